@@ -1,0 +1,66 @@
+package poll
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrorKind is what a caller may have to tell apart. The HTTP face maps each to one status.
+type ErrorKind string
+
+// The kinds of errors.
+const (
+	Invalid      ErrorKind = "invalid"       // what was sent is wrong; Field names where
+	NotFound     ErrorKind = "not_found"     // an id or code that names nothing
+	NotDisplayed ErrorKind = "not_displayed" // the poll is not on the slide
+	OutOfPolls   ErrorKind = "out_of_polls"  // there is no next or previous poll
+	Stale        ErrorKind = "stale"         // the caller's version is not the present one
+	Conflict     ErrorKind = "conflict"      // the same id or join code is there already
+	Busy         ErrorKind = "busy"          // too much of this voter at once
+	Unavailable  ErrorKind = "unavailable"   // something is away or full; trying again is right, and the outcome is unknown
+)
+
+// Error is what the domain and its ports answer. An error that is none of these is a fault of the program.
+type Error struct {
+	Kind   ErrorKind
+	Field  string // as named on the wire; only for Invalid
+	Detail string // for people, without internals
+	Cause  error  // for logs, never for people outside
+}
+
+func (e *Error) Error() string {
+	s := string(e.Kind)
+	if e.Field != "" {
+		s += ": " + e.Field
+	}
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	if e.Cause != nil {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Errorf makes an error of a kind. The text is for people outside.
+func Errorf(kind ErrorKind, format string, args ...any) error {
+	return &Error{Kind: kind, Detail: sprintf(format, args...)}
+}
+
+// Unavailablef makes an error of the kind Unavailable with the cause that logs may show.
+func Unavailablef(cause error, format string, args ...any) error {
+	return &Error{Kind: Unavailable, Detail: sprintf(format, args...), Cause: cause}
+}
+
+// KindOf gives the kind of err, or "" when it is not the domain's.
+func KindOf(err error) ErrorKind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

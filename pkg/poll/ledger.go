@@ -1,0 +1,233 @@
+package poll
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// Change says that something of a presentation is not as it was: a transition (PollID nil) or a poll's results.
+// It carries no numbers that people see; whoever cares reads them from the store.
+type Change struct {
+	PresentationID uuid.UUID
+	PollID         uuid.UUID
+	Version        int64 // of the slide, or that displayed the poll
+	Revision       int64 // of the poll; 0 for a transition
+}
+
+// Outcome is what a committed counting transaction did.
+type Outcome struct {
+	// Verdicts holds a verdict per vote for each batch, in the order given; nil for one that was counted before.
+	Verdicts [][]Verdict
+	Changed  []Change
+}
+
+// VoteKey names the one row that a voter has in a poll.
+type VoteKey struct{ PollID, VoterID uuid.UUID }
+
+// Ledger applies the rules of counting to batches, within one transaction of a store, which locks and loads what
+// the ledger asks for and writes what it says. The order of calls is: Polls; Load for every poll found; Walk;
+// Keys; Old for every vote found; Settle. A ledger is used once and by one goroutine.
+type Ledger struct {
+	batches  []Batch
+	accounts map[uuid.UUID]*account
+	claims   map[VoteKey]*claim
+	order    []*claim // in the log's order of first appearance: what is written has a stable order
+	verdicts [][]Verdict
+}
+
+type account struct {
+	presentationID uuid.UUID
+	state          State
+	options        map[string]int
+	touched        bool
+}
+
+// claim is the last vote of one voter in one poll within the transaction, and where its verdict goes.
+type claim struct {
+	vote    *Vote
+	verdict *Verdict
+	old     *Vote
+}
+
+// NewLedger makes a ledger for batches, which are in the log's order.
+func NewLedger(batches []Batch) *Ledger {
+	return &Ledger{batches: batches, accounts: map[uuid.UUID]*account{}, verdicts: make([][]Verdict, len(batches))}
+}
+
+// Polls gives the polls that the batches speak of, sorted by id: lock them in this order.
+func (l *Ledger) Polls() []uuid.UUID {
+	var ids []uuid.UUID
+	add := func(id uuid.UUID) { // votes of one poll mostly follow each other
+		if len(ids) == 0 || ids[len(ids)-1] != id {
+			ids = append(ids, id)
+		}
+	}
+	for i := range l.batches {
+		for j := range l.batches[i].Votes {
+			add(l.batches[i].Votes[j].PollID)
+		}
+		if s := l.batches[i].Seal; s != nil {
+			add(s.PollID)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}
+
+// Load brings a locked poll: its options' keys in order and its state, with a count per option.
+func (l *Ledger) Load(presentationID, pollID uuid.UUID, options []string, s State) {
+	a := &account{presentationID: presentationID, state: s, options: make(map[string]int, len(options))}
+	a.state.Counts = slices.Clone(s.Counts)
+	for i, key := range options {
+		a.options[key] = i
+	}
+	l.accounts[pollID] = a
+}
+
+// Walk goes through the batches whose ids the transaction has just recorded; fresh holds them. A batch that is not
+// among them was counted before and has no effect; nor has a second delivery of one within the transaction.
+func (l *Ledger) Walk(fresh map[uuid.UUID]bool) {
+	l.claims = make(map[VoteKey]*claim)
+	walked := make(map[uuid.UUID]bool, len(fresh))
+	for i := range l.batches {
+		b := &l.batches[i]
+		if !fresh[b.ID] || walked[b.ID] {
+			continue
+		}
+		walked[b.ID] = true
+		l.verdicts[i] = make([]Verdict, len(b.Votes))
+		for j := range b.Votes {
+			l.walkVote(&b.Votes[j], &l.verdicts[i][j])
+		}
+		if b.Seal != nil {
+			l.seal(*b.Seal)
+		}
+	}
+}
+
+func (l *Ledger) walkVote(v *Vote, verdict *Verdict) {
+	a := l.accounts[v.PollID]
+	switch {
+	case a == nil || !a.has(v.Answer):
+		*verdict = Rejected
+	case v.Version <= a.state.Sealed:
+		*verdict = Late
+	default:
+		key := VoteKey{v.PollID, v.VoterID}
+		c := l.claims[key]
+		switch {
+		case c == nil:
+			c = &claim{vote: v, verdict: verdict}
+			l.claims[key] = c
+			l.order = append(l.order, c)
+		case v.replaces(c.vote):
+			*c.verdict = Superseded
+			c.vote, c.verdict = v, verdict
+		default:
+			*verdict = Superseded
+		}
+	}
+}
+
+// replaces says whether a vote that stands later in the log takes the place of old.
+func (v *Vote) replaces(old *Vote) bool {
+	if v.Version != old.Version {
+		return v.Version > old.Version
+	}
+	return v.Seq >= old.Seq
+}
+
+func (l *Ledger) seal(s Seal) {
+	a := l.accounts[s.PollID]
+	if a == nil {
+		return
+	}
+	if s.Version > a.state.Sealed {
+		a.state.Sealed, a.touched = s.Version, true
+	}
+	if a.state.Status == Closing && a.state.Opened == s.Version {
+		a.state.Status, a.touched = Final, true
+	}
+}
+
+// Keys gives the rows whose present votes Settle must know.
+func (l *Ledger) Keys() []VoteKey {
+	keys := make([]VoteKey, len(l.order))
+	for i, c := range l.order {
+		keys[i] = VoteKey{c.vote.PollID, c.vote.VoterID}
+	}
+	return keys
+}
+
+// Old brings a present vote; its id does not matter.
+func (l *Ledger) Old(v Vote) {
+	if c := l.claims[VoteKey{v.PollID, v.VoterID}]; c != nil {
+		c.old = &v
+	}
+}
+
+// PollState is a state to be written.
+type PollState struct {
+	PollID uuid.UUID
+	State
+}
+
+// Settle gives the votes to upsert, one per row, the states to write, sorted by id, and what to say once the
+// transaction is committed.
+func (l *Ledger) Settle() (votes []*Vote, states []PollState, o Outcome) {
+	for _, c := range l.order {
+		if c.old != nil && !c.vote.replaces(c.old) {
+			*c.verdict = Superseded
+			continue
+		}
+		*c.verdict = Counted
+		votes = append(votes, c.vote)
+		l.accounts[c.vote.PollID].move(c.old, c.vote)
+	}
+	o.Verdicts = l.verdicts
+	for id, a := range l.accounts {
+		if a.touched {
+			a.state.Revision++
+			states = append(states, PollState{id, a.state})
+			o.Changed = append(o.Changed, Change{a.presentationID, id, a.state.Opened, a.state.Revision})
+		}
+	}
+	slices.SortFunc(states, func(a, b PollState) int { return slices.Compare(a.PollID[:], b.PollID[:]) })
+	return votes, states, o
+}
+
+// move shifts the tallies by the difference between a voter's old vote, if any, and the new one.
+func (a *account) move(old, v *Vote) {
+	a.touched = true
+	if old == nil {
+		a.state.Voters++
+	} else {
+		a.add(old.Answer, -1)
+	}
+	a.add(v.Answer, 1)
+}
+
+func (a *account) add(answer Answer, n int64) {
+	if i, ok := a.options[string(answer)]; ok { // one key, the usual case
+		a.state.Counts[i] += n
+		return
+	}
+	for _, key := range answer.Keys() {
+		if i, ok := a.options[key]; ok {
+			a.state.Counts[i] += n
+		}
+	}
+}
+
+func (a *account) has(answer Answer) bool {
+	if _, ok := a.options[string(answer)]; ok {
+		return true
+	}
+	for _, key := range answer.Keys() {
+		if _, ok := a.options[key]; !ok {
+			return false
+		}
+	}
+	return true
+}

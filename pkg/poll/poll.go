@@ -1,0 +1,229 @@
+// Package poll is the domain of Plenary: presentations, polls, votes, tallies and results, the rules of
+// transitions and of voting, and the port of the store that keeps them. It does no I/O.
+package poll
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// The protocol's constants (DESIGN.md, section 3). They are no settings: every process must agree on them.
+const (
+	// Lease (L) is how long an API replica may trust what it read about a presentation, from before the read began.
+	Lease = time.Second
+	// Window (W) is how long after its acceptance a vote may still be written to the log and its confirm be read.
+	Window = time.Second
+	// Slack (S) bounds by how much two monotonic clocks differ over Lease + Window.
+	Slack = 500 * time.Millisecond
+	// SealDelay is how long after a transition the poll that left is sealed: no acknowledged vote for it enters
+	// the log later than that.
+	SealDelay = Lease + Window + Slack
+)
+
+// What a presentation may hold.
+const (
+	MaxPolls       = 500  // polls of one presentation
+	MaxOptions     = 100  // options of one poll
+	MaxKeyLength   = 64   // characters of an option's key
+	MaxValueLength = 1000 // characters of an option's value, of a question and of a title
+)
+
+// Kind says how a poll is answered.
+type Kind string
+
+// The kinds of polls.
+const (
+	Choice   Kind = "choice"   // one option
+	Multiple Kind = "multiple" // one option or several, at most MaxChoices
+	Rating   Kind = "rating"   // one of the options 1 to 5, which the server makes
+)
+
+// Status says what may still happen to a poll's results.
+type Status string
+
+// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed is pending.
+const (
+	Pending Status = "pending"
+	Open    Status = "open"
+	Closing Status = "closing" // off the slide; votes accepted before may still arrive
+	Final   Status = "final"   // sealed: its results do not change under this version
+)
+
+// Option is one answer of a poll. Its key is unique within the poll.
+type Option struct {
+	Key   string
+	Value string
+}
+
+// Poll is one question on one slide: what a presenter wrote. What becomes of it is its State.
+type Poll struct {
+	ID             uuid.UUID
+	PresentationID uuid.UUID
+	Index          int // 0-based place in the presentation
+	Question       string
+	Kind           Kind
+	MaxChoices     int // for Multiple: how many options one answer may name; else 1
+	Options        []Option
+}
+
+// State is the part of a poll that transitions and counting change, always under a lock on its row.
+type State struct {
+	Status   Status
+	Opened   int64   // the presentation's version that displayed the poll last; 0: never displayed
+	Sealed   int64   // the highest version whose votes are closed for ever; 0: none
+	Revision int64   // rises with every transaction that changes the state or the tallies
+	Voters   int64   // people with a counted vote
+	Counts   []int64 // counted votes per option, in the order of the options
+}
+
+// Presentation is an ordered list of polls, owned by a presenter and found by its join code.
+type Presentation struct {
+	ID        uuid.UUID
+	Title     string
+	JoinCode  string
+	TokenHash [32]byte // SHA-256 of the presenter's token
+	Slide     Slide
+	Polls     []Poll
+}
+
+// Slide says what a presentation displays.
+type Slide struct {
+	Version   int64 // counts the transitions
+	Index     int   // the poll displayed last; -1 before the first
+	Displayed bool  // whether that poll is on the slide now
+}
+
+// Field is an error of the kind Invalid about one field of what was sent. The field is named as on the wire.
+func Field(field, format string, args ...any) error {
+	return &Error{Kind: Invalid, Field: field, Detail: sprintf(format, args...)}
+}
+
+// New checks what a presenter wrote and makes a presentation of it with new ids and nothing displayed. The join
+// code and the token are for the caller to add. Errors are of the kind Invalid and name the field.
+func New(title string, polls []Poll) (Presentation, error) {
+	title = strings.TrimSpace(title)
+	if err := checkText("title", title, true); err != nil {
+		return Presentation{}, err
+	}
+	switch {
+	case len(polls) == 0:
+		return Presentation{}, Field("polls", "must hold at least one poll")
+	case len(polls) > MaxPolls:
+		return Presentation{}, Field("polls", "must hold at most %d polls", MaxPolls)
+	}
+	p := Presentation{ID: newID(), Title: title, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls))}
+	for i, q := range polls {
+		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q)
+		if err != nil {
+			return Presentation{}, err
+		}
+		q.ID, q.PresentationID, q.Index = newID(), p.ID, i
+		p.Polls[i] = q
+	}
+	return p, nil
+}
+
+func newPoll(at string, q Poll) (Poll, error) {
+	q.Question = strings.TrimSpace(q.Question)
+	if err := checkText(at+".question", q.Question, false); err != nil {
+		return q, err
+	}
+	switch q.Kind {
+	case "":
+		q.Kind = Choice
+	case Choice, Multiple, Rating:
+	default:
+		return q, Field(at+".kind", `must be "choice", "multiple" or "rating"`)
+	}
+	if q.Kind == Rating {
+		if len(q.Options) > 0 {
+			return q, Field(at+".options", "must be left out: a rating has the options 1 to 5")
+		}
+		for i := 1; i <= 5; i++ {
+			q.Options = append(q.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
+		}
+	}
+	if err := checkOptions(at+".options", q.Options); err != nil {
+		return q, err
+	}
+	switch {
+	case q.Kind != Multiple && q.MaxChoices > 1:
+		return q, Field(at+".max_choices", `is for the kind "multiple" only`)
+	case q.MaxChoices < 0 || q.MaxChoices > len(q.Options):
+		return q, Field(at+".max_choices", "must be between 1 and the number of options")
+	case q.Kind != Multiple:
+		q.MaxChoices = 1
+	case q.MaxChoices == 0:
+		q.MaxChoices = len(q.Options)
+	}
+	return q, nil
+}
+
+func checkOptions(at string, options []Option) error {
+	switch {
+	case len(options) == 0:
+		return Field(at, "must hold at least one option")
+	case len(options) > MaxOptions:
+		return Field(at, "must hold at most %d options", MaxOptions)
+	}
+	seen := make(map[string]bool, len(options))
+	for i, o := range options {
+		field := at + "[" + strconv.Itoa(i) + "]"
+		if o.Key == "" || utf8.RuneCountInString(o.Key) > MaxKeyLength {
+			return Field(field+".key", "must have 1 to %d characters", MaxKeyLength)
+		}
+		if !printable(o.Key) || strings.TrimSpace(o.Key) != o.Key {
+			return Field(field+".key", "must not hold control characters or begin or end with a space")
+		}
+		if seen[o.Key] {
+			return Field(field+".key", "%q is there twice", o.Key)
+		}
+		seen[o.Key] = true
+		if err := checkText(field+".value", o.Value, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkText(field, s string, mayBeEmpty bool) error {
+	switch {
+	case s == "" && !mayBeEmpty, s != "" && strings.TrimSpace(s) == "":
+		return Field(field, "must not be empty")
+	case utf8.RuneCountInString(s) > MaxValueLength:
+		return Field(field, "must have at most %d characters", MaxValueLength)
+	case strings.ContainsRune(s, 0):
+		return Field(field, "must not hold the NUL character")
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// newID makes an id whose values rise with time, so that new rows stand together in an index.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// Open puts the poll with that 0-based index on the slide of a new presentation. The error is of the kind Invalid.
+func (p *Presentation) Open(index int) error {
+	if index < 0 || index >= len(p.Polls) {
+		return Field("current_poll_index", "must be between 0 and %d", len(p.Polls)-1)
+	}
+	p.Slide = Slide{Version: 1, Index: index, Displayed: true}
+	return nil
+}
+
+// State gives the state that the poll with that index has when the presentation is new.
+func (p *Presentation) State(index int) State {
+	s := State{Status: Pending, Counts: make([]int64, len(p.Polls[index].Options))}
+	if p.Slide.Displayed && p.Slide.Index == index {
+		s.Show(p.Slide.Version)
+	}
+	return s
+}

@@ -1,0 +1,84 @@
+package poll
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// Display is what is on a presentation's slide.
+type Display struct {
+	PresentationID uuid.UUID
+	Slide
+	Poll *Poll // nil when nothing is displayed; shared: nobody changes it
+}
+
+// Turn is what a store's Transit did.
+type Turn struct {
+	Display
+	Changed bool  // false: the slide showed that already, nothing was written
+	Ended   *Seal // the poll that left the slide and the version that ended, to be sealed after SealDelay
+}
+
+// ClosingPoll is a poll that is off the slide and not sealed yet.
+type ClosingPoll struct {
+	PresentationID uuid.UUID
+	Seal           Seal // the one that it waits for
+}
+
+// Store keeps presentations, votes and tallies. It is safe for use by many goroutines, and by many processes where
+// the adapter says so.
+//
+// A nil error is a promise: what was written is committed and survives a crash of the process, of the host and of the
+// database; what was read is committed. An error of the kind Unavailable means that the store is away or too slow and
+// that the outcome of a write is unknown. Every method gives up, with Unavailable, when ctx ends; a write may have
+// been committed all the same.
+type Store interface {
+	// Create writes a new presentation, with the poll that its Slide displays, if any, open. Conflict: the id or the join
+	// code is there already.
+	Create(ctx context.Context, p Presentation) error
+
+	// Presentation reads a presentation and the states of its polls, in the same order and from one snapshot. NotFound.
+	Presentation(ctx context.Context, id uuid.UUID) (Presentation, []State, error)
+
+	// Join finds a presentation's id and title by its join code, as Create got it. NotFound.
+	Join(ctx context.Context, code string) (id uuid.UUID, title string, err error)
+
+	// TokenHash reads the SHA-256 of a presentation's presenter token. NotFound.
+	TokenHash(ctx context.Context, id uuid.UUID) ([32]byte, error)
+
+	// Display reads what is displayed, in one statement that sees everything committed before the call. NotFound.
+	Display(ctx context.Context, id uuid.UUID) (Display, error)
+
+	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other transitions of the
+	// presentation and the counting of the polls concerned. ifMatch, if not nil, is the version the presenter saw.
+	// NotFound, OutOfPolls, Stale.
+	Transit(ctx context.Context, id uuid.UUID, m Move, ifMatch *int64) (Turn, error)
+
+	// Results reads a poll's state and tallies in one statement; its cost does not depend on the number of votes.
+	// NotFound: no such poll in that presentation.
+	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
+
+	// Votes calls yield for the counted vote of every voter of a poll, from one snapshot, in the order of voter ids, and
+	// with memory that does not depend on their number. It stops at the first error of yield and returns it. NotFound
+	// comes before the first yield.
+	Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(VoterAnswer) error) error
+
+	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
+	// of Ledger: each batch has its effect exactly once however often it is given. At most one Count per partition
+	// is under way at a time, whoever calls; others wait.
+	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
+
+	// Closing lists the polls that wait for their seal.
+	Closing(ctx context.Context) ([]ClosingPoll, error)
+
+	// Partitions writes the number of partitions at the first call; later it gives Conflict, with both numbers in the
+	// detail, when n is another one.
+	Partitions(ctx context.Context, n int) error
+
+	// Ping asks whether the store answers.
+	Ping(ctx context.Context) error
+
+	// Close gives back what the store holds. No method may be under way or called after it.
+	Close() error
+}

@@ -1,0 +1,96 @@
+package poll
+
+import "github.com/google/uuid"
+
+// Move names what a presenter wants on the slide.
+type Move struct {
+	To     Target
+	PollID uuid.UUID // for ToPoll
+}
+
+// Target is where a Move goes.
+type Target int
+
+// The targets of a move.
+const (
+	ToNext     Target = iota // the poll after the one displayed last
+	ToPrevious               // the poll before; when nothing is displayed, the one displayed last
+	ToPoll                   // a poll named by its id
+	ToNothing                // an empty slide
+)
+
+// Transition is a decided change of what is displayed. Where Changed is false the slide shows already what was
+// asked for: nothing is written and the version stays.
+type Transition struct {
+	Changed bool
+	Slide   Slide // as it is now
+	Left    int   // index of the poll that leaves the slide; -1: none
+	Ended   int64 // the version under which that poll was displayed
+	Shown   int   // index of the poll that is displayed now; -1: none
+}
+
+// Decide applies a move to the slide of a presentation whose polls have these ids, in order. ifMatch is the
+// version that the presenter saw, nil when they did not say. Errors: Stale, OutOfPolls, NotFound.
+func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, error) {
+	if ifMatch != nil && *ifMatch != s.Version {
+		return Transition{}, Errorf(Stale, "the presentation is at version %d, not %d", s.Version, *ifMatch)
+	}
+	target, err := s.target(ids, m)
+	if err != nil {
+		return Transition{}, err
+	}
+	t := Transition{Slide: s, Left: -1, Shown: target}
+	if s.Displayed == (target >= 0) && (target < 0 || target == s.Index) {
+		return t, nil
+	}
+	if s.Displayed {
+		t.Left, t.Ended = s.Index, s.Version
+	}
+	t.Changed = true
+	t.Slide.Version++
+	t.Slide.Displayed = target >= 0
+	if target >= 0 {
+		t.Slide.Index = target
+	}
+	return t, nil
+}
+
+// target gives the index of the poll to display, -1 for nothing.
+func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
+	switch m.To {
+	case ToNext:
+		if s.Index+1 >= len(ids) {
+			return 0, Errorf(OutOfPolls, "there is no poll after the last one")
+		}
+		return s.Index + 1, nil
+	case ToPrevious:
+		i := s.Index
+		if s.Displayed {
+			i--
+		}
+		if i < 0 {
+			return 0, Errorf(OutOfPolls, "there is no poll before the first one")
+		}
+		return i, nil
+	case ToPoll:
+		for i, id := range ids {
+			if id == m.PollID {
+				return i, nil
+			}
+		}
+		return 0, Errorf(NotFound, "the presentation has no such poll")
+	}
+	return -1, nil
+}
+
+// Leave is what happens to the state of a poll that leaves the slide.
+func (s *State) Leave() {
+	s.Status = Closing
+	s.Revision++
+}
+
+// Show is what happens to the state of a poll that is displayed under a version.
+func (s *State) Show(version int64) {
+	s.Status, s.Opened = Open, version
+	s.Revision++
+}
