@@ -1,0 +1,146 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// build compiles the API and the worker into the stack's folder, unless the Config names binaries.
+func (s *Stack) build(ctx context.Context) error {
+	began := time.Now()
+	var targets []string
+	for _, app := range []struct {
+		part   Part
+		name   string
+		binary *string
+	}{{API, "api", &s.cfg.APIBinary}, {Worker, "worker", &s.cfg.WorkerBinary}} {
+		if s.cfg.Parts&app.part != 0 && *app.binary == "" {
+			targets = append(targets, "./"+app.name)
+			*app.binary = s.path("bin", app.name)
+		}
+	}
+	if len(targets) == 0 {
+		return nil
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-o", s.path("bin") + string(filepath.Separator)}
+	if s.cfg.Race {
+		args = append(args, "-race")
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, targets...)...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", strings.Join(targets, " "), err, out)
+	}
+	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s built after %4.1f s\n", strings.Join(targets, " "), time.Since(began).Seconds())
+	return nil
+}
+
+func (s *Stack) startAPIs(ctx context.Context) error {
+	for i := range s.cfg.APIs {
+		p, err := s.app("api", i, "PLENARY_ADDR", s.cfg.APIBinary, s.cfg.APIEnv)
+		if err != nil {
+			return err
+		}
+		s.APIs = append(s.APIs, p)
+	}
+	s.URL = s.APIs[0].URL
+	return s.startAll(ctx, fmt.Sprintf("%d × API", len(s.APIs)), s.APIs...)
+}
+
+func (s *Stack) startWorkers(ctx context.Context) error {
+	for i := range s.cfg.Workers {
+		p, err := s.app("worker", i, "PLENARY_WORKER_ADDR", s.cfg.WorkerBinary, s.cfg.WorkerEnv)
+		if err != nil {
+			return err
+		}
+		s.Workers = append(s.Workers, p)
+	}
+	return s.startAll(ctx, fmt.Sprintf("%d × worker", len(s.Workers)), s.Workers...)
+}
+
+// app describes one of our own processes. The i-th one uses the i-th RabbitMQ node, so that they spread.
+func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*Process, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	name := fmt.Sprintf("%s-%d", kind, i)
+	home := s.path(name)
+	if err := s.as.mkdir(home); err != nil {
+		return nil, err
+	}
+	settings := []string{addrVar + "=" + loopback(port)}
+	if s.DatabaseURL != "" {
+		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
+	}
+	if len(s.AMQPURLs) > 0 {
+		settings = append(settings, "PLENARY_AMQP_URL="+s.AMQPURLs[i%len(s.AMQPURLs)])
+	}
+	p := s.process(&Process{
+		Name: name, Port: port, URL: "http://" + loopback(port),
+		path: binary, env: environment(home, append(settings, env...)...), dir: home, as: s.as,
+		quit: syscall.SIGTERM, crash: syscall.SIGKILL,
+	})
+	p.ready = func(ctx context.Context) error { return answersOK(ctx, p.URL+"/readyz") }
+	return p, nil
+}
+
+// answersOK asks once, over a connection of its own: none is left idle for a leak check to find.
+func answersOK(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("GET %s: %s", url, res.Status)
+	}
+	return nil
+}
+
+// racesIn fails when a process that was built with the race detector reported one.
+func racesIn(all []*Process) error {
+	var errs []error
+	for _, p := range all {
+		raw, err := os.ReadFile(p.Log)
+		if err != nil {
+			continue // never started
+		}
+		if _, report, found := strings.Cut(string(raw), "WARNING: DATA RACE"); found {
+			errs = append(errs, fmt.Errorf("%s: data race%.4000s", p.Name, report))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// moduleRoot is the folder of go.mod: tests run in the folder of their package.
+func moduleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	mod := strings.TrimSpace(string(out))
+	if mod == "" || mod == os.DevNull {
+		return "", errors.New("the stack builds and configures itself from the repository: run it inside")
+	}
+	return filepath.Dir(mod), nil
+}

@@ -1,0 +1,84 @@
+package stack
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// guard ends the servers and removes the folder when the process that started them dies without Close:
+// a panic in a test, the test binary's time limit, SIGKILL. It is a shell that reads on a pipe which
+// servers run, and acts when the pipe ends. (The kernel's parent-death signal would not do: it follows
+// the thread that forked, reaches no grandchildren, and removes no folder.)
+type guard struct {
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	pipe io.WriteCloser
+}
+
+const guardScript = `
+procs= dir=
+trap '' INT TERM HUP
+while read -r what arg; do
+  case $what in
+  dir) dir=$arg ;;
+  run) procs="$procs $arg" ;;
+  end) rest=
+    for p in $procs; do [ "${p%%:*}" = "$arg" ] || rest="$rest $p"; done
+    procs=$rest ;;
+  esac
+done
+for p in $procs; do kill -"${p#*:}" -- "-${p%%:*}"; done
+for _ in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29; do
+  left=
+  for p in $procs; do kill -0 -- "-${p%%:*}" && left=1; done
+  [ -z "$left" ] && break
+  sleep 0.1
+done
+for p in $procs; do kill -KILL -- "-${p%%:*}"; done
+[ -z "$dir" ] || rm -rf -- "$dir"
+`
+
+// newGuard starts the shell in a session of its own, so that Ctrl-C does not reach it, and with no
+// standard output, so that "go test" does not wait for it.
+func newGuard(dir string) (*guard, error) {
+	cmd := exec.Command("/bin/sh", "-c", guardScript)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the guard: %w", err)
+	}
+	g := &guard{cmd: cmd, pipe: pipe}
+	g.tell("dir " + dir)
+	return g, nil
+}
+
+func (g *guard) started(pid int, quit syscall.Signal) { g.tell(fmt.Sprintf("run %d:%d", pid, quit)) }
+func (g *guard) ended(pid int)                        { g.tell(fmt.Sprintf("end %d", pid)) }
+
+func (g *guard) tell(line string) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, _ = io.WriteString(g.pipe, line+"\n") // a guard that somebody killed guards nothing; the stack works without
+}
+
+// close lets the guard do what is left (nothing, when every server was stopped, but remove the folder)
+// and waits for it.
+func (g *guard) close() error {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_ = g.pipe.Close()
+	return g.cmd.Wait()
+}

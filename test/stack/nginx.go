@@ -1,0 +1,5 @@
+package stack
+
+import "context"
+
+func (s *Stack) startNGINX(context.Context) error { return nil }
