@@ -4,6 +4,7 @@ package bus
 
 import (
 	"context"
+	"sync"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -22,4 +23,85 @@ type Bus interface {
 
 	// Close gives back what the bus holds and closes every subscription.
 	Close() error
+}
+
+// fanoutBuffer is how many changes a subscriber may be behind before it loses some.
+const fanoutBuffer = 256
+
+// Fanout is the half of a bus that every adapter needs: it hands changes to the subscribers of this process. The
+// zero value is ready; it is safe for use by many goroutines, none of its methods waits, and it starts no goroutine.
+type Fanout struct {
+	mu     sync.Mutex
+	closed bool
+	subs   map[*subscriber]struct{}
+}
+
+// subscriber has room for fanoutBuffer changes and behind them for one zero Change, which can thus always be said.
+type subscriber struct {
+	changes chan poll.Change
+	told    bool // the last one put in was the zero Change
+	stop    func() bool
+}
+
+// Subscribe is the promise of Bus. After Close the channel is closed already.
+func (f *Fanout) Subscribe(ctx context.Context) <-chan poll.Change {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := &subscriber{changes: make(chan poll.Change, fanoutBuffer+1)}
+	if f.closed {
+		close(s.changes)
+		return s.changes
+	}
+	if f.subs == nil {
+		f.subs = map[*subscriber]struct{}{}
+	}
+	f.subs[s] = struct{}{}
+	s.stop = context.AfterFunc(ctx, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if _, ok := f.subs[s]; ok {
+			delete(f.subs, s)
+			close(s.changes)
+		}
+	})
+	return s.changes
+}
+
+// Send hands changes to every subscriber. One that is too far behind loses them and gets a zero Change.
+func (f *Fanout) Send(changes ...poll.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.subs {
+		for _, c := range changes {
+			if len(s.changes) >= fanoutBuffer || c == (poll.Change{}) {
+				s.missed()
+				continue
+			}
+			s.changes <- c
+			s.told = false
+		}
+	}
+}
+
+// Missed gives every subscriber a zero Change: changes may have been lost on their way here.
+func (f *Fanout) Missed() { f.Send(poll.Change{}) }
+
+// missed puts the zero Change in, unless it is the last one inside: then whoever reads it reads the store after this.
+func (s *subscriber) missed() {
+	if !s.told || len(s.changes) == 0 {
+		s.changes <- poll.Change{}
+		s.told = true
+	}
+}
+
+// Close closes every subscriber's channel. What is inside can still be read.
+func (f *Fanout) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	for s := range f.subs {
+		s.stop()
+		close(s.changes)
+	}
+	f.subs = nil
 }
