@@ -1,0 +1,85 @@
+package inproc
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// replyTo is where the verdicts of every batch go: there is one publisher.
+const replyTo = "inproc"
+
+// subscription is a queue.Subscription.
+type subscription struct {
+	log        *Log
+	partition  *partition
+	deliveries chan queue.Delivery
+	closing    chan struct{}
+	closeOnce  sync.Once
+	pump       sync.WaitGroup
+}
+
+func (p *partition) subscribe(l *Log) (queue.Subscription, error) {
+	s := &subscription{log: l, partition: p, deliveries: make(chan queue.Delivery), closing: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, unavailable(errClosed)
+	}
+	p.subs = append(p.subs, s)
+	s.pump.Go(s.deliver)
+	return s, nil
+}
+
+func (s *subscription) deliver() {
+	defer close(s.deliveries)
+	for {
+		e, found, wait, ok := s.partition.take(s)
+		if !ok {
+			return
+		}
+		if !found {
+			select {
+			case <-wait:
+				continue
+			case <-s.closing:
+				return
+			}
+		}
+		// What is taken and not handed over when the subscription ends stays unacknowledged, so it comes again.
+		select {
+		case s.deliveries <- queue.Delivery{Tag: e.tag, Batch: e.batch, ReplyTo: replyTo}:
+		case <-s.closing:
+			return
+		}
+	}
+}
+
+// Deliveries is the promise of queue.Subscription.
+func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
+
+// Ack is the promise of queue.Subscription; it confirms what it acknowledges to the publisher.
+func (s *subscription) Ack(tag uint64) error { return s.partition.ack(s, tag) }
+
+// Reply is the promise of queue.Subscription.
+func (s *subscription) Reply(_ context.Context, to string, r queue.Reply) error {
+	if to != replyTo {
+		return errors.New("there is no publisher " + to)
+	}
+	return s.log.reply(r)
+}
+
+// DeadLetter always fails: nothing here is encoded, so nothing can fail to be decoded, and there is nowhere to keep it.
+func (s *subscription) DeadLetter(context.Context, queue.Delivery, string) error {
+	return errors.New("an in-process log keeps no dead letters")
+}
+
+// Close is the promise of queue.Subscription. It may be called more than once.
+func (s *subscription) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	s.pump.Wait()
+	s.partition.leave(s)
+	return nil
+}
