@@ -1,0 +1,206 @@
+// Package config reads Plenary's settings from the environment. The table in docs/config.md is made from it.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Config is every setting of both processes, checked.
+type Config struct {
+	Addr           string
+	WorkerAddr     string
+	DatabaseURL    string // "sqlite:PATH" or "postgres://…"
+	AMQPURL        string // empty: in-process
+	Partitions     int
+	Open           bool
+	LogLevel       slog.Level
+	AccessLog      bool
+	MaxWaiting     int
+	MaxConnections int // 0: as many as the process may hold
+	DatabaseConns  int
+	QueueBytes     int64
+	StopTimeout    time.Duration
+}
+
+// Prefix is what every variable's name begins with.
+const Prefix = "PLENARY_"
+
+// Setting is a line of the table of settings.
+type Setting struct {
+	Name    string // without Prefix
+	Default string
+	Takes   string
+	Doc     string
+	set     func(c *Config, value string) error
+}
+
+// Settings is the whole table, in the order of the docs.
+var Settings = []Setting{
+	{"ADDR", ":8080", "host:port", "Where the API listens.",
+		func(c *Config, v string) error { c.Addr = v; return checkAddr(v) }},
+	{"WORKER_ADDR", ":8081", "host:port", "Where a worker serves health and metrics.",
+		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
+	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
+		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
+	{"AMQP_URL", "", "amqp://… or amqps://…", "The RabbitMQ that carries votes from the API to the workers. Empty: the API counts votes itself.",
+		func(c *Config, v string) error { c.AMQPURL = v; return checkAMQP(v) }},
+	{"PARTITIONS", "4", "1 to 256", "Number of ordered queues. Written to the database at the first start; the same for every process.",
+		func(c *Config, v string) (err error) { c.Partitions, err = number(v, 1, 256); return err }},
+	{"OPEN", "false", "true or false", "Lets everybody act as the presenter of every presentation. Only for trusted networks and test suites.",
+		func(c *Config, v string) (err error) { c.Open, err = boolean(v); return err }},
+	{"LOG_LEVEL", "info", "debug, info, warn or error", "The least important log lines that are written.",
+		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
+	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
+		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
+	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
+		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
+	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once; more wait to be accepted. 0: as many as the process has file descriptors for.",
+		func(c *Config, v string) (err error) { c.MaxConnections, err = number(v, 0, 1_000_000); return err }},
+	{"DATABASE_CONNECTIONS", "16", "2 to 1000", "PostgreSQL connections of one process, at most.",
+		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
+	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776", "Bytes that a partition's queue may hold; a full one refuses and voters get 503. Part of the queue's declaration: change it only together with the queue.",
+		func(c *Config, v string) (err error) {
+			n, err := number(v, 1<<20, 1<<40)
+			c.QueueBytes = int64(n)
+			return err
+		}},
+	{"STOP_TIMEOUT", "20s", "a duration, 1s to 5m", "How long a process that was asked to stop may take to answer and count what it has accepted.",
+		func(c *Config, v string) (err error) {
+			c.StopTimeout, err = duration(v, time.Second, 5*time.Minute)
+			return err
+		}},
+}
+
+// Load reads the settings with lookup, which is os.LookupEnv but in tests. A variable that is set and empty is as good
+// as not set. The error is one line that names the variable, what it takes and what is wrong.
+func Load(lookup func(string) (string, bool)) (Config, error) {
+	var c Config
+	for _, s := range Settings {
+		value, ok := lookup(Prefix + s.Name)
+		if value = strings.TrimSpace(value); !ok || value == "" {
+			value = s.Default
+		}
+		if err := s.set(&c, value); err != nil {
+			return Config{}, fmt.Errorf("%s%s takes %s: %w", Prefix, s.Name, s.Takes, err)
+		}
+	}
+	return c, nil
+}
+
+// Unknown gives the variables of an environment (as os.Environ) that begin with Prefix and are no settings: most
+// likely spelling mistakes.
+func Unknown(environ []string) (names []string) {
+	known := make(map[string]bool, len(Settings))
+	for _, s := range Settings {
+		known[Prefix+s.Name] = true
+	}
+	for _, line := range environ {
+		name, _, _ := strings.Cut(line, "=")
+		if strings.HasPrefix(name, Prefix) && !strings.HasPrefix(name, Prefix+"TEST_") && !known[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Table gives the settings as a Markdown table.
+func Table() string {
+	var b strings.Builder
+	b.WriteString("| variable | default | takes | what it does |\n|---|---|---|---|\n")
+	for _, s := range Settings {
+		value := "(empty)"
+		if s.Default != "" {
+			value = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s |\n", Prefix, s.Name, value, s.Takes, s.Doc)
+	}
+	return b.String()
+}
+
+// SQLitePath gives the path of a SQLite database URL.
+func (c Config) SQLitePath() (path string, ok bool) {
+	return strings.CutPrefix(c.DatabaseURL, "sqlite:")
+}
+
+func checkAddr(v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("%q is no address", v)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n > 65535 {
+		return fmt.Errorf("%q is no port", port)
+	}
+	return nil
+}
+
+// checkDatabase never shows the value: it may hold a password.
+func checkDatabase(v string) error {
+	if path, ok := strings.CutPrefix(v, "sqlite:"); ok {
+		if path == "" || strings.ContainsRune(path, 0) {
+			return fmt.Errorf("the path is missing")
+		}
+		return nil
+	}
+	return checkURL(v, "postgres", "postgresql")
+}
+
+func checkAMQP(v string) error {
+	if v == "" {
+		return nil
+	}
+	return checkURL(v, "amqp", "amqps")
+}
+
+func checkURL(v string, schemes ...string) error {
+	u, err := url.Parse(v)
+	if err != nil {
+		return fmt.Errorf("it is no URL")
+	}
+	for _, s := range schemes {
+		if u.Scheme == s {
+			if u.Hostname() == "" {
+				return fmt.Errorf("the host is missing")
+			}
+			return nil
+		}
+	}
+	return fmt.Errorf("it begins with neither")
+}
+
+func number(v string, low, high int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no whole number", v)
+	}
+	if n < low || n > high {
+		return 0, fmt.Errorf("%d is out of range", n)
+	}
+	return n, nil
+}
+
+func boolean(v string) (bool, error) {
+	switch strings.ToLower(v) {
+	case "true", "1":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither", v)
+}
+
+func duration(v string, low, high time.Duration) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration", v)
+	}
+	if d < low || d > high {
+		return 0, fmt.Errorf("%s is out of range", d)
+	}
+	return d, nil
+}

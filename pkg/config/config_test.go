@@ -1,0 +1,98 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write docs/config.md anew")
+
+const docs = "../../docs/config.md"
+
+const head = `# Settings
+
+Both processes read the environment and nothing else. A wrong value stops the start with a line that names it.
+Made from ` + "`pkg/config`" + ` by ` + "`go test ./pkg/config -update`" + `.
+
+`
+
+func lookup(env map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+}
+
+func TestTheDocumentedTableIsTheOneInTheCode(t *testing.T) {
+	if *update {
+		require.NoError(t, os.WriteFile(docs, []byte(head+Table()), 0o644))
+	}
+	got, err := os.ReadFile(docs)
+	require.NoError(t, err)
+	require.Equal(t, head+Table(), string(got), "run go test ./pkg/config -update")
+}
+
+func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
+	c, err := Load(lookup(nil))
+	require.NoError(t, err)
+	require.Equal(t, ":8080", c.Addr)
+	require.Equal(t, 4, c.Partitions)
+	path, ok := c.SQLitePath()
+	require.True(t, ok)
+	require.Equal(t, "plenary.db", path)
+	require.False(t, c.Open)
+	require.True(t, c.AccessLog)
+
+	same, err := Load(lookup(map[string]string{"PLENARY_ADDR": "", "PLENARY_PARTITIONS": "  "}))
+	require.NoError(t, err)
+	require.Equal(t, c, same, "a variable that is set and empty is not set")
+}
+
+func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
+	for name, values := range map[string][]string{
+		"ADDR":                 {"8080", "localhost", ":eighty", ":70000"},
+		"WORKER_ADDR":          {"::"},
+		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
+		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret"},
+		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
+		"OPEN":                 {"yes", "2", "on"},
+		"LOG_LEVEL":            {"loud"},
+		"ACCESS_LOG":           {"nope"},
+		"MAX_WAITING":          {"0", "1e6"},
+		"MAX_CONNECTIONS":      {"-1"},
+		"DATABASE_CONNECTIONS": {"1"},
+		"QUEUE_BYTES":          {"1024", "lots"},
+		"STOP_TIMEOUT":         {"20", "0s", "1h"},
+	} {
+		for _, value := range values {
+			_, err := Load(lookup(map[string]string{Prefix + name: value}))
+			require.ErrorContains(t, err, "PLENARY_"+name+" takes ", value)
+			require.NotContains(t, err.Error(), "secret")
+			require.NotContains(t, err.Error(), "\n")
+		}
+	}
+}
+
+func TestEverySettingIsTestedWithGarbage(t *testing.T) {
+	for _, s := range Settings {
+		_, err := Load(lookup(map[string]string{Prefix + s.Name: "\x00 ☃ garbage"}))
+		require.Error(t, err, s.Name)
+	}
+}
+
+func TestASpellingMistakeIsNoticed(t *testing.T) {
+	require.Equal(t, []string{"PLENARY_PARTITION"},
+		Unknown([]string{"PLENARY_PARTITION=3", "PLENARY_PARTITIONS=3", "PLENARY_TEST_POSTGRES_URL=x", "HOME=/"}))
+}
+
+func FuzzLoad(f *testing.F) {
+	for i, s := range Settings {
+		f.Add(i, s.Default)
+	}
+	f.Fuzz(func(t *testing.T, i int, value string) {
+		s := Settings[uint(i)%uint(len(Settings))]
+		if _, err := Load(lookup(map[string]string{Prefix + s.Name: value})); err != nil {
+			require.Contains(t, err.Error(), Prefix+s.Name)
+		}
+	})
+}

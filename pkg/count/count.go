@@ -1,0 +1,271 @@
+// Package count is the worker's job: read the partitions' logs, have the store count what was delivered, acknowledge,
+// answer, announce.
+package count
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+const (
+	// maxVotes is the most votes of one transaction.
+	maxVotes = 5000
+	// countTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
+	countTimeout = 20 * time.Second
+	// replyTimeout bounds what comes after the commit and may be lost.
+	replyTimeout = 2 * time.Second
+)
+
+// Store is the part of poll.Store that a counter needs.
+type Store interface {
+	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
+	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
+}
+
+// Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
+// processes: each partition has one that is active, and every batch has its effect once.
+type Counter struct {
+	store      Store
+	log        queue.Log
+	bus        bus.Bus
+	partitions int
+	logger     *slog.Logger
+
+	mu    sync.Mutex
+	state map[int]error // per partition that is not being read: why
+}
+
+// New makes a counter.
+func New(store Store, log queue.Log, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
+	c := &Counter{store: store, log: log, bus: b, partitions: partitions, logger: logger, state: make(map[int]error)}
+	for p := range partitions {
+		c.state[p] = errors.New("not begun yet")
+	}
+	return c
+}
+
+// Run counts until ctx ends. Then it finishes the transactions under way, acknowledges them, and returns. What was
+// delivered beyond them goes to the next counter.
+func (c *Counter) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	running.Go(func() { c.sweep(ctx) })
+	// On RabbitMQ before 4 the first to subscribe is the active one: a random order spreads the partitions over workers
+	// that start together.
+	for _, p := range rand.Perm(c.partitions) {
+		running.Go(func() { c.follow(ctx, p) })
+	}
+	running.Wait()
+}
+
+// Ready tells why not every partition is being read; nil: all are.
+func (c *Counter) Ready() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var errs []error
+	for p, err := range c.state {
+		errs = append(errs, fmt.Errorf("partition %d: %w", p, err))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Counter) setState(partition int, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		delete(c.state, partition)
+	} else {
+		c.state[partition] = err
+	}
+}
+
+var errEnded = errors.New("the subscription ended")
+
+// follow reads one partition, subscription after subscription.
+func (c *Counter) follow(ctx context.Context, partition int) {
+	var retry backoff
+	for ctx.Err() == nil {
+		sub, err := c.log.Subscribe(ctx, partition)
+		if err == nil {
+			c.setState(partition, nil)
+			retry.reset()
+			f := follower{Counter: c, partition: partition, sub: sub}
+			err = f.run(ctx)
+			if closeErr := sub.Close(); closeErr != nil {
+				c.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		c.setState(partition, err)
+		c.logger.Warn("not counting a partition; trying again", "partition", partition, "error", err)
+		if errors.Is(err, queue.ErrVersion) {
+			retry.long() // leave it to a newer worker
+		}
+		retry.wait(ctx)
+	}
+}
+
+// follower reads one subscription.
+type follower struct {
+	*Counter
+	partition int
+	sub       queue.Subscription
+}
+
+// run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
+// ends.
+func (f *follower) run(ctx context.Context) error {
+	for {
+		select {
+		case d, ok := <-f.sub.Deliveries():
+			if !ok {
+				return errEnded
+			}
+			if err := f.process(ctx, f.gather(d)); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// gather adds to a first delivery what else is there already.
+func (f *follower) gather(first queue.Delivery) []queue.Delivery {
+	all, votes := []queue.Delivery{first}, len(first.Batch.Votes)
+	for votes < maxVotes {
+		select {
+		case d, ok := <-f.sub.Deliveries():
+			if !ok {
+				return all // still counted: it is known by its batch ids when it comes again
+			}
+			all, votes = append(all, d), votes+len(d.Batch.Votes)
+		default:
+			return all
+		}
+	}
+	return all
+}
+
+// process deals with deliveries in their order. Those that are no batch are set aside; the runs between them are
+// counted.
+func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
+	from := 0
+	for i, d := range all {
+		if d.Err == nil {
+			continue
+		}
+		if err := f.count(ctx, all[from:i]); err != nil {
+			return err
+		}
+		if errors.Is(d.Err, queue.ErrVersion) {
+			return d.Err
+		}
+		if err := f.deadLetter(ctx, d, d.Err); err != nil {
+			return err
+		}
+		from = i + 1
+	}
+	return f.count(ctx, all[from:])
+}
+
+// count commits a run of batches, acknowledges, answers and announces.
+func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
+	if len(run) == 0 {
+		return nil
+	}
+	outcome, err := f.commit(ctx, run)
+	if err != nil && ctx.Err() == nil && poll.KindOf(err) != poll.Unavailable {
+		return f.isolate(ctx, run, err)
+	}
+	if err != nil {
+		return err
+	}
+	// The commit stands: nothing below may fail it, and a stop does not cut it short.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
+	defer cancel()
+	ackErr := f.sub.Ack(run[len(run)-1].Tag)
+	f.reply(ctx, run, outcome)
+	if len(outcome.Changed) > 0 {
+		if err := f.bus.Announce(ctx, outcome.Changed...); err != nil {
+			f.logger.Debug("results not announced", "partition", f.partition, "error", err)
+		}
+	}
+	return ackErr
+}
+
+// commit has the store count a run, as often as it takes while the store is away: the batch ids make that safe. A
+// transaction under way is finished when ctx ends; no new one is begun.
+func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outcome, error) {
+	batches := make([]poll.Batch, len(run))
+	for i, d := range run {
+		batches[i] = d.Batch
+	}
+	var retry backoff
+	for {
+		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
+		outcome, err := f.store.Count(once, f.partition, batches)
+		cancel()
+		if err == nil || poll.KindOf(err) != poll.Unavailable {
+			return outcome, err
+		}
+		f.logger.Warn("counting failed; trying again", "partition", f.partition, "batches", len(run), "error", err)
+		if !retry.wait(ctx) {
+			return poll.Outcome{}, err
+		}
+	}
+}
+
+// isolate counts the batches of a run one by one, after the run failed for a reason that is no passing one, so that a
+// batch that cannot be counted does not hold up its neighbours.
+func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
+	if len(run) == 1 {
+		f.logger.Error("a batch cannot be counted", "partition", f.partition, "batch_id", run[0].Batch.ID, "error", cause)
+		return f.deadLetter(ctx, run[0], cause)
+	}
+	for i := range run {
+		if err := f.count(ctx, run[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadLetter sets an entry aside and acknowledges it once it is kept.
+func (f *follower) deadLetter(ctx context.Context, d queue.Delivery, reason error) error {
+	f.logger.Error("setting an entry of the log aside", "partition", f.partition, "reason", reason)
+	var retry backoff
+	for {
+		err := f.sub.DeadLetter(ctx, d, reason.Error())
+		if err == nil {
+			return f.sub.Ack(d.Tag)
+		}
+		f.logger.Warn("not set aside; trying again", "partition", f.partition, "error", err)
+		if !retry.wait(ctx) {
+			return err
+		}
+	}
+}
+
+// reply answers every batch that was counted now and whose publisher may wait.
+func (f *follower) reply(ctx context.Context, run []queue.Delivery, outcome poll.Outcome) {
+	for i, d := range run {
+		if d.ReplyTo == "" || len(outcome.Verdicts[i]) == 0 {
+			continue
+		}
+		r := queue.Reply{BatchID: d.Batch.ID, Verdicts: outcome.Verdicts[i]}
+		if err := f.sub.Reply(ctx, d.ReplyTo, r); err != nil {
+			f.logger.Debug("verdicts lost", "partition", f.partition, "batch_id", d.Batch.ID, "error", err)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package intake
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Bounds of a batch. They keep a message far below what a broker takes and a worker counts at once.
+const (
+	maxBatchVotes = 2000
+	maxBatchBytes = 256 << 10 // answers only; ids add about 40 bytes a vote
+)
+
+// batch is the votes that leave in one message. Everybody who waits for one of them waits on its two channels: no
+// vote needs a channel, a map entry or a timer of its own here.
+type batch struct {
+	poll.Batch
+	accepted []time.Time // per vote
+	bytes    int
+	expired  []bool // votes that were taken out before the write, per vote; nil: none
+
+	confirmed   chan struct{} // closed when err and confirmedAt are set
+	confirmedAt time.Time
+	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown
+
+	replied  chan struct{} // closed when verdicts is set
+	verdicts []poll.Verdict
+}
+
+func newBatch() *batch {
+	return &batch{
+		Batch:     poll.Batch{ID: uuid.Must(uuid.NewV7())},
+		confirmed: make(chan struct{}),
+		replied:   make(chan struct{}),
+	}
+}
+
+func (b *batch) full() bool { return len(b.Votes) >= maxBatchVotes || b.bytes >= maxBatchBytes }
+
+// add appends a vote and gives its place.
+func (b *batch) add(v poll.Vote, accepted time.Time) int {
+	b.Votes = append(b.Votes, v)
+	b.accepted = append(b.accepted, accepted)
+	b.bytes += len(v.Answer)
+	return len(b.Votes) - 1
+}
+
+// expire takes out the votes that were accepted more than a window before now. Their places stay what they are.
+func (b *batch) expire(now time.Time) {
+	kept := b.Votes[:0:0]
+	for i, at := range b.accepted {
+		if now.Sub(at) <= poll.Window {
+			kept = append(kept, b.Votes[i])
+			continue
+		}
+		if b.expired == nil {
+			b.expired = make([]bool, len(b.accepted))
+		}
+		b.expired[i] = true
+	}
+	if b.expired != nil {
+		b.Votes = kept
+	}
+}
+
+// written says whether the vote at a place was in the message, and where.
+func (b *batch) written(place int) (at int, ok bool) {
+	at = place
+	if b.expired == nil {
+		return at, true
+	}
+	for _, gone := range b.expired[:place] {
+		if gone {
+			at--
+		}
+	}
+	return at, !b.expired[place]
+}
+
+// settle closes the confirm side. It is called once.
+func (b *batch) settle(err error, now time.Time) {
+	b.err, b.confirmedAt = err, now
+	close(b.confirmed)
+}
+
+// answer closes the verdict side. It is called once.
+func (b *batch) answer(verdicts []poll.Verdict) {
+	b.verdicts = verdicts
+	close(b.replied)
+}

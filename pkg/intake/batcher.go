@@ -1,0 +1,167 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// publishSlots is how many publishes of a partition may be in flight: enough to keep the broker's disk busy while the
+// next batch forms, few enough that batches grow under load instead of multiplying.
+const publishSlots = 4
+
+// voterInFlight is how many votes of one voter may wait in a partition at once. A person has one; the rest is for
+// retries over a bad network.
+const voterInFlight = 256
+
+// batcher is the group commit of one partition: one goroutine, no timer. A batch leaves as soon as a slot is free; what
+// arrives meanwhile forms the next one.
+type batcher struct {
+	intake    *Intake
+	partition int
+	wake      chan struct{} // holds a token while there may be something to send
+	slots     chan struct{} // a token per publish in flight
+	done      chan struct{}
+
+	mu      sync.Mutex
+	waiting []*batch // the last one is open
+	voters  map[uuid.UUID]int
+}
+
+func newBatcher(in *Intake, partition int) *batcher {
+	return &batcher{
+		intake:    in,
+		partition: partition,
+		wake:      make(chan struct{}, 1),
+		slots:     make(chan struct{}, publishSlots),
+		done:      make(chan struct{}),
+		voters:    make(map[uuid.UUID]int),
+	}
+}
+
+// add puts a vote into the open batch and gives the batch and the place in it. Busy: too many votes of that voter wait.
+// After a nil error leave must be called once.
+func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.voters[v.VoterID] >= voterInFlight {
+		return nil, 0, poll.Errorf(poll.Busy, "too many votes of this voter are under way")
+	}
+	b.voters[v.VoterID]++
+	n := len(b.waiting)
+	if n == 0 || b.waiting[n-1].full() {
+		b.waiting = append(b.waiting, newBatch())
+		n++
+	}
+	open := b.waiting[n-1]
+	place := open.add(v, accepted)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+	return open, place, nil
+}
+
+// leave says that a request of a voter has its answer.
+func (b *batcher) leave(voter uuid.UUID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.voters[voter]--; b.voters[voter] <= 0 {
+		delete(b.voters, voter)
+	}
+}
+
+// take gives the oldest batch; after that nobody adds to it. nil: there is none.
+func (b *batcher) take() *batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.waiting) == 0 {
+		return nil
+	}
+	first := b.waiting[0]
+	b.waiting[0] = nil
+	b.waiting = b.waiting[1:]
+	return first
+}
+
+// run sends until stop is closed and nothing waits any more.
+func (b *batcher) run(stop <-chan struct{}) {
+	defer close(b.done)
+	for {
+		select {
+		case <-b.wake:
+		case <-stop:
+			b.flush()
+			return
+		}
+		b.flush()
+	}
+}
+
+func (b *batcher) flush() {
+	for {
+		b.slot()
+		next := b.take()
+		if next == nil {
+			<-b.slots
+			return
+		}
+		b.publish(next)
+	}
+}
+
+// slot waits for a free slot. While the broker confirms nothing, what waits longer than a window is refused: it may no
+// longer be written.
+func (b *batcher) slot() {
+	select {
+	case b.slots <- struct{}{}:
+		return
+	default:
+	}
+	stalled := time.NewTicker(poll.Window)
+	defer stalled.Stop()
+	for {
+		select {
+		case b.slots <- struct{}{}:
+			return
+		case <-stalled.C:
+			for next := b.take(); next != nil; next = b.take() {
+				next.settle(queue.ErrRefused, b.intake.now())
+			}
+		}
+	}
+}
+
+// publish writes a batch, with a slot in hand, which the confirm gives back.
+func (b *batcher) publish(next *batch) {
+	now := b.intake.now()
+	next.expire(now)
+	if len(next.Votes) == 0 {
+		next.settle(queue.ErrRefused, now)
+		<-b.slots
+		return
+	}
+	b.intake.expect(next)
+	ctx, cancel := context.WithTimeout(context.Background(), poll.Window)
+	defer cancel()
+	err := b.intake.log.Publish(ctx, b.partition, next.Batch, func(err error) {
+		b.settle(next, err)
+	})
+	if err != nil {
+		b.settle(next, err)
+	}
+}
+
+func (b *batcher) settle(next *batch, err error) {
+	if err != nil && !errors.Is(err, queue.ErrUnknown) {
+		b.intake.forget(next.ID) // it is not in the log: there will be no verdict
+	}
+	next.settle(err, b.intake.now())
+	<-b.slots
+}

@@ -1,0 +1,260 @@
+// Package intake is the voter's way in: check a vote, take it under the lease of what is displayed, write it to the
+// log with the others that arrive at the same time, and wait for what becomes of it.
+package intake
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// How long a request waits.
+const (
+	// Deadline is when a vote must have its answer.
+	Deadline = 5 * time.Second
+	// DefaultWait is how long a request waits for its verdict before it makes do with being accepted.
+	DefaultWait = time.Second
+)
+
+// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes and a goroutine.
+const DefaultMaxWaiting = 50_000
+
+// Ballot is what a voter sends.
+type Ballot struct {
+	PollID  uuid.UUID
+	Keys    []string
+	VoterID uuid.UUID
+	Seq     int64 // 0: none
+}
+
+// Wait says what a voter waits for.
+type Wait struct {
+	For   time.Duration // how long for the verdict, at most Deadline
+	Async bool          // not for the verdict at all, only until the vote is durable
+}
+
+// Receipt is the answer to an accepted vote. Verdict is Counted or Superseded, or 0: durable, and not counted yet.
+type Receipt struct {
+	VoteID  uuid.UUID
+	Verdict poll.Verdict
+}
+
+// Display finds what a presentation displays: stage.Cache.
+type Display interface {
+	Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error)
+}
+
+// Intake takes votes. It is safe for use by many goroutines.
+type Intake struct {
+	cache    Display
+	log      queue.Publisher
+	now      func() time.Time
+	max      int64
+	waiting  atomic.Int64
+	batchers []*batcher
+	stop     chan struct{}
+	replies  chan struct{} // closed when the goroutine that reads replies has ended
+
+	mu      sync.Mutex
+	expects map[uuid.UUID]*batch // published, verdicts outstanding
+}
+
+// New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for an answer. now is
+// the monotonic clock, the same as the cache's. Close it before the log.
+func New(cache Display, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
+	in := &Intake{
+		cache: cache, log: log, now: now, max: int64(maxWaiting),
+		stop: make(chan struct{}), replies: make(chan struct{}),
+		expects: make(map[uuid.UUID]*batch),
+	}
+	for i := range partitions {
+		b := newBatcher(in, i)
+		in.batchers = append(in.batchers, b)
+		go b.run(in.stop)
+	}
+	go in.readReplies()
+	return in
+}
+
+// Waiting gives the number of votes that wait for their answer now.
+func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
+
+// Cast takes a vote. A nil error is guarantee 1: the vote is counted, superseded by a later one of the same voter, or
+// durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
+// not on the slide, or the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
+// sending it again is safe.
+func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
+	if in.waiting.Add(1) > in.max {
+		in.waiting.Add(-1)
+		return Receipt{}, poll.Errorf(poll.Unavailable, "too many votes are waiting; send it again in a moment")
+	}
+	defer in.waiting.Add(-1)
+
+	display, accepted, err := in.displayed(ctx, presentationID, ballot.PollID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	answer, err := display.Poll.Answer(ballot.Keys)
+	if err != nil {
+		return Receipt{}, err
+	}
+	vote := poll.Vote{
+		ID: uuid.Must(uuid.NewV7()), PollID: ballot.PollID, VoterID: ballot.VoterID,
+		Version: display.Version, Seq: ballot.Seq, Answer: answer,
+	}
+	b := in.batchers[queue.Partition(presentationID, len(in.batchers))]
+	batch, place, err := b.add(vote, accepted)
+	if err != nil {
+		return Receipt{}, err
+	}
+	defer b.leave(ballot.VoterID)
+	verdict, err := in.await(ctx, batch, place, accepted, wait)
+	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
+}
+
+// displayed gives what is displayed if it is that poll. Only what was read after the request arrived may say that it
+// is not: an older entry may have missed the transition that the voter has seen.
+func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Display, time.Time, error) {
+	arrived := in.now()
+	display, now, err := in.cache.Display(ctx, presentationID, time.Time{})
+	if err == nil && !shows(display, pollID) {
+		display, now, err = in.cache.Display(ctx, presentationID, arrived)
+	}
+	if err == nil && !shows(display, pollID) {
+		err = poll.Errorf(poll.NotDisplayed, "the poll is not on the slide")
+	}
+	return display, now, err
+}
+
+func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Poll.ID == pollID }
+
+// await waits for the answer of one vote.
+func (in *Intake) await(ctx context.Context, b *batch, place int, accepted time.Time, wait Wait) (poll.Verdict, error) {
+	var (
+		confirmed = b.confirmed
+		cause     error         // of the publish, once it is known
+		durable   bool          // and confirmed in time: only then may the answer be that the vote is accepted
+		patient   = !wait.Async // wants the verdict; when the budget is over, no longer
+		budget    = min(wait.For, Deadline)
+	)
+	timer := time.NewTimer(budget - in.now().Sub(accepted))
+	defer timer.Stop()
+	for {
+		select {
+		case <-b.replied:
+			if at, ok := b.written(place); ok && at < len(b.verdicts) {
+				return verdictError(b.verdicts[at])
+			}
+			return 0, unknown(cause)
+		case <-confirmed:
+			confirmed, cause = nil, b.err
+			if _, ok := b.written(place); !ok {
+				return 0, refused(queue.ErrRefused)
+			}
+			if cause != nil && !errors.Is(cause, queue.ErrUnknown) {
+				return 0, refused(cause)
+			}
+			durable = cause == nil && b.confirmedAt.Sub(accepted) <= poll.Window
+			if durable && !patient {
+				return 0, nil
+			}
+		case <-timer.C:
+			switch {
+			case durable:
+				return 0, nil
+			case in.now().Sub(accepted) >= Deadline:
+				return 0, unknown(cause)
+			}
+			patient = false
+			timer.Reset(Deadline - in.now().Sub(accepted))
+		case <-ctx.Done():
+			return 0, unknown(ctx.Err())
+		}
+	}
+}
+
+func verdictError(v poll.Verdict) (poll.Verdict, error) {
+	switch v {
+	case poll.Counted, poll.Superseded:
+		return v, nil
+	case poll.Late:
+		return v, poll.Errorf(poll.NotDisplayed, "the poll left the slide before the vote came")
+	case poll.Rejected:
+		return v, poll.Field("key", "names nothing that can be voted for")
+	}
+	return 0, unknown(nil)
+}
+
+func refused(cause error) error {
+	return poll.Unavailablef(cause, "the vote could not be stored; send it again")
+}
+
+func unknown(cause error) error {
+	return poll.Unavailablef(cause, "it is not known yet whether the vote was stored; send it again")
+}
+
+// expect remembers a batch until its verdicts come.
+func (in *Intake) expect(b *batch) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.expects[b.ID] = b
+}
+
+func (in *Intake) forget(id uuid.UUID) *batch {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	b := in.expects[id]
+	delete(in.expects, id)
+	return b
+}
+
+// readReplies hands verdicts to those who wait, and forgets batches whose verdicts nobody waits for any more, until
+// the log is closed.
+func (in *Intake) readReplies() {
+	defer close(in.replies)
+	ticker := time.NewTicker(Deadline)
+	defer ticker.Stop()
+	for {
+		select {
+		case r, ok := <-in.log.Replies():
+			if !ok {
+				return
+			}
+			if b := in.forget(r.BatchID); b != nil {
+				b.answer(r.Verdicts)
+			}
+		case <-ticker.C:
+			in.forgetOld()
+		}
+	}
+}
+
+func (in *Intake) forgetOld() {
+	now := in.now()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for id, b := range in.expects {
+		if now.Sub(b.accepted[len(b.accepted)-1]) > Deadline {
+			delete(in.expects, id)
+		}
+	}
+}
+
+// Close sends what waits still and returns when the log has taken or refused it. Cast must not be called after it.
+// Close the log next, then Wait.
+func (in *Intake) Close() {
+	close(in.stop)
+	for _, b := range in.batchers {
+		<-b.done
+	}
+}
+
+// Wait returns when the log, which is closed, has no more replies.
+func (in *Intake) Wait() { <-in.replies }

@@ -1,0 +1,187 @@
+// Package stage is what is on the slide: the presenter's transitions, the sealing of what left, and the replica's
+// leased cache of what is displayed.
+package stage
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// readTimeout bounds a read of the cache. It is longer than a lease: an answer that comes later is of no use to votes,
+// but its failure should be the store's own.
+const readTimeout = 2 * time.Second
+
+// forgetEvery is how often entries that nobody uses are dropped.
+const forgetEvery = 10 * time.Second
+
+// Cache knows what presentations display, each under a lease of poll.Lease that begins before the read does. It is safe
+// for use by many goroutines. A presentation costs at most a read or two per lease, however many ask.
+type Cache struct {
+	store   reader
+	now     func() time.Time
+	entries sync.Map // uuid.UUID → *entry
+	reads   sync.WaitGroup
+	ctx     context.Context // of the reads
+	cancel  context.CancelFunc
+}
+
+// reader is the part of poll.Store that the cache needs.
+type reader interface {
+	Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
+}
+
+type entry struct {
+	view atomic.Pointer[view]
+	mu   sync.Mutex
+	read *read // under way; under mu
+}
+
+// view is a finished read.
+type view struct {
+	display poll.Display
+	begun   time.Time
+}
+
+// read is one under way, with those who wait for it.
+type read struct {
+	done  chan struct{}
+	err   error
+	stale bool // what it reads may be older than an announcement that came meanwhile; under the entry's mu
+}
+
+// NewCache makes a cache over a store. now is the monotonic clock: time.Now but in tests. Close it.
+func NewCache(store reader, now func() time.Time) *Cache {
+	c := &Cache{store: store, now: now}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// Display gives what a presentation displays, as of a read that began at or after since (the zero time: any) and less
+// than a lease before the time it returns. That time is the one to date an acceptance with: asking the clock again would
+// make the lease longer. The error is the store's: NotFound or Unavailable, never an old truth.
+func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+	e := c.entry(id)
+	for {
+		now := c.now()
+		if v := e.view.Load(); v != nil && now.Sub(v.begun) < poll.Lease && !v.begun.Before(since) {
+			if now.Sub(v.begun) > poll.Lease/2 {
+				c.begin(id, e) // in use: read it anew before its lease is over, so that nobody has to wait
+			}
+			return v.display, now, nil
+		}
+		r := c.begin(id, e)
+		select {
+		case <-r.done:
+			if r.err != nil {
+				return poll.Display{}, now, r.err
+			}
+		case <-ctx.Done():
+			return poll.Display{}, now, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		}
+	}
+}
+
+func (c *Cache) entry(id uuid.UUID) *entry {
+	if e, ok := c.entries.Load(id); ok {
+		return e.(*entry)
+	}
+	e, _ := c.entries.LoadOrStore(id, &entry{})
+	return e.(*entry)
+}
+
+// begin gives the read under way, or starts one.
+func (c *Cache) begin(id uuid.UUID, e *entry) *read {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.read == nil {
+		r := &read{done: make(chan struct{})}
+		e.read = r
+		c.reads.Go(func() { c.read(id, e, r) })
+	}
+	return e.read
+}
+
+// read is not bound to the request that started it: others wait for it too, and a phone that hangs up must not fail
+// them.
+func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
+	ctx, cancel := context.WithTimeout(c.ctx, readTimeout)
+	defer cancel()
+	begun := c.now()
+	display, err := c.store.Display(ctx, id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.read, r.err = nil, err
+	if err == nil && !r.stale {
+		e.view.Store(&view{display, begun})
+	}
+	if poll.KindOf(err) == poll.NotFound {
+		e.view.Store(nil)
+		c.entries.CompareAndDelete(id, e) // ids that name nothing must not fill the memory
+	}
+	close(r.done)
+}
+
+// Drop forgets what is known of a presentation, also what a read under way is about to bring.
+func (c *Cache) Drop(id uuid.UUID) {
+	if e, ok := c.entries.Load(id); ok {
+		e.(*entry).drop()
+	}
+}
+
+func (e *entry) drop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.view.Store(nil)
+	if e.read != nil {
+		e.read.stale = true
+	}
+}
+
+// Follow drops what the bus says has changed, until ctx ends.
+func (c *Cache) Follow(ctx context.Context, b bus.Bus) {
+	changes := b.Subscribe(ctx)
+	ticker := time.NewTicker(forgetEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case change, ok := <-changes:
+			switch {
+			case !ok:
+				return
+			case change == poll.Change{}:
+				c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
+			case change.PollID == uuid.Nil:
+				c.Drop(change.PresentationID)
+			}
+		case <-ticker.C:
+			c.forget()
+		}
+	}
+}
+
+// forget drops entries whose lease is over. Whoever holds one still may use it: its lease is checked at every use.
+func (c *Cache) forget() {
+	now := c.now()
+	c.entries.Range(func(id, value any) bool {
+		e := value.(*entry)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if v := e.view.Load(); e.read == nil && (v == nil || now.Sub(v.begun) >= poll.Lease) {
+			c.entries.CompareAndDelete(id, e)
+		}
+		return true
+	})
+}
+
+// Close ends the reads under way and waits for them. Display must not be called after it.
+func (c *Cache) Close() {
+	c.cancel()
+	c.reads.Wait()
+}

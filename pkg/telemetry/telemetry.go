@@ -1,0 +1,88 @@
+// Package telemetry is what operators see: JSON logs, and metrics taken by decorators around the ports, so that
+// neither the domain nor the adapters know of them.
+package telemetry
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// NewLogger makes the logger of a process: a JSON object a line.
+func NewLogger(w io.Writer, level slog.Level, process string) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("process", process)
+}
+
+// Metrics holds every metric of a process.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+
+	batchVotes   prometheus.Histogram
+	confirms     *prometheus.CounterVec
+	confirmTime  prometheus.Histogram
+	verdicts     *prometheus.CounterVec
+	deadLetters  prometheus.Counter
+	storeTime    *prometheus.HistogramVec
+	storeErrors  *prometheus.CounterVec
+	countedVotes prometheus.Histogram
+}
+
+// seconds are the bounds of latencies, from half a millisecond to the voter's deadline.
+var seconds = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+var sizes = prometheus.ExponentialBuckets(1, 4, 8) // votes: 1 to 16384
+
+// NewMetrics makes the metrics of a process, with Go's own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plenary_http_requests_total", Help: "Requests answered."}, []string{"method", "route", "status"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "plenary_http_request_seconds", Help: "Time from a request's last byte to its answer.", Buckets: seconds}, []string{"method", "route"}),
+		batchVotes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plenary_batch_votes", Help: "Votes per published batch.", Buckets: sizes}),
+		confirms: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plenary_publishes_total", Help: "Batches and seals published, by what became of them."}, []string{"outcome"}),
+		confirmTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plenary_confirm_seconds", Help: "Time from a publish to its confirm.", Buckets: seconds}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plenary_verdicts_total", Help: "Verdicts on votes, where they were given."}, []string{"verdict"}),
+		deadLetters: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "plenary_dead_letters_total", Help: "Entries of the log that were set aside."}),
+		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "plenary_store_seconds", Help: "Time of a call of the store.", Buckets: seconds}, []string{"call"}),
+		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plenary_store_unavailable_total", Help: "Calls of the store that found it away or too slow."}, []string{"call"}),
+		countedVotes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plenary_count_votes", Help: "Votes per counting transaction.", Buckets: sizes}),
+	}
+	m.registry.MustRegister(m.requests, m.latency, m.batchVotes, m.confirms, m.confirmTime, m.verdicts, m.deadLetters,
+		m.storeTime, m.storeErrors, m.countedVotes,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Gauge adds a gauge that is read when somebody asks.
+func (m *Metrics) Gauge(name, help string, read func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+}
+
+// Request counts an answered request. route is the pattern, never the path: ids are not labels.
+func (m *Metrics) Request(method, route, status string, took time.Duration) {
+	m.requests.WithLabelValues(method, route, status).Inc()
+	m.latency.WithLabelValues(method, route).Observe(took.Seconds())
+}
+
+// Handler serves the metrics in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
