@@ -1,0 +1,301 @@
+package stack
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// nginxFor runs NGINX with the repository's configuration before upstreams that the test plays itself.
+func nginxFor(t *testing.T, upstreams ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath("nginx"); err != nil && !isFile("/usr/sbin/nginx") {
+		t.Fatal("NGINX is not installed: scripts/install-deps nginx")
+	}
+	s := &Stack{cfg: Config{Output: io.Discard}}
+	require.NoError(t, s.prepare())
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.runNGINX(t.Context(), upstreams))
+	return s.NGINX.URL
+}
+
+// upstream plays an API replica and counts what reaches it.
+type upstream struct {
+	addr        string
+	requests    atomic.Int64
+	connections atomic.Int64
+}
+
+func newUpstream(t *testing.T, handler http.HandlerFunc) *upstream {
+	t.Helper()
+	up := &upstream{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		up.requests.Add(1)
+		handler(w, r)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			up.connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	up.addr = server.Listener.Addr().String()
+	return up
+}
+
+func ok(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+
+// hangUp reads the request and dies, as a replica that crashes in the middle of a request.
+func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// call asks over a connection of its own, so that requests spread over NGINX's workers.
+func call(t *testing.T, method, url, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	require.NoError(t, err)
+	raw, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	return res, string(raw)
+}
+
+func requireProblem(t *testing.T, res *http.Response, body string, status int, code string) {
+	t.Helper()
+	require.Equal(t, status, res.StatusCode)
+	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
+	require.NotEmpty(t, res.Header.Get("X-Request-Id"))
+	var problem struct {
+		Type, Title, Code, Detail string
+		Status                    int
+	}
+	require.NoError(t, json.Unmarshal([]byte(body), &problem), body)
+	require.Equal(t, code, problem.Code)
+	require.Equal(t, status, problem.Status)
+	require.NotEmpty(t, problem.Title)
+	require.NotEmpty(t, problem.Detail)
+}
+
+// deadAddr is an address where nobody listens.
+func deadAddr(t *testing.T) string {
+	t.Helper()
+	port, err := freePort()
+	require.NoError(t, err)
+	return loopback(port)
+}
+
+const votesPath = "/api/v1/presentations/018f/polls/current/votes"
+
+func TestNGINXKeepsItsConnectionsToTheAPIs(t *testing.T) {
+	up := newUpstream(t, ok)
+	base := nginxFor(t, up.addr)
+	for range 100 {
+		res, _ := call(t, http.MethodPost, base+votesPath, `{}`)
+		require.Equal(t, http.StatusNoContent, res.StatusCode)
+	}
+	assert.EqualValues(t, 100, up.requests.Load())
+	assert.LessOrEqual(t, up.connections.Load(), int64(nginxWorkers), "one per worker is enough for requests one after the other")
+}
+
+func TestNGINXSendsMoreToTheAPIThatHasLessToDo(t *testing.T) {
+	release, arrived := make(chan struct{}), make(chan struct{}, 16)
+	slow := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		ok(w, r)
+	})
+	fast := newUpstream(t, ok)
+	base := nginxFor(t, slow.addr, fast.addr)
+	var waiting sync.WaitGroup
+	// The first request that the slow one gets stays there; from then on it has more to do than the other.
+	for occupied := false; !occupied; {
+		done := make(chan struct{})
+		waiting.Go(func() { call(t, http.MethodGet, base+"/", ""); close(done) })
+		select {
+		case <-arrived:
+			occupied = true
+		case <-done:
+		}
+	}
+	before := fast.requests.Load()
+	for range 50 {
+		call(t, http.MethodGet, base+"/", "")
+	}
+	assert.EqualValues(t, before+50, fast.requests.Load())
+	close(release)
+	waiting.Wait()
+}
+
+func TestNGINXRepeatsOnlyWhatIsSafeToRepeat(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		sent         int64
+	}{
+		{http.MethodGet, "/api/v1/presentations/018f", 2},
+		{http.MethodGet, "/api/v1/presentations/018f/polls/current", 2},
+		{http.MethodGet, "/api/v1/presentations/018f/events", 2},
+		{http.MethodPost, "/api/v1/presentations", 1},
+		{http.MethodPost, votesPath, 1},
+		{http.MethodPut, "/api/v1/presentations/018f/polls/current", 1},
+		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", 1},
+	} {
+		t.Run(c.method+c.path, func(t *testing.T) {
+			one, other := newUpstream(t, hangUp), newUpstream(t, hangUp)
+			res, body := call(t, c.method, nginxFor(t, one.addr, other.addr)+c.path, "")
+			requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
+			assert.Equal(t, "1", res.Header.Get("Retry-After"))
+			assert.Equal(t, c.sent, one.requests.Load()+other.requests.Load())
+		})
+	}
+}
+
+func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
+	up := newUpstream(t, ok)
+	base := nginxFor(t, deadAddr(t), up.addr, deadAddr(t))
+	for range 30 {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			res, _ := call(t, method, base+votesPath, "")
+			require.Equal(t, http.StatusNoContent, res.StatusCode)
+		}
+	}
+	assert.EqualValues(t, 60, up.requests.Load())
+}
+
+func TestNGINXSaysThatNoAPIIsThereAsAProblem(t *testing.T) {
+	base := nginxFor(t, deadAddr(t), deadAddr(t))
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		for _, path := range []string{"/api/v1/ping", "/index.html"} {
+			res, body := call(t, method, base+path, "", "X-Request-Id", "abc")
+			requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
+			assert.Equal(t, "1", res.Header.Get("Retry-After"))
+			assert.Equal(t, "abc", res.Header.Get("X-Request-Id"))
+		}
+	}
+}
+
+func TestNGINXPassesTheAPIsOwnAnswersUnchanged(t *testing.T) {
+	status := http.StatusOK
+	handler := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "the API's own words")
+	}
+	one, other := newUpstream(t, handler), newUpstream(t, handler)
+	base := nginxFor(t, one.addr, other.addr)
+	for i, status2 := range []int{400, 404, 409, 413, 418, 429, 500, 502, 503, 504} {
+		status = status2
+		res, body := call(t, http.MethodGet, base+"/", "")
+		assert.Equal(t, status, res.StatusCode)
+		assert.Equal(t, "the API's own words", body)
+		assert.Equal(t, "7", res.Header.Get("Retry-After"))
+		assert.EqualValues(t, i+1, one.requests.Load()+other.requests.Load(), "asked once")
+	}
+}
+
+func TestNGINXPassesRequestIdAndClientAddressOn(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s|%s|%s|%s|%s", r.Header.Get("X-Request-Id"), r.Header.Get("X-Forwarded-For"),
+			r.Header.Get("X-Real-IP"), r.Header.Get("X-Forwarded-Proto"), r.Host)
+	})
+	base := nginxFor(t, up.addr)
+	host := strings.TrimPrefix(base, "http://")
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
+		for _, c := range []struct{ name, sent, want string }{
+			{"a sane one is kept", "018f-AB:c_1.2", `018f-AB:c_1\.2`},
+			{"a missing one is made", "", `[0-9a-f]{32}`},
+			{"a long one is replaced", strings.Repeat("x", 129), `[0-9a-f]{32}`},
+			{"one with odd characters is replaced", `a" b`, `[0-9a-f]{32}`},
+		} {
+			_, body := call(t, method, base+"/", "", "X-Request-Id", c.sent, "X-Forwarded-For", "6.6.6.6", "X-Real-IP", "6.6.6.6")
+			assert.Regexp(t, "^"+c.want+`\|127\.0\.0\.1\|127\.0\.0\.1\|http\|`+regexp.QuoteMeta(host)+"$", body, "%s: %s", method, c.name)
+		}
+	}
+}
+
+func TestNGINXPassesAnEventOnAtOnce(t *testing.T) {
+	next := make(chan string)
+	up := newUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for event := range next {
+			_, _ = io.WriteString(w, "data: "+event+"\n")
+			w.(http.Flusher).Flush()
+		}
+	})
+	base := nginxFor(t, up.addr)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { next <- "1" }()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/presentations/018f/events", nil)
+	require.NoError(t, err)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	require.NoError(t, err)
+	lines := bufio.NewScanner(res.Body)
+	require.True(t, lines.Scan())
+	require.Equal(t, "data: 1", lines.Text())
+	next <- "2" // written only now, while the stream is open
+	require.True(t, lines.Scan())
+	require.Equal(t, "data: 2", lines.Text())
+	close(next)
+	require.False(t, lines.Scan())
+	require.NoError(t, res.Body.Close())
+}
+
+func TestNGINXRefusesWhatIsAbsurdAsAProblem(t *testing.T) {
+	up := newUpstream(t, ok)
+	base := nginxFor(t, up.addr)
+
+	res, body := call(t, http.MethodPost, base+votesPath, strings.Repeat("x", 1<<20+1))
+	requireProblem(t, res, body, http.StatusRequestEntityTooLarge, "body_too_large")
+	res, body = call(t, http.MethodGet, base+"/"+strings.Repeat("x", 9000), "")
+	requireProblem(t, res, body, http.StatusRequestURITooLong, "uri_too_long")
+	res, body = call(t, http.MethodGet, base+"/", "", "X-Long", strings.Repeat("x", 9000))
+	requireProblem(t, res, body, http.StatusRequestHeaderFieldsTooLarge, "headers_too_large")
+
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	require.NoError(t, err)
+	_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: \x01bad\r\n\r\n")
+	require.NoError(t, err)
+	raw, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	text, err := io.ReadAll(raw.Body)
+	require.NoError(t, err)
+	requireProblem(t, raw, string(text), http.StatusBadRequest, "bad_request")
+	require.NoError(t, conn.Close())
+	assert.Zero(t, up.requests.Load())
+}
+
+func TestNGINXHasRoomFor30000ClientsAndTheirRequests(t *testing.T) {
+	if hardOpenFiles() < 20000 {
+		t.Skipf("a process may hold only %d descriptors here", hardOpenFiles())
+	}
+	s := &Stack{}
+	conf, err := s.renderNGINX(t.TempDir(), 8080, []string{"127.0.0.1:1"})
+	require.NoError(t, err)
+	found := regexp.MustCompile(`worker_connections (\d+);`).FindStringSubmatch(conf)
+	require.NotNil(t, found)
+	connections, err := strconv.Atoi(found[1])
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, connections*nginxWorkers, 2*30000)
+}
