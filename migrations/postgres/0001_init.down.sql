@@ -1,0 +1,1 @@
+DROP TABLE partitions, batches, votes, poll_states, polls, presentations;

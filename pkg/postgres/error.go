@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"github.com/plenary-live/plenary/migrations"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// translate gives a driver's error the domain's kind: the one place where that is decided. The domain's own errors and
+// faults stay as they are.
+func translate(err error) error {
+	if err == nil || poll.KindOf(err) != "" {
+		return err
+	}
+	if e := pq.As(err); e != nil {
+		switch {
+		case e.Code == pqerror.UniqueViolation:
+			return &poll.Error{Kind: poll.Conflict, Detail: "that is there already", Cause: err}
+		case transient(e.Code):
+			return poll.Unavailablef(err, "the database cannot do it now")
+		}
+		return err
+	}
+	if e, ok := errors.AsType[*connectError](err); ok && !settings(e) {
+		return poll.Unavailablef(err, "the database cannot be reached")
+	}
+	if away(err) {
+		return poll.Unavailablef(err, "the database is away or too slow")
+	}
+	return err
+}
+
+// transient tells the codes after which trying again is right.
+func transient(code pqerror.Code) bool {
+	switch code.Class() {
+	case pqerror.ClassConnectionException, pqerror.ClassTransactionRollback, pqerror.ClassInsufficientResources,
+		pqerror.ClassOperatorIntervention, pqerror.ClassSystemError:
+		return true
+	}
+	switch code {
+	case pqerror.ObjectInUse, pqerror.LockNotAvailable,
+		pqerror.ReadOnlySQLTransaction, // a standby that is not promoted yet
+		pqerror.IdleInTransactionSessionTimeout:
+		return true
+	}
+	return false
+}
+
+// away tells errors of a connection that broke or took too long.
+func away(err error) bool {
+	for _, e := range []error{context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
+}
+
+// settings tells errors of connecting that no waiting heals.
+func settings(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	_, schema := errors.AsType[*migrations.SchemaError](err)
+	return certificate || schema || errors.Is(err, pq.ErrSSLNotSupported)
+}

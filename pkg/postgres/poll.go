@@ -1,0 +1,114 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
+	q.option_keys, q.option_values`
+
+// pollRow is a poll; all of it is null where a join found none.
+type pollRow struct {
+	ID             uuid.NullUUID  `db:"q_id"`
+	PresentationID uuid.NullUUID  `db:"q_presentation_id"`
+	Position       sql.NullInt64  `db:"position"`
+	Question       sql.NullString `db:"question"`
+	Kind           sql.NullString `db:"kind"`
+	MaxChoices     sql.NullInt64  `db:"max_choices"`
+	OptionKeys     pq.StringArray `db:"option_keys"`
+	OptionValues   pq.StringArray `db:"option_values"`
+}
+
+func (r *pollRow) poll() poll.Poll {
+	q := poll.Poll{
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
+		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+	}
+	for i := range q.Options {
+		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
+	}
+	return q
+}
+
+func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error) {
+	var row pollRow
+	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = $1`, id); err != nil {
+		return nil, err
+	}
+	q := row.poll()
+	return &q, nil
+}
+
+// insertPolls writes the polls in one statement. Arrays of different lengths make no array of arrays: each poll's
+// options travel as the text of one.
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	n := len(polls)
+	keys, values := make([]string, n), make([]string, n)
+	for i := range polls {
+		k, v := make([]string, len(polls[i].Options)), make([]string, len(polls[i].Options))
+		for j, o := range polls[i].Options {
+			k[j], v[j] = o.Key, o.Value
+		}
+		var err error
+		if keys[i], err = arrayText(k); err != nil {
+			return err
+		}
+		if values[i], err = arrayText(v); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values)
+		SELECT id, $1, position, question, kind, max_choices, keys::text[], vals::text[]
+		FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+			AS u (id, position, question, kind, max_choices, keys, vals)`,
+		presentationID,
+		uuidArray(n, func(i int) uuid.UUID { return polls[i].ID }),
+		int64Array(n, func(i int) int64 { return int64(i) }),
+		textArray(n, func(i int) string { return polls[i].Question }),
+		textArray(n, func(i int) string { return string(polls[i].Kind) }),
+		int64Array(n, func(i int) int64 { return int64(polls[i].MaxChoices) }),
+		textArray(n, func(i int) string { return keys[i] }),
+		textArray(n, func(i int) string { return values[i] }))
+	return err
+}
+
+func arrayText(list []string) (string, error) {
+	v, err := pq.StringArray(list).Value()
+	if err != nil {
+		return "", err
+	}
+	s, _ := v.(string)
+	return s, nil
+}
+
+// Results implements poll.Store.
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	var row struct {
+		pollRow
+		stateRow
+	}
+	err := s.db.GetContext(ctx, &row, `
+		SELECT `+pollColumns+`, `+stateColumns+`
+		FROM polls q JOIN poll_states s ON s.poll_id = q.id
+		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
+	if err != nil {
+		return poll.Results{}, noPoll(err)
+	}
+	return poll.Results{Poll: row.poll(), State: row.state()}, nil
+}
+
+func noPoll(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return poll.Errorf(poll.NotFound, "the presentation has no such poll")
+	}
+	return translate(err)
+}

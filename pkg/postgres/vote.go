@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// readOld brings the ledger the votes that stand. The polls' states are locked, so nobody changes them.
+func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
+	keys := ledger.Keys()
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := tx.QueryContext(ctx, `
+		SELECT v.poll_id, v.voter_id, v.version, v.seq, v.answer
+		FROM unnest($1::uuid[], $2::uuid[]) AS u (poll_id, voter_id)
+		JOIN votes v ON v.poll_id = u.poll_id AND v.voter_id = u.voter_id`,
+		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),
+		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].VoterID }))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var v poll.Vote
+		if err := rows.Scan(&v.PollID, &v.VoterID, &v.Version, &v.Seq, &v.Answer); err != nil {
+			return err
+		}
+		ledger.Old(v)
+	}
+	return rows.Err()
+}
+
+// upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
+// disagree, the count of rows shows it and nothing is committed.
+func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
+	n := len(votes)
+	if n == 0 {
+		return nil
+	}
+	result, err := tx.ExecContext(ctx, `
+		INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)
+		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[])
+		ON CONFLICT (poll_id, voter_id) DO UPDATE
+		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
+		WHERE (v.version, v.seq) <= (excluded.version, excluded.seq)`,
+		uuidArray(n, func(i int) uuid.UUID { return votes[i].PollID }),
+		uuidArray(n, func(i int) uuid.UUID { return votes[i].VoterID }),
+		int64Array(n, func(i int) int64 { return votes[i].Version }),
+		int64Array(n, func(i int) int64 { return votes[i].Seq }),
+		textArray(n, func(i int) string { return string(votes[i].Answer) }),
+		uuidArray(n, func(i int) uuid.UUID { return votes[i].ID }))
+	return exactly(n, "votes", result, err)
+}
+
+// Votes implements poll.Store. A cursor gives the list of one moment in pages, so that a slow reader neither runs into
+// the time-out of a statement nor makes anything pile up here; one that takes no page for readerTimeout loses its
+// transaction, and is told so by Unavailable.
+func (s *Store) Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(poll.VoterAnswer) error) error {
+	tx, err := s.lists.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted, ReadOnly: true})
+	if err != nil {
+		return translate(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it reads only
+	var found bool
+	err = tx.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = $1 AND presentation_id = $2`, pollID, presentationID)
+	if err != nil {
+		return noPoll(err)
+	}
+	if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = '`+readerTimeout+`'`); err != nil {
+		return translate(err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		DECLARE list NO SCROLL CURSOR FOR SELECT voter_id, answer FROM votes WHERE poll_id = $1 ORDER BY voter_id`, pollID)
+	if err != nil {
+		return translate(err)
+	}
+	page := make([]voterAnswerRow, 0, pageSize)
+	for {
+		page = page[:0]
+		if err := tx.SelectContext(ctx, &page, fetchPage); err != nil {
+			return translate(err)
+		}
+		for _, r := range page {
+			if err := yield(poll.VoterAnswer(r)); err != nil {
+				return err
+			}
+		}
+		if len(page) < pageSize {
+			return nil
+		}
+	}
+}
+
+const (
+	pageSize      = 1000
+	fetchPage     = `FETCH FORWARD 1000 FROM list`
+	readerTimeout = "60s"
+)
+
+type voterAnswerRow struct {
+	VoterID uuid.UUID   `db:"voter_id"`
+	Answer  poll.Answer `db:"answer"`
+}
