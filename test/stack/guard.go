@@ -30,14 +30,14 @@ while read -r what arg; do
     procs=$rest ;;
   esac
 done
-for p in $procs; do kill -"${p#*:}" -- "-${p%%:*}"; done
+for p in $procs; do kill -s "${p#*:}" -- "-${p%%:*}"; done
 for _ in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29; do
   left=
-  for p in $procs; do kill -0 -- "-${p%%:*}" && left=1; done
+  for p in $procs; do kill -s 0 -- "-${p%%:*}" && left=1; done
   [ -z "$left" ] && break
   sleep 0.1
 done
-for p in $procs; do kill -KILL -- "-${p%%:*}"; done
+for p in $procs; do kill -s KILL -- "-${p%%:*}"; done
 [ -z "$dir" ] || rm -rf -- "$dir"
 `
 
