@@ -1,0 +1,48 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// fast is an HTTP client that costs little, for tests whose servers shall have the processors.
+type fast struct {
+	base   string
+	client fasthttp.Client
+}
+
+func newFast(base string, connections int) *fast {
+	return &fast{base: base, client: fasthttp.Client{
+		MaxConnsPerHost:     connections,
+		MaxConnWaitTimeout:  30 * time.Second,
+		ReadTimeout:         30 * time.Second,
+		MaxIdleConnDuration: 30 * time.Second,
+		RetryIf:             func(*fasthttp.Request) bool { return false }, // whoever calls counts the tries
+	}}
+}
+
+func (f *fast) post(path, body string) (*Answer, error) {
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(f.base + path)
+	req.Header.SetMethod(http.MethodPost)
+	req.Header.SetContentType(jsonEnc)
+	req.SetBodyString(body)
+	if err := f.client.Do(req, res); err != nil {
+		return nil, err
+	}
+	a := &Answer{Status: res.StatusCode(), Header: http.Header{}, Body: slices.Clone(res.Body())}
+	res.Header.VisitAll(func(k, v []byte) { a.Header.Add(string(k), string(v)) })
+	return a, nil
+}
+
+func (f *fast) close() { f.client.CloseIdleConnections() }
+
+func percentile(all []time.Duration, p int) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[(len(sorted)-1)*p/100]
+}

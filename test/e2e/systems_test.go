@@ -1,0 +1,180 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(running{stack.Main(m)}) }
+
+// running stops what this package's tests started.
+type running struct{ stack.Tests }
+
+func (r running) Run() int {
+	code := r.Tests.Run()
+	for _, s := range systems {
+		code = max(code, s.stop())
+	}
+	binaries.remove()
+	transport.CloseIdleConnections()
+	return code
+}
+
+// system is a shape in which Plenary runs. It is started when the first test needs it and serves all tests after that.
+type system struct {
+	name string
+	cfg  stack.Config
+
+	once  sync.Once
+	begun bool
+	ready chan struct{}
+	stack *stack.Stack
+	err   error
+}
+
+var (
+	embedded   = &system{name: "embedded", cfg: stack.Config{Parts: stack.API, APIs: 1}}
+	withDB     = &system{name: "PostgreSQL and in-process", cfg: stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1}}
+	production = &system{name: "production shape", cfg: stack.Config{}}
+	systems    = []*system{embedded, withDB, production}
+)
+
+// start begins to start the system, without waiting for it.
+func (s *system) start() {
+	s.once.Do(func() {
+		s.begun, s.ready = true, make(chan struct{})
+		go func() {
+			defer close(s.ready)
+			s.stack, s.err = launch(s.cfg)
+		}()
+	})
+}
+
+// launch starts processes from binaries that are built once for all tests.
+func launch(cfg stack.Config) (*stack.Stack, error) {
+	dir, err := binaries.build()
+	if err != nil {
+		return nil, err
+	}
+	if cfg.APIBinary == "" {
+		cfg.APIBinary = filepath.Join(dir, "api")
+	}
+	cfg.WorkerBinary = filepath.Join(dir, "worker")
+	return stack.Start(context.Background(), cfg)
+}
+
+func (s *system) stop() int {
+	if !s.begun {
+		return 0
+	}
+	<-s.ready
+	if s.err != nil {
+		return 1
+	}
+	if err := s.stack.Close(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, strings.TrimSpace(err.Error()))
+		return 1
+	}
+	return 0
+}
+
+// site is a running system as a test sees it.
+type site struct {
+	*Client              // through the front door: NGINX, or the only API
+	replicas   []*Client // each API directly
+	production bool
+}
+
+// on waits until the system runs.
+func (s *system) on(t *testing.T) site {
+	t.Helper()
+	s.start()
+	<-s.ready
+	require.NoError(t, s.err)
+	return siteOf(t, s.stack)
+}
+
+func siteOf(t *testing.T, s *stack.Stack) site {
+	t.Helper()
+	out := site{Client: NewClient(t, s.URL), production: s.NGINX != nil}
+	for _, p := range s.APIs {
+		out.replicas = append(out.replicas, NewClient(t, p.URL))
+	}
+	return out
+}
+
+// everywhere runs a test on every system, while those that come later are still starting.
+func everywhere(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	for _, s := range systems {
+		s.start()
+	}
+	for _, s := range systems {
+		t.Run(s.name, func(t *testing.T) { test(t, s.on(t)) })
+	}
+}
+
+// own starts a system for one test, which may break it.
+func own(t *testing.T, cfg stack.Config) (site, *stack.Stack) {
+	t.Helper()
+	s, err := launch(cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return siteOf(t, s), s
+}
+
+var binaries builder
+
+// builder compiles the API and the worker once. PLENARY_STACK_RACE=1, which makes package stack look for reports of
+// races, compiles them with the race detector.
+type builder struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func (b *builder) build() (string, error) {
+	b.once.Do(func() { b.dir, b.err = compile() })
+	return b.dir, b.err
+}
+
+func (b *builder) remove() {
+	if b.dir != "" {
+		_ = os.RemoveAll(b.dir)
+	}
+}
+
+func compile() (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "plenary-e2e-")
+	if err != nil {
+		return "", err
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the servers run as another user
+		return dir, err
+	}
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	if os.Getenv("PLENARY_STACK_RACE") == "1" {
+		args = append(args, "-race")
+	}
+	cmd := exec.Command("go", append(args, "./api", "./worker")...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return dir, fmt.Errorf("go build ./api ./worker: %w\n%s", err, out)
+	}
+	return dir, nil
+}
