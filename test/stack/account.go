@@ -65,6 +65,12 @@ func (a *account) own(path string) error {
 	return os.Chown(path, int(a.uid), int(a.gid))
 }
 
+// Reachable tells whether the servers of a stack could live in dir: their user must be able to enter it.
+func Reachable(dir string) bool {
+	a, err := unprivileged()
+	return err == nil && a.reaches(dir)
+}
+
 // reaches tells whether the account can enter dir. A clone below /root, for one, is closed to others.
 func (a *account) reaches(dir string) bool {
 	if a == nil {

@@ -28,6 +28,7 @@ while read -r what arg; do
   end) rest=
     for p in $procs; do [ "${p%%:*}" = "$arg" ] || rest="$rest $p"; done
     procs=$rest ;;
+  forget) procs= dir= ;;
   esac
 done
 for p in $procs; do kill -s "${p#*:}" -- "-${p%%:*}"; done
@@ -61,6 +62,7 @@ func newGuard(dir string) (*guard, error) {
 
 func (g *guard) started(pid int, quit syscall.Signal) { g.tell(fmt.Sprintf("run %d:%d", pid, quit)) }
 func (g *guard) ended(pid int)                        { g.tell(fmt.Sprintf("end %d", pid)) }
+func (g *guard) forget()                              { g.tell("forget") }
 
 func (g *guard) tell(line string) {
 	if g == nil {

@@ -36,7 +36,7 @@ type Process struct {
 	crash syscall.Signal              // stops it when the stack's owner died: as fast as is clean
 	grace time.Duration               // how long stopping may take
 	ready func(context.Context) error // nil error: it does its work
-	guard *guard                      // nil when the process shall outlive this program
+	guard *guard
 
 	mu     sync.Mutex
 	id     procID

@@ -50,7 +50,6 @@ type Config struct {
 
 	Dir       string // keeps data and logs after Close; empty: a temporary folder that Close removes
 	NGINXPort int    // zero: a free port
-	Detached  bool   // the processes outlive this program: no guard watches over them
 
 	// Binaries of the API and the worker; empty: they are built from this module, once per stack.
 	APIBinary, WorkerBinary string
@@ -166,13 +165,11 @@ func (s *Stack) prepare() (err error) {
 	if !s.as.reaches(s.Dir) {
 		return fmt.Errorf("the user %s, which the servers run as, cannot enter %s: choose another folder", s.as.name, s.Dir)
 	}
-	if !s.cfg.Detached {
-		dir := ""
-		if s.temporary {
-			dir = s.Dir
-		}
-		s.guard, err = newGuard(dir)
+	guarded := ""
+	if s.temporary {
+		guarded = s.Dir
 	}
+	s.guard, err = newGuard(guarded)
 	return err
 }
 
@@ -199,7 +196,7 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// Processes lists every process in the order they were started.
+// Processes lists every process, each after what it depends on: the reverse is the order to stop them.
 func (s *Stack) Processes() []*Process {
 	var all []*Process
 	if s.Postgres != nil {
@@ -209,8 +206,8 @@ func (s *Stack) Processes() []*Process {
 		all = append(all, s.epmd)
 	}
 	all = append(all, s.Rabbits...)
-	all = append(all, s.APIs...)
 	all = append(all, s.Workers...)
+	all = append(all, s.APIs...)
 	if s.NGINX != nil {
 		all = append(all, s.NGINX)
 	}

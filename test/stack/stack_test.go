@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case "owner":
 		ownStack()
+	case "detacher":
+		detachStack()
 	default:
 		goleak.VerifyTestMain(stack.Main(m))
 	}
@@ -73,6 +75,21 @@ func ownStack() {
 	fmt.Println(s.Dir)
 	fmt.Println(s.Postgres.Pid())
 	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+// detachStack starts the production shape, detaches it and ends.
+func detachStack() {
+	role, binary := []string{"STACK_TEST_ROLE=app"}, os.Getenv("STACK_TEST_BINARY")
+	s, err := stack.Start(context.Background(), stack.Config{
+		Dir: os.Getenv("STACK_TEST_DIR"), APIBinary: binary, WorkerBinary: binary, APIEnv: role, WorkerEnv: role,
+	})
+	if err == nil {
+		_, err = s.Detach(filepath.Join(s.Dir, "stack.json"))
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
 }
 
 // testBinary copies this program to where the servers' user may run it.
@@ -172,6 +189,60 @@ func TestAStackWhoseOwnerWasKilledIsCleanedUp(t *testing.T) {
 		_, err := os.Stat(folder)
 		return errors.Is(err, os.ErrNotExist) && len(processesOf(t, folder)) == 0
 	}, 20*time.Second, 20*time.Millisecond)
+}
+
+func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
+	binary := testBinary(t)
+	folder := filepath.Join(filepath.Dir(binary), "detached")
+	owner := exec.Command(os.Args[0])
+	owner.Env = append(os.Environ(), "STACK_TEST_ROLE=detacher", "STACK_TEST_DIR="+folder, "STACK_TEST_BINARY="+binary)
+	out, err := owner.CombinedOutput()
+	require.NoError(t, err, string(out))
+
+	d, err := stack.LoadDetached(filepath.Join(folder, "stack.json"))
+	require.NoError(t, err)
+	require.Len(t, d.Processes, 9, "PostgreSQL, epmd, RabbitMQ, 2 workers, 3 APIs, NGINX")
+	for _, p := range d.Processes {
+		assert.True(t, p.Running(), p.Name)
+	}
+	get(t, d.URL)
+
+	stranger := *d.Processes[0]
+	stranger.StartTicks--
+	assert.False(t, stranger.Running(), "a process that started at another time is not ours, whatever its pid")
+
+	require.NoError(t, d.Stop())
+	for _, p := range d.Processes {
+		assert.False(t, p.Running(), p.Name)
+	}
+	assert.Empty(t, processesOf(t, folder))
+	require.NoError(t, d.Stop(), "stopping twice is once")
+}
+
+func TestACommandEndsWithAllThatItStarted(t *testing.T) {
+	s := start(t, stack.Config{Parts: stack.PostgreSQL})
+	// The shell's child ignores the signal and would live on.
+	script := `trap '' TERM; sleep 300 & trap 'exit 7' TERM; echo $!; wait`
+	cmd := exec.Command("/bin/sh", "-c", script)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	cmd.Stdout = write
+	signals, result := make(chan os.Signal, 1), make(chan error, 1)
+	go func() { result <- s.Run(cmd, signals) }()
+	lines := bufio.NewScanner(read)
+	require.True(t, lines.Scan())
+	child := lines.Text()
+	signals <- syscall.SIGTERM
+	var exit *exec.ExitError
+	require.ErrorAs(t, <-result, &exit)
+	require.Equal(t, 7, exit.ExitCode(), "the command's own answer")
+	require.NoError(t, write.Close())
+	require.False(t, lines.Scan(), "the child has ended: nobody holds its output any more")
+	require.NoError(t, read.Close())
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile("/proc/" + child + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	}, 5*time.Second, 10*time.Millisecond)
 }
 
 func TestAKilledServerComesBackOnItsPortWithItsData(t *testing.T) {
