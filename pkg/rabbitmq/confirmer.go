@@ -1,0 +1,242 @@
+package rabbitmq
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// confirmer publishes on one channel, in order, and tells of each message what became of it.
+//
+// One goroutine writes; it is not the caller, who may have to go while the connection takes no bytes. Another reads
+// returns and confirms: an unroutable message is returned and then confirmed, so the returns are emptied first.
+type confirmer struct {
+	conn   *conn
+	ch     *amqp.Channel
+	slots  chan struct{}   // one for each unconfirmed message
+	writes chan *unsettled // to the writer
+	ended  chan struct{}   // closed when no more confirms come
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting map[uint64]*unsettled // by delivery tag
+	byID    map[string]*unsettled // by message id
+}
+
+// unsettled is a message whose fate is not known yet.
+type unsettled struct {
+	key       string
+	msg       amqp.Publishing
+	confirmed func(error)
+	written   chan error // what publish returns
+
+	// Guarded by the confirmer's mu.
+	state    int
+	returned string // why the broker could not route it
+	early    bool   // settled with outcome before the write returned
+	outcome  error
+}
+
+const (
+	writing   = iota
+	promised  // publish returned nil: confirmed will be called
+	abandoned // publish returned an error: it will not
+)
+
+// newConfirmer opens the channel. Messages go to the default exchange, so to the queue that key names.
+func newConfirmer(k *conn) (*confirmer, error) {
+	ch, err := k.vital()
+	if err != nil {
+		return nil, err
+	}
+	f := &confirmer{
+		conn: k, ch: ch, slots: make(chan struct{}, maxUnconfirmed), writes: make(chan *unsettled), ended: make(chan struct{}),
+		waiting: map[uint64]*unsettled{}, byID: map[string]*unsettled{},
+	}
+	returns := ch.NotifyReturn(make(chan amqp.Return, maxUnconfirmed))
+	confirms := ch.NotifyPublish(make(chan amqp.Confirmation, maxUnconfirmed))
+	if err := ch.Confirm(false); err != nil {
+		return nil, err
+	}
+	if !k.start(func() {
+		f.wg.Go(f.write)
+		f.read(returns, confirms)
+	}) {
+		return nil, errLost
+	}
+	return f, nil
+}
+
+// publish is the promise of queue.Publisher for one message.
+func (f *confirmer) publish(ctx context.Context, key string, msg amqp.Publishing, confirmed func(error)) error {
+	u := &unsettled{key: key, msg: msg, confirmed: confirmed, written: make(chan error, 1)}
+	select {
+	case f.slots <- struct{}{}:
+	case <-f.ended:
+		return refused(errLost)
+	case <-ctx.Done():
+		return refused(context.Cause(ctx))
+	}
+	select {
+	case f.writes <- u:
+	case <-f.ended:
+		return refused(errLost) // the slot is lost with the channel
+	case <-ctx.Done():
+		<-f.slots
+		return refused(context.Cause(ctx))
+	}
+	select {
+	case err := <-u.written:
+		return err
+	case <-ctx.Done():
+		if f.decide(u, abandoned) {
+			return unknown(context.Cause(ctx))
+		}
+		return <-u.written
+	}
+}
+
+func refused(why error) error { return fmt.Errorf("%w: %w", queue.ErrRefused, why) }
+func unknown(why error) error { return fmt.Errorf("%w: %w", queue.ErrUnknown, why) }
+
+// decide moves u out of writing, once.
+func (f *confirmer) decide(u *unsettled, state int) bool {
+	f.mu.Lock()
+	first := u.state == writing
+	if first {
+		u.state = state
+	}
+	settled := first && state == promised && u.early
+	f.mu.Unlock()
+	if settled {
+		u.confirmed(u.outcome)
+	}
+	return first
+}
+
+// write is the writer. It numbers messages as the channel does.
+func (f *confirmer) write() {
+	for tag := uint64(1); ; tag++ {
+		select {
+		case <-f.ended:
+			return
+		case u := <-f.writes:
+			if f.ch.IsClosed() {
+				f.decide(u, abandoned)
+				u.written <- refused(errLost)
+				continue // to the end: no confirm comes any more
+			}
+			f.mu.Lock()
+			f.waiting[tag] = u
+			f.byID[u.msg.MessageId] = u
+			f.mu.Unlock()
+			err := f.ch.Publish("", u.key, true, false, u.msg)
+			if err == nil {
+				f.decide(u, promised)
+				u.written <- nil
+				continue
+			}
+			f.decide(u, abandoned)
+			u.written <- unknown(err)
+			f.conn.kill(err) // the library does not always, and its buffer may hold half a message
+		}
+	}
+}
+
+// read settles messages until the channel ends, and then those that are left.
+func (f *confirmer) read(returns <-chan amqp.Return, confirms <-chan amqp.Confirmation) {
+	for {
+		select {
+		case r, ok := <-returns:
+			if ok {
+				f.returned(r)
+			} else {
+				returns = nil
+			}
+		case c, ok := <-confirms:
+			returns = f.empty(returns)
+			if !ok {
+				close(f.ended)
+				f.wg.Wait()
+				f.settleRest()
+				return
+			}
+			f.settle(c)
+		}
+	}
+}
+
+// empty takes every return that is there. Since the library hands them over in the broker's order, the return of a
+// confirmed message is.
+func (f *confirmer) empty(returns <-chan amqp.Return) <-chan amqp.Return {
+	for {
+		select {
+		case r, ok := <-returns:
+			if !ok {
+				return nil
+			}
+			f.returned(r)
+		default:
+			return returns
+		}
+	}
+}
+
+func (f *confirmer) returned(r amqp.Return) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if u := f.byID[r.MessageId]; u != nil {
+		u.returned = r.ReplyText
+	}
+}
+
+func (f *confirmer) settle(c amqp.Confirmation) {
+	f.mu.Lock()
+	u := f.waiting[c.DeliveryTag]
+	if u == nil {
+		f.mu.Unlock()
+		return
+	}
+	f.forget(c.DeliveryTag, u)
+	var outcome error
+	switch {
+	case u.returned != "":
+		outcome = refused(fmt.Errorf("%s: %s", u.key, u.returned))
+	case !c.Ack:
+		outcome = refused(fmt.Errorf("%s: the broker took it not; is the queue full?", u.key))
+	}
+	call := u.state == promised
+	if u.state == writing {
+		u.early, u.outcome = true, outcome
+	}
+	f.mu.Unlock()
+	<-f.slots
+	if call {
+		u.confirmed(outcome)
+	}
+}
+
+func (f *confirmer) forget(tag uint64, u *unsettled) {
+	delete(f.waiting, tag)
+	if f.byID[u.msg.MessageId] == u {
+		delete(f.byID, u.msg.MessageId)
+	}
+}
+
+// settleRest runs alone: the writer has ended, and every message is promised or abandoned.
+func (f *confirmer) settleRest() {
+	for tag, u := range f.waiting {
+		f.forget(tag, u)
+		switch {
+		case u.state == abandoned:
+		case u.returned != "":
+			u.confirmed(refused(fmt.Errorf("%s: %s", u.key, u.returned)))
+		default:
+			u.confirmed(unknown(f.conn.why()))
+		}
+	}
+}

@@ -1,0 +1,184 @@
+// Package rabbitmq is the queue and the bus on RabbitMQ, 3.10 and later.
+//
+// Votes go to durable quorum queues with a single active consumer. Three connections keep publishing and consuming
+// apart, since under an alarm the broker stops reading from connections that publish, acknowledgements included:
+//
+//	publishing  batches, confirmed
+//	consuming   partitions, and what comes back: replies and the bus; never publishes
+//	speaking    replies, announcements, dead letters
+//
+// Each is made again, with new channels and queues of its own, whenever it is lost. Nothing is ever published twice.
+//
+// RabbitMQ 3.10 makes the first consumer of a queue the active one; whoever subscribes spreads the partitions over
+// processes, not this package.
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+const (
+	contentType   = "application/vnd.plenary.batch"
+	repliesBuffer = 1024
+)
+
+// Log is a queue.Log on RabbitMQ. It is safe for use by many goroutines.
+type Log struct {
+	cfg     Config
+	replies chan queue.Reply
+	bus     *Bus
+
+	publishing *link[*publishers]
+	consuming  *link[*reception]
+	speaking   *link[*speech]
+
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
+	close sync.Once
+}
+
+var _ queue.Log = (*Log)(nil)
+
+// Open connects, makes sure that queues and exchange are there, and returns when the log works. While RabbitMQ is
+// away it tries again until ctx ends, and then says what was wrong last. It fails at once where trying again would
+// not help: a setting that cannot be, or a queue that is there with other properties; that one is left as it is.
+//
+// ctx bounds the opening only.
+func Open(ctx context.Context, c Config) (*Log, error) {
+	c, err := c.check()
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{cfg: c, replies: make(chan queue.Reply, repliesBuffer)}
+	l.bus = &Bus{log: l}
+	l.publishing = newLink("publishing", c, l.openPublishers)
+	l.consuming = newLink("consuming", c, l.openReception)
+	l.consuming.up = l.bus.attachAgain
+	l.speaking = newLink("speaking", c, l.openSpeech)
+	var running context.Context
+	running, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	l.wg.Go(func() { l.publishing.run(running) })
+	l.wg.Go(func() { l.consuming.run(running) })
+	l.wg.Go(func() { l.speaking.run(running) })
+	// The order in which to wait decides which error a wrong queue gives: the first connection declares them all.
+	for _, ready := range []func(context.Context) error{l.publishing.ready, l.consuming.ready, l.speaking.ready} {
+		if err := ready(ctx); err != nil {
+			_ = l.Close() // never fails
+			return nil, fmt.Errorf("open RabbitMQ: %w", err)
+		}
+	}
+	return l, nil
+}
+
+// publishers are the partitions' channels on the publishing connection.
+type publishers struct{ partitions []*confirmer }
+
+func (l *Log) openPublishers(k *conn) (*publishers, error) {
+	p := &publishers{}
+	ch, err := k.Channel()
+	if err != nil {
+		return p, err
+	}
+	for i := range l.cfg.Partitions {
+		if err := l.cfg.declareVotes(ch, i); err != nil {
+			return p, err
+		}
+	}
+	if err := l.cfg.declareDead(ch); err != nil {
+		return p, err
+	}
+	if err := ch.Close(); err != nil {
+		return p, err
+	}
+	for range l.cfg.Partitions {
+		f, err := newConfirmer(k)
+		if err != nil {
+			return p, err
+		}
+		p.partitions = append(p.partitions, f)
+	}
+	return p, nil
+}
+
+// Publish is the promise of queue.Publisher. Batches that are published while the consuming connection is away name
+// no place for replies.
+func (l *Log) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+	if err := l.check(partition); err != nil {
+		return err
+	}
+	body, err := queue.Encode(make([]byte, 0, 64+64*len(b.Votes)), &b)
+	if err != nil {
+		return err
+	}
+	if len(body) > queue.MaxBytes {
+		return fmt.Errorf("a batch of %d bytes is larger than %d", len(body), queue.MaxBytes)
+	}
+	if ctx.Err() != nil {
+		return refused(context.Cause(ctx))
+	}
+	p, k, err := l.publishing.get()
+	if err != nil {
+		return refused(err)
+	}
+	if why := k.blocked.Load(); why != nil {
+		return refused(errors.New("the broker takes no messages: " + *why))
+	}
+	return p.partitions[partition].publish(ctx, l.cfg.votesQueue(partition), amqp.Publishing{
+		DeliveryMode: amqp.Persistent,
+		ContentType:  contentType,
+		MessageId:    b.ID.String(),
+		ReplyTo:      l.replyTo(),
+		Body:         body,
+	}, confirmed)
+}
+
+// Replies is the promise of queue.Publisher.
+func (l *Log) Replies() <-chan queue.Reply { return l.replies }
+
+// Bus gives the bus, which lives on the log's connections: closing the log closes it too.
+func (l *Log) Bus() *Bus { return l.bus }
+
+func (l *Log) check(partition int) error {
+	if partition < 0 || partition >= l.cfg.Partitions {
+		return fmt.Errorf("there is no partition %d among %d", partition, l.cfg.Partitions)
+	}
+	return nil
+}
+
+// Ping tells which connections are away, and whether the broker takes no batches. It asks nobody: a connection that
+// died silently is noticed by its heartbeat.
+func (l *Log) Ping(ctx context.Context) error {
+	_, k, err := l.publishing.get()
+	if err == nil {
+		if why := k.blocked.Load(); why != nil {
+			err = fmt.Errorf("publishing connection: the broker takes no messages: %s", *why)
+		}
+	}
+	_, _, err2 := l.consuming.get()
+	_, _, err3 := l.speaking.get()
+	if err := errors.Join(err, err2, err3, ctx.Err()); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func unavailable(cause error) error { return poll.Unavailablef(cause, "the log of votes is away") }
+
+// Close is the promise of queue.Log. It may be called more than once and always returns nil.
+func (l *Log) Close() error {
+	l.close.Do(func() {
+		l.stop()
+		l.wg.Wait()
+		l.bus.fanout.Close()
+		close(l.replies)
+	})
+	return nil
+}

@@ -1,0 +1,77 @@
+package rabbitmq
+
+import (
+	"fmt"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+const (
+	ownQueueLength = 10_000 // what waits for this process in the broker, of replies and of the bus each
+	ownPrefetch    = 500    // and of that, what waits in the client library
+)
+
+// reception is the session of the consuming connection.
+type reception struct {
+	conn    *conn
+	replies string // the queue of this process's replies
+
+	mu       sync.Mutex
+	attached bool // the bus is being listened to
+}
+
+func (l *Log) openReception(k *conn) (*reception, error) {
+	ch, err := k.vital()
+	if err != nil {
+		return nil, err
+	}
+	r := &reception{conn: k}
+	if r.replies, err = declareOwn(ch, ownQueueLength); err != nil {
+		return nil, fmt.Errorf("make the queue of replies: %w", err)
+	}
+	return r, k.consume(ch, r.replies, func(d amqp.Delivery) {
+		reply, err := queue.DecodeReply(d.Body)
+		if err != nil {
+			l.cfg.Logger.Debug("rabbitmq: a reply is ignored", "error", err)
+			return
+		}
+		select {
+		case l.replies <- reply:
+		case <-k.lost:
+		}
+	})
+}
+
+// consume hands the messages of an own queue to take, one after the other. The connection cannot do without the
+// queue: when it ends, the connection does.
+func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) error {
+	if err := ch.Qos(ownPrefetch, 0, false); err != nil {
+		return err
+	}
+	deliveries, err := ch.Consume(name, "", false, true, false, false, nil)
+	if err != nil {
+		return err
+	}
+	if !k.start(func() {
+		for d := range deliveries {
+			take(d)
+			_ = d.Ack(false) // fails only with the connection
+		}
+		k.kill(fmt.Errorf("queue %s has ended", name))
+	}) {
+		return errLost
+	}
+	return nil
+}
+
+// replyTo is where replies to this process go at the moment; empty: nowhere.
+func (l *Log) replyTo() string {
+	r, _, err := l.consuming.get()
+	if err != nil {
+		return ""
+	}
+	return r.replies
+}
