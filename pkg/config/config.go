@@ -15,8 +15,8 @@ import (
 type Config struct {
 	Addr           string
 	WorkerAddr     string
-	DatabaseURL    string // "sqlite:PATH" or "postgres://…"
-	AMQPURL        string // empty: in-process
+	DatabaseURL    string   // "sqlite:PATH" or "postgres://…"
+	AMQPURLs       []string // nodes of one cluster; empty: in-process
 	Partitions     int
 	Open           bool
 	LogLevel       slog.Level
@@ -48,8 +48,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
 	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
 		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
-	{"AMQP_URL", "", "amqp://… or amqps://…", "The RabbitMQ that carries votes from the API to the workers. Empty: the API counts votes itself.",
-		func(c *Config, v string) error { c.AMQPURL = v; return checkAMQP(v) }},
+	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between", "The RabbitMQ that carries votes from the API to the workers, or the nodes of its cluster. Empty: the API counts votes itself.",
+		func(c *Config, v string) (err error) { c.AMQPURLs, err = amqpURLs(v); return err }},
 	{"PARTITIONS", "4", "1 to 256", "Number of ordered queues. Written to the database at the first start; the same for every process.",
 		func(c *Config, v string) (err error) { c.Partitions, err = number(v, 1, 256); return err }},
 	{"OPEN", "false", "true or false", "Lets everybody act as the presenter of every presentation. Only for trusted networks and test suites.",
@@ -150,11 +150,18 @@ func checkDatabase(v string) error {
 	return checkURL(v, "postgres", "postgresql")
 }
 
-func checkAMQP(v string) error {
+func amqpURLs(v string) ([]string, error) {
 	if v == "" {
-		return nil
+		return nil, nil
 	}
-	return checkURL(v, "amqp", "amqps")
+	urls := strings.Split(v, ",")
+	for i, u := range urls {
+		urls[i] = strings.TrimSpace(u)
+		if err := checkURL(urls[i], "amqp", "amqps"); err != nil {
+			return nil, err
+		}
+	}
+	return urls, nil
 }
 
 func checkURL(v string, schemes ...string) error {

@@ -53,7 +53,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"ADDR":                 {"8080", "localhost", ":eighty", ":70000"},
 		"WORKER_ADDR":          {"::"},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
-		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret"},
+		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
 		"OPEN":                 {"yes", "2", "on"},
 		"LOG_LEVEL":            {"loud"},

@@ -88,7 +88,7 @@ func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 
 // Cast takes a vote. A nil error is guarantee 1: the vote is counted, superseded by a later one of the same voter, or
 // durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
-// not on the slide, or the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
+// not on the slide), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
 // sending it again is safe.
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
 	if in.waiting.Add(1) > in.max {
@@ -185,7 +185,7 @@ func verdictError(v poll.Verdict) (poll.Verdict, error) {
 	case poll.Counted, poll.Superseded:
 		return v, nil
 	case poll.Late:
-		return v, poll.Errorf(poll.NotDisplayed, "the poll left the slide before the vote came")
+		return v, poll.Errorf(poll.TooLate, "the poll left the slide before the vote came")
 	case poll.Rejected:
 		return v, poll.Field("key", "names nothing that can be voted for")
 	}

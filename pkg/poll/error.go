@@ -13,6 +13,7 @@ const (
 	Invalid      ErrorKind = "invalid"       // what was sent is wrong; Field names where
 	NotFound     ErrorKind = "not_found"     // an id or code that names nothing
 	NotDisplayed ErrorKind = "not_displayed" // the poll is not on the slide
+	TooLate      ErrorKind = "late"          // the vote came behind the seal of its poll
 	OutOfPolls   ErrorKind = "out_of_polls"  // there is no next or previous poll
 	Stale        ErrorKind = "stale"         // the caller's version is not the present one
 	Conflict     ErrorKind = "conflict"      // the same id or join code is there already

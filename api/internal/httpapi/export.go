@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// getVotes streams the votes list of a poll: its memory does not depend on how many voted.
+func getVotes(c *call) error {
+	presentationID, pollID, err := c.pollIDs()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	if err := c.presenter(ctx, presentationID); err != nil {
+		return err
+	}
+	results, err := c.Store.Results(ctx, presentationID, pollID)
+	if err != nil {
+		return err
+	}
+	c.Vary(fiber.HeaderAccept)
+	list := listJSON(results.Kind == poll.Multiple)
+	if c.Accepts(fiber.MIMEApplicationJSON, "text/csv") == "text/csv" {
+		list = listCSV
+		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	} else {
+		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	}
+	store := c.Store // the stream outlives the handler, and so may not use its call
+	body, err := newStream(func(ctx context.Context, w *bufio.Writer, yielded func()) error {
+		return list(w, func(yield func(poll.VoterAnswer) error) error {
+			return store.Votes(ctx, presentationID, pollID, func(v poll.VoterAnswer) error {
+				yielded()
+				return yield(v)
+			})
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.SendStream(body)
+}
+
+// votes calls yield for every vote.
+type votes func(yield func(poll.VoterAnswer) error) error
+
+func listJSON(multiple bool) func(*bufio.Writer, votes) error {
+	type line struct {
+		ClientID uuid.UUID `json:"client_id"`
+		Key      string    `json:"key,omitempty"`
+		Keys     []string  `json:"keys,omitempty"`
+	}
+	return func(w *bufio.Writer, all votes) error {
+		before := "["
+		err := all(func(v poll.VoterAnswer) error {
+			l := line{ClientID: v.VoterID, Key: string(v.Answer)}
+			if multiple {
+				l.Key, l.Keys = "", v.Answer.Keys()
+			}
+			data, err := json.Marshal(l)
+			if err != nil {
+				return err
+			}
+			w.WriteString(before)
+			before = ","
+			_, err = w.Write(data) // bufio keeps the first error
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if before == "[" {
+			w.WriteString("[")
+		}
+		_, err = w.WriteString("]")
+		return err
+	}
+}
+
+func listCSV(w *bufio.Writer, all votes) error {
+	out := csv.NewWriter(w)
+	if err := out.Write([]string{"client_id", "key"}); err != nil {
+		return err
+	}
+	err := all(func(v poll.VoterAnswer) error {
+		return out.Write([]string{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";")})
+	})
+	if err != nil {
+		return err
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// stream is an answer's body that a goroutine writes while the server reads it.
+type stream struct {
+	*io.PipeReader
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// newStream runs write in a goroutine of its own and returns when it has yielded for the first time or ended, with
+// the error if it ended with one: until then the answer's status is not sent. The server closes the stream, which
+// ends the goroutine and waits for it. An error in the middle cuts the answer off, so that the client sees that it is
+// not whole.
+func newStream(write func(ctx context.Context, w *bufio.Writer, yielded func()) error) (*stream, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	r, w := io.Pipe()
+	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
+	begun := make(chan error, 1)
+	var once sync.Once
+	say := func(err error) { once.Do(func() { begun <- err }) }
+	go func() {
+		defer close(s.done)
+		buffer := bufio.NewWriterSize(w, 32<<10)
+		err := write(ctx, buffer, func() { say(nil) })
+		say(err)
+		if err == nil {
+			err = buffer.Flush()
+		}
+		w.CloseWithError(err)
+	}()
+	if err := <-begun; err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close ends the writer and waits for it.
+func (s *stream) Close() error {
+	s.cancel()
+	s.PipeReader.Close()
+	<-s.done
+	return nil
+}

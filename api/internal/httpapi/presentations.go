@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// codeTries is how many join codes are tried for a new presentation. With a million presentations stored one in 400
+// codes is taken.
+const codeTries = 10
+
+type newPresentation struct {
+	Title string `json:"title"`
+	Polls []struct {
+		Question   string       `json:"question"`
+		Kind       poll.Kind    `json:"kind"`
+		MaxChoices int          `json:"max_choices"`
+		Options    []wireOption `json:"options"`
+	} `json:"polls"`
+	CurrentPollIndex *int `json:"current_poll_index"`
+}
+
+func (n newPresentation) presentation() (poll.Presentation, error) {
+	polls := make([]poll.Poll, len(n.Polls))
+	for i, q := range n.Polls {
+		polls[i] = poll.Poll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices}
+		for _, o := range q.Options {
+			polls[i].Options = append(polls[i].Options, poll.Option(o))
+		}
+	}
+	p, err := poll.New(n.Title, polls)
+	if err == nil && n.CurrentPollIndex != nil {
+		err = p.Open(*n.CurrentPollIndex)
+	}
+	return p, err
+}
+
+func create(c *call) error {
+	var body newPresentation
+	if err := decode(c.Ctx, &body); err != nil {
+		return err
+	}
+	p, err := body.presentation()
+	if err != nil {
+		return err
+	}
+	token, hash := poll.NewToken()
+	p.TokenHash = hash
+	ctx, cancel := c.timeout()
+	defer cancel()
+	for range codeTries {
+		p.JoinCode = poll.NewJoinCode()
+		if err = c.Store.Create(ctx, p); poll.KindOf(err) != poll.Conflict {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderLocation, Base+"/presentations/"+p.ID.String())
+	return c.Status(http.StatusCreated).JSON(fiber.Map{
+		"presentation_id": p.ID, "join_code": p.JoinCode, "presenter_token": token,
+	})
+}
+
+func getPresentation(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	p, states, err := c.Store.Presentation(ctx, id)
+	if err != nil {
+		return err
+	}
+	type statedPoll struct {
+		wirePoll
+		Status poll.Status `json:"status"`
+	}
+	presenter := c.allow(p.TokenHash) == nil
+	polls := []statedPoll{}
+	for i := range p.Polls {
+		if presenter || states[i].Status != poll.Pending {
+			polls = append(polls, statedPoll{toWire(&p.Polls[i]), states[i].Status})
+		}
+	}
+	var current *int
+	if p.Slide.Displayed {
+		current = &p.Slide.Index
+	}
+	c.Set(fiber.HeaderETag, etag(p.Slide.Version))
+	return c.JSON(fiber.Map{
+		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
+		"current_poll_index": current, "polls": polls,
+	})
+}
+
+func join(c *call) error {
+	code, err := url.PathUnescape(c.Params("code"))
+	if err != nil {
+		return poll.Errorf(poll.NotFound, "no presentation has this code")
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	id, title, err := c.Store.Join(ctx, poll.CleanJoinCode(code))
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"presentation_id": id, "title": title})
+}
+
+// timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the
+// server begins to stop, when requests must still get their answers.
+func (c *call) timeout() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), callTimeout)
+}
+
+// presenter checks that the request comes from a presentation's presenter. NotFound comes before anything about tokens.
+func (c *call) presenter(ctx context.Context, id uuid.UUID) error {
+	hash, err := c.Store.TokenHash(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.allow(hash)
+}
+
+// allow checks the request's token against a hash.
+func (c *call) allow(hash [32]byte) error {
+	if c.open {
+		return nil
+	}
+	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return poll.Errorf(unauthorized, "this needs the presenter's token")
+	}
+	if !poll.TokenMatches(token, hash) {
+		return poll.Errorf(forbidden, "this is not the token of this presentation's presenter")
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Codes of problems that are not the domain's.
+const (
+	unauthorized         poll.ErrorKind = "unauthorized"
+	forbidden            poll.ErrorKind = "forbidden"
+	unsupportedMediaType poll.ErrorKind = "unsupported_media_type"
+	payloadTooLarge      poll.ErrorKind = "payload_too_large"
+	internal             poll.ErrorKind = "internal"
+)
+
+// statuses maps the kinds of errors to HTTP, once.
+var statuses = map[poll.ErrorKind]int{
+	poll.Invalid:         http.StatusBadRequest,
+	poll.NotFound:        http.StatusNotFound,
+	poll.NotDisplayed:    http.StatusConflict,
+	poll.TooLate:         http.StatusConflict,
+	poll.OutOfPolls:      http.StatusConflict,
+	poll.Conflict:        http.StatusConflict,
+	poll.Stale:           http.StatusPreconditionFailed,
+	poll.Busy:            http.StatusTooManyRequests,
+	poll.Unavailable:     http.StatusServiceUnavailable,
+	unauthorized:         http.StatusUnauthorized,
+	forbidden:            http.StatusForbidden,
+	unsupportedMediaType: http.StatusUnsupportedMediaType,
+	payloadTooLarge:      http.StatusRequestEntityTooLarge,
+	internal:             http.StatusInternalServerError,
+}
+
+// fiberCodes names what Fiber refuses by itself.
+var fiberCodes = map[int]struct {
+	code   poll.ErrorKind
+	detail string
+}{
+	http.StatusNotFound:                    {poll.NotFound, "there is no such path"},
+	http.StatusMethodNotAllowed:            {"method_not_allowed", "this path does not take that method"},
+	http.StatusRequestEntityTooLarge:       {payloadTooLarge, "the body is too large"},
+	http.StatusRequestHeaderFieldsTooLarge: {"headers_too_large", "the headers are too large"},
+	http.StatusRequestTimeout:              {"timeout", "the request did not arrive in time"},
+	http.StatusBadRequest:                  {poll.Invalid, "the request cannot be read"},
+}
+
+// problem is an answer after RFC 9457.
+type problem struct {
+	Type      string         `json:"type"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Code      poll.ErrorKind `json:"code"`
+	Detail    string         `json:"detail"`
+	Field     string         `json:"field,omitempty"`
+	RequestID string         `json:"request_id"`
+}
+
+// problemOf says of an error what people outside may know.
+func problemOf(err error) problem {
+	p := problem{Type: "about:blank", Code: internal, Detail: "something went wrong on our side"}
+	if e, ok := errors.AsType[*fiber.Error](err); ok {
+		if known, ok := fiberCodes[e.Code]; ok {
+			p.Code, p.Detail, p.Status = known.code, known.detail, e.Code
+		}
+	}
+	if e, ok := errors.AsType[*poll.Error](err); ok {
+		if status, ok := statuses[e.Kind]; ok {
+			p.Code, p.Detail, p.Field, p.Status = e.Kind, e.Detail, e.Field, status
+		}
+	}
+	if p.Status == 0 {
+		p.Status = statuses[p.Code]
+	}
+	if p.Code == poll.Busy {
+		p.Code = "too_many_requests"
+	}
+	p.Title = http.StatusText(p.Status)
+	return p
+}
+
+func (p problem) send(c *fiber.Ctx) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	switch p.Status {
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		c.Set(fiber.HeaderRetryAfter, "1")
+	case http.StatusUnauthorized:
+		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="presenter"`)
+	}
+	c.Set(fiber.HeaderContentType, "application/problem+json")
+	return c.Status(p.Status).Send(body)
+}

@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"mime"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// decode reads a JSON body into v. Everything in v is a copy: Fiber uses its buffers again.
+func decode(c *fiber.Ctx, v any) error {
+	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
+	if err != nil || media != fiber.MIMEApplicationJSON {
+		return poll.Errorf(unsupportedMediaType, "the content type must be application/json")
+	}
+	err = json.Unmarshal(c.Body(), v)
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		field := e.Field
+		if field == "" {
+			field = "body"
+		}
+		return poll.Field(field, "must not be a JSON %s", e.Value)
+	}
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return poll.Field("body", "is no JSON: byte %d is wrong, or the end is missing", e.Offset)
+	}
+	if err != nil {
+		return poll.Field("body", "is no JSON")
+	}
+	return nil
+}
+
+// parseID reads an id. One that is no UUID names nothing; the nil UUID is a mistake.
+func parseID(field, s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	switch {
+	case err != nil || len(s) != len("00000000-0000-0000-0000-000000000000"):
+		return uuid.Nil, poll.Errorf(poll.NotFound, "%s names nothing", field)
+	case id == uuid.Nil:
+		return uuid.Nil, poll.Field(field, "must not be the nil UUID")
+	}
+	return id, nil
+}
+
+type wireOption struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+type wireCount struct {
+	wireOption
+	Count int64 `json:"count"`
+}
+
+// wirePoll is a poll without anything about its votes.
+type wirePoll struct {
+	PollID     uuid.UUID    `json:"poll_id"`
+	Question   string       `json:"question"`
+	Kind       poll.Kind    `json:"kind"`
+	MaxChoices int          `json:"max_choices"`
+	Options    []wireOption `json:"options"`
+}
+
+func toWire(p *poll.Poll) wirePoll {
+	w := wirePoll{p.ID, p.Question, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options))}
+	for i, o := range p.Options {
+		w.Options[i] = wireOption(o)
+	}
+	return w
+}

@@ -1,0 +1,142 @@
+// Command api serves Plenary's HTTP API. Without settings it is the whole product: it keeps everything in a file and
+// counts the votes itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/plenary-live/plenary/api/internal/httpapi"
+	"github.com/plenary-live/plenary/pkg/backend"
+	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/count"
+	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/stage"
+	"github.com/plenary-live/plenary/pkg/telemetry"
+)
+
+func main() {
+	addr := func(c config.Config) string { return c.Addr }
+	os.Exit(backend.Main("api", addr, func(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+		return run(ctx, cfg, logger, os.Stdout)
+	}))
+}
+
+// run serves until ctx ends, and then stops in the order that a vote flows: no more connections, every request
+// answered, everything accepted counted or in the log, adapters closed.
+func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) (err error) {
+	ln, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("PLENARY_ADDR: %w", err)
+	}
+	metrics := telemetry.NewMetrics()
+	adapters := backend.New(cfg, metrics, logger)
+	server := httpapi.New(httpapi.Config{
+		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
+		Away: adapters.Away,
+	})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(httpapi.NewListener(ln, cfg.MaxConnections, logger)) }()
+
+	err = adapters.Open(ctx)
+	if err != nil {
+		stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+		defer cancel()
+		stopErr := errors.Join(server.Shutdown(stopping), <-served, adapters.Close())
+		if ctx.Err() != nil { // asked to stop while waiting
+			return stopErr
+		}
+		return errors.Join(err, stopErr)
+	}
+	p := start(cfg, adapters, metrics, logger)
+	server.Start(p.services)
+	greet(out, cfg, ln.Addr())
+	logger.Info("ready", "addr", ln.Addr().String())
+
+	select {
+	case <-ctx.Done():
+		logger.Info("stopping")
+	case err = <-served:
+		served <- nil
+	}
+	stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+	defer cancel()
+	err = errors.Join(err, server.Shutdown(stopping), <-served)
+	stopped := make(chan error, 1)
+	go func() { stopped <- p.stop(adapters) }()
+	select {
+	case stopErr := <-stopped:
+		return errors.Join(err, stopErr)
+	case <-stopping.Done():
+		return errors.Join(err, fmt.Errorf("not stopped within %s", cfg.StopTimeout))
+	}
+}
+
+// parts is what runs between the server and the adapters.
+type parts struct {
+	services     httpapi.Services
+	stopCounting context.CancelFunc
+	counting     sync.WaitGroup
+	stopFollow   context.CancelFunc
+	following    sync.WaitGroup
+}
+
+func start(cfg config.Config, adapters *backend.Backend, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
+	p := &parts{}
+	cache := stage.NewCache(adapters.Store, time.Now)
+	p.services = httpapi.Services{
+		Store:  adapters.Store,
+		Cache:  cache,
+		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),
+		Intake: intake.New(cache, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
+	}
+	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
+		func() float64 { return float64(p.services.Intake.Waiting()) })
+
+	following, stopFollow := context.WithCancel(context.Background())
+	p.stopFollow = stopFollow
+	p.following.Go(func() { cache.Follow(following, adapters.Bus) })
+
+	counting, stopCounting := context.WithCancel(context.Background())
+	p.stopCounting = stopCounting
+	if adapters.Embedded() {
+		counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+		p.counting.Go(func() { counter.Run(counting) })
+	}
+	return p
+}
+
+// stop is called when every request has its answer.
+func (p *parts) stop(adapters *backend.Backend) error {
+	p.services.Stage.Close()
+	p.services.Intake.Close()
+	p.stopCounting()
+	p.counting.Wait()
+	p.stopFollow()
+	p.following.Wait()
+	p.services.Cache.Close()
+	err := adapters.CloseQueue()
+	p.services.Intake.Wait()
+	return errors.Join(err, adapters.Close())
+}
+
+// greet prints the one line that somebody at a terminal looks for.
+func greet(out io.Writer, cfg config.Config, addr net.Addr) {
+	host, port, _ := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	where := "its database"
+	if path, ok := cfg.SQLitePath(); ok {
+		where = path
+	}
+	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n",
+		net.JoinHostPort(host, port), httpapi.Base, where)
+}

@@ -1,0 +1,166 @@
+// Package backend opens what the settings ask for, waits for what is away, and closes it in reverse. It is where the
+// adapters are chosen.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/rabbitmq"
+	"github.com/plenary-live/plenary/pkg/sqlite"
+	"github.com/plenary-live/plenary/pkg/telemetry"
+)
+
+// retryEvery is about how long passes between two attempts to open what is away.
+const retryEvery = 500 * time.Millisecond
+
+// Backend is the opened adapters. Store, Log and Bus are there once Open returned nil.
+type Backend struct {
+	Store poll.Store
+	Log   queue.Log
+	Bus   bus.Bus
+
+	cfg     config.Config
+	metrics *telemetry.Metrics
+	logger  *slog.Logger
+
+	mu   sync.Mutex
+	away map[string]bool // not opened yet
+}
+
+// New makes a backend that is not opened yet.
+func New(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) *Backend {
+	return &Backend{cfg: cfg, metrics: metrics, logger: logger, away: map[string]bool{"database": true, "queue": true}}
+}
+
+// Embedded says whether votes are counted in this process.
+func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
+
+// Open opens the database and the queue, waiting as long as one of them is away and saying so, until ctx ends. An error
+// is final: wrong settings, or a schema that is not ours. Close is needed also after an error.
+func (b *Backend) Open(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return b.await(ctx, "database", func() error {
+			store, err := b.openStore(ctx)
+			if err != nil {
+				return err
+			}
+			if err := store.Partitions(ctx, b.cfg.Partitions); err != nil {
+				return errors.Join(err, store.Close())
+			}
+			b.Store = b.metrics.Store(store)
+			return nil
+		})
+	})
+	group.Go(func() error {
+		return b.await(ctx, "queue", func() error {
+			log, bus, err := b.openQueue(ctx)
+			if err != nil {
+				return err
+			}
+			b.Log, b.Bus = b.metrics.Log(log), bus
+			return nil
+		})
+	})
+	return group.Wait()
+}
+
+// await opens something, again and again while it is Unavailable.
+func (b *Backend) await(ctx context.Context, name string, open func() error) error {
+	said := ""
+	for {
+		err := open()
+		if err == nil {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			delete(b.away, name)
+			return nil
+		}
+		if poll.KindOf(err) != poll.Unavailable {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if said != err.Error() { // a line per reason, not per attempt
+			said = err.Error()
+			b.logger.Warn("waiting for the "+name, "error", err)
+		}
+		select {
+		case <-time.After(retryEvery/2 + rand.N(retryEvery)):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+}
+
+func (b *Backend) openStore(ctx context.Context) (poll.Store, error) {
+	if path, ok := b.cfg.SQLitePath(); ok {
+		return sqlite.Open(ctx, sqlite.Config{Path: path})
+	}
+	return postgres.Open(ctx, postgres.Config{URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns})
+}
+
+func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
+	if b.Embedded() {
+		log, err := inproc.Open(inproc.Config{Partitions: b.cfg.Partitions})
+		return log, inproc.NewBus(), err
+	}
+	log, err := rabbitmq.Open(ctx, rabbitmq.Config{
+		URLs: b.cfg.AMQPURLs, Partitions: b.cfg.Partitions, MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return log, log.Bus(), nil
+}
+
+// Away names what is not opened yet or does not answer: "database", "queue". It may be called at any time but after
+// Close.
+func (b *Backend) Away(ctx context.Context) []string {
+	b.mu.Lock()
+	waiting := map[string]bool{"database": b.away["database"], "queue": b.away["queue"]}
+	b.mu.Unlock()
+	var names []string
+	if waiting["database"] || b.Store.Ping(ctx) != nil {
+		names = append(names, "database")
+	}
+	if waiting["queue"] || b.Log.Ping(ctx) != nil {
+		names = append(names, "queue")
+	}
+	return names
+}
+
+// CloseQueue closes the log and the bus: nothing is published or delivered after it.
+func (b *Backend) CloseQueue() error {
+	var errs []error
+	if b.Log != nil {
+		errs = append(errs, b.Log.Close())
+	}
+	if b.Bus != nil {
+		errs = append(errs, b.Bus.Close())
+	}
+	b.Log, b.Bus = nil, nil
+	return errors.Join(errs...)
+}
+
+// Close closes what is open, in reverse.
+func (b *Backend) Close() error {
+	err := b.CloseQueue()
+	if b.Store != nil {
+		err = errors.Join(err, b.Store.Close())
+		b.Store = nil
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package poll_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func options(keys ...string) (out []poll.Option) {
+	for _, k := range keys {
+		out = append(out, poll.Option{Key: k, Value: "option " + k})
+	}
+	return out
+}
+
+func TestANewPresentationHasIDsOrderAndNothingDisplayed(t *testing.T) {
+	p, err := poll.New("  A talk ", []poll.Poll{
+		{Question: "Who?", Options: options("A", "B")},
+		{Question: "Which?", Kind: poll.Multiple, Options: options("A", "B", "C")},
+		{Question: "How good?", Kind: poll.Rating},
+	})
+	require.NoError(t, err)
+	require.Equal(t, "A talk", p.Title)
+	require.Equal(t, poll.Slide{Index: -1}, p.Slide)
+	require.Equal(t, poll.Choice, p.Polls[0].Kind, "a poll is a choice unless it says otherwise")
+	require.Equal(t, 3, p.Polls[1].MaxChoices, "all options may be chosen unless max_choices says otherwise")
+	require.Len(t, p.Polls[2].Options, 5)
+	for i, q := range p.Polls {
+		require.NotEqual(t, uuid.Nil, q.ID)
+		require.Equal(t, p.ID, q.PresentationID)
+		require.Equal(t, i, q.Index)
+		require.Equal(t, poll.Pending, p.State(i).Status)
+	}
+	require.NoError(t, p.Open(1))
+	require.Equal(t, poll.State{Status: poll.Open, Opened: 1, Revision: 1, Counts: []int64{0, 0, 0}}, p.State(1))
+	require.Equal(t, poll.Pending, p.State(0).Status)
+}
+
+func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
+	good := func() poll.Poll { return poll.Poll{Question: "Q", Options: options("A", "B")} }
+	with := func(change func(*poll.Poll)) []poll.Poll {
+		bad := good()
+		change(&bad)
+		return []poll.Poll{good(), bad}
+	}
+	long := strings.Repeat("é", poll.MaxValueLength+1)
+	for name, c := range map[string]struct {
+		title string
+		polls []poll.Poll
+		field string
+	}{
+		"no polls":         {"t", nil, "polls"},
+		"too many polls":   {"t", make([]poll.Poll, poll.MaxPolls+1), "polls"},
+		"long title":       {long, []poll.Poll{good()}, "title"},
+		"NUL":              {"a\x00b", []poll.Poll{good()}, "title"},
+		"no question":      {"t", with(func(p *poll.Poll) { p.Question = " \n" }), "polls[1].question"},
+		"kind":             {"t", with(func(p *poll.Poll) { p.Kind = "essay" }), "polls[1].kind"},
+		"no options":       {"t", with(func(p *poll.Poll) { p.Options = nil }), "polls[1].options"},
+		"too many options": {"t", with(func(p *poll.Poll) { p.Options = make([]poll.Option, 101) }), "polls[1].options"},
+		"empty key":        {"t", with(func(p *poll.Poll) { p.Options[1].Key = "" }), "polls[1].options[1].key"},
+		"spaced key":       {"t", with(func(p *poll.Poll) { p.Options[1].Key = " A" }), "polls[1].options[1].key"},
+		"newline in key":   {"t", with(func(p *poll.Poll) { p.Options[0].Key = "A\nB" }), "polls[1].options[0].key"},
+		"long key":         {"t", with(func(p *poll.Poll) { p.Options[0].Key = strings.Repeat("k", 65) }), "polls[1].options[0].key"},
+		"key twice":        {"t", with(func(p *poll.Poll) { p.Options[1].Key = "A" }), "polls[1].options[1].key"},
+		"empty value":      {"t", with(func(p *poll.Poll) { p.Options[0].Value = " " }), "polls[1].options[0].value"},
+		"rated options":    {"t", with(func(p *poll.Poll) { p.Kind = poll.Rating }), "polls[1].options"},
+		"max of a choice":  {"t", with(func(p *poll.Poll) { p.MaxChoices = 2 }), "polls[1].max_choices"},
+		"max too high":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, 3 }), "polls[1].max_choices"},
+		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, -1 }), "polls[1].max_choices"},
+	} {
+		_, err := poll.New(c.title, c.polls)
+		var e *poll.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, poll.Invalid, e.Kind, name)
+		require.Equal(t, c.field, e.Field, name)
+		require.NotEmpty(t, e.Detail, name)
+	}
+	p, err := poll.New("", []poll.Poll{good()})
+	require.NoError(t, err, "a title is not needed")
+	require.Error(t, p.Open(1))
+	require.Error(t, p.Open(-1))
+}
+
+func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
+	p, err := poll.New("", []poll.Poll{
+		{Question: "one", Options: options("A", "B")},
+		{Question: "some", Kind: poll.Multiple, MaxChoices: 2, Options: options("A", "B", "C")},
+		{Question: "stars", Kind: poll.Rating},
+	})
+	require.NoError(t, err)
+	one, some, stars := &p.Polls[0], &p.Polls[1], &p.Polls[2]
+	for _, c := range []struct {
+		poll  *poll.Poll
+		keys  []string
+		want  poll.Answer
+		field string
+	}{
+		{one, []string{"B"}, "B", ""},
+		{one, []string{"C"}, "", "key"},
+		{one, []string{""}, "", "key"},
+		{one, []string{"a"}, "", "key"},
+		{one, nil, "", "key"},
+		{one, []string{"A", "B"}, "", "keys"},
+		{some, []string{"C", "A"}, "A\nC", ""},
+		{some, []string{"A", "C"}, "A\nC", ""},
+		{some, []string{"B"}, "B", ""},
+		{some, []string{"B", "B"}, "", "keys"},
+		{some, []string{"B", "D"}, "", "keys"},
+		{some, []string{"A", "B", "C"}, "", "keys"},
+		{some, []string{}, "", "keys"},
+		{some, []string{"A\nB"}, "", "keys"},
+		{stars, []string{"5"}, "5", ""},
+		{stars, []string{"6"}, "", "key"},
+	} {
+		got, err := c.poll.Answer(c.keys)
+		if c.field == "" {
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+			continue
+		}
+		var e *poll.Error
+		require.ErrorAs(t, err, &e, "%v", c.keys)
+		require.Equal(t, c.field, e.Field, "%v", c.keys)
+	}
+	require.Equal(t, []string{"A", "C"}, poll.Answer("A\nC").Keys())
+}
+
+func TestMeanAndMedianOfARating(t *testing.T) {
+	for _, c := range []struct {
+		counts       []int64
+		mean, median float64
+	}{
+		{[]int64{1, 0, 0, 0, 0}, 1, 1},
+		{[]int64{1, 0, 0, 0, 1}, 3, 3},
+		{[]int64{0, 0, 2, 2, 0}, 3.5, 3.5},
+		{[]int64{0, 0, 2, 1, 0}, 10.0 / 3, 3},
+		{[]int64{1, 1, 1, 1, 6}, 4, 5},
+	} {
+		r := poll.Results{Poll: poll.Poll{Kind: poll.Rating}, State: poll.State{Counts: c.counts}}
+		for _, n := range c.counts {
+			r.Voters += n
+		}
+		mean, ok := r.Mean()
+		require.True(t, ok)
+		require.InDelta(t, c.mean, mean, 1e-9)
+		median, ok := r.Median()
+		require.True(t, ok)
+		require.InDelta(t, c.median, median, 1e-9)
+	}
+	none := poll.Results{Poll: poll.Poll{Kind: poll.Rating}, State: poll.State{Counts: make([]int64, 5)}}
+	_, ok := none.Mean()
+	require.False(t, ok)
+	choice := poll.Results{Poll: poll.Poll{Kind: poll.Choice}, State: poll.State{Voters: 1, Counts: []int64{1}}}
+	_, ok = choice.Median()
+	require.False(t, ok)
+}
+
+func TestJoinCodesAndTokensAreReadableAndUnlikely(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		code := poll.NewJoinCode()
+		require.Regexp(t, `^[2-9BCDFGHJKMNPQRSTVWXZ]{6}$`, code)
+		seen[code] = true
+	}
+	require.Greater(t, len(seen), 990)
+	require.Equal(t, "BCD234", poll.CleanJoinCode(" bcd-2 34"))
+	token, hash := poll.NewToken()
+	require.True(t, poll.TokenMatches(token, hash))
+	require.False(t, poll.TokenMatches(token+"x", hash))
+	require.False(t, poll.TokenMatches("", hash))
+}

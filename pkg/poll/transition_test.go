@@ -1,0 +1,88 @@
+package poll_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func ids(n int) (out []uuid.UUID) {
+	for i := range n {
+		out = append(out, uuid.UUID{15: byte(i + 1)})
+	}
+	return out
+}
+
+func TestMovesOfThePresenter(t *testing.T) {
+	three := ids(3)
+	start := poll.Slide{Index: -1}
+	first := poll.Slide{Version: 1, Index: 0, Displayed: true}
+	second := poll.Slide{Version: 2, Index: 1, Displayed: true}
+	last := poll.Slide{Version: 3, Index: 2, Displayed: true}
+	blank := poll.Slide{Version: 3, Index: 1}
+	to := func(i int) poll.Move { return poll.Move{To: poll.ToPoll, PollID: three[i]} }
+	for name, c := range map[string]struct {
+		from poll.Slide
+		move poll.Move
+		want poll.Transition
+		err  poll.ErrorKind
+	}{
+		"next displays the first":           {from: start, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: first, Left: -1, Shown: 0}},
+		"next leaves the present one":       {from: first, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: second, Left: 0, Ended: 1, Shown: 1}},
+		"next after the last":               {from: last, move: poll.Move{}, err: poll.OutOfPolls},
+		"previous before the first":         {from: first, move: poll.Move{To: poll.ToPrevious}, err: poll.OutOfPolls},
+		"previous at the start":             {from: start, move: poll.Move{To: poll.ToPrevious}, err: poll.OutOfPolls},
+		"a poll that is displayed stays":    {from: second, move: to(1), want: poll.Transition{Slide: second, Left: -1, Shown: 1}},
+		"a poll that is not ours":           {from: second, move: poll.Move{To: poll.ToPoll, PollID: uuid.UUID{1}}, err: poll.NotFound},
+		"nothing empties the slide":         {from: second, move: poll.Move{To: poll.ToNothing}, want: poll.Transition{Changed: true, Slide: blank, Left: 1, Ended: 2, Shown: -1}},
+		"nothing on an empty slide":         {from: blank, move: poll.Move{To: poll.ToNothing}, want: poll.Transition{Slide: blank, Left: -1, Shown: -1}},
+		"next after an empty slide":         {from: blank, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: poll.Slide{Version: 4, Index: 2, Displayed: true}, Left: -1, Shown: 2}},
+		"previous after an empty slide":     {from: blank, move: poll.Move{To: poll.ToPrevious}, want: poll.Transition{Changed: true, Slide: poll.Slide{Version: 4, Index: 1, Displayed: true}, Left: -1, Shown: 1}},
+		"the same poll after an empty one":  {from: blank, move: to(1), want: poll.Transition{Changed: true, Slide: poll.Slide{Version: 4, Index: 1, Displayed: true}, Left: -1, Shown: 1}},
+		"a named poll, whatever is between": {from: first, move: to(2), want: poll.Transition{Changed: true, Slide: poll.Slide{Version: 2, Index: 2, Displayed: true}, Left: 0, Ended: 1, Shown: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.from.Decide(three, c.move, nil)
+			require.Equal(t, c.err, poll.KindOf(err))
+			if c.err == "" {
+				require.NoError(t, err)
+				require.Equal(t, c.want, got)
+			}
+			stale := c.from.Version + 1
+			_, err = c.from.Decide(three, c.move, &stale)
+			require.Equal(t, poll.Stale, poll.KindOf(err), "whatever the move, another version is refused")
+		})
+	}
+}
+
+func TestTheVersionCountsTheTransitions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := ids(rapid.IntRange(1, 5).Draw(t, "polls"))
+		slide := poll.Slide{Index: -1}
+		for range rapid.IntRange(0, 30).Draw(t, "moves") {
+			move := poll.Move{To: poll.Target(rapid.IntRange(0, 3).Draw(t, "to"))}
+			if move.To == poll.ToPoll {
+				move.PollID = rapid.SampledFrom(all).Draw(t, "poll")
+			}
+			got, err := slide.Decide(all, move, nil)
+			if err != nil {
+				continue
+			}
+			if got.Changed {
+				require.Equal(t, slide.Version+1, got.Slide.Version)
+				require.NotEqual(t, got.Left, got.Shown, "a transition displays something else")
+			} else {
+				require.Equal(t, slide, got.Slide)
+			}
+			require.Equal(t, got.Slide.Displayed, got.Shown >= 0)
+			if got.Left >= 0 {
+				require.Equal(t, slide.Version, got.Ended, "what ends is the version that displayed the poll")
+			}
+			slide = got.Slide
+		}
+	})
+}

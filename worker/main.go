@@ -1,0 +1,91 @@
+// Command worker counts votes: it reads the partitions' logs from RabbitMQ and counts in PostgreSQL. Any number of
+// workers may run.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/plenary-live/plenary/pkg/backend"
+	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/count"
+	"github.com/plenary-live/plenary/pkg/telemetry"
+)
+
+func main() {
+	addr := func(c config.Config) string { return c.WorkerAddr }
+	os.Exit(backend.Main("worker", addr, run))
+}
+
+// check says which of the settings that a worker cannot do without are missing.
+func check(cfg config.Config) error {
+	var missing []string
+	if _, embedded := cfg.SQLitePath(); embedded {
+		missing = append(missing, "PLENARY_DATABASE_URL (postgres://…)")
+	}
+	if len(cfg.AMQPURLs) == 0 {
+		missing = append(missing, "PLENARY_AMQP_URL (amqp://…)")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("a worker needs %s; without them the API counts its votes itself and needs no worker", strings.Join(missing, " and "))
+	}
+	return nil
+}
+
+// run counts until ctx ends, and then finishes its transactions and hands the partitions over.
+func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+	if err := check(cfg); err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", cfg.WorkerAddr)
+	if err != nil {
+		return fmt.Errorf("PLENARY_WORKER_ADDR: %w", err)
+	}
+	metrics := telemetry.NewMetrics()
+	adapters := backend.New(cfg, metrics, logger)
+	health := newHealth(adapters, metrics)
+	served := make(chan error, 1)
+	go func() { served <- health.Serve(ln) }()
+
+	err = adapters.Open(ctx)
+	if err == nil {
+		err = work(ctx, cfg, adapters, health, logger)
+	}
+	if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
+		err = nil
+	}
+	err = errors.Join(err, health.Close())
+	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return errors.Join(err, adapters.Close())
+}
+
+func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, health *health, logger *slog.Logger) error {
+	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+	health.counter.Store(counter)
+	counting, stop := context.WithCancel(context.Background())
+	defer stop()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		counter.Run(counting)
+	}()
+	logger.Info("counting", "partitions", cfg.Partitions)
+	<-ctx.Done()
+	logger.Info("stopping")
+	stop()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(cfg.StopTimeout):
+		return fmt.Errorf("not stopped within %s", cfg.StopTimeout)
+	}
+}
