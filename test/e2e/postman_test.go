@@ -1,0 +1,149 @@
+package e2e
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// newman runs Postman collections. Pinned, so that a release of it breaks nothing here.
+const newman = "newman@6.2.2"
+
+const (
+	collectionFile  = "postman/plenary.postman_collection.json"
+	environmentFile = "postman/plenary.postman_environment.json"
+)
+
+// collectionItem is a folder or a request of a collection.
+type collectionItem struct {
+	Name    string           `json:"name"`
+	Item    []collectionItem `json:"item"`
+	Request *struct {
+		Method string `json:"method"`
+		URL    struct {
+			Raw string `json:"raw"`
+		} `json:"url"`
+	} `json:"request"`
+	Event []struct {
+		Listen string `json:"listen"`
+		Script struct {
+			Exec []string `json:"exec"`
+		} `json:"script"`
+	} `json:"event"`
+}
+
+func TestPostmanCollectionRunsAgainAndAgain(t *testing.T) {
+	for _, s := range []*system{embedded, production} {
+		s.start()
+	}
+	for _, s := range []*system{embedded, production} {
+		t.Run(s.name, func(t *testing.T) { runNewman(t, s.on(t).base) })
+	}
+}
+
+// runNewman runs the collection twice in a row, as a person does who presses "run" again.
+func runNewman(t *testing.T, base string) {
+	t.Helper()
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	npx, err := exec.LookPath("npx")
+	require.NoError(t, err, `npx is not installed: "make deps" installs Node.js, which brings it`)
+	report := filepath.Join(t.TempDir(), "report.json")
+	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", collectionFile, "--environment", environmentFile,
+		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off", "--timeout-request", "20000",
+		"--reporters", "cli,json", "--reporter-json-export", report, "--reporter-cli-no-success-assertions")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false", "npm_config_loglevel=error")
+	out, failed := cmd.CombinedOutput()
+	if failed != nil {
+		t.Fatalf("newman: %v\n%s", failed, out)
+	}
+	text := string(out)
+	if _, summary, found := strings.Cut(text, "┌"); found {
+		text = "┌" + summary
+	}
+	t.Logf("\n%s", text)
+
+	raw, err := os.ReadFile(report)
+	require.NoError(t, err)
+	var result struct {
+		Run struct {
+			Stats struct {
+				Requests, Assertions struct{ Total, Failed int }
+			}
+			Failures []json.RawMessage
+		}
+	}
+	require.NoError(t, json.Unmarshal(raw, &result))
+	require.Empty(t, result.Run.Failures)
+	require.Zero(t, result.Run.Stats.Assertions.Failed)
+	requests := len(requestsOf(readCollection(t).Item))
+	require.GreaterOrEqual(t, result.Run.Stats.Requests.Total, 2*requests, "newman left requests out")
+	require.Greater(t, result.Run.Stats.Assertions.Total, 2*requests)
+}
+
+func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
+	contract, err := TheContract()
+	require.NoError(t, err)
+	there := map[string]bool{}
+	variable := regexp.MustCompile(`\{\{[^}]*\}\}`)
+	for _, item := range requestsOf(readCollection(t).Item) {
+		path := variable.ReplaceAllString(strings.Replace(item.Request.URL.Raw, "{{base_url}}", "", 1), nobody)
+		req, err := http.NewRequest(item.Request.Method, "http://127.0.0.1"+path, nil)
+		require.NoError(t, err, item.Name)
+		if route, _, err := contract.router.FindRoute(req); err == nil {
+			there[route.Operation.OperationID] = true
+		}
+	}
+	var want []string
+	for _, path := range contract.Doc.Paths.Map() {
+		for _, op := range path.Operations() {
+			want = append(want, op.OperationID)
+		}
+	}
+	require.ElementsMatch(t, want, slices.Collect(maps.Keys(there)))
+}
+
+func TestEveryRequestOfThePostmanCollectionIsTested(t *testing.T) {
+	c := readCollection(t)
+	require.Equal(t, []string{"Presenter", "Audience", "Tester"}, []string{c.Item[0].Name, c.Item[1].Name, c.Item[2].Name})
+	for _, item := range requestsOf(c.Item) {
+		tests := ""
+		for _, e := range item.Event {
+			if e.Listen == "test" {
+				tests = strings.Join(e.Script.Exec, "\n")
+			}
+		}
+		require.Contains(t, tests, "pm.test(", item.Name)
+	}
+}
+
+func readCollection(t *testing.T) (c collectionItem) {
+	t.Helper()
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	raw, err := os.ReadFile(filepath.Join(root, collectionFile))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &c))
+	return c
+}
+
+// requestsOf gives the requests in all folders.
+func requestsOf(items []collectionItem) (all []collectionItem) {
+	for _, item := range items {
+		if item.Request != nil {
+			all = append(all, item)
+		}
+		all = append(all, requestsOf(item.Item)...)
+	}
+	return all
+}
