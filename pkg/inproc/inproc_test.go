@@ -7,9 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/bus/bustest"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/queue/queuetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,6 +31,28 @@ func TestABatchIsConfirmedWhenItIsAcknowledgedAndNotBefore(t *testing.T) {
 	require.Empty(t, confirmed)
 	require.NoError(t, sub.Ack(d.Tag))
 	require.NoError(t, <-confirmed)
+}
+
+func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
+	open := func(c inproc.Config) func(testing.TB) queue.Log {
+		return func(tb testing.TB) queue.Log {
+			l, err := inproc.Open(c)
+			require.NoError(tb, err)
+			return l
+		}
+	}
+	queuetest.Run(t, queuetest.Capabilities{}, func(*testing.T) queuetest.Env {
+		return queuetest.Env{
+			Open:      open(inproc.Config{Partitions: queuetest.Partitions}),
+			OpenSmall: open(inproc.Config{Partitions: queuetest.Partitions, MaxBytes: 1 << 20}),
+		}
+	})
+}
+
+func TestTheBusKeepsThePromisesOfThePort(t *testing.T) {
+	bustest.Run(t, bustest.Capabilities{}, func(*testing.T) bustest.Env {
+		return bustest.Env{Open: func(testing.TB) bus.Bus { return inproc.NewBus() }}
+	})
 }
 
 func TestALogOfNoPartitionsCannotBeOpened(t *testing.T) {

@@ -11,6 +11,9 @@ import (
 // replyTo is where the verdicts of every batch go: there is one publisher.
 const replyTo = "inproc"
 
+// deliveriesBuffer is how much can be taken without waiting, if it is there: a worker counts that in one transaction.
+const deliveriesBuffer = 256
+
 // subscription is a queue.Subscription.
 type subscription struct {
 	log        *Log
@@ -22,7 +25,7 @@ type subscription struct {
 }
 
 func (p *partition) subscribe(l *Log) (queue.Subscription, error) {
-	s := &subscription{log: l, partition: p, deliveries: make(chan queue.Delivery), closing: make(chan struct{})}
+	s := &subscription{log: l, partition: p, deliveries: make(chan queue.Delivery, deliveriesBuffer), closing: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -48,7 +51,7 @@ func (s *subscription) deliver() {
 				return
 			}
 		}
-		// What is taken and not handed over when the subscription ends stays unacknowledged, so it comes again.
+		// What nobody reads before the subscription ends stays unacknowledged, so it comes again.
 		select {
 		case s.deliveries <- queue.Delivery{Tag: e.tag, Batch: e.batch, ReplyTo: replyTo}:
 		case <-s.closing:

@@ -1,0 +1,129 @@
+package queuetest
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+var consuming = []promise{
+	{name: "the next subscriber goes on exactly after the last acknowledged entry", test: func(t *testing.T, s *suite) {
+		const n, heirs = 4000, 8 // each leaves with more entries out than a prefetch may hold
+		l := s.open(t)
+		subs := make([]queue.Subscription, heirs)
+		for i := range subs {
+			subs[i] = subscribe(t, s.another(t, l), 0)
+		}
+		for i := range n {
+			publish(t, l, 0, numbered(i))
+		}
+		acked := 0
+		for i, sub := range subs {
+			read := acked
+			for range 300 + 37*i {
+				require.Equal(t, read, numberOf(next(t, sub)), "subscriber %d", i)
+				read++
+			}
+			ack := next(t, sub) // all of the above with one ack, and what follows not
+			acked = read + 1
+			for range 10 {
+				next(t, sub)
+			}
+			require.NoError(t, sub.Ack(ack.Tag))
+			require.NoError(t, sub.Close())
+			closes(t, sub.Deliveries(), "Deliveries")
+		}
+		last := subscribe(t, s.another(t, l), 0)
+		for ; acked < n; acked++ {
+			require.Equal(t, acked, numberOf(next(t, last)))
+		}
+	}},
+	{name: "only one of several subscribers gets entries", test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		first, second := subscribe(t, l, 0), subscribe(t, s.another(t, l), 0)
+		for i := range 100 {
+			publish(t, l, 0, numbered(i))
+			require.Equal(t, i, numberOf(next(t, first)))
+		}
+		require.Empty(t, second.Deliveries())
+		require.NoError(t, second.Close())
+		publish(t, l, 0, numbered(100))
+		require.Equal(t, 100, numberOf(next(t, first)))
+	}},
+	{name: "an acknowledged entry does not come again", test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		sub := subscribe(t, l, 0)
+		for i := range 10 {
+			publish(t, l, 0, numbered(i))
+			require.NoError(t, sub.Ack(next(t, sub).Tag))
+		}
+		require.NoError(t, sub.Close())
+		publish(t, l, 0, numbered(10))
+		require.Equal(t, 10, numberOf(next(t, subscribe(t, l, 0))))
+	}},
+	{name: "an entry comes again until it is acknowledged however often", test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		publish(t, l, 0, numbered(1))
+		for range 30 { // RabbitMQ 4 drops after 20 unless told otherwise
+			sub := subscribe(t, l, 0)
+			require.Equal(t, 1, numberOf(next(t, sub)))
+			require.NoError(t, sub.Close())
+		}
+	}},
+	{name: "a log that was closed leaves its entries to the next one", asks: durable, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		outcome := publish(t, l, 0, numbered(1))
+		require.NoError(t, receive(t, outcome, "the confirm"))
+		require.NoError(t, l.Close())
+		require.Equal(t, 1, numberOf(next(t, subscribe(t, s.open(t), 0))))
+	}},
+	{name: "a log is alone", asks: alone, test: func(t *testing.T, s *suite) {
+		publish(t, s.open(t), 0, numbered(1))
+		other := s.open(t)
+		sub := subscribe(t, other, 0)
+		publish(t, other, 0, numbered(2))
+		require.Equal(t, 2, numberOf(next(t, sub)))
+	}},
+	{name: "an entry that cannot be decoded comes as it is and its neighbours too", asks: encoded, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		publish(t, l, 0, numbered(1))
+		junk := []byte(`{"vote":"A"}`)
+		s.Inject(t, 0, "junk-1", junk)
+		publish(t, l, 0, numbered(2))
+		sub := subscribe(t, l, 0)
+		require.Equal(t, 1, numberOf(next(t, sub)))
+		d := receive(t, sub.Deliveries(), "the entry")
+		require.ErrorIs(t, d.Err, queue.ErrMalformed)
+		require.Equal(t, junk, d.Raw)
+		require.Zero(t, d.Batch)
+		require.NoError(t, sub.DeadLetter(t.Context(), d, "it is no batch"))
+		require.NoError(t, sub.Ack(d.Tag))
+		require.Equal(t, 2, numberOf(next(t, sub)))
+		require.Equal(t, []DeadLetter{{"junk-1", "it is no batch", junk}}, s.DeadLetters(t))
+	}},
+	{name: "an entry of a newer version says so and stays for a newer reader", asks: encoded, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		newer, err := queue.Encode(nil, ptr(numbered(1)))
+		require.NoError(t, err)
+		newer[3] = 200
+		s.Inject(t, 0, "", newer)
+		for range 2 {
+			sub := subscribe(t, l, 0)
+			d := receive(t, sub.Deliveries(), "the entry")
+			require.ErrorIs(t, d.Err, queue.ErrVersion)
+			require.True(t, bytes.Equal(newer, d.Raw))
+			require.NoError(t, sub.Close())
+		}
+	}},
+	{name: "only what could not be decoded can become a dead letter", test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		sub := subscribe(t, l, 0)
+		publish(t, l, 0, numbered(1))
+		require.Error(t, sub.DeadLetter(t.Context(), next(t, sub), "why not"))
+	}},
+}
+
+func ptr[T any](v T) *T { return &v }
