@@ -70,7 +70,8 @@ func (s *Stack) startWorkers(ctx context.Context) error {
 	return s.startAll(ctx, fmt.Sprintf("%d × worker", len(s.Workers)), s.Workers...)
 }
 
-// app describes one of our own processes. The i-th one uses the i-th RabbitMQ node, so that they spread.
+// app describes one of our own processes. The i-th one tries the i-th RabbitMQ node first, so that
+// they spread.
 func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*Process, error) {
 	port, err := freePort()
 	if err != nil {
@@ -85,8 +86,9 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if s.DatabaseURL != "" {
 		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
 	}
-	if len(s.AMQPURLs) > 0 {
-		settings = append(settings, "PLENARY_AMQP_URL="+s.AMQPURLs[i%len(s.AMQPURLs)])
+	if n := len(s.AMQPURLs); n > 0 {
+		all := append(s.AMQPURLs[i%n:n:n], s.AMQPURLs[:i%n]...)
+		settings = append(settings, "PLENARY_AMQP_URL="+strings.Join(all, ","))
 	}
 	p := s.process(&Process{
 		Name: name, Port: port, URL: "http://" + loopback(port),

@@ -108,8 +108,16 @@ func testBinary(t *testing.T) string {
 	return path
 }
 
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+}
+
 func start(t *testing.T, cfg stack.Config) *stack.Stack {
 	t.Helper()
+	skipShort(t)
 	s, err := stack.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
@@ -169,6 +177,7 @@ func TestTheProductionShapeStartsAnswersAndLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAStackWhoseOwnerWasKilledIsCleanedUp(t *testing.T) {
+	skipShort(t)
 	owner := exec.Command(os.Args[0])
 	owner.Env = append(os.Environ(), "STACK_TEST_ROLE=owner")
 	stdin, err := owner.StdinPipe() // keeps it waiting
@@ -192,6 +201,7 @@ func TestAStackWhoseOwnerWasKilledIsCleanedUp(t *testing.T) {
 }
 
 func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
+	skipShort(t)
 	binary := testBinary(t)
 	folder := filepath.Join(filepath.Dir(binary), "detached")
 	owner := exec.Command(os.Args[0])
@@ -312,9 +322,6 @@ func TestAServerThatDoesNotBecomeReadySaysWhy(t *testing.T) {
 }
 
 func TestThreeBrokersKeepAQuorumQueueWhenOneOfThemDies(t *testing.T) {
-	if testing.Short() {
-		t.Skip("starts three RabbitMQ nodes")
-	}
 	s := start(t, stack.Config{Parts: stack.RabbitMQ, Rabbits: 3})
 	conn, err := amqp.Dial(s.AMQPURLs[0])
 	require.NoError(t, err)

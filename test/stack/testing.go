@@ -30,8 +30,10 @@ var private struct {
 
 // PostgresURL returns the URL of an empty database that only this test uses, on a real server with fsync
 // and synchronous_commit on. The role is the server's superuser. The database is dropped when the test ends.
+// With -short the test is skipped.
 func PostgresURL(tb testing.TB) string {
 	tb.Helper()
+	skipShort(tb)
 	admin := os.Getenv(envPostgres)
 	if admin == "" {
 		admin = privateServer(tb, PostgreSQL).DatabaseAdminURL
@@ -55,9 +57,11 @@ func PostgresURL(tb testing.TB) string {
 }
 
 // RabbitMQURL returns the URL of an empty virtual host that only this test uses, on a real broker. The
-// virtual host and all in it are deleted when the test ends, which closes the connections to it.
+// virtual host and all in it are deleted when the test ends, which closes the connections to it. With
+// -short the test is skipped.
 func RabbitMQURL(tb testing.TB) string {
 	tb.Helper()
+	skipShort(tb)
 	broker, api := os.Getenv(envAMQP), os.Getenv(envRabbitAPI)
 	if broker == "" || api == "" {
 		s := privateServer(tb, RabbitMQ)
@@ -82,6 +86,14 @@ func RabbitMQURL(tb testing.TB) string {
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// skipShort keeps "go test -short" to what runs on a machine that has only Go.
+func skipShort(tb testing.TB) {
+	tb.Helper()
+	if testing.Short() {
+		tb.Skip("needs a server")
+	}
 }
 
 func privateServer(tb testing.TB, part Part) *Stack {

@@ -1,0 +1,63 @@
+# Plenary. "make" lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GO ?= go
+# Further flags for the Go tests, as in: make test GOTESTFLAGS='-count=3 -run Vote'
+GOTESTFLAGS ?=
+# Two test packages at a time: they start servers, and two processors have to do.
+GOTEST := $(GO) test -race -shuffle=on -p 2 -timeout 20m
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## the whole product on :8080, embedded: SQLite, no broker
+	$(GO) run ./api
+
+.PHONY: test
+test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests
+	@exec .build/stack with -- $(GOTEST) $(GOTESTFLAGS) ./...
+
+.PHONY: unit
+unit: check ## the tests that need nothing but Go
+	$(GO) test -short -shuffle=on $(GOTESTFLAGS) ./...
+
+.PHONY: postman
+postman: deps .build/stack ## the Postman collection, against the embedded API and the production shape
+	@exec .build/stack with -- $(GO) test -count=1 -v -run Postman $(GOTESTFLAGS) ./test/e2e/...
+
+.PHONY: check
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  [ -z "$$unformatted" ] || { echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; }
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: check ## formatting, vet, staticcheck, golangci-lint, known vulnerabilities
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(GOLANGCI) run ./...
+	@scripts/vulncheck $(GOVULNCHECK)
+
+.PHONY: up
+up: .build/stack ## the production shape on 127.0.0.1:8080; see .stack/stack.json
+	@scripts/up
+
+.PHONY: down
+down: .build/stack ## ends it and removes its data
+	@scripts/down
+
+.PHONY: deps
+deps: ## installs what the tests need and is missing (Debian, Ubuntu)
+	@scripts/install-deps cc postgresql rabbitmq nginx node
+
+# Built, not "go run": a program between make and the stack would not pass signals on, and servers would
+# be left behind. Always built: Go knows better than make what has changed.
+.PHONY: .build/stack
+.build/stack:
+	@$(GO) build -o $@ ./test/stack/cmd/stack
