@@ -1,0 +1,449 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	talk   = uuid.UUID{15: 1}
+	pollID = uuid.UUID{15: 2}
+	other  = uuid.UUID{15: 3}
+)
+
+// fakeCache displays a poll.
+type fakeCache struct {
+	first, fresh uuid.UUID // what an old entry says, and what a read after the request says
+	err          error
+	reads        int
+}
+
+func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+	shown := c.first
+	if !since.IsZero() {
+		c.reads++
+		shown = c.fresh
+	}
+	p := &poll.Poll{ID: shown, Kind: poll.Choice, MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true}, Poll: p}, time.Now(), c.err
+}
+
+// fakeLog lets its test decide what becomes of a publish.
+type fakeLog struct {
+	published chan *publish
+	refuse    error
+	replies   chan queue.Reply
+}
+
+type publish struct {
+	partition int
+	batch     poll.Batch
+	confirmed func(error)
+}
+
+func (l *fakeLog) Publish(_ context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+	if l.refuse != nil {
+		return l.refuse
+	}
+	l.published <- &publish{partition, b, confirmed}
+	return nil
+}
+
+func (l *fakeLog) Replies() <-chan queue.Reply { return l.replies }
+
+func (l *fakeLog) reply(p *publish, v poll.Verdict) {
+	verdicts := make([]poll.Verdict, len(p.batch.Votes))
+	for i := range verdicts {
+		verdicts[i] = v
+	}
+	l.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: verdicts}
+}
+
+type answer struct {
+	receipt Receipt
+	err     error
+	took    time.Duration
+}
+
+type bench struct {
+	*Intake
+	cache *fakeCache
+	log   *fakeLog
+}
+
+// run gives f an intake in a bubble where time passes only while everybody waits.
+func run(t *testing.T, f func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := &bench{
+			cache: &fakeCache{first: pollID, fresh: pollID},
+			log:   &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply)},
+		}
+		b.Intake = New(b.cache, b.log, 4, 100, time.Now)
+		f(t, b)
+		b.Close()
+		close(b.log.replies)
+		b.Wait()
+	})
+}
+
+func (b *bench) cast(voter byte, key string, wait Wait) <-chan answer {
+	out := make(chan answer, 1)
+	begun := time.Now()
+	go func() {
+		r, err := b.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{key}, VoterID: uuid.UUID{15: voter}}, wait)
+		out <- answer{r, err, time.Since(begun)}
+	}()
+	return out
+}
+
+var usual = Wait{For: DefaultWait}
+
+func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
+	for verdict, want := range map[poll.Verdict]poll.ErrorKind{
+		poll.Counted: "", poll.Superseded: "", poll.Late: poll.TooLate, poll.Rejected: poll.Invalid, 77: poll.Unavailable,
+	} {
+		run(t, func(t *testing.T, b *bench) {
+			a := b.cast(1, "B", usual)
+			p := <-b.log.published
+			require.Equal(t, queue.Partition(talk, 4), p.partition)
+			require.Len(t, p.batch.Votes, 1)
+			v := p.batch.Votes[0]
+			require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "B"}, v)
+			b.log.reply(p, verdict) // the reply may come before the confirm
+			got := <-a
+			require.Equal(t, want, poll.KindOf(got.err))
+			if want == "" {
+				require.Equal(t, Receipt{v.ID, verdict}, got.receipt)
+			}
+			p.confirmed(nil)
+		})
+	}
+}
+
+func TestADurableVoteIsAcceptedWhenTheVoterHasWaitedEnough(t *testing.T) {
+	for _, wait := range []Wait{usual, {For: 0}, {For: 3 * time.Second}, {For: Deadline}, {For: time.Hour}} {
+		run(t, func(t *testing.T, b *bench) {
+			a := b.cast(1, "A", wait)
+			(<-b.log.published).confirmed(nil)
+			got := <-a
+			require.NoError(t, got.err)
+			require.Zero(t, got.receipt.Verdict)
+			require.Equal(t, min(wait.For, Deadline), got.took)
+		})
+	}
+}
+
+func TestAsyncWaitsForTheConfirmAndNoLonger(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a := b.cast(1, "A", Wait{For: DefaultWait, Async: true})
+		p := <-b.log.published
+		time.Sleep(300 * time.Millisecond)
+		require.Empty(t, a, "not before it is durable")
+		p.confirmed(nil)
+		got := <-a
+		require.NoError(t, got.err)
+		require.Equal(t, 300*time.Millisecond, got.took)
+	})
+}
+
+func TestAVoteConfirmedAfterTheWindowNeedsAVerdict(t *testing.T) {
+	for _, wait := range []Wait{usual, {For: 0}, {Async: true, For: DefaultWait}} {
+		run(t, func(t *testing.T, b *bench) {
+			a, again := b.cast(1, "A", wait), b.cast(2, "A", wait)
+			first := <-b.log.published
+			votes := len(first.batch.Votes)
+			synctest.Wait()
+			second := first
+			if votes == 1 {
+				second = <-b.log.published
+			}
+			time.Sleep(poll.Window + 1)
+			first.confirmed(nil)
+			if second != first {
+				second.confirmed(nil)
+			}
+			time.Sleep(time.Second)
+			require.Empty(t, a, "its seal may be before it in the log")
+			b.log.reply(first, poll.Counted)
+			if second != first {
+				b.log.reply(second, poll.Counted)
+			}
+			require.NoError(t, (<-a).err)
+			require.NoError(t, (<-again).err)
+		})
+		run(t, func(t *testing.T, b *bench) {
+			a := b.cast(1, "A", wait)
+			p := <-b.log.published
+			time.Sleep(poll.Window + 1)
+			p.confirmed(nil)
+			got := <-a
+			require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+			require.Equal(t, Deadline, got.took)
+		})
+	}
+}
+
+func TestAVoteThatIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a := b.cast(1, "A", usual)
+		p := <-b.log.published
+		got := <-a
+		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, Deadline, got.took)
+		p.confirmed(queue.ErrUnknown)
+	})
+}
+
+func TestAfterALostConnectionOnlyAVerdictIsAnAnswer(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a := b.cast(1, "A", usual)
+		p := <-b.log.published
+		p.confirmed(queue.ErrUnknown)
+		time.Sleep(2 * time.Second)
+		require.Empty(t, a)
+		b.log.reply(p, poll.Counted)
+		require.NoError(t, (<-a).err)
+		require.Empty(t, b.log.published, "nothing is published twice")
+	})
+}
+
+func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a := b.cast(1, "A", usual)
+		(<-b.log.published).confirmed(queue.ErrRefused)
+		got := <-a
+		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Zero(t, got.took)
+		require.Empty(t, b.expects)
+
+		for _, err := range []error{queue.ErrRefused, queue.ErrUnknown, errors.New("cannot be encoded")} {
+			b.log.refuse = err
+			got = <-b.cast(1, "A", usual)
+			require.Equal(t, poll.Unavailable, poll.KindOf(got.err), err)
+		}
+	})
+}
+
+func TestABatchLeavesAtOnceAndWhatArrivesMeanwhileFormsTheNext(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var answers []<-chan answer
+		var flying []*publish
+		for i := range publishSlots { // a batch each, until every slot is taken
+			answers = append(answers, b.cast(byte(i+1), "A", usual))
+			p := <-b.log.published
+			require.Len(t, p.batch.Votes, 1)
+			flying = append(flying, p)
+		}
+		for i := range 50 {
+			answers = append(answers, b.cast(byte(100+i), "A", usual))
+		}
+		synctest.Wait()
+		require.Empty(t, b.log.published, "no slot is free")
+		flying[0].confirmed(nil)
+		next := <-b.log.published
+		require.Len(t, next.batch.Votes, 50)
+		for _, p := range append(flying[1:], next) {
+			p.confirmed(nil)
+		}
+		for _, p := range append(flying, next) {
+			b.log.reply(p, poll.Counted)
+		}
+		for _, a := range answers {
+			require.NoError(t, (<-a).err)
+		}
+	})
+}
+
+func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		batcher := newBatcher(b.Intake, 0) // not running: its steps are done by hand
+		old, place, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 1}, Answer: "A"}, time.Now())
+		require.NoError(t, err)
+		time.Sleep(poll.Window + 1)
+		open, young, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 2}, Answer: "B"}, time.Now())
+		require.NoError(t, err)
+		require.Same(t, old, open)
+
+		batcher.slots <- struct{}{}
+		batcher.publish(batcher.take())
+		p := <-b.log.published
+		require.Len(t, p.batch.Votes, 1)
+		require.Equal(t, poll.Answer("B"), p.batch.Votes[0].Answer)
+		_, ok := old.written(place)
+		require.False(t, ok)
+		at, ok := old.written(young)
+		require.True(t, ok)
+		require.Zero(t, at, "verdicts are for what was written")
+		p.confirmed(nil)
+
+		_, err = b.await(t.Context(), old, place, time.Now(), usual)
+		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	})
+}
+
+func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var flying []*publish
+		for i := range publishSlots {
+			b.cast(byte(i+1), "A", usual)
+			flying = append(flying, <-b.log.published)
+		}
+		got := <-b.cast(99, "A", usual)
+		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.LessOrEqual(t, got.took, poll.Window)
+		for _, p := range flying {
+			p.confirmed(queue.ErrUnknown)
+		}
+		time.Sleep(Deadline)
+	})
+}
+
+func TestOnlyAReadAfterTheRequestMayRefuse(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.first = other // the entry is from before the transition that the voter has seen
+		a := b.cast(1, "A", usual)
+		p := <-b.log.published
+		b.log.reply(p, poll.Counted)
+		require.NoError(t, (<-a).err)
+		require.Equal(t, 1, b.cache.reads)
+		p.confirmed(nil)
+
+		b.cache.fresh = other
+		got := <-b.cast(1, "A", usual)
+		require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
+		require.Equal(t, 2, b.cache.reads)
+	})
+}
+
+func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		require.Equal(t, poll.Invalid, poll.KindOf((<-b.cast(1, "Z", usual)).err))
+		b.cache.err = poll.Errorf(poll.NotFound, "no such presentation")
+		require.Equal(t, poll.NotFound, poll.KindOf((<-b.cast(1, "A", usual)).err))
+		require.Empty(t, b.log.published)
+		require.Zero(t, b.Waiting())
+	})
+}
+
+func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		var answers []<-chan answer
+		for i := range 100 {
+			answers = append(answers, b.cast(byte(i), "A", usual))
+		}
+		synctest.Wait()
+		require.Equal(t, 100, b.Waiting())
+		got := <-b.cast(200, "A", usual)
+		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Zero(t, got.took)
+		go func() {
+			for p := range b.log.published {
+				p.confirmed(nil)
+			}
+		}()
+		for _, a := range answers {
+			require.NoError(t, (<-a).err)
+		}
+		close(b.log.published)
+		require.Zero(t, b.Waiting())
+	})
+}
+
+func TestOneVoterMayNotFillTheWaitingRoom(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		batcher := newBatcher(b.Intake, 0)
+		voter := uuid.UUID{15: 1}
+		for range voterInFlight {
+			_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now())
+			require.NoError(t, err)
+		}
+		_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now())
+		require.Equal(t, poll.Busy, poll.KindOf(err))
+		batcher.leave(voter)
+		_, _, err = batcher.add(poll.Vote{VoterID: voter}, time.Now())
+		require.NoError(t, err)
+		for range voterInFlight {
+			batcher.leave(voter)
+		}
+		require.Empty(t, batcher.voters, "no voter is remembered")
+	})
+}
+
+func TestVerdictsThatNeverComeAreForgotten(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		a := b.cast(1, "A", Wait{Async: true})
+		(<-b.log.published).confirmed(nil)
+		require.NoError(t, (<-a).err)
+		time.Sleep(3 * Deadline)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		require.Empty(t, b.expects)
+	})
+}
+
+func TestClosingSendsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{published: make(chan *publish, 1000), replies: make(chan queue.Reply)}
+		in := New(&fakeCache{first: pollID}, log, 4, 1000, time.Now)
+		var casting sync.WaitGroup
+		for i := range 500 {
+			casting.Go(func() {
+				_, err := in.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: uuid.UUID{byte(i), byte(i >> 8), 1}}, Wait{Async: true})
+				if err != nil {
+					panic(fmt.Sprint("an accepted vote was not sent: ", err))
+				}
+			})
+		}
+		synctest.Wait()
+		go func() {
+			for p := range log.published {
+				p.confirmed(nil)
+			}
+		}()
+		in.Close()
+		casting.Wait()
+		close(log.published)
+		close(log.replies)
+		in.Wait()
+	})
+}
+
+func BenchmarkCast(b *testing.B) {
+	log := &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply, 100)}
+	in := New(&fakeCache{first: pollID}, log, 4, 1<<20, time.Now)
+	go func() {
+		for p := range log.published {
+			p.confirmed(nil)
+			log.reply(p, poll.Counted)
+		}
+	}()
+	b.ReportAllocs()
+	b.SetParallelism(64)
+	b.RunParallel(func(pb *testing.PB) {
+		voter := uuid.New()
+		for pb.Next() {
+			if _, err := in.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: voter}, usual); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	in.Close()
+	close(log.published)
+	close(log.replies)
+	in.Wait()
+}

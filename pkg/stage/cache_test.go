@@ -1,0 +1,252 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var talk = uuid.UUID{15: 1}
+
+// fakeClock stands still until it is moved.
+type fakeClock struct{ at atomic.Int64 }
+
+func (c *fakeClock) now() time.Time       { return time.Unix(0, c.at.Load()) }
+func (c *fakeClock) move(d time.Duration) { c.at.Add(int64(d)) }
+
+// fakeStore answers when its test lets it.
+type fakeStore struct {
+	reads   atomic.Int64
+	version atomic.Int64
+	err     atomic.Pointer[error]
+	begun   chan struct{} // a token per read that began, if not nil
+	proceed chan struct{} // a token lets a read go on, if not nil
+}
+
+func (s *fakeStore) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
+	s.reads.Add(1)
+	version := s.version.Load()
+	if s.begun != nil {
+		s.begun <- struct{}{}
+		select {
+		case <-s.proceed:
+		case <-ctx.Done():
+			return poll.Display{}, ctx.Err()
+		}
+	}
+	if err := s.err.Load(); err != nil {
+		return poll.Display{}, *err
+	}
+	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: version}}, nil
+}
+
+func newTestCache(t *testing.T) (*Cache, *fakeStore, *fakeClock) {
+	store, clock := &fakeStore{}, &fakeClock{}
+	clock.move(time.Hour)
+	c := NewCache(store, clock.now)
+	t.Cleanup(c.Close)
+	return c, store, clock
+}
+
+func TestAnEntryIsTrustedForOneLeaseFromBeforeItsReadBegan(t *testing.T) {
+	c, store, clock := newTestCache(t)
+	store.begun, store.proceed = make(chan struct{}, 9), make(chan struct{}, 9)
+	go func() {
+		<-store.begun
+		clock.move(poll.Lease - 2) // a slow read uses up its own lease
+		store.proceed <- struct{}{}
+	}()
+	_, now, err := c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, clock.now(), now, "the time to date an acceptance with is the one the lease was checked with")
+
+	close(store.proceed) // also for the read ahead that the use just started
+	c.reads.Wait()
+	reads := store.reads.Load()
+	clock.move(poll.Lease)
+	_, _, err = c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, reads+1, store.reads.Load(), "after the lease it is read again")
+}
+
+func TestACutOffReplicaRefusesAsSoonAsItsLeaseIsOver(t *testing.T) {
+	c, store, clock := newTestCache(t)
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+	away := poll.Errorf(poll.Unavailable, "away")
+	store.err.Store(&away)
+
+	clock.move(poll.Lease - 1)
+	_, _, err = c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err, "within the lease the entry is as good as a read")
+	c.reads.Wait() // the read ahead, which fails
+
+	clock.move(1)
+	_, _, err = c.Display(t.Context(), talk, time.Time{})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "never an old truth")
+}
+
+func TestHoweverManyWaitAColdEntryIsReadOnce(t *testing.T) {
+	c, store, _ := newTestCache(t)
+	store.begun, store.proceed = make(chan struct{}, 9), make(chan struct{})
+	var waiting sync.WaitGroup
+	var arrived sync.WaitGroup
+	for range 1000 {
+		arrived.Add(1)
+		waiting.Go(func() {
+			arrived.Done()
+			_, _, err := c.Display(t.Context(), talk, time.Time{})
+			require.NoError(t, err)
+		})
+	}
+	arrived.Wait()
+	<-store.begun
+	close(store.proceed)
+	waiting.Wait()
+	require.Equal(t, int64(1), store.reads.Load())
+}
+
+func TestAReadThatBeganBeforeTheRequestIsNotGoodEnoughForARefusal(t *testing.T) {
+	c, store, clock := newTestCache(t)
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+	clock.move(1)
+	store.version.Store(2)
+	d, _, err := c.Display(t.Context(), talk, clock.now())
+	require.NoError(t, err)
+	require.Equal(t, int64(2), d.Version)
+}
+
+func TestAnAnnouncementDropsAlsoWhatAReadUnderWayIsAboutToBring(t *testing.T) {
+	c, store, _ := newTestCache(t)
+	store.begun, store.proceed = make(chan struct{}, 9), make(chan struct{}, 9)
+	got := make(chan poll.Display)
+	go func() {
+		d, _, err := c.Display(t.Context(), talk, time.Time{})
+		require.NoError(t, err)
+		got <- d
+	}()
+	<-store.begun // it has read version 0
+	store.version.Store(1)
+	c.Drop(talk)
+	store.proceed <- struct{}{}
+	<-store.begun // read again for the one who waits
+	store.proceed <- struct{}{}
+	require.Equal(t, int64(1), (<-got).Version)
+}
+
+func TestAClientThatHangsUpDoesNotFailTheOthers(t *testing.T) {
+	c, store, _ := newTestCache(t)
+	store.begun, store.proceed = make(chan struct{}, 9), make(chan struct{})
+	ctx, hangUp := context.WithCancel(t.Context())
+	first := make(chan error)
+	go func() {
+		_, _, err := c.Display(ctx, talk, time.Time{})
+		first <- err
+	}()
+	<-store.begun
+	second := make(chan error)
+	go func() {
+		_, _, err := c.Display(t.Context(), talk, time.Time{})
+		second <- err
+	}()
+	hangUp()
+	require.Equal(t, poll.Unavailable, poll.KindOf(<-first))
+	close(store.proceed)
+	require.NoError(t, <-second)
+}
+
+func TestIDsThatNameNothingDoNotFillTheMemory(t *testing.T) {
+	c, store, clock := newTestCache(t)
+	missing := poll.Errorf(poll.NotFound, "no")
+	store.err.Store(&missing)
+	for range 100 {
+		_, _, err := c.Display(t.Context(), uuid.New(), time.Time{})
+		require.Equal(t, poll.NotFound, poll.KindOf(err))
+	}
+	require.Zero(t, size(c))
+
+	store.err.Store(nil)
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+	c.forget()
+	require.Equal(t, 1, size(c))
+	clock.move(poll.Lease)
+	c.forget()
+	require.Zero(t, size(c), "what nobody uses is forgotten")
+}
+
+func size(c *Cache) (n int) {
+	c.reads.Wait()
+	c.entries.Range(func(_, _ any) bool { n++; return true })
+	return n
+}
+
+// fakeBus hands on what its test sends.
+type fakeBus struct {
+	bus.Bus
+	changes   chan poll.Change
+	announced chan poll.Change
+	err       error
+}
+
+func (b *fakeBus) Subscribe(context.Context) <-chan poll.Change { return b.changes }
+
+func (b *fakeBus) Announce(_ context.Context, changes ...poll.Change) error {
+	for _, c := range changes {
+		b.announced <- c
+	}
+	return b.err
+}
+
+func TestTheCacheFollowsTheBus(t *testing.T) {
+	c, store, _ := newTestCache(t)
+	b := &fakeBus{changes: make(chan poll.Change)}
+	done := make(chan struct{})
+	go func() { defer close(done); c.Follow(t.Context(), b) }()
+	other := uuid.UUID{15: 2}
+	read := func(id uuid.UUID) int64 {
+		before := store.reads.Load()
+		_, _, err := c.Display(t.Context(), id, time.Time{})
+		require.NoError(t, err)
+		return store.reads.Load() - before
+	}
+	ignored := poll.Change{PresentationID: uuid.UUID{15: 3}}
+	read(talk)
+	read(other)
+	b.changes <- poll.Change{PresentationID: talk, Version: 2}
+	b.changes <- ignored // unbuffered: the one before was dealt with
+	require.Equal(t, int64(1), read(talk), "a transition drops the presentation's entry")
+	require.Zero(t, read(other), "and no other")
+	b.changes <- poll.Change{PresentationID: talk, PollID: uuid.UUID{1}}
+	b.changes <- ignored
+	require.Zero(t, read(talk), "results are not cached here")
+	b.changes <- poll.Change{}
+	b.changes <- ignored
+	require.Equal(t, int64(2), read(talk)+read(other), "after a gap nothing is trusted")
+	close(b.changes)
+	<-done
+}
+
+func TestAnErrorOfTheStoreIsNotRemembered(t *testing.T) {
+	c, store, _ := newTestCache(t)
+	fault := errors.New("fault")
+	store.err.Store(&fault)
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.ErrorIs(t, err, fault)
+	store.err.Store(nil)
+	_, _, err = c.Display(t.Context(), talk, time.Time{})
+	require.NoError(t, err)
+}
