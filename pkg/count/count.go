@@ -125,7 +125,7 @@ type follower struct {
 // run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
 // ends.
 func (f *follower) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil { // asked first: select picks any of what is ready
 		select {
 		case d, ok := <-f.sub.Deliveries():
 			if !ok {
@@ -135,9 +135,9 @@ func (f *follower) run(ctx context.Context) error {
 				return err
 			}
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
+	return ctx.Err()
 }
 
 // gather adds to a first delivery what else is there already.

@@ -1,0 +1,361 @@
+package count
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeStore counts what it is given, unless its test makes it fail.
+type fakeStore struct {
+	mu      sync.Mutex
+	fail    func(batches []poll.Batch) error
+	counted [][]poll.Batch // per transaction
+	hold    chan struct{}  // if not nil, a transaction waits for a token
+	holding chan struct{}
+	closing []poll.ClosingPoll
+}
+
+func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (poll.Outcome, error) {
+	if s.hold != nil {
+		s.holding <- struct{}{}
+		<-s.hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail != nil {
+		if err := s.fail(batches); err != nil {
+			return poll.Outcome{}, err
+		}
+	}
+	s.counted = append(s.counted, batches)
+	o := poll.Outcome{Changed: []poll.Change{{PresentationID: talk, Revision: int64(len(s.counted))}}}
+	for _, b := range batches {
+		verdicts := make([]poll.Verdict, len(b.Votes))
+		for i := range verdicts {
+			verdicts[i] = poll.Counted
+		}
+		o.Verdicts = append(o.Verdicts, verdicts)
+	}
+	return o, ctx.Err()
+}
+
+func (s *fakeStore) Closing(context.Context) ([]poll.ClosingPoll, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing, nil
+}
+
+// fakeLog is one partition's log, and all that is done to it, in order.
+type fakeLog struct {
+	queue.Log
+	mu         sync.Mutex
+	deliveries chan queue.Delivery
+	subscribed int
+	closed     int
+	away       error
+	did        []string
+	replies    chan queue.Reply
+	sealed     chan poll.Batch
+	noDead     error
+}
+
+func (l *fakeLog) note(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.did = append(l.did, what)
+}
+
+func (l *fakeLog) Subscribe(context.Context, int) (queue.Subscription, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away != nil {
+		return nil, l.away
+	}
+	l.subscribed++
+	return &fakeSubscription{l}, nil
+}
+
+func (l *fakeLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+	l.sealed <- b
+	confirmed(nil)
+	return nil
+}
+
+type fakeSubscription struct{ *fakeLog }
+
+func (s *fakeSubscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
+
+func (s *fakeSubscription) Ack(tag uint64) error {
+	s.note("ack " + string(rune('0'+tag)))
+	return nil
+}
+
+func (s *fakeSubscription) Reply(_ context.Context, to string, r queue.Reply) error {
+	s.note("reply to " + to)
+	s.replies <- r
+	return nil
+}
+
+func (s *fakeSubscription) DeadLetter(_ context.Context, d queue.Delivery, reason string) error {
+	s.mu.Lock()
+	err := s.noDead
+	s.mu.Unlock()
+	if err == nil {
+		s.note("dead letter " + string(rune('0'+d.Tag)) + ": " + reason)
+	}
+	return err
+}
+
+func (s *fakeSubscription) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed++
+	return nil
+}
+
+type fakeBus struct {
+	bus.Bus
+	log *fakeLog
+}
+
+func (b *fakeBus) Announce(context.Context, ...poll.Change) error {
+	b.log.note("announce")
+	return errors.New("the bus is away")
+}
+
+var talk = uuid.UUID{15: 1}
+
+type bench struct {
+	*Counter
+	store *fakeStore
+	log   *fakeLog
+	stop  context.CancelFunc
+	done  chan struct{}
+}
+
+// run gives f a counter of one partition that is running, in a bubble where time passes only while everybody waits.
+// prepare is called before it runs.
+func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		log := &fakeLog{deliveries: make(chan queue.Delivery, 9000), replies: make(chan queue.Reply, 9000), sealed: make(chan poll.Batch, 99)}
+		b := &bench{store: &fakeStore{}, log: log, done: make(chan struct{})}
+		b.Counter = New(b.store, log, &fakeBus{log: log}, 1, slog.New(slog.DiscardHandler))
+		require.Error(t, b.Ready(), "before it runs nothing is read")
+		prepare(b)
+		ctx, stop := context.WithCancel(t.Context())
+		b.stop = stop
+		go func() { defer close(b.done); b.Run(ctx) }()
+		f(t, b)
+		stop()
+		<-b.done
+	})
+}
+
+func delivery(tag uint64, votes int) queue.Delivery {
+	return queue.Delivery{Tag: tag, ReplyTo: "api", Batch: poll.Batch{ID: uuid.UUID{15: byte(tag)}, Votes: make([]poll.Vote, votes)}}
+}
+
+func nothing(*bench) {}
+
+func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
+	run(t, func(b *bench) {
+		for i := range uint64(3) {
+			b.log.deliveries <- delivery(i+1, 2)
+		}
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.NoError(t, b.Ready())
+		require.Len(t, b.store.counted, 1)
+		for i, batch := range b.store.counted[0] {
+			require.Equal(t, uuid.UUID{15: byte(i + 1)}, batch.ID)
+			r := <-b.log.replies
+			require.Equal(t, batch.ID, r.BatchID)
+			require.Equal(t, []poll.Verdict{poll.Counted, poll.Counted}, r.Verdicts)
+		}
+		require.Equal(t, []string{"ack 3", "reply to api", "reply to api", "reply to api", "announce"}, b.log.did,
+			"one acknowledgement, after the commit; a bus that is away fails nothing")
+	})
+}
+
+func TestATransactionIsBounded(t *testing.T) {
+	run(t, func(b *bench) {
+		for i := range uint64(8) {
+			b.log.deliveries <- delivery(i+1, 1000)
+		}
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Len(t, b.store.counted, 2)
+		require.Len(t, b.store.counted[0], maxVotes/1000)
+	})
+}
+
+func TestNobodyIsAnsweredWhoDoesNotWaitOrWasCountedBefore(t *testing.T) {
+	run(t, func(b *bench) {
+		silent := delivery(1, 1)
+		silent.ReplyTo = ""
+		b.log.deliveries <- silent
+		b.log.deliveries <- queue.Delivery{Tag: 2, ReplyTo: "api", Batch: poll.Batch{Seal: &poll.Seal{}}} // no votes, no verdicts
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Empty(t, b.log.replies)
+		require.Equal(t, []string{"ack 2", "announce"}, b.log.did)
+	})
+}
+
+func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
+	tries := 0
+	run(t, func(b *bench) {
+		b.store.fail = func([]poll.Batch) error {
+			if tries++; tries < 20 {
+				return poll.Errorf(poll.Unavailable, "away")
+			}
+			return nil
+		}
+		b.log.deliveries <- delivery(1, 1)
+	}, func(t *testing.T, b *bench) {
+		begun := time.Now()
+		<-b.log.replies
+		require.Equal(t, 20, tries)
+		require.Less(t, time.Since(begun), 20*maxWait)
+		require.Equal(t, 1, b.log.subscribed, "the subscription stays: nothing is delivered again or out of order")
+	})
+}
+
+func TestAnEntryThatCannotBeDecodedDoesNotHoldUpItsNeighbours(t *testing.T) {
+	run(t, func(b *bench) {
+		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrMalformed, Raw: []byte("?")}
+		b.log.deliveries <- delivery(3, 1)
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: malformed", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+	})
+}
+
+func TestAnEntryIsAcknowledgedOnlyOnceItIsKeptAsideSafely(t *testing.T) {
+	run(t, func(b *bench) {
+		b.log.noDead = errors.New("the broker is away")
+		b.log.deliveries <- queue.Delivery{Tag: 1, Err: queue.ErrMalformed}
+	}, func(t *testing.T, b *bench) {
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Empty(t, b.log.did)
+		b.log.mu.Lock()
+		b.log.noDead = nil
+		b.log.mu.Unlock()
+		time.Sleep(2 * maxWait)
+		synctest.Wait()
+		require.Equal(t, []string{"dead letter 1: malformed", "ack 1"}, b.log.did)
+	})
+}
+
+func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
+	bad := uuid.UUID{15: 2}
+	run(t, func(b *bench) {
+		b.store.fail = func(batches []poll.Batch) error {
+			for _, batch := range batches {
+				if batch.ID == bad {
+					return errors.New("a fault of this batch")
+				}
+			}
+			return nil
+		}
+		for i := range uint64(3) {
+			b.log.deliveries <- delivery(i+1, 1)
+		}
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Len(t, b.store.counted, 2)
+		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: a fault of this batch", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+	})
+}
+
+func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
+	run(t, func(b *bench) {
+		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrVersion}
+		b.log.deliveries <- delivery(3, 1)
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Equal(t, []string{"ack 1", "reply to api", "announce"}, b.log.did, "it is not set aside, and nothing overtakes it")
+		require.Equal(t, 1, b.log.closed)
+		require.ErrorIs(t, b.Ready(), queue.ErrVersion)
+	})
+}
+
+func TestALostSubscriptionIsTakenUpAgain(t *testing.T) {
+	run(t, func(b *bench) { close(b.log.deliveries) }, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Error(t, b.Ready())
+		b.log.mu.Lock()
+		b.log.deliveries = make(chan queue.Delivery)
+		b.log.mu.Unlock()
+		time.Sleep(2 * maxWait)
+		synctest.Wait()
+		require.NoError(t, b.Ready())
+		require.Greater(t, b.log.subscribed, 1)
+	})
+}
+
+func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
+	run(t, func(b *bench) {
+		b.store.hold, b.store.holding = make(chan struct{}), make(chan struct{})
+		b.log.deliveries <- delivery(1, 1)
+	}, func(t *testing.T, b *bench) {
+		<-b.store.holding
+		b.log.deliveries <- delivery(2, 1)
+		b.stop()
+		b.store.hold <- struct{}{}
+		begun := 1
+		for stopped := false; !stopped; {
+			select {
+			case <-b.done:
+				stopped = true
+			case <-b.store.holding:
+				begun++
+				b.store.hold <- struct{}{}
+			}
+		}
+		require.Equal(t, 1, begun)
+		require.Equal(t, []string{"ack 1", "reply to api", "announce"}, b.log.did)
+		require.Equal(t, 1, b.log.closed)
+	})
+}
+
+func TestAPollWhoseReplicaDiedIsSealedAfterItsTime(t *testing.T) {
+	orphan := poll.ClosingPoll{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: 4}}
+	run(t, func(b *bench) { b.store.closing = []poll.ClosingPoll{orphan} }, func(t *testing.T, b *bench) {
+		begun := time.Now()
+		sealed := <-b.log.sealed
+		require.Equal(t, &orphan.Seal, sealed.Seal)
+		require.GreaterOrEqual(t, time.Since(begun), orphaned)
+	})
+}
+
+func TestOnlyWhatWasSeenClosingUnderOneVersionIsSealed(t *testing.T) {
+	run(t, nothing, func(t *testing.T, b *bench) {
+		for version := range int64(20) { // displayed again and closed again all the time
+			b.store.mu.Lock()
+			b.store.closing = []poll.ClosingPoll{{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: version}}}
+			b.store.mu.Unlock()
+			time.Sleep(orphaned / 2)
+		}
+		require.Empty(t, b.log.sealed)
+	})
+}
