@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -20,7 +22,8 @@ type slideRow struct {
 func (r slideRow) slide() poll.Slide { return poll.Slide(r) }
 
 func noPresentation(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
+	// A join code that is no text the database could hold (a NUL, broken UTF-8) is nobody's.
+	if errors.Is(err, sql.ErrNoRows) || pq.As(err, pqerror.CharacterNotInRepertoire) != nil {
 		return poll.Errorf(poll.NotFound, "there is no such presentation")
 	}
 	return translate(err)

@@ -1,0 +1,42 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func (s *suite) contexts(t *testing.T) {
+	store := s.store(t)
+	p := created(t, store)
+	version := show(t, store, p, 0)
+	ctx := ended(t)
+	calls := map[string]func() error{
+		"Create":       func() error { return store.Create(ctx, newPresentation(t)) },
+		"Presentation": func() error { _, _, err := store.Presentation(ctx, p.ID); return err },
+		"Join":         func() error { _, _, err := store.Join(ctx, p.JoinCode); return err },
+		"TokenHash":    func() error { _, err := store.TokenHash(ctx, p.ID); return err },
+		"Display":      func() error { _, err := store.Display(ctx, p.ID); return err },
+		"Transit":      func() error { _, err := store.Transit(ctx, p.ID, poll.Move{}, nil); return err },
+		"Results":      func() error { _, err := store.Results(ctx, p.ID, p.Polls[0].ID); return err },
+		"Votes": func() error {
+			return store.Votes(ctx, p.ID, p.Polls[0].ID, func(poll.VoterAnswer) error { return nil })
+		},
+		"Count": func() error {
+			_, err := store.Count(ctx, 0, []poll.Batch{votes(vote(p, 0, version, "A"))})
+			return err
+		},
+		"Closing":    func() error { _, err := store.Closing(ctx); return err },
+		"Partitions": func() error { return store.Partitions(ctx, Partitions) },
+		"Ping":       func() error { return store.Ping(ctx) },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) { requireKind(t, poll.Unavailable, call()) })
+	}
+	t.Run("and the store works on", func(t *testing.T) {
+		count(t, store, votes(vote(p, 0, version, "A")))
+		require.EqualValues(t, 1, results(t, store, p, 0).Voters)
+	})
+}

@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// model is what a store must look like, told as simply as possible and without a word of poll.Ledger: it keeps votes,
+// goes through everything one by one, and counts from the votes whenever somebody asks.
+type model struct {
+	polls map[uuid.UUID]*modelPoll
+	seen  map[uuid.UUID]bool // batches
+}
+
+type modelPoll struct {
+	options        []string
+	status         poll.Status
+	opened, sealed int64
+	votes          map[uuid.UUID]poll.Vote
+}
+
+func newModel(p poll.Presentation) *model {
+	m := &model{map[uuid.UUID]*modelPoll{}, map[uuid.UUID]bool{}}
+	for _, q := range p.Polls {
+		mp := &modelPoll{status: poll.Pending, votes: map[uuid.UUID]poll.Vote{}}
+		for _, o := range q.Options {
+			mp.options = append(mp.options, o.Key)
+		}
+		m.polls[q.ID] = mp
+	}
+	return m
+}
+
+// turn takes note of a transition.
+func (m *model) turn(t poll.Turn) {
+	if !t.Changed {
+		return
+	}
+	if t.Ended != nil {
+		m.polls[t.Ended.PollID].status = poll.Closing
+	}
+	if t.Poll != nil {
+		m.polls[t.Poll.ID].status, m.polls[t.Poll.ID].opened = poll.Open, t.Version
+	}
+}
+
+// count gives the verdicts of a call.
+func (m *model) count(batches []poll.Batch) [][]poll.Verdict {
+	all := make([][]poll.Verdict, len(batches))
+	standing := map[[2]uuid.UUID]*poll.Verdict{} // of the votes that this call has counted so far
+	for i, b := range batches {
+		if m.seen[b.ID] {
+			continue
+		}
+		m.seen[b.ID] = true
+		all[i] = make([]poll.Verdict, len(b.Votes))
+		for j, v := range b.Votes {
+			all[i][j] = m.vote(v)
+			if all[i][j] == poll.Counted {
+				key := [2]uuid.UUID{v.PollID, v.VoterID}
+				if earlier := standing[key]; earlier != nil {
+					*earlier = poll.Superseded
+				}
+				standing[key] = &all[i][j]
+			}
+		}
+		if b.Seal != nil {
+			m.seal(*b.Seal)
+		}
+	}
+	return all
+}
+
+func (m *model) vote(v poll.Vote) poll.Verdict {
+	q := m.polls[v.PollID]
+	if q == nil {
+		return poll.Rejected
+	}
+	for _, key := range v.Answer.Keys() {
+		if !slices.Contains(q.options, key) {
+			return poll.Rejected
+		}
+	}
+	if v.Version <= q.sealed {
+		return poll.Late
+	}
+	if old, voted := q.votes[v.VoterID]; voted && (v.Version < old.Version || v.Version == old.Version && v.Seq < old.Seq) {
+		return poll.Superseded
+	}
+	q.votes[v.VoterID] = v
+	return poll.Counted
+}
+
+func (m *model) seal(s poll.Seal) {
+	q := m.polls[s.PollID]
+	if q == nil {
+		return
+	}
+	q.sealed = max(q.sealed, s.Version)
+	if q.status == poll.Closing && q.opened == s.Version {
+		q.status = poll.Final
+	}
+}
+
+// state counts a poll's votes. The model has no revisions.
+func (m *model) state(id uuid.UUID) poll.State {
+	q := m.polls[id]
+	s := poll.State{
+		Status: q.status, Opened: q.opened, Sealed: q.sealed, Voters: int64(len(q.votes)), Counts: make([]int64, len(q.options)),
+	}
+	for _, v := range q.votes {
+		for _, key := range v.Answer.Keys() {
+			s.Counts[slices.Index(q.options, key)]++
+		}
+	}
+	return s
+}

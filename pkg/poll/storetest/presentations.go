@@ -1,0 +1,141 @@
+package storetest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func (s *suite) presentations(t *testing.T) {
+	store := s.store(t)
+
+	readBack := func(t *testing.T, p poll.Presentation) {
+		t.Helper()
+		got, states, err := store.Presentation(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, p, got)
+		require.Len(t, states, len(p.Polls))
+		for i := range p.Polls {
+			require.Equal(t, p.State(i), states[i])
+			require.Equal(t, poll.Results{Poll: p.Polls[i], State: p.State(i)}, results(t, store, p, i))
+			require.Empty(t, list(t, store, p, i))
+		}
+	}
+
+	t.Run("what was created is read back, polls of every kind in order", func(t *testing.T) {
+		readBack(t, created(t, store))
+	})
+
+	t.Run("text keeps every character", func(t *testing.T) {
+		hard := `Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?` + "\n\ttabs\u200b\u2028 العربية"
+		p, err := poll.New(hard, []poll.Poll{{Question: hard, Kind: poll.Multiple, Options: []poll.Option{
+			{Key: `{"a", 'b'}\`, Value: hard}, {Key: "NULL", Value: "NULL"}, {Key: "null", Value: `""`}, {Key: "ключ", Value: `\\`},
+			{Key: "🗳️", Value: "{}"}, {Key: "a b", Value: "a,b"},
+		}}})
+		require.NoError(t, err)
+		p.JoinCode = "Zoë'" + p.ID.String()
+		require.NoError(t, store.Create(t.Context(), p))
+		readBack(t, p)
+		id, title, err := store.Join(t.Context(), p.JoinCode)
+		require.NoError(t, err)
+		require.Equal(t, p.ID, id)
+		require.Equal(t, p.Title, title)
+	})
+
+	t.Run("the largest presentation there may be fits", func(t *testing.T) {
+		polls := make([]poll.Poll, poll.MaxPolls)
+		for i := range polls {
+			polls[i] = poll.Poll{Question: strings.Repeat("é", poll.MaxValueLength), Options: options("A", "B")}
+		}
+		for i := range poll.MaxOptions {
+			polls[0].Options = append(polls[0].Options[:i], poll.Option{
+				Key: strings.Repeat("🗳", poll.MaxKeyLength-4) + string(rune('a'+i/26)) + string(rune('a'+i%26)), Value: strings.Repeat("💬", poll.MaxValueLength)})
+		}
+		readBack(t, created(t, store, polls...))
+	})
+
+	t.Run("nothing is displayed at first", func(t *testing.T) {
+		p := created(t, store)
+		d, err := store.Display(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, poll.Display{PresentationID: p.ID, Slide: poll.Slide{Index: -1}}, d)
+	})
+
+	t.Run("a poll opened at creation is displayed under version 1 and takes votes", func(t *testing.T) {
+		p := newPresentation(t)
+		require.NoError(t, p.Open(1))
+		require.NoError(t, store.Create(t.Context(), p))
+		readBack(t, p)
+		d, err := store.Display(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, poll.Display{PresentationID: p.ID, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1]}, d)
+		require.Equal(t, []poll.Verdict{poll.Counted}, count(t, store, votes(vote(p, 1, 1, "A"))).Verdicts[0])
+	})
+
+	t.Run("the token's hash is read back", func(t *testing.T) {
+		p := created(t, store)
+		hash, err := store.TokenHash(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, p.TokenHash, hash)
+	})
+
+	t.Run("a join code or id that is there already is a conflict and nothing is written", func(t *testing.T) {
+		first := created(t, store)
+		second := newPresentation(t)
+		second.JoinCode = first.JoinCode
+		requireKind(t, poll.Conflict, store.Create(t.Context(), second))
+		_, _, err := store.Presentation(t.Context(), second.ID)
+		requireKind(t, poll.NotFound, err)
+		requireKind(t, poll.Conflict, store.Create(t.Context(), first))
+		readBack(t, first)
+
+		second.JoinCode += "2" // and the same ids are free still
+		require.NoError(t, store.Create(t.Context(), second))
+		readBack(t, second)
+	})
+
+	t.Run("a join code is found as it was written only", func(t *testing.T) {
+		p := newPresentation(t)
+		p.JoinCode = "Code" + p.ID.String()
+		require.NoError(t, store.Create(t.Context(), p))
+		for _, code := range []string{"code" + p.ID.String(), p.JoinCode + " ", "", "%", "Code%", "Code\x00", p.JoinCode + "\x00", "Code\xff"} {
+			_, _, err := store.Join(t.Context(), code)
+			requireKind(t, poll.NotFound, err)
+		}
+	})
+
+	t.Run("what does not exist is not found", func(t *testing.T) {
+		mine, other := created(t, store), created(t, store)
+		never := func(poll.VoterAnswer) error { t.Error("not found, but yielded"); return nil }
+		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, uuid.Max, mine.Polls[0].ID} {
+			_, _, err := store.Presentation(t.Context(), id)
+			requireKind(t, poll.NotFound, err)
+			_, err = store.TokenHash(t.Context(), id)
+			requireKind(t, poll.NotFound, err)
+			_, err = store.Display(t.Context(), id)
+			requireKind(t, poll.NotFound, err)
+			for target := poll.ToNext; target <= poll.ToNothing; target++ {
+				_, err = store.Transit(t.Context(), id, poll.Move{To: target, PollID: mine.Polls[0].ID}, nil)
+				requireKind(t, poll.NotFound, err)
+			}
+			_, err = store.Results(t.Context(), id, mine.Polls[0].ID)
+			requireKind(t, poll.NotFound, err)
+			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, never))
+		}
+		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, other.Polls[0].ID, mine.ID} {
+			_, err := store.Results(t.Context(), mine.ID, id)
+			requireKind(t, poll.NotFound, err)
+			requireKind(t, poll.NotFound, store.Votes(t.Context(), mine.ID, id, never))
+			_, err = store.Transit(t.Context(), mine.ID, poll.Move{To: poll.ToPoll, PollID: id}, nil)
+			requireKind(t, poll.NotFound, err)
+		}
+		readBack(t, mine)
+		readBack(t, other)
+	})
+
+	t.Run("it answers", func(t *testing.T) { require.NoError(t, store.Ping(t.Context())) })
+}

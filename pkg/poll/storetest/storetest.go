@@ -1,0 +1,139 @@
+// Package storetest is the conformance suite of the store's port: what poll.Store promises, claim by claim. Every
+// adapter passes it.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Partitions is how many partitions the suite sets its stores up for.
+const Partitions = 4
+
+// Capability is something that not every store can do; an adapter names those it has.
+type Capability func(*suite)
+
+// Shared says that several stores may be open on the same data at once, as those of several processes are. again opens
+// another one on the data of s, which may be closed by then; the suite closes it.
+func Shared(again func(t *testing.T, s poll.Store) poll.Store) Capability {
+	return func(s *suite) { s.again = again }
+}
+
+type suite struct {
+	open  func(t *testing.T) poll.Store
+	again func(t *testing.T, s poll.Store) poll.Store
+}
+
+// Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
+func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capability) {
+	s := &suite{open: open}
+	for _, c := range capabilities {
+		c(s)
+	}
+	t.Run("presentations", s.presentations)
+	t.Run("transitions", s.transitions)
+	t.Run("counting", s.counting)
+	t.Run("seals", s.seals)
+	t.Run("votes list", s.votesList)
+	t.Run("partitions", s.partitions)
+	t.Run("a call whose context has ended is unavailable", s.contexts)
+	t.Run("many at once", s.concurrency)
+	t.Run("results equal a recount whatever happens", s.property)
+	if s.again != nil {
+		t.Run("several stores on the same data", s.shared)
+	}
+}
+
+// store opens a store, ready for counting, that is closed when the test ends.
+func (s *suite) store(t *testing.T) poll.Store {
+	t.Helper()
+	store := s.open(t)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	require.NoError(t, store.Partitions(t.Context(), Partitions))
+	return store
+}
+
+// options makes options with these keys.
+func options(keys ...string) []poll.Option {
+	list := make([]poll.Option, len(keys))
+	for i, key := range keys {
+		list[i] = poll.Option{Key: key, Value: "the answer " + key}
+	}
+	return list
+}
+
+// threePolls are a choice, a multiple and a rating.
+func threePolls() []poll.Poll {
+	return []poll.Poll{
+		{Question: "Who wins?", Options: options("A", "B", "C")},
+		{Question: "What do you like?", Kind: poll.Multiple, Options: options("A", "B", "C", "D")},
+		{Question: "How was it?", Kind: poll.Rating},
+	}
+}
+
+// newPresentation makes a presentation that is written nowhere yet.
+func newPresentation(t *testing.T, polls ...poll.Poll) poll.Presentation {
+	t.Helper()
+	if len(polls) == 0 {
+		polls = threePolls()
+	}
+	p, err := poll.New("The title", polls)
+	require.NoError(t, err)
+	p.JoinCode = rand.Text()
+	_, _ = rand.Read(p.TokenHash[:]) // never fails
+	return p
+}
+
+// created makes a presentation and writes it; nothing is displayed.
+func created(t *testing.T, s poll.Store, polls ...poll.Poll) poll.Presentation {
+	t.Helper()
+	p := newPresentation(t, polls...)
+	require.NoError(t, s.Create(t.Context(), p))
+	return p
+}
+
+// show displays the poll with that index and gives the version under which it is displayed.
+func show(t *testing.T, s poll.Store, p poll.Presentation, index int) int64 {
+	t.Helper()
+	turn, err := s.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[index].ID}, nil)
+	require.NoError(t, err)
+	require.True(t, turn.Changed)
+	return turn.Version
+}
+
+// results reads the results of the poll with that index.
+func results(t *testing.T, s poll.Store, p poll.Presentation, index int) poll.Results {
+	t.Helper()
+	r, err := s.Results(t.Context(), p.ID, p.Polls[index].ID)
+	require.NoError(t, err)
+	return r
+}
+
+// list reads the votes list of the poll with that index.
+func list(t *testing.T, s poll.Store, p poll.Presentation, index int) []poll.VoterAnswer {
+	t.Helper()
+	var answers []poll.VoterAnswer
+	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, func(a poll.VoterAnswer) error {
+		answers = append(answers, a)
+		return nil
+	}))
+	return answers
+}
+
+func requireKind(t *testing.T, want poll.ErrorKind, err error) {
+	t.Helper()
+	require.Error(t, err)
+	require.Equal(t, want, poll.KindOf(err), "%v", err)
+}
+
+// ended gives a context that has ended.
+func ended(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}

@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Count implements poll.Store. It is the only writer while it runs, so there is nothing to lock.
+func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) (outcome poll.Outcome, err error) {
+	if len(batches) == 0 {
+		return poll.Outcome{}, nil
+	}
+	err = s.write(ctx, func(tx *sqlx.Tx) error {
+		outcome, err = count(ctx, tx, partition, batches)
+		return err
+	})
+	if err != nil {
+		return poll.Outcome{}, err
+	}
+	return outcome, nil
+}
+
+func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
+	ledger := poll.NewLedger(batches)
+	if err := checkPartition(ctx, tx, partition); err != nil {
+		return o, err
+	}
+	if err := readAccounts(ctx, tx, ledger); err != nil {
+		return o, err
+	}
+	fresh, err := recordBatches(ctx, tx, partition, batches)
+	if err != nil {
+		return o, err
+	}
+	ledger.Walk(fresh)
+	if err := readOld(ctx, tx, ledger); err != nil {
+		return o, err
+	}
+	votes, states, o := ledger.Settle()
+	if err := upsertVotes(ctx, tx, votes); err != nil {
+		return o, err
+	}
+	return o, updateStates(ctx, tx, states)
+}
+
+func checkPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
+	var id int
+	err := tx.GetContext(ctx, &id, `SELECT id FROM partitions WHERE id = ?`, partition)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("there is no partition %d", partition)
+	}
+	return err
+}
+
+func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
+	ids := ledger.Polls()
+	arg, err := rows(len(ids), func(i int) []any { return []any{hexOf(ids[i])} })
+	if err != nil {
+		return err
+	}
+	var found []struct {
+		PresentationID uuid.UUID    `db:"presentation_id"`
+		PollID         uuid.UUID    `db:"poll_id"`
+		OptionKeys     list[string] `db:"option_keys"`
+		stateRow
+	}
+	err = tx.SelectContext(ctx, &found, `
+		SELECT s.presentation_id, s.poll_id, q.option_keys, `+stateColumns+`
+		FROM json_each(?) u CROSS JOIN poll_states s ON s.poll_id = unhex(u.value->>0) JOIN polls q ON q.id = s.poll_id`, arg)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		ledger.Load(found[i].PresentationID, found[i].PollID, found[i].OptionKeys, found[i].state())
+	}
+	return nil
+}
+
+// recordBatches gives the ids of the batches that were not recorded before.
+func recordBatches(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (map[uuid.UUID]bool, error) {
+	arg, err := rows(len(batches), func(i int) []any { return []any{hexOf(batches[i].ID)} })
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	err = tx.SelectContext(ctx, &ids, `
+		INSERT INTO batches (id, partition) SELECT unhex(value->>0), ? FROM json_each(?) WHERE true
+		ON CONFLICT DO NOTHING RETURNING id`, partition, arg)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make(map[uuid.UUID]bool, len(ids))
+	for _, id := range ids {
+		fresh[id] = true
+	}
+	return fresh, nil
+}
+
+// exactly makes a fault of a statement that wrote fewer or more rows than it was given: the tallies would be wrong.
+func exactly(n int, what string, result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if got, err := result.RowsAffected(); err != nil || got != int64(n) {
+		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
+	q.option_keys, q.option_values`
+
+// pollRow is a poll; all of it is null where a join found none.
+type pollRow struct {
+	ID             uuid.NullUUID  `db:"q_id"`
+	PresentationID uuid.NullUUID  `db:"q_presentation_id"`
+	Position       sql.NullInt64  `db:"position"`
+	Question       sql.NullString `db:"question"`
+	Kind           sql.NullString `db:"kind"`
+	MaxChoices     sql.NullInt64  `db:"max_choices"`
+	OptionKeys     list[string]   `db:"option_keys"`
+	OptionValues   list[string]   `db:"option_values"`
+}
+
+func (r *pollRow) poll() poll.Poll {
+	q := poll.Poll{
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
+		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+	}
+	for i := range q.Options {
+		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
+	}
+	return q
+}
+
+func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error) {
+	var row pollRow
+	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ?`, id[:]); err != nil {
+		return nil, err
+	}
+	q := row.poll()
+	return &q, nil
+}
+
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	// A poll is an object here and not a row of values: its lists must come out as the JSON that they are.
+	type object struct {
+		ID         string   `json:"id"`
+		Question   string   `json:"question"`
+		Kind       string   `json:"kind"`
+		MaxChoices int      `json:"max_choices"`
+		Keys       []string `json:"keys"`
+		Values     []string `json:"values"`
+	}
+	all := make([]object, len(polls))
+	for i, q := range polls {
+		o := object{ID: hexOf(q.ID), Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices}
+		for _, option := range q.Options {
+			o.Keys, o.Values = append(o.Keys, option.Key), append(o.Values, option.Value)
+		}
+		all[i] = o
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values)
+		SELECT unhex(value->>'id'), ?, key, value->>'question', value->>'kind', value->>'max_choices', value->'keys', value->'values'
+		FROM json_each(?)`, presentationID[:], string(b))
+	return err
+}
+
+// Results implements poll.Store.
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	var row struct {
+		pollRow
+		stateRow
+	}
+	err := s.reader.GetContext(ctx, &row, `
+		SELECT `+pollColumns+`, `+stateColumns+`
+		FROM polls q JOIN poll_states s ON s.poll_id = q.id
+		WHERE q.id = ? AND q.presentation_id = ?`, pollID[:], presentationID[:])
+	if err != nil {
+		return poll.Results{}, noPoll(err)
+	}
+	return poll.Results{Poll: row.poll(), State: row.state()}, nil
+}
+
+func noPoll(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return poll.Errorf(poll.NotFound, "the presentation has no such poll")
+	}
+	return translate(err)
+}

@@ -1,0 +1,125 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+type slideRow struct {
+	Version   int64 `db:"version"`
+	Index     int   `db:"slide_index"`
+	Displayed bool  `db:"displayed"`
+}
+
+func (r slideRow) slide() poll.Slide { return poll.Slide(r) }
+
+func noPresentation(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return poll.Errorf(poll.NotFound, "there is no such presentation")
+	}
+	return translate(err)
+}
+
+// Create implements poll.Store.
+func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], p.Slide.Version, p.Slide.Index, p.Slide.Displayed)
+		if err != nil {
+			return err
+		}
+		if err := insertPolls(ctx, tx, p.ID, p.Polls); err != nil {
+			return err
+		}
+		states := make([]poll.PollState, len(p.Polls))
+		for i := range p.Polls {
+			states[i] = poll.PollState{PollID: p.Polls[i].ID, State: p.State(i)}
+		}
+		return insertStates(ctx, tx, p.ID, states)
+	})
+}
+
+// Presentation implements poll.Store. One statement is one snapshot.
+func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
+	var rows []struct {
+		Title     string `db:"title"`
+		JoinCode  string `db:"join_code"`
+		TokenHash []byte `db:"token_hash"`
+		slideRow
+		pollRow
+		stateRow
+	}
+	err := s.reader.SelectContext(ctx, &rows, `
+		SELECT p.title, p.join_code, p.token_hash, p.version, p.slide_index, p.displayed, `+pollColumns+`, `+stateColumns+`
+		FROM presentations p
+		JOIN polls q ON q.presentation_id = p.id
+		JOIN poll_states s ON s.poll_id = q.id
+		WHERE p.id = ?
+		ORDER BY q.position`, id[:])
+	if err == nil && len(rows) == 0 { // no presentation is without polls
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return poll.Presentation{}, nil, noPresentation(err)
+	}
+	p := poll.Presentation{ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Slide: rows[0].slide()}
+	copy(p.TokenHash[:], rows[0].TokenHash)
+	states := make([]poll.State, len(rows))
+	for i := range rows {
+		p.Polls = append(p.Polls, rows[i].poll())
+		states[i] = rows[i].state()
+	}
+	return p, states, nil
+}
+
+// Join implements poll.Store.
+func (s *Store) Join(ctx context.Context, code string) (uuid.UUID, string, error) {
+	var row struct {
+		ID    uuid.UUID `db:"id"`
+		Title string    `db:"title"`
+	}
+	if err := s.reader.GetContext(ctx, &row, `SELECT id, title FROM presentations WHERE join_code = ?`, code); err != nil {
+		return uuid.Nil, "", noPresentation(err)
+	}
+	return row.ID, row.Title, nil
+}
+
+// TokenHash implements poll.Store.
+func (s *Store) TokenHash(ctx context.Context, id uuid.UUID) (hash [32]byte, err error) {
+	var b []byte
+	if err := s.reader.GetContext(ctx, &b, `SELECT token_hash FROM presentations WHERE id = ?`, id[:]); err != nil {
+		return hash, noPresentation(err)
+	}
+	copy(hash[:], b)
+	return hash, nil
+}
+
+// Display implements poll.Store.
+func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
+	var row struct {
+		slideRow
+		pollRow
+	}
+	err := s.reader.GetContext(ctx, &row, `
+		SELECT p.version, p.slide_index, p.displayed, `+pollColumns+`
+		FROM presentations p
+		LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index AND p.displayed
+		WHERE p.id = ?`, id[:])
+	if err != nil {
+		return poll.Display{}, noPresentation(err)
+	}
+	d := poll.Display{PresentationID: id, Slide: row.slide()}
+	if d.Displayed {
+		q := row.poll()
+		d.Poll = &q
+	}
+	return d, nil
+}

@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Transit implements poll.Store. There is one writer, so it keeps out other transitions and counting by being it.
+func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+	err = s.write(ctx, func(tx *sqlx.Tx) error {
+		turn, err = transit(ctx, tx, id, m, ifMatch)
+		return err
+	})
+	if err != nil {
+		return poll.Turn{}, err
+	}
+	return turn, nil
+}
+
+func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+	var row slideRow
+	err = tx.GetContext(ctx, &row, `SELECT version, slide_index, displayed FROM presentations WHERE id = ?`, id[:])
+	if err != nil {
+		return turn, noPresentation(err)
+	}
+	var ids []uuid.UUID
+	err = tx.SelectContext(ctx, &ids, `SELECT id FROM polls WHERE presentation_id = ? ORDER BY position`, id[:])
+	if err != nil {
+		return turn, err
+	}
+	t, err := row.slide().Decide(ids, m, ifMatch)
+	if err != nil {
+		return turn, err
+	}
+	turn = poll.Turn{Display: poll.Display{PresentationID: id, Slide: t.Slide}, Changed: t.Changed}
+	if t.Changed {
+		if turn.Ended, err = change(ctx, tx, id, ids, t); err != nil {
+			return turn, err
+		}
+	}
+	if t.Shown >= 0 {
+		turn.Poll, err = readPoll(ctx, tx, ids[t.Shown])
+	}
+	return turn, err
+}
+
+// change writes a decided transition and gives the seal that it makes due.
+func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t poll.Transition) (ended *poll.Seal, err error) {
+	var states []poll.PollState
+	if t.Left >= 0 {
+		left, err := readState(ctx, tx, ids[t.Left])
+		if err != nil {
+			return nil, err
+		}
+		left.Leave()
+		states = append(states, left)
+		ended = &poll.Seal{PollID: ids[t.Left], Version: t.Ended}
+	}
+	if t.Shown >= 0 {
+		shown, err := readState(ctx, tx, ids[t.Shown])
+		if err != nil {
+			return nil, err
+		}
+		shown.Show(t.Slide.Version)
+		states = append(states, shown)
+	}
+	if err := updateStates(ctx, tx, states); err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = ?, slide_index = ?, displayed = ? WHERE id = ?`,
+		t.Slide.Version, t.Slide.Index, t.Slide.Displayed, id[:])
+	return ended, err
+}
