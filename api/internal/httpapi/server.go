@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -168,13 +169,21 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if route == "/" {
 		route = "unmatched"
 	}
-	s.Observe(c.Method(), route, strconv.Itoa(status), took)
+	s.Observe(methodName(c.Method()), route, strconv.Itoa(status), took)
 	if s.AccessLog {
 		s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", c.Method()),
 			slog.String("path", c.Path()), slog.Int("status", status), slog.Duration("took", took),
 			slog.String("request_id", id), slog.String("ip", clientIP(c)))
 	}
 	return nil
+}
+
+// methodName gives a method's name for keeping: Fiber's own string changes with the next request.
+func methodName(method string) string {
+	if i := slices.Index(fiber.DefaultMethods, method); i >= 0 {
+		return fiber.DefaultMethods[i]
+	}
+	return "other"
 }
 
 // clientIP gives the first address that a proxy passed on, for logs only: anybody may send that header.

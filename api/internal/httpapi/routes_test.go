@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+func newTestServer(away ...string) *Server {
+	return New(Config{
+		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Observe: func(string, string, string, time.Duration) {},
+		Away:    func(context.Context) []string { return away },
+	})
+}
+
+var parameter = regexp.MustCompile(`:(\w+)`)
+
+func TestEveryRouteIsInTheOpenAPIFileAndBack(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(openAPI)
+	require.NoError(t, err)
+	require.NoError(t, doc.Validate(t.Context()))
+	documented := map[string]bool{}
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			documented[method+" "+anonymous(path)] = true
+		}
+	}
+	served := map[string]bool{}
+	for _, r := range newTestServer().app.GetRoutes(true) {
+		if r.Method != http.MethodHead { // comes with every GET
+			served[r.Method+" "+anonymous(parameter.ReplaceAllString(r.Path, "{$1}"))] = true
+		}
+	}
+	require.Equal(t, documented, served)
+}
+
+// anonymous takes the base path and the parameters' names off a path: the file's may be more telling.
+func anonymous(path string) string {
+	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, Base), "{}")
+}
+
+func answer(t *testing.T, s *Server, method, path string) (int, string) {
+	t.Helper()
+	res, err := s.app.Test(httptest.NewRequest(method, path, nil), -1)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(body)
+}
+
+func TestAServerThatWaitsSaysForWhat(t *testing.T) {
+	s := newTestServer("database", "queue")
+	code, _ := answer(t, s, "GET", "/healthz")
+	require.Equal(t, 200, code, "the process lives")
+	code, body := answer(t, s, "GET", "/readyz")
+	require.Equal(t, 503, code)
+	require.Contains(t, body, "database, queue")
+	code, body = answer(t, s, "GET", Base+"/join/BCD234")
+	require.Equal(t, 503, code)
+	require.Contains(t, body, `"code":"unavailable"`)
+	require.Contains(t, body, "database and queue")
+}
+
+func TestPreferences(t *testing.T) {
+	for header, want := range map[string]struct {
+		wait    time.Duration
+		async   bool
+		applied string
+	}{
+		"":                                {time.Second, false, ""},
+		"wait=3":                          {3 * time.Second, false, "wait=3"},
+		"Wait = 0":                        {0, false, "wait=0"},
+		`wait="2"`:                        {2 * time.Second, false, "wait=2"},
+		"wait=3600":                       {5 * time.Second, false, "wait=5"},
+		"wait=1, wait=4":                  {time.Second, false, "wait=1"},
+		"respond-async":                   {time.Second, true, "respond-async"},
+		"respond-async, wait=2; x=1":      {2 * time.Second, true, "respond-async, wait=2"},
+		"return=minimal, handling=strict": {time.Second, false, ""},
+		"wait=-1":                         {time.Second, false, ""},
+		"wait=1.5, wait":                  {time.Second, false, ""},
+		"wait=99999999999999999999":       {time.Second, false, ""},
+		",,;=;\x00":                       {time.Second, false, ""},
+	} {
+		wait, applied := preference(header)
+		require.Equal(t, want.wait, wait.For, header)
+		require.Equal(t, want.async, wait.Async, header)
+		require.Equal(t, want.applied, applied, header)
+	}
+}
+
+func TestVersionsInHeaders(t *testing.T) {
+	for value, want := range map[string]int64{`"3"`: 3, `3`: 3, `W/"12"`: 12, ` "0" `: 0, "": -1, "*": -1} {
+		got, err := version("If-Match", value)
+		require.NoError(t, err, value)
+		if want < 0 {
+			require.Nil(t, got)
+		} else {
+			require.Equal(t, want, *got)
+		}
+	}
+	for _, value := range []string{"x", `"`, `"3`, `"1", "2"`, "-1", `"99999999999999999999"`, "3.0"} {
+		_, err := version("If-Match", value)
+		require.ErrorContains(t, err, "If-Match", value)
+	}
+}

@@ -1,0 +1,96 @@
+// Package deps checks which package imports which, against the list in docs/architecture.md's words: arrows point
+// inward, adapters never know each other, and a driver's name appears only in its own adapter.
+package deps
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "github.com/plenary-live/plenary/"
+
+// allowed says what each package may import of this module and from outside the standard library. A module from
+// outside is named by its path and stands for its packages.
+var allowed = map[string][]string{
+	"pkg/poll":             {"github.com/google/uuid"},
+	"pkg/queue":            {"pkg/poll", "github.com/google/uuid"},
+	"pkg/bus":              {"pkg/poll"},
+	"pkg/stage":            {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
+	"pkg/intake":           {"pkg/poll", "pkg/queue", "github.com/google/uuid"},
+	"pkg/count":            {"pkg/poll", "pkg/queue", "pkg/bus"},
+	"pkg/postgres":         {"pkg/poll", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/golang-migrate/migrate/v4"},
+	"pkg/sqlite":           {"pkg/poll", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/golang-migrate/migrate/v4"},
+	"pkg/rabbitmq":         {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid", "github.com/rabbitmq/amqp091-go"},
+	"pkg/inproc":           {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
+	"pkg/poll/storetest":   {"pkg/poll", "github.com/google/uuid", "github.com/stretchr/testify", "pgregory.net/rapid"},
+	"pkg/queue/queuetest":  {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/stretchr/testify"},
+	"pkg/bus/bustest":      {"pkg/poll", "pkg/bus", "github.com/google/uuid", "github.com/stretchr/testify"},
+	"pkg/config":           {},
+	"pkg/telemetry":        {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
+	"pkg/backend":          {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc", "golang.org/x/sync"},
+	"api/internal/httpapi": {"pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/google/uuid"},
+	"api":                  {"api/internal/httpapi", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/stage", "pkg/telemetry"},
+	"worker":               {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry"},
+	"migrations":           {},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func packages(t *testing.T) (all []listed) {
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else {
+			require.NoError(t, err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestEveryImportIsAllowed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "test/") { // whole-system tests may use anything; nothing may use them
+			continue
+		}
+		may, ok := allowed[name]
+		require.True(t, ok, "%s is not on the list: which part of the domain or which dependency does it own?", name)
+		seen[name] = true
+		for _, imported := range p.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			if !strings.Contains(first, ".") { // the standard library
+				continue
+			}
+			imported = strings.TrimPrefix(imported, module)
+			require.True(t, slices.ContainsFunc(may, func(m string) bool { return covers(m, imported) }), "%s must not import %s", name, imported)
+		}
+	}
+	for name := range allowed {
+		require.True(t, seen[name], "%s is on the list and does not exist", name)
+	}
+}
+
+// covers says whether an entry of the list stands for an import: packages of this module by name, modules from outside
+// with what is below them.
+func covers(entry, imported string) bool {
+	if entry == imported {
+		return true
+	}
+	first, _, _ := strings.Cut(entry, "/")
+	return strings.Contains(first, ".") && strings.HasPrefix(imported, entry+"/")
+}
