@@ -17,7 +17,7 @@ type proxy struct {
 
 	mu     sync.Mutex
 	links  map[*link]struct{}
-	closed bool
+	closed bool // takes no connections
 	in     gate // to the broker
 	out    gate // from it
 	wg     sync.WaitGroup
@@ -154,6 +154,13 @@ func (p *proxy) Flow() {
 			close(g.open)
 		}
 	}
+}
+
+// Refuse breaks new connections at once, or does not any more.
+func (p *proxy) Refuse(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = yes
 }
 
 // Cut breaks every connection; what was held back is lost. New ones flow.

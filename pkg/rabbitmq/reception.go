@@ -60,7 +60,9 @@ func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) 
 			take(d)
 			_ = d.Ack(false) // fails only with the connection
 		}
-		k.kill(fmt.Errorf("queue %s has ended", name))
+		if !k.IsClosed() {
+			k.kill(fmt.Errorf("queue %s was deleted", name))
+		}
 	}) {
 		return errLost
 	}
