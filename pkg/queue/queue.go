@@ -43,8 +43,8 @@ type Publisher interface {
 	// the batch is in the log and survives a crash of the broker or process; ErrRefused when it is not in the log;
 	// ErrUnknown. A batch is owned by the publisher from the call on until confirmed was called. After an error of
 	// Publish, confirmed is never called: ErrRefused (away, blocked by the broker, or ctx ended before the write):
-	// not in the log; ErrUnknown: the connection failed while it was written. The publisher itself never writes a
-	// batch twice. Other errors are faults of the program (a batch that cannot be encoded).
+	// not in the log; ErrUnknown: the connection failed, or ctx ended, while it was written. The publisher itself
+	// never writes a batch twice. Other errors are faults of the program (a batch that cannot be encoded).
 	Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error
 
 	// Replies delivers the verdicts of batches that this publisher wrote, in no particular order, some of them never
