@@ -15,13 +15,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m)) }
 
 func TestStore(t *testing.T) {
 	urls := map[poll.Store]string{}
-	open := func(t *testing.T, url string) poll.Store {
+	begin := func(t *testing.T, url string) poll.Store {
 		s, err := Open(t.Context(), Config{URL: url})
 		require.NoError(t, err)
 		urls[s] = url
 		return s
 	}
 	storetest.Run(t,
-		func(t *testing.T) poll.Store { return open(t, stack.PostgresURL(t)) },
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return open(t, urls[s]) }))
+		func(t *testing.T) poll.Store { return begin(t, stack.PostgresURL(t)) },
+		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }))
 }

@@ -1,0 +1,184 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"net/url"
+	"testing"
+	"time"
+
+	pgmigrate "github.com/golang-migrate/migrate/v4/database/postgres"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plenary-live/plenary/migrations"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+// admin is a plain connection to the same database.
+func admin(t *testing.T, url string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("postgres", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func open(t *testing.T, url string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+func tables(t *testing.T, db *sql.DB) (names []string) {
+	t.Helper()
+	rows, err := db.Query(`SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v') ORDER BY 1`)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var name string
+		require.NoError(t, rows.Scan(&name))
+		names = append(names, name)
+	}
+	require.NoError(t, rows.Err())
+	return names
+}
+
+func TestManyReplicasMayStartAtOnceOnAnEmptyDatabase(t *testing.T) {
+	url := stack.PostgresURL(t)
+	var group errgroup.Group
+	for range 6 {
+		group.Go(func() error {
+			s, err := Open(t.Context(), Config{URL: url})
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.Ping(t.Context()), s.Close())
+		})
+	}
+	require.NoError(t, group.Wait())
+}
+
+func TestMigratingDownRemovesAllAndUpBringsItBack(t *testing.T) {
+	url := stack.PostgresURL(t)
+	open(t, url)
+	db := admin(t, url)
+	require.Contains(t, tables(t, db), "votes")
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	driver, err := pgmigrate.WithConnection(t.Context(), conn, &pgmigrate.Config{})
+	require.NoError(t, err)
+	require.NoError(t, migrations.Down(migrations.Postgres, driver))
+	require.NoError(t, driver.Close())
+	require.Equal(t, []string{"schema_migrations"}, tables(t, db))
+	require.NoError(t, open(t, url).Ping(t.Context()))
+	require.Contains(t, tables(t, db), "votes")
+}
+
+func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
+	newest, err := migrations.Newest(migrations.Postgres)
+	require.NoError(t, err)
+	for name, want := range map[string]migrations.SchemaError{
+		"dirty": {Found: newest, Newest: newest, Dirty: true},
+		"newer": {Found: 4711, Newest: newest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := stack.PostgresURL(t)
+			open(t, url)
+			_, err := admin(t, url).Exec(`UPDATE schema_migrations SET version = $1, dirty = $2`, want.Found, want.Dirty)
+			require.NoError(t, err)
+			_, err = Open(t.Context(), Config{URL: url})
+			var got *migrations.SchemaError
+			require.ErrorAs(t, err, &got)
+			require.Equal(t, want, *got)
+			require.Equal(t, want.Error(), err.Error())
+			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+		})
+	}
+}
+
+func TestWrongSettingsAreOneLineWithoutThePassword(t *testing.T) {
+	good, err := url.Parse(stack.PostgresURL(t))
+	require.NoError(t, err)
+	with := func(f func(*url.URL)) string {
+		u := *good
+		f(&u)
+		return u.String()
+	}
+	for name, bad := range map[string]string{
+		"empty":             "",
+		"no URL":            "secret",
+		"another database":  "mysql://plenary:secret@127.0.0.1/plenary",
+		"broken escape":     "postgres://plenary:secret%zz@127.0.0.1/plenary",
+		"broken port":       "postgres://plenary:secret@127.0.0.1:port/plenary",
+		"unknown mode":      with(func(u *url.URL) { u.RawQuery = "sslmode=secretly" }),
+		"no such database":  with(func(u *url.URL) { u.Path = "/nowhere" }),
+		"no such role":      with(func(u *url.URL) { u.User = url.UserPassword("nobody", "secret") }),
+		"no TLS over there": with(func(u *url.URL) { u.RawQuery = "sslmode=require" }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(t.Context(), Config{URL: bad})
+			require.Error(t, err)
+			require.Empty(t, poll.KindOf(err), "waiting does not heal it: %v", err)
+			require.NotContains(t, err.Error(), "\n")
+			if name != "unknown mode" {
+				require.NotContains(t, err.Error(), "secret")
+			}
+		})
+	}
+}
+
+func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	silent := "postgres://u:p@" + l.Addr().String() + "/db?sslmode=disable" // takes connections and never answers
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	refusing := "postgres://u:p@" + closed.Addr().String() + "/db?sslmode=disable"
+	require.NoError(t, closed.Close())
+
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = Open(ctx, Config{URL: refusing})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	_, err = Open(t.Context(), Config{URL: silent + "&connect_timeout=1"})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+}
+
+func TestAStartWaitsForAnothersMigrationAsLongAsItsContextAllows(t *testing.T) {
+	url := stack.PostgresURL(t)
+	conn, err := admin(t, url).Conn(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), `SELECT pg_advisory_lock($1)`, int64(migrationLock))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = Open(ctx, Config{URL: url})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+
+	opened := make(chan error, 1)
+	go func() {
+		s, err := Open(t.Context(), Config{URL: url})
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	require.Eventually(t, func() bool {
+		var waiting bool
+		err := conn.QueryRowContext(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waiting)
+		return err == nil && waiting
+	}, 10*time.Second, 5*time.Millisecond)
+	require.NoError(t, conn.Close())
+	_, err = admin(t, url).Exec(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	require.NoError(t, err)
+	require.NoError(t, <-opened)
+}

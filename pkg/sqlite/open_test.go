@@ -1,0 +1,320 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/plenary-live/plenary/migrations"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Tests that need another process run this binary again, with the name of what it is to do in this variable.
+const helper = "PLENARY_TEST_SQLITE_HELPER"
+
+func TestHelper(t *testing.T) {
+	path := os.Getenv("PLENARY_TEST_SQLITE_PATH")
+	switch os.Getenv(helper) {
+	case "":
+		t.Skip("for other tests")
+	case "open":
+		s := open(t, path)
+		require.NoError(t, s.Partitions(t.Context(), 2))
+		require.NoError(t, s.Close())
+	case "count and die":
+		s := open(t, path)
+		p := presented(t, s)
+		o, err := s.Count(t.Context(), 0, ballot(p, 100))
+		require.NoError(t, err)
+		require.Len(t, o.Verdicts[0], 100)
+		require.NoError(t, os.WriteFile(path+".id", p.ID[:], 0o600))
+		self, err := os.FindProcess(os.Getpid())
+		require.NoError(t, err)
+		require.NoError(t, self.Kill())
+		select {}
+	}
+}
+
+func help(t *testing.T, what, path string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelper$")
+	cmd.Env = append(os.Environ(), helper+"="+what, "PLENARY_TEST_SQLITE_PATH="+path)
+	return cmd
+}
+
+// presented makes a presentation whose first poll is displayed.
+func presented(t *testing.T, s *Store) poll.Presentation {
+	t.Helper()
+	p, err := poll.New("", []poll.Poll{{Question: "?", Options: []poll.Option{{Key: "A", Value: "a"}}}})
+	require.NoError(t, err)
+	p.JoinCode = p.ID.String()
+	require.NoError(t, p.Open(0))
+	require.NoError(t, s.Partitions(t.Context(), 2))
+	require.NoError(t, s.Create(t.Context(), p))
+	return p
+}
+
+func ballot(p poll.Presentation, n int) []poll.Batch {
+	b := poll.Batch{ID: uuid.New()}
+	for range n {
+		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"})
+	}
+	return []poll.Batch{b}
+}
+
+func TestManyMayStartAtOnceOnTheSameNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	var group errgroup.Group
+	for range 6 {
+		group.Go(func() error {
+			s, err := Open(t.Context(), Config{Path: path})
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.Ping(t.Context()), s.Close())
+		})
+	}
+	require.NoError(t, group.Wait())
+}
+
+func TestManyProcessesMayStartAtOnceOnTheSameNewFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	var group errgroup.Group
+	for range 3 {
+		cmd := help(t, "open", path)
+		group.Go(func() error {
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				return errors.New(string(out))
+			}
+			return nil
+		})
+	}
+	require.NoError(t, group.Wait())
+	s := open(t, path)
+	require.NoError(t, s.Partitions(t.Context(), 2))
+	require.NoError(t, s.Close())
+}
+
+func TestWhatWasCountedSurvivesTheDeathOfTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	out, err := help(t, "count and die", path).CombinedOutput()
+	require.Error(t, err)
+	require.NotContains(t, string(out), "FAIL")
+	id, err := os.ReadFile(path + ".id")
+	require.NoError(t, err)
+	s := open(t, path)
+	defer func() { require.NoError(t, s.Close()) }()
+	_, states, err := s.Presentation(t.Context(), uuid.UUID(id))
+	require.NoError(t, err)
+	require.EqualValues(t, 100, states[0].Voters)
+}
+
+func TestAnyPathOfAFileWorksAndNothingElseStaysBehind(t *testing.T) {
+	names := []string{"plenary.db", "with space.db", "100%.db", "%3F.db", "a#b.db", "ünï🗳.db", "a&b=c;d+e'f.db", ":memory:", "file:x"}
+	if runtime.GOOS != "windows" {
+		names = append(names, "what?.db", "a?mode=memory", `back\slash"`)
+	} else {
+		names = names[:7]
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "a folder?%20#")
+			if runtime.GOOS == "windows" {
+				dir = filepath.Join(t.TempDir(), "a folder%20#")
+			}
+			require.NoError(t, os.Mkdir(dir, 0o700))
+			s := open(t, filepath.Join(dir, name))
+			p := presented(t, s)
+			require.NoError(t, s.Close())
+			s = open(t, filepath.Join(dir, name))
+			_, err := s.Display(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+			require.Equal(t, name, entries[0].Name())
+		})
+	}
+}
+
+func TestARelativePathIsInTheWorkingFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, open(t, "plenary.db").Close())
+	require.FileExists(t, "plenary.db")
+}
+
+func TestWhatCannotBeADatabaseStopsTheStartWithOneLine(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "text.db")
+	require.NoError(t, os.WriteFile(text, []byte(strings.Repeat("no database ", 1000)), 0o600))
+	for name, c := range map[string]struct{ path, says string }{
+		"no path":        {"", "not the path"},
+		"NUL":            {"a\x00b", "not the path"},
+		"a folder":       {dir, "is a folder"},
+		"no such folder": {filepath.Join(dir, "nowhere", "plenary.db"), "does not exist"},
+		"below a file":   {filepath.Join(text, "plenary.db"), "does not exist"},
+		"not a database": {text, "is not an SQLite database"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Open(t.Context(), Config{Path: c.path})
+			require.ErrorContains(t, err, c.says)
+			require.NotContains(t, err.Error(), "\n")
+			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+		})
+	}
+	before, err := os.ReadFile(text)
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("no database ", 1000), string(before), "the file is somebody's")
+}
+
+func TestAFileThatMayNotBeWrittenStopsTheStartWithOneLine(t *testing.T) {
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		t.Skip("root may write everything")
+	}
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	require.NoError(t, open(t, path).Close())
+	require.NoError(t, os.Chmod(path, 0o400))
+	_, err := Open(t.Context(), Config{Path: path})
+	require.ErrorContains(t, err, "permissions")
+	require.NotContains(t, err.Error(), "\n")
+}
+
+func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
+	newest, err := migrations.Newest(migrations.SQLite)
+	require.NoError(t, err)
+	for name, want := range map[string]migrations.SchemaError{
+		"dirty": {Found: newest, Newest: newest, Dirty: true},
+		"newer": {Found: 4711, Newest: newest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "plenary.db")
+			s := open(t, path)
+			_, err := s.writer.Exec(`UPDATE schema_migrations SET version = ?, dirty = ?`, want.Found, want.Dirty)
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			_, err = Open(t.Context(), Config{Path: path})
+			var got *migrations.SchemaError
+			require.ErrorAs(t, err, &got)
+			require.Equal(t, want, *got)
+			require.Contains(t, err.Error(), path)
+			require.NotContains(t, err.Error(), "\n")
+			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+		})
+	}
+}
+
+func (s *Store) migrator(t *testing.T) *migrator {
+	t.Helper()
+	conn, err := s.writer.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return &migrator{ctx: t.Context(), conn: conn}
+}
+
+func objects(t *testing.T, m *migrator) (n int) {
+	t.Helper()
+	const query = `SELECT count(*) FROM sqlite_schema WHERE name <> 'schema_migrations' AND name NOT LIKE 'sqlite_%'`
+	require.NoError(t, m.conn.QueryRowContext(t.Context(), query).Scan(&n))
+	return n
+}
+
+func TestMigratingDownRemovesAllAndUpBringsItBack(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	m := s.migrator(t)
+	all := objects(t, m)
+	require.Greater(t, all, 5)
+	require.NoError(t, migrations.Down(migrations.SQLite, m))
+	require.Zero(t, objects(t, m))
+	require.NoError(t, migrations.Up(t.Context(), migrations.SQLite, m))
+	require.Equal(t, all, objects(t, m))
+}
+
+func TestAMigrationThatBreaksOffLeavesNoTrace(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	m := s.migrator(t)
+	before := objects(t, m)
+	version, _, err := m.Version()
+	require.NoError(t, err)
+	require.NoError(t, m.Lock())
+	require.NoError(t, m.SetVersion(version+1, true))
+	require.Error(t, m.Run(strings.NewReader("CREATE TABLE more (id INTEGER); CREATE TABLE more (id INTEGER);")))
+	require.NoError(t, m.Unlock())
+	require.Equal(t, before, objects(t, m))
+	now, dirty, err := m.Version()
+	require.NoError(t, err)
+	require.False(t, dirty)
+	require.Equal(t, version, now)
+}
+
+func TestEveryConnectionHasItsSettings(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "fullfsync": "1", "query_only": "0",
+	} {
+		var got string
+		require.NoError(t, s.writer.Get(&got, "PRAGMA "+pragma))
+		require.Equal(t, want, got, pragma)
+	}
+	_, err := s.reader.Exec("DELETE FROM votes")
+	require.Error(t, err)
+}
+
+func TestAFullDiskIsUnavailableAndTheNextCallWorks(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	p := presented(t, s)
+	batches := ballot(p, 3000)
+	_, err := s.writer.Exec("PRAGMA max_page_count = 30") // what SQLite says of a disk, said of the file
+	require.NoError(t, err)
+	_, err = s.Count(t.Context(), 0, batches)
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	r, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
+	require.NoError(t, err)
+	require.Zero(t, r.Voters)
+	_, err = s.writer.Exec("PRAGMA max_page_count = 1000000")
+	require.NoError(t, err)
+	_, err = s.Count(t.Context(), 0, batches)
+	require.NoError(t, err)
+	r, err = s.Results(t.Context(), p.ID, p.Polls[0].ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, r.Voters)
+}
+
+func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	one, other := open(t, path), open(t, path)
+	t.Cleanup(func() { require.NoError(t, errors.Join(one.Close(), other.Close())) })
+	p := presented(t, one)
+	tx, err := other.writer.Begin()
+	require.NoError(t, err)
+	batches := ballot(p, 1)
+	for _, s := range []*Store{one, other} { // in another process, and in this one
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		began := time.Now()
+		_, err = s.Count(ctx, 0, batches)
+		cancel()
+		require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+		require.Less(t, time.Since(began), 3*time.Second)
+	}
+	_, err = one.Results(t.Context(), p.ID, p.Polls[0].ID)
+	require.NoError(t, err, "readers do not wait for a writer")
+	require.NoError(t, tx.Rollback())
+	o, err := one.Count(t.Context(), 0, batches)
+	require.NoError(t, err)
+	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
+}
