@@ -59,7 +59,8 @@ func (s *Stack) Detach(path string) (*Detached, error) {
 		return nil, err
 	}
 	s.guard.forget()
-	return d, s.guard.close()
+	s.guard.close()
+	return d, nil
 }
 
 // LoadDetached reads what Detach wrote. The error is os.ErrNotExist when there is no such stack.

@@ -249,7 +249,8 @@ func (s *Stack) close() error {
 	if s.temporary {
 		errs = append(errs, os.RemoveAll(s.Dir))
 	}
-	return errors.Join(append(errs, s.guard.close())...)
+	s.guard.close()
+	return errors.Join(errs...)
 }
 
 // stopAll stops processes of one kind at the same time: none of them needs another.
