@@ -115,11 +115,11 @@ func TestApiThatStartsBeforeItsServersWaitsForThemAndSaysForWhich(t *testing.T) 
 		}
 		return a
 	}
-	waitsFor := func(postgres, rabbitmq bool) {
+	waitsFor := func(database, queue bool) {
 		t.Helper()
 		require.Eventually(t, func() bool {
 			a := get("/readyz")
-			return a.Kind() == "503 unavailable" && names(a, "PostgreSQL") == postgres && names(a, "RabbitMQ") == rabbitmq
+			return a.Kind() == "503 unavailable" && names(a, "database") == database && names(a, "queue") == queue
 		}, wait, tick, "%v", get("/readyz"))
 		require.Equal(t, http.StatusOK, get("/healthz").Status)
 	}

@@ -42,9 +42,10 @@ type collectionItem struct {
 }
 
 func TestPostmanCollectionRunsAgainAndAgain(t *testing.T) {
-	for _, s := range []*system{embedded, production} {
-		s.start()
+	if testing.Short() {
+		t.Skip("-short: newman needs Node.js")
 	}
+	begin(embedded, production)
 	for _, s := range []*system{embedded, production} {
 		t.Run(s.name, func(t *testing.T) { runNewman(t, s.on(t).base) })
 	}

@@ -14,7 +14,16 @@ import (
 type refusal struct {
 	name string
 	body string
-	want string // Answer.Code
+	want string // Answer.Code; without a field: any, or none
+}
+
+func (c refusal) check(t *testing.T, a *Answer) {
+	t.Helper()
+	got := a.Code()
+	if strings.Count(c.want, " ") < 2 {
+		got = a.Kind()
+	}
+	require.Equal(t, c.want, got, "%v", a)
 }
 
 const (
@@ -59,8 +68,7 @@ func TestVoteWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 			{"the poll after the displayed one", ballotJSON(r.Polls[1].PollID, aVoter, `,"key":"A"`), "409 not_displayed"},
 		}...) {
 			t.Run(c.name, func(t *testing.T) {
-				a := r.wrong(t, "/polls/current/votes", c.body, jsonEnc)
-				require.Equal(t, c.want, a.Code(), "%v", a)
+				c.check(t, r.wrong(t, "/polls/current/votes", c.body, jsonEnc))
 			})
 		}
 		require.Zero(t, r.Recount(pollID).Total, "a refused vote counts")
@@ -214,8 +222,7 @@ func TestPresentationWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 			{"a negative index", `{"current_poll_index":-1,"polls":[` + ok + `]}`, "400 invalid current_poll_index"},
 		}...) {
 			t.Run(c.name, func(t *testing.T) {
-				a := root.wrongAt(t, Base+"/presentations", c.body, jsonEnc)
-				require.Equal(t, c.want, a.Code(), "%v", a)
+				c.check(t, root.wrongAt(t, Base+"/presentations", c.body, jsonEnc))
 			})
 		}
 		for contentType, want := range map[string]string{"text/plain": "415 unsupported_media_type", "": "415 unsupported_media_type"} {

@@ -241,11 +241,17 @@ func (r *Room) Votes(pollID string) (votes []CountedVote) {
 	return votes
 }
 
-// Recount reads the results and the votes list and reports when the tallies are not what the list adds up to, or when a voter
-// is in it twice. Nobody may vote meanwhile.
+// Recount reads the results and the votes list and reports when the tallies are not what the list adds up to, or when a
+// voter is in it twice. Nobody may vote meanwhile.
 func (r *Room) Recount(pollID string) Results {
 	r.tb.Helper()
-	res, votes := r.Results(pollID), r.Votes(pollID)
+	res := r.Results(pollID)
+	r.recount(res, r.Votes(pollID))
+	return res
+}
+
+func (r *Room) recount(res Results, votes []CountedVote) {
+	r.tb.Helper()
 	counts, voters := map[string]int64{}, map[string]bool{}
 	for _, v := range votes {
 		if voters[v.ClientID] {
@@ -267,7 +273,6 @@ func (r *Room) Recount(pollID string) Results {
 			r.tb.Errorf("the tally of %s is %d, the votes list has %d", key, n, counts[key])
 		}
 	}
-	return res
 }
 
 func (r *Room) tokenIf(asPresenter bool) string {

@@ -96,9 +96,12 @@ type site struct {
 	production bool
 }
 
-// on waits until the system runs.
+// on waits until the system runs. A short run has only what needs nothing but Go.
 func (s *system) on(t *testing.T) site {
 	t.Helper()
+	if testing.Short() && s != embedded {
+		t.Skip("-short: this system needs servers")
+	}
 	s.start()
 	<-s.ready
 	require.NoError(t, s.err)
@@ -117,17 +120,27 @@ func siteOf(t *testing.T, s *stack.Stack) site {
 // everywhere runs a test on every system, while those that come later are still starting.
 func everywhere(t *testing.T, test func(*testing.T, site)) {
 	t.Helper()
-	for _, s := range systems {
-		s.start()
-	}
+	begin(systems...)
 	for _, s := range systems {
 		t.Run(s.name, func(t *testing.T) { test(t, s.on(t)) })
+	}
+}
+
+// begin starts systems in the background of the tests that come before theirs.
+func begin(systems ...*system) {
+	for _, s := range systems {
+		if s == embedded || !testing.Short() {
+			s.start()
+		}
 	}
 }
 
 // own starts a system for one test, which may break it.
 func own(t *testing.T, cfg stack.Config) (site, *stack.Stack) {
 	t.Helper()
+	if testing.Short() && cfg.Parts != stack.API {
+		t.Skip("-short: this system needs servers")
+	}
 	s, err := launch(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
