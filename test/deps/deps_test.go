@@ -29,16 +29,16 @@ var allowed = map[string][]string{
 	"pkg/sqlite":           {"pkg/poll", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/golang-migrate/migrate/v4"},
 	"pkg/rabbitmq":         {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid", "github.com/rabbitmq/amqp091-go"},
 	"pkg/inproc":           {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
-	"pkg/poll/storetest":   {"pkg/poll", "github.com/google/uuid", "github.com/stretchr/testify", "pgregory.net/rapid"},
-	"pkg/queue/queuetest":  {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/stretchr/testify"},
-	"pkg/bus/bustest":      {"pkg/poll", "pkg/bus", "github.com/google/uuid", "github.com/stretchr/testify"},
+	"pkg/poll/storetest":   {"pkg/poll", "golang.org/x/sync", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid"},
+	"pkg/queue/queuetest":  {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
+	"pkg/bus/bustest":      {"pkg/poll", "pkg/bus", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
 	"pkg/config":           {},
 	"pkg/telemetry":        {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
 	"pkg/backend":          {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc", "golang.org/x/sync"},
 	"api/internal/httpapi": {"pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/google/uuid"},
 	"api":                  {"api/internal/httpapi", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/stage", "pkg/telemetry"},
 	"worker":               {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry"},
-	"migrations":           {},
+	"migrations":           {"github.com/golang-migrate/migrate/v4"},
 }
 
 type listed struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -73,18 +74,19 @@ func listJSON(multiple bool) func(*bufio.Writer, votes) error {
 			if err != nil {
 				return err
 			}
-			w.WriteString(before)
+			data = append([]byte(before), data...)
 			before = ","
-			_, err = w.Write(data) // bufio keeps the first error
+			_, err = w.Write(data)
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		if before == "[" {
-			w.WriteString("[")
+		end := "]"
+		if before == "[" { // there was none
+			end = "[]"
 		}
-		_, err = w.WriteString("]")
+		_, err = w.WriteString(end)
 		return err
 	}
 }
@@ -133,8 +135,7 @@ func newStream(write func(ctx context.Context, w *bufio.Writer, yielded func()) 
 		w.CloseWithError(err)
 	}()
 	if err := <-begun; err != nil {
-		s.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -142,7 +143,7 @@ func newStream(write func(ctx context.Context, w *bufio.Writer, yielded func()) 
 // Close ends the writer and waits for it.
 func (s *stream) Close() error {
 	s.cancel()
-	s.PipeReader.Close()
+	err := s.PipeReader.Close()
 	<-s.done
-	return nil
+	return err
 }

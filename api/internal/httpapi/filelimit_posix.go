@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package httpapi
 
@@ -10,5 +10,5 @@ func fileLimit() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 1024
 	}
-	return int(min(uint64(limit.Cur), 1<<20))
+	return int(min(limit.Cur, 1<<20))
 }
