@@ -2,9 +2,10 @@ package rabbitmq
 
 import (
 	"context"
-	"encoding/binary"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,9 +21,19 @@ type Bus struct {
 	fanout bus.Fanout
 	wanted atomic.Bool // somebody subscribed
 	closed atomic.Bool
+
+	mu   sync.Mutex // guards sent; what is sent is in its order
+	id   [8]byte    // names this process to the others
+	sent uint64     // announcements, the lost ones included
 }
 
 var _ bus.Bus = (*Bus)(nil)
+
+func newBus(l *Log) *Bus {
+	b := &Bus{log: l}
+	_, _ = rand.Read(b.id[:]) // never fails
+	return b
+}
 
 // Announce is the promise of bus.Bus. What does not get out of the process is told within it.
 func (b *Bus) Announce(ctx context.Context, changes ...poll.Change) error {
@@ -35,11 +46,19 @@ func (b *Bus) Announce(ctx context.Context, changes ...poll.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	err := b.log.say(utterance{exchange: b.log.cfg.busExchange(), body: encodeChanges(changes)})
-	if err != nil {
+	if err := b.send(changes); err != nil {
 		b.fanout.Send(changes...)
+		return err
 	}
-	return err
+	return nil
+}
+
+func (b *Bus) send(changes []poll.Change) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent++
+	body := announcement{b.id, b.sent, changes}.encode()
+	return b.log.say(utterance{exchange: b.log.cfg.busExchange(), body: body})
 }
 
 // Subscribe is the promise of bus.Bus. It returns when the broker delivers to this process, or, when the broker is away,
@@ -100,13 +119,20 @@ func (b *Bus) listen(k *conn) error {
 	if err := ch.QueueBind(name, "", b.log.cfg.busExchange(), false, nil); err != nil {
 		return err
 	}
+	heard := gaps{}
 	return k.consume(ch, name, func(d amqp.Delivery) {
-		changes, err := decodeChanges(d.Body)
-		if err != nil {
+		a, err := decodeAnnouncement(d.Body)
+		switch {
+		case errors.Is(err, errNewer):
+			b.fanout.Missed() // something may have changed
+		case err != nil:
 			b.log.cfg.Logger.Debug("rabbitmq: an announcement is ignored", "error", err)
-			return
+		default:
+			if heard.missed(a) {
+				b.fanout.Missed()
+			}
+			b.fanout.Send(a.changes...)
 		}
-		b.fanout.Send(changes...)
 	})
 }
 
@@ -115,54 +141,4 @@ func (b *Bus) Close() error {
 	b.closed.Store(true)
 	b.fanout.Close()
 	return nil
-}
-
-// An announcement is "PLB", a version byte, and changes: presentation id, poll id (16 bytes each), version and revision
-// (unsigned varints), to the end.
-const (
-	busMagic   = "PLB"
-	busVersion = 1
-)
-
-func encodeChanges(changes []poll.Change) []byte {
-	buf := append(make([]byte, 0, 4+len(changes)*40), busMagic...)
-	buf = append(buf, busVersion)
-	for _, c := range changes {
-		buf = append(buf, c.PresentationID[:]...)
-		buf = append(buf, c.PollID[:]...)
-		buf = binary.AppendUvarint(buf, uint64(c.Version))
-		buf = binary.AppendUvarint(buf, uint64(c.Revision))
-	}
-	return buf
-}
-
-var errGarbage = errors.New("not an announcement")
-
-// decodeChanges reads an announcement. One of a newer version gives the zero Change: something may have changed.
-func decodeChanges(data []byte) ([]poll.Change, error) {
-	if len(data) < 4 || string(data[:3]) != busMagic || data[3] == 0 {
-		return nil, errGarbage
-	}
-	if data[3] != busVersion {
-		return []poll.Change{{}}, nil
-	}
-	changes := make([]poll.Change, 0, len(data)/34)
-	for data = data[4:]; len(data) > 0; {
-		var c poll.Change
-		if len(data) < 32 {
-			return nil, errGarbage
-		}
-		copy(c.PresentationID[:], data)
-		copy(c.PollID[:], data[16:])
-		data = data[32:]
-		for _, n := range []*int64{&c.Version, &c.Revision} {
-			value, size := binary.Uvarint(data)
-			if size <= 0 {
-				return nil, errGarbage
-			}
-			*n, data = int64(value), data[size:]
-		}
-		changes = append(changes, c)
-	}
-	return changes, nil
 }

@@ -275,22 +275,30 @@ func TestADeadLetterKeepsItsPropertiesAndSaysWhereItComesFrom(t *testing.T) {
 	})
 }
 
-func TestAnAnnouncementThatIsNotOursIsIgnoredAndANewerOneMeansAnything(t *testing.T) {
+func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *testing.T) {
 	url := stack.RabbitMQURL(t)
 	l := open(t, rabbitmq.Config{URLs: []string{url}})
 	defer l.Close()
 	changes := l.Bus().Subscribe(t.Context())
 	raw(t, url, func(ch *amqp.Channel) {
-		for _, body := range []string{"", "junk", "PLB\x00", "PLB\x01cut off", "PLB\x02 whatever comes"} {
+		const sender, change = "PLB\x01" + "a sender", "0123456789abcdef" + "fedcba9876543210"
+		for _, body := range []string{
+			"", "junk", "PLB\x00", "PLB\x01cut off", "PLB\x02 whatever comes",
+			sender + "\x01" + change + "\x07" + "\x80\x02", sender + "\x02" + change + "\x08" + "\x00",
+			sender + "\x04" + change + "\x09" + "\x00",
+		} {
 			require.NoError(t, ch.Publish("plenary.bus", "", false, false, amqp.Publishing{Body: []byte(body)}))
 		}
-		require.NoError(t, ch.Publish("plenary.bus", "", false, false, amqp.Publishing{Body: []byte("PLB\x01" +
-			"0123456789abcdef" + "fedcba9876543210" + "\x07" + "\x80\x02")}))
 	})
-	require.Equal(t, poll.Change{}, receive(t, changes))
-	require.Equal(t, poll.Change{
-		PresentationID: uuid.UUID([]byte("0123456789abcdef")), PollID: uuid.UUID([]byte("fedcba9876543210")), Version: 7, Revision: 256,
-	}, receive(t, changes))
+	want := poll.Change{PresentationID: uuid.UUID([]byte("0123456789abcdef")), PollID: uuid.UUID([]byte("fedcba9876543210"))}
+	require.Equal(t, poll.Change{}, receive(t, changes), "of the newer version")
+	want.Version, want.Revision = 7, 256
+	require.Equal(t, want, receive(t, changes))
+	want.Version, want.Revision = 8, 0
+	require.Equal(t, want, receive(t, changes))
+	require.Equal(t, poll.Change{}, receive(t, changes), "the sender's third got lost")
+	want.Version = 9
+	require.Equal(t, want, receive(t, changes))
 }
 
 func TestASettingThatCannotBeStopsTheStart(t *testing.T) {

@@ -73,8 +73,8 @@ func (l *link[S]) run(ctx context.Context) {
 		node++
 		if err == nil {
 			since := time.Now()
-			l.cfg.Logger.Info("rabbitmq: connected", "connection", l.name, "host", c.host)
 			l.set(s, c, nil)
+			l.cfg.Logger.Info("rabbitmq: connected", "connection", l.name, "host", c.host)
 			if l.up != nil {
 				l.up(s)
 			}

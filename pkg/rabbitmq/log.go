@@ -58,7 +58,7 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		return nil, err
 	}
 	l := &Log{cfg: c, replies: make(chan queue.Reply, repliesBuffer)}
-	l.bus = &Bus{log: l}
+	l.bus = newBus(l)
 	l.publishing = newLink("publishing", c, l.openPublishers)
 	l.consuming = newLink("consuming", c, l.openReception)
 	l.consuming.up = l.bus.attachAgain

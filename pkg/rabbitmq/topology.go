@@ -68,6 +68,7 @@ func explain(err error, kind, name string) error {
 // locked by a dead connection until the broker notices. Full, it forgets its oldest messages.
 func declareOwn(ch *amqp.Channel, length int) (string, error) {
 	q, err := ch.QueueDeclare("", false, true, true, false, amqp.Table{
+		"x-queue-type": "classic", // whatever the virtual host's default is: only classic queues can be exclusive
 		"x-max-length": int64(length),
 		"x-overflow":   "drop-head",
 	})
