@@ -34,7 +34,7 @@ const (
 	maxHeader    = 16 << 10
 	readTimeout  = 10 * time.Second
 	writeTimeout = time.Minute
-	// idleTimeout is longer than a proxy's (75 s in nginx.conf), so that it is the proxy that closes: a request never
+	// idleTimeout is longer than a proxy keeps a connection to us (15 s in nginx.conf), so that it is the proxy that closes: a request never
 	// meets a connection that is just being closed.
 	idleTimeout = 2 * time.Minute
 	// callTimeout bounds what one request may ask of the store.
