@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -11,12 +13,14 @@ import (
 // fast is an HTTP client that costs little, for tests whose servers shall have the processors.
 type fast struct {
 	base   string
-	client fasthttp.Client
+	client fasthttp.HostClient
 }
 
 func newFast(base string, connections int) *fast {
-	return &fast{base: base, client: fasthttp.Client{
-		MaxConnsPerHost:     connections,
+	return &fast{base: base, client: fasthttp.HostClient{
+		Addr:                strings.TrimPrefix(base, "http://"),
+		Dial:                func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }, // fasthttp's own leaves a goroutine
+		MaxConns:            connections,
 		MaxConnWaitTimeout:  30 * time.Second,
 		ReadTimeout:         30 * time.Second,
 		MaxIdleConnDuration: 30 * time.Second,

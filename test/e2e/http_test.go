@@ -135,6 +135,23 @@ func TestConnectionThatBreaksInTheMiddleHurtsNobody(t *testing.T) {
 	})
 }
 
+func TestRequestThatIsWrongAsHTTPIsAProblemToo(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		for _, c := range []struct{ name, head, status, code string }{
+			{"headers of 64 KiB", "GET " + Base + "/ping HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 64<<10) + "\r\n\r\n", "431", "headers_too_large"},
+			{"a Content-Length that is no number", "POST " + Base + "/presentations HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", "400", "invalid"},
+		} {
+			for _, client := range append([]*Client{s.Client}, s.replicas...) {
+				answer := raw(t, client.base, c.head, false)
+				require.Contains(t, answer, "HTTP/1.1 "+c.status, c.name)
+				require.Contains(t, answer, "\"code\":\""+c.code+"\"", c.name)
+				require.Regexp(t, `(?i)\r\nX-Request-Id: .`, answer, c.name)
+				require.Regexp(t, `(?i)\r\nContent-Type: application/problem\+json`, answer, c.name)
+			}
+		}
+	})
+}
+
 func TestVoteMayComeInChunks(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))

@@ -16,7 +16,11 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(running{stack.Main(m)}) }
+func TestMain(m *testing.M) {
+	// fasthttp looks after a client's idle connections for a while after the last one was closed.
+	cleaner := goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner")
+	goleak.VerifyTestMain(running{stack.Main(m)}, cleaner)
+}
 
 // running stops what this package's tests started.
 type running struct{ stack.Tests }
