@@ -19,7 +19,7 @@ func (s *suite) concurrency(t *testing.T) {
 
 func crowd(t *testing.T, stores ...poll.Store) {
 	const workers, rounds, presenters = 6, 12, 3
-	any := func(i int) poll.Store { return stores[i%len(stores)] }
+	pick := func(i int) poll.Store { return stores[i%len(stores)] }
 	shows := make([]poll.Presentation, 3)
 	for i := range shows {
 		shows[i] = created(t, stores[0])
@@ -35,7 +35,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 			p := shows[i]
 			for range rounds {
 				target := poll.Move{To: poll.ToPoll, PollID: p.Polls[rand.IntN(len(p.Polls))].ID}
-				turn, err := any(i).Transit(t.Context(), p.ID, target, nil)
+				turn, err := pick(i).Transit(t.Context(), p.ID, target, nil)
 				if err != nil {
 					return err
 				}
@@ -66,7 +66,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 				if last.ID == uuid.Nil {
 					batches = batches[:1]
 				}
-				if _, err := any(i).Count(t.Context(), i%Partitions, batches); err != nil {
+				if _, err := pick(i).Count(t.Context(), i%Partitions, batches); err != nil {
 					return err
 				}
 				last = batch

@@ -9,7 +9,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// vote is a new voter's vote; the with functions change it.
+// vote is a new voter's vote.
 func vote(p poll.Presentation, index int, version int64, answer poll.Answer) poll.Vote {
 	return poll.Vote{ID: uuid.New(), PollID: p.Polls[index].ID, VoterID: uuid.New(), Version: version, Answer: answer}
 }
