@@ -66,14 +66,14 @@ type Store interface {
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
 	// of Ledger: each batch has its effect exactly once however often it is given. At most one Count per partition
-	// is under way at a time, whoever calls; others wait.
+	// is under way at a time, whoever calls; others wait. A partition that Partitions did not write is a fault.
 	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
 
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)
 
 	// Partitions writes the number of partitions at the first call; later it gives Conflict, with both numbers in the
-	// detail, when n is another one.
+	// detail, when n is another one. Invalid: n is less than 1.
 	Partitions(ctx context.Context, n int) error
 
 	// Ping asks whether the store answers.
