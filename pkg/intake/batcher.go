@@ -32,6 +32,8 @@ type batcher struct {
 	mu      sync.Mutex
 	waiting []*batch // the last one is open
 	voters  map[uuid.UUID]int
+	held    int  // votes without an answer
+	stalled bool // no publish was confirmed for a window: whoever comes now would wait in vain
 }
 
 func newBatcher(in *Intake, partition int) *batcher {
@@ -46,13 +48,19 @@ func newBatcher(in *Intake, partition int) *batcher {
 }
 
 // add puts a vote into the open batch and gives the batch and the place in it. Busy: too many votes of that voter wait.
-// After a nil error leave must be called once.
+// Unavailable: the partition is full or stalled. After a nil error leave must be called once.
 func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.voters[v.VoterID] >= voterInFlight {
+	switch {
+	case b.voters[v.VoterID] >= voterInFlight:
 		return nil, 0, poll.Errorf(poll.Busy, "too many votes of this voter are under way")
+	case b.held >= b.intake.maxPartition:
+		return nil, 0, full()
+	case b.stalled:
+		return nil, 0, poll.Errorf(poll.Unavailable, "votes cannot be stored at the moment; send it again")
 	}
+	b.held++
 	b.voters[v.VoterID]++
 	n := len(b.waiting)
 	if n == 0 || b.waiting[n-1].full() {
@@ -72,6 +80,7 @@ func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 func (b *batcher) leave(voter uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.held--
 	if b.voters[voter]--; b.voters[voter] <= 0 {
 		delete(b.voters, voter)
 	}
@@ -116,26 +125,34 @@ func (b *batcher) flush() {
 	}
 }
 
-// slot waits for a free slot. While the broker confirms nothing, what waits longer than a window is refused: it may no
-// longer be written.
+// slot waits for a free slot. While the broker confirms nothing for a window, what waits is refused, and so is what
+// comes, until a slot is free again.
 func (b *batcher) slot() {
 	select {
 	case b.slots <- struct{}{}:
 		return
 	default:
 	}
-	stalled := time.NewTicker(poll.Window)
-	defer stalled.Stop()
+	defer b.stall(false)
+	ticker := time.NewTicker(poll.Window)
+	defer ticker.Stop()
 	for {
 		select {
 		case b.slots <- struct{}{}:
 			return
-		case <-stalled.C:
+		case <-ticker.C:
+			b.stall(true)
 			for next := b.take(); next != nil; next = b.take() {
 				next.settle(queue.ErrRefused, b.intake.now())
 			}
 		}
 	}
+}
+
+func (b *batcher) stall(stalled bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stalled = stalled
 }
 
 // publish writes a batch, with a slot in hand, which the confirm gives back.

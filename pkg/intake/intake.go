@@ -53,24 +53,27 @@ type Display interface {
 
 // Intake takes votes. It is safe for use by many goroutines.
 type Intake struct {
-	cache    Display
-	log      queue.Publisher
-	now      func() time.Time
-	max      int64
-	waiting  atomic.Int64
-	batchers []*batcher
-	stop     chan struct{}
-	replies  chan struct{} // closed when the goroutine that reads replies has ended
+	cache Display
+	log   queue.Publisher
+	now   func() time.Time
+	max   int64
+	// maxPartition bounds the votes of one partition: one that stalls must leave room for the others.
+	maxPartition int
+	waiting      atomic.Int64
+	batchers     []*batcher
+	stop         chan struct{}
+	replies      chan struct{} // closed when the goroutine that reads replies has ended
 
 	mu      sync.Mutex
 	expects map[uuid.UUID]*batch // published, verdicts outstanding
 }
 
-// New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for an answer. now is
+// New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
+// an answer; one of several partitions may hold half of them. now is
 // the monotonic clock, the same as the cache's. Close it before the log.
 func New(cache Display, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	in := &Intake{
-		cache: cache, log: log, now: now, max: int64(maxWaiting),
+		cache: cache, log: log, now: now, max: int64(maxWaiting), maxPartition: max(maxWaiting/min(partitions, 2), 1),
 		stop: make(chan struct{}), replies: make(chan struct{}),
 		expects: make(map[uuid.UUID]*batch),
 	}
@@ -93,7 +96,7 @@ func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
 	if in.waiting.Add(1) > in.max {
 		in.waiting.Add(-1)
-		return Receipt{}, poll.Errorf(poll.Unavailable, "too many votes are waiting; send it again in a moment")
+		return Receipt{}, full()
 	}
 	defer in.waiting.Add(-1)
 
@@ -190,6 +193,10 @@ func verdictError(v poll.Verdict) (poll.Verdict, error) {
 		return v, poll.Field("key", "names nothing that can be voted for")
 	}
 	return 0, unknown(nil)
+}
+
+func full() error {
+	return poll.Errorf(poll.Unavailable, "too many votes are waiting; send it again in a moment")
 }
 
 func refused(cause error) error {

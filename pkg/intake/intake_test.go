@@ -93,7 +93,7 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 			cache: &fakeCache{first: pollID, fresh: pollID},
 			log:   &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply)},
 		}
-		b.Intake = New(b.cache, b.log, 4, 100, time.Now)
+		b.Intake = New(b.cache, b.log, 4, 200, time.Now)
 		f(t, b)
 		b.Close()
 		close(b.log.replies)
@@ -306,9 +306,18 @@ func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 		got := <-b.cast(99, "A", usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
 		require.LessOrEqual(t, got.took, poll.Window)
+		got = <-b.cast(99, "A", usual)
+		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Zero(t, got.took, "whoever comes after that does not wait")
 		for _, p := range flying {
 			p.confirmed(queue.ErrUnknown)
 		}
+		synctest.Wait()
+		a := b.cast(99, "A", usual)
+		p := <-b.log.published
+		p.confirmed(nil)
+		b.log.reply(p, poll.Counted)
+		require.NoError(t, (<-a).err, "when the broker is back, votes are taken again")
 		time.Sleep(Deadline)
 	})
 }
@@ -347,7 +356,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 			answers = append(answers, b.cast(byte(i), "A", usual))
 		}
 		synctest.Wait()
-		require.Equal(t, 100, b.Waiting())
+		require.Equal(t, 100, b.Waiting(), "half of what may wait in all, for one partition")
 		got := <-b.cast(200, "A", usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
 		require.Zero(t, got.took)
@@ -361,6 +370,9 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 		}
 		close(b.log.published)
 		require.Zero(t, b.Waiting())
+
+		b.max = 0 // as if other partitions held all
+		require.Equal(t, poll.Unavailable, poll.KindOf((<-b.cast(1, "A", usual)).err))
 	})
 }
 
@@ -368,6 +380,7 @@ func TestOneVoterMayNotFillTheWaitingRoom(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		batcher := newBatcher(b.Intake, 0)
 		voter := uuid.UUID{15: 1}
+		b.maxPartition = voterInFlight + 1
 		for range voterInFlight {
 			_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now())
 			require.NoError(t, err)
