@@ -91,9 +91,10 @@ func getCurrent(c *call) error {
 		return err
 	}
 	c.Set(fiber.HeaderETag, etag(display.Version))
-	if seen, err := version(fiber.HeaderIfNoneMatch, c.Get(fiber.HeaderIfNoneMatch)); err == nil &&
-		seen != nil && *seen == display.Version && display.Poll != nil {
-		return c.SendStatus(http.StatusNotModified)
+	for tag := range strings.SplitSeq(c.Get(fiber.HeaderIfNoneMatch), ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == etag(display.Version) && display.Poll != nil {
+			return c.SendStatus(http.StatusNotModified)
+		}
 	}
 	return c.current(display)
 }

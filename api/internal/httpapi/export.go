@@ -40,12 +40,9 @@ func getVotes(c *call) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	}
 	store := c.Store // the stream outlives the handler, and so may not use its call
-	body, err := newStream(func(ctx context.Context, w *bufio.Writer, yielded func()) error {
+	body, err := newStream(func(ctx context.Context, w *bufio.Writer) error {
 		return list(w, func(yield func(poll.VoterAnswer) error) error {
-			return store.Votes(ctx, presentationID, pollID, func(v poll.VoterAnswer) error {
-				yielded()
-				return yield(v)
-			})
+			return store.Votes(ctx, presentationID, pollID, yield)
 		})
 	})
 	if err != nil {
@@ -113,22 +110,21 @@ type stream struct {
 	done   chan struct{}
 }
 
-// newStream runs write in a goroutine of its own and returns when it has yielded for the first time or ended, with
-// the error if it ended with one: until then the answer's status is not sent. The server closes the stream, which
-// ends the goroutine and waits for it. An error in the middle cuts the answer off, so that the client sees that it is
-// not whole.
-func newStream(write func(ctx context.Context, w *bufio.Writer, yielded func()) error) (*stream, error) {
+// newStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
+// error if it ended with one: until then the answer's status is not sent. The server closes the stream, which ends the
+// goroutine and waits for it. A later error cuts the answer off, so that the client sees that it is not whole.
+func newStream(write func(ctx context.Context, w *bufio.Writer) error) (*stream, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	r, w := io.Pipe()
 	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
 	begun := make(chan error, 1)
 	var once sync.Once
-	say := func(err error) { once.Do(func() { begun <- err }) }
+	begin := func(err error) { once.Do(func() { begun <- err }) }
 	go func() {
 		defer close(s.done)
-		buffer := bufio.NewWriterSize(w, 32<<10)
-		err := write(ctx, buffer, func() { say(nil) })
-		say(err)
+		buffer := bufio.NewWriterSize(beginner{w, begin}, 32<<10)
+		err := write(ctx, buffer)
+		begin(err)
 		if err == nil {
 			err = buffer.Flush()
 		}
@@ -138,6 +134,17 @@ func newStream(write func(ctx context.Context, w *bufio.Writer, yielded func()) 
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// beginner says that there is something to send before it is sent: nobody reads before.
+type beginner struct {
+	io.Writer
+	begin func(error)
+}
+
+func (b beginner) Write(p []byte) (int, error) {
+	b.begin(nil)
+	return b.Writer.Write(p)
 }
 
 // Close ends the writer and waits for it.

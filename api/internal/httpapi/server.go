@@ -76,7 +76,7 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.app = fiber.New(fiber.Config{
 		AppName:               "Plenary",
-		BodyLimit:             maxBody,
+		BodyLimit:             4 * maxBody, // beyond that the connection is cut; up to it there is a proper answer
 		ReadBufferSize:        maxHeader,
 		ReadTimeout:           readTimeout,
 		WriteTimeout:          writeTimeout,
@@ -211,6 +211,9 @@ func notInRequestID(r rune) bool {
 // fail answers an error. It is the only place where errors become HTTP.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := problemOf(err)
+	if c.GetRespHeader(fiber.HeaderXRequestID) == "" { // refused before any handler ran
+		c.Set(fiber.HeaderXRequestID, requestID(c))
+	}
 	p.RequestID = c.GetRespHeader(fiber.HeaderXRequestID)
 	if p.Status >= 500 {
 		level := slog.LevelWarn

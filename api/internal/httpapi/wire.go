@@ -17,6 +17,9 @@ func decode(c *fiber.Ctx, v any) error {
 	if err != nil || media != fiber.MIMEApplicationJSON {
 		return poll.Errorf(unsupportedMediaType, "the content type must be application/json")
 	}
+	if len(c.Body()) > maxBody {
+		return poll.Errorf(payloadTooLarge, "a body has at most %d bytes", maxBody)
+	}
 	err = json.Unmarshal(c.Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := e.Field
