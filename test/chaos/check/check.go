@@ -1,0 +1,136 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Kind says which promise is broken.
+type Kind string
+
+// The kinds of violations.
+const (
+	Lost     Kind = "lost"     // an acknowledged vote does not stand, nor a later one
+	Double   Kind = "double"   // a voter is there twice
+	Late     Kind = "late"     // it was sent more than a lease after its poll left the slide, and counts
+	Changed  Kind = "changed"  // final results or a final list became others
+	Ghost    Kind = "ghost"    // it stands, and nobody sent it
+	Revived  Kind = "revived"  // it stands, and its voter was told that it does not
+	Tally    Kind = "tally"    // a tally or a total is no recount
+	Backward Kind = "backward" // a replica's results went back
+	Order    Kind = "order"    // the register of a voter and poll is not linearizable
+)
+
+// Violation is a broken promise.
+type Violation struct {
+	Kind  Kind
+	Poll  int32
+	Voter int32 // -1: of no voter in particular
+	Text  string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%s: poll %d, voter %d: %s", v.Kind, v.Poll, v.Voter, v.Text)
+}
+
+// Report is what the checker found.
+type Report struct {
+	Sent, Acknowledged, Refused, Unknown int
+	Counted                              int // rows
+	// Overtaken rows hold a vote that was sent before the last acknowledged one, and whose voter was never told that it
+	// counts: it was on its way when the later one was counted. Only a voter's own seq rules that out.
+	Overtaken  int
+	Registers  int // voters and polls whose history was checked for linearizability
+	Violations []Violation
+}
+
+// Of counts the violations of some kinds.
+func (r *Report) Of(kinds ...Kind) (n int) {
+	for _, v := range r.Violations {
+		if slices.Contains(kinds, v.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *Report) add(kind Kind, poll, voter int32, format string, args ...any) {
+	r.Violations = append(r.Violations, Violation{kind, poll, voter, fmt.Sprintf(format, args...)})
+}
+
+// Check looks for every broken promise.
+func Check(h *History) *Report {
+	r := &Report{Sent: len(h.Casts), Counted: len(h.Rows)}
+	for i := range h.Casts {
+		switch h.Casts[i].Outcome() {
+		case Acknowledged:
+			r.Acknowledged++
+		case Refused:
+			r.Refused++
+		default:
+			r.Unknown++
+		}
+	}
+	r.votes(h)
+	r.views(h)
+	r.ends(h)
+	return r
+}
+
+// key names the register of a voter in a poll.
+type key struct{ poll, voter int32 }
+
+func (k key) compare(o key) int {
+	return cmp.Or(cmp.Compare(k.poll, o.poll), cmp.Compare(k.voter, o.voter))
+}
+
+// register is all that concerns one voter in one poll.
+type register struct {
+	key
+	casts []*Cast // as they were sent
+	row   *Row    // nil: there is none
+}
+
+// registers groups a history. A second row of a voter is reported and left out.
+func (r *Report) registers(h *History) []*register {
+	all := map[key]*register{}
+	of := func(k key) *register {
+		if all[k] == nil {
+			all[k] = &register{key: k}
+		}
+		return all[k]
+	}
+	for i := range h.Casts {
+		c := &h.Casts[i]
+		g := of(key{c.Poll, c.Voter})
+		g.casts = append(g.casts, c)
+	}
+	for i := range h.Rows {
+		row := &h.Rows[i]
+		g := of(key{row.Poll, row.Voter})
+		if g.row != nil {
+			r.add(Double, row.Poll, row.Voter, "has a second row, %+v beside %+v", *row, *g.row)
+			continue
+		}
+		g.row = row
+	}
+	sorted := make([]*register, 0, len(all))
+	for _, g := range all {
+		slices.SortFunc(g.casts, func(a, b *Cast) int { return cmp.Compare(a.Sent, b.Sent) })
+		sorted = append(sorted, g)
+	}
+	slices.SortFunc(sorted, func(a, b *register) int { return a.compare(b.key) })
+	return sorted
+}
+
+func (g *register) String() string {
+	text := "sent"
+	for _, c := range g.casts {
+		text += fmt.Sprintf(" [%.3f-%.3f answer %b seq %d: %d]", c.Sent.Seconds(), c.Done.Seconds(), c.Answer, c.Seq, c.Status)
+	}
+	if g.row == nil {
+		return text + "; no row"
+	}
+	return text + fmt.Sprintf("; row: answer %b seq %d", g.row.Answer, g.row.Seq)
+}
