@@ -59,8 +59,9 @@ func (b *Backend) Open(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if err := store.Partitions(ctx, b.cfg.Partitions); err != nil {
-				return errors.Join(err, store.Close())
+			if err := partitions(ctx, store, b.cfg.Partitions); err != nil {
+				_ = store.Close() // nothing was written
+				return err
 			}
 			b.Store = b.metrics.Store(store)
 			return nil
@@ -77,6 +78,16 @@ func (b *Backend) Open(ctx context.Context) error {
 		})
 	})
 	return group.Wait()
+}
+
+// partitions writes the number of partitions, or checks that it is the one that was written.
+func partitions(ctx context.Context, store poll.Store, n int) error {
+	err := store.Partitions(ctx, n)
+	if poll.KindOf(err) == poll.Conflict {
+		return fmt.Errorf("PLENARY_PARTITIONS: %w; to change it, stop every API, wait until the workers have emptied the queues, "+
+			"stop the workers, delete every row of the table partitions, and start again with the new number everywhere", err)
+	}
+	return err
 }
 
 // await opens something, again and again while it is Unavailable.

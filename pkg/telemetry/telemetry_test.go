@@ -1,0 +1,104 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/telemetry"
+)
+
+type fakeLog struct {
+	queue.Log
+	err     error
+	confirm error
+}
+
+func (l fakeLog) Publish(_ context.Context, _ int, _ poll.Batch, confirmed func(error)) error {
+	if l.err == nil {
+		confirmed(l.confirm)
+	}
+	return l.err
+}
+
+type fakeStore struct {
+	poll.Store
+	outcome poll.Outcome
+	err     error
+}
+
+func (s fakeStore) Count(context.Context, int, []poll.Batch) (poll.Outcome, error) {
+	return s.outcome, s.err
+}
+
+func scrape(m *telemetry.Metrics) string {
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	return w.Body.String()
+}
+
+func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
+	m := telemetry.NewMetrics()
+	b := poll.Batch{Votes: make([]poll.Vote, 7)}
+	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown}, {nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
+		called := 0
+		err := m.Log(fakeLog{err: c.err, confirm: c.confirm}).Publish(t.Context(), 0, b, func(err error) {
+			called++
+			require.Equal(t, c.confirm, err)
+		})
+		require.Equal(t, c.err, err)
+		require.Equal(t, c.err == nil, called == 1)
+	}
+	out := scrape(m)
+	require.Contains(t, out, `plenary_batch_votes_sum 28`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="confirmed"} 1`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="unknown"} 1`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="refused"} 2`)
+}
+
+func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
+	m := telemetry.NewMetrics()
+	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late}, nil, {poll.Counted}}}
+	got, err := m.Store(fakeStore{outcome: outcome}).Count(t.Context(), 0, nil)
+	require.NoError(t, err)
+	require.Equal(t, outcome, got)
+	_, err = m.Store(fakeStore{err: poll.Errorf(poll.Unavailable, "away")}).Count(t.Context(), 0, nil)
+	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	_, err = m.Store(fakeStore{err: errors.New("fault")}).Count(t.Context(), 0, nil)
+	require.Error(t, err)
+	out := scrape(m)
+	require.Contains(t, out, `plenary_verdicts_total{verdict="counted"} 2`)
+	require.Contains(t, out, `plenary_verdicts_total{verdict="late"} 1`)
+	require.Contains(t, out, `plenary_count_votes_sum 3`)
+	require.Contains(t, out, `plenary_store_unavailable_total{call="count"} 1`)
+	require.Contains(t, out, `plenary_store_seconds_count{call="count"} 3`)
+}
+
+func TestRequestsAndGauges(t *testing.T) {
+	m := telemetry.NewMetrics()
+	m.Request("GET", "/x/:id", "200", time.Millisecond)
+	m.Gauge("plenary_waiting_votes", "help", func() float64 { return 3 })
+	out := scrape(m)
+	require.Contains(t, out, `plenary_http_requests_total{method="GET",route="/x/:id",status="200"} 1`)
+	require.Contains(t, out, `plenary_waiting_votes 3`)
+}
+
+func TestALogLineIsOneJSONObject(t *testing.T) {
+	var out bytes.Buffer
+	logger := telemetry.NewLogger(&out, slog.LevelWarn, "api")
+	logger.Info("no")
+	logger.Warn("two\nlines", "error", errors.New(`"quoted"`))
+	var line map[string]any
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+	require.Equal(t, "api", line["process"])
+	require.Equal(t, "two\nlines", line["msg"])
+}
