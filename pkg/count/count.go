@@ -191,6 +191,7 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 	if err != nil {
 		return err
 	}
+	faultPoint("committed")
 	// The commit stands: nothing below may fail it, and a stop does not cut it short.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()

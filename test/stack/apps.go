@@ -90,9 +90,13 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 		all := append(s.AMQPURLs[i%n:n:n], s.AMQPURLs[:i%n]...)
 		settings = append(settings, "PLENARY_AMQP_URL="+strings.Join(all, ","))
 	}
+	app := App{kind, i, binary, append(settings, env...)}
+	if s.cfg.Each != nil {
+		s.cfg.Each(&app)
+	}
 	p := s.process(&Process{
 		Name: name, Port: port, URL: "http://" + loopback(port),
-		path: binary, env: environment(home, append(settings, env...)...), dir: home, as: s.as,
+		path: app.Binary, env: environment(home, app.Env...), dir: home, as: s.as,
 		quit: syscall.SIGTERM, crash: syscall.SIGKILL,
 	})
 	p.ready = func(ctx context.Context) error { return answersOK(ctx, p.URL+"/readyz") }

@@ -23,6 +23,9 @@ func (s *Stack) startNGINX(ctx context.Context) error {
 	upstreams := make([]string, len(s.APIs))
 	for i, p := range s.APIs {
 		upstreams[i] = loopback(p.Port)
+		if s.cfg.Upstream != nil {
+			upstreams[i] = s.cfg.Upstream(upstreams[i])
+		}
 	}
 	if err := s.runNGINX(ctx, upstreams); err != nil {
 		return err

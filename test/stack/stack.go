@@ -59,6 +59,12 @@ type Config struct {
 	// APIEnv and WorkerEnv are "KEY=value" settings on top of the addresses and URLs, which they may replace.
 	APIEnv, WorkerEnv []string
 
+	// Each, if not nil, may change how one API or worker runs, before its first start. The servers run already, so a
+	// proxy can be put between.
+	Each func(*App)
+	// Upstream, if not nil, gives the address under which NGINX finds the API at an address.
+	Upstream func(address string) string
+
 	PostgresConf []string // further lines of postgresql.conf
 	RabbitConf   []string // further lines of rabbitmq.conf
 	Management   bool     // RabbitMQ's management plugin, for its HTTP API
@@ -66,6 +72,14 @@ type Config struct {
 	OpenFiles int
 
 	Output io.Writer // progress, a line per server; nil: none
+}
+
+// App is how one API or worker is run.
+type App struct {
+	Kind   string // "api" or "worker"
+	Index  int
+	Binary string
+	Env    []string // "KEY=value", the last of several counts
 }
 
 // Stack is a running production shape.
