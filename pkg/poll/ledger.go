@@ -48,6 +48,10 @@ type claim struct {
 	vote    *Vote
 	verdict *Verdict
 	old     *Vote
+	// replayed is the replayed batch that vote is of; nil: of an ordinary one. before is the claim of such a vote that
+	// stands before this one in the log. Whether it counts is known only with old.
+	replayed *Batch
+	before   *claim
 }
 
 // NewLedger makes a ledger for batches, which are in the log's order.
@@ -98,7 +102,7 @@ func (l *Ledger) Walk(fresh map[uuid.UUID]bool) {
 		walked[b.ID] = true
 		l.verdicts[i] = make([]Verdict, len(b.Votes))
 		for j := range b.Votes {
-			l.walkVote(&b.Votes[j], &l.verdicts[i][j])
+			l.walkVote(b, &b.Votes[j], &l.verdicts[i][j])
 		}
 		if b.Seal != nil {
 			l.seal(*b.Seal)
@@ -106,7 +110,7 @@ func (l *Ledger) Walk(fresh map[uuid.UUID]bool) {
 	}
 }
 
-func (l *Ledger) walkVote(v *Vote, verdict *Verdict) {
+func (l *Ledger) walkVote(b *Batch, v *Vote, verdict *Verdict) {
 	a := l.accounts[v.PollID]
 	switch {
 	case a == nil || !a.has(v.Answer):
@@ -114,19 +118,31 @@ func (l *Ledger) walkVote(v *Vote, verdict *Verdict) {
 	case v.Version <= a.state.Sealed:
 		*verdict = Late
 	default:
-		key := VoteKey{v.PollID, v.VoterID}
-		c := l.claims[key]
-		switch {
-		case c == nil:
-			c = &claim{vote: v, verdict: verdict}
-			l.claims[key] = c
-			l.order = append(l.order, c)
-		case v.replaces(c.vote):
-			*c.verdict = Superseded
-			c.vote, c.verdict = v, verdict
-		default:
-			*verdict = Superseded
-		}
+		l.claim(b, v, verdict)
+	}
+}
+
+// claim finds the vote's place among those of its voter.
+func (l *Ledger) claim(b *Batch, v *Vote, verdict *Verdict) {
+	var replayed *Batch
+	if b.Replayed {
+		replayed = b
+	}
+	key := VoteKey{v.PollID, v.VoterID}
+	c := l.claims[key]
+	switch {
+	case c == nil:
+		c = &claim{vote: v, verdict: verdict, replayed: replayed}
+		l.claims[key] = c
+		l.order = append(l.order, c)
+	case c.replayed != nil && replayed == nil:
+		before := *c
+		*c = claim{vote: v, verdict: verdict, before: &before}
+	case c.replayed == replayed && v.replaces(c.vote): // within one batch its order decides, replayed or not
+		*c.verdict = Superseded
+		c.vote, c.verdict = v, verdict
+	default:
+		*verdict = Superseded
 	}
 }
 
@@ -177,7 +193,8 @@ type PollState struct {
 // transaction is committed.
 func (l *Ledger) Settle() (votes []*Vote, states []PollState, o Outcome) {
 	for _, c := range l.order {
-		if c.old != nil && !c.vote.replaces(c.old) {
+		c.settleBefore()
+		if c.old != nil && (c.replayed != nil || !c.vote.replaces(c.old)) {
 			*c.verdict = Superseded
 			continue
 		}
@@ -195,6 +212,19 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, o Outcome) {
 	}
 	slices.SortFunc(states, func(a, b PollState) int { return slices.Compare(a.PollID[:], b.PollID[:]) })
 	return votes, states, o
+}
+
+// settleBefore decides between the claim's vote and a replayed one before it.
+func (c *claim) settleBefore() {
+	first := c.before
+	switch {
+	case first == nil:
+	case c.old != nil || c.vote.replaces(first.vote):
+		*first.verdict = Superseded
+	default:
+		*c.verdict = Superseded
+		c.vote, c.verdict = first.vote, first.verdict
+	}
 }
 
 // move shifts the tallies by the difference between a voter's old vote, if any, and the new one.

@@ -68,6 +68,10 @@ func (m *memory) count(batches ...poll.Batch) poll.Outcome {
 
 func batch(votes ...poll.Vote) poll.Batch { return poll.Batch{ID: uuid.New(), Votes: votes} }
 
+func replayed(votes ...poll.Vote) poll.Batch {
+	return poll.Batch{ID: uuid.New(), Votes: votes, Replayed: true}
+}
+
 func seal(pollID uuid.UUID, version int64) poll.Batch {
 	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: pollID, Version: version}}
 }
@@ -105,6 +109,22 @@ func TestVerdicts(t *testing.T) {
 		"one bad vote does not reject its batch": {
 			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "Z"), poll.Vote{PollID: uuid.UUID{7}, VoterID: voter(3), Version: 1, Answer: "A"}, vote(4, 1, 0, "A\nZ"), vote(5, 1, 0, "A\nC"))},
 			[][]poll.Verdict{{poll.Counted, poll.Rejected, poll.Rejected, poll.Rejected, poll.Counted}}, []int64{2, 0, 1}},
+		"a replayed vote counts for a voter who has none": {
+			[]poll.Batch{replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{poll.Counted}}, []int64{1, 0, 0}},
+		"a replayed vote replaces none, whatever its version and seq": {
+			[]poll.Batch{batch(vote(1, 1, 0, "A")), replayed(vote(1, 2, 9, "B"))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{1, 0, 0}},
+		"a replayed vote is replaced by the next one in the log": {
+			[]poll.Batch{replayed(vote(1, 1, 0, "A")), batch(vote(1, 1, 0, "B"), vote(1, 1, 0, "C"))},
+			[][]poll.Verdict{{poll.Superseded}, {poll.Superseded, poll.Counted}}, []int64{0, 0, 1}},
+		"a replayed vote that counts stands against a lower seq": {
+			[]poll.Batch{replayed(vote(1, 1, 5, "A")), batch(vote(1, 1, 3, "B"))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{1, 0, 0}},
+		"within a replayed batch the voter's last vote stands, not in a second one": {
+			[]poll.Batch{replayed(vote(1, 1, 0, "A"), vote(1, 1, 0, "B")), replayed(vote(1, 1, 0, "C"))},
+			[][]poll.Verdict{{poll.Superseded, poll.Counted}, {poll.Superseded}}, []int64{0, 1, 0}},
+		"a replayed vote behind its seal is late": {
+			[]poll.Batch{seal(pollA, 1), replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{}, {poll.Late}}, []int64{0, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory()
@@ -145,6 +165,30 @@ func TestASealMakesOnlyTheClosingPollOfItsVersionFinal(t *testing.T) {
 func TestPollsAreLockedInTheOrderOfTheirIDs(t *testing.T) {
 	l := poll.NewLedger([]poll.Batch{batch(poll.Vote{PollID: pollB}, poll.Vote{PollID: pollA}, poll.Vote{PollID: pollB}), seal(pollA, 1)})
 	require.Equal(t, []uuid.UUID{pollA, pollB}, l.Polls())
+}
+
+// A replayed vote is decided with the vote that was there before the transaction, whatever else the transaction holds.
+func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one, many := newMemory(), newMemory()
+		log := make([]poll.Batch, rapid.IntRange(1, 6).Draw(t, "batches"))
+		for i := range log {
+			log[i] = poll.Batch{ID: uuid.New(), Replayed: rapid.Bool().Draw(t, "replayed")}
+			for range rapid.IntRange(1, 3).Draw(t, "votes") {
+				log[i].Votes = append(log[i].Votes, vote(rapid.IntRange(1, 2).Draw(t, "voter"), rapid.Int64Range(1, 2).Draw(t, "version"),
+					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]poll.Answer{"A", "B", "C"}).Draw(t, "answer")))
+			}
+		}
+		for _, b := range log {
+			one.count(b)
+		}
+		split := rapid.IntRange(0, len(log)).Draw(t, "split")
+		many.count(log[:split]...)
+		many.count(log[split:]...)
+		require.Equal(t, one.votes, many.votes)
+		require.Equal(t, one.states[pollA].Counts, many.states[pollA].Counts)
+		require.Equal(t, one.states[pollA].Voters, many.states[pollA].Voters)
+	})
 }
 
 // Whatever the order and repetition of votes, batches and transactions: the tally equals a recount of the votes, and a

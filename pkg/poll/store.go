@@ -65,7 +65,8 @@ type Store interface {
 	Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(VoterAnswer) error) error
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
-	// of Ledger: each batch has its effect exactly once however often it is given. At most one Count per partition
+	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count
+	// only for voters who had none when its turn came. At most one Count per partition
 	// is under way at a time, whoever calls; others wait. A partition that Partitions did not write is a fault.
 	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
 

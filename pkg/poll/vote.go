@@ -35,6 +35,9 @@ type Batch struct {
 	ID    uuid.UUID
 	Votes []Vote
 	Seal  *Seal
+	// Replayed: it was set aside once and was put back into the log. Its votes only count for voters who have none, since
+	// whatever stands in the log before it may have been cast after it.
+	Replayed bool
 }
 
 // Verdict says what became of an accepted vote. Its number is part of the wire format.

@@ -22,6 +22,10 @@ func by(voter uuid.UUID, seq int64, v poll.Vote) poll.Vote {
 
 func votes(list ...poll.Vote) poll.Batch { return poll.Batch{ID: uuid.New(), Votes: list} }
 
+func replayed(list ...poll.Vote) poll.Batch {
+	return poll.Batch{ID: uuid.New(), Votes: list, Replayed: true}
+}
+
 func seal(p poll.Presentation, index int, version int64) poll.Batch {
 	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: p.Polls[index].ID, Version: version}}
 }
@@ -180,6 +184,51 @@ func (s *suite) counting(t *testing.T) {
 			poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: uuid.New(), Version: 1}})
 		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, counted}, {}}, o.Verdicts)
 		tally(t, p, 0, 2, 1, 1, 0)
+	})
+
+	t.Run("a replayed vote counts only for a voter who has none", func(t *testing.T) {
+		p, v := begin(t, 0)
+		count(t, store, votes(by(voter, 0, vote(p, 0, v, "A"))))
+		before := results(t, store, p, 0)
+		o := count(t, store, replayed(by(voter, 9, vote(p, 0, v+1, "B"))))
+		require.Equal(t, []verdicts{{superseded}}, o.Verdicts)
+		require.Empty(t, o.Changed)
+		require.Equal(t, before, results(t, store, p, 0))
+		require.Equal(t, []verdicts{{counted}}, count(t, store, replayed(vote(p, 0, v, "B"))).Verdicts)
+		tally(t, p, 0, 2, 1, 1, 0)
+	})
+
+	t.Run("a replayed vote that counts is replaced like any other", func(t *testing.T) {
+		p, v := begin(t, 0)
+		count(t, store, replayed(by(voter, 0, vote(p, 0, v, "A"))))
+		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "B")))).Verdicts)
+		tally(t, p, 0, 1, 0, 1, 0)
+		o := count(t, store, replayed(vote(p, 0, v, "C")), votes(by(voter, 0, vote(p, 0, v, "C"))))
+		require.Equal(t, []verdicts{{counted}, {counted}}, o.Verdicts)
+		tally(t, p, 0, 2, 0, 0, 2)
+	})
+
+	t.Run("of several votes of one voter in a replayed batch the last counts", func(t *testing.T) {
+		p, v := begin(t, 0)
+		o := count(t, store, replayed(by(voter, 0, vote(p, 0, v, "A")), by(voter, 0, vote(p, 0, v, "B"))), replayed(by(voter, 0, vote(p, 0, v, "C"))))
+		require.Equal(t, []verdicts{{superseded, counted}, {superseded}}, o.Verdicts)
+		tally(t, p, 0, 1, 0, 1, 0)
+	})
+
+	t.Run("a batch that was counted before has no effect when it is replayed", func(t *testing.T) {
+		p, v := begin(t, 0)
+		b := votes(vote(p, 0, v, "A"))
+		count(t, store, b)
+		b.Replayed = true
+		require.Equal(t, []verdicts{nil}, count(t, store, b).Verdicts)
+		tally(t, p, 0, 1, 1, 0, 0)
+	})
+
+	t.Run("a replayed vote behind its seal is late", func(t *testing.T) {
+		p, v := begin(t, 0)
+		o := count(t, store, seal(p, 0, v), replayed(vote(p, 0, v, "A"), vote(p, 0, v+1, "B")))
+		require.Equal(t, []verdicts{{}, {late, counted}}, o.Verdicts)
+		tally(t, p, 0, 1, 0, 1, 0)
 	})
 
 	t.Run("a batch without a good vote is recorded all the same", func(t *testing.T) {

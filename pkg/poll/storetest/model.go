@@ -57,8 +57,9 @@ func (m *model) count(batches []poll.Batch) [][]poll.Verdict {
 		}
 		m.seen[b.ID] = true
 		all[i] = make([]poll.Verdict, len(b.Votes))
+		before := m.voted()
 		for j, v := range b.Votes {
-			all[i][j] = m.vote(v)
+			all[i][j] = m.vote(v, b.Replayed && before[[2]uuid.UUID{v.PollID, v.VoterID}])
 			if all[i][j] == poll.Counted {
 				key := [2]uuid.UUID{v.PollID, v.VoterID}
 				if earlier := standing[key]; earlier != nil {
@@ -74,7 +75,19 @@ func (m *model) count(batches []poll.Batch) [][]poll.Verdict {
 	return all
 }
 
-func (m *model) vote(v poll.Vote) poll.Verdict {
+// voted tells who has a vote in which poll.
+func (m *model) voted() map[[2]uuid.UUID]bool {
+	has := map[[2]uuid.UUID]bool{}
+	for pollID, q := range m.polls {
+		for voterID := range q.votes {
+			has[[2]uuid.UUID{pollID, voterID}] = true
+		}
+	}
+	return has
+}
+
+// vote counts a vote. outdone: it was replayed, and its voter had one before.
+func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 	q := m.polls[v.PollID]
 	if q == nil {
 		return poll.Rejected
@@ -86,6 +99,9 @@ func (m *model) vote(v poll.Vote) poll.Verdict {
 	}
 	if v.Version <= q.sealed {
 		return poll.Late
+	}
+	if outdone {
+		return poll.Superseded
 	}
 	if old, voted := q.votes[v.VoterID]; voted && (v.Version < old.Version || v.Version == old.Version && v.Seq < old.Seq) {
 		return poll.Superseded

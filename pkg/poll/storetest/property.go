@@ -97,7 +97,7 @@ func (d *drill) count(t *testing.T) {
 }
 
 func (d *drill) batch() poll.Batch {
-	b := poll.Batch{ID: uuid.New()}
+	b := poll.Batch{ID: uuid.New(), Replayed: rapid.IntRange(0, 2).Draw(d.rt, "replayed") == 0}
 	if rapid.IntRange(0, 4).Draw(d.rt, "kind") == 0 {
 		seal := seal(d.p, rapid.IntRange(0, 2).Draw(d.rt, "sealed"), rapid.Int64Range(0, d.version).Draw(d.rt, "version"))
 		return seal
