@@ -1,0 +1,130 @@
+package chaos
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+// pace says how many vote, and how fast.
+type pace struct {
+	rooms, voters, tellers int
+	rate                   float64       // logical votes a second
+	slide                  time.Duration // about how long a poll is displayed
+}
+
+// Crowd is everybody who uses a stack: voters, presenters and those who look at results.
+type Crowd struct {
+	pace     pace
+	door     *client   // where everybody goes in
+	replicas []*client // each API by itself
+	rooms    []*room
+	tellers  []*teller
+	readers  []*reader
+	prefix   uuid.UUID
+	began    time.Time
+
+	sent    atomic.Int64
+	service service
+	voting  chan struct{} // closed: nobody votes any more
+	voted   sync.WaitGroup
+	looking chan struct{} // closed: nobody presents or reads any more
+	all     sync.WaitGroup
+}
+
+// newCrowd makes the rooms, and people who do nothing yet.
+func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error) {
+	c := &Crowd{pace: p, door: newClient(url), began: time.Now(), voting: make(chan struct{}), looking: make(chan struct{})}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	binary.BigEndian.PutUint64(c.prefix[:], rng.Uint64())
+	c.prefix[6], c.prefix[8] = c.prefix[6]&0x0f|0x40, 0x80 // the form of a random UUID
+	for _, url := range replicas {
+		c.replicas = append(c.replicas, newClient(url))
+	}
+	for i := range p.rooms {
+		r, err := newRoom(c, int32(i))
+		if err != nil {
+			return nil, err
+		}
+		c.rooms = append(c.rooms, r)
+	}
+	c.service.last = make([]success, p.rooms)
+	for i := range p.tellers {
+		t := &teller{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(i+1))), seqs: map[int32]int32{}}
+		for voter := i; voter < p.voters; voter += p.tellers {
+			t.voters = append(t.voters, int32(voter))
+		}
+		c.tellers = append(c.tellers, t)
+	}
+	for i, api := range c.replicas {
+		c.readers = append(c.readers, &reader{crowd: c, api: api, number: int32(i), rng: rand.New(rand.NewPCG(seed, uint64(i)<<32))})
+	}
+	return c, nil
+}
+
+// now is the one clock of the history.
+func (c *Crowd) now() time.Duration { return time.Since(c.began) }
+
+// begin has everybody do what they do.
+func (c *Crowd) begin(seed uint64) {
+	c.service.begin(c.now())
+	for i, r := range c.rooms {
+		c.all.Go(func() { r.present(c.looking, rand.New(rand.NewPCG(seed, uint64(i)<<40))) })
+	}
+	for _, t := range c.tellers {
+		c.voted.Go(func() { t.vote(c.voting) })
+	}
+	for _, r := range c.readers {
+		c.all.Go(func() { r.read(c.looking) })
+	}
+}
+
+// end has voters finish, then presenters clear their slides, and returns when nobody does anything any more.
+func (c *Crowd) end() {
+	close(c.voting)
+	c.voted.Wait()
+	c.service.end(c.now())
+	close(c.looking)
+	c.all.Wait()
+}
+
+// history puts together what everybody wrote down.
+func (c *Crowd) history() *check.History {
+	h := &check.History{}
+	for _, t := range c.tellers {
+		h.Casts = append(h.Casts, t.casts...)
+	}
+	for _, r := range c.rooms {
+		h.Moves = append(h.Moves, r.moves...)
+	}
+	for _, r := range c.readers {
+		h.Views = append(h.Views, r.views...)
+	}
+	return h
+}
+
+// odd lists the answers that no client should ever have got.
+func (c *Crowd) odd() (all []string) {
+	for _, r := range c.rooms {
+		all = append(all, r.odd...)
+	}
+	for _, r := range c.readers {
+		all = append(all, r.odd...)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (c *Crowd) close() {
+	c.door.close()
+	for _, r := range c.replicas {
+		r.close()
+	}
+}

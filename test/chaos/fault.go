@@ -1,0 +1,210 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+// Fault is something that goes wrong while people vote.
+type Fault struct {
+	Name string // as in -run Chaos/NAME
+	What string // one line for the table
+	// Shape changes the stack that it strikes, which is the production shape; nil: it does not.
+	Shape func(s *Scene, cfg *stack.Config)
+	// Strike does it, waits as long as it lasts, and mends what it broke.
+	Strike func(s *Scene) error
+	// Embedded: the stack is one API that does all by itself.
+	Embedded bool
+	// Accepts and Counts are the targets of recovery, if the issue sets one: how long after Scene.Measure.
+	Accepts, Counts time.Duration
+	// Short: it is part of every test run.
+	Short bool
+}
+
+// Options say how long and how hard.
+type Options struct {
+	Seed  uint64
+	Votes int64 // at least so many requests
+	Pace  pace
+	Logf  func(format string, args ...any)
+}
+
+// Scene is where a fault strikes.
+type Scene struct {
+	context.Context
+	*stack.Stack
+	Rng  *rand.Rand
+	Logf func(format string, args ...any)
+
+	crowd   *Crowd
+	binary  string // folder of the binaries
+	points  string // folder that arms fault points
+	proxies map[string][]*proxy
+	mark    *mark
+	cleanup []func()
+}
+
+// Measure begins to measure how long it takes until every room's votes are accepted and counted again. The last call
+// counts.
+func (s *Scene) Measure() { s.mark = s.crowd.service.mark(s.crowd.now()) }
+
+// Wait waits for a fault to have lasted. Only a broken network or process may be waited for like that.
+func (s *Scene) Wait(d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-s.Done():
+		return s.Err()
+	}
+}
+
+// Resumed waits until the votes of every room are counted again since the last Measure.
+func (s *Scene) Resumed() error {
+	select {
+	case <-s.mark.resumed:
+		return nil
+	case <-time.After(patience):
+		return errors.New("not every room's votes are counted again")
+	case <-s.Done():
+		return s.Err()
+	}
+}
+
+// patience is how long a stack may take to come back before that is a failure of its own.
+const patience = 90 * time.Second
+
+// Row is a line of the table.
+type Row struct {
+	Fault        *Fault
+	Seed         uint64
+	Report       *check.Report
+	Gap          time.Duration // longest time in which a room had no vote accepted
+	Accepting    time.Duration // until every room's votes were accepted again
+	Counting     time.Duration // until every room's votes were counted again
+	Odd          []string      // answers that no client should ever have got
+	Moves, Views int
+	Took         time.Duration
+	resumed      bool
+}
+
+// Run starts a stack, has the fault strike it while a crowd votes, and judges what came of it.
+func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	binary, err := binaries.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Scene{Context: ctx, Rng: rand.New(rand.NewPCG(o.Seed, 99)), Logf: o.Logf, binary: binary, proxies: map[string][]*proxy{}}
+	defer s.clean()
+	if s.points, err = os.MkdirTemp(binary, "points-"); err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(s.points, 0o777); err != nil { // the stack's processes have another user
+		return nil, err
+	}
+	cfg := s.config(f)
+	if s.Stack, err = stack.Start(ctx, cfg); err != nil {
+		return nil, err
+	}
+	row, err := s.play(f, o)
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, s.logs())
+	}
+	if closeErr := s.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	if row != nil {
+		row.Took = time.Since(began)
+	}
+	return row, err
+}
+
+func (s *Scene) config(f *Fault) stack.Config {
+	cfg := stack.Config{
+		APIBinary: filepath.Join(s.binary, "api"), WorkerBinary: filepath.Join(s.binary, "worker"),
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, WorkerEnv: []string{"FAULTPOINTS=" + s.points},
+	}
+	if f.Embedded {
+		cfg.Parts, cfg.APIs = stack.API, 1
+	}
+	if f.Shape != nil {
+		f.Shape(s, &cfg)
+	}
+	return cfg
+}
+
+// play has the crowd vote before, during and after the fault, and compares.
+func (s *Scene) play(f *Fault, o Options) (*Row, error) {
+	var replicas []string
+	for _, p := range s.APIs {
+		replicas = append(replicas, p.URL)
+	}
+	var err error
+	if s.crowd, err = newCrowd(s.URL, replicas, o.Pace, o.Seed); err != nil {
+		return nil, err
+	}
+	defer s.crowd.close()
+	s.crowd.begin(o.Seed)
+	s.Measure()
+	strikeErr := s.Resumed()
+	if strikeErr == nil {
+		strikeErr = s.Wait(2 * time.Second)
+	}
+	if strikeErr == nil && f.Strike != nil {
+		s.Measure()
+		strikeErr = f.Strike(s)
+	}
+	resumeErr := s.Resumed()
+	for s.crowd.sent.Load() < o.Votes && s.Wait(100*time.Millisecond) == nil {
+	}
+	_ = s.Wait(time.Second)
+	s.crowd.end()
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd()}
+	row.Accepting, row.Counting, row.resumed = s.crowd.service.times(s.mark)
+	err = errors.Join(strikeErr, resumeErr)
+	return row, errors.Join(err, s.judge(row))
+}
+
+// judge completes the history and has it checked.
+func (s *Scene) judge(row *Row) error {
+	url := s.DatabaseURL
+	if url == "" {
+		url = "sqlite:" + filepath.Join(s.Dir, "api-0", "plenary.db")
+	}
+	db, err := openStore(url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.db.Close() }()
+	ctx, cancel := context.WithTimeout(s, patience)
+	defer cancel()
+	h := s.crowd.history()
+	err = s.crowd.settle(ctx, db, h)
+	row.Report = check.Check(h)
+	row.Moves, row.Views = len(h.Moves), len(h.Views)
+	return err
+}
+
+func (s *Scene) clean() {
+	for i := len(s.cleanup) - 1; i >= 0; i-- {
+		s.cleanup[i]()
+	}
+}
+
+// logs gives the ends of the processes' logs.
+func (s *Scene) logs() (text string) {
+	for _, p := range s.Processes() {
+		text += "--- " + p.Name + "\n" + p.LogTail() + "\n"
+	}
+	return text
+}

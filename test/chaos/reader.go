@@ -1,0 +1,121 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/maphash"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+// reader looks at the results of one replica, poll after poll.
+type reader struct {
+	crowd  *Crowd
+	api    *client
+	number int32
+	rng    *rand.Rand
+	views  []check.View
+	odd    []string
+}
+
+type results struct {
+	PollID   string `json:"poll_id"`
+	Status   string `json:"status"`
+	Version  int64  `json:"version"`
+	Revision int64  `json:"revision"`
+	Total    int64  `json:"total"`
+	Options  []struct {
+		Key   string `json:"key"`
+		Count int64  `json:"count"`
+	} `json:"options"`
+}
+
+var hashSeed = maphash.MakeSeed()
+
+// hash is never 0, which says that there is nothing.
+func hash(b []byte) uint64 { return maphash.Bytes(hashSeed, b) | 1 }
+
+// read looks until stop is closed.
+func (r *reader) read(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(r.rng.IntN(60)) * time.Millisecond):
+		}
+		room := r.crowd.rooms[r.rng.IntN(len(r.crowd.rooms))]
+		r.look(room, r.rng.IntN(roomPolls), r.rng.IntN(5) == 0)
+	}
+}
+
+// look reads a poll's results, and its votes list if wanted. The list is taken down only if it was read between two equal
+// final results: otherwise the poll may have been displayed again meanwhile.
+func (r *reader) look(room *room, i int, withList bool) (seen results, list []byte, ok bool) {
+	v, seen, ok := r.results(room, i)
+	if !ok {
+		return seen, nil, false
+	}
+	r.views = append(r.views, v)
+	if !v.Final || !withList {
+		return seen, nil, true
+	}
+	list, ok = r.api.get(room.path("/polls/"+room.polls[i]+"/votes"), room.token, nil)
+	again, _, okAgain := r.results(room, i)
+	if okAgain {
+		if again.Final && again.Version == v.Version && ok {
+			again.List = hash(list)
+		}
+		r.views = append(r.views, again)
+	}
+	return seen, list, ok && okAgain
+}
+
+func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool) {
+	v = check.View{Sent: r.crowd.now(), Replica: r.number, Poll: room.poll(i)}
+	body, ok := r.api.get(room.path("/polls/"+room.polls[i]+"/results"), room.token, &seen)
+	if !ok {
+		return v, seen, false
+	}
+	v.Done, v.Version, v.Revision, v.Final = r.crowd.now(), seen.Version, seen.Revision, seen.Status == "final"
+	if v.Final {
+		v.Body = hash(body)
+	}
+	if seen.PollID != room.polls[i] {
+		r.odd = append(r.odd, fmt.Sprintf("results of %s: %s", room.polls[i], body))
+	}
+	return v, seen, true
+}
+
+// told reads what the replica says about a poll at the end.
+func (r *reader) told(room *room, i int) (check.Told, error) {
+	seen, list, ok := r.look(room, i, true)
+	t := check.Told{Replica: r.number, Total: seen.Total}
+	for _, o := range seen.Options {
+		t.Counts = append(t.Counts, o.Count)
+	}
+	if !ok {
+		return t, fmt.Errorf("replica %d does not tell about poll %d of room %d at the end", r.number, i, room.number)
+	}
+	if list == nil { // it was never displayed
+		return t, nil
+	}
+	var lines []struct {
+		ClientID uuid.UUID `json:"client_id"`
+		Key      string    `json:"key"`
+		Keys     []string  `json:"keys"`
+	}
+	if err := json.Unmarshal(list, &lines); err != nil {
+		return t, err
+	}
+	for _, l := range lines {
+		if l.Key != "" {
+			l.Keys = append(l.Keys, l.Key)
+		}
+		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(l.ClientID), Answer: answerOf(l.Keys)})
+	}
+	return t, nil
+}

@@ -1,0 +1,195 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+const (
+	roomPolls   = 5
+	pollOptions = 4
+	multiple    = 2 // the index of the poll that takes several keys
+)
+
+var keys = [pollOptions]string{"A", "B", "C", "D"}
+
+// room is a presentation and its presenter.
+type room struct {
+	crowd     *Crowd
+	number    int32
+	id, token string
+	polls     []string // ids
+	shown     atomic.Int32
+	before    atomic.Int32 // the poll that was shown before
+	version   int64
+	moves     []check.Move
+	odd       []string // answers that the presenter should never get
+}
+
+// poll gives the number of the room's i-th poll among all.
+func (r *room) poll(i int) int32 { return r.number*roomPolls + int32(i) }
+
+// newRoom makes a presentation. Nothing has gone wrong yet, so nothing may.
+func newRoom(c *Crowd, number int32) (*room, error) {
+	type option struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	}
+	type newPoll struct {
+		Question   string   `json:"question"`
+		Kind       string   `json:"kind"`
+		MaxChoices int      `json:"max_choices,omitempty"`
+		Options    []option `json:"options"`
+	}
+	var all []option
+	for _, key := range keys {
+		all = append(all, option{key, "Answer " + key})
+	}
+	polls := make([]newPoll, roomPolls)
+	for i := range polls {
+		polls[i] = newPoll{Question: fmt.Sprintf("Question %d?", i+1), Kind: "choice", Options: all}
+		if i == multiple {
+			polls[i].Kind, polls[i].MaxChoices = "multiple", pollOptions
+		}
+	}
+	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls})
+	if err != nil {
+		return nil, err
+	}
+	a := c.door.send(request{method: "POST", path: base, body: body}, 10*time.Second)
+	var created struct {
+		PresentationID string `json:"presentation_id"`
+		PresenterToken string `json:"presenter_token"`
+	}
+	if err := json.Unmarshal(a.body, &created); err != nil || a.status != 201 {
+		return nil, fmt.Errorf("create a presentation: %v", a)
+	}
+	r := &room{crowd: c, number: number, id: created.PresentationID, token: created.PresenterToken}
+	r.shown.Store(-1)
+	r.before.Store(-1)
+	var seen presentation
+	if _, ok := c.door.get(r.path(""), r.token, &seen); !ok || len(seen.Polls) != roomPolls {
+		return nil, fmt.Errorf("read the presentation %s", r.id)
+	}
+	for _, p := range seen.Polls {
+		r.polls = append(r.polls, p.PollID)
+	}
+	return r, nil
+}
+
+const base = "/api/v1/presentations"
+
+func (r *room) path(rest string) string { return base + "/" + r.id + rest }
+
+type presentation struct {
+	Version int64 `json:"version"`
+	Index   *int  `json:"current_poll_index"`
+	Polls   []struct {
+		PollID string `json:"poll_id"`
+		Status string `json:"status"`
+	} `json:"polls"`
+}
+
+// present moves through the slides, back and forth, until stop is closed, and then clears the slide.
+func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
+	at := 0
+	r.move(at)
+	for {
+		select {
+		case <-stop:
+			r.move(-1)
+			return
+		case <-time.After(between(rng, r.crowd.pace.slide)):
+		}
+		switch n := rng.IntN(10); {
+		case n == 0: // an empty slide, and the same poll again
+			r.move(-1)
+			r.move(at)
+		case n == 1: // a slip of the finger: there and back
+			r.move((at + 1) % roomPolls)
+			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
+			r.move(at)
+		case n < 5:
+			at = (at + roomPolls - 1) % roomPolls
+			r.move(at)
+		default:
+			at = (at + 1) % roomPolls
+			r.move(at)
+		}
+	}
+}
+
+func between(rng *rand.Rand, d time.Duration) time.Duration {
+	return d/2 + time.Duration(rng.Int64N(int64(d)))
+}
+
+// move displays the i-th poll, -1 for nothing, and returns when the presenter was told so. It repeats the request, with the
+// version that it must find, until there is an answer.
+func (r *room) move(i int) {
+	req := request{method: "PUT", path: r.path("/polls/current"), token: r.token, ifMatch: strconv.Quote(strconv.FormatInt(r.version, 10))}
+	if i < 0 {
+		req.method = "DELETE"
+	} else {
+		req.body = []byte(`{"poll_id":"` + r.polls[i] + `"}`)
+	}
+	if r.shown.Load() == int32(i) {
+		return
+	}
+	sent := r.crowd.now()
+	for {
+		a := r.crowd.door.send(req, 8*time.Second)
+		switch a.status {
+		case 200, 204:
+			version, err := strconv.ParseInt(strings.Trim(a.etag, `"`), 10, 64)
+			if err != nil || version != r.version+1 {
+				r.odd = append(r.odd, fmt.Sprintf("moved from version %d to ETag %s", r.version, a.etag))
+			}
+			r.moved(i, sent, r.version+1)
+			return
+		case 412: // the answer to an earlier attempt got lost
+			if r.arrived(i) {
+				r.moved(i, sent, r.version+1)
+				return
+			}
+		case 0, 429, 503:
+		default:
+			r.odd = append(r.odd, fmt.Sprintf("%s with If-Match %s: %v", req.method, req.ifMatch, a))
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// arrived says whether the slide is where the presenter wants it, one version on.
+func (r *room) arrived(i int) bool {
+	var p presentation
+	if _, ok := r.crowd.door.get(r.path(""), r.token, &p); !ok {
+		return false
+	}
+	shown := -1
+	if p.Index != nil {
+		shown = *p.Index
+	}
+	if p.Version != r.version && (p.Version != r.version+1 || shown != i) {
+		r.odd = append(r.odd, fmt.Sprintf("wants poll %d after version %d, finds poll %d at version %d", i, r.version, shown, p.Version))
+	}
+	return p.Version == r.version+1
+}
+
+func (r *room) moved(i int, sent time.Duration, version int64) {
+	poll := int32(-1)
+	if i >= 0 {
+		poll = r.poll(i)
+	}
+	r.moves = append(r.moves, check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
+	r.version = version
+	if shown := r.shown.Swap(int32(i)); shown >= 0 {
+		r.before.Store(shown)
+	}
+}

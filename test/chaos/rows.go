@@ -1,0 +1,169 @@
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+// store is the database, seen by nobody's code but this.
+type store struct {
+	db     *sql.DB
+	sqlite bool
+}
+
+func openStore(url string) (*store, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		db, err := sql.Open("sqlite", "file:"+path+"?mode=ro&_pragma=busy_timeout(10000)")
+		return &store{db, true}, err
+	}
+	db, err := sql.Open("postgres", url)
+	return &store{db, false}, err
+}
+
+// pollsOf maps the polls' ids to their numbers.
+func (c *Crowd) pollsOf() map[uuid.UUID]int32 {
+	all := map[uuid.UUID]int32{}
+	for _, r := range c.rooms {
+		for i, id := range r.polls {
+			all[uuid.MustParse(id)] = r.poll(i)
+		}
+	}
+	return all
+}
+
+// sealed says which of the room's polls are neither final nor still undisplayed.
+func (s *store) open(ctx context.Context) (n int, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM poll_states WHERE status IN ('open', 'closing')`).Scan(&n)
+	return n, err
+}
+
+// awaitFinal waits until every poll is final or was never displayed.
+func (s *store) awaitFinal(ctx context.Context) error {
+	for {
+		n, err := s.open(ctx)
+		if err == nil && n == 0 {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("%d polls do not become final: %w", n, errOr(err, ctx.Err()))
+		}
+	}
+}
+
+func errOr(err, other error) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// rows reads every vote.
+func (s *store) rows(ctx context.Context, c *Crowd) (rows []check.Row, err error) {
+	polls := c.pollsOf()
+	all, err := s.db.QueryContext(ctx, `SELECT poll_id, voter_id, seq, answer FROM votes`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = all.Close() }()
+	for all.Next() {
+		var pollID, voterID uuid.UUID
+		var answer string
+		row := check.Row{Poll: -1}
+		if err := all.Scan(&pollID, &voterID, &row.Seq, &answer); err != nil {
+			return nil, err
+		}
+		if poll, ok := polls[pollID]; ok {
+			row.Poll = poll
+		}
+		row.Voter, row.Answer = c.voterOf(voterID), answerOf(strings.Split(answer, "\n"))
+		rows = append(rows, row)
+	}
+	return rows, all.Err()
+}
+
+// ends reads every poll's tally.
+func (s *store) ends(ctx context.Context, c *Crowd) (ends []check.End, err error) {
+	polls := c.pollsOf()
+	all, err := s.db.QueryContext(ctx, `SELECT poll_id, voters, counts FROM poll_states`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = all.Close() }()
+	for all.Next() {
+		var pollID uuid.UUID
+		var e check.End
+		counts := any((*pq.Int64Array)(&e.Counts))
+		if s.sqlite {
+			counts = (*jsonCounts)(&e.Counts)
+		}
+		if err := all.Scan(&pollID, &e.Voters, counts); err != nil {
+			return nil, err
+		}
+		if poll, ok := polls[pollID]; ok {
+			e.Poll = poll
+			ends = append(ends, e)
+		}
+	}
+	return ends, all.Err()
+}
+
+// jsonCounts are counts as SQLite has them.
+type jsonCounts []int64
+
+func (j *jsonCounts) Scan(v any) error {
+	switch v := v.(type) {
+	case string:
+		return json.Unmarshal([]byte(v), j)
+	case []byte:
+		return json.Unmarshal(v, j)
+	}
+	return fmt.Errorf("counts are a %T", v)
+}
+
+// settle waits until all is final and completes the history with what is there.
+func (c *Crowd) settle(ctx context.Context, s *store, h *check.History) error {
+	if err := s.awaitFinal(ctx); err != nil {
+		return err
+	}
+	var err error
+	if h.Rows, err = s.rows(ctx, c); err != nil {
+		return err
+	}
+	if h.Ends, err = s.ends(ctx, c); err != nil {
+		return err
+	}
+	if len(h.Ends) != len(c.rooms)*roomPolls {
+		return fmt.Errorf("%d polls were made, %d are there", len(c.rooms)*roomPolls, len(h.Ends))
+	}
+	for i := range h.Ends {
+		e := &h.Ends[i]
+		for _, r := range c.readers {
+			t, err := r.told(c.rooms[e.Poll/roomPolls], int(e.Poll%roomPolls))
+			if err != nil {
+				return err
+			}
+			if t.List == nil && t.Total == 0 {
+				t.List = []check.Row{}
+			}
+			e.Told = append(e.Told, t)
+		}
+	}
+	h.Views = nil
+	for _, r := range c.readers {
+		h.Views = append(h.Views, r.views...)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package chaos
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+// manner is how a voter's program behaves. It depends on the voter's number only.
+type manner struct {
+	seq      bool   // orders its answers itself
+	prefer   string // as in RFC 7240
+	patience time.Duration
+}
+
+func mannerOf(voter int32) manner {
+	m := manner{seq: voter%10 < 3, patience: 7 * time.Second}
+	switch voter / 10 % 10 {
+	case 0:
+		m.prefer = "respond-async"
+	case 1:
+		m.prefer = "wait=3"
+	case 2:
+		m.patience = 1500 * time.Millisecond // hangs up before the server gives up
+	}
+	return m
+}
+
+// teller votes for a share of the voters, one after the other.
+type teller struct {
+	crowd  *Crowd
+	rng    *rand.Rand
+	voters []int32
+	seqs   map[int32]int32
+	casts  []check.Cast
+}
+
+// vote has people vote until stop is closed. A logical vote that has begun is ended.
+func (t *teller) vote(stop <-chan struct{}) {
+	every := time.Duration(float64(time.Second) * float64(len(t.crowd.tellers)) / t.crowd.pace.rate)
+	next := time.Now().Add(time.Duration(t.rng.Int64N(int64(every))))
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Until(next)):
+		}
+		// What an outage held up is not made up for: a room does not vote twice as fast after it.
+		if next = next.Add(between(t.rng, every)); time.Since(next) > time.Second {
+			next = time.Now()
+		}
+		voter := t.voters[t.rng.IntN(len(t.voters))]
+		t.one(voter)
+		if t.rng.IntN(4) == 0 { // changes its mind at once
+			t.one(voter)
+		}
+	}
+}
+
+// one is one answer of one voter, repeated until it is known what became of it, or the slide has moved on.
+func (t *teller) one(voter int32) {
+	r := t.crowd.rooms[int(voter)%len(t.crowd.rooms)]
+	at := r.shown.Load()
+	if t.rng.IntN(20) == 0 { // a page that missed the change
+		at = r.before.Load()
+	}
+	if at < 0 {
+		return
+	}
+	m := mannerOf(voter)
+	c := check.Cast{Voter: voter, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(pollOptions)}
+	if at == multiple {
+		c.Answer = check.Answer(1 + t.rng.IntN(1<<pollOptions-1))
+	}
+	if t.rng.IntN(200) == 0 {
+		c.Answer = unknownOption
+	}
+	if m.seq {
+		t.seqs[voter]++
+		c.Seq = t.seqs[voter]
+	}
+	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, at, &c), prefer: m.prefer}
+	for try := range 8 {
+		c.Sent = t.crowd.now()
+		a := t.crowd.door.send(req, m.patience)
+		c.Done, c.Status = t.crowd.now(), uint16(a.status)
+		t.casts = append(t.casts, c)
+		t.crowd.note(r, &c)
+		if c.Outcome() != check.Unknown || r.shown.Load() != at && try > 1 {
+			return
+		}
+		time.Sleep(time.Duration(50+t.rng.IntN(100<<min(try, 3))) * time.Millisecond)
+	}
+}
+
+// unknownOption is an answer that no poll has.
+const unknownOption check.Answer = 1 << 15
+
+func (t *teller) ballot(r *room, at int32, c *check.Cast) []byte {
+	var chosen []string
+	for i, key := range keys {
+		if c.Answer&(1<<i) != 0 {
+			chosen = append(chosen, key)
+		}
+	}
+	if c.Answer == unknownOption {
+		chosen = []string{"Z"}
+	}
+	choice := `"key":"` + chosen[0] + `"`
+	if at == multiple {
+		choice = `"keys":["` + strings.Join(chosen, `","`) + `"]`
+	}
+	seq := ""
+	if c.Seq > 0 {
+		seq = fmt.Sprintf(`,"seq":%d`, c.Seq)
+	}
+	return fmt.Appendf(nil, `{"poll_id":"%s",%s,"client_id":"%s"%s}`, r.polls[at], choice, t.crowd.voterID(c.Voter), seq)
+}
+
+// voterID gives the id of a voter, whose number is in its last bytes.
+func (c *Crowd) voterID(voter int32) uuid.UUID {
+	id := c.prefix
+	binary.BigEndian.PutUint32(id[12:], uint32(voter))
+	return id
+}
+
+// voterOf gives the number of a voter's id, -1 for a stranger's.
+func (c *Crowd) voterOf(id uuid.UUID) int32 {
+	voter := binary.BigEndian.Uint32(id[12:])
+	if int(voter) >= c.pace.voters || c.voterID(int32(voter)) != id {
+		return -1
+	}
+	return int32(voter)
+}
+
+// answerOf reads keys as they are stored or told; 0: not an answer of ours.
+func answerOf(chosen []string) (a check.Answer) {
+	for _, key := range chosen {
+		found := false
+		for i := range keys {
+			if keys[i] == key {
+				a |= 1 << i
+				found = true
+			}
+		}
+		if !found {
+			return 0
+		}
+	}
+	return a
+}
