@@ -49,6 +49,8 @@ type Scene struct {
 	points  string // folder that arms fault points
 	proxies map[string][]*proxy
 	mark    *mark
+	disk    string // where a small disk is mounted
+	broken  error  // why the fault cannot be made here
 	cleanup []func()
 }
 
@@ -113,6 +115,9 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 		return nil, err
 	}
 	cfg := s.config(f)
+	if s.broken != nil {
+		return nil, s.broken
+	}
 	if s.Stack, err = stack.Start(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -180,6 +185,9 @@ func (s *Scene) judge(row *Row) error {
 	url := s.DatabaseURL
 	if url == "" {
 		url = "sqlite:" + filepath.Join(s.Dir, "api-0", "plenary.db")
+	}
+	if s.disk != "" {
+		url = "sqlite:" + filepath.Join(s.disk, "plenary.db")
 	}
 	db, err := openStore(url)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // Faults is everything that is tried.
-var Faults = slices.Concat(processFaults)
+var Faults = slices.Concat(processFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
 
 var processFaults = []*Fault{
 	{

@@ -1,0 +1,259 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+var brokerFaults = []*Fault{
+	{
+		Name: "kill-rabbitmq", What: "kill -9 the only RabbitMQ node and start it again", Short: true,
+		Strike: func(s *Scene) error {
+			s.Rabbits[0].Kill()
+			if err := s.Rabbits[0].Start(s); err != nil {
+				return err
+			}
+			s.Measure()
+			return nil
+		},
+	},
+	{
+		Name: "pause-rabbitmq", What: "SIGSTOP the only RabbitMQ node for 8 s",
+		Strike: func(s *Scene) error {
+			if err := s.pause(s.Rabbits[0], 8*time.Second); err != nil {
+				return err
+			}
+			s.Measure()
+			return nil
+		},
+	},
+	{
+		Name: "kill-leader", What: "three RabbitMQ nodes: kill -9 the one that leads most queues, start it again", Accepts: 10 * time.Second,
+		Shape: cluster,
+		Strike: func(s *Scene) error {
+			leader, err := s.leader()
+			if err != nil {
+				return err
+			}
+			s.Measure()
+			s.Rabbits[leader].Kill()
+			if err := s.Resumed(); err != nil {
+				return err
+			}
+			return s.Rabbits[leader].Start(s)
+		},
+	},
+	{
+		Name: "cut-node", What: "three RabbitMQ nodes: cut the one that leads most queues off from the others for 15 s",
+		Shape:  cluster,
+		Strike: cutNode,
+	},
+	{
+		Name: "memory-alarm", What: "RabbitMQ's memory alarm for 10 s: it reads no more from whoever publishes",
+		Strike: func(s *Scene) error {
+			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "absolute", "1MB"); err != nil {
+				return err
+			}
+			if err := s.Wait(10 * time.Second); err != nil {
+				return err
+			}
+			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "0.6"); err != nil {
+				return err
+			}
+			s.Measure()
+			return nil
+		},
+	},
+	{
+		Name: "repeat-batches", What: "every message of the log is put into it again, at once and 4 s later, behind newer ones", Short: true,
+		Strike: repeatBatches,
+	},
+	{
+		Name: "lose-announcements", What: "nobody hears the bus any more: transitions are known by the lease alone", Short: true,
+		Strike: func(s *Scene) error {
+			_, err := s.Rabbitmqctl(s, 0, "eval", `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>),
+				[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)].`)
+			if err != nil {
+				return err
+			}
+			return s.Wait(12 * time.Second)
+		},
+	},
+	{
+		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch in every partition, while another waits",
+		Strike: handOver,
+	},
+}
+
+func cluster(_ *Scene, cfg *stack.Config) { cfg.Rabbits = 3 }
+
+// queues asks the i-th node for a property of the partitions' queues, each on a line.
+func (s *Scene) queues(ctx context.Context, i int, property string) (lines []string, err error) {
+	out, err := s.Rabbitmqctl(ctx, i, "list_queues", "-q", "--no-table-headers", "name", property)
+	for line := range strings.Lines(out) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && strings.HasPrefix(name, "plenary.votes.") {
+			lines = append(lines, value)
+		}
+	}
+	return lines, err
+}
+
+// leader gives the node that leads most of the partitions' queues.
+func (s *Scene) leader() (int, error) {
+	leaders, err := s.queues(s, 0, "leader")
+	if err != nil {
+		return 0, err
+	}
+	led := make([]int, len(s.Rabbits))
+	most := 0
+	for _, name := range leaders {
+		for i := range s.Rabbits {
+			if strings.HasPrefix(name, fmt.Sprintf("rabbit%d-", i)) {
+				if led[i]++; led[i] > led[most] {
+					most = i
+				}
+			}
+		}
+	}
+	if led[most] == 0 {
+		return 0, fmt.Errorf("nobody leads: %v", leaders)
+	}
+	return most, nil
+}
+
+// cutNode has a node and the two others refuse each other, as a broken network would: each of them takes the other's cookie
+// for wrong. The node is in the minority, notices, and stops serving (pause_minority) until it is let in again.
+func cutNode(s *Scene) error {
+	node, err := s.leader()
+	if err != nil {
+		return err
+	}
+	s.Measure()
+	const cut = `[begin erlang:set_cookie(N, cut_off), erlang:disconnect_node(N) end || N <- nodes(), lists:prefix("rabbit", atom_to_list(N)), not lists:prefix("rabbitmqcli", atom_to_list(N))].`
+	const mend = `[erlang:set_cookie(N, erlang:get_cookie()) || N <- rabbit_nodes:all(), N =/= node()].`
+	if _, err := s.Rabbitmqctl(s, node, "eval", cut); err != nil {
+		return err
+	}
+	err = s.Wait(15 * time.Second)
+	if _, mendErr := s.Rabbitmqctl(context.WithoutCancel(s), node, "eval", mend); err == nil {
+		err = mendErr
+	}
+	return err
+}
+
+// repeatBatches listens to the broker's own record of what is published, and publishes it once more, twice.
+func repeatBatches(s *Scene) error {
+	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
+		return err
+	}
+	conn, err := amqp.Dial(s.AMQPURLs[0])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	ch, err := conn.Channel()
+	if err != nil {
+		return err
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, nil)
+	if err != nil {
+		return err
+	}
+	if err := ch.QueueBind(q.Name, "publish.#", "amq.rabbitmq.trace", false, nil); err != nil {
+		return err
+	}
+	published, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	var later sync.WaitGroup
+	defer later.Wait()
+	again := func(to string, d amqp.Delivery) {
+		mu.Lock()
+		defer mu.Unlock()
+		// The mark keeps the copy of a copy out.
+		_ = ch.Publish("", to, false, false, amqp.Publishing{Headers: amqp.Table{"again": true}, DeliveryMode: amqp.Persistent, Body: d.Body})
+	}
+	repeated, over := 0, time.After(15*time.Second)
+	for {
+		select {
+		case d, ok := <-published:
+			if !ok {
+				return fmt.Errorf("the broker's record ended after %d messages", repeated)
+			}
+			to := votesQueueOf(d)
+			if to == "" {
+				continue
+			}
+			repeated++
+			again(to, d)
+			later.Go(func() {
+				if s.Wait(4*time.Second) == nil {
+					again(to, d)
+				}
+			})
+		case <-over:
+			s.Logf("%d messages were repeated, twice", repeated)
+			if repeated == 0 {
+				return fmt.Errorf("nothing was published")
+			}
+			later.Wait()
+			_, err := s.Rabbitmqctl(s, 0, "trace_off")
+			return err
+		}
+	}
+}
+
+// votesQueueOf gives the queue to which a recorded message went if it is a partition's, and it is no copy of ours.
+func votesQueueOf(d amqp.Delivery) string {
+	keys, _ := d.Headers["routing_keys"].([]any)
+	if len(keys) != 1 {
+		return ""
+	}
+	if properties, ok := d.Headers["properties"].(amqp.Table); ok {
+		if headers, ok := properties["headers"].(amqp.Table); ok && headers["again"] != nil {
+			return ""
+		}
+	}
+	if name, _ := keys[0].(string); strings.HasPrefix(name, "plenary.votes.") {
+		return name
+	}
+	return ""
+}
+
+// handOver keeps the counting back until the worker holds all it may, stops the worker, and lets go.
+func handOver(s *Scene) error {
+	for range 2 {
+		p := s.activeWorker()
+		release, err := s.lockPartitions()
+		if err != nil {
+			return err
+		}
+		err = s.Wait(3 * time.Second) // shorter than anybody waits for a lock
+		s.Measure()
+		stopped := make(chan error, 1)
+		go func() { stopped <- p.Stop() }()
+		release()
+		if err := <-stopped; err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.Resumed(); err != nil {
+			return err
+		}
+		if err := p.Start(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package chaos
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+var databaseFaults = []*Fault{
+	{
+		Name: "restart-postgres", What: "stop PostgreSQL (fast: transactions are cut off) and start it again, twice", Counts: 5 * time.Second,
+		Strike: func(s *Scene) error {
+			for range 2 {
+				if err := s.Postgres.Restart(s); err != nil {
+					return err
+				}
+				s.Measure()
+				if err := s.Resumed(); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	},
+	{
+		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again", Counts: 5 * time.Second, Short: true,
+		Strike: func(s *Scene) error {
+			s.Postgres.Kill()
+			if err := s.Wait(2 * time.Second); err != nil {
+				return err
+			}
+			if err := s.Postgres.Start(s); err != nil {
+				return err
+			}
+			s.Measure()
+			return nil
+		},
+	},
+	{
+		Name: "pause-postgres", What: "SIGSTOP PostgreSQL for 8 s",
+		Strike: func(s *Scene) error {
+			if err := s.pause(s.Postgres, 8*time.Second); err != nil {
+				return err
+			}
+			s.Measure()
+			return nil
+		},
+	},
+	{
+		Name: "exhaust-postgres", What: "every PostgreSQL connection is taken by others for 8 s, after those of the product were cut",
+		Strike: exhaust,
+	},
+	{
+		Name: "pause-in-transaction", What: "SIGSTOP a worker that holds the locks of its transaction, for 20 s",
+		Strike: pauseInTransaction,
+	},
+}
+
+// admin opens a session of the server's superuser.
+func (s *Scene) admin() (*sql.DB, error) { return sql.Open("postgres", s.DatabaseAdminURL) }
+
+// exhaust cuts the product's sessions and takes what becomes free, again and again, until all is taken.
+func exhaust(s *Scene) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	taken, err := sql.Open("postgres", s.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	taken.SetMaxIdleConns(1000)
+	defer func() { _ = taken.Close() }()
+	var conns []*sql.Conn
+	for until := time.Now().Add(8 * time.Second); time.Now().Before(until); {
+		conn, err := taken.Conn(s)
+		if err == nil {
+			conns = append(conns, conn)
+			continue
+		}
+		const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
+		if _, err := admin.ExecContext(s, cut); err != nil {
+			return err
+		}
+		if err := s.Wait(20 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	s.Logf("%d connections were taken", len(conns))
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+	_ = taken.Close() // it has nothing to save
+	s.Measure()
+	if len(conns) < 50 {
+		return fmt.Errorf("only %d connections could be taken", len(conns))
+	}
+	return nil
+}
+
+// lockPartitions keeps every worker from counting, until release is called.
+func (s *Scene) lockPartitions() (release func(), err error) {
+	db, err := sql.Open("postgres", s.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := db.BeginTx(context.WithoutCancel(s), nil)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if _, err := tx.ExecContext(s, `SELECT 1 FROM partitions FOR UPDATE`); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return func() {
+		_ = tx.Rollback() // it wrote nothing
+		_ = db.Close()
+	}, nil
+}
+
+// pauseInTransaction holds the partitions' rows until the worker's transactions wait for them, stops the worker, and
+// gives it what it waits for: it now holds the locks and does not know.
+func pauseInTransaction(s *Scene) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	p := s.activeWorker()
+	release, err := s.lockPartitions()
+	if err != nil {
+		return err
+	}
+	err = s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary' AND wait_event_type = 'Lock' AND query LIKE '%partitions%'`)
+	s.Measure()
+	p.Pause()
+	defer p.Resume()
+	release()
+	if err != nil {
+		return err
+	}
+	err = s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary' AND state = 'idle in transaction'`)
+	if err != nil {
+		return err
+	}
+	return s.Wait(20 * time.Second)
+}
+
+// await waits until a condition holds in the database.
+func (s *Scene) await(db *sql.DB, condition string) error {
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		var holds bool
+		if err := db.QueryRowContext(s, condition).Scan(&holds); err != nil || holds {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("it does not come to %s", condition)
+		}
+		if err := s.Wait(5 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
