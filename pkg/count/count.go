@@ -21,6 +21,9 @@ const (
 	maxVotes = 5000
 	// countTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
 	countTimeout = 20 * time.Second
+	// provenAfter is how long a partition must have given no entry of a newer version, after it gave one, to count as
+	// read again.
+	provenAfter = time.Second
 	// replyTimeout bounds what comes after the commit and may be lost.
 	replyTimeout = 2 * time.Second
 )
@@ -92,12 +95,12 @@ var errEnded = errors.New("the subscription ended")
 // follow reads one partition, subscription after subscription.
 func (c *Counter) follow(ctx context.Context, partition int) {
 	var retry backoff
+	newer := false // an entry was found that is left to a newer worker
 	for ctx.Err() == nil {
 		sub, err := c.log.Subscribe(ctx, partition)
 		if err == nil {
-			c.setState(partition, nil)
 			retry.reset()
-			f := follower{Counter: c, partition: partition, sub: sub}
+			f := follower{Counter: c, partition: partition, sub: sub, doubtful: newer}
 			err = f.run(ctx)
 			if closeErr := sub.Close(); closeErr != nil {
 				c.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
@@ -108,8 +111,8 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 		}
 		c.setState(partition, err)
 		c.logger.Warn("not counting a partition; trying again", "partition", partition, "error", err)
-		if errors.Is(err, queue.ErrVersion) {
-			retry.long() // leave it to a newer worker
+		if newer = errors.Is(err, queue.ErrVersion); newer {
+			retry.long()
 		}
 		retry.wait(ctx)
 	}
@@ -120,11 +123,18 @@ type follower struct {
 	*Counter
 	partition int
 	sub       queue.Subscription
+	doubtful  bool // the last subscription ended at an entry that only a newer worker can read
 }
 
 // run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
 // ends.
 func (f *follower) run(ctx context.Context) error {
+	var proven <-chan time.Time
+	if f.doubtful { // that entry is delivered at once, unless a newer worker has it: until then this one is not ready
+		proven = time.After(provenAfter)
+	} else {
+		f.setState(f.partition, nil)
+	}
 	for ctx.Err() == nil { // asked first: select picks any of what is ready
 		select {
 		case d, ok := <-f.sub.Deliveries():
@@ -134,6 +144,8 @@ func (f *follower) run(ctx context.Context) error {
 			if err := f.process(ctx, f.gather(d)); err != nil {
 				return err
 			}
+		case <-proven:
+			f.setState(f.partition, nil)
 		case <-ctx.Done():
 		}
 	}

@@ -72,6 +72,7 @@ type fakeLog struct {
 	replies    chan queue.Reply
 	sealed     chan poll.Batch
 	noDead     error
+	closing    func() // called when a subscription is closed
 }
 
 func (l *fakeLog) note(what string) {
@@ -94,6 +95,12 @@ func (l *fakeLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func
 	l.sealed <- b
 	confirmed(nil)
 	return nil
+}
+
+func (l *fakeLog) closings() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 type fakeSubscription struct{ *fakeLog }
@@ -125,6 +132,9 @@ func (s *fakeSubscription) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed++
+	if s.closing != nil {
+		s.closing()
+	}
 	return nil
 }
 
@@ -296,6 +306,29 @@ func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 		require.Equal(t, []string{"ack 1", "reply to api", "announce"}, b.log.did, "it is not set aside, and nothing overtakes it")
 		require.Equal(t, 1, b.log.closed)
 		require.ErrorIs(t, b.Ready(), queue.ErrVersion)
+	})
+}
+
+func TestAWorkerThatLeftAnEntryToANewerOneIsNotReadyUntilItReadsWithoutIt(t *testing.T) {
+	run(t, func(b *bench) {
+		newer := queue.Delivery{Tag: 1, Err: queue.ErrVersion}
+		b.log.deliveries <- newer
+		b.log.closing = func() {
+			if b.log.closed > 1 && b.log.closed <= 5 {
+				require.ErrorIs(t, b.Ready(), queue.ErrVersion, "not for a moment")
+			}
+			if b.log.closed < 5 { // it comes again at each subscription until somebody else has it
+				b.log.deliveries <- newer
+			}
+		}
+	}, func(t *testing.T, b *bench) {
+		for b.log.closings() < 5 {
+			time.Sleep(maxWait / 10)
+			require.ErrorIs(t, b.Ready(), queue.ErrVersion)
+		}
+		time.Sleep(maxWait + 2*provenAfter)
+		synctest.Wait()
+		require.NoError(t, b.Ready())
 	})
 }
 

@@ -28,7 +28,7 @@ type Config struct {
 	MaxBytes   int // and their size in memory, about; 0: DefaultMaxBytes
 }
 
-// Log is a queue.Log in memory. It is safe for use by many goroutines. Beyond the port it says: confirmed(nil) is
+// Log is a queue.Log in memory. It is safe for use by many goroutines. Beyond the port it says: confirmed is
 // called when the batch was acknowledged, by the goroutine that acknowledges it.
 type Log struct {
 	partitions []*partition
@@ -118,6 +118,14 @@ func (l *Log) partition(n int) (*partition, error) {
 		return nil, fmt.Errorf("there is no partition %d among %d", n, len(l.partitions))
 	}
 	return l.partitions[n], nil
+}
+
+// CountDeadLetters is the promise of queue.DeadLetters: there are none.
+func (l *Log) CountDeadLetters(ctx context.Context) (int, error) { return 0, l.Ping(ctx) }
+
+// VisitDeadLetters is the promise of queue.DeadLetters: there are none.
+func (l *Log) VisitDeadLetters(ctx context.Context, _ func(queue.DeadLetter) queue.Fate, _ func(queue.DeadLetter, error)) error {
+	return l.Ping(ctx)
 }
 
 // Ping tells whether the log is open.

@@ -20,6 +20,7 @@ type entry struct {
 	batch     poll.Batch
 	size      int
 	confirmed func(error)
+	refused   error // what its publisher is told instead of nil when it is acknowledged
 }
 
 // partition is one ordered log. Its entries are those not acknowledged yet; the first of its subscriptions is active
@@ -60,7 +61,7 @@ func (p *partition) append(b poll.Batch, confirmed func(error)) error {
 	}
 	p.lastTag++
 	p.bytes += size
-	p.entries = append(p.entries, entry{p.lastTag, b, size, confirmed})
+	p.entries = append(p.entries, entry{tag: p.lastTag, batch: b, size: size, confirmed: confirmed})
 	p.wake()
 	return nil
 }
@@ -86,7 +87,23 @@ func (p *partition) take(s *subscription) (e entry, found bool, wait <-chan stru
 		return entry{}, false, p.changed, true
 	}
 	p.next++
+	p.entries[p.next-1].refused = nil // whoever had it before left it to us
 	return p.entries[p.next-1], true, nil, true
+}
+
+// refuse marks an entry that s was given as one that nobody will count.
+func (p *partition) refuse(s *subscription, tag uint64, reason string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.subs) > 0 && p.subs[0] == s {
+		for i := range p.entries[:p.next] {
+			if p.entries[i].tag == tag {
+				p.entries[i].refused = fmt.Errorf("%w: %s", queue.ErrRefused, reason)
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("entry %d was not delivered, or was acknowledged", tag)
 }
 
 // ack forgets what s was given up to tag, and confirms it.
@@ -106,7 +123,7 @@ func (p *partition) ack(s *subscription, tag uint64) error {
 	p.next -= n
 	p.mu.Unlock()
 	for _, e := range done {
-		e.confirmed(nil)
+		e.confirmed(e.refused)
 	}
 	return nil
 }

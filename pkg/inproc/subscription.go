@@ -74,9 +74,9 @@ func (s *subscription) Reply(_ context.Context, to string, r queue.Reply) error 
 	return s.log.reply(r)
 }
 
-// DeadLetter always fails: nothing here is encoded, so nothing can fail to be decoded, and there is nowhere to keep it.
-func (s *subscription) DeadLetter(context.Context, queue.Delivery, string) error {
-	return errors.New("an in-process log keeps no dead letters")
+// DeadLetter is the promise of queue.Subscription: nothing is kept here, but the publisher, who waits, is told.
+func (s *subscription) DeadLetter(_ context.Context, d queue.Delivery, reason string) error {
+	return s.partition.refuse(s, d.Tag, reason)
 }
 
 // Close is the promise of queue.Subscription. It may be called more than once.

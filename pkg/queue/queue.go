@@ -55,9 +55,9 @@ type Publisher interface {
 
 // Delivery is an entry of a partition's log.
 type Delivery struct {
-	Tag     uint64 // rises along the log within one subscription
-	Batch   poll.Batch
-	ReplyTo string // where the verdicts go; empty: nobody waits
+	Tag     uint64     // rises along the log within one subscription
+	Batch   poll.Batch // as it was published, and whether it was Replayed
+	ReplyTo string     // where the verdicts go; empty: nobody waits
 	// Err says why the entry could not be decoded; Batch is then empty. ErrVersion (errors.Is): a newer encoding, leave it
 	// to a newer worker. Anything else is poison: DeadLetter it.
 	Err error
@@ -88,8 +88,9 @@ type Subscription interface {
 	// the publisher is gone. An error says that this one got lost for sure; it is for logs.
 	Reply(ctx context.Context, to string, r Reply) error
 
-	// DeadLetter keeps an entry that cannot be decoded, with the reason, outside of the log. A nil error promises that it
-	// is kept durably; only then may it be acknowledged.
+	// DeadLetter sets an entry aside that cannot be decoded or counted, whole and with the reason. It must not be
+	// acknowledged yet, and may be only after a nil error, which promises that it is kept durably among the DeadLetters;
+	// or, where a log keeps none, that its publisher is given ErrRefused when it is acknowledged.
 	DeadLetter(ctx context.Context, d Delivery, reason string) error
 
 	// Close ends the subscription without cancelling it first: it returns what is not acknowledged to the log in order.
@@ -101,6 +102,7 @@ type Subscription interface {
 type Log interface {
 	Publisher
 	Consumer
+	DeadLetters
 
 	// Ping tells what of the log is away at the moment; nil: publishing and consuming should work.
 	Ping(ctx context.Context) error

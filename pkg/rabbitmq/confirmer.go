@@ -24,7 +24,7 @@ type confirmer struct {
 
 	mu      sync.Mutex
 	waiting map[uint64]*unsettled // by delivery tag
-	byID    map[string]*unsettled // by message id
+	byID    map[string]*unsettled // by what keyOf says
 }
 
 // unsettled is a message whose fate is not known yet.
@@ -132,7 +132,7 @@ func (f *confirmer) write() {
 			}
 			f.mu.Lock()
 			f.waiting[tag] = u
-			f.byID[u.msg.MessageId] = u
+			f.byID[keyOf(u.msg.MessageId, u.msg.Headers)] = u
 			f.mu.Unlock()
 			err := f.ch.Publish("", u.key, true, false, u.msg)
 			if err == nil {
@@ -189,9 +189,18 @@ func (f *confirmer) empty(returns <-chan amqp.Return) <-chan amqp.Return {
 func (f *confirmer) returned(r amqp.Return) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if u := f.byID[r.MessageId]; u != nil {
+	if u := f.byID[keyOf(r.MessageId, r.Headers)]; u != nil {
 		u.returned = r.ReplyText
 	}
+}
+
+// keyOf tells messages that wait for their confirm apart, so that a return finds its own. Ours have an id of their own;
+// what is set aside keeps its publisher's, which may be anything.
+func keyOf(messageID string, headers amqp.Table) string {
+	if id, ok := headers[headerID].(string); ok {
+		return id
+	}
+	return messageID
 }
 
 func (f *confirmer) settle(c amqp.Confirmation) {
@@ -222,8 +231,8 @@ func (f *confirmer) settle(c amqp.Confirmation) {
 
 func (f *confirmer) forget(tag uint64, u *unsettled) {
 	delete(f.waiting, tag)
-	if f.byID[u.msg.MessageId] == u {
-		delete(f.byID, u.msg.MessageId)
+	if key := keyOf(u.msg.MessageId, u.msg.Headers); f.byID[key] == u {
+		delete(f.byID, key)
 	}
 }
 

@@ -271,7 +271,7 @@ func TestADeadLetterKeepsItsPropertiesAndSaysWhereItComesFrom(t *testing.T) {
 	require.Equal(t, now.Truncate(time.Second), got.Timestamp.UTC())
 	require.Subset(t, got.Headers, amqp.Table{
 		"theirs": "kept", "x-plenary-reason": "why", "x-plenary-queue": votesQueue(0), "x-plenary-time": "2026-01-02T03:04:05.000000006Z",
-		"x-plenary-delivery-tag": int64(1), "x-plenary-redelivered": false,
+		"x-plenary-delivery-tag": int64(1), "x-plenary-redelivered": false, "x-plenary-first-time": "2026-01-02T03:04:05.000000006Z",
 	})
 }
 

@@ -1,9 +1,11 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +25,8 @@ type subscription struct {
 	close      sync.Once
 	pumped     chan struct{} // closed when deliveries is
 
-	mu  sync.Mutex
-	odd map[uint64]amqp.Delivery // what could not be decoded, until it is acknowledged
+	mu      sync.Mutex
+	unacked []amqp.Delivery // as they came, by rising tag: any of them may have to be set aside
 }
 
 // Subscribe is the promise of queue.Consumer. It makes the partition's queue if somebody deleted it.
@@ -78,7 +80,6 @@ func (l *Log) subscribe(k *conn, partition int) (*subscription, error) {
 	s := &subscription{
 		log: l, conn: k, ch: ch, queue: l.cfg.votesQueue(partition),
 		deliveries: make(chan queue.Delivery, Prefetch), closing: make(chan struct{}), pumped: make(chan struct{}),
-		odd: map[uint64]amqp.Delivery{},
 	}
 	if err := l.cfg.declareVotes(ch, partition); err != nil {
 		return nil, s.give(err)
@@ -115,13 +116,14 @@ func (s *subscription) pump(from <-chan amqp.Delivery) {
 }
 
 func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
+	s.mu.Lock()
+	s.unacked = append(s.unacked, d)
+	s.mu.Unlock()
 	batch, err := queue.Decode(d.Body)
 	if err == nil {
+		_, batch.Replayed = d.Headers[headerReplayed]
 		return queue.Delivery{Tag: d.DeliveryTag, Batch: batch, ReplyTo: d.ReplyTo}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.odd[d.DeliveryTag] = d
 	return queue.Delivery{Tag: d.DeliveryTag, ReplyTo: d.ReplyTo, Err: err, Raw: d.Body}
 }
 
@@ -131,11 +133,11 @@ func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries 
 // Ack is the promise of queue.Subscription.
 func (s *subscription) Ack(tag uint64) error {
 	s.mu.Lock()
-	for odd := range s.odd {
-		if odd <= tag {
-			delete(s.odd, odd)
-		}
+	n, found := s.find(tag)
+	if found {
+		n++
 	}
+	s.unacked = slices.Delete(s.unacked, 0, n)
 	s.mu.Unlock()
 	return s.ch.Ack(tag, true)
 }
@@ -148,14 +150,22 @@ func (s *subscription) Reply(ctx context.Context, to string, r queue.Reply) erro
 	return s.log.say(utterance{key: to, body: queue.EncodeReply(make([]byte, 0, 32+len(r.Verdicts)), r)})
 }
 
-// DeadLetter is the promise of queue.Subscription. It keeps the properties and adds headers: x-plenary-reason, -queue,
-// -time, -delivery-tag and -redelivered.
+// find gives the place of an unacknowledged entry, or where it would be.
+func (s *subscription) find(tag uint64) (int, bool) {
+	return slices.BinarySearchFunc(s.unacked, tag, func(d amqp.Delivery, tag uint64) int { return cmp.Compare(d.DeliveryTag, tag) })
+}
+
+// DeadLetter is the promise of queue.Subscription. It keeps the properties and adds the headers of deadletters.go.
 func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
 	s.mu.Lock()
-	found, ok := s.odd[d.Tag]
+	var found amqp.Delivery
+	i, ok := s.find(d.Tag)
+	if ok {
+		found = s.unacked[i]
+	}
 	s.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("entry %d of %s is not one that could not be decoded, or was acknowledged", d.Tag, s.queue)
+		return fmt.Errorf("entry %d of %s was not delivered, or was acknowledged", d.Tag, s.queue)
 	}
 	return s.log.deadLetter(ctx, s.queue, found, reason)
 }

@@ -34,7 +34,7 @@ func (c Config) declareVotes(ch *amqp.Channel, partition int) error {
 	})
 }
 
-// declareDead makes sure that the queue of the entries that nobody can decode is there. It has no bound: what is in
+// declareDead makes sure that the queue of the entries that were set aside is there. It has no bound: what is in
 // it is there to be looked at.
 func (c Config) declareDead(ch *amqp.Channel) error {
 	return declare(ch, c.deadQueue(), amqp.Table{

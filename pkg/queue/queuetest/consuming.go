@@ -120,12 +120,6 @@ var consuming = []promise{
 			require.NoError(t, sub.Close())
 		}
 	}},
-	{name: "only what could not be decoded can become a dead letter", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, l, 0)
-		publish(t, l, 0, numbered(1))
-		require.Error(t, sub.DeadLetter(t.Context(), next(t, sub), "why not"))
-	}},
 }
 
 func ptr[T any](v T) *T { return &v }

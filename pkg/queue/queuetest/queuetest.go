@@ -23,7 +23,8 @@ type Capabilities struct {
 	// and a batch is confirmed when it was acknowledged, since nothing else would survive.
 	Durable bool
 
-	// Encoded: entries travel as bytes, so there may be some that cannot be decoded, and dead letters.
+	// Encoded: entries travel as bytes, so there may be some that cannot be decoded, and dead letters are kept. Without
+	// it what is set aside is refused to its publisher.
 	Encoded bool
 
 	// Remote: there is a connection that can stall and break, and an operator who can delete the log.
@@ -71,7 +72,7 @@ type suite struct {
 // Run tests every promise against a new environment. Goroutines that live longer than the environment are leaks, but
 // for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
-	for _, group := range [][]promise{publishing, consuming, answering, ending, failing} {
+	for _, group := range [][]promise{publishing, consuming, settingAside, answering, ending, failing} {
 		for _, p := range group {
 			if p.asks != nil && !p.asks(caps) {
 				continue
@@ -89,6 +90,7 @@ func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...go
 func durable(c Capabilities) bool { return c.Durable }
 func alone(c Capabilities) bool   { return !c.Durable }
 func encoded(c Capabilities) bool { return c.Encoded }
+func givesUp(c Capabilities) bool { return !c.Encoded }
 func remote(c Capabilities) bool  { return c.Remote }
 
 // patience is how long something may take that must happen.

@@ -1,0 +1,47 @@
+package queue
+
+import (
+	"context"
+	"time"
+)
+
+// DeadLetter is an entry that was set aside, whole, because it could not be decoded or counted.
+type DeadLetter struct {
+	ID        string    // made anew each time that an entry is set aside
+	Reason    string    // why it was
+	Time      time.Time // when it was; zero: not known
+	FirstTime time.Time // when it was for the first time; not Time if it was replayed since
+	Origin    string    // the adapter's name of the log it lay in
+	Partition int       // the same as a number; -1: no partition of this log
+	MessageID string    // what its publisher called it; may be empty, and of several letters
+	Raw       []byte    // the entry as it was found
+}
+
+// Fate is what shall become of a dead letter.
+type Fate int
+
+// The fates.
+const (
+	Keep   Fate = iota // it stays where it is
+	Replay             // it goes back into its partition's log
+	Drop               // it is forgotten
+)
+
+// DeadLetters is where the entries wait that were set aside, for somebody to look. A log that keeps none has none.
+type DeadLetters interface {
+	// CountDeadLetters tells how many wait. Those that a visit holds or has just given back may be missing.
+	CountDeadLetters(ctx context.Context) (int, error)
+
+	// VisitDeadLetters shows decide every dead letter that waits, the oldest first, and does what it says. Those that are
+	// kept stay in their order. Two visits at once each see some of them.
+	//
+	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its verdicts come to this log's
+	// Replies. It is removed when that is confirmed; removed twice or lost it cannot be, but put back twice, which its
+	// batch id makes harmless. One that cannot be decoded is not put back and stays. Of those that are replayed in one
+	// visit the newest goes first, as far as memory allows, since a replayed vote never replaces one.
+	//
+	// done is called for every letter that is replayed or dropped: with nil, or why it stays; ErrMalformed and
+	// ErrVersion: it cannot be decoded. VisitDeadLetters returns an error, of the kind Unavailable, when it could not
+	// go on.
+	VisitDeadLetters(ctx context.Context, decide func(DeadLetter) Fate, done func(DeadLetter, error)) error
+}
