@@ -42,14 +42,23 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
 		Away: adapters.Away,
 	})
+	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(httpapi.NewListener(ln, cfg.MaxConnections, logger)) }()
+	go func() { served <- server.Serve(listener) }()
+	// stopServing answers what was read. It has three quarters of the time: what follows needs the rest.
+	stopServing := func() error {
+		stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout*3/4)
+		defer cancel()
+		closeErr := listener.Close() // Shutdown misses a server that is just beginning to serve
+		if err := server.Shutdown(stopping); err != nil {
+			logger.Warn("not every connection ended in time; the rest is cut", "error", err)
+		}
+		return errors.Join(closeErr, <-served)
+	}
 
 	err = adapters.Open(ctx)
 	if err != nil {
-		stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
-		defer cancel()
-		stopErr := errors.Join(server.Shutdown(stopping), <-served, adapters.Close())
+		stopErr := errors.Join(stopServing(), adapters.Close())
 		if ctx.Err() != nil { // asked to stop while waiting
 			return stopErr
 		}
@@ -66,15 +75,14 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	case err = <-served:
 		served <- nil
 	}
-	stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
-	defer cancel()
-	err = errors.Join(err, server.Shutdown(stopping), <-served)
+	deadline := time.After(cfg.StopTimeout)
+	err = errors.Join(err, stopServing())
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.stop(adapters) }()
 	select {
 	case stopErr := <-stopped:
 		return errors.Join(err, stopErr)
-	case <-stopping.Done():
+	case <-deadline:
 		return errors.Join(err, fmt.Errorf("not stopped within %s", cfg.StopTimeout))
 	}
 }

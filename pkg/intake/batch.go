@@ -8,9 +8,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Bounds of a batch. They keep a message far below what a broker takes and a worker counts at once.
+// Bounds of a batch. They keep a message far below what a broker takes, and a worker that holds a full prefetch of
+// decoded batches within some 30 MB a partition.
 const (
-	maxBatchVotes = 2000
+	maxBatchVotes = 500
 	maxBatchBytes = 256 << 10 // answers only; ids add about 40 bytes a vote
 )
 

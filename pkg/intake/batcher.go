@@ -105,17 +105,20 @@ func (b *batcher) run(stop <-chan struct{}) {
 	for {
 		select {
 		case <-b.wake:
+			b.flush(stop)
 		case <-stop:
-			b.flush()
+			b.flush(stop)
 			return
 		}
-		b.flush()
 	}
 }
 
-func (b *batcher) flush() {
+// flush sends what waits.
+func (b *batcher) flush(stop <-chan struct{}) {
 	for {
-		b.slot()
+		if !b.slot(stop) {
+			return
+		}
 		next := b.take()
 		if next == nil {
 			<-b.slots
@@ -126,11 +129,11 @@ func (b *batcher) flush() {
 }
 
 // slot waits for a free slot. While the broker confirms nothing for a window, what waits is refused, and so is what
-// comes, until a slot is free again.
-func (b *batcher) slot() {
+// comes, until a slot is free again; a stop does not wait for that. It says whether it got a slot.
+func (b *batcher) slot(stop <-chan struct{}) bool {
 	select {
 	case b.slots <- struct{}{}:
-		return
+		return true
 	default:
 	}
 	defer b.stall(false)
@@ -139,11 +142,16 @@ func (b *batcher) slot() {
 	for {
 		select {
 		case b.slots <- struct{}{}:
-			return
+			return true
 		case <-ticker.C:
 			b.stall(true)
 			for next := b.take(); next != nil; next = b.take() {
 				next.settle(queue.ErrRefused, b.intake.now())
+			}
+			select {
+			case <-stop:
+				return false
+			default:
 			}
 		}
 	}

@@ -100,7 +100,8 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	}
 	defer in.waiting.Add(-1)
 
-	display, accepted, err := in.displayed(ctx, presentationID, ballot.PollID)
+	arrived := in.now()
+	display, accepted, err := in.displayed(ctx, presentationID, ballot.PollID, arrived)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -118,14 +119,15 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 		return Receipt{}, err
 	}
 	defer b.leave(ballot.VoterID)
-	verdict, err := in.await(ctx, batch, place, accepted, wait)
+	verdict, err := in.await(ctx, batch, place, arrived, accepted, wait)
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
 }
 
 // displayed gives what is displayed if it is that poll. Only what was read after the request arrived may say that it
 // is not: an older entry may have missed the transition that the voter has seen.
-func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Display, time.Time, error) {
-	arrived := in.now()
+func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUID, arrived time.Time) (poll.Display, time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, Deadline)
+	defer cancel()
 	display, now, err := in.cache.Display(ctx, presentationID, time.Time{})
 	if err == nil && !shows(display, pollID) {
 		display, now, err = in.cache.Display(ctx, presentationID, arrived)
@@ -138,8 +140,9 @@ func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUI
 
 func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Poll.ID == pollID }
 
-// await waits for the answer of one vote.
-func (in *Intake) await(ctx context.Context, b *batch, place int, accepted time.Time, wait Wait) (poll.Verdict, error) {
+// await waits for the answer of one vote. The voter's patience is measured from the request's arrival, what the
+// protocol says from the acceptance.
+func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accepted time.Time, wait Wait) (poll.Verdict, error) {
 	var (
 		confirmed = b.confirmed
 		cause     error         // of the publish, once it is known
@@ -147,7 +150,7 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, accepted time.
 		patient   = !wait.Async // wants the verdict; when the budget is over, no longer
 		budget    = min(wait.For, Deadline)
 	)
-	timer := time.NewTimer(budget - in.now().Sub(accepted))
+	timer := time.NewTimer(budget - in.now().Sub(arrived))
 	defer timer.Stop()
 	for {
 		select {
@@ -172,12 +175,15 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, accepted time.
 			switch {
 			case durable:
 				return 0, nil
-			case in.now().Sub(accepted) >= Deadline:
+			case in.now().Sub(arrived) >= Deadline:
 				return 0, unknown(cause)
 			}
 			patient = false
-			timer.Reset(Deadline - in.now().Sub(accepted))
+			timer.Reset(Deadline - in.now().Sub(arrived))
 		case <-ctx.Done():
+			if durable {
+				return 0, nil
+			}
 			return 0, unknown(ctx.Err())
 		}
 	}

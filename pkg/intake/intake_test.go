@@ -291,7 +291,7 @@ func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 		require.Zero(t, at, "verdicts are for what was written")
 		p.confirmed(nil)
 
-		_, err = b.await(t.Context(), old, place, time.Now(), usual)
+		_, err = b.await(t.Context(), old, place, time.Now(), time.Now(), usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(err))
 	})
 }
@@ -318,6 +318,24 @@ func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 		p.confirmed(nil)
 		b.log.reply(p, poll.Counted)
 		require.NoError(t, (<-a).err, "when the broker is back, votes are taken again")
+		time.Sleep(Deadline)
+	})
+}
+
+func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		for i := range publishSlots {
+			b.cast(byte(i+1), "A", usual)
+			<-b.log.published // never confirmed
+		}
+		a := b.cast(99, "A", usual)
+		synctest.Wait()
+		begun := time.Now()
+		close(b.stop)
+		<-b.batchers[queue.Partition(talk, 4)].done
+		require.LessOrEqual(t, time.Since(begun), 2*poll.Window)
+		require.Equal(t, poll.Unavailable, poll.KindOf((<-a).err))
+		b.stop = make(chan struct{}) // for the end of the test
 		time.Sleep(Deadline)
 	})
 }

@@ -12,7 +12,7 @@ type Change struct {
 	PresentationID uuid.UUID
 	PollID         uuid.UUID
 	Version        int64 // of the slide, or that displayed the poll
-	Revision       int64 // of the poll; 0 for a transition
+	Revision       int64 // of the poll; 0 where whoever announces does not know it
 }
 
 // Outcome is what a committed counting transaction did.

@@ -68,13 +68,21 @@ func NewCache(store reader, now func() time.Time) *Cache {
 // make the lease longer. The error is the store's: NotFound or Unavailable, never an old truth.
 func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
 	e := c.entry(id)
+	var asked time.Time // when this call first had to wait
 	for {
 		now := c.now()
-		if v := e.view.Load(); v != nil && now.Sub(v.begun) < poll.Lease && !v.begun.Before(since) {
+		v := e.view.Load()
+		if v != nil && now.Sub(v.begun) < poll.Lease && !v.begun.Before(since) {
 			if now.Sub(v.begun) > poll.Lease/2 {
 				c.begin(id, e) // in use: read it anew before its lease is over, so that nobody has to wait
 			}
 			return v.display, now, nil
+		}
+		switch {
+		case asked.IsZero():
+			asked = now
+		case v != nil && !v.begun.Before(asked) && now.Sub(v.begun) >= poll.Lease:
+			return poll.Display{}, now, poll.Errorf(poll.Unavailable, "the database is too slow: what it says is old when it arrives")
 		}
 		r := c.begin(id, e)
 		select {

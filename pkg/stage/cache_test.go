@@ -98,6 +98,21 @@ func TestACutOffReplicaRefusesAsSoonAsItsLeaseIsOver(t *testing.T) {
 	require.Equal(t, poll.Unavailable, poll.KindOf(err), "never an old truth")
 }
 
+func TestADatabaseThatAnswersSlowerThanALeaseIsAsGoodAsAway(t *testing.T) {
+	c, store, clock := newTestCache(t)
+	store.begun, store.proceed = make(chan struct{}), make(chan struct{})
+	go func() {
+		for range store.begun {
+			clock.move(poll.Lease + 1)
+			store.proceed <- struct{}{}
+		}
+	}()
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	require.Equal(t, int64(1), store.reads.Load(), "asking again and again would make it no faster")
+	close(store.begun)
+}
+
 func TestHoweverManyWaitAColdEntryIsReadOnce(t *testing.T) {
 	c, store, _ := newTestCache(t)
 	store.begun, store.proceed = make(chan struct{}, 9), make(chan struct{})

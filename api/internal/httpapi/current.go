@@ -54,7 +54,7 @@ func transit(c *call, move poll.Move) (poll.Display, error) {
 }
 
 func moveOf(c *fiber.Ctx) (poll.Move, error) {
-	if len(c.Body()) == 0 {
+	if len(c.Request().Body()) == 0 {
 		return poll.Move{To: poll.ToNext}, nil
 	}
 	var body struct {
@@ -70,7 +70,9 @@ func moveOf(c *fiber.Ctx) (poll.Move, error) {
 	case body.PollID != nil:
 		id, err := parseID("poll_id", *body.PollID)
 		return poll.Move{To: poll.ToPoll, PollID: id}, err
-	case body.Move == nil || *body.Move == "next":
+	case body.Move == nil:
+		return poll.Move{}, poll.Field("move", `is missing: a body names a poll_id or a move`)
+	case *body.Move == "next":
 		return poll.Move{To: poll.ToNext}, nil
 	case *body.Move == "previous":
 		return poll.Move{To: poll.ToPrevious}, nil

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -40,7 +41,7 @@ func getVotes(c *call) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	}
 	store := c.Store // the stream outlives the handler, and so may not use its call
-	body, err := newStream(func(ctx context.Context, w *bufio.Writer) error {
+	body, err := newStream(c.server, func(ctx context.Context, w *bufio.Writer) error {
 		return list(w, func(yield func(poll.VoterAnswer) error) error {
 			return store.Votes(ctx, presentationID, pollID, yield)
 		})
@@ -111,11 +112,13 @@ type stream struct {
 }
 
 // newStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
-// error if it ended with one: until then the answer's status is not sent. The server closes the stream, which ends the
-// goroutine and waits for it. A later error cuts the answer off, so that the client sees that it is not whole.
-func newStream(write func(ctx context.Context, w *bufio.Writer) error) (*stream, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+// error if it ended with one, or Unavailable if neither happens in time: until then the answer's status is not sent.
+// The server closes the stream, which ends the goroutine and waits for it. A later error cuts the answer off, so that
+// the client sees that it is not whole, and is logged, since the access log has called it a success.
+func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) error) (*stream, error) {
+	ctx, cancel := context.WithTimeout(server.streams, writeTimeout)
 	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) }) // also while nobody reads
 	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
 	begun := make(chan error, 1)
 	var once sync.Once
@@ -128,9 +131,18 @@ func newStream(write func(ctx context.Context, w *bufio.Writer) error) (*stream,
 		if err == nil {
 			err = buffer.Flush()
 		}
-		w.CloseWithError(err)
+		_ = w.CloseWithError(err) // never fails
+		if err != nil {
+			server.Logger.Warn("a votes list was not sent whole", "error", err)
+		}
 	}()
-	if err := <-begun; err != nil {
+	var err error
+	select {
+	case err = <-begun:
+	case <-time.After(callTimeout):
+		err = poll.Errorf(poll.Unavailable, "the list did not begin in time")
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

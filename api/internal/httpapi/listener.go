@@ -19,13 +19,13 @@ type Listener struct {
 	once   sync.Once
 }
 
-// reserved is how many descriptors are kept for everything that is no client: databases, brokers, files.
+// reserved is how many descriptors are kept for what is neither a client nor a database connection.
 const reserved = 64
 
 // NewListener wraps ln. most bounds the connections that are open at once; 0: what the process may hold, less a
-// reserve.
-func NewListener(ln net.Listener, most int, logger *slog.Logger) *Listener {
-	if limit := fileLimit() - reserved; most == 0 || most > limit {
+// reserve and what databases take.
+func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Listener {
+	if limit := fileLimit() - reserved - databases; most == 0 || most > limit {
 		most = max(limit, 1)
 	}
 	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most), closed: make(chan struct{})}
@@ -61,10 +61,13 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends Accept.
-func (l *Listener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
+// Close ends Accept. A second Close has no effect: a server that stops closes its listener too.
+func (l *Listener) Close() (err error) {
+	l.once.Do(func() {
+		close(l.closed)
+		err = l.Listener.Close()
+	})
+	return err
 }
 
 // slotConn gives its slot back when it is closed.

@@ -34,7 +34,7 @@ func (l *troubled) Accept() (net.Conn, error) {
 
 func TestRunningOutOfDescriptorsDoesNotEndTheListener(t *testing.T) {
 	inner := &troubled{listen(t), []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, errors.New("whatever")}}
-	l := NewListener(inner, 10, slog.New(slog.DiscardHandler))
+	l := NewListener(inner, 10, 0, slog.New(slog.DiscardHandler))
 	client, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	defer client.Close()
@@ -42,12 +42,13 @@ func TestRunningOutOfDescriptorsDoesNotEndTheListener(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 	require.NoError(t, l.Close())
+	require.NoError(t, l.Close(), "twice is as good as once")
 	_, err = l.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
 func TestConnectionsAreBoundedAndAClosedOneMakesRoom(t *testing.T) {
-	l := NewListener(listen(t), 2, slog.New(slog.DiscardHandler))
+	l := NewListener(listen(t), 2, 0, slog.New(slog.DiscardHandler))
 	for range 4 {
 		client, err := net.Dial("tcp", l.Addr().String())
 		require.NoError(t, err)
@@ -76,7 +77,7 @@ func TestConnectionsAreBoundedAndAClosedOneMakesRoom(t *testing.T) {
 }
 
 func TestClosingEndsAnAcceptThatWaitsForRoom(t *testing.T) {
-	l := NewListener(listen(t), 1, slog.New(slog.DiscardHandler))
+	l := NewListener(listen(t), 1, 0, slog.New(slog.DiscardHandler))
 	client, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	defer client.Close()
@@ -93,10 +94,10 @@ func TestClosingEndsAnAcceptThatWaitsForRoom(t *testing.T) {
 }
 
 func TestTheBoundLeavesDescriptorsForTheRest(t *testing.T) {
-	l := NewListener(listen(t), 0, slog.New(slog.DiscardHandler))
+	l := NewListener(listen(t), 0, 20, slog.New(slog.DiscardHandler))
 	defer l.Close()
-	require.Equal(t, fileLimit()-reserved, cap(l.slots))
-	over := NewListener(listen(t), 1<<30, slog.New(slog.DiscardHandler))
+	require.Equal(t, fileLimit()-reserved-20, cap(l.slots))
+	over := NewListener(listen(t), 1<<30, 0, slog.New(slog.DiscardHandler))
 	defer over.Close()
 	require.Equal(t, fileLimit()-reserved, cap(over.slots))
 }

@@ -77,9 +77,6 @@ func problemOf(err error) problem {
 	if p.Status == 0 {
 		p.Status = statuses[p.Code]
 	}
-	if p.Code == poll.Busy {
-		p.Code = "too_many_requests"
-	}
 	p.Title = http.StatusText(p.Status)
 	return p
 }

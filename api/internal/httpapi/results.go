@@ -37,8 +37,12 @@ func getResults(c *call) error {
 		return err
 	}
 	// A poll that was never displayed is the presenter's secret.
-	if r.Status == poll.Pending && c.presenter(ctx, presentationID) != nil {
-		return poll.Errorf(poll.NotFound, "the presentation has no such poll")
+	if r.Status == poll.Pending {
+		if err := c.presenter(ctx, presentationID); poll.KindOf(err) == unauthorized || poll.KindOf(err) == forbidden {
+			return poll.Errorf(poll.NotFound, "the presentation has no such poll")
+		} else if err != nil {
+			return err
+		}
 	}
 	w := wireResults{
 		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters,

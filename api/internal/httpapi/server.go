@@ -69,11 +69,14 @@ type Server struct {
 	Config
 	app      *fiber.App
 	services atomic.Pointer[Services]
+	streams  context.Context // of answers that are sent bit by bit; ends when the server stops
+	stop     context.CancelFunc
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
+	s.streams, s.stop = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
 		AppName:               "Plenary",
 		BodyLimit:             4 * maxBody, // beyond that the connection is cut; up to it there is a proper answer
@@ -115,7 +118,7 @@ func (s *Server) routes() {
 type call struct {
 	*fiber.Ctx
 	*Services
-	open bool
+	server *Server
 }
 
 // with gives a route its services, or says that they are not there yet.
@@ -125,7 +128,7 @@ func (s *Server) with(route func(*call) error) fiber.Handler {
 		if services == nil {
 			return poll.Errorf(poll.Unavailable, "starting: waiting for %s", strings.Join(s.away(), " and "))
 		}
-		return route(&call{c, services, s.Open})
+		return route(&call{c, services, s})
 	}
 }
 
@@ -135,8 +138,12 @@ func (s *Server) Start(services Services) { s.services.Store(&services) }
 // Serve answers requests on ln until Shutdown. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 
-// Shutdown accepts no more connections and waits until every request that was read has its answer, or ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }
+// Shutdown accepts no more connections and waits until every request that was read has its answer, or ctx ends. Votes
+// lists that are being sent are cut off: they may take a minute each.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	return s.app.ShutdownWithContext(ctx)
+}
 
 func (s *Server) away() []string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

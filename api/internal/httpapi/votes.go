@@ -36,13 +36,15 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 		return b, poll.Field("key", "is missing")
 	case v.Key != nil && v.Keys != nil:
 		return b, poll.Field("keys", "must be left out where key is given")
+	case v.Keys != nil && len(*v.Keys) == 0:
+		return b, poll.Field("keys", "must name an option")
 	case v.Seq < 0 || v.Seq > maxSeq:
 		return b, poll.Field("seq", "must be between 0 and %d", int64(maxSeq))
 	}
 	if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
 		return b, poll.Field("client_id", "must be a UUID and not the nil UUID")
 	}
-	if b.Keys = []string{}; v.Key != nil {
+	if v.Key != nil {
 		b.Keys = []string{*v.Key}
 	} else {
 		b.Keys = *v.Keys
@@ -53,7 +55,7 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 }
 
 func postVote(c *call) error {
-	if len(c.Body()) > maxVoteBody {
+	if len(c.Request().Body()) > maxVoteBody {
 		return poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
 	}
 	var body newVote

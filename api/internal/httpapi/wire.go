@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"mime"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -11,16 +12,20 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// decode reads a JSON body into v. Everything in v is a copy: Fiber uses its buffers again.
+// decode reads a JSON body into v. Everything in v is a copy: Fiber uses its buffers again. The body is taken as it came:
+// Fiber's own Body would unpack a compressed one without a bound.
 func decode(c *fiber.Ctx, v any) error {
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return poll.Errorf(unsupportedMediaType, "the body must not be compressed")
+	}
 	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	if err != nil || media != fiber.MIMEApplicationJSON {
 		return poll.Errorf(unsupportedMediaType, "the content type must be application/json")
 	}
-	if len(c.Body()) > maxBody {
+	if len(c.Request().Body()) > maxBody {
 		return poll.Errorf(payloadTooLarge, "a body has at most %d bytes", maxBody)
 	}
-	err = json.Unmarshal(c.Body(), v)
+	err = json.Unmarshal(c.Request().Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := e.Field
 		if field == "" {
