@@ -102,27 +102,28 @@ func (b *batcher) take() *batch {
 // run sends until stop is closed and nothing waits any more.
 func (b *batcher) run(stop <-chan struct{}) {
 	defer close(b.done)
-	for {
+	for stopping := false; !stopping; {
 		select {
 		case <-b.wake:
-			b.flush(stop)
 		case <-stop:
-			b.flush(stop)
+			stopping = true
+		}
+		if !b.flush(stop) {
 			return
 		}
 	}
 }
 
-// flush sends what waits.
-func (b *batcher) flush(stop <-chan struct{}) {
+// flush sends what waits; false: it was stopped where the broker confirmed nothing, and what waited is refused.
+func (b *batcher) flush(stop <-chan struct{}) bool {
 	for {
 		if !b.slot(stop) {
-			return
+			return false
 		}
 		next := b.take()
 		if next == nil {
 			<-b.slots
-			return
+			return true
 		}
 		b.publish(next)
 	}
