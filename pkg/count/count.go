@@ -99,9 +99,11 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 	for ctx.Err() == nil {
 		sub, err := c.log.Subscribe(ctx, partition)
 		if err == nil {
-			retry.reset()
 			f := follower{Counter: c, partition: partition, sub: sub, doubtful: newer}
-			err = f.run(ctx)
+			begun := time.Now()
+			if err = f.run(ctx); time.Since(begun) > maxWait {
+				retry.reset() // it was no failure to begin
+			}
 			if closeErr := sub.Close(); closeErr != nil {
 				c.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
 			}
@@ -123,7 +125,8 @@ type follower struct {
 	*Counter
 	partition int
 	sub       queue.Subscription
-	doubtful  bool // the last subscription ended at an entry that only a newer worker can read
+	held      *queue.Delivery // came, and was too much for the transaction before
+	doubtful  bool            // the last subscription ended at an entry that only a newer worker can read
 }
 
 // run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
@@ -136,6 +139,13 @@ func (f *follower) run(ctx context.Context) error {
 		f.setState(f.partition, nil)
 	}
 	for ctx.Err() == nil { // asked first: select picks any of what is ready
+		if held := f.held; held != nil {
+			f.held = nil
+			if err := f.process(ctx, f.gather(*held)); err != nil {
+				return err
+			}
+			continue
+		}
 		select {
 		case d, ok := <-f.sub.Deliveries():
 			if !ok {
@@ -152,7 +162,7 @@ func (f *follower) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// gather adds to a first delivery what else is there already.
+// gather adds to a first delivery what else is there already and fits into a transaction.
 func (f *follower) gather(first queue.Delivery) []queue.Delivery {
 	all, votes := []queue.Delivery{first}, len(first.Batch.Votes)
 	for votes < maxVotes {
@@ -161,7 +171,11 @@ func (f *follower) gather(first queue.Delivery) []queue.Delivery {
 			if !ok {
 				return all // still counted: it is known by its batch ids when it comes again
 			}
-			all, votes = append(all, d), votes+len(d.Batch.Votes)
+			if votes += len(d.Batch.Votes); votes > maxVotes {
+				f.held = &d
+				return all
+			}
+			all = append(all, d)
 		default:
 			return all
 		}
@@ -197,7 +211,7 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 		return nil
 	}
 	outcome, err := f.commit(ctx, run)
-	if err != nil && ctx.Err() == nil && poll.KindOf(err) != poll.Unavailable {
+	if ctx.Err() == nil && poll.KindOf(err) == poll.Invalid {
 		return f.isolate(ctx, run, err)
 	}
 	if err != nil {
@@ -217,30 +231,42 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 	return ackErr
 }
 
-// commit has the store count a run, as often as it takes while the store is away: the batch ids make that safe. A
-// transaction under way is finished when ctx ends; no new one is begun.
+// commit has the store count a run, as often as it takes: the batch ids make that safe. Acknowledged votes are kept
+// whatever the database says, but for data that it cannot take (Invalid); after a fault that is no passing one, such as
+// a schema that is not ours, the partition waits, and the worker is not ready. A transaction under way is finished
+// when ctx ends; no new one is begun.
 func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outcome, error) {
 	batches := make([]poll.Batch, len(run))
 	for i, d := range run {
 		batches[i] = d.Batch
 	}
 	var retry backoff
+	faulty := false
 	for {
 		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
 		outcome, err := f.store.Count(once, f.partition, batches)
 		cancel()
-		if err == nil || poll.KindOf(err) != poll.Unavailable {
+		if err == nil || poll.KindOf(err) == poll.Invalid {
+			if faulty {
+				f.setState(f.partition, nil)
+			}
 			return outcome, err
 		}
-		f.logger.Warn("counting failed; trying again", "partition", f.partition, "batches", len(run), "error", err)
+		level := slog.LevelWarn
+		if poll.KindOf(err) != poll.Unavailable {
+			level, faulty = slog.LevelError, true
+			f.setState(f.partition, err)
+			retry.long()
+		}
+		f.logger.Log(ctx, level, "counting failed; trying again", "partition", f.partition, "batches", len(run), "error", err)
 		if !retry.wait(ctx) {
 			return poll.Outcome{}, err
 		}
 	}
 }
 
-// isolate counts the batches of a run one by one, after the run failed for a reason that is no passing one, so that a
-// batch that cannot be counted does not hold up its neighbours.
+// isolate counts the batches of a run one by one, after the store could not take the data of one of them, so that this
+// one does not hold up its neighbours.
 func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
 	if len(run) == 1 {
 		f.logger.Error("a batch cannot be counted", "partition", f.partition, "batch_id", run[0].Batch.ID, "error", cause)

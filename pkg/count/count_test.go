@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -206,12 +207,15 @@ func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
 func TestATransactionIsBounded(t *testing.T) {
 	run(t, func(b *bench) {
 		for i := range uint64(8) {
-			b.log.deliveries <- delivery(i+1, 1000)
+			b.log.deliveries <- delivery(i+1, 2000)
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Len(t, b.store.counted, 2)
-		require.Len(t, b.store.counted[0], maxVotes/1000)
+		require.Len(t, b.store.counted, 4)
+		for i, batches := range b.store.counted {
+			require.Len(t, batches, 2, "4,000 votes: one more batch would be too many")
+			require.Equal(t, uuid.UUID{15: byte(2*i + 1)}, batches[0].ID, "and the order stays")
+		}
 	})
 }
 
@@ -281,7 +285,7 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 		b.store.fail = func(batches []poll.Batch) error {
 			for _, batch := range batches {
 				if batch.ID == bad {
-					return errors.New("a fault of this batch")
+					return poll.Field("answer", "cannot be stored")
 				}
 			}
 			return nil
@@ -292,7 +296,30 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.Len(t, b.store.counted, 2)
-		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: a fault of this batch", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+	})
+}
+
+func TestAFaultOfTheDatabaseCostsNoVote(t *testing.T) {
+	var fault atomic.Bool
+	fault.Store(true)
+	run(t, func(b *bench) {
+		b.store.fail = func([]poll.Batch) error {
+			if fault.Load() {
+				return errors.New("column does not exist")
+			}
+			return nil
+		}
+		b.log.deliveries <- delivery(1, 1)
+	}, func(t *testing.T, b *bench) {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.ErrorContains(t, b.Ready(), "column does not exist")
+		require.Empty(t, b.log.did, "nothing is set aside or acknowledged")
+		fault.Store(false)
+		<-b.log.replies
+		synctest.Wait()
+		require.NoError(t, b.Ready())
 	})
 }
 

@@ -49,6 +49,7 @@ func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time, n
 		if now.Sub(since) < orphaned || !c.reads(partition) {
 			continue
 		}
+		seen[p.Seal] = now // if the log is slow, the next try is as far away
 		if err := queue.PublishSeal(ctx, c.log, c.partitions, p.PresentationID, p.Seal); err != nil {
 			c.logger.Warn("seal not published; trying again", "poll_id", p.Seal.PollID, "error", err)
 		}

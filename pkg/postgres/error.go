@@ -28,6 +28,8 @@ func translate(err error) error {
 			return &poll.Error{Kind: poll.Conflict, Detail: "that is there already", Cause: err}
 		case transient(e.Code):
 			return poll.Unavailablef(err, "the database cannot do it now")
+		case e.Code.Class() == pqerror.ClassDataException: // whatever state the database is in
+			return &poll.Error{Kind: poll.Invalid, Detail: "the database cannot store such data", Cause: err}
 		}
 		return err
 	}
