@@ -213,7 +213,7 @@ func TestOpenWaitsForTheBroker(t *testing.T) {
 	lines := watch(t)
 	opened := make(chan *rabbitmq.Log)
 	go func() { opened <- open(t, rabbitmq.Config{URLs: []string{p.url}, Logger: slog.New(lines)}) }()
-	lines.saw(t, 3, "rabbitmq: connecting again publishing")
+	lines.saw(t, 3, "rabbitmq: waiting to connect again publishing")
 	p.Refuse(false)
 	l := receive(t, opened)
 	require.NoError(t, l.Ping(t.Context()))

@@ -100,7 +100,7 @@ func (l *link[S]) run(ctx context.Context) {
 		}
 		pause := l.cfg.backoff(failures)
 		failures++
-		l.cfg.Logger.Info("rabbitmq: connecting again", "connection", l.name, "in", pause, "error", err)
+		l.cfg.Logger.Warn("rabbitmq: waiting to connect again", "connection", l.name, "in", pause, "error", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
