@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/backend"
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	addr := func(c config.Config) string { return c.WorkerAddr }
-	os.Exit(backend.Main("worker", addr, run))
+	os.Exit(backend.Main("worker", addr, run, deadLetters(os.Stdout)))
 }
 
 // check says which of the settings that a worker cannot do without are missing.
@@ -51,12 +52,13 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	health := newHealth(adapters, metrics)
+	watch := newWatch(metrics)
 	served := make(chan error, 1)
 	go func() { served <- health.Serve(ln) }()
 
 	err = adapters.Open(ctx)
 	if err == nil {
-		err = work(ctx, cfg, adapters, health, logger)
+		err = work(ctx, cfg, adapters, health, watch, logger)
 	}
 	if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
 		err = nil
@@ -68,7 +70,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	return errors.Join(err, adapters.Close())
 }
 
-func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, health *health, logger *slog.Logger) error {
+func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, health *health, watch *watch, logger *slog.Logger) error {
 	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
 	health.counter.Store(counter)
 	counting, stop := context.WithCancel(context.Background())
@@ -76,7 +78,10 @@ func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, hea
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var watching sync.WaitGroup
+		watching.Go(func() { watch.run(counting, adapters.Log, logger) })
 		counter.Run(counting)
+		watching.Wait()
 	}()
 	logger.Info("counting", "partitions", cfg.Partitions)
 	<-ctx.Done()

@@ -67,17 +67,20 @@ func (b *Backend) Open(ctx context.Context) error {
 			return nil
 		})
 	})
-	group.Go(func() error {
-		return b.await(ctx, "queue", func() error {
-			log, bus, err := b.openQueue(ctx)
-			if err != nil {
-				return err
-			}
-			b.Log, b.Bus = b.metrics.Log(log), bus
-			return nil
-		})
-	})
+	group.Go(func() error { return b.OpenQueue(ctx) })
 	return group.Wait()
+}
+
+// OpenQueue opens the queue only, in the same way: Store stays nil.
+func (b *Backend) OpenQueue(ctx context.Context) error {
+	return b.await(ctx, "queue", func() error {
+		log, bus, err := b.openQueue(ctx)
+		if err != nil {
+			return err
+		}
+		b.Log, b.Bus = b.metrics.Log(log), bus
+		return nil
+	})
 }
 
 // partitions writes the number of partitions, or checks that it is the one that was written.
