@@ -146,13 +146,10 @@ func (l *Ledger) claim(b *Batch, v *Vote, verdict *Verdict) {
 	}
 }
 
-// replaces says whether a vote that stands later in the log takes the place of old.
-func (v *Vote) replaces(old *Vote) bool {
-	if v.Version != old.Version {
-		return v.Version > old.Version
-	}
-	return v.Seq >= old.Seq
-}
+// replaces says whether a vote that stands later in the log takes the place of old. The versions have no say: a poll that
+// was taken off the slide and put back within a lease has voters whose first answer went to a replica that knew and
+// whose second, acknowledged as well, to one that did not yet.
+func (v *Vote) replaces(old *Vote) bool { return v.Seq >= old.Seq }
 
 func (l *Ledger) seal(s Seal) {
 	a := l.accounts[s.PollID]

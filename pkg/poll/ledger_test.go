@@ -97,9 +97,12 @@ func TestVerdicts(t *testing.T) {
 		"the same seq again replaces: a retry may carry it": {
 			[]poll.Batch{batch(vote(1, 1, 5, "A"), vote(1, 1, 5, "B"))},
 			[][]poll.Verdict{{poll.Superseded, poll.Counted}}, []int64{0, 1, 0}},
-		"a newer version stands, whatever its seq": {
-			[]poll.Batch{batch(vote(1, 3, 1, "A"), vote(1, 1, 9, "B"))},
+		"a higher seq stands, whatever the versions": {
+			[]poll.Batch{batch(vote(1, 1, 9, "A"), vote(1, 3, 1, "B"))},
 			[][]poll.Verdict{{poll.Counted, poll.Superseded}}, []int64{1, 0, 0}},
+		"a later vote stands, though a replica took it that did not know yet that the poll was displayed again": {
+			[]poll.Batch{batch(vote(1, 3, 0, "A")), batch(vote(1, 1, 0, "B"), vote(2, 3, 1, "A"), vote(2, 1, 2, "C"))},
+			[][]poll.Verdict{{poll.Superseded}, {poll.Counted, poll.Superseded, poll.Counted}}, []int64{0, 1, 1}},
 		"a vote before its seal counts, behind it is late": {
 			[]poll.Batch{batch(vote(1, 1, 0, "A")), seal(pollA, 1), batch(vote(2, 1, 0, "B"), vote(3, 2, 0, "C"))},
 			[][]poll.Verdict{{poll.Counted}, {}, {poll.Late, poll.Counted}}, []int64{1, 0, 1}},
@@ -192,7 +195,7 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 }
 
 // Whatever the order and repetition of votes, batches and transactions: the tally equals a recount of the votes, and a
-// voter's vote is the greatest by version and seq, the last in the log among equals.
+// voter's vote is the one with the highest seq, the last in the log among equals.
 func TestTheTallyEqualsARecount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMemory()
@@ -212,7 +215,7 @@ func TestTheTallyEqualsARecount(t *testing.T) {
 				votes = append(votes, v)
 				key := poll.VoteKey{PollID: v.PollID, VoterID: v.VoterID}
 				old, ok := want[key]
-				if !ok || v.Version > old.Version || v.Version == old.Version && v.Seq >= old.Seq {
+				if !ok || v.Seq >= old.Seq {
 					want[key] = v
 				}
 			}

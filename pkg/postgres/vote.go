@@ -48,7 +48,7 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[])
 		ON CONFLICT (poll_id, voter_id) DO UPDATE
 		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
-		WHERE (v.version, v.seq) <= (excluded.version, excluded.seq)`,
+		WHERE v.seq <= excluded.seq`,
 		uuidArray(n, func(i int) uuid.UUID { return votes[i].PollID }),
 		uuidArray(n, func(i int) uuid.UUID { return votes[i].VoterID }),
 		int64Array(n, func(i int) int64 { return votes[i].Version }),

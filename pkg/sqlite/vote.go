@@ -54,7 +54,7 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 		SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4, unhex(value->>5) FROM json_each(?) WHERE true
 		ON CONFLICT (poll_id, voter_id) DO UPDATE
 		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
-		WHERE (votes.version, votes.seq) <= (excluded.version, excluded.seq)`, arg)
+		WHERE votes.seq <= excluded.seq`, arg)
 	return exactly(len(votes), "votes", result, err)
 }
 

@@ -157,14 +157,18 @@ func (s *suite) counting(t *testing.T) {
 		tally(t, p, 0, 1, 0, 0, 1)
 	})
 
-	t.Run("a vote under an older version does not replace one under a newer", func(t *testing.T) {
+	t.Run("a later vote replaces one under a newer version, until its own is sealed", func(t *testing.T) {
 		p, first := begin(t, 0)
 		show(t, store, p, 1)
 		again := show(t, store, p, 0)
-		count(t, store, votes(by(voter, 1, vote(p, 0, again, "A"))))
-		require.Equal(t, []verdicts{{superseded}}, count(t, store, votes(by(voter, 9, vote(p, 0, first, "B")))).Verdicts)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 0, first, "B"))).Verdicts) // not sealed yet
-		tally(t, p, 0, 2, 1, 1, 0)
+		count(t, store, votes(by(voter, 2, vote(p, 0, again, "A"))))
+		require.Equal(t, []verdicts{{superseded}}, count(t, store, votes(by(voter, 1, vote(p, 0, first, "B")))).Verdicts)
+		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 3, vote(p, 0, first, "C")))).Verdicts)
+		tally(t, p, 0, 1, 0, 0, 1)
+		count(t, store, seal(p, 0, first))
+		require.Equal(t, []verdicts{{late}}, count(t, store, votes(by(voter, 4, vote(p, 0, first, "B")))).Verdicts)
+		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 4, vote(p, 0, again, "B")))).Verdicts)
+		tally(t, p, 0, 1, 0, 1, 0)
 	})
 
 	t.Run("a vote with several options moves the tallies by the difference and counts one person", func(t *testing.T) {

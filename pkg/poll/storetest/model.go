@@ -103,7 +103,7 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 	if outdone {
 		return poll.Superseded
 	}
-	if old, voted := q.votes[v.VoterID]; voted && (v.Version < old.Version || v.Version == old.Version && v.Seq < old.Seq) {
+	if old, voted := q.votes[v.VoterID]; voted && v.Seq < old.Seq {
 		return poll.Superseded
 	}
 	q.votes[v.VoterID] = v
