@@ -57,6 +57,9 @@ CREATE TABLE batches (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Rows come in the order of time, so the smallest of indexes finds the old ones.
+CREATE INDEX batches_recorded_at ON batches USING brin (recorded_at) WITH (pages_per_range = 16, autosummarize = on);
+
 -- One row per partition of the log; counting locks its own.
 CREATE TABLE partitions (
     id integer PRIMARY KEY

@@ -51,6 +51,8 @@ CREATE TABLE batches (
     recorded_at TEXT    NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ'))
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX batches_recorded_at ON batches (recorded_at);
+
 CREATE TABLE partitions (
     id INTEGER NOT NULL PRIMARY KEY
 ) STRICT;

@@ -32,6 +32,7 @@ const (
 type Store interface {
 	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
 	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 }
 
 // Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
@@ -61,6 +62,7 @@ func New(store Store, log queue.Log, b bus.Bus, partitions int, logger *slog.Log
 func (c *Counter) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.sweep(ctx) })
+	running.Go(func() { c.forget(ctx) })
 	// On RabbitMQ before 4 the first to subscribe is the active one: a random order spreads the partitions over workers
 	// that start together.
 	for _, p := range rand.Perm(c.partitions) {

@@ -29,6 +29,7 @@ type fakeStore struct {
 	hold    chan struct{}  // if not nil, a transaction waits for a token
 	holding chan struct{}
 	closing []poll.ClosingPoll
+	old     int // batch ids that may be forgotten
 }
 
 func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (poll.Outcome, error) {
@@ -59,6 +60,16 @@ func (s *fakeStore) Closing(context.Context) ([]poll.ClosingPoll, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closing, nil
+}
+
+func (s *fakeStore) Forget(_ context.Context, age time.Duration, limit int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(s.old, limit)
+	if age == keepIDs {
+		s.old -= n
+	}
+	return n, nil
 }
 
 // fakeLog is one partition's log, and all that is done to it, in order.
@@ -417,5 +428,13 @@ func TestOnlyWhatWasSeenClosingUnderOneVersionIsSealed(t *testing.T) {
 			time.Sleep(orphaned / 2)
 		}
 		require.Empty(t, b.log.sealed)
+	})
+}
+
+func TestOldBatchIDsAreForgotten(t *testing.T) {
+	run(t, func(b *bench) { b.store.old = 2*forgetStep + 1 }, func(t *testing.T, b *bench) {
+		time.Sleep(forgetEvery)
+		synctest.Wait()
+		require.Zero(t, b.store.old)
 	})
 }

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -69,6 +70,11 @@ type Store interface {
 	// only for voters who had none when its turn came. At most one Count per partition
 	// is under way at a time, whoever calls; others wait. A partition that Partitions did not write is a fault.
 	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
+
+	// Forget drops the ids of batches that were counted more than age ago by the database's clock, at most limit of them,
+	// and gives how many it dropped. Such a batch would have its effect again if it came again: age must be far longer than
+	// anybody can hold an entry of the log.
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -110,4 +111,16 @@ func exactly(n int, what string, result sql.Result, err error) error {
 		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
 	}
 	return nil
+}
+
+// Forget implements poll.Store.
+func (s *Store) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
+	result, err := s.db.ExecContext(ctx, `
+		DELETE FROM batches WHERE id = ANY(ARRAY(
+			SELECT id FROM batches WHERE recorded_at < now() - make_interval(secs => $1) LIMIT $2))`, age.Seconds(), limit)
+	if err != nil {
+		return 0, translate(err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), translate(err)
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -112,4 +113,17 @@ func exactly(n int, what string, result sql.Result, err error) error {
 		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
 	}
 	return nil
+}
+
+// Forget implements poll.Store.
+func (s *Store) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
+	result, err := s.writer.ExecContext(ctx, `
+		DELETE FROM batches WHERE id IN (
+			SELECT id FROM batches WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`,
+		fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
+	if err != nil {
+		return 0, translate(err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), translate(err)
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -235,6 +236,21 @@ func (s *suite) counting(t *testing.T) {
 		tally(t, p, 0, 1, 0, 1, 0)
 	})
 
+	t.Run("only ids that are old enough are forgotten, and no more than asked for", func(t *testing.T) {
+		p, v := begin(t, 0)
+		b := votes(vote(p, 0, v, "A"))
+		count(t, store, b, votes(vote(p, 0, v, "A")))
+		n, err := store.Forget(t.Context(), time.Hour, 100)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		require.Empty(t, count(t, store, b).Changed, "still known")
+		for dropped := 1; dropped > 0; {
+			dropped, err = store.Forget(t.Context(), -time.Hour, 1)
+			require.NoError(t, err)
+			require.LessOrEqual(t, dropped, 1)
+		}
+		require.NotEmpty(t, count(t, store, b).Changed, "forgotten: it would have its effect again")
+	})
 	t.Run("a batch without a good vote is recorded all the same", func(t *testing.T) {
 		p, v := begin(t, 0)
 		bad := votes(vote(p, 0, v, "Z"))
