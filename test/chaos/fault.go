@@ -35,6 +35,7 @@ type Options struct {
 	Votes int64 // at least so many requests
 	Pace  pace
 	Logf  func(format string, args ...any)
+	began time.Time
 }
 
 // Scene is where a fault strikes.
@@ -99,7 +100,7 @@ type Row struct {
 
 // Run starts a stack, has the fault strike it while a crowd votes, and judges what came of it.
 func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
-	began := time.Now()
+	o.began = time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	binary, err := binaries.build(ctx)
@@ -129,7 +130,7 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 		err = errors.Join(err, closeErr)
 	}
 	if row != nil {
-		row.Took = time.Since(began)
+		row.Took = time.Since(o.began)
 	}
 	return row, err
 }
@@ -159,6 +160,7 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 		return nil, err
 	}
 	defer s.crowd.close()
+	s.Logf("the stack runs after %v", time.Since(o.began).Round(time.Second))
 	s.crowd.begin(o.Seed)
 	s.Measure()
 	strikeErr := s.Resumed()
@@ -173,7 +175,9 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	for s.crowd.sent.Load() < o.Votes && s.Wait(100*time.Millisecond) == nil {
 	}
 	_ = s.Wait(time.Second)
+	s.Logf("the fault is over after %v", s.crowd.now().Round(time.Second))
 	s.crowd.end()
+	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
 	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd()}
 	row.Accepting, row.Counting, row.resumed = s.crowd.service.times(s.mark)
 	err = errors.Join(strikeErr, resumeErr)
@@ -198,7 +202,9 @@ func (s *Scene) judge(row *Row) error {
 	defer cancel()
 	h := s.crowd.history()
 	err = s.crowd.settle(ctx, db, h)
+	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))
 	row.Report = check.Check(h)
+	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
 	row.Moves, row.Views = len(h.Moves), len(h.Views)
 	return err
 }

@@ -71,8 +71,15 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "pause-api", What: "SIGSTOP an API for 5 s with votes in its batcher",
-		Strike: func(s *Scene) error { return s.pause(s.one(s.APIs), 5*time.Second) },
+		Name: "pause-api", What: "SIGSTOP each API in turn for 5 s with votes in its batcher",
+		Strike: func(s *Scene) error {
+			for _, p := range s.APIs {
+				if err := s.pause(p, 5*time.Second); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 	},
 	{
 		Name: "pause-worker", What: "SIGSTOP the counting worker for 20 s; it goes on when another has taken over",

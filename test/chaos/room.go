@@ -112,11 +112,11 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 		case n == 0: // an empty slide, and the same poll again
 			r.move(-1)
 			r.move(at)
-		case n == 1: // a slip of the finger: there and back
+		case n <= 2: // a slip of the finger: there and back
 			r.move((at + 1) % roomPolls)
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			r.move(at)
-		case n < 5:
+		case n < 6:
 			at = (at + roomPolls - 1) % roomPolls
 			r.move(at)
 		default:
