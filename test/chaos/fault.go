@@ -50,13 +50,16 @@ type Scene struct {
 	points  string // folder that arms fault points
 	proxies map[string][]*proxy
 	mark    *mark
+	// How long it took at most until every room's votes were accepted and counted again.
+	accepted, counted time.Duration
+
 	disk    string // where a small disk is mounted
 	broken  error  // why the fault cannot be made here
 	cleanup []func()
 }
 
-// Measure begins to measure how long it takes until every room's votes are accepted and counted again. The last call
-// counts.
+// Measure begins to measure how long it takes until every room's votes are accepted and counted again. A fault that
+// strikes several times measures each time; the row shows the longest that was waited for with Resumed.
 func (s *Scene) Measure() { s.mark = s.crowd.service.mark(s.crowd.now()) }
 
 // Wait waits for a fault to have lasted. Only a broken network or process may be waited for like that.
@@ -73,6 +76,8 @@ func (s *Scene) Wait(d time.Duration) error {
 func (s *Scene) Resumed() error {
 	select {
 	case <-s.mark.resumed:
+		accepted, counted := s.crowd.service.times(s.mark)
+		s.accepted, s.counted = max(s.accepted, accepted), max(s.counted, counted)
 		return nil
 	case <-time.After(patience):
 		return errors.New("not every room's votes are counted again")
@@ -167,6 +172,7 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	if strikeErr == nil {
 		strikeErr = s.Wait(2 * time.Second)
 	}
+	s.accepted, s.counted = 0, 0 // of the start
 	if strikeErr == nil && f.Strike != nil {
 		s.Measure()
 		strikeErr = f.Strike(s)
@@ -178,8 +184,7 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	s.Logf("the fault is over after %v", s.crowd.now().Round(time.Second))
 	s.crowd.end()
 	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd()}
-	row.Accepting, row.Counting, row.resumed = s.crowd.service.times(s.mark)
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd(), Accepting: s.accepted, Counting: s.counted}
 	err = errors.Join(strikeErr, resumeErr)
 	return row, errors.Join(err, s.judge(row))
 }

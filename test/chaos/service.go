@@ -25,7 +25,6 @@ type mark struct {
 	accepted, counted map[int32]time.Duration // by room: the first
 	rooms             int
 	resumed           chan struct{} // closed when every room counts
-	acceptedAgain     chan struct{} // and this when every room accepts
 }
 
 // begin starts the clocks of the rooms.
@@ -37,8 +36,7 @@ func (s *service) begin(now time.Duration) {
 
 // mark begins to wait.
 func (s *service) mark(now time.Duration) *mark {
-	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{}, rooms: len(s.last),
-		resumed: make(chan struct{}), acceptedAgain: make(chan struct{})}
+	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{}, rooms: len(s.last), resumed: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.marks = append(s.marks, m)
@@ -69,20 +67,18 @@ func (m *mark) note(room int32, cast *check.Cast) {
 	if cast.Sent < m.at {
 		return
 	}
-	first(m.accepted, room, cast.Done, m.rooms, m.acceptedAgain)
-	if cast.Status == 204 {
-		first(m.counted, room, cast.Done, m.rooms, m.resumed)
+	if first(m.accepted, room, cast.Done); cast.Status == 204 && first(m.counted, room, cast.Done) && len(m.counted) == m.rooms {
+		close(m.resumed)
 	}
 }
 
-// first notes a room's first time, and closes complete when every room has one.
-func first(times map[int32]time.Duration, room int32, at time.Duration, rooms int, complete chan struct{}) {
+// first notes a room's first time, and says whether it is.
+func first(times map[int32]time.Duration, room int32, at time.Duration) bool {
 	if _, ok := times[room]; ok {
-		return
+		return false
 	}
-	if times[room] = at; len(times) == rooms {
-		close(complete)
-	}
+	times[room] = at
+	return true
 }
 
 // end stops the clocks: a room that waits still has waited until now.
@@ -95,8 +91,8 @@ func (s *service) end(now time.Duration) {
 	}
 }
 
-// times gives how long after the mark the last room accepted and counted again; false: one never did.
-func (s *service) times(m *mark) (accepted, counted time.Duration, ok bool) {
+// times gives how long after the mark the last room accepted and counted again.
+func (s *service) times(m *mark) (accepted, counted time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, at := range m.accepted {
@@ -105,5 +101,5 @@ func (s *service) times(m *mark) (accepted, counted time.Duration, ok bool) {
 	for _, at := range m.counted {
 		counted = max(counted, at-m.at)
 	}
-	return accepted, counted, len(m.counted) == m.rooms
+	return accepted, counted
 }
