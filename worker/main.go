@@ -56,19 +56,27 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	served := make(chan error, 1)
 	go func() { served <- health.Serve(ln) }()
 
-	err = adapters.Open(ctx)
-	if err == nil {
+	if err = adapters.Open(ctx); err == nil {
 		err = work(ctx, cfg, adapters, health, watch, logger)
-	}
-	if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
+	} else if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
 		err = nil
 	}
-	err = errors.Join(err, health.Close())
+	stopping, cancel := context.WithTimeout(context.Background(), healthTimeout)
+	defer cancel()
+	err = errors.Join(err, health.Shutdown(stopping))
 	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}
+	if errors.Is(err, errNotStopped) {
+		return err // a transaction is under way: its store must not be closed under it
+	}
 	return errors.Join(err, adapters.Close())
 }
+
+// healthTimeout is how long an operator's request may hold up a stop.
+const healthTimeout = 2 * time.Second
+
+var errNotStopped = errors.New("counting did not stop in time")
 
 func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, health *health, watch *watch, logger *slog.Logger) error {
 	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
@@ -83,6 +91,10 @@ func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, hea
 		counter.Run(counting)
 		watching.Wait()
 	}()
+	go func() { // nobody waits for the verdicts of seals, but the log asks for a reader; it ends when the log is closed
+		for range adapters.Log.Replies() {
+		}
+	}()
 	logger.Info("counting", "partitions", cfg.Partitions)
 	<-ctx.Done()
 	logger.Info("stopping")
@@ -91,6 +103,6 @@ func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, hea
 	case <-done:
 		return nil
 	case <-time.After(cfg.StopTimeout):
-		return fmt.Errorf("not stopped within %s", cfg.StopTimeout)
+		return fmt.Errorf("%w: %s", errNotStopped, cfg.StopTimeout)
 	}
 }

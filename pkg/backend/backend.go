@@ -37,6 +37,8 @@ type Backend struct {
 	metrics *telemetry.Metrics
 	logger  *slog.Logger
 
+	closeQueue sync.Once
+
 	mu   sync.Mutex
 	away map[string]bool // not opened yet
 }
@@ -140,8 +142,7 @@ func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
 	return log, log.Bus(), nil
 }
 
-// Away names what is not opened yet or does not answer: "database", "queue". It may be called at any time but after
-// Close.
+// Away names what is not opened yet or does not answer: "database", "queue". It may be called at any time.
 func (b *Backend) Away(ctx context.Context) []string {
 	b.mu.Lock()
 	waiting := map[string]bool{"database": b.away["database"], "queue": b.away["queue"]}
@@ -156,25 +157,21 @@ func (b *Backend) Away(ctx context.Context) []string {
 	return names
 }
 
-// CloseQueue closes the log and the bus: nothing is published or delivered after it.
-func (b *Backend) CloseQueue() error {
-	var errs []error
-	if b.Log != nil {
-		errs = append(errs, b.Log.Close())
-	}
-	if b.Bus != nil {
-		errs = append(errs, b.Bus.Close())
-	}
-	b.Log, b.Bus = nil, nil
-	return errors.Join(errs...)
+// CloseQueue closes the log and the bus: nothing is published or delivered after it. Close leaves them alone then.
+func (b *Backend) CloseQueue() (err error) {
+	b.closeQueue.Do(func() {
+		if b.Log != nil {
+			err = errors.Join(b.Log.Close(), b.Bus.Close())
+		}
+	})
+	return err
 }
 
-// Close closes what is open, in reverse.
+// Close closes what is open, in reverse. It is called once.
 func (b *Backend) Close() error {
 	err := b.CloseQueue()
 	if b.Store != nil {
 		err = errors.Join(err, b.Store.Close())
-		b.Store = nil
 	}
 	return err
 }
