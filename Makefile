@@ -32,6 +32,15 @@ unit: check ## the tests that need nothing but Go
 postman: deps .build/stack ## the Postman collection, against the embedded API and the production shape
 	@exec .build/stack with -- $(GO) test -count=1 -v -run Postman $(GOTESTFLAGS) ./test/e2e/...
 
+# A million votes over all faults and seeds. One fault alone: make chaos CHAOS=kill-worker SEEDS=7
+CHAOS ?= .
+SEEDS ?= 1,2,3
+VOTES ?= 12000
+
+.PHONY: chaos
+chaos: deps ## breaks things while people vote, and proves the guarantees: every fault, three times; an hour
+	$(GO) test ./test/chaos -count=1 -timeout 6h -v -run 'Chaos/$(CHAOS)' -seed $(SEEDS) -votes $(VOTES)
+
 .PHONY: check
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \

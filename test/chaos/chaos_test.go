@@ -5,10 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -16,10 +18,10 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 1, "makes a run repeatable, as far as a machine's timing allows")
-	votes = flag.Int64("votes", 0, "requests per fault, at least; 0: a short form, a few faults with few votes")
-	rate  = flag.Float64("rate", 1200, "votes a second, about")
-	table = flag.String("table", "", "a file to which the rows of the table are added")
+	seeds = flag.String("seed", "1", "numbers with commas between; each makes a run repeatable, as far as a machine's timing allows")
+	votes = flag.Int64("votes", 0, "requests per fault and seed, at least; 0: the short form, a few faults and few votes")
+	rate  = flag.Float64("rate", 1500, "votes a second, about")
+	table = flag.String("table", "", "a file to which each row of the table is added when it is known")
 )
 
 func TestMain(m *testing.M) {
@@ -36,46 +38,72 @@ func (t tests) Run() int {
 	return t.Tests.Run()
 }
 
-// options are those of this run: short within "go test ./...", long with -votes.
-func options(t *testing.T) Options {
-	o := Options{Seed: *seed, Votes: *votes, Logf: t.Logf, Pace: pace{
-		rooms: 8, voters: 4000, tellers: 128, rate: *rate, slide: 3 * time.Second,
-	}}
+// options are those of a run: short within "go test ./...", long with -votes.
+func options(seed uint64) Options {
+	o := Options{Seed: seed, Votes: *votes, Pace: pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, slide: 3 * time.Second}}
 	if *votes == 0 {
-		o.Votes, o.Pace.rate = 2000, 500
-		o.Pace.rooms, o.Pace.voters, o.Pace.tellers, o.Pace.slide = 4, 400, 48, 1500*time.Millisecond
+		o.Votes, o.Pace = 2000, pace{rooms: 4, voters: 400, tellers: 48, rate: 500, slide: 1500 * time.Millisecond}
 	}
 	return o
 }
 
+// wanted says whether a fault is part of this run: the short form has a few, and a fault that is asked for by its name
+// runs anyway.
+func (f *Fault) wanted() bool {
+	return f.Short || *votes > 0 || strings.Contains(flag.Lookup("test.run").Value.String(), "/")
+}
+
+// Every promise holds under every fault.
 func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts whole stacks and breaks them")
 	}
-	picked := false // a fault that is asked for by its name runs, whether it is part of the short form or not
-	if run := flag.Lookup("test.run"); run != nil {
-		picked = strings.Contains(run.Value.String(), "/")
-	}
-	for _, f := range Faults {
-		if !f.Short && *votes == 0 && !picked {
+	var all []*Row
+	for _, f := range Faults() {
+		if !f.wanted() {
 			continue
 		}
 		t.Run(f.Name, func(t *testing.T) {
-			row, err := Run(t.Context(), f, options(t))
-			if errors.Is(err, ErrCannot) {
-				t.Skip(err)
-			}
-			if row != nil && row.Report != nil {
-				t.Logf("%s\n%s%s%d moves, %d views, %d registers, %d overtaken, took %v", f.What, Head, row,
-					row.Moves, row.Views, row.Report.Registers, row.Report.Overtaken, row.Took.Round(time.Second))
-				require.NoError(t, addRow(row))
-				for _, failure := range row.Failures() {
-					t.Errorf("seed %d: %s", *seed, failure)
+			var rows []*Row
+			for field := range strings.SplitSeq(*seeds, ",") {
+				seed, err := strconv.ParseUint(field, 10, 64)
+				require.NoError(t, err)
+				if row := try(t, f, seed); row != nil {
+					rows = append(rows, row)
 				}
 			}
-			require.NoError(t, err)
+			assert.Empty(t, Missed(rows))
+			all = append(all, rows...)
 		})
 	}
+	if *votes > 0 && len(all) > 0 {
+		fmt.Print("\n", Head)
+		for _, row := range all {
+			fmt.Print(row)
+		}
+		fmt.Println(Sum(all))
+	}
+}
+
+// try runs a fault once and blames what it finds.
+func try(t *testing.T, f *Fault, seed uint64) *Row {
+	o := options(seed)
+	o.Logf = t.Logf
+	row, err := Run(t.Context(), f, o)
+	if errors.Is(err, ErrCannot) {
+		t.Skip(err)
+	}
+	assert.NoError(t, err)
+	if row == nil || row.Report == nil {
+		return nil
+	}
+	t.Logf("%s\n%s%s%d moves, %d views, %d registers, %d overtaken, took %v", f.What, Head, row,
+		row.Moves, row.Views, row.Report.Registers, row.Report.Overtaken, row.Took.Round(time.Second))
+	for _, failure := range row.Failures() {
+		t.Errorf("seed %d: %s", seed, failure)
+	}
+	require.NoError(t, addRow(row))
+	return row
 }
 
 // addRow adds a row to the file of -table.

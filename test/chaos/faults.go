@@ -15,7 +15,30 @@ import (
 )
 
 // Faults is everything that is tried.
-var Faults = slices.Concat(processFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
+func Faults() []*Fault {
+	all := slices.Concat(processFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
+	return append([]*Fault{inTurn(all, "kill-worker-committed", "kill-api", "kill-postgres", "kill-rabbitmq", "lose-announcements")}, all...)
+}
+
+// inTurn is several faults, one after the other, in one history.
+func inTurn(all []*Fault, names ...string) *Fault {
+	return &Fault{
+		Name: "in-turn", What: "one after the other: " + strings.Join(names, ", "), Short: true,
+		Strike: func(s *Scene) error {
+			for _, name := range names {
+				s.Logf("%s", name)
+				i := slices.IndexFunc(all, func(f *Fault) bool { return f.Name == name })
+				if err := all[i].Strike(s); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				if err := s.Resumed(); err != nil {
+					return fmt.Errorf("after %s: %w", name, err)
+				}
+			}
+			return nil
+		},
+	}
+}
 
 var processFaults = []*Fault{
 	{
@@ -23,7 +46,7 @@ var processFaults = []*Fault{
 		Strike: func(s *Scene) error { return s.Wait(3 * time.Second) },
 	},
 	{
-		Name: "kill-worker", What: "kill -9 a worker under load; it is started again later", Counts: 5 * time.Second, Short: true,
+		Name: "kill-worker", What: "kill -9 a worker under load; it is started again later", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			p := s.activeWorker()
 			s.Measure()
@@ -35,7 +58,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-worker-committed", What: "kill -9 a worker after it committed a batch and before it acknowledged it, three times", Counts: 5 * time.Second, Short: true,
+		Name: "kill-worker-committed", What: "kill -9 a worker after it committed a batch and before it acknowledged it, three times", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 3 {
 				if err := s.dieAt("committed"); err != nil {
@@ -59,7 +82,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-api", What: "kill -9 an API with requests in flight; it is started again after 3 s", Short: true,
+		Name: "kill-api", What: "kill -9 an API with requests in flight; it is started again after 3 s",
 		Strike: func(s *Scene) error {
 			p := s.one(s.APIs)
 			s.Measure()
@@ -125,7 +148,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "wrong-clock", What: "one API's wall clock steps 30 s ahead, 30 s back and right again every 4 s", Short: true,
+		Name: "wrong-clock", What: "one API's wall clock steps 30 s ahead, 30 s back and right again every 4 s",
 		Shape: func(s *Scene, cfg *stack.Config) {
 			cfg.Each = func(app *stack.App) {
 				if app.Kind == "api" && app.Index == 0 {

@@ -14,7 +14,7 @@ import (
 
 var brokerFaults = []*Fault{
 	{
-		Name: "kill-rabbitmq", What: "kill -9 the only RabbitMQ node and start it again", Short: true,
+		Name: "kill-rabbitmq", What: "kill -9 the only RabbitMQ node and start it again",
 		Strike: func(s *Scene) error {
 			s.Rabbits[0].Kill()
 			if err := s.Rabbits[0].Start(s); err != nil {
@@ -72,18 +72,18 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "repeat-batches", What: "every message of the log is put into it again, at once and 4 s later, behind newer ones", Short: true,
+		Name: "repeat-batches", What: "every message of the log is put into it again, at once and 4 s later, behind newer ones",
 		Strike: repeatBatches,
 	},
 	{
-		Name: "lose-announcements", What: "nobody hears the bus any more: transitions are known by the lease alone", Short: true,
+		Name: "lose-announcements", What: "nobody hears the bus any more: transitions are known by the lease alone",
 		Strike: func(s *Scene) error {
 			_, err := s.Rabbitmqctl(s, 0, "eval", `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>),
 				[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)].`)
 			if err != nil {
 				return err
 			}
-			return s.Wait(12 * time.Second)
+			return s.Wait(8 * time.Second)
 		},
 	},
 	{
@@ -135,12 +135,12 @@ func cutNode(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	s.Measure()
 	const cut = `[begin erlang:set_cookie(N, cut_off), erlang:disconnect_node(N) end || N <- nodes(), lists:prefix("rabbit", atom_to_list(N)), not lists:prefix("rabbitmqcli", atom_to_list(N))].`
 	const mend = `[erlang:set_cookie(N, erlang:get_cookie()) || N <- rabbit_nodes:all(), N =/= node()].`
 	if _, err := s.Rabbitmqctl(s, node, "eval", cut); err != nil {
 		return err
 	}
+	s.Measure()
 	err = s.Wait(15 * time.Second)
 	if _, mendErr := s.Rabbitmqctl(context.WithoutCancel(s), node, "eval", mend); err == nil {
 		err = mendErr

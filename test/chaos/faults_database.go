@@ -25,7 +25,7 @@ var databaseFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again", Counts: 5 * time.Second, Short: true,
+		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			s.Postgres.Kill()
 			if err := s.Wait(2 * time.Second); err != nil {

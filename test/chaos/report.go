@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,11 +15,15 @@ const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted
 
 func (r *Row) String() string {
 	c := r.Report
-	other := c.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order) + len(r.Odd)
 	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
 		r.Fault.Name, r.Seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted,
-		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed), other,
+		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed), r.other(),
 		seconds(r.Gap), seconds(r.Accepting), seconds(r.Counting))
+}
+
+// other counts the violations that have no column of their own.
+func (r *Row) other() int {
+	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order) + len(r.Odd)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
@@ -35,14 +40,43 @@ func (r *Row) Failures() (all []string) {
 	return append(all, r.Odd...)
 }
 
-// Missed says which targets of recovery were missed; empty: none.
-func (r *Row) Missed() string {
-	var missed []string
-	if f := r.Fault; f.Counts > 0 && r.Counting > f.Counts {
-		missed = append(missed, fmt.Sprintf("counting resumed after %v, not within %v", r.Counting, f.Counts))
+// Missed says which targets of recovery the median of a fault's runs misses; empty: none.
+func Missed(rows []*Row) string {
+	if len(rows) == 0 {
+		return ""
 	}
-	if f := r.Fault; f.Accepts > 0 && r.Accepting > f.Accepts {
-		missed = append(missed, fmt.Sprintf("accepting resumed after %v, not within %v", r.Accepting, f.Accepts))
+	f, missed := rows[0].Fault, []string{}
+	counting, accepting := medians(rows)
+	if f.Counts > 0 && counting > f.Counts {
+		missed = append(missed, fmt.Sprintf("counting resumed after %v, not within %v", counting, f.Counts))
+	}
+	if f.Accepts > 0 && accepting > f.Accepts {
+		missed = append(missed, fmt.Sprintf("accepting resumed after %v, not within %v", accepting, f.Accepts))
 	}
 	return strings.Join(missed, ", ")
+}
+
+// medians of how long it took until votes were counted and accepted again.
+func medians(rows []*Row) (counting, accepting time.Duration) {
+	var c, a []time.Duration
+	for _, r := range rows {
+		c, a = append(c, r.Counting), append(a, r.Accepting)
+	}
+	slices.Sort(c)
+	slices.Sort(a)
+	return c[len(c)/2], a[len(a)/2]
+}
+
+// Sum is the last line of the table.
+func Sum(rows []*Row) string {
+	var sent, acknowledged, refused, unknown, counted, lost, double, late, changed, other int
+	var gap time.Duration
+	for _, r := range rows {
+		c := r.Report
+		sent, acknowledged, refused, unknown, counted = sent+c.Sent, acknowledged+c.Acknowledged, refused+c.Refused, unknown+c.Unknown, counted+c.Counted
+		lost, double, late, changed = lost+c.Of(check.Lost), double+c.Of(check.Double), late+c.Of(check.Late), changed+c.Of(check.Changed)
+		other, gap = other+r.other(), max(gap, r.Gap)
+	}
+	return fmt.Sprintf("| **%d runs** | | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | **%d** | %s | | |\n",
+		len(rows), sent, acknowledged, refused, unknown, counted, lost, double, late, changed, other, seconds(gap))
 }
