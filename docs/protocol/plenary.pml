@@ -134,7 +134,10 @@ byte counted;       /* votes that a committed transaction decided on */
 	 vote[(n)-1].version == vote[(o)-1].version && (SEQ == 0 || (n) >= (o)))
 #endif
 
-/* Is vote n the same answer as vote o or a later one? */
+/*
+ * Is vote n the same answer as vote o or a later one? As the protocol orders votes: a later version is later. To the letter
+ * of guarantee 1 (BY_CONTRACT): the number, else the place in the log. As the voter sees it (BY_REQUEST): the request.
+ */
 #ifdef BY_REQUEST
 #define NOT_EARLIER(n, o) ((n) >= (o))
 #elif defined(BY_CONTRACT)
@@ -145,6 +148,9 @@ byte counted;       /* votes that a committed transaction decided on */
 	 vote[(n)-1].version == vote[(o)-1].version && \
 	 (SEQ && (n) >= (o) || !SEQ && vote[(n)-1].place >= vote[(o)-1].place))
 #endif
+
+/* Never set: pan prints the text of the assertion that fails, and with it the guarantee. */
+bool guarantee1, guarantee2, guarantee3, guarantee4;
 
 /* Time passes. */
 active proctype clock()
@@ -175,7 +181,8 @@ end:	do
 			:: else
 			fi
 		}
-		i = 0
+		i = 0;
+		printf("a tick passes\n")
 	   }
 	od
 }
@@ -193,13 +200,18 @@ end:	do
 		:: version % 2 -> status = CLOSING
 		:: else -> status = OPEN; opened = version + 1
 		fi;
-		version++
+		version++;
+		printf("the presenter makes version %d\n", version)
 	   }
 	od
 }
 
 inline append(entry)
 {
+	if
+	:: IS_SEAL(entry) -> printf("the log takes a seal of version %d as entry %d\n", SEALED_BY(entry), length)
+	:: else -> printf("the log takes batch %d as entry %d\n", entry + 1, length)
+	fi;
 	entries[length] = entry;
 	length++
 }
@@ -243,14 +255,16 @@ active proctype sealer()
 
 inline accept(i, r)
 {
-	assert(view[r] == version || since[view[r]] <= L); /* guarantee 2 */
+	assert(guarantee2 || view[r] == version || since[view[r]] <= L);
 	vote[i].state = WAITING;
 	vote[i].via = r;
-	vote[i].version = view[r]
+	vote[i].version = view[r];
+	printf("replica %d accepts vote %d of voter %d under version %d\n", r, i + 1, VOTER(i), view[r])
 }
 
 inline gone(i)
 {
+	printf("vote %d is refused\n", i + 1);
 	vote[i].state = GONE; vote[i].age = 0; vote[i].version = 0; vote[i].via = 0; vote[i].batch = 0
 }
 
@@ -290,8 +304,9 @@ inline confirmed(b)
 		:: HAS(batch[b].votes, i) ->
 			if
 			:: IN_TIME(b, i) ->
-				assert(batch[b].state == LOGGED); /* guarantee 1: what is not in the log is lost */
-				assert(!HAS(late, i));            /* and so is what comes behind its seal */
+				printf("the confirm acknowledges vote %d with 202\n", i + 1);
+				assert(guarantee1 || batch[b].state == LOGGED); /* what is not in the log is lost */
+				assert(guarantee1 || !HAS(late, i));            /* and so is what comes behind its seal */
 				ADD(acknowledged, i)
 			:: else
 			fi;
@@ -358,7 +373,8 @@ end:	do
 	 * Read what is displayed. That the lease begins before the read does makes what is read newer, never older. To have read
 	 * that something else is displayed is as good as not to have read: no vote is accepted.
 	 */
-	:: d_step { version % 2 && (view[r] != version || viewAge[r] > 0) -> view[r] = version; viewAge[r] = 0 }
+	:: d_step { version % 2 && (view[r] != version || viewAge[r] > 0) ->
+		view[r] = version; viewAge[r] = 0; printf("replica %d reads version %d\n", r, version) }
 
 	:: d_step { r == 0 && vote[0].state == IDLE && view[r] % 2 -> accept(0, r) } /* the replicas are alike: call this one 0 */
 	:: d_step { ASKED_AGAIN && vote[1].state == IDLE && view[r] % 2 -> accept(1, r) }
@@ -374,7 +390,7 @@ end:	do
 		b = VOTES;
 		for (i : 0 .. VOTES - 1) { take(i, r) }
 		if
-		:: b < VOTES -> batch[b].state = WIRE; ADD(mine, b); wire!b
+		:: b < VOTES -> batch[b].state = WIRE; ADD(mine, b); wire!b; printf("replica %d writes batch %d\n", r, b + 1)
 		:: else
 		fi;
 		i = 0;
@@ -386,6 +402,7 @@ end:	do
 	:: d_step { len(wire) > 0 -> wire?b;
 #ifdef NO_RETURNS
 		batch[b].state = RETURNED;
+		printf("batch %d is returned\n", b + 1);
 #else
 		refused(b);
 #endif
@@ -401,6 +418,7 @@ end:	do
 	/* The connection is lost. What it carried may still get through, in its order, or any rest of it may not. */
 	:: d_step { losses[r] < LOSSES && len(wire) > 0 ->
 		losses[r]++;
+		printf("replica %d loses its connection\n", r);
 		do
 		:: len(wire) > 0 -> wire?b; dead!b
 		:: else -> break
@@ -415,10 +433,6 @@ end:	do
 		b = 0
 	   }
 	:: d_step { len(dead) > 0 -> dead?b; logged(b); b = 0 }
-#ifdef REPUBLISH
-	/* Not the protocol: what is unknown is sent again. */
-	:: d_step { len(dead) > 0 && length < MAXLOG - 2 -> dead?b; dead!b; logged(b); b = 0 }
-#endif
 	od
 }
 
@@ -440,6 +454,12 @@ inline rollback()
 	to = 0; ids = 0; fresh = 0; oStatus = 0; oOpened = 0; oSealed = 0; oTally = 0; oRow[0] = 0; oRow[1] = 0
 }
 
+inline rolledBack()
+{
+	printf("worker %d rolls back\n", me);
+	rollback()
+}
+
 byte inserting[2]; /* ids that a transaction has inserted and not committed */
 
 /* One entry of the log, as the ledger walks it. */
@@ -450,7 +470,7 @@ inline walk(e)
 		oSealed = MAX(oSealed, SEALED_BY(e));
 		touched = true;
 		if
-		:: oStatus == CLOSING && oOpened == SEALED_BY(e) -> oStatus = FINAL
+		:: oStatus == CLOSING && oOpened == SEALED_BY(e) -> oStatus = FINAL; printf("version %d is final\n", oOpened)
 		:: else
 		fi
 	:: else ->
@@ -460,11 +480,11 @@ inline walk(e)
 				if
 #ifndef NO_SEALED
 				:: vote[i].version <= oSealed ->
-					/* guarantee 1: a vote that was acknowledged is not late, unless it was counted before */
-					assert(HAS(counted, i) || !HAS(acknowledged, i));
+					/* a vote that was acknowledged is not late, unless it was counted before */
+					assert(guarantee1 || HAS(counted, i) || !HAS(acknowledged, i));
 					if
 					:: HAS(counted, i)
-					:: else -> ADD(late, i)
+					:: else -> ADD(late, i); printf("vote %d is late\n", i + 1)
 					fi
 #endif
 				:: else ->
@@ -472,7 +492,8 @@ inline walk(e)
 					:: claim[VOTER(i)] && !REPLACES(i + 1, claim[VOTER(i)])
 					:: else -> claim[VOTER(i)] = i + 1
 					fi;
-					ADD(acknowledged, i) /* 204, counted or superseded */
+					printf("vote %d is counted or superseded: 204\n", i + 1);
+					ADD(acknowledged, i)
 				fi;
 				ADD(counted, i)
 			:: else
@@ -497,6 +518,7 @@ end:	do
 		partitionRow = me + 1;
 #endif
 		to = next[me];
+		printf("worker %d begins a transaction\n", me);
 		do
 		:: d_step { to < (zombie[me] -> delivered[me] : length) -> ADD(ids, entries[to]); to++ }
 		:: to > next[me] -> break
@@ -504,7 +526,7 @@ end:	do
 	   };
 		break
 	/* A zombie learns that its channel is gone, and waits in line again. */
-	:: d_step { zombie[me] -> zombie[me] = false; delivered[me] = 0; next[me] = 0 }
+	:: d_step { zombie[me] -> printf("worker %d learns that it was given up\n", me); zombie[me] = false; delivered[me] = 0; next[me] = 0 }
 	od;
 
 	if
@@ -513,10 +535,15 @@ end:	do
 #else
 	:: d_step { pollRow == 0 -> pollRow = me + 1;
 #endif
-		oStatus = status; oOpened = opened; oSealed = sealed; oTally = tally }
-	:: d_step { true -> rollback() }; goto idle
+#ifdef COARSE
+		fresh = ids & ~recorded; ids = 0; oRow[0] = row[0]; oRow[1] = row[1];
+#endif
+		oStatus = status; oOpened = opened; oSealed = sealed; oTally = tally;
+		printf("worker %d reads the poll's state, for entries %d to %d\n", me, next[me], to - 1) }
+	:: d_step { true -> rolledBack() }; goto idle
 	fi;
 
+#ifndef COARSE /* nobody else touches these while the locks are held: in COARSE they are no places to be stopped at */
 	/* Record the ids. One that another transaction has inserted and not committed has to be waited for. */
 	if
 #ifdef NO_BATCH_IDS
@@ -524,17 +551,19 @@ end:	do
 #else
 	:: d_step { (ids & inserting[1 - me]) == 0 -> fresh = ids & ~recorded; ids = 0; inserting[me] = fresh }
 #endif
-	:: d_step { true -> rollback() }; goto idle
+	:: d_step { true -> rolledBack() }; goto idle
 	fi;
 
 	if
 	:: d_step { true -> oRow[0] = row[0]; oRow[1] = row[1] }
-	:: d_step { true -> rollback() }; goto idle
+	:: d_step { true -> rolledBack() }; goto idle
 	fi;
+#endif
 
 	/* Write and commit. Nobody sees the writes before the commit, so they are one step. */
 	if
 	:: d_step { true ->
+		printf("worker %d commits entries %d to %d\n", me, next[me], to - 1);
 		wasFinal = (status == FINAL);
 		changed = false;
 		touched = false;
@@ -550,27 +579,28 @@ end:	do
 				touched = true;
 				changed = true;
 				oTally = oTally + (1 << 2 * (claim[i] - 1)) - (oRow[i] -> 1 << 2 * (oRow[i] - 1) : 0);
-				row[i] = claim[i]
+				row[i] = claim[i];
+				printf("voter %d has vote %d now\n", i, claim[i])
 			:: else
 			fi
 		}
-		/* guarantee 3: what was final stays as it is, under its version */
-		assert(!(wasFinal && changed));
+		/* what was final stays as it is, under its version */
+		assert(guarantee3 || !(wasFinal && changed));
 		if
 		:: touched ->
-			assert(!(wasFinal && (oStatus != FINAL || oTally != tally)));
+			assert(guarantee3 || !(wasFinal && (oStatus != FINAL || oTally != tally)));
 			status = oStatus; opened = oOpened; sealed = oSealed; tally = oTally
 		:: else
 		fi;
 		/* a poll is what the presenter made of it */
-		assert((version % 2) == (status == OPEN));
-		/* guarantee 4: the tally is a recount */
-		assert(tally == (row[0] -> 1 << 2 * (row[0] - 1) : 0) + (row[1] -> 1 << 2 * (row[1] - 1) : 0));
-		/* guarantee 1, and nobody who was told 409 counts */
+		assert(guarantee3 || (version % 2) == (status == OPEN));
+		/* the tally is a recount */
+		assert(guarantee4 || tally == (row[0] -> 1 << 2 * (row[0] - 1) : 0) + (row[1] -> 1 << 2 * (row[1] - 1) : 0));
+		/* what was acknowledged stands, it or a later one; what was told 409 does not */
 		for (i : 0 .. VOTES - 1) {
-			assert(!(HAS(acknowledged, i) && HAS(counted, i)) ||
+			assert(guarantee1 || !(HAS(acknowledged, i) && HAS(counted, i)) ||
 				row[VOTER(i)] && NOT_EARLIER(row[VOTER(i)], i + 1));
-			assert(!HAS(late, i) || row[VOTER(i)] != i + 1)
+			assert(guarantee1 || !HAS(late, i) || row[VOTER(i)] != i + 1)
 		}
 		/* the transaction's end */
 		j = to;
@@ -578,15 +608,19 @@ end:	do
 		to = j;
 		claim[0] = 0; claim[1] = 0; i = 0; j = 0; touched = false; changed = false; wasFinal = false
 	   }
-	:: d_step { true -> rollback() }; goto idle
+	:: d_step { true -> rolledBack() }; goto idle
 	fi;
 
 	/* Acknowledge. From a dead channel that does nothing. */
 	d_step { true ->
+		printf("worker %d acknowledges\n", me);
 		next[me] = to;
 		to = 0;
 		if
-		:: me == consumer -> head = next[me]
+		:: me == consumer ->
+			for (j : head .. next[me] - 1) { assert(guarantee1 || HAS(recorded, entries[j])) } /* what leaves the log is counted */
+			head = next[me];
+			j = 0
 		:: else
 		fi
 	};
@@ -599,10 +633,15 @@ active proctype failover()
 end:	do
 	:: d_step { takeovers < TAKEOVERS && !zombie[1 - consumer] ->
 		takeovers++;
+		printf("the broker gives up on worker %d and goes on with the other\n", consumer);
 		zombie[consumer] = true;
 		delivered[consumer] = length;
 		consumer = 1 - consumer;
+#ifdef OVERTAKE
+		next[consumer] = length /* what is unacknowledged comes later, with the zombie or never */
+#else
 		next[consumer] = head
+#endif
 	   }
 	od
 }
