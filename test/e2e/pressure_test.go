@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+const (
+	pressureClients = 10_000
+	pressureTime    = 15 * time.Second
+)
+
+// residentMiB gives a process's resident memory.
+func residentMiB(t *testing.T, pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	require.NotNil(t, m)
+	kib, err := strconv.Atoi(string(m[1]))
+	require.NoError(t, err)
+	return kib / 1024
+}
+
+// TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold kills RabbitMQ while 10,000 clients vote, watches what a replica
+// holds, and starts the broker again.
+func TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold(t *testing.T) {
+	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+	r := show(s.Client, choice("Who wins?"))
+	r.Count(Ballot{PollID: r.Polls[0].PollID, ClientID: NewVoter(), Key: "A"})
+	st.Rabbits[0].Kill()
+
+	client := newFast(s.base, pressureClients)
+	defer client.close()
+	var told, accepted, other atomic.Int64
+	var slowest atomic.Int64
+	var clients sync.WaitGroup
+	end := time.Now().Add(pressureTime)
+	for range pressureClients {
+		clients.Go(func() {
+			body := fmt.Sprintf(`{"poll_id":%q,"key":"B","client_id":%q}`, r.Polls[0].PollID, NewVoter())
+			for time.Now().Before(end) {
+				begun := time.Now()
+				a, err := client.post(r.Path("/polls/current/votes"), body)
+				switch {
+				case err != nil:
+					other.Add(1)
+				case a.Status == 503 && a.Header.Get("Retry-After") != "":
+					told.Add(1)
+				case a.Status == 204 || a.Status == 202:
+					accepted.Add(1)
+				default:
+					other.Add(1)
+				}
+				for took := int64(time.Since(begun)); ; {
+					if old := slowest.Load(); took <= old || slowest.CompareAndSwap(old, took) {
+						break
+					}
+				}
+				time.Sleep(500 * time.Millisecond)
+			}
+		})
+	}
+	var resident []int
+	for range int(pressureTime / time.Second) {
+		time.Sleep(time.Second)
+		resident = append(resident, residentMiB(t, st.APIs[0].Pid()))
+	}
+	clients.Wait()
+	t.Logf("%d × 503, %d accepted, %d other; slowest answer %s", told.Load(), accepted.Load(), other.Load(), time.Duration(slowest.Load()).Round(time.Millisecond))
+	t.Logf("resident MiB, each second: %s", strings.Trim(fmt.Sprint(resident), "[]"))
+	require.Zero(t, accepted.Load(), "nothing is acknowledged that is not durable")
+	require.Zero(t, other.Load())
+	half := resident[len(resident)/2]
+	require.LessOrEqual(t, resident[len(resident)-1], half+half/4+20, "it does not grow with time")
+	require.Less(t, resident[len(resident)-1], 1024)
+
+	require.NoError(t, st.Rabbits[0].Start(t.Context()))
+	require.Eventually(t, func() bool {
+		a, err := s.Try(r.ballot(Ballot{PollID: r.Polls[0].PollID, ClientID: aVoter, Key: "A"}))
+		return err == nil && a.Status == 204
+	}, wait, tick, "votes are taken again")
+	require.EqualValues(t, 2, r.Recount(r.Polls[0].PollID).Counts()["A"])
+}
