@@ -102,7 +102,7 @@ func whileBusy(ctx context.Context, f func() error) error {
 
 // openError puts into words what a start may meet.
 func openError(path string, err error) error {
-	reason := ""
+	var reason string
 	switch code(err) {
 	case sqlite3.SQLITE_NOTADB:
 		reason = "is not an SQLite database"

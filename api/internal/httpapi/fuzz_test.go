@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -91,7 +90,7 @@ func FuzzHeaders(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, *v, *again)
 		}
-		require.Equal(t, "", strings.Trim(applied, "respond-async,wit=0123456789 "))
+		require.Regexp(t, `^(respond-async|wait=\d|, )*$`, applied)
 	})
 }
 
