@@ -83,6 +83,29 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 	return -1, nil
 }
 
+// Polls gives the ids of the polls whose states a transition changes; ids are those of the presentation's polls.
+func (t Transition) Polls(ids []uuid.UUID) (concerned []uuid.UUID) {
+	for _, i := range []int{t.Left, t.Shown} {
+		if i >= 0 {
+			concerned = append(concerned, ids[i])
+		}
+	}
+	return concerned
+}
+
+// Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil if no poll left.
+func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
+	for i := range states {
+		if t.Left >= 0 && states[i].PollID == ids[t.Left] {
+			states[i].Leave()
+			ended = &Seal{PollID: ids[t.Left], Version: t.Ended}
+		} else {
+			states[i].Show(t.Slide.Version)
+		}
+	}
+	return ended
+}
+
 // Leave is what happens to the state of a poll that leaves the slide.
 func (s *State) Leave() {
 	s.Status = Closing

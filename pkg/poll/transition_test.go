@@ -79,8 +79,23 @@ func TestTheVersionCountsTheTransitions(t *testing.T) {
 				require.Equal(t, slide, got.Slide)
 			}
 			require.Equal(t, got.Slide.Displayed, got.Shown >= 0)
+			var states []poll.PollState
+			for _, id := range got.Polls(all) {
+				states = append(states, poll.PollState{PollID: id})
+			}
+			var seal *poll.Seal
+			if got.Changed {
+				seal = got.Apply(all, states)
+			}
 			if got.Left >= 0 {
-				require.Equal(t, slide.Version, got.Ended, "what ends is the version that displayed the poll")
+				require.Equal(t, &poll.Seal{PollID: all[got.Left], Version: slide.Version}, seal, "what ends is the version that displayed the poll")
+				require.Equal(t, poll.Closing, states[0].Status)
+			} else {
+				require.Nil(t, seal)
+			}
+			if got.Changed && got.Shown >= 0 {
+				shown := states[len(states)-1]
+				require.Equal(t, poll.PollState{PollID: all[got.Shown], State: poll.State{Status: poll.Open, Opened: got.Slide.Version, Revision: 1}}, shown)
 			}
 			slide = got.Slide
 		}

@@ -51,24 +51,11 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 
 // change writes a decided transition and gives the seal that it makes due.
 func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t poll.Transition) (ended *poll.Seal, err error) {
-	var concerned []uuid.UUID
-	for _, i := range []int{t.Left, t.Shown} {
-		if i >= 0 {
-			concerned = append(concerned, ids[i])
-		}
-	}
-	states, err := lockStates(ctx, tx, concerned)
+	states, err := lockStates(ctx, tx, t.Polls(ids))
 	if err != nil {
 		return nil, err
 	}
-	for i := range states {
-		if t.Left >= 0 && states[i].PollID == ids[t.Left] {
-			states[i].Leave()
-			ended = &poll.Seal{PollID: ids[t.Left], Version: t.Ended}
-		} else {
-			states[i].Show(t.Slide.Version)
-		}
-	}
+	ended = t.Apply(ids, states)
 	if err := updateStates(ctx, tx, states); err != nil {
 		return nil, err
 	}

@@ -51,23 +51,14 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 // change writes a decided transition and gives the seal that it makes due.
 func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t poll.Transition) (ended *poll.Seal, err error) {
 	var states []poll.PollState
-	if t.Left >= 0 {
-		left, err := readState(ctx, tx, ids[t.Left])
+	for _, pollID := range t.Polls(ids) {
+		state, err := readState(ctx, tx, pollID)
 		if err != nil {
 			return nil, err
 		}
-		left.Leave()
-		states = append(states, left)
-		ended = &poll.Seal{PollID: ids[t.Left], Version: t.Ended}
+		states = append(states, state)
 	}
-	if t.Shown >= 0 {
-		shown, err := readState(ctx, tx, ids[t.Shown])
-		if err != nil {
-			return nil, err
-		}
-		shown.Show(t.Slide.Version)
-		states = append(states, shown)
-	}
+	ended = t.Apply(ids, states)
 	if err := updateStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
