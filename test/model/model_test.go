@@ -26,7 +26,7 @@ var (
 const (
 	folder = "../../docs/protocol"
 	// Bounds of one run: what a run needs is far below, and a run that needs more has to be made smaller.
-	runTime   = 3 * time.Minute
+	runTime   = 8 * time.Minute
 	runMemory = 1200 // MB
 )
 
