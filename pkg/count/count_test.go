@@ -29,7 +29,8 @@ type fakeStore struct {
 	hold    chan struct{}  // if not nil, a transaction waits for a token
 	holding chan struct{}
 	closing []poll.ClosingPoll
-	old     int // batch ids that may be forgotten
+	slow    time.Duration // of Closing
+	old     int           // batch ids that may be forgotten
 }
 
 func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (poll.Outcome, error) {
@@ -57,6 +58,7 @@ func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (pol
 }
 
 func (s *fakeStore) Closing(context.Context) ([]poll.ClosingPoll, error) {
+	time.Sleep(s.slow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closing, nil
@@ -416,6 +418,18 @@ func TestAPollWhoseReplicaDiedIsSealedAfterItsTime(t *testing.T) {
 		sealed := <-b.log.sealed
 		require.Equal(t, &orphan.Seal, sealed.Seal)
 		require.GreaterOrEqual(t, time.Since(begun), orphaned)
+	})
+}
+
+func TestATimeThatPassedBeforeTheFirstAnswerDoesNotCount(t *testing.T) {
+	orphan := poll.ClosingPoll{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: 4}}
+	run(t, func(b *bench) {
+		b.store.slow = 2 * orphaned // the poll may have begun to close just before the answer
+		b.store.closing = []poll.ClosingPoll{orphan}
+	}, func(t *testing.T, b *bench) {
+		begun := time.Now()
+		<-b.log.sealed
+		require.GreaterOrEqual(t, time.Since(begun), b.store.slow+orphaned)
 	})
 }
 

@@ -24,7 +24,7 @@ func (c *Counter) sweep(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			c.sweepOnce(ctx, seen, time.Now())
+			c.sweepOnce(ctx, seen)
 		case <-ctx.Done():
 			return
 		}
@@ -32,8 +32,9 @@ func (c *Counter) sweep(ctx context.Context) {
 }
 
 // sweepOnce looks at what is closing and seals what has been for long enough. seen is since when, by poll and version.
-func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time, now time.Time) {
+func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time) {
 	closing, err := c.store.Closing(ctx)
+	now := time.Now() // after the answer: the read may have taken long, or this process may have been stopped in it
 	if err != nil {
 		return // the store is away: what was seen stays seen, nothing is sealed without a new look
 	}
