@@ -148,6 +148,7 @@ func (o order) look(ctx context.Context, log queue.Log, out io.Writer) error {
 	if err := o.missing(found); err != nil {
 		return err
 	}
+	slices.SortStableFunc(views, func(a, b view) int { return a.first().Compare(b.first()) })
 	switch {
 	case o.json:
 		return writeJSON(out, views)

@@ -76,9 +76,9 @@ func TestTheListIsATableOrJSON(t *testing.T) {
 	require.Len(t, lines, 5)
 	for i, want := range []string{
 		"ID FIRST SET ASIDE FROM BYTES CONTENTS REASON",
+		"three unknown 522 unreadable",
 		"one 2026-01-02T12:00:00Z votes.2 112 votes: 2 bad\uFFFD[31mluck\uFFFDand more",
 		"two 2026-01-02T12:00:00Z votes.2 38 a seal why",
-		"three unknown 522 unreadable",
 	} {
 		require.Equal(t, want, strings.Join(strings.Fields(lines[i]), " "))
 	}
@@ -87,9 +87,9 @@ func TestTheListIsATableOrJSON(t *testing.T) {
 	var views []view
 	require.NoError(t, json.Unmarshal([]byte(out), &views))
 	require.Len(t, views, 3)
-	require.Equal(t, []pollView{{PollID: uuid.UUID{15: 7}, Version: 3, Votes: 2}}, views[0].Polls)
-	require.Empty(t, views[0].Raw)
-	require.Contains(t, views[2].Error, "malformed")
+	require.Equal(t, []pollView{{PollID: uuid.UUID{15: 7}, Version: 3, Votes: 2}}, views[1].Polls)
+	require.Empty(t, views[1].Raw)
+	require.Contains(t, views[0].Error, "malformed")
 	for _, fate := range l.fates {
 		require.Equal(t, queue.Keep, fate)
 	}
@@ -135,13 +135,15 @@ func TestOnlyTheLettersThatWereNamedAreDropped(t *testing.T) {
 
 func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	l := three(t)
-	l.stays = map[string]error{"three": queue.ErrMalformed}
+	l.letters = append(l.letters, queue.DeadLetter{ID: "four"}, queue.DeadLetter{ID: "five"})
+	l.stays = map[string]error{"three": queue.ErrMalformed, "four": queue.ErrVersion, "five": queue.ErrUnknown}
 	l.replies <- queue.Reply{BatchID: uuid.UUID{15: 1}, Verdicts: []poll.Verdict{poll.Superseded, poll.Counted}}
 	out, err := ask(t, l, "replay", "--all")
-	require.ErrorContains(t, err, "1 of 3 dead letters stayed")
+	require.ErrorContains(t, err, "3 of 5 dead letters stayed")
 	for _, want := range []string{
 		"one  is back in partition 2: votes: 2\n", "one  is dealt with: 1 counted, 1 superseded\n",
 		"two  is back in partition 2: a seal\n", "three  stays: it still cannot be decoded (malformed)\n",
+		"four  stays: this version of the program cannot read it", "five  stays: whether it is back is not known",
 	} {
 		require.Contains(t, out, want)
 	}

@@ -64,6 +64,14 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	return v
 }
 
+// first is when it was set aside first; zero: not known.
+func (v view) first() (t time.Time) {
+	if v.FirstTime != nil {
+		t = *v.FirstTime
+	}
+	return t
+}
+
 func known(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -32,13 +32,14 @@ type DeadLetters interface {
 	// CountDeadLetters tells how many wait. Those that a visit holds or has just given back may be missing.
 	CountDeadLetters(ctx context.Context) (int, error)
 
-	// VisitDeadLetters shows decide every dead letter that waits, the oldest first, and does what it says. Those that are
-	// kept stay in their order. Two visits at once each see some of them.
+	// VisitDeadLetters shows decide every dead letter that waits, as they were set aside, and does what it says. Those that
+	// are kept stay in their order, but for a visit that breaks off. Two visits at once each see some of them.
 	//
 	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its verdicts come to this log's
 	// Replies. It is removed when that is confirmed; removed twice or lost it cannot be, but put back twice, which its
 	// batch id makes harmless. One that cannot be decoded is not put back and stays. Of those that are replayed in one
-	// visit the newest goes first, as far as memory allows, since a replayed vote never replaces one.
+	// visit the one with the latest FirstTime goes first, as far as memory allows, since a replayed vote never replaces
+	// one.
 	//
 	// done is called for every letter that is replayed or dropped: with nil, or why it stays; ErrMalformed and
 	// ErrVersion: it cannot be decoded. VisitDeadLetters returns an error, of the kind Unavailable, when it could not

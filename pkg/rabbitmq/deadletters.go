@@ -33,7 +33,7 @@ const (
 const (
 	// deadLetterTimeout bounds the wait for a dead letter's confirm.
 	deadLetterTimeout = 10 * time.Second
-	// replayBytes is how much of what shall be replayed is held back, to begin with the newest.
+	// replayBytes is how much of what shall be replayed is held back, to begin with the last.
 	replayBytes = 64 << 20
 )
 
@@ -131,8 +131,9 @@ func (c Config) countDead(ch *amqp.Channel) (int, error) {
 }
 
 // VisitDeadLetters is the promise of queue.DeadLetters. AMQP has no way to look at a message without taking it, so all of
-// them are taken, and what was not acknowledged is given back in order. It is asked for, since the broker returns what
-// a closed channel held only some time after it said that it is closed; the next visit would miss it.
+// them are taken, and what was not acknowledged is given back in order by a nack: RabbitMQ 3.10 returns what a closed
+// channel held only some time after it said that it is closed, so that the next visit would miss it, and at the end
+// of the queue.
 func (l *Log) VisitDeadLetters(ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error)) (err error) {
 	_, k, err := l.consuming.get()
 	if err != nil {
@@ -189,8 +190,9 @@ type heldLetter struct {
 	letter queue.DeadLetter
 }
 
-// replay puts letters back, the last one first.
+// replay puts letters back, the last one first. Their order in the queue is another when some were set aside again.
 func (l *Log) replay(ctx context.Context, held []heldLetter, done func(queue.DeadLetter, error)) error {
+	slices.SortStableFunc(held, func(a, b heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
 			return unavailable(context.Cause(ctx))

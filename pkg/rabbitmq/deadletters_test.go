@@ -1,6 +1,8 @@
 package rabbitmq_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,27 +89,28 @@ func TestALetterIsReplayedWithItsPropertiesAndWithoutWhatWasWrittenOnIt(t *testi
 // A message that is returned is confirmed too, and what is set aside may have any message id, or none.
 func TestEntriesThatShareAMessageIDAreToldApartWhenNothingTakesThem(t *testing.T) {
 	url := stack.RabbitMQURL(t)
-	l := open(t, rabbitmq.Config{URLs: []string{url}})
+	const partitions, each = 16, 20
+	l := open(t, rabbitmq.Config{URLs: []string{url}, Partitions: partitions})
 	defer l.Close()
 	raw(t, url, func(ch *amqp.Channel) {
 		_, err := ch.QueueDelete("plenary.dead", false, false, false)
 		require.NoError(t, err)
 	})
-	const partitions, each = 3, 50
-	outcomes := make(chan error, partitions*each)
+	outcomes, begin := make(chan error, partitions*each), make(chan struct{})
 	for p := range partitions {
-		for range each {
-			put(t, url, votesQueue(p), amqp.Publishing{Body: []byte("junk")})
-		}
+		name := fmt.Sprintf("plenary.votes.%d", p)
+		put(t, url, name, slices.Repeat([]amqp.Publishing{{Body: []byte("junk")}}, each)...)
 		sub, err := l.Subscribe(t.Context(), p)
 		require.NoError(t, err)
 		defer sub.Close()
 		go func() {
+			<-begin
 			for range each {
 				outcomes <- sub.DeadLetter(t.Context(), <-sub.Deliveries(), "why")
 			}
 		}()
 	}
+	close(begin)
 	for range partitions * each {
 		require.ErrorIs(t, receive(t, outcomes), queue.ErrRefused)
 	}

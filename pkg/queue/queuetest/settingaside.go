@@ -110,11 +110,13 @@ var settingAside = []promise{
 		require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, r))
 		require.Equal(t, r, receive(t, operator.Replies(), "the reply"))
 	}},
-	{name: "of letters that are replayed together the newest goes first", asks: encoded, test: func(t *testing.T, s *suite) {
+	{name: "of letters that are replayed together the newest goes first even when an older one was set aside again", asks: encoded, test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		for i := range 3 {
 			setAside(t, l, numbered(i), "why")
 		}
+		require.Equal(t, []error{nil}, visit(t, l, queue.Keep, queue.Replay, queue.Keep))
+		setAsideNext(t, l, "again")
 		require.Equal(t, []error{nil, nil, nil}, visit(t, l, queue.Replay))
 		sub := subscribe(t, l, 0)
 		for i := range 3 {
@@ -152,10 +154,7 @@ var settingAside = []promise{
 		setAside(t, l, numbered(1), "at first")
 		first := letters(t, l)[0]
 		require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
-		sub := subscribe(t, l, 0)
-		d := next(t, sub)
-		require.NoError(t, sub.DeadLetter(t.Context(), d, "again"))
-		require.NoError(t, sub.Ack(d.Tag))
+		setAsideNext(t, l, "again")
 		second := letters(t, l)[0]
 		require.NotEqual(t, first.ID, second.ID)
 		require.Equal(t, "again", second.Reason)
@@ -174,6 +173,24 @@ var settingAside = []promise{
 		require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
 		require.Equal(t, 1, numberOf(next(t, sub)))
 	}},
+	{name: "a visit that breaks off says so and loses nothing", asks: remote, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		for i := range 3 {
+			setAside(t, l, numbered(i), "why")
+		}
+		before := letters(t, l)
+		err := l.VisitDeadLetters(t.Context(), func(queue.DeadLetter) queue.Fate {
+			s.Cut()
+			return queue.Replay
+		}, func(queue.DeadLetter, error) { require.Fail(t, "nothing was done") })
+		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		works(t, l)
+		require.Eventually(t, func() bool { // when the broker has noticed
+			n, err := l.CountDeadLetters(t.Context())
+			return err == nil && n == 3
+		}, patience, 5*time.Millisecond)
+		require.ElementsMatch(t, before, letters(t, l))
+	}},
 	{name: "who looks at dead letters while the log is away is told so", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		require.Empty(t, letters(t, l))
@@ -189,6 +206,12 @@ var settingAside = []promise{
 func setAside(t testing.TB, l queue.Log, b poll.Batch, reason string) {
 	t.Helper()
 	require.NoError(t, receive(t, publish(t, l, 0, b), "the confirm"))
+	setAsideNext(t, l, reason)
+}
+
+// setAsideNext makes a dead letter of the next entry of partition 0.
+func setAsideNext(t testing.TB, l queue.Log, reason string) {
+	t.Helper()
 	sub, err := l.Subscribe(t.Context(), 0)
 	require.NoError(t, err)
 	d := next(t, sub)
