@@ -49,16 +49,22 @@ func build(ctx context.Context) (string, error) {
 }
 
 func goBuild(ctx context.Context, to, target string, flags ...string) error {
-	root, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
 	}
 	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-tags", "faultpoints", "-o", to}, flags...), target)...)
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(root)))
+	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", target, err, out)
 	}
 	return nil
+}
+
+// moduleRoot is the folder of go.mod.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	return filepath.Dir(strings.TrimSpace(string(out))), err
 }
 
 // buildWithWrongClock builds the API against a standard library whose wall clock steps every few seconds, 30 s ahead, 30 s
@@ -78,19 +84,28 @@ func buildWithWrongClock(ctx context.Context, dir string) (string, error) {
 	if !strings.Contains(string(raw), read) {
 		return "", fmt.Errorf("%s reads the clock in another way than known", source)
 	}
-	patched := filepath.Join(dir, "time.go")
 	text := strings.Replace(string(raw), read, read+"\tsec += [...]int64{30, -30, 0, -30, 30}[uint64(runtimeNano())/4e9%5]\n", 1)
-	if err := os.WriteFile(patched, []byte(text), 0o644); err != nil {
+	flag, err := overlay(dir, map[string]string{source: text})
+	if err != nil {
 		return "", err
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: patched}})
+	binary := filepath.Join(dir, "api-wrong-clock")
+	return binary, goBuild(ctx, binary, "./api", flag)
+}
+
+// overlay gives the flag that has the compiler take other texts for some source files.
+func overlay(dir string, texts map[string]string) (flag string, err error) {
+	replace := map[string]string{}
+	for source, text := range texts {
+		replace[source] = filepath.Join(dir, fmt.Sprintf("overlay-%d.go", len(replace)))
+		if err := os.WriteFile(replace[source], []byte(text), 0o644); err != nil {
+			return "", err
+		}
+	}
+	raw, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
 	file := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(file, overlay, 0o644); err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "api-wrong-clock")
-	return binary, goBuild(ctx, binary, "./api", "-overlay", file)
+	return "-overlay=" + file, os.WriteFile(file, raw, 0o644)
 }

@@ -109,14 +109,17 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 		case <-time.After(between(rng, r.crowd.pace.slide)):
 		}
 		switch n := rng.IntN(10); {
-		case n == 0: // an empty slide, and the same poll again
+		case n < 2: // an empty slide, and the same poll again
 			r.move(-1)
+			if rng.IntN(4) > 0 { // long enough for what is sent meanwhile to be late
+				time.Sleep(between(rng, 2*check.Lease))
+			}
 			r.move(at)
-		case n <= 2: // a slip of the finger: there and back
+		case n < 4: // a slip of the finger: there and back
 			r.move((at + 1) % roomPolls)
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			r.move(at)
-		case n < 6:
+		case n < 7:
 			at = (at + roomPolls - 1) % roomPolls
 			r.move(at)
 		default:
