@@ -103,7 +103,6 @@ type Row struct {
 	Odd          []string      // answers that no client should ever have got
 	Moves, Views int
 	Took         time.Duration
-	resumed      bool
 }
 
 // Run starts a stack, has the fault strike it while a crowd votes, and judges what came of it.

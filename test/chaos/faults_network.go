@@ -11,8 +11,10 @@ import (
 
 // networkFaults are one for each pair of processes. Each goes through all that a network may do.
 var networkFaults = []*Fault{
-	network("api", "rabbitmq"), network("worker", "rabbitmq"), network("api", "postgres"), network("worker", "postgres"),
-	network("nginx", "api"),
+	network("api", "rabbitmq", 0), network("worker", "rabbitmq", 0), network("api", "postgres", 0), network("worker", "postgres", 0),
+	network("nginx", "api", 0),
+	// Two APIs are cut off and the third goes on: what they know may be old, and what they hold may come late.
+	network("api", "rabbitmq", 1), network("api", "postgres", 1),
 }
 
 // troubles are what may happen to a network, and for how long.
@@ -27,12 +29,16 @@ var troubles = []struct {
 	{"slow close", "slow_close", `"delay":3000`, 4 * time.Second},
 }
 
-func network(from, to string) *Fault {
-	name := from + "-" + to
+// network is the fault of the networks from one kind of process to another. The first good processes keep a good one.
+func network(from, to string, good int) *Fault {
+	name, some := from+"-"+to, ""
+	if good > 0 {
+		name, some = "some-"+name, "some "
+	}
 	return &Fault{
 		Name:  "net-" + name,
-		What:  fmt.Sprintf("the network from %s to %s: latency and jitter, resets, a black hole of 10 s, late delivery, slow closes", from, to),
-		Shape: func(s *Scene, cfg *stack.Config) { s.route(cfg, from, to) },
+		What:  fmt.Sprintf("the network from %s%s to %s: latency and jitter, resets, a black hole of 10 s, late delivery, slow closes", some, from, to),
+		Shape: func(s *Scene, cfg *stack.Config) { s.route(cfg, name, from, to, good) },
 		Strike: func(s *Scene) error {
 			for _, t := range troubles {
 				s.Measure()
@@ -54,10 +60,8 @@ func network(from, to string) *Fault {
 	}
 }
 
-// route has one kind of process reach another through a network of its own. Half of the APIs keep a good one, so that
-// answers of the two can disagree.
-func (s *Scene) route(cfg *stack.Config, from, to string) {
-	name := from + "-" + to
+// route has one kind of process reach another through networks that have a name.
+func (s *Scene) route(cfg *stack.Config, name, from, to string, good int) {
 	if from == "nginx" {
 		cfg.Upstream = func(address string) string {
 			through, err := s.between(name, address)
@@ -71,7 +75,7 @@ func (s *Scene) route(cfg *stack.Config, from, to string) {
 	}
 	setting := map[string]string{"rabbitmq": "PLENARY_AMQP_URL", "postgres": "PLENARY_DATABASE_URL"}[to]
 	cfg.Each = func(app *stack.App) {
-		if app.Kind != from {
+		if app.Kind != from || app.Index < good {
 			return
 		}
 		for i, line := range app.Env {

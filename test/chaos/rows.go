@@ -42,7 +42,7 @@ func (c *Crowd) pollsOf() map[uuid.UUID]int32 {
 	return all
 }
 
-// sealed says which of the room's polls are neither final nor still undisplayed.
+// open counts the polls that are neither final nor still to be displayed.
 func (s *store) open(ctx context.Context) (n int, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM poll_states WHERE status IN ('open', 'closing')`).Scan(&n)
 	return n, err

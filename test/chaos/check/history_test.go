@@ -14,7 +14,6 @@ type world struct {
 	rng   *rand.Rand
 	now   time.Duration
 	stand map[key]stand
-	first map[key]bool // voters of a poll that have voted, whose row the checker must find
 	final map[int32]int64
 }
 
