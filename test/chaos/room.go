@@ -192,6 +192,7 @@ func (r *room) moved(i int, sent time.Duration, version int64) {
 	}
 	r.moves = append(r.moves, check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
 	r.version = version
+	r.crowd.service.slide(r.number, i < 0, r.crowd.now())
 	if shown := r.shown.Swap(int32(i)); shown >= 0 {
 		r.before.Store(shown)
 	}

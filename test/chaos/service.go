@@ -17,12 +17,17 @@ type service struct {
 	marks []*mark
 }
 
-type success struct{ accepted, counted time.Duration } // when it was last
+// success is how a room fares.
+type success struct {
+	accepted time.Duration // when a vote was last
+	shown    time.Duration // since when the slide is not empty
+	empty    bool
+}
 
 // mark waits for every room to have success with a vote that was sent after it.
 type mark struct {
 	at                time.Duration
-	accepted, counted map[int32]time.Duration // by room: the first
+	accepted, counted map[int32]time.Duration // by room: how long it waited for the first
 	rooms             int
 	resumed           chan struct{} // closed when every room counts
 }
@@ -30,7 +35,7 @@ type mark struct {
 // begin starts the clocks of the rooms.
 func (s *service) begin(now time.Duration) {
 	for i := range s.last {
-		s.last[i] = success{now, now}
+		s.last[i] = success{accepted: now, empty: true}
 	}
 }
 
@@ -56,28 +61,48 @@ func (c *Crowd) note(r *room, cast *check.Cast) {
 		return
 	}
 	last := &s.last[r.number]
-	s.gap = max(s.gap, cast.Done-last.accepted)
+	s.longest(last, cast.Done)
 	last.accepted = max(last.accepted, cast.Done)
 	for _, m := range s.marks {
-		m.note(r.number, cast)
+		m.note(r.number, cast, max(m.at, last.shown))
 	}
 }
 
-func (m *mark) note(room int32, cast *check.Cast) {
+// longest takes down how long a room has waited.
+func (s *service) longest(last *success, now time.Duration) {
+	if !last.empty && !s.ended {
+		s.gap = max(s.gap, now-last.accepted)
+	}
+}
+
+// slide says whether a room's slide is empty from now on: then nobody can have success, and nobody waits.
+func (s *service) slide(room int32, empty bool, now time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := &s.last[room]
+	s.longest(last, now)
+	if last.empty && !empty {
+		last.accepted, last.shown = now, now
+	}
+	last.empty = empty
+}
+
+// note takes down that a room had success, and how long it waited for it.
+func (m *mark) note(room int32, cast *check.Cast, since time.Duration) {
 	if cast.Sent < m.at {
 		return
 	}
-	if first(m.accepted, room, cast.Done); cast.Status == 204 && first(m.counted, room, cast.Done) && len(m.counted) == m.rooms {
+	if first(m.accepted, room, cast.Done-since); cast.Status == 204 && first(m.counted, room, cast.Done-since) && len(m.counted) == m.rooms {
 		close(m.resumed)
 	}
 }
 
-// first notes a room's first time, and says whether it is.
-func first(times map[int32]time.Duration, room int32, at time.Duration) bool {
+// first notes how long a room waited for the first time, and says whether it is.
+func first(times map[int32]time.Duration, room int32, waited time.Duration) bool {
 	if _, ok := times[room]; ok {
 		return false
 	}
-	times[room] = at
+	times[room] = max(waited, 0)
 	return true
 }
 
@@ -85,21 +110,21 @@ func first(times map[int32]time.Duration, room int32, at time.Duration) bool {
 func (s *service) end(now time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
-	for _, last := range s.last {
-		s.gap = max(s.gap, now-last.accepted)
+	for i := range s.last {
+		s.longest(&s.last[i], now)
 	}
+	s.ended = true
 }
 
 // times gives how long after the mark the last room accepted and counted again.
 func (s *service) times(m *mark) (accepted, counted time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, at := range m.accepted {
-		accepted = max(accepted, at-m.at)
+	for _, waited := range m.accepted {
+		accepted = max(accepted, waited)
 	}
-	for _, at := range m.counted {
-		counted = max(counted, at-m.at)
+	for _, waited := range m.counted {
+		counted = max(counted, waited)
 	}
 	return accepted, counted
 }
