@@ -1,0 +1,18 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheGuaranteesNameEveryFault(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/guarantees.md")
+	require.NoError(t, err)
+	for _, f := range Faults() {
+		assert.Contains(t, string(doc), fmt.Sprintf("| `%s` | %s |\n", f.Name, f.What))
+	}
+}
