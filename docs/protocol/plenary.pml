@@ -126,27 +126,22 @@ byte counted;       /* votes that a committed transaction decided on */
 #define MAX(a, b) ((a) > (b) -> (a) : (b))
 
 /* Does vote n replace vote o, when n comes behind o in the log? Both are numbers from 1. */
-#ifdef ORDER_SEQ
-#define REPLACES(n, o) (SEQ == 0 || (n) >= (o))
-#else
+#ifdef ORDER_VERSION
 #define REPLACES(n, o) \
 	(vote[(n)-1].version > vote[(o)-1].version || \
 	 vote[(n)-1].version == vote[(o)-1].version && (SEQ == 0 || (n) >= (o)))
+#else
+#define REPLACES(n, o) (SEQ == 0 || (n) >= (o))
 #endif
 
 /*
- * Is vote n the same answer as vote o or a later one? As the protocol orders votes: a later version is later. To the letter
- * of guarantee 1 (BY_CONTRACT): the number, else the place in the log. As the voter sees it (BY_REQUEST): the request.
+ * Is vote n the same answer as vote o or a later one? To the letter of guarantee 1: the number, else the place in the log.
+ * As the voter sees it (BY_REQUEST): the request.
  */
 #ifdef BY_REQUEST
 #define NOT_EARLIER(n, o) ((n) >= (o))
-#elif defined(BY_CONTRACT)
-#define NOT_EARLIER(n, o) (SEQ && (n) >= (o) || !SEQ && vote[(n)-1].place >= vote[(o)-1].place)
 #else
-#define NOT_EARLIER(n, o) \
-	(vote[(n)-1].version > vote[(o)-1].version || \
-	 vote[(n)-1].version == vote[(o)-1].version && \
-	 (SEQ && (n) >= (o) || !SEQ && vote[(n)-1].place >= vote[(o)-1].place))
+#define NOT_EARLIER(n, o) (SEQ && (n) >= (o) || !SEQ && vote[(n)-1].place >= vote[(o)-1].place)
 #endif
 
 /* Never set: pan prints the text of the assertion that fails, and with it the guarantee. */
