@@ -3,12 +3,14 @@ package chaos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/plenary-live/plenary/pkg/rabbitmq"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -87,7 +89,7 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch in every partition, while another waits",
+		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another waits, twice",
 		Strike: handOver,
 	},
 }
@@ -229,6 +231,23 @@ func votesQueueOf(d amqp.Delivery) string {
 	return ""
 }
 
+// fullPrefetch waits until in some partition everything that a worker may hold is held.
+func (s *Scene) fullPrefetch() error {
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		held, err := s.queues(s, 0, "messages_unacknowledged")
+		if err != nil {
+			return err
+		}
+		if slices.Contains(held, fmt.Sprint(rabbitmq.Prefetch)) {
+			s.Logf("held in the partitions: %v", held)
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no partition has %d messages out: %v", rabbitmq.Prefetch, held)
+		}
+	}
+}
+
 // handOver keeps the counting back until the worker holds all it may, stops the worker, and lets go.
 func handOver(s *Scene) error {
 	for range 2 {
@@ -237,7 +256,7 @@ func handOver(s *Scene) error {
 		if err != nil {
 			return err
 		}
-		err = s.Wait(3 * time.Second) // shorter than anybody waits for a lock
+		err = s.fullPrefetch()
 		s.Measure()
 		stopped := make(chan error, 1)
 		go func() { stopped <- p.Stop() }()
