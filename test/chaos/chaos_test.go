@@ -97,8 +97,8 @@ func try(t *testing.T, f *Fault, seed uint64) *Row {
 	if row == nil || row.Report == nil {
 		return nil
 	}
-	t.Logf("%s\n%s%s%d moves, %d views, %d registers, %d overtaken, took %v", f.What, Head, row,
-		row.Moves, row.Views, row.Report.Registers, row.Report.Overtaken, row.Took.Round(time.Second))
+	t.Logf("%s\n%s%s%d moves, %d views, %d registers, %d overtaken, answers %v, took %v", f.What, Head, row,
+		row.Moves, row.Views, row.Report.Registers, row.Report.Overtaken, row.Statuses, row.Took.Round(time.Second))
 	for _, failure := range row.Failures() {
 		t.Errorf("seed %d: %s", seed, failure)
 	}

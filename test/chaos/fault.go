@@ -97,10 +97,11 @@ type Row struct {
 	Fault        *Fault
 	Seed         uint64
 	Report       *check.Report
-	Gap          time.Duration // longest time in which a room had no vote accepted
-	Accepting    time.Duration // until every room's votes were accepted again
-	Counting     time.Duration // until every room's votes were counted again
-	Odd          []string      // answers that no client should ever have got
+	Gap          time.Duration  // longest time in which a room had no vote accepted
+	Accepting    time.Duration  // until every room's votes were accepted again
+	Counting     time.Duration  // until every room's votes were counted again
+	Odd          []string       // answers that no client should ever have got
+	Statuses     map[uint16]int // of the answers to votes; 0: none came
 	Moves, Views int
 	Took         time.Duration
 }
@@ -217,7 +218,10 @@ func (s *Scene) judge(row *Row) error {
 	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))
 	row.Report = check.Check(h)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
-	row.Moves, row.Views = len(h.Moves), len(h.Views)
+	row.Moves, row.Views, row.Statuses = len(h.Moves), len(h.Views), map[uint16]int{}
+	for i := range h.Casts {
+		row.Statuses[h.Casts[i].Status]++
+	}
 	return nil
 }
 
