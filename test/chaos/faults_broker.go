@@ -143,9 +143,21 @@ func cutNode(s *Scene) error {
 		return err
 	}
 	s.Measure()
-	err = s.Wait(15 * time.Second)
+	err = s.Wait(12 * time.Second)
+	if err == nil {
+		err = s.isCut((node + 1) % len(s.Rabbits))
+	}
 	if _, mendErr := s.Rabbitmqctl(context.WithoutCancel(s), node, "eval", mend); err == nil {
 		err = mendErr
+	}
+	return err
+}
+
+// isCut fails unless one of the nodes that go on sees two of three.
+func (s *Scene) isCut(seenBy int) error {
+	running, err := s.Rabbitmqctl(s, seenBy, "eval", "length(rabbit_nodes:all_running()).")
+	if err == nil && strings.TrimSpace(running) != "2" {
+		err = fmt.Errorf("the node is not cut off: %s nodes run together", strings.TrimSpace(running))
 	}
 	return err
 }
