@@ -14,9 +14,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// readTimeout bounds a read of the cache. It is longer than a lease: an answer that comes later is of no use to votes,
-// but its failure should be the store's own.
-const readTimeout = 2 * time.Second
+// readTimeout bounds a read of the cache: what comes later than a lease is of no use to votes.
+const readTimeout = poll.Lease
 
 // forgetEvery is how often entries that nobody uses are dropped.
 const forgetEvery = 10 * time.Second
@@ -117,23 +116,40 @@ func (c *Cache) begin(id uuid.UUID, e *entry) *read {
 }
 
 // read is not bound to the request that started it: others wait for it too, and a phone that hangs up must not fail
-// them.
+// them. Nor is it bound to the store: a driver may sit on a dead connection for long after its context has ended, and
+// the next read may get a good one.
 func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	ctx, cancel := context.WithTimeout(c.ctx, readTimeout)
 	defer cancel()
 	begun := c.now()
-	display, err := c.store.Display(ctx, id)
+	answers := make(chan answer, 1)
+	c.reads.Go(func() {
+		display, err := c.store.Display(ctx, id)
+		answers <- answer{display, err}
+	})
+	var a answer
+	select {
+	case a = <-answers:
+	case <-ctx.Done():
+		a.err = poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.read, r.err = nil, err
-	if err == nil && !r.stale {
-		e.view.Store(&view{display, begun})
+	e.read, r.err = nil, a.err
+	if a.err == nil && !r.stale {
+		e.view.Store(&view{a.display, begun})
 	}
-	if poll.KindOf(err) == poll.NotFound {
+	if poll.KindOf(a.err) == poll.NotFound {
 		e.view.Store(nil)
 		c.entries.CompareAndDelete(id, e) // ids that name nothing must not fill the memory
 	}
 	close(r.done)
+}
+
+// answer is what the store says.
+type answer struct {
+	display poll.Display
+	err     error
 }
 
 // Drop forgets what is known of a presentation, also what a read under way is about to bring.

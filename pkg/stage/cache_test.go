@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,6 +112,35 @@ func TestADatabaseThatAnswersSlowerThanALeaseIsAsGoodAsAway(t *testing.T) {
 	require.Equal(t, poll.Unavailable, poll.KindOf(err))
 	require.Equal(t, int64(1), store.reads.Load(), "asking again and again would make it no faster")
 	close(store.begun)
+}
+
+// deafStore does not heed its context, as a driver on a dead connection.
+type deafStore struct {
+	reads atomic.Int64
+	hang  chan struct{}
+}
+
+func (s *deafStore) Display(_ context.Context, id uuid.UUID) (poll.Display, error) {
+	if s.reads.Add(1) == 1 {
+		<-s.hang
+	}
+	return poll.Display{PresentationID: id}, nil
+}
+
+func TestAReadThatHangsIsGivenUpAfterALeaseAndHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &deafStore{hang: make(chan struct{})}
+		c := NewCache(store, time.Now)
+		begun := time.Now()
+		_, _, err := c.Display(t.Context(), talk, time.Time{})
+		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, poll.Lease, time.Since(begun))
+		_, _, err = c.Display(t.Context(), talk, time.Time{})
+		require.NoError(t, err, "the next read goes its own way")
+		require.Equal(t, poll.Lease, time.Since(begun))
+		close(store.hang)
+		c.Close()
+	})
 }
 
 func TestHoweverManyWaitAColdEntryIsReadOnce(t *testing.T) {

@@ -91,7 +91,7 @@ func TestPreferences(t *testing.T) {
 		"wait=3600":                       {5 * time.Second, false, "wait=5"},
 		"wait=1, wait=4":                  {time.Second, false, "wait=1"},
 		"respond-async":                   {time.Second, true, "respond-async"},
-		"respond-async, wait=2; x=1":      {2 * time.Second, true, "respond-async, wait=2"},
+		"respond-async, wait=2; x=1":      {2 * time.Second, false, "respond-async, wait=2"},
 		"return=minimal, handling=strict": {time.Second, false, ""},
 		"wait=-1":                         {time.Second, false, ""},
 		"wait=1.5, wait":                  {time.Second, false, ""},

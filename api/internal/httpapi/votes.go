@@ -115,5 +115,8 @@ func preference(header string) (wait intake.Wait, applied string) {
 			said = append(said, "wait="+strconv.Itoa(int(wait.For/time.Second)))
 		}
 	}
+	if waited { // RFC 7240, section 4.3: with both, the answer is asynchronous only when the wait is over
+		wait.Async = false
+	}
 	return wait, strings.Join(said, ", ")
 }
