@@ -28,7 +28,11 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	goleak.VerifyTestMain(tests{stack.Main(m)},
 		// fasthttp looks after a client's idle connections for a while after the last one was closed.
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
+		// toxiproxy forgets some of what it held back when a toxic is taken away.
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
 
 type tests struct{ stack.Tests }
