@@ -41,7 +41,6 @@ func TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold(t *testing.T) {
 	st.Rabbits[0].Kill()
 
 	client := newFast(s.base, pressureClients)
-	defer client.close()
 	var told, accepted, other atomic.Int64
 	var slowest atomic.Int64
 	var clients sync.WaitGroup
@@ -85,10 +84,15 @@ func TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold(t *testing.T) {
 	require.LessOrEqual(t, resident[len(resident)-1], half+half/4+20, "it does not grow with time")
 	require.Less(t, resident[len(resident)-1], 1024)
 
+	client.close() // ten thousand idle connections are no part of what follows
 	require.NoError(t, st.Rabbits[0].Start(t.Context()))
+	// Everything reconnects with a backoff of seconds, on processors that have just had ten thousand clients.
+	const recovery = 90 * time.Second
 	require.Eventually(t, func() bool {
 		a, err := s.Try(r.ballot(Ballot{PollID: r.Polls[0].PollID, ClientID: aVoter, Key: "A"}))
-		return err == nil && a.Status == 204
-	}, wait, tick, "votes are taken again")
-	require.EqualValues(t, 2, r.Recount(r.Polls[0].PollID).Counts()["A"])
+		return err == nil && (a.Status == 204 || a.Status == 202)
+	}, recovery, 200*time.Millisecond, "votes are taken again")
+	require.Eventually(t, func() bool { return r.Results(r.Polls[0].PollID).Counts()["A"] == 2 }, recovery, 200*time.Millisecond,
+		"and counted")
+	r.Recount(r.Polls[0].PollID)
 }
