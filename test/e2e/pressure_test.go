@@ -32,8 +32,8 @@ func residentMiB(t *testing.T, pid int) int {
 	return kib / 1024
 }
 
-// TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold kills RabbitMQ while 10,000 clients vote, watches what a replica
-// holds, and starts the broker again.
+// TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold kills RabbitMQ, has 10,000 clients vote, and watches what a replica
+// holds. That votes are taken again when the broker is back is for test/chaos (kill-rabbitmq).
 func TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold(t *testing.T) {
 	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 	r := show(s.Client, choice("Who wins?"))
@@ -84,15 +84,5 @@ func TestWithoutABrokerMemoryStaysBoundedAndVotersAreTold(t *testing.T) {
 	require.LessOrEqual(t, resident[len(resident)-1], half+half/4+20, "it does not grow with time")
 	require.Less(t, resident[len(resident)-1], 1024)
 
-	client.close() // ten thousand idle connections are no part of what follows
-	require.NoError(t, st.Rabbits[0].Start(t.Context()))
-	// Everything reconnects with a backoff of seconds, on processors that have just had ten thousand clients.
-	const recovery = 90 * time.Second
-	require.Eventually(t, func() bool {
-		a, err := s.Try(r.ballot(Ballot{PollID: r.Polls[0].PollID, ClientID: aVoter, Key: "A"}))
-		return err == nil && (a.Status == 204 || a.Status == 202)
-	}, recovery, 200*time.Millisecond, "votes are taken again")
-	require.Eventually(t, func() bool { return r.Results(r.Polls[0].PollID).Counts()["A"] == 2 }, recovery, 200*time.Millisecond,
-		"and counted")
-	r.Recount(r.Polls[0].PollID)
+	client.close()
 }
