@@ -194,16 +194,20 @@ func (p *Process) await(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var told error // what it said last, rather than that time was up while it was asked
 	for {
 		err := p.ready(ctx)
 		if err == nil {
 			return nil
 		}
+		if told == nil || ctx.Err() == nil {
+			told = err
+		}
 		select {
 		case <-p.done:
 			return fmt.Errorf("%s ended before it was ready; its log ends with\n%s", p.Name, p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w (%w); its log ends with\n%s", p.Name, err, ctx.Err(), p.tail())
+			return fmt.Errorf("%s is not ready: %w (%w); its log ends with\n%s", p.Name, told, ctx.Err(), p.tail())
 		case <-tick.C:
 		}
 	}
