@@ -125,7 +125,9 @@ func (b *batcher) flush(stop <-chan struct{}) bool {
 			<-b.slots
 			return true
 		}
-		b.publish(next)
+		if !b.publish(next) && !b.pause(stop) {
+			return false
+		}
 	}
 }
 
@@ -145,10 +147,7 @@ func (b *batcher) slot(stop <-chan struct{}) bool {
 		case b.slots <- struct{}{}:
 			return true
 		case <-ticker.C:
-			b.stall(true)
-			for next := b.take(); next != nil; next = b.take() {
-				next.settle(queue.ErrRefused, b.intake.now())
-			}
+			b.refuse()
 			select {
 			case <-stop:
 				return false
@@ -158,20 +157,42 @@ func (b *batcher) slot(stop <-chan struct{}) bool {
 	}
 }
 
+// pause refuses what waits and what comes, for a window, after a publish that the connection did not take in one: the
+// next would wait in vain, too. It says whether the time passed without a stop.
+func (b *batcher) pause(stop <-chan struct{}) bool {
+	b.refuse()
+	defer b.stall(false)
+	select {
+	case <-time.After(poll.Window):
+		return true
+	case <-stop:
+		return false
+	}
+}
+
+// refuse stalls, and answers what waits.
+func (b *batcher) refuse() {
+	b.stall(true)
+	for next := b.take(); next != nil; next = b.take() {
+		next.settle(queue.ErrRefused, b.intake.now())
+	}
+}
+
 func (b *batcher) stall(stalled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stalled = stalled
 }
 
-// publish writes a batch, with a slot in hand, which the confirm gives back.
-func (b *batcher) publish(next *batch) {
+// publish writes a batch, with a slot in hand, which the confirm gives back. false: the connection took nothing for a
+// window.
+func (b *batcher) publish(next *batch) bool {
 	now := b.intake.now()
 	next.expire(now)
 	if len(next.Votes) == 0 {
 		next.settle(queue.ErrRefused, now)
 		<-b.slots
-		return
+		return true
 	}
 	b.intake.expect(next)
 	ctx, cancel := context.WithTimeout(context.Background(), poll.Window)
@@ -182,6 +203,7 @@ func (b *batcher) publish(next *batch) {
 	if err != nil {
 		b.settle(next, err)
 	}
+	return err == nil || ctx.Err() == nil
 }
 
 func (b *batcher) settle(next *batch, err error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,7 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 type fakeLog struct {
 	published chan *publish
 	refuse    error
+	deaf      atomic.Bool // takes nothing, as a connection whose peer does not read
 	replies   chan queue.Reply
 }
 
@@ -55,7 +57,11 @@ type publish struct {
 	confirmed func(error)
 }
 
-func (l *fakeLog) Publish(_ context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+	if l.deaf.Load() {
+		<-ctx.Done()
+		return queue.ErrRefused
+	}
 	if l.refuse != nil {
 		return l.refuse
 	}
@@ -319,6 +325,25 @@ func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 		b.log.reply(p, poll.Counted)
 		require.NoError(t, (<-a).err, "when the broker is back, votes are taken again")
 		time.Sleep(Deadline)
+	})
+}
+
+func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.log.deaf.Store(true)
+		require.Equal(t, poll.Unavailable, poll.KindOf((<-b.cast(1, "A", usual)).err))
+		for range 3 {
+			got := <-b.cast(2, "A", usual)
+			require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+			require.Zero(t, got.took)
+		}
+		b.log.deaf.Store(false)
+		time.Sleep(poll.Window)
+		a := b.cast(3, "A", usual)
+		p := <-b.log.published
+		p.confirmed(nil)
+		b.log.reply(p, poll.Counted)
+		require.NoError(t, (<-a).err, "it is tried again after a window")
 	})
 }
 
