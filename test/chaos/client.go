@@ -35,9 +35,11 @@ func newClient(url string) *client {
 
 // answer is what came back; status 0: nothing did.
 type answer struct {
-	status int
-	etag   string
-	body   []byte
+	status     int
+	etag       string
+	voteID     string
+	retryAfter bool
+	body       []byte
 }
 
 // request is what is sent.
@@ -70,7 +72,10 @@ func (c *client) send(r request, patience time.Duration) answer {
 	if err := c.host.DoTimeout(req, res, patience); err != nil {
 		return answer{}
 	}
-	return answer{res.StatusCode(), string(res.Header.Peek("ETag")), bytes.Clone(res.Body())}
+	return answer{
+		status: res.StatusCode(), etag: string(res.Header.Peek("ETag")), voteID: string(res.Header.Peek("X-Vote-Id")),
+		retryAfter: len(res.Header.Peek("Retry-After")) > 0, body: bytes.Clone(res.Body()),
+	}
 }
 
 // get reads a path and decodes the answer into v; nil v: not. ok: the status is 200 and the body is whole.
@@ -83,5 +88,10 @@ func (c *client) get(path, token string, v any) (body []byte, ok bool) {
 }
 
 func (c *client) close() { c.host.CloseIdleConnections() }
+
+// edge says whether an answer is NGINX's own, which no replica knows of. A replica may then still be busy with the request.
+func (a answer) edge() bool {
+	return a.status == 503 && bytes.Contains(a.body, []byte("no replica answered"))
+}
 
 func (a answer) String() string { return fmt.Sprintf("%d %.300s", a.status, a.body) }

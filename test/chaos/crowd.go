@@ -17,6 +17,7 @@ import (
 type pace struct {
 	rooms, voters, tellers int
 	rate                   float64       // logical votes a second
+	hot                    int           // voters who change their minds all the time, on two devices at once
 	slide                  time.Duration // about how long a poll is displayed
 }
 
@@ -32,6 +33,7 @@ type Crowd struct {
 	began    time.Time
 
 	sent    atomic.Int64
+	unknown atomic.Int64 // of these, without an answer that says whether the vote counts
 	service service
 	voting  chan struct{} // closed: nobody votes any more
 	voted   sync.WaitGroup
@@ -57,11 +59,15 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 	}
 	c.service.last = make([]success, p.rooms)
 	for i := range p.tellers {
-		t := &teller{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(i+1))), seqs: map[int32]int32{}}
+		t := &teller{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(i+1)))}
+		t.every = time.Duration(float64(time.Second) * float64(p.tellers) / p.rate)
 		for voter := i; voter < p.voters; voter += p.tellers {
-			t.voters = append(t.voters, int32(voter))
+			t.voters = append(t.voters, c.newVoter(voter))
 		}
 		c.tellers = append(c.tellers, t)
+	}
+	for i := range p.hot {
+		c.tellers = append(c.tellers, c.newHot(p.voters+i, seed)...)
 	}
 	for i, api := range c.replicas {
 		c.readers = append(c.readers, &reader{crowd: c, api: api, number: int32(i), rng: rand.New(rand.NewPCG(seed, uint64(i)<<32))})

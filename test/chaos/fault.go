@@ -195,6 +195,10 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	return row, errors.Join(err, s.judge(row))
 }
 
+// afterwards is how long after everything was final it is looked at again: longer than a worker waits before it seals what
+// nobody sealed, and than anything that a fault may still have held back.
+const afterwards = 15 * time.Second
+
 // judge completes the history and has it checked.
 func (s *Scene) judge(row *Row) error {
 	url := s.DatabaseURL
@@ -212,7 +216,7 @@ func (s *Scene) judge(row *Row) error {
 	ctx, cancel := context.WithTimeout(s, patience)
 	defer cancel()
 	h := s.crowd.history()
-	if err := s.crowd.settle(ctx, db, h); err != nil { // of half a history nothing can be said
+	if err := s.crowd.settle(ctx, db, h, afterwards); err != nil { // of half a history nothing can be said
 		return err
 	}
 	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))

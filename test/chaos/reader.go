@@ -76,17 +76,26 @@ func (r *reader) look(room *room, i int, withList bool) (seen results, list []by
 
 func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool) {
 	v = check.View{Sent: r.crowd.now(), Replica: r.number, Poll: room.poll(i)}
-	body, ok := r.api.get(room.path("/polls/"+room.polls[i]+"/results"), room.token, &seen)
-	if !ok {
+	a := r.api.send(request{method: "GET", path: room.path("/polls/" + room.polls[i] + "/results"), token: room.token}, 10*time.Second)
+	switch a.status {
+	case 200:
+	case 503:
+		if !a.retryAfter {
+			r.odd = append(r.odd, fmt.Sprintf("results of %s without Retry-After: %v", room.polls[i], a))
+		}
+		return v, seen, false
+	case 0:
+		return v, seen, false
+	default:
+		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
+		return v, seen, false
+	}
+	if err := json.Unmarshal(a.body, &seen); err != nil || seen.PollID != room.polls[i] {
+		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
 		return v, seen, false
 	}
 	v.Done, v.Version, v.Revision, v.Final = r.crowd.now(), seen.Version, seen.Revision, seen.Status == "final"
-	if v.Final {
-		v.Body = hash(body)
-	}
-	if seen.PollID != room.polls[i] {
-		r.odd = append(r.odd, fmt.Sprintf("results of %s: %s", room.polls[i], body))
-	}
+	v.Body = hash(a.body)
 	return v, seen, true
 }
 

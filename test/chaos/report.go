@@ -10,20 +10,20 @@ import (
 )
 
 // Head is the head of the table.
-const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting again (s) |\n" +
-	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | overtaken | lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting again (s) |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 func (r *Row) String() string {
 	c := r.Report
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
-		r.Fault.Name, r.Seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted,
+	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
+		r.Fault.Name, r.Seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted, c.Overtaken,
 		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed), r.other(),
 		seconds(r.Gap), seconds(r.Accepting), seconds(r.Counting))
 }
 
 // other counts the violations that have no column of their own.
 func (r *Row) other() int {
-	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order) + len(r.Odd)
+	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order, check.Odd) + len(r.Odd)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
@@ -69,14 +69,15 @@ func medians(rows []*Row) (counting, accepting time.Duration) {
 
 // Sum is the last line of the table.
 func Sum(rows []*Row) string {
-	var sent, acknowledged, refused, unknown, counted, lost, double, late, changed, other int
+	var sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late, changed, other int
 	var gap time.Duration
 	for _, r := range rows {
 		c := r.Report
 		sent, acknowledged, refused, unknown, counted = sent+c.Sent, acknowledged+c.Acknowledged, refused+c.Refused, unknown+c.Unknown, counted+c.Counted
+		overtaken += c.Overtaken
 		lost, double, late, changed = lost+c.Of(check.Lost), double+c.Of(check.Double), late+c.Of(check.Late), changed+c.Of(check.Changed)
 		other, gap = other+r.other(), max(gap, r.Gap)
 	}
-	return fmt.Sprintf("| **%d runs** | | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | **%d** | %s | | |\n",
-		len(rows), sent, acknowledged, refused, unknown, counted, lost, double, late, changed, other, seconds(gap))
+	return fmt.Sprintf("| **%d runs** | | %d | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | **%d** | %s | | |\n",
+		len(rows), sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late, changed, other, seconds(gap))
 }

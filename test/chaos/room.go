@@ -146,6 +146,9 @@ func (r *room) move(i int) {
 		return
 	}
 	sent := r.crowd.now()
+	if i >= 0 {
+		r.crowd.service.slide(r.number, false, sent)
+	}
 	for {
 		a := r.crowd.door.send(req, 8*time.Second)
 		switch a.status {
@@ -161,7 +164,7 @@ func (r *room) move(i int) {
 				r.moved(i, sent, r.version+1)
 				return
 			}
-		case 0, 429, 503:
+		case 0, 503:
 		default:
 			r.odd = append(r.odd, fmt.Sprintf("%s with If-Match %s: %v", req.method, req.ifMatch, a))
 		}
@@ -192,7 +195,9 @@ func (r *room) moved(i int, sent time.Duration, version int64) {
 	}
 	r.moves = append(r.moves, check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
 	r.version = version
-	r.crowd.service.slide(r.number, i < 0, r.crowd.now())
+	if i < 0 {
+		r.crowd.service.slide(r.number, true, r.crowd.now())
+	}
 	if shown := r.shown.Swap(int32(i)); shown >= 0 {
 		r.before.Store(shown)
 	}

@@ -73,22 +73,22 @@ func errOr(err, other error) error {
 // rows reads every vote.
 func (s *store) rows(ctx context.Context, c *Crowd) (rows []check.Row, err error) {
 	polls := c.pollsOf()
-	all, err := s.db.QueryContext(ctx, `SELECT poll_id, voter_id, seq, answer FROM votes`)
+	all, err := s.db.QueryContext(ctx, `SELECT poll_id, voter_id, seq, answer, vote_id FROM votes`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = all.Close() }()
 	for all.Next() {
-		var pollID, voterID uuid.UUID
+		var pollID, voterID, voteID uuid.UUID
 		var answer string
 		row := check.Row{Poll: -1}
-		if err := all.Scan(&pollID, &voterID, &row.Seq, &answer); err != nil {
+		if err := all.Scan(&pollID, &voterID, &row.Seq, &answer, &voteID); err != nil {
 			return nil, err
 		}
 		if poll, ok := polls[pollID]; ok {
 			row.Poll = poll
 		}
-		row.Voter, row.Answer = c.voterOf(voterID), answerOf(strings.Split(answer, "\n"))
+		row.Voter, row.Answer, row.ID = c.voterOf(voterID), answerOf(strings.Split(answer, "\n")), check.ID(voteID)
 		rows = append(rows, row)
 	}
 	return rows, all.Err()
@@ -133,11 +133,12 @@ func (j *jsonCounts) Scan(v any) error {
 	return fmt.Errorf("counts are a %T", v)
 }
 
-// settle waits until all is final and completes the history with what is there.
-func (c *Crowd) settle(ctx context.Context, s *store, h *check.History) error {
+// settle waits until all is final and completes the history with what is there, and with what is there much later.
+func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much time.Duration) error {
 	if err := s.awaitFinal(ctx); err != nil {
 		return err
 	}
+	final := time.Now()
 	var err error
 	if h.Rows, err = s.rows(ctx, c); err != nil {
 		return err
@@ -148,8 +149,39 @@ func (c *Crowd) settle(ctx context.Context, s *store, h *check.History) error {
 	if len(h.Ends) != len(c.rooms)*roomPolls {
 		return fmt.Errorf("%d polls were made, %d are there", len(c.rooms)*roomPolls, len(h.Ends))
 	}
-	for i := range h.Ends {
-		e := &h.Ends[i]
+	if err := c.tell(h.Ends); err != nil {
+		return err
+	}
+	// Nothing may change any more. If something does, it may be in time for nobody to see it: so look again.
+	select {
+	case <-time.After(time.Until(final.Add(much))):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if h.Later, err = s.rows(ctx, c); err != nil {
+		return err
+	}
+	if h.Later == nil {
+		h.Later = []check.Row{}
+	}
+	later := make([]check.End, len(h.Ends))
+	for i := range later {
+		later[i].Poll = h.Ends[i].Poll
+	}
+	if err := c.tell(later); err != nil { // what it reads is compared as views
+		return err
+	}
+	h.Views = nil
+	for _, r := range c.readers {
+		h.Views = append(h.Views, r.views...)
+	}
+	return nil
+}
+
+// tell has every replica tell about every poll.
+func (c *Crowd) tell(ends []check.End) error {
+	for i := range ends {
+		e := &ends[i]
 		for _, r := range c.readers {
 			t, err := r.told(c.rooms[e.Poll/roomPolls], int(e.Poll%roomPolls))
 			if err != nil {
@@ -160,10 +192,6 @@ func (c *Crowd) settle(ctx context.Context, s *store, h *check.History) error {
 			}
 			e.Told = append(e.Told, t)
 		}
-	}
-	h.Views = nil
-	for _, r := range c.readers {
-		h.Views = append(h.Views, r.views...)
 	}
 	return nil
 }

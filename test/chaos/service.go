@@ -17,33 +17,46 @@ type service struct {
 	marks []*mark
 }
 
-// success is how a room fares.
+// success is how a room fares. Its clock stands still while the slide is empty, for then nobody can have success; it never
+// begins anew.
 type success struct {
-	accepted time.Duration // when a vote was last
-	shown    time.Duration // since when the slide is not empty
+	accepted time.Duration // when a vote was last, by the room's clock
 	empty    bool
+	since    time.Duration // when the slide became empty, if it is
+	idle     time.Duration // how long it was empty before
+}
+
+// at gives the time by the room's clock.
+func (r *success) at(now time.Duration) time.Duration {
+	if r.empty {
+		now = min(now, r.since)
+	}
+	return now - r.idle
 }
 
 // mark waits for every room to have success with a vote that was sent after it.
 type mark struct {
 	at                time.Duration
+	rooms             []time.Duration         // the same, by the rooms' clocks
 	accepted, counted map[int32]time.Duration // by room: how long it waited for the first
-	rooms             int
-	resumed           chan struct{} // closed when every room counts
+	resumed           chan struct{}           // closed when every room counts
 }
 
-// begin starts the clocks of the rooms.
+// begin starts the clocks of the rooms, whose slides are empty.
 func (s *service) begin(now time.Duration) {
 	for i := range s.last {
-		s.last[i] = success{accepted: now, empty: true}
+		s.last[i] = success{empty: true, since: now, accepted: now}
 	}
 }
 
 // mark begins to wait.
 func (s *service) mark(now time.Duration) *mark {
-	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{}, rooms: len(s.last), resumed: make(chan struct{})}
+	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{}, resumed: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for i := range s.last {
+		m.rooms = append(m.rooms, s.last[i].at(now))
+	}
 	s.marks = append(s.marks, m)
 	return m
 }
@@ -51,48 +64,59 @@ func (s *service) mark(now time.Duration) *mark {
 // note takes an answer into account. It is called with what just came.
 func (c *Crowd) note(r *room, cast *check.Cast) {
 	c.sent.Add(1)
-	if cast.Outcome() == check.Unknown || cast.Status == 400 {
-		return
+	if cast.Outcome() == check.Unknown {
+		c.unknown.Add(1)
 	}
-	s := &c.service
+	if cast.Outcome() == check.Acknowledged { // every other answer is no success
+		c.service.success(r.number, cast)
+	}
+}
+
+func (s *service) success(room int32, cast *check.Cast) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cast.Status == 409 || s.ended { // an answer, and no success
+	if s.ended {
 		return
 	}
-	last := &s.last[r.number]
+	last := &s.last[room]
 	s.longest(last, cast.Done)
-	last.accepted = max(last.accepted, cast.Done)
+	now := last.at(cast.Done)
+	last.accepted = max(last.accepted, now)
 	for _, m := range s.marks {
-		m.note(r.number, cast, max(m.at, last.shown))
+		m.note(room, cast, now)
 	}
 }
 
 // longest takes down how long a room has waited.
 func (s *service) longest(last *success, now time.Duration) {
-	if !last.empty && !s.ended {
-		s.gap = max(s.gap, now-last.accepted)
+	if !s.ended {
+		s.gap = max(s.gap, last.at(now)-last.accepted)
 	}
 }
 
-// slide says whether a room's slide is empty from now on: then nobody can have success, and nobody waits.
+// slide says whether a room's slide is empty from now on. It is not from the moment that the presenter wants it to show
+// something: whatever holds that up is part of the wait.
 func (s *service) slide(room int32, empty bool, now time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := &s.last[room]
 	s.longest(last, now)
-	if last.empty && !empty {
-		last.accepted, last.shown = now, now
+	switch {
+	case empty && !last.empty:
+		last.since = now
+	case !empty && last.empty:
+		last.idle += now - last.since
 	}
 	last.empty = empty
 }
 
 // note takes down that a room had success, and how long it waited for it.
-func (m *mark) note(room int32, cast *check.Cast, since time.Duration) {
+func (m *mark) note(room int32, cast *check.Cast, now time.Duration) {
 	if cast.Sent < m.at {
 		return
 	}
-	if first(m.accepted, room, cast.Done-since); cast.Status == 204 && first(m.counted, room, cast.Done-since) && len(m.counted) == m.rooms {
+	waited := now - m.rooms[room]
+	if first(m.accepted, room, waited); cast.Status == 204 && first(m.counted, room, waited) && len(m.counted) == len(m.rooms) {
 		close(m.resumed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,19 +33,47 @@ func mannerOf(voter int32) manner {
 	return m
 }
 
+// voter is one person, or one device of one.
+type voter struct {
+	number int32
+	manner
+	seqs *atomic.Int32 // the last number given; used if the manner says so
+}
+
+func (c *Crowd) newVoter(number int) voter {
+	return voter{int32(number), mannerOf(int32(number)), new(atomic.Int32)}
+}
+
+// newHot makes the two devices of a voter who changes its mind all the time, on both at once. By turns such voters have no
+// seq, one that their devices share, and one on each device, which may give a number twice.
+func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
+	v := voter{int32(number), manner{patience: 7 * time.Second, seq: number%3 > 0}, new(atomic.Int32)}
+	if number%2 == 0 {
+		v.prefer = "respond-async"
+	}
+	for device := range uint64(2) {
+		if number%3 == 2 {
+			v.seqs = new(atomic.Int32)
+		}
+		devices = append(devices, &teller{
+			crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(number)<<8|device)), every: 100 * time.Millisecond, voters: []voter{v},
+		})
+	}
+	return devices
+}
+
 // teller votes for a share of the voters, one after the other.
 type teller struct {
 	crowd  *Crowd
 	rng    *rand.Rand
-	voters []int32
-	seqs   map[int32]int32
+	every  time.Duration // a logical vote, on average
+	voters []voter
 	casts  []check.Cast
 }
 
 // vote has people vote until stop is closed. A logical vote that has begun is ended.
 func (t *teller) vote(stop <-chan struct{}) {
-	every := time.Duration(float64(time.Second) * float64(len(t.crowd.tellers)) / t.crowd.pace.rate)
-	next := time.Now().Add(time.Duration(t.rng.Int64N(int64(every))))
+	next := time.Now().Add(time.Duration(t.rng.Int64N(int64(t.every))))
 	for {
 		select {
 		case <-stop:
@@ -52,7 +81,7 @@ func (t *teller) vote(stop <-chan struct{}) {
 		case <-time.After(time.Until(next)):
 		}
 		// What an outage held up is not made up for: a room does not vote twice as fast after it.
-		if next = next.Add(between(t.rng, every)); time.Since(next) > time.Second {
+		if next = next.Add(between(t.rng, t.every)); time.Since(next) > time.Second {
 			next = time.Now()
 		}
 		voter := t.voters[t.rng.IntN(len(t.voters))]
@@ -64,8 +93,8 @@ func (t *teller) vote(stop <-chan struct{}) {
 }
 
 // one is one answer of one voter, repeated until it is known what became of it, or the slide has moved on.
-func (t *teller) one(voter int32) {
-	r := t.crowd.rooms[int(voter)%len(t.crowd.rooms)]
+func (t *teller) one(v voter) {
+	r := t.crowd.rooms[int(v.number)%len(t.crowd.rooms)]
 	at := r.shown.Load()
 	// A page that missed the change. While the slide is empty nothing else is sent: no vote for another poll has a
 	// replica look again, and what it believes is trusted for as long as it may be.
@@ -75,23 +104,25 @@ func (t *teller) one(voter int32) {
 	if at < 0 {
 		return
 	}
-	m := mannerOf(voter)
-	c := check.Cast{Voter: voter, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(pollOptions)}
+	c := check.Cast{Voter: v.number, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(pollOptions)}
 	if at == multiple {
 		c.Answer = check.Answer(1 + t.rng.IntN(1<<pollOptions-1))
 	}
 	if t.rng.IntN(200) == 0 {
-		c.Answer = unknownOption
+		c.Answer, c.Wrong = unknownOption, true
 	}
-	if m.seq {
-		t.seqs[voter]++
-		c.Seq = t.seqs[voter]
+	if v.seq {
+		c.Seq = v.seqs.Add(1)
 	}
-	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, at, &c), prefer: m.prefer}
+	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, at, &c), prefer: v.prefer}
 	for try := range 8 {
 		c.Sent = t.crowd.now()
-		a := t.crowd.door.send(req, m.patience)
-		c.Done, c.Status = t.crowd.now(), uint16(a.status)
+		a := t.crowd.door.send(req, v.patience)
+		c.Done, c.Status, c.RetryAfter, c.Edge = t.crowd.now(), uint16(a.status), a.retryAfter, a.edge()
+		c.ID = check.ID{} // one that cannot be read is none, and that is a violation
+		if id, err := uuid.Parse(a.voteID); err == nil {
+			c.ID = check.ID(id)
+		}
 		t.casts = append(t.casts, c)
 		t.crowd.note(r, &c)
 		if c.Outcome() != check.Unknown || r.shown.Load() != at && try > 1 {
@@ -135,7 +166,7 @@ func (c *Crowd) voterID(voter int32) uuid.UUID {
 // voterOf gives the number of a voter's id, -1 for a stranger's.
 func (c *Crowd) voterOf(id uuid.UUID) int32 {
 	voter := binary.BigEndian.Uint32(id[12:])
-	if int(voter) >= c.pace.voters || c.voterID(int32(voter)) != id {
+	if int(voter) >= c.pace.voters+c.pace.hot || c.voterID(int32(voter)) != id {
 		return -1
 	}
 	return int32(voter)

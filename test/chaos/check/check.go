@@ -20,6 +20,7 @@ const (
 	Tally    Kind = "tally"    // a tally or a total is no recount
 	Backward Kind = "backward" // a replica's results went back
 	Order    Kind = "order"    // the register of a voter and poll is not linearizable
+	Odd      Kind = "odd"      // an answer that the contract does not have, or not then
 )
 
 // Violation is a broken promise.
@@ -38,11 +39,14 @@ func (v Violation) String() string {
 type Report struct {
 	Sent, Acknowledged, Refused, Unknown int
 	Counted                              int // rows
-	// Overtaken rows hold a vote that was sent before the last acknowledged one, and whose voter was never told that it
-	// counts: it was on its way when the later one was counted. Only a voter's own seq rules that out.
-	Overtaken  int
-	Registers  int // voters and polls whose history was checked for linearizability
-	Violations []Violation
+	// Overtaken rows hold a vote whose voter was never told that it counts, though another of its votes was acknowledged:
+	// it was sent later and its answer was lost, or it was sent before and was still on its way when the other was counted.
+	// Behind are those of the second kind. Only a voter's own seq rules them out.
+	Overtaken, Behind int
+	Registers         int // voters and polls whose history was checked for linearizability
+	Rewritten         int // of these, with two acknowledged votes or more: in the others there is nothing to order
+	Biggest           int // the most acknowledged votes of a checked register
+	Violations        []Violation
 }
 
 // Of counts the violations of some kinds.
@@ -73,8 +77,10 @@ func Check(h *History) *Report {
 		}
 	}
 	r.votes(h)
+	r.answers(h)
 	r.views(h)
 	r.ends(h)
+	r.later(h)
 	return r
 }
 
@@ -127,10 +133,10 @@ func (r *Report) registers(h *History) []*register {
 func (g *register) String() string {
 	text := "sent"
 	for _, c := range g.casts {
-		text += fmt.Sprintf(" [%.3f-%.3f answer %b seq %d: %d]", c.Sent.Seconds(), c.Done.Seconds(), c.Answer, c.Seq, c.Status)
+		text += fmt.Sprintf(" [%.3f-%.3f answer %b seq %d: %d %v]", c.Sent.Seconds(), c.Done.Seconds(), c.Answer, c.Seq, c.Status, c.ID)
 	}
 	if g.row == nil {
 		return text + "; no row"
 	}
-	return text + fmt.Sprintf("; row: answer %b seq %d", g.row.Answer, g.row.Seq)
+	return text + fmt.Sprintf("; row: answer %b seq %d %v", g.row.Answer, g.row.Seq, g.row.ID)
 }

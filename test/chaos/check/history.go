@@ -3,6 +3,7 @@
 package check
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -22,7 +23,14 @@ type History struct {
 	Views []View // of each replica in their order
 	Rows  []Row  // of the store, at the end
 	Ends  []End  // of every poll, at the end
+	Later []Row  // of the store, when nothing should have happened for long; nil: it was not read again
 }
+
+// ID is what the product calls a vote, in its answer and in its store.
+type ID [16]byte
+
+// String is short, and enough to tell the few of a register apart.
+func (id ID) String() string { return fmt.Sprintf("%x", id[12:]) }
 
 // Answer is what a voter chose: a bit per option.
 type Answer uint16
@@ -35,6 +43,10 @@ type Cast struct {
 	Seq        int32 // 0: none
 	Answer     Answer
 	Status     uint16 // of the answer; 0: none came
+	ID         ID     // as told in the answer
+	Wrong      bool   // it names an option that the poll does not have
+	RetryAfter bool   // the answer says when to try again
+	Edge       bool   // the answer is the proxy's: a replica may still be busy with the vote
 }
 
 // Outcome is what a status says about a vote.
@@ -42,7 +54,7 @@ type Outcome int
 
 // The outcomes.
 const (
-	Unknown      Outcome = iota // it may count: no answer, 503, 429
+	Unknown      Outcome = iota // it may count: no answer, 503, and what should not have been answered
 	Acknowledged                // it counts, or a later one does
 	Refused                     // it does not count
 )
@@ -52,7 +64,7 @@ func (c *Cast) Outcome() Outcome {
 	switch c.Status {
 	case http.StatusNoContent, http.StatusAccepted:
 		return Acknowledged
-	case http.StatusConflict, http.StatusBadRequest, http.StatusNotFound:
+	case http.StatusConflict, http.StatusBadRequest:
 		return Refused
 	}
 	return Unknown
@@ -84,6 +96,7 @@ type Row struct {
 	Voter  int32 // -1: nobody of ours
 	Seq    int64
 	Answer Answer // 0: not one that can be chosen
+	ID     ID
 }
 
 // End is a poll at the end.
@@ -99,5 +112,5 @@ type Told struct {
 	Replica int32
 	Counts  []int64
 	Total   int64
-	List    []Row // the votes list; Seq is not told
+	List    []Row // the votes list; Seq and ID are not told
 }

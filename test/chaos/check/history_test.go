@@ -1,8 +1,9 @@
 package check
 
 import (
+	"encoding/binary"
 	"fmt"
-	"hash/fnv"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ type world struct {
 	*History
 	rng   *rand.Rand
 	now   time.Duration
-	stand map[key]stand
+	stand map[key]Row
 	final map[int32]int64
 }
 
@@ -25,7 +26,7 @@ const (
 
 // good makes a history of one room that goes through its polls and back.
 func good(seed uint64) *History {
-	w := &world{History: &History{}, rng: rand.New(rand.NewPCG(seed, 1)), stand: map[key]stand{}, final: map[int32]int64{}}
+	w := &world{History: &History{}, rng: rand.New(rand.NewPCG(seed, 1)), stand: map[key]Row{}, final: map[int32]int64{}}
 	version := int64(0)
 	var before int32 = -1
 	for _, poll := range []int32{0, 1, 0, 2, -1, 3, 1, -1} {
@@ -55,6 +56,12 @@ const http409 = 409
 
 func (w *world) pass(ms int) { w.now += time.Duration(1+w.rng.IntN(ms)) * time.Millisecond }
 
+// id gives a vote's id.
+func (w *world) id() (id ID) {
+	binary.BigEndian.PutUint64(id[8:], uint64(len(w.Casts)+1))
+	return id
+}
+
 // castAll has people vote. status 0: as it comes.
 func (w *world) castAll(poll int32, status uint16, n int) {
 	w.pass(1500)
@@ -80,10 +87,15 @@ func (w *world) cast(poll, voter int32, status uint16) {
 		}
 		sent := w.now
 		w.pass(30)
-		w.Casts = append(w.Casts, Cast{Sent: sent, Done: w.now, Voter: voter, Poll: poll, Seq: seq, Answer: answer, Status: told})
+		c := Cast{Sent: sent, Done: w.now, Voter: voter, Poll: poll, Seq: seq, Answer: answer, Status: told, RetryAfter: told == 503}
+		id := w.id()
+		if c.Outcome() == Acknowledged {
+			c.ID = id
+		}
+		w.Casts = append(w.Casts, c)
 		w.pass(30)
 		if counts {
-			w.stand[key{poll, voter}] = stand{answer, int64(seq)}
+			w.stand[key{poll, voter}] = Row{poll, voter, int64(seq), answer, id}
 		}
 		if told != 503 && told != 0 {
 			return
@@ -94,28 +106,42 @@ func (w *world) cast(poll, voter int32, status uint16) {
 // read adds readings of two replicas.
 func (w *world) read(poll int32, version int64, final bool) {
 	for replica := range int32(2) {
-		v := View{Sent: w.now, Replica: replica, Poll: poll, Version: version, Revision: int64(len(w.Casts)), Final: final}
+		v := View{Sent: w.now, Replica: replica, Poll: poll, Version: version, Revision: w.revision(version, final), Final: final}
 		w.pass(5)
-		v.Done = w.now
+		v.Done, v.Body = w.now, w.hash(poll, fmt.Sprint("results ", v.Version, v.Revision, v.Final))
 		if final {
-			v.Body, v.List = w.hash(poll, "results"), w.hash(poll, "list")
+			v.List = w.hash(poll, "list")
 		}
 		w.Views = append(w.Views, v)
 	}
 }
 
+// revision is one for all that is final under a version.
+func (w *world) revision(version int64, final bool) int64 {
+	if final {
+		return version*1_000_000 + 999_999
+	}
+	return version*1_000_000 + int64(len(w.Casts))
+}
+
 func (w *world) rows(poll int32) (rows []Row) {
 	for voter := range int32(voters) {
 		if s, ok := w.stand[key{poll, voter}]; ok {
-			rows = append(rows, Row{Poll: poll, Voter: voter, Answer: s.answer, Seq: s.seq})
+			rows = append(rows, s)
 		}
 	}
 	return rows
 }
 
+var seed = maphash.MakeSeed()
+
 func (w *world) hash(poll int32, what string) uint64 {
-	h := fnv.New64a()
-	_, _ = fmt.Fprint(h, what, w.rows(poll)) // never fails
+	var h maphash.Hash
+	h.SetSeed(seed)
+	maphash.WriteComparable(&h, what)
+	for _, row := range w.rows(poll) {
+		maphash.WriteComparable(&h, row)
+	}
 	return h.Sum64()
 }
 
@@ -131,5 +157,10 @@ func (w *world) end() {
 		if version, ok := w.final[poll]; ok {
 			w.read(poll, version, true)
 		}
+	}
+	w.now += 15 * time.Second
+	w.Later = slices.Clone(w.Rows)
+	for poll, version := range w.final {
+		w.read(poll, version, true)
 	}
 }

@@ -2,18 +2,18 @@ package check
 
 import (
 	"math"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 )
 
-// longestRegister bounds what porcupine is asked: its search is exponential in what overlaps, and every vote without an
-// answer overlaps all that follows.
-const longestRegister = 24
+// judgement bounds how long porcupine may think about a register: its search is exponential in what overlaps.
+const judgement = 10 * time.Second
 
 // stand is the state of a register: the vote that stands.
 type stand struct {
-	answer Answer
-	seq    int64
+	cast int // its index; -1: none
+	seq  int32
 }
 
 // step is an operation on it: a vote, or the reading at the end.
@@ -23,12 +23,12 @@ type step struct {
 }
 
 var model = porcupine.Model{
-	Init: func() any { return stand{} },
-	Step: func(state, input, output any) (bool, any) {
+	Init: func() any { return stand{cast: -1} },
+	Step: func(state, input, _ any) (bool, any) {
 		now, in := state.(stand), input.(step)
 		switch {
 		case in.read:
-			return output.(stand) == now, now
+			return in.vote == now, now
 		case in.vote.seq >= now.seq:
 			return true, in.vote
 		}
@@ -37,32 +37,56 @@ var model = porcupine.Model{
 }
 
 // linearizable asks another judge, which does not know the rules above: is there an order of the votes, none of them
-// before it was sent or after it was acknowledged, that leaves what stands? A vote without an answer may come at any
-// time or never; one that was refused never comes.
+// before it was sent or after it was acknowledged, that leaves what stands?
 func (r *Report) linearizable(g *register) {
-	if len(g.casts) > longestRegister {
-		return
+	acknowledged, verdict := g.acknowledged(), porcupine.Illegal
+	if g.row == nil {
+		verdict = g.leaves(nil)
+	} else {
+		all := g.explanations()
+		if len(all) == 0 {
+			return // no register holds what was never written, and that was said already
+		}
+		for _, c := range all {
+			if verdict = g.leaves(c); verdict != porcupine.Illegal {
+				break
+			}
+		}
 	}
+	switch verdict {
+	case porcupine.Unknown:
+		return
+	case porcupine.Illegal:
+		r.add(Order, g.poll, g.voter, "%v", g)
+	}
+	r.Registers++
+	if acknowledged > 1 {
+		r.Rewritten++
+	}
+	r.Biggest = max(r.Biggest, acknowledged)
+}
+
+// leaves says whether the acknowledged votes and c, which may be one without an answer, may leave c as the one that stands;
+// nil: none. Every other vote without an answer may be thought never to have come.
+func (g *register) leaves(c *Cast) porcupine.CheckResult {
 	var ops []porcupine.Operation
 	var end int64
-	for i, c := range g.casts {
-		end = max(end, int64(c.Done), int64(c.Sent))
-		if c.Outcome() == Refused {
+	stands := stand{cast: -1}
+	for i, d := range g.casts {
+		end = max(end, int64(d.Done), int64(d.Sent))
+		vote := stand{i, d.Seq}
+		op := porcupine.Operation{ClientId: i, Input: step{vote: vote}, Call: int64(d.Sent), Return: math.MaxInt64}
+		if d.Outcome() == Acknowledged {
+			op.Return = int64(d.Done)
+		} else if d != c {
 			continue
 		}
-		op := porcupine.Operation{ClientId: i, Input: step{vote: stand{c.Answer, int64(c.Seq)}}, Call: int64(c.Sent), Return: math.MaxInt64}
-		if c.Outcome() == Acknowledged {
-			op.Return = int64(c.Done)
+		if d == c {
+			stands = vote
 		}
 		ops = append(ops, op)
 	}
-	var found stand
-	if g.row != nil {
-		found = stand{g.row.Answer, g.row.Seq}
-	}
-	ops = append(ops, porcupine.Operation{ClientId: len(g.casts), Input: step{read: true}, Output: found, Call: end + 1, Return: end + 2})
-	r.Registers++
-	if !porcupine.CheckOperations(model, ops) {
-		r.add(Order, g.poll, g.voter, "%v", g)
-	}
+	read := step{read: true, vote: stands}
+	ops = append(ops, porcupine.Operation{ClientId: len(g.casts), Input: read, Call: end + 1, Return: end + 2})
+	return porcupine.CheckOperationsTimeout(model, ops, judgement)
 }

@@ -2,15 +2,26 @@ package check
 
 import "slices"
 
-// views judges what was read while the room voted.
+// display names one display of a poll: its results become final once.
+type display struct {
+	poll    int32
+	version int64
+}
+
+// views judges what was read while the room voted, and long after.
 func (r *Report) views(h *History) {
-	type display struct {
-		poll    int32
-		version int64
-	}
 	type source struct{ replica, poll int32 }
-	bodies, lists := map[display]View{}, map[display]View{}
+	type revision struct {
+		display
+		revision int64
+	}
+	finals, lists, revisions := map[display]View{}, map[display]View{}, map[revision]View{}
 	last := map[source]View{}
+	ended := firstFinals(h.Views)
+	same := func(what string, v, first View) {
+		r.add(Changed, v.Poll, -1, "version %d revision %d: the %s of replica %d at %s (revision %d) is not that of replica %d at %s",
+			v.Version, v.Revision, what, v.Replica, v.Done, first.Revision, first.Replica, first.Done)
+	}
 	for _, v := range h.Views {
 		at := source{v.Replica, v.Poll}
 		if before, ok := last[at]; ok && (v.Version < before.Version || v.Version == before.Version && v.Revision < before.Revision) {
@@ -18,25 +29,65 @@ func (r *Report) views(h *History) {
 				v.Replica, v.Version, v.Revision, v.Done, before.Version, before.Revision, before.Done)
 		}
 		last[at] = v
+		d := display{v.Poll, v.Version}
+		if first := remember(revisions, revision{d, v.Revision}, v); first.Body != v.Body {
+			same("revision", v, first)
+		}
 		if !v.Final {
+			if final, ok := ended[d]; ok && v.Sent > final.Done {
+				same("status", v, final)
+			}
 			continue
 		}
-		d := display{v.Poll, v.Version}
-		if first, ok := bodies[d]; !ok {
-			bodies[d] = v
-		} else if first.Body != v.Body {
-			r.add(Changed, v.Poll, -1, "version %d: the final results of replica %d at %s are not those of replica %d at %s",
-				v.Version, v.Replica, v.Done, first.Replica, first.Done)
+		if first := remember(finals, d, v); first.Body != v.Body {
+			same("final result", v, first)
 		}
 		if v.List == 0 {
 			continue
 		}
-		if first, ok := lists[d]; !ok {
-			lists[d] = v
-		} else if first.List != v.List {
-			r.add(Changed, v.Poll, -1, "version %d: the final votes list of replica %d at %s is not that of replica %d at %s",
-				v.Version, v.Replica, v.Done, first.Replica, first.Done)
+		if first := remember(lists, d, v); first.List != v.List {
+			same("final votes list", v, first)
 		}
+	}
+}
+
+// remember keeps the first view of several, and gives it.
+func remember[K comparable](all map[K]View, k K, v View) View {
+	if first, ok := all[k]; ok {
+		return first
+	}
+	all[k] = v
+	return v
+}
+
+// firstFinals gives the reading of each display that was the first to be told that it is final.
+func firstFinals(views []View) map[display]View {
+	all := map[display]View{}
+	for _, v := range views {
+		d := display{v.Poll, v.Version}
+		if first, ok := all[d]; v.Final && (!ok || v.Done < first.Done) {
+			all[d] = v
+		}
+	}
+	return all
+}
+
+// later: long after everything was final the store holds what it held.
+func (r *Report) later(h *History) {
+	if h.Later == nil {
+		return
+	}
+	before := make(map[key]Row, len(h.Rows))
+	for _, row := range h.Rows {
+		before[key{row.Poll, row.Voter}] = row
+	}
+	for _, row := range h.Later {
+		if was, ok := before[key{row.Poll, row.Voter}]; !ok || was != row {
+			r.add(Changed, row.Poll, row.Voter, "long after the end the row is %+v; it was %+v", row, was)
+		}
+	}
+	if len(h.Later) < len(h.Rows) {
+		r.add(Changed, -1, -1, "long after the end there are %d rows; there were %d", len(h.Later), len(h.Rows))
 	}
 }
 

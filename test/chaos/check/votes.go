@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -15,117 +16,149 @@ func (r *Report) votes(h *History) {
 	}
 }
 
-// standing: the row is the last acknowledged vote, or one that may have been counted after it.
-func (r *Report) standing(g *register) {
-	var last *Cast // acknowledged
-	var highest int32
+// overtakes is how long after its answer a vote that may count can still be on its way: longer than any network or process
+// of the faults holds something back.
+const overtakes = 30 * time.Second
+
+// explanations gives the votes that the row may be: the one that was acknowledged under its id, else those that may count
+// and whose voter was told no id.
+func (g *register) explanations() (all []*Cast) {
 	for _, c := range g.casts {
-		if c.Outcome() == Acknowledged {
-			last, highest = c, max(highest, c.Seq)
+		same := c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq
+		switch {
+		case c.Outcome() == Acknowledged && c.ID == g.row.ID:
+			if same {
+				return []*Cast{c}
+			}
+			return nil
+		case c.Outcome() == Unknown && same:
+			all = append(all, c)
 		}
 	}
+	return all
+}
+
+// standing: the row is an acknowledged vote, by its id, or one that may count, and every other acknowledged vote may have
+// been before it.
+func (r *Report) standing(g *register) {
 	if g.row == nil {
-		if last != nil {
-			r.add(Lost, g.poll, g.voter, "%v", g)
+		for _, c := range g.casts {
+			if c.Outcome() == Acknowledged {
+				r.add(Lost, g.poll, g.voter, "%v", g)
+				return
+			}
 		}
 		return
 	}
-	var sent, told bool // with the row's answer: at all; and not refused
-	var after bool      // and not before the last acknowledged
+	all := g.explanations()
+	if len(all) == 0 {
+		r.unexplained(g)
+		return
+	}
+	stands, behind := false, true
+	for _, c := range all {
+		if over, late := g.standsOver(c); over {
+			stands, behind = true, behind && late
+		}
+	}
+	switch acknowledged := g.acknowledged(); {
+	case !stands:
+		r.add(Lost, g.poll, g.voter, "%v", g)
+	case acknowledged > 0 && all[0].Outcome() == Unknown:
+		r.Overtaken++
+		if behind {
+			r.Behind++
+		}
+	}
+}
+
+// unexplained says what is wrong with a row that is no vote that counts or may count.
+func (r *Report) unexplained(g *register) {
 	for _, c := range g.casts {
-		if c.Answer != g.row.Answer || int64(c.Seq) != g.row.Seq {
+		if c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq && c.Outcome() == Refused {
+			r.add(Revived, g.poll, g.voter, "%v", g)
+			return
+		}
+	}
+	r.add(Ghost, g.poll, g.voter, "%v", g)
+}
+
+func (g *register) acknowledged() (n int) {
+	for _, c := range g.casts {
+		if c.Outcome() == Acknowledged {
+			n++
+		}
+	}
+	return n
+}
+
+// standsOver says whether every acknowledged vote may be before c, by seq or else in the log, and whether c was sent and
+// answered before one of them was sent.
+func (g *register) standsOver(c *Cast) (over, behind bool) {
+	for _, d := range g.casts {
+		if d == c || d.Outcome() != Acknowledged || c.Seq > d.Seq {
 			continue
 		}
-		sent = true
-		if c.Outcome() != Refused {
-			told = true
-			after = after || last == nil || c.Sent >= last.Sent
+		before := c.Done < d.Sent
+		switch {
+		case c.Seq < d.Seq:
+			return false, false
+		case before && c.Outcome() == Acknowledged, c.Done+overtakes < d.Sent:
+			return false, false
 		}
+		behind = behind || before
 	}
-	switch {
-	case !sent:
-		r.add(Ghost, g.poll, g.voter, "%v", g)
-	case !told:
-		r.add(Revived, g.poll, g.voter, "%v", g)
-	case g.row.Seq < int64(highest):
-		r.add(Lost, g.poll, g.voter, "seq %d was acknowledged: %v", highest, g)
-	case !after && !r.overtaken(g, last):
-		r.add(Lost, g.poll, g.voter, "%v", g)
-	}
+	return true, behind
 }
 
-// overtaken says whether the row may be a vote that was still on its way when the last one was acknowledged: its voter
-// got no answer that it counts, so it was free to be counted later.
-func (r *Report) overtaken(g *register, last *Cast) bool {
-	if last.Seq > 0 { // the voter's own order stands above the log's
-		return false
-	}
-	for _, c := range g.casts {
-		if c.Answer == g.row.Answer && c.Outcome() == Unknown {
-			r.Overtaken++
-			return true
-		}
-	}
-	return false
-}
+// window is a time in which a vote for a poll may be sent and count: from the first request that may have displayed it until
+// a lease after the presenter was told that it left. Between shown and left it is sure to be on the slide.
+type window struct{ from, shown, left, to time.Duration }
 
-// window is a time in which a vote for a poll may be sent and count.
-type window struct{ from, to time.Duration }
-
-// windows gives the windows of every poll: from the first request that may have displayed it until a lease after the
-// presenter was told that it left.
+// windows gives the windows of every poll.
 func windows(moves []Move) map[int32][]window {
 	open := map[int32][]window{}
 	displayed := map[int32]int32{} // by room
 	for _, m := range moves {
 		if before, ok := displayed[m.Room]; ok && before >= 0 && before != m.Poll {
 			all := open[before]
-			all[len(all)-1].to = m.Done + Lease
+			last := &all[len(all)-1]
+			last.left, last.to = m.Sent, m.Done+Lease
 		}
 		if before, ok := displayed[m.Room]; m.Poll >= 0 && (!ok || before != m.Poll) {
-			open[m.Poll] = append(open[m.Poll], window{m.Sent, Never})
+			open[m.Poll] = append(open[m.Poll], window{m.Sent, m.Done, Never, Never})
 		}
 		displayed[m.Room] = m.Poll
 	}
 	return open
 }
 
+// inside says whether a vote may have been accepted in a window. One that was sent after the lease arrives too late. One that
+// was sent before the window may wait until it opens, but not longer than for its answer, if that is a replica's.
+func (c *Cast) inside(w window) bool {
+	busy := c.Status == 0 || c.Edge // somebody may still be
+	return c.Sent <= w.to && (c.Done >= w.from || busy)
+}
+
+func (c *Cast) insideOne(open []window) bool {
+	return slices.ContainsFunc(open, c.inside)
+}
+
 // late: what was sent outside every window is neither acknowledged nor standing.
 func (r *Report) late(g *register, open []window) {
-	inside := func(c *Cast) bool {
-		for _, w := range open {
-			// On its way a vote may wait: one that was sent before its poll was displayed may arrive after. One that was
-			// sent after the lease cannot arrive before its end.
-			if c.Sent <= w.to && (c.Done >= w.from || c.Outcome() == Unknown) {
-				return true
-			}
-		}
-		return false
-	}
-	stands := g.row == nil // or no vote inside a window explains the row
 	for _, c := range g.casts {
-		if inside(c) {
-			stands = stands || g.row != nil && c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq && c.Outcome() != Refused
-			continue
-		}
-		if c.Outcome() == Acknowledged {
+		if c.Outcome() == Acknowledged && !c.insideOne(open) {
 			r.add(Late, g.poll, g.voter, "%s acknowledged, sent outside of %s: %v", c.Sent, describe(open), g)
 			return
 		}
 	}
-	if !stands && len(g.casts) > 0 && r.sentBy(g) {
+	if g.row == nil {
+		return
+	}
+	all := g.explanations() // none: that was said already
+	if len(all) > 0 && !slices.ContainsFunc(all, func(c *Cast) bool { return c.insideOne(open) }) {
 		r.add(Late, g.poll, g.voter, "stands, and was sent outside of %s: %v", describe(open), g)
 	}
-}
-
-// sentBy says whether the row was sent at all: what was not is a ghost and was reported as one.
-func (r *Report) sentBy(g *register) bool {
-	for _, c := range g.casts {
-		if c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq && c.Outcome() != Refused {
-			return true
-		}
-	}
-	return false
 }
 
 func describe(open []window) string {
