@@ -31,8 +31,13 @@ type Config struct {
 	Heartbeat     time.Duration // whole seconds; a silent peer is given up after 1.5 of them; 0: 5 s
 	DialTimeout   time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
 	WriteTimeout  time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
-	MinBackoff    time.Duration // upper bound of the first wait before connecting again; 0: 100 ms
-	MaxBackoff    time.Duration // upper bound of all of them; 0: 5 s
+	// Settle is how long a partition's queue that Open had to make is left alone; 0: 2 s. The broker writes the name of a
+	// new queue's log to disk up to a second later (dets, auto_save 500 ms); killed before that, it begins an empty log for the
+	// queue when it starts again, loses what it has confirmed and elects nobody, so that the partition hangs
+	// (rabbitmq-server issue 15725).
+	Settle     time.Duration
+	MinBackoff time.Duration // upper bound of the first wait before connecting again; 0: 100 ms
+	MaxBackoff time.Duration // upper bound of all of them; 0: 5 s
 
 	Logger *slog.Logger     // nil: slog.Default
 	Rand   func() float64   // in [0, 1), for jitter; nil: math/rand/v2
@@ -60,6 +65,7 @@ func (c Config) check() (Config, error) {
 	byDefault(&c.Heartbeat, 5*time.Second)
 	byDefault(&c.DialTimeout, 5*time.Second)
 	byDefault(&c.WriteTimeout, 10*time.Second)
+	byDefault(&c.Settle, 2*time.Second)
 	byDefault(&c.MinBackoff, 100*time.Millisecond)
 	byDefault(&c.MaxBackoff, 5*time.Second)
 	byDefault(&c.Logger, slog.Default())

@@ -37,8 +37,22 @@ type unsettled struct {
 	// Guarded by the confirmer's mu.
 	state    int
 	returned string // why the broker could not route it
-	early    bool   // settled with outcome before the write returned
-	outcome  error
+	early    bool   // settled before the write returned
+	// answer is the library's own record of what the broker said; set when the write has returned. The confirms in order,
+	// which only tell when to look, are not to be trusted: where the broker refuses a message at once and confirms its older
+	// and its newer neighbour later with one "up to here", they say that it was taken.
+	answer *amqp.DeferredConfirmation
+}
+
+// outcome is what became of a settled message.
+func (u *unsettled) outcome() error {
+	switch {
+	case u.returned != "":
+		return refused(fmt.Errorf("%s: %s", u.key, u.returned))
+	case !u.answer.Acked():
+		return refused(fmt.Errorf("%s: the broker took it not; is the queue full?", u.key))
+	}
+	return nil
 }
 
 const (
@@ -113,7 +127,7 @@ func (f *confirmer) decide(u *unsettled, state int) bool {
 	settled := first && state == promised && u.early
 	f.mu.Unlock()
 	if settled {
-		u.confirmed(u.outcome)
+		u.confirmed(u.outcome())
 	}
 	return first
 }
@@ -134,8 +148,11 @@ func (f *confirmer) write() {
 			f.waiting[tag] = u
 			f.byID[keyOf(u.msg.MessageId, u.msg.Headers)] = u
 			f.mu.Unlock()
-			err := f.ch.Publish("", u.key, true, false, u.msg)
+			answer, err := f.ch.PublishWithDeferredConfirm("", u.key, true, false, u.msg)
 			if err == nil {
+				f.mu.Lock()
+				u.answer = answer
+				f.mu.Unlock()
 				f.decide(u, promised)
 				u.written <- nil
 				continue
@@ -211,21 +228,12 @@ func (f *confirmer) settle(c amqp.Confirmation) {
 		return
 	}
 	f.forget(c.DeliveryTag, u)
-	var outcome error
-	switch {
-	case u.returned != "":
-		outcome = refused(fmt.Errorf("%s: %s", u.key, u.returned))
-	case !c.Ack:
-		outcome = refused(fmt.Errorf("%s: the broker took it not; is the queue full?", u.key))
-	}
 	call := u.state == promised
-	if u.state == writing {
-		u.early, u.outcome = true, outcome
-	}
+	u.early = u.state == writing
 	f.mu.Unlock()
 	<-f.slots
 	if call {
-		u.confirmed(outcome)
+		u.confirmed(u.outcome())
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -35,6 +36,7 @@ type Log struct {
 	cfg     Config
 	replies chan queue.Reply
 	bus     *Bus
+	made    time.Time // when a partition's queue was not there; for the publishing connection's set-up only
 
 	publishing *link[*publishers]
 	consuming  *link[*reception]
@@ -83,6 +85,15 @@ type publishers struct{ partitions []*confirmer }
 
 func (l *Log) openPublishers(k *conn) (*publishers, error) {
 	p := &publishers{}
+	for i := range l.cfg.Partitions {
+		there, err := k.has(l.cfg.votesQueue(i))
+		if err != nil {
+			return p, err
+		}
+		if !there {
+			l.made = time.Now()
+		}
+	}
 	ch, err := k.Channel()
 	if err != nil {
 		return p, err
@@ -105,7 +116,26 @@ func (l *Log) openPublishers(k *conn) (*publishers, error) {
 		}
 		p.partitions = append(p.partitions, f)
 	}
+	if !l.made.IsZero() { // a set-up that broke off waits for the rest
+		select {
+		case <-time.After(l.cfg.Settle - time.Since(l.made)):
+		case <-k.lost:
+		}
+	}
 	return p, nil
+}
+
+// has says whether a queue is there.
+func (k *conn) has(name string) (bool, error) {
+	ch, err := k.Channel()
+	if err != nil {
+		return false, err
+	}
+	_, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
+	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound { // which has closed the channel
+		return false, nil
+	}
+	return err == nil, errors.Join(err, ch.Close())
 }
 
 // Publish is the promise of queue.Publisher. Batches that are published while the consuming connection is away name

@@ -29,6 +29,9 @@ func open(t testing.TB, c rabbitmq.Config) *rabbitmq.Log {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	}
+	if c.Settle == 0 {
+		c.Settle = time.Nanosecond // nobody kills the shared broker
+	}
 	c.MaxBackoff = 200 * time.Millisecond // of patience there is enough elsewhere
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
