@@ -39,6 +39,9 @@ const (
 	idleTimeout = 2 * time.Minute
 	// callTimeout bounds what one request may ask of the store.
 	callTimeout = 5 * time.Second
+	// drainTime is how long a server that stops goes on answering on the connections that it has. Each answer then says that
+	// its connection closes; who asks nothing in that time is closed without a word.
+	drainTime = time.Second
 )
 
 //go:embed openapi.yaml
@@ -138,11 +141,29 @@ func (s *Server) Start(services Services) { s.services.Store(&services) }
 // Serve answers requests on ln until Shutdown. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 
-// Shutdown accepts no more connections and waits until every request that was read has its answer, or ctx ends. Votes
-// lists that are being sent are cut off: they may take a minute each.
+// Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
+// that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
+// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut
+// off: they may take a minute each.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
+	s.drain(ctx)
 	return s.app.ShutdownWithContext(ctx)
+}
+
+// drain waits until no connection is left, but not longer than drainTime.
+func (s *Server) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.app.Server().GetOpenConnectionsCount() >= 0 { // fasthttp takes one off for a listener, which is closed
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (s *Server) away() []string {
@@ -170,6 +191,9 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		if err = s.fail(c, err); err != nil {
 			return err
 		}
+	}
+	if s.streams.Err() != nil { // it stops
+		c.Context().SetConnectionClose()
 	}
 	took, status := time.Since(begun), c.Response().StatusCode()
 	route := c.Route().Path
