@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -103,9 +105,12 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 		if err == nil {
 			f := follower{Counter: c, partition: partition, sub: sub, doubtful: newer}
 			begun := time.Now()
-			if err = f.run(ctx); time.Since(begun) > maxWait {
+			reading, stop := context.WithCancel(ctx)
+			if err = f.run(reading); time.Since(begun) > maxWait {
 				retry.reset() // it was no failure to begin
 			}
+			stop()
+			f.aside.Wait()
 			if closeErr := sub.Close(); closeErr != nil {
 				c.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
 			}
@@ -127,6 +132,7 @@ type follower struct {
 	*Counter
 	partition int
 	sub       queue.Subscription
+	aside     sync.WaitGroup  // entries on their way to the dead letters
 	held      *queue.Delivery // came, and was too much for the transaction before
 	doubtful  bool            // the last subscription ended at an entry that only a newer worker can read
 }
@@ -199,9 +205,11 @@ func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
 		if errors.Is(d.Err, queue.ErrVersion) {
 			return d.Err
 		}
-		if err := f.deadLetter(ctx, d, d.Err); err != nil {
-			return err
-		}
+		f.aside.Go(func() { // what follows does not wait for it
+			if f.deadLetter(ctx, d, d.Err) == nil {
+				f.ack(d)
+			}
+		})
 		from = i + 1
 	}
 	return f.count(ctx, all[from:])
@@ -220,7 +228,12 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 		return err
 	}
 	faultPoint("committed")
-	// The commit stands: nothing below may fail it, and a stop does not cut it short.
+	return f.conclude(ctx, run, outcome)
+}
+
+// conclude acknowledges what was counted, answers and announces. The commit stands: nothing here may fail it, and a stop does
+// not cut it short.
+func (f *follower) conclude(ctx context.Context, run []queue.Delivery, outcome poll.Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	ackErr := f.sub.Ack(run[len(run)-1].Tag)
@@ -267,34 +280,88 @@ func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outco
 	}
 }
 
-// isolate counts the batches of a run one by one, after the store could not take the data of one of them, so that this
-// one does not hold up its neighbours.
+// isolate counts the batches of a run one by one, after the store could not take the data of one of them, and the votes of
+// that one in parts, so that nobody suffers for the vote that is to blame.
 func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
-	if len(run) == 1 {
-		f.logger.Error("a batch cannot be counted", "partition", f.partition, "batch_id", run[0].Batch.ID, "error", cause)
-		return f.deadLetter(ctx, run[0], cause)
+	if len(run) > 1 {
+		for i := range run {
+			if err := f.count(ctx, run[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	for i := range run {
-		if err := f.count(ctx, run[i:i+1]); err != nil {
+	d := run[0]
+	if len(d.Batch.Votes) < 2 || d.Batch.Replayed { // of a replayed batch the votes must be seen together
+		if err := f.deadLetter(ctx, d, cause); err != nil {
 			return err
 		}
+		f.ack(d)
+		return nil
+	}
+	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{nil}}
+	if err := f.split(ctx, d, d.Batch, &outcome); err != nil {
+		return err
+	}
+	// Now the whole is recorded as well, last: until then a redelivery finds its way through the same parts again.
+	if _, err := f.commit(ctx, []queue.Delivery{{Batch: poll.Batch{ID: d.Batch.ID}}}); err != nil {
+		return err
+	}
+	return f.conclude(ctx, run, outcome)
+}
+
+// split counts the halves of a batch that the store refuses, and their halves, in order, each under an id that follows from
+// the batch's. A vote that is refused alone is set aside as a batch of its own and has no verdict: it was acknowledged, may
+// be, and whoever mends the store can replay it. Nothing overtakes it on its way there, since it has a place in the order.
+func (f *follower) split(ctx context.Context, d queue.Delivery, b poll.Batch, whole *poll.Outcome) error {
+	half := len(b.Votes) / 2
+	for i, votes := range [][]poll.Vote{b.Votes[:half], b.Votes[half:]} {
+		part := d
+		part.Batch = poll.Batch{ID: uuid.NewSHA1(b.ID, []byte{byte(i)}), Votes: votes}
+		outcome, err := f.commit(ctx, []queue.Delivery{part})
+		verdicts := make([]poll.Verdict, len(votes)) // not known
+		switch {
+		case err == nil:
+			copy(verdicts, outcome.Verdicts[0]) // nil: counted before
+			whole.Changed = append(whole.Changed, outcome.Changed...)
+		case ctx.Err() != nil || poll.KindOf(err) != poll.Invalid:
+			return err
+		case len(votes) > 1:
+			if err := f.split(ctx, d, part.Batch, whole); err != nil {
+				return err
+			}
+			continue
+		default:
+			f.logger.Error("a vote cannot be counted", "partition", f.partition, "vote_id", votes[0].ID, "poll_id", votes[0].PollID, "error", err)
+			if err := f.deadLetter(ctx, part, err); err != nil {
+				return err
+			}
+		}
+		whole.Verdicts[0] = append(whole.Verdicts[0], verdicts...)
 	}
 	return nil
 }
 
-// deadLetter sets an entry aside and acknowledges it once it is kept.
+// deadLetter sets an entry aside. After a nil error it is kept, and may be acknowledged.
 func (f *follower) deadLetter(ctx context.Context, d queue.Delivery, reason error) error {
 	f.logger.Error("setting an entry of the log aside", "partition", f.partition, "reason", reason)
 	var retry backoff
 	for {
 		err := f.sub.DeadLetter(ctx, d, reason.Error())
 		if err == nil {
-			return f.sub.Ack(d.Tag)
+			return nil
 		}
 		f.logger.Warn("not set aside; trying again", "partition", f.partition, "error", err)
 		if !retry.wait(ctx) {
 			return err
 		}
+	}
+}
+
+// ack acknowledges an entry that was set aside. If that fails the subscription has ended, which is noticed elsewhere.
+func (f *follower) ack(d queue.Delivery) {
+	if err := f.sub.Ack(d.Tag); err != nil {
+		f.logger.Warn("an entry that was set aside will come again", "partition", f.partition, "error", err)
 	}
 }
 

@@ -264,31 +264,37 @@ func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
 	})
 }
 
-func TestAnEntryThatCannotBeDecodedDoesNotHoldUpItsNeighbours(t *testing.T) {
+func TestAnEntryThatCannotBeDecodedHoldsUpNobodyWhileNothingTakesItAside(t *testing.T) {
 	run(t, func(b *bench) {
+		b.log.noDead = errors.New("the broker takes no messages")
 		b.log.deliveries <- delivery(1, 1)
 		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrMalformed, Raw: []byte("?")}
 		b.log.deliveries <- delivery(3, 1)
 	}, func(t *testing.T, b *bench) {
-		synctest.Wait()
-		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: malformed", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
-	})
-}
-
-func TestAnEntryIsAcknowledgedOnlyOnceItIsKeptAsideSafely(t *testing.T) {
-	run(t, func(b *bench) {
-		b.log.noDead = errors.New("the broker is away")
-		b.log.deliveries <- queue.Delivery{Tag: 1, Err: queue.ErrMalformed}
-	}, func(t *testing.T, b *bench) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Empty(t, b.log.did)
+		counted := []string{"ack 1", "reply to api", "announce", "ack 3", "reply to api", "announce"}
+		require.Equal(t, counted, b.log.did, "it is not acknowledged before it is kept aside safely")
 		b.log.mu.Lock()
 		b.log.noDead = nil
 		b.log.mu.Unlock()
 		time.Sleep(2 * maxWait)
 		synctest.Wait()
-		require.Equal(t, []string{"dead letter 1: malformed", "ack 1"}, b.log.did)
+		require.Equal(t, append(counted, "dead letter 2: malformed", "ack 2"), b.log.did)
+	})
+}
+
+func TestAStopDoesNotWaitForWhatCannotBeSetAside(t *testing.T) {
+	run(t, func(b *bench) {
+		b.log.noDead = errors.New("the broker takes no messages")
+		b.log.deliveries <- queue.Delivery{Tag: 1, Err: queue.ErrMalformed}
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		begun := time.Now()
+		b.stop()
+		<-b.done
+		require.Zero(t, time.Since(begun))
+		require.Empty(t, b.log.did)
 	})
 }
 
@@ -310,6 +316,47 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, b.store.counted, 2)
 		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+	})
+}
+
+func TestAVoteThatCannotBeCountedIsSetAsideAloneAndTheOthersOfItsBatchCountInOrder(t *testing.T) {
+	run(t, func(b *bench) {
+		b.store.fail = func(batches []poll.Batch) error {
+			for _, batch := range batches {
+				for _, v := range batch.Votes {
+					if v.Answer == "bad" {
+						return poll.Field("answer", "cannot be stored")
+					}
+				}
+			}
+			return nil
+		}
+		d := delivery(1, 7)
+		for i := range d.Batch.Votes {
+			d.Batch.Votes[i].Seq = int64(i)
+		}
+		d.Batch.Votes[2].Answer, d.Batch.Votes[5].Answer = "bad", "bad"
+		b.log.deliveries <- d
+		b.log.deliveries <- delivery(2, 1)
+	}, func(t *testing.T, b *bench) {
+		counted, unknown := poll.Counted, poll.Verdict(0)
+		require.Equal(t, queue.Reply{BatchID: uuid.UUID{15: 1}, Verdicts: []poll.Verdict{counted, counted, unknown, counted, counted, unknown, counted}}, <-b.log.replies)
+		synctest.Wait()
+		var seqs []int64
+		var last poll.Batch
+		ids := map[uuid.UUID]bool{}
+		for _, batches := range b.store.counted[:len(b.store.counted)-1] {
+			for _, v := range batches[0].Votes {
+				seqs = append(seqs, v.Seq)
+			}
+			last = batches[0]
+			require.False(t, ids[last.ID])
+			ids[last.ID] = true
+		}
+		require.Equal(t, []int64{0, 1, 3, 4, 6}, seqs)
+		require.Equal(t, poll.Batch{ID: uuid.UUID{15: 1}}, last, "then the whole is recorded")
+		require.Equal(t, []string{"dead letter 1: invalid: answer: cannot be stored", "dead letter 1: invalid: answer: cannot be stored",
+			"ack 1", "reply to api", "announce", "ack 2", "reply to api", "announce"}, b.log.did)
 	})
 }
 

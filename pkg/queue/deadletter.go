@@ -7,7 +7,7 @@ import (
 
 // DeadLetter is an entry that was set aside, whole, because it could not be decoded or counted.
 type DeadLetter struct {
-	ID        string    // made anew each time that an entry is set aside
+	ID        string    // another one when it is set aside again after a replay
 	Reason    string    // why it was
 	Time      time.Time // when it was; zero: not known
 	FirstTime time.Time // when it was for the first time; not Time if it was replayed since
@@ -29,10 +29,12 @@ const (
 
 // DeadLetters is where the entries wait that were set aside, for somebody to look. A log that keeps none has none.
 type DeadLetters interface {
-	// CountDeadLetters tells how many wait. Those that a visit holds or has just given back may be missing.
+	// CountDeadLetters tells how many wait; one that was kept twice counts twice. Those that a visit holds or has just given
+	// back may be missing.
 	CountDeadLetters(ctx context.Context) (int, error)
 
-	// VisitDeadLetters shows decide every dead letter that waits, as they were set aside, and does what it says. Those that
+	// VisitDeadLetters shows decide every dead letter that waits, as they were set aside, and does what it says. One that
+	// was kept twice, because it was not known whether it was, is shown once, and both meet its fate. Those that
 	// are kept stay in their order, but for a visit that breaks off. Two visits at once each see some of them.
 	//
 	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its verdicts come to this log's

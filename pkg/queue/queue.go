@@ -74,23 +74,27 @@ type Consumer interface {
 }
 
 // Subscription is the delivery of one partition's log. Its methods are for one goroutine, the reading of Deliveries
-// included.
+// included; DeadLetter, and the Ack of an entry with Err, may be called from others meanwhile.
 type Subscription interface {
 	// Deliveries is closed when the subscription ended, by Close or because the connection was lost. What was delivered
 	// and not acknowledged will be delivered again to whoever is active next.
 	Deliveries() <-chan Delivery
 
-	// Ack says that every entry up to and including the one with this tag was dealt with and may be forgotten. A nil
-	// error does not promise that it arrived: the entries may come again.
+	// Ack says that every entry up to and including the one with this tag was dealt with and may be forgotten, but those
+	// with Err: each of them is forgotten by an Ack of its own tag, which says nothing of others, so that setting it aside
+	// may take its time while those behind it are counted. A nil error does not promise that it arrived: the entries may
+	// come again.
 	Ack(tag uint64) error
 
 	// Reply sends verdicts to a publisher. It may get lost, does not wait for whoever is slow, and has no effect when
 	// the publisher is gone. An error says that this one got lost for sure; it is for logs.
 	Reply(ctx context.Context, to string, r Reply) error
 
-	// DeadLetter sets an entry aside that cannot be decoded or counted, whole and with the reason. It must not be
-	// acknowledged yet, and may be only after a nil error, which promises that it is kept durably among the DeadLetters;
-	// or, where a log keeps none, that its publisher is given ErrRefused when it is acknowledged.
+	// DeadLetter sets an entry aside that cannot be decoded or counted, with the reason: whole, or, where the Batch of d was
+	// replaced by one with another id, that one in its place. It must not be acknowledged yet, and may be only after a nil error, which promises that it is kept
+	// durably among the DeadLetters; or, where a log keeps none, that its publisher is given ErrRefused when it is
+	// acknowledged. It waits, as long as ctx and the subscription live, while the log takes nothing. After an error it may
+	// be kept all the same; trying again keeps it under the same id.
 	DeadLetter(ctx context.Context, d Delivery, reason string) error
 
 	// Close ends the subscription without cancelling it first: it returns what is not acknowledged to the log in order.

@@ -212,10 +212,10 @@ func (f *confirmer) returned(r amqp.Return) {
 }
 
 // keyOf tells messages that wait for their confirm apart, so that a return finds its own. Ours have an id of their own;
-// what is set aside keeps its publisher's, which may be anything.
+// what is set aside keeps its publisher's, which may be anything, and is told apart by the delivery.
 func keyOf(messageID string, headers amqp.Table) string {
 	if id, ok := headers[headerID].(string); ok {
-		return id
+		return fmt.Sprint(id, headers[headerQueue], headers[headerTag])
 	}
 	return messageID
 }

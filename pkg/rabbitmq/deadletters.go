@@ -31,17 +31,31 @@ const (
 )
 
 const (
-	// deadLetterTimeout bounds the wait for a dead letter's confirm.
-	deadLetterTimeout = 10 * time.Second
+	// replayTimeout bounds the wait for a replayed letter's confirm.
+	replayTimeout = 10 * time.Second
 	// replayBytes is how much of what shall be replayed is held back, to begin with the last.
 	replayBytes = 64 << 20
 )
 
-// deadLetter keeps an entry as it was found, and what is known about it.
-func (l *Log) deadLetter(ctx context.Context, from string, d amqp.Delivery, reason string) error {
-	s, _, err := l.speaking.get()
+// letterID gives the id under which an entry is set aside. It is the same whenever the entry is delivered, if its publisher
+// gave it an id, so that one that was kept and comes again is known; without, it is made for this delivery. A replay gives
+// the entry another.
+func letterID(from string, d amqp.Delivery) string {
+	if d.MessageId == "" {
+		return uuid.Must(uuid.NewV7()).String()
+	}
+	return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%q %q %q %q", from, d.MessageId, d.Headers[headerReplayed], d.Body)).String()
+}
+
+// deadLetter keeps an entry as it was found, and what is known about it. It waits for the confirm as long as the connection
+// and ctx live: under an alarm the broker takes the message later, and another try would only be another message.
+func (l *Log) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
+	s, k, err := l.speaking.get()
 	if err != nil {
 		return unavailable(err)
+	}
+	if why := k.blocked.Load(); why != nil {
+		return unavailable(errors.New("the broker takes no messages: " + *why))
 	}
 	headers := amqp.Table{}
 	maps.Copy(headers, d.Headers)
@@ -49,13 +63,13 @@ func (l *Log) deadLetter(ctx context.Context, from string, d amqp.Delivery, reas
 	if timeOf(headers, headerFirstTime).IsZero() {
 		headers[headerFirstTime] = now
 	}
-	headers[headerID] = uuid.Must(uuid.NewV7()).String()
+	headers[headerID] = d.letter
 	headers[headerReason] = reason
 	headers[headerQueue] = from
 	headers[headerTime] = now
 	headers[headerTag] = int64(d.DeliveryTag)
 	headers[headerRedelivered] = d.Redelivered
-	if err := s.dead.publishAndWait(ctx, l.cfg.deadQueue(), again(d, headers)); err != nil {
+	if err := s.dead.publishAndWait(ctx, l.cfg.deadQueue(), again(d.Delivery, headers)); err != nil {
 		return unavailable(fmt.Errorf("dead letter: %w", err))
 	}
 	return nil
@@ -74,8 +88,6 @@ func again(d amqp.Delivery, headers amqp.Table) amqp.Publishing {
 
 // publishAndWait publishes and waits for the confirm. After a nil error the message is kept.
 func (f *confirmer) publishAndWait(ctx context.Context, key string, msg amqp.Publishing) error {
-	ctx, cancel := context.WithTimeout(ctx, deadLetterTimeout)
-	defer cancel()
 	kept := make(chan error, 1)
 	if err := f.publish(ctx, key, msg, func(err error) { kept <- err }); err != nil {
 		return err
@@ -152,8 +164,9 @@ func (l *Log) VisitDeadLetters(ctx context.Context, decide func(queue.DeadLetter
 	if err := l.cfg.declareDead(ch); err != nil {
 		return unavailable(err)
 	}
-	var held []heldLetter // to be replayed
+	var held []*heldLetter // to be replayed
 	size := 0
+	seen := map[string]*heldLetter{}
 	for left, first := 1, true; left > 0; left-- {
 		if ctx.Err() != nil {
 			return unavailable(context.Cause(ctx))
@@ -169,11 +182,25 @@ func (l *Log) VisitDeadLetters(ctx context.Context, decide func(queue.DeadLetter
 			left, first = left+int(d.MessageCount), false
 		}
 		letter := l.letter(d)
-		switch decide(letter) {
+		if first := seen[letter.ID]; first != nil && !letter.Time.IsZero() { // kept twice
+			err = first.twin(d)
+			if err != nil {
+				return unavailable(err)
+			}
+			continue
+		}
+		h := &heldLetter{Delivery: d, letter: letter, fate: decide(letter)}
+		seen[letter.ID] = h
+		switch h.fate {
 		case queue.Replay:
-			held, size = append(held, heldLetter{d, letter}), size+len(d.Body)
+			held, size = append(held, h), size+len(d.Body)
 		case queue.Drop:
-			done(letter, d.Ack(false))
+			err := d.Ack(false)
+			h.gone = err == nil
+			done(letter, err)
+		}
+		if h.fate != queue.Replay { // only the fate is needed: there may be any number
+			h.Delivery, h.letter = amqp.Delivery{}, queue.DeadLetter{}
 		}
 		if size > replayBytes {
 			if err := l.replay(ctx, held, done); err != nil {
@@ -185,29 +212,56 @@ func (l *Log) VisitDeadLetters(ctx context.Context, decide func(queue.DeadLetter
 	return l.replay(ctx, held, done)
 }
 
+// heldLetter is a letter whose fate is decided.
 type heldLetter struct {
 	amqp.Delivery
 	letter queue.DeadLetter
+	fate   queue.Fate
+	gone   bool            // out of the queue
+	twins  []amqp.Delivery // the same letter once more, to go when it has gone
+}
+
+// twin gives another copy of the letter its fate.
+func (h *heldLetter) twin(d amqp.Delivery) error {
+	switch {
+	case h.gone:
+		return d.Ack(false)
+	case h.fate == queue.Replay:
+		d.Body = nil
+		h.twins = append(h.twins, d)
+	}
+	return nil
+}
+
+// leave takes the letter and its copies out of the queue.
+func (h *heldLetter) leave() error {
+	err := h.Ack(false)
+	for _, d := range h.twins {
+		err = errors.Join(err, d.Ack(false))
+	}
+	h.gone, h.twins = err == nil, nil
+	return err
 }
 
 // replay puts letters back, the last one first. Their order in the queue is another when some were set aside again.
-func (l *Log) replay(ctx context.Context, held []heldLetter, done func(queue.DeadLetter, error)) error {
-	slices.SortStableFunc(held, func(a, b heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
+func (l *Log) replay(ctx context.Context, held []*heldLetter, done func(queue.DeadLetter, error)) error {
+	slices.SortStableFunc(held, func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
 			return unavailable(context.Cause(ctx))
 		}
 		err := l.putBack(ctx, h)
 		if err == nil {
-			err = h.Ack(false)
+			err = h.leave()
 		}
 		done(h.letter, err)
+		h.Body, h.letter = nil, queue.DeadLetter{}
 	}
 	return nil
 }
 
 // putBack writes a letter to its partition's log. After a nil error it is there.
-func (l *Log) putBack(ctx context.Context, h heldLetter) error {
+func (l *Log) putBack(ctx context.Context, h *heldLetter) error {
 	if _, err := queue.Decode(h.Body); err != nil {
 		return err
 	}
@@ -229,6 +283,8 @@ func (l *Log) putBack(ctx context.Context, h heldLetter) error {
 	headers[headerReplayed] = l.cfg.Now().UTC().Format(time.RFC3339Nano)
 	msg := again(h.Delivery, headers)
 	msg.ReplyTo = l.replyTo() // whoever waited for its verdicts has given up
+	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
+	defer cancel()
 	return p.partitions[h.letter.Partition].publishAndWait(ctx, l.cfg.votesQueue(h.letter.Partition), msg)
 }
 

@@ -26,7 +26,14 @@ type subscription struct {
 	pumped     chan struct{} // closed when deliveries is
 
 	mu      sync.Mutex
-	unacked []amqp.Delivery // as they came, by rising tag: any of them may have to be set aside
+	unacked []unacked // as they came, by rising tag: any of them may have to be set aside
+}
+
+// unacked is an entry that waits for its acknowledgement.
+type unacked struct {
+	amqp.Delivery
+	poison bool   // it cannot be decoded: nothing but its own tag acknowledges it
+	letter string // its id as a dead letter, however often it is tried
 }
 
 // Subscribe is the promise of queue.Consumer. It makes the partition's queue if somebody deleted it.
@@ -116,10 +123,10 @@ func (s *subscription) pump(from <-chan amqp.Delivery) {
 }
 
 func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
-	s.mu.Lock()
-	s.unacked = append(s.unacked, d)
-	s.mu.Unlock()
 	batch, err := queue.Decode(d.Body)
+	s.mu.Lock()
+	s.unacked = append(s.unacked, unacked{d, err != nil, letterID(s.queue, d)})
+	s.mu.Unlock()
 	if err == nil {
 		_, batch.Replayed = d.Headers[headerReplayed]
 		return queue.Delivery{Tag: d.DeliveryTag, Batch: batch, ReplyTo: d.ReplyTo}
@@ -133,13 +140,33 @@ func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries 
 // Ack is the promise of queue.Subscription.
 func (s *subscription) Ack(tag uint64) error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	n, found := s.find(tag)
+	if found && s.unacked[n].poison {
+		s.unacked = slices.Delete(s.unacked, n, n+1)
+		return s.ch.Ack(tag, false)
+	}
 	if found {
 		n++
 	}
-	s.unacked = slices.Delete(s.unacked, 0, n)
-	s.mu.Unlock()
-	return s.ch.Ack(tag, true)
+	kept := 0 // those that are being set aside move to the front
+	var err error
+	for i, d := range s.unacked[:n] {
+		switch {
+		case d.poison:
+			s.unacked[kept] = d
+			kept++
+		case kept > 0:
+			err = errors.Join(err, s.ch.Ack(d.DeliveryTag, false))
+		case i == n-1 || s.unacked[i+1].poison:
+			err = s.ch.Ack(d.DeliveryTag, true)
+		}
+	}
+	s.unacked = slices.Delete(s.unacked, kept, n)
+	if !found {
+		err = errors.Join(err, s.ch.Ack(tag, true))
+	}
+	return err
 }
 
 // Reply is the promise of queue.Subscription.
@@ -152,13 +179,14 @@ func (s *subscription) Reply(ctx context.Context, to string, r queue.Reply) erro
 
 // find gives the place of an unacknowledged entry, or where it would be.
 func (s *subscription) find(tag uint64) (int, bool) {
-	return slices.BinarySearchFunc(s.unacked, tag, func(d amqp.Delivery, tag uint64) int { return cmp.Compare(d.DeliveryTag, tag) })
+	return slices.BinarySearchFunc(s.unacked, tag, func(d unacked, tag uint64) int { return cmp.Compare(d.DeliveryTag, tag) })
 }
 
-// DeadLetter is the promise of queue.Subscription. It keeps the properties and adds the headers of deadletters.go.
+// DeadLetter is the promise of queue.Subscription. It keeps the properties and adds the headers of deadletters.go. What it
+// holds meanwhile is bounded by the prefetch.
 func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
 	s.mu.Lock()
-	var found amqp.Delivery
+	var found unacked
 	i, ok := s.find(d.Tag)
 	if ok {
 		found = s.unacked[i]
@@ -166,6 +194,14 @@ func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason 
 	s.mu.Unlock()
 	if !ok {
 		return fmt.Errorf("entry %d of %s was not delivered, or was acknowledged", d.Tag, s.queue)
+	}
+	if whole, err := queue.Decode(found.Body); err == nil && d.Err == nil && d.Batch.ID != whole.ID { // a part of it
+		body, err := queue.Encode(nil, &d.Batch)
+		if err != nil {
+			return err
+		}
+		found.Body, found.MessageId = body, d.Batch.ID.String()
+		found.letter = letterID(s.queue, found.Delivery)
 	}
 	return s.log.deadLetter(ctx, s.queue, found, reason)
 }

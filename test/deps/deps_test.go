@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"pkg/bus":              {"pkg/poll"},
 	"pkg/stage":            {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
 	"pkg/intake":           {"pkg/poll", "pkg/queue", "github.com/google/uuid"},
-	"pkg/count":            {"pkg/poll", "pkg/queue", "pkg/bus"},
+	"pkg/count":            {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
 	"pkg/postgres":         {"pkg/poll", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/golang-migrate/migrate/v4"},
 	"pkg/sqlite":           {"pkg/poll", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/golang-migrate/migrate/v4"},
 	"pkg/rabbitmq":         {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid", "github.com/rabbitmq/amqp091-go"},

@@ -36,6 +36,8 @@ func TestDeadLetters(t *testing.T) {
 	_, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
 	for name, test := range map[string]func(operator){
 		"what cannot be decoded holds up nobody and stays until it is dropped":    operator.junk,
+		"what cannot be decoded holds up nobody under an alarm, and is kept once": operator.alarm,
+		"a vote that the store refuses is set aside alone and its batch counts":   operator.split,
 		"bad votes are rejected and the good ones of their batch count":           operator.badVotes,
 		"what the store refuses holds up nobody and counts when it is replayed":   operator.refused,
 		"what is replayed after its poll was sealed is late":                      operator.late,
@@ -91,6 +93,55 @@ func (o operator) badVotes() {
 	o.publish(r, encode(o, b))
 	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 2 })
 	require.Equal(o, map[string]int64{"A": 1, "B": 1}, r.Recount(r.Polls[0].PollID).Counts())
+	o.list(0)
+}
+
+func (o operator) alarm() {
+	r := show(o.Client, choice("Who wins?"))
+	require.NoError(o, o.Workers[0].Stop())
+	o.publish(r, o.batch(r, "A"), []byte("junk"), o.batch(r, "A"), o.batch(r, "B"))
+	watermark := func(args ...string) {
+		_, err := o.Rabbitmqctl(o.Context(), 0, append([]string{"set_vm_memory_high_watermark"}, args...)...)
+		require.NoError(o, err)
+	}
+	watermark("absolute", "1MB")
+	lift := func() { watermark("0.6") }
+	defer func() { lift() }()
+	require.NoError(o, o.Workers[0].Start(o.Context()))
+	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 3 })
+	o.list(0)
+	lift()
+	lift = func() {}
+	o.list(1)
+	o.eventually(func() bool { // and no second one is on its way
+		held, err := o.Rabbitmqctl(o.Context(), 0, "list_queues", "-q", "--no-table-headers", "messages", "name")
+		require.NoError(o, err)
+		return strings.Contains(held, "0\t"+o.queue(r)) && strings.Contains(held, "1\tplenary.dead")
+	})
+	_, _, code := o.worker("dead-letters", "drop", "--all")
+	require.Zero(o, code)
+}
+
+func (o operator) split() {
+	r := show(o.Client, choice("Who wins?"))
+	pollID := r.Polls[0].PollID
+	heal := o.refusing()
+	b := o.votes(r, "A", "A", "B", "A", "A")
+	o.publish(r, encode(o, b), encode(o, b))
+	o.eventually(func() bool { return r.Results(pollID).Total == 4 })
+	letters := o.list(1)
+	require.Equal(o, "votes: 1", letters[0].Contents)
+	heal()
+	changed := b.Votes[0].VoterID.String()
+	r.Vote(pollID, changed, "B") // behind the second copy, which is skipped
+	require.Equal(o, map[string]int64{"A": 3, "B": 1}, r.Recount(pollID).Counts())
+	o.publish(r, encode(o, b))
+	r.Vote(pollID, NewVoter(), "A")
+	require.Equal(o, map[string]int64{"A": 4, "B": 1}, r.Recount(pollID).Counts(), "the third copy has no effect though nothing refuses it")
+	said, failed, code := o.worker("dead-letters", "replay", "--all")
+	require.Zero(o, code, failed)
+	require.Contains(o, said, "is dealt with: 1 counted")
+	require.Equal(o, map[string]int64{"A": 4, "B": 2}, r.Recount(pollID).Counts())
 	o.list(0)
 }
 

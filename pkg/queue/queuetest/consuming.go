@@ -106,6 +106,39 @@ var consuming = []promise{
 		require.Equal(t, 2, numberOf(next(t, sub)))
 		require.Equal(t, []DeadLetter{{"junk-1", "it is no batch", junk}}, s.DeadLetters(t))
 	}},
+	{name: "an entry that cannot be decoded is acknowledged alone and keeps its place until then", asks: encoded, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		for i := range 3 {
+			publish(t, l, 0, numbered(i))
+			s.Inject(t, 0, "", []byte("junk"))
+		}
+		sub := subscribe(t, l, 0)
+		var last queue.Delivery
+		for range 6 {
+			d := receive(t, sub.Deliveries(), "an entry")
+			if d.Err == nil {
+				last = d
+			}
+		}
+		require.NoError(t, sub.Ack(last.Tag))
+		require.NoError(t, sub.Close())
+		publish(t, l, 0, numbered(3))
+		sub = subscribe(t, l, 0)
+		var junk []queue.Delivery
+		for range 3 {
+			d := receive(t, sub.Deliveries(), "the junk")
+			require.Equal(t, "junk", string(d.Raw))
+			junk = append(junk, d)
+		}
+		require.Equal(t, 3, numberOf(next(t, sub)))
+		require.NoError(t, sub.Ack(junk[1].Tag))
+		require.NoError(t, sub.Close())
+		sub = subscribe(t, l, 0)
+		for range 2 {
+			require.Error(t, receive(t, sub.Deliveries(), "the junk").Err)
+		}
+		require.Equal(t, 3, numberOf(next(t, sub)))
+	}},
 	{name: "an entry of a newer version says so and stays for a newer reader", asks: encoded, test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		newer, err := queue.Encode(nil, ptr(numbered(1)))

@@ -77,6 +77,45 @@ var settingAside = []promise{
 			require.True(t, letter.FirstTime.Equal(letter.Time))
 		}
 	}},
+	{name: "a letter that was kept twice is shown once and goes as one", asks: encoded, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		b := votes(2)
+		publish(t, l, 0, b)
+		twice := func() {
+			for range 2 { // it was not acknowledged, and comes again
+				sub := subscribe(t, l, 0)
+				require.NoError(t, sub.DeadLetter(t.Context(), next(t, sub), "why"))
+				require.NoError(t, sub.Close())
+			}
+			sub := subscribe(t, l, 0)
+			require.NoError(t, sub.Ack(next(t, sub).Tag))
+			require.NoError(t, sub.Close())
+		}
+		twice()
+		require.Len(t, letters(t, l), 1)
+		require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
+		require.Empty(t, letters(t, l))
+		twice()
+		require.Equal(t, []error{nil}, visit(t, l, queue.Drop))
+		require.Empty(t, letters(t, l))
+		n, err := l.CountDeadLetters(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n)
+		publish(t, l, 0, numbered(1))
+		require.Equal(t, 1, numberOf(next(t, subscribe(t, l, 0))))
+	}},
+	{name: "a part of a batch is set aside in the place of the whole", asks: encoded, test: func(t *testing.T, s *suite) {
+		l := s.open(t)
+		publish(t, l, 0, votes(3))
+		sub := subscribe(t, l, 0)
+		d := next(t, sub)
+		part := votes(1)
+		d.Batch = part
+		require.NoError(t, sub.DeadLetter(t.Context(), d, "why"))
+		got, err := queue.Decode(letters(t, l)[0].Raw)
+		require.NoError(t, err)
+		require.Equal(t, part, got)
+	}},
 	{name: "looking at dead letters changes nothing however often", asks: encoded, test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		for i := range 5 {
