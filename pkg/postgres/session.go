@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,9 @@ const (
 	idleTimeout      = 8 * time.Second  // within a transaction
 	silence          = 12 * time.Second // no byte from the server while we wait: longer than it may take for a statement
 	connectTimeout   = 4 * time.Second
+	// patience is how long a session may take to end after the context of its call: enough for the server to hear that
+	// the call is cancelled and to say so.
+	patience = 250 * time.Millisecond
 )
 
 // driverConfig checks the settings. What a URL says of the session's durability and timeouts does not count.
@@ -87,17 +92,26 @@ type connector struct {
 	silence time.Duration
 }
 
+// Connect gives a session whose calls end at most patience after their context, also when the server is silent.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	pc, err := pq.NewConnectorConfig(c.cfg)
 	if err != nil {
 		return nil, err
 	}
-	pc.Dialer(dialer{c.silence})
+	line := &line{silence: c.silence}
+	pc.Dialer(line)
+	// The driver heeds the context when it dials, not in the greetings after that.
+	stop := context.AfterFunc(ctx, line.giveUp)
 	conn, err := pc.Connect(ctx)
+	if !stop() && err == nil {
+		_ = conn.Close() // it is of no use to anybody
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, &connectError{err}
 	}
-	return conn, nil
+	line.connected.Store(true)
+	return &session{conn.(pgConn), line}, nil
 }
 
 func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
@@ -108,55 +122,157 @@ type connectError struct{ err error }
 func (e *connectError) Error() string { return e.err.Error() }
 func (e *connectError) Unwrap() error { return e.err }
 
-// dialer makes connections that notice when the other side is gone.
-type dialer struct{ silence time.Duration }
-
-func (d dialer) Dial(network, address string) (net.Conn, error) {
-	return d.DialContext(context.Background(), network, address)
+// pgConn is what the driver's connections can do.
+type pgConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
 }
 
-func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+// session is a connection of the driver that does not outlive having been given up.
+type session struct {
+	pgConn
+	line *line
+}
+
+// BeginTx watches the context itself: the driver does so only when the transaction has begun.
+func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	stop := context.AfterFunc(ctx, s.line.giveUp)
+	tx, err := s.pgConn.BeginTx(ctx, opts)
+	if !stop() {
+		s.line.giveUp() // before it can be put back into the pool
+	}
+	return tx, err
+}
+
+// IsValid keeps a session that was given up out of the pool.
+func (s *session) IsValid() bool { return !s.line.over() && s.pgConn.IsValid() }
+
+// line dials the connections of one session. The first ones are the session's own, until one of them is good. After
+// that the driver dials for one reason only: to cancel a call whose context has ended. That is when the session must end
+// too, for the driver itself would go on reading from it, until the operating system finds out that nobody is there.
+type line struct {
+	silence   time.Duration // 0: it may be silent for ever
+	connected atomic.Bool
+
+	mu      sync.Mutex
+	conn    *impatientConn
+	givenUp bool
+}
+
+func (l *line) Dial(network, address string) (net.Conn, error) {
+	return l.DialContext(context.Background(), network, address)
+}
+
+func (l *line) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return d.DialContext(ctx, network, address)
+	return l.DialContext(ctx, network, address)
 }
 
-func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
-	conn, err := nd.DialContext(ctx, network, address)
-	if err != nil || d.silence == 0 {
-		return conn, err
+func (l *line) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	cancelling := l.connected.Load()
+	if cancelling {
+		l.giveUp()
 	}
-	return &impatientConn{Conn: conn, silence: d.silence}, nil
+	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	nc, err := nd.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	conn := &impatientConn{Conn: nc, silence: l.silence}
+	if !cancelling {
+		l.carry(conn)
+	}
+	return conn, nil
+}
+
+// carry makes a connection the session's.
+func (l *line) carry(conn *impatientConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
+	if l.givenUp {
+		conn.end(time.Now())
+	}
+}
+
+// giveUp ends the session when patience is over.
+func (l *line) giveUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.givenUp && l.conn != nil {
+		l.conn.end(time.Now().Add(patience))
+	}
+	l.givenUp = true
+}
+
+func (l *line) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.givenUp
 }
 
 // impatientConn ends a read or write that makes no progress. Keep-alives do not cover that: they rest while sent data
 // waits for its acknowledgement, which TCP tries for many minutes.
 type impatientConn struct {
 	net.Conn
-	silence  time.Duration
-	deadline atomic.Bool // the driver set one itself, for connecting
+	silence time.Duration // 0: any
+
+	mu    sync.Mutex
+	fixed bool      // the driver has set a deadline, for connecting
+	last  time.Time // no deadline is later than this; zero: it may be
+}
+
+// end sets the last deadline of all.
+func (c *impatientConn) end(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = at
+	_ = c.Conn.SetDeadline(at) // fails only when the connection is closed
 }
 
 func (c *impatientConn) SetDeadline(t time.Time) error {
-	c.deadline.Store(!t.IsZero())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.last.IsZero() {
+		return nil
+	}
+	c.fixed = !t.IsZero()
 	return c.Conn.SetDeadline(t)
 }
 
 func (c *impatientConn) Read(b []byte) (int, error) {
-	if !c.deadline.Load() {
-		if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
-			return 0, err
-		}
+	if err := c.extend(c.SetReadDeadline); err != nil {
+		return 0, err
 	}
 	return c.Conn.Read(b)
 }
 
 func (c *impatientConn) Write(b []byte) (int, error) {
-	if !c.deadline.Load() {
-		if err := c.SetWriteDeadline(time.Now().Add(c.silence)); err != nil {
-			return 0, err
-		}
+	if err := c.extend(c.SetWriteDeadline); err != nil {
+		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+func (c *impatientConn) extend(set func(time.Time) error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.last.IsZero():
+		if time.Now().After(c.last) { // said here too: TLS says good-bye with a deadline of its own
+			return os.ErrDeadlineExceeded
+		}
+		return nil
+	case c.fixed, c.silence == 0:
+		return nil
+	}
+	return set(time.Now().Add(c.silence))
 }

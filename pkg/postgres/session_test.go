@@ -81,7 +81,7 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
-	conn, err := dialer{50 * time.Millisecond}.Dial("tcp", l.Addr().String())
+	conn, err := (&line{silence: 50 * time.Millisecond}).Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	_, err = conn.Read(make([]byte, 1))
