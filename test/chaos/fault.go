@@ -35,6 +35,9 @@ type Options struct {
 	Votes int64 // at least so many requests
 	Pace  pace
 	Logf  func(format string, args ...any)
+	// Afterwards is how long after everything was final it is looked at again: longer than a worker waits before it seals
+	// what nobody sealed, and than anything that a fault may still have held back.
+	Afterwards time.Duration
 	// Binaries is a folder with the api and the worker to run; empty: they are built from the source as it is.
 	Binaries string
 
@@ -192,21 +195,14 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
 	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd(), Accepting: s.accepted, Counting: s.counted}
 	err = errors.Join(strikeErr, resumeErr)
-	return row, errors.Join(err, s.judge(row))
+	return row, errors.Join(err, s.judge(row, o.Afterwards))
 }
 
-// afterwards is how long after everything was final it is looked at again: longer than a worker waits before it seals what
-// nobody sealed, and than anything that a fault may still have held back.
-const afterwards = 15 * time.Second
-
 // judge completes the history and has it checked.
-func (s *Scene) judge(row *Row) error {
+func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	url := s.DatabaseURL
 	if url == "" {
-		url = "sqlite:" + filepath.Join(s.Dir, "api-0", "plenary.db")
-	}
-	if s.disk != "" {
-		url = "sqlite:" + filepath.Join(s.disk, "plenary.db")
+		url = "sqlite:" + s.databaseFile()
 	}
 	db, err := openStore(url)
 	if err != nil {

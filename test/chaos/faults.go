@@ -150,9 +150,11 @@ var processFaults = []*Fault{
 	{
 		Name: "wrong-clock", What: "one API's wall clock steps 30 s ahead, 30 s back and right again every 4 s",
 		Shape: func(s *Scene, cfg *stack.Config) {
+			var binary string
+			binary, s.broken = binaries.buildWrongClock(s)
 			cfg.Each = func(app *stack.App) {
 				if app.Kind == "api" && app.Index == 0 {
-					app.Binary = filepath.Join(s.binary, "api-wrong-clock")
+					app.Binary = binary
 				}
 			}
 		},

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -13,10 +14,12 @@ import (
 
 var embeddedFaults = []*Fault{
 	{
-		Name: "kill-embedded", What: "kill -9 the API that does all by itself, with SQLite, three times", Embedded: true, Short: true,
+		Name: "kill-embedded", What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times", Embedded: true, Short: true,
 		Strike: func(s *Scene) error {
 			for range 3 {
-				s.APIs[0].Kill()
+				if err := s.killWaiting(); err != nil {
+					return err
+				}
 				if err := s.APIs[0].Start(s); err != nil {
 					return err
 				}
@@ -44,6 +47,51 @@ var embeddedFaults = []*Fault{
 			return nil
 		},
 	},
+}
+
+// databaseFile is where SQLite has its data.
+func (s *Scene) databaseFile() string {
+	if s.disk != "" {
+		return filepath.Join(s.disk, "plenary.db")
+	}
+	return filepath.Join(s.Dir, "api-0", "plenary.db")
+}
+
+// killWaiting keeps the API from writing until votes wait for that, and kills it. It is suspended while the database is
+// let go, so that it writes none of them.
+func (s *Scene) killWaiting() error {
+	db, err := sql.Open("sqlite", "file:"+s.databaseFile()+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	tx, err := db.BeginTx(s, nil)
+	if err != nil {
+		return err
+	}
+	err = s.Wait(500 * time.Millisecond)
+	unknown := s.crowd.unknown.Load()
+	s.APIs[0].Pause()
+	err = errors.Join(err, tx.Rollback(), db.Close())
+	s.APIs[0].Kill()
+	if err != nil {
+		return err
+	}
+	return s.awaitUnknown(unknown, 1)
+}
+
+// awaitUnknown is evidence that a fault struck: voters are left without an answer that says whether their votes count, so
+// many at least since there were so many.
+func (s *Scene) awaitUnknown(since, least int64) error {
+	for deadline := time.Now().Add(10 * time.Second); s.crowd.unknown.Load() < since+least; {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("nobody noticed: %d votes were left without an answer, not %d", s.crowd.unknown.Load()-since, least)
+		}
+		if err := s.Wait(5 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ErrCannot says that a fault cannot be made on this machine.

@@ -1,0 +1,143 @@
+package chaos
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+// change is a line of the product that is replaced.
+type change struct{ file, from, to string }
+
+// mutant is a product that lacks one of the rules that the guarantees rest on, with a fault that needs it.
+type mutant struct {
+	changes []change
+	fault   string
+	kinds   []check.Kind // one of them must be found
+	// quick: it is part of every test run, on the embedded stack, whatever the fault's own is.
+	quick bool
+}
+
+var mutants = map[string]mutant{
+	"an answer before the vote is stored, by itself": {
+		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-embedded", []check.Kind{check.Lost}, true,
+	},
+	"a tally that is written and not moved": {
+		[]change{{"pkg/poll/ledger.go", "		a.add(old.Answer, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
+	},
+	"an answer before the confirm": {
+		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-rabbitmq", []check.Kind{check.Lost}, false,
+	},
+	"no window for the confirm": {
+		[]change{
+			{"pkg/intake/intake.go", "durable = cause == nil && b.confirmedAt.Sub(accepted) <= poll.Window", "durable = cause == nil"},
+			{"pkg/intake/batch.go", "if now.Sub(at) <= poll.Window {", "if true {"},
+		},
+		"net-some-api-rabbitmq", []check.Kind{check.Lost}, false,
+	},
+	"a seal that does not wait": {
+		[]change{{"pkg/stage/stage.go", "time.Now().Add(poll.SealDelay)", "time.Now()"}},
+		"lose-announcements", []check.Kind{check.Lost}, false,
+	},
+	"a refusal from what is known already": {
+		[]change{{"pkg/intake/intake.go", "display, now, err = in.cache.Display(ctx, presentationID, arrived)", "_ = arrived"}},
+		"lose-announcements", []check.Kind{check.Odd}, false,
+	},
+	"a lease that is four seconds too long": {
+		[]change{{"pkg/poll/poll.go", "Lease = time.Second\n", "Lease = 5 * time.Second\n"}},
+		"lose-announcements", []check.Kind{check.Late}, false,
+	},
+	"batches that nobody remembers": {
+		[]change{{"pkg/poll/ledger.go", "if !fresh[b.ID] || walked[b.ID] {", "if false {"}},
+		"repeat-batches", []check.Kind{check.Lost}, false,
+	},
+	"a seal that nobody heeds": {
+		[]change{
+			{"pkg/poll/ledger.go", "if !fresh[b.ID] || walked[b.ID] {", "if false {"},
+			{"pkg/poll/ledger.go", "v.Version <= a.state.Sealed", "v.Version < 0"},
+		},
+		"repeat-batches", []check.Kind{check.Changed}, false,
+	},
+	"votes in the order of their versions": {
+		[]change{{
+			"pkg/poll/ledger.go", "return v.Seq >= old.Seq",
+			"return v.Version > old.Version || v.Version == old.Version && v.Seq >= old.Seq",
+		}},
+		"lose-announcements", []check.Kind{check.Lost}, false,
+	},
+	"a tally that counts every vote for a new person": {
+		[]change{{"pkg/poll/ledger.go", "	if old == nil {\n		a.state.Voters++", "	if true {\n		a.state.Voters++"}},
+		"calm", []check.Kind{check.Tally}, false,
+	},
+}
+
+// The request is answered when its vote was handed over, whatever becomes of that.
+const (
+	awaits    = "verdict, err := in.await(ctx, batch, place, arrived, accepted, wait)"
+	awaitsNot = "_, _ = batch, place\n\tverdict := poll.Counted"
+)
+
+// A checker that never finds anything proves nothing: it must find what is wrong with a product that lacks a rule.
+func TestChaosFindsAProductThatLacksARule(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds more products and breaks them")
+	}
+	if *votes == 0 {
+		t.Parallel()
+	}
+	for name, m := range mutants {
+		if *votes == 0 && !m.quick {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			i := slices.IndexFunc(Faults(), func(f *Fault) bool { return f.Name == m.fault })
+			f, o := *Faults()[i], options(1)
+			f.Embedded = f.Embedded || m.quick
+			targets := []string{"api", "worker"}
+			if f.Embedded {
+				targets = targets[:1]
+			}
+			o.Pace.slide = time.Second // transitions are what most of these need
+			o.Logf, o.Binaries, o.Afterwards = t.Logf, buildChanged(t, m.changes, targets), 0
+			row, err := Run(t.Context(), &f, o)
+			require.NoError(t, err)
+			require.Positive(t, row.Report.Of(m.kinds...), "%v is not found: %s", m.kinds, row)
+			t.Logf("found %d violations in %v, such as %v", len(row.Report.Violations), row.Took, row.Report.Violations[0])
+		})
+	}
+}
+
+// buildChanged builds the targets with changes, in a folder that the stack's processes can reach.
+func buildChanged(t *testing.T, changes []change, targets []string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "plenary-chaos-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	root, err := moduleRoot(t.Context())
+	require.NoError(t, err)
+	texts := map[string]string{}
+	for _, c := range changes {
+		path := filepath.Join(root, c.file)
+		if texts[path] == "" {
+			raw, err := os.ReadFile(path)
+			require.NoError(t, err)
+			texts[path] = string(raw)
+		}
+		require.Equal(t, 1, strings.Count(texts[path], c.from), "%s says no longer %q once", c.file, c.from)
+		texts[path] = strings.Replace(texts[path], c.from, c.to, 1)
+	}
+	flag, err := overlay(dir, texts)
+	require.NoError(t, err)
+	for _, target := range targets {
+		require.NoError(t, goBuild(t.Context(), filepath.Join(dir, target), "./"+target, flag))
+	}
+	return dir
+}
