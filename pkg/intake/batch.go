@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,9 +34,11 @@ type batch struct {
 	verdicts []poll.Verdict
 }
 
-func newBatch() *batch {
+// newBatch makes a batch with room for so many votes.
+func newBatch(votes int) *batch {
 	return &batch{
-		Batch:     poll.Batch{ID: uuid.Must(uuid.NewV7())},
+		Batch:     poll.Batch{ID: newID(), Votes: make([]poll.Vote, 0, votes)},
+		accepted:  make([]time.Time, 0, votes),
 		confirmed: make(chan struct{}),
 		replied:   make(chan struct{}),
 	}
@@ -51,20 +56,19 @@ func (b *batch) add(v poll.Vote, accepted time.Time) int {
 
 // expire takes out the votes that were accepted more than a window before now. Their places stay what they are.
 func (b *batch) expire(now time.Time) {
-	kept := b.Votes[:0:0]
+	if !slices.ContainsFunc(b.accepted, func(at time.Time) bool { return now.Sub(at) > poll.Window }) {
+		return // as always but under a stalled broker
+	}
+	b.expired = make([]bool, len(b.accepted))
+	kept := make([]poll.Vote, 0, len(b.Votes))
 	for i, at := range b.accepted {
 		if now.Sub(at) <= poll.Window {
 			kept = append(kept, b.Votes[i])
 			continue
 		}
-		if b.expired == nil {
-			b.expired = make([]bool, len(b.accepted))
-		}
 		b.expired[i] = true
 	}
-	if b.expired != nil {
-		b.Votes = kept
-	}
+	b.Votes = kept
 }
 
 // written says whether the vote at a place was in the message, and where.
@@ -91,4 +95,12 @@ func (b *batch) settle(err error, now time.Time) {
 func (b *batch) answer(verdicts []poll.Verdict) {
 	b.verdicts = verdicts
 	close(b.replied)
+}
+
+// newID makes a UUIDv7 (RFC 9562, section 5.7). Ids are no secrets, and nothing is ordered by them, so the runtime's
+// generator does: the usual one asks the kernel under a lock, for every vote.
+func newID() (id uuid.UUID) {
+	binary.BigEndian.PutUint64(id[:], uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
+	return id
 }

@@ -33,6 +33,7 @@ type batcher struct {
 	waiting []*batch // the last one is open
 	voters  map[uuid.UUID]int
 	held    int  // votes without an answer
+	usual   int  // how many votes the last batch had: the next has room for as many from the start
 	stalled bool // no publish was confirmed for a window: whoever comes now would wait in vain
 }
 
@@ -64,7 +65,7 @@ func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 	b.voters[v.VoterID]++
 	n := len(b.waiting)
 	if n == 0 || b.waiting[n-1].full() {
-		b.waiting = append(b.waiting, newBatch())
+		b.waiting = append(b.waiting, newBatch(b.usual))
 		n++
 	}
 	open := b.waiting[n-1]
@@ -96,6 +97,7 @@ func (b *batcher) take() *batch {
 	first := b.waiting[0]
 	b.waiting[0] = nil
 	b.waiting = b.waiting[1:]
+	b.usual = len(first.Votes)
 	return first
 }
 

@@ -43,6 +43,10 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true}, Poll: p}, time.Now(), c.err
 }
 
+func (c *fakeCache) Known(uuid.UUID) (poll.Display, time.Time, bool) {
+	return poll.Display{}, time.Time{}, false
+}
+
 // fakeLog lets its test decide what becomes of a publish.
 type fakeLog struct {
 	published chan *publish

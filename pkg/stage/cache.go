@@ -69,12 +69,8 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 	e := c.entry(id)
 	var asked time.Time // when this call first had to wait
 	for {
-		now := c.now()
-		v := e.view.Load()
-		if v != nil && now.Sub(v.begun) < poll.Lease && !v.begun.Before(since) {
-			if now.Sub(v.begun) > poll.Lease/2 {
-				c.begin(id, e) // in use: read it anew before its lease is over, so that nobody has to wait
-			}
+		v, now, ok := c.valid(id, e, since)
+		if ok {
 			return v.display, now, nil
 		}
 		switch {
@@ -93,6 +89,32 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 			return poll.Display{}, now, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
 		}
 	}
+}
+
+// Known gives what Display would without waiting, if it can.
+func (c *Cache) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
+	e, ok := c.entries.Load(id)
+	if !ok {
+		return poll.Display{}, time.Time{}, false
+	}
+	v, now, ok := c.valid(id, e.(*entry), time.Time{})
+	if !ok {
+		return poll.Display{}, now, false
+	}
+	return v.display, now, true
+}
+
+// valid gives the entry's view, if there is one, and whether it may be used now.
+func (c *Cache) valid(id uuid.UUID, e *entry, since time.Time) (*view, time.Time, bool) {
+	now := c.now()
+	v := e.view.Load()
+	if v == nil || now.Sub(v.begun) >= poll.Lease || v.begun.Before(since) {
+		return v, now, false
+	}
+	if now.Sub(v.begun) > poll.Lease/2 {
+		c.begin(id, e) // in use: read it anew before its lease is over, so that nobody has to wait
+	}
+	return v, now, true
 }
 
 func (c *Cache) entry(id uuid.UUID) *entry {

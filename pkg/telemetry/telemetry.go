@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +26,7 @@ type Metrics struct {
 
 	requests *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
+	answers  sync.Map // answer → *answerSeries: finding series by their labels costs more than counting
 
 	batchVotes   prometheus.Histogram
 	confirms     *prometheus.CounterVec
@@ -76,10 +79,29 @@ func (m *Metrics) Gauge(name, help string, read func() float64) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
 
-// Request counts an answered request. route is the pattern, never the path: ids are not labels.
-func (m *Metrics) Request(method, route, status string, took time.Duration) {
-	m.requests.WithLabelValues(method, route, status).Inc()
-	m.latency.WithLabelValues(method, route).Observe(took.Seconds())
+type answer struct {
+	method, route string
+	status        int
+}
+
+type answerSeries struct {
+	count   prometheus.Counter
+	latency prometheus.Observer
+}
+
+// Request counts an answered request. route is the pattern, never the path: ids are not labels. The strings must stay as
+// they are.
+func (m *Metrics) Request(method, route string, status int, took time.Duration) {
+	a := answer{method, route, status}
+	found, ok := m.answers.Load(a)
+	if !ok {
+		found, _ = m.answers.LoadOrStore(a, &answerSeries{
+			m.requests.WithLabelValues(method, route, strconv.Itoa(status)), m.latency.WithLabelValues(method, route),
+		})
+	}
+	series := found.(*answerSeries)
+	series.count.Inc()
+	series.latency.Observe(took.Seconds())
 }
 
 // Handler serves the metrics in Prometheus' text format.

@@ -85,7 +85,7 @@ func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
 
 func TestRequestsAndGauges(t *testing.T) {
 	m := telemetry.NewMetrics()
-	m.Request("GET", "/x/:id", "200", time.Millisecond)
+	m.Request("GET", "/x/:id", 200, time.Millisecond)
 	m.Gauge("plenary_waiting_votes", "help", func() float64 { return 3 })
 	out := scrape(m)
 	require.Contains(t, out, `plenary_http_requests_total{method="GET",route="/x/:id",status="200"} 1`)

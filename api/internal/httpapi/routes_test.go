@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 func newTestServer(away ...string) *Server {
 	return New(Config{
 		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
-		Observe: func(string, string, string, time.Duration) {},
+		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return away },
 	})
 }

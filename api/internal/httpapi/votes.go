@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -54,15 +55,26 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	return b, err
 }
 
+// readBallot reads a vote's body.
+func readBallot(c *fiber.Ctx) (intake.Ballot, error) {
+	if err := isJSON(c); err != nil {
+		return intake.Ballot{}, err
+	}
+	if ballot, ok := quickBallot(c.Request().Body()); ok {
+		return ballot, nil
+	}
+	var body newVote
+	if err := unmarshal(c, &body); err != nil {
+		return intake.Ballot{}, err
+	}
+	return body.ballot()
+}
+
 func postVote(c *call) error {
 	if len(c.Request().Body()) > maxVoteBody {
 		return poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
 	}
-	var body newVote
-	if err := decode(c.Ctx, &body); err != nil {
-		return err
-	}
-	ballot, err := body.ballot()
+	ballot, err := readBallot(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -82,12 +94,11 @@ func postVote(c *call) error {
 		c.Set("X-Vote-Id", receipt.VoteID.String())
 	}
 	if receipt.Verdict == 0 {
-		return c.Status(http.StatusAccepted).JSON(accepted)
+		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
+		return c.SendString(`{"status":"accepted"}`)
 	}
 	return c.SendStatus(http.StatusNoContent)
 }
-
-var accepted = map[string]string{"status": "accepted"}
 
 // preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not know it ignores, as
 // the RFC asks. The first of several preferences with one name counts.

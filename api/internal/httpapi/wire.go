@@ -12,20 +12,36 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// decode reads a JSON body into v. Everything in v is a copy: Fiber uses its buffers again. The body is taken as it came:
-// Fiber's own Body would unpack a compressed one without a bound.
+// decode reads a JSON body into v.
 func decode(c *fiber.Ctx, v any) error {
+	if err := isJSON(c); err != nil {
+		return err
+	}
+	return unmarshal(c, v)
+}
+
+// isJSON checks what the headers say of the body.
+func isJSON(c *fiber.Ctx) error {
 	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return poll.Errorf(unsupportedMediaType, "the body must not be compressed")
 	}
-	media, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
-	if err != nil || media != fiber.MIMEApplicationJSON {
+	said := c.Get(fiber.HeaderContentType)
+	if said == fiber.MIMEApplicationJSON { // as nearly always
+		return nil
+	}
+	if media, _, err := mime.ParseMediaType(said); err != nil || media != fiber.MIMEApplicationJSON {
 		return poll.Errorf(unsupportedMediaType, "the content type must be application/json")
 	}
+	return nil
+}
+
+// unmarshal reads the body. Everything in v is a copy: Fiber uses its buffers again. The body is taken as it came:
+// Fiber's own Body would unpack a compressed one without a bound.
+func unmarshal(c *fiber.Ctx, v any) error {
 	if len(c.Request().Body()) > maxBody {
 		return poll.Errorf(payloadTooLarge, "a body has at most %d bytes", maxBody)
 	}
-	err = json.Unmarshal(c.Request().Body(), v)
+	err := json.Unmarshal(c.Request().Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		field := e.Field
 		if field == "" {
