@@ -75,14 +75,18 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	case err = <-served:
 		served <- nil
 	}
-	deadline := time.After(cfg.StopTimeout)
+	stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
+	defer cancel()
 	err = errors.Join(err, stopServing())
 	stopped := make(chan error, 1)
-	go func() { stopped <- p.stop(adapters) }()
+	go func() {
+		server.Close()
+		stopped <- p.stop(stopping, adapters)
+	}()
 	select {
 	case stopErr := <-stopped:
 		return errors.Join(err, stopErr)
-	case <-deadline:
+	case <-stopping.Done():
 		return errors.Join(err, fmt.Errorf("not stopped within %s", cfg.StopTimeout))
 	}
 }
@@ -121,9 +125,13 @@ func start(cfg config.Config, adapters *backend.Backend, metrics *telemetry.Metr
 	return p
 }
 
-// stop is called when every request has its answer.
-func (p *parts) stop(adapters *backend.Backend) error {
-	p.services.Stage.Close()
+// stop is called when no request uses the services any more. What has left the slide is sealed in half of the time that is
+// left; the rest is for what follows.
+func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
+	deadline, _ := ctx.Deadline()
+	sealing, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+	defer cancel()
+	p.services.Stage.Close(sealing)
 	p.services.Intake.Close()
 	p.stopCounting()
 	p.counting.Wait()

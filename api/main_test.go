@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -33,29 +36,100 @@ func settings(t *testing.T, env map[string]string) config.Config {
 var quiet = slog.New(slog.DiscardHandler)
 
 func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
-	cfg := settings(t, map[string]string{
+	r := launch(t, map[string]string{
 		"PLENARY_ADDR":         "127.0.0.1:0",
 		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "a file with spaces & 100%.db"),
 	})
+	r.call("POST", "/presentations", twoPolls, 201, nil)
+	r.stop()
+	require.NoError(t, <-r.ended)
+}
+
+// running is the whole product in this process.
+type running struct {
+	t     *testing.T
+	base  string
+	stop  func()
+	ended chan error
+}
+
+func launch(t *testing.T, env map[string]string) running {
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
+	t.Cleanup(stop)
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg, quiet, in) }()
+	go func() { ended <- run(ctx, settings(t, env), quiet, in) }()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+/api/v1`).FindString(line)
 	require.NotEmpty(t, base, line)
+	return running{t, base, stop, ended}
+}
 
-	client := http.Client{}
-	res, err := client.Post(base+"/presentations", "application/json",
-		strings.NewReader(`{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]}]}`))
+// call sends a request over a connection of its own.
+func (r running) call(method, path, body string, want int, into any) {
+	req, err := http.NewRequest(method, r.base+path, strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Close = true
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(r.t, err)
+	defer res.Body.Close()
+	require.Equal(r.t, want, res.StatusCode)
+	if into != nil {
+		require.NoError(r.t, json.NewDecoder(res.Body).Decode(into))
+	}
+}
+
+const twoPolls = `{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]},{"question":"R","options":[{"key":"A","value":"a"}]}]}`
+
+func TestAStopSealsFirstWhatHasLeftTheSlide(t *testing.T) {
+	env := map[string]string{
+		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_OPEN": "true",
+	}
+	r := launch(t, env)
+	var created struct {
+		ID string `json:"presentation_id"`
+	}
+	r.call("POST", "/presentations", twoPolls, 201, &created)
+	var first struct {
+		ID string `json:"poll_id"`
+	}
+	r.call("PUT", "/presentations/"+created.ID+"/polls/current", "", 200, &first)
+	r.call("PUT", "/presentations/"+created.ID+"/polls/current", "", 200, nil)
+	r.stop()
+	require.NoError(t, <-r.ended)
+
+	again := launch(t, env)
+	var results struct{ Status string }
+	again.call("GET", "/presentations/"+created.ID+"/polls/"+first.ID+"/results", "", 200, &results)
+	require.Equal(t, "final", results.Status)
+	again.stop()
+	require.NoError(t, <-again.ended)
+}
+
+func TestARequestThatIsSentAcrossTheStopIsRefused(t *testing.T) {
+	r := launch(t, map[string]string{
+		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_STOP_TIMEOUT": "2s",
+	})
+	u, err := url.Parse(r.base)
 	require.NoError(t, err)
-	require.Equal(t, 201, res.StatusCode)
-	require.NoError(t, res.Body.Close())
-	client.CloseIdleConnections()
-	stop()
-	require.NoError(t, <-ended)
+	conn, err := net.Dial("tcp", u.Host)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST %s/presentations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", u.Path, len(twoPolls))
+	require.NoError(t, err)
+	r.call("GET", "/ping", "", 200, nil) // by now the other connection was accepted
+	r.stop()
+	require.NoError(t, <-r.ended, "a slow client does not make the stop fail")
+	_, err = io.WriteString(conn, twoPolls)
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, 503, res.StatusCode)
+	require.Equal(t, "1", res.Header.Get("Retry-After"))
 }
 
 func TestAnAddressThatIsTakenStopsTheStart(t *testing.T) {

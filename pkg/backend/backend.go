@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/inproc"
@@ -51,26 +49,26 @@ func New(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) *Ba
 // Embedded says whether votes are counted in this process.
 func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
 
-// Open opens the database and the queue, waiting as long as one of them is away and saying so, until ctx ends. An error
-// is final: wrong settings, or a schema that is not ours. Close is needed also after an error.
+// Open opens the database and then the queue, waiting as long as one of them is away and saying so, until ctx ends. An error
+// is final: wrong settings, or a schema that is not ours. Close is needed also after an error. The database comes first since
+// it knows the number of partitions: a wrong one must not leave queues behind.
 func (b *Backend) Open(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		return b.await(ctx, "database", func() error {
-			store, err := b.openStore(ctx)
-			if err != nil {
-				return err
-			}
-			if err := partitions(ctx, store, b.cfg.Partitions); err != nil {
-				_ = store.Close() // nothing was written
-				return err
-			}
-			b.Store = b.metrics.Store(store)
-			return nil
-		})
+	err := b.await(ctx, "database", func() error {
+		store, err := b.openStore(ctx)
+		if err != nil {
+			return err
+		}
+		if err := partitions(ctx, store, b.cfg.Partitions); err != nil {
+			_ = store.Close() // nothing was written
+			return err
+		}
+		b.Store = b.metrics.Store(store)
+		return nil
 	})
-	group.Go(func() error { return b.OpenQueue(ctx) })
-	return group.Wait()
+	if err != nil {
+		return err
+	}
+	return b.OpenQueue(ctx)
 }
 
 // OpenQueue opens the queue only, in the same way: Store stays nil.

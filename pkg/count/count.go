@@ -23,6 +23,8 @@ const (
 	maxVotes = 5000
 	// countTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
 	countTimeout = 20 * time.Second
+	// maxStep is the most that passes at the start between two partitions.
+	maxStep = 100 * time.Millisecond
 	// provenAfter is how long a partition must have given no entry of a newer version, after it gave one, to count as
 	// read again.
 	provenAfter = time.Second
@@ -65,10 +67,17 @@ func (c *Counter) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.sweep(ctx) })
 	running.Go(func() { c.forget(ctx) })
-	// On RabbitMQ before 4 the first to subscribe is the active one: a random order spreads the partitions over workers
-	// that start together.
-	for _, p := range rand.Perm(c.partitions) {
-		running.Go(func() { c.follow(ctx, p) })
+	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start together, within a step, each in
+	// an order of its own, each is the first somewhere.
+	step := min(maxStep, time.Second/time.Duration(c.partitions))
+	for i, p := range rand.Perm(c.partitions) {
+		running.Go(func() {
+			select {
+			case <-time.After(time.Duration(i) * step):
+				c.follow(ctx, p)
+			case <-ctx.Done():
+			}
+		})
 	}
 	running.Wait()
 }

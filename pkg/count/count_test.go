@@ -433,6 +433,50 @@ func TestALostSubscriptionIsTakenUpAgain(t *testing.T) {
 	})
 }
 
+func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const partitions = 40
+		var mu sync.Mutex
+		first := map[int]int{}
+		log := &fakeLog{away: errors.New("away")}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		for worker := range 2 {
+			spy := &spyLog{fakeLog: log, subscribe: func(partition int) {
+				mu.Lock()
+				defer mu.Unlock()
+				if _, taken := first[partition]; !taken {
+					first[partition] = worker
+				}
+			}}
+			c := New(&fakeStore{}, spy, &fakeBus{log: log}, partitions, slog.New(slog.DiscardHandler))
+			running.Go(func() { c.Run(ctx) })
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		shares := [2]int{}
+		for _, worker := range first {
+			shares[worker]++
+		}
+		require.Equal(t, partitions, shares[0]+shares[1], "all within a second")
+		require.Positive(t, shares[0])
+		require.Positive(t, shares[1])
+		stop()
+		running.Wait()
+	})
+}
+
+// spyLog tells who subscribes.
+type spyLog struct {
+	*fakeLog
+	subscribe func(partition int)
+}
+
+func (l *spyLog) Subscribe(ctx context.Context, partition int) (queue.Subscription, error) {
+	l.subscribe(partition)
+	return l.fakeLog.Subscribe(ctx, partition)
+}
+
 func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
 	run(t, func(b *bench) {
 		b.store.hold, b.store.holding = make(chan struct{}), make(chan struct{})

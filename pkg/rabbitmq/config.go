@@ -28,7 +28,7 @@ type Config struct {
 
 	Prefix        string        // of queue and exchange names; "": plenary
 	MaxQueueBytes int64         // per partition; more is refused; 0: 256 MiB. Part of the queue: another value stops Open
-	Heartbeat     time.Duration // whole seconds; a silent peer is given up after 1.5 of them; 0: 5 s
+	Heartbeat     time.Duration // whole seconds; we give up a silent broker after 1.5, it gives up us after 2 to 3; 0: 5 s
 	DialTimeout   time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
 	WriteTimeout  time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
 	// Settle is how long a partition's queue that Open had to make is left alone; 0: 2 s. The broker writes the name of a

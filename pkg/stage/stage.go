@@ -3,7 +3,6 @@ package stage
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -52,65 +51,7 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 	return turn.Display, nil
 }
 
-// Close gives up the seals that are not due yet and waits for the one that is being published. The workers seal what
-// is left over.
-func (s *Stage) Close() { s.sealer.close() }
-
-// sealer publishes seals when they are due. Every delay is the same, so one goroutine in order of arrival is enough.
-type sealer struct {
-	log        queue.Publisher
-	partitions int
-	logger     *slog.Logger
-	due        chan dueSeal
-	ctx        context.Context
-	cancel     context.CancelFunc
-	done       chan struct{}
-}
-
-type dueSeal struct {
-	presentationID uuid.UUID
-	seal           poll.Seal
-	at             time.Time
-}
-
-// pendingSeals bounds the seals that wait for their time; what does not fit is left to the workers.
-const pendingSeals = 4096
-
-func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer {
-	s := &sealer{log: log, partitions: partitions, logger: logger, due: make(chan dueSeal, pendingSeals), done: make(chan struct{})}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	go s.run()
-	return s
-}
-
-func (s *sealer) add(presentationID uuid.UUID, seal poll.Seal) {
-	select {
-	case s.due <- dueSeal{presentationID, seal, time.Now().Add(poll.SealDelay)}:
-	default:
-		s.logger.Warn("too many transitions at once; a worker will seal this one", "poll_id", seal.PollID)
-	}
-}
-
-func (s *sealer) run() {
-	defer close(s.done)
-	for {
-		select {
-		case d := <-s.due:
-			select {
-			case <-time.After(time.Until(d.at)):
-			case <-s.ctx.Done():
-				return
-			}
-			if err := queue.PublishSeal(s.ctx, s.log, s.partitions, d.presentationID, d.seal); err != nil {
-				s.logger.Warn("seal not published; a worker will do it", "poll_id", d.seal.PollID, "error", err)
-			}
-		case <-s.ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *sealer) close() {
-	s.cancel()
-	<-s.done
-}
+// Close waits until what has left the slide is sealed, at most poll.SealDelay and what the log takes, or ctx ends. It does not
+// try again what the log refuses. What is not sealed then, a worker seals some ten seconds later. Move must not be
+// called after it.
+func (s *Stage) Close(ctx context.Context) { s.sealer.close(ctx) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,7 +31,11 @@ func (s transit) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Tu
 type fakeLog struct {
 	queue.Publisher
 	published chan published
+	mu        sync.Mutex
+	trouble   map[int][]error // by partition, what becomes of the next publishes; errStuck: nothing, until ctx ends
 }
+
+var errStuck = errors.New("stuck")
 
 type published struct {
 	partition int
@@ -38,15 +43,29 @@ type published struct {
 	at        time.Time
 }
 
-func (l *fakeLog) Publish(_ context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+	l.mu.Lock()
+	var err error
+	if errs := l.trouble[partition]; len(errs) > 0 {
+		err = errs[0]
+		l.trouble[partition] = errs[1:]
+	}
+	l.mu.Unlock()
 	l.published <- published{partition, b, time.Now()}
-	confirmed(nil)
+	switch {
+	case errors.Is(err, errStuck):
+		<-ctx.Done()
+		return queue.ErrUnknown
+	case errors.Is(err, queue.ErrRefused):
+		return err
+	}
+	confirmed(err)
 	return nil
 }
 
 func newTestStage(store transitor, busErr error) (*Stage, *fakeBus, *fakeLog) {
 	b := &fakeBus{announced: make(chan poll.Change, 9), err: busErr}
-	log := &fakeLog{published: make(chan published, 9)}
+	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
 	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), b, log
 }
@@ -70,7 +89,7 @@ func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 		require.Equal(t, poll.SealDelay, p.at.Sub(begun))
 		require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
 		require.Equal(t, queue.Partition(talk, 4), p.partition)
-		s.Close()
+		s.Close(t.Context())
 	})
 }
 
@@ -83,17 +102,131 @@ func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 			time.Sleep(2 * poll.SealDelay)
 			require.Empty(t, b.announced)
 			require.Empty(t, log.published)
-			s.Close()
+			s.Close(t.Context())
 		}
 	})
 }
 
-func TestAReplicaThatStopsLeavesItsSealsToTheWorkers(t *testing.T) {
+func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, log := newTestStage(moved, nil)
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
-		s.Close()
-		require.Empty(t, log.published, "sealing early would make acknowledged votes late")
+		time.Sleep(time.Second)
+		begun := time.Now()
+		s.Close(t.Context())
+		require.Equal(t, poll.SealDelay-time.Second, time.Since(begun), "sealing early would make acknowledged votes late")
+		require.Len(t, log.published, 1)
+		require.Equal(t, time.Now(), (<-log.published).at)
+	})
+}
+
+func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		begun := time.Now()
+		s.Close(t.Context())
+		require.Zero(t, time.Since(begun))
+		require.Empty(t, log.published)
+	})
+}
+
+func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, waited := range []time.Duration{0, poll.SealDelay + 1} { // before its time, and while the log is stuck
+			s, _, log := newTestStage(moved, nil)
+			log.trouble[queue.Partition(talk, 4)] = []error{errStuck}
+			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+			require.NoError(t, err)
+			time.Sleep(waited)
+			tries := len(log.published)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			begun := time.Now()
+			s.Close(ctx)
+			require.Equal(t, time.Second, time.Since(begun))
+			require.Len(t, log.published, tries)
+			cancel()
+		}
+	})
+}
+
+func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
+		begun := time.Now()
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		ids := map[uuid.UUID]bool{}
+		for range 4 {
+			p := <-log.published
+			require.Equal(t, moved.turn.Ended, p.batch.Seal)
+			ids[p.batch.ID] = true
+		}
+		require.Len(t, ids, 4, "each as an entry of its own: no batch is ever published twice")
+		require.Less(t, time.Since(begun), poll.SealDelay+2*time.Second)
+		time.Sleep(time.Minute)
+		require.Empty(t, log.published)
+		s.Close(t.Context())
+	})
+}
+
+func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		for range 99 {
+			log.trouble[queue.Partition(talk, 4)] = append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
+		}
+		begun := time.Now()
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		s.sealer.pending.Wait()
+		require.LessOrEqual(t, time.Since(begun), poll.SealDelay+sealFor)
+		require.Greater(t, len(log.published), 4)
+		s.Close(t.Context())
+	})
+}
+
+func TestAStopDoesNotTryAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused}
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		s.Close(t.Context())
+		require.Len(t, log.published, 1)
+	})
+}
+
+func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		here := queue.Partition(talk, 4)
+		log.trouble[here] = []error{errStuck, errStuck}
+		other := talk
+		for queue.Partition(other, 4) == here {
+			other[0]++
+		}
+		begun := time.Now()
+		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 1})
+		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 2})
+		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 3})
+		s.sealer.add(other, poll.Seal{PollID: pollID, Version: 1})
+		for range 4 {
+			require.Equal(t, poll.SealDelay, (<-log.published).at.Sub(begun))
+		}
+		s.Close(t.Context())
+	})
+}
+
+func TestWaitingSealsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, log := newTestStage(moved, nil)
+		log.published = make(chan published, pendingSeals+9)
+		for range pendingSeals + 5 {
+			s.sealer.add(talk, *moved.turn.Ended)
+		}
+		s.Close(t.Context())
+		require.Len(t, log.published, pendingSeals)
 	})
 }

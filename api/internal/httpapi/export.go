@@ -123,7 +123,7 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 	begun := make(chan error, 1)
 	var once sync.Once
 	begin := func(err error) { once.Do(func() { begun <- err }) }
-	go func() {
+	server.sending.Go(func() {
 		defer close(s.done)
 		buffer := bufio.NewWriterSize(beginner{w, begin}, 32<<10)
 		err := write(ctx, buffer)
@@ -135,7 +135,7 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 		if err != nil {
 			server.Logger.Warn("a votes list was not sent whole", "error", err)
 		}
-	}()
+	})
 	var err error
 	select {
 	case err = <-begun:

@@ -120,7 +120,7 @@ func join(c *call) error {
 // timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the
 // server begins to stop, when requests must still get their answers.
 func (c *call) timeout() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), callTimeout)
+	return context.WithTimeout(c.server.requests, callTimeout)
 }
 
 // presenter checks that the request comes from a presentation's presenter. NotFound comes before anything about tokens.

@@ -17,8 +17,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fasthttp keeps a clock for its Date header that runs as long as the process.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its end with a delay.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
 func newTestServer(away ...string) *Server {

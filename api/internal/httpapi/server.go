@@ -12,7 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -72,15 +72,21 @@ type Services struct {
 type Server struct {
 	Config
 	app      *fiber.App
-	services atomic.Pointer[Services]
 	streams  context.Context // of answers that are sent bit by bit; ends when the server stops
 	stop     context.CancelFunc
+	requests context.Context // of everything that requests ask of the services; ends with Close
+	cut      context.CancelFunc
+
+	mu       sync.RWMutex   // held for reading by every request that works with the services
+	services *Services      // nil before Start and after Close
+	sending  sync.WaitGroup // streams that work with the services after their request
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.streams, s.stop = context.WithCancel(context.Background())
+	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
 		AppName:               "Plenary",
 		BodyLimit:             4 * maxBody, // beyond that the connection is cut; up to it there is a proper answer
@@ -125,19 +131,52 @@ type call struct {
 	server *Server
 }
 
-// with gives a route its services, or says that they are not there yet.
+// with gives a route its services, or says that they are not there yet or any more.
 func (s *Server) with(route func(*call) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		services := s.services.Load()
-		if services == nil {
-			return poll.Errorf(poll.Unavailable, "starting: waiting for %s", strings.Join(s.away(), " and "))
+		if done, err := s.serve(c, route); done {
+			return err
 		}
-		return route(&call{c, services, s})
+		if s.requests.Err() != nil {
+			return poll.Errorf(poll.Unavailable, "stopping: send it again")
+		}
+		return poll.Errorf(poll.Unavailable, "starting: waiting for %s", strings.Join(s.away(), " and "))
 	}
 }
 
+// serve keeps the services until the route has returned; false: there are none.
+func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.services == nil {
+		return false, nil
+	}
+	return true, route(&call{c, s.services, s})
+}
+
 // Start gives the routes their services.
-func (s *Server) Start(services Services) { s.services.Store(&services) }
+func (s *Server) Start(services Services) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.services = &services
+}
+
+// Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
+// are answered now: by what is known of them, else by 503. When Close returns nothing uses the services any more, and a
+// request that arrives whole only then gets 503, too.
+func (s *Server) Close() {
+	s.cut()
+	s.mu.Lock()
+	s.services = nil
+	s.mu.Unlock()
+	s.sending.Wait()
+}
+
+func (s *Server) started() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.services != nil
+}
 
 // Serve answers requests on ln until Shutdown. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
@@ -177,8 +216,8 @@ func (s *Server) ready(c *fiber.Ctx) error {
 	if away := s.away(); len(away) > 0 {
 		return poll.Errorf(poll.Unavailable, "away: %s", strings.Join(away, ", "))
 	}
-	if s.services.Load() == nil {
-		return poll.Errorf(poll.Unavailable, "starting")
+	if !s.started() {
+		return poll.Errorf(poll.Unavailable, "starting or stopping")
 	}
 	return c.JSON(fiber.Map{"status": "ready"})
 }

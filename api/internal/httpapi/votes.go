@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -83,7 +82,7 @@ func postVote(c *call) error {
 		return err
 	}
 	wait, applied := preference(c.Get("Prefer"))
-	receipt, err := c.Intake.Cast(context.Background(), id, ballot, wait)
+	receipt, err := c.Intake.Cast(c.server.requests, id, ballot, wait)
 	if applied != "" {
 		c.Set("Preference-Applied", applied)
 	}

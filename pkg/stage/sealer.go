@@ -1,0 +1,94 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+const (
+	// pendingSeals bounds the seals of a partition that wait; what does not fit is left to the workers.
+	pendingSeals = 1024
+	// sealFor is how long after its time a seal is tried: a worker takes over what it has seen closing for ten seconds.
+	sealFor = 6 * time.Second
+	// The time between two tries is doubled, from the first one to the last.
+	firstPause, lastPause = 100 * time.Millisecond, 1600 * time.Millisecond
+)
+
+// sealer publishes seals when they are due, each by itself: one that the log is slow to take holds up no other. Their order
+// does not matter, and a seal that was published twice does no harm.
+type sealer struct {
+	log     queue.Publisher
+	logger  *slog.Logger
+	slots   []chan struct{} // by partition, a token per seal that waits
+	pending sync.WaitGroup
+	closing chan struct{}
+	ctx     context.Context
+	cancel  context.CancelFunc
+}
+
+func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer {
+	s := &sealer{log: log, logger: logger, slots: make([]chan struct{}, partitions), closing: make(chan struct{})}
+	for i := range s.slots {
+		s.slots[i] = make(chan struct{}, pendingSeals)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// add has a poll sealed when every vote for it that may be acknowledged is in the log: its transition was committed before
+// the call.
+func (s *sealer) add(presentationID uuid.UUID, seal poll.Seal) {
+	due := time.Now().Add(poll.SealDelay)
+	slots := s.slots[queue.Partition(presentationID, len(s.slots))]
+	select {
+	case slots <- struct{}{}:
+	default:
+		s.logger.Warn("too many transitions at once; a worker will seal this one", "poll_id", seal.PollID)
+		return
+	}
+	s.pending.Go(func() {
+		defer func() { <-slots }()
+		if err := s.seal(presentationID, seal, due); err != nil {
+			s.logger.Warn("seal not published; a worker will do it", "poll_id", seal.PollID, "error", err)
+		}
+	})
+}
+
+func (s *sealer) seal(presentationID uuid.UUID, seal poll.Seal, due time.Time) error {
+	select {
+	case <-time.After(time.Until(due)):
+	case <-s.ctx.Done():
+		return s.ctx.Err()
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := queue.PublishSeal(s.ctx, s.log, len(s.slots), presentationID, seal)
+		if !errors.Is(err, queue.ErrRefused) && !errors.Is(err, queue.ErrUnknown) { // it is done, or trying again does not help
+			return err
+		}
+		wait := pause/2 + rand.N(pause)
+		if time.Since(due)+wait > sealFor {
+			return err
+		}
+		select {
+		case <-time.After(wait):
+		case <-s.closing:
+			return err
+		}
+	}
+}
+
+func (s *sealer) close(ctx context.Context) {
+	close(s.closing)
+	defer context.AfterFunc(ctx, s.cancel)()
+	s.pending.Wait()
+	s.cancel()
+}
