@@ -75,6 +75,8 @@ func working(cfg pq.Config) *connector {
 	} {
 		cfg.Runtime[name] = strconv.FormatInt(limit.Milliseconds(), 10)
 	}
+	// One plan, whatever the parameters: every statement finds its rows by key, and planning one costs more than running it.
+	cfg.Runtime["plan_cache_mode"] = "force_generic_plan"
 	return &connector{cfg, silence}
 }
 
@@ -111,7 +113,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, &connectError{err}
 	}
 	line.connected.Store(true)
-	return &session{conn.(pgConn), line}, nil
+	return &session{pgConn: conn.(pgConn), line: line}, nil
 }
 
 func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
@@ -138,7 +140,9 @@ type pgConn interface {
 // session is a connection of the driver that does not outlive having been given up.
 type session struct {
 	pgConn
-	line *line
+	line  *line
+	inTx  bool
+	stmts map[string]preparedStmt // by their text
 }
 
 // BeginTx watches the context itself: the driver does so only when the transaction has begun.
@@ -148,7 +152,11 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 	if !stop() {
 		s.line.giveUp() // before it can be put back into the pool
 	}
-	return tx, err
+	if err != nil {
+		return nil, err
+	}
+	s.inTx = true
+	return &transaction{tx, s}, nil
 }
 
 // IsValid keeps a session that was given up out of the pool.

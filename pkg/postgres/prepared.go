@@ -1,0 +1,82 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// preparedStmt is what the driver's statements can do.
+type preparedStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// transaction tells its session when it ends.
+type transaction struct {
+	driver.Tx
+	session *session
+}
+
+func (t *transaction) Commit() error {
+	t.session.inTx = false
+	return t.Tx.Commit()
+}
+
+func (t *transaction) Rollback() error {
+	t.session.inTx = false
+	return t.Tx.Rollback()
+}
+
+// ExecContext runs a statement with parameters as a prepared one, which a session parses and plans once. The
+// statements of this package are constants, so there are few. It does so within transactions only: their context is
+// watched from their beginning, while the driver's own watch over a prepared statement waits for a silent server.
+func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if !s.inTx || len(args) == 0 {
+		return s.pgConn.ExecContext(ctx, query, args)
+	}
+	stmt, err := s.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	result, err := stmt.ExecContext(context.Background(), args)
+	if err != nil {
+		s.forget(query)
+	}
+	return result, err
+}
+
+// QueryContext is like ExecContext.
+func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if !s.inTx || len(args) == 0 {
+		return s.pgConn.QueryContext(ctx, query, args)
+	}
+	stmt, err := s.prepared(query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := stmt.QueryContext(context.Background(), args)
+	if err != nil {
+		s.forget(query)
+	}
+	return rows, err
+}
+
+func (s *session) prepared(query string) (preparedStmt, error) {
+	if stmt, ok := s.stmts[query]; ok {
+		return stmt, nil
+	}
+	stmt, err := s.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	if s.stmts == nil {
+		s.stmts = make(map[string]preparedStmt)
+	}
+	s.stmts[query] = stmt.(preparedStmt)
+	return s.stmts[query], nil
+}
+
+// forget has a statement prepared again after an error, which may have been about its plan: a migration can make one
+// invalid. It is not closed: that takes a round trip, which fails in a transaction that has failed.
+func (s *session) forget(query string) { delete(s.stmts, query) }
