@@ -39,7 +39,9 @@ var embeddedFaults = []*Fault{
 			if err != nil {
 				return err
 			}
+			unknown := s.crowd.unknown.Load()
 			err = s.Wait(6 * time.Second)
+			err = errors.Join(err, s.awaitUnknown(unknown))
 			if err := errors.Join(err, os.Remove(full)); err != nil {
 				return err
 			}
@@ -77,21 +79,7 @@ func (s *Scene) killWaiting() error {
 	if err != nil {
 		return err
 	}
-	return s.awaitUnknown(unknown, 1)
-}
-
-// awaitUnknown is evidence that a fault struck: voters are left without an answer that says whether their votes count, so
-// many at least since there were so many.
-func (s *Scene) awaitUnknown(since, least int64) error {
-	for deadline := time.Now().Add(10 * time.Second); s.crowd.unknown.Load() < since+least; {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("nobody noticed: %d votes were left without an answer, not %d", s.crowd.unknown.Load()-since, least)
-		}
-		if err := s.Wait(5 * time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.awaitUnknown(unknown)
 }
 
 // ErrCannot says that a fault cannot be made on this machine.
