@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"cmp"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -159,7 +160,7 @@ func (s *Scene) counting(d time.Duration) (map[int]bool, error) {
 
 // batches gives how many batches were counted, by partition.
 func (s *Scene) batches() (map[int]int, error) {
-	db, err := s.admin()
+	db, err := sql.Open("postgres", s.DatabaseURL)
 	if err != nil {
 		return nil, err
 	}

@@ -80,8 +80,12 @@ var processFaults = []*Fault{
 			if err := s.Wait(time.Second); err != nil { // a last commit may be under way
 				return err
 			}
-			if counting, err := s.counting(4 * time.Second); err != nil || len(counting) > 0 {
-				return errors.Join(fmt.Errorf("somebody counts: %v", counting), err)
+			counting, err := s.counting(4 * time.Second)
+			if err == nil && len(counting) > 0 {
+				err = fmt.Errorf("somebody counts: %v", counting)
+			}
+			if err != nil {
+				return err
 			}
 			s.Measure()
 			return s.startAll(s.Workers)

@@ -14,7 +14,8 @@ import (
 
 var embeddedFaults = []*Fault{
 	{
-		Name: "kill-embedded", What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times", Embedded: true, Short: true,
+		Name: "kill-embedded", Embedded: true, Short: true,
+		What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times",
 		Strike: func(s *Scene) error {
 			for range 3 {
 				if err := s.killWaiting(); err != nil {
