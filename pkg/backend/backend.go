@@ -145,11 +145,16 @@ func (b *Backend) Away(ctx context.Context) []string {
 	b.mu.Lock()
 	waiting := map[string]bool{"database": b.away["database"], "queue": b.away["queue"]}
 	b.mu.Unlock()
+	var database, queue bool
+	var asking sync.WaitGroup // both at once: one that is silent must not use up the time of the other
+	asking.Go(func() { database = waiting["database"] || b.Store.Ping(ctx) != nil })
+	asking.Go(func() { queue = waiting["queue"] || b.Log.Ping(ctx) != nil })
+	asking.Wait()
 	var names []string
-	if waiting["database"] || b.Store.Ping(ctx) != nil {
+	if database {
 		names = append(names, "database")
 	}
-	if waiting["queue"] || b.Log.Ping(ctx) != nil {
+	if queue {
 		names = append(names, "queue")
 	}
 	return names

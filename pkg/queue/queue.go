@@ -91,9 +91,9 @@ type Subscription interface {
 	Reply(ctx context.Context, to string, r Reply) error
 
 	// DeadLetter sets an entry aside that cannot be decoded or counted, with the reason: whole, or, where the Batch of d was
-	// replaced by one with another id, that one in its place. It must not be acknowledged yet, and may be only after a nil error, which promises that it is kept
-	// durably among the DeadLetters; or, where a log keeps none, that its publisher is given ErrRefused when it is
-	// acknowledged. It waits, as long as ctx and the subscription live, while the log takes nothing. After an error it may
+	// replaced by one with another id, that one in its place. It must not be acknowledged yet, and may be only after a nil
+	// error, which promises that it is kept durably among the DeadLetters; or, where a log keeps none, that its publisher is
+	// given ErrRefused when it is acknowledged. It waits, as long as ctx and the subscription live, while the log takes nothing. After an error it may
 	// be kept all the same; trying again keeps it under the same id.
 	DeadLetter(ctx context.Context, d Delivery, reason string) error
 

@@ -31,6 +31,10 @@ type Config struct {
 	Heartbeat     time.Duration // whole seconds; we give up a silent broker after 1.5, it gives up us after 2 to 3; 0: 5 s
 	DialTimeout   time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
 	WriteTimeout  time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
+	// ConfirmTimeout is how long the broker may owe a confirm while it takes messages; then the connection is given up, and
+	// what is unconfirmed is unknown; 0: 10 s. A healthy broker takes milliseconds. One that lost a message on its way to
+	// the queue's leader sends it again only when it hears of a new leader or a new message (rabbitmq-server 14589).
+	ConfirmTimeout time.Duration
 	// Settle is how long a partition's queue that Open had to make is left alone; 0: 2 s. The broker writes the name of a
 	// new queue's log to disk up to a second later (dets, auto_save 500 ms); killed before that, it begins an empty log for the
 	// queue when it starts again, loses what it has confirmed and elects nobody, so that the partition hangs
@@ -65,6 +69,7 @@ func (c Config) check() (Config, error) {
 	byDefault(&c.Heartbeat, 5*time.Second)
 	byDefault(&c.DialTimeout, 5*time.Second)
 	byDefault(&c.WriteTimeout, 10*time.Second)
+	byDefault(&c.ConfirmTimeout, 10*time.Second)
 	byDefault(&c.Settle, 2*time.Second)
 	byDefault(&c.MinBackoff, 100*time.Millisecond)
 	byDefault(&c.MaxBackoff, 5*time.Second)

@@ -2,8 +2,10 @@ package rabbitmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -33,6 +35,7 @@ type unsettled struct {
 	msg       amqp.Publishing
 	confirmed func(error)
 	written   chan error // what publish returns
+	begun     time.Time  // of the write
 
 	// Guarded by the confirmer's mu.
 	state    int
@@ -144,6 +147,7 @@ func (f *confirmer) write() {
 				u.written <- refused(errLost)
 				continue // to the end: no confirm comes any more
 			}
+			u.begun = time.Now()
 			f.mu.Lock()
 			f.waiting[tag] = u
 			f.byID[keyOf(u.msg.MessageId, u.msg.Headers)] = u
@@ -166,8 +170,17 @@ func (f *confirmer) write() {
 
 // read settles messages until the channel ends, and then those that are left.
 func (f *confirmer) read(returns <-chan amqp.Return, confirms <-chan amqp.Confirmation) {
-	for {
+	ticker := time.NewTicker(f.conn.confirmTimeout / 4)
+	defer ticker.Stop()
+	for since := time.Now(); ; {
 		select {
+		case now := <-ticker.C:
+			if f.conn.blocked.Load() != nil {
+				since = now // it said that it would owe us some time
+			}
+			if f.owed(now, since) {
+				f.conn.kill(errors.New("the broker confirms nothing"))
+			}
 		case r, ok := <-returns:
 			if ok {
 				f.returned(r)
@@ -185,6 +198,18 @@ func (f *confirmer) read(returns <-chan amqp.Return, confirms <-chan amqp.Confir
 			f.settle(c)
 		}
 	}
+}
+
+// owed says whether the confirm of a message is overdue, in the time since then.
+func (f *confirmer) owed(now, since time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, u := range f.waiting {
+		if now.Sub(u.begun) > f.conn.confirmTimeout && now.Sub(since) > f.conn.confirmTimeout {
+			return true
+		}
+	}
+	return false
 }
 
 // empty takes every return that is there. Since the library hands them over in the broker's order, the return of a

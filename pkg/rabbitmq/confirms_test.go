@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,4 +104,25 @@ func TestABatchThatWasRefusedIsNotTakenForKeptWhenItsNeighboursAreConfirmedToget
 	require.NoError(t, receive(t, outcomes[0]))
 	require.ErrorIs(t, receive(t, outcomes[1]), queue.ErrRefused)
 	require.NoError(t, receive(t, outcomes[2]))
+}
+
+func TestABrokerThatOwesAConfirmForTooLongIsAskedAnew(t *testing.T) {
+	const ack = 80
+	var silent atomic.Bool
+	silent.Store(true)
+	url := filter(t, stack.RabbitMQURL(t), func(frame []byte) []byte {
+		if silent.Load() && frame[0] == 1 && len(frame) == 21 && frame[8] == 60 && frame[10] == ack {
+			return nil
+		}
+		return frame
+	})
+	l := open(t, rabbitmq.Config{URLs: []string{url}, ConfirmTimeout: 200 * time.Millisecond})
+	defer l.Close()
+	outcome := make(chan error, 1)
+	require.NoError(t, l.Publish(t.Context(), 0, seal(0), func(err error) { outcome <- err }))
+	require.ErrorIs(t, receive(t, outcome), queue.ErrUnknown, "it may be in the log, and nobody says so")
+	silent.Store(false)
+	require.Eventually(t, func() bool {
+		return l.Publish(t.Context(), 0, seal(1), func(err error) { outcome <- err }) == nil && receive(t, outcome) == nil
+	}, 20*time.Second, 50*time.Millisecond, "the new connection confirms")
 }

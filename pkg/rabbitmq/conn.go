@@ -38,6 +38,8 @@ type conn struct {
 	host string
 	raw  net.Conn
 
+	confirmTimeout time.Duration
+
 	lost    chan struct{}          // closed when the connection has ended
 	blocked atomic.Pointer[string] // why the broker takes nothing now; nil: it does
 
@@ -48,7 +50,7 @@ type conn struct {
 
 // dial connects. ctx bounds the attempt only.
 func dial(ctx context.Context, c Config, name, rawURL string) (*conn, error) {
-	k := &conn{lost: make(chan struct{})}
+	k := &conn{lost: make(chan struct{}), confirmTimeout: c.ConfirmTimeout}
 	if u, err := url.Parse(rawURL); err == nil {
 		k.host = u.Host
 	}

@@ -146,7 +146,9 @@ func (c Config) countDead(ch *amqp.Channel) (int, error) {
 // them are taken, and what was not acknowledged is given back in order by a nack: RabbitMQ 3.10 returns what a closed
 // channel held only some time after it said that it is closed, so that the next visit would miss it, and at the end
 // of the queue.
-func (l *Log) VisitDeadLetters(ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error)) (err error) {
+func (l *Log) VisitDeadLetters(
+	ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),
+) (err error) {
 	_, k, err := l.consuming.get()
 	if err != nil {
 		return unavailable(err)

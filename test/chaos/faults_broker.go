@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 var brokerFaults = []*Fault{
 	{
+		// It is gone when Kill returns, and there is no other.
 		Name: "kill-rabbitmq", What: "kill -9 the only RabbitMQ node and start it again",
 		Strike: func(s *Scene) error {
 			s.Rabbits[0].Kill()
@@ -29,7 +31,7 @@ var brokerFaults = []*Fault{
 	{
 		Name: "pause-rabbitmq", What: "SIGSTOP the only RabbitMQ node for 8 s",
 		Strike: func(s *Scene) error {
-			if err := s.pause(s.Rabbits[0], 8*time.Second); err != nil {
+			if err := s.pause(s.Rabbits[0], "rabbitmq", 8*time.Second); err != nil {
 				return err
 			}
 			s.Measure()
@@ -49,6 +51,9 @@ var brokerFaults = []*Fault{
 			if err := s.Resumed(); err != nil {
 				return err
 			}
+			if err := s.leadsNothing(leader); err != nil {
+				return err
+			}
 			return s.Rabbits[leader].Start(s)
 		},
 	},
@@ -63,7 +68,18 @@ var brokerFaults = []*Fault{
 			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "absolute", "1MB"); err != nil {
 				return err
 			}
+			unknown := s.crowd.unknown.Load()
 			if err := s.Wait(10 * time.Second); err != nil {
+				return err
+			}
+			alarms, err := s.Rabbitmqctl(s, 0, "eval", "rabbit_alarm:get_alarms().")
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(alarms, "memory") {
+				return fmt.Errorf("there is no memory alarm, but %s", alarms)
+			}
+			if err := s.awaitUnknown(unknown); err != nil {
 				return err
 			}
 			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "0.6"); err != nil {
@@ -74,19 +90,12 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "repeat-batches", What: "every message of the log is put into it again, at once and 4 s later, behind newer ones",
+		Name: "repeat-batches", What: "every message of the log is put into it again, at once, and 1 s and 4 s later, behind newer ones",
 		Strike: repeatBatches,
 	},
 	{
 		Name: "lose-announcements", What: "nobody hears the bus any more: transitions are known by the lease alone",
-		Strike: func(s *Scene) error {
-			_, err := s.Rabbitmqctl(s, 0, "eval", `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>),
-				[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)].`)
-			if err != nil {
-				return err
-			}
-			return s.Wait(8 * time.Second)
-		},
+		Strike: loseAnnouncements,
 	},
 	{
 		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another waits, twice",
@@ -130,6 +139,41 @@ func (s *Scene) leader() (int, error) {
 	return most, nil
 }
 
+// leadsNothing is evidence that a node that was killed has lost what it led.
+func (s *Scene) leadsNothing(node int) error {
+	leaders, err := s.queues(s, (node+1)%len(s.Rabbits), "leader")
+	if err != nil {
+		return err
+	}
+	for _, name := range leaders {
+		if strings.HasPrefix(name, fmt.Sprintf("rabbit%d-", node)) {
+			return fmt.Errorf("the killed node leads still: %v", leaders)
+		}
+	}
+	return nil
+}
+
+// loseAnnouncements takes away every way from the bus to a replica, and looks that there was none still when slides had moved.
+func loseAnnouncements(s *Scene) error {
+	const bus = `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>), `
+	const cut = `[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)], length(rabbit_binding:list_for_source(X)).`
+	if left, err := s.Rabbitmqctl(s, 0, "eval", bus+cut); err != nil || strings.TrimSpace(left) != "0" {
+		return errors.Join(fmt.Errorf("%s ways are left", left), err)
+	}
+	moved := s.crowd.moved.Load()
+	if err := s.Wait(8 * time.Second); err != nil {
+		return err
+	}
+	left, err := s.Rabbitmqctl(s, 0, "eval", bus+`length(rabbit_binding:list_for_source(X)).`)
+	if err != nil || strings.TrimSpace(left) != "0" {
+		return errors.Join(fmt.Errorf("%s ways are there again", left), err)
+	}
+	if s.crowd.moved.Load() == moved {
+		return errors.New("no slide moved")
+	}
+	return nil
+}
+
 // cutNode has a node and the two others refuse each other, as a broken network would: each of them takes the other's cookie
 // for wrong. The node is in the minority, notices, and stops serving (pause_minority) until it is let in again.
 func cutNode(s *Scene) error {
@@ -162,7 +206,9 @@ func (s *Scene) isCut(seenBy int) error {
 	return err
 }
 
-// repeatBatches listens to the broker's own record of what is published, and publishes it once more, twice.
+// repeatBatches listens to the broker's own record of what is published, and publishes it again: when it is surely in time
+// still, and when its poll may have been sealed. That the copies were consumed too is sure: behind them in the same logs are
+// the seals without which no run ends.
 func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err
@@ -188,13 +234,14 @@ func repeatBatches(s *Scene) error {
 		return err
 	}
 	var mu sync.Mutex
+	var failed error
 	var later sync.WaitGroup
 	defer later.Wait()
 	again := func(to string, d amqp.Delivery) {
 		mu.Lock()
 		defer mu.Unlock()
 		// The mark keeps the copy of a copy out.
-		_ = ch.Publish("", to, false, false, amqp.Publishing{Headers: amqp.Table{"again": true}, DeliveryMode: amqp.Persistent, Body: d.Body})
+		failed = errors.Join(failed, ch.Publish("", to, false, false, amqp.Publishing{Headers: amqp.Table{"again": true}, DeliveryMode: amqp.Persistent, Body: d.Body}))
 	}
 	repeated, over := 0, time.After(15*time.Second)
 	for {
@@ -210,18 +257,20 @@ func repeatBatches(s *Scene) error {
 			repeated++
 			again(to, d)
 			later.Go(func() {
-				if s.Wait(4*time.Second) == nil {
-					again(to, d)
+				for _, wait := range []time.Duration{time.Second, 3 * time.Second} {
+					if s.Wait(wait) == nil {
+						again(to, d)
+					}
 				}
 			})
 		case <-over:
-			s.Logf("%d messages were repeated, twice", repeated)
+			s.Logf("%d messages were repeated", repeated)
 			if repeated == 0 {
 				return fmt.Errorf("nothing was published")
 			}
 			later.Wait()
 			_, err := s.Rabbitmqctl(s, 0, "trace_off")
-			return err
+			return errors.Join(failed, err)
 		}
 	}
 }
@@ -263,7 +312,10 @@ func (s *Scene) fullPrefetch() error {
 // handOver keeps the counting back until the worker holds all it may, stops the worker, and lets go.
 func handOver(s *Scene) error {
 	for range 2 {
-		p := s.activeWorker()
+		p, err := s.activeWorker()
+		if err != nil {
+			return err
+		}
 		release, err := s.lockPartitions()
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/lib/pq"
 )
 
 var databaseFaults = []*Fault{
@@ -13,10 +15,14 @@ var databaseFaults = []*Fault{
 		Name: "restart-postgres", What: "stop PostgreSQL (fast: transactions are cut off) and start it again, twice", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 2 {
+				from := logSize(s.Postgres)
 				if err := s.Postgres.Restart(s); err != nil {
 					return err
 				}
 				s.Measure()
+				if err := logged(s.Postgres, from, "terminating connection due to administrator command"); err != nil {
+					return err
+				}
 				if err := s.Resumed(); err != nil {
 					return err
 				}
@@ -27,6 +33,7 @@ var databaseFaults = []*Fault{
 	{
 		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
+			from := logSize(s.Postgres)
 			s.Postgres.Kill()
 			if err := s.Wait(2 * time.Second); err != nil {
 				return err
@@ -35,13 +42,13 @@ var databaseFaults = []*Fault{
 				return err
 			}
 			s.Measure()
-			return nil
+			return logged(s.Postgres, from, "database system was not properly shut down")
 		},
 	},
 	{
 		Name: "pause-postgres", What: "SIGSTOP PostgreSQL for 8 s",
 		Strike: func(s *Scene) error {
-			if err := s.pause(s.Postgres, 8*time.Second); err != nil {
+			if err := s.pause(s.Postgres, "postgres", 8*time.Second); err != nil {
 				return err
 			}
 			s.Measure()
@@ -75,11 +82,15 @@ func exhaust(s *Scene) error {
 	taken.SetMaxIdleConns(1000)
 	defer func() { _ = taken.Close() }()
 	var conns []*sql.Conn
+	refused := 0 // for want of a connection
 	for until := time.Now().Add(8 * time.Second); time.Now().Before(until); {
 		conn, err := taken.Conn(s)
 		if err == nil {
 			conns = append(conns, conn)
 			continue
+		}
+		if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "53300" {
+			refused++
 		}
 		const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
 		if _, err := admin.ExecContext(s, cut); err != nil {
@@ -89,14 +100,14 @@ func exhaust(s *Scene) error {
 			return err
 		}
 	}
-	s.Logf("%d connections were taken", len(conns))
+	s.Logf("%d connections were taken, %d times none was left", len(conns), refused)
 	for _, conn := range conns {
 		_ = conn.Close()
 	}
 	_ = taken.Close() // it has nothing to save
 	s.Measure()
-	if len(conns) < 50 {
-		return fmt.Errorf("only %d connections could be taken", len(conns))
+	if len(conns) < 50 || refused == 0 {
+		return fmt.Errorf("only %d connections could be taken, and %d times none was left", len(conns), refused)
 	}
 	return nil
 }
@@ -128,7 +139,10 @@ func pauseInTransaction(s *Scene) error {
 		return err
 	}
 	defer func() { _ = admin.Close() }()
-	p := s.activeWorker()
+	p, err := s.activeWorker()
+	if err != nil {
+		return err
+	}
 	release, err := s.lockPartitions()
 	if err != nil {
 		return err
@@ -145,7 +159,10 @@ func pauseInTransaction(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	return s.Wait(20 * time.Second)
+	if err := s.Wait(20 * time.Second); err != nil {
+		return err
+	}
+	return s.Resumed() // the locks timed out: it is suspended still
 }
 
 // await waits until a condition holds in the database.

@@ -14,7 +14,8 @@ import (
 
 var embeddedFaults = []*Fault{
 	{
-		Name: "kill-embedded", What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times", Embedded: true, Short: true,
+		Name: "kill-embedded", Embedded: true, Short: true,
+		What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times",
 		Strike: func(s *Scene) error {
 			for range 3 {
 				if err := s.killWaiting(); err != nil {
@@ -39,7 +40,9 @@ var embeddedFaults = []*Fault{
 			if err != nil {
 				return err
 			}
+			unknown := s.crowd.unknown.Load()
 			err = s.Wait(6 * time.Second)
+			err = errors.Join(err, s.awaitUnknown(unknown))
 			if err := errors.Join(err, os.Remove(full)); err != nil {
 				return err
 			}
@@ -77,21 +80,7 @@ func (s *Scene) killWaiting() error {
 	if err != nil {
 		return err
 	}
-	return s.awaitUnknown(unknown, 1)
-}
-
-// awaitUnknown is evidence that a fault struck: voters are left without an answer that says whether their votes count, so
-// many at least since there were so many.
-func (s *Scene) awaitUnknown(since, least int64) error {
-	for deadline := time.Now().Add(10 * time.Second); s.crowd.unknown.Load() < since+least; {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("nobody noticed: %d votes were left without an answer, not %d", s.crowd.unknown.Load()-since, least)
-		}
-		if err := s.Wait(5 * time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.awaitUnknown(unknown)
 }
 
 // ErrCannot says that a fault cannot be made on this machine.

@@ -1,8 +1,11 @@
 package chaos
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -17,16 +20,37 @@ var networkFaults = []*Fault{
 	network("api", "rabbitmq", 1), network("api", "postgres", 1),
 }
 
-// troubles are what may happen to a network, and for how long.
-var troubles = []struct {
-	name, toxic, attributes string
-	lasts                   time.Duration
-}{
-	{"500 ms latency, 300 ms jitter", "latency", `"latency":500,"jitter":300`, 8 * time.Second},
-	{"every connection reset", "reset_peer", `"timeout":0`, 3 * time.Second},
-	{"black hole", "timeout", `"timeout":0`, 10 * time.Second},
-	{"everything held back, and delivered late", "latency", `"latency":8000`, 6 * time.Second},
-	{"slow close", "slow_close", `"delay":3000`, 4 * time.Second},
+// trouble is what may happen to a network.
+type trouble struct {
+	name, toxic   string
+	there, back   string // attributes of the toxic for what is sent, and for what is answered
+	lasts         time.Duration
+	least, silent time.Duration // evidence: an answer takes at least so long; none comes for so long
+	dead          bool          // evidence: the connection ends
+}
+
+// twice is a trouble that is the same in both directions.
+func twice(name, toxic, attributes string, lasts time.Duration) trouble {
+	return trouble{name: name, toxic: toxic, there: attributes, back: attributes, lasts: lasts}
+}
+
+func (t trouble) slow(least time.Duration) trouble   { t.least = least; return t }
+func (t trouble) quiet(silent time.Duration) trouble { t.silent = silent; return t }
+func (t trouble) ended() trouble                     { t.dead = true; return t }
+
+// troubles is all that is tried on each network.
+var troubles = []trouble{
+	twice("500 ms latency, 300 ms jitter", "latency", `"latency":500,"jitter":300`, 8*time.Second).slow(400 * time.Millisecond),
+	twice("every connection reset", "reset_peer", `"timeout":0`, 3*time.Second).ended(),
+	twice("black hole", "timeout", `"timeout":0`, 10*time.Second).quiet(2 * time.Second),
+	twice("everything held back, and delivered late", "latency", `"latency":8000`, 6*time.Second).quiet(2 * time.Second),
+	// A vote comes behind the seal that another replica sent, and its confirm in time for an answer: the window is what
+	// keeps it from being acknowledged.
+	trouble{
+		name: "sent 3 s late, answered 1 s late", toxic: "latency", there: `"latency":3000`, back: `"latency":1000`, lasts: 10 * time.Second,
+	}.slow(4 * time.Second),
+	// Nothing but the end of a connection is held up, so an answer is none the later for it.
+	twice("slow close", "slow_close", `"delay":3000`, 4*time.Second),
 }
 
 // network is the fault of the networks from one kind of process to another. The first good processes keep a good one.
@@ -42,13 +66,15 @@ func network(from, to string, good int) *Fault {
 		Strike: func(s *Scene) error {
 			for _, t := range troubles {
 				s.Measure()
-				if err := s.poison(name, t.toxic, t.attributes); err != nil {
+				if err := s.poison(name, t); err != nil {
 					return err
 				}
-				err := s.Wait(t.lasts)
+				began := time.Now()
+				err := s.struck(name, to, t)
+				err = errors.Join(err, s.Wait(t.lasts-time.Since(began)))
 				s.cure(name)
 				if err != nil {
-					return err
+					return fmt.Errorf("%s: %w", t.name, err)
 				}
 				s.Measure()
 				if err := s.Resumed(); err != nil {
@@ -60,13 +86,29 @@ func network(from, to string, good int) *Fault {
 	}
 }
 
+// struck is evidence of a trouble: what it does to a connection of our own through one of the networks. The processes have
+// no other way to each other, and a toxic is of all connections, old and new.
+func (s *Scene) struck(name, to string, t trouble) error {
+	if len(s.proxies[name]) == 0 {
+		return errors.New("there is no such network")
+	}
+	took, err := greet(s.proxies[name][0].Listen, to, cmp.Or(t.silent, 8*time.Second))
+	switch silent := errors.Is(err, os.ErrDeadlineExceeded); {
+	case t.silent > 0 && silent, t.dead && err != nil && !silent:
+		return nil
+	case t.silent == 0 && !t.dead && err == nil && took >= t.least:
+		return nil
+	}
+	return fmt.Errorf("the network shows no trouble: an answer after %v, or %w", took, cmp.Or(err, errors.New("none")))
+}
+
 // route has one kind of process reach another through networks that have a name.
 func (s *Scene) route(cfg *stack.Config, name, from, to string, good int) {
 	if from == "nginx" {
 		cfg.Upstream = func(address string) string {
 			through, err := s.between(name, address)
 			if err != nil {
-				s.Logf("no network: %v", err)
+				s.broken = err
 				return address
 			}
 			return through
@@ -88,7 +130,7 @@ func (s *Scene) route(cfg *stack.Config, name, from, to string, good int) {
 				u.Host, err = s.between(name, u.Host)
 			}
 			if err != nil {
-				s.Logf("no network: %v", err)
+				s.broken = err
 				return
 			}
 			app.Env[i] = key + "=" + u.String()

@@ -38,12 +38,12 @@ var mutants = map[string]mutant{
 	"no window for the confirm": {
 		[]change{
 			{"pkg/intake/intake.go", "durable = cause == nil && b.confirmedAt.Sub(accepted) <= poll.Window", "durable = cause == nil"},
-			{"pkg/intake/batch.go", "if now.Sub(at) <= poll.Window {", "if true {"},
+			{"pkg/intake/batch.go", "if now.Sub(at) <= poll.Window {", "if _ = at; true {"},
 		},
 		"net-some-api-rabbitmq", []check.Kind{check.Lost}, false,
 	},
 	"a seal that does not wait": {
-		[]change{{"pkg/stage/stage.go", "time.Now().Add(poll.SealDelay)", "time.Now()"}},
+		[]change{{"pkg/poll/poll.go", "SealDelay = Lease + Window + Slack", "SealDelay = time.Duration(0)"}},
 		"lose-announcements", []check.Kind{check.Lost}, false,
 	},
 	"a refusal from what is known already": {

@@ -26,13 +26,13 @@ func (s *Scene) between(name, address string) (string, error) {
 	return p.Listen, nil
 }
 
-// poison makes the networks of a name bad in both directions. The text is a toxic with its attributes.
-func (s *Scene) poison(name, toxic, attributes string) error {
+// poison makes the networks of a name bad in both directions.
+func (s *Scene) poison(name string, t trouble) error {
 	for _, p := range s.proxies[name] {
-		for _, direction := range []string{"upstream", "downstream"} {
-			text := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, toxic, direction, attributes)
+		for direction, attributes := range map[string]string{"upstream": t.there, "downstream": t.back} {
+			text := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, t.toxic, direction, attributes)
 			if _, err := p.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
-				return fmt.Errorf("%s on %s: %w", toxic, name, err)
+				return fmt.Errorf("%s on %s: %w", t.toxic, name, err)
 			}
 		}
 	}

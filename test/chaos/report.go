@@ -37,6 +37,9 @@ func (r *Row) Failures() (all []string) {
 		}
 		all = append(all, v.String())
 	}
+	if c := r.Report; c.Behind > 10+c.Unknown/50 {
+		all = append(all, fmt.Sprintf("%d votes overtook what came later: more than %d without an answer explain", c.Behind, c.Unknown))
+	}
 	return append(all, r.Odd...)
 }
 

@@ -195,6 +195,7 @@ func (r *room) moved(i int, sent time.Duration, version int64) {
 	}
 	r.moves = append(r.moves, check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
 	r.version = version
+	r.crowd.moved.Add(1)
 	if i < 0 {
 		r.crowd.service.slide(r.number, true, r.crowd.now())
 	}

@@ -103,7 +103,9 @@ func TestIfMatchLetsAPresenterMoveOnlyFromWhatTheySaw(t *testing.T) {
 		}
 		require.Equal(t, "412 stale", clear(`"2"`).Code())
 		require.Equal(t, r.Polls[2].PollID, r.Show(r.Polls[2].PollID).PollID, "a refused call moved the slide")
-		require.Equal(t, "204", clear(`"3"`).Code())
+		require.Equal(t, "412 stale", clear(`W/"3"`).Code(), "a weak tag matches nothing")
+		require.Equal(t, "412 stale", clear(`"1", "2", W/"3"`).Code())
+		require.Equal(t, "204", clear(`"1", "3"`).Code(), "one of several is the present one")
 	})
 }
 

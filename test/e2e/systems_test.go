@@ -19,7 +19,11 @@ import (
 func TestMain(m *testing.M) {
 	// fasthttp looks after a client's idle connections for a while after the last one was closed.
 	cleaner := goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner")
-	goleak.VerifyTestMain(running{stack.Main(m)}, cleaner)
+	goleak.VerifyTestMain(running{stack.Main(m)}, cleaner,
+		// toxiproxy forgets some of what it held back when a toxic is taken away.
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
 
 // running stops what this package's tests started.

@@ -1,12 +1,16 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -33,7 +37,7 @@ func deleteCurrent(c *call) error {
 
 // transit does a presenter's move and sets the answer's ETag.
 func transit(c *call, move poll.Move) (poll.Display, error) {
-	ifMatch, err := version(fiber.HeaderIfMatch, c.Get(fiber.HeaderIfMatch))
+	seen, err := versions(fiber.HeaderIfMatch, c.Get(fiber.HeaderIfMatch))
 	if err != nil {
 		return poll.Display{}, err
 	}
@@ -46,11 +50,34 @@ func transit(c *call, move poll.Move) (poll.Display, error) {
 	if err := c.presenter(ctx, id); err != nil {
 		return poll.Display{}, err
 	}
+	ifMatch, err := c.oneOf(ctx, id, seen)
+	if err != nil {
+		return poll.Display{}, err
+	}
 	display, err := c.Stage.Move(ctx, id, move, ifMatch)
 	if err == nil {
 		c.Set(fiber.HeaderETag, etag(display.Version))
 	}
 	return display, err
+}
+
+// oneOf gives which of the versions that a presenter has seen the transition must find. nil: any. Of several it is the
+// present one; whoever moves the slide between this look and the transition makes it stale.
+func (c *call) oneOf(ctx context.Context, id uuid.UUID, seen []int64) (*int64, error) {
+	switch {
+	case seen == nil:
+		return nil, nil
+	case len(seen) == 1:
+		return &seen[0], nil
+	}
+	display, _, err := c.Cache.Display(ctx, id, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(seen, display.Version) {
+		return nil, poll.Errorf(poll.Stale, "the presentation is at version %d, and no strong tag of If-Match says so", display.Version)
+	}
+	return &display.Version, nil
 }
 
 func moveOf(c *fiber.Ctx) (poll.Move, error) {
@@ -115,22 +142,35 @@ func (c *call) current(d poll.Display) error {
 // etag gives a version as an entity tag (RFC 9110, section 8.8.3).
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-// version reads a version from a header: an entity tag, also a weak one, which proxies make of ours when they compress;
-// or the bare number. nil: the header is missing or "*", which matches any.
-func version(header, value string) (*int64, error) {
-	value = strings.TrimSpace(value)
-	if value == "" || value == "*" {
+// versionTag is an entity tag of ours, strong or weak, or the bare number.
+var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)"|(\d+))$`)
+
+// versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity tags, of which the weak ones
+// match nothing, or of bare numbers. nil: the header is missing or "*", which matches any.
+func versions(header, value string) ([]int64, error) {
+	if value = strings.TrimSpace(value); value == "" || value == "*" {
 		return nil, nil
 	}
-	tag := strings.TrimPrefix(value, "W/")
-	if unquoted, ok := strings.CutPrefix(tag, `"`); ok {
-		if unquoted, ok = strings.CutSuffix(unquoted, `"`); ok {
-			tag = unquoted
+	wrong := poll.Field(header, `must be *, or one or more versions, as in "3"`)
+	seen, tags := []int64{}, 0
+	for tag := range strings.SplitSeq(value, ",") {
+		if tag = strings.TrimSpace(tag); tag == "" { // to be ignored in a list
+			continue
+		}
+		m := versionTag.FindStringSubmatch(tag)
+		if m == nil {
+			return nil, wrong
+		}
+		version, err := strconv.ParseInt(m[2]+m[3], 10, 64)
+		if err != nil {
+			return nil, wrong
+		}
+		if tags++; m[1] == "" {
+			seen = append(seen, version)
 		}
 	}
-	n, err := strconv.ParseInt(tag, 10, 64)
-	if err != nil || n < 0 {
-		return nil, poll.Field(header, `must be one version, as in "3"`)
+	if tags == 0 {
+		return nil, wrong
 	}
-	return &n, nil
+	return seen, nil
 }

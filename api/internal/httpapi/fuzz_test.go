@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -81,14 +82,24 @@ func FuzzCreateBody(f *testing.F) {
 func FuzzHeaders(f *testing.F) {
 	f.Add("wait=3, respond-async", `"7"`, "Bearer x")
 	f.Add("wait=;;,=", `W/"`, "bearer")
+	f.Add("", `"1", W/"2",, 3`, "")
 	f.Fuzz(func(t *testing.T, prefer, match, authorization string) {
 		wait, applied := preference(prefer)
 		require.True(t, wait.For >= 0 && wait.For <= intake.Deadline)
 		require.NotContains(t, applied, "\n", "what a client says does not become a header of ours")
-		if v, err := version("If-Match", match); err == nil && v != nil {
-			again, err := version("If-Match", etag(*v))
+		seen, err := versions("If-Match", match)
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+		}
+		var tags []string
+		for _, v := range seen {
+			require.GreaterOrEqual(t, v, int64(0))
+			tags = append(tags, etag(v))
+		}
+		if len(tags) > 0 {
+			again, err := versions("If-Match", strings.Join(tags, ","))
 			require.NoError(t, err)
-			require.Equal(t, *v, *again)
+			require.Equal(t, seen, again)
 		}
 		require.Regexp(t, `^(respond-async|wait=\d|, )*$`, applied)
 	})

@@ -14,6 +14,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 func TestMain(m *testing.M) {
@@ -107,17 +109,22 @@ func TestPreferences(t *testing.T) {
 }
 
 func TestVersionsInHeaders(t *testing.T) {
-	for value, want := range map[string]int64{`"3"`: 3, `3`: 3, `W/"12"`: 12, ` "0" `: 0, "": -1, "*": -1} {
-		got, err := version("If-Match", value)
+	for value, want := range map[string][]int64{
+		"": nil, " ": nil, "*": nil, " * ": nil,
+		`"3"`: {3}, `3`: {3}, ` "0" `: {0}, `"9223372036854775807"`: {9223372036854775807},
+		`"1", "2"`: {1, 2}, "\"1\"\t,\t\"2\"": {1, 2}, `"1","2",7`: {1, 2, 7}, `,"1",, "2",`: {1, 2},
+		`W/"12"`: {}, `W/"1", W/"2"`: {}, `W/"1", "2"`: {2},
+	} {
+		got, err := versions("If-Match", value)
 		require.NoError(t, err, value)
-		if want < 0 {
-			require.Nil(t, got)
-		} else {
-			require.Equal(t, want, *got)
-		}
+		require.Equal(t, want, got, value)
 	}
-	for _, value := range []string{"x", `"`, `"3`, `"1", "2"`, "-1", `"99999999999999999999"`, "3.0"} {
-		_, err := version("If-Match", value)
+	for _, value := range []string{
+		"x", `"x"`, `"`, `""`, `"3`, `3"`, `"-1"`, "-1", "+1", `"9223372036854775808"`, "3.0", `"1" "2"`, `"1";"2"`, `"1,2"`, "*, *", `"1", *`,
+		",", " , ,", `w/"1"`, `W/1`, "W/", `W/ "1"`, `"1", x`, "\x00", `"1` + "\x00" + `"`, "\"\u0661\"", strings.Repeat(`"`, 9000),
+	} {
+		_, err := versions("If-Match", value)
 		require.ErrorContains(t, err, "If-Match", value)
+		require.Equal(t, poll.Invalid, poll.KindOf(err), value)
 	}
 }

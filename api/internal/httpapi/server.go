@@ -19,6 +19,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -98,6 +99,7 @@ func New(cfg Config) *Server {
 		ErrorHandler:          s.fail,
 	})
 	s.app.Server().CloseOnShutdown = true
+	s.app.Server().Handler = s.knownMethod(s.app.Server().Handler)
 	s.routes()
 	return s
 }
@@ -247,6 +249,26 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			slog.String("request_id", id), slog.String("ip", clientIP(c)))
 	}
 	return nil
+}
+
+// knownMethod refuses what Fiber would refuse in plain text before any of our handlers runs: a method that HTTP does not have.
+func (s *Server) knownMethod(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	return func(fctx *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(fctx.Method())) {
+			next(fctx)
+			return
+		}
+		begun := time.Now()
+		c := s.app.AcquireCtx(fctx)
+		defer s.app.ReleaseCtx(c)
+		if err := s.fail(c, poll.Errorf(poll.Invalid, "there is no such method")); err != nil {
+			fctx.SetStatusCode(http.StatusBadRequest)
+		}
+		if s.streams.Err() != nil {
+			fctx.SetConnectionClose()
+		}
+		s.Observe("other", "unmatched", "400", time.Since(begun))
+	}
 }
 
 // methodName gives a method's name for keeping: Fiber's own string changes with the next request.

@@ -401,7 +401,11 @@ func TestOfTwoVotesAtTheSameTimeEitherMayStand(t *testing.T) {
 // A refusal is in order while the voter may not know yet what is displayed, or a replica may not.
 func TestARefusalNearATransitionIsInOrder(t *testing.T) {
 	const s = time.Second
-	moves := []Move{{Sent: 0, Done: s, Poll: 0, Version: 1}, {Sent: 10 * s, Done: 11 * s, Poll: -1, Version: 2}, {Sent: 11 * s, Done: 12 * s, Poll: 0, Version: 3}}
+	moves := []Move{
+		{Sent: 0, Done: s, Poll: 0, Version: 1},
+		{Sent: 10 * s, Done: 11 * s, Poll: -1, Version: 2},
+		{Sent: 11 * s, Done: 12 * s, Poll: 0, Version: 3},
+	}
 	for name, c := range map[string]struct {
 		sent, done time.Duration
 		odd        int
