@@ -44,7 +44,7 @@ type Store interface {
 type Counter struct {
 	store      Store
 	log        queue.Log
-	bus        bus.Bus
+	news       *news
 	partitions int
 	logger     *slog.Logger
 
@@ -54,7 +54,7 @@ type Counter struct {
 
 // New makes a counter.
 func New(store Store, log queue.Log, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
-	c := &Counter{store: store, log: log, bus: b, partitions: partitions, logger: logger, state: make(map[int]error)}
+	c := &Counter{store: store, log: log, news: newNews(b, logger), partitions: partitions, logger: logger, state: make(map[int]error)}
 	for p := range partitions {
 		c.state[p] = errors.New("not begun yet")
 	}
@@ -79,7 +79,12 @@ func (c *Counter) Run(ctx context.Context) {
 			}
 		})
 	}
+	counted := make(chan struct{})
+	var announcing sync.WaitGroup
+	announcing.Go(func() { c.news.run(counted) })
 	running.Wait()
+	close(counted)
+	announcing.Wait()
 }
 
 // Ready tells why not every partition is being read; nil: all are.
@@ -247,11 +252,7 @@ func (f *follower) conclude(ctx context.Context, run []queue.Delivery, outcome p
 	defer cancel()
 	ackErr := f.sub.Ack(run[len(run)-1].Tag)
 	f.reply(ctx, run, outcome)
-	if len(outcome.Changed) > 0 {
-		if err := f.bus.Announce(ctx, outcome.Changed...); err != nil {
-			f.logger.Debug("results not announced", "partition", f.partition, "error", err)
-		}
-	}
+	f.news.add(outcome.Changed)
 	return ackErr
 }
 
@@ -374,15 +375,17 @@ func (f *follower) ack(d queue.Delivery) {
 	}
 }
 
-// reply answers every batch that was counted now and whose publisher may wait.
+// reply answers every batch that was counted now and whose publisher may wait: one message for each publisher.
 func (f *follower) reply(ctx context.Context, run []queue.Delivery, outcome poll.Outcome) {
+	replies := map[string][]queue.Reply{}
 	for i, d := range run {
-		if d.ReplyTo == "" || len(outcome.Verdicts[i]) == 0 {
-			continue
+		if d.ReplyTo != "" && len(outcome.Verdicts[i]) > 0 {
+			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{BatchID: d.Batch.ID, Verdicts: outcome.Verdicts[i]})
 		}
-		r := queue.Reply{BatchID: d.Batch.ID, Verdicts: outcome.Verdicts[i]}
-		if err := f.sub.Reply(ctx, d.ReplyTo, r); err != nil {
-			f.logger.Debug("verdicts lost", "partition", f.partition, "batch_id", d.Batch.ID, "error", err)
+	}
+	for to, rs := range replies {
+		if err := f.sub.Reply(ctx, to, rs...); err != nil {
+			f.logger.Debug("verdicts lost", "partition", f.partition, "batches", len(rs), "error", err)
 		}
 	}
 }

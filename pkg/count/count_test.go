@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,6 +77,7 @@ func (s *fakeStore) Forget(_ context.Context, age time.Duration, limit int) (int
 
 // fakeLog is one partition's log, and all that is done to it, in order.
 type fakeLog struct {
+	announced [][]poll.Change // under mu
 	queue.Log
 	mu         sync.Mutex
 	deliveries chan queue.Delivery
@@ -126,9 +128,11 @@ func (s *fakeSubscription) Ack(tag uint64) error {
 	return nil
 }
 
-func (s *fakeSubscription) Reply(_ context.Context, to string, r queue.Reply) error {
+func (s *fakeSubscription) Reply(_ context.Context, to string, replies ...queue.Reply) error {
 	s.note("reply to " + to)
-	s.replies <- r
+	for _, r := range replies {
+		s.replies <- r
+	}
 	return nil
 }
 
@@ -157,8 +161,10 @@ type fakeBus struct {
 	log *fakeLog
 }
 
-func (b *fakeBus) Announce(context.Context, ...poll.Change) error {
-	b.log.note("announce")
+func (b *fakeBus) Announce(_ context.Context, changes ...poll.Change) error {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	b.log.announced = append(b.log.announced, changes)
 	return errors.New("the bus is away")
 }
 
@@ -212,7 +218,7 @@ func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
 			require.Equal(t, batch.ID, r.BatchID)
 			require.Equal(t, []poll.Verdict{poll.Counted, poll.Counted}, r.Verdicts)
 		}
-		require.Equal(t, []string{"ack 3", "reply to api", "reply to api", "reply to api", "announce"}, b.log.did,
+		require.Equal(t, []string{"ack 3", "reply to api"}, b.log.did,
 			"one acknowledgement, after the commit; a bus that is away fails nothing")
 	})
 }
@@ -241,7 +247,7 @@ func TestNobodyIsAnsweredWhoDoesNotWaitOrWasCountedBefore(t *testing.T) {
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.Empty(t, b.log.replies)
-		require.Equal(t, []string{"ack 2", "announce"}, b.log.did)
+		require.Equal(t, []string{"ack 2"}, b.log.did)
 	})
 }
 
@@ -273,7 +279,7 @@ func TestAnEntryThatCannotBeDecodedHoldsUpNobodyWhileNothingTakesItAside(t *test
 	}, func(t *testing.T, b *bench) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		counted := []string{"ack 1", "reply to api", "announce", "ack 3", "reply to api", "announce"}
+		counted := []string{"ack 1", "reply to api", "ack 3", "reply to api"}
 		require.Equal(t, counted, b.log.did, "it is not acknowledged before it is kept aside safely")
 		b.log.mu.Lock()
 		b.log.noDead = nil
@@ -315,7 +321,7 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.Len(t, b.store.counted, 2)
-		require.Equal(t, []string{"ack 1", "reply to api", "announce", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to api", "announce"}, b.log.did)
+		require.Equal(t, []string{"ack 1", "reply to api", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to api"}, b.log.did)
 	})
 }
 
@@ -356,7 +362,7 @@ func TestAVoteThatCannotBeCountedIsSetAsideAloneAndTheOthersOfItsBatchCountInOrd
 		require.Equal(t, []int64{0, 1, 3, 4, 6}, seqs)
 		require.Equal(t, poll.Batch{ID: uuid.UUID{15: 1}}, last, "then the whole is recorded")
 		require.Equal(t, []string{"dead letter 1: invalid: answer: cannot be stored", "dead letter 1: invalid: answer: cannot be stored",
-			"ack 1", "reply to api", "announce", "ack 2", "reply to api", "announce"}, b.log.did)
+			"ack 1", "reply to api", "ack 2", "reply to api"}, b.log.did)
 	})
 }
 
@@ -390,7 +396,7 @@ func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 		b.log.deliveries <- delivery(3, 1)
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Equal(t, []string{"ack 1", "reply to api", "announce"}, b.log.did, "it is not set aside, and nothing overtakes it")
+		require.Equal(t, []string{"ack 1", "reply to api"}, b.log.did, "it is not set aside, and nothing overtakes it")
 		require.Equal(t, 1, b.log.closed)
 		require.ErrorIs(t, b.Ready(), queue.ErrVersion)
 	})
@@ -497,7 +503,7 @@ func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, begun)
-		require.Equal(t, []string{"ack 1", "reply to api", "announce"}, b.log.did)
+		require.Equal(t, []string{"ack 1", "reply to api"}, b.log.did)
 		require.Equal(t, 1, b.log.closed)
 	})
 }
@@ -541,5 +547,33 @@ func TestOldBatchIDsAreForgotten(t *testing.T) {
 		time.Sleep(forgetEvery)
 		synctest.Wait()
 		require.Zero(t, b.store.old)
+	})
+}
+
+func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {
+	change := func(revision int64) []poll.Change {
+		return []poll.Change{{PollID: uuid.UUID{15: 1}, Revision: revision}}
+	}
+	other := []poll.Change{{PollID: uuid.UUID{15: 2}, Revision: 9}}
+	run(t, nothing, func(t *testing.T, b *bench) {
+		announced := func() [][]poll.Change {
+			synctest.Wait()
+			b.log.mu.Lock()
+			defer b.log.mu.Unlock()
+			return slices.Clone(b.log.announced)
+		}
+		b.news.add(change(1))
+		require.Equal(t, [][]poll.Change{change(1)}, announced())
+		for _, c := range [][]poll.Change{change(2), other, change(4), change(3)} {
+			b.news.add(c)
+		}
+		require.Len(t, announced(), 1)
+		time.Sleep(newsEvery)
+		require.Len(t, announced(), 2)
+		require.ElementsMatch(t, slices.Concat(change(4), other), announced()[1], "the newest of each poll")
+		b.news.add(change(5))
+		b.stop()
+		<-b.done
+		require.Equal(t, change(5), announced()[2], "a stop leaves nothing unsaid")
 	})
 }

@@ -67,11 +67,16 @@ func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries 
 func (s *subscription) Ack(tag uint64) error { return s.partition.ack(s, tag) }
 
 // Reply is the promise of queue.Subscription.
-func (s *subscription) Reply(_ context.Context, to string, r queue.Reply) error {
+func (s *subscription) Reply(_ context.Context, to string, replies ...queue.Reply) error {
 	if to != replyTo {
 		return errors.New("there is no publisher " + to)
 	}
-	return s.log.reply(r)
+	for _, r := range replies {
+		if err := s.log.reply(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DeadLetter is the promise of queue.Subscription: nothing is kept here, but the publisher, who waits, is told.

@@ -18,9 +18,9 @@ import (
 //	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq, length, answer (UTF-8)
 //	type 2, seal:   poll id (16 bytes), version
 //
-// and of a reply:
+// and of replies:
 //
-//	"PLR"  version byte  batch id (16 bytes)  verdicts (a byte each, to the end)
+//	"PLR"  version byte  n > 0 times: batch id (16 bytes), number of verdicts (2 bytes, big-endian), verdicts (a byte each)
 //
 // Without the three letters an entry is poison; with them and another version it is from a newer program.
 const (
@@ -131,34 +131,46 @@ func Decode(data []byte) (poll.Batch, error) {
 	return b, nil
 }
 
-// EncodeReply appends a reply to buf and gives the longer slice.
-func EncodeReply(buf []byte, r Reply) []byte {
+// EncodeReplies appends replies to buf and gives the longer slice.
+func EncodeReplies(buf []byte, replies ...Reply) []byte {
 	buf = append(append(buf, replyMagic...), version)
-	buf = append(buf, r.BatchID[:]...)
-	for _, v := range r.Verdicts {
-		buf = append(buf, byte(v))
+	for _, r := range replies {
+		buf = append(buf, r.BatchID[:]...)
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(r.Verdicts)))
+		for _, v := range r.Verdicts {
+			buf = append(buf, byte(v))
+		}
 	}
 	return buf
 }
 
-// DecodeReply reads a reply. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
-func DecodeReply(data []byte) (Reply, error) {
+// DecodeReplies reads replies. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
+func DecodeReplies(data []byte) ([]Reply, error) {
 	r := reader{data: data}
 	if err := r.magic(replyMagic); err != nil {
-		return Reply{}, err
+		return nil, err
 	}
-	reply := Reply{BatchID: r.uuid()}
-	if r.err == nil && len(r.data) > MaxVotes {
-		r.fail("%d verdicts", len(r.data))
+	var replies []Reply
+	for more := true; more; more = r.err == nil && len(r.data) > 0 {
+		reply := Reply{BatchID: r.uuid()}
+		n := 0
+		if size := r.take(2); size != nil {
+			n = int(binary.BigEndian.Uint16(size))
+		}
+		if n > MaxVotes {
+			r.fail("%d verdicts", n)
+		}
+		said := r.take(n)
+		reply.Verdicts = make([]poll.Verdict, len(said))
+		for i, b := range said {
+			reply.Verdicts[i] = poll.Verdict(b)
+		}
+		replies = append(replies, reply)
 	}
 	if r.err != nil {
-		return Reply{}, r.err
+		return nil, r.err
 	}
-	reply.Verdicts = make([]poll.Verdict, len(r.data))
-	for i, b := range r.data {
-		reply.Verdicts[i] = poll.Verdict(b)
-	}
-	return reply, nil
+	return replies, nil
 }
 
 // reader takes values off data; the first error stays and everything after it is zero.

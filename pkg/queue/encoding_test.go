@@ -46,13 +46,24 @@ func TestEncodingIsTheOneOfTheGoldenFiles(t *testing.T) {
 	}
 }
 
-func TestAReplyKeepsItsVerdictsInOrder(t *testing.T) {
-	r := Reply{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted, poll.Late, poll.Superseded, poll.Rejected}}
-	data := EncodeReply(nil, r)
-	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"01030204", hex.EncodeToString(data))
-	got, err := DecodeReply(data)
+func TestRepliesKeepTheirVerdictsInOrder(t *testing.T) {
+	replies := []Reply{
+		{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted, poll.Late, poll.Superseded, poll.Rejected}},
+		{BatchID: id(2), Verdicts: []poll.Verdict{poll.Counted}},
+	}
+	data := EncodeReplies(nil, replies...)
+	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"0004"+"01030204"+"00000000000000000000000000000002"+"0001"+"01",
+		hex.EncodeToString(data))
+	got, err := DecodeReplies(data)
 	require.NoError(t, err)
-	require.Equal(t, r, got)
+	require.Equal(t, replies, got)
+	for n := range len(data) {
+		if n == len(data)-19 { // whole replies before it
+			continue
+		}
+		_, err := DecodeReplies(data[:n])
+		require.ErrorIs(t, err, ErrMalformed, "%d bytes", n)
+	}
 }
 
 func TestEveryCutOffOrLongerEntryIsMalformed(t *testing.T) {
@@ -81,9 +92,9 @@ func TestOnlyAnEntryWithOurLettersCanBeFromANewerVersion(t *testing.T) {
 		_, err := Decode([]byte(data))
 		require.ErrorIs(t, err, want, "%q", data)
 	}
-	_, err := DecodeReply([]byte("PLR\x02"))
+	_, err := DecodeReplies([]byte("PLR\x02"))
 	require.ErrorIs(t, err, ErrVersion)
-	_, err = DecodeReply([]byte("junk"))
+	_, err = DecodeReplies([]byte("junk"))
 	require.ErrorIs(t, err, ErrMalformed)
 }
 
@@ -124,11 +135,11 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func FuzzDecodeReply(f *testing.F) {
-	f.Add(EncodeReply(nil, Reply{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted}}))
+func FuzzDecodeReplies(f *testing.F) {
+	f.Add(EncodeReplies(nil, Reply{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if r, err := DecodeReply(data); err == nil {
-			require.Equal(t, data, EncodeReply(nil, r))
+		if r, err := DecodeReplies(data); err == nil {
+			require.Equal(t, data, EncodeReplies(nil, r...))
 		}
 	})
 }

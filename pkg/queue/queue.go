@@ -88,7 +88,7 @@ type Subscription interface {
 
 	// Reply sends verdicts to a publisher. It may get lost, does not wait for whoever is slow, and has no effect when
 	// the publisher is gone. An error says that this one got lost for sure; it is for logs.
-	Reply(ctx context.Context, to string, r Reply) error
+	Reply(ctx context.Context, to string, replies ...Reply) error
 
 	// DeadLetter sets an entry aside that cannot be decoded or counted, with the reason: whole, or, where the Batch of d was
 	// replaced by one with another id, that one in its place. It must not be acknowledged yet, and may be only after a nil

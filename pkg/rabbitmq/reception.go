@@ -11,7 +11,8 @@ import (
 
 const (
 	ownQueueLength = 10_000 // what waits for this process in the broker, of replies and of the bus each
-	ownPrefetch    = 500    // and of that, what waits in the client library
+	ownPrefetch    = 500    // and of that, what waits in the client library, or is not acknowledged
+	ackEvery       = 50     // messages; the last ones stay unacknowledged, which means nothing in a queue that ends with us
 )
 
 // reception is the session of the consuming connection.
@@ -33,14 +34,16 @@ func (l *Log) openReception(k *conn) (*reception, error) {
 		return nil, fmt.Errorf("make the queue of replies: %w", err)
 	}
 	return r, k.consume(ch, r.replies, func(d amqp.Delivery) {
-		reply, err := queue.DecodeReply(d.Body)
+		replies, err := queue.DecodeReplies(d.Body)
 		if err != nil {
-			l.cfg.Logger.Debug("rabbitmq: a reply is ignored", "error", err)
+			l.cfg.Logger.Debug("rabbitmq: replies are ignored", "error", err)
 			return
 		}
-		select {
-		case l.replies <- reply:
-		case <-k.lost:
+		for _, reply := range replies {
+			select {
+			case l.replies <- reply:
+			case <-k.lost:
+			}
 		}
 	})
 }
@@ -58,7 +61,9 @@ func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) 
 	if !k.start(func() {
 		for d := range deliveries {
 			take(d)
-			_ = d.Ack(false) // fails only with the connection
+			if d.DeliveryTag%ackEvery == 0 {
+				_ = d.Ack(true) // fails only with the connection
+			}
 		}
 		if !k.IsClosed() {
 			k.kill(fmt.Errorf("queue %s was deleted", name))

@@ -170,11 +170,11 @@ func (s *subscription) Ack(tag uint64) error {
 }
 
 // Reply is the promise of queue.Subscription.
-func (s *subscription) Reply(ctx context.Context, to string, r queue.Reply) error {
+func (s *subscription) Reply(ctx context.Context, to string, replies ...queue.Reply) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return s.log.say(utterance{key: to, body: queue.EncodeReply(make([]byte, 0, 32+len(r.Verdicts)), r)})
+	return s.log.say(utterance{key: to, body: queue.EncodeReplies(nil, replies...)})
 }
 
 // find gives the place of an unacknowledged entry, or where it would be.
