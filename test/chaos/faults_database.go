@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"github.com/plenary-live/plenary/test/stack"
 )
 
 var databaseFaults = []*Fault{
@@ -57,6 +59,9 @@ var databaseFaults = []*Fault{
 	},
 	{
 		Name: "exhaust-postgres", What: "every PostgreSQL connection is taken by others for 8 s, after those of the product were cut",
+		Shape: func(_ *Scene, cfg *stack.Config) {
+			cfg.PostgresConf = append(cfg.PostgresConf, "max_connections = 100")
+		},
 		Strike: exhaust,
 	},
 	{
@@ -82,15 +87,18 @@ func exhaust(s *Scene) error {
 	taken.SetMaxIdleConns(1000)
 	defer func() { _ = taken.Close() }()
 	var conns []*sql.Conn
-	refused := 0 // for want of a connection
-	for until := time.Now().Add(8 * time.Second); time.Now().Before(until); {
+	refused := 0                      // for want of a connection
+	until := time.Now().Add(patience) // and from the first refusal 8 s
+	for time.Now().Before(until) {
 		conn, err := taken.Conn(s)
 		if err == nil {
 			conns = append(conns, conn)
 			continue
 		}
 		if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "53300" {
-			refused++
+			if refused++; refused == 1 {
+				until = time.Now().Add(8 * time.Second)
+			}
 		}
 		const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
 		if _, err := admin.ExecContext(s, cut); err != nil {

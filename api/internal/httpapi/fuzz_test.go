@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"net/http/httptest"
 	"strings"
@@ -79,11 +80,59 @@ func FuzzCreateBody(f *testing.F) {
 	})
 }
 
+func FuzzMoveBody(f *testing.F) {
+	f.Add([]byte(``))
+	f.Add([]byte(`{"move":"previous"}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","move":null}`))
+	f.Add([]byte(`{"POLL_ID":"00000000-0000-0000-0000-000000000000","move":"next"}`))
+	app := fiber.New()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		c := app.AcquireCtx(&fasthttp.RequestCtx{})
+		defer app.ReleaseCtx(c)
+		c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
+		c.Request().SetBody(body)
+		move, err := moveOf(c)
+		if err != nil {
+			require.Contains(t, []poll.ErrorKind{poll.Invalid, poll.NotFound}, poll.KindOf(err))
+			return
+		}
+		require.Equal(t, move.To == poll.ToPoll, move.PollID != uuid.Nil, "a poll is named where one is meant, and only there")
+		require.NotEqual(t, poll.ToNothing, move.To, "no body clears the slide")
+	})
+}
+
+// FuzzIdentity feeds what says who asks, and for what.
+func FuzzIdentity(f *testing.F) {
+	const token = "the-right-token"
+	f.Add("Bearer "+token, "018f-AB_c.2", "0198c0de-0000-7000-8000-0000000000aa", "ab-cd ef", "1.2.3.4, 5.6.7.8")
+	f.Add("bearer  \t"+token+" ", "\r\nX: y", "{0198c0de-0000-7000-8000-0000000000aa}", "%zz", ",")
+	f.Add("Basic "+token, "", "urn:uuid:0198c0de-0000-7000-8000-0000000000aa", "\x00\xff", "")
+	server := newTestServer()
+	f.Fuzz(func(t *testing.T, authorization, request, id, code, forwarded string) {
+		c := server.app.AcquireCtx(&fasthttp.RequestCtx{})
+		defer server.app.ReleaseCtx(c)
+		c.Request().Header.Set(fiber.HeaderAuthorization, authorization)
+		c.Request().Header.Set(fiber.HeaderXRequestID, request)
+		c.Request().Header.Set(fiber.HeaderXForwardedFor, forwarded)
+		if err := (&call{c, nil, server}).allow(sha256.Sum256([]byte(token))); err == nil {
+			require.Regexp(t, `(?i)^bearer\s+`+token+`\s*$`, authorization)
+		} else {
+			require.Contains(t, []poll.ErrorKind{unauthorized, forbidden}, poll.KindOf(err))
+		}
+		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, requestID(c), "what a client says does not become more than an id")
+		require.NotContains(t, clientIP(c), ",")
+		if parsed, err := parseID("poll_id", id); err == nil {
+			require.Equal(t, strings.ToLower(id), parsed.String(), "one id has one form")
+		}
+		require.NotContains(t, poll.CleanJoinCode(code), " ")
+	})
+}
+
 func FuzzHeaders(f *testing.F) {
-	f.Add("wait=3, respond-async", `"7"`, "Bearer x")
-	f.Add("wait=;;,=", `W/"`, "bearer")
-	f.Add("", `"1", W/"2",, 3`, "")
-	f.Fuzz(func(t *testing.T, prefer, match, authorization string) {
+	f.Add("wait=3, respond-async", `"7"`)
+	f.Add("wait=;;,=", `W/"`)
+	f.Add("", `"1", W/"2",, 3`)
+	f.Fuzz(func(t *testing.T, prefer, match string) {
 		wait, applied := preference(prefer)
 		require.True(t, wait.For >= 0 && wait.For <= intake.Deadline)
 		require.NotContains(t, applied, "\n", "what a client says does not become a header of ours")
