@@ -343,6 +343,7 @@ func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
 		}
 		b.log.deaf.Store(false)
 		time.Sleep(poll.Window)
+		synctest.Wait()
 		a := b.cast(3, "A", usual)
 		p := <-b.log.published
 		p.confirmed(nil)

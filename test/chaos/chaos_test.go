@@ -45,9 +45,9 @@ func (t tests) Run() int {
 // options are those of a run: short within "go test ./...", long with -votes.
 func options(seed uint64) Options {
 	o := Options{Seed: seed, Votes: *votes, Afterwards: 15 * time.Second}
-	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12, slide: 3 * time.Second}
+	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12, slide: 3 * time.Second, slips: 2}
 	if *votes == 0 {
-		o.Votes, o.Pace = 2000, pace{rooms: 4, voters: 400, tellers: 48, rate: 500, hot: 6, slide: 1500 * time.Millisecond}
+		o.Votes, o.Pace = 2000, pace{rooms: 4, voters: 400, tellers: 48, rate: 500, hot: 6, slide: 1500 * time.Millisecond, slips: 2}
 	}
 	return o
 }

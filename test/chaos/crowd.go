@@ -19,6 +19,7 @@ type pace struct {
 	rate                   float64       // logical votes a second
 	hot                    int           // voters who change their minds all the time, on two devices at once
 	slide                  time.Duration // about how long a poll is displayed
+	slips                  int           // of ten moves: there and back within a lease
 }
 
 // Crowd is everybody who uses a stack: voters, presenters and those who look at results.

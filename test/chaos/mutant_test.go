@@ -107,7 +107,10 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 			if f.Embedded {
 				targets = targets[:1]
 			}
-			o.Pace.slide = time.Second // transitions are what most of these need
+			o.Pace.slide = time.Second           // transitions are what most of these need
+			if m.fault == "lose-announcements" { // what a replica believes is wrong, and soon right again
+				o.Pace.slips = 6
+			}
 			o.Logf, o.Binaries, o.Afterwards = t.Logf, buildChanged(t, m.changes, targets), 0
 			row, err := Run(t.Context(), &f, o)
 			require.NoError(t, err)

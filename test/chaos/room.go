@@ -115,11 +115,15 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 				time.Sleep(between(rng, 2*check.Lease))
 			}
 			r.move(at)
-		case n < 4: // a slip of the finger: there and back
-			r.move((at + 1) % roomPolls)
+		case n < 2+r.crowd.pace.slips: // a slip of the finger: there and back
+			if rng.IntN(2) == 0 {
+				r.move((at + 1) % roomPolls)
+			} else { // no vote for another poll has a replica look again: it goes on under the version before
+				r.move(-1)
+			}
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			r.move(at)
-		case n < 7:
+		case n%2 == 0:
 			at = (at + roomPolls - 1) % roomPolls
 			r.move(at)
 		default:

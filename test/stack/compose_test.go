@@ -188,6 +188,35 @@ func TestComposeFillsInEveryNameOfTheNGINXTemplate(t *testing.T) {
 	assert.Contains(t, *nginx.Environment["NGINX_RESOLVER"], "127.0.0.11")
 }
 
+// TestNGINXTakesTheConfigurationThatComposeMakes lets NGINX check the file with Compose's values. Only the list of replicas is
+// another: "resolve" needs a newer NGINX than a distribution may have, and the name is known in Compose's network only.
+func TestNGINXTakesTheConfigurationThatComposeMakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs NGINX")
+	}
+	project, err := compose(t, composeEnv)
+	require.NoError(t, err)
+	values, home := project.Services["nginx"].Environment, t.TempDir()
+	conf := regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`).ReplaceAllStringFunc(read(t, "nginx/nginx.conf"), func(name string) string {
+		switch name = name[2 : len(name)-1]; name {
+		case "NGINX_SERVERS":
+			return "server 127.0.0.1:1 max_fails=3 fail_timeout=2s;"
+		case "NGINX_STATE":
+			return home
+		}
+		return *values[name]
+	})
+	path := filepath.Join(home, "nginx.conf")
+	require.NoError(t, os.WriteFile(path, []byte(conf), 0o600))
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		nginx = "/usr/sbin/nginx" // Debian keeps it off a user's path
+	}
+	out, err := exec.CommandContext(t.Context(), nginx, "-t", "-p", home, "-c", path, "-e", "stderr").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	assert.NotContains(t, string(out), "[emerg]")
+}
+
 func TestTheComposeSettingsAreOnesThatTheProcessesKnow(t *testing.T) {
 	project, err := compose(t, composeEnv)
 	require.NoError(t, err)

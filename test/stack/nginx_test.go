@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -179,6 +180,104 @@ func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
 		}
 	}
 	assert.EqualValues(t, 60, up.requests.Load())
+}
+
+func TestNGINXLeavesADeadAPIAloneForAWhile(t *testing.T) {
+	var tried atomic.Int64 // a replica that takes connections and dies at once
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			conn, err := dead.Accept()
+			if err != nil {
+				return
+			}
+			tried.Add(1)
+			_ = conn.Close()
+		}
+	})
+	up := newUpstream(t, ok)
+	base := nginxFor(t, dead.Addr().String(), up.addr)
+	began := time.Now()
+	for range 200 {
+		res, _ := call(t, http.MethodGet, base+"/", "")
+		require.Equal(t, http.StatusNoContent, res.StatusCode, "the other one answers")
+	}
+	windows := int64(time.Since(began)/(2*time.Second)) + 1 // after fail_timeout it is tried again, once
+	require.NoError(t, dead.Close())
+	accepting.Wait()
+	assert.LessOrEqual(t, tried.Load(), 3*windows, "max_fails")
+	assert.EqualValues(t, 200, up.requests.Load())
+}
+
+func TestNGINXKeepsASlowBodyAwayFromTheAPIUntilItIsWhole(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil && r.ContentLength == int64(len(body)) { // it knows the size, although the client did not say it
+			ok(w, r)
+		}
+	})
+	base := nginxFor(t, up.addr)
+	for name, parts := range map[string][2]string{
+		"with its length": {"Content-Length: 4\r\n\r\n{ ", " }"},
+		"in chunks":       {"Transfer-Encoding: chunked\r\n\r\n2\r\n{ ", "\r\n2\r\n }\r\n0\r\n\r\n"},
+	} {
+		before := up.requests.Load()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "POST "+votesPath+" HTTP/1.1\r\nHost: x\r\n"+parts[0])
+		require.NoError(t, err)
+		for range 20 { // others are served meanwhile
+			res, _ := call(t, http.MethodPost, base+votesPath, "{}")
+			require.Equal(t, http.StatusNoContent, res.StatusCode)
+		}
+		assert.Equal(t, before+20, up.requests.Load(), "%s: the API does not know of it yet", name)
+		_, err = io.WriteString(conn, parts[1])
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		assert.Equal(t, http.StatusNoContent, res.StatusCode, name)
+		require.NoError(t, conn.Close())
+	}
+}
+
+// One mebibyte is the API's own limit: what NGINX lets pass, the API can answer, and nothing that the API takes is refused here.
+func TestNGINXTakesWhatTheAPITakes(t *testing.T) {
+	up := newUpstream(t, ok)
+	res, _ := call(t, http.MethodPost, nginxFor(t, up.addr)+"/api/v1/presentations", strings.Repeat("x", 1<<20))
+	assert.Equal(t, http.StatusNoContent, res.StatusCode)
+}
+
+func TestNGINXRefusesFramingsThatTwoServersCouldReadDifferently(t *testing.T) {
+	up := newUpstream(t, ok)
+	base := nginxFor(t, up.addr)
+	const hidden = "GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+	for _, framing := range []string{
+		"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
+		"Transfer-Encoding: chunked\r\nContent-Length: 60\r\n\r\n0\r\n\r\n" + hidden,
+		"Content-Length: 3\r\nContent-Length: 0\r\n\r\n" + hidden,
+		"Transfer-Encoding: gzip\r\n\r\n" + hidden,
+		"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n" + hidden,
+		"Transfer-Encoding: chunked\r\n\r\nz\r\n" + hidden,
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, "POST "+votesPath+" HTTP/1.1\r\nHost: x\r\n"+framing)
+		require.NoError(t, err)
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite()) // NGINX lingers for a client that may go on
+		in := bufio.NewReader(conn)
+		res, err := http.ReadResponse(in, nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		requireProblem(t, res, string(body), http.StatusBadRequest, "invalid")
+		_, err = in.ReadByte()
+		require.Error(t, err, "one answer, and the end: %q", framing)
+		require.NoError(t, conn.Close())
+	}
+	assert.Zero(t, up.requests.Load(), "no API sees any of it")
 }
 
 func TestNGINXSaysThatNoAPIIsThereAsAProblem(t *testing.T) {
