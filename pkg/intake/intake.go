@@ -150,11 +150,14 @@ func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Po
 func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accepted time.Time, wait Wait) (poll.Verdict, error) {
 	var (
 		confirmed = b.confirmed
-		cause     error         // of the publish, once it is known
-		durable   bool          // and confirmed in time: only then may the answer be that the vote is accepted
-		patient   = !wait.Async // wants the verdict; when the budget is over, no longer
-		budget    = min(wait.For, Deadline)
+		cause     error                         // of the publish, once it is known
+		durable   bool                          // and confirmed in time: only then may the answer be that the vote is accepted
+		patient   = !wait.Async && wait.For > 0 // wants the verdict; when the budget is over, no longer
+		budget    = Deadline
 	)
+	if patient {
+		budget = min(wait.For, Deadline)
+	}
 	timer := in.timer(budget - in.now().Sub(arrived))
 	defer in.putTimer(timer)
 	for {

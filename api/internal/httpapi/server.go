@@ -267,7 +267,7 @@ func (s *Server) knownMethod(next fasthttp.RequestHandler) fasthttp.RequestHandl
 		if s.streams.Err() != nil {
 			fctx.SetConnectionClose()
 		}
-		s.Observe("other", "unmatched", "400", time.Since(begun))
+		s.Observe("other", "unmatched", http.StatusBadRequest, time.Since(begun))
 	}
 }
 

@@ -102,7 +102,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	cache := stage.NewCache(store, time.Now)
 	in := intake.New(cache, log, 1, 99, time.Now)
 	s := New(Config{
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Observe: func(string, string, string, time.Duration) {},
+		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
 	})
 	s.Start(Services{Store: store, Cache: cache, Intake: in, Stage: stage.New(store, nil, log, 1, cache, slog.New(slog.DiscardHandler))})
