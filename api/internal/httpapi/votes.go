@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -54,15 +55,21 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	return b, err
 }
 
-func postVote(c *call) error {
+// ParseVote reads a request's vote and checks all of it that needs no look-up. Exported for the benchmark's no-op, which
+// does this and nothing else.
+func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	if len(c.Request().Body()) > maxVoteBody {
-		return poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
+		return b, poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
 	}
 	var body newVote
-	if err := decode(c.Ctx, &body); err != nil {
-		return err
+	if err := decode(c, &body); err != nil {
+		return b, err
 	}
-	ballot, err := body.ballot()
+	return body.ballot()
+}
+
+func postVote(c *call) error {
+	ballot, err := ParseVote(c.Ctx)
 	if err != nil {
 		return err
 	}
