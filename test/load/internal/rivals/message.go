@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/lib/pq"
@@ -18,6 +19,7 @@ const (
 	queueName = "rival.votes"
 	channels  = 8    // that publish, on a connection of their own each two
 	prefetch  = 2000 // messages in the worker's hands, and so the size of its transactions
+	linger    = 5 * time.Millisecond
 )
 
 func dial() (*amqp.Connection, error) {
@@ -115,6 +117,8 @@ func consume(ctx context.Context, db *sql.DB, deliveries <-chan amqp.Delivery) e
 			}
 			batch = append(batch, d)
 		}
+		// The library hands messages over one by one: without a moment's wait a batch would be one message.
+		full := time.After(linger)
 	more:
 		for len(batch) < prefetch {
 			select {
@@ -123,7 +127,7 @@ func consume(ctx context.Context, db *sql.DB, deliveries <-chan amqp.Delivery) e
 					break more
 				}
 				batch = append(batch, d)
-			default:
+			case <-full:
 				break more
 			}
 		}
