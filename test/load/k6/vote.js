@@ -11,7 +11,7 @@ export const options = {
   scenarios: {
     votes: {
       executor: 'constant-arrival-rate', rate, timeUnit: '1s', duration: __ENV.DURATION || '30s',
-      preAllocatedVUs: Math.max(10, Math.ceil(rate / 4)), maxVUs: Math.max(50, rate * 2),
+      preAllocatedVUs: Math.max(50, rate * 2), // two seconds' worth of votes may be under way
     },
   },
   thresholds: {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"time"
 
@@ -39,6 +40,9 @@ func (b *Bench) stampede(ctx context.Context, run report.Run) (*report.Stampede,
 			s.Bursts = append(s.Bursts, burst)
 			b.say("round %d  %d clients, %-16s connected %5.0f  sent %5.0f  first %5.0f  p50 %5.0f  p99 %5.0f  last %5.0f  counted %5.0f ms  %v, lost connections %d",
 				round+1, b.Clients, name, burst.Connect, burst.Sent, burst.First, burst.Ms["50"], burst.Ms["99"], burst.Last, burst.CountedAt, burst.Answers, burst.Broken)
+			if len(burst.NGINX) > 0 {
+				b.say("         NGINX says: %v", burst.NGINX)
+			}
 		}
 	}
 	return s, nil
@@ -71,6 +75,15 @@ func (b *Bench) burst(ctx context.Context, name string, round int) (r report.Bur
 			return r, err
 		}
 	}
+	proxy := b.noop.NGINX
+	if counts {
+		proxy = b.plenary.NGINX
+	}
+	logged, err := os.Stat(proxy.Log)
+	if err != nil {
+		return r, err
+	}
+	defer func() { r.NGINX = complaints(proxy.Log, logged.Size()) }()
 	r = report.Burst{Contestant: name, Round: round, Answers: map[string]int{}, Ms: map[string]float64{}}
 	ctx, cancel := context.WithTimeout(ctx, connectPatience+stampedePatience+20*time.Second)
 	defer cancel()
@@ -160,6 +173,21 @@ func (b *Bench) burst(ctx context.Context, name string, round int) (r report.Bur
 	return r, nil
 }
 
+// complaints counts what NGINX has logged as errors after an offset, by what it says.
+func complaints(path string, offset int64) map[string]int {
+	raw, err := os.ReadFile(path)
+	if err != nil || int64(len(raw)) <= offset {
+		return nil
+	}
+	kinds := map[string]int{}
+	for _, found := range complaint.FindAllSubmatch(raw[offset:], -1) {
+		kinds[string(found[1])]++
+	}
+	return kinds
+}
+
+var complaint = regexp.MustCompile(`(?m)\[(?:error|crit|alert|emerg)\] [\d#]+: (?:\*\d+ )?([^,\n]*)`)
+
 type seen struct {
 	at      float64 // milliseconds from the signal
 	counted int64
@@ -214,7 +242,7 @@ func (c *clients) connected() error {
 	if err == nil && line == "connected\n" {
 		return nil
 	}
-	return fmt.Errorf("clients did not connect: %q: %w", line, err)
+	return errors.Join(fmt.Errorf("clients did not connect: %q", line), err)
 }
 
 func (c *clients) result() (t told, err error) {

@@ -29,7 +29,8 @@ type Answered struct {
 
 // Connect connects every client and has its first request answered.
 func (b *Burst) Connect() (err error) {
-	if b.crowd, err = Dial(b.Addr, b.Clients, b.Sources...); err != nil {
+	// Each is greeted as soon as it is connected: a server soon hangs up on a connection that says nothing.
+	if b.crowd, err = New(b.Addr, b.Clients, b.Sources...); err != nil {
 		return err
 	}
 	const together = 256

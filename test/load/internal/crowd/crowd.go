@@ -40,8 +40,9 @@ type conn struct {
 // waitTimer marks the timer among the events.
 const waitTimer = -1
 
-// Dial connects n clients, one after the other, from the source addresses in turn; none: the system's choice.
-func Dial(addr netip.AddrPort, n int, sources ...netip.Addr) (*Crowd, error) {
+// New makes n clients, each of which is connected when it first sends, from the source addresses in turn; none: the
+// system's choice.
+func New(addr netip.AddrPort, n int, sources ...netip.Addr) (*Crowd, error) {
 	c := &Crowd{addr: addr, sources: sources, epoll: -1, timer: -1, conns: make([]conn, n), events: make([]unix.EpollEvent, 512), scratch: make([]byte, 64<<10)}
 	for i := range c.conns {
 		c.conns[i].fd = -1
@@ -55,6 +56,15 @@ func Dial(addr netip.AddrPort, n int, sources ...netip.Addr) (*Crowd, error) {
 	}
 	if err := c.watch(c.timer, waitTimer); err != nil {
 		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Dial makes n clients and connects them, one after the other.
+func Dial(addr netip.AddrPort, n int) (*Crowd, error) {
+	c, err := New(addr, n)
+	if err != nil {
+		return nil, err
 	}
 	for i := range c.conns {
 		if err := c.connect(i); err != nil {
@@ -83,13 +93,12 @@ func (c *Crowd) watch(fd, i int) error {
 
 // connect blocks for as long as the server's queue is full, at most connectTimeout.
 func (c *Crowd) connect(i int) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	c.conns[i] = conn{fd: fd}
-	timeout := unix.NsecToTimeval(int64(connectTimeout))
-	err = errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1), unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout))
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	if len(c.sources) > 0 {
 		// The port is chosen at connect: a source address has as many as there are, for every server.
 		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1),
@@ -98,10 +107,33 @@ func (c *Crowd) connect(i int) error {
 	if err == nil {
 		err = unix.Connect(fd, &unix.SockaddrInet4{Addr: c.addr.Addr().As4(), Port: int(c.addr.Port())})
 	}
-	if err = errors.Join(err, unix.SetNonblock(fd, true), c.watch(fd, i)); err != nil {
+	if errors.Is(err, unix.EINPROGRESS) {
+		err = connected(fd)
+	}
+	if err = errors.Join(err, c.watch(fd, i)); err != nil {
 		c.drop(i)
 	}
 	return err
+}
+
+// connected waits for a connection that is under way.
+func connected(fd int) error {
+	for end := Now() + int64(connectTimeout); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(time.Duration(end-Now())/time.Millisecond)+1)
+		switch {
+		case errors.Is(err, unix.EINTR) && Now() < end: // the runtime interrupts threads
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return fmt.Errorf("not connected within %v", connectTimeout)
+		}
+		failure, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && failure != 0 {
+			err = unix.Errno(failure)
+		}
+		return err
+	}
 }
 
 const connectTimeout = 20 * time.Second

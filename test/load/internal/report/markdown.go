@@ -2,8 +2,10 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -280,7 +282,7 @@ func (s *Stampede) table() string {
 	}
 	row("last answer", func(b Burst) float64 { return b.Last })
 	row("last vote counted", func(b Burst) float64 { return b.CountedAt })
-	b.WriteString("\n| round | | acknowledged | counted | lost connections | answers |\n|--:|---|--:|--:|--:|---|\n")
+	b.WriteString("\n| round | | acknowledged | counted | lost connections | answers | errors that NGINX logged |\n|--:|---|--:|--:|--:|---|---|\n")
 	for _, burst := range s.Bursts {
 		var all []string
 		for status := range 600 {
@@ -288,11 +290,16 @@ func (s *Stampede) table() string {
 				all = append(all, fmt.Sprintf("%s × %d", count(n), status))
 			}
 		}
+		var said []string
+		for _, what := range slices.Sorted(maps.Keys(burst.NGINX)) {
+			said = append(said, fmt.Sprintf("%s × %s", count(burst.NGINX[what]), what))
+		}
 		counted := count(burst.Counted)
 		if burst.Contestant == NoOpNGINX {
 			counted = "–"
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %d | %s |\n", burst.Round+1, burst.Contestant, count(burst.Acknowledged), counted, burst.Broken, strings.Join(all, ", "))
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %d | %s | %s |\n", burst.Round+1, burst.Contestant, count(burst.Acknowledged), counted, burst.Broken,
+			strings.Join(all, ", "), strings.Join(said, ", "))
 	}
 	return b.String()
 }

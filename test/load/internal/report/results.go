@@ -162,6 +162,7 @@ type Burst struct {
 	Acknowledged int                `json:"acknowledged"`
 	Answers      map[string]int     `json:"answers"`
 	Broken       int                `json:"broken"`
+	NGINX        map[string]int     `json:"nginx,omitempty"` // what it has logged as errors, by what it said
 	Counted      int64              `json:"counted"`
 	CountedAt    float64            `json:"counted_ms"` // when the last one was
 	Curve        [][2]float64       `json:"curve"`      // milliseconds, share acknowledged
