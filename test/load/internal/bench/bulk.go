@@ -66,7 +66,7 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 			// Written in portions that fit into memory: preparing them is not measured.
 			for l.Took < float64(b.Seconds) {
 				var portion []func() error
-				for range max(100_000/w.size, 1) {
+				for range max(min(100_000, 20_000*b.Seconds)/w.size, 1) {
 					do, err := w.do(ctx, someVotes(uuid.MustParse(r.poll), w.size))
 					if err != nil {
 						return nil, err

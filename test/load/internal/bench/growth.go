@@ -107,7 +107,7 @@ func (b *Bench) grown(ctx context.Context, store *postgres.Store, admin *sql.DB,
 	request := largest.get(largest.path("/polls/" + largest.poll + "/results"))
 	o, err := crowd.Load{Addr: largest.addr(), Conns: 8, Rate: 200, Duration: time.Duration(b.Seconds) * time.Second, Grace: openGrace,
 		Request: func(buf []byte, _ int) []byte { return append(buf, request...) }}.Run()
-	if err == nil && o.Answers[http.StatusOK] != o.Due {
+	if err == nil && (len(o.Answers) != 1 || o.Answers[http.StatusOK] == 0) {
 		err = fmt.Errorf("results were answered %v", o.Answers)
 	}
 	s.ResultsHTTP = append(s.ResultsHTTP, float64(crowd.Percentile(o.Latencies, 50).Nanoseconds())/1e3)

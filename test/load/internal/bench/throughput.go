@@ -177,7 +177,7 @@ func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.T
 	if err != nil {
 		return err
 	}
-	if most := r.Acknowledged + r.Refused + underWay; r.Counted > most {
+	if most := r.Acknowledged + r.Refused + r.Broken + underWay; r.Counted > most {
 		return fmt.Errorf("%d votes are counted, and at most %d were sent", r.Counted, most)
 	}
 	if !c.embedded {
