@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures Plenary against what limits it and against what people use, and writes docs/benchmarks.md.
 // See make bench.
 package main

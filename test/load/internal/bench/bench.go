@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package bench measures Plenary against what limits it and against what people use, on real servers that it starts.
 package bench
 

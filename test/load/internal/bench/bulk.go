@@ -1,3 +1,5 @@
+//go:build linux
+
 package bench
 
 import (
@@ -180,7 +182,7 @@ func rawCopy(db *sql.DB) func(context.Context, []poll.Vote) (func() error, error
 				return err
 			}
 			defer func() { _ = tx.Rollback() }() // has no effect after the commit
-			in, err := tx.PrepareContext(ctx, pq.CopyIn("incoming", "poll_id", "voter_id", "version", "seq", "answer", "vote_id"))
+			in, err := tx.PrepareContext(ctx, "COPY incoming (poll_id, voter_id, version, seq, answer, vote_id) FROM STDIN")
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,6 @@
-// Package crowd drives many keep-alive HTTP/1.1 connections from one thread, cheaply enough to share two processors
+//go:build linux
+
+// Package crowd (Linux only: epoll) drives many keep-alive HTTP/1.1 connections from one thread, cheaply enough to share two processors
 // with what it measures: sockets and epoll, no goroutine per client.
 package crowd
 
