@@ -41,6 +41,18 @@ VOTES ?= 12000
 chaos: deps ## breaks things while people vote, and proves the guarantees: every fault, three times; an hour
 	$(GO) test ./test/chaos -count=1 -timeout 6h -v -run 'Chaos/$(CHAOS)' -seed $(SEEDS) -votes $(VOTES)
 
+# One part alone, and shorter: make bench BENCH=stampede ROUNDS=1 SECONDS=3. Further flags: BENCHFLAGS='-clients 5000'.
+BENCH ?= all
+ROUNDS ?= 5
+SECONDS ?= 8
+BENCHFLAGS ?=
+
+.PHONY: bench
+bench: ## measures, and writes docs/benchmarks.md; needs a quiet machine, and an hour
+	@scripts/install-deps postgresql rabbitmq nginx wrk
+	@$(GO) build -o .build/bench ./test/load/cmd/bench
+	@exec .build/bench -bench $(BENCH) -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)
+
 .PHONY: check
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
@@ -63,7 +75,7 @@ down: .build/stack ## ends it and removes its data
 
 .PHONY: deps
 deps: ## installs what the tests need and is missing (Debian, Ubuntu)
-	@scripts/install-deps cc postgresql rabbitmq nginx node spin
+	@scripts/install-deps cc postgresql rabbitmq nginx node spin wrk
 
 # Built, not "go run": a program between make and the stack would not pass signals on, and servers would
 # be left behind. Always built: Go knows better than make what has changed.

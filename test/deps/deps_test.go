@@ -37,6 +37,7 @@ var allowed = map[string][]string{
 	"pkg/backend":          {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
 	"api/internal/httpapi": {"pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid"},
 	"api":                  {"api/internal/httpapi", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/stage", "pkg/telemetry"},
+	"api/internal/noop":    {"api/internal/httpapi", "github.com/gofiber/fiber/v2"},
 	"worker":               {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
 	"migrations":           {"github.com/golang-migrate/migrate/v4"},
 }

@@ -88,7 +88,15 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
-	s.app = fiber.New(fiber.Config{
+	s.app = NewApp(s.fail)
+	s.app.Server().Handler = s.knownMethod(s.app.Server().Handler)
+	s.routes()
+	return s
+}
+
+// NewApp makes the bare Fiber application: the server's settings, no route yet. Exported for the benchmark's no-op.
+func NewApp(fail fiber.ErrorHandler) *fiber.App {
+	app := fiber.New(fiber.Config{
 		AppName:               "Plenary",
 		BodyLimit:             4 * maxBody, // beyond that the connection is cut; up to it there is a proper answer
 		ReadBufferSize:        maxHeader,
@@ -96,12 +104,10 @@ func New(cfg Config) *Server {
 		WriteTimeout:          writeTimeout,
 		IdleTimeout:           idleTimeout,
 		DisableStartupMessage: true,
-		ErrorHandler:          s.fail,
+		ErrorHandler:          fail,
 	})
-	s.app.Server().CloseOnShutdown = true
-	s.app.Server().Handler = s.knownMethod(s.app.Server().Handler)
-	s.routes()
-	return s
+	app.Server().CloseOnShutdown = true
+	return app
 }
 
 func (s *Server) routes() {

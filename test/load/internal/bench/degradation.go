@@ -1,0 +1,135 @@
+//go:build linux
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/plenary-live/plenary/test/load/internal/crowd"
+	"github.com/plenary-live/plenary/test/load/internal/report"
+)
+
+const (
+	openConns = 2000            // of an open loop at most
+	openGrace = 3 * time.Second // beyond the load's time, for what is late
+	// countedRate is the offered rate at which the time until a vote is counted is looked at.
+	countedRate = 2000
+	// background is how many votes a second come in while results are read: else there was nothing new to read.
+	background = 200
+)
+
+// degradation offers rising rates through NGINX until the second one that is not kept up with.
+func (b *Bench) degradation(ctx context.Context, run report.Run) (*report.Degradation, error) {
+	d := &report.Degradation{Run: run}
+	seconds := time.Duration(b.Seconds) * time.Second
+	for round := range b.Rounds {
+		l, err := b.openVotes(ctx, countedRate, seconds)
+		if err != nil {
+			return nil, err
+		}
+		d.Counted = append(d.Counted, l)
+		b.say("round %d  votes until counted at %d a second: %s", round+1, countedRate, line(l))
+	}
+	for _, call := range []string{"vote", "current", "results"} {
+		for behind, i := 0, 0; behind < 2 && i < len(b.Rates); i++ {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			var l report.Level
+			var err error
+			switch call {
+			case "vote":
+				l, err = b.openVotes(ctx, b.Rates[i], seconds)
+			default:
+				l, err = b.openReads(ctx, call, b.Rates[i], seconds)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s at %.0f a second: %w", call, b.Rates[i], err)
+			}
+			d.Levels = append(d.Levels, l)
+			b.say("%-8s %s", call, line(l))
+			if l.Achieved < 0.9*l.Offered {
+				behind++
+			}
+		}
+	}
+	return d, nil
+}
+
+func line(l report.Level) string {
+	return fmt.Sprintf("offered %7.0f  achieved %7.0f  p50 %8.2f  p90 %8.2f  p99 %8.2f  p99.9 %8.2f ms  missed %d %v", l.Offered, l.Achieved,
+		l.Ms["50"], l.Ms["90"], l.Ms["99"], l.Ms["99.9"], l.Missed, l.Answers)
+}
+
+// openVotes casts votes in a new room and waits until those that were acknowledged are counted.
+func (b *Bench) openVotes(ctx context.Context, rate float64, d time.Duration) (report.Level, error) {
+	if err := b.quiet(ctx); err != nil {
+		return report.Level{}, err
+	}
+	r, err := newRoom(ctx, b.plenary.NGINX.URL)
+	if err != nil {
+		return report.Level{}, err
+	}
+	o, err := crowd.Load{Addr: r.addr(), Conns: openConns, Rate: rate, Duration: d, Grace: openGrace, Request: r.votes(b.nextSalt())}.Run()
+	if err != nil {
+		return report.Level{}, err
+	}
+	if err := b.allCounted(ctx, r, int64(o.Answers[204]+o.Answers[202])); err != nil {
+		return report.Level{}, err
+	}
+	return level("vote", rate, o, 204), nil
+}
+
+// allCounted waits until at least n votes of the room are counted.
+func (b *Bench) allCounted(ctx context.Context, r room, n int64) error {
+	began := time.Now()
+	return wait(ctx, 20*time.Millisecond, func() (bool, error) {
+		var counted int64
+		if err := b.admin.QueryRowContext(ctx, countedVotes, r.poll).Scan(&counted); err != nil {
+			return false, err
+		}
+		if counted < n && time.Since(began) > drainTimeout {
+			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later", n, counted, drainTimeout)
+		}
+		return counted >= n, nil
+	})
+}
+
+// openReads reads what is displayed, or the results while votes come in.
+func (b *Bench) openReads(ctx context.Context, call string, rate float64, d time.Duration) (report.Level, error) {
+	r, err := newRoom(ctx, b.plenary.NGINX.URL)
+	if err != nil {
+		return report.Level{}, err
+	}
+	path := r.path("/polls/current")
+	var voting sync.WaitGroup
+	var votingErr error
+	if call == "results" {
+		path = r.path("/polls/" + r.poll + "/results")
+		votes := crowd.Load{Addr: r.addr(), Conns: 64, Rate: background, Duration: d, Grace: openGrace, Request: r.votes(b.nextSalt())}
+		voting.Go(func() { _, votingErr = votes.Run() })
+	}
+	request := r.get(path)
+	o, err := crowd.Load{Addr: r.addr(), Conns: openConns, Rate: rate, Duration: d, Grace: openGrace,
+		Request: func(buf []byte, _ int) []byte { return append(buf, request...) }}.Run()
+	voting.Wait()
+	if err == nil {
+		err = votingErr
+	}
+	return level(call, rate, o, 200), err
+}
+
+// level sums up an open loop; wished is the status of an answer that counts as kept up with.
+func level(call string, rate float64, o crowd.Outcome, wished int) report.Level {
+	l := report.Level{Call: call, Offered: rate, Due: o.Due, Missed: o.Unsent + o.Broken, Answers: o.Answers, Ms: map[string]float64{}}
+	l.Achieved = float64(o.Answers[wished]) / max(o.Took.Seconds(), float64(o.Due)/rate)
+	for _, p := range []float64{50, 90, 99, 99.9, 100} {
+		l.Ms[fmt.Sprint(p)] = ms(crowd.Percentile(o.Latencies, p))
+	}
+	return l
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

@@ -1,0 +1,37 @@
+-- wrk: one vote of a new voter per request. What differs comes from the environment, see internal/bench/wrk.go.
+--
+-- No response(): with it wrk would parse every answer's headers for Lua. It counts answers above 399 by itself.
+
+local poll, path, host = os.getenv("VOTE_POLL"), os.getenv("VOTE_PATH"), os.getenv("VOTE_HOST")
+local prefer = os.getenv("VOTE_PREFER") or ""
+local salt = tonumber(os.getenv("VOTE_SALT"))
+local threads = 0
+
+function setup(thread)
+  thread:set("id", threads)
+  threads = threads + 1
+end
+
+function init()
+  -- Voters' ids are random, and so where their rows go in the index. A linear congruential generator of full period
+  -- never repeats one; its product stays below 2^53, exact in Lua's numbers.
+  number = (salt * 7919 + 12345) % 4294967296
+  local rest = string.format("-%04x-4000-8000-%08x%04x", id, salt % 4294967296, math.floor(salt / 4294967296) % 65536)
+  local before, after = '{"poll_id":"' .. poll .. '","key":"', '","client_id":"'
+  local length = #before + 1 + #after + 36 + 2
+  local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
+    (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
+  keys = { [0] = head .. before .. "A" .. after, head .. before .. "B" .. after, head .. before .. "C" .. after }
+  tail = rest .. '"}'
+end
+
+function request()
+  number = (number * 1664525 + 1013904223) % 4294967296
+  return keys[number % 3] .. string.format("%08x", number) .. tail
+end
+
+function done(summary, latency)
+  io.write(string.format('\nJSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n', summary.requests,
+    summary.duration, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+    latency:percentile(50), latency:percentile(99)))
+end

@@ -1,0 +1,69 @@
+//go:build linux
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	_ "embed"
+)
+
+//go:embed vote.lua
+var voteScript string
+
+// load is what wrk is to do: votes for one poll of one room, each from a voter of its own.
+type load struct {
+	room        room
+	prefer      string // the header of that name; empty: none
+	connections int
+	seconds     int
+	salt        uint64 // another one for every load: voters must not repeat
+}
+
+// loaded is what wrk has seen.
+type loaded struct {
+	Requests int64   `json:"requests"`
+	Micros   float64 `json:"micros"`
+	Refused  int64   `json:"refused"`
+	Broken   int64   `json:"broken"`
+	P50      float64 `json:"p50"`
+	P99      float64 `json:"p99"`
+	cpu      time.Duration
+}
+
+// wrk runs with one thread: a second one would only take from the servers, on few processors.
+func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
+	script := filepath.Join(b.dir, "vote.lua")
+	if err := os.WriteFile(script, []byte(voteScript), 0o644); err != nil {
+		return r, err
+	}
+	target, err := url.Parse(l.room.url)
+	if err != nil {
+		return r, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.seconds)*time.Second+time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", l.connections), fmt.Sprintf("-d%ds", l.seconds),
+		"--timeout", "10s", "-s", script, l.room.url)
+	cmd.Env = append(os.Environ(), "VOTE_POLL="+l.room.poll, "VOTE_PATH="+l.room.path("/polls/current/votes"), "VOTE_HOST="+target.Host,
+		"VOTE_PREFER="+l.prefer, fmt.Sprint("VOTE_SALT=", l.salt))
+	out, err := cmd.CombinedOutput()
+	_, line, found := bytes.Cut(out, []byte("\nJSON "))
+	if err != nil || !found {
+		return r, fmt.Errorf("wrk: %w\n%s", err, out)
+	}
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	if err := json.Unmarshal(line, &r); err != nil {
+		return r, fmt.Errorf("wrk: %w\n%s", err, out)
+	}
+	r.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	return r, nil
+}

@@ -1,0 +1,219 @@
+// Package report keeps what the benchmark measured: as JSON, as the tables of docs/benchmarks.md, and as plots.
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"time"
+)
+
+// Results is everything that was measured. Each part is of its own run, and nil before the first.
+type Results struct {
+	Throughput  *Throughput  `json:"throughput,omitempty"`
+	Bulk        *Bulk        `json:"bulk,omitempty"`
+	Degradation *Degradation `json:"degradation,omitempty"`
+	Stampede    *Stampede    `json:"stampede,omitempty"`
+	Growth      *Growth      `json:"growth,omitempty"`
+}
+
+// Run says when, where and of what a part was measured.
+type Run struct {
+	At      time.Time `json:"at"`
+	Commit  string    `json:"commit"` // of the repository; "+" behind it: with changes
+	Machine Machine   `json:"machine"`
+	Rounds  int       `json:"rounds"`
+	Seconds int       `json:"seconds"` // of each load
+}
+
+// Machine is what it ran on. Nothing here names one machine.
+type Machine struct {
+	CPU        string `json:"cpu"`
+	Cores      int    `json:"cores"`
+	MemoryGB   int    `json:"memory_gb"`
+	Kernel     string `json:"kernel"`
+	System     string `json:"system"`
+	Go         string `json:"go"`
+	PostgreSQL string `json:"postgresql"`
+	RabbitMQ   string `json:"rabbitmq"`
+	NGINX      string `json:"nginx"`
+	Wrk        string `json:"wrk"`
+}
+
+// The contestants of Throughput.
+const (
+	NoOp          = "no-op"
+	NoOpNGINX     = "no-op, NGINX"
+	Plenary       = "Plenary"
+	PlenaryAsync  = "Plenary, respond-async"
+	PlenaryNGINX  = "Plenary, NGINX"
+	PlenaryNAsync = "Plenary, NGINX, respond-async"
+	Embedded      = "Plenary embedded"
+	Insert        = "transaction per vote, insert only"
+	Transaction   = "transaction per vote, with tally"
+	Message       = "message per vote"
+)
+
+// Contestants lists them in the order of tables.
+var Contestants = []string{NoOp, Plenary, PlenaryAsync, NoOpNGINX, PlenaryNGINX, PlenaryNAsync, Embedded, Message, Insert, Transaction}
+
+// Throughput is the closed loop: as many votes as so many connections can cast.
+type Throughput struct {
+	Run
+	Loads []Closed `json:"loads"`
+}
+
+// Closed is one load of wrk on one contestant.
+type Closed struct {
+	Contestant   string             `json:"contestant"`
+	Connections  int                `json:"connections"`
+	Round        int                `json:"round"`
+	Seconds      float64            `json:"seconds"`      // that wrk sent for
+	Acknowledged int64              `json:"acknowledged"` // 2xx that wrk has seen
+	Refused      int64              `json:"refused"`      // other answers
+	Broken       int64              `json:"broken"`       // connections lost and answers not in time
+	Counted      int64              `json:"counted"`      // in the end; what was under way when wrk stopped, too
+	Backlog      int64              `json:"backlog"`      // acknowledged and not counted when wrk stopped
+	Drain        float64            `json:"drain"`        // seconds from then until all was counted
+	P50          float64            `json:"p50_ms"`
+	P99          float64            `json:"p99_ms"`
+	CPU          map[string]float64 `json:"cpu_us"`            // microseconds per counted vote, by process; until all was counted
+	Answers      map[string]int64   `json:"answers,omitempty"` // by status, as the API has counted them
+}
+
+// Rate is votes a second: of what does count, all counted votes over the time until the last one was; so a backlog
+// is no gain.
+func (c Closed) Rate() float64 {
+	if c.Contestant == NoOp || c.Contestant == NoOpNGINX {
+		return float64(c.Acknowledged) / c.Seconds
+	}
+	return float64(c.Counted) / (c.Seconds + c.Drain)
+}
+
+// TotalCPU is that of all processes but the load generator.
+func (c Closed) TotalCPU() (sum float64) {
+	for name, us := range c.CPU {
+		if name != "wrk" {
+			sum += us
+		}
+	}
+	return sum
+}
+
+// Bulk is how fast PostgreSQL takes the same rows in batches, with nothing before it.
+type Bulk struct {
+	Run
+	Loads []BulkLoad `json:"loads"`
+}
+
+// The ways of Bulk.
+const (
+	RawUnnest  = "unnest"            // one upsert of arrays that were encoded before, in a transaction of its own
+	RawCopy    = "COPY"              // COPY into a temporary table, and the upsert from there
+	StoreCount = "the store's Count" // the product's whole transaction
+)
+
+// BulkLoad is one of it.
+type BulkLoad struct {
+	How   string             `json:"how"`
+	Batch int                `json:"batch"` // rows of a transaction
+	Round int                `json:"round"`
+	Rows  int64              `json:"rows"`
+	Took  float64            `json:"seconds"`
+	CPU   map[string]float64 `json:"cpu_us"` // microseconds per row
+}
+
+// Degradation is the open loop: latencies against the offered rate.
+type Degradation struct {
+	Run
+	Levels  []Level `json:"levels"`
+	Counted []Level `json:"counted"` // votes at 2,000 a second, one value per round
+}
+
+// Level is one offered rate.
+type Level struct {
+	Call     string             `json:"call"` // "vote", "current", "results"
+	Offered  float64            `json:"offered"`
+	Achieved float64            `json:"achieved"` // answered as wished, a second
+	Due      int                `json:"due"`
+	Missed   int                `json:"missed"` // without an answer when the load was given up
+	Answers  map[int]int        `json:"answers"`
+	Ms       map[string]float64 `json:"ms"` // "50", "90", "99", "99.9", "100": the percentile's latency
+}
+
+// Stampede is everybody at once.
+type Stampede struct {
+	Run
+	Clients   int     `json:"clients"`
+	Processes int     `json:"processes"`
+	Bursts    []Burst `json:"bursts"`
+}
+
+// Burst is one stampede. Times are milliseconds from the signal.
+type Burst struct {
+	Contestant   string             `json:"contestant"`
+	Round        int                `json:"round"`
+	Connect      float64            `json:"connect_ms"` // until all clients were connected and had used their connection once
+	Sent         float64            `json:"sent_ms"`
+	First        float64            `json:"first_ms"`
+	Last         float64            `json:"last_ms"`
+	Ms           map[string]float64 `json:"ms"`
+	Acknowledged int                `json:"acknowledged"`
+	Answers      map[string]int     `json:"answers"`
+	Broken       int                `json:"broken"`
+	NGINX        map[string]int     `json:"nginx,omitempty"` // what it has logged as errors, by what it said
+	Counted      int64              `json:"counted"`
+	CountedAt    float64            `json:"counted_ms"` // when the last one was
+	Curve        [][2]float64       `json:"curve"`      // milliseconds, share acknowledged
+}
+
+// Growth is what the number of votes in the table costs.
+type Growth struct {
+	Run
+	Sizes []Size `json:"sizes"`
+}
+
+// Size is one number of votes.
+type Size struct {
+	Votes        int64     `json:"votes"`
+	Bytes        int64     `json:"bytes"`           // of the table and its index
+	CountNew     []float64 `json:"count_new"`       // votes a second into a new poll, by round
+	CountLargest []float64 `json:"count_largest"`   // new voters of the poll that has half of all votes
+	Results      []float64 `json:"results_us"`      // median of reading the results of that poll from the store, by round
+	ResultsHTTP  []float64 `json:"results_http_us"` // the same through an API
+	ResultsP99   []float64 `json:"results_p99_us"`
+}
+
+// Load reads results; a file that is not there holds none.
+func Load(path string) (r Results, err error) {
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(raw, &r)
+}
+
+// Save writes results.
+func (r Results) Save(path string) error {
+	raw, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(raw, '\n'), 0o644)
+}
+
+// Median of values; 0 of none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(values))
+	if n := len(v); n%2 == 0 {
+		return (v[n/2-1] + v[n/2]) / 2
+	}
+	return v[len(v)/2]
+}
