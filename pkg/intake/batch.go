@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // Bounds of a batch. They keep a message far below what a broker takes, and a worker that holds a full prefetch of
@@ -18,7 +20,7 @@ const (
 	maxBatchBytes = 256 << 10 // answers only; ids add about 40 bytes a vote
 )
 
-// batch is the votes that leave in one message. Everybody who waits for one of them waits on its two channels: no
+// batch is the votes that leave in one message. Everybody who waits for one of them waits on its channels: no
 // vote needs a channel, a map entry or a timer of its own here.
 type batch struct {
 	poll.Batch
@@ -27,6 +29,7 @@ type batch struct {
 	expired  []bool // votes that were taken out before the write, per vote; nil: none
 
 	confirmed   chan struct{} // closed when err and confirmedAt are set
+	refused     chan struct{} // closed as well if votes of the batch are not in the log and never will be
 	confirmedAt time.Time
 	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown
 
@@ -40,6 +43,7 @@ func newBatch(votes int) *batch {
 		Batch:     poll.Batch{ID: newID(), Votes: make([]poll.Vote, 0, votes)},
 		accepted:  make([]time.Time, 0, votes),
 		confirmed: make(chan struct{}),
+		refused:   make(chan struct{}),
 		replied:   make(chan struct{}),
 	}
 }
@@ -89,6 +93,20 @@ func (b *batch) written(place int) (at int, ok bool) {
 func (b *batch) settle(err error, now time.Time) {
 	b.err, b.confirmedAt = err, now
 	close(b.confirmed)
+	if b.expired != nil || err != nil && !errors.Is(err, queue.ErrUnknown) {
+		close(b.refused)
+	}
+}
+
+// durable says whether a vote that was accepted then is in the log for certain, and in time: only then may the answer be
+// that it is accepted. The error is the publish's.
+func (b *batch) durable(accepted time.Time) (bool, error) {
+	select {
+	case <-b.confirmed:
+		return b.err == nil && b.confirmedAt.Sub(accepted) <= poll.Window, b.err
+	default:
+		return false, nil
+	}
 }
 
 // answer closes the verdict side. It is called once.

@@ -148,15 +148,10 @@ func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Po
 // await waits for the answer of one vote. The voter's patience is measured from the request's arrival, what the
 // protocol says from the acceptance.
 func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accepted time.Time, wait Wait) (poll.Verdict, error) {
-	var (
-		confirmed = b.confirmed
-		cause     error                         // of the publish, once it is known
-		durable   bool                          // and confirmed in time: only then may the answer be that the vote is accepted
-		patient   = !wait.Async && wait.For > 0 // wants the verdict; when the budget is over, no longer
-		budget    = Deadline
-	)
-	if patient {
-		budget = min(wait.For, Deadline)
+	patient := !wait.Async && wait.For > 0 // wants the verdict; when the budget is over, no longer
+	budget, heard := Deadline, b.confirmed
+	if patient { // waking up for the confirm would cost as much as for the verdict, and say less
+		budget, heard = min(wait.For, Deadline), b.refused
 	}
 	timer := in.timer(budget - in.now().Sub(arrived))
 	defer in.putTimer(timer)
@@ -166,30 +161,32 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accep
 			if at, ok := b.written(place); ok && at < len(b.verdicts) {
 				return verdictError(b.verdicts[at])
 			}
-			return 0, unknown(cause)
-		case <-confirmed:
-			confirmed, cause = nil, b.err
+			_, err := b.durable(accepted)
+			return 0, unknown(err)
+		case <-heard:
+			heard = nil
 			if _, ok := b.written(place); !ok {
 				return 0, refused(queue.ErrRefused)
 			}
-			if cause != nil && !errors.Is(cause, queue.ErrUnknown) {
-				return 0, refused(cause)
+			durable, err := b.durable(accepted)
+			if err != nil && !errors.Is(err, queue.ErrUnknown) {
+				return 0, refused(err)
 			}
-			durable = cause == nil && b.confirmedAt.Sub(accepted) <= poll.Window
 			if durable && !patient {
 				return 0, nil
 			}
 		case <-timer.C:
+			durable, err := b.durable(accepted)
 			switch {
 			case durable:
 				return 0, nil
 			case in.now().Sub(arrived) >= Deadline:
-				return 0, unknown(cause)
+				return 0, unknown(err)
 			}
-			patient = false
+			patient, heard = false, b.confirmed
 			timer.Reset(Deadline - in.now().Sub(arrived))
 		case <-ctx.Done():
-			if durable {
+			if durable, _ := b.durable(accepted); durable {
 				return 0, nil
 			}
 			return 0, unknown(ctx.Err())

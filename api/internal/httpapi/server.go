@@ -46,6 +46,11 @@ const (
 	drainTime = time.Second
 )
 
+var (
+	headerRequestID = []byte("X-Request-Id") // canonical: nothing to normalize for every answer
+	headerVoteID    = []byte("X-Vote-Id")
+)
+
 //go:embed openapi.yaml
 var openAPI []byte
 
@@ -234,7 +239,7 @@ func (s *Server) ready(c *fiber.Ctx) error {
 func (s *Server) observe(c *fiber.Ctx) error {
 	begun := time.Now()
 	id := requestID(c)
-	c.Set(fiber.HeaderXRequestID, id)
+	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
 	if err := c.Next(); err != nil {
 		if err = s.fail(c, err); err != nil {
 			return err

@@ -91,7 +91,7 @@ func postVote(c *call) error {
 		return err
 	}
 	if receipt.VoteID != uuid.Nil {
-		c.Set("X-Vote-Id", receipt.VoteID.String())
+		c.Response().Header.SetCanonical(headerVoteID, []byte(receipt.VoteID.String()))
 	}
 	if receipt.Verdict == 0 {
 		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
