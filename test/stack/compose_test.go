@@ -200,7 +200,7 @@ func TestNGINXTakesTheConfigurationThatComposeMakes(t *testing.T) {
 	conf := regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`).ReplaceAllStringFunc(read(t, "nginx/nginx.conf"), func(name string) string {
 		switch name = name[2 : len(name)-1]; name {
 		case "NGINX_SERVERS":
-			return "server 127.0.0.1:1 max_fails=3 fail_timeout=2s;"
+			return "server 127.0.0.1:1 max_fails=100 fail_timeout=2s;"
 		case "NGINX_STATE":
 			return home
 		}

@@ -86,7 +86,7 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 	}
 	servers := make([]string, len(upstreams))
 	for i, upstream := range upstreams {
-		servers[i] = "server " + upstream + " max_fails=3 fail_timeout=2s;"
+		servers[i] = "server " + upstream + " max_fails=100 fail_timeout=2s;"
 	}
 	openFiles := s.cfg.OpenFiles
 	if openFiles == 0 {
