@@ -85,6 +85,7 @@ type Server struct {
 
 	mu       sync.RWMutex   // held for reading by every request that works with the services
 	services *Services      // nil before Start and after Close
+	results  *coalesced     // of the services' store
 	sending  sync.WaitGroup // streams that work with the services after their request
 }
 
@@ -171,7 +172,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services = &services
+	s.services, s.results = &services, newCoalesced(services.Store)
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
@@ -180,9 +181,13 @@ func (s *Server) Start(services Services) {
 func (s *Server) Close() {
 	s.cut()
 	s.mu.Lock()
+	started := s.services != nil
 	s.services = nil
 	s.mu.Unlock()
 	s.sending.Wait()
+	if started {
+		s.results.close()
+	}
 }
 
 func (s *Server) started() bool {
