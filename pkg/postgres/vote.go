@@ -39,6 +39,11 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 
 // upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
 // disagree, the count of rows shows it and nothing is committed.
+//
+// COPY into a temporary table and an upsert from there takes 1.8 times the processor time for 100 votes, 1.2 times for 1,000
+// and 1.3 times for 5,000: go test -run '^$' -bench Writing ./pkg/postgres. Inserting first, and reading and replacing only
+// where not all were new, was tried as well: it saves a seventh where all voters are new and costs a seventh where none
+// is, and among 5,000 there is nearly always one who has changed their mind.
 func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	n := len(votes)
 	if n == 0 {
