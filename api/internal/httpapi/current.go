@@ -130,7 +130,7 @@ func getCurrent(c *call) error {
 func (c *call) unchanged(tag string) bool {
 	c.Set(fiber.HeaderETag, tag)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if !matches(c.Get(fiber.HeaderIfNoneMatch), tag) {
+	if !matches(lines(c.Ctx, fiber.HeaderIfNoneMatch), tag) {
 		return false
 	}
 	c.Status(http.StatusNotModified)
