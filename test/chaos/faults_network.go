@@ -72,7 +72,7 @@ func network(from, to string, good int) *Fault {
 				began := time.Now()
 				err := s.struck(name, to, t)
 				err = errors.Join(err, s.Wait(t.lasts-time.Since(began)))
-				s.cure(name)
+				err = errors.Join(err, s.cure(name))
 				if err != nil {
 					return fmt.Errorf("%s: %w", t.name, err)
 				}

@@ -2,8 +2,10 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,9 +41,34 @@ func (s *Scene) poison(name string, t trouble) error {
 	return nil
 }
 
-// cure makes the networks of a name good again.
-func (s *Scene) cure(name string) {
+// cure makes the networks of a name good again. Where the proxy gets stuck over what it holds back, which happens on a busy
+// machine, its connections are cut: they then end as in any other trouble.
+func (s *Scene) cure(name string) error {
 	for _, p := range s.proxies[name] {
-		p.Toxics.ResetToxics(context.WithoutCancel(s))
+		cured := make(chan struct{})
+		go func() {
+			defer close(cured)
+			p.Toxics.ResetToxics(context.WithoutCancel(s))
+		}()
+		for cut := false; ; cut = true {
+			select {
+			case <-cured:
+				if !cut {
+					break
+				}
+				if err := p.Start(); err != nil {
+					return err
+				}
+			case <-time.After(15 * time.Second):
+				if cut {
+					return errors.New("the proxy is stuck, and no network can be cured: that is no fault of the product")
+				}
+				s.Logf("the proxy %s is stuck; its connections are cut", name)
+				p.Stop()
+				continue
+			}
+			break
+		}
 	}
+	return nil
 }
