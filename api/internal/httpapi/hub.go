@@ -28,9 +28,9 @@ const (
 	retryEvery = 250 * time.Millisecond
 	// paceLeast is the least time between two reads of a poll's results.
 	paceLeast = 100 * time.Millisecond
-	// paceWrites bounds what results cost a replica: at most so many socket writes a second. Above a thousand viewers their
-	// results so come less often than every 100 ms, but at least once a second; transitions are never held back.
-	paceWrites = 10_000
+	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 500 viewers results
+	// so come less often than every 100 ms, but still once a second; transitions are never held back.
+	paceWrites = 5_000
 	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 	lingerTime = 5 * time.Second
 	// maxFollowed bounds the polls that a topic follows until they are final after they left the slide.
@@ -194,16 +194,18 @@ type topic struct {
 // want is what a topic has to read.
 type want struct {
 	since   time.Time // the slide, by a read that began then or later; zero: any
-	tallies bool      // results
+	tallies bool      // results of the displayed poll
+	others  bool      // and of those that left
 	asked   int       // everything, as often as this
 }
 
 // state is what a topic knows. It is not changed, but replaced by the next one.
 type state struct {
 	id     eventID
-	frames []frame // in the order of their seq
-	read   int     // what was asked for up to here has been read
-	err    error   // the presentation is gone, and so is the topic
+	shown  uuid.UUID // the displayed poll
+	frames []frame   // in the order of their seq
+	read   int       // what was asked for up to here has been read
+	err    error     // the presentation is gone, and so is the topic
 	next   chan struct{}
 }
 
@@ -223,14 +225,16 @@ type followed struct {
 
 // changed hears what the bus says. The zero Change: anything may have.
 func (t *topic) changed(c poll.Change) {
-	known := t.state.Load().id
+	known := t.state.Load()
 	t.order(func(w *want) {
 		switch {
 		case c == poll.Change{}:
-			w.since, w.tallies = time.Now(), true
-		case c.PollID != uuid.Nil:
+			w.since, w.tallies, w.others = time.Now(), true, true
+		case c.PollID == known.shown && c.PollID != uuid.Nil:
 			w.tallies = true
-		case c.Version > known.version:
+		case c.PollID != uuid.Nil:
+			w.others = true
+		case c.Version > known.id.version:
 			w.since = time.Now()
 		}
 	})
@@ -292,8 +296,10 @@ func (t *topic) await(ctx context.Context, seen eventID) error {
 func (t *topic) run(ctx context.Context) {
 	var (
 		since              time.Time // see want
+		others             bool      // see want
 		slideAt, talliesAt time.Time // when to read them at the latest
 		lastTallies        time.Time // when that began last
+		lastOthers         time.Time // and that, with the polls that left
 		asked              int
 		timer              = time.NewTimer(0)
 	)
@@ -302,7 +308,7 @@ func (t *topic) run(ctx context.Context) {
 		now := time.Now()
 		t.mu.Lock()
 		w := t.want
-		t.want.since, t.want.tallies = time.Time{}, false
+		t.want.since, t.want.tallies, t.want.others = time.Time{}, false, false
 		t.mu.Unlock()
 		if w.since.After(since) {
 			since, slideAt = w.since, now
@@ -314,9 +320,10 @@ func (t *topic) run(ctx context.Context) {
 				since, slideAt = now, now
 			}
 		}
-		if w.tallies {
+		if w.tallies || w.others {
 			talliesAt = earlier(talliesAt, lastTallies.Add(t.hub.pace()))
 		}
+		others = others || w.others || everything || now.Sub(lastOthers) >= rereadEvery
 		var err error
 		if !now.Before(slideAt) {
 			var moved bool
@@ -329,13 +336,15 @@ func (t *topic) run(ctx context.Context) {
 				slideAt = now.Add(retryEvery)
 			}
 			if moved {
-				talliesAt = now
+				talliesAt, others = now, true
 			}
 		}
 		if !now.Before(talliesAt) {
 			lastTallies, talliesAt = now, now.Add(rereadEvery)
-			if e := t.readTallies(ctx); e != nil {
+			if e := t.readTallies(ctx, others); e != nil {
 				err, talliesAt = e, now.Add(retryEvery)
+			} else if others {
+				lastOthers, others = now, false
 			}
 			if err == nil && everything {
 				asked = w.asked
@@ -382,14 +391,14 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 	return true, nil
 }
 
-// readTallies reads the results of every poll that is not final, and publishes what has changed.
-func (t *topic) readTallies(ctx context.Context) error {
+// readTallies reads the results of the displayed poll, or of every poll that is not final, and publishes what has changed.
+func (t *topic) readTallies(ctx context.Context, others bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	changed := false
 	for i := len(t.followed) - 1; i >= 0; i-- { // the displayed one first
 		f := t.followed[i]
-		if f.final {
+		if f.final || !others && (t.display.Poll == nil || f.id != t.display.Poll.ID) {
 			continue
 		}
 		r, err := t.hub.tallies.Results(ctx, t.id, f.id)
@@ -437,7 +446,11 @@ func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v any) {
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
-	t.state.Store(&state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})})
+	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
+	if t.display.Poll != nil {
+		s.shown = t.display.Poll.ID
+	}
+	t.state.Store(s)
 	close(old.next)
 }
 

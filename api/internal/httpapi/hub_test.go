@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -472,11 +473,11 @@ func TestEventIDs(t *testing.T) {
 }
 
 // serving starts a server over the room.
-func (r *room) serving() (*Server, *Listener, func()) {
+func (r *room) serving(most int) (*Server, *Listener, func()) {
 	cache := stage.NewCache(r, time.Now)
 	s := newTestServer()
 	s.Start(Services{Store: r, Cache: cache, Bus: r.bus})
-	ln := NewListener(listen(r.t), 99, 0, slog.New(slog.DiscardHandler))
+	ln := NewListener(listen(r.t), most, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	return s, ln, sync.OnceFunc(func() {
@@ -500,7 +501,7 @@ func (r *room) ask(ln net.Listener, method string, id uuid.UUID, header string) 
 
 func TestTheStreamOverHTTP(t *testing.T) {
 	r := newRoom(t)
-	s, ln, stop := r.serving()
+	s, ln, stop := r.serving(99)
 	defer stop()
 	res, v := r.ask(ln, "GET", r.id, "Last-Event-ID: what?\r\nX-Request-Id: mine\r\n")
 	require.Equal(t, 200, res.StatusCode)
@@ -527,9 +528,33 @@ func TestTheStreamOverHTTP(t *testing.T) {
 	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
 }
 
+func TestAStreamTakesLittleMemory(t *testing.T) {
+	const streams, kilobytes = 200, 20 // without the race detector it is some 10
+	r := newRoom(t)
+	s, ln, stop := r.serving(streams + 10)
+	defer stop()
+	used := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	request := "GET " + Base + "/presentations/" + r.id.String() + "/events HTTP/1.1\r\nHost: x\r\n\r\n"
+	dial(t, ln).send(request)
+	before := used()
+	for range streams {
+		dial(t, ln).send(request)
+	}
+	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == streams+1 }, 10*time.Second, time.Millisecond)
+	each := int64(used()-before) / streams
+	t.Logf("%d bytes a stream, its client included", each)
+	require.Less(t, each, int64(kilobytes<<10))
+}
+
 func TestAServerThatStopsEndsItsStreamsAtOnce(t *testing.T) {
 	r := newRoom(t)
-	s, ln, stop := r.serving()
+	s, ln, stop := r.serving(99)
 	var viewers []*viewer
 	for range 20 {
 		_, v := r.ask(ln, "GET", r.id, "")
