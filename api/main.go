@@ -64,8 +64,10 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		}
 		return errors.Join(err, stopErr)
 	}
-	metrics.Gauge("plenary_event_streams", "Event streams that are open.", func() float64 { open, _, _ := server.Streams(); return float64(open) })
-	metrics.Counter("plenary_events_sent_total", "Events written to event streams.", func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
+	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
+		func() float64 { open, _, _ := server.Streams(); return float64(open) })
+	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
+		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
 		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
 	p := start(cfg, adapters, metrics, logger)
