@@ -202,10 +202,11 @@ type want struct {
 // state is what a topic knows. It is not changed, but replaced by the next one.
 type state struct {
 	id     eventID
-	shown  uuid.UUID // the displayed poll
-	frames []frame   // in the order of their seq
-	read   int       // what was asked for up to here has been read
-	err    error     // the presentation is gone, and so is the topic
+	shown  uuid.UUID   // the displayed poll
+	left   []uuid.UUID // those that left and are not final
+	frames []frame     // in the order of their seq
+	read   int         // what was asked for up to here has been read
+	err    error       // the presentation is gone, and so is the topic
 	next   chan struct{}
 }
 
@@ -230,12 +231,14 @@ func (t *topic) changed(c poll.Change) {
 		switch {
 		case c == poll.Change{}:
 			w.since, w.tallies, w.others = time.Now(), true, true
-		case c.PollID == known.shown && c.PollID != uuid.Nil:
+		case c.PollID == uuid.Nil:
+			if c.Version > known.id.version {
+				w.since = time.Now()
+			}
+		case c.PollID == known.shown:
 			w.tallies = true
-		case c.PollID != uuid.Nil:
+		case known.read == 0 || slices.Contains(known.left, c.PollID):
 			w.others = true
-		case c.Version > known.id.version:
-			w.since = time.Now()
 		}
 	})
 }
@@ -447,8 +450,12 @@ func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v any) {
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
 	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
-	if t.display.Poll != nil {
-		s.shown = t.display.Poll.ID
+	for _, f := range t.followed {
+		if t.display.Poll != nil && f.id == t.display.Poll.ID {
+			s.shown = f.id
+		} else if !f.final {
+			s.left = append(s.left, f.id)
+		}
 	}
 	t.state.Store(s)
 	close(old.next)
