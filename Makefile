@@ -21,8 +21,8 @@ run: ## the whole product on :8080, embedded: SQLite, no broker
 	$(GO) run ./api
 
 .PHONY: test
-test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests
-	@exec .build/stack with -- $(GOTEST) $(GOTESTFLAGS) ./...
+test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests, each benchmark once
+	@exec .build/stack with -- $(GOTEST) -bench . -benchtime 1x $(GOTESTFLAGS) ./...
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go

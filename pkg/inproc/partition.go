@@ -92,18 +92,21 @@ func (p *partition) take(s *subscription) (e entry, found bool, wait <-chan stru
 }
 
 // refuse marks an entry that s was given as one that nobody will count.
-func (p *partition) refuse(s *subscription, tag uint64, reason string) error {
+func (p *partition) refuse(s *subscription, d queue.Delivery, reason string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.subs) > 0 && p.subs[0] == s {
 		for i := range p.entries[:p.next] {
-			if p.entries[i].tag == tag {
+			if p.entries[i].tag == d.Tag {
+				if p.entries[i].batch.ID != d.Batch.ID {
+					return nil
+				}
 				p.entries[i].refused = fmt.Errorf("%w: %s", queue.ErrRefused, reason)
 				return nil
 			}
 		}
 	}
-	return fmt.Errorf("entry %d was not delivered, or was acknowledged", tag)
+	return fmt.Errorf("entry %d was not delivered, or was acknowledged", d.Tag)
 }
 
 // ack forgets what s was given up to tag, and confirms it.

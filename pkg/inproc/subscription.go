@@ -79,9 +79,10 @@ func (s *subscription) Reply(_ context.Context, to string, replies ...queue.Repl
 	return nil
 }
 
-// DeadLetter is the promise of queue.Subscription: nothing is kept here, but the publisher, who waits, is told.
+// DeadLetter is the promise of queue.Subscription: nothing is kept here, but the publisher, who waits, is told. Of a part
+// of a batch it is told by the batch's verdicts.
 func (s *subscription) DeadLetter(_ context.Context, d queue.Delivery, reason string) error {
-	return s.partition.refuse(s, d.Tag, reason)
+	return s.partition.refuse(s, d, reason)
 }
 
 // Close is the promise of queue.Subscription. It may be called more than once.

@@ -60,10 +60,10 @@ type Store interface {
 	// NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
-	// Votes calls yield for the counted vote of every voter of a poll, from one snapshot, in the order of voter ids, and
-	// with memory that does not depend on their number. It stops at the first error of yield and returns it. NotFound
-	// comes before the first yield.
-	Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(VoterAnswer) error) error
+	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from
+	// one snapshot, in the order of voter ids, and with memory that does not depend on their number. Where it begins costs
+	// nothing. It stops at the first error of yield and returns it. NotFound comes before the first yield.
+	Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(VoterAnswer) error) error
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
 	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count

@@ -40,9 +40,7 @@ func (s *session) ExecContext(ctx context.Context, query string, args []driver.N
 		return nil, err
 	}
 	result, err := stmt.ExecContext(context.Background(), args)
-	if err != nil {
-		s.forget(query)
-	}
+	s.worn = s.worn || err != nil
 	return result, err
 }
 
@@ -56,9 +54,7 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 		return nil, err
 	}
 	rows, err := stmt.QueryContext(context.Background(), args)
-	if err != nil {
-		s.forget(query)
-	}
+	s.worn = s.worn || err != nil
 	return rows, err
 }
 
@@ -76,7 +72,3 @@ func (s *session) prepared(query string) (preparedStmt, error) {
 	s.stmts[query] = stmt.(preparedStmt)
 	return s.stmts[query], nil
 }
-
-// forget has a statement prepared again after an error, which may have been about its plan: a migration can make one
-// invalid. It is not closed: that takes a round trip, which fails in a transaction that has failed.
-func (s *session) forget(query string) { delete(s.stmts, query) }

@@ -77,6 +77,9 @@ func working(cfg pq.Config) *connector {
 	}
 	// One plan, whatever the parameters: every statement finds its rows by key, and planning one costs more than running it.
 	cfg.Runtime["plan_cache_mode"] = "force_generic_plan"
+	// It stays until the tables are analyzed. One that was made while there were few votes would read them all, and still be
+	// used a minute and a million votes later.
+	cfg.Runtime["enable_seqscan"] = "off"
 	return &connector{cfg, silence}
 }
 
@@ -140,8 +143,11 @@ type pgConn interface {
 // session is a connection of the driver that does not outlive having been given up.
 type session struct {
 	pgConn
-	line  *line
-	inTx  bool
+	line *line
+	inTx bool
+	// worn: a prepared statement failed. The error may have been about its plan, which a migration can make invalid, so the
+	// session ends with its transaction, and its statements with it.
+	worn  bool
 	stmts map[string]preparedStmt // by their text
 }
 
@@ -160,7 +166,7 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 }
 
 // IsValid keeps a session that was given up out of the pool.
-func (s *session) IsValid() bool { return !s.line.over() && s.pgConn.IsValid() }
+func (s *session) IsValid() bool { return !s.worn && !s.line.over() && s.pgConn.IsValid() }
 
 // line dials the connections of one session. The first ones are the session's own, until one of them is good. After
 // that the driver dials for one reason only: to cancel a call whose context has ended. That is when the session must end

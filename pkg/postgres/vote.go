@@ -10,16 +10,17 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// readOld brings the ledger the votes that stand. The polls' states are locked, so nobody changes them.
+// readOld brings the ledger the votes that stand. The polls' states are locked, so nobody changes them. OFFSET 0 keeps the
+// planner from making a plain join of it, which it would plan to read all votes for, as is cheaper while they are few.
 func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	keys := ledger.Keys()
 	if len(keys) == 0 {
 		return nil
 	}
 	rows, err := tx.QueryContext(ctx, `
-		SELECT v.poll_id, v.voter_id, v.version, v.seq, v.answer
-		FROM unnest($1::uuid[], $2::uuid[]) AS u (poll_id, voter_id)
-		JOIN votes v ON v.poll_id = u.poll_id AND v.voter_id = u.voter_id`,
+		SELECT u.poll_id, u.voter_id, v.version, v.seq, v.answer
+		FROM unnest($1::uuid[], $2::uuid[]) AS u (poll_id, voter_id) CROSS JOIN LATERAL (
+			SELECT version, seq, answer FROM votes WHERE poll_id = u.poll_id AND voter_id = u.voter_id OFFSET 0) v`,
 		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),
 		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].VoterID }))
 	if err != nil {
@@ -38,6 +39,11 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 
 // upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
 // disagree, the count of rows shows it and nothing is committed.
+//
+// COPY into a temporary table and an upsert from there takes 1.8 times the processor time for 100 votes, 1.2 times for 1,000
+// and 1.3 times for 5,000: go test -run '^$' -bench Writing ./pkg/postgres. Inserting first, and reading and replacing only
+// where not all were new, was tried as well: it saves a seventh where all voters are new and costs a seventh where none
+// is, and among 5,000 there is nearly always one who has changed their mind.
 func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	n := len(votes)
 	if n == 0 {
@@ -61,7 +67,7 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 // Votes implements poll.Store. A cursor gives the list of one moment in pages, so that a slow reader neither runs into
 // the time-out of a statement nor makes anything pile up here; one that takes no page for readerTimeout loses its
 // transaction, and is told so by Unavailable.
-func (s *Store) Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(poll.VoterAnswer) error) error {
+func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
 	tx, err := s.lists.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted, ReadOnly: true})
 	if err != nil {
 		return translate(err)
@@ -76,7 +82,8 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID uuid.UUID, yie
 		return translate(err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		DECLARE list NO SCROLL CURSOR FOR SELECT voter_id, answer FROM votes WHERE poll_id = $1 ORDER BY voter_id`, pollID)
+		DECLARE list NO SCROLL CURSOR FOR
+		SELECT voter_id, answer FROM votes WHERE poll_id = $1 AND voter_id > $2 ORDER BY voter_id`, pollID, after)
 	if err != nil {
 		return translate(err)
 	}

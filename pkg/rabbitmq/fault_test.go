@@ -113,7 +113,7 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	lines.saw(t, 1, "rabbitmq: the broker takes no messages for now publishing")
 	started := time.Now()
 	require.ErrorIs(t, l.Publish(t.Context(), 0, seal(1001), func(error) {}), queue.ErrRefused)
-	require.Less(t, time.Since(started), time.Second)
+	require.Less(t, time.Since(started), 5*time.Second, "at once, but for a busy machine")
 	require.ErrorContains(t, l.Ping(t.Context()), "publishing connection: the broker takes no messages")
 
 	sub, err := l.Subscribe(t.Context(), 0)
@@ -162,7 +162,7 @@ func stall(t testing.TB, l *rabbitmq.Log) chan error {
 		err := l.Publish(ctx, 0, large(), func(err error) { outcomes <- err })
 		took := time.Since(started)
 		cancel()
-		require.Less(t, took, 2*time.Second, "it waits no longer than it may")
+		require.Less(t, took, 5*time.Second, "it waits no longer than it may")
 		if err != nil {
 			require.ErrorIs(t, err, queue.ErrUnknown, "it was being written")
 			require.ErrorIs(t, err, context.DeadlineExceeded)

@@ -26,6 +26,6 @@ func TestThePartitionsOfAFrozenProcessGoToAnotherWithinThreeHeartbeats(t *testin
 	begun := time.Now()
 	require.NoError(t, other.Publish(t.Context(), 0, seal(1), func(error) {}))
 	receive(t, next.Deliveries())
-	require.Less(t, time.Since(begun), 12*time.Second)
+	require.Less(t, time.Since(begun), 20*time.Second)
 	t.Logf("after %s", time.Since(begun))
 }

@@ -3,6 +3,7 @@ package rabbitmq
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -12,7 +13,9 @@ import (
 const (
 	ownQueueLength = 10_000 // what waits for this process in the broker, of replies and of the bus each
 	ownPrefetch    = 500    // and of that, what waits in the client library, or is not acknowledged
-	ackEvery       = 50     // messages; the last ones stay unacknowledged, which means nothing in a queue that ends with us
+	// Acknowledging each message would cost the broker and us as much as the message.
+	ackEvery = 50               // messages
+	ackAfter = 10 * time.Second // at the latest: the broker gives up a channel that owes it one for half an hour (consumer_timeout)
 )
 
 // reception is the session of the consuming connection.
@@ -59,10 +62,27 @@ func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) 
 		return err
 	}
 	if !k.start(func() {
-		for d := range deliveries {
-			take(d)
-			if d.DeliveryTag%ackEvery == 0 {
-				_ = d.Ack(true) // fails only with the connection
+		ticker := time.NewTicker(ackAfter)
+		defer ticker.Stop()
+		var last, acked uint64
+		ack := func() {
+			if last > acked {
+				_ = ch.Ack(last, true) // fails only with the connection
+				acked = last
+			}
+		}
+		for open := true; open; {
+			select {
+			case d, ok := <-deliveries:
+				if open = ok; !ok {
+					break
+				}
+				take(d)
+				if last = d.DeliveryTag; last-acked >= ackEvery {
+					ack()
+				}
+			case <-ticker.C:
+				ack()
 			}
 		}
 		if !k.IsClosed() {

@@ -60,13 +60,14 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 
 // Votes implements poll.Store. The rows of one statement are of one moment, and stream; while they do, the write-ahead
 // log cannot be emptied, but counting goes on.
-func (s *Store) Votes(ctx context.Context, presentationID, pollID uuid.UUID, yield func(poll.VoterAnswer) error) error {
+func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
 	var found bool
 	err := s.lists.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = ? AND presentation_id = ?`, pollID[:], presentationID[:])
 	if err != nil {
 		return noPoll(err)
 	}
-	answers, err := s.lists.QueryContext(ctx, `SELECT voter_id, answer FROM votes WHERE poll_id = ? ORDER BY voter_id`, pollID[:])
+	answers, err := s.lists.QueryContext(ctx, `
+		SELECT voter_id, answer FROM votes WHERE poll_id = ? AND voter_id > ? ORDER BY voter_id`, pollID[:], after[:])
 	if err != nil {
 		return translate(err)
 	}

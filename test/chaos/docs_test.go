@@ -12,6 +12,7 @@ import (
 func TestTheGuaranteesNameEveryFault(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/guarantees.md")
 	require.NoError(t, err)
+	assert.Contains(t, string(doc), Head, "the table is one that make chaos prints")
 	for _, f := range Faults() {
 		assert.Contains(t, string(doc), fmt.Sprintf("| `%s` | %s |\n", f.Name, f.What))
 	}

@@ -37,7 +37,7 @@ var mutants = map[string]mutant{
 	},
 	"no window for the confirm": {
 		[]change{
-			{"pkg/intake/intake.go", "durable = cause == nil && b.confirmedAt.Sub(accepted) <= poll.Window", "durable = cause == nil"},
+			{"pkg/intake/batch.go", "return b.err == nil && b.confirmedAt.Sub(accepted) <= poll.Window, b.err", "return b.err == nil, b.err"},
 			{"pkg/intake/batch.go", "if now.Sub(at) <= poll.Window {", "if _ = at; true {"},
 		},
 		"net-some-api-rabbitmq", []check.Kind{check.Lost}, false,
@@ -120,15 +120,18 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 	}
 }
 
-// buildChanged builds the targets with changes, in a folder that the stack's processes can reach.
-func buildChanged(t *testing.T, changes []change, targets []string) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "plenary-chaos-")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	require.NoError(t, os.Chmod(dir, 0o755))
+// The rules that are taken out are where the table says, also of those that only "make chaos" tries.
+func TestEveryRuleThatIsTakenOutIsThere(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	require.NoError(t, err)
+	for name, m := range mutants {
+		t.Run(name, func(t *testing.T) { changed(t, root, m.changes) })
+	}
+}
+
+// changed gives the changed files by their paths.
+func changed(t *testing.T, root string, changes []change) map[string]string {
+	t.Helper()
 	texts := map[string]string{}
 	for _, c := range changes {
 		path := filepath.Join(root, c.file)
@@ -140,7 +143,19 @@ func buildChanged(t *testing.T, changes []change, targets []string) string {
 		require.Equal(t, 1, strings.Count(texts[path], c.from), "%s says no longer %q once", c.file, c.from)
 		texts[path] = strings.Replace(texts[path], c.from, c.to, 1)
 	}
-	flag, err := overlay(dir, texts)
+	return texts
+}
+
+// buildChanged builds the targets with changes, in a folder that the stack's processes can reach.
+func buildChanged(t *testing.T, changes []change, targets []string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "plenary-chaos-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	require.NoError(t, os.Chmod(dir, 0o755))
+	root, err := moduleRoot(t.Context())
+	require.NoError(t, err)
+	flag, err := overlay(dir, changed(t, root, changes))
 	require.NoError(t, err)
 	for _, target := range targets {
 		require.NoError(t, goBuild(t.Context(), filepath.Join(dir, target), "./"+target, flag))

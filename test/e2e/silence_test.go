@@ -21,7 +21,7 @@ import (
 
 // What an API that is cut off from the database may take to say so.
 const (
-	busy           = 2 * time.Second      // what a busy machine adds to everything
+	busy           = 4 * time.Second      // what a busy machine adds to everything
 	voteBound      = poll.Lease + busy    // one read is tried, for as long as it would be of use
 	readyBound     = time.Second + busy   // what /readyz asks for
 	requestBound   = 5*time.Second + busy // what any other request may ask of the database

@@ -107,6 +107,7 @@ func (s *Stack) writeRabbit(node rabbit, all []rabbit, cookie, password string) 
 		"default_pass = " + password,
 		"log.console = true",
 		"log.file = false",
+		"consumer_timeout = 604800000", // a worker keeps its batch for as long as the database is away
 		"management.tcp.ip = 127.0.0.1",
 		fmt.Sprintf("management.tcp.port = %d", node.api),
 	}

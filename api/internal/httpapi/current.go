@@ -37,7 +37,7 @@ func deleteCurrent(c *call) error {
 
 // transit does a presenter's move and sets the answer's ETag.
 func transit(c *call, move poll.Move) (poll.Display, error) {
-	seen, err := versions(fiber.HeaderIfMatch, c.Get(fiber.HeaderIfMatch))
+	seen, err := versions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
 	if err != nil {
 		return poll.Display{}, err
 	}
@@ -119,13 +119,33 @@ func getCurrent(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderETag, etag(display.Version))
-	for tag := range strings.SplitSeq(c.Get(fiber.HeaderIfNoneMatch), ",") {
-		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == etag(display.Version) && display.Poll != nil {
-			return c.SendStatus(http.StatusNotModified)
-		}
+	if display.Poll != nil && c.unchanged(etag(display.Version)) {
+		return nil
 	}
 	return c.current(display)
+}
+
+// unchanged says what the answer's entity tag is and that it is to be asked for again before it is used again. If
+// the client has that already, it makes the answer 304: there is nothing more to do then.
+func (c *call) unchanged(tag string) bool {
+	c.Set(fiber.HeaderETag, tag)
+	c.Set(fiber.HeaderCacheControl, "no-cache")
+	if !matches(lines(c.Ctx, fiber.HeaderIfNoneMatch), tag) {
+		return false
+	}
+	c.Status(http.StatusNotModified)
+	return true
+}
+
+// matches compares one of our entity tags, which hold no comma, with If-None-Match, in the weak way that it asks for (RFC
+// 9110, section 13.1.2).
+func matches(ifNoneMatch, tag string) bool {
+	for seen := range strings.SplitSeq(ifNoneMatch, ",") {
+		if seen = strings.TrimSpace(seen); seen == "*" || strings.TrimPrefix(seen, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 // current answers what is displayed.

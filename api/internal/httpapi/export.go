@@ -2,23 +2,33 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// getVotes streams the votes list of a poll: its memory does not depend on how many voted.
+// getVotes gives the votes list of a poll: a page of it, or all of it as a stream. Its memory does not depend on how many
+// voted.
 func getVotes(c *call) error {
+	part, err := partOf(c.Context().QueryArgs())
+	if err != nil {
+		return err
+	}
 	presentationID, pollID, err := c.pollIDs()
 	if err != nil {
 		return err
@@ -41,15 +51,92 @@ func getVotes(c *call) error {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	}
 	store := c.Store // the stream outlives the handler, and so may not use its call
-	body, err := newStream(c.server, func(ctx context.Context, w *bufio.Writer) error {
-		return list(w, func(yield func(poll.VoterAnswer) error) error {
-			return store.Votes(ctx, presentationID, pollID, yield)
-		})
-	})
+	from := func(ctx context.Context) votes {
+		return func(yield func(poll.VoterAnswer) error) error {
+			return store.Votes(ctx, presentationID, pollID, part.after, yield)
+		}
+	}
+	if part.limit > 0 {
+		return c.sendPage(part.limit, list, from(ctx))
+	}
+	body, err := newStream(c.server, func(ctx context.Context, w *bufio.Writer) error { return list(w, from(ctx)) })
 	if err != nil {
 		return err
 	}
 	return c.SendStream(body)
+}
+
+// part of a votes list is what a client asked for.
+type part struct {
+	after uuid.UUID // the voter behind whom it begins
+	limit int       // lines at most; 0: all there are
+}
+
+// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose.
+const (
+	maxPage      = 10_000
+	maxPageBytes = 1 << 20
+)
+
+func partOf(query *fasthttp.Args) (p part, err error) {
+	if query.Has("limit") {
+		p.limit, err = strconv.Atoi(string(query.Peek("limit")))
+		if err != nil || p.limit < 1 || p.limit > maxPage {
+			return part{}, poll.Field("limit", "must be a number from 1 to %d", maxPage)
+		}
+	}
+	if query.Has("after") {
+		p.after, err = parseCursor(string(query.Peek("after")))
+	}
+	return p, err
+}
+
+// cursors are opaque to clients: what they hold may change.
+var cursors = base64.RawURLEncoding.Strict()
+
+// cursor names the place in a votes list behind a voter.
+func cursor(voter uuid.UUID) string { return cursors.EncodeToString(voter[:]) }
+
+func parseCursor(s string) (uuid.UUID, error) {
+	b, _ := cursors.DecodeString(s) // of what is wrong, the length or the way back tells
+	voter, err := uuid.FromBytes(b)
+	if err != nil || voter == uuid.Nil || cursor(voter) != s {
+		return uuid.Nil, poll.Field("after", "must be what a Link header gave")
+	}
+	return voter, nil
+}
+
+// sendPage answers the first lines of all, at most limit, and where the next page is if there are more.
+func (c *call) sendPage(limit int, list func(*bufio.Writer, votes) error, all votes) error {
+	var body bytes.Buffer
+	full := errors.New("the page is full")
+	lines, last, more := 0, uuid.Nil, false
+	w := bufio.NewWriter(&body)
+	err := list(w, func(yield func(poll.VoterAnswer) error) error {
+		err := all(func(v poll.VoterAnswer) error {
+			if lines == limit || body.Len() >= maxPageBytes {
+				more = true
+				return full
+			}
+			lines++
+			last = v.VoterID
+			return yield(v)
+		})
+		if errors.Is(err, full) {
+			return nil
+		}
+		return err
+	})
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return err
+	}
+	if more {
+		c.Set(fiber.HeaderLink, fmt.Sprintf(`<%s?limit=%d&after=%s>; rel="next"`, c.Path(), limit, cursor(last)))
+	}
+	return c.Send(body.Bytes())
 }
 
 // votes calls yield for every vote.

@@ -41,24 +41,18 @@ const (
 	slowest = 10 * time.Second
 )
 
-// slides and tallies are where a hub reads. A hub asks for the results of a poll at most ten times a second and never more
-// often because more people watch.
-type (
-	slides interface {
-		// Display gives what is displayed, as of a read that began at or after since.
-		Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error)
-	}
-	tallies interface {
-		Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error)
-	}
-)
+// slides is where a hub reads what is displayed, as of a read that began at or after since. It is stage.Cache.
+type slides interface {
+	Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error)
+}
 
 // hub has a topic for every presentation that somebody views on this replica. A topic reads, encodes each change once, and
 // its viewers write the same bytes. It is safe for use by many goroutines.
 type hub struct {
 	ctx     context.Context
+	stop    context.CancelFunc
 	slides  slides
-	tallies tallies
+	tallies resultsReader
 	logger  *slog.Logger
 	slowest time.Duration // as above, but for tests
 
@@ -70,15 +64,17 @@ type hub struct {
 	running sync.WaitGroup // topics, viewers and follow
 }
 
-// newHub makes a hub that follows the bus until ctx ends. Close it after that.
-func newHub(ctx context.Context, s slides, r tallies, b bus.Bus, logger *slog.Logger) *hub {
-	h := &hub{ctx: ctx, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
+// newHub makes a hub that follows the bus until ctx ends, and its streams with it. Close it in any case.
+func newHub(ctx context.Context, s slides, r resultsReader, b bus.Bus, logger *slog.Logger) *hub {
+	ctx, stop := context.WithCancel(ctx)
+	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
 	h.running.Go(func() { h.follow(b) })
 	return h
 }
 
-// close waits for everything that runs, once the hub's context has ended. Nothing begins after it.
+// close ends everything that runs and waits for it. Nothing begins after it.
 func (h *hub) close() {
+	h.stop()
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()

@@ -1,6 +1,11 @@
 package httpapi
 
 import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -32,18 +37,38 @@ func getResults(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	r, err := c.Store.Results(ctx, presentationID, pollID)
+	r, err := c.server.results.read(ctx, presentationID, pollID)
 	if err != nil {
 		return err
 	}
-	// A poll that was never displayed is the presenter's secret.
-	if r.Status == poll.Pending {
-		if err := c.presenter(ctx, presentationID); poll.KindOf(err) == unauthorized || poll.KindOf(err) == forbidden {
-			return poll.Errorf(poll.NotFound, "the presentation has no such poll")
-		} else if err != nil {
+	if r.status == poll.Pending {
+		if err := c.pendingResults(ctx, presentationID); err != nil {
 			return err
 		}
 	}
+	if c.unchanged(r.tag) {
+		return nil
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(r.body) // shared, not copied: nobody writes to it
+}
+
+// pendingResults hides a poll that was never displayed, which is the presenter's secret. A room that asks for it without a
+// token costs the store nothing more.
+func (c *call) pendingResults(ctx context.Context, presentationID uuid.UUID) error {
+	secret := poll.Errorf(poll.NotFound, "the presentation has no such poll")
+	if !c.server.Open && c.Get(fiber.HeaderAuthorization) == "" {
+		return secret
+	}
+	err := c.presenter(ctx, presentationID)
+	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
+		return secret
+	}
+	return err
+}
+
+// encodeResults writes results as JSON, the same for the same revision in every replica.
+func encodeResults(r *poll.Results) ([]byte, error) {
 	w := wireResults{
 		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters,
 		Options: make([]wireCount, len(r.Options)),
@@ -57,5 +82,10 @@ func getResults(c *call) error {
 	if median, ok := r.Median(); ok {
 		w.Median = &median
 	}
-	return c.JSON(w)
+	return json.Marshal(w)
+}
+
+// resultsTag is the entity tag of results: whatever changes them raises the revision.
+func resultsTag(r *poll.Results) string {
+	return `"` + strconv.FormatInt(r.Opened, 10) + "." + strconv.FormatInt(r.Revision, 10) + `"`
 }

@@ -87,6 +87,7 @@ type Server struct {
 
 	mu       sync.RWMutex   // held for reading by every request that works with the services
 	services *Services      // nil before Start and after Close
+	results  *coalesced     // of the services' store
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
 }
@@ -176,7 +177,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services = &services
+	s.services, s.results = &services, newCoalesced(services.Store)
 	s.hub = newHub(s.streams, services.Cache, services.Store, services.Bus, s.Logger)
 }
 
@@ -186,12 +187,13 @@ func (s *Server) Start(services Services) {
 func (s *Server) Close() {
 	s.cut()
 	s.mu.Lock()
+	started := s.services != nil
 	s.services = nil
-	hub := s.hub
 	s.mu.Unlock()
 	s.sending.Wait()
-	if hub != nil {
-		hub.close()
+	if started {
+		s.hub.close()
+		s.results.close()
 	}
 }
 

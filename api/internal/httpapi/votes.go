@@ -82,7 +82,7 @@ func postVote(c *call) error {
 	if err != nil {
 		return err
 	}
-	wait, applied := preference(c.Get("Prefer"))
+	wait, applied := preference(lines(c.Ctx, "Prefer"))
 	receipt, err := c.Intake.Cast(c.server.requests, id, ballot, wait)
 	if applied != "" {
 		c.Set("Preference-Applied", applied)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -56,6 +57,18 @@ func unmarshal(c *fiber.Ctx, v any) error {
 		return poll.Field("body", "is no JSON")
 	}
 	return nil
+}
+
+// lines gives a header field whose value is a list, which may come in several lines (RFC 9110, section 5.3).
+func lines(c *fiber.Ctx, name string) string {
+	switch all := c.Request().Header.PeekAll(name); len(all) {
+	case 0:
+		return ""
+	case 1:
+		return string(all[0])
+	default:
+		return string(bytes.Join(all, []byte(", ")))
+	}
 }
 
 // parseID reads an id. One that is no UUID names nothing; the nil UUID is a mistake.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -22,7 +23,7 @@ func (s *suite) contexts(t *testing.T) {
 		"Transit":      func() error { _, err := store.Transit(ctx, p.ID, poll.Move{}, nil); return err },
 		"Results":      func() error { _, err := store.Results(ctx, p.ID, p.Polls[0].ID); return err },
 		"Votes": func() error {
-			return store.Votes(ctx, p.ID, p.Polls[0].ID, func(poll.VoterAnswer) error { return nil })
+			return store.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil, func(poll.VoterAnswer) error { return nil })
 		},
 		"Count": func() error {
 			_, err := store.Count(ctx, 0, []poll.Batch{votes(vote(p, 0, version, "A"))})

@@ -124,12 +124,12 @@ func (s *suite) presentations(t *testing.T) {
 			}
 			_, err = store.Results(t.Context(), id, mine.Polls[0].ID)
 			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, never))
+			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, uuid.Nil, never))
 		}
 		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, other.Polls[0].ID, mine.ID} {
 			_, err := store.Results(t.Context(), mine.ID, id)
 			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Votes(t.Context(), mine.ID, id, never))
+			requireKind(t, poll.NotFound, store.Votes(t.Context(), mine.ID, id, uuid.Nil, never))
 			_, err = store.Transit(t.Context(), mine.ID, poll.Move{To: poll.ToPoll, PollID: id}, nil)
 			requireKind(t, poll.NotFound, err)
 		}

@@ -137,7 +137,7 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 		require.Equal(d.rt, want, r.State, "poll %d", i)
 
 		var answers []poll.VoterAnswer
-		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, func(a poll.VoterAnswer) error {
+		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil, func(a poll.VoterAnswer) error {
 			answers = append(answers, a)
 			return nil
 		}))

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -117,8 +118,14 @@ func results(t *testing.T, s poll.Store, p poll.Presentation, index int) poll.Re
 // list reads the votes list of the poll with that index.
 func list(t *testing.T, s poll.Store, p poll.Presentation, index int) []poll.VoterAnswer {
 	t.Helper()
-	var answers []poll.VoterAnswer
-	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, func(a poll.VoterAnswer) error {
+	return listAfter(t, s, p, index, uuid.Nil)
+}
+
+// listAfter is the part of the list behind a voter.
+func listAfter(t *testing.T, s poll.Store, p poll.Presentation, index int, after uuid.UUID) []poll.VoterAnswer {
+	t.Helper()
+	answers := []poll.VoterAnswer{}
+	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, after, func(a poll.VoterAnswer) error {
 		answers = append(answers, a)
 		return nil
 	}))

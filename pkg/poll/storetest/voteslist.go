@@ -33,10 +33,21 @@ func (s *suite) votesList(t *testing.T) {
 		require.Equal(t, want, list(t, store, p, 1))
 	})
 
+	t.Run("it goes on behind any voter, there or not", func(t *testing.T) {
+		below := slices.IndexFunc(want, func(a poll.VoterAnswer) bool { return a.VoterID[15] > 0 })
+		between := want[below].VoterID
+		between[15]-- // nobody's
+		for after, from := range map[uuid.UUID]int{
+			uuid.Nil: 0, want[0].VoterID: 1, want[n-3].VoterID: n - 2, want[n-1].VoterID: n, uuid.Max: n, between: below,
+		} {
+			require.Equal(t, want[from:], listAfter(t, store, p, 1, after), "behind %s", after)
+		}
+	})
+
 	t.Run("it ends at the reader's first error and returns it", func(t *testing.T) {
 		for _, stop := range []error{errors.New("enough"), context.Canceled, poll.Errorf(poll.Busy, "enough")} {
 			n := 0
-			err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, func(poll.VoterAnswer) error {
+			err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil, func(poll.VoterAnswer) error {
 				if n++; n == 3 {
 					return stop
 				}
@@ -51,7 +62,7 @@ func (s *suite) votesList(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		n := 0
-		err := store.Votes(ctx, p.ID, p.Polls[1].ID, func(poll.VoterAnswer) error {
+		err := store.Votes(ctx, p.ID, p.Polls[1].ID, uuid.Nil, func(poll.VoterAnswer) error {
 			n++
 			cancel()
 			return nil
@@ -63,7 +74,7 @@ func (s *suite) votesList(t *testing.T) {
 	t.Run("it is of one moment and holds up neither counting nor transitions", func(t *testing.T) {
 		var got []poll.VoterAnswer
 		first := true
-		err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, func(a poll.VoterAnswer) error {
+		err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil, func(a poll.VoterAnswer) error {
 			if got = append(got, a); !first {
 				return nil
 			}

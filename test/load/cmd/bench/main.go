@@ -95,7 +95,7 @@ func run() (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	for _, part := range wanted {
-		o.Output.Write([]byte("\n" + part + "\n"))
+		_, _ = o.Output.Write([]byte("\n" + part + "\n"))
 		measured := func(r *report.Results) error { return b.Measure(ctx, part, r) }
 		if *docs == "" {
 			err = measured(&report.Results{})

@@ -195,7 +195,7 @@ func rawCopy(db *sql.DB) func(context.Context, []poll.Vote) (func() error, error
 			if _, err := in.ExecContext(ctx); err != nil {
 				return err
 			}
-			if err := in.Close(); err != nil {
+			if err := in.Close(); err != nil { //nolint:sqlclosecheck // before the rows are moved, not at the end
 				return err
 			}
 			const move = `INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)

@@ -24,7 +24,7 @@ func perVote(ctx context.Context, prepare func(*sql.DB) (func(context.Context, v
 
 // insert writes the vote and nothing else: one prepared statement, one commit.
 func insert(db *sql.DB) (func(context.Context, vote) error, error) {
-	statement, err := db.Prepare(upsert)
+	statement, err := db.Prepare(upsert) //nolint:sqlclosecheck // it lives as long as the process
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +52,11 @@ func transaction(db *sql.DB) (func(context.Context, vote) error, error) {
 		if err != nil {
 			return err
 		}
+		//nolint:sqlclosecheck // the transaction closes its statements
 		if _, err := tx.StmtContext(ctx, inserted).ExecContext(ctx, v.PollID, v.ClientID, v.Key); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}
+		//nolint:sqlclosecheck // the transaction closes its statements
 		if _, err := tx.StmtContext(ctx, moved).ExecContext(ctx, v.PollID, v.Key); err != nil {
 			return errors.Join(err, tx.Rollback())
 		}

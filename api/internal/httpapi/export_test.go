@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
+
+	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func partOfQuery(query string) (part, error) {
+	var args fasthttp.Args
+	args.Parse(query)
+	return partOf(&args)
+}
+
+func TestPartsOfAVotesList(t *testing.T) {
+	voter := uuid.MustParse("4c7b1f3e-2d70-4b4e-9c53-1f1f0f6a9d11")
+	const place = "THsfPi1wS06cUx8fD2qdEQ"
+	for query, want := range map[string]part{
+		"": {}, "limit=1": {limit: 1}, "limit=10000": {limit: 10000}, "after=" + place: {after: voter},
+		"limit=7&after=" + place + "&x=y": {voter, 7},
+	} {
+		got, err := partOfQuery(query)
+		require.NoError(t, err, query)
+		require.Equal(t, want, got, query)
+	}
+	for query, field := range map[string]string{
+		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=-1": "limit", "limit=10001": "limit", "limit=1.5": "limit",
+		"limit=ten": "limit", "limit=99999999999999999999": "limit", "limit=1%00": "limit",
+		"after": "after", "after=": "after", "after=" + place[1:]: "after", "after=" + place + "A": "after", "after=" + place + "==": "after",
+		"after=" + place[:21] + "R": "after", "after=" + place[:11] + "%0A" + place[11:]: "after", "after=" + voter.String(): "after",
+		"after=AAAAAAAAAAAAAAAAAAAAAA": "after", "after=%ff": "after", "limit=1&after=x": "after",
+	} {
+		_, err := partOfQuery(query)
+		require.Equal(t, poll.Invalid, poll.KindOf(err), query)
+		require.ErrorContains(t, err, field, query)
+	}
+}
+
+// FuzzCursor: a cursor is what a Link header gave, byte for byte, or it is refused.
+func FuzzCursor(f *testing.F) {
+	for _, s := range []string{
+		"", "THsfPi1wS06cUx8fD2qdEQ", "THsfPi1wS06cUx8fD2qdER", "THsfPi1wS06cUx8fD2qdEQ==", "THsfPi1wS0\n6cUx8fD2qdEQ", "AAAAAAAAAAAAAAAAAAAAAA",
+		"_____________________w", "4c7b1f3e-2d70-4b4e-9c53-1f1f0f6a9d11", "+/+/+/+/+/+/+/+/+/+/+w",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		voter, err := parseCursor(s)
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, uuid.Nil, voter)
+		} else {
+			require.NotEqual(t, uuid.Nil, voter)
+			require.Equal(t, s, cursor(voter))
+			require.Regexp(t, `^[A-Za-z0-9_-]{22}$`, s)
+		}
+		if id, err := uuid.FromBytes([]byte(s[:min(len(s), 16)])); err == nil && id != uuid.Nil {
+			back, err := parseCursor(cursor(id))
+			require.NoError(t, err)
+			require.Equal(t, id, back)
+		}
+	})
+}
+
+// longAnswers is a store of one poll whose voters chose every option, all of which have long keys.
+type longAnswers struct {
+	poll.Store
+	voters uint32
+}
+
+func (s longAnswers) TokenHash(context.Context, uuid.UUID) (hash [32]byte, err error) {
+	return hash, nil
+}
+
+func (s longAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
+	return poll.Results{Poll: poll.Poll{Kind: poll.Multiple}}, nil
+}
+
+func (s longAnswers) Votes(_ context.Context, _, _, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
+	answer := poll.Answer(strings.Repeat(strings.Repeat("k", poll.MaxKeyLength)+"\n", poll.MaxOptions-1) + "A")
+	for i := binary.BigEndian.Uint32(after[:]) + 1; i <= s.voters; i++ {
+		var voter uuid.UUID
+		binary.BigEndian.PutUint32(voter[:], i)
+		if err := yield(poll.VoterAnswer{VoterID: voter, Answer: answer}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
+	const voters = 500 // of 6.6 kB each
+	s := newTestServer()
+	s.Open = true
+	s.Start(Services{Store: longAnswers{voters: voters}, Bus: inproc.NewBus()})
+	defer s.Close()
+	next, seen, pages := Base+"/presentations/"+aTalk.String()+"/polls/"+aPoll.String()+"/votes?limit=10000", 0, 0
+	for ; next != ""; pages++ {
+		res, err := s.app.Test(httptest.NewRequest("GET", next, nil), -1)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 200, res.StatusCode)
+		require.Less(t, len(body), maxPageBytes*11/10)
+		var lines []struct {
+			ClientID uuid.UUID `json:"client_id"`
+		}
+		require.NoError(t, json.Unmarshal(body, &lines))
+		for _, l := range lines {
+			seen++
+			require.EqualValues(t, seen, binary.BigEndian.Uint32(l.ClientID[:]), "every line once, in order")
+		}
+		target, isLink := strings.CutSuffix(strings.TrimPrefix(res.Header.Get("Link"), "<"), `>; rel="next"`)
+		if next = ""; isLink {
+			_, err = url.Parse(target)
+			require.NoError(t, err)
+			next = target
+		}
+	}
+	require.Equal(t, voters, seen)
+	require.Equal(t, 4, pages)
+}
+
+func TestMatchingEntityTags(t *testing.T) {
+	for header, want := range map[string]bool{
+		`"3.17"`: true, `W/"3.17"`: true, `*`: true, `"1", "3.17"`: true, `"1",W/"3.17" , "x"`: true, " \"3.17\"\t": true,
+		``: false, `3.17`: false, `"3.1"`: false, `"3.170"`: false, `"13.17"`: false, `w/"3.17"`: false, `"3.17`: false, `"*"`: false, `,`: false,
+	} {
+		require.Equal(t, want, matches(header, `"3.17"`), header)
+	}
+}

@@ -1,0 +1,268 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+// recorder opens sessions that write down the statements with parameters that they are asked to run. It is read only
+// while nobody uses them.
+type recorder struct {
+	*connector
+	said     []statement
+	sessions []*session
+	writes   atomic.Int64 // to the server, each of which waits for an answer
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := r.connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := conn.(*session)
+	s.line.conn.Conn = &countedConn{s.line.conn.Conn, &r.writes}
+	r.sessions = append(r.sessions, s)
+	return &recordedSession{s, r}, nil
+}
+
+func (r *recorder) record(query string, args []driver.NamedValue) {
+	if len(args) == 0 {
+		return
+	}
+	s := statement{query: query}
+	for _, a := range args {
+		s.args = append(s.args, a.Value)
+	}
+	r.said = append(r.said, s)
+}
+
+// take gives what was said since the last take.
+func (r *recorder) take() []statement {
+	said := r.said
+	r.said = nil
+	return said
+}
+
+type countedConn struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c *countedConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+type recordedSession struct {
+	*session
+	recorder *recorder
+}
+
+func (s *recordedSession) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	s.recorder.record(query, args)
+	return s.session.ExecContext(ctx, query, args)
+}
+
+func (s *recordedSession) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	s.recorder.record(query, args)
+	return s.session.QueryContext(ctx, query, args)
+}
+
+// recorded gives a store with one session, whose statements are written down.
+func recorded(t *testing.T, url string) (*Store, *recorder) {
+	t.Helper()
+	cfg, err := Config{URL: url}.driverConfig()
+	require.NoError(t, err)
+	require.NoError(t, migrate(t.Context(), cfg))
+	r := &recorder{connector: working(cfg)}
+	db := sqlx.NewDb(sql.OpenDB(r), "postgres")
+	db.SetMaxOpenConns(1)
+	s := &Store{db: db, lists: db}
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return s, r
+}
+
+// talk is a presentation whose first poll is open.
+func talk(t *testing.T, s *Store) poll.Presentation {
+	t.Helper()
+	options := []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
+	p, err := poll.New("", []poll.Poll{{Question: "Which?", Options: options}, {Question: "And now?", Options: options}})
+	require.NoError(t, err)
+	p.JoinCode = p.ID.String()
+	require.NoError(t, p.Open(0))
+	require.NoError(t, s.Create(t.Context(), p))
+	return p
+}
+
+func votes(pollID uuid.UUID, answer poll.Answer, voters []uuid.UUID) poll.Batch {
+	b := poll.Batch{ID: uuid.New()}
+	for _, v := range voters {
+		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: v, Version: 1, Answer: answer})
+	}
+	return b
+}
+
+func voters(n int) []uuid.UUID {
+	ids := make([]uuid.UUID, n)
+	for i := range ids {
+		ids[i] = uuid.New()
+	}
+	return ids
+}
+
+// Tables as the planner may find them: never analyzed, analyzed when there were few votes, and large: 4,000 polls,
+// 20,000 votes, of which one poll has half, and 20,000 batches.
+var fillings = map[string]string{
+	"new": "",
+	"small": `
+		INSERT INTO votes SELECT id, md5(i::text)::uuid, 1, 0, 'A', gen_random_uuid() FROM polls, generate_series(1, 10) i;
+		ANALYZE`,
+	"large": `
+		INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed)
+			SELECT md5('talk' || i)::uuid, '', i, '', 1, 0, true FROM generate_series(1, 2000) i;
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values)
+			SELECT md5('poll' || i)::uuid, md5('talk' || i / 2 + 1)::uuid, i % 2, 'Which?', 'choice', 1, '{A,B}', '{a,b}'
+			FROM generate_series(0, 3999) i;
+		INSERT INTO poll_states SELECT id, presentation_id, 'final', 1, 1, 1, 5, '{5,0}' FROM polls ON CONFLICT DO NOTHING;
+		INSERT INTO votes SELECT md5('poll' || CASE WHEN i % 2 = 0 THEN 0 ELSE i % 2000 END)::uuid, md5('voter' || i)::uuid, 1, 0, 'A',
+			gen_random_uuid() FROM generate_series(1, 20000) i;
+		INSERT INTO batches (id, partition) SELECT gen_random_uuid(), 0 FROM generate_series(1, 20000);
+		ANALYZE`,
+}
+
+// With 10 million votes, a statement that reads a table from end to end would stop everybody. The plans are those of the
+// very statements that the store sends, as its sessions make them. A session keeps a plan until the table is analyzed,
+// perhaps a million votes later, so it must be good from the first vote on.
+func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
+	for name, contents := range fillings {
+		t.Run(name, func(t *testing.T) {
+			url := stack.PostgresURL(t)
+			s, r := recorded(t, url)
+			require.NoError(t, s.Partitions(t.Context(), 4))
+			p := talk(t, s)
+			_, err := admin(t, url).Exec(contents)
+			require.NoError(t, err)
+
+			said := map[string]bool{}
+			plans := func(call string, err error) (plans []string) {
+				require.NoError(t, err, call)
+				for _, st := range r.take() {
+					said[st.query] = true
+					plan := r.explain(t, s, st)
+					require.NotContains(t, plan, "Seq Scan", "%s: %s", call, st.query)
+					if name == "large" {
+						require.Equal(t, strings.Count(plan, "Index Scan")+strings.Count(plan, "Index Only Scan"),
+							strings.Count(plan, "Index Cond"), "an index is read from end to end, in %s: %s\n%s", call, st.query, plan)
+					}
+					plans = append(plans, plan)
+				}
+				return plans
+			}
+
+			r.take()
+			ctx, displayed := t.Context(), p.Polls[0].ID
+			_, err = s.Count(ctx, 3, []poll.Batch{votes(displayed, "A", voters(2))})
+			counting := plans("Count", err)
+			require.Len(t, counting, 6)
+			require.Contains(t, counting[3], "Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))", "an old vote is found by its whole key")
+			require.Contains(t, counting[4], "Conflict Arbiter Indexes: votes_pkey")
+			_, err = s.Display(ctx, p.ID)
+			plans("Display", err)
+			_, err = s.Results(ctx, p.ID, displayed)
+			plans("Results", err)
+			for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
+				require.NotContains(t, plan, "Sort", "the list comes in the order of the index, from the first row on")
+			}
+			_, err = s.Transit(ctx, p.ID, poll.Move{}, nil)
+			plans("Transit", err)
+			_, _, err = s.Presentation(ctx, p.ID)
+			plans("Presentation", err)
+			_, _, err = s.Join(ctx, p.JoinCode)
+			plans("Join", err)
+			_, err = s.TokenHash(ctx, p.ID)
+			plans("TokenHash", err)
+			require.GreaterOrEqual(t, len(said), 18, "statements were recorded")
+		})
+	}
+}
+
+// explain gives a statement's plan in a session of the store: the one for all parameters, or for a cursor that of its
+// declaration, which is planned each time.
+func (r *recorder) explain(t *testing.T, s *Store, st statement) string {
+	t.Helper()
+	tx, err := s.db.BeginTxx(t.Context(), nil)
+	require.NoError(t, err)
+	defer func() {
+		require.NoError(t, tx.Rollback())
+		r.take()
+	}()
+	var lines []string
+	if strings.HasPrefix(strings.TrimSpace(st.query), "DECLARE") {
+		require.NoError(t, tx.Select(&lines, "EXPLAIN "+st.query, st.args...), st.query)
+		return strings.Join(lines, "\n")
+	}
+	_, err = tx.Exec("PREPARE explained AS " + st.query)
+	require.NoError(t, err, st.query)
+	nulls := strings.Join(slices.Repeat([]string{"NULL"}, len(st.args)), ", ")
+	require.NoError(t, tx.Select(&lines, "EXPLAIN EXECUTE explained ("+nulls+")"))
+	_, err = tx.Exec("DEALLOCATE explained")
+	require.NoError(t, err)
+	return strings.Join(lines, "\n")
+}
+
+// However many votes are counted in how many batches, whether they are new or replace others: the same six statements,
+// each parsed and planned once in a session, and eight round trips with BEGIN and COMMIT.
+func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
+	s, r := recorded(t, stack.PostgresURL(t))
+	require.NoError(t, s.Partitions(t.Context(), 1))
+	p := talk(t, s)
+	old := voters(5000)
+	count := func(batches ...poll.Batch) (queries []string, trips int64) {
+		r.take()
+		before := r.writes.Load()
+		_, err := s.Count(t.Context(), 0, batches)
+		require.NoError(t, err)
+		for _, st := range r.take() {
+			queries = append(queries, st.query)
+		}
+		return queries, r.writes.Load() - before
+	}
+	first, _ := count(votes(p.Polls[0].ID, "A", voters(1)))
+	require.Len(t, first, 6)
+	require.Len(t, r.sessions, 1)
+	prepared := len(r.sessions[0].stmts)
+
+	var many []poll.Batch
+	for range 500 {
+		many = append(many, votes(p.Polls[0].ID, "B", voters(10)))
+	}
+	for name, batches := range map[string][]poll.Batch{
+		"5,000 votes":               {votes(p.Polls[0].ID, "A", old)},
+		"500 batches":               many,
+		"5,000 votes, most changed": {votes(p.Polls[0].ID, "B", append(voters(1), old[1:]...))},
+		"one vote":                  {votes(p.Polls[0].ID, "A", voters(1))},
+	} {
+		queries, trips := count(batches...)
+		require.Equal(t, first, queries, name)
+		require.EqualValues(t, len(first)+2, trips, name)
+	}
+	require.Len(t, r.sessions[0].stmts, prepared, "nothing is prepared again")
+}

@@ -1,0 +1,170 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// recorder opens connections that write down the statements with parameters that they are asked to run. It is read only
+// while nobody uses them.
+type recorder struct {
+	driver driver.Driver
+	dsn    string
+	said   []statement
+}
+
+type statement struct {
+	query string
+	args  []any
+}
+
+func (r *recorder) Connect(context.Context) (driver.Conn, error) {
+	conn, err := r.driver.Open(r.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &recordedConn{conn.(sqliteConn), r}, nil
+}
+
+func (r *recorder) Driver() driver.Driver { return r.driver }
+
+func (r *recorder) record(query string, args []driver.NamedValue) {
+	if len(args) == 0 {
+		return
+	}
+	s := statement{query: query}
+	for _, a := range args {
+		s.args = append(s.args, a.Value)
+	}
+	r.said = append(r.said, s)
+}
+
+// take gives what was said since the last take.
+func (r *recorder) take() []statement {
+	said := r.said
+	r.said = nil
+	return said
+}
+
+// sqliteConn is what the driver's connections can do.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+type recordedConn struct {
+	sqliteConn
+	recorder *recorder
+}
+
+func (c *recordedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.recorder.record(query, args)
+	return c.sqliteConn.ExecContext(ctx, query, args)
+}
+
+func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.recorder.record(query, args)
+	return c.sqliteConn.QueryContext(ctx, query, args)
+}
+
+// recorded gives a store with one connection, whose statements are written down, and a presentation whose first poll is
+// open.
+func recorded(t *testing.T) (*Store, *recorder, poll.Presentation) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	s := open(t, path)
+	p := presented(t, s)
+	require.NoError(t, s.Close())
+	r := &recorder{driver: s.writer.Driver(), dsn: dsn(path, writing)}
+	db := sqlx.NewDb(sql.OpenDB(r), "sqlite")
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return &Store{writer: db, reader: db, lists: db}, r, p
+}
+
+// The plans are those of the very statements that the store sends. SQLite makes them without regard to how many rows there
+// are.
+func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
+	s, r, p := recorded(t)
+	plans := func(call string, err error) (plans []string) {
+		require.NoError(t, err, call)
+		for _, st := range r.take() {
+			plan := r.explain(t, s, st)
+			for step := range strings.Lines(plan) {
+				if strings.HasPrefix(step, "SCAN") { // the rows that were given
+					require.Regexp(t, "VIRTUAL TABLE|CONSTANT ROW", step, "%s: %s\n%s", call, st.query, plan)
+				}
+			}
+			require.NotContains(t, plan, "AUTOMATIC", "%s: %s", call, st.query)
+			plans = append(plans, plan)
+		}
+		require.NotEmpty(t, plans, call)
+		return plans
+	}
+
+	ctx, displayed := t.Context(), p.Polls[0].ID
+	_, err := s.Count(ctx, 1, ballot(p, 2))
+	counting := plans("Count", err)
+	require.Len(t, counting, 6)
+	require.Contains(t, counting[3], "SEARCH v USING PRIMARY KEY (poll_id=? AND voter_id=?)", "an old vote is found by its whole key")
+	_, err = s.Display(ctx, p.ID)
+	plans("Display", err)
+	_, err = s.Results(ctx, p.ID, displayed)
+	plans("Results", err)
+	for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
+		require.NotContains(t, plan, "ORDER BY", "the list comes in the order of the key, from the first row on")
+	}
+	_, _, err = s.Presentation(ctx, p.ID)
+	plans("Presentation", err)
+	_, _, err = s.Join(ctx, p.JoinCode)
+	plans("Join", err)
+	_, err = s.TokenHash(ctx, p.ID)
+	plans("TokenHash", err)
+}
+
+func (r *recorder) explain(t *testing.T, s *Store, st statement) string {
+	t.Helper()
+	var steps []struct {
+		ID, Parent, NotUsed int
+		Detail              string
+	}
+	require.NoError(t, s.reader.Select(&steps, "EXPLAIN QUERY PLAN "+st.query, st.args...), st.query)
+	r.take()
+	var plan strings.Builder
+	for _, step := range steps {
+		plan.WriteString(step.Detail + "\n")
+	}
+	return plan.String()
+}
+
+func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
+	s, r, p := recorded(t)
+	count := func(batches []poll.Batch) (queries []string) {
+		_, err := s.Count(t.Context(), 0, batches)
+		require.NoError(t, err)
+		for _, st := range r.take() {
+			queries = append(queries, st.query)
+		}
+		return queries
+	}
+	one := count(ballot(p, 1))
+	require.Len(t, one, 6)
+	require.Equal(t, one, count(ballot(p, 1000)))
+	var many []poll.Batch
+	for range 100 {
+		many = append(many, ballot(p, 3)...)
+	}
+	require.Equal(t, one, count(many))
+}

@@ -1,0 +1,323 @@
+package e2e
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	_ "github.com/lib/pq" // the driver "postgres"
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+func (r *Room) resultsRequest(pollID, ifNoneMatch string) Request {
+	return Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results"), Header: conditional(ifNoneMatch)}
+}
+
+func conditional(ifNoneMatch string) map[string]string {
+	if ifNoneMatch == "" {
+		return nil
+	}
+	return map[string]string{"If-None-Match": ifNoneMatch}
+}
+
+// unlessKnown asks with each If-None-Match, for something whose present entity tag is tag.
+func unlessKnown(t *testing.T, c *Client, req Request, tag string) {
+	t.Helper()
+	for header, want := range map[string]int{
+		"": 200, tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, "*": 304,
+		`"x"`: 200, strings.Trim(tag, `"`): 200, tag[:len(tag)-1]: 200, `"9` + tag[1:]: 200,
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			req.Method, req.Header, req.Wrong = method, conditional(header), method == http.MethodHead // which comes with every GET
+			a := c.Do(req)
+			require.Equal(t, want, a.Status, "%s with If-None-Match: %s", method, header)
+			require.Equal(t, tag, a.Header.Get("ETag"))
+			require.Equal(t, "no-cache", a.Header.Get("Cache-Control"))
+			require.Equal(t, method == http.MethodGet && want == http.StatusOK, len(a.Body) > 0)
+		}
+	}
+}
+
+func TestResultsAreSentOnceForEachRevision(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, choice("One"), choice("Two"))
+		pollID := r.Polls[0].PollID
+		tagOf := func(c *Client) string {
+			a := c.Do(r.resultsRequest(pollID, ""))
+			var res Results
+			require.NoError(t, a.Decode(&res))
+			require.Equal(t, fmt.Sprintf(`"%d.%d"`, res.Version, res.Revision), a.Header.Get("ETag"))
+			return a.Header.Get("ETag")
+		}
+		before := tagOf(s.Client)
+		unlessKnown(t, s.Client, r.resultsRequest(pollID, ""), before)
+
+		r.Vote(pollID, NewVoter(), "A")
+		a := s.Do(r.resultsRequest(pollID, before))
+		require.Equal(t, http.StatusOK, a.Status, "a vote changes them")
+		require.NotEqual(t, before, a.Header.Get("ETag"))
+		r.Next()
+		finalOf(t, r, pollID)
+		final := tagOf(s.Client)
+		for _, replica := range s.replicas {
+			unlessKnown(t, replica, r.resultsRequest(pollID, ""), final)
+		}
+		r.Previous()
+		require.Equal(t, http.StatusOK, s.Do(r.resultsRequest(pollID, final)).Status, "displayed again they are others, under a new version")
+	})
+}
+
+func TestThePollOnTheSlideIsSentOnceForEachVersion(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, choice("One"), choice("Two"))
+		current := Request{Method: http.MethodGet, Path: r.Path("/polls/current")}
+		unlessKnown(t, s.Client, current, `"1"`)
+		r.Next()
+		displays(t, r, r.Polls[1].PollID)
+		for _, replica := range s.replicas {
+			displays(t, r.Through(replica), r.Polls[1].PollID)
+			unlessKnown(t, replica, current, `"2"`)
+		}
+		r.Clear()
+		displays(t, r, "")
+		current.Header = conditional("*")
+		require.Equal(t, "409 not_displayed", s.Do(current).Code(), "nothing is not what the client has")
+	})
+}
+
+func TestWhoCountsOnTheirVoteSeesItInTheNextResultsHoweverManyRead(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, choice("Who wins?"))
+		pollID := r.Polls[0].PollID
+		var counted atomic.Int64
+		concurrently(8, func(i int) {
+			casts, reads := r.Through(s.replicas[i%len(s.replicas)]), r.Through(s.replicas[(i+1)%len(s.replicas)])
+			for range 10 {
+				casts.Vote(pollID, NewVoter(), "A")
+				least := counted.Add(1)
+				if got := reads.Results(pollID).Total; got < least {
+					t.Errorf("%d votes were counted, then the results of a replica had %d", least, got)
+				}
+			}
+		})
+	})
+}
+
+// resultsReads adds up how often the replicas have asked the database for results.
+func resultsReads(t *testing.T, s site) (n int) {
+	t.Helper()
+	for _, replica := range s.replicas {
+		a := replica.Do(Request{Method: http.MethodGet, Path: "/metrics"})
+		for line := range strings.Lines(string(a.Body)) {
+			if value, ok := strings.CutPrefix(line, `plenary_store_seconds_count{call="results"} `); ok {
+				reads, err := strconv.Atoi(strings.TrimSpace(value))
+				require.NoError(t, err)
+				n += reads
+			}
+		}
+	}
+	return n
+}
+
+func TestTwoThousandReadersCostTheDatabaseAHandfulOfReadsASecond(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		const people, times, connections = 2000, 5, 400
+		r := show(s.Client, choice("Who wins?"))
+		pollID := r.Polls[0].PollID
+		r.Vote(pollID, NewVoter(), "A")
+		client := newFast(s.base, connections)
+		defer client.close()
+		before, begun := resultsReads(t, s), time.Now()
+		concurrently(people, func(int) {
+			for range times {
+				a, err := client.get(r.Path("/polls/" + pollID + "/results"))
+				var res Results
+				if err == nil {
+					err = json.Unmarshal(a.Body, &res)
+				}
+				if err != nil || a.Status != http.StatusOK || res.Total != 1 {
+					t.Errorf("%v, %v", a, err)
+					return
+				}
+			}
+		})
+		took, reads := time.Since(begun), resultsReads(t, s)-before
+		t.Logf("%d readings in %.2f s cost %d reads of the database by %d replicas", people*times, took.Seconds(), reads, len(s.replicas))
+		require.LessOrEqual(t, reads, len(s.replicas)*(10+1+int(took/(100*time.Millisecond))), "ten at once, then ten a second")
+	})
+}
+
+func (f *fast) get(path string) (*Answer, error) {
+	req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+	defer fasthttp.ReleaseRequest(req)
+	defer fasthttp.ReleaseResponse(res)
+	req.SetRequestURI(f.base + path)
+	if err := f.client.Do(req, res); err != nil {
+		return nil, err
+	}
+	return &Answer{Status: res.StatusCode(), Body: append([]byte(nil), res.Body()...)}, nil
+}
+
+// pages follows a votes list from page to page.
+func pages(t *testing.T, r *Room, pollID string, limit int, accept string) (all []*Answer) {
+	t.Helper()
+	path := fmt.Sprintf("%s?limit=%d", r.Path("/polls/"+pollID+"/votes"), limit)
+	for path != "" {
+		a := r.Do(Request{Method: http.MethodGet, Path: path, Token: r.PresenterToken, Header: map[string]string{"Accept": accept}})
+		require.Equal(t, http.StatusOK, a.Status, "%v", a)
+		all = append(all, a)
+		link := a.Header.Get("Link")
+		path = strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+	}
+	return all
+}
+
+func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, choice("Who wins?"), choice("And here?"))
+		pollID := r.Polls[0].PollID
+		const voters = 20
+		for range voters {
+			r.Vote(pollID, NewVoter(), "A")
+		}
+		whole := r.Votes(pollID)
+		require.Len(t, whole, voters)
+		for limit, want := range map[int]int{1: voters, 7: 3, 10: 2, voters - 1: 2, voters: 1, 10_000: 1} {
+			all := pages(t, r, pollID, limit, "application/json")
+			require.Len(t, all, want, "pages of %d", limit)
+			var got []CountedVote
+			for _, a := range all {
+				var page []CountedVote
+				require.NoError(t, a.Decode(&page))
+				require.LessOrEqual(t, len(page), limit)
+				got = append(got, page...)
+			}
+			require.Equal(t, whole, got)
+		}
+		table := pages(t, r, pollID, 15, "text/csv")
+		require.Len(t, table, 2)
+		require.Equal(t, 1+15, strings.Count(string(table[0].Body), "\n"))
+		require.Equal(t, 1+5, strings.Count(string(table[1].Body), "\n"), "every page has its head")
+		require.Equal(t, "[]", string(pages(t, r, r.Polls[1].PollID, 5, "application/json")[0].Body))
+
+		_, after, _ := strings.Cut(strings.TrimSuffix(table[0].Header.Get("Link"), `>; rel="next"`), "&after=")
+		rest := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?after=" + after, Token: r.PresenterToken})
+		var lines []CountedVote
+		require.NoError(t, rest.Decode(&lines))
+		require.Equal(t, whole[15:], lines, "without a limit it is all the rest")
+		require.Empty(t, rest.Header.Get("Link"))
+
+		for query, field := range map[string]string{
+			"limit=0": "limit", "limit=10001": "limit", "limit=many": "limit", "limit=": "limit", "limit=1&after=here": "after", "after=": "after",
+			"after=" + aVoter: "after",
+		} {
+			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?" + query, Token: r.PresenterToken, Wrong: true})
+			require.Equal(t, "400 invalid "+field, a.Code(), query)
+		}
+	})
+}
+
+// many is more lines of a votes list than a process may hold in memory at once; here they would be some 60 MB.
+const many = 200_000
+
+func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		parts  stack.Part
+		driver string
+		insert string
+	}{
+		"SQLite": {stack.API, "sqlite", `
+			WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+			INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) SELECT $2, randomblob(16), 1, 0, 'A', $2 FROM n`},
+		"PostgreSQL": {stack.PostgreSQL | stack.API, "postgres", `
+			INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id)
+			SELECT $2, gen_random_uuid(), 1, 0, 'A', $2 FROM generate_series(1, $1)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, st := own(t, stack.Config{Parts: c.parts, APIs: 1})
+			r := show(s.Client, choice("Who wins?"))
+			url, id := st.DatabaseURL, uuid.MustParse(r.Polls[0].PollID)
+			var poll any = id
+			if c.driver == "sqlite" {
+				url, poll = "file:"+filepath.Join(st.Dir, "api-0", "plenary.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)", id[:]
+			}
+			db, err := sql.Open(c.driver, url)
+			require.NoError(t, err)
+			defer func() { require.NoError(t, db.Close()) }()
+			insert := func(rows int) {
+				_, err := db.ExecContext(t.Context(), c.insert, rows, poll)
+				require.NoError(t, err)
+			}
+			pid := st.APIs[0].Pid()
+			insert(1000)
+			for range 20 { // whatever is kept for the next time is there
+				require.Equal(t, 1000, linesOf(t, r))
+			}
+			require.NoError(t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0), "the peak begins anew")
+			before := peakMiB(t, pid)
+			insert(many - 1000)
+			for range 2 {
+				require.Equal(t, many, linesOf(t, r))
+			}
+			grown := peakMiB(t, pid) - before
+			t.Logf("%d MiB, and %d more while it sent a list of %d", before, grown, many)
+			require.Less(t, grown, 24)
+		})
+	}
+}
+
+// linesOf counts the lines of the first poll's votes list without keeping them.
+func linesOf(t *testing.T, r *Room) (n int) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+r.Path("/polls/"+r.Polls[0].PollID+"/votes"), nil)
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+r.PresenterToken)
+	req.Header.Set("Accept", "text/csv")
+	res, err := transport.RoundTrip(req)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, res.Body.Close()) }()
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	buf := make([]byte, 64<<10)
+	for n = -1; ; { // the head is no line
+		read, err := res.Body.Read(buf)
+		for _, b := range buf[:read] {
+			if b == '\n' {
+				n++
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return n
+		}
+		require.NoError(t, err)
+	}
+}
+
+// peakMiB gives the most memory that a process has held since it was asked to forget the peak.
+func peakMiB(t *testing.T, pid int) int {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	var kib int
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			_, err = fmt.Sscanf(rest, "%d kB", &kib)
+			require.NoError(t, err)
+		}
+	}
+	require.Positive(t, kib)
+	return kib / 1024
+}
