@@ -64,6 +64,12 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		}
 		return errors.Join(err, stopErr)
 	}
+	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
+		func() float64 { open, _, _ := server.Streams(); return float64(open) })
+	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
+		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
+	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
+		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
 	p := start(cfg, adapters, metrics, logger)
 	server.Start(p.services)
 	greet(out, cfg, ln.Addr())
@@ -108,6 +114,7 @@ func start(cfg config.Config, adapters *backend.Backend, metrics *telemetry.Metr
 		Cache:  cache,
 		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),
 		Intake: intake.New(cache, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Bus:    adapters.Bus,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
 		func() float64 { return float64(p.services.Intake.Waiting()) })

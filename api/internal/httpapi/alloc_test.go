@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp/fasthttputil"
 
+	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -58,7 +59,7 @@ func votingBooth(tb testing.TB) (vote func()) {
 		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return nil },
 	})
-	s.Start(Services{Intake: in})
+	s.Start(Services{Intake: in, Bus: inproc.NewBus()})
 	ln := fasthttputil.NewInmemoryListener()
 	served := make(chan error)
 	go func() { served <- s.Serve(ln) }()

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -103,7 +104,7 @@ func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 	const voters = 500 // of 6.6 kB each
 	s := newTestServer()
 	s.Open = true
-	s.Start(Services{Store: longAnswers{voters: voters}})
+	s.Start(Services{Store: longAnswers{voters: voters}, Bus: inproc.NewBus()})
 	defer s.Close()
 	next, seen, pages := Base+"/presentations/"+aTalk.String()+"/polls/"+aPoll.String()+"/votes?limit=10000", 0, 0
 	for ; next != ""; pages++ {

@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -72,13 +73,14 @@ type Services struct {
 	Stage  *stage.Stage
 	Cache  *stage.Cache
 	Intake *intake.Intake
+	Bus    bus.Bus
 }
 
 // Server serves from the first moment: health at once, the API from Start on.
 type Server struct {
 	Config
 	app      *fiber.App
-	streams  context.Context // of answers that are sent bit by bit; ends when the server stops
+	streams  context.Context // of answers that are sent bit by bit, and of the hub; ends when the server stops
 	stop     context.CancelFunc
 	requests context.Context // of everything that requests ask of the services; ends with Close
 	cut      context.CancelFunc
@@ -86,6 +88,7 @@ type Server struct {
 	mu       sync.RWMutex   // held for reading by every request that works with the services
 	services *Services      // nil before Start and after Close
 	results  *coalesced     // of the services' store
+	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
 }
 
@@ -113,6 +116,7 @@ func NewApp(fail fiber.ErrorHandler) *fiber.App {
 		ErrorHandler:          fail,
 	})
 	app.Server().CloseOnShutdown = true
+	app.Server().KeepHijackedConns = true // event streams close theirs; fasthttp's buffers do not wait for that
 	return app
 }
 
@@ -136,6 +140,7 @@ func (s *Server) routes() {
 	v1.Post("/presentations/:id/polls/current/votes", s.with(postVote))
 	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
+	v1.Get("/presentations/:id/events", s.with(getEvents))
 }
 
 // call is one request with what it works with.
@@ -173,6 +178,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results = &services, newCoalesced(services.Store)
+	s.hub = newHub(s.streams, services.Cache, services.Store, services.Bus, s.Logger)
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
@@ -186,6 +192,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.sending.Wait()
 	if started {
+		s.hub.close()
 		s.results.close()
 	}
 }
@@ -202,7 +209,7 @@ func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
 // being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut
-// off: they may take a minute each.
+// off: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.drain(ctx)

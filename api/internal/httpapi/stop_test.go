@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -105,7 +106,10 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
 	})
-	s.Start(Services{Store: store, Cache: cache, Intake: in, Stage: stage.New(store, nil, log, 1, cache, slog.New(slog.DiscardHandler))})
+	s.Start(Services{
+		Store: store, Cache: cache, Intake: in, Bus: inproc.NewBus(),
+		Stage: stage.New(store, nil, log, 1, cache, slog.New(slog.DiscardHandler)),
+	})
 	ln := NewListener(listen(t), 99, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// streamBuffer is what the kernel keeps of a stream for a slow client, in bytes: what waits there is old.
+const streamBuffer = 16 << 10
+
+// getEvents answers with a stream that has no end. fasthttp's own streams keep a request's memory, some 30 KB, and cannot
+// tell a client that went from one that is silent; so the connection leaves the server when the answer's head is made.
+func getEvents(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	hub := c.server.hub
+	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set("X-Accel-Buffering", "no") // a proxy passes each event on at once
+	fctx := c.Context()
+	fctx.SetConnectionClose() // the stream's end is the connection's
+	if c.Method() == http.MethodHead {
+		return nil
+	}
+	fctx.HijackSetNoResponse(true)
+	fctx.Hijack(func(hijacked net.Conn) {
+		conn := hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
+		if slot, ok := conn.(*slotConn); ok {
+			if tcp, ok := slot.Conn.(*net.TCPConn); ok {
+				_ = tcp.SetWriteBuffer(streamBuffer)
+			}
+		}
+		head := append([]byte(nil), fctx.Response.Header.Header()...)
+		// A room that loses its replica must not knock at the next one in the same instant.
+		head = append(head, "retry: "+strconv.Itoa(1000+rand.IntN(1000))+"\n\n"...)
+		hub.watch(conn, id, head)
+	})
+	return nil
+}
+
+// Streams tells of event streams: how many are open, and since the start how many events were sent on them and how many were
+// cut off because their client was too slow.
+func (s *Server) Streams() (open, sent, cut int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.hub == nil {
+		return 0, 0, 0
+	}
+	return s.hub.open.Load(), s.hub.sent.Load(), s.hub.cut.Load()
+}
+
+type wireShown struct {
+	Version int64     `json:"version"`
+	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
+}
+
+func toShown(d poll.Display) wireShown {
+	w := wireShown{Version: d.Version}
+	if d.Poll != nil {
+		p := toWire(d.Poll)
+		w.Poll = &p
+	}
+	return w
+}
+
+// wireTallies are results without the options' values, which everybody knows who saw the poll: they are sent ten times a
+// second.
+type wireTallies struct {
+	PollID   uuid.UUID   `json:"poll_id"`
+	Status   poll.Status `json:"status"`
+	Version  int64       `json:"version"`
+	Revision int64       `json:"revision"`
+	Total    int64       `json:"total"`
+	Options  []wireTally `json:"options"`
+	Mean     *float64    `json:"mean,omitempty"`
+	Median   *float64    `json:"median,omitempty"`
+}
+
+type wireTally struct {
+	Key   string `json:"key"`
+	Count int64  `json:"count"`
+}
+
+func toTallies(r poll.Results) wireTallies {
+	w := wireTallies{
+		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Options: make([]wireTally, len(r.Options)),
+	}
+	for i, o := range r.Options {
+		w.Options[i] = wireTally{o.Key, r.Counts[i]}
+	}
+	if mean, ok := r.Mean(); ok {
+		w.Mean = &mean
+	}
+	if median, ok := r.Median(); ok {
+		w.Median = &median
+	}
+	return w
+}

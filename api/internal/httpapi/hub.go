@@ -1,0 +1,544 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+const (
+	// rereadEvery is how often a topic reads what may have changed without its hearing of it: the bus is lossy.
+	rereadEvery = time.Second
+	// retryEvery is how soon it tries again when the database is away.
+	retryEvery = 250 * time.Millisecond
+	// paceLeast is the least time between two reads of a poll's results.
+	paceLeast = 100 * time.Millisecond
+	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 500 viewers results
+	// so come less often than every 100 ms, but still once a second; transitions are never held back.
+	paceWrites = 5_000
+	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
+	lingerTime = 5 * time.Second
+	// maxFollowed bounds the polls that a topic follows until they are final after they left the slide.
+	maxFollowed = 4
+
+	heartbeatEvery = 15 * time.Second
+	// slowest is how long a viewer may leave a write waiting before its stream is cut off.
+	slowest = 10 * time.Second
+)
+
+// slides is where a hub reads what is displayed, as of a read that began at or after since. It is stage.Cache.
+type slides interface {
+	Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error)
+}
+
+// hub has a topic for every presentation that somebody views on this replica. A topic reads, encodes each change once, and
+// its viewers write the same bytes. It is safe for use by many goroutines.
+type hub struct {
+	ctx     context.Context
+	stop    context.CancelFunc
+	slides  slides
+	tallies resultsReader
+	logger  *slog.Logger
+	slowest time.Duration // as above, but for tests
+
+	open, sent, cut atomic.Int64 // streams, events written to them, streams cut off because they were too slow
+
+	mu      sync.Mutex
+	closed  bool
+	topics  map[uuid.UUID]*topic
+	running sync.WaitGroup // topics, viewers and follow
+}
+
+// newHub makes a hub that follows the bus until ctx ends, and its streams with it. Close it in any case.
+func newHub(ctx context.Context, s slides, r resultsReader, b bus.Bus, logger *slog.Logger) *hub {
+	ctx, stop := context.WithCancel(ctx)
+	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
+	h.running.Go(func() { h.follow(b) })
+	return h
+}
+
+// close ends everything that runs and waits for it. Nothing begins after it.
+func (h *hub) close() {
+	h.stop()
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	h.running.Wait()
+}
+
+// follow passes on what the bus says.
+func (h *hub) follow(b bus.Bus) {
+	for change := range b.Subscribe(h.ctx) {
+		h.mu.Lock()
+		if change == (poll.Change{}) {
+			for _, t := range h.topics {
+				t.changed(change)
+			}
+		} else if t := h.topics[change.PresentationID]; t != nil {
+			t.changed(change)
+		}
+		h.mu.Unlock()
+	}
+}
+
+// join gives a presentation's topic, which lives until leave, or nil if the hub ends. close then waits for so many goroutines
+// of the caller's, too.
+func (h *hub) join(id uuid.UUID, goroutines int) *topic {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.ctx.Err() != nil {
+		return nil
+	}
+	t := h.topics[id]
+	if t == nil {
+		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1)}
+		t.state.Store(&state{next: make(chan struct{})})
+		t.want.asked = 1
+		h.topics[id] = t
+		h.running.Go(func() { t.run(h.ctx) })
+	}
+	t.viewers++
+	h.running.Add(goroutines)
+	return t
+}
+
+func (h *hub) leave(t *topic) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t.viewers--
+	t.left = time.Now()
+}
+
+// forget takes a topic out if nobody has viewed it for a while, or for good if it ends.
+func (h *hub) forget(t *topic, ends bool) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !ends && (t.viewers > 0 || time.Since(t.left) < lingerTime) {
+		return false
+	}
+	if h.topics[t.id] == t {
+		delete(h.topics, t.id)
+	}
+	return true
+}
+
+// pace is the least time between two results of a poll.
+func (h *hub) pace() time.Duration {
+	return min(max(paceLeast, time.Duration(h.open.Load())*time.Second/paceWrites), rereadEvery)
+}
+
+// eventID is an event's id: the presentation's version, and the revision of the poll that it displays, which rises with every
+// change of its results. All replicas mean the same by it, and on one stream it never falls.
+type eventID struct{ version, revision int64 }
+
+func (e eventID) String() string {
+	return strconv.FormatInt(e.version, 10) + "." + strconv.FormatInt(e.revision, 10)
+}
+
+func (e eventID) after(other eventID) bool {
+	return e.version > other.version || e.version == other.version && e.revision > other.revision
+}
+
+// parseEventID reads what a client saw last. Anything that is no id of ours is the zero one: it saw nothing.
+func parseEventID(s string) eventID {
+	version, revision, _ := strings.Cut(s, ".")
+	var e eventID
+	var errs [2]error
+	e.version, errs[0] = strconv.ParseInt(version, 10, 64)
+	e.revision, errs[1] = strconv.ParseInt(revision, 10, 64)
+	if errs != [2]error{} || e.version < 0 || e.revision < 0 || e.String() != s {
+		return eventID{}
+	}
+	return e
+}
+
+// topic is a presentation that is viewed on this replica.
+type topic struct {
+	hub   *hub
+	id    uuid.UUID
+	state atomic.Pointer[state]
+	wake  chan struct{} // holds a token when want has changed
+
+	viewers int       // under hub.mu
+	left    time.Time // when the last of them left; under hub.mu
+
+	mu   sync.Mutex
+	want want
+
+	// Of run only.
+	display  poll.Display
+	frames   []frame
+	seq      uint64
+	followed []*followed // the displayed poll comes last
+}
+
+// want is what a topic has to read.
+type want struct {
+	since   time.Time // the slide, by a read that began then or later; zero: any
+	tallies bool      // results of the displayed poll
+	others  bool      // and of those that left
+	asked   int       // everything, as often as this
+}
+
+// state is what a topic knows. It is not changed, but replaced by the next one.
+type state struct {
+	id     eventID
+	shown  uuid.UUID   // the displayed poll
+	left   []uuid.UUID // those that left and are not final
+	frames []frame     // in the order of their seq
+	read   int         // what was asked for up to here has been read
+	err    error       // the presentation is gone, and so is the topic
+	next   chan struct{}
+}
+
+// frame is an event, encoded. A topic has one for what is displayed and one for each poll that it follows.
+type frame struct {
+	seq  uint64
+	poll uuid.UUID // nil for what is displayed
+	data []byte
+}
+
+// followed is a poll whose results are shown: the displayed one, and those that left and are not final.
+type followed struct {
+	id    uuid.UUID
+	at    eventID // the version and the revision of the newest results
+	final bool
+}
+
+// changed hears what the bus says. The zero Change: anything may have.
+func (t *topic) changed(c poll.Change) {
+	known := t.state.Load()
+	t.order(func(w *want) {
+		switch {
+		case c == poll.Change{}:
+			w.since, w.tallies, w.others = time.Now(), true, true
+		case c.PollID == uuid.Nil:
+			if c.Version > known.id.version {
+				w.since = time.Now()
+			}
+		case c.PollID == known.shown:
+			w.tallies = true
+		case known.read == 0 || slices.Contains(known.left, c.PollID):
+			w.others = true
+		}
+	})
+}
+
+// order changes what a topic has to read.
+func (t *topic) order(change func(*want)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.want
+	if change(&t.want); t.want == before {
+		return
+	}
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until a presentation's state is known and not older than what a client saw last. Errors: NotFound, Unavailable.
+func (h *hub) await(ctx context.Context, id uuid.UUID, seen eventID) error {
+	t := h.join(id, 0)
+	if t == nil {
+		return errStopping
+	}
+	defer h.leave(t)
+	return t.await(ctx, seen)
+}
+
+// errStopping is what a hub that ends says.
+var errStopping = poll.Errorf(poll.Unavailable, "stopping: send it again")
+
+// await waits until the topic's state is there and not older than what a client saw last. Whatever that is, one read that
+// begins after this call is new enough.
+func (t *topic) await(ctx context.Context, seen eventID) error {
+	asked := 1
+	if s := t.state.Load(); s.read > 0 && seen.after(s.id) {
+		t.order(func(w *want) {
+			w.asked++
+			asked = w.asked
+		})
+	}
+	for {
+		s := t.state.Load()
+		if s.read >= asked || s.err != nil {
+			return s.err
+		}
+		select {
+		case <-s.next:
+		case <-t.hub.ctx.Done():
+			return errStopping
+		case <-ctx.Done():
+			return poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		}
+	}
+}
+
+// run reads what is wanted, when it is due, until ctx ends or nobody views the topic.
+func (t *topic) run(ctx context.Context) {
+	var (
+		since              time.Time // see want
+		others             bool      // see want
+		slideAt, talliesAt time.Time // when to read them at the latest
+		lastTallies        time.Time // when that began last
+		lastOthers         time.Time // and that, with the polls that left
+		asked              int
+		timer              = time.NewTimer(0)
+	)
+	defer timer.Stop()
+	for !t.hub.forget(t, ctx.Err() != nil) {
+		now := time.Now()
+		t.mu.Lock()
+		w := t.want
+		t.want.since, t.want.tallies, t.want.others = time.Time{}, false, false
+		t.mu.Unlock()
+		if w.since.After(since) {
+			since, slideAt = w.since, now
+		}
+		everything := false
+		if w.asked > asked { // at a pace, too: anybody can ask
+			talliesAt = earlier(talliesAt, lastTallies.Add(paceLeast))
+			if everything = !now.Before(talliesAt); everything {
+				since, slideAt = now, now
+			}
+		}
+		if w.tallies || w.others {
+			talliesAt = earlier(talliesAt, lastTallies.Add(t.hub.pace()))
+		}
+		others = others || w.others || everything || now.Sub(lastOthers) >= rereadEvery
+		var err error
+		if !now.Before(slideAt) {
+			var moved bool
+			moved, err = t.readSlide(ctx, since)
+			if poll.KindOf(err) == poll.NotFound {
+				t.end(err)
+				return
+			}
+			if slideAt = now.Add(rereadEvery); err != nil {
+				slideAt = now.Add(retryEvery)
+			}
+			if moved {
+				talliesAt, others = now, true
+			}
+		}
+		if !now.Before(talliesAt) {
+			lastTallies, talliesAt = now, now.Add(rereadEvery)
+			if e := t.readTallies(ctx, others); e != nil {
+				err, talliesAt = e, now.Add(retryEvery)
+			} else if others {
+				lastOthers, others = now, false
+			}
+			if err == nil && everything {
+				asked = w.asked
+				t.publish(asked)
+			}
+		}
+		timer.Reset(time.Until(earlier(slideAt, talliesAt)))
+		select {
+		case <-ctx.Done():
+		case <-t.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// readSlide reads what is displayed, and says whether that has changed. It is published before its results are read.
+func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	d, _, err := t.hub.slides.Display(ctx, t.id, since)
+	if err != nil || len(t.frames) > 0 && d.Version <= t.display.Version {
+		return false, err
+	}
+	t.display = d
+	t.followed = slices.DeleteFunc(t.followed, func(f *followed) bool { return f.final || d.Poll != nil && f.id == d.Poll.ID })
+	t.followed = t.followed[max(0, len(t.followed)-maxFollowed):]
+	t.frames = slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool {
+		return !slices.ContainsFunc(t.followed, func(p *followed) bool { return p.id == f.poll })
+	})
+	if d.Poll != nil {
+		t.followed = append(t.followed, &followed{id: d.Poll.ID, at: eventID{version: d.Version}})
+	}
+	t.encode(uuid.Nil, "displayed", eventID{version: d.Version}, toShown(d))
+	if t.state.Load().read > 0 { // else it waits for its results
+		t.publish(0)
+	}
+	return true, nil
+}
+
+// readTallies reads the results of the displayed poll, or of every poll that is not final, and publishes what has changed.
+func (t *topic) readTallies(ctx context.Context, others bool) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	changed := false
+	for i := len(t.followed) - 1; i >= 0; i-- { // the displayed one first
+		f := t.followed[i]
+		if f.final || !others && (t.display.Poll == nil || f.id != t.display.Poll.ID) {
+			continue
+		}
+		r, err := t.hub.tallies.Results(ctx, t.id, f.id)
+		if err != nil {
+			return err
+		}
+		at := eventID{r.Opened, r.Revision}
+		if !at.after(f.at) {
+			continue
+		}
+		f.at, f.final, changed = at, r.Status == poll.Final, true
+		t.encode(f.id, "results", t.current(), toTallies(r))
+	}
+	if changed && t.state.Load().read > 0 {
+		t.publish(0)
+	}
+	return nil
+}
+
+// current is the id of what is known now.
+func (t *topic) current() eventID {
+	e := eventID{version: t.display.Version}
+	if t.display.Poll != nil {
+		e.revision = t.followed[len(t.followed)-1].at.revision
+	}
+	return e
+}
+
+// encode makes the newest frame of what is displayed or of a poll's results.
+func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.hub.logger.Error("an event cannot be encoded", "presentation_id", t.id, "event", event, "error", err)
+		return
+	}
+	var b bytes.Buffer
+	b.WriteString("id: " + id.String() + "\nevent: " + event + "\ndata: ")
+	b.Write(data) // JSON has no line ends
+	b.WriteString("\n\n")
+	t.seq++
+	others := slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool { return f.poll == pollID }) // viewers read the old ones
+	t.frames = append(others, frame{t.seq, pollID, b.Bytes()})
+}
+
+// publish shows viewers what is known now, which answers everything that was asked for up to asked.
+func (t *topic) publish(asked int) {
+	old := t.state.Load()
+	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
+	for _, f := range t.followed {
+		if t.display.Poll != nil && f.id == t.display.Poll.ID {
+			s.shown = f.id
+		} else if !f.final {
+			s.left = append(s.left, f.id)
+		}
+	}
+	t.state.Store(s)
+	close(old.next)
+}
+
+// end tells viewers that there is no such presentation (any more).
+func (t *topic) end(err error) {
+	t.hub.forget(t, true)
+	old := t.state.Load()
+	t.state.Store(&state{err: err, next: make(chan struct{})})
+	close(old.next)
+}
+
+// watch takes over a connection and sends what a presentation's topic shows, after head, until the client is gone or too slow
+// or the hub ends; then it closes the connection.
+func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte) {
+	t := h.join(id, 2)
+	if t == nil {
+		_ = conn.Close()
+		return
+	}
+	ctx, cancel := context.WithCancel(h.ctx)
+	context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends a read and a write that wait
+	go func() {                                         // a client has nothing more to say: what it does is to go
+		defer h.running.Done()
+		defer cancel()
+		_, _ = conn.Read(make([]byte, 1))
+	}()
+	go func() {
+		defer h.running.Done()
+		defer h.leave(t)
+		defer cancel()
+		h.open.Add(1)
+		defer h.open.Add(-1)
+		if err := h.send(ctx, conn, t, head); errors.Is(err, os.ErrDeadlineExceeded) {
+			h.cut.Add(1)
+			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
+		}
+	}()
+}
+
+// send writes head and what the topic shows at first in one, and then whatever is new. Of what changed several times while
+// a write waited there is only the newest.
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte) error {
+	heartbeat := time.NewTimer(heartbeatEvery)
+	defer heartbeat.Stop()
+	var seen uint64
+	for {
+		s := t.state.Load()
+		if s.err != nil {
+			return s.err
+		}
+		for _, f := range s.frames {
+			if f.seq <= seen {
+				continue
+			}
+			seen = f.seq
+			h.sent.Add(1)
+			if head != nil {
+				head = append(head, f.data...)
+			} else if err := h.write(conn, f.data); err != nil {
+				return err
+			}
+		}
+		if head != nil {
+			if err := h.write(conn, head); err != nil {
+				return err
+			}
+			head = nil
+		}
+		select {
+		case <-s.next:
+		case <-heartbeat.C: // a comment: a connection that leads nowhere fails, sooner or later
+			heartbeat.Reset(heartbeatEvery)
+			if err := h.write(conn, []byte(":\n\n")); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (h *hub) write(conn net.Conn, data []byte) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(h.slowest)); err != nil {
+		return err
+	}
+	_, err := conn.Write(data)
+	return err
+}
