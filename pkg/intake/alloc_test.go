@@ -22,7 +22,7 @@ type knownDisplay struct {
 
 func newKnownDisplay() *knownDisplay {
 	c := &knownDisplay{fakeCache: fakeCache{first: pollID}}
-	c.display, _, _ = c.fakeCache.Display(context.Background(), talk, time.Time{})
+	c.display, _, _ = c.Display(context.Background(), talk, time.Time{})
 	return c
 }
 

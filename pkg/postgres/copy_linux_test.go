@@ -71,7 +71,7 @@ func copyVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	if _, err := stmt.ExecContext(ctx); err != nil {
 		return err
 	}
-	if err := stmt.Close(); err != nil {
+	if err := stmt.Close(); err != nil { //nolint:sqlclosecheck // before the rows are moved, not at the end
 		return err
 	}
 	result, err := tx.ExecContext(ctx, `

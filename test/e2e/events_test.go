@@ -151,7 +151,7 @@ func (s *stream) next() (e event, err error) {
 
 func (s *stream) decode(e *event, name, data string) error {
 	var into any
-	schema := ""
+	var schema string
 	switch name {
 	case "displayed":
 		e.shown, schema = &ShownEvent{}, "DisplayedEvent"
