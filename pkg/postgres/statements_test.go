@@ -15,21 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/storetest"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
 // recorder opens sessions that write down the statements with parameters that they are asked to run. It is read only
 // while nobody uses them.
 type recorder struct {
+	storetest.Recorder
 	*connector
-	said     []statement
 	sessions []*session
 	writes   atomic.Int64 // to the server, each of which waits for an answer
-}
-
-type statement struct {
-	query string
-	args  []any
 }
 
 func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
@@ -41,24 +37,6 @@ func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
 	s.line.conn.Conn = &countedConn{s.line.conn.Conn, &r.writes}
 	r.sessions = append(r.sessions, s)
 	return &recordedSession{s, r}, nil
-}
-
-func (r *recorder) record(query string, args []driver.NamedValue) {
-	if len(args) == 0 {
-		return
-	}
-	s := statement{query: query}
-	for _, a := range args {
-		s.args = append(s.args, a.Value)
-	}
-	r.said = append(r.said, s)
-}
-
-// take gives what was said since the last take.
-func (r *recorder) take() []statement {
-	said := r.said
-	r.said = nil
-	return said
 }
 
 type countedConn struct {
@@ -77,12 +55,12 @@ type recordedSession struct {
 }
 
 func (s *recordedSession) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	s.recorder.record(query, args)
+	s.recorder.Record(query, args)
 	return s.session.ExecContext(ctx, query, args)
 }
 
 func (s *recordedSession) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	s.recorder.record(query, args)
+	s.recorder.Record(query, args)
 	return s.session.QueryContext(ctx, query, args)
 }
 
@@ -164,20 +142,20 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			said := map[string]bool{}
 			plans := func(call string, err error) (plans []string) {
 				require.NoError(t, err, call)
-				for _, st := range r.take() {
-					said[st.query] = true
+				for _, st := range r.Take() {
+					said[st.Query] = true
 					plan := r.explain(t, s, st)
-					require.NotContains(t, plan, "Seq Scan", "%s: %s", call, st.query)
+					require.NotContains(t, plan, "Seq Scan", "%s: %s", call, st.Query)
 					if name == "large" {
 						require.Equal(t, strings.Count(plan, "Index Scan")+strings.Count(plan, "Index Only Scan"),
-							strings.Count(plan, "Index Cond"), "an index is read from end to end, in %s: %s\n%s", call, st.query, plan)
+							strings.Count(plan, "Index Cond"), "an index is read from end to end, in %s: %s\n%s", call, st.Query, plan)
 					}
 					plans = append(plans, plan)
 				}
 				return plans
 			}
 
-			r.take()
+			r.Take()
 			ctx, displayed := t.Context(), p.Polls[0].ID
 			_, err = s.Count(ctx, 3, []poll.Batch{votes(displayed, "A", voters(2))})
 			counting := plans("Count", err)
@@ -206,22 +184,22 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 
 // explain gives a statement's plan in a session of the store: the one for all parameters, or for a cursor that of its
 // declaration, which is planned each time.
-func (r *recorder) explain(t *testing.T, s *Store, st statement) string {
+func (r *recorder) explain(t *testing.T, s *Store, st storetest.Statement) string {
 	t.Helper()
 	tx, err := s.db.BeginTxx(t.Context(), nil)
 	require.NoError(t, err)
 	defer func() {
 		require.NoError(t, tx.Rollback())
-		r.take()
+		r.Take()
 	}()
 	var lines []string
-	if strings.HasPrefix(strings.TrimSpace(st.query), "DECLARE") {
-		require.NoError(t, tx.Select(&lines, "EXPLAIN "+st.query, st.args...), st.query)
+	if strings.HasPrefix(strings.TrimSpace(st.Query), "DECLARE") {
+		require.NoError(t, tx.Select(&lines, "EXPLAIN "+st.Query, st.Args...), st.Query)
 		return strings.Join(lines, "\n")
 	}
-	_, err = tx.Exec("PREPARE explained AS " + st.query)
-	require.NoError(t, err, st.query)
-	nulls := strings.Join(slices.Repeat([]string{"NULL"}, len(st.args)), ", ")
+	_, err = tx.Exec("PREPARE explained AS " + st.Query)
+	require.NoError(t, err, st.Query)
+	nulls := strings.Join(slices.Repeat([]string{"NULL"}, len(st.Args)), ", ")
 	require.NoError(t, tx.Select(&lines, "EXPLAIN EXECUTE explained ("+nulls+")"))
 	_, err = tx.Exec("DEALLOCATE explained")
 	require.NoError(t, err)
@@ -236,12 +214,12 @@ func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
 	p := talk(t, s)
 	old := voters(5000)
 	count := func(batches ...poll.Batch) (queries []string, trips int64) {
-		r.take()
+		r.Take()
 		before := r.writes.Load()
 		_, err := s.Count(t.Context(), 0, batches)
 		require.NoError(t, err)
-		for _, st := range r.take() {
-			queries = append(queries, st.query)
+		for _, st := range r.Take() {
+			queries = append(queries, st.Query)
 		}
 		return queries, r.writes.Load() - before
 	}

@@ -13,19 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/storetest"
 )
 
 // recorder opens connections that write down the statements with parameters that they are asked to run. It is read only
 // while nobody uses them.
 type recorder struct {
+	storetest.Recorder
 	driver driver.Driver
 	dsn    string
-	said   []statement
-}
-
-type statement struct {
-	query string
-	args  []any
 }
 
 func (r *recorder) Connect(context.Context) (driver.Conn, error) {
@@ -37,24 +33,6 @@ func (r *recorder) Connect(context.Context) (driver.Conn, error) {
 }
 
 func (r *recorder) Driver() driver.Driver { return r.driver }
-
-func (r *recorder) record(query string, args []driver.NamedValue) {
-	if len(args) == 0 {
-		return
-	}
-	s := statement{query: query}
-	for _, a := range args {
-		s.args = append(s.args, a.Value)
-	}
-	r.said = append(r.said, s)
-}
-
-// take gives what was said since the last take.
-func (r *recorder) take() []statement {
-	said := r.said
-	r.said = nil
-	return said
-}
 
 // sqliteConn is what the driver's connections can do.
 type sqliteConn interface {
@@ -70,12 +48,12 @@ type recordedConn struct {
 }
 
 func (c *recordedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.recorder.record(query, args)
+	c.recorder.Record(query, args)
 	return c.sqliteConn.ExecContext(ctx, query, args)
 }
 
 func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.recorder.record(query, args)
+	c.recorder.Record(query, args)
 	return c.sqliteConn.QueryContext(ctx, query, args)
 }
 
@@ -100,14 +78,14 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	s, r, p := recorded(t)
 	plans := func(call string, err error) (plans []string) {
 		require.NoError(t, err, call)
-		for _, st := range r.take() {
+		for _, st := range r.Take() {
 			plan := r.explain(t, s, st)
 			for step := range strings.Lines(plan) {
 				if strings.HasPrefix(step, "SCAN") { // the rows that were given
-					require.Regexp(t, "VIRTUAL TABLE|CONSTANT ROW", step, "%s: %s\n%s", call, st.query, plan)
+					require.Regexp(t, "VIRTUAL TABLE|CONSTANT ROW", step, "%s: %s\n%s", call, st.Query, plan)
 				}
 			}
-			require.NotContains(t, plan, "AUTOMATIC", "%s: %s", call, st.query)
+			require.NotContains(t, plan, "AUTOMATIC", "%s: %s", call, st.Query)
 			plans = append(plans, plan)
 		}
 		require.NotEmpty(t, plans, call)
@@ -134,14 +112,14 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	plans("TokenHash", err)
 }
 
-func (r *recorder) explain(t *testing.T, s *Store, st statement) string {
+func (r *recorder) explain(t *testing.T, s *Store, st storetest.Statement) string {
 	t.Helper()
 	var steps []struct {
 		ID, Parent, NotUsed int
 		Detail              string
 	}
-	require.NoError(t, s.reader.Select(&steps, "EXPLAIN QUERY PLAN "+st.query, st.args...), st.query)
-	r.take()
+	require.NoError(t, s.reader.Select(&steps, "EXPLAIN QUERY PLAN "+st.Query, st.Args...), st.Query)
+	r.Take()
 	var plan strings.Builder
 	for _, step := range steps {
 		plan.WriteString(step.Detail + "\n")
@@ -154,8 +132,8 @@ func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
 	count := func(batches []poll.Batch) (queries []string) {
 		_, err := s.Count(t.Context(), 0, batches)
 		require.NoError(t, err)
-		for _, st := range r.take() {
-			queries = append(queries, st.query)
+		for _, st := range r.Take() {
+			queries = append(queries, st.Query)
 		}
 		return queries
 	}

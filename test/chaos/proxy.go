@@ -50,25 +50,30 @@ func (s *Scene) cure(name string) error {
 			defer close(cured)
 			p.Toxics.ResetToxics(context.WithoutCancel(s))
 		}()
-		for cut := false; ; cut = true {
-			select {
-			case <-cured:
-				if !cut {
-					break
-				}
-				if err := p.Start(); err != nil {
-					return err
-				}
-			case <-time.After(15 * time.Second):
-				if cut {
-					return errors.New("the proxy is stuck, and no network can be cured: that is no fault of the product")
-				}
-				s.Logf("the proxy %s is stuck; its connections are cut", name)
-				p.Stop()
-				continue
-			}
-			break
+		if within(cured, unstuck) {
+			continue
+		}
+		s.Logf("the proxy %s is stuck; its connections are cut", name)
+		p.Stop()
+		if !within(cured, unstuck) {
+			return errors.New("the proxy is stuck, and no network can be cured: that is no fault of the product")
+		}
+		if err := p.Start(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// unstuck is how long a proxy may take to let go of what it holds back.
+const unstuck = 15 * time.Second
+
+// within says whether done is closed in time.
+func within(done <-chan struct{}, limit time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
 }
