@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -77,36 +76,12 @@ func toShown(d poll.Display) wireShown {
 	return w
 }
 
-// wireTallies are results without the options' values, which everybody knows who saw the poll: they are sent ten times a
-// second.
-type wireTallies struct {
-	PollID   uuid.UUID   `json:"poll_id"`
-	Status   poll.Status `json:"status"`
-	Version  int64       `json:"version"`
-	Revision int64       `json:"revision"`
-	Total    int64       `json:"total"`
-	Options  []wireTally `json:"options"`
-	Mean     *float64    `json:"mean,omitempty"`
-	Median   *float64    `json:"median,omitempty"`
-}
-
+// wireTally is an option without its value, which everybody knows who saw the poll: results are sent ten times a second.
 type wireTally struct {
 	Key   string `json:"key"`
 	Count int64  `json:"count"`
 }
 
-func toTallies(r poll.Results) wireTallies {
-	w := wireTallies{
-		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Options: make([]wireTally, len(r.Options)),
-	}
-	for i, o := range r.Options {
-		w.Options[i] = wireTally{o.Key, r.Counts[i]}
-	}
-	if mean, ok := r.Mean(); ok {
-		w.Mean = &mean
-	}
-	if median, ok := r.Median(); ok {
-		w.Median = &median
-	}
-	return w
+func toTallies(r poll.Results) wireResults[wireTally] {
+	return toResults(&r, func(o poll.Option, count int64) wireTally { return wireTally{o.Key, count} })
 }

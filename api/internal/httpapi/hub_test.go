@@ -151,7 +151,7 @@ func (e event) shown(t *testing.T) (s wireShown) {
 	return s
 }
 
-func (e event) tallies(t *testing.T) (w wireTallies) {
+func (e event) tallies(t *testing.T) (w wireResults[wireTally]) {
 	t.Helper()
 	require.Equal(t, "results", e.event, e.data)
 	require.NoError(t, json.Unmarshal([]byte(e.data), &w))
@@ -209,7 +209,7 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	require.EqualValues(t, 1, e.shown(t).Version)
 	e = v.next()
 	require.Equal(t, "1.2", e.id)
-	require.Equal(t, wireTallies{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1,
+	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1,
 		Options: []wireTally{{"A", 1}, {"B", 0}}}, e.tallies(t))
 
 	r.vote()

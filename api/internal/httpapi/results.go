@@ -19,13 +19,14 @@ func (c *call) pollIDs() (presentationID, pollID uuid.UUID, err error) {
 	return presentationID, pollID, err
 }
 
-type wireResults struct {
+// wireResults are a poll's results, with what is said of each option.
+type wireResults[O any] struct {
 	PollID   uuid.UUID   `json:"poll_id"`
 	Status   poll.Status `json:"status"`
 	Version  int64       `json:"version"`
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
-	Options  []wireCount `json:"options"`
+	Options  []O         `json:"options"`
 	Mean     *float64    `json:"mean,omitempty"`
 	Median   *float64    `json:"median,omitempty"`
 }
@@ -69,12 +70,15 @@ func (c *call) pendingResults(ctx context.Context, presentationID uuid.UUID) err
 
 // encodeResults writes results as JSON, the same for the same revision in every replica.
 func encodeResults(r *poll.Results) ([]byte, error) {
-	w := wireResults{
-		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters,
-		Options: make([]wireCount, len(r.Options)),
+	return json.Marshal(toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} }))
+}
+
+func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireResults[O] {
+	w := wireResults[O]{
+		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Options: make([]O, len(r.Options)),
 	}
 	for i, o := range r.Options {
-		w.Options[i] = wireCount{wireOption(o), r.Counts[i]}
+		w.Options[i] = option(o, r.Counts[i])
 	}
 	if mean, ok := r.Mean(); ok {
 		w.Mean = &mean
@@ -82,7 +86,7 @@ func encodeResults(r *poll.Results) ([]byte, error) {
 	if median, ok := r.Median(); ok {
 		w.Median = &median
 	}
-	return json.Marshal(w)
+	return w
 }
 
 // resultsTag is the entity tag of results: whatever changes them raises the revision.
