@@ -40,14 +40,14 @@ func (t trouble) ended() trouble                     { t.dead = true; return t }
 
 // troubles is all that is tried on each network.
 var troubles = []trouble{
-	twice("500 ms latency, 300 ms jitter", "latency", `"latency":500,"jitter":300`, 8*time.Second).slow(400 * time.Millisecond),
+	twice("500 ms latency, 300 ms jitter", "late", `"latency":500,"jitter":300`, 8*time.Second).slow(400 * time.Millisecond),
 	twice("every connection reset", "reset_peer", `"timeout":0`, 3*time.Second).ended(),
 	twice("black hole", "timeout", `"timeout":0`, 10*time.Second).quiet(2 * time.Second),
-	twice("everything held back, and delivered late", "latency", `"latency":8000`, 6*time.Second).quiet(2 * time.Second),
+	twice("everything held back, and delivered late", "late", `"latency":8000`, 6*time.Second).quiet(2 * time.Second),
 	// A vote comes behind the seal that another replica sent, and its confirm in time for an answer: the window is what
 	// keeps it from being acknowledged.
 	trouble{
-		name: "sent 3 s late, answered 1 s late", toxic: "latency", there: `"latency":3000`, back: `"latency":1000`, lasts: 10 * time.Second,
+		name: "sent 3 s late, answered 1 s late", toxic: "late", there: `"latency":3000`, back: `"latency":1000`, lasts: 10 * time.Second,
 	}.slow(4 * time.Second),
 	// Nothing but the end of a connection is held up, so an answer is none the later for it.
 	twice("slow close", "slow_close", `"delay":3000`, 4*time.Second),
