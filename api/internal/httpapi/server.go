@@ -65,6 +65,8 @@ type Config struct {
 	Observe func(method, route string, status int, took time.Duration)
 	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
 	Away func(ctx context.Context) []string
+	// Pages adds the routes outside the API's own, after them. nil: there are none.
+	Pages func(fiber.Router)
 }
 
 // Services is what the routes work with.
@@ -141,6 +143,9 @@ func (s *Server) routes() {
 	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
+	if s.Pages != nil {
+		s.Pages(s.app)
+	}
 }
 
 // call is one request with what it works with.
@@ -262,7 +267,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	took, status := time.Since(begun), c.Response().StatusCode()
 	route := c.Route().Path
-	if route == "/" {
+	if route == "/" && c.Path() != "/" {
 		route = "unmatched"
 	}
 	s.Observe(methodName(c.Method()), route, status, took)
