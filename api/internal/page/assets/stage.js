@@ -2,14 +2,13 @@
 
 import { chart } from "./chart.js";
 import { Control, statusText } from "./control.js";
-import { ask, open, remote } from "./dialogs.js";
+import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
 import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
-const noticeFor = 6000; // ms
 
 const id = location.pathname.split("/")[2];
 const token = tokenOf(id);
@@ -18,7 +17,6 @@ const control = new Control(id, token, { changed, say });
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers
 let overview = null; // the list of questions, while it is open
-let noticeTimer = 0;
 let idleTimer = 0;
 
 // --- what is shown ----------------------------------------------------------------------------------------------------------
@@ -121,15 +119,6 @@ function drawControls(shown) {
   write(find("#next").firstChild, !shown && control.version <= 0 ? t("stage.start") : t("stage.next"));
 }
 
-/** Shows what the presenter has to know, and says it to screen readers. */
-function say(text, kind = "info") {
-  const notice = find("#notice");
-  notice.className = `stage-notice ${kind === "error" ? "is-error" : ""}`;
-  notice.replaceChildren(make("p", {}, text));
-  clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => notice.replaceChildren(), noticeFor);
-}
-
 // --- the list of questions --------------------------------------------------------------------------------------------------
 
 let drawOverview = null;
@@ -140,7 +129,10 @@ function openOverview() {
   overview = make("dialog", { class: "overview", "aria-labelledby": "overview-name" },
     make("h2", { id: "overview-name" }, t("stage.questions")), list,
     make("p", { class: "hint" }, t("control.reset_how")),
-    make("form", { method: "dialog", class: "row dialog-end" }, make("button", { class: "primary" }, t("dialog.close"))));
+    make("form", { method: "dialog", class: "row dialog-end" },
+      make("a", { class: "button", href: `/edit/${id}` }, t("stage.edit")),
+      make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
+      make("button", { class: "primary" }, t("dialog.close"))));
   drawOverview = () => {
     const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
     if (list.dataset.drawn === text) return;
@@ -160,7 +152,7 @@ function overviewItem(poll, i) {
     make("span", { class: "overview-number soft" }, String(i + 1)),
     make("span", { class: "grow" }, poll.question),
     poll.status === "pending" ? null : make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status)),
-    make("button", {
+    here && !control.closed ? null : make("button", {
       type: "button",
       "data-for": `show-${poll.poll_id}`,
       "aria-label": t("stage.display", { question: poll.question }),
@@ -214,8 +206,9 @@ const keys = {
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]") || find("#stage").hidden) return;
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const on = event.target.closest("button, a, input");
-  if (!act || on && (event.key === " " || event.key === "Enter")) return; // it presses what has the focus
+  const presses = (event.key === " " || event.key === "Enter") && event.target.closest("button, a");
+  if (presses && event.repeat) event.preventDefault();
+  if (!act || presses) return; // what has the focus is pressed
   event.preventDefault();
   if (!event.repeat) acts[act]();
 });
@@ -233,9 +226,14 @@ async function fullScreen() {
   }
 }
 
-document.addEventListener("fullscreenchange", () => {
-  write(find("#full"), document.fullscreenElement ? t("stage.leave_full") : t("stage.full"));
-});
+/** Names the button after what it does now. */
+function nameFull() {
+  const text = document.fullscreenElement ? t("stage.leave_full") : t("stage.full");
+  find("#full").setAttribute("aria-label", text);
+  find("#full").title = text;
+}
+document.addEventListener("fullscreenchange", nameFull);
+nameFull();
 
 /** The controls fade while no hand is near, and never while one of them has the focus of a keyboard. */
 function awake() {
@@ -262,7 +260,6 @@ async function begin() {
   }
   if (token) keepPresentation({ id, title: control.title, join_code: control.code, token });
   else say(t("control.no_token"), "error");
-  find("#edit").href = `/edit/${id}`;
   show(find("#trouble"), false);
   show(find("#stage"));
   awake();
