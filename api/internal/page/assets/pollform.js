@@ -27,7 +27,7 @@ export class PollForm {
     this.element = document.getElementById("poll").content.firstElementChild.cloneNode(true);
     this.element.setAttribute("aria-labelledby", `poll-${this.#number}`);
     this.#find(".poll-name").id = `poll-${this.#number}`;
-    this.#options = this.#find(".options ol");
+    this.#options = this.#find(".choices ol");
     for (const radio of this.element.querySelectorAll("[type=radio]")) radio.name = `kind-${this.#number}`;
     this.element.addEventListener("input", (event) => this.#input(event));
     this.element.addEventListener("change", (event) => this.#change(event));
@@ -183,7 +183,7 @@ export class PollForm {
   /** Shows what belongs to the kind, and gives each option its key and its names. */
   #arrange() {
     const { kind } = this;
-    show(this.#find(".options"), hasOptions(kind));
+    show(this.#find(".choices"), hasOptions(kind));
     for (const part of this.element.querySelectorAll("[class*=for-]")) show(part, part.classList.contains(`for-${kind}`));
     const rows = this.#rows();
     // Keys that somebody chose are theirs; keys that were made follow the order.

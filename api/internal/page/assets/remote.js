@@ -31,6 +31,7 @@ function draw() {
   const results = shown && control.results.get(shown.poll_id);
   write(find("#title"), control.title || t("edit.untitled"));
   write(find("#place"), control.index >= 0 ? t("stage.place", { n: control.index + 1, of: control.polls.length }) : "");
+  write(find("#code"), control.code);
   write(find("#question"), shown ? shown.question : t("stage.empty"));
   show(find("#away"), control.state !== "open");
   const badge = find("#status");

@@ -95,17 +95,31 @@ function drawChart(shown, results) {
   if (drawn.id !== shown.poll_id || drawn.text !== text || drawn.hidden !== hidden || drawn.version > (results?.version ?? 0)) {
     const free = shown.kind === "word_cloud" || shown.kind === "open_text";
     drawn = { id: shown.poll_id, text, hidden, chart: chart(shown), version: 0 };
-    place.className = `slide-chart kind-${shown.kind} options-${Math.min(12, shown.options.length)}`;
+    place.className = `slide-chart kind-${shown.kind}`;
+    place.classList.toggle("many", shown.options.length > 6);
     place.classList.toggle("without-results", hidden);
     place.replaceChildren(...hidden && free ? [] : [drawn.chart.element]);
     show(find("#covered"), hidden);
+    fit();
   }
   if (hidden) write(find("#covered"), control.visibility === "after" ? t("stage.covered_after") : t("stage.covered"));
   else if (results) {
     drawn.chart.update(results);
     drawn.version = results.version;
+    if (drawn.words !== results.words?.length) fit();
+    drawn.words = results.words?.length;
   }
 }
+
+/** Makes the chart as large as the slide has room for. What is too much for every size is scrolled. */
+function fit() {
+  const place = find("#chart");
+  for (const size of [1, 0.9, 0.8, 0.7, 0.6, 0.5]) {
+    place.style.setProperty("--fit", size);
+    if (document.documentElement.scrollHeight <= innerHeight || innerWidth < 800) return;
+  }
+}
+addEventListener("resize", fit);
 
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
