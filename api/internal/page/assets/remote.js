@@ -34,6 +34,7 @@ function draw() {
   write(find("#code"), control.code);
   write(find("#question"), shown ? shown.question : t("stage.empty"));
   show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
   const badge = find("#status");
   show(badge, Boolean(shown));
   badge.className = `badge badge-${status}`;

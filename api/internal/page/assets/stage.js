@@ -58,12 +58,18 @@ function draw() {
   show(find("#connected-part"), control.connected !== null);
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
-  show(find("#away"), control.state !== "open");
+  drawState();
   drawControls(shown);
   drawOverview?.();
   const now = shown ? shown.question : "";
   if (now !== said) announce(now || t("stage.empty"));
   said = now;
+}
+
+/** Says that the page is not connected, or that there is nothing to be connected to. */
+function drawState() {
+  show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
 }
 
 /** Before the first question people join; later an empty slide says nothing. */
