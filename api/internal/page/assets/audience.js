@@ -128,11 +128,11 @@ function voteChanged(pollID) {
 function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
   if (now.poll_id !== slide.poll?.poll_id) return;
-  if (results && (now.version < results.version || (now.version === results.version && now.revision < results.revision))) return;
+  if (results && now.status !== "pending" && (now.version < results.version || (now.version === results.version && now.revision < results.revision))) return;
   results = now;
   show(part.results, !now.hidden || now.total > 0);
   show(part.chart, !now.hidden);
-  write(part.voters, voters(now));
+  write(part.voters, [voters(now), now.status === "closing" && t("status.closing"), now.status === "final" && t("status.final")].filter(Boolean).join(" · "));
   if (!now.hidden) bars.update(now);
 }
 
