@@ -128,6 +128,7 @@ func (p *Pages) Routes(r fiber.Router) {
 	r.Get("/assets/:build/+", p.assets.get)
 	r.Use(func(c *fiber.Ctx) error {
 		err := c.Next()
+		c.Vary(fiber.HeaderAccept)
 		if e, ok := errors.AsType[*fiber.Error](err); ok && e.Code == http.StatusNotFound && readsHTML(c) {
 			return p.send(c.Status(http.StatusNotFound), missing)
 		}

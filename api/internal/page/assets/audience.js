@@ -16,8 +16,7 @@ const part = Object.fromEntries([
 
 let id; // the presentation
 let box; // of this browser's votes
-let slide = { version: -1, poll: null, open: false };
-let fresh = true; // whether the poll that is displayed was not there a moment ago
+let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the version in which we saw the poll come
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
@@ -33,7 +32,7 @@ function displayed({ version, poll, voting }) {
   const reopens = same && !slide.open && open;
   if (slide.poll && slide.poll.poll_id !== poll?.poll_id) leave(slide.poll);
   const first = slide.version < 0;
-  slide = { version, poll, open };
+  slide = { version, poll, open, since: same ? slide.since : version };
   write(part["waiting-title"], t("audience.waiting"));
   show(part["waiting-text"]);
   part.waiting.setAttribute("aria-busy", "false");
@@ -58,10 +57,8 @@ const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === J
 /** Builds a poll's ballot and chart. */
 function build(poll, first) {
   const hadFocus = part.poll.contains(document.activeElement);
-  fresh = true;
   write(part.question, poll.question);
   form = ballot(poll, (answer) => {
-    fresh = false;
     show(part.before, false);
     box.cast(poll, slide.version, answer);
   });
@@ -104,7 +101,9 @@ function say(vote) {
     case "over": return t("vote.over");
     case "late": return t("vote.late");
     case "unknown": return t("vote.unknown");
-    default: return t("vote.refused", { detail: vote.detail ?? "" });
+    default:
+      if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
+      return t("vote.refused", { detail: vote.detail ?? "" });
   }
 }
 
@@ -113,9 +112,9 @@ function voteChanged(pollID) {
   const poll = slide.poll;
   if (!poll || pollID !== poll.poll_id) return;
   const vote = box.of(pollID);
-  form.update(vote, slide.open);
   // A poll that is displayed again asks again. What was answered the last time stands, unless the presenter has reset it.
-  const earlier = vote && fresh && settled(vote) && vote.version !== slide.version && slide.open;
+  const earlier = Boolean(vote) && settled(vote) && vote.version < slide.since && slide.open;
+  form.update(vote, slide.open, earlier);
   const state = earlier ? "earlier" : vote?.state ?? "";
   const closed = slide.open ? "" : t("audience.closed");
   part.vote.dataset.state = state || (slide.open ? "" : "closed");
@@ -129,11 +128,11 @@ function voteChanged(pollID) {
 function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
   if (now.poll_id !== slide.poll?.poll_id) return;
-  if (results && (now.version < results.version || (now.version === results.version && now.revision < results.revision))) return;
+  if (results && now.status !== "pending" && (now.version < results.version || (now.version === results.version && now.revision < results.revision))) return;
   results = now;
   show(part.results, !now.hidden || now.total > 0);
   show(part.chart, !now.hidden);
-  write(part.voters, voters(now));
+  write(part.voters, [voters(now), now.status === "closing" && t("status.closing"), now.status === "final" && t("status.final")].filter(Boolean).join(" · "));
   if (!now.hidden) bars.update(now);
 }
 

@@ -5,9 +5,12 @@ import { t } from "./text.js";
 
 const longest = { word_cloud: 50, open_text: 500 }; // characters that the API takes
 
+/** Whether a vote is no reason to send the same answer again. */
+const stands = (vote) => ["sending", "retrying", "counted", "accepted", "late"].includes(vote?.state);
+
 /**
- * Makes the ballot of a poll: {element, hint, update(vote, open)}. cast is called with an answer as votes.js takes it. update shows
- * what was answered and whether one may answer still.
+ * Makes the ballot of a poll: {element, hint, update(vote, open, anew)}. cast is called with an answer as votes.js takes it. update
+ * shows what was answered and whether one may answer still; anew says that the vote is of an earlier time.
  */
 export function ballot(poll, cast) {
   switch (poll.kind) {
@@ -51,14 +54,15 @@ function multiple(poll, cast) {
     chosen, send);
   let open = true;
   let shown = ""; // the answer that the boxes were set to last
+  let sent = ""; // the one that need not be sent again
   const keys = () => [...boxes].filter(([, box]) => box.checked).map(([key]) => key);
 
   function count() {
     const n = keys().length;
     for (const box of boxes.values()) box.disabled = !open || (n >= most && !box.checked);
     write(chosen, t("ballot.chosen", { n, most }));
-    send.disabled = !open || n === 0 || keys().join("\n") === shown;
-    write(send, shown === "" ? t("ballot.send") : t("ballot.send_change"));
+    send.disabled = !open || n === 0 || keys().join("\n") === sent;
+    write(send, sent === "" ? t("ballot.send") : t("ballot.send_change"));
   }
   function submit(event) {
     event.preventDefault();
@@ -67,7 +71,7 @@ function multiple(poll, cast) {
   return {
     element,
     hint: most > 1 ? t("ballot.choose_up_to", { n: most }) : t("ballot.choose_one"),
-    update(vote, isOpen) {
+    update(vote, isOpen, anew) {
       open = isOpen;
       const answered = (vote?.answer.keys ?? []).filter((key) => boxes.has(key));
       const now = [...boxes.keys()].filter((key) => answered.includes(key)).join("\n");
@@ -75,6 +79,7 @@ function multiple(poll, cast) {
         shown = now;
         for (const [key, box] of boxes) box.checked = answered.includes(key);
       }
+      sent = stands(vote) && !anew ? now : "";
       count();
     },
   };
@@ -90,6 +95,7 @@ function written(poll, cast, entries) {
   const element = make("form", { class: "options", submit, novalidate: true }, fields, send);
   let open = true;
   let shown = "";
+  let sent = "";
   const texts = () => {
     const all = fields.map((field) => field.value.trim()).filter((text) => text !== "");
     return all.filter((text, i) => all.findIndex((other) => other.toLocaleLowerCase() === text.toLocaleLowerCase()) === i);
@@ -98,8 +104,8 @@ function written(poll, cast, entries) {
   function check() {
     const now = texts();
     for (const field of fields) field.disabled = !open;
-    send.disabled = !open || now.length === 0 || now.join("\n") === shown;
-    write(send, shown === "" ? t("ballot.send") : t("ballot.send_change"));
+    send.disabled = !open || now.length === 0 || now.join("\n") === sent;
+    write(send, sent === "" ? t("ballot.send") : t("ballot.send_change"));
   }
   function submit(event) {
     event.preventDefault();
@@ -111,7 +117,7 @@ function written(poll, cast, entries) {
   return {
     element,
     hint: !isWords ? t("ballot.write") : entries > 1 ? t("ballot.write_up_to", { n: entries }) : t("ballot.write_word"),
-    update(vote, isOpen) {
+    update(vote, isOpen, anew) {
       open = isOpen;
       const answered = vote?.answer.texts ?? (vote?.answer.text === undefined ? [] : [vote.answer.text]);
       const now = answered.join("\n");
@@ -119,6 +125,7 @@ function written(poll, cast, entries) {
         shown = now;
         fields.forEach((field, i) => { field.value = answered[i] ?? ""; });
       }
+      sent = stands(vote) && !anew ? now : "";
       check();
     },
   };

@@ -2,7 +2,7 @@
 // lists, which a screen reader reads as it stands; colours and patterns are added to labels and never instead of them.
 
 import { make, write } from "./dom.js";
-import { number, t } from "./text.js";
+import { number, percent, t } from "./text.js";
 
 /**
  * Makes the chart of a poll: {element, update(results)}. poll is as the API gives it (kind, options with values); results may be
@@ -46,7 +46,7 @@ function bars(poll) {
         const part = share(option.count, results.total);
         row.fill.style.inlineSize = `${(part * 100).toFixed(2)}%`;
         row.row.classList.toggle("leads", most > 0 && option.count === most);
-        write(row.percent, `${number(Math.round(part * 100))} %`);
+        write(row.percent, percent(part));
         write(row.count, t("chart.votes", { n: option.count }));
       }
     },
@@ -121,7 +121,7 @@ function cloud() {
     return [...left, ...right];
   };
   return words(make("ul", { class: "cloud" }), "word", middleOut, (item, word, most) => {
-    item.style.fontSize = `${(0.85 + 2.4 * Math.sqrt((word.count - 1) / Math.max(1, most - 1))).toFixed(2)}em`;
+    item.style.setProperty("--weight", Math.sqrt((word.count - 1) / Math.max(1, most - 1)).toFixed(3));
     if (!item.firstChild) item.append(make("span"), make("span", { class: "unseen" }));
     write(item.firstChild, word.text);
     write(item.lastChild, ` (${t("chart.votes", { n: word.count })})`);

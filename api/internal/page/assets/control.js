@@ -81,18 +81,20 @@ export class Control {
     if (event.version < this.version) return;
     const closed = event.poll !== null && (event.voting ?? event.poll.voting) === "closed";
     this.#show(event.version, event.poll, closed);
+    const known = this.poll(event.poll?.poll_id);
+    if (known) known.results_visibility = event.poll.results_visibility;
     this.reread();
     this.changed();
   }
 
   #counted(event) {
     const old = this.results.get(event.poll_id);
-    if (old && (event.version < old.version || event.version === old.version && event.revision < old.revision)) return;
+    if (old && event.revision < old.revision) return;
     this.results.set(event.poll_id, event);
     const poll = this.poll(event.poll_id);
     if (poll) poll.status = event.status;
     // What changed is not a count: another device has hidden the results, say.
-    if (old && old.revision !== event.revision && old.total === event.total) this.reread();
+    if (old && old.revision < event.revision && old.total === event.total) this.reread();
     this.changed();
   }
 
@@ -112,12 +114,12 @@ export class Control {
     return this.version <= 0 ? this.polls[0] : undefined;
   }
 
-  /** Of the displayed poll's results: "open", "closing" or "final". */
+  /** Of the displayed poll's results: "open", "closing" or "final"; "pending" when it was reset on the slide. */
   get status() {
     if (!this.shown) return null;
     if (!this.closed) return "open";
     const status = this.results.get(this.shown.poll_id)?.status;
-    return status === "final" ? status : "closing";
+    return status === "final" || status === "pending" ? status : "closing";
   }
 
   /** Who sees the results of the displayed poll: "live", "after" or "presenter". */
@@ -235,5 +237,6 @@ export class Control {
 }
 
 /** Says in words how the results of a poll stand. */
-export const statusText = (status) =>
-  ({ open: t("control.open"), closing: t("control.closing"), final: t("control.final") })[status] ?? "";
+export const statusText = (status) => ({
+  pending: t("control.pending"), open: t("control.open"), closing: t("control.closing"), final: t("control.final"),
+}[status] ?? "");

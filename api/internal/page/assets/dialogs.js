@@ -3,6 +3,8 @@
 import { find, make, notify, show } from "./dom.js";
 import { t } from "./text.js";
 
+const noticeFor = 6000; // ms
+
 /** Asks before something that cannot be undone, and gives whether it was confirmed. */
 export function ask(title, text, yes) {
   const dialog = make("dialog", { class: "ask", "aria-labelledby": "ask-name", "aria-describedby": "ask-text" },
@@ -14,10 +16,25 @@ export function ask(title, text, yes) {
   return new Promise((resolve) => open(dialog, () => resolve(dialog.returnValue === "yes")));
 }
 
+let silence = 0; // when what was said goes
+
+/** Shows the presenter what the server refused, or did, and says it to screen readers. What is said last stands in #notice. */
+export function say(text, kind = "info") {
+  const notice = find("#notice");
+  const place = find("dialog[open]") ?? find("main"); // what is outside of an open dialog is covered, and not spoken
+  if (notice.parentElement !== place) place.append(notice);
+  notice.className = `presenter-notice ${kind === "error" ? "is-error" : ""}`;
+  notice.replaceChildren(make("p", {}, text));
+  clearTimeout(silence);
+  silence = setTimeout(() => notice.replaceChildren(), noticeFor);
+}
+
 /** Shows a dialog; when it closes it is gone, and the focus is back where it was. */
 export function open(dialog, closed = () => {}) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
+    const notice = find("#notice", dialog);
+    if (notice) find("main").append(notice);
     dialog.remove();
     closed();
   });

@@ -7,7 +7,7 @@ const silence = 40_000; // the server says something every 15 s
 
 /**
  * Watches a presentation until close() is called. on has a function for each event ("displayed", "results", "audience"), called
- * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation).
+ * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation, or the token is not its presenter's).
  */
 export function watch(id, on, { token } = {}) {
   let lastID = "";
@@ -38,7 +38,12 @@ export function watch(id, on, { token } = {}) {
       else if (field === "id") lastID = value;
       else if (field === "retry" && /^\d+$/.test(value)) wait = Number(value);
     }
-    if (data.length > 0) on[name]?.(JSON.parse(data.join("\n")));
+    if (data.length === 0) return;
+    try {
+      on[name]?.(JSON.parse(data.join("\n")));
+    } catch (error) {
+      reportError(error); // a fault of the page's is no reason to leave the stream
+    }
   }
 
   async function connect() {
@@ -54,7 +59,7 @@ export function watch(id, on, { token } = {}) {
       if (lastID) headers["Last-Event-ID"] = lastID;
       if (token) headers.Authorization = `Bearer ${token}`;
       const answer = await fetch(base + at(id, "events"), { headers, signal: mine.signal, cache: "no-store", credentials: "omit" });
-      if (answer.status === 404 || answer.status === 400) {
+      if ([400, 401, 403, 404].includes(answer.status)) {
         state("gone");
         close();
         return;
@@ -75,9 +80,8 @@ export function watch(id, on, { token } = {}) {
         failures = 0;
         state("open");
       }
-    } catch (error) {
-      if (mine !== stop || closed) return;
-      if (error instanceof SyntaxError || error instanceof TypeError && failures > 2) console.warn("event stream:", error);
+    } catch {
+      // the connection ended, or there was none
     }
     if (mine !== stop || closed) return;
     again();

@@ -27,7 +27,7 @@ export class PollForm {
     this.element = document.getElementById("poll").content.firstElementChild.cloneNode(true);
     this.element.setAttribute("aria-labelledby", `poll-${this.#number}`);
     this.#find(".poll-name").id = `poll-${this.#number}`;
-    this.#options = this.#find(".options ol");
+    this.#options = this.#find(".choices ol");
     for (const radio of this.element.querySelectorAll("[type=radio]")) radio.name = `kind-${this.#number}`;
     this.element.addEventListener("input", (event) => this.#input(event));
     this.element.addEventListener("change", (event) => this.#change(event));
@@ -156,7 +156,7 @@ export class PollForm {
     const option = (index === undefined ? null : this.#written()[index]) ?? this.#rows()[0];
     const input = name === "options" ? find("input", option) : this.#field(name) ?? this.#field("question");
     const note = make("p", { class: "wrong", id: `wrong-${++made}` }, text);
-    (input.closest(".option, label") ?? input).after(note);
+    (input.closest(".choice, label") ?? input).after(note);
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", note.id);
     return input;
@@ -183,7 +183,7 @@ export class PollForm {
   /** Shows what belongs to the kind, and gives each option its key and its names. */
   #arrange() {
     const { kind } = this;
-    show(this.#find(".options"), hasOptions(kind));
+    show(this.#find(".choices"), hasOptions(kind));
     for (const part of this.element.querySelectorAll("[class*=for-]")) show(part, part.classList.contains(`for-${kind}`));
     const rows = this.#rows();
     // Keys that somebody chose are theirs; keys that were made follow the order.
@@ -226,7 +226,7 @@ export class PollForm {
   #click(event) {
     const button = event.target.closest("[data-do]");
     if (!button || button.getAttribute("aria-disabled") === "true") return;
-    const row = button.closest(".option");
+    const row = button.closest(".choice");
     switch (button.dataset.do) {
       case "option":
         find("input", this.#grow(null))?.focus();
@@ -272,7 +272,7 @@ export class PollForm {
   #key(event) {
     const { target, key } = event;
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = target.closest(".option");
+    const row = target.closest(".choice");
     if (key === "Enter" && target.dataset.field === "question" && !event.shiftKey) {
       event.preventDefault();
       if (hasOptions(this.kind)) find("input", this.#rows()[0]).focus();
@@ -291,7 +291,7 @@ export class PollForm {
 
   /** Several lines that are pasted into an option become as many options. */
   #paste(event) {
-    const row = event.target.closest(".option");
+    const row = event.target.closest(".choice");
     const texts = event.clipboardData?.getData("text/plain").split(/\r?\n/).map((line) => line.trim()).filter(Boolean) ?? [];
     if (!row || texts.length < 2) return;
     event.preventDefault();

@@ -2,13 +2,11 @@
 
 import { chart } from "./chart.js";
 import { Control, statusText } from "./control.js";
-import { ask } from "./dialogs.js";
+import { ask, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
 import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
-
-const noticeFor = 6000; // ms
 
 const id = location.pathname.split("/")[2];
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
@@ -17,7 +15,6 @@ const control = new Control(id, token, { changed, say });
 
 let drawn = {};
 let said = null;
-let noticeTimer = 0;
 let waiting = false;
 
 function changed() {
@@ -34,8 +31,10 @@ function draw() {
   const results = shown && control.results.get(shown.poll_id);
   write(find("#title"), control.title || t("edit.untitled"));
   write(find("#place"), control.index >= 0 ? t("stage.place", { n: control.index + 1, of: control.polls.length }) : "");
+  write(find("#code"), control.code);
   write(find("#question"), shown ? shown.question : t("stage.empty"));
   show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
   const badge = find("#status");
   show(badge, Boolean(shown));
   badge.className = `badge badge-${status}`;
@@ -73,14 +72,6 @@ function drawChart(shown, results) {
   if (!shown || !results) return;
   drawn.chart.update(results);
   drawn.version = results.version;
-}
-
-function say(text, kind = "info") {
-  const notice = find("#notice");
-  notice.className = `remote-notice ${kind === "error" ? "is-error" : ""}`;
-  notice.replaceChildren(make("p", {}, text));
-  clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => notice.replaceChildren(), noticeFor);
 }
 
 async function reset() {

@@ -9,7 +9,7 @@ import { t } from "./text.js";
 
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const token = tokenOf(id); // of the presenter, who sees what is hidden from others
-const cards = new Map(); // by the poll's id
+const cards = new Map(); // by what is drawn once of a poll
 const again = 3000;
 
 const kinds = () => ({
@@ -45,11 +45,12 @@ function render({ title, polls }) {
   document.title = `${name} – ${t("results.title")} – Plenary`;
   write(find("#summary"), polls.length > 0 ? t("results.polls", { n: polls.length }) : t("results.none"));
   show(find("#actions"));
-  for (const poll of polls) {
-    if (!cards.has(poll.poll_id)) cards.set(poll.poll_id, card(poll));
-    cards.get(poll.poll_id).update(poll);
-  }
-  const elements = polls.map((poll) => cards.get(poll.poll_id).element);
+  const elements = polls.map((poll) => {
+    const key = JSON.stringify([poll.poll_id, poll.kind, poll.question, poll.options.map(({ key, value }) => [key, value])]);
+    if (!cards.has(key)) cards.set(key, card(poll));
+    cards.get(key).update(poll);
+    return cards.get(key).element;
+  });
   const list = find("#polls");
   if (elements.length !== list.children.length || elements.some((element, i) => element !== list.children[i])) list.replaceChildren(...elements);
 }
@@ -74,7 +75,14 @@ async function load() {
 
 /** Reads again, as soon as somebody looks. */
 function whenSeen() {
-  if (document.visibilityState === "visible") load();
+  if (document.visibilityState === "visible") /** The name that the server gives a file. */
+function nameOf(answer) {
+  const said = answer.headers.get("Content-Disposition") ?? "";
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
+  return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(said)?.[1];
+}
+
+load();
   else document.addEventListener("visibilitychange", whenSeen, { once: true });
 }
 
@@ -108,13 +116,19 @@ async function fetched(event, link) {
   try {
     const answer = await fetch(link.href, { headers: { Authorization: `Bearer ${token}` }, credentials: "omit" });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? link.download;
     const url = URL.createObjectURL(await answer.blob());
-    make("a", { href: url, download: name }).click();
+    make("a", { href: url, download: nameOf(answer) ?? link.download }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch {
     notify(t("results.unreachable"), "error");
   }
+}
+
+/** The name that the server gives a file. */
+function nameOf(answer) {
+  const said = answer.headers.get("Content-Disposition") ?? "";
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
+  return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(said)?.[1];
 }
 
 load();

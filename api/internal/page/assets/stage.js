@@ -2,14 +2,13 @@
 
 import { chart } from "./chart.js";
 import { Control, statusText } from "./control.js";
-import { ask, open, remote } from "./dialogs.js";
+import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
 import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
-const noticeFor = 6000; // ms
 
 const id = location.pathname.split("/")[2];
 const token = tokenOf(id);
@@ -18,7 +17,6 @@ const control = new Control(id, token, { changed, say });
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers
 let overview = null; // the list of questions, while it is open
-let noticeTimer = 0;
 let idleTimer = 0;
 
 // --- what is shown ----------------------------------------------------------------------------------------------------------
@@ -60,12 +58,18 @@ function draw() {
   show(find("#connected-part"), control.connected !== null);
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
-  show(find("#away"), control.state !== "open");
+  drawState();
   drawControls(shown);
   drawOverview?.();
   const now = shown ? shown.question : "";
   if (now !== said) announce(now || t("stage.empty"));
   said = now;
+}
+
+/** Says that the page is not connected, or that there is nothing to be connected to. */
+function drawState() {
+  show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
 }
 
 /** Before the first question people join; later an empty slide says nothing. */
@@ -97,17 +101,31 @@ function drawChart(shown, results) {
   if (drawn.id !== shown.poll_id || drawn.text !== text || drawn.hidden !== hidden || drawn.version > (results?.version ?? 0)) {
     const free = shown.kind === "word_cloud" || shown.kind === "open_text";
     drawn = { id: shown.poll_id, text, hidden, chart: chart(shown), version: 0 };
-    place.className = `slide-chart kind-${shown.kind} options-${Math.min(12, shown.options.length)}`;
+    place.className = `slide-chart kind-${shown.kind}`;
+    place.classList.toggle("many", shown.options.length > 6);
     place.classList.toggle("without-results", hidden);
     place.replaceChildren(...hidden && free ? [] : [drawn.chart.element]);
     show(find("#covered"), hidden);
+    fit();
   }
   if (hidden) write(find("#covered"), control.visibility === "after" ? t("stage.covered_after") : t("stage.covered"));
   else if (results) {
     drawn.chart.update(results);
     drawn.version = results.version;
+    if (drawn.words !== results.words?.length) fit();
+    drawn.words = results.words?.length;
   }
 }
+
+/** Makes the chart as large as the slide has room for. What is too much for every size is scrolled. */
+function fit() {
+  const place = find("#chart");
+  for (const size of [1, 0.9, 0.8, 0.7, 0.6, 0.5]) {
+    place.style.setProperty("--fit", size);
+    if (document.documentElement.scrollHeight <= innerHeight || innerWidth < 800) return;
+  }
+}
+addEventListener("resize", fit);
 
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
@@ -121,15 +139,6 @@ function drawControls(shown) {
   write(find("#next").firstChild, !shown && control.version <= 0 ? t("stage.start") : t("stage.next"));
 }
 
-/** Shows what the presenter has to know, and says it to screen readers. */
-function say(text, kind = "info") {
-  const notice = find("#notice");
-  notice.className = `stage-notice ${kind === "error" ? "is-error" : ""}`;
-  notice.replaceChildren(make("p", {}, text));
-  clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => notice.replaceChildren(), noticeFor);
-}
-
 // --- the list of questions --------------------------------------------------------------------------------------------------
 
 let drawOverview = null;
@@ -140,7 +149,10 @@ function openOverview() {
   overview = make("dialog", { class: "overview", "aria-labelledby": "overview-name" },
     make("h2", { id: "overview-name" }, t("stage.questions")), list,
     make("p", { class: "hint" }, t("control.reset_how")),
-    make("form", { method: "dialog", class: "row dialog-end" }, make("button", { class: "primary" }, t("dialog.close"))));
+    make("form", { method: "dialog", class: "row dialog-end" },
+      make("a", { class: "button", href: `/edit/${id}` }, t("stage.edit")),
+      make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
+      make("button", { class: "primary" }, t("dialog.close"))));
   drawOverview = () => {
     const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
     if (list.dataset.drawn === text) return;
@@ -160,7 +172,7 @@ function overviewItem(poll, i) {
     make("span", { class: "overview-number soft" }, String(i + 1)),
     make("span", { class: "grow" }, poll.question),
     poll.status === "pending" ? null : make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status)),
-    make("button", {
+    here && !control.closed ? null : make("button", {
       type: "button",
       "data-for": `show-${poll.poll_id}`,
       "aria-label": t("stage.display", { question: poll.question }),
@@ -214,8 +226,9 @@ const keys = {
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]") || find("#stage").hidden) return;
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const on = event.target.closest("button, a, input");
-  if (!act || on && (event.key === " " || event.key === "Enter")) return; // it presses what has the focus
+  const presses = (event.key === " " || event.key === "Enter") && event.target.closest("button, a");
+  if (presses && event.repeat) event.preventDefault();
+  if (!act || presses) return; // what has the focus is pressed
   event.preventDefault();
   if (!event.repeat) acts[act]();
 });
@@ -233,9 +246,14 @@ async function fullScreen() {
   }
 }
 
-document.addEventListener("fullscreenchange", () => {
-  write(find("#full"), document.fullscreenElement ? t("stage.leave_full") : t("stage.full"));
-});
+/** Names the button after what it does now. */
+function nameFull() {
+  const text = document.fullscreenElement ? t("stage.leave_full") : t("stage.full");
+  find("#full").setAttribute("aria-label", text);
+  find("#full").title = text;
+}
+document.addEventListener("fullscreenchange", nameFull);
+nameFull();
 
 /** The controls fade while no hand is near, and never while one of them has the focus of a keyboard. */
 function awake() {
@@ -262,7 +280,6 @@ async function begin() {
   }
   if (token) keepPresentation({ id, title: control.title, join_code: control.code, token });
   else say(t("control.no_token"), "error");
-  find("#edit").href = `/edit/${id}`;
   show(find("#trouble"), false);
   show(find("#stage"));
   awake();

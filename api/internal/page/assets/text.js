@@ -5,6 +5,7 @@ const messages = JSON.parse(document.getElementById("messages").textContent);
 const lang = document.documentElement.lang;
 const plurals = new Intl.PluralRules(lang);
 const numbers = new Intl.NumberFormat(lang);
+const percents = new Intl.NumberFormat(lang, { style: "percent" });
 
 /** Gives a message with {names} replaced by values. One with plural forms goes by the value n. */
 export function t(key, values = {}) {
@@ -23,3 +24,6 @@ export function number(n, digits) {
   if (digits === undefined) return numbers.format(n);
   return new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n);
 }
+
+/** Writes a part of 1 in percent. */
+export const percent = (part) => percents.format(part);

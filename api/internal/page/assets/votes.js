@@ -35,7 +35,7 @@ export function votes(presentation, changed) {
   }
 
   function cast(poll, version, answer) {
-    const before = of(poll);
+    const before = of(poll.poll_id);
     const stands = before && (before.state === "counted" || before.state === "accepted") ? before.answer : before?.stands;
     const vote = {
       question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands,
