@@ -87,6 +87,14 @@ func (d *Draft) Apply(e Edit) error {
 	return e.apply(d)
 }
 
+// Kept gives the polls that were there before the edit and still are, in their order.
+func (d *Draft) Kept() []Poll {
+	if !d.Added {
+		return d.Polls
+	}
+	return slices.DeleteFunc(slices.Clone(d.Polls), func(q Poll) bool { return q.ID == d.State.PollID })
+}
+
 // Edited gives what there is to know of the edit when the draft is written.
 func (d *Draft) Edited() Edited {
 	e := Edited{Changed: d.Changed, State: d.State.State}

@@ -81,6 +81,9 @@ func (l *Ledger) Polls() []uuid.UUID {
 
 // Load brings a locked poll: its options' keys in order and its state, with a count per option.
 func (l *Ledger) Load(presentationID, pollID uuid.UUID, options []string, s State) {
+	if len(options) != len(s.Counts) { // those of before an edit, which no vote is for: see Draft
+		options = nil
+	}
 	a := &account{presentationID: presentationID, state: s, options: make(map[string]int, len(options))}
 	a.state.Counts = slices.Clone(s.Counts)
 	for i, key := range options {
