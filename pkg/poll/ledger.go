@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Change says that something of a presentation is not as it was: a transition (PollID nil) or a poll's results.
+// Change says that something of a presentation is not as it was: a transition (PollID nil), anything else that a presenter
+// did, be it that it is gone (PollID nil, Version 0), or a poll's results.
 // It carries no numbers that people see; whoever cares reads them from the store.
 type Change struct {
 	PresentationID uuid.UUID
