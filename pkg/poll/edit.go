@@ -193,7 +193,7 @@ func (e EditPoll) over(q Poll) Poll {
 	if e.Kind != nil {
 		q.Kind = *e.Kind
 	}
-	if !old.Kind.takesOptions() || !q.Kind.takesOptions() {
+	if !old.Kind.TakesOptions() || !q.Kind.TakesOptions() {
 		q.Options = nil
 	}
 	if e.Options != nil {
@@ -216,8 +216,8 @@ func (e EditPoll) over(q Poll) Poll {
 	return q
 }
 
-// takesOptions says whether the options of a poll of that kind are the presenter's.
-func (k Kind) takesOptions() bool { return k == Choice || k == Multiple || k == "" }
+// TakesOptions says whether the options of a poll of that kind are the presenter's.
+func (k Kind) TakesOptions() bool { return k == Choice || k == Multiple || k == "" }
 
 func (e DeletePoll) apply(d *Draft) error {
 	i := d.Find(e.PollID)
