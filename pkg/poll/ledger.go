@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Change says that something of a presentation is not as it was: a transition (PollID nil) or a poll's results.
+// Change says that something of a presentation is not as it was: a transition (PollID nil), anything else that a presenter
+// did, be it that it is gone (PollID nil, Version 0), or a poll's results.
 // It carries no numbers that people see; whoever cares reads them from the store.
 type Change struct {
 	PresentationID uuid.UUID
@@ -81,6 +82,9 @@ func (l *Ledger) Polls() []uuid.UUID {
 
 // Load brings a locked poll: its options' keys in order and its state, with a count per option.
 func (l *Ledger) Load(presentationID, pollID uuid.UUID, options []string, s State) {
+	if len(options) != len(s.Counts) { // those of before an edit, which no vote is for: see Draft
+		options = nil
+	}
 	a := &account{presentationID: presentationID, state: s, options: make(map[string]int, len(options))}
 	a.state.Counts = slices.Clone(s.Counts)
 	for i, key := range options {

@@ -46,11 +46,11 @@ const (
 // Status says what may still happen to a poll's results.
 type Status string
 
-// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed is pending.
+// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed, or was reset, is pending.
 const (
 	Pending Status = "pending"
 	Open    Status = "open"
-	Closing Status = "closing" // off the slide; votes accepted before may still arrive
+	Closing Status = "closing" // voting has ended; votes accepted before may still arrive
 	Final   Status = "final"   // sealed: its results do not change under this version
 )
 
@@ -69,12 +69,14 @@ type Poll struct {
 	Kind           Kind
 	MaxChoices     int // for Multiple: how many options one answer may name; else 1
 	Options        []Option
+	Visibility     Visibility
+	Banned         []string // words that answers in free text must not hold; nil: none
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
 type State struct {
 	Status   Status
-	Opened   int64   // the presentation's version that displayed the poll last; 0: never displayed
+	Opened   int64   // the presentation's version that opened the poll last; 0: pending
 	Sealed   int64   // the highest version whose votes are closed for ever; 0: none
 	Revision int64   // rises with every transaction that changes the state or the tallies
 	Voters   int64   // people with a counted vote
@@ -96,6 +98,7 @@ type Slide struct {
 	Version   int64 // counts the transitions
 	Index     int   // the poll displayed last; -1 before the first
 	Displayed bool  // whether that poll is on the slide now
+	Closed    bool  // it is, but voting for it is closed; never without Displayed
 }
 
 // Field is an error of the kind Invalid about one field of what was sent. The field is named as on the wire.
@@ -131,6 +134,9 @@ func New(title string, polls []Poll) (Presentation, error) {
 func newPoll(at string, q Poll) (Poll, error) {
 	q.Question = strings.TrimSpace(q.Question)
 	if err := checkText(at+".question", q.Question, false); err != nil {
+		return q, err
+	}
+	if err := q.checkRoom(at); err != nil {
 		return q, err
 	}
 	switch q.Kind {
