@@ -155,6 +155,8 @@ func TestPathsThatNameNothing(t *testing.T) {
 
 func TestTheFormToJoinWorksWithoutAScript(t *testing.T) {
 	app, _ := newSite(t)
+	require.NotContains(t, body(t, ask(t, app, "/")), "noscript")
+	require.Contains(t, body(t, ask(t, app, "/join/BCD234")), "noscript")
 	for code, want := range map[string]string{
 		"bcd+2-34": "/join/BCD234", "": "/", "%2F%2Fevil.example": "/join/%2F%2FEVIL.EXAMPLE", "%0d%0ax": "/join/",
 	} {
