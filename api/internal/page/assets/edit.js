@@ -244,11 +244,16 @@ async function catchUp() {
   const there = await get(at(id), { token }).catch(() => null);
   for (const poll of there?.polls ?? []) {
     const form = forms.find((f) => f.id === poll.poll_id);
-    if (form && form.status !== poll.status) {
-      if (poll.status !== "pending" && !timers.has(form)) form.fill(poll);
-      form.setStatus(poll.status);
+    if (!form || form.status === poll.status) continue;
+    if (poll.status !== "pending" && !timers.has(form)) { // what people see is what counts
+      form.right();
+      form.fill(poll);
+      form.say("");
+      failed.delete(form);
     }
+    form.setStatus(poll.status);
   }
+  tell();
 }
 
 function wrongTitle(text) {
