@@ -226,11 +226,11 @@ async function saveOrder() {
 function refused(key, problem) {
   failed.add(key);
   if (key instanceof PollForm && problem.code === "invalid" && problem.field) {
-    key.wrong(problem.field, problem.detail);
+    key.refused(problem.field, problem.detail);
     key.say(t("edit.not_saved"));
     announce(problem.detail);
   } else if (key === "title" && problem.code === "invalid") {
-    wrongTitle(problem.detail);
+    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
   } else {
     if (key instanceof PollForm) key.say(t("edit.not_saved"));
     notify(refusal(problem), "error");
@@ -313,8 +313,8 @@ async function create() {
     return true;
   } catch (problem) {
     const [, index, field] = /^polls\[(\d+)\]\.?(.*)$/.exec(problem.field ?? "") ?? [];
-    if (index !== undefined) sent[index].wrong(field, problem.detail).focus();
-    else if (problem.field === "title") wrongTitle(problem.detail);
+    if (index !== undefined) sent[index].refused(field, problem.detail).focus();
+    else if (problem.field === "title") wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
     if (problem.field) announce(problem.detail);
     else notify(refusal(problem), "error");
     return false;

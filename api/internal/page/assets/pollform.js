@@ -152,6 +152,14 @@ export class PollForm {
     return null;
   }
 
+  /** Shows what the API found wrong with a field, which it names as on the wire, under the name that the field has here. */
+  refused(field, text) {
+    const input = this.wrong(field, "");
+    const name = input.getAttribute("aria-label") ?? find("span", input.closest("label")).textContent;
+    write(document.getElementById(input.getAttribute("aria-describedby")), t("edit.wrong", { name, text }));
+    return input;
+  }
+
   /** Shows at a field, named as on the wire without the poll, what is wrong with it, and gives the field. */
   wrong(field, text) {
     const [, name, index] = /^(\w+)(?:\[(\d+)\])?/.exec(field) ?? [];
