@@ -1,7 +1,7 @@
 // The remote: the stage's controls on a phone, for the presenter's eyes only.
 
 import { chart } from "./chart.js";
-import { Control, statusText } from "./control.js";
+import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
@@ -89,12 +89,7 @@ const acts = {
   reset,
 };
 
-for (const [name, act] of Object.entries(acts)) {
-  find(`#${name}`).addEventListener("click", (event) => {
-    if (event.detail > 1) say(t("control.once")); // the second tap of a double tap
-    else act();
-  });
-}
+press(acts, { say });
 
 /** Keeps the screen on while the page is seen. */
 async function stayAwake() {

@@ -1,7 +1,7 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
 import { chart } from "./chart.js";
-import { Control, statusText } from "./control.js";
+import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
@@ -210,12 +210,7 @@ const acts = {
   keys: openKeys,
 };
 
-for (const [name, act] of Object.entries(acts)) {
-  find(`#${name}`).addEventListener("click", (event) => {
-    if (event.detail > 1) say(t("control.once")); // the second click of a double click
-    else act();
-  });
-}
+press(acts, { say });
 
 const keys = {
   ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
