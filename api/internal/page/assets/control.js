@@ -34,6 +34,7 @@ export class Control {
   /** Reads the presentation and follows it from then on. Throws a Problem. */
   async start() {
     await this.read();
+    await this.#ask();
     watch(this.id, {
       displayed: (event) => this.#displayed(event),
       results: (event) => this.#counted(event),
@@ -48,6 +49,15 @@ export class Control {
       },
     }, { token: this.token });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reread());
+  }
+
+  /** Asks for what only the presenter gets. Without it the stage would show half a presentation, and refuse every press. */
+  async #ask() {
+    try {
+      await get(at(this.id, "export"), { token: this.token });
+    } catch (problem) {
+      if (problem.status === 401 || problem.status === 403) throw problem;
+    }
   }
 
   /** Reads the whole presentation. */

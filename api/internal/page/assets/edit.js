@@ -6,8 +6,9 @@ import { ask, remote } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
 import { PollForm } from "./pollform.js";
 import { refusal } from "./refusal.js";
-import { drop, dropPresentation, keep, keepPresentation, read, tokenOf } from "./store.js";
+import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
@@ -451,13 +452,13 @@ async function begin() {
     if (!draft) title.focus();
     return;
   }
-  token = tokenOf(id);
+  token = presenterToken(id);
   try {
     await get(at(id, "export"), { token }); // only a presenter may
     const p = await get(at(id), { token });
     title.value = savedTitle = p.title;
     for (const poll of p.polls) addForm(poll);
-    if (token) keepPresentation({ id, title: p.title, join_code: p.join_code, token });
+    keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
   } catch (problem) {
     write(trouble, refusal(problem));

@@ -5,12 +5,11 @@ import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
-import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const id = location.pathname.split("/")[2];
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-const token = given || tokenOf(id);
+const token = presenterToken(id);
 const control = new Control(id, token, { changed, say });
 
 let drawn = {};
@@ -106,11 +105,7 @@ async function begin() {
     if (problem.passes) setTimeout(() => location.reload(), 3000);
     return;
   }
-  if (given) { // kept here, so that it need not stand in the address, where shoulders and screenshots see it
-    keepPresentation({ id, title: control.title, join_code: control.code, token });
-    history.replaceState(null, "", location.pathname);
-  }
-  if (!token) say(t("control.no_token"), "error");
+  keepToken({ id, title: control.title, join_code: control.code, token });
   show(find("#remote"));
   stayAwake();
 }
