@@ -120,7 +120,7 @@ export class Control {
     return this.shown ? this.polls.findIndex((p) => p.poll_id === this.shown.poll_id) : -1;
   }
 
-  /** The poll that "next" displays; undefined: there is none, or nobody told us what was displayed before the slide was emptied. */
+  /** The poll that "next" displays; undefined: there is none, or nobody told us what was on the slide before it was emptied. */
   get following() {
     if (this.version <= 0) return this.polls[0];
     const last = this.polls.findIndex((p) => p.poll_id === this.#last);
