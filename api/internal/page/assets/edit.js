@@ -114,7 +114,7 @@ async function remove(form) {
 }
 
 async function reset(form) {
-  if (!await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) return;
+  if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
   send(form, async () => {
     await insist("POST", at(id, "polls", form.id, "reset"));
     form.setStatus("pending");
