@@ -98,6 +98,40 @@ function move(form, to, name) {
   else keepDraft();
 }
 
+// A card that is dragged by its handle moves along; it stays where it is let go. Who has no mouse has the buttons.
+let dragged = null;
+
+list.addEventListener("dragstart", (event) => {
+  dragged = event.target.closest?.(".handle") ? forms.find((form) => form.element.contains(event.target)) : null;
+  if (!dragged) return;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", "");
+  event.dataTransfer.setDragImage(dragged.element, 20, 20);
+  dragged.element.classList.add("dragged");
+});
+list.addEventListener("dragover", (event) => {
+  if (!dragged) return;
+  event.preventDefault();
+  const over = event.target.closest(".poll");
+  if (!over || over === dragged.element) return;
+  const box = over.getBoundingClientRect();
+  if (event.clientY < box.top + box.height / 2) over.before(dragged.element);
+  else over.after(dragged.element);
+});
+list.addEventListener("drop", (event) => dragged && event.preventDefault());
+list.addEventListener("dragend", () => {
+  if (!dragged) return;
+  dragged.element.classList.remove("dragged");
+  dragged = null;
+  const order = [...list.children];
+  const before = forms;
+  forms = order.map((element) => before.find((form) => form.element === element));
+  if (forms.every((form, i) => form === before[i])) return;
+  arrange();
+  if (id) send("order", saveOrder);
+  else keepDraft();
+});
+
 async function remove(form) {
   const called = form.value().question || t("edit.number", { n: forms.indexOf(form) + 1 });
   if (!form.empty && !await ask(t("edit.delete_poll_ask"), called, t("edit.delete_it"))) return;
