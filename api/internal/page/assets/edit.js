@@ -25,6 +25,7 @@ let savedTitle = "";
 let work = Promise.resolve(); // what is sent goes one after the other
 let pending = 0; // how much of that is not done
 const timers = new Map(); // of what will be sent: by form, or "title"
+let drafting = 0; // the timer of a new presentation's draft
 const failed = new Set(); // what could not be saved: forms, or "title"
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -97,6 +98,40 @@ function move(form, to, name) {
   else keepDraft();
 }
 
+// A card that is dragged by its handle moves along; it stays where it is let go. Who has no mouse has the buttons.
+let dragged = null;
+
+list.addEventListener("dragstart", (event) => {
+  dragged = event.target.closest?.(".handle") ? forms.find((form) => form.element.contains(event.target)) : null;
+  if (!dragged) return;
+  event.dataTransfer.effectAllowed = "move";
+  event.dataTransfer.setData("text/plain", "");
+  event.dataTransfer.setDragImage(dragged.element, 20, 20);
+  dragged.element.classList.add("dragged");
+});
+list.addEventListener("dragover", (event) => {
+  if (!dragged) return;
+  event.preventDefault();
+  const over = event.target.closest(".poll");
+  if (!over || over === dragged.element) return;
+  const box = over.getBoundingClientRect();
+  if (event.clientY < box.top + box.height / 2) over.before(dragged.element);
+  else over.after(dragged.element);
+});
+list.addEventListener("drop", (event) => dragged && event.preventDefault());
+list.addEventListener("dragend", () => {
+  if (!dragged) return;
+  dragged.element.classList.remove("dragged");
+  dragged = null;
+  const order = [...list.children];
+  const before = forms;
+  forms = order.map((element) => before.find((form) => form.element === element));
+  if (forms.every((form, i) => form === before[i])) return;
+  arrange();
+  if (id) send("order", saveOrder);
+  else keepDraft();
+});
+
 async function remove(form) {
   const called = form.value().question || t("edit.number", { n: forms.indexOf(form) + 1 });
   if (!form.empty && !await ask(t("edit.delete_poll_ask"), called, t("edit.delete_it"))) return;
@@ -113,7 +148,7 @@ async function remove(form) {
 }
 
 async function reset(form) {
-  if (!await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) return;
+  if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
   send(form, async () => {
     await insist("POST", at(id, "polls", form.id, "reset"));
     form.setStatus("pending");
@@ -284,12 +319,15 @@ function whole() {
 }
 
 function keepDraft() {
-  clearTimeout(timers.get("draft"));
-  timers.set("draft", setTimeout(() => {
-    const draft = whole();
-    if (draft.title || draft.polls.length > 0) keep("draft", draft);
-    else drop("draft");
-  }, 300));
+  clearTimeout(drafting);
+  drafting = setTimeout(keepDraftNow, 300);
+}
+
+function keepDraftNow() {
+  clearTimeout(drafting);
+  const draft = whole();
+  if (draft.title || draft.polls.length > 0) keep("draft", draft);
+  else drop("draft");
 }
 
 /** Creates the presentation and gives whether it is there. */
@@ -308,8 +346,7 @@ async function create() {
     const { data } = await call("POST", "/presentations", { body });
     ({ presentation_id: id, presenter_token: token } = data);
     keepPresentation({ id, title: body.title, join_code: data.join_code, token });
-    clearTimeout(timers.get("draft"));
-    timers.clear();
+    clearTimeout(drafting);
     drop("draft");
     return true;
   } catch (problem) {
@@ -521,6 +558,7 @@ addEventListener("keydown", (event) => {
 addEventListener("beforeunload", (event) => {
   if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0)) event.preventDefault();
 });
+addEventListener("pagehide", () => !id && keepDraftNow());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
 
 begin();
