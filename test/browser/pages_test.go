@@ -164,8 +164,8 @@ func (v *visitor) tabTo(selector string) {
 			There, Seen bool
 			What        string
 		}](v, fmt.Sprintf(`(() => {
-			const e = document.activeElement, style = getComputedStyle(e), next = getComputedStyle(e.nextElementSibling ?? e);
-			return { there: e.matches(%s), what: e.outerHTML.slice(0, 200), seen: e === document.body || [style, next].some((s) =>
+			const e = document.activeElement, style = getComputedStyle(e), next = getComputedStyle(e.nextElementSibling ?? e), label = getComputedStyle(e.closest("label") ?? e);
+			return { there: e.matches(%s), what: e.outerHTML.slice(0, 200), seen: e === document.body || [style, next, label].some((s) =>
 				s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== "none") };
 		})()`, js(selector)))
 		assert.True(v.t, focus.Seen, "one cannot see that the focus is on %s", focus.What)

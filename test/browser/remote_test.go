@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +22,7 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	stage.click("#remote")
 	link := value[string](stage, `document.querySelector("#remote-url").value`)
 	require.Equal(t, "password", value[string](stage, `document.querySelector("#remote-url").type`), "the room must not read it")
-	stage.press("\u001b")
+	stage.press(kb.Escape)
 
 	remote := visit(t, "remote", phone)
 	remote.open(link[len(remote.base):])

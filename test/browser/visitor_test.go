@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -234,10 +235,20 @@ func (v *visitor) click(selector string) {
 	v.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// press presses keys, each once: "a", kb.Enter.
-func (v *visitor) press(keys string, options ...chromedp.KeyOption) {
+// press presses a key and lets it go: "a", kb.Enter. It is one event with its text, as from a keyboard: with one for the character
+// besides, a page could not prevent what the key does.
+func (v *visitor) press(key string) {
 	v.t.Helper()
-	v.do("press keys", chromedp.KeyEvent(keys, options...))
+	for _, r := range key {
+		events := kb.Encode(r)
+		down, up := *events[0], *events[len(events)-1]
+		down.Type = input.DispatchKeyEventTypeKeyDown
+		if len(events) > 2 {
+			down.Text, down.UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+		}
+		v.ok(call(v, input.DispatchKeyEvent, down), "press %q", key)
+		v.ok(call(v, input.DispatchKeyEvent, up), "press %q", key)
+	}
 }
 
 // types puts text in where the cursor is, as a paste or a phone's keyboard does.
