@@ -113,8 +113,20 @@ export function watch(id, on, { token } = {}) {
     timer = setTimeout(connect, Math.random() * 300);
   }
 
+  // A page that was left may be kept for the way back. Its stream would hold one of the six connections that a browser has for a
+  // server: after a few pages none would be left.
+  const left = () => {
+    clearTimeout(timer);
+    const old = stop;
+    stop = null;
+    old?.abort();
+  };
+  const back = (event) => event.persisted && soon();
+
   function close() {
     closed = true;
+    removeEventListener("pagehide", left);
+    removeEventListener("pageshow", back);
     clearTimeout(timer);
     clearInterval(watchdog);
     stop?.abort();
@@ -126,6 +138,8 @@ export function watch(id, on, { token } = {}) {
   document.addEventListener("visibilitychange", woken);
   addEventListener("online", online);
   addEventListener("offline", offline);
+  addEventListener("pagehide", left);
+  addEventListener("pageshow", back);
   connect();
   return { close };
 }
