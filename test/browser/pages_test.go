@@ -154,6 +154,27 @@ func TestAPresentationNeedsNoMouse(t *testing.T) {
 	v.shows("#question", "First?")
 }
 
+// TestPagesThatWereLeftAreInNobodysWay goes through more pages with an event stream than a browser has connections for a server, and
+// back again: the last one is live, and so is the one that was left.
+func TestPagesThatWereLeftAreInNobodysWay(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
+	r.show(0)
+	v := visit(t, "voter", phone).presents(r)
+	for range 4 {
+		for _, path := range []string{"/stage/" + r.ID, "/p/" + r.ID} {
+			v.open(path)
+			v.shows("#question", "One")
+		}
+	}
+	r.show(1)
+	v.shows("#question", "Two")
+	v.open("/")
+	r.show(2)
+	v.run(`history.back()`)
+	v.until(`location.pathname.startsWith("/p/")`)
+	v.shows("#question", "Three")
+}
+
 // tabTo presses Tab until an element has the focus, which must be seen at each step.
 func (v *visitor) tabTo(selector string) {
 	v.t.Helper()

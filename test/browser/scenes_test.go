@@ -92,7 +92,6 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}
 	}
 	all = []scene{
-		{"audience-waiting0", phone, asVoter(lobby, "#waiting-text"), true},
 		{"landing", desktop, there("/", "#mine li"), true},
 		{"edit-new", desktop, there("/edit/new", "#polls .poll"), false},
 		{"edit", desktop, there("/edit/"+lobby.ID, "#polls .poll"), true},
