@@ -35,11 +35,15 @@ type batch struct {
 
 	replied  chan struct{} // closed when verdicts is set
 	verdicts []poll.Verdict
+
+	home  *batcher
+	lapse *time.Timer // of the home's; nil: not confirmed yet
 }
 
 // newBatch makes a batch with room for so many votes.
-func newBatch(votes int) *batch {
+func newBatch(home *batcher, votes int) *batch {
 	return &batch{
+		home:      home,
 		Batch:     poll.Batch{ID: newID(), Votes: make([]poll.Vote, 0, votes)},
 		accepted:  make([]time.Time, 0, votes),
 		confirmed: make(chan struct{}),

@@ -261,6 +261,7 @@ func (in *Intake) readReplies() {
 			}
 			if b := in.forget(r.BatchID); b != nil {
 				b.answer(r.Verdicts)
+				b.home.over(b)
 			}
 		case <-ticker.C:
 			in.forgetOld()
