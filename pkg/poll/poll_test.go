@@ -71,6 +71,10 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 		"max of a choice":  {"t", with(func(p *poll.Poll) { p.MaxChoices = 2 }), "polls[1].max_choices"},
 		"max too high":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, 3 }), "polls[1].max_choices"},
 		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, -1 }), "polls[1].max_choices"},
+		"options to write": {"t", with(func(p *poll.Poll) { p.Kind = poll.WordCloud }), "polls[1].options"},
+		"too many entries": {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, 11 }), "polls[1].max_choices"},
+		"no entries":       {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, -1 }), "polls[1].max_choices"},
+		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.OpenText, nil, 2 }), "polls[1].max_choices"},
 	} {
 		_, err := poll.New(c.title, c.polls)
 		var e *poll.Error

@@ -56,8 +56,8 @@ type Store interface {
 	// NotFound, OutOfPolls, Stale.
 	Transit(ctx context.Context, id uuid.UUID, m Move, ifMatch *int64) (Turn, error)
 
-	// Results reads a poll's state and tallies in one statement; its cost does not depend on the number of votes.
-	// NotFound: no such poll in that presentation.
+	// Results reads a poll's state, tallies and words in one statement; its cost does not depend on the number of votes,
+	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
 	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from
