@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,6 +33,7 @@ type fakeCache struct {
 	first, fresh uuid.UUID // what an old entry says, and what a read after the request says
 	err          error
 	reads        int
+	kind         poll.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
@@ -39,7 +42,7 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 		c.reads++
 		shown = c.fresh
 	}
-	p := &poll.Poll{ID: shown, Kind: poll.Choice, MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true}, Poll: p}, time.Now(), c.err
 }
 
@@ -395,6 +398,40 @@ func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 		require.Empty(t, b.log.published)
 		require.Zero(t, b.Waiting())
 	})
+}
+
+func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.kind = poll.OpenText
+		cast := func(ballot Ballot) error {
+			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
+			_, err := b.Cast(context.Background(), talk, ballot, usual)
+			return err
+		}
+		require.ErrorContains(t, cast(Ballot{Keys: []string{"A"}}), "key")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{}}), "text")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
+		go func() {
+			p := <-b.log.published
+			require.Equal(t, poll.Answer("Why not?"), p.batch.Votes[0].Answer)
+			b.log.reply(p, poll.Counted)
+		}()
+		require.NoError(t, cast(Ballot{Texts: []string{" Why\nnot? "}}))
+		b.cache.kind = poll.Choice
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
+	})
+}
+
+// Prefetch batches of them are what a worker holds of a partition.
+func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
+	b := newBatch(0)
+	for !b.full() {
+		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
+	}
+	require.Len(t, b.Votes, 33)
+	data, err := queue.Encode(nil, &b.Batch)
+	require.NoError(t, err)
+	require.Less(t, len(data), queue.MaxBytes/100)
 }
 
 func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
