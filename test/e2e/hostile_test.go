@@ -104,7 +104,7 @@ func harass(t *testing.T, s site, requests, nearly int) *Room {
 	if testing.Short() {
 		requests /= 20
 	}
-	r := show(s.Client, choice("Who wins?"), multiple("Which?", 2), rating("How good?"))
+	r := show(s.Client, choice("Who wins?"), multiple("Which?", 2), rating("How good?"), wordCloud("Where?"))
 	var answers [6]atomic.Int64   // by hundreds
 	var sent, silent atomic.Int64 // requests; writes without any answer
 	concurrently(hostileClients, func(i int) {
@@ -317,13 +317,17 @@ func (h *hostile) nearlyRight() shot {
 		method, path, body = "POST", Base+"/presentations", h.newPresentation(`"`+pick(h, "A", "B", `\u0000`, `\ud800`, "\xff", " ", "é")+`"`)
 	case 1:
 		method, path, body = "POST", h.room.Path("/polls/current/votes"), h.vote(h.room.Polls[0].PollID, pick(h, "A", "A", "Z", `\u0000`, "\xff"), h.voter())
+		if h.rng.IntN(3) == 0 {
+			body = fmt.Sprintf(`{"poll_id":%q,"client_id":%q,%s}`, h.room.Polls[3].PollID, h.voter(),
+				pick(h, `"text":`+h.text(), `"texts":[`+h.text()+`,`+h.text()+`]`))
+		}
 	case 2:
 		method, path = "PUT", h.room.Path("/polls/current")
-		body = pick(h, "", `{"move":"next"}`, `{"move":"previous"}`, fmt.Sprintf(`{"poll_id":%q}`, pick(h, h.room.Polls[0].PollID, nobody)))
+		body = pick(h, "", `{"move":"next"}`, `{"move":"previous"}`, fmt.Sprintf(`{"poll_id":%q}`, pick(h, h.room.Polls[0].PollID, h.room.Polls[3].PollID, nobody)))
 	case 3:
 		path = Base + "/join/" + pick(h, "%00", "%ff", "%C0%80", "a%00b", "%", "☃", strings.Repeat("a", h.rng.IntN(5000)), h.room.JoinCode)
 	case 4:
-		path = h.room.Path("/polls/" + h.room.Polls[0].PollID + pick(h, "/votes", "/results"))
+		path = h.room.Path("/polls/" + h.room.Polls[pick(h, 0, 3)].PollID + pick(h, "/votes", "/results"))
 	case 5:
 		method, path = "DELETE", h.room.Path("/polls/current")
 	}
