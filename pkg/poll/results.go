@@ -30,7 +30,7 @@ const maxSifted = MaxWords * 100
 // else anew, and begin with MaxWords.
 func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
-	if banned := newBans(r.Banned); len(r.Banned) > 0 {
+	if banned := bansOf(r.Banned); len(r.Banned) > 0 {
 		r.Words = slices.DeleteFunc(r.Words, func(w WordCount) bool { return banned.in(w.Text) })
 	}
 	if len(r.Words) >= MaxWords {

@@ -1,8 +1,10 @@
 package poll
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -51,7 +53,7 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		return "", Field("texts", "this poll takes at most %d", p.MaxChoices)
 	}
 	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
-	banned := newBans(p.Banned)
+	banned := bansOf(p.Banned)
 	for i, text := range texts {
 		entry, err := p.Kind.clean(field, text)
 		if err != nil {
@@ -129,12 +131,10 @@ const maxFolds = 8
 // fold gives the form in which texts are compared: without case, compatible characters alike (NFKC), single spaces, and
 // without characters that only direct how others are shown, but for the joiners, which words and pictures are made with.
 func fold(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Cf, r) && !joiner(r) {
-			return -1
-		}
-		return r
-	}, s)
+	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return spaced(strings.ToLower(s))
+	}
+	s = without(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !joiner(r) })
 	for range maxFolds {
 		folded := spaced(norm.NFKC.String(cases.Fold().String(s)))
 		if folded == s {
@@ -143,6 +143,15 @@ func fold(s string) string {
 		s = folded
 	}
 	return s
+}
+
+func without(s string, unwanted func(rune) bool) string {
+	return strings.Map(func(r rune) rune {
+		if unwanted(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
 func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
@@ -156,14 +165,16 @@ func visible(s string) bool {
 
 // bans finds banned words in texts, whole words or several in a row.
 type bans struct {
-	rows  [][]string // words that stand in a row
-	signs []string   // what holds no word, a picture say: wherever it stands
+	banned []string              // what it was made of
+	rows   map[string][][]string // words that stand in a row, by the first of them
+	signs  []string              // what holds no word, a picture say: wherever it stands
 }
 
-func newBans(banned []string) (b bans) {
+func newBans(banned []string) bans {
+	b := bans{banned: slices.Clone(banned), rows: map[string][][]string{}}
 	for _, s := range banned {
 		if words := wordsOf(s); len(words) > 0 {
-			b.rows = append(b.rows, words)
+			b.rows[words[0]] = append(b.rows[words[0]], words)
 		} else if s = fold(s); s != "" {
 			b.signs = append(b.signs, s)
 		}
@@ -174,9 +185,9 @@ func newBans(banned []string) (b bans) {
 func (b bans) in(text string) bool {
 	if len(b.rows) > 0 {
 		words := wordsOf(text)
-		for _, row := range b.rows {
-			for at := 0; at+len(row) <= len(words); at++ {
-				if slices.Equal(words[at:at+len(row)], row) {
+		for i := range words {
+			for _, row := range b.rows[words[i]] {
+				if i+len(row) <= len(words) && slices.Equal(words[i:i+len(row)], row) {
 					return true
 				}
 			}
@@ -189,8 +200,41 @@ func (b bans) in(text string) bool {
 	return slices.ContainsFunc(b.signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
+// lists keeps the bans of the lists in use, of which a replica sees few: to fold two hundred words for every vote would cost
+// a hundred times what the vote does.
+var lists = struct {
+	sync.Mutex
+	seed maphash.Seed
+	made map[uint64]bans
+}{seed: maphash.MakeSeed(), made: map[uint64]bans{}}
+
+const maxLists = 100
+
+func bansOf(banned []string) bans {
+	if len(banned) == 0 {
+		return bans{}
+	}
+	var hash maphash.Hash
+	hash.SetSeed(lists.seed)
+	for _, s := range banned {
+		_, _ = hash.WriteString(s) // never fails
+		_ = hash.WriteByte(0)
+	}
+	lists.Lock()
+	defer lists.Unlock()
+	b, ok := lists.made[hash.Sum64()]
+	if !ok || !slices.Equal(b.banned, banned) {
+		if len(lists.made) >= maxLists {
+			clear(lists.made)
+		}
+		b = newBans(banned)
+		lists.made[hash.Sum64()] = b
+	}
+	return b
+}
+
 // wordsOf takes a text apart into its words, folded. A joiner does not make two of one.
 func wordsOf(text string) []string {
-	text = strings.NewReplacer("\u200c", "", "\u200d", "").Replace(fold(text))
+	text = without(fold(text), joiner)
 	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
 }

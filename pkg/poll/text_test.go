@@ -290,3 +290,42 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkText is what checking and counting a voter's text costs beside everything else that a vote does.
+func BenchmarkText(b *testing.B) {
+	cloud, _ := freeText(b)
+	banned := cloud
+	for i := range 200 {
+		banned.Banned = append(banned.Banned, "word"+strconv.Itoa(i))
+	}
+	for name, f := range map[string]func() error{
+		"check":             func() error { _, err := cloud.TextAnswer([]string{"New York", "Berlin!", "東京"}); return err },
+		"check, 200 banned": func() error { _, err := banned.TextAnswer([]string{"New York", "Berlin!", "東京"}); return err },
+		"count":             func() error { poll.WordCloud.Words("Berlin!\nNew York\n東京"); return nil },
+		"check a long text": func() error { _, err := banned.TextAnswer([]string{strings.Repeat("é!", 25)}); return err },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := f(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestListsOfBannedWordsAreNotMixedUp(t *testing.T) {
+	cloud, _ := freeText(t)
+	list := func(i int) []string { return []string{"word" + strconv.Itoa(i), "more"} }
+	for i := range 300 { // more than are kept
+		cloud.Banned = list(i)
+		_, err := cloud.TextAnswer([]string{"a word" + strconv.Itoa(i)})
+		require.Error(t, err)
+		_, err = cloud.TextAnswer([]string{"a word" + strconv.Itoa(i-1)})
+		require.NoError(t, err)
+	}
+	cloud.Banned[0] = "other" // not how a list is changed, and yet
+	_, err := cloud.TextAnswer([]string{"other"})
+	require.Error(t, err)
+}
