@@ -31,19 +31,20 @@ var (
 // fakeCache displays a poll.
 type fakeCache struct {
 	first, fresh uuid.UUID // what an old entry says, and what a read after the request says
+	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
 	kind         poll.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
-	shown := c.first
+	shown, closed := c.first, c.was
 	if !since.IsZero() {
 		c.reads++
-		shown = c.fresh
+		shown, closed = c.fresh, c.closed
 	}
 	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true}, Poll: p}, time.Now(), c.err
+	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
 func (c *fakeCache) Known(uuid.UUID) (poll.Display, time.Time, bool) {
@@ -388,6 +389,24 @@ func TestOnlyAReadAfterTheRequestMayRefuse(t *testing.T) {
 		require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
 		require.Equal(t, 2, b.cache.reads)
 	})
+}
+
+func TestAClosedPollTakesNoVotesUnlessItWasOpenedSinceTheEntryWasRead(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		run(t, func(t *testing.T, b *bench) {
+			b.cache.was, b.cache.closed = true, closed
+			a := b.cast(1, "A", Wait{Async: true})
+			if closed {
+				got := <-a
+				require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
+				require.ErrorContains(t, got.err, "closed")
+			} else {
+				(<-b.log.published).confirmed(nil)
+				require.NoError(t, (<-a).err)
+			}
+			require.Equal(t, 1, b.cache.reads, "an entry of before the request refuses nobody")
+		})
+	}
 }
 
 func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {

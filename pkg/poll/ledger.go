@@ -8,7 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Change says that something of a presentation is not as it was: a transition (PollID nil) or a poll's results.
+// Change says that something of a presentation is not as it was: a transition (PollID nil), anything else that a presenter
+// did, be it that it is gone (PollID nil, Version 0), or a poll's results.
 // It carries no numbers that people see; whoever cares reads them from the store.
 type Change struct {
 	PresentationID uuid.UUID
@@ -85,6 +86,9 @@ func (l *Ledger) Polls() []uuid.UUID {
 
 // Load brings a locked poll: its kind, its options' keys in order and its state, with a count per option.
 func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind Kind, options []string, s State) {
+	if len(options) != len(s.Counts) { // those of before an edit, which no vote is for: see Draft
+		options = nil
+	}
 	a := &account{presentationID: presentationID, kind: kind, state: s, options: make(map[string]int, len(options))}
 	if kind.FreeText() {
 		a.words = map[string]int64{}

@@ -50,11 +50,11 @@ const (
 // Status says what may still happen to a poll's results.
 type Status string
 
-// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed is pending.
+// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed, or was reset, is pending.
 const (
 	Pending Status = "pending"
 	Open    Status = "open"
-	Closing Status = "closing" // off the slide; votes accepted before may still arrive
+	Closing Status = "closing" // voting has ended; votes accepted before may still arrive
 	Final   Status = "final"   // sealed: its results do not change under this version
 )
 
@@ -72,14 +72,15 @@ type Poll struct {
 	Question       string
 	Kind           Kind
 	MaxChoices     int      // for Multiple and WordCloud: how many options or texts one answer may hold; else 1
-	Banned         []string // for free text: words that no answer may hold
+	Banned         []string // words that answers in free text must not hold; nil: none
 	Options        []Option // none for free text
+	Visibility     Visibility
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
 type State struct {
 	Status   Status
-	Opened   int64   // the presentation's version that displayed the poll last; 0: never displayed
+	Opened   int64   // the presentation's version that opened the poll last; 0: pending
 	Sealed   int64   // the highest version whose votes are closed for ever; 0: none
 	Revision int64   // rises with every transaction that changes the state or the tallies
 	Voters   int64   // people with a counted vote
@@ -101,6 +102,7 @@ type Slide struct {
 	Version   int64 // counts the transitions
 	Index     int   // the poll displayed last; -1 before the first
 	Displayed bool  // whether that poll is on the slide now
+	Closed    bool  // it is, but voting for it is closed; never without Displayed
 }
 
 // Field is an error of the kind Invalid about one field of what was sent. The field is named as on the wire.
@@ -136,6 +138,9 @@ func New(title string, polls []Poll) (Presentation, error) {
 func newPoll(at string, q Poll) (Poll, error) {
 	q.Question = strings.TrimSpace(q.Question)
 	if err := checkText(at+".question", q.Question, false); err != nil {
+		return q, err
+	}
+	if err := q.checkRoom(at); err != nil {
 		return q, err
 	}
 	switch q.Kind {

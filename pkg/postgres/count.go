@@ -65,7 +65,9 @@ func lockPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
 	return err
 }
 
-// lockAccounts locks the polls that the batches speak of. The polls table is joined without fear: it never changes.
+// lockAccounts locks the polls that the batches speak of. The options that it joins to a state may be old ones if it had to
+// wait for an edit to let go of the state. No vote is counted by them: a vote that is not late was accepted after its poll was
+// displayed, which was after the last edit of its options (poll.Draft), and so the statement began after that edit, too.
 func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	ids := ledger.Polls()
 	var rows []struct {

@@ -192,13 +192,24 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			}
 			_, err = s.Transit(ctx, p.ID, poll.Move{}, nil)
 			plans("Transit", err)
+			_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
+			plans("Transit", err)
 			_, _, err = s.Presentation(ctx, p.ID)
 			plans("Presentation", err)
 			_, _, err = s.Join(ctx, p.JoinCode)
 			plans("Join", err)
 			_, err = s.TokenHash(ctx, p.ID)
 			plans("TokenHash", err)
-			require.GreaterOrEqual(t, len(said), 18, "statements were recorded")
+			zero := 0
+			added, err := s.Edit(ctx, p.ID, poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &zero})
+			plans("AddPoll", err)
+			question, kind := "How?", poll.Rating
+			_, err = s.Edit(ctx, p.ID, poll.EditPoll{PollID: added.Poll.ID, Question: &question, Kind: &kind})
+			plans("EditPoll", err)
+			_, err = s.Edit(ctx, p.ID, poll.DeletePoll{PollID: added.Poll.ID})
+			plans("DeletePoll", err)
+			plans("Delete", s.Delete(ctx, p.ID))
+			require.GreaterOrEqual(t, len(said), 28, "statements were recorded")
 		})
 	}
 }

@@ -122,6 +122,15 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	plans("Join", err)
 	_, err = s.TokenHash(ctx, p.ID)
 	plans("TokenHash", err)
+	zero := 0
+	added, err := s.Edit(ctx, p.ID, poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &zero})
+	plans("AddPoll", err)
+	question, kind := "How?", poll.Rating
+	_, err = s.Edit(ctx, p.ID, poll.EditPoll{PollID: added.Poll.ID, Question: &question, Kind: &kind})
+	plans("EditPoll", err)
+	_, err = s.Edit(ctx, p.ID, poll.DeletePoll{PollID: added.Poll.ID})
+	plans("DeletePoll", err)
+	plans("Delete", s.Delete(ctx, p.ID))
 }
 
 // clouded is a word cloud that is open.

@@ -24,6 +24,8 @@ type (
 		Kind       string   `json:"kind,omitempty"`
 		MaxChoices int      `json:"max_choices,omitempty"`
 		Options    []Option `json:"options,omitempty"`
+		Visibility string   `json:"results_visibility,omitempty"`
+		Banned     []string `json:"banned_words,omitempty"`
 	}
 	// NewPresentation is a presentation to create.
 	NewPresentation struct {
@@ -49,7 +51,9 @@ type (
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices"`
 		Options    []Option `json:"options"`
+		Visibility string   `json:"results_visibility"`
 		Status     string   `json:"status"`
+		Banned     []string `json:"banned_words"` // nil: not said
 	}
 	// Presentation is a presentation as it is read.
 	Presentation struct {
@@ -67,7 +71,9 @@ type (
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices"`
 		Options    []Option `json:"options"`
+		Visibility string   `json:"results_visibility"`
 		Version    int64    `json:"version"`
+		Voting     string   `json:"voting"`
 	}
 	// Ballot is a vote to cast.
 	Ballot struct {
@@ -101,6 +107,7 @@ type (
 		Words    []Word   `json:"words"` // nil: the poll is not of free text
 		Mean     *float64 `json:"mean"`
 		Median   *float64 `json:"median"`
+		Hidden   bool     `json:"hidden"`
 	}
 	// CountedVote is a line of the votes list.
 	CountedVote struct {

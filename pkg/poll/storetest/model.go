@@ -45,9 +45,20 @@ func (m *model) turn(t poll.Turn) {
 	if t.Ended != nil {
 		m.polls[t.Ended.PollID].status = poll.Closing
 	}
-	if t.Poll != nil {
+	if t.Poll != nil && !t.Closed {
 		m.polls[t.Poll.ID].status, m.polls[t.Poll.ID].opened = poll.Open, t.Version
 	}
+}
+
+// mayReset says whether a poll can be reset.
+func (m *model) mayReset(id uuid.UUID) bool {
+	return m.polls[id].status == poll.Final || m.polls[id].status == poll.Pending
+}
+
+// reset forgets a poll's votes.
+func (m *model) reset(id uuid.UUID) {
+	q := m.polls[id]
+	q.status, q.opened, q.votes = poll.Pending, 0, map[uuid.UUID]poll.Vote{}
 }
 
 // count gives the verdicts of a call.

@@ -28,9 +28,12 @@ func (s *suite) property(t *testing.T) {
 			d.before[i] = d.model.state(d.p.Polls[i].ID)
 		}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
-			if rapid.IntRange(0, 2).Draw(rt, "step") == 0 {
+			switch rapid.IntRange(0, 6).Draw(rt, "step") {
+			case 0, 1:
 				d.transit(t)
-			} else {
+			case 2:
+				d.reset(t)
+			default:
 				d.count(t)
 			}
 		}
@@ -50,10 +53,10 @@ type drill struct {
 }
 
 func (d *drill) transit(t *testing.T) {
-	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToNothing)).Draw(d.rt, "move"))}
+	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToOpen)).Draw(d.rt, "move"))}
 	move.PollID = d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	turn, err := d.store.Transit(t.Context(), d.p.ID, move, nil)
-	if poll.KindOf(err) == poll.OutOfPolls {
+	if kind := poll.KindOf(err); kind == poll.OutOfPolls || kind == poll.NotDisplayed {
 		return
 	}
 	require.NoError(d.rt, err)
@@ -67,6 +70,23 @@ func (d *drill) transit(t *testing.T) {
 		concerned = append(concerned, turn.Poll.ID)
 	}
 	d.compare(t, concerned)
+}
+
+func (d *drill) reset(t *testing.T) {
+	id := d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
+	edited, err := d.store.Edit(t.Context(), d.p.ID, poll.Reset{PollID: id})
+	if !d.model.mayReset(id) {
+		require.Equal(d.rt, poll.NotFinal, poll.KindOf(err))
+		d.compare(t, nil)
+		return
+	}
+	require.NoError(d.rt, err)
+	if edited.Changed {
+		d.model.reset(id)
+		d.compare(t, []uuid.UUID{id})
+	} else {
+		d.compare(t, nil)
+	}
 }
 
 func (d *drill) count(t *testing.T) {
