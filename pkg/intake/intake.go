@@ -26,10 +26,11 @@ const (
 // DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes and a goroutine.
 const DefaultMaxWaiting = 50_000
 
-// Ballot is what a voter sends.
+// Ballot is what a voter sends: keys, or texts where the poll takes free text.
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string
+	Texts   []string // nil: keys
 	VoterID uuid.UUID
 	Seq     int64 // 0: none
 }
@@ -93,7 +94,7 @@ func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 
 // Cast takes a vote. A nil error is guarantee 1: the vote is counted, superseded by a later one of the same voter, or
 // durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
-// not on the slide), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
+// not on the slide, or voting for it is closed), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
 // sending it again is safe.
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
 	if in.waiting.Add(1) > in.max {
@@ -107,7 +108,7 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if err != nil {
 		return Receipt{}, err
 	}
-	answer, err := display.Poll.Answer(ballot.Keys)
+	answer, err := ballot.answer(display.Poll)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -125,25 +126,38 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
 }
 
-// displayed gives what is displayed if it is that poll. Only what was read after the request arrived may say that it
-// is not: an older entry may have missed the transition that the voter has seen.
+// answer checks what the voter chose or wrote.
+func (b *Ballot) answer(p *poll.Poll) (poll.Answer, error) {
+	if b.Texts != nil {
+		return p.TextAnswer(b.Texts)
+	}
+	return p.Answer(b.Keys)
+}
+
+// displayed gives what is displayed if it is that poll and voting for it is open. Only what was read after the request arrived
+// may say that it is not: an older entry may have missed the transition that the voter has seen.
 func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUID, arrived time.Time) (poll.Display, time.Time, error) {
-	if display, now, ok := in.cache.Known(presentationID); ok && shows(display, pollID) {
+	if display, now, ok := in.cache.Known(presentationID); ok && takes(display, pollID) {
 		return display, now, nil // as nearly always; no context is needed where nothing waits
 	}
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
 	display, now, err := in.cache.Display(ctx, presentationID, time.Time{})
-	if err == nil && !shows(display, pollID) {
+	if err == nil && !takes(display, pollID) {
 		display, now, err = in.cache.Display(ctx, presentationID, arrived)
 	}
-	if err == nil && !shows(display, pollID) {
+	if err == nil && !takes(display, pollID) {
 		err = poll.Errorf(poll.NotDisplayed, "the poll is not on the slide")
+		if shows(display, pollID) {
+			err = poll.Errorf(poll.NotDisplayed, "voting for the poll is closed")
+		}
 	}
 	return display, now, err
 }
 
 func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Poll.ID == pollID }
+
+func takes(d poll.Display, pollID uuid.UUID) bool { return shows(d, pollID) && !d.Closed }
 
 // await waits for the answer of one vote. The voter's patience is measured from the request's arrival, what the
 // protocol says from the acceptance.

@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,18 +31,20 @@ var (
 // fakeCache displays a poll.
 type fakeCache struct {
 	first, fresh uuid.UUID // what an old entry says, and what a read after the request says
+	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
+	kind         poll.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
-	shown := c.first
+	shown, closed := c.first, c.was
 	if !since.IsZero() {
 		c.reads++
-		shown = c.fresh
+		shown, closed = c.fresh, c.closed
 	}
-	p := &poll.Poll{ID: shown, Kind: poll.Choice, MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true}, Poll: p}, time.Now(), c.err
+	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
 func (c *fakeCache) Known(uuid.UUID) (poll.Display, time.Time, bool) {
@@ -412,6 +416,24 @@ func TestOnlyAReadAfterTheRequestMayRefuse(t *testing.T) {
 	})
 }
 
+func TestAClosedPollTakesNoVotesUnlessItWasOpenedSinceTheEntryWasRead(t *testing.T) {
+	for _, closed := range []bool{true, false} {
+		run(t, func(t *testing.T, b *bench) {
+			b.cache.was, b.cache.closed = true, closed
+			a := b.cast(1, "A", Wait{Async: true})
+			if closed {
+				got := <-a
+				require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
+				require.ErrorContains(t, got.err, "closed")
+			} else {
+				(<-b.log.published).confirmed(nil)
+				require.NoError(t, (<-a).err)
+			}
+			require.Equal(t, 1, b.cache.reads, "an entry of before the request refuses nobody")
+		})
+	}
+}
+
 func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		require.Equal(t, poll.Invalid, poll.KindOf((<-b.cast(1, "Z", usual)).err))
@@ -420,6 +442,40 @@ func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 		require.Empty(t, b.log.published)
 		require.Zero(t, b.Waiting())
 	})
+}
+
+func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.kind = poll.OpenText
+		cast := func(ballot Ballot) error {
+			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
+			_, err := b.Cast(context.Background(), talk, ballot, usual)
+			return err
+		}
+		require.ErrorContains(t, cast(Ballot{Keys: []string{"A"}}), "key")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{}}), "text")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
+		go func() {
+			p := <-b.log.published
+			require.Equal(t, poll.Answer("Why not?"), p.batch.Votes[0].Answer)
+			b.log.reply(p, poll.Counted)
+		}()
+		require.NoError(t, cast(Ballot{Texts: []string{" Why\nnot? "}}))
+		b.cache.kind = poll.Choice
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
+	})
+}
+
+// Prefetch batches of them are what a worker holds of a partition.
+func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
+	b := newBatch(0)
+	for !b.full() {
+		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
+	}
+	require.Len(t, b.Votes, 33)
+	data, err := queue.Encode(nil, &b.Batch)
+	require.NoError(t, err)
+	require.Less(t, len(data), queue.MaxBytes/100)
 }
 
 func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {

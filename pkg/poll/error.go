@@ -10,15 +10,18 @@ type ErrorKind string
 
 // The kinds of errors.
 const (
-	Invalid      ErrorKind = "invalid"           // what was sent is wrong; Field names where
-	NotFound     ErrorKind = "not_found"         // an id or code that names nothing
-	NotDisplayed ErrorKind = "not_displayed"     // the poll is not on the slide
-	TooLate      ErrorKind = "late"              // the vote came behind the seal of its poll
-	OutOfPolls   ErrorKind = "out_of_polls"      // there is no next or previous poll
-	Stale        ErrorKind = "stale"             // the caller's version is not the present one
-	Conflict     ErrorKind = "conflict"          // the same id or join code is there already
-	Busy         ErrorKind = "too_many_requests" // too much of this voter at once
-	Unavailable  ErrorKind = "unavailable"       // something is away or full; trying again is right, and the outcome is unknown
+	Invalid      ErrorKind = "invalid"             // what was sent is wrong; Field names where
+	NotFound     ErrorKind = "not_found"           // an id or code that names nothing
+	NotDisplayed ErrorKind = "not_displayed"       // the poll is not on the slide, or voting for it is closed
+	TooLate      ErrorKind = "late"                // the vote came behind the seal of its poll
+	OutOfPolls   ErrorKind = "out_of_polls"        // there is no next or previous poll
+	Stale        ErrorKind = "stale"               // the caller's version is not the present one
+	Conflict     ErrorKind = "conflict"            // the same id or join code is there already
+	HasBeenShown ErrorKind = "poll_has_been_shown" // people have seen the poll as it is: it cannot be edited any more
+	NotFinal     ErrorKind = "poll_not_final"      // votes for the poll may still arrive: it cannot be reset yet
+	LastPoll     ErrorKind = "last_poll"           // a presentation keeps at least one poll
+	Busy         ErrorKind = "too_many_requests"   // too much of this voter at once
+	Unavailable  ErrorKind = "unavailable"         // something is away or full; trying again is right, and the outcome is unknown
 )
 
 // Error is what the domain and its ports answer. An error that is none of these is a fault of the program.

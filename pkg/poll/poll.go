@@ -3,6 +3,7 @@
 package poll
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -41,16 +42,19 @@ const (
 	Choice   Kind = "choice"   // one option
 	Multiple Kind = "multiple" // one option or several, at most MaxChoices
 	Rating   Kind = "rating"   // one of the options 1 to 5, which the server makes
+
+	WordCloud Kind = "word_cloud" // short texts of the voter's own, at most MaxChoices; they are folded for counting
+	OpenText  Kind = "open_text"  // one text of the voter's own
 )
 
 // Status says what may still happen to a poll's results.
 type Status string
 
-// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed is pending.
+// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed, or was reset, is pending.
 const (
 	Pending Status = "pending"
 	Open    Status = "open"
-	Closing Status = "closing" // off the slide; votes accepted before may still arrive
+	Closing Status = "closing" // voting has ended; votes accepted before may still arrive
 	Final   Status = "final"   // sealed: its results do not change under this version
 )
 
@@ -67,14 +71,16 @@ type Poll struct {
 	Index          int // 0-based place in the presentation
 	Question       string
 	Kind           Kind
-	MaxChoices     int // for Multiple: how many options one answer may name; else 1
-	Options        []Option
+	MaxChoices     int      // for Multiple and WordCloud: how many options or texts one answer may hold; else 1
+	Banned         []string // words that answers in free text must not hold; nil: none
+	Options        []Option // none for free text
+	Visibility     Visibility
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
 type State struct {
 	Status   Status
-	Opened   int64   // the presentation's version that displayed the poll last; 0: never displayed
+	Opened   int64   // the presentation's version that opened the poll last; 0: pending
 	Sealed   int64   // the highest version whose votes are closed for ever; 0: none
 	Revision int64   // rises with every transaction that changes the state or the tallies
 	Voters   int64   // people with a counted vote
@@ -96,6 +102,7 @@ type Slide struct {
 	Version   int64 // counts the transitions
 	Index     int   // the poll displayed last; -1 before the first
 	Displayed bool  // whether that poll is on the slide now
+	Closed    bool  // it is, but voting for it is closed; never without Displayed
 }
 
 // Field is an error of the kind Invalid about one field of what was sent. The field is named as on the wire.
@@ -133,35 +140,58 @@ func newPoll(at string, q Poll) (Poll, error) {
 	if err := checkText(at+".question", q.Question, false); err != nil {
 		return q, err
 	}
+	if err := q.checkRoom(at); err != nil {
+		return q, err
+	}
 	switch q.Kind {
 	case "":
 		q.Kind = Choice
-	case Choice, Multiple, Rating:
+	case Choice, Multiple, Rating, WordCloud, OpenText:
 	default:
-		return q, Field(at+".kind", `must be "choice", "multiple" or "rating"`)
+		return q, Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
 	}
-	if q.Kind == Rating {
-		if len(q.Options) > 0 {
-			return q, Field(at+".options", "must be left out: a rating has the options 1 to 5")
-		}
-		for i := 1; i <= 5; i++ {
-			q.Options = append(q.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
-		}
-	}
-	if err := checkOptions(at+".options", q.Options); err != nil {
+	if err := q.setOptions(at + ".options"); err != nil {
 		return q, err
 	}
+	return q, q.setMaxChoices(at + ".max_choices")
+}
+
+// setOptions checks the options, and makes those that the presenter does not give.
+func (p *Poll) setOptions(at string) error {
 	switch {
-	case q.Kind != Multiple && q.MaxChoices > 1:
-		return q, Field(at+".max_choices", `is for the kind "multiple" only`)
-	case q.MaxChoices < 0 || q.MaxChoices > len(q.Options):
-		return q, Field(at+".max_choices", "must be between 1 and the number of options")
-	case q.Kind != Multiple:
-		q.MaxChoices = 1
-	case q.MaxChoices == 0:
-		q.MaxChoices = len(q.Options)
+	case p.Kind.FreeText() && len(p.Options) > 0:
+		return Field(at, "must be left out: voters write what they like")
+	case p.Kind.FreeText():
+		p.Options = []Option{}
+		return nil
+	case p.Kind == Rating && len(p.Options) > 0:
+		return Field(at, "must be left out: a rating has the options 1 to 5")
+	case p.Kind == Rating:
+		for i := 1; i <= 5; i++ {
+			p.Options = append(p.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
+		}
 	}
-	return q, nil
+	return checkOptions(at, p.Options)
+}
+
+// setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter does not.
+func (p *Poll) setMaxChoices(at string) error {
+	most, usual, limit := 1, 1, ""
+	switch p.Kind {
+	case Multiple:
+		most, usual, limit = len(p.Options), len(p.Options), "the number of options"
+	case WordCloud:
+		most, usual, limit = MaxEntries, DefaultEntries, strconv.Itoa(MaxEntries)
+	}
+	switch {
+	case limit == "" && p.MaxChoices > 1:
+		return Field(at, `is for the kinds "multiple" and "word_cloud" only`)
+	case p.MaxChoices < 0 || p.MaxChoices > most:
+		return Field(at, "must be between 1 and %s", cmp.Or(limit, "1"))
+	case p.MaxChoices == 0:
+		p.MaxChoices = usual
+	}
+	return nil
 }
 
 func checkOptions(at string, options []Option) error {

@@ -70,7 +70,16 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 		"rated options":    {"t", with(func(p *poll.Poll) { p.Kind = poll.Rating }), "polls[1].options"},
 		"max of a choice":  {"t", with(func(p *poll.Poll) { p.MaxChoices = 2 }), "polls[1].max_choices"},
 		"max too high":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, 3 }), "polls[1].max_choices"},
+		"visibility":       {"t", with(func(p *poll.Poll) { p.Visibility = "never" }), "polls[1].results_visibility"},
+		"blank word":       {"t", with(func(p *poll.Poll) { p.Banned = []string{"a", " "} }), "polls[1].banned_words[1]"},
+		"long word":        {"t", with(func(p *poll.Poll) { p.Banned = []string{strings.Repeat("é", 65)} }), "polls[1].banned_words[0]"},
+		"NUL in a word":    {"t", with(func(p *poll.Poll) { p.Banned = []string{"a\x00b"} }), "polls[1].banned_words[0]"},
+		"too many words":   {"t", with(func(p *poll.Poll) { p.Banned = make([]string, poll.MaxBanned+1) }), "polls[1].banned_words"},
 		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, -1 }), "polls[1].max_choices"},
+		"options to write": {"t", with(func(p *poll.Poll) { p.Kind = poll.WordCloud }), "polls[1].options"},
+		"too many entries": {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, 11 }), "polls[1].max_choices"},
+		"no entries":       {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, -1 }), "polls[1].max_choices"},
+		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.OpenText, nil, 2 }), "polls[1].max_choices"},
 	} {
 		_, err := poll.New(c.title, c.polls)
 		var e *poll.Error

@@ -11,17 +11,17 @@ import (
 type Display struct {
 	PresentationID uuid.UUID
 	Slide
-	Poll *Poll // nil when nothing is displayed; shared: nobody changes it
+	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 }
 
 // Turn is what a store's Transit did.
 type Turn struct {
 	Display
 	Changed bool  // false: the slide showed that already, nothing was written
-	Ended   *Seal // the poll that left the slide and the version that ended, to be sealed after SealDelay
+	Ended   *Seal // the poll that voting ended for and the version that ended, to be sealed after SealDelay
 }
 
-// ClosingPoll is a poll that is off the slide and not sealed yet.
+// ClosingPoll is a poll that voting has ended for and that is not sealed yet.
 type ClosingPoll struct {
 	PresentationID uuid.UUID
 	Seal           Seal // the one that it waits for
@@ -53,11 +53,19 @@ type Store interface {
 
 	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other transitions of the
 	// presentation and the counting of the polls concerned. ifMatch, if not nil, is the version the presenter saw.
-	// NotFound, OutOfPolls, Stale.
+	// NotFound, OutOfPolls, Stale, NotDisplayed.
 	Transit(ctx context.Context, id uuid.UUID, m Move, ifMatch *int64) (Turn, error)
 
-	// Results reads a poll's state and tallies in one statement; its cost does not depend on the number of votes.
-	// NotFound: no such poll in that presentation.
+	// Edit makes an edit (Draft.Apply) and writes it, in one transaction that excludes other edits and transitions of the
+	// presentation and the counting of the poll concerned. NotFound, Invalid, HasBeenShown, NotFinal, LastPoll.
+	Edit(ctx context.Context, id uuid.UUID, e Edit) (Edited, error)
+
+	// Delete removes a presentation with everything of it, in one transaction that excludes transitions and the counting of
+	// its polls. What is counted for it later is rejected. NotFound.
+	Delete(ctx context.Context, id uuid.UUID) error
+
+	// Results reads a poll's state, tallies and words in one statement; its cost does not depend on the number of votes,
+	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
 	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from

@@ -17,6 +17,8 @@ const (
 	ToPrevious               // the poll before; when nothing is displayed, the one displayed last
 	ToPoll                   // a poll named by its id
 	ToNothing                // an empty slide
+	ToClosed                 // what is displayed, with voting closed
+	ToOpen                   // what is displayed, with voting open
 )
 
 // Transition is a decided change of what is displayed. Where Changed is false the slide shows already what was
@@ -24,13 +26,14 @@ const (
 type Transition struct {
 	Changed bool
 	Slide   Slide // as it is now
-	Left    int   // index of the poll that leaves the slide; -1: none
-	Ended   int64 // the version under which that poll was displayed
+	Left    int   // index of the poll that voting ends for, be it that it leaves the slide or that it is closed; -1: none
+	Ended   int64 // the version under which that poll was open
 	Shown   int   // index of the poll that is displayed now; -1: none
 }
 
 // Decide applies a move to the slide of a presentation whose polls have these ids, in order. ifMatch is the
-// version that the presenter saw, nil when they did not say. Errors: Stale, OutOfPolls, NotFound.
+// version that the presenter saw, nil when they did not say. Naming the poll that is displayed opens it if it is closed.
+// Errors: Stale, OutOfPolls, NotFound, NotDisplayed.
 func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, error) {
 	if ifMatch != nil && *ifMatch != s.Version {
 		return Transition{}, Errorf(Stale, "the presentation is at version %d, not %d", s.Version, *ifMatch)
@@ -40,15 +43,16 @@ func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, erro
 		return Transition{}, err
 	}
 	t := Transition{Slide: s, Left: -1, Shown: target}
-	if s.Displayed == (target >= 0) && (target < 0 || target == s.Index) {
+	closed := m.To == ToClosed
+	if s.Displayed == (target >= 0) && (target < 0 || target == s.Index && s.Closed == closed) {
 		return t, nil
 	}
-	if s.Displayed {
+	if s.Displayed && !s.Closed { // of a closed poll voting has ended already, under an earlier version
 		t.Left, t.Ended = s.Index, s.Version
 	}
 	t.Changed = true
 	t.Slide.Version++
-	t.Slide.Displayed = target >= 0
+	t.Slide.Displayed, t.Slide.Closed = target >= 0, closed
 	if target >= 0 {
 		t.Slide.Index = target
 	}
@@ -79,6 +83,11 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 			}
 		}
 		return 0, Errorf(NotFound, "the presentation has no such poll")
+	case ToClosed, ToOpen:
+		if !s.Displayed {
+			return 0, Errorf(NotDisplayed, "nothing is displayed")
+		}
+		return s.Index, nil
 	}
 	return -1, nil
 }
@@ -86,14 +95,14 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 // Polls gives the ids of the polls whose states a transition changes; ids are those of the presentation's polls.
 func (t Transition) Polls(ids []uuid.UUID) (concerned []uuid.UUID) {
 	for _, i := range []int{t.Left, t.Shown} {
-		if i >= 0 {
+		if i >= 0 && (i != t.Left || len(concerned) == 0) { // a poll that is closed stays: it is both
 			concerned = append(concerned, ids[i])
 		}
 	}
 	return concerned
 }
 
-// Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil if no poll left.
+// Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil if voting ended for none.
 func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
 	for i := range states {
 		if t.Left >= 0 && states[i].PollID == ids[t.Left] {
@@ -106,13 +115,13 @@ func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
 	return ended
 }
 
-// Leave is what happens to the state of a poll that leaves the slide.
+// Leave is what happens to the state of a poll that voting ends for.
 func (s *State) Leave() {
 	s.Status = Closing
 	s.Revision++
 }
 
-// Show is what happens to the state of a poll that is displayed under a version.
+// Show is what happens to the state of a poll that voting opens for under a version.
 func (s *State) Show(version int64) {
 	s.Status, s.Opened = Open, version
 	s.Revision++

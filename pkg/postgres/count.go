@@ -46,8 +46,11 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	if err := readOld(ctx, tx, ledger); err != nil {
 		return o, err
 	}
-	votes, states, o := ledger.Settle()
+	votes, states, words, o := ledger.Settle()
 	if err := upsertVotes(ctx, tx, votes); err != nil {
+		return o, err
+	}
+	if err := moveWords(ctx, tx, words); err != nil {
 		return o, err
 	}
 	return o, updateStates(ctx, tx, states)
@@ -62,17 +65,20 @@ func lockPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
 	return err
 }
 
-// lockAccounts locks the polls that the batches speak of. The polls table is joined without fear: it never changes.
+// lockAccounts locks the polls that the batches speak of. The options that it joins to a state may be old ones if it had to
+// wait for an edit to let go of the state. No vote is counted by them: a vote that is not late was accepted after its poll was
+// displayed, which was after the last edit of its options (poll.Draft), and so the statement began after that edit, too.
 func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	ids := ledger.Polls()
 	var rows []struct {
 		PresentationID uuid.UUID      `db:"presentation_id"`
 		PollID         uuid.UUID      `db:"poll_id"`
+		Kind           poll.Kind      `db:"kind"`
 		OptionKeys     pq.StringArray `db:"option_keys"`
 		stateRow
 	}
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT s.presentation_id, s.poll_id, q.option_keys, `+stateColumns+`
+		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, `+stateColumns+`
 		FROM poll_states s JOIN polls q ON q.id = s.poll_id
 		WHERE s.poll_id = ANY($1::uuid[])
 		ORDER BY s.poll_id FOR UPDATE OF s`, uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
@@ -80,7 +86,7 @@ func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 		return err
 	}
 	for i := range rows {
-		ledger.Load(rows[i].PresentationID, rows[i].PollID, rows[i].OptionKeys, rows[i].state())
+		ledger.Load(rows[i].PresentationID, rows[i].PollID, rows[i].Kind, rows[i].OptionKeys, rows[i].state())
 	}
 	return nil
 }

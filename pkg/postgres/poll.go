@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values`
+	q.option_keys, q.option_values, q.visibility, q.banned`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -25,12 +25,18 @@ type pollRow struct {
 	MaxChoices     sql.NullInt64  `db:"max_choices"`
 	OptionKeys     pq.StringArray `db:"option_keys"`
 	OptionValues   pq.StringArray `db:"option_values"`
+	Visibility     sql.NullString `db:"visibility"`
+	Banned         pq.StringArray `db:"banned"`
 }
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+		Visibility: poll.Visibility(r.Visibility.String),
+	}
+	if len(r.Banned) > 0 {
+		q.Banned = r.Banned
 	}
 	for i := range q.Options {
 		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
@@ -47,11 +53,11 @@ func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error
 	return &q, nil
 }
 
-// insertPolls writes the polls in one statement. Arrays of different lengths make no array of arrays: each poll's
-// options travel as the text of one.
-func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+// pollArrays gives the columns of polls for unnest. Arrays of different lengths make no array of arrays: each poll's lists
+// travel as the text of one.
+func pollArrays(polls []poll.Poll) ([]any, error) {
 	n := len(polls)
-	keys, values := make([]string, n), make([]string, n)
+	keys, values, banned := make([]string, n), make([]string, n), make([]string, n)
 	for i := range polls {
 		k, v := make([]string, len(polls[i].Options)), make([]string, len(polls[i].Options))
 		for j, o := range polls[i].Options {
@@ -59,30 +65,74 @@ func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, pol
 		}
 		var err error
 		if keys[i], err = arrayText(k); err != nil {
-			return err
+			return nil, err
 		}
 		if values[i], err = arrayText(v); err != nil {
-			return err
+			return nil, err
+		}
+		if banned[i], err = arrayText(polls[i].Banned); err != nil {
+			return nil, err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values)
-		SELECT id, $1, position, question, kind, max_choices, keys::text[], vals::text[]
-		FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
-			AS u (id, position, question, kind, max_choices, keys, vals)`,
-		presentationID,
+	return []any{
 		uuidArray(n, func(i int) uuid.UUID { return polls[i].ID }),
-		int64Array(n, func(i int) int64 { return int64(i) }),
+		int64Array(n, func(i int) int64 { return int64(polls[i].Index) }),
 		textArray(n, func(i int) string { return polls[i].Question }),
 		textArray(n, func(i int) string { return string(polls[i].Kind) }),
 		int64Array(n, func(i int) int64 { return int64(polls[i].MaxChoices) }),
 		textArray(n, func(i int) string { return keys[i] }),
-		textArray(n, func(i int) string { return values[i] }))
+		textArray(n, func(i int) string { return values[i] }),
+		textArray(n, func(i int) string { return string(polls[i].Visibility) }),
+		textArray(n, func(i int) string { return banned[i] }),
+	}, nil
+}
+
+const unnestPolls = `unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
+	AS u (id, position, question, kind, max_choices, keys, vals, visibility, banned)`
+
+// insertPolls writes the polls in one statement, each at its index.
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	args, err := pollArrays(polls)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned)
+		SELECT id, $10, position, question, kind, max_choices, keys::text[], vals::text[], visibility, banned::text[]
+		FROM `+unnestPolls, append(args, presentationID)...)
 	return err
 }
 
+// updatePoll writes what of a poll may be edited.
+func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+	args, err := pollArrays([]poll.Poll{q})
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `
+		UPDATE polls q
+		SET position = u.position, question = u.question, kind = u.kind, max_choices = u.max_choices,
+			option_keys = u.keys::text[], option_values = u.vals::text[], visibility = u.visibility, banned = u.banned::text[]
+		FROM `+unnestPolls+` WHERE q.id = u.id`, args...)
+	return exactly(1, "polls", result, err)
+}
+
+// movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
+func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	_, err := tx.ExecContext(ctx, `UPDATE polls SET position = -1 - position WHERE presentation_id = $1`, presentationID)
+	if err != nil {
+		return err
+	}
+	n := len(polls)
+	result, err := tx.ExecContext(ctx, `
+		UPDATE polls q SET position = u.position FROM unnest($1::uuid[], $2::bigint[]) AS u (id, position) WHERE q.id = u.id`,
+		uuidArray(n, func(i int) uuid.UUID { return polls[i].ID }),
+		int64Array(n, func(i int) int64 { return int64(polls[i].Index) }))
+	return exactly(n, "polls", result, err)
+}
+
 func arrayText(list []string) (string, error) {
-	v, err := pq.StringArray(list).Value()
+	v, err := append(pq.StringArray{}, list...).Value() // never nil, which would be NULL
 	if err != nil {
 		return "", err
 	}
@@ -92,18 +142,29 @@ func arrayText(list []string) (string, error) {
 
 // Results implements poll.Store.
 func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	for read := poll.MaxWords; ; read *= 10 {
+		r, err := s.results(ctx, presentationID, pollID, read)
+		if err != nil || r.Sift(read) {
+			return r, err
+		}
+	}
+}
+
+// results reads everything in one statement, with the first words of the poll, read of them.
+func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow
+		wordsRow
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT `+pollColumns+`, `+stateColumns+`
+		SELECT `+pollColumns+`, `+stateColumns+`, `+topWords+`
 		FROM polls q JOIN poll_states s ON s.poll_id = q.id
-		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
+		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID, read)
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state()}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words()}, nil
 }
 
 func noPoll(err error) error {

@@ -13,13 +13,29 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed`
+
+// slideRow is a slide. Of a closed one displayed is false, and closed is the version that closed it: what a transition
+// leaves there of an earlier version does not count.
 type slideRow struct {
 	Version   int64 `db:"version"`
 	Index     int   `db:"slide_index"`
 	Displayed bool  `db:"displayed"`
+	Closed    int64 `db:"closed"`
 }
 
-func (r slideRow) slide() poll.Slide { return poll.Slide(r) }
+func (r slideRow) slide() poll.Slide {
+	closed := !r.Displayed && r.Closed > 0 && r.Closed == r.Version
+	return poll.Slide{Version: r.Version, Index: r.Index, Displayed: r.Displayed || closed, Closed: closed}
+}
+
+func rowOf(s poll.Slide) slideRow {
+	r := slideRow{Version: s.Version, Index: s.Index, Displayed: s.Displayed && !s.Closed}
+	if s.Closed {
+		r.Closed = s.Version
+	}
+	return r
+}
 
 func noPresentation(err error) error {
 	// A join code that is no text the database could hold (a NUL, broken UTF-8) is nobody's.
@@ -61,7 +77,7 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		stateRow
 	}
 	err := s.db.SelectContext(ctx, &rows, `
-		SELECT p.title, p.join_code, p.token_hash, p.version, p.slide_index, p.displayed, `+pollColumns+`, `+stateColumns+`
+		SELECT p.title, p.join_code, p.token_hash, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
 		FROM presentations p
 		JOIN polls q ON q.presentation_id = p.id
 		JOIN poll_states s ON s.poll_id = q.id
@@ -112,9 +128,10 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		pollRow
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT p.version, p.slide_index, p.displayed, `+pollColumns+`
+		SELECT `+slideColumns+`, `+pollColumns+`
 		FROM presentations p
-		LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index AND p.displayed
+		LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
+			AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
 		WHERE p.id = $1`, id)
 	if err != nil {
 		return poll.Display{}, noPresentation(err)

@@ -24,7 +24,7 @@ func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch 
 
 func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
 	var row slideRow
-	err = tx.GetContext(ctx, &row, `SELECT version, slide_index, displayed FROM presentations WHERE id = $1 FOR UPDATE`, id)
+	err = tx.GetContext(ctx, &row, `SELECT `+slideColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
 	if err != nil {
 		return turn, noPresentation(err)
 	}
@@ -59,7 +59,8 @@ func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t p
 	if err := updateStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = $2, slide_index = $3, displayed = $4 WHERE id = $1`,
-		id, t.Slide.Version, t.Slide.Index, t.Slide.Displayed)
+	row := rowOf(t.Slide)
+	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = $2, slide_index = $3, displayed = $4, closed = $5 WHERE id = $1`,
+		id, row.Version, row.Index, row.Displayed, row.Closed)
 	return ended, err
 }

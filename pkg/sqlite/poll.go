@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values`
+	q.option_keys, q.option_values, q.visibility, q.banned`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -25,12 +25,18 @@ type pollRow struct {
 	MaxChoices     sql.NullInt64  `db:"max_choices"`
 	OptionKeys     list[string]   `db:"option_keys"`
 	OptionValues   list[string]   `db:"option_values"`
+	Visibility     sql.NullString `db:"visibility"`
+	Banned         list[string]   `db:"banned"`
 }
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+		Visibility: poll.Visibility(r.Visibility.String),
+	}
+	if len(r.Banned) > 0 {
+		q.Banned = r.Banned
 	}
 	for i := range q.Options {
 		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
@@ -47,49 +53,103 @@ func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error
 	return &q, nil
 }
 
-func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
-	// A poll is an object here and not a row of values: its lists must come out as the JSON that they are.
+// pollRows makes the JSON of polls. A poll is an object there and not a row of values: its lists must come out as the JSON
+// that they are.
+func pollRows(polls []poll.Poll) (string, error) {
 	type object struct {
 		ID         string   `json:"id"`
+		Position   int      `json:"position"`
 		Question   string   `json:"question"`
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices"`
 		Keys       []string `json:"keys"`
 		Values     []string `json:"values"`
+		Visibility string   `json:"visibility"`
+		Banned     []string `json:"banned"`
 	}
 	all := make([]object, len(polls))
 	for i, q := range polls {
-		o := object{ID: hexOf(q.ID), Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices}
+		o := object{
+			ID: hexOf(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
+			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
+		}
 		for _, option := range q.Options {
 			o.Keys, o.Values = append(o.Keys, option.Key), append(o.Values, option.Value)
 		}
 		all[i] = o
 	}
 	b, err := json.Marshal(all)
+	return string(b), err
+}
+
+// insertPolls writes the polls in one statement, each at its index.
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	arg, err := pollRows(polls)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values)
-		SELECT unhex(value->>'id'), ?, key, value->>'question', value->>'kind', value->>'max_choices', value->'keys', value->'values'
-		FROM json_each(?)`, presentationID[:], string(b))
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned)
+		SELECT unhex(value->>'id'), ?, value->>'position', value->>'question', value->>'kind', value->>'max_choices',
+			value->'keys', value->'values', value->>'visibility', value->'banned'
+		FROM json_each(?)`, presentationID[:], arg)
 	return err
+}
+
+// updatePoll writes what of a poll may be edited.
+func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+	arg, err := pollRows([]poll.Poll{q})
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `
+		UPDATE polls
+		SET position = value->>'position', question = value->>'question', kind = value->>'kind', max_choices = value->>'max_choices',
+			option_keys = value->'keys', option_values = value->'values', visibility = value->>'visibility', banned = value->'banned'
+		FROM json_each(?) WHERE polls.id = unhex(value->>'id')`, arg)
+	return exactly(1, "polls", result, err)
+}
+
+// movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
+func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+	_, err := tx.ExecContext(ctx, `UPDATE polls SET position = -1 - position WHERE presentation_id = ?`, presentationID[:])
+	if err != nil {
+		return err
+	}
+	arg, err := rows(len(polls), func(i int) []any { return []any{hexOf(polls[i].ID), polls[i].Index} })
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `
+		UPDATE polls SET position = value->>1 FROM json_each(?) WHERE polls.id = unhex(value->>0)`, arg)
+	return exactly(len(polls), "polls", result, err)
 }
 
 // Results implements poll.Store.
 func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	for read := poll.MaxWords; ; read *= 10 {
+		r, err := s.results(ctx, presentationID, pollID, read)
+		if err != nil || r.Sift(read) {
+			return r, err
+		}
+	}
+}
+
+// results reads everything in one statement, with the first words of the poll, read of them.
+func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow
+		wordsRow
 	}
 	err := s.reader.GetContext(ctx, &row, `
-		SELECT `+pollColumns+`, `+stateColumns+`
+		SELECT `+pollColumns+`, `+stateColumns+`, `+topWords+`
 		FROM polls q JOIN poll_states s ON s.poll_id = q.id
-		WHERE q.id = ? AND q.presentation_id = ?`, pollID[:], presentationID[:])
+		WHERE q.id = ?1 AND q.presentation_id = ?2`, pollID[:], presentationID[:], read)
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state()}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words()}, nil
 }
 
 func noPoll(err error) error {

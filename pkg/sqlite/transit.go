@@ -23,7 +23,7 @@ func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch 
 
 func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
 	var row slideRow
-	err = tx.GetContext(ctx, &row, `SELECT version, slide_index, displayed FROM presentations WHERE id = ?`, id[:])
+	err = tx.GetContext(ctx, &row, `SELECT `+slideColumns+` FROM presentations p WHERE p.id = ?`, id[:])
 	if err != nil {
 		return turn, noPresentation(err)
 	}
@@ -62,7 +62,8 @@ func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t p
 	if err := updateStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = ?, slide_index = ?, displayed = ? WHERE id = ?`,
-		t.Slide.Version, t.Slide.Index, t.Slide.Displayed, id[:])
+	row := rowOf(t.Slide)
+	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = ?, slide_index = ?, displayed = ?, closed = ? WHERE id = ?`,
+		row.Version, row.Index, row.Displayed, row.Closed, id[:])
 	return ended, err
 }

@@ -11,28 +11,31 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Stage is the presenter's side: it changes what is displayed and has the poll that left sealed.
+// Stage is the presenter's side: it changes what is displayed and has the poll that voting ended for sealed, and it edits.
+// Whatever it changes it announces.
 type Stage struct {
-	store  transitor
+	store  writer
 	bus    bus.Bus
 	cache  *Cache
 	sealer *sealer
 	log    *slog.Logger
 }
 
-// transitor is the part of poll.Store that the stage needs.
-type transitor interface {
+// writer is the part of poll.Store that the stage needs.
+type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
+	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
+	Delete(ctx context.Context, id uuid.UUID) error
 }
 
 // New makes a stage. Seals go to the log of partitions partitions. Close it before the log.
-func New(store transitor, b bus.Bus, log queue.Publisher, partitions int, cache *Cache, logger *slog.Logger) *Stage {
+func New(store writer, b bus.Bus, log queue.Publisher, partitions int, cache *Cache, logger *slog.Logger) *Stage {
 	return &Stage{store: store, bus: b, cache: cache, sealer: newSealer(log, partitions, logger), log: logger}
 }
 
 // Move does a transition and gives what is displayed after it. ifMatch, if not nil, is the version that the presenter
-// saw. After a nil error every replica that the announcement reaches refuses votes for the poll that left at once, the
-// others within a lease. Errors: as poll.Store.Transit; after Unavailable the transition may have happened.
+// saw. After a nil error every replica that the announcement reaches refuses votes for the poll that left or was closed at
+// once, the others within a lease. Errors: as poll.Store.Transit; after Unavailable the transition may have happened.
 func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Display, error) {
 	turn, err := s.store.Transit(ctx, id, m, ifMatch)
 	s.cache.Drop(id) // also after an error: it may have happened
@@ -44,14 +47,45 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 		changes = append(changes, poll.Change{PresentationID: id, PollID: turn.Ended.PollID, Version: turn.Ended.Version})
 		s.sealer.add(id, *turn.Ended)
 	}
-	if err := s.bus.Announce(ctx, changes...); err != nil {
-		s.log.Warn("transition not announced; other replicas learn of it when their lease ends",
-			"presentation_id", id, "version", turn.Version, "error", err)
-	}
+	s.announce(ctx, changes...)
 	return turn.Display, nil
 }
 
-// Close waits until what has left the slide is sealed, at most poll.SealDelay and what the log takes, or ctx ends. It does not
+// Edit makes an edit. Errors: as poll.Store.Edit; after Unavailable it may have happened.
+func (s *Stage) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error) {
+	edited, err := s.store.Edit(ctx, id, e)
+	s.cache.Drop(id)
+	if err != nil || !edited.Changed {
+		return edited, err
+	}
+	changes := []poll.Change{{PresentationID: id}}
+	if q := edited.Poll; q != nil {
+		changes = append(changes, poll.Change{PresentationID: id, PollID: q.ID, Version: edited.State.Opened, Revision: edited.State.Revision})
+	}
+	s.announce(ctx, changes...)
+	return edited, nil
+}
+
+// Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as poll.Store.Delete; after
+// Unavailable it may have happened.
+func (s *Stage) Delete(ctx context.Context, id uuid.UUID) error {
+	err := s.store.Delete(ctx, id)
+	s.cache.Drop(id)
+	if err == nil {
+		s.announce(ctx, poll.Change{PresentationID: id})
+	}
+	return err
+}
+
+// announce says what has changed of a presentation.
+func (s *Stage) announce(ctx context.Context, changes ...poll.Change) {
+	if err := s.bus.Announce(ctx, changes...); err != nil {
+		s.log.Warn("change not announced; other replicas learn of it when their lease ends",
+			"presentation_id", changes[0].PresentationID, "version", changes[0].Version, "error", err)
+	}
+}
+
+// Close waits until what voting has ended for is sealed, at most poll.SealDelay and what the log takes, or ctx ends. It does not
 // try again what the log refuses. What is not sealed then, a worker seals some ten seconds later. Move must not be
 // called after it.
 func (s *Stage) Close(ctx context.Context) { s.sealer.close(ctx) }

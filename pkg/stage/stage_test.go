@@ -19,9 +19,16 @@ import (
 var pollID = uuid.UUID{15: 7}
 
 type transit struct {
-	turn poll.Turn
-	err  error
+	turn   poll.Turn
+	edited poll.Edited
+	err    error
 }
+
+func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) {
+	return s.edited, s.err
+}
+
+func (s transit) Delete(context.Context, uuid.UUID) error { return s.err }
 
 func (s transit) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Turn, error) {
 	return s.turn, s.err
@@ -63,7 +70,7 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, conf
 	return nil
 }
 
-func newTestStage(store transitor, busErr error) (*Stage, *fakeBus, *fakeLog) {
+func newTestStage(store writer, busErr error) (*Stage, *fakeBus, *fakeLog) {
 	b := &fakeBus{announced: make(chan poll.Change, 9), err: busErr}
 	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
@@ -106,6 +113,47 @@ func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 		}
 	})
 }
+
+func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
+	away := poll.Errorf(poll.Unavailable, "away")
+	changed := poll.Edited{Changed: true, Poll: &poll.Poll{ID: pollID}, State: poll.State{Opened: 3, Revision: 8}}
+	for name, c := range map[string]struct {
+		store transit
+		do    func(s *Stage) error
+		want  []poll.Change
+	}{
+		"an edit of a poll": {transit{edited: changed}, edit, []poll.Change{
+			{PresentationID: talk}, {PresentationID: talk, PollID: pollID, Version: 3, Revision: 8}}},
+		"another edit":                         {transit{edited: poll.Edited{Changed: true}}, edit, []poll.Change{{PresentationID: talk}}},
+		"an edit that changes nothing":         {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
+		"an edit of which nothing is known":    {transit{err: away}, edit, nil},
+		"a deletion":                           {transit{}, remove, []poll.Change{{PresentationID: talk}}},
+		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, b, log := newTestStage(c.store, nil)
+			_, _, err := s.cache.Display(t.Context(), talk, time.Time{})
+			require.NoError(t, err)
+			require.ErrorIs(t, c.do(s), c.store.err)
+			_, _, known := s.cache.Known(talk)
+			require.False(t, known, "also after an error: it may have happened")
+			for _, want := range c.want {
+				require.Equal(t, want, <-b.announced)
+			}
+			require.Empty(t, b.announced)
+			require.Empty(t, log.published, "nothing is to be sealed")
+			s.Close(t.Context())
+			s.cache.Close()
+		})
+	}
+}
+
+func edit(s *Stage) error {
+	_, err := s.Edit(context.Background(), talk, poll.Rename{})
+	return err
+}
+
+func remove(s *Stage) error { return s.Delete(context.Background(), talk) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

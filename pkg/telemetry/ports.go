@@ -97,6 +97,16 @@ func (s *measuredStore) Transit(ctx context.Context, id uuid.UUID, mv poll.Move,
 	return s.Store.Transit(ctx, id, mv, ifMatch)
 }
 
+func (s *measuredStore) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
+	defer s.took("edit", time.Now(), &err)
+	return s.Store.Edit(ctx, id, e)
+}
+
+func (s *measuredStore) Delete(ctx context.Context, id uuid.UUID) (err error) {
+	defer s.took("delete", time.Now(), &err)
+	return s.Store.Delete(ctx, id)
+}
+
 func (s *measuredStore) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
 	defer s.took("results", time.Now(), &err)
 	return s.Store.Results(ctx, presentationID, pollID)

@@ -19,7 +19,7 @@ const module = "github.com/plenary-live/plenary/"
 // allowed says what each package may import of this module and from outside the standard library. A module from
 // outside is named by its path and stands for its packages.
 var allowed = map[string][]string{
-	"pkg/poll":             {"github.com/google/uuid"},
+	"pkg/poll":             {"github.com/google/uuid", "golang.org/x/text"},
 	"pkg/queue":            {"pkg/poll", "github.com/google/uuid"},
 	"pkg/bus":              {"pkg/poll"},
 	"pkg/stage":            {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},

@@ -30,7 +30,9 @@ type (
 			Kind       string   `json:"kind"`
 			MaxChoices int      `json:"max_choices"`
 			Options    []Option `json:"options"`
+			Visibility string   `json:"results_visibility"`
 		} `json:"poll"`
+		Voting string `json:"voting"`
 	}
 	TalliesEvent struct {
 		PollID   string `json:"poll_id"`
@@ -42,8 +44,10 @@ type (
 			Key   string `json:"key"`
 			Count int64  `json:"count"`
 		} `json:"options"`
+		Words  []Word   `json:"words"`
 		Mean   *float64 `json:"mean"`
 		Median *float64 `json:"median"`
+		Hidden bool     `json:"hidden"`
 	}
 )
 
@@ -76,7 +80,10 @@ type stream struct {
 }
 
 // open asks for a room's events. The error is that of the connection.
-func open(r *Room, last string) (*stream, *http.Response, error) {
+func open(r *Room, last string) (*stream, *http.Response, error) { return openAs(r, last, "") }
+
+// openAs does so with a token.
+func openAs(r *Room, last, token string) (*stream, *http.Response, error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(r.base, "http://"))
 	if err != nil {
 		return nil, nil, err
@@ -84,6 +91,9 @@ func open(r *Room, last string) (*stream, *http.Response, error) {
 	header := ""
 	if last != "" {
 		header = "Last-Event-ID: " + last + "\r\n"
+	}
+	if token != "" {
+		header += "Authorization: Bearer " + token + "\r\n"
 	}
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
 	if _, err := io.WriteString(conn, "GET "+r.Path("/events")+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"); err != nil {
@@ -100,7 +110,13 @@ func open(r *Room, last string) (*stream, *http.Response, error) {
 // watch opens a stream that is there, and holds it to the contract.
 func (r *Room) watch(t *testing.T, last string) *stream {
 	t.Helper()
-	s, res, err := open(r, last)
+	return r.watchAs(t, last, "")
+}
+
+// watchAs does so with a token.
+func (r *Room) watchAs(t *testing.T, last, token string) *stream {
+	t.Helper()
+	s, res, err := openAs(r, last, token)
 	require.NoError(t, err)
 	t.Cleanup(s.close)
 	require.Equal(t, http.StatusOK, res.StatusCode)

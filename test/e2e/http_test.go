@@ -23,8 +23,12 @@ func TestWhatIsNotThereIsAProblem(t *testing.T) {
 		}
 		for _, c := range []struct{ method, path, allow string }{
 			{"GET", Base + "/presentations", "POST"},
-			{"DELETE", r.Path(""), "GET"},
-			{"PATCH", r.Path("/polls/current"), "GET PUT DELETE"},
+			{"PUT", r.Path(""), "GET PATCH DELETE"},
+			{"GET", r.Path("/polls"), "POST"},
+			{"POST", r.Path("/polls/order"), "PUT"},
+			{"PUT", r.Path("/polls/" + r.Polls[0].PollID), "PATCH DELETE"},
+			{"GET", r.Path("/polls/" + r.Polls[0].PollID + "/reset"), "POST"},
+			{"POST", r.Path("/export"), "GET"},
 			{"POST", r.Path("/polls/current"), "GET PUT DELETE"},
 			{"PUT", r.Path("/polls/current/votes"), "POST"},
 			{"POST", r.Path("/polls/" + r.Polls[0].PollID + "/results"), "GET"},

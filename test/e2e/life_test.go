@@ -20,7 +20,7 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 		canBeJoined(t, r, "Whole life")
 
 		d := r.Next()
-		require.Equal(t, Displayed{first, "Who wins?", "choice", 1, options2(), 1}, d)
+		require.Equal(t, Displayed{first, "Who wins?", "choice", 1, options2(), "live", 1, "open"}, d)
 		for _, replica := range s.replicas {
 			displays(t, r.Through(replica), first)
 		}

@@ -17,6 +17,14 @@ func presenterCalls(r *Room) []Request {
 		{Method: http.MethodPut, Path: r.Path("/polls/current")},
 		{Method: http.MethodDelete, Path: r.Path("/polls/current")},
 		{Method: http.MethodGet, Path: r.Path("/polls/" + r.Polls[0].PollID + "/votes")},
+		{Method: http.MethodPatch, Path: r.Path(""), JSON: map[string]string{"title": "Other"}},
+		{Method: http.MethodDelete, Path: r.Path("")},
+		{Method: http.MethodGet, Path: r.Path("/export")},
+		{Method: http.MethodPost, Path: r.Path("/polls"), JSON: choice("More?")},
+		{Method: http.MethodPut, Path: r.Path("/polls/order"), JSON: map[string][]string{"poll_ids": {r.Polls[0].PollID}}},
+		{Method: http.MethodPatch, Path: r.Path("/polls/" + r.Polls[0].PollID), JSON: map[string]string{"question": "Other?"}},
+		{Method: http.MethodDelete, Path: r.Path("/polls/" + r.Polls[0].PollID)},
+		{Method: http.MethodPost, Path: r.Path("/polls/" + r.Polls[0].PollID + "/reset")},
 	}
 }
 
@@ -43,7 +51,10 @@ func TestPresenterCallsNeedThePresentersOwnToken(t *testing.T) {
 			unknown.Path, unknown.Wrong = Base+"/presentations/"+nobody+call.Path[len(r.Path("")):], true
 			require.Equal(t, "404 not_found", s.Do(unknown).Code(), "an unknown presentation comes before the token")
 		}
-		require.EqualValues(t, 1, r.Presentation(true).Version, "a refused call moved the slide")
+		p := r.Presentation(true)
+		require.EqualValues(t, 1, p.Version, "a refused call moved the slide")
+		require.Equal(t, "A test", p.Title, "a refused call edited")
+		require.Equal(t, r.Polls, p.Polls, "a refused call edited")
 
 		scheme := presenterCalls(r)[2]
 		scheme.Header = map[string]string{"Authorization": "bearer " + r.PresenterToken}

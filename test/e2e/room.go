@@ -3,9 +3,12 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // The bodies of section 5 of the design.
@@ -21,6 +24,8 @@ type (
 		Kind       string   `json:"kind,omitempty"`
 		MaxChoices int      `json:"max_choices,omitempty"`
 		Options    []Option `json:"options,omitempty"`
+		Visibility string   `json:"results_visibility,omitempty"`
+		Banned     []string `json:"banned_words,omitempty"`
 	}
 	// NewPresentation is a presentation to create.
 	NewPresentation struct {
@@ -46,7 +51,9 @@ type (
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices"`
 		Options    []Option `json:"options"`
+		Visibility string   `json:"results_visibility"`
 		Status     string   `json:"status"`
+		Banned     []string `json:"banned_words"` // nil: not said
 	}
 	// Presentation is a presentation as it is read.
 	Presentation struct {
@@ -64,13 +71,17 @@ type (
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices"`
 		Options    []Option `json:"options"`
+		Visibility string   `json:"results_visibility"`
 		Version    int64    `json:"version"`
+		Voting     string   `json:"voting"`
 	}
 	// Ballot is a vote to cast.
 	Ballot struct {
 		PollID   string   `json:"poll_id"`
 		Key      string   `json:"key,omitempty"`
 		Keys     []string `json:"keys,omitempty"`
+		Text     string   `json:"text,omitempty"`
+		Texts    []string `json:"texts,omitempty"`
 		ClientID string   `json:"client_id"`
 		Seq      int64    `json:"seq,omitempty"`
 	}
@@ -78,6 +89,11 @@ type (
 	Tally struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
+		Count int64  `json:"count"`
+	}
+	// Word is a word of free text with its count.
+	Word struct {
+		Text  string `json:"text"`
 		Count int64  `json:"count"`
 	}
 	// Results is what people see of a poll.
@@ -88,14 +104,18 @@ type (
 		Revision int64    `json:"revision"`
 		Total    int64    `json:"total"`
 		Options  []Tally  `json:"options"`
+		Words    []Word   `json:"words"` // nil: the poll is not of free text
 		Mean     *float64 `json:"mean"`
 		Median   *float64 `json:"median"`
+		Hidden   bool     `json:"hidden"`
 	}
 	// CountedVote is a line of the votes list.
 	CountedVote struct {
 		ClientID string   `json:"client_id"`
 		Key      string   `json:"key"`
 		Keys     []string `json:"keys"`
+		Text     string   `json:"text"`
+		Texts    []string `json:"texts"`
 	}
 )
 
@@ -252,7 +272,7 @@ func (r *Room) Recount(pollID string) Results {
 
 func (r *Room) recount(res Results, votes []CountedVote) {
 	r.tb.Helper()
-	counts, voters := map[string]int64{}, map[string]bool{}
+	counts, words, voters := map[string]int64{}, map[string]int64{}, map[string]bool{}
 	for _, v := range votes {
 		if voters[v.ClientID] {
 			r.tb.Errorf("voter %s is in the votes list twice", v.ClientID)
@@ -263,6 +283,22 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 		}
 		for _, key := range v.Keys {
 			counts[key]++
+		}
+		if v.Text != "" {
+			words[v.Text]++
+		}
+		if len(v.Texts) > 0 {
+			for _, word := range poll.WordCloud.Words(poll.Answer(strings.Join(v.Texts, "\n"))) {
+				words[word]++
+			}
+		}
+	}
+	if len(res.Words) != min(len(words), poll.MaxWords) {
+		r.tb.Errorf("the results have %d words, the votes list has %d", len(res.Words), len(words))
+	}
+	for _, w := range res.Words {
+		if words[w.Text] != w.Count {
+			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text, w.Count, words[w.Text])
 		}
 	}
 	if res.Total != int64(len(votes)) {

@@ -54,6 +54,9 @@ type reading struct {
 	tag    string // entity tag
 	body   []byte // JSON
 	err    error
+
+	veiledTag string // as tag and body, for others than the presenter, where the results are hidden from them
+	veiled    []byte // nil: they are not
 }
 
 // newCoalesced makes the reader of a store. Close it before the store.
@@ -143,8 +146,8 @@ func (c *coalesced) look(k pollKey, r *reading) {
 	defer cancel()
 	results, err := c.store.Results(ctx, k.presentationID, k.pollID)
 	if r.err = err; err == nil {
-		r.status, r.tag = results.Status, resultsTag(&results)
-		r.body, r.err = encodeResults(&results)
+		r.status, r.tag, r.veiledTag = results.Status, resultsTag(&results, ""), resultsTag(&results, ".hidden")
+		r.body, r.veiled, r.err = encodeResults(&results)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// putCurrent displays the next poll, the previous one, or the one that is named.
+// putCurrent displays the next poll, the previous one, or the one that is named, or closes or opens the one that is displayed.
 func putCurrent(c *call) error {
 	move, err := moveOf(c.Ctx)
 	if err != nil {
@@ -103,8 +103,12 @@ func moveOf(c *fiber.Ctx) (poll.Move, error) {
 		return poll.Move{To: poll.ToNext}, nil
 	case *body.Move == "previous":
 		return poll.Move{To: poll.ToPrevious}, nil
+	case *body.Move == "close":
+		return poll.Move{To: poll.ToClosed}, nil
+	case *body.Move == "open":
+		return poll.Move{To: poll.ToOpen}, nil
 	}
-	return poll.Move{}, poll.Field("move", `must be "next" or "previous"`)
+	return poll.Move{}, poll.Field("move", `must be "next", "previous", "close" or "open"`)
 }
 
 // getCurrent is served from the leased cache: a room that reloads at once costs the database one read.
@@ -119,7 +123,7 @@ func getCurrent(c *call) error {
 	if err != nil {
 		return err
 	}
-	if display.Poll != nil && c.unchanged(etag(display.Version)) {
+	if display.Poll != nil && c.unchanged(displayTag(display)) {
 		return nil
 	}
 	return c.current(display)
@@ -155,15 +159,33 @@ func (c *call) current(d poll.Display) error {
 	}
 	return c.JSON(struct {
 		wirePoll
-		Version int64 `json:"version"`
-	}{toWire(d.Poll), d.Version})
+		Version int64  `json:"version"`
+		Voting  string `json:"voting"`
+	}{toWire(d.Poll), d.Version, votingOf(d)})
+}
+
+// votingOf says whether votes are taken for the poll that is displayed.
+func votingOf(d poll.Display) string {
+	if d.Closed {
+		return "closed"
+	}
+	return "open"
 }
 
 // etag gives a version as an entity tag (RFC 9110, section 8.8.3).
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
+// displayTag is the entity tag of what is displayed, for who reads it: of its poll only the visibility can change under a
+// version.
+func displayTag(d poll.Display) string {
+	if d.Poll == nil || d.Poll.Visibility == poll.Live {
+		return etag(d.Version)
+	}
+	return `"` + strconv.FormatInt(d.Version, 10) + "-" + string(d.Poll.Visibility) + `"`
+}
+
 // versionTag is an entity tag of ours, strong or weak, or the bare number.
-var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)"|(\d+))$`)
+var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)(?:-[a-z]+)?"|(\d+))$`)
 
 // versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity tags, of which the weak ones
 // match nothing, or of bare numbers. nil: the header is missing or "*", which matches any.

@@ -24,6 +24,10 @@ func getEvents(c *call) error {
 	ctx, cancel := c.timeout()
 	defer cancel()
 	hub := c.server.hub
+	presenter, err := c.isPresenter(ctx, id)
+	if err != nil {
+		return err
+	}
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func getEvents(c *call) error {
 		head := append([]byte(nil), fctx.Response.Header.Header()...)
 		// A room that loses its replica must not knock at the next one in the same instant.
 		head = append(head, "retry: "+strconv.Itoa(1000+rand.IntN(1000))+"\n\n"...)
-		hub.watch(conn, id, head)
+		hub.watch(conn, id, head, presenter)
 	})
 	return nil
 }
@@ -65,13 +69,14 @@ func (s *Server) Streams() (open, sent, cut int64) {
 type wireShown struct {
 	Version int64     `json:"version"`
 	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
+	Voting  string    `json:"voting,omitempty"`
 }
 
 func toShown(d poll.Display) wireShown {
 	w := wireShown{Version: d.Version}
 	if d.Poll != nil {
 		p := toWire(d.Poll)
-		w.Poll = &p
+		w.Poll, w.Voting = &p, votingOf(d)
 	}
 	return w
 }

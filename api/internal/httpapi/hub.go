@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,8 @@ const (
 	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 500 viewers results
 	// so come less often than every 100 ms, but still once a second; transitions are never held back.
 	paceWrites = 5_000
+	// finalsEvery is how often a topic reads polls whose results are as good as final: only an edit changes them.
+	finalsEvery = 10 * time.Second
 	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 	lingerTime = 5 * time.Second
 	// maxFollowed bounds the polls that a topic follows until they are final after they left the slide.
@@ -192,6 +195,7 @@ type want struct {
 	since   time.Time // the slide, by a read that began then or later; zero: any
 	tallies bool      // results of the displayed poll
 	others  bool      // and of those that left
+	finals  bool      // and of those among them that are final
 	asked   int       // everything, as often as this
 }
 
@@ -208,16 +212,25 @@ type state struct {
 
 // frame is an event, encoded. A topic has one for what is displayed and one for each poll that it follows.
 type frame struct {
-	seq  uint64
-	poll uuid.UUID // nil for what is displayed
-	data []byte
+	seq    uint64
+	poll   uuid.UUID // nil for what is displayed
+	data   []byte
+	veiled []byte // for others than the presenter; nil: data is for all
 }
 
-// followed is a poll whose results are shown: the displayed one, and those that left and are not final.
+// to gives what a viewer is sent.
+func (f frame) to(presenter bool) []byte {
+	if f.veiled != nil && !presenter {
+		return f.veiled
+	}
+	return f.data
+}
+
+// followed is a poll whose results are shown: the displayed one, and those that left.
 type followed struct {
-	id    uuid.UUID
-	at    eventID // the version and the revision of the newest results
-	final bool
+	id       uuid.UUID
+	revision int64 // of the newest results; every change raises it
+	final    bool  // no vote changes them any more
 }
 
 // changed hears what the bus says. The zero Change: anything may have.
@@ -225,8 +238,8 @@ func (t *topic) changed(c poll.Change) {
 	known := t.state.Load()
 	t.order(func(w *want) {
 		switch {
-		case c == poll.Change{}:
-			w.since, w.tallies, w.others = time.Now(), true, true
+		case c.PollID == uuid.Nil && c.Version == 0: // the zero Change, or an edit
+			w.since, w.tallies, w.others, w.finals = time.Now(), true, true, true
 		case c.PollID == uuid.Nil:
 			if c.Version > known.id.version {
 				w.since = time.Now()
@@ -295,10 +308,11 @@ func (t *topic) await(ctx context.Context, seen eventID) error {
 func (t *topic) run(ctx context.Context) {
 	var (
 		since              time.Time // see want
-		others             bool      // see want
+		others, finals     bool      // see want
 		slideAt, talliesAt time.Time // when to read them at the latest
 		lastTallies        time.Time // when that began last
 		lastOthers         time.Time // and that, with the polls that left
+		lastFinals         time.Time // and that, with those that are final
 		asked              int
 		timer              = time.NewTimer(0)
 	)
@@ -307,7 +321,7 @@ func (t *topic) run(ctx context.Context) {
 		now := time.Now()
 		t.mu.Lock()
 		w := t.want
-		t.want.since, t.want.tallies, t.want.others = time.Time{}, false, false
+		t.want.since, t.want.tallies, t.want.others, t.want.finals = time.Time{}, false, false, false
 		t.mu.Unlock()
 		if w.since.After(since) {
 			since, slideAt = w.since, now
@@ -322,7 +336,8 @@ func (t *topic) run(ctx context.Context) {
 		if w.tallies || w.others {
 			talliesAt = earlier(talliesAt, lastTallies.Add(t.hub.pace()))
 		}
-		others = others || w.others || everything || now.Sub(lastOthers) >= rereadEvery
+		finals = finals || w.finals || everything || now.Sub(lastFinals) >= finalsEvery
+		others = others || w.others || finals || now.Sub(lastOthers) >= rereadEvery
 		var err error
 		if !now.Before(slideAt) {
 			var moved bool
@@ -340,10 +355,15 @@ func (t *topic) run(ctx context.Context) {
 		}
 		if !now.Before(talliesAt) {
 			lastTallies, talliesAt = now, now.Add(rereadEvery)
-			if e := t.readTallies(ctx, others); e != nil {
+			if e := t.readTallies(ctx, others, finals); e != nil {
 				err, talliesAt = e, now.Add(retryEvery)
-			} else if others {
-				lastOthers, others = now, false
+			} else {
+				if others {
+					lastOthers, others = now, false
+				}
+				if finals {
+					lastFinals, finals = now, false
+				}
 			}
 			if err == nil && everything {
 				asked = w.asked
@@ -371,8 +391,12 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	d, _, err := t.hub.slides.Display(ctx, t.id, since)
-	if err != nil || len(t.frames) > 0 && d.Version <= t.display.Version {
+	if err != nil || len(t.frames) > 0 && d.Version < t.display.Version {
 		return false, err
+	}
+	if len(t.frames) > 0 && d.Version == t.display.Version {
+		t.redisplay(d)
+		return false, nil
 	}
 	t.display = d
 	t.followed = slices.DeleteFunc(t.followed, func(f *followed) bool { return f.final || d.Poll != nil && f.id == d.Poll.ID })
@@ -381,35 +405,58 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 		return !slices.ContainsFunc(t.followed, func(p *followed) bool { return p.id == f.poll })
 	})
 	if d.Poll != nil {
-		t.followed = append(t.followed, &followed{id: d.Poll.ID, at: eventID{version: d.Version}})
+		t.followed = append(t.followed, &followed{id: d.Poll.ID})
 	}
-	t.encode(uuid.Nil, "displayed", eventID{version: d.Version}, toShown(d))
+	t.encode(uuid.Nil, "displayed", eventID{version: d.Version}, toShown(d), nil)
 	if t.state.Load().read > 0 { // else it waits for its results
 		t.publish(0)
 	}
 	return true, nil
 }
 
-// readTallies reads the results of the displayed poll, or of every poll that is not final, and publishes what has changed.
-func (t *topic) readTallies(ctx context.Context, others bool) error {
+// redisplay takes note of what an edit has changed of the slide under its version.
+func (t *topic) redisplay(d poll.Display) {
+	before := t.display
+	if t.display = d; reflect.DeepEqual(toShown(before), toShown(d)) {
+		return
+	}
+	t.encode(uuid.Nil, "displayed", t.current(), toShown(d), nil)
+	if t.state.Load().read > 0 {
+		t.publish(0)
+	}
+}
+
+// readTallies reads the results of the displayed poll, or of every poll that is not final, or of all, and publishes what has
+// changed.
+func (t *topic) readTallies(ctx context.Context, others, finals bool) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	changed := false
-	for i := len(t.followed) - 1; i >= 0; i-- { // the displayed one first
-		f := t.followed[i]
-		if f.final || !others && (t.display.Poll == nil || f.id != t.display.Poll.ID) {
+	for _, f := range slices.Backward(slices.Clone(t.followed)) { // the displayed one first
+		shown := t.display.Poll != nil && f.id == t.display.Poll.ID
+		if !shown && (!others || f.final && !finals) {
 			continue
 		}
 		r, err := t.hub.tallies.Results(ctx, t.id, f.id)
+		if !shown && poll.KindOf(err) == poll.NotFound { // it was deleted
+			t.unfollow(f.id)
+			changed = true
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		at := eventID{r.Opened, r.Revision}
-		if !at.after(f.at) {
+		f.final = r.Status == poll.Final || r.Status == poll.Pending
+		if r.Revision <= f.revision {
 			continue
 		}
-		f.at, f.final, changed = at, r.Status == poll.Final, true
-		t.encode(f.id, "results", t.current(), toTallies(r))
+		f.revision, changed = r.Revision, true
+		all := toTallies(r)
+		var veiled any
+		if r.Hidden() {
+			veiled = all.hide()
+		}
+		t.encode(f.id, "results", t.current(), all, veiled)
 	}
 	if changed && t.state.Load().read > 0 {
 		t.publish(0)
@@ -417,29 +464,49 @@ func (t *topic) readTallies(ctx context.Context, others bool) error {
 	return nil
 }
 
+// unfollow forgets a poll.
+func (t *topic) unfollow(id uuid.UUID) {
+	t.followed = slices.DeleteFunc(slices.Clone(t.followed), func(f *followed) bool { return f.id == id })
+	t.frames = slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool { return f.poll == id })
+}
+
 // current is the id of what is known now.
 func (t *topic) current() eventID {
 	e := eventID{version: t.display.Version}
 	if t.display.Poll != nil {
-		e.revision = t.followed[len(t.followed)-1].at.revision
+		e.revision = t.followed[len(t.followed)-1].revision
 	}
 	return e
 }
 
-// encode makes the newest frame of what is displayed or of a poll's results.
-func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v any) {
-	data, err := json.Marshal(v)
+// encode makes the newest frame of what is displayed or of a poll's results: of v, and for others than the presenter of veiled,
+// if that is not nil.
+func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v, veiled any) {
+	f := frame{poll: pollID}
+	var err error
+	if f.data, err = encodeEvent(event, id, v); err == nil && veiled != nil {
+		f.veiled, err = encodeEvent(event, id, veiled)
+	}
 	if err != nil {
 		t.hub.logger.Error("an event cannot be encoded", "presentation_id", t.id, "event", event, "error", err)
 		return
+	}
+	t.seq++
+	f.seq = t.seq
+	others := slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool { return f.poll == pollID }) // viewers read the old ones
+	t.frames = append(others, f)
+}
+
+func encodeEvent(event string, id eventID, v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
 	b.WriteString("id: " + id.String() + "\nevent: " + event + "\ndata: ")
 	b.Write(data) // JSON has no line ends
 	b.WriteString("\n\n")
-	t.seq++
-	others := slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool { return f.poll == pollID }) // viewers read the old ones
-	t.frames = append(others, frame{t.seq, pollID, b.Bytes()})
+	return b.Bytes(), nil
 }
 
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
@@ -465,9 +532,9 @@ func (t *topic) end(err error) {
 	close(old.next)
 }
 
-// watch takes over a connection and sends what a presentation's topic shows, after head, until the client is gone or too slow
-// or the hub ends; then it closes the connection.
-func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte) {
+// watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
+// client is gone or too slow or the hub ends; then it closes the connection.
+func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter bool) {
 	t := h.join(id, 2)
 	if t == nil {
 		_ = conn.Close()
@@ -486,7 +553,7 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte) {
 		defer cancel()
 		h.open.Add(1)
 		defer h.open.Add(-1)
-		if err := h.send(ctx, conn, t, head); errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := h.send(ctx, conn, t, head, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
 			h.cut.Add(1)
 			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
 		}
@@ -495,7 +562,7 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte) {
 
 // send writes head and what the topic shows at first in one, and then whatever is new. Of what changed several times while
 // a write waited there is only the newest.
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte) error {
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, presenter bool) error {
 	heartbeat := time.NewTimer(heartbeatEvery)
 	defer heartbeat.Stop()
 	var seen uint64
@@ -511,8 +578,8 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte) er
 			seen = f.seq
 			h.sent.Add(1)
 			if head != nil {
-				head = append(head, f.data...)
-			} else if err := h.write(conn, f.data); err != nil {
+				head = append(head, f.to(presenter)...)
+			} else if err := h.write(conn, f.to(presenter)); err != nil {
 				return err
 			}
 		}

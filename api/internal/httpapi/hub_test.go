@@ -166,9 +166,11 @@ type viewer struct {
 }
 
 // view makes a viewer over a pipe, which holds nothing back: a write waits until it is read.
-func view(t *testing.T, h *hub, id uuid.UUID) *viewer {
+func view(t *testing.T, h *hub, id uuid.UUID) *viewer { return viewAs(t, h, id, false) }
+
+func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, id, []byte("retry: 1000\n\n"))
+	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter)
 	return newViewer(t, ours)
 }
 

@@ -17,23 +17,39 @@ import (
 const codeTries = 10
 
 type newPresentation struct {
-	Title string `json:"title"`
-	Polls []struct {
-		Question   string       `json:"question"`
-		Kind       poll.Kind    `json:"kind"`
-		MaxChoices int          `json:"max_choices"`
-		Options    []wireOption `json:"options"`
-	} `json:"polls"`
-	CurrentPollIndex *int `json:"current_poll_index"`
+	Title            string    `json:"title"`
+	Polls            []newPoll `json:"polls"`
+	CurrentPollIndex *int      `json:"current_poll_index,omitempty"`
+}
+
+// newPoll is a poll as a presenter writes it.
+type newPoll struct {
+	Question   string          `json:"question"`
+	Kind       poll.Kind       `json:"kind"`
+	MaxChoices int             `json:"max_choices"`
+	Options    []wireOption    `json:"options,omitempty"`
+	Visibility poll.Visibility `json:"results_visibility"`
+	Banned     []string        `json:"banned_words,omitempty"`
+}
+
+func (n newPoll) poll() poll.Poll {
+	return poll.Poll{
+		Question: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Visibility: n.Visibility, Banned: n.Banned,
+	}
+}
+
+func fromWire(options []wireOption) []poll.Option {
+	list := make([]poll.Option, len(options))
+	for i, o := range options {
+		list[i] = poll.Option(o)
+	}
+	return list
 }
 
 func (n newPresentation) presentation() (poll.Presentation, error) {
 	polls := make([]poll.Poll, len(n.Polls))
 	for i, q := range n.Polls {
-		polls[i] = poll.Poll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices}
-		for _, o := range q.Options {
-			polls[i].Options = append(polls[i].Options, poll.Option(o))
-		}
+		polls[i] = q.poll()
 	}
 	p, err := poll.New(n.Title, polls)
 	if err == nil && n.CurrentPollIndex != nil {
@@ -81,15 +97,32 @@ func getPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	type statedPoll struct {
-		wirePoll
-		Status poll.Status `json:"status"`
+	return c.presentation(p, states, c.allow(p.TokenHash) == nil)
+}
+
+// statedPoll is a poll with what became of it.
+type statedPoll struct {
+	wirePoll
+	Status poll.Status `json:"status"`
+	Banned *[]string   `json:"banned_words,omitempty"` // for the presenter
+}
+
+func toStated(p *poll.Poll, status poll.Status, presenter bool) statedPoll {
+	s := statedPoll{wirePoll: toWire(p), Status: status}
+	if presenter {
+		banned := append([]string{}, p.Banned...)
+		s.Banned = &banned
 	}
-	presenter := c.allow(p.TokenHash) == nil
+	return s
+}
+
+// presentation answers a presentation. Polls that nobody has seen are for the presenter only; one that was reset on the slide
+// is seen.
+func (c *call) presentation(p poll.Presentation, states []poll.State, presenter bool) error {
 	polls := []statedPoll{}
 	for i := range p.Polls {
-		if presenter || states[i].Status != poll.Pending {
-			polls = append(polls, statedPoll{toWire(&p.Polls[i]), states[i].Status})
+		if presenter || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
+			polls = append(polls, toStated(&p.Polls[i], states[i].Status, presenter))
 		}
 	}
 	var current *int
@@ -130,6 +163,19 @@ func (c *call) presenter(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	return c.allow(hash)
+}
+
+// isPresenter says whether the request comes from a presentation's presenter, where everybody may make it. What is no token of
+// theirs is as none. Without one nothing is read, nor asked whether there is such a presentation.
+func (c *call) isPresenter(ctx context.Context, id uuid.UUID) (bool, error) {
+	if c.server.Open || c.Get(fiber.HeaderAuthorization) == "" {
+		return c.server.Open, nil
+	}
+	err := c.presenter(ctx, id)
+	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // allow checks the request's token against a hash.

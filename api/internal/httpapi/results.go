@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -27,8 +28,15 @@ type wireResults[O any] struct {
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
 	Options  []O         `json:"options"`
+	Words    []wireWord  `json:"words,omitzero"` // for free text only, and there even if there is none
 	Mean     *float64    `json:"mean,omitempty"`
 	Median   *float64    `json:"median,omitempty"`
+	Hidden   bool        `json:"hidden,omitempty"` // there is more, for the presenter only
+}
+
+type wireWord struct {
+	Text  string `json:"text"`
+	Count int64  `json:"count"`
 }
 
 func getResults(c *call) error {
@@ -43,34 +51,55 @@ func getResults(c *call) error {
 		return err
 	}
 	if r.status == poll.Pending {
-		if err := c.pendingResults(ctx, presentationID); err != nil {
+		if err := c.pendingResults(ctx, presentationID, pollID); err != nil {
 			return err
 		}
 	}
-	if c.unchanged(r.tag) {
+	tag, body := r.tag, r.body
+	if r.veiled != nil {
+		presenter, err := c.isPresenter(ctx, presentationID)
+		if err != nil {
+			return err
+		}
+		if !presenter {
+			tag, body = r.veiledTag, r.veiled
+		}
+		c.Vary(fiber.HeaderAuthorization)
+	}
+	if c.unchanged(tag) {
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(r.body) // shared, not copied: nobody writes to it
+	return c.Send(body) // shared, not copied: nobody writes to it
 }
 
-// pendingResults hides a poll that was never displayed, which is the presenter's secret. A room that asks for it without a
-// token costs the store nothing more.
-func (c *call) pendingResults(ctx context.Context, presentationID uuid.UUID) error {
-	secret := poll.Errorf(poll.NotFound, "the presentation has no such poll")
-	if !c.server.Open && c.Get(fiber.HeaderAuthorization) == "" {
-		return secret
+// pendingResults hides a poll that nobody has seen, which is the presenter's secret. One that was reset on the slide is none.
+func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.UUID) error {
+	if presenter, err := c.isPresenter(ctx, presentationID); err != nil || presenter {
+		return err
 	}
-	err := c.presenter(ctx, presentationID)
-	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
-		return secret
+	display, _, err := c.Cache.Display(ctx, presentationID, time.Time{})
+	if err == nil && (display.Poll == nil || display.Poll.ID != pollID) {
+		err = poll.Errorf(poll.NotFound, "the presentation has no such poll")
 	}
 	return err
 }
 
-// encodeResults writes results as JSON, the same for the same revision in every replica.
-func encodeResults(r *poll.Results) ([]byte, error) {
-	return json.Marshal(toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} }))
+// encodeResults writes results as JSON, the same for the same revision in every replica. veiled is for others than the
+// presenter, nil where they see the same.
+func encodeResults(r *poll.Results) (body, veiled []byte, err error) {
+	all := toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
+	if body, err = json.Marshal(all); err == nil && r.Hidden() {
+		veiled, err = json.Marshal(all.hide())
+	}
+	return body, veiled, err
+}
+
+// hide gives what of results people see from whom they are hidden.
+func (w wireResults[O]) hide() wireResults[O] {
+	return wireResults[O]{
+		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision, Total: w.Total, Options: []O{}, Hidden: true,
+	}
 }
 
 func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireResults[O] {
@@ -79,6 +108,12 @@ func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireRe
 	}
 	for i, o := range r.Options {
 		w.Options[i] = option(o, r.Counts[i])
+	}
+	if r.Kind.FreeText() {
+		w.Words = make([]wireWord, len(r.Words))
+		for i, word := range r.Words {
+			w.Words[i] = wireWord(word)
+		}
 	}
 	if mean, ok := r.Mean(); ok {
 		w.Mean = &mean
@@ -89,7 +124,7 @@ func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireRe
 	return w
 }
 
-// resultsTag is the entity tag of results: whatever changes them raises the revision.
-func resultsTag(r *poll.Results) string {
-	return `"` + strconv.FormatInt(r.Opened, 10) + "." + strconv.FormatInt(r.Revision, 10) + `"`
+// resultsTag is the entity tag of results: whatever changes them raises the revision. suffix tells two views of them apart.
+func resultsTag(r *poll.Results, suffix string) string {
+	return `"` + strconv.FormatInt(r.Opened, 10) + "." + strconv.FormatInt(r.Revision, 10) + suffix + `"`
 }

@@ -100,10 +100,12 @@ type wirePoll struct {
 	Kind       poll.Kind    `json:"kind"`
 	MaxChoices int          `json:"max_choices"`
 	Options    []wireOption `json:"options"`
+
+	Visibility poll.Visibility `json:"results_visibility"`
 }
 
 func toWire(p *poll.Poll) wirePoll {
-	w := wirePoll{p.ID, p.Question, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options))}
+	w := wirePoll{p.ID, p.Question, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options)), p.Visibility}
 	for i, o := range p.Options {
 		w.Options[i] = wireOption(o)
 	}

@@ -27,7 +27,7 @@ func (s *suite) presentations(t *testing.T) {
 	}
 
 	t.Run("what was created is read back, polls of every kind in order", func(t *testing.T) {
-		readBack(t, created(t, store))
+		readBack(t, created(t, store, everyKind()...))
 	})
 
 	t.Run("text keeps every character", func(t *testing.T) {
@@ -44,6 +44,15 @@ func (s *suite) presentations(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, p.ID, id)
 		require.Equal(t, p.Title, title)
+	})
+
+	t.Run("who sees results and which words are banned is kept", func(t *testing.T) {
+		polls := threePolls()
+		polls[0].Visibility, polls[0].Banned = poll.After, []string{"ü'{\"},", "NULL", "b"}
+		polls[1].Visibility = poll.PresenterOnly
+		p := created(t, store, polls...)
+		require.Equal(t, poll.Live, p.Polls[2].Visibility)
+		readBack(t, p)
 	})
 
 	t.Run("the largest presentation there may be fits", func(t *testing.T) {
@@ -118,10 +127,15 @@ func (s *suite) presentations(t *testing.T) {
 			requireKind(t, poll.NotFound, err)
 			_, err = store.Display(t.Context(), id)
 			requireKind(t, poll.NotFound, err)
-			for target := poll.ToNext; target <= poll.ToNothing; target++ {
+			for target := poll.ToNext; target <= poll.ToOpen; target++ {
 				_, err = store.Transit(t.Context(), id, poll.Move{To: target, PollID: mine.Polls[0].ID}, nil)
 				requireKind(t, poll.NotFound, err)
 			}
+			_, err = store.Edit(t.Context(), id, poll.Rename{Title: "nobody's"})
+			requireKind(t, poll.NotFound, err)
+			_, err = store.Edit(t.Context(), id, poll.DeletePoll{PollID: mine.Polls[0].ID})
+			requireKind(t, poll.NotFound, err)
+			requireKind(t, poll.NotFound, store.Delete(t.Context(), id))
 			_, err = store.Results(t.Context(), id, mine.Polls[0].ID)
 			requireKind(t, poll.NotFound, err)
 			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, uuid.Nil, never))
@@ -132,6 +146,13 @@ func (s *suite) presentations(t *testing.T) {
 			requireKind(t, poll.NotFound, store.Votes(t.Context(), mine.ID, id, uuid.Nil, never))
 			_, err = store.Transit(t.Context(), mine.ID, poll.Move{To: poll.ToPoll, PollID: id}, nil)
 			requireKind(t, poll.NotFound, err)
+			for _, e := range []poll.Edit{poll.DeletePoll{PollID: id}, poll.Reset{PollID: id}, poll.EditPoll{PollID: id}} {
+				if id == uuid.Nil {
+					continue // the wire refuses it
+				}
+				_, err = store.Edit(t.Context(), mine.ID, e)
+				requireKind(t, poll.NotFound, err)
+			}
 		}
 		readBack(t, mine)
 		readBack(t, other)

@@ -38,8 +38,10 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	}
 	t.Run("presentations", s.presentations)
 	t.Run("transitions", s.transitions)
+	t.Run("edits", s.edits)
 	t.Run("counting", s.counting)
 	t.Run("seals", s.seals)
+	t.Run("words of free text", s.words)
 	t.Run("votes list", s.votesList)
 	t.Run("partitions", s.partitions)
 	t.Run("a call whose context has ended is unavailable", s.contexts)

@@ -65,6 +65,55 @@ func (s *suite) transitions(t *testing.T) {
 		}
 	})
 
+	t.Run("closing ends voting and leaves the poll on the slide", func(t *testing.T) {
+		p := created(t, store)
+		_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToClosed}, nil)
+		requireKind(t, poll.NotDisplayed, err)
+		first := show(t, store, p, 0)
+		count(t, store, votes(vote(p, 0, first, "B")))
+		for i, step := range []struct {
+			move   poll.Target
+			slide  poll.Slide
+			ended  *poll.Seal
+			status poll.Status
+		}{
+			{poll.ToClosed, poll.Slide{Version: first + 1, Displayed: true, Closed: true}, &poll.Seal{PollID: p.Polls[0].ID, Version: first}, poll.Closing},
+			{poll.ToOpen, poll.Slide{Version: first + 2, Displayed: true}, nil, poll.Open},
+			{poll.ToClosed, poll.Slide{Version: first + 3, Displayed: true, Closed: true}, &poll.Seal{PollID: p.Polls[0].ID, Version: first + 2}, poll.Closing},
+		} {
+			turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: step.move}, nil)
+			require.NoError(t, err)
+			require.Equal(t, poll.Turn{
+				Display: poll.Display{PresentationID: p.ID, Slide: step.slide, Poll: &p.Polls[0]}, Changed: true, Ended: step.ended,
+			}, turn, "step %d", i)
+			display, err := store.Display(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, turn.Display, display, "step %d", i)
+			read, _, err := store.Presentation(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, step.slide, read.Slide, "step %d", i)
+			require.Equal(t, step.status, results(t, store, p, 0).Status, "step %d", i)
+			again, err := store.Transit(t.Context(), p.ID, poll.Move{To: step.move}, nil)
+			require.NoError(t, err)
+			require.Equal(t, poll.Turn{Display: turn.Display}, again, "step %d", i)
+		}
+		count(t, store, seal(p, 0, first+2))
+		r := results(t, store, p, 0)
+		require.Equal(t, poll.Final, r.Status, "it is final while it is on the slide")
+		require.Equal(t, []int64{0, 1, 0}, r.Counts)
+
+		turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, nil)
+		require.NoError(t, err)
+		require.Nil(t, turn.Ended, "voting ended for it before")
+		require.Equal(t, poll.Slide{Version: first + 4, Index: 1, Displayed: true}, turn.Slide)
+		require.Equal(t, r, results(t, store, p, 0))
+		_, err = store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToClosed}, nil)
+		require.NoError(t, err)
+		turn, err = store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
+		require.NoError(t, err)
+		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Slide: poll.Slide{Version: first + 6, Index: 1}}, Changed: true}, turn)
+	})
+
 	t.Run("a move that is not possible changes nothing", func(t *testing.T) {
 		p := created(t, store)
 		_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPrevious}, nil)

@@ -1,0 +1,187 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// edit makes a presenter's edit of the presentation in the path.
+func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll.Edited, err error) {
+	if id, err = parseID("presentation_id", c.Params("id")); err != nil {
+		return id, edited, err
+	}
+	if err = c.presenter(ctx, id); err != nil {
+		return id, edited, err
+	}
+	edited, err = c.Stage.Edit(ctx, id, e)
+	return id, edited, err
+}
+
+// editPresentation makes an edit and answers with the presentation.
+func (c *call) editPresentation(e poll.Edit) error {
+	ctx, cancel := c.timeout()
+	defer cancel()
+	id, _, err := c.edit(ctx, e)
+	if err != nil {
+		return err
+	}
+	p, states, err := c.Store.Presentation(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.presentation(p, states, true)
+}
+
+func patchPresentation(c *call) error {
+	var body struct {
+		Title *string `json:"title"`
+	}
+	if err := decode(c.Ctx, &body); err != nil {
+		return err
+	}
+	if body.Title == nil {
+		return poll.Field("title", "is missing")
+	}
+	return c.editPresentation(poll.Rename{Title: *body.Title})
+}
+
+func putOrder(c *call) error {
+	var body struct {
+		PollIDs []string `json:"poll_ids"`
+	}
+	if err := decode(c.Ctx, &body); err != nil {
+		return err
+	}
+	order := poll.Reorder{PollIDs: make([]uuid.UUID, len(body.PollIDs))}
+	for i, s := range body.PollIDs {
+		id, err := parseID("poll_ids", s)
+		if err != nil { // here it is a mistake, whatever is wrong with it
+			return poll.Field("poll_ids", "must name each of the presentation's polls once")
+		}
+		order.PollIDs[i] = id
+	}
+	return c.editPresentation(order)
+}
+
+func deletePresentation(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	if err := c.presenter(ctx, id); err != nil {
+		return err
+	}
+	if err := c.Stage.Delete(ctx, id); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+func postPoll(c *call) error {
+	var body newPoll
+	if err := decode(c.Ctx, &body); err != nil {
+		return err
+	}
+	var place struct { // not one with the other: errors name a field by its whole path, and this one is a member like those
+		Index *int `json:"index"`
+	}
+	if err := unmarshal(c.Ctx, &place); err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	id, edited, err := c.edit(ctx, poll.AddPoll{Poll: body.poll(), Index: place.Index})
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderLocation, Base+"/presentations/"+id.String()+"/polls/"+edited.Poll.ID.String())
+	return c.Status(http.StatusCreated).JSON(toStated(edited.Poll, edited.State.Status, true))
+}
+
+func patchPoll(c *call) error {
+	var body struct {
+		Question   *string          `json:"question"`
+		Kind       *poll.Kind       `json:"kind"`
+		MaxChoices *int             `json:"max_choices"`
+		Options    *[]wireOption    `json:"options"`
+		Visibility *poll.Visibility `json:"results_visibility"`
+		Banned     *[]string        `json:"banned_words"`
+	}
+	if err := decode(c.Ctx, &body); err != nil {
+		return err
+	}
+	_, pollID, err := c.pollIDs()
+	if err != nil {
+		return err
+	}
+	e := poll.EditPoll{
+		PollID: pollID, Question: body.Question, Kind: body.Kind, MaxChoices: body.MaxChoices, Visibility: body.Visibility, Banned: body.Banned,
+	}
+	if body.Options != nil {
+		options := fromWire(*body.Options)
+		e.Options = &options
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	_, edited, err := c.edit(ctx, e)
+	if err != nil {
+		return err
+	}
+	return c.JSON(toStated(edited.Poll, edited.State.Status, true))
+}
+
+func deletePoll(c *call) error {
+	return c.editPoll(func(id uuid.UUID) poll.Edit { return poll.DeletePoll{PollID: id} })
+}
+
+func resetPoll(c *call) error {
+	return c.editPoll(func(id uuid.UUID) poll.Edit { return poll.Reset{PollID: id} })
+}
+
+// editPoll makes an edit of the poll in the path that needs no body and answers with none.
+func (c *call) editPoll(edit func(pollID uuid.UUID) poll.Edit) error {
+	_, pollID, err := c.pollIDs()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	if _, _, err := c.edit(ctx, edit(pollID)); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}
+
+// exportPresentation answers with what creating the presentation anew takes.
+func exportPresentation(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	p, _, err := c.Store.Presentation(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := c.allow(p.TokenHash); err != nil {
+		return err
+	}
+	export := newPresentation{Title: p.Title, Polls: make([]newPoll, len(p.Polls))}
+	for i := range p.Polls {
+		q := &p.Polls[i]
+		export.Polls[i] = newPoll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
+		if q.Kind.TakesOptions() {
+			export.Polls[i].Options = toWire(q).Options
+		}
+	}
+	c.Set(fiber.HeaderContentDisposition, `attachment; filename="plenary-`+p.JoinCode+`.json"`)
+	return c.JSON(export)
+}

@@ -1,0 +1,3 @@
+ALTER TABLE polls DROP COLUMN banned;
+ALTER TABLE polls DROP COLUMN visibility;
+ALTER TABLE presentations DROP COLUMN closed;

@@ -1,0 +1,308 @@
+package poll
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// Edit is a change that a presenter makes to a presentation other than a Move: Rename, AddPoll, EditPoll, DeletePoll,
+// Reorder or Reset. It raises no version.
+type Edit interface {
+	// Concerns gives the poll whose state has a say in it; uuid.Nil: none has.
+	Concerns() uuid.UUID
+	apply(d *Draft) error
+}
+
+// Rename changes the title.
+type Rename struct{ Title string }
+
+// AddPoll adds a poll, at an index or, where that is nil, behind the last one.
+type AddPoll struct {
+	Poll  Poll
+	Index *int
+}
+
+// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll.
+type EditPoll struct {
+	PollID     uuid.UUID
+	Question   *string
+	Kind       *Kind
+	MaxChoices *int
+	Options    *[]Option
+	Visibility *Visibility
+	Banned     *[]string
+}
+
+// DeletePoll takes a poll out that nobody has seen.
+type DeletePoll struct{ PollID uuid.UUID }
+
+// Reorder puts the polls, each of which it names once, into an order.
+type Reorder struct{ PollIDs []uuid.UUID }
+
+// Reset forgets the votes of a poll, as if it had never been displayed. It must be final: then nothing that was
+// acknowledged is under way to it, and since it stays sealed nothing of what was can come back.
+type Reset struct{ PollID uuid.UUID }
+
+// Concerns implements Edit.
+func (Rename) Concerns() uuid.UUID { return uuid.Nil }
+
+// Concerns implements Edit.
+func (AddPoll) Concerns() uuid.UUID { return uuid.Nil }
+
+// Concerns implements Edit.
+func (e EditPoll) Concerns() uuid.UUID { return e.PollID }
+
+// Concerns implements Edit.
+func (e DeletePoll) Concerns() uuid.UUID { return e.PollID }
+
+// Concerns implements Edit.
+func (Reorder) Concerns() uuid.UUID { return uuid.Nil }
+
+// Concerns implements Edit.
+func (e Reset) Concerns() uuid.UUID { return e.PollID }
+
+// Draft is a presentation under an edit, within one transaction of a store, which locks the presentation and the state
+// that the edit concerns, calls Apply, and writes what the draft then says.
+type Draft struct {
+	Presentation           // as it is after the edit, polls in order with the index of each
+	State        PollState // of the poll that the edit concerns or adds; no poll: of none
+
+	Changed   bool      // anything at all is to be written; what follows says what, beside title and slide
+	Moved     bool      // polls that were there have another index
+	Added     bool      // the poll of State is new, and so is its state
+	Rewritten bool      // the poll of State is to be written anew
+	Stated    bool      // State is to be written
+	Erased    uuid.UUID // the poll whose votes go; Nil: none
+	Removed   uuid.UUID // the poll that goes itself, with its state; Nil: none
+}
+
+// Apply makes the edit in the draft. Errors: Invalid (names the field), NotFound, HasBeenShown, NotFinal, LastPoll.
+func (d *Draft) Apply(e Edit) error {
+	if id := e.Concerns(); id != uuid.Nil && d.Find(id) < 0 {
+		return Errorf(NotFound, "the presentation has no such poll")
+	}
+	return e.apply(d)
+}
+
+// Kept gives the polls that were there before the edit and still are, in their order.
+func (d *Draft) Kept() []Poll {
+	if !d.Added {
+		return d.Polls
+	}
+	return slices.DeleteFunc(slices.Clone(d.Polls), func(q Poll) bool { return q.ID == d.State.PollID })
+}
+
+// Edited gives what there is to know of the edit when the draft is written.
+func (d *Draft) Edited() Edited {
+	e := Edited{Changed: d.Changed, State: d.State.State}
+	if i := d.Find(d.State.PollID); i >= 0 {
+		e.Poll = &d.Polls[i]
+	}
+	return e
+}
+
+// Edited is what an edit did.
+type Edited struct {
+	Changed bool  // false: everything was like that already, nothing was written
+	Poll    *Poll // that was added, edited or reset; else nil
+	State   State // of that poll
+}
+
+// Find gives the index of a poll, or -1.
+func (p *Presentation) Find(pollID uuid.UUID) int {
+	return slices.IndexFunc(p.Polls, func(q Poll) bool { return q.ID == pollID })
+}
+
+func (e Rename) apply(d *Draft) error {
+	title := strings.TrimSpace(e.Title)
+	if err := checkText("title", title, true); err != nil {
+		return err
+	}
+	d.Changed = title != d.Title
+	d.Title = title
+	return nil
+}
+
+func (e AddPoll) apply(d *Draft) error {
+	at := len(d.Polls)
+	if e.Index != nil {
+		at = *e.Index
+	}
+	switch {
+	case len(d.Polls) >= MaxPolls:
+		return Field("polls", "a presentation has at most %d polls", MaxPolls)
+	case at < 0 || at > len(d.Polls):
+		return Field("index", "must be between 0 and %d", len(d.Polls))
+	}
+	q, err := newSinglePoll(e.Poll)
+	if err != nil {
+		return err
+	}
+	q.ID, q.PresentationID = newID(), d.ID
+	d.State = PollState{q.ID, State{Status: Pending, Counts: make([]int64, len(q.Options))}}
+	d.order(slices.Insert(slices.Clone(d.Polls), at, q))
+	d.Changed, d.Added, d.Stated = true, true, true
+	return nil
+}
+
+// newSinglePoll is newPoll for one that is sent alone: its fields stand at the top.
+func newSinglePoll(q Poll) (Poll, error) {
+	q, err := newPoll("", q)
+	if e, ok := errors.AsType[*Error](err); ok {
+		e.Field = strings.TrimPrefix(e.Field, ".")
+	}
+	return q, err
+}
+
+func (e EditPoll) apply(d *Draft) error {
+	i := d.Find(e.PollID)
+	old := d.Polls[i]
+	q, err := newSinglePoll(e.over(old))
+	if err != nil {
+		return err
+	}
+	same := q.Question == old.Question && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices && slices.Equal(q.Options, old.Options)
+	if !same {
+		if err := d.unseen(i); err != nil {
+			return err
+		}
+	}
+	if same && q.Visibility == old.Visibility && slices.Equal(q.Banned, old.Banned) {
+		return nil
+	}
+	if !same {
+		d.State.Counts = make([]int64, len(q.Options))
+	}
+	d.State.Revision++
+	d.Polls = slices.Clone(d.Polls)
+	d.Polls[i] = q
+	d.Changed, d.Rewritten, d.Stated = true, true, true
+	return nil
+}
+
+// over gives the poll as the edit wants it, not checked yet. What the server made of the old one, or what cannot be meant for
+// the new one, it makes anew.
+func (e EditPoll) over(q Poll) Poll {
+	old := q
+	if e.Question != nil {
+		q.Question = *e.Question
+	}
+	if e.Kind != nil {
+		q.Kind = *e.Kind
+	}
+	if !old.Kind.TakesOptions() || !q.Kind.TakesOptions() {
+		q.Options = nil
+	}
+	if e.Options != nil {
+		q.Options = *e.Options
+	}
+	switch {
+	case e.MaxChoices != nil:
+		q.MaxChoices = *e.MaxChoices
+	case q.Kind != old.Kind || old.MaxChoices == len(old.Options): // all of them, however many
+		q.MaxChoices = 0
+	case len(old.Options) > 0:
+		q.MaxChoices = min(q.MaxChoices, len(q.Options))
+	}
+	if e.Visibility != nil {
+		q.Visibility = *e.Visibility
+	}
+	if e.Banned != nil {
+		q.Banned = *e.Banned
+	}
+	return q
+}
+
+// TakesOptions says whether the options of a poll of that kind are the presenter's.
+func (k Kind) TakesOptions() bool { return k == Choice || k == Multiple || k == "" }
+
+func (e DeletePoll) apply(d *Draft) error {
+	i := d.Find(e.PollID)
+	if err := d.unseen(i); err != nil {
+		return err
+	}
+	if len(d.Polls) == 1 {
+		return Errorf(LastPoll, "a presentation keeps at least one poll")
+	}
+	polls := slices.Delete(slices.Clone(d.Polls), i, i+1)
+	if i == d.Slide.Index { // it was displayed last, and reset; the next one is still the one after it
+		d.Slide.Index--
+		d.number(polls)
+	} else {
+		d.order(polls)
+	}
+	d.Changed, d.Erased, d.Removed = true, e.PollID, e.PollID
+	return nil
+}
+
+func (e Reorder) apply(d *Draft) error {
+	wrong := Field("poll_ids", "must name each of the presentation's %d polls once", len(d.Polls))
+	if len(e.PollIDs) != len(d.Polls) {
+		return wrong
+	}
+	places := make(map[uuid.UUID]int, len(d.Polls))
+	for i := range d.Polls {
+		places[d.Polls[i].ID] = i
+	}
+	polls := make([]Poll, 0, len(d.Polls))
+	for _, id := range e.PollIDs {
+		i, ok := places[id]
+		if !ok {
+			return wrong
+		}
+		delete(places, id)
+		polls = append(polls, d.Polls[i])
+	}
+	d.order(polls)
+	d.Changed = d.Moved
+	return nil
+}
+
+func (e Reset) apply(d *Draft) error {
+	switch d.State.Status {
+	case Pending:
+		return nil
+	case Final:
+	default:
+		return Errorf(NotFinal, "votes for the poll may still arrive; close it, and wait until its results are final")
+	}
+	d.State.Forget()
+	d.Changed, d.Stated, d.Erased = true, true, e.PollID
+	return nil
+}
+
+// Forget is what happens to the state of a poll whose votes go. It stays sealed: a vote that comes again from before is late.
+func (s *State) Forget() {
+	s.Status, s.Opened, s.Voters = Pending, 0, 0
+	s.Counts = make([]int64, len(s.Counts))
+	s.Revision++
+}
+
+// unseen refuses edits of a poll that people have seen as it is. One that was reset on the slide is still seen.
+func (d *Draft) unseen(index int) error {
+	if d.State.Status != Pending || d.Slide.Displayed && d.Slide.Index == index {
+		return Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")
+	}
+	return nil
+}
+
+// order gives the polls their new order; the slide's index follows its poll.
+func (d *Draft) order(polls []Poll) {
+	if d.Slide.Index >= 0 {
+		last := d.Polls[d.Slide.Index].ID
+		d.Slide.Index = slices.IndexFunc(polls, func(q Poll) bool { return q.ID == last })
+	}
+	d.number(polls)
+}
+
+// number gives each poll its index.
+func (d *Draft) number(polls []Poll) {
+	for i := range polls {
+		d.Moved = d.Moved || polls[i].ID != d.State.PollID && polls[i].Index != i
+		polls[i].Index = i
+	}
+	d.Polls = polls
+}
