@@ -98,6 +98,31 @@ func FuzzCreateBody(f *testing.F) {
 	})
 }
 
+func FuzzPollBody(f *testing.F) {
+	f.Add([]byte(`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],"results_visibility":"after","banned_words":["no"]}`))
+	f.Add([]byte(`{"question":"\u0000","options":null,"banned_words":[" "]}`))
+	app := fiber.New()
+	talk, err := poll.New("", []poll.Poll{{Question: "Which?", Kind: poll.Rating}})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var q newPoll
+		if decoded(t, app, body, &q) != nil {
+			return
+		}
+		d := poll.Draft{Presentation: talk}
+		if err := d.Apply(poll.AddPoll{Poll: q.poll()}); err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			return
+		}
+		added := d.Polls[1]
+		require.Len(t, d.State.Counts, len(added.Options))
+		edit := poll.EditPoll{PollID: added.ID, Question: &added.Question, MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
+		again := poll.Draft{Presentation: d.Presentation, State: d.State}
+		require.NoError(t, again.Apply(edit))
+		require.False(t, again.Changed, "what was taken is in its usual form")
+	})
+}
+
 func FuzzMoveBody(f *testing.F) {
 	f.Add([]byte(``))
 	f.Add([]byte(`{"move":"previous"}`))
