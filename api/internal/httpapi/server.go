@@ -65,6 +65,8 @@ type Config struct {
 	Observe func(method, route string, status int, took time.Duration)
 	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
 	Away func(ctx context.Context) []string
+	// Mount are told where to put what is served beside the API: pages, their files. Errors become problems.
+	Mount []func(fiber.Router)
 }
 
 // Services is what the routes work with.
@@ -90,11 +92,13 @@ type Server struct {
 	results  *coalesced     // of the services' store
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
+
+	workbooks chan struct{} // a token for each that is being made
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg}
+	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks)}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
@@ -140,7 +144,11 @@ func (s *Server) routes() {
 	v1.Post("/presentations/:id/polls/current/votes", s.with(postVote))
 	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
+	v1.Get("/presentations/:id/results", s.with(getAllResults))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
+	for _, mount := range s.Mount {
+		mount(s.app)
+	}
 }
 
 // call is one request with what it works with.
