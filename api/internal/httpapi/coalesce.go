@@ -33,7 +33,7 @@ type coalesced struct {
 	lines map[pollKey]*line
 }
 
-// resultsReader is the part of poll.Store that is needed here.
+// resultsReader is the part of poll.Store that is needed here. A coalesced reader is one, too.
 type resultsReader interface {
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error)
 }
@@ -49,11 +49,11 @@ type line struct {
 
 // reading is one look at a poll's results. What it brought may be used when done is closed, and must not be changed.
 type reading struct {
-	done   chan struct{}
-	status poll.Status
-	tag    string // entity tag
-	body   []byte // JSON
-	err    error
+	done    chan struct{}
+	results poll.Results
+	tag     string // entity tag
+	body    []byte // JSON
+	err     error
 }
 
 // newCoalesced makes the reader of a store. Close it before the store.
@@ -72,6 +72,15 @@ func (c *coalesced) read(ctx context.Context, presentationID, pollID uuid.UUID) 
 	case <-ctx.Done():
 		return nil, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
+}
+
+// Results is read for who needs no encoded answer: the event streams' hub, whose reads are those of everybody else then.
+func (c *coalesced) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	r, err := c.read(ctx, presentationID, pollID)
+	if err != nil {
+		return poll.Results{}, err
+	}
+	return r.results, nil
 }
 
 // join gives the poll's next read.
@@ -141,10 +150,10 @@ func (c *coalesced) look(k pollKey, r *reading) {
 	defer close(r.done)
 	ctx, cancel := context.WithTimeout(c.ctx, resultsTimeout)
 	defer cancel()
-	results, err := c.store.Results(ctx, k.presentationID, k.pollID)
-	if r.err = err; err == nil {
-		r.status, r.tag = results.Status, resultsTag(&results)
-		r.body, r.err = encodeResults(&results)
+	r.results, r.err = c.store.Results(ctx, k.presentationID, k.pollID)
+	if r.err == nil {
+		r.tag = resultsTag(&r.results)
+		r.body, r.err = encodeResults(&r.results)
 	}
 }
 

@@ -186,7 +186,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results = &services, newCoalesced(services.Store)
-	s.hub = newHub(s.streams, services.Cache, services.Store, services.Bus, s.Logger)
+	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
