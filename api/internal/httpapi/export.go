@@ -220,7 +220,7 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 		}
 		_ = w.CloseWithError(err) // never fails
 		if err != nil {
-			server.Logger.Warn("a votes list was not sent whole", "error", err)
+			server.Logger.Warn("a list was not sent whole", "error", err)
 		}
 	})
 	var err error
