@@ -154,7 +154,7 @@ func write3Questions(v *visitor) {
 			if i > 1 {
 				v.click(fmt.Sprintf("#polls > :nth-child(%d) [data-do=option]", n))
 			}
-			v.fill(fmt.Sprintf("#polls > :nth-child(%d) .option:nth-child(%d) input", n, i+1), o)
+			v.fill(fmt.Sprintf(`#polls > :nth-child(%d) [aria-label="Option %c"]`, n, 'A'+i), o)
 		}
 	}
 	question(1, "Who wins?", "Argentina", "Brazil", "Chile")
