@@ -46,7 +46,7 @@ async function send(method, path, token, body, headers, timeout) {
   let answer, text;
   try {
     answer = await fetch(base + path, {
-      method, headers: given, body: body === undefined ? undefined : JSON.stringify(body), signal: stop.signal, credentials: "omit",
+      method, headers: given, body: body && JSON.stringify(body), signal: stop.signal, credentials: "omit",
     });
     text = await answer.text();
   } catch {

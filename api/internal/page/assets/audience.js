@@ -10,8 +10,8 @@ import { t } from "./text.js";
 import { settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
-  "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results", "voters", "chart",
-  "before", "unknown", "unknown-title", "unknown-text", "code",
+  "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
+  "voters", "chart", "before", "unknown", "unknown-title", "unknown-text", "code",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
@@ -20,7 +20,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
-let unsettled = ""; // the poll that left with a vote which is not settled
+let unsettled = ""; // the poll that left before its vote was settled
 
 // --- the slide --------------------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,8 @@ function build(poll, first) {
   const hadFocus = part.poll.contains(document.activeElement);
   write(part.question, poll.question);
   form = ballot(poll, (answer) => {
-    show(part.before, false);
+    if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
+    showBefore();
     box.cast(poll, slide.version, answer);
   });
   write(part.hint, form.hint);
@@ -68,6 +69,8 @@ function build(poll, first) {
   part.chart.replaceChildren(bars.element);
   results = null;
   show(part.results, false);
+  if (unsettled === poll.poll_id) unsettled = "";
+  showBefore();
   voteChanged(poll.poll_id);
   if (hadFocus) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
@@ -77,7 +80,7 @@ function build(poll, first) {
 /** What is left of a poll whose vote has no good end yet. */
 function leave(poll) {
   const vote = box.of(poll.poll_id);
-  unsettled = settled(vote) ? "" : poll.poll_id;
+  if (!settled(vote)) unsettled = poll.poll_id;
   showBefore();
 }
 
@@ -128,11 +131,14 @@ function voteChanged(pollID) {
 function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
   if (now.poll_id !== slide.poll?.poll_id) return;
-  if (results && now.status !== "pending" && (now.version < results.version || (now.version === results.version && now.revision < results.revision))) return;
+  const { version = 0, revision = 0 } = results ?? {};
+  const older = now.version < version || (now.version === version && now.revision < revision);
+  if (older && now.status !== "pending") return;
   results = now;
   show(part.results, !now.hidden || now.total > 0);
   show(part.chart, !now.hidden);
-  write(part.voters, [voters(now), now.status === "closing" && t("status.closing"), now.status === "final" && t("status.final")].filter(Boolean).join(" · "));
+  const status = { closing: t("status.closing"), final: t("status.final") }[now.status];
+  write(part.voters, [voters(now), status].filter(Boolean).join(" · "));
   if (!now.hidden) bars.update(now);
 }
 
@@ -160,7 +166,8 @@ async function look() {
     displayed({ version, voting, poll });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (problem.status === 409 && part.connection.dataset.state !== "open") displayed({ version: Math.max(0, slide.version), poll: null });
+    if (problem.status !== 409 || part.connection.dataset.state === "open") return; // the stream knows better
+    displayed({ version: Math.max(0, slide.version), poll: null });
   }
 }
 
@@ -205,7 +212,7 @@ if (found) {
   id = found.id;
   box = votes(id, voteChanged);
   watch(id, { displayed, results: tallied, state: connection });
-  box.resume();
+  unsettled = box.resume();
   entitle(found.title);
   if (found.title === undefined) get(at(id)).then(({ title }) => entitle(title), () => {}); // the stream says if there is none
 }

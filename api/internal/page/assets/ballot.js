@@ -9,8 +9,8 @@ const longest = { word_cloud: 50, open_text: 500 }; // characters that the API t
 const stands = (vote) => ["sending", "retrying", "counted", "accepted", "late"].includes(vote?.state);
 
 /**
- * Makes the ballot of a poll: {element, hint, update(vote, open, anew)}. cast is called with an answer as votes.js takes it. update
- * shows what was answered and whether one may answer still; anew says that the vote is of an earlier time.
+ * Makes the ballot of a poll: {element, hint, update(vote, open, anew)}. cast is called with an answer as votes.js takes it.
+ * update shows what was answered and whether one may answer still; anew says that the vote is of an earlier time.
  */
 export function ballot(poll, cast) {
   switch (poll.kind) {
@@ -23,15 +23,17 @@ export function ballot(poll, cast) {
 
 function single(poll, cast) {
   const isRating = poll.kind === "rating";
-  const buttons = new Map(poll.options.map((option) => [option.key, make("button", {
+  const button = (option) => make("button", {
     type: "button", class: "option", "aria-pressed": "false", click: () => cast({ key: option.key }),
     "aria-label": isRating ? t("ballot.stars", { value: option.value, of: poll.options.length }) : null,
-  }, isRating ? null : mark(), make("span", { class: "value" }, option.value))]));
-  const element = make("div", { class: isRating ? "options scale" : "options", role: "group", "aria-labelledby": "question" }, ...buttons.values());
+  }, isRating ? null : make("span", { class: "mark", "aria-hidden": "true" }), make("span", { class: "value" }, option.value));
+  const buttons = new Map(poll.options.map((option) => [option.key, button(option)]));
+  const group = make("div", { class: "options", role: "group", "aria-labelledby": "question" }, ...buttons.values());
+  const ends = make("p", { class: "ends soft small", "aria-hidden": "true" },
+    make("span", {}, t("ballot.lowest")), make("span", {}, t("ballot.highest")));
+  group.classList.toggle("scale", isRating);
   return {
-    element: isRating
-      ? make("div", {}, element, make("p", { class: "ends soft small", "aria-hidden": "true" }, make("span", {}, t("ballot.lowest")), make("span", {}, t("ballot.highest"))))
-      : element,
+    element: isRating ? make("div", {}, group, ends) : group,
     hint: isRating ? t("ballot.rate") : t("ballot.choose_one"),
     update(vote, open) {
       for (const [key, button] of buttons) {
@@ -42,15 +44,15 @@ function single(poll, cast) {
   };
 }
 
-const mark = () => make("span", { class: "mark", "aria-hidden": "true" });
-
 function multiple(poll, cast) {
   const most = Math.min(poll.max_choices, poll.options.length);
-  const boxes = new Map(poll.options.map((option) => [option.key, make("input", { type: "checkbox", value: option.key, change: count })]));
+  const box = (option) => make("input", { type: "checkbox", value: option.key, change: count });
+  const boxes = new Map(poll.options.map((option) => [option.key, box(option)]));
   const send = make("button", { type: "submit", class: "primary large wide" });
   const chosen = make("p", { class: "soft small", "aria-live": "polite" });
   const element = make("form", { class: "options", "aria-labelledby": "question", submit },
-    poll.options.map((option) => make("label", { class: "option" }, boxes.get(option.key), make("span", { class: "value" }, option.value))),
+    poll.options.map((option) => make("label", { class: "option" },
+      boxes.get(option.key), make("span", { class: "value" }, option.value))),
     chosen, send);
   let open = true;
   let shown = ""; // the answer that the boxes were set to last
@@ -88,9 +90,13 @@ function multiple(poll, cast) {
 /** Free text: up to so many words, or one text. */
 function written(poll, cast, entries) {
   const isWords = poll.kind === "word_cloud";
+  const maxlength = longest[poll.kind];
   const fields = Array.from({ length: entries }, (_, i) => isWords
-    ? make("input", { type: "text", maxlength: longest[poll.kind], autocomplete: "off", "aria-label": t("ballot.word", { i: i + 1, of: entries }), placeholder: t("ballot.word_here"), input: check })
-    : make("textarea", { maxlength: longest[poll.kind], rows: 4, "aria-labelledby": "question", placeholder: t("ballot.text_here"), input: check }));
+    ? make("input", {
+      type: "text", maxlength, autocomplete: "off", placeholder: t("ballot.word_here"), input: check,
+      "aria-label": t("ballot.word", { i: i + 1, of: entries }),
+    })
+    : make("textarea", { maxlength, rows: 4, placeholder: t("ballot.text_here"), input: check, "aria-labelledby": "question" }));
   const send = make("button", { type: "submit", class: "primary large wide" });
   const element = make("form", { class: "options", submit, novalidate: true }, fields, send);
   let open = true;

@@ -64,7 +64,8 @@ function rating(poll) {
     element,
     update(results) {
       write(mean, results.mean === undefined ? "–" : number(results.mean, 1));
-      write(median, results.median === undefined ? "" : t("chart.median", { median: number(results.median, results.median % 1 ? 1 : 0) }));
+      const half = results.median % 1 ? 1 : 0;
+      write(median, results.median === undefined ? "" : t("chart.median", { median: number(results.median, half) }));
       histogram.update(results);
     },
   };

@@ -6,10 +6,8 @@ import { watch } from "./events.js";
 import { refusal } from "./refusal.js";
 import { t } from "./text.js";
 
-/** A press so soon after a move meant the slide before: a double click, or a clicker that bounces. */
-const bounce = 200; // ms
-
 const tries = 8;
+const doubleTap = 350; // ms
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -25,7 +23,6 @@ export class Control {
   connected = null; // people, once the server has said how many
   state = "connecting"; // of the event stream
   moving = false;
-  #movedAt = 0;
   #readAt = 0;
   #rereading = null;
 
@@ -37,6 +34,7 @@ export class Control {
   /** Reads the presentation and follows it from then on. Throws a Problem. */
   async start() {
     await this.read();
+    await this.#ask();
     watch(this.id, {
       displayed: (event) => this.#displayed(event),
       results: (event) => this.#counted(event),
@@ -51,6 +49,15 @@ export class Control {
       },
     }, { token: this.token });
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reread());
+  }
+
+  /** Asks for what only the presenter gets. Without it the stage would show half a presentation, and refuse every press. */
+  async #ask() {
+    try {
+      await get(at(this.id, "export"), { token: this.token });
+    } catch (problem) {
+      if (problem.status === 401 || problem.status === 403) throw problem;
+    }
   }
 
   /** Reads the whole presentation. */
@@ -184,7 +191,6 @@ export class Control {
    * had happened, that is refused as stale, and done says whether the slide is as it was meant.
    */
   #move(method, body, done) {
-    if (this.moving || Date.now() - this.#movedAt < bounce) return this.say(t("control.once"));
     const version = this.version;
     const before = this.shown?.poll_id;
     return this.#attempt(async () => {
@@ -198,9 +204,8 @@ export class Control {
       } catch (problem) {
         if (problem.status !== 412) throw problem;
         await this.read();
-        if (!again || this.version !== version + 1 || !done(before)) this.say(t("control.moved"), "error");
-      } finally {
-        this.#movedAt = Date.now();
+        if (again && this.version === version + 1 && done(before)) this.say(t("control.answers"));
+        else this.say(t("control.moved"), "error");
       }
     });
   }
@@ -225,7 +230,9 @@ export class Control {
   async #insist(method, path, options, again = () => {}) {
     for (let i = 1; ; i++) {
       try {
-        return await call(method, path, { token: this.token, ...options });
+        const answer = await call(method, path, { token: this.token, ...options });
+        if (i > 1) this.say(t("control.answers"));
+        return answer;
       } catch (problem) {
         if (!problem.passes || i >= tries) throw problem;
         if (i === 1) this.say(t("control.retrying"), "error");
@@ -233,6 +240,22 @@ export class Control {
         await pause(Math.min(4, Math.max(problem.retryAfter, i / 2)) * 1000 * (0.75 + Math.random() / 2));
       }
     }
+  }
+}
+
+/**
+ * Makes buttons do things, once for a double click or a double tap. Another press while something is on its way is refused by
+ * Control itself. acts has a function for each button's id.
+ */
+export function press(acts, { say }) {
+  for (const [name, act] of Object.entries(acts)) {
+    let tapped = 0;
+    document.getElementById(name).addEventListener("click", (event) => {
+      const soon = event.pointerType === "touch" && event.timeStamp - tapped < doubleTap; // not every browser counts taps
+      tapped = event.timeStamp;
+      if (event.detail > 1 || soon) say(t("control.once"));
+      else act();
+    });
   }
 }
 

@@ -6,8 +6,9 @@ import { ask, remote } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
 import { PollForm } from "./pollform.js";
 import { refusal } from "./refusal.js";
-import { drop, dropPresentation, keep, keepPresentation, read, tokenOf } from "./store.js";
+import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
@@ -226,11 +227,11 @@ async function saveOrder() {
 function refused(key, problem) {
   failed.add(key);
   if (key instanceof PollForm && problem.code === "invalid" && problem.field) {
-    key.wrong(problem.field, problem.detail);
+    key.refused(problem.field, problem.detail);
     key.say(t("edit.not_saved"));
     announce(problem.detail);
   } else if (key === "title" && problem.code === "invalid") {
-    wrongTitle(problem.detail);
+    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
   } else {
     if (key instanceof PollForm) key.say(t("edit.not_saved"));
     notify(refusal(problem), "error");
@@ -244,11 +245,16 @@ async function catchUp() {
   const there = await get(at(id), { token }).catch(() => null);
   for (const poll of there?.polls ?? []) {
     const form = forms.find((f) => f.id === poll.poll_id);
-    if (form && form.status !== poll.status) {
-      if (poll.status !== "pending" && !timers.has(form)) form.fill(poll);
-      form.setStatus(poll.status);
+    if (!form || form.status === poll.status) continue;
+    if (poll.status !== "pending" && !timers.has(form)) { // what people see is what counts
+      form.right();
+      form.fill(poll);
+      form.say("");
+      failed.delete(form);
     }
+    form.setStatus(poll.status);
   }
+  tell();
 }
 
 function wrongTitle(text) {
@@ -308,8 +314,8 @@ async function create() {
     return true;
   } catch (problem) {
     const [, index, field] = /^polls\[(\d+)\]\.?(.*)$/.exec(problem.field ?? "") ?? [];
-    if (index !== undefined) sent[index].wrong(field, problem.detail).focus();
-    else if (problem.field === "title") wrongTitle(problem.detail);
+    if (index !== undefined) sent[index].refused(field, problem.detail).focus();
+    else if (problem.field === "title") wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
     if (problem.field) announce(problem.detail);
     else notify(refusal(problem), "error");
     return false;
@@ -446,13 +452,13 @@ async function begin() {
     if (!draft) title.focus();
     return;
   }
-  token = tokenOf(id);
+  token = presenterToken(id);
   try {
     await get(at(id, "export"), { token }); // only a presenter may
     const p = await get(at(id), { token });
     title.value = savedTitle = p.title;
     for (const poll of p.polls) addForm(poll);
-    if (token) keepPresentation({ id, title: p.title, join_code: p.join_code, token });
+    keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
   } catch (problem) {
     write(trouble, refusal(problem));

@@ -7,7 +7,8 @@ const silence = 40_000; // the server says something every 15 s
 
 /**
  * Watches a presentation until close() is called. on has a function for each event ("displayed", "results", "audience"), called
- * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation, or the token is not its presenter's).
+ * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation, or the token is
+ * not its presenter's).
  */
 export function watch(id, on, { token } = {}) {
   let lastID = "";
@@ -58,7 +59,8 @@ export function watch(id, on, { token } = {}) {
       const headers = { Accept: "text/event-stream" };
       if (lastID) headers["Last-Event-ID"] = lastID;
       if (token) headers.Authorization = `Bearer ${token}`;
-      const answer = await fetch(base + at(id, "events"), { headers, signal: mine.signal, cache: "no-store", credentials: "omit" });
+      const options = { headers, signal: mine.signal, cache: "no-store", credentials: "omit" };
+      const answer = await fetch(base + at(id, "events"), options);
       if ([400, 401, 403, 404].includes(answer.status)) {
         state("gone");
         close();

@@ -14,15 +14,15 @@ function render() {
 
 function line(presentation) {
   const title = presentation.title || t("landing.untitled");
-  const link = (to, text, kind = "") => make("a", { class: `button small ${kind}`, href: `/${to}/${encodeURIComponent(presentation.id)}` },
-    text, make("span", { class: "unseen" }, `: ${title}`));
+  const of = () => make("span", { class: "unseen" }, `: ${title}`);
+  const link = (to, text, kind = "") =>
+    make("a", { class: `button small ${kind}`, href: `/${to}/${encodeURIComponent(presentation.id)}` }, text, of());
   return make("li", { class: "row" },
     make("div", { class: "grow" },
       make("strong", {}, title), " ", make("span", { class: "code soft small" }, presentation.join_code ?? "")),
     make("div", { class: "row tight" },
       link("stage", t("landing.present"), "primary"), link("edit", t("landing.edit")), link("results", t("landing.results")),
-      make("button", { type: "button", class: "quiet small", click: () => remove(presentation) },
-        t("landing.remove"), make("span", { class: "unseen" }, `: ${title}`))));
+      make("button", { type: "button", class: "quiet small", click: () => remove(presentation) }, t("landing.remove"), of())));
 }
 
 /** Takes a presentation off the list. It is still there for whoever has its token. */

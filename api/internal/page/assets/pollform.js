@@ -20,6 +20,7 @@ export class PollForm {
   saved = null; // what the API has of it, as sent
   #number = ++made;
   #options;
+  #ownKeys = false; // somebody chose them, in a file
   #on;
 
   constructor(poll, on) {
@@ -54,6 +55,7 @@ export class PollForm {
     this.#field("results_visibility").value = poll.results_visibility ?? "live";
     this.#find('[data-field="banned_words"]').value = (poll.banned_words ?? []).join("\n");
     const options = hasOptions(kind) ? poll.options ?? [] : [];
+    this.#ownKeys = options.some((option, i) => (option.key ?? keyOf(i)) !== keyOf(i));
     this.#options.replaceChildren();
     for (const option of options) this.#addOption(option.value, option.key);
     while (this.#options.childElementCount < 2) this.#addOption();
@@ -150,6 +152,14 @@ export class PollForm {
     return null;
   }
 
+  /** Shows what the API found wrong with a field, which it names as on the wire, under the name that the field has here. */
+  refused(field, text) {
+    const input = this.wrong(field, "");
+    const name = input.getAttribute("aria-label") ?? find("span", input.closest("label")).textContent;
+    write(document.getElementById(input.getAttribute("aria-describedby")), t("edit.wrong", { name, text }));
+    return input;
+  }
+
   /** Shows at a field, named as on the wire without the poll, what is wrong with it, and gives the field. */
   wrong(field, text) {
     const [, name, index] = /^(\w+)(?:\[(\d+)\])?/.exec(field) ?? [];
@@ -187,11 +197,10 @@ export class PollForm {
     for (const part of this.element.querySelectorAll("[class*=for-]")) show(part, part.classList.contains(`for-${kind}`));
     const rows = this.#rows();
     // Keys that somebody chose are theirs; keys that were made follow the order.
-    const own = rows.some((row) => row.dataset.key !== "" && !/^[A-Z]{1,2}$/.test(row.dataset.key));
-    const taken = new Set(own ? rows.map((row) => row.dataset.key) : []);
+    const taken = new Set(this.#ownKeys ? rows.map((row) => row.dataset.key) : []);
     let next = 0;
     rows.forEach((row, i) => {
-      if (!own || row.dataset.key === "") {
+      if (!this.#ownKeys || row.dataset.key === "") {
         while (taken.has(keyOf(next))) next++;
         row.dataset.key = keyOf(next++);
       }

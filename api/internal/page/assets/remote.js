@@ -1,16 +1,15 @@
 // The remote: the stage's controls on a phone, for the presenter's eyes only.
 
 import { chart } from "./chart.js";
-import { Control, statusText } from "./control.js";
+import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
-import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const id = location.pathname.split("/")[2];
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-const token = given || tokenOf(id);
+const token = presenterToken(id);
 const control = new Control(id, token, { changed, say });
 
 let drawn = {};
@@ -89,12 +88,7 @@ const acts = {
   reset,
 };
 
-for (const [name, act] of Object.entries(acts)) {
-  find(`#${name}`).addEventListener("click", (event) => {
-    if (event.detail > 1) say(t("control.once")); // the second tap of a double tap
-    else act();
-  });
-}
+press(acts, { say });
 
 /** Keeps the screen on while the page is seen. */
 async function stayAwake() {
@@ -111,11 +105,7 @@ async function begin() {
     if (problem.passes) setTimeout(() => location.reload(), 3000);
     return;
   }
-  if (given) { // kept here, so that it need not stand in the address, where shoulders and screenshots see it
-    keepPresentation({ id, title: control.title, join_code: control.code, token });
-    history.replaceState(null, "", location.pathname);
-  }
-  if (!token) say(t("control.no_token"), "error");
+  keepToken({ id, title: control.title, join_code: control.code, token });
   show(find("#remote"));
   stayAwake();
 }

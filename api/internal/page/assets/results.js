@@ -13,7 +13,8 @@ const cards = new Map(); // by what is drawn once of a poll
 const again = 3000;
 
 const kinds = () => ({
-  choice: t("kind.choice"), multiple: t("kind.multiple"), rating: t("kind.rating"), word_cloud: t("kind.word_cloud"), open_text: t("kind.open_text"),
+  choice: t("kind.choice"), multiple: t("kind.multiple"), rating: t("kind.rating"),
+  word_cloud: t("kind.word_cloud"), open_text: t("kind.open_text"),
 });
 const statuses = () => ({ open: t("status.open"), closing: t("status.closing"), final: t("status.final") });
 
@@ -52,7 +53,8 @@ function render({ title, polls }) {
     return cards.get(key).element;
   });
   const list = find("#polls");
-  if (elements.length !== list.children.length || elements.some((element, i) => element !== list.children[i])) list.replaceChildren(...elements);
+  const same = elements.length === list.children.length && elements.every((element, i) => element === list.children[i]);
+  if (!same) list.replaceChildren(...elements);
 }
 
 async function load() {
@@ -75,14 +77,7 @@ async function load() {
 
 /** Reads again, as soon as somebody looks. */
 function whenSeen() {
-  if (document.visibilityState === "visible") /** The name that the server gives a file. */
-function nameOf(answer) {
-  const said = answer.headers.get("Content-Disposition") ?? "";
-  const encoded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
-  return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(said)?.[1];
-}
-
-load();
+  if (document.visibilityState === "visible") load();
   else document.addEventListener("visibilitychange", whenSeen, { once: true });
 }
 

@@ -1,17 +1,17 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
 import { chart } from "./chart.js";
-import { Control, statusText } from "./control.js";
+import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { refusal } from "./refusal.js";
-import { keepPresentation, tokenOf } from "./store.js";
 import { number, t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
 
 const id = location.pathname.split("/")[2];
-const token = tokenOf(id);
+const token = presenterToken(id);
 const control = new Control(id, token, { changed, say });
 
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
@@ -210,12 +210,7 @@ const acts = {
   keys: openKeys,
 };
 
-for (const [name, act] of Object.entries(acts)) {
-  find(`#${name}`).addEventListener("click", (event) => {
-    if (event.detail > 1) say(t("control.once")); // the second click of a double click
-    else act();
-  });
-}
+press(acts, { say });
 
 const keys = {
   ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
@@ -278,8 +273,7 @@ async function begin() {
     if (problem.passes) setTimeout(() => location.reload(), 3000);
     return;
   }
-  if (token) keepPresentation({ id, title: control.title, join_code: control.code, token });
-  else say(t("control.no_token"), "error");
+  keepToken({ id, title: control.title, join_code: control.code, token });
   show(find("#trouble"), false);
   show(find("#stage"));
   awake();

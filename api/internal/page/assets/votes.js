@@ -91,13 +91,16 @@ export function votes(presentation, changed) {
     if (event.key === `plenary.${name}`) Object.entries(all()).forEach(([poll, vote]) => changed(poll, vote));
   });
 
-  /** Sends again what a page that was closed left without an answer. */
+  /** Sends again what a page that was closed left without an answer, and gives the poll that was the last of it, or "". */
   function resume() {
+    let last = "";
     for (const [poll, vote] of Object.entries(all())) {
       if (settled(vote)) continue;
       put(poll, { ...vote, state: "retrying", unsure: true });
       send(poll, vote.seq);
+      last = poll;
     }
+    return last;
   }
 
   /** Forgets a vote that the presenter has reset. */
