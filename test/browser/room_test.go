@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,14 +30,11 @@ type shownPoll struct {
 	Options []struct{ Key, Value string }
 }
 
-type (
-	option  struct{ Key, Value string }
-	newPoll struct {
-		question, kind string
-		options        []string
-		most           int
-	}
-)
+type newPoll struct {
+	question, kind string
+	options        []string
+	most           int // choices, or words
+}
 
 var transport = &http.Transport{MaxIdleConnsPerHost: 64}
 
@@ -132,18 +130,25 @@ func (r *room) version() int {
 	return p.Version
 }
 
-// vote casts a new voter's vote for the i-th poll and gives whether it is counted: 202 counts soon.
+// voter makes the id of somebody who has not voted yet.
+func (r *room) voter() string { return uuid.NewString() }
+
+// vote casts a new voter's vote for the i-th poll until it is counted.
 func (r *room) vote(i int, answer map[string]any) {
 	r.t.Helper()
-	body := map[string]any{"poll_id": r.polls[i].PollID, "client_id": uuid.NewString(), "seq": 1}
-	for k, v := range answer {
-		body[k] = v
-	}
+	r.cast(i, r.voter(), 1, answer)
+}
+
+// cast casts a voter's vote until it is counted: 202 says that it will be, and sent again it gets a verdict.
+func (r *room) cast(i int, voter string, seq int, answer map[string]any) {
+	r.t.Helper()
+	body := map[string]any{"poll_id": r.polls[i].PollID, "client_id": voter, "seq": seq}
+	maps.Copy(body, answer)
 	for range 10 {
 		switch status, raw := r.send(http.MethodPost, r.path("/polls/current/votes"), body); status {
 		case http.StatusNoContent:
 			return
-		case http.StatusAccepted: // sent again, the answer is a verdict
+		case http.StatusAccepted:
 		default:
 			r.t.Errorf("a vote was answered %d %s", status, raw)
 			return

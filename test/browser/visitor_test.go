@@ -30,6 +30,7 @@ type visitor struct {
 	ctx  context.Context
 	stop func()
 	log  *trouble
+	wire wire
 	done sync.WaitGroup // answers to dialogs
 }
 
@@ -74,6 +75,7 @@ func (v *visitor) hear(event any) {
 		})
 	}
 	v.log.hear(event)
+	v.wire.hear(event)
 }
 
 func (v *visitor) leave() {
