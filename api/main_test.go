@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/pkg/config"
 )
 
@@ -41,6 +42,12 @@ func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
 		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "a file with spaces & 100%.db"),
 	})
 	r.call("POST", "/presentations", twoPolls, 201, nil)
+	res, err := http.Get(strings.TrimSuffix(r.base, httpapi.Base) + "/")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, 200, res.StatusCode)
+	require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"), "the pages are in it")
+	http.DefaultClient.CloseIdleConnections()
 	r.stop()
 	require.NoError(t, <-r.ended)
 }

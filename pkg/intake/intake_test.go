@@ -468,7 +468,7 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 
 // Prefetch batches of them are what a worker holds of a partition.
 func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
-	b := newBatch(0)
+	b := newBatch(nil, 0)
 	for !b.full() {
 		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
 	}

@@ -84,6 +84,15 @@ type Store interface {
 	// anybody can hold an entry of the log.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
+	// Present says how many people view each of these presentations on a replica now, in place of what that replica said of it
+	// before, and drops whatever any replica said more than age ago by the database's clock. It is the one write that a nil
+	// error does not make last: a crash may take it back, and a replica says it again and again.
+	Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error
+
+	// Connected adds up what all replicas said of each of these presentations in the last age by the database's clock, in one
+	// statement. A presentation that nobody views may be missing.
+	Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error)
+
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -131,6 +132,7 @@ var fillings = map[string]string{
 		INSERT INTO batches (id, partition) SELECT gen_random_uuid(), 0 FROM generate_series(1, 20000);
 		INSERT INTO words SELECT md5('poll' || CASE WHEN i % 2 = 0 THEN 0 ELSE i % 2000 END)::uuid, 'word ' || i, 1 + i % 100
 			FROM generate_series(1, 20000) i;
+		INSERT INTO presence SELECT md5('talk' || i)::uuid, gen_random_uuid(), 1 FROM generate_series(1, 2000) i;
 		ANALYZE`,
 }
 
@@ -210,6 +212,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			plans("DeletePoll", err)
 			plans("Delete", s.Delete(ctx, p.ID))
 			require.GreaterOrEqual(t, len(said), 28, "statements were recorded")
+			plans("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
+			_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
+			plans("Connected", err)
+			require.GreaterOrEqual(t, len(said), 21, "statements were recorded")
 		})
 	}
 }

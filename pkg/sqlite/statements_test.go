@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -131,6 +132,9 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	_, err = s.Edit(ctx, p.ID, poll.DeletePoll{PollID: added.Poll.ID})
 	plans("DeletePoll", err)
 	plans("Delete", s.Delete(ctx, p.ID))
+	plans("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
+	_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
+	plans("Connected", err)
 }
 
 // clouded is a word cloud that is open.

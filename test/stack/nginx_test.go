@@ -149,20 +149,23 @@ func TestNGINXSendsMoreToTheAPIThatHasLessToDo(t *testing.T) {
 
 func TestNGINXRepeatsOnlyWhatIsSafeToRepeat(t *testing.T) {
 	for _, c := range []struct {
-		method, path string
-		sent         int64
+		method, path, match string
+		sent                int64
 	}{
-		{http.MethodGet, "/api/v1/presentations/018f", 2},
-		{http.MethodGet, "/api/v1/presentations/018f/polls/current", 2},
-		{http.MethodGet, "/api/v1/presentations/018f/events", 2},
-		{http.MethodPost, "/api/v1/presentations", 1},
-		{http.MethodPost, votesPath, 1},
-		{http.MethodPut, "/api/v1/presentations/018f/polls/current", 1},
-		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", 1},
+		{http.MethodGet, "/api/v1/presentations/018f", "", 2},
+		{http.MethodGet, "/api/v1/presentations/018f/polls/current", "", 2},
+		{http.MethodGet, "/api/v1/presentations/018f/events", "", 2},
+		{http.MethodPost, "/api/v1/presentations", "", 1},
+		{http.MethodPost, votesPath, "", 1},
+		{http.MethodPatch, "/api/v1/presentations/018f", "", 1},
+		{http.MethodPut, "/api/v1/presentations/018f/polls/current", "", 1},
+		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", "", 1},
+		{http.MethodPut, "/api/v1/presentations/018f/polls/current", `"7"`, 2},
+		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", `"7"`, 2},
 	} {
-		t.Run(c.method+c.path, func(t *testing.T) {
+		t.Run(c.method+c.path+c.match, func(t *testing.T) {
 			one, other := newUpstream(t, hangUp), newUpstream(t, hangUp)
-			res, body := call(t, c.method, nginxFor(t, one.addr, other.addr)+c.path, "")
+			res, body := call(t, c.method, nginxFor(t, one.addr, other.addr)+c.path, "", "If-Match", c.match)
 			requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
 			assert.Equal(t, "1", res.Header.Get("Retry-After"))
 			assert.Equal(t, c.sent, one.requests.Load()+other.requests.Load())
@@ -174,12 +177,12 @@ func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
 	up := newUpstream(t, ok)
 	base := nginxFor(t, deadAddr(t), up.addr, deadAddr(t))
 	for range 30 {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
-			res, _ := call(t, method, base+votesPath, "")
-			require.Equal(t, http.StatusNoContent, res.StatusCode)
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete} {
+			res, _ := call(t, method, base+votesPath, "", "If-Match", `"7"`)
+			require.Equal(t, http.StatusNoContent, res.StatusCode, method)
 		}
 	}
-	assert.EqualValues(t, 60, up.requests.Load())
+	assert.EqualValues(t, 150, up.requests.Load())
 }
 
 func TestNGINXLeavesADeadAPIAloneForAWhile(t *testing.T) {

@@ -23,11 +23,11 @@ func getEvents(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	hub := c.server.hub
 	presenter, err := c.isPresenter(ctx, id)
 	if err != nil {
 		return err
 	}
+	hub := c.server.hub
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
 		return err
 	}

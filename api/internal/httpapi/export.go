@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -224,24 +223,16 @@ func columns(q *poll.Poll) []string {
 
 func row(q *poll.Poll, v poll.VoterAnswer) []string {
 	if !q.Kind.FreeText() {
-		return []string{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";")}
+		return []string{v.VoterID.String(), harmless(strings.Join(v.Answer.Keys(), ";"))}
 	}
 	cells := []string{v.VoterID.String()}
 	for _, text := range v.Answer.Texts() {
-		cells = append(cells, cell(text))
+		cells = append(cells, harmless(text))
 	}
 	for len(cells) <= q.MaxChoices {
 		cells = append(cells, "")
 	}
 	return cells
-}
-
-// cell keeps what a voter wrote from being a formula when the table is opened in a spreadsheet.
-func cell(text string) string {
-	if first, _ := utf8.DecodeRuneInString(text); strings.ContainsRune("=+-@＝＋－＠", first) {
-		return "'" + text
-	}
-	return text
 }
 
 // stream is an answer's body that a goroutine writes while the server reads it.
@@ -273,7 +264,7 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 		}
 		_ = w.CloseWithError(err) // never fails
 		if err != nil {
-			server.Logger.Warn("a votes list was not sent whole", "error", err)
+			server.Logger.Warn("a list was not sent whole", "error", err)
 		}
 	})
 	var err error

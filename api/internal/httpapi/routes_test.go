@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -66,6 +67,29 @@ func answer(t *testing.T, s *Server, method, path string) (int, string) {
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	return res.StatusCode, string(body)
+}
+
+func TestPagesAreThereBesideTheAPIAndBeforeItsServices(t *testing.T) {
+	var observed string
+	s := New(Config{
+		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Observe: func(_, route string, _ int, _ time.Duration) { observed = route },
+		Away:    func(context.Context) []string { return []string{"database"} },
+		Mount: []func(fiber.Router){func(r fiber.Router) {
+			r.Get("/", func(c *fiber.Ctx) error { return c.SendString("a page") })
+			r.Get("/:any", func(c *fiber.Ctx) error { return c.SendString("another") })
+		}},
+	})
+	code, body := answer(t, s, "GET", "/")
+	require.Equal(t, 200, code)
+	require.Equal(t, "a page", body)
+	require.Equal(t, "/", observed)
+	_, body = answer(t, s, "GET", "/healthz")
+	require.Contains(t, body, "ok", "the API comes first")
+	code, body = answer(t, s, "GET", "/x/y")
+	require.Equal(t, 404, code)
+	require.Contains(t, body, `"code":"not_found"`)
+	require.Equal(t, "unmatched", observed)
 }
 
 func TestAServerThatWaitsSaysForWhat(t *testing.T) {

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("words of free text", s.words)
 	t.Run("votes list", s.votesList)
 	t.Run("partitions", s.partitions)
+	t.Run("presence", s.presence)
 	t.Run("a call whose context has ended is unavailable", s.contexts)
 	t.Run("many at once", s.concurrency)
 	t.Run("results equal a recount whatever happens", s.property)

@@ -1,0 +1,71 @@
+// Calls of the API. What it refuses is thrown as a Problem, with the code that the API's description lists.
+
+export const base = "/api/v1";
+
+/** What the API refused (RFC 9457), or that it could not be reached: its status is then 0 and its code "unreachable". */
+export class Problem extends Error {
+  constructor({ status = 0, code = "unreachable", detail = "", field }, retryAfter = 1) {
+    super(detail || code);
+    Object.assign(this, { status, code, detail, field, retryAfter });
+  }
+
+  /** Whether the same call may be answered otherwise soon. */
+  get passes() {
+    return [0, 408, 429, 500, 502, 503, 504].includes(this.status);
+  }
+}
+
+const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
+
+/**
+ * Calls the API and gives {status, data, etag}; data is null where the answer has no body. Throws a Problem.
+ * path is below the base path. Options: token (the presenter's), body (sent as JSON), headers, timeout in seconds, and tries: how
+ * often it is sent at most while it may pass. By default GET is tried four times and anything else once; what can be sent
+ * again safely (with If-Match, say) may be given more.
+ */
+export async function call(method, path, { token, body, headers = {}, timeout = 10, tries = method === "GET" ? 4 : 1 } = {}) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send(method, path, token, body, headers, timeout);
+    } catch (problem) {
+      if (!(problem instanceof Problem) || !problem.passes || attempt >= tries) throw problem;
+      await pause(Math.max(problem.retryAfter, 0.5 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2));
+    }
+  }
+}
+
+/** Gives only the data of a GET. */
+export const get = async (path, options) => (await call("GET", path, options)).data;
+
+async function send(method, path, token, body, headers, timeout) {
+  const given = { Accept: "application/json", ...headers };
+  if (token) given.Authorization = `Bearer ${token}`;
+  if (body !== undefined) given["Content-Type"] = "application/json";
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), timeout * 1000);
+  let answer, text;
+  try {
+    answer = await fetch(base + path, {
+      method, headers: given, body: body && JSON.stringify(body), signal: stop.signal, credentials: "omit",
+    });
+    text = await answer.text();
+  } catch {
+    throw new Problem({});
+  } finally {
+    clearTimeout(timer);
+  }
+  let data = null;
+  try {
+    data = text ? JSON.parse(text) : null;
+  } catch {
+    if (answer.ok) throw new Problem({ status: 502, code: "unreadable" });
+  }
+  if (!answer.ok) {
+    const seconds = Number.parseFloat(answer.headers.get("Retry-After"));
+    throw new Problem({ code: "unknown", ...data, status: answer.status }, Number.isFinite(seconds) ? seconds : 1);
+  }
+  return { status: answer.status, data, etag: answer.headers.get("ETag") };
+}
+
+/** Where a presentation is, and what belongs to it: at(id, "polls", pollID, "results"). */
+export const at = (...parts) => `/presentations/${parts.map(encodeURIComponent).join("/")}`;

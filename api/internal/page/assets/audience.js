@@ -1,0 +1,218 @@
+// The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
+// presenter shows them. The next question comes by itself.
+
+import { at, call, get, Problem } from "./api.js";
+import { ballot } from "./ballot.js";
+import { chart, voters } from "./chart.js";
+import { announce, show, write } from "./dom.js";
+import { watch } from "./events.js";
+import { t } from "./text.js";
+import { settled, votes } from "./votes.js";
+
+const part = Object.fromEntries([
+  "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
+  "voters", "chart", "before", "unknown", "unknown-title", "unknown-text", "code",
+].map((id) => [id, document.getElementById(id)]));
+
+let id; // the presentation
+let box; // of this browser's votes
+let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the version in which we saw the poll come
+let form = null; // the displayed poll's ballot
+let bars = null; // its chart
+let results = null; // its newest results
+let unsettled = ""; // the poll that left before its vote was settled
+
+// --- the slide --------------------------------------------------------------------------------------------------------------
+
+function displayed({ version, poll, voting }) {
+  if (version < slide.version) return;
+  const open = (voting ?? poll?.voting ?? "open") === "open";
+  const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameText(slide.poll, poll);
+  const closes = same && slide.open && !open;
+  const reopens = same && !slide.open && open;
+  if (slide.poll && slide.poll.poll_id !== poll?.poll_id) leave(slide.poll);
+  const first = slide.version < 0;
+  slide = { version, poll, open, since: same ? slide.since : version };
+  write(part["waiting-title"], t("audience.waiting"));
+  show(part["waiting-text"]);
+  part.waiting.setAttribute("aria-busy", "false");
+  show(part.waiting, !poll);
+  show(part.poll, Boolean(poll));
+  if (!poll) {
+    results = null;
+    show(part.results, false);
+    if (!first) announce(t("audience.waiting"));
+    return;
+  }
+  if (same) {
+    if (closes) announce(t("audience.closed"));
+    if (reopens) announce(t("audience.reopened"));
+    return voteChanged(poll.poll_id);
+  }
+  build(poll, first);
+}
+
+const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === JSON.stringify([b.question, b.kind, b.options]);
+
+/** Builds a poll's ballot and chart. */
+function build(poll, first) {
+  const hadFocus = part.poll.contains(document.activeElement);
+  write(part.question, poll.question);
+  form = ballot(poll, (answer) => {
+    if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
+    showBefore();
+    box.cast(poll, slide.version, answer);
+  });
+  write(part.hint, form.hint);
+  part.ballot.replaceChildren(form.element);
+  bars = chart(poll);
+  part.chart.replaceChildren(bars.element);
+  results = null;
+  show(part.results, false);
+  if (unsettled === poll.poll_id) unsettled = "";
+  showBefore();
+  voteChanged(poll.poll_id);
+  if (hadFocus) part.question.focus();
+  if (!first) announce(t("audience.next", { question: poll.question }));
+  if (!first) scrollTo({ top: 0 });
+}
+
+/** What is left of a poll whose vote has no good end yet. */
+function leave(poll) {
+  const vote = box.of(poll.poll_id);
+  if (!settled(vote)) unsettled = poll.poll_id;
+  showBefore();
+}
+
+function showBefore() {
+  const vote = unsettled && box.of(unsettled);
+  show(part.before, Boolean(vote) && vote.state !== "counted" && vote.state !== "accepted");
+  if (vote) write(part.before, t("audience.before", { question: vote.question, state: say(vote) }));
+}
+
+// --- the vote ---------------------------------------------------------------------------------------------------------------
+
+/** Says what became of a vote. */
+function say(vote) {
+  switch (vote.state) {
+    case "sending": return t("vote.sending");
+    case "retrying":
+      if (navigator.onLine === false) return t("vote.offline");
+      return vote.seconds ? t("vote.retrying", { n: vote.seconds }) : t("vote.again");
+    case "counted": return t("vote.counted");
+    case "accepted": return t("vote.accepted");
+    case "over": return t("vote.over");
+    case "late": return t("vote.late");
+    case "unknown": return t("vote.unknown");
+    default:
+      if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
+      return t("vote.refused", { detail: vote.detail ?? "" });
+  }
+}
+
+function voteChanged(pollID) {
+  if (pollID === unsettled) showBefore();
+  const poll = slide.poll;
+  if (!poll || pollID !== poll.poll_id) return;
+  const vote = box.of(pollID);
+  // A poll that is displayed again asks again. What was answered the last time stands, unless the presenter has reset it.
+  const earlier = Boolean(vote) && settled(vote) && vote.version < slide.since && slide.open;
+  form.update(vote, slide.open, earlier);
+  const state = earlier ? "earlier" : vote?.state ?? "";
+  const closed = slide.open ? "" : t("audience.closed");
+  part.vote.dataset.state = state || (slide.open ? "" : "closed");
+  const said = earlier ? t("vote.earlier") : vote ? say(vote) : "";
+  const change = slide.open && (state === "counted" || state === "accepted") ? t("vote.change") : "";
+  write(part.vote, [said, closed || change].filter(Boolean).join(" "));
+}
+
+// --- the results ------------------------------------------------------------------------------------------------------------
+
+function tallied(now) {
+  if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
+  if (now.poll_id !== slide.poll?.poll_id) return;
+  const { version = 0, revision = 0 } = results ?? {};
+  const older = now.version < version || (now.version === version && now.revision < revision);
+  if (older && now.status !== "pending") return;
+  results = now;
+  show(part.results, !now.hidden || now.total > 0);
+  show(part.chart, !now.hidden);
+  const status = { closing: t("status.closing"), final: t("status.final") }[now.status];
+  write(part.voters, [voters(now), status].filter(Boolean).join(" · "));
+  if (!now.hidden) bars.update(now);
+}
+
+// --- the connection ---------------------------------------------------------------------------------------------------------
+
+let polling = 0;
+
+function connection(state) {
+  if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
+  const was = part.connection.dataset.state;
+  part.connection.dataset.state = state;
+  const text = { open: t("audience.live"), offline: t("audience.offline"), connecting: t("audience.connecting") }[state];
+  write(part.connection, text);
+  if (state === "offline" || (state === "open" && was === "offline")) announce(text);
+  clearInterval(polling);
+  if (state !== "open") polling = setInterval(look, 5000); // where no stream gets through, there is this way still
+  if (slide.poll) voteChanged(slide.poll.poll_id);
+}
+
+/** Reads what is displayed. */
+async function look() {
+  try {
+    const { data } = await call("GET", at(id, "polls", "current"), { tries: 1 });
+    const { version, voting, ...poll } = data;
+    displayed({ version, voting, poll });
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.status !== 409 || part.connection.dataset.state === "open") return; // the stream knows better
+    displayed({ version: Math.max(0, slide.version), poll: null });
+  }
+}
+
+function gone(title, text) {
+  for (const name of ["waiting", "poll", "results", "before"]) show(part[name], false);
+  show(part.connection, false);
+  show(part.unknown);
+  write(part["unknown-title"], title);
+  write(part["unknown-text"], text);
+  part["unknown-title"].focus();
+}
+
+// --- the start --------------------------------------------------------------------------------------------------------------
+
+/** Finds the presentation that the address names: by its id, or by the code that people type. */
+async function arrive() {
+  const [, kind, name] = location.pathname.split("/").map(decodeURIComponent);
+  if (kind === "p") return { id: name };
+  for (;;) {
+    try {
+      const { presentation_id, title } = await get(`/join/${encodeURIComponent(name)}`);
+      return { id: presentation_id, title };
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (problem.passes) continue;
+      part.code.value = name;
+      gone(t("audience.unknown_code"), t("audience.unknown_text"));
+      return null;
+    }
+  }
+}
+
+function entitle(title) {
+  if (!title) return;
+  write(part.title, title);
+  show(part.title);
+  document.title = `${title} – Plenary`;
+}
+
+const found = await arrive();
+if (found) {
+  id = found.id;
+  box = votes(id, voteChanged);
+  watch(id, { displayed, results: tallied, state: connection });
+  unsettled = box.resume();
+  entitle(found.title);
+  if (found.title === undefined) get(at(id)).then(({ title }) => entitle(title), () => {}); // the stream says if there is none
+}

@@ -1,0 +1,58 @@
+// The document. What people wrote gets into it as text only: nothing here reads HTML.
+
+/** Finds one element. */
+export const find = (selector, root = document) => root.querySelector(selector);
+
+/**
+ * Makes an element. Properties are attributes; those that are functions listen to the event of that name ("click"), false, null
+ * and undefined are left out, true stands alone. Children are elements or text.
+ */
+export function make(tag, properties = {}, ...children) {
+  return fill(document.createElement(tag), properties, children);
+}
+
+/** Makes an element of SVG. */
+export function makeSVG(tag, properties = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
+}
+
+function fill(element, properties, children) {
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Shows an element or hides it, from everybody. */
+export function show(element, yes = true) {
+  element.hidden = !yes;
+}
+
+/** Writes text into an element, if it is not there already: a live region speaks of every change. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Tells users of screen readers something that others see. */
+export function announce(text) {
+  const region = document.getElementById("announcer");
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 50); // the same text twice is said twice
+}
+
+let toasts;
+
+/** Shows a short notice at the bottom and says it. An error stays longer. kind: "info" or "error". */
+export function notify(text, kind = "info") {
+  if (!toasts) {
+    toasts = make("div", { class: "toasts" });
+    document.body.append(toasts);
+  }
+  const toast = make("p", { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" });
+  toasts.append(toast);
+  toast.textContent = text; // after it is in the document, so that it is spoken
+  setTimeout(() => toast.remove(), kind === "error" ? 9000 : 4000);
+}

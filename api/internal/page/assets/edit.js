@@ -1,0 +1,526 @@
+// The page on which a presentation is written. A new one is collected here, kept as a draft, and created with one call; one that
+// is there is saved bit by bit, as it is written.
+
+import { at, call, get } from "./api.js";
+import { ask, remote } from "./dialogs.js";
+import { announce, find, make, notify, show, write } from "./dom.js";
+import { PollForm } from "./pollform.js";
+import { refusal } from "./refusal.js";
+import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
+import { t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
+
+const saveAfter = 800; // ms without a key being pressed
+const tries = 6;
+
+const title = find("#title");
+const list = find("#polls");
+const trouble = find("#trouble");
+
+let id = location.pathname.split("/")[2];
+if (id === "new") id = null;
+let token = null;
+let forms = []; // in the order of the presentation
+let savedTitle = "";
+let work = Promise.resolve(); // what is sent goes one after the other
+let pending = 0; // how much of that is not done
+const timers = new Map(); // of what will be sent: by form, or "title"
+const failed = new Set(); // what could not be saved: forms, or "title"
+
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+// --- the list of polls ----------------------------------------------------------------------------------------------------
+
+function addForm(poll = {}, index = forms.length) {
+  const form = new PollForm(poll, { edited, act });
+  forms.splice(index, 0, form);
+  list.insertBefore(form.element, forms[index + 1]?.element ?? null);
+  arrange();
+  return form;
+}
+
+function removeForm(form) {
+  const index = forms.indexOf(form);
+  clearTimeout(timers.get(form));
+  timers.delete(form);
+  failed.delete(form);
+  forms = forms.filter((f) => f !== form);
+  form.element.remove();
+  if (forms.length === 0) addForm();
+  arrange();
+  forms[Math.min(index, forms.length - 1)].focus();
+}
+
+function arrange() {
+  forms.forEach((form, i) => form.place(i, forms.length));
+}
+
+/** A new question takes the kind of the one before it. */
+function next(form = forms.at(-1)) {
+  const after = forms[forms.indexOf(form) + 1];
+  if (after?.empty) return after.focus();
+  const added = addForm({ kind: form?.kind }, forms.indexOf(form) + 1);
+  added.element.scrollIntoView({ block: "nearest" });
+  added.focus();
+}
+
+function edited(form, now) {
+  form.right();
+  if (!id) return keepDraft();
+  later(form, () => savePoll(form), now);
+}
+
+async function act(form, name) {
+  const index = forms.indexOf(form);
+  switch (name) {
+    case "next": return next(form);
+    case "up": return move(form, index - 1, name);
+    case "down": return move(form, index + 1, name);
+    case "copy": {
+      const copy = addForm({ ...form.value() }, index + 1);
+      copy.focus();
+      return edited(copy, true);
+    }
+    case "delete": return remove(form);
+    case "reset": return reset(form);
+  }
+}
+
+function move(form, to, name) {
+  forms.splice(forms.indexOf(form), 1);
+  forms.splice(to, 0, form);
+  list.insertBefore(form.element, forms[to + 1]?.element ?? null);
+  arrange();
+  find(`[data-do=${name}]`, form.element).focus();
+  announce(t("edit.moved", { n: to + 1, of: forms.length }));
+  if (id) send("order", saveOrder);
+  else keepDraft();
+}
+
+async function remove(form) {
+  const called = form.value().question || t("edit.number", { n: forms.indexOf(form) + 1 });
+  if (!form.empty && !await ask(t("edit.delete_poll_ask"), called, t("edit.delete_it"))) return;
+  if (!id) {
+    removeForm(form);
+    return keepDraft();
+  }
+  clearTimeout(timers.get(form));
+  timers.delete(form);
+  send(form, async () => {
+    if (form.id) await insist("DELETE", at(id, "polls", form.id), {}, [404]);
+    removeForm(form);
+  });
+}
+
+async function reset(form) {
+  if (!await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) return;
+  send(form, async () => {
+    await insist("POST", at(id, "polls", form.id, "reset"));
+    form.setStatus("pending");
+    notify(t("control.reset_done"));
+    form.focus();
+  });
+}
+
+// --- a presentation that is there is saved as it is written ------------------------------------------------------------------
+
+/** Does something when no key has been pressed for a while, or now. */
+function later(key, act, now) {
+  clearTimeout(timers.get(key));
+  const run = () => {
+    timers.delete(key);
+    return send(key, act);
+  };
+  timers.set(key, setTimeout(run, now ? 0 : saveAfter));
+  tell();
+}
+
+/** Does something after all that was begun before, and says what became of it. */
+function send(key, act) {
+  pending++;
+  tell();
+  work = work.then(act).then(() => failed.delete(key), (problem) => refused(key, problem)).finally(() => {
+    pending--;
+    tell();
+  });
+  return work;
+}
+
+/** Sends everything that waits, and waits for it. */
+async function flush() {
+  for (const [key, timer] of [...timers]) {
+    clearTimeout(timer);
+    timers.delete(key);
+    send(key, key === "title" ? saveTitle : () => savePoll(key));
+  }
+  for (const key of [...failed]) send(key, key === "title" ? saveTitle : key === "order" ? saveOrder : () => savePoll(key));
+  await work;
+}
+
+async function insist(method, path, options = {}, fine = []) {
+  for (let i = 1; ; i++) {
+    try {
+      return await call(method, path, { token, ...options });
+    } catch (problem) {
+      if (fine.includes(problem.status)) return { data: null };
+      if (!problem.passes || i >= tries) throw problem;
+      write(find("#state"), t("edit.retrying"));
+      await pause(Math.max(problem.retryAfter, i / 2) * 1000);
+    }
+  }
+}
+
+async function saveTitle() {
+  const text = title.value.trim();
+  if (text === savedTitle) return;
+  await insist("PATCH", at(id), { body: { title: text } });
+  savedTitle = text;
+  if (token) keepPresentation({ id, title: text });
+  name();
+}
+
+async function savePoll(form) {
+  if (!forms.includes(form)) return;
+  const missing = form.missing();
+  if (missing) {
+    form.say(t("edit.unfinished", { why: missing.text }));
+    return;
+  }
+  const body = form.value();
+  if (!form.id) {
+    body.index = forms.slice(0, forms.indexOf(form)).filter((f) => f.id).length;
+    const { poll_id: made, status } = await addPoll(form, body);
+    form.id = made;
+    form.setStatus(status ?? "pending");
+  } else {
+    body.banned_words ??= [];
+    if (form.status !== "pending") for (const seen of ["question", "kind", "options", "max_choices"]) delete body[seen];
+    if (JSON.stringify(body) === form.saved) return form.say("");
+    await insist("PATCH", at(id, "polls", form.id), { body });
+    form.saved = JSON.stringify(body);
+  }
+  form.right();
+  form.say("");
+}
+
+/** Adds a poll. Where the answer leaves open whether it is there, it is looked for before it is sent again. */
+async function addPoll(form, body) {
+  for (let i = 1; ; i++) {
+    try {
+      return (await call("POST", at(id, "polls"), { token, body })).data;
+    } catch (problem) {
+      if (!problem.passes || i >= tries) throw problem;
+      write(find("#state"), t("edit.retrying"));
+      await pause(Math.max(problem.retryAfter, i / 2) * 1000);
+      const there = (await get(at(id), { token })).polls;
+      const found = there.find((p) => p.question === body.question && !forms.some((f) => f.id === p.poll_id));
+      if (found) return found;
+    }
+  }
+}
+
+async function saveOrder() {
+  await insist("PUT", at(id, "polls", "order"), { body: { poll_ids: forms.filter((f) => f.id).map((f) => f.id) } });
+}
+
+/** Shows what was refused where it belongs. */
+function refused(key, problem) {
+  failed.add(key);
+  if (key instanceof PollForm && problem.code === "invalid" && problem.field) {
+    key.refused(problem.field, problem.detail);
+    key.say(t("edit.not_saved"));
+    announce(problem.detail);
+  } else if (key === "title" && problem.code === "invalid") {
+    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
+  } else {
+    if (key instanceof PollForm) key.say(t("edit.not_saved"));
+    notify(refusal(problem), "error");
+    if (problem.status === 409) catchUp(); // somebody has displayed the poll meanwhile
+  }
+}
+
+/** Reads what became of the polls: they may have been displayed from another page. */
+async function catchUp() {
+  if (!id) return;
+  const there = await get(at(id), { token }).catch(() => null);
+  for (const poll of there?.polls ?? []) {
+    const form = forms.find((f) => f.id === poll.poll_id);
+    if (!form || form.status === poll.status) continue;
+    if (poll.status !== "pending" && !timers.has(form)) { // what people see is what counts
+      form.right();
+      form.fill(poll);
+      form.say("");
+      failed.delete(form);
+    }
+    form.setStatus(poll.status);
+  }
+  tell();
+}
+
+function wrongTitle(text) {
+  const note = find("#title-wrong");
+  show(note, Boolean(text));
+  write(note, text ?? "");
+  if (text) title.setAttribute("aria-invalid", "true");
+  else title.removeAttribute("aria-invalid");
+}
+
+/** Says whether everything is saved. */
+function tell() {
+  if (!id) return;
+  const unfinished = forms.some((form) => (form.id || !form.empty) && form.missing());
+  let text = t("edit.saved");
+  if (pending > 0 || timers.size > 0) text = t("edit.saving");
+  else if (failed.size > 0) text = t("edit.not_saved");
+  else if (unfinished) text = t("edit.some_unfinished");
+  write(find("#state"), text);
+}
+
+// --- a new presentation ---------------------------------------------------------------------------------------------------
+
+function whole() {
+  const polls = forms.filter((form) => !form.empty).map((form) => form.value());
+  return { title: title.value.trim(), polls };
+}
+
+function keepDraft() {
+  clearTimeout(timers.get("draft"));
+  timers.set("draft", setTimeout(() => {
+    const draft = whole();
+    if (draft.title || draft.polls.length > 0) keep("draft", draft);
+    else drop("draft");
+  }, 300));
+}
+
+/** Creates the presentation and gives whether it is there. */
+async function create() {
+  const sent = forms.filter((form) => !form.empty);
+  for (const form of forms) form.right();
+  wrongTitle();
+  const body = whole();
+  if (sent.length === 0) {
+    forms[0].wrong("question", t("edit.no_question")).focus();
+    return false;
+  }
+  if (!check(sent)) return false;
+  busy(true);
+  try {
+    const { data } = await call("POST", "/presentations", { body });
+    ({ presentation_id: id, presenter_token: token } = data);
+    keepPresentation({ id, title: body.title, join_code: data.join_code, token });
+    clearTimeout(timers.get("draft"));
+    timers.clear();
+    drop("draft");
+    return true;
+  } catch (problem) {
+    const [, index, field] = /^polls\[(\d+)\]\.?(.*)$/.exec(problem.field ?? "") ?? [];
+    if (index !== undefined) sent[index].refused(field, problem.detail).focus();
+    else if (problem.field === "title") wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
+    if (problem.field) announce(problem.detail);
+    else notify(refusal(problem), "error");
+    return false;
+  } finally {
+    busy(false);
+  }
+}
+
+/** Finds what is missing before anything is sent, and puts the cursor there. */
+function check(checked) {
+  let first = null;
+  for (const form of checked) {
+    const missing = form.missing();
+    if (missing) {
+      const input = form.wrong(missing.field, missing.text);
+      first ??= { input, text: missing.text };
+    }
+  }
+  first?.input.focus();
+  if (first) announce(first.text);
+  return !first;
+}
+
+function busy(yes) {
+  for (const button of [find("#go"), find("#save")]) button.disabled = yes;
+}
+
+/** Saves everything and gives whether that worked. */
+async function save() {
+  if (!id) return create();
+  const unfinished = forms.filter((form) => !form.empty);
+  for (const form of unfinished) form.right();
+  if (!check(unfinished)) return false;
+  await flush();
+  const bad = failed.values().next().value;
+  if (bad === undefined) return true;
+  if (bad === "title") title.focus();
+  else if (bad instanceof PollForm) (find("[aria-invalid]", bad.element) ?? bad.element).focus();
+  return false;
+}
+
+// --- files ----------------------------------------------------------------------------------------------------------------
+
+async function exportFile() {
+  let presentation = whole();
+  if (id) {
+    if (!await save()) return;
+    try {
+      presentation = await get(at(id, "export"), { token });
+    } catch (problem) {
+      return notify(refusal(problem), "error");
+    }
+  }
+  const file = new Blob([JSON.stringify(presentation, null, 2), "\n"], { type: "application/json" });
+  const url = URL.createObjectURL(file);
+  const plain = (presentation.title || "presentation").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 60);
+  const link = make("a", { href: url, download: `${plain || "presentation"}.json` });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** Takes the polls of a file: into a new presentation with its title, into one that is there at its end. */
+async function importFile() {
+  const [file] = find("#file").files;
+  find("#file").value = "";
+  if (!file) return;
+  let presentation = null;
+  try {
+    presentation = JSON.parse(await file.text());
+  } catch {
+    return notify(t("edit.no_json"), "error");
+  }
+  const polls = Array.isArray(presentation) ? presentation : presentation?.polls;
+  if (!Array.isArray(polls) || polls.length === 0 || polls.some((p) => typeof p?.question !== "string")) {
+    return notify(t("edit.no_polls"), "error");
+  }
+  for (const form of forms.filter((f) => f.empty && !f.id)) {
+    form.element.remove();
+    forms = forms.filter((f) => f !== form);
+  }
+  if (title.value.trim() === "" && typeof presentation.title === "string") {
+    title.value = presentation.title;
+    if (id) later("title", saveTitle, true);
+  }
+  for (const { question, kind, options, max_choices, results_visibility, banned_words } of polls) {
+    const form = addForm({ question, kind, options, max_choices, results_visibility, banned_words });
+    if (id) later(form, () => savePoll(form), true);
+  }
+  if (!id) keepDraft();
+  notify(t("edit.imported", { n: polls.length }));
+}
+
+// --- the page -------------------------------------------------------------------------------------------------------------
+
+function name() {
+  document.title = `${title.value.trim() || t("edit.untitled")} – Plenary`;
+}
+
+async function deletePresentation() {
+  if (!await ask(t("edit.delete"), t("edit.delete_ask"), t("edit.delete_it"))) return;
+  try {
+    await insist("DELETE", at(id), {}, [404]);
+  } catch (problem) {
+    return notify(refusal(problem), "error");
+  }
+  dropPresentation(id);
+  leaving = true;
+  location.assign("/");
+}
+
+/** Shows the parts that belong to a presentation that is there, or to a new one. */
+function dress(code) {
+  for (const part of ["#results", "#remote", "#delete"]) show(find(part), id !== null);
+  show(find("#save"), id === null);
+  show(find("#join"), Boolean(code));
+  write(find("#code"), code ?? "");
+  if (id) find("#results").href = `/results/${id}`;
+  name();
+  tell();
+}
+
+async function begin() {
+  if (!id) {
+    const draft = read("draft");
+    if (Array.isArray(draft?.polls)) {
+      title.value = draft.title ?? "";
+      for (const poll of draft.polls) addForm(poll);
+      show(find("#draft"));
+    }
+    if (forms.length === 0) addForm();
+    reveal();
+    if (!draft) title.focus();
+    return;
+  }
+  token = presenterToken(id);
+  try {
+    await get(at(id, "export"), { token }); // only a presenter may
+    const p = await get(at(id), { token });
+    title.value = savedTitle = p.title;
+    for (const poll of p.polls) addForm(poll);
+    keepToken({ id, title: p.title, join_code: p.join_code, token });
+    reveal(p.join_code);
+  } catch (problem) {
+    write(trouble, refusal(problem));
+    show(trouble);
+    show(find("#go"), false);
+  }
+}
+
+function reveal(code) {
+  show(find("#edit"));
+  show(find(".edit-more"));
+  dress(code);
+}
+
+let leaving = false;
+
+title.addEventListener("input", () => {
+  wrongTitle();
+  name();
+  if (id) later("title", saveTitle, false);
+  else keepDraft();
+});
+title.addEventListener("change", () => id && later("title", saveTitle, true));
+title.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  forms[0].focus();
+});
+find("#edit").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (!await save()) return;
+  leaving = true;
+  location.assign(`/stage/${id}`);
+});
+find("#save").addEventListener("click", async () => {
+  if (!await save()) return;
+  leaving = true;
+  location.replace(`/edit/${id}`);
+});
+find("#add").addEventListener("click", () => next());
+find("#import").addEventListener("click", () => find("#file").click());
+find("#file").addEventListener("change", importFile);
+find("#export").addEventListener("click", exportFile);
+find("#remote").addEventListener("click", () => remote(id, token));
+find("#delete").addEventListener("click", deletePresentation);
+find("#afresh").addEventListener("click", () => {
+  drop("draft");
+  title.value = "";
+  for (const form of forms) form.element.remove();
+  forms = [];
+  addForm();
+  show(find("#draft"), false);
+  title.focus();
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  next(forms.find((form) => form.element.contains(document.activeElement)));
+});
+addEventListener("beforeunload", (event) => {
+  if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0)) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
+
+begin();

@@ -1,0 +1,131 @@
+// The event stream of a presentation. It is read with fetch, not EventSource: that sends no token, gives up after a 503 and does
+// not notice a connection that died in silence. A stream begins with the present state, so nothing is missed by coming back.
+
+import { at, base } from "./api.js";
+
+const silence = 40_000; // the server says something every 15 s
+
+/**
+ * Watches a presentation until close() is called. on has a function for each event ("displayed", "results", "audience"), called
+ * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation, or the token is
+ * not its presenter's).
+ */
+export function watch(id, on, { token } = {}) {
+  let lastID = "";
+  let failures = 0;
+  let wait = 1500; // what the server asks for
+  let heard = Date.now(); // wall clock: it goes on while a phone sleeps
+  let said = "";
+  let closed = false;
+  let stop = null; // ends the present connection
+  let timer = 0;
+
+  const state = (now) => {
+    if (now === said || closed) return;
+    said = now;
+    on.state?.(now);
+  };
+
+  function dispatch(block) {
+    let name = "message";
+    const data = [];
+    for (const line of block.split("\n")) {
+      const colon = line.indexOf(":");
+      if (colon === 0) continue; // a comment
+      const field = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+      if (field === "event") name = value;
+      else if (field === "data") data.push(value);
+      else if (field === "id") lastID = value;
+      else if (field === "retry" && /^\d+$/.test(value)) wait = Number(value);
+    }
+    if (data.length === 0) return;
+    try {
+      on[name]?.(JSON.parse(data.join("\n")));
+    } catch (error) {
+      reportError(error); // a fault of the page's is no reason to leave the stream
+    }
+  }
+
+  async function connect() {
+    clearTimeout(timer);
+    if (closed) return;
+    stop?.abort();
+    const mine = new AbortController();
+    stop = mine;
+    heard = Date.now();
+    state(navigator.onLine === false ? "offline" : "connecting");
+    try {
+      const headers = { Accept: "text/event-stream" };
+      if (lastID) headers["Last-Event-ID"] = lastID;
+      if (token) headers.Authorization = `Bearer ${token}`;
+      const options = { headers, signal: mine.signal, cache: "no-store", credentials: "omit" };
+      const answer = await fetch(base + at(id, "events"), options);
+      if ([400, 401, 403, 404].includes(answer.status)) {
+        state("gone");
+        close();
+        return;
+      }
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
+      const reader = answer.body.getReader();
+      const decoder = new TextDecoder();
+      let text = "";
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (mine !== stop) return;
+        if (done) break;
+        heard = Date.now();
+        text += decoder.decode(value, { stream: true });
+        const blocks = text.split("\n\n");
+        text = blocks.pop();
+        blocks.forEach(dispatch);
+        failures = 0;
+        state("open");
+      }
+    } catch {
+      // the connection ended, or there was none
+    }
+    if (mine !== stop || closed) return;
+    again();
+  }
+
+  /** Comes back after a while, longer each time, and not at the same moment as everybody else. */
+  function again() {
+    stop = null;
+    state(navigator.onLine === false ? "offline" : "connecting");
+    const longest = Math.min(wait * 2 ** failures++, 15_000);
+    timer = setTimeout(connect, longest / 2 + Math.random() * longest / 2);
+  }
+
+  const watchdog = setInterval(() => {
+    if (stop && Date.now() - heard > silence) connect();
+  }, 5000);
+
+  // A phone that wakes has timers that are late and connections that are dead without knowing it.
+  const woken = () => {
+    if (document.visibilityState === "visible" && (!stop || Date.now() - heard > silence / 2)) soon();
+  };
+  const online = () => soon();
+  const offline = () => state("offline");
+  function soon() {
+    failures = 0;
+    clearTimeout(timer);
+    timer = setTimeout(connect, Math.random() * 300);
+  }
+
+  function close() {
+    closed = true;
+    clearTimeout(timer);
+    clearInterval(watchdog);
+    stop?.abort();
+    document.removeEventListener("visibilitychange", woken);
+    removeEventListener("online", online);
+    removeEventListener("offline", offline);
+  }
+
+  document.addEventListener("visibilitychange", woken);
+  addEventListener("online", online);
+  addEventListener("offline", offline);
+  connect();
+  return { close };
+}

@@ -1,0 +1,39 @@
+// The landing page: the presentations that this browser may present. The form to join needs no script.
+
+import { find, make, notify, show } from "./dom.js";
+import { dropPresentation, presentations } from "./store.js";
+import { t } from "./text.js";
+
+const list = find("#list");
+
+function render() {
+  const mine = presentations();
+  show(find("#mine"), mine.length > 0);
+  list.replaceChildren(...mine.map(line));
+}
+
+function line(presentation) {
+  const title = presentation.title || t("landing.untitled");
+  const of = () => make("span", { class: "unseen" }, `: ${title}`);
+  const link = (to, text, kind = "") =>
+    make("a", { class: `button small ${kind}`, href: `/${to}/${encodeURIComponent(presentation.id)}` }, text, of());
+  return make("li", { class: "row" },
+    make("div", { class: "grow" },
+      make("strong", {}, title), " ", make("span", { class: "code soft small" }, presentation.join_code ?? "")),
+    make("div", { class: "row tight" },
+      link("stage", t("landing.present"), "primary"), link("edit", t("landing.edit")), link("results", t("landing.results")),
+      make("button", { type: "button", class: "quiet small", click: () => remove(presentation) }, t("landing.remove"), of())));
+}
+
+/** Takes a presentation off the list. It is still there for whoever has its token. */
+function remove(presentation) {
+  const confirmed = confirm(t("landing.remove_sure", { title: presentation.title || t("landing.untitled") }));
+  if (!confirmed) return;
+  dropPresentation(presentation.id);
+  render();
+  notify(t("landing.removed"));
+}
+
+addEventListener("storage", render);
+addEventListener("pageshow", render); // back from the editor
+render();

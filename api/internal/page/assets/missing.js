@@ -1,0 +1,1 @@
+// The page for paths that name nothing says all it has to say without a script.

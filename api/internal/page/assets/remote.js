@@ -1,0 +1,113 @@
+// The remote: the stage's controls on a phone, for the presenter's eyes only.
+
+import { chart } from "./chart.js";
+import { Control, press, statusText } from "./control.js";
+import { ask, say } from "./dialogs.js";
+import { announce, find, make, show, write } from "./dom.js";
+import { refusal } from "./refusal.js";
+import { number, t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
+
+const id = location.pathname.split("/")[2];
+const token = presenterToken(id);
+const control = new Control(id, token, { changed, say });
+
+let drawn = {};
+let said = null;
+let waiting = false;
+
+function changed() {
+  if (waiting) return;
+  waiting = true;
+  setTimeout(() => {
+    waiting = false;
+    draw();
+  }, 16);
+}
+
+function draw() {
+  const { shown, status, following } = control;
+  const results = shown && control.results.get(shown.poll_id);
+  write(find("#title"), control.title || t("edit.untitled"));
+  write(find("#place"), control.index >= 0 ? t("stage.place", { n: control.index + 1, of: control.polls.length }) : "");
+  write(find("#code"), control.code);
+  write(find("#question"), shown ? shown.question : t("stage.empty"));
+  show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
+  const badge = find("#status");
+  show(badge, Boolean(shown));
+  badge.className = `badge badge-${status}`;
+  write(badge, statusText(status));
+  show(find("#voters").parentElement, Boolean(shown));
+  write(find("#voters"), number(results?.total ?? 0));
+  write(find("#voters-name"), t("stage.voters", { n: results?.total ?? 0 }));
+  show(find("#connected-part"), control.connected !== null);
+  write(find("#connected"), number(control.connected ?? 0));
+  write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
+  drawChart(shown, results);
+  show(find("#covered"), Boolean(shown) && control.hidden);
+  let then = "";
+  if (following) then = t("remote.following", { question: following.question });
+  else if (shown) then = t("remote.last");
+  write(find("#following"), then);
+  for (const name of ["results", "voting", "reset"]) show(find(`#${name}`), Boolean(shown));
+  write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
+  write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
+  show(find("#blank"), Boolean(shown) || control.version > 0);
+  write(find("#blank"), shown ? t("control.blank") : t("control.unblank"));
+  write(find("#next").firstChild, !shown && control.version <= 0 ? t("stage.start") : t("stage.next"));
+  for (const name of Object.keys(acts)) find(`#${name}`).setAttribute("aria-disabled", String(control.moving));
+  const now = shown?.question ?? "";
+  if (now !== said && said !== null) announce(now || t("stage.empty"));
+  said = now;
+}
+
+function drawChart(shown, results) {
+  const text = shown && JSON.stringify([shown.kind, shown.options]);
+  if (drawn.id !== shown?.poll_id || drawn.text !== text || drawn.version > (results?.version ?? 0)) {
+    drawn = { id: shown?.poll_id, text, chart: shown && chart(shown), version: 0 };
+    find("#chart").replaceChildren(...shown ? [drawn.chart.element] : []);
+  }
+  if (!shown || !results) return;
+  drawn.chart.update(results);
+  drawn.version = results.version;
+}
+
+async function reset() {
+  const { shown } = control;
+  if (control.status !== "final") return say(t("control.reset_how"), "error");
+  if (await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(shown.poll_id);
+}
+
+const acts = {
+  next: () => control.next(),
+  previous: () => control.previous(),
+  blank: () => control.blank(),
+  voting: () => control.toggleVoting(),
+  results: () => control.toggleResults(),
+  reset,
+};
+
+press(acts, { say });
+
+/** Keeps the screen on while the page is seen. */
+async function stayAwake() {
+  if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
+}
+document.addEventListener("visibilitychange", stayAwake);
+
+async function begin() {
+  try {
+    await control.start();
+  } catch (problem) {
+    write(find("#trouble"), refusal(problem));
+    show(find("#trouble"));
+    if (problem.passes) setTimeout(() => location.reload(), 3000);
+    return;
+  }
+  keepToken({ id, title: control.title, join_code: control.code, token });
+  show(find("#remote"));
+  stayAwake();
+}
+
+begin();

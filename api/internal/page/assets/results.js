@@ -1,0 +1,129 @@
+// The results of every poll that was displayed, to share, to print and to take away. As long as one of them is not final they are
+// read again.
+
+import { at, base, get, Problem } from "./api.js";
+import { chart, voters } from "./chart.js";
+import { find, make, notify, show, write } from "./dom.js";
+import { tokenOf } from "./store.js";
+import { t } from "./text.js";
+
+const id = decodeURIComponent(location.pathname.split("/")[2]);
+const token = tokenOf(id); // of the presenter, who sees what is hidden from others
+const cards = new Map(); // by what is drawn once of a poll
+const again = 3000;
+
+const kinds = () => ({
+  choice: t("kind.choice"), multiple: t("kind.multiple"), rating: t("kind.rating"),
+  word_cloud: t("kind.word_cloud"), open_text: t("kind.open_text"),
+});
+const statuses = () => ({ open: t("status.open"), closing: t("status.closing"), final: t("status.final") });
+
+function card(poll) {
+  const bars = chart(poll);
+  const status = make("span", { class: "badge" });
+  const total = make("span", { class: "soft" });
+  const hidden = make("p", { class: "soft" }, t("results.hidden"));
+  const element = make("li", { class: "card poll" },
+    make("h2", {}, poll.question),
+    make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total),
+    bars.element, hidden);
+  return {
+    element,
+    update(results) {
+      write(status, statuses()[results.status] ?? results.status);
+      status.className = `badge badge-${results.status}`;
+      write(total, voters(results));
+      show(hidden, Boolean(results.hidden));
+      show(bars.element, !results.hidden);
+      if (!results.hidden) bars.update(results);
+    },
+  };
+}
+
+function render({ title, polls }) {
+  const name = title || t("results.untitled");
+  write(find("#title"), name);
+  document.title = `${name} – ${t("results.title")} – Plenary`;
+  write(find("#summary"), polls.length > 0 ? t("results.polls", { n: polls.length }) : t("results.none"));
+  show(find("#actions"));
+  const elements = polls.map((poll) => {
+    const key = JSON.stringify([poll.poll_id, poll.kind, poll.question, poll.options.map(({ key, value }) => [key, value])]);
+    if (!cards.has(key)) cards.set(key, card(poll));
+    cards.get(key).update(poll);
+    return cards.get(key).element;
+  });
+  const list = find("#polls");
+  const same = elements.length === list.children.length && elements.every((element, i) => element === list.children[i]);
+  if (!same) list.replaceChildren(...elements);
+}
+
+async function load() {
+  try {
+    const all = await get(at(id, "results"), { token });
+    render(all);
+    if (all.polls.some((poll) => poll.status !== "final")) setTimeout(whenSeen, again);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.passes) {
+      notify(t("results.unreachable"), "error");
+      setTimeout(whenSeen, 2 * again);
+      return;
+    }
+    write(find("#title"), t("missing.title"));
+    write(find("#summary"), t("missing.text"));
+    find("#title").focus();
+  }
+}
+
+/** Reads again, as soon as somebody looks. */
+function whenSeen() {
+  if (document.visibilityState === "visible") load();
+  else document.addEventListener("visibilitychange", whenSeen, { once: true });
+}
+
+// --- to share, print and take away -------------------------------------------------------------------------------------------
+
+find("#share").addEventListener("click", async () => {
+  const link = { title: document.title, url: location.origin + location.pathname };
+  try {
+    if (navigator.share && matchMedia("(pointer: coarse)").matches) await navigator.share(link);
+    else {
+      await navigator.clipboard.writeText(link.url);
+      notify(t("results.copied"));
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") prompt(t("results.copy"), link.url); // without https there is no clipboard
+  }
+});
+find("#print").addEventListener("click", () => print());
+
+for (const format of ["csv", "xlsx", "json"]) {
+  const link = find(`#${format}`);
+  link.href = `${base}${at(id, "results")}?format=${format}`;
+  link.download = `plenary-${id}.${format}`;
+  link.setAttribute("aria-label", t("results.download", { format: format.toUpperCase() }));
+  if (token) link.addEventListener("click", (event) => fetched(event, link));
+}
+
+/** Downloads with the presenter's token, which a link alone cannot send. */
+async function fetched(event, link) {
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href, { headers: { Authorization: `Bearer ${token}` }, credentials: "omit" });
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const url = URL.createObjectURL(await answer.blob());
+    make("a", { href: url, download: nameOf(answer) ?? link.download }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch {
+    notify(t("results.unreachable"), "error");
+  }
+}
+
+/** The name that the server gives a file. */
+function nameOf(answer) {
+  const said = answer.headers.get("Content-Disposition") ?? "";
+  const encoded = /filename\*=utf-8''([^;]+)/i.exec(said)?.[1];
+  return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(said)?.[1];
+}
+
+load();

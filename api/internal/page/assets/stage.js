@@ -1,0 +1,283 @@
+// The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
+
+import { chart } from "./chart.js";
+import { Control, press, statusText } from "./control.js";
+import { ask, open, remote, say } from "./dialogs.js";
+import { announce, find, make, show, write } from "./dom.js";
+import { refusal } from "./refusal.js";
+import { number, t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
+
+const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
+
+const id = location.pathname.split("/")[2];
+const token = presenterToken(id);
+const control = new Control(id, token, { changed, say });
+
+let drawn = {}; // {id, text, hidden}: the chart that is on the slide
+let said = ""; // of the slide, to screen readers
+let overview = null; // the list of questions, while it is open
+let idleTimer = 0;
+
+// --- what is shown ----------------------------------------------------------------------------------------------------------
+
+let waiting = false;
+
+/** Draws once a frame, however much changes. */
+function changed() {
+  if (waiting) return;
+  waiting = true;
+  const drawNow = () => {
+    waiting = false;
+    draw();
+  };
+  if (document.visibilityState === "visible") requestAnimationFrame(drawNow);
+  else setTimeout(drawNow);
+}
+
+function draw() {
+  const { shown } = control;
+  const results = shown && control.results.get(shown.poll_id);
+  const stage = find("#stage");
+  stage.classList.toggle("lobby", !shown);
+  document.title = `${shown?.question ?? (control.title || t("stage.page"))} – Plenary`;
+  drawJoin();
+  write(find("#question"), shown ? shown.question : control.title || t("stage.welcome"));
+  find("#question").classList.toggle("long", (shown?.question.length ?? 0) > 90);
+  write(find("#place"), shown ? t("stage.place", { n: control.index + 1, of: control.polls.length }) : lobbyText());
+  drawChart(shown, results);
+  const { status } = control;
+  const badge = find("#status");
+  show(badge, Boolean(shown));
+  badge.className = `badge badge-${status}`;
+  write(badge, statusText(status));
+  const counts = find("#voters").parentElement;
+  show(counts, Boolean(shown));
+  write(find("#voters"), number(results?.total ?? 0));
+  write(find("#voters-name"), t("stage.voters", { n: results?.total ?? 0 }));
+  show(find("#connected-part"), control.connected !== null);
+  write(find("#connected"), number(control.connected ?? 0));
+  write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
+  drawState();
+  drawControls(shown);
+  drawOverview?.();
+  const now = shown ? shown.question : "";
+  if (now !== said) announce(now || t("stage.empty"));
+  said = now;
+}
+
+/** Says that the page is not connected, or that there is nothing to be connected to. */
+function drawState() {
+  show(find("#away"), control.state !== "open");
+  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
+}
+
+/** Before the first question people join; later an empty slide says nothing. */
+function lobbyText() {
+  return control.version <= 0 ? t("stage.ready") : "";
+}
+
+function drawJoin() {
+  write(find("#host"), location.host);
+  const code = control.code.replace(/^(.{3})(.{3})$/, "$1 $2");
+  if (find("#code").textContent === code) return;
+  write(find("#code"), code);
+  const picture = find("#qr");
+  picture.addEventListener("load", () => show(picture), { once: true });
+  picture.addEventListener("error", () => show(picture, false), { once: true });
+  picture.src = `/qr.svg?code=${encodeURIComponent(control.code)}`;
+}
+
+function drawChart(shown, results) {
+  const place = find("#chart");
+  if (!shown) {
+    place.replaceChildren();
+    show(find("#covered"), false);
+    drawn = {};
+    return;
+  }
+  const { hidden } = control;
+  const text = JSON.stringify([shown.kind, shown.options]);
+  if (drawn.id !== shown.poll_id || drawn.text !== text || drawn.hidden !== hidden || drawn.version > (results?.version ?? 0)) {
+    const free = shown.kind === "word_cloud" || shown.kind === "open_text";
+    drawn = { id: shown.poll_id, text, hidden, chart: chart(shown), version: 0 };
+    place.className = `slide-chart kind-${shown.kind}`;
+    place.classList.toggle("many", shown.options.length > 6);
+    place.classList.toggle("without-results", hidden);
+    place.replaceChildren(...hidden && free ? [] : [drawn.chart.element]);
+    show(find("#covered"), hidden);
+    fit();
+  }
+  if (hidden) write(find("#covered"), control.visibility === "after" ? t("stage.covered_after") : t("stage.covered"));
+  else if (results) {
+    drawn.chart.update(results);
+    drawn.version = results.version;
+    if (drawn.words !== results.words?.length) fit();
+    drawn.words = results.words?.length;
+  }
+}
+
+/** Makes the chart as large as the slide has room for. What is too much for every size is scrolled. */
+function fit() {
+  const place = find("#chart");
+  for (const size of [1, 0.9, 0.8, 0.7, 0.6, 0.5]) {
+    place.style.setProperty("--fit", size);
+    if (document.documentElement.scrollHeight <= innerHeight || innerWidth < 800) return;
+  }
+}
+addEventListener("resize", fit);
+
+function drawControls(shown) {
+  const buttons = ["results", "voting", "blank", "previous", "next"];
+  for (const name of buttons) find(`#${name}`).setAttribute("aria-disabled", String(control.moving));
+  show(find("#results"), Boolean(shown));
+  show(find("#voting"), Boolean(shown));
+  write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
+  write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
+  show(find("#blank"), Boolean(shown) || control.version > 0);
+  write(find("#blank"), shown ? t("control.blank") : t("control.unblank"));
+  write(find("#next").firstChild, !shown && control.version <= 0 ? t("stage.start") : t("stage.next"));
+}
+
+// --- the list of questions --------------------------------------------------------------------------------------------------
+
+let drawOverview = null;
+
+function openOverview() {
+  if (overview) return;
+  const list = make("ol", { class: "overview-list" });
+  overview = make("dialog", { class: "overview", "aria-labelledby": "overview-name" },
+    make("h2", { id: "overview-name" }, t("stage.questions")), list,
+    make("p", { class: "hint" }, t("control.reset_how")),
+    make("form", { method: "dialog", class: "row dialog-end" },
+      make("a", { class: "button", href: `/edit/${id}` }, t("stage.edit")),
+      make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
+      make("button", { class: "primary" }, t("dialog.close"))));
+  drawOverview = () => {
+    const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
+    if (list.dataset.drawn === text) return;
+    const focused = document.activeElement?.dataset?.for;
+    list.dataset.drawn = text;
+    list.replaceChildren(...control.polls.map(overviewItem));
+    if (focused) [...list.querySelectorAll("button")].find((b) => b.dataset.for === focused)?.focus();
+  };
+  drawOverview();
+  open(overview, () => { overview = drawOverview = null; });
+}
+
+function overviewItem(poll, i) {
+  const here = control.shown?.poll_id === poll.poll_id;
+  const final = poll.status === "final";
+  return make("li", { class: here ? "here" : "", "aria-current": here ? "true" : null },
+    make("span", { class: "overview-number soft" }, String(i + 1)),
+    make("span", { class: "grow" }, poll.question),
+    poll.status === "pending" ? null : make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status)),
+    here && !control.closed ? null : make("button", {
+      type: "button",
+      "data-for": `show-${poll.poll_id}`,
+      "aria-label": t("stage.display", { question: poll.question }),
+      click: () => {
+        overview.close();
+        control.display(poll.poll_id);
+      },
+    }, t("stage.show")),
+    poll.status === "pending" ? null : make("button", {
+      type: "button",
+      class: "danger",
+      "data-for": `reset-${poll.poll_id}`,
+      "aria-label": t("stage.reset", { question: poll.question }),
+      "aria-disabled": String(!final),
+      click: () => (final ? reset(poll) : say(t("control.reset_how"), "error")),
+    }, t("control.reset")));
+}
+
+async function reset(poll) {
+  overview?.close();
+  if (await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(poll.poll_id);
+}
+
+// --- hands ------------------------------------------------------------------------------------------------------------------
+
+const acts = {
+  next: () => control.next(),
+  previous: () => control.previous(),
+  blank: () => control.blank(),
+  voting: () => control.toggleVoting(),
+  results: () => control.toggleResults(),
+  overview: openOverview,
+  remote: () => remote(id, token),
+  full: fullScreen,
+  keys: openKeys,
+};
+
+press(acts, { say });
+
+const keys = {
+  ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
+  ArrowLeft: "previous", PageUp: "previous", Backspace: "previous",
+  b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", "?": "keys",
+};
+
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]") || find("#stage").hidden) return;
+  const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const presses = (event.key === " " || event.key === "Enter") && event.target.closest("button, a");
+  if (presses && event.repeat) event.preventDefault();
+  if (!act || presses) return; // what has the focus is pressed
+  event.preventDefault();
+  if (!event.repeat) acts[act]();
+});
+
+function openKeys() {
+  open(make("dialog", { "aria-labelledby": "keys-name" }, document.getElementById("keys-text").content.cloneNode(true)));
+}
+
+async function fullScreen() {
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await document.documentElement.requestFullscreen();
+  } catch {
+    say(t("stage.no_full"), "error");
+  }
+}
+
+/** Names the button after what it does now. */
+function nameFull() {
+  const text = document.fullscreenElement ? t("stage.leave_full") : t("stage.full");
+  find("#full").setAttribute("aria-label", text);
+  find("#full").title = text;
+}
+document.addEventListener("fullscreenchange", nameFull);
+nameFull();
+
+/** The controls fade while no hand is near, and never while one of them has the focus of a keyboard. */
+function awake() {
+  document.body.classList.remove("idle");
+  clearTimeout(idleTimer);
+  idleTimer = setTimeout(() => document.body.classList.add("idle"), idleAfter);
+}
+for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) addEventListener(name, awake, { passive: true });
+
+/** Keeps the screen on while the page is seen. */
+async function stayAwake() {
+  if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
+}
+document.addEventListener("visibilitychange", stayAwake);
+
+async function begin() {
+  try {
+    await control.start();
+  } catch (problem) {
+    write(find("#trouble"), refusal(problem));
+    show(find("#trouble"));
+    if (problem.passes) setTimeout(() => location.reload(), 3000);
+    return;
+  }
+  keepToken({ id, title: control.title, join_code: control.code, token });
+  show(find("#trouble"), false);
+  show(find("#stage"));
+  awake();
+  stayAwake();
+}
+
+begin();

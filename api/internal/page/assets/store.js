@@ -1,0 +1,84 @@
+// What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page.
+
+const memory = new Map();
+
+/** Reads a kept value, or gives another. */
+export function read(name, otherwise = null) {
+  if (memory.has(name)) return JSON.parse(memory.get(name));
+  try {
+    const text = localStorage.getItem(`plenary.${name}`);
+    return text === null ? otherwise : JSON.parse(text);
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Keeps a value. */
+export function keep(name, value) {
+  const text = JSON.stringify(value);
+  try {
+    localStorage.setItem(`plenary.${name}`, text);
+    memory.delete(name);
+  } catch {
+    memory.set(name, text);
+  }
+}
+
+/** Keeps a value no longer. */
+export function drop(name) {
+  memory.delete(name);
+  try {
+    localStorage.removeItem(`plenary.${name}`);
+  } catch {
+    // it was never kept
+  }
+}
+
+/** Gives the presentations that were created or opened here: [{id, title, join_code, token}], the newest first. */
+export function presentations() {
+  const all = read("presentations", []);
+  return Array.isArray(all) ? all.filter((p) => p && p.id && p.token) : [];
+}
+
+/** Keeps a presentation, or what is new of it, as the newest. */
+export function keepPresentation(presentation) {
+  const known = presentations();
+  const old = known.find((p) => p.id === presentation.id);
+  keep("presentations", [{ ...old, ...presentation }, ...known.filter((p) => p.id !== presentation.id)]);
+}
+
+/** Keeps a presentation no longer. */
+export function dropPresentation(id) {
+  keep("presentations", presentations().filter((p) => p.id !== id));
+}
+
+/** Gives a presentation's presenter token, or null. */
+export function tokenOf(id) {
+  return presentations().find((p) => p.id === id)?.token ?? null;
+}
+
+/** Gives this browser's id as a voter. It is made once. */
+export function voter() {
+  let id = read("voter");
+  if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id)) {
+    id = uuid();
+    keep("voter", id);
+  }
+  return id;
+}
+
+/** Gives the next number of this voter's votes: of two votes, the one with the higher number stands. */
+export function nextSeq() {
+  const seq = read("seq", 0) + 1;
+  keep("seq", seq);
+  return seq;
+}
+
+/** Makes a UUID. crypto.randomUUID is there with https only, and a room on a laptop has none. */
+function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

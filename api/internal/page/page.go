@@ -1,0 +1,227 @@
+// Package page is Plenary's web pages: HTML that says what it can without a script, the ES modules that bring it to life, one
+// stylesheet, and the text of each language. Everything is embedded, rendered and compressed once, when the process starts.
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+//go:embed pages assets messages
+var files embed.FS
+
+// pages are all pages. Each has a template pages/NAME.html and a module assets/NAME.js.
+var pages = []struct {
+	name  string
+	paths []string // a parameter "id" is a UUID
+}{
+	{"landing", []string{"/"}},
+	{"audience", []string{"/join/:code", "/p/:id"}},
+	{"edit", []string{"/edit/new", "/edit/:id"}},
+	{"stage", []string{"/stage/:id"}},
+	{"remote", []string{"/remote/:id"}},
+	{"results", []string{"/results/:id"}},
+}
+
+// missing is the page of paths that name nothing.
+const missing = "missing"
+
+// policy lets a page use what this server sends and nothing else: no inline script or style, no other host, no frame.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// Pages serves the pages and their assets. It is safe for use by many goroutines.
+type Pages struct {
+	languages *languages
+	assets    *assets
+	rendered  map[string]map[string]content // by name and language
+}
+
+// New renders everything.
+func New() (*Pages, error) {
+	p := &Pages{rendered: map[string]map[string]content{}}
+	var err error
+	if p.languages, err = readLanguages(files); err != nil {
+		return nil, err
+	}
+	if p.assets, err = readAssets(files); err != nil {
+		return nil, err
+	}
+	for _, page := range pages {
+		if err := p.render(page.name); err != nil {
+			return nil, err
+		}
+	}
+	return p, p.render(missing)
+}
+
+// view is what a template sees.
+type view struct {
+	Page     string
+	Lang     string
+	Modules  []string           // that the page's own module imports, directly or not
+	Messages map[string]message // that these modules use
+}
+
+// render makes a page in every language.
+func (p *Pages) render(name string) error {
+	p.rendered[name] = map[string]content{}
+	modules, err := p.assets.modules(name + ".js")
+	if err != nil {
+		return err
+	}
+	for _, l := range p.languages.all {
+		v := view{Page: name, Lang: l.tag.String(), Messages: map[string]message{}}
+		for _, m := range modules {
+			if m != name+".js" {
+				v.Modules = append(v.Modules, m)
+			}
+			for _, key := range p.assets.messages[m] {
+				v.Messages[key] = l.messages[key]
+			}
+		}
+		funcs := template.FuncMap{"asset": p.assets.url, "t": l.text}
+		t, err := template.New("layout.html").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if err := t.Execute(&b, v); err != nil {
+			return fmt.Errorf("page %s in %s: %w", name, v.Lang, err)
+		}
+		if p.rendered[name][v.Lang], err = newContent("text/html; charset=utf-8", b.Bytes()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Routes mounts everything. It comes after all other routes: what they do not know gets the page for it, if it is asked for by
+// somebody who reads HTML.
+func (p *Pages) Routes(r fiber.Router) {
+	for _, page := range pages {
+		for _, path := range page.paths {
+			r.Get(path, func(c *fiber.Ctx) error {
+				if id := c.Params("id"); id != "" && uuid.Validate(id) != nil {
+					return c.Next()
+				}
+				return p.send(c, page.name)
+			})
+		}
+	}
+	r.Get("/join", toCode)
+	r.Get("/assets/:build/+", p.assets.get)
+	r.Use(func(c *fiber.Ctx) error {
+		err := c.Next()
+		c.Vary(fiber.HeaderAccept)
+		if e, ok := errors.AsType[*fiber.Error](err); ok && e.Code == http.StatusNotFound && readsHTML(c) {
+			return p.send(c.Status(http.StatusNotFound), missing)
+		}
+		return err
+	})
+}
+
+// toCode sends a browser without script from the form to the page.
+func toCode(c *fiber.Ctx) error {
+	code := poll.CleanJoinCode(c.Query("code"))
+	if code == "" {
+		return c.Redirect("/", http.StatusSeeOther)
+	}
+	return c.Redirect("/join/"+url.PathEscape(code), http.StatusSeeOther)
+}
+
+// readsHTML tells a browser from a client of the API, which takes anything or JSON.
+func readsHTML(c *fiber.Ctx) bool {
+	return (c.Method() == http.MethodGet || c.Method() == http.MethodHead) && !strings.HasPrefix(c.Path(), "/api/") &&
+		strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
+}
+
+func (p *Pages) send(c *fiber.Ctx, name string) error {
+	lang := p.languages.match(c.Get(fiber.HeaderAcceptLanguage))
+	c.Set(fiber.HeaderContentSecurityPolicy, policy)
+	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	c.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.Set(fiber.HeaderContentLanguage, lang)
+	c.Vary(fiber.HeaderAcceptLanguage)
+	c.Set(fiber.HeaderCacheControl, "no-cache") // it names the assets of this build
+	return p.rendered[name][lang].send(c)
+}
+
+// content is something to send, as it is and compressed.
+type content struct {
+	media       string
+	plain, gzip []byte
+	tag         string
+}
+
+func newContent(media string, plain []byte) (content, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return content{}, err
+	}
+	if _, err := w.Write(plain); err != nil {
+		return content{}, err
+	}
+	if err := w.Close(); err != nil {
+		return content{}, err
+	}
+	return content{media, plain, b.Bytes(), hash(plain)}, nil
+}
+
+// send answers with the content, which is shared: nobody writes to it.
+func (b content) send(c *fiber.Ctx) error {
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderContentType, b.media)
+	c.Vary(fiber.HeaderAcceptEncoding)
+	body, tag := b.plain, `"`+b.tag+`"`
+	if c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip" { // Fiber takes none for any
+		body, tag = b.gzip, `"`+b.tag+`.gz"`
+		c.Set(fiber.HeaderContentEncoding, "gzip")
+	}
+	c.Set(fiber.HeaderETag, tag)
+	if c.Response().StatusCode() == http.StatusOK && c.Fresh() {
+		return c.SendStatus(http.StatusNotModified)
+	}
+	return c.Send(body)
+}
+
+// hash names content by what is in it.
+func hash(parts ...[]byte) string {
+	h := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(h, "%d:", len(part))
+		h.Write(part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// read gives the files in a folder by name.
+func read(files fs.FS, folder string) (map[string][]byte, error) {
+	entries, err := fs.ReadDir(files, folder)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]byte{}
+	for _, e := range entries {
+		if all[e.Name()], err = fs.ReadFile(files, folder+"/"+e.Name()); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,107 @@
+package browser
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// axeCore finds what keeps people from using a page. Pinned, so that a release of it breaks nothing here.
+const axeCore = "axe-core@4.14.1"
+
+// TestNoPageKeepsAnybodyOut runs axe on every page, light and dark, in each language.
+func TestNoPageKeepsAnybodyOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: needs servers and a browser")
+	}
+	axe := axeSource(t)
+	all, presents := scenes(t, plain)
+	v := visit(t, "presenter", desktop)
+	presents(v)
+	for _, lang := range []string{"en", "de"} {
+		v.speaks(lang)
+		for _, s := range all {
+			if s.name == "docs" { // a library's page
+				continue
+			}
+			v.resize(s.on)
+			s.show(v)
+			require.Equal(t, lang, value[string](v, `document.documentElement.lang`))
+			v.run(axe)
+			for _, colours := range []string{"light", "dark"} {
+				v.scheme(colours)
+				found := value[[]string](v, `axe.run({ resultTypes: ["violations"] }).then(({ violations }) =>
+					violations.flatMap((v) => v.nodes.map((n) => v.id + " (" + v.impact + "): " + n.target + " " + n.failureSummary.replace(/\s+/g, " "))))`)
+				assert.Empty(t, found, "%s in %s, %s", s.name, lang, colours)
+			}
+			v.scheme("light")
+		}
+	}
+}
+
+// axeSource gives axe's script, from the npm registry the first time and from .build after that. Without the registry the test is
+// skipped.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(root(), ".build")
+	file := filepath.Join(dir, strings.ReplaceAll(axeCore, "@", "-")+".js")
+	if raw, err := os.ReadFile(file); err == nil {
+		return string(raw)
+	}
+	npm, err := exec.LookPath("npm")
+	require.NoError(t, err, `npm is not installed: "make deps" installs it`)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	where := t.TempDir()
+	cmd := exec.CommandContext(ctx, npm, "pack", axeCore, "--pack-destination", where, "--silent")
+	cmd.Dir = where
+	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("%s cannot be fetched from the npm registry: %v\n%s", axeCore, err, out)
+	}
+	packed, err := filepath.Glob(filepath.Join(where, "*.tgz"))
+	require.NoError(t, err)
+	require.Len(t, packed, 1)
+	raw, err := unpack(packed[0], "package/axe.min.js")
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	require.NoError(t, os.WriteFile(file+".new", raw, 0o644))
+	require.NoError(t, os.Rename(file+".new", file))
+	return string(raw)
+}
+
+// unpack gives one file of a compressed archive.
+func unpack(archive, name string) ([]byte, error) {
+	raw, err := os.ReadFile(archive)
+	if err != nil {
+		return nil, err
+	}
+	in, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	for files := tar.NewReader(in); ; {
+		header, err := files.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, os.ErrNotExist
+		}
+		if err != nil {
+			return nil, err
+		}
+		if header.Name == name {
+			return io.ReadAll(files)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package browser
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestEveryPageHasItsPicture(t *testing.T) {
+	all, presents := scenes(t, plain)
+	v := visit(t, "presenter", desktop)
+	presents(v)
+	for _, s := range all {
+		v.resize(s.on)
+		s.show(v)
+		v.shoot(s.name)
+		v.scheme("dark")
+		v.shoot(s.name + "-dark")
+		v.scheme("light")
+	}
+}
+
+// TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone opens every page with text that is meant to break it, 320 pixels wide.
+func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
+	all, presents := scenes(t, hostile)
+	v := visit(t, "presenter", narrow)
+	presents(v)
+	for _, s := range all {
+		s.show(v)
+		v.shoot("narrow-" + s.name)
+		if s.long && s.name != "landing" { // its list has a title of the test's
+			shown := value[string](v, `document.body.textContent + [...document.querySelectorAll("input, textarea")].map((e) => e.value).join("\n")`)
+			assert.True(t, contains(shown, hostile.question) || contains(shown, hostile.title), "%s shows something else: %s", s.name, shown)
+		}
+		assert.False(t, value[bool](v, `"hacked" in window`), s.name)
+		if s.name == "docs" { // for programmers, and a library's
+			continue
+		}
+		wide := value[[]string](v, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() &&
+			!e.closest(".unseen, .skip")).map((e) => e.tagName + "#" + e.id + "." + e.className + " " + e.getBoundingClientRect().right)`)
+		assert.LessOrEqual(t, value[int](v, `document.documentElement.scrollWidth`), 320, "%s scrolls sideways: %q", s.name, wide)
+	}
+}
+
+// TestTheREADMEShowsWhatThereIs takes the two pictures of the README, and writes them with -write.
+func TestTheREADMEShowsWhatThereIs(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r.show(0)
+	r.votes(0, 21, 16, 9, 3)
+	stage, voter := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone)
+	stage.open("/stage/" + r.ID)
+	voter.open("/p/" + r.ID)
+	voter.choose(2)
+	voter.counted()
+	for _, v := range []*visitor{stage, voter} {
+		v.bars(21, 17, 9, 3)
+	}
+	stage.until(`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
+	stage.run(`document.querySelector("#host").textContent = "plenary.example"`) // the stack's port is another one on each run
+	for name, picture := range map[string][]byte{"stage": stage.shoot("readme-stage"), "phone": voter.shoot("readme-phone")} {
+		assert.Less(t, len(picture), 150_000, name)
+		if *write {
+			dir := filepath.Join(root(), "docs", "images")
+			require.NoError(t, os.MkdirAll(dir, 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644))
+		}
+	}
+}
+
+// TestAVoteNeedsNoMouse joins, votes and votes anew with the keyboard only.
+func TestAVoteNeedsNoMouse(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
+		newPoll{question: "And which of these?", kind: "multiple", options: plain.options, most: 2})
+	r.show(0)
+	v := visit(t, "voter", desktop)
+	v.open("/")
+	v.tabTo("#code")
+	v.types(r.JoinCode)
+	v.press(kb.Enter)
+	v.shows("#question", plain.question)
+	v.tabTo("#ballot .option:nth-child(1)")
+	v.press(kb.Enter)
+	v.counted()
+	v.bars(1, 0, 0, 0)
+	v.tabTo("#ballot .option:nth-child(3)")
+	v.press(" ")
+	v.bars(0, 0, 1, 0)
+	v.counted()
+
+	// The focus is not lost when the next question comes, and the reader is told.
+	r.show(1)
+	v.shows("#question", "And which of these?")
+	v.until(`document.querySelector("#announcer").textContent.includes("And which of these?")`)
+	v.until(`document.activeElement.id === "question"`)
+	v.tabTo("#ballot label:nth-of-type(2) input")
+	v.press(" ")
+	v.tabTo("#ballot [type=submit]")
+	v.press(kb.Enter)
+	v.counted()
+	v.bars(0, 1, 0, 0)
+}
+
+// TestAPresentationNeedsNoMouse writes a presentation and holds it with the keyboard only.
+func TestAPresentationNeedsNoMouse(t *testing.T) {
+	v := visit(t, "presenter", desktop)
+	v.open("/")
+	v.tabTo(`a[href="/edit/new"].button`)
+	v.press(kb.Enter)
+	v.sees("#edit")
+	v.until(`document.activeElement.id === "title"`)
+	v.types("Keys")
+	v.press(kb.Enter)
+	v.until(`document.activeElement.dataset.field === "question"`)
+	v.types("First?")
+	for _, o := range []string{"Yes", "No"} {
+		v.press(kb.Enter)
+		v.types(o)
+	}
+	v.press(kb.Enter)
+	v.press(kb.Enter) // an empty option: on with the next question
+	v.until(`document.querySelectorAll("#polls .poll").length === 2`)
+	v.types("Second?")
+	v.press(kb.Enter)
+	v.types("Perhaps")
+	v.tabTo("#go")
+	v.press(kb.Enter)
+	v.until(`location.pathname.startsWith("/stage/")`)
+	v.shows("#question", "Keys")
+	v.press(kb.ArrowRight)
+	v.shows("#question", "First?")
+	v.press(kb.ArrowRight)
+	v.shows("#question", "Second?")
+	v.press(kb.ArrowLeft)
+	v.shows("#question", "First?")
+	v.press("c")
+	v.until(`document.querySelector("#status").classList.contains("badge-final")`)
+	v.press("b")
+	v.until(`!document.querySelector("#stage").classList.contains("lobby") || document.querySelector("#status").hidden`)
+	v.press("b")
+	v.shows("#question", "First?")
+	v.tabTo("#next")
+	v.press(kb.Enter)
+	v.shows("#question", "Second?")
+	v.press("o")
+	v.sees("dialog[open]")
+	v.tabTo(`dialog [aria-label="Show “First?”"]`)
+	v.press(kb.Enter)
+	v.shows("#question", "First?")
+}
+
+// tabTo presses Tab until an element has the focus, which must be seen at each step.
+func (v *visitor) tabTo(selector string) {
+	v.t.Helper()
+	v.sees(selector)
+	for range 120 {
+		v.press(kb.Tab)
+		focus := value[struct {
+			There, Seen bool
+			What        string
+		}](v, fmt.Sprintf(`(() => {
+			const e = document.activeElement, style = getComputedStyle(e), next = getComputedStyle(e.nextElementSibling ?? e);
+			return { there: e.matches(%s), what: e.outerHTML.slice(0, 200), seen: e === document.body || [style, next].some((s) =>
+				s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0 || s.boxShadow !== "none") };
+		})()`, js(selector)))
+		assert.True(v.t, focus.Seen, "one cannot see that the focus is on %s", focus.What)
+		if focus.There {
+			return
+		}
+	}
+	v.ok(fmt.Errorf("the keyboard does not get there"), "tab to %s", selector)
+}
+
+// contains compares as pages show text: a run of white space is one space.
+func contains(shown, text string) bool {
+	fold := func(s string) string { return strings.Join(strings.Fields(s), " ") }
+	return strings.Contains(fold(shown), fold(text))
+}
