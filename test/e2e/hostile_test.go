@@ -312,7 +312,7 @@ func (h *hostile) request() shot {
 // nearlyRight makes a request that gets past the first checks: only its texts are odd.
 func (h *hostile) nearlyRight() shot {
 	method, path, body := "GET", h.room.Path(""), ""
-	switch h.rng.IntN(7) {
+	switch h.rng.IntN(9) {
 	case 0:
 		method, path, body = "POST", Base+"/presentations", h.newPresentation(`"`+pick(h, "A", "B", `\u0000`, `\ud800`, "\xff", " ", "é")+`"`)
 	case 1:
@@ -326,6 +326,10 @@ func (h *hostile) nearlyRight() shot {
 		path = h.room.Path("/polls/" + h.room.Polls[0].PollID + pick(h, "/votes", "/results"))
 	case 5:
 		method, path = "DELETE", h.room.Path("/polls/current")
+	case 6:
+		path = h.room.Path("/results" + pick(h, "", "?format=csv", "?format=xlsx", "?format=", "?format=%00", "?format=csv&format=xlsx"))
+	case 7:
+		path = "/qr.svg?code=" + pick(h, h.room.JoinCode, "%00", "%ff", "☃", strings.Repeat("B", h.rng.IntN(5000)))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n%s: %s\r\n\r\n%s",
@@ -364,7 +368,7 @@ func (h *hostile) head(b *strings.Builder, method string) {
 	fmt.Fprintf(b, "%s %s HTTP/1.1\r\nHost: x\r\n", method, h.path())
 	for range h.rng.IntN(4) {
 		fmt.Fprintf(b, "%s: %s\r\n", pick(h, "Content-Type", "Accept", "Prefer", "If-Match", "If-None-Match", "Authorization",
-			"X-Request-Id", "X-Forwarded-For", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
+			"X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
 			h.word()), h.value())
 	}
 	switch h.rng.IntN(40) {
@@ -409,7 +413,9 @@ func (h *hostile) path() string {
 		func() string { return "/presentations/" + h.room.PresentationID + "/polls/current/votes" },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/results" },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/votes" },
+		func() string { return "/presentations/" + id() + "/results" },
 		func() string { return "/join/" + id() },
+		func() string { return pick(h, "/docs", "/docs/"+id(), "/qr.svg", "/qr.svg?code="+id()) },
 		func() string { return "/" + h.word() },
 	)() + pick(h, "", "", "", "/", "?x="+h.word(), "#f", "%", "%zz")
 }

@@ -128,7 +128,7 @@ func allResults(p *poll.Presentation, states []poll.State, presenter bool) *wire
 // seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for the results of a
 // presentation, whatever their format.
 func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
-	_ = presenter // sees what is hidden from others; nothing is yet
+	_ = presenter // nothing is hidden from others yet
 	return toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
 }
 

@@ -184,7 +184,7 @@ type viewer struct {
 // view makes a viewer over a pipe, which holds nothing back: a write waits until it is read.
 func view(t *testing.T, h *hub, id uuid.UUID) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, id, false, []byte("retry: 1000\n\n"))
+	h.watch(theirs, id, []byte("retry: 1000\n\n"), false)
 	return newViewer(t, ours)
 }
 

@@ -8,9 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
-
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 const (
@@ -49,22 +48,14 @@ type crowd struct {
 	event      []byte        // that says so; nil: it is not known yet
 }
 
-// isPresenter says whether a stream is a presenter's: the one place that knows. It is if the request has the presenter's
-// token, whatever else the server allows: without one it is somebody in the room, who costs the store nothing, also where
-// everybody may present (PLENARY_OPEN). A wrong token makes nobody a presenter. Errors: NotFound, Unavailable.
-func (c *call) isPresenter(ctx context.Context, id uuid.UUID) (bool, error) {
-	if c.Get("Authorization") == "" {
-		return false, nil
-	}
-	err := c.presenter(ctx, id)
-	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
-		return false, nil
-	}
-	return err == nil, err
+// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with it: the one place that
+// knows. Where everybody may present (PLENARY_OPEN), who sends no token is somebody in the room all the same.
+func (c *call) isOnStage(presenter bool) bool {
+	return presenter && c.Get(fiber.HeaderAuthorization) != ""
 }
 
-// join counts a stream until leave is called. A presenter's gets news: the events that it is to send.
-func (p *presence) join(id uuid.UUID, presenter bool) (news <-chan []byte, leave func()) {
+// join counts a stream until leave is called. One that is on stage gets news instead: the events that it is to send.
+func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.crowds[id]
@@ -72,7 +63,7 @@ func (p *presence) join(id uuid.UUID, presenter bool) (news <-chan []byte, leave
 		c = &crowd{}
 		p.crowds[id] = c
 	}
-	if !presenter {
+	if !onStage {
 		c.viewers++
 		return nil, func() { p.leave(id, func() { c.viewers-- }) }
 	}

@@ -132,6 +132,19 @@ func (c *call) presenter(ctx context.Context, id uuid.UUID) error {
 	return c.allow(hash)
 }
 
+// isPresenter says whether the request comes from a presentation's presenter, where everybody may make it. What is no token of
+// theirs is as none. Without one nothing is read, nor asked whether there is such a presentation.
+func (c *call) isPresenter(ctx context.Context, id uuid.UUID) (bool, error) {
+	if c.server.Open || c.Get(fiber.HeaderAuthorization) == "" {
+		return c.server.Open, nil
+	}
+	err := c.presenter(ctx, id)
+	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // allow checks the request's token against a hash.
 func (c *call) allow(hash [32]byte) error {
 	if c.server.Open {
