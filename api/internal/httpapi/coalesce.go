@@ -49,11 +49,12 @@ type line struct {
 
 // reading is one look at a poll's results. What it brought may be used when done is closed, and must not be changed.
 type reading struct {
-	done    chan struct{}
-	results poll.Results
-	tag     string // entity tag
-	body    []byte // JSON
-	err     error
+	done   chan struct{}
+	found  poll.Results
+	status poll.Status
+	tag    string // entity tag
+	body   []byte // JSON
+	err    error
 }
 
 // newCoalesced makes the reader of a store. Close it before the store.
@@ -80,7 +81,7 @@ func (c *coalesced) Results(ctx context.Context, presentationID, pollID uuid.UUI
 	if err != nil {
 		return poll.Results{}, err
 	}
-	return r.results, nil
+	return r.found, nil
 }
 
 // join gives the poll's next read.
@@ -150,10 +151,11 @@ func (c *coalesced) look(k pollKey, r *reading) {
 	defer close(r.done)
 	ctx, cancel := context.WithTimeout(c.ctx, resultsTimeout)
 	defer cancel()
-	r.results, r.err = c.store.Results(ctx, k.presentationID, k.pollID)
-	if r.err == nil {
-		r.tag = resultsTag(&r.results)
-		r.body, r.err = encodeResults(&r.results)
+	results, err := c.store.Results(ctx, k.presentationID, k.pollID)
+	if r.err = err; err == nil {
+		r.status, r.tag = results.Status, resultsTag(&results)
+		r.body, r.err = encodeResults(&results)
+		r.found = results
 	}
 }
 

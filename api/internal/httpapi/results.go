@@ -42,7 +42,7 @@ func getResults(c *call) error {
 	if err != nil {
 		return err
 	}
-	if r.results.Status == poll.Pending {
+	if r.status == poll.Pending {
 		if err := c.pendingResults(ctx, presentationID); err != nil {
 			return err
 		}
