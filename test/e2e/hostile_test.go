@@ -313,7 +313,7 @@ func (h *hostile) request() shot {
 func (h *hostile) nearlyRight() shot {
 	method, path, body := "GET", h.room.Path(""), ""
 	poll := h.room.Path("/polls/" + h.room.Polls[h.rng.IntN(3)].PollID)
-	switch h.rng.IntN(13) {
+	switch h.rng.IntN(15) {
 	case 0:
 		method, path, body = "POST", Base+"/presentations", h.newPresentation(`"`+pick(h, "A", "B", `\u0000`, `\ud800`, "\xff", " ", "é")+`"`)
 	case 1:
@@ -338,7 +338,7 @@ func (h *hostile) nearlyRight() shot {
 		body = fmt.Sprintf(`{"question":%s,"results_visibility":%s,"banned_words":[%s,%s]}`, h.text(), pick(h, `"live"`, `"after"`, h.text()), h.text(), h.text())
 	case 8:
 		method, path = "PUT", h.room.Path("/polls/order")
-		body = fmt.Sprintf(`{"poll_ids":[%q,%q,%s]}`, h.room.Polls[2].PollID, h.room.Polls[0].PollID, pick(h, strconv.Quote(h.room.Polls[1].PollID), h.text()))
+		body = fmt.Sprintf(`{"poll_ids":[%q,%q,%q,%s]}`, h.room.Polls[3].PollID, h.room.Polls[2].PollID, h.room.Polls[0].PollID, pick(h, strconv.Quote(h.room.Polls[1].PollID), h.text()))
 	case 9:
 		method, path = "POST", poll+"/reset"
 	case 10:
@@ -346,6 +346,10 @@ func (h *hostile) nearlyRight() shot {
 	case 11: // added polls stay: only such as are refused, or the room would grow
 		method, path = "POST", h.room.Path("/polls")
 		body = fmt.Sprintf(`{"question":%s,"index":%s,"options":[]}`, h.text(), pick(h, "0", "-1", "9", "null"))
+	case 12:
+		path = h.room.Path("/results" + pick(h, "", "?format=csv", "?format=xlsx", "?format=", "?format=%00", "?format=csv&format=xlsx"))
+	case 13:
+		path = "/qr.svg?code=" + pick(h, h.room.JoinCode, "%00", "%ff", "☃", strings.Repeat("B", h.rng.IntN(5000)))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n%s: %s\r\n\r\n%s",
@@ -388,7 +392,7 @@ func (h *hostile) head(b *strings.Builder, method string) {
 	fmt.Fprintf(b, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path)
 	for range h.rng.IntN(4) {
 		fmt.Fprintf(b, "%s: %s\r\n", pick(h, "Content-Type", "Accept", "Prefer", "If-Match", "If-None-Match", "Authorization",
-			"X-Request-Id", "X-Forwarded-For", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
+			"X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
 			h.word()), h.value())
 	}
 	switch h.rng.IntN(40) {
@@ -437,7 +441,9 @@ func (h *hostile) path() string {
 		func() string { return "/presentations/" + id() + "/polls/" + id() + pick(h, "", "/reset") },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/results" },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/votes" },
+		func() string { return "/presentations/" + id() + "/results" },
 		func() string { return "/join/" + id() },
+		func() string { return pick(h, "/docs", "/docs/"+id(), "/qr.svg", "/qr.svg?code="+id()) },
 		func() string { return "/" + h.word() },
 	)() + pick(h, "", "", "", "/", "?x="+h.word(), "#f", "%", "%zz")
 }

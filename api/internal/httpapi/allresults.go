@@ -251,7 +251,7 @@ func (a *wireAllResults) sheets() []xlsx.Sheet {
 	sheets := []xlsx.Sheet{{}}
 	for i := range a.Polls {
 		p := &a.Polls[i]
-		all.Rows = append(all.Rows, []any{p.place, p.Question, string(p.Kind), string(p.Status), p.Total, cell(p.Mean), cell(p.Median)})
+		all.Rows = append(all.Rows, []any{p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median)})
 		sheets = append(sheets, p.sheet())
 	}
 	sheets[0] = all
@@ -263,7 +263,7 @@ func (r *wirePollResults) sheet() xlsx.Sheet {
 		{"question", r.Question}, {"kind", string(r.Kind)}, {"status", string(r.Status)}, {"total", r.Total},
 	}}
 	if r.Mean != nil {
-		s.Rows = append(s.Rows, []any{"mean", *r.Mean}, []any{"median", cell(r.Median)})
+		s.Rows = append(s.Rows, []any{"mean", *r.Mean}, []any{"median", optional(r.Median)})
 	}
 	s.Rows = append(s.Rows, nil)
 	s.Heads = []int{len(s.Rows)}
@@ -274,8 +274,8 @@ func (r *wirePollResults) sheet() xlsx.Sheet {
 	return s
 }
 
-// cell is a number that may be missing.
-func cell(f *float64) any {
+// optional is a number that may be missing.
+func optional(f *float64) any {
 	if f == nil {
 		return nil
 	}

@@ -536,8 +536,8 @@ func (t *topic) end(err error) {
 }
 
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
-// client is gone or too slow or the hub ends; then it closes the connection.
-func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter bool) {
+// client is gone or too slow or the hub ends; then it closes the connection. Who is on stage hears of the audience, too.
+func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
 	t := h.join(id, 2)
 	if t == nil {
 		_ = conn.Close()
@@ -556,16 +556,18 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter bool) {
 		defer cancel()
 		h.open.Add(1)
 		defer h.open.Add(-1)
-		news, leave := h.present.join(id, presenter)
+		news, leave := h.present.join(id, onStage)
 		defer leave()
-		if err := h.send(ctx, conn, t, news, head, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := h.send(ctx, conn, t, head, news, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
 			h.cut.Add(1)
 			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
 		}
 	}()
 }
 
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, news <-chan []byte, head []byte, presenter bool) error {
+// send writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
+// several times while a write waited there is only the newest.
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter bool) error {
 	heartbeat := time.NewTimer(heartbeatEvery)
 	defer heartbeat.Stop()
 	var seen uint64

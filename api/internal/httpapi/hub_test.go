@@ -186,7 +186,7 @@ func view(t *testing.T, h *hub, id uuid.UUID) *viewer { return viewAs(t, h, id, 
 
 func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter)
+	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter, presenter)
 	return newViewer(t, ours)
 }
 

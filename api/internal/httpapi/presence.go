@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 )
 
@@ -47,8 +48,14 @@ type crowd struct {
 	event      []byte        // that says so; nil: it is not known yet
 }
 
-// join counts a stream until leave is called. A presenter's gets news: the events that it is to send.
-func (p *presence) join(id uuid.UUID, presenter bool) (news <-chan []byte, leave func()) {
+// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with it: the one place that
+// knows. Where everybody may present (PLENARY_OPEN), who sends no token is somebody in the room all the same.
+func (c *call) isOnStage(presenter bool) bool {
+	return presenter && c.Get(fiber.HeaderAuthorization) != ""
+}
+
+// join counts a stream until leave is called. One that is on stage gets news instead: the events that it is to send.
+func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.crowds[id]
@@ -56,7 +63,7 @@ func (p *presence) join(id uuid.UUID, presenter bool) (news <-chan []byte, leave
 		c = &crowd{}
 		p.crowds[id] = c
 	}
-	if !presenter {
+	if !onStage {
 		c.viewers++
 		return nil, func() { p.leave(id, func() { c.viewers-- }) }
 	}

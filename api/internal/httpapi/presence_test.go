@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -314,6 +315,22 @@ func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	r.announce(poll.Change{Version: 2})
 	for _, v := range others[1:] {
 		require.NotEqual(t, "audience", v.next().event)
+	}
+}
+
+// Where everybody may present, the room is still counted: only who sends a token is on stage.
+func TestWhoSendsNoTokenIsInTheRoomAlsoWhereEverybodyMayPresent(t *testing.T) {
+	s := newTestServer()
+	s.Open = true
+	for header, want := range map[string]bool{"": false, "Bearer x": true} {
+		c := &call{Ctx: s.app.AcquireCtx(&fasthttp.RequestCtx{}), server: s}
+		c.Request().Header.Set("Authorization", header)
+		presenter, err := c.isPresenter(t.Context(), aTalk)
+		require.NoError(t, err)
+		require.True(t, presenter)
+		require.Equal(t, want, c.isOnStage(presenter))
+		require.False(t, c.isOnStage(false))
+		s.app.ReleaseCtx(c.Ctx)
 	}
 }
 
