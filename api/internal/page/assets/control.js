@@ -8,6 +8,7 @@ import { t } from "./text.js";
 
 const tries = 8;
 const doubleTap = 350; // ms
+const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -23,6 +24,7 @@ export class Control {
   connected = null; // people, once the server has said how many
   state = "connecting"; // of the event stream
   moving = false;
+  #last = null; // the poll that was displayed last, as far as this page saw it
   #readAt = 0;
   #rereading = null;
 
@@ -48,7 +50,9 @@ export class Control {
         this.changed();
       },
     }, { token: this.token });
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.reread());
+    const seen = () => document.visibilityState === "visible" && this.reread();
+    document.addEventListener("visibilitychange", seen);
+    setInterval(seen, rereadEvery);
   }
 
   /** Asks for what only the presenter gets. Without it the stage would show half a presentation, and refuse every press. */
@@ -82,6 +86,7 @@ export class Control {
 
   #show(version, shown, closed) {
     Object.assign(this, { version, shown, closed });
+    if (shown) this.#last = shown.poll_id;
   }
 
   #displayed(event) {
@@ -115,10 +120,11 @@ export class Control {
     return this.shown ? this.polls.findIndex((p) => p.poll_id === this.shown.poll_id) : -1;
   }
 
-  /** The poll that "next" displays, or undefined. While nothing is displayed that depends on what was, which nobody tells us. */
+  /** The poll that "next" displays; undefined: there is none, or nobody told us what was on the slide before it was emptied. */
   get following() {
-    if (this.shown) return this.polls[this.index + 1];
-    return this.version <= 0 ? this.polls[0] : undefined;
+    if (this.version <= 0) return this.polls[0];
+    const last = this.polls.findIndex((p) => p.poll_id === this.#last);
+    return last < 0 ? undefined : this.polls[last + 1];
   }
 
   /** Of the displayed poll's results: "open", "closing" or "final"; "pending" when it was reset on the slide. */

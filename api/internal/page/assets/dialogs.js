@@ -17,12 +17,14 @@ export function ask(title, text, yes) {
 }
 
 let silence = 0; // when what was said goes
+let home = null; // where it stands
 
 /** Shows the presenter what the server refused, or did, and says it to screen readers. What is said last stands in #notice. */
 export function say(text, kind = "info") {
   const notice = find("#notice");
-  const place = find("dialog[open]") ?? find("main"); // what is outside of an open dialog is covered, and not spoken
-  if (notice.parentElement !== place) place.append(notice);
+  home ??= notice.parentElement;
+  const place = find("dialog[open]") ?? home; // what is outside of an open dialog is covered, and not spoken
+  if (notice.parentElement !== place) place.prepend(notice);
   notice.className = `presenter-notice ${kind === "error" ? "is-error" : ""}`;
   notice.replaceChildren(make("p", {}, text));
   clearTimeout(silence);
@@ -34,7 +36,7 @@ export function open(dialog, closed = () => {}) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => {
     const notice = find("#notice", dialog);
-    if (notice) find("main").append(notice);
+    if (notice) home.prepend(notice);
     dialog.remove();
     closed();
   });

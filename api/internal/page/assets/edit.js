@@ -25,6 +25,7 @@ let savedTitle = "";
 let work = Promise.resolve(); // what is sent goes one after the other
 let pending = 0; // how much of that is not done
 const timers = new Map(); // of what will be sent: by form, or "title"
+let drafting = 0; // the timer of a new presentation's draft
 const failed = new Set(); // what could not be saved: forms, or "title"
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -113,7 +114,7 @@ async function remove(form) {
 }
 
 async function reset(form) {
-  if (!await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) return;
+  if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
   send(form, async () => {
     await insist("POST", at(id, "polls", form.id, "reset"));
     form.setStatus("pending");
@@ -284,12 +285,15 @@ function whole() {
 }
 
 function keepDraft() {
-  clearTimeout(timers.get("draft"));
-  timers.set("draft", setTimeout(() => {
-    const draft = whole();
-    if (draft.title || draft.polls.length > 0) keep("draft", draft);
-    else drop("draft");
-  }, 300));
+  clearTimeout(drafting);
+  drafting = setTimeout(keepDraftNow, 300);
+}
+
+function keepDraftNow() {
+  clearTimeout(drafting);
+  const draft = whole();
+  if (draft.title || draft.polls.length > 0) keep("draft", draft);
+  else drop("draft");
 }
 
 /** Creates the presentation and gives whether it is there. */
@@ -308,8 +312,7 @@ async function create() {
     const { data } = await call("POST", "/presentations", { body });
     ({ presentation_id: id, presenter_token: token } = data);
     keepPresentation({ id, title: body.title, join_code: data.join_code, token });
-    clearTimeout(timers.get("draft"));
-    timers.clear();
+    clearTimeout(drafting);
     drop("draft");
     return true;
   } catch (problem) {
@@ -521,6 +524,7 @@ addEventListener("keydown", (event) => {
 addEventListener("beforeunload", (event) => {
   if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0)) event.preventDefault();
 });
+addEventListener("pagehide", () => !id && keepDraftNow());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
 
 begin();

@@ -50,13 +50,15 @@ function draw() {
   if (following) then = t("remote.following", { question: following.question });
   else if (shown) then = t("remote.last");
   write(find("#following"), then);
-  for (const name of ["results", "voting", "reset"]) show(find(`#${name}`), Boolean(shown));
   write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
   write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
-  show(find("#blank"), Boolean(shown) || control.version > 0);
-  write(find("#blank"), shown ? t("control.blank") : t("control.unblank"));
+  write(find("#blank"), shown || control.version <= 0 ? t("control.blank") : t("control.unblank"));
   write(find("#next").firstChild, !shown && control.version <= 0 ? t("stage.start") : t("stage.next"));
-  for (const name of Object.keys(acts)) find(`#${name}`).setAttribute("aria-disabled", String(control.moving));
+  for (const name of Object.keys(acts)) { // a button that is of no use now stays where it is: a thumb finds it blindly
+    const idle = !shown && ["results", "voting", "reset"].includes(name) || name === "blank" && control.version <= 0;
+    find(`#${name}`).classList.toggle("off", idle);
+    find(`#${name}`).setAttribute("aria-disabled", String(idle || control.moving));
+  }
   const now = shown?.question ?? "";
   if (now !== said && said !== null) announce(now || t("stage.empty"));
   said = now;
@@ -76,7 +78,7 @@ function drawChart(shown, results) {
 async function reset() {
   const { shown } = control;
   if (control.status !== "final") return say(t("control.reset_how"), "error");
-  if (await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(shown.poll_id);
+  if (await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(shown.poll_id);
 }
 
 const acts = {

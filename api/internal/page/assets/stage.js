@@ -193,7 +193,7 @@ function overviewItem(poll, i) {
 
 async function reset(poll) {
   overview?.close();
-  if (await ask(t("control.reset"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(poll.poll_id);
+  if (await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(poll.poll_id);
 }
 
 // --- hands ------------------------------------------------------------------------------------------------------------------
