@@ -54,6 +54,9 @@ func (b *Bench) viewers(ctx context.Context, run report.Run) (_ *report.Viewers,
 
 // view has n viewers, and adds to v what they and the voters have seen.
 func (b *Bench) view(ctx context.Context, v *report.Viewers, n, round int, counts bool) (err error) {
+	if err := b.unwatched(ctx); err != nil {
+		return err
+	}
 	if err := b.quiet(ctx); err != nil {
 		return err
 	}
@@ -91,6 +94,17 @@ func (b *Bench) view(ctx context.Context, v *report.Viewers, n, round int, count
 	b.say("         meanwhile votes %s", line(m.Vote))
 	b.say("         streams at the tallies %d, lost %d, versions skipped %d, ids that fell %d %s", m.Exact, m.Lost, m.Skipped, m.Fell, m.Why)
 	return nil
+}
+
+// unwatched waits until the APIs have forgotten what was viewed before: for a few seconds they keep reading what nobody views any more.
+func (b *Bench) unwatched(ctx context.Context) error {
+	before := asked{}
+	return wait(ctx, 1200*time.Millisecond, func() (bool, error) { // they read each second
+		now, err := b.asked(ctx, false)
+		still := maps.Equal(now.calls, before.calls)
+		before = now
+		return still, err
+	})
 }
 
 // steady casts votes for the first poll while it stays displayed.
