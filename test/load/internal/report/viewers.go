@@ -23,7 +23,7 @@ type Viewed struct {
 	Connect    float64            `json:"connect_ms"` // until each had read what is displayed
 	Vote       Level              `json:"vote"`
 	Seconds    float64            `json:"seconds"`    // that what follows is of
-	Reads      float64            `json:"reads"`      // SELECTs a second that PostgreSQL was asked, those of counting aside; where it does not count them, Calls
+	Reads      float64            `json:"reads"`      // SELECTs a second, by PostgreSQL, without counting's; where it cannot tell, Calls
 	Statements float64            `json:"statements"` // all of them a second; 0: PostgreSQL does not count them
 	Calls      map[string]float64 `json:"calls"`      // calls of the APIs' stores a second
 	Events     int64              `json:"events"`     // with results, on all streams
