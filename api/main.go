@@ -13,8 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/plenary-live/plenary/api/internal/docs"
 	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
+	"github.com/plenary-live/plenary/api/internal/qr"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/count"
@@ -45,7 +49,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	adapters := backend.New(cfg, metrics, logger)
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
-		Away: adapters.Away, Pages: pages.Routes,
+		Away:  adapters.Away,
+		Mount: []func(fiber.Router){docs.Mount, qr.Mount, pages.Routes},
 	})
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)

@@ -3,10 +3,10 @@
  * modelled, what is left out, and what each run shows. Without a macro this is the protocol as it is; every NO_… macro
  * takes one rule out, and then there should be a counter-example.
  *
- * One presentation, one poll. It is displayed under the odd versions; under the even ones something else is. Votes and
- * seals go through one partition's log. There are two API replicas, two workers, one database. An action is one atomic
- * step of one process, so everything that may happen between two of its steps does happen in some run: that includes
- * being stopped there for any time.
+ * One presentation, one poll. It is displayed under the odd versions; under the even ones something else is, or it is
+ * closed, which is the same to voters. Votes and seals go through one partition's log. There are two API replicas, two
+ * workers, one database. An action is one atomic step of one process, so everything that may happen between two of its
+ * steps does happen in some run: that includes being stopped there for any time.
  */
 
 /* Bounds of a run. */

@@ -1,4 +1,4 @@
--- What presenters wrote. Only version, slide_index and displayed ever change.
+-- What presenters wrote. Only title, version, slide_index and displayed ever change.
 CREATE TABLE presentations (
     id          uuid        PRIMARY KEY,
     title       text        NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE presentations (
     created_at  timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 80);
 
--- Never changes: whoever joins it to a locked row need not fear an old version of it.
+-- Whoever joins it to a locked row need not fear an old version of it: 0002_edit.up.sql says why.
 CREATE TABLE polls (
     id              uuid    PRIMARY KEY,
     presentation_id uuid    NOT NULL REFERENCES presentations,

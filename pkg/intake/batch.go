@@ -14,10 +14,11 @@ import (
 )
 
 // Bounds of a batch. They keep a message far below what a broker takes, and a worker that holds a full prefetch of
-// decoded batches within some 30 MB a partition.
+// decoded batches within some 30 MB a partition, or twice that where people write as much as they may: 30 texts of 500
+// characters of four bytes fill a batch.
 const (
 	maxBatchVotes = 500
-	maxBatchBytes = 256 << 10 // answers only; ids add about 40 bytes a vote
+	maxBatchBytes = 64 << 10 // answers only; ids add about 40 bytes a vote
 )
 
 // batch is the votes that leave in one message. Everybody who waits for one of them waits on its channels: no
@@ -35,11 +36,15 @@ type batch struct {
 
 	replied  chan struct{} // closed when verdicts is set
 	verdicts []poll.Verdict
+
+	home  *batcher
+	lapse *time.Timer // of the home's; nil: not confirmed yet
 }
 
 // newBatch makes a batch with room for so many votes.
-func newBatch(votes int) *batch {
+func newBatch(home *batcher, votes int) *batch {
 	return &batch{
+		home:      home,
 		Batch:     poll.Batch{ID: newID(), Votes: make([]poll.Vote, 0, votes)},
 		accepted:  make([]time.Time, 0, votes),
 		confirmed: make(chan struct{}),

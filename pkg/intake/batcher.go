@@ -16,25 +16,36 @@ import (
 // next batch forms, few enough that batches grow under load instead of multiplying.
 const publishSlots = 4
 
+// A message costs the broker, the worker and the database about as much as counting worthwhile votes does, whatever it holds
+// (docs/benchmarks.md). So a smaller batch leaves only when no other of its partition is under way, and the processors
+// have something left for more votes; a larger one does not wait for that.
+const worthwhile = 32
+
+// patience is how long after its confirm a batch that has no verdict yet counts as under way: where nobody counts, votes are
+// accepted all the same.
+const patience = 10 * time.Millisecond
+
 // voterInFlight is how many votes of one voter may wait in a partition at once. A person has one; the rest is for
 // retries over a bad network.
 const voterInFlight = 256
 
-// batcher is the group commit of one partition: one goroutine, no timer. A batch leaves as soon as a slot is free; what
-// arrives meanwhile forms the next one.
+// batcher is the group commit of one partition: one goroutine, and no timer between a vote and an idle log. A batch leaves as
+// soon as it may; what arrives meanwhile forms the next one.
 type batcher struct {
 	intake    *Intake
 	partition int
-	wake      chan struct{} // holds a token while there may be something to send
-	slots     chan struct{} // a token per publish in flight
+	wake      chan struct{} // holds a token when there is something new for run
 	done      chan struct{}
 
-	mu      sync.Mutex
-	waiting []*batch // the last one is open
-	voters  map[uuid.UUID]int
-	held    int  // votes without an answer
-	usual   int  // how many votes the last batch had: the next has room for as many from the start
-	stalled bool // no publish was confirmed for a window: whoever comes now would wait in vain
+	mu       sync.Mutex
+	waiting  []*batch            // the last one is open
+	flying   int                 // publishes that are not confirmed
+	underWay map[*batch]struct{} // published, and neither answered nor confirmed for longer than patience
+	voters   map[uuid.UUID]int
+	held     int  // votes without an answer
+	usual    int  // how many votes the last batch had: the next has room for as many from the start
+	stalled  bool // no publish was confirmed for a window: whoever comes now would wait in vain
+	stopping bool // what waits leaves as it is
 }
 
 func newBatcher(in *Intake, partition int) *batcher {
@@ -42,8 +53,8 @@ func newBatcher(in *Intake, partition int) *batcher {
 		intake:    in,
 		partition: partition,
 		wake:      make(chan struct{}, 1),
-		slots:     make(chan struct{}, publishSlots),
 		done:      make(chan struct{}),
+		underWay:  make(map[*batch]struct{}, publishSlots),
 		voters:    make(map[uuid.UUID]int),
 	}
 }
@@ -65,14 +76,13 @@ func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 	b.voters[v.VoterID]++
 	n := len(b.waiting)
 	if n == 0 || b.waiting[n-1].full() {
-		b.waiting = append(b.waiting, newBatch(b.usual))
+		b.waiting = append(b.waiting, newBatch(b, b.usual))
 		n++
 	}
 	open := b.waiting[n-1]
 	place := open.add(v, accepted)
-	select {
-	case b.wake <- struct{}{}:
-	default:
+	if place == 0 || b.ready() { // the first one wakes run in any case: from now on something waits
+		b.wakeUp()
 	}
 	return open, place, nil
 }
@@ -87,83 +97,93 @@ func (b *batcher) leave(voter uuid.UUID) {
 	}
 }
 
-// take gives the oldest batch; after that nobody adds to it. nil: there is none.
-func (b *batcher) take() *batch {
+// ready says whether a batch may leave now. mu is held.
+func (b *batcher) ready() bool {
+	return len(b.waiting) > 0 && b.flying < publishSlots &&
+		(len(b.underWay) == 0 || len(b.waiting) > 1 || len(b.waiting[0].Votes) >= worthwhile || b.stopping)
+}
+
+// wakeUp has run look again.
+func (b *batcher) wakeUp() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take gives the oldest batch if it may leave, as one that is under way; after that nobody adds to it. Else it says whether
+// one waits.
+func (b *batcher) take() (next *batch, waits bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.ready() {
+		return nil, len(b.waiting) > 0
+	}
+	next = b.first()
+	b.usual = len(next.Votes)
+	b.flying++
+	b.underWay[next] = struct{}{}
+	return next, true
+}
+
+// first takes the oldest batch out, nil if there is none. mu is held.
+func (b *batcher) first() *batch {
 	if len(b.waiting) == 0 {
 		return nil
 	}
 	first := b.waiting[0]
 	b.waiting[0] = nil
 	b.waiting = b.waiting[1:]
-	b.usual = len(first.Votes)
 	return first
 }
 
-// run sends until stop is closed and nothing waits any more.
+// run sends until stop is closed and nothing waits any more, or nothing is confirmed any more: what waited is refused then.
 func (b *batcher) run(stop <-chan struct{}) {
 	defer close(b.done)
-	for stopping := false; !stopping; {
+	window := time.NewTimer(poll.Window)
+	defer window.Stop()
+	blocked := false // since window began
+	for {
+		next, waits := b.take()
+		switch {
+		case next != nil:
+			blocked = false
+			if !b.publish(next) && !b.pause(stop) {
+				return
+			}
+			continue
+		case !waits && stop == nil:
+			return
+		case waits && !blocked:
+			blocked = true
+			window.Reset(poll.Window)
+		}
 		select {
 		case <-b.wake:
 		case <-stop:
-			stopping = true
-		}
-		if !b.flush(stop) {
-			return
-		}
-	}
-}
-
-// flush sends what waits; false: it was stopped where the broker confirmed nothing, and what waited is refused.
-func (b *batcher) flush(stop <-chan struct{}) bool {
-	for {
-		if !b.slot(stop) {
-			return false
-		}
-		next := b.take()
-		if next == nil {
-			<-b.slots
-			return true
-		}
-		if !b.publish(next) && !b.pause(stop) {
-			return false
-		}
-	}
-}
-
-// slot waits for a free slot. While the broker confirms nothing for a window, what waits is refused, and so is what
-// comes, until a slot is free again; a stop does not wait for that. It says whether it got a slot.
-func (b *batcher) slot(stop <-chan struct{}) bool {
-	select {
-	case b.slots <- struct{}{}:
-		return true
-	default:
-	}
-	defer b.stall(false)
-	ticker := time.NewTicker(poll.Window)
-	defer ticker.Stop()
-	for {
-		select {
-		case b.slots <- struct{}{}:
-			return true
-		case <-ticker.C:
-			b.refuse()
-			select {
-			case <-stop:
-				return false
-			default:
+			stop = nil
+			b.hurry()
+		case <-window.C:
+			if blocked {
+				b.refuse()
+				blocked = false
 			}
 		}
 	}
+}
+
+// hurry has what waits leave.
+func (b *batcher) hurry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopping = true
 }
 
 // pause refuses what waits and what comes, for a window, after a publish that the connection did not take in one: the
 // next would wait in vain, too. It says whether the time passed without a stop.
 func (b *batcher) pause(stop <-chan struct{}) bool {
 	b.refuse()
-	defer b.stall(false)
+	defer b.resume()
 	select {
 	case <-time.After(poll.Window):
 		return true
@@ -172,28 +192,30 @@ func (b *batcher) pause(stop <-chan struct{}) bool {
 	}
 }
 
-// refuse stalls, and answers what waits.
+// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed.
 func (b *batcher) refuse() {
-	b.stall(true)
-	for next := b.take(); next != nil; next = b.take() {
+	b.mu.Lock()
+	waiting := b.waiting
+	b.waiting, b.stalled = nil, true
+	b.mu.Unlock()
+	for _, next := range waiting {
 		next.settle(queue.ErrRefused, b.intake.now())
 	}
 }
 
-func (b *batcher) stall(stalled bool) {
+// resume takes votes again.
+func (b *batcher) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stalled = stalled
+	b.stalled = false
 }
 
-// publish writes a batch, with a slot in hand, which the confirm gives back. false: the connection took nothing for a
-// window.
+// publish writes a batch that was taken. false: the connection took nothing for a window.
 func (b *batcher) publish(next *batch) bool {
 	now := b.intake.now()
 	next.expire(now)
 	if len(next.Votes) == 0 {
-		next.settle(queue.ErrRefused, now)
-		<-b.slots
+		b.settle(next, queue.ErrRefused)
 		return true
 	}
 	b.intake.expect(next)
@@ -208,10 +230,35 @@ func (b *batcher) publish(next *batch) bool {
 	return err == nil || ctx.Err() == nil
 }
 
+// settle says what became of a publish.
 func (b *batcher) settle(next *batch, err error) {
 	if err != nil && !errors.Is(err, queue.ErrUnknown) {
 		b.intake.forget(next.ID) // it is not in the log: there will be no verdict
 	}
 	next.settle(err, b.intake.now())
-	<-b.slots
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.flying--
+	b.stalled = false
+	if _, unanswered := b.underWay[next]; unanswered && err == nil {
+		next.lapse = time.AfterFunc(patience, func() { b.over(next) })
+	} else {
+		delete(b.underWay, next)
+	}
+	if b.ready() {
+		b.wakeUp()
+	}
+}
+
+// over says that a batch has its verdicts, or that nobody waits with the next one for them any more.
+func (b *batcher) over(gone *batch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if gone.lapse != nil {
+		gone.lapse.Stop()
+	}
+	delete(b.underWay, gone)
+	if b.ready() {
+		b.wakeUp()
+	}
 }

@@ -26,10 +26,11 @@ const (
 // DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes and a goroutine.
 const DefaultMaxWaiting = 50_000
 
-// Ballot is what a voter sends.
+// Ballot is what a voter sends: keys, or texts where the poll takes free text.
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string
+	Texts   []string // nil: keys
 	VoterID uuid.UUID
 	Seq     int64 // 0: none
 }
@@ -107,7 +108,7 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if err != nil {
 		return Receipt{}, err
 	}
-	answer, err := display.Poll.Answer(ballot.Keys)
+	answer, err := ballot.answer(display.Poll)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -123,6 +124,14 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	defer b.leave(ballot.VoterID)
 	verdict, err := in.await(ctx, batch, place, arrived, accepted, wait)
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
+}
+
+// answer checks what the voter chose or wrote.
+func (b *Ballot) answer(p *poll.Poll) (poll.Answer, error) {
+	if b.Texts != nil {
+		return p.TextAnswer(b.Texts)
+	}
+	return p.Answer(b.Keys)
 }
 
 // displayed gives what is displayed if it is that poll and voting for it is open. Only what was read after the request arrived
@@ -266,6 +275,7 @@ func (in *Intake) readReplies() {
 			}
 			if b := in.forget(r.BatchID); b != nil {
 				b.answer(r.Verdicts)
+				b.home.over(b)
 			}
 		case <-ticker.C:
 			in.forgetOld()

@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,7 @@ type fakeCache struct {
 	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
+	kind         poll.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
@@ -40,7 +43,7 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 		c.reads++
 		shown, closed = c.fresh, c.closed
 	}
-	p := &poll.Poll{ID: shown, Kind: poll.Choice, MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
@@ -90,6 +93,9 @@ type answer struct {
 	took    time.Duration
 }
 
+// mayWait is how many votes may wait in one partition.
+const mayWait = 250
+
 type bench struct {
 	*Intake
 	cache *fakeCache
@@ -104,7 +110,7 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 			cache: &fakeCache{first: pollID, fresh: pollID},
 			log:   &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply)},
 		}
-		b.Intake = New(b.cache, b.log, 4, 200, time.Now)
+		b.Intake = New(b.cache, b.log, 4, 2*mayWait, time.Now)
 		f(t, b)
 		b.Close()
 		close(b.log.replies)
@@ -120,6 +126,14 @@ func (b *bench) cast(voter byte, key string, wait Wait) <-chan answer {
 		out <- answer{r, err, time.Since(begun)}
 	}()
 	return out
+}
+
+// castMany casts votes of as many voters at once.
+func (b *bench) castMany(n int) (answers []<-chan answer) {
+	for i := range n {
+		answers = append(answers, b.cast(byte(i), "A", usual))
+	}
+	return answers
 }
 
 var usual = Wait{For: DefaultWait}
@@ -175,27 +189,14 @@ func TestAsyncWaitsForTheConfirmAndNoLonger(t *testing.T) {
 func TestAVoteConfirmedAfterTheWindowNeedsAVerdict(t *testing.T) {
 	for _, wait := range []Wait{usual, {For: 0}, {Async: true, For: DefaultWait}} {
 		run(t, func(t *testing.T, b *bench) {
-			a, again := b.cast(1, "A", wait), b.cast(2, "A", wait)
-			first := <-b.log.published
-			votes := len(first.batch.Votes)
-			synctest.Wait()
-			second := first
-			if votes == 1 {
-				second = <-b.log.published
-			}
+			a := b.cast(1, "A", wait)
+			p := <-b.log.published
 			time.Sleep(poll.Window + 1)
-			first.confirmed(nil)
-			if second != first {
-				second.confirmed(nil)
-			}
+			p.confirmed(nil)
 			time.Sleep(time.Second)
 			require.Empty(t, a, "its seal may be before it in the log")
-			b.log.reply(first, poll.Counted)
-			if second != first {
-				b.log.reply(second, poll.Counted)
-			}
+			b.log.reply(p, poll.Counted)
 			require.NoError(t, (<-a).err)
-			require.NoError(t, (<-again).err)
 		})
 		run(t, func(t *testing.T, b *bench) {
 			a := b.cast(1, "A", wait)
@@ -252,31 +253,65 @@ func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 
 func TestABatchLeavesAtOnceAndWhatArrivesMeanwhileFormsTheNext(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		var answers []<-chan answer
-		var flying []*publish
-		for i := range publishSlots { // a batch each, until every slot is taken
-			answers = append(answers, b.cast(byte(i+1), "A", usual))
-			p := <-b.log.published
-			require.Len(t, p.batch.Votes, 1)
-			flying = append(flying, p)
+		first := b.cast(1, "A", usual)
+		flying := <-b.log.published
+		require.Len(t, flying.batch.Votes, 1)
+		answers := b.castMany(worthwhile - 1)
+		synctest.Wait()
+		require.Empty(t, b.log.published, "a message for so few would cost more than they do")
+		flying.confirmed(nil)
+		synctest.Wait()
+		require.Empty(t, b.log.published, "the worker is not done with the last one")
+		b.log.reply(flying, poll.Counted)
+		require.NoError(t, (<-first).err)
+		next := <-b.log.published
+		require.Len(t, next.batch.Votes, worthwhile-1)
+		b.log.reply(next, poll.Counted)
+		next.confirmed(nil)
+		for _, a := range answers {
+			require.NoError(t, (<-a).err)
 		}
-		for i := range 50 {
-			answers = append(answers, b.cast(byte(100+i), "A", usual))
+	})
+}
+
+func TestABatchThatIsWorthItsMessageLeavesUntilEverySlotIsTaken(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		answers := b.castMany(1)
+		flying := []*publish{<-b.log.published}
+		for len(flying) < publishSlots {
+			answers = append(answers, b.castMany(worthwhile)...)
+			flying = append(flying, <-b.log.published)
+			require.Len(t, flying[len(flying)-1].batch.Votes, worthwhile)
 		}
+		answers = append(answers, b.castMany(2*worthwhile)...)
 		synctest.Wait()
 		require.Empty(t, b.log.published, "no slot is free")
 		flying[0].confirmed(nil)
-		next := <-b.log.published
-		require.Len(t, next.batch.Votes, 50)
-		for _, p := range append(flying[1:], next) {
-			p.confirmed(nil)
-		}
-		for _, p := range append(flying, next) {
+		flying = append(flying, <-b.log.published)
+		require.Len(t, flying[publishSlots].batch.Votes, 2*worthwhile)
+		for i, p := range flying {
+			if i > 0 {
+				p.confirmed(nil)
+			}
 			b.log.reply(p, poll.Counted)
 		}
 		for _, a := range answers {
 			require.NoError(t, (<-a).err)
 		}
+	})
+}
+
+func TestWhereNobodyCountsAFewVotesLeaveAllTheSame(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cast(1, "A", usual)
+		(<-b.log.published).confirmed(nil)
+		begun := time.Now()
+		a := b.cast(2, "A", Wait{Async: true})
+		p := <-b.log.published
+		require.Equal(t, patience, time.Since(begun))
+		p.confirmed(nil)
+		require.NoError(t, (<-a).err)
+		time.Sleep(Deadline)
 	})
 }
 
@@ -290,8 +325,8 @@ func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 		require.NoError(t, err)
 		require.Same(t, old, open)
 
-		batcher.slots <- struct{}{}
-		batcher.publish(batcher.take())
+		next, _ := batcher.take()
+		batcher.publish(next)
 		p := <-b.log.published
 		require.Len(t, p.batch.Votes, 1)
 		require.Equal(t, poll.Answer("B"), p.batch.Votes[0].Answer)
@@ -309,20 +344,15 @@ func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 
 func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		var flying []*publish
-		for i := range publishSlots {
-			b.cast(byte(i+1), "A", usual)
-			flying = append(flying, <-b.log.published)
-		}
+		b.cast(1, "A", usual)
+		flying := <-b.log.published
 		got := <-b.cast(99, "A", usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
 		require.LessOrEqual(t, got.took, poll.Window)
 		got = <-b.cast(99, "A", usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
 		require.Zero(t, got.took, "whoever comes after that does not wait")
-		for _, p := range flying {
-			p.confirmed(queue.ErrUnknown)
-		}
+		flying.confirmed(queue.ErrUnknown)
 		synctest.Wait()
 		a := b.cast(99, "A", usual)
 		p := <-b.log.published
@@ -355,10 +385,8 @@ func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
 
 func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		for i := range publishSlots {
-			b.cast(byte(i+1), "A", usual)
-			<-b.log.published // never confirmed
-		}
+		b.castMany(1)
+		<-b.log.published // never confirmed
 		a := b.cast(99, "A", usual)
 		synctest.Wait()
 		begun := time.Now()
@@ -416,14 +444,46 @@ func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 	})
 }
 
+func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.kind = poll.OpenText
+		cast := func(ballot Ballot) error {
+			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
+			_, err := b.Cast(context.Background(), talk, ballot, usual)
+			return err
+		}
+		require.ErrorContains(t, cast(Ballot{Keys: []string{"A"}}), "key")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{}}), "text")
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
+		go func() {
+			p := <-b.log.published
+			require.Equal(t, poll.Answer("Why not?"), p.batch.Votes[0].Answer)
+			b.log.reply(p, poll.Counted)
+		}()
+		require.NoError(t, cast(Ballot{Texts: []string{" Why\nnot? "}}))
+		b.cache.kind = poll.Choice
+		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
+	})
+}
+
+// Prefetch batches of them are what a worker holds of a partition.
+func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
+	b := newBatch(nil, 0)
+	for !b.full() {
+		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
+	}
+	require.Len(t, b.Votes, 33)
+	data, err := queue.Encode(nil, &b.Batch)
+	require.NoError(t, err)
+	require.Less(t, len(data), queue.MaxBytes/100)
+}
+
 func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		var answers []<-chan answer
-		for i := range 100 {
-			answers = append(answers, b.cast(byte(i), "A", usual))
-		}
+		answers = append(answers, b.castMany(mayWait)...)
 		synctest.Wait()
-		require.Equal(t, 100, b.Waiting(), "half of what may wait in all, for one partition")
+		require.Equal(t, mayWait, b.Waiting(), "half of what may wait in all, for one partition")
 		got := <-b.cast(200, "A", usual)
 		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
 		require.Zero(t, got.took)

@@ -36,6 +36,11 @@ func CleanJoinCode(typed string) string {
 	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(typed))
 }
 
+// IsJoinCode says whether a code, cleaned, could be one that NewJoinCode gave.
+func IsJoinCode(code string) bool {
+	return len(code) == codeLength && strings.Trim(code, codeLetters) == ""
+}
+
 // NewToken draws a presenter's token of 256 bits, and gives the hash that is stored in its place.
 func NewToken() (token string, hash [32]byte) {
 	var b [32]byte

@@ -1,7 +1,9 @@
 package poll
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -39,8 +41,10 @@ type Ledger struct {
 
 type account struct {
 	presentationID uuid.UUID
+	kind           Kind
 	state          State
 	options        map[string]int
+	words          map[string]int64 // for free text: by how much their counts move
 	touched        bool
 }
 
@@ -80,12 +84,15 @@ func (l *Ledger) Polls() []uuid.UUID {
 	return slices.Compact(ids)
 }
 
-// Load brings a locked poll: its options' keys in order and its state, with a count per option.
-func (l *Ledger) Load(presentationID, pollID uuid.UUID, options []string, s State) {
+// Load brings a locked poll: its kind, its options' keys in order and its state, with a count per option.
+func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind Kind, options []string, s State) {
 	if len(options) != len(s.Counts) { // those of before an edit, which no vote is for: see Draft
 		options = nil
 	}
-	a := &account{presentationID: presentationID, state: s, options: make(map[string]int, len(options))}
+	a := &account{presentationID: presentationID, kind: kind, state: s, options: make(map[string]int, len(options))}
+	if kind.FreeText() {
+		a.words = map[string]int64{}
+	}
 	a.state.Counts = slices.Clone(s.Counts)
 	for i, key := range options {
 		a.options[key] = i
@@ -190,9 +197,27 @@ type PollState struct {
 	State
 }
 
-// Settle gives the votes to upsert, one per row, the states to write, sorted by id, and what to say once the
-// transaction is committed.
-func (l *Ledger) Settle() (votes []*Vote, states []PollState, o Outcome) {
+// WordChange is by how much the count of a word in a poll of free text moves, never 0. A word whose count is 0 then is
+// there no more.
+type WordChange struct {
+	PollID uuid.UUID
+	Word   string
+	By     int64
+}
+
+// LostWords gives the polls, sorted, of which a word has lost votes, and may be there no more.
+func LostWords(changes []WordChange) (polls []uuid.UUID) {
+	for _, c := range changes {
+		if c.By < 0 && (len(polls) == 0 || polls[len(polls)-1] != c.PollID) {
+			polls = append(polls, c.PollID)
+		}
+	}
+	return polls
+}
+
+// Settle gives the votes to upsert, one per row, the states to write, sorted by id, the changes of words, sorted by poll and
+// word, and what to say once the transaction is committed.
+func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange, o Outcome) {
 	for _, c := range l.order {
 		c.settleBefore()
 		if c.old != nil && (c.replayed != nil || !c.vote.replaces(c.old)) {
@@ -208,11 +233,25 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, o Outcome) {
 		if a.touched {
 			a.state.Revision++
 			states = append(states, PollState{id, a.state})
+			words = a.changes(words, id)
 			o.Changed = append(o.Changed, Change{a.presentationID, id, a.state.Opened, a.state.Revision})
 		}
 	}
 	slices.SortFunc(states, func(a, b PollState) int { return slices.Compare(a.PollID[:], b.PollID[:]) })
-	return votes, states, o
+	slices.SortFunc(words, func(a, b WordChange) int {
+		return cmp.Or(slices.Compare(a.PollID[:], b.PollID[:]), strings.Compare(a.Word, b.Word))
+	})
+	return votes, states, words, o
+}
+
+// changes appends what the account moves.
+func (a *account) changes(words []WordChange, pollID uuid.UUID) []WordChange {
+	for word, by := range a.words {
+		if by != 0 {
+			words = append(words, WordChange{pollID, word, by})
+		}
+	}
+	return words
 }
 
 // settleBefore decides between the claim's vote and a replayed one before it.
@@ -240,6 +279,12 @@ func (a *account) move(old, v *Vote) {
 }
 
 func (a *account) add(answer Answer, n int64) {
+	if a.kind.FreeText() {
+		for _, word := range a.kind.Words(answer) {
+			a.words[word] += n
+		}
+		return
+	}
 	if i, ok := a.options[string(answer)]; ok { // one key, the usual case
 		a.state.Counts[i] += n
 		return
@@ -252,6 +297,9 @@ func (a *account) add(answer Answer, n int64) {
 }
 
 func (a *account) has(answer Answer) bool {
+	if a.kind.FreeText() {
+		return a.kind.takes(answer)
+	}
 	if _, ok := a.options[string(answer)]; ok {
 		return true
 	}

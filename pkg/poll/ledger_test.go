@@ -14,15 +14,18 @@ import (
 
 var (
 	pollA, pollB = uuid.UUID{15: 1}, uuid.UUID{15: 2}
+	cloud, essay = uuid.UUID{15: 3}, uuid.UUID{15: 4} // of free text
 	talk         = uuid.UUID{15: 99}
 	keys         = []string{"A", "B", "C"}
+	kinds        = map[uuid.UUID]poll.Kind{pollA: poll.Multiple, pollB: poll.Multiple, cloud: poll.WordCloud, essay: poll.OpenText}
 )
 
 func voter(n int) uuid.UUID { return uuid.UUID{0: 1, 15: byte(n)} }
 
-// memory is a store of two polls that follows the ledger's instructions: the least that an adapter does.
+// memory is a store of four polls that follows the ledger's instructions: the least that an adapter does.
 type memory struct {
 	states  map[uuid.UUID]poll.State
+	words   map[uuid.UUID]map[string]int64
 	votes   map[poll.VoteKey]poll.Vote
 	batches map[uuid.UUID]bool
 }
@@ -30,7 +33,8 @@ type memory struct {
 func newMemory() *memory {
 	open := poll.State{Status: poll.Open, Opened: 1, Counts: make([]int64, len(keys))}
 	return &memory{
-		states:  map[uuid.UUID]poll.State{pollA: open, pollB: open},
+		states:  map[uuid.UUID]poll.State{pollA: open, pollB: open, cloud: open, essay: open},
+		words:   map[uuid.UUID]map[string]int64{cloud: {}, essay: {}},
 		votes:   map[poll.VoteKey]poll.Vote{},
 		batches: map[uuid.UUID]bool{},
 	}
@@ -40,7 +44,7 @@ func (m *memory) count(batches ...poll.Batch) poll.Outcome {
 	l := poll.NewLedger(batches)
 	for _, id := range l.Polls() {
 		if s, ok := m.states[id]; ok {
-			l.Load(talk, id, keys, s)
+			l.Load(talk, id, kinds[id], keys, s)
 		}
 	}
 	fresh := map[uuid.UUID]bool{}
@@ -56,12 +60,17 @@ func (m *memory) count(batches ...poll.Batch) poll.Outcome {
 			l.Old(v)
 		}
 	}
-	votes, states, outcome := l.Settle()
+	votes, states, words, outcome := l.Settle()
 	for _, v := range votes {
 		m.votes[poll.VoteKey{PollID: v.PollID, VoterID: v.VoterID}] = *v
 	}
 	for _, s := range states {
 		m.states[s.PollID] = s.State
+	}
+	for _, w := range words {
+		if m.words[w.PollID][w.Word] += w.By; m.words[w.PollID][w.Word] == 0 {
+			delete(m.words[w.PollID], w.Word)
+		}
 	}
 	return outcome
 }

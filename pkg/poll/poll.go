@@ -3,6 +3,7 @@
 package poll
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ const (
 	Choice   Kind = "choice"   // one option
 	Multiple Kind = "multiple" // one option or several, at most MaxChoices
 	Rating   Kind = "rating"   // one of the options 1 to 5, which the server makes
+
+	WordCloud Kind = "word_cloud" // short texts of the voter's own, at most MaxChoices; they are folded for counting
+	OpenText  Kind = "open_text"  // one text of the voter's own
 )
 
 // Status says what may still happen to a poll's results.
@@ -67,10 +71,10 @@ type Poll struct {
 	Index          int // 0-based place in the presentation
 	Question       string
 	Kind           Kind
-	MaxChoices     int // for Multiple: how many options one answer may name; else 1
-	Options        []Option
-	Visibility     Visibility
+	MaxChoices     int      // for Multiple and WordCloud: how many options or texts one answer may hold; else 1
 	Banned         []string // words that answers in free text must not hold; nil: none
+	Options        []Option // none for free text
+	Visibility     Visibility
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -142,32 +146,52 @@ func newPoll(at string, q Poll) (Poll, error) {
 	switch q.Kind {
 	case "":
 		q.Kind = Choice
-	case Choice, Multiple, Rating:
+	case Choice, Multiple, Rating, WordCloud, OpenText:
 	default:
-		return q, Field(at+".kind", `must be "choice", "multiple" or "rating"`)
+		return q, Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
 	}
-	if q.Kind == Rating {
-		if len(q.Options) > 0 {
-			return q, Field(at+".options", "must be left out: a rating has the options 1 to 5")
-		}
-		for i := 1; i <= 5; i++ {
-			q.Options = append(q.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
-		}
-	}
-	if err := checkOptions(at+".options", q.Options); err != nil {
+	if err := q.setOptions(at + ".options"); err != nil {
 		return q, err
 	}
+	return q, q.setMaxChoices(at + ".max_choices")
+}
+
+// setOptions checks the options, and makes those that the presenter does not give.
+func (p *Poll) setOptions(at string) error {
 	switch {
-	case q.Kind != Multiple && q.MaxChoices > 1:
-		return q, Field(at+".max_choices", `is for the kind "multiple" only`)
-	case q.MaxChoices < 0 || q.MaxChoices > len(q.Options):
-		return q, Field(at+".max_choices", "must be between 1 and the number of options")
-	case q.Kind != Multiple:
-		q.MaxChoices = 1
-	case q.MaxChoices == 0:
-		q.MaxChoices = len(q.Options)
+	case p.Kind.FreeText() && len(p.Options) > 0:
+		return Field(at, "must be left out: voters write what they like")
+	case p.Kind.FreeText():
+		p.Options = []Option{}
+		return nil
+	case p.Kind == Rating && len(p.Options) > 0:
+		return Field(at, "must be left out: a rating has the options 1 to 5")
+	case p.Kind == Rating:
+		for i := 1; i <= 5; i++ {
+			p.Options = append(p.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
+		}
 	}
-	return q, nil
+	return checkOptions(at, p.Options)
+}
+
+// setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter does not.
+func (p *Poll) setMaxChoices(at string) error {
+	most, usual, limit := 1, 1, ""
+	switch p.Kind {
+	case Multiple:
+		most, usual, limit = len(p.Options), len(p.Options), "the number of options"
+	case WordCloud:
+		most, usual, limit = MaxEntries, DefaultEntries, strconv.Itoa(MaxEntries)
+	}
+	switch {
+	case limit == "" && p.MaxChoices > 1:
+		return Field(at, `is for the kinds "multiple" and "word_cloud" only`)
+	case p.MaxChoices < 0 || p.MaxChoices > most:
+		return Field(at, "must be between 1 and %s", cmp.Or(limit, "1"))
+	case p.MaxChoices == 0:
+		p.MaxChoices = usual
+	}
+	return nil
 }
 
 func checkOptions(at string, options []Option) error {

@@ -76,6 +76,10 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 		"NUL in a word":    {"t", with(func(p *poll.Poll) { p.Banned = []string{"a\x00b"} }), "polls[1].banned_words[0]"},
 		"too many words":   {"t", with(func(p *poll.Poll) { p.Banned = make([]string, poll.MaxBanned+1) }), "polls[1].banned_words"},
 		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, -1 }), "polls[1].max_choices"},
+		"options to write": {"t", with(func(p *poll.Poll) { p.Kind = poll.WordCloud }), "polls[1].options"},
+		"too many entries": {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, 11 }), "polls[1].max_choices"},
+		"no entries":       {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, -1 }), "polls[1].max_choices"},
+		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.OpenText, nil, 2 }), "polls[1].max_choices"},
 	} {
 		_, err := poll.New(c.title, c.polls)
 		var e *poll.Error

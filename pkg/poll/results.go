@@ -1,11 +1,42 @@
 package poll
 
-import "github.com/google/uuid"
+import (
+	"slices"
+
+	"github.com/google/uuid"
+)
+
+// MaxWords is how many words results hold at most.
+const MaxWords = 100
 
 // Results is what people see of a poll. Two Results with the status Final and the same Version are equal.
 type Results struct {
 	Poll
 	State
+	Words []WordCount // for free text: the MaxWords with the most votes, then in the order of their bytes, without banned ones
+}
+
+// WordCount is a word, and how many people's votes hold it.
+type WordCount struct {
+	Text  string
+	Count int64
+}
+
+// maxSifted bounds how many words are read for the sake of those that were banned after they were written.
+const maxSifted = MaxWords * 100
+
+// Sift is for stores, which read the first words of a poll: read of them, or all if there are fewer. It leaves out the
+// banned ones, and what is too much. When it says false there is room for more: read ten times as many, with everything
+// else anew, and begin with MaxWords.
+func (r *Results) Sift(read int) (done bool) {
+	done = len(r.Words) < read || read >= maxSifted
+	if banned := bansOf(r.Banned); len(r.Banned) > 0 {
+		r.Words = slices.DeleteFunc(r.Words, func(w WordCount) bool { return banned.in(w.Text) })
+	}
+	if len(r.Words) >= MaxWords {
+		r.Words, done = r.Words[:MaxWords], true
+	}
+	return done
 }
 
 // Mean gives the average of a rating; ok is false for other kinds and while nobody has voted.

@@ -64,8 +64,8 @@ type Store interface {
 	// its polls. What is counted for it later is rejected. NotFound.
 	Delete(ctx context.Context, id uuid.UUID) error
 
-	// Results reads a poll's state and tallies in one statement; its cost does not depend on the number of votes.
-	// NotFound: no such poll in that presentation.
+	// Results reads a poll's state, tallies and words in one statement; its cost does not depend on the number of votes,
+	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
 	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from
@@ -83,6 +83,15 @@ type Store interface {
 	// and gives how many it dropped. Such a batch would have its effect again if it came again: age must be far longer than
 	// anybody can hold an entry of the log.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
+
+	// Present says how many people view each of these presentations on a replica now, in place of what that replica said of it
+	// before, and drops whatever any replica said more than age ago by the database's clock. It is the one write that a nil
+	// error does not make last: a crash may take it back, and a replica says it again and again.
+	Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error
+
+	// Connected adds up what all replicas said of each of these presentations in the last age by the database's clock, in one
+	// statement. A presentation that nobody views may be missing.
+	Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error)
 
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)

@@ -8,11 +8,15 @@ import (
 )
 
 // Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no control
-// character). It is canonical: two answers that choose the same are equal.
+// character), or what they wrote: their texts, sorted, one per line. It is canonical: two answers that choose or say the
+// same are equal.
 type Answer string
 
 // Keys gives the option keys of the answer.
 func (a Answer) Keys() []string { return strings.Split(string(a), "\n") }
+
+// Texts gives the texts of an answer to a poll of free text.
+func (a Answer) Texts() []string { return strings.Split(string(a), "\n") }
 
 // Vote is one voter's answer to one poll, as it travels through the log.
 type Vote struct {
@@ -48,7 +52,7 @@ const (
 	Counted    Verdict = 1 // it is the voter's vote now
 	Superseded Verdict = 2 // a later vote of that voter stands
 	Late       Verdict = 3 // its version was sealed before it came
-	Rejected   Verdict = 4 // it names a poll or an option that does not exist
+	Rejected   Verdict = 4 // it names a poll or an option that does not exist, or holds no text
 )
 
 func (v Verdict) String() string {
@@ -68,6 +72,9 @@ func (v Verdict) String() string {
 // Answer checks the keys that a voter chose against the poll and makes an answer of them. Errors are of the
 // kind Invalid and name the field: "key" where the poll takes one key, "keys" where it takes several.
 func (p *Poll) Answer(keys []string) (Answer, error) {
+	if p.Kind.FreeText() {
+		return "", Field(p.keyField(), "this poll takes text, not a key")
+	}
 	if len(keys) == 1 { // the usual case, without a copy
 		if p.option(keys[0]) < 0 {
 			return "", Field(p.keyField(), "%q is not an option of this poll", keys[0])

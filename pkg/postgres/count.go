@@ -46,8 +46,11 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	if err := readOld(ctx, tx, ledger); err != nil {
 		return o, err
 	}
-	votes, states, o := ledger.Settle()
+	votes, states, words, o := ledger.Settle()
 	if err := upsertVotes(ctx, tx, votes); err != nil {
+		return o, err
+	}
+	if err := moveWords(ctx, tx, words); err != nil {
 		return o, err
 	}
 	return o, updateStates(ctx, tx, states)
@@ -70,11 +73,12 @@ func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	var rows []struct {
 		PresentationID uuid.UUID      `db:"presentation_id"`
 		PollID         uuid.UUID      `db:"poll_id"`
+		Kind           poll.Kind      `db:"kind"`
 		OptionKeys     pq.StringArray `db:"option_keys"`
 		stateRow
 	}
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT s.presentation_id, s.poll_id, q.option_keys, `+stateColumns+`
+		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, `+stateColumns+`
 		FROM poll_states s JOIN polls q ON q.id = s.poll_id
 		WHERE s.poll_id = ANY($1::uuid[])
 		ORDER BY s.poll_id FOR UPDATE OF s`, uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
@@ -82,7 +86,7 @@ func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 		return err
 	}
 	for i := range rows {
-		ledger.Load(rows[i].PresentationID, rows[i].PollID, rows[i].OptionKeys, rows[i].state())
+		ledger.Load(rows[i].PresentationID, rows[i].PollID, rows[i].Kind, rows[i].OptionKeys, rows[i].state())
 	}
 	return nil
 }

@@ -98,10 +98,13 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	return err
 }
 
-// deleteVotes deletes all votes for polls whose states are locked.
+// deleteVotes deletes all votes for polls, and their words, whose states are locked.
 func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`,
-		uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
+	arg := uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] })
+	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM words WHERE poll_id = ANY($1::uuid[])`, arg)
 	return err
 }
 

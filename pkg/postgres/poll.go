@@ -142,18 +142,29 @@ func arrayText(list []string) (string, error) {
 
 // Results implements poll.Store.
 func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	for read := poll.MaxWords; ; read *= 10 {
+		r, err := s.results(ctx, presentationID, pollID, read)
+		if err != nil || r.Sift(read) {
+			return r, err
+		}
+	}
+}
+
+// results reads everything in one statement, with the first words of the poll, read of them.
+func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow
+		wordsRow
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT `+pollColumns+`, `+stateColumns+`
+		SELECT `+pollColumns+`, `+stateColumns+`, `+topWords+`
 		FROM polls q JOIN poll_states s ON s.poll_id = q.id
-		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
+		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID, read)
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state()}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words()}, nil
 }
 
 func noPoll(err error) error {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -82,7 +83,12 @@ func recorded(t *testing.T, url string) (*Store, *recorder) {
 func talk(t *testing.T, s *Store) poll.Presentation {
 	t.Helper()
 	options := []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
-	p, err := poll.New("", []poll.Poll{{Question: "Which?", Options: options}, {Question: "And now?", Options: options}})
+	return opened(t, s, poll.Poll{Question: "Which?", Options: options}, poll.Poll{Question: "And now?", Options: options})
+}
+
+func opened(t *testing.T, s *Store, polls ...poll.Poll) poll.Presentation {
+	t.Helper()
+	p, err := poll.New("", polls)
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))
@@ -107,11 +113,12 @@ func voters(n int) []uuid.UUID {
 }
 
 // Tables as the planner may find them: never analyzed, analyzed when there were few votes, and large: 4,000 polls,
-// 20,000 votes, of which one poll has half, and 20,000 batches.
+// 20,000 votes and 20,000 words, of which one poll has half, and 20,000 batches.
 var fillings = map[string]string{
 	"new": "",
 	"small": `
 		INSERT INTO votes SELECT id, md5(i::text)::uuid, 1, 0, 'A', gen_random_uuid() FROM polls, generate_series(1, 10) i;
+		INSERT INTO words SELECT id, 'word ' || i, i FROM polls, generate_series(1, 10) i;
 		ANALYZE`,
 	"large": `
 		INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed)
@@ -123,6 +130,9 @@ var fillings = map[string]string{
 		INSERT INTO votes SELECT md5('poll' || CASE WHEN i % 2 = 0 THEN 0 ELSE i % 2000 END)::uuid, md5('voter' || i)::uuid, 1, 0, 'A',
 			gen_random_uuid() FROM generate_series(1, 20000) i;
 		INSERT INTO batches (id, partition) SELECT gen_random_uuid(), 0 FROM generate_series(1, 20000);
+		INSERT INTO words SELECT md5('poll' || CASE WHEN i % 2 = 0 THEN 0 ELSE i % 2000 END)::uuid, 'word ' || i, 1 + i % 100
+			FROM generate_series(1, 20000) i;
+		INSERT INTO presence SELECT md5('talk' || i)::uuid, gen_random_uuid(), 1 FROM generate_series(1, 2000) i;
 		ANALYZE`,
 }
 
@@ -136,6 +146,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			s, r := recorded(t, url)
 			require.NoError(t, s.Partitions(t.Context(), 4))
 			p := talk(t, s)
+			cloud := opened(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}).Polls[0].ID
 			_, err := admin(t, url).Exec(contents)
 			require.NoError(t, err)
 
@@ -162,10 +173,22 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			require.Len(t, counting, 6)
 			require.Contains(t, counting[3], "Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))", "an old vote is found by its whole key")
 			require.Contains(t, counting[4], "Conflict Arbiter Indexes: votes_pkey")
+			sayers := voters(2)
+			_, err = s.Count(ctx, 3, []poll.Batch{votes(cloud, "Berlin\nRome", sayers)})
+			counting = plans("Count words", err)
+			require.Len(t, counting, 7, "one statement more")
+			require.Contains(t, counting[5], "Conflict Arbiter Indexes: words_pkey")
+			_, err = s.Count(ctx, 3, []poll.Batch{votes(cloud, "Oslo\nRome", sayers)})
+			counting = plans("Count other words", err)
+			require.Len(t, counting, 8, "and one for words that nobody says any more")
+			require.Contains(t, counting[6], "Index Cond: ((poll_id = ANY ($1)) AND (count = 0))")
 			_, err = s.Display(ctx, p.ID)
 			plans("Display", err)
 			_, err = s.Results(ctx, p.ID, displayed)
-			plans("Results", err)
+			results := plans("Results", err)
+			require.Len(t, results, 1, "everything comes from one statement")
+			require.Equal(t, 2, strings.Count(results[0], "using words_top"), results[0])
+			require.NotContains(t, results[0], "Sort", "the words come in the order of the index, from the first one on")
 			for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
 				require.NotContains(t, plan, "Sort", "the list comes in the order of the index, from the first row on")
 			}
@@ -189,6 +212,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			plans("DeletePoll", err)
 			plans("Delete", s.Delete(ctx, p.ID))
 			require.GreaterOrEqual(t, len(said), 28, "statements were recorded")
+			plans("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
+			_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
+			plans("Connected", err)
+			require.GreaterOrEqual(t, len(said), 21, "statements were recorded")
 		})
 	}
 }
@@ -254,4 +281,18 @@ func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
 		require.EqualValues(t, len(first)+2, trips, name)
 	}
 	require.Len(t, r.sessions[0].stmts, prepared, "nothing is prepared again")
+
+	// Words take one more, and another where votes for them are taken back; a batch that has no word takes none.
+	cloud := opened(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}).Polls[0].ID
+	count(votes(cloud, "Berlin", old[:1]))
+	count(votes(cloud, "Oslo", old[:1])) // each statement is prepared when it is used first
+	for taken, batches := range [][]poll.Batch{
+		{votes(cloud, "Berlin\nRome", voters(5000)), votes(p.Polls[0].ID, "A", old)},
+		{votes(cloud, "Lima\nRome", old[:1]), votes(p.Polls[0].ID, "B", old)},
+	} {
+		queries, trips := count(batches...)
+		require.Len(t, queries, len(first)+1+taken)
+		require.EqualValues(t, len(queries)+2, trips)
+	}
+	require.Len(t, r.sessions[0].stmts, prepared+2)
 }

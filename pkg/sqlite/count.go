@@ -44,8 +44,11 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	if err := readOld(ctx, tx, ledger); err != nil {
 		return o, err
 	}
-	votes, states, o := ledger.Settle()
+	votes, states, words, o := ledger.Settle()
 	if err := upsertVotes(ctx, tx, votes); err != nil {
+		return o, err
+	}
+	if err := moveWords(ctx, tx, words); err != nil {
 		return o, err
 	}
 	return o, updateStates(ctx, tx, states)
@@ -69,17 +72,18 @@ func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	var found []struct {
 		PresentationID uuid.UUID    `db:"presentation_id"`
 		PollID         uuid.UUID    `db:"poll_id"`
+		Kind           poll.Kind    `db:"kind"`
 		OptionKeys     list[string] `db:"option_keys"`
 		stateRow
 	}
 	err = tx.SelectContext(ctx, &found, `
-		SELECT s.presentation_id, s.poll_id, q.option_keys, `+stateColumns+`
+		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, `+stateColumns+`
 		FROM json_each(?) u CROSS JOIN poll_states s ON s.poll_id = unhex(u.value->>0) JOIN polls q ON q.id = s.poll_id`, arg)
 	if err != nil {
 		return err
 	}
 	for i := range found {
-		ledger.Load(found[i].PresentationID, found[i].PollID, found[i].OptionKeys, found[i].state())
+		ledger.Load(found[i].PresentationID, found[i].PollID, found[i].Kind, found[i].OptionKeys, found[i].state())
 	}
 	return nil
 }

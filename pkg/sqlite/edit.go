@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -55,13 +56,12 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 
 func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if d.Erased != uuid.Nil {
-		if err := deleteOf(ctx, tx, d.Erased, `DELETE FROM votes WHERE poll_id = ?`); err != nil {
+		if err := deleteOf(ctx, tx, d.Erased, votesOf...); err != nil {
 			return err
 		}
 	}
 	if d.Removed != uuid.Nil {
-		err := deleteOf(ctx, tx, d.Removed, `DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`)
-		if err != nil {
+		if err := deleteOf(ctx, tx, d.Removed, pollOf...); err != nil {
 			return err
 		}
 	}
@@ -101,15 +101,19 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		for _, q := range d.Polls {
-			err := deleteOf(ctx, tx, q.ID, `DELETE FROM votes WHERE poll_id = ?`,
-				`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`)
-			if err != nil {
+			if err := deleteOf(ctx, tx, q.ID, slices.Concat(votesOf, pollOf)...); err != nil {
 				return err
 			}
 		}
 		return deleteOf(ctx, tx, id, `DELETE FROM presentations WHERE id = ?`)
 	})
 }
+
+// What deletes all votes for a poll, and the poll itself.
+var (
+	votesOf = []string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM words WHERE poll_id = ?`}
+	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
+)
 
 // deleteOf runs statements that delete what is of a poll or a presentation.
 func deleteOf(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, statements ...string) error {

@@ -80,6 +80,9 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 		if err := yield(a); err != nil {
 			return err
 		}
+		if err := ctx.Err(); err != nil { // database/sql notices it in a goroutine of its own, which may come late
+			return translate(err)
+		}
 	}
 	return translate(answers.Err())
 }

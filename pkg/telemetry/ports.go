@@ -112,6 +112,16 @@ func (s *measuredStore) Results(ctx context.Context, presentationID, pollID uuid
 	return s.Store.Results(ctx, presentationID, pollID)
 }
 
+func (s *measuredStore) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) (err error) {
+	defer s.took("present", time.Now(), &err)
+	return s.Store.Present(ctx, replica, viewers, age)
+}
+
+func (s *measuredStore) Connected(ctx context.Context, ids []uuid.UUID, age time.Duration) (n map[uuid.UUID]int, err error) {
+	defer s.took("connected", time.Now(), &err)
+	return s.Store.Connected(ctx, ids, age)
+}
+
 func (s *measuredStore) Count(ctx context.Context, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
 	defer s.took("count", time.Now(), &err)
 	o, err = s.Store.Count(ctx, partition, batches)

@@ -98,7 +98,7 @@ var brokerFaults = []*Fault{
 		Strike: loseAnnouncements,
 	},
 	{
-		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another waits, twice",
+		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another waits, twice", Counts: handsOver,
 		Strike: handOver,
 	},
 }

@@ -19,7 +19,7 @@ const module = "github.com/plenary-live/plenary/"
 // allowed says what each package may import of this module and from outside the standard library. A module from
 // outside is named by its path and stands for its packages.
 var allowed = map[string][]string{
-	"pkg/poll":             {"github.com/google/uuid"},
+	"pkg/poll":             {"github.com/google/uuid", "golang.org/x/text"},
 	"pkg/queue":            {"pkg/poll", "github.com/google/uuid"},
 	"pkg/bus":              {"pkg/poll"},
 	"pkg/stage":            {"pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
@@ -35,9 +35,12 @@ var allowed = map[string][]string{
 	"pkg/config":           {},
 	"pkg/telemetry":        {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
 	"pkg/backend":          {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
-	"api/internal/httpapi": {"pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid"},
 	"api/internal/page":    {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/google/uuid", "golang.org/x/text"},
-	"api":                  {"api/internal/httpapi", "api/internal/page", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/stage", "pkg/telemetry"},
+	"api/internal/httpapi": {"api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid"},
+	"api/internal/xlsx":    {"github.com/xuri/excelize/v2"},
+	"api/internal/docs":    {"github.com/gofiber/fiber/v2", "github.com/swaggest/swgui"},
+	"api/internal/qr":      {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/boombuler/barcode"},
+	"api":                  {"api/internal/docs", "api/internal/httpapi", "api/internal/page", "api/internal/qr", "github.com/gofiber/fiber/v2", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/stage", "pkg/telemetry"},
 	"api/internal/noop":    {"api/internal/httpapi", "github.com/gofiber/fiber/v2"},
 	"worker":               {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
 	"migrations":           {"github.com/golang-migrate/migrate/v4"},

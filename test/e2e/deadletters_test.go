@@ -94,6 +94,12 @@ func (o operator) badVotes() {
 	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 2 })
 	require.Equal(o, map[string]int64{"A": 1, "B": 1}, r.Recount(r.Polls[0].PollID).Counts())
 	o.list(0)
+
+	r = show(o.Client, wordCloud("Where?"))
+	o.publish(r, encode(o, o.votes(r, "Rome", "a\x00b", "", "\xff", "Rome\n", strings.Repeat("x", 51), "ROME!")))
+	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 2 })
+	require.Equal(o, []Word{{"rome", 2}}, r.Recount(r.Polls[0].PollID).Words)
+	o.list(0)
 }
 
 func (o operator) alarm() {

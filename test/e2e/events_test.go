@@ -44,6 +44,7 @@ type (
 			Key   string `json:"key"`
 			Count int64  `json:"count"`
 		} `json:"options"`
+		Words  []Word   `json:"words"`
 		Mean   *float64 `json:"mean"`
 		Median *float64 `json:"median"`
 		Hidden bool     `json:"hidden"`

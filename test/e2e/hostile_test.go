@@ -104,7 +104,7 @@ func harass(t *testing.T, s site, requests, nearly int) *Room {
 	if testing.Short() {
 		requests /= 20
 	}
-	r := show(s.Client, choice("Who wins?"), multiple("Which?", 2), rating("How good?"))
+	r := show(s.Client, choice("Who wins?"), multiple("Which?", 2), rating("How good?"), wordCloud("Where?"))
 	var answers [6]atomic.Int64   // by hundreds
 	var sent, silent atomic.Int64 // requests; writes without any answer
 	concurrently(hostileClients, func(i int) {
@@ -313,18 +313,22 @@ func (h *hostile) request() shot {
 func (h *hostile) nearlyRight() shot {
 	method, path, body := "GET", h.room.Path(""), ""
 	poll := h.room.Path("/polls/" + h.room.Polls[h.rng.IntN(3)].PollID)
-	switch h.rng.IntN(13) {
+	switch h.rng.IntN(15) {
 	case 0:
 		method, path, body = "POST", Base+"/presentations", h.newPresentation(`"`+pick(h, "A", "B", `\u0000`, `\ud800`, "\xff", " ", "é")+`"`)
 	case 1:
 		method, path, body = "POST", h.room.Path("/polls/current/votes"), h.vote(h.room.Polls[0].PollID, pick(h, "A", "A", "Z", `\u0000`, "\xff"), h.voter())
+		if h.rng.IntN(3) == 0 {
+			body = fmt.Sprintf(`{"poll_id":%q,"client_id":%q,%s}`, h.room.Polls[3].PollID, h.voter(),
+				pick(h, `"text":`+h.text(), `"texts":[`+h.text()+`,`+h.text()+`]`))
+		}
 	case 2:
 		method, path = "PUT", h.room.Path("/polls/current")
-		body = pick(h, "", `{"move":"next"}`, `{"move":"previous"}`, `{"move":"close"}`, `{"move":"open"}`, fmt.Sprintf(`{"poll_id":%q}`, pick(h, h.room.Polls[0].PollID, nobody)))
+		body = pick(h, "", `{"move":"next"}`, `{"move":"previous"}`, `{"move":"close"}`, `{"move":"open"}`, fmt.Sprintf(`{"poll_id":%q}`, pick(h, h.room.Polls[0].PollID, h.room.Polls[3].PollID, nobody)))
 	case 3:
 		path = Base + "/join/" + pick(h, "%00", "%ff", "%C0%80", "a%00b", "%", "☃", strings.Repeat("a", h.rng.IntN(5000)), h.room.JoinCode)
 	case 4:
-		path = h.room.Path("/polls/" + h.room.Polls[0].PollID + pick(h, "/votes", "/results"))
+		path = h.room.Path("/polls/" + h.room.Polls[pick(h, 0, 3)].PollID + pick(h, "/votes", "/results"))
 	case 5:
 		method, path = "DELETE", h.room.Path("/polls/current")
 	case 6:
@@ -334,7 +338,7 @@ func (h *hostile) nearlyRight() shot {
 		body = fmt.Sprintf(`{"question":%s,"results_visibility":%s,"banned_words":[%s,%s]}`, h.text(), pick(h, `"live"`, `"after"`, h.text()), h.text(), h.text())
 	case 8:
 		method, path = "PUT", h.room.Path("/polls/order")
-		body = fmt.Sprintf(`{"poll_ids":[%q,%q,%s]}`, h.room.Polls[2].PollID, h.room.Polls[0].PollID, pick(h, strconv.Quote(h.room.Polls[1].PollID), h.text()))
+		body = fmt.Sprintf(`{"poll_ids":[%q,%q,%q,%s]}`, h.room.Polls[3].PollID, h.room.Polls[2].PollID, h.room.Polls[0].PollID, pick(h, strconv.Quote(h.room.Polls[1].PollID), h.text()))
 	case 9:
 		method, path = "POST", poll+"/reset"
 	case 10:
@@ -342,6 +346,10 @@ func (h *hostile) nearlyRight() shot {
 	case 11: // added polls stay: only such as are refused, or the room would grow
 		method, path = "POST", h.room.Path("/polls")
 		body = fmt.Sprintf(`{"question":%s,"index":%s,"options":[]}`, h.text(), pick(h, "0", "-1", "9", "null"))
+	case 12:
+		path = h.room.Path("/results" + pick(h, "", "?format=csv", "?format=xlsx", "?format=", "?format=%00", "?format=csv&format=xlsx"))
+	case 13:
+		path = "/qr.svg?code=" + pick(h, h.room.JoinCode, "%00", "%ff", "☃", strings.Repeat("B", h.rng.IntN(5000)))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nAuthorization: Bearer %s\r\n%s: %s\r\n\r\n%s",
@@ -384,7 +392,7 @@ func (h *hostile) head(b *strings.Builder, method string) {
 	fmt.Fprintf(b, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path)
 	for range h.rng.IntN(4) {
 		fmt.Fprintf(b, "%s: %s\r\n", pick(h, "Content-Type", "Accept", "Prefer", "If-Match", "If-None-Match", "Authorization",
-			"X-Request-Id", "X-Forwarded-For", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
+			"X-Request-Id", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Content-Encoding", "Cookie", "Upgrade", "Accept-Encoding", "If-Range", "TE", "Trailer",
 			h.word()), h.value())
 	}
 	switch h.rng.IntN(40) {
@@ -433,7 +441,9 @@ func (h *hostile) path() string {
 		func() string { return "/presentations/" + id() + "/polls/" + id() + pick(h, "", "/reset") },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/results" },
 		func() string { return "/presentations/" + id() + "/polls/" + id() + "/votes" },
+		func() string { return "/presentations/" + id() + "/results" },
 		func() string { return "/join/" + id() },
+		func() string { return pick(h, "/docs", "/docs/"+id(), "/qr.svg", "/qr.svg?code="+id()) },
 		func() string { return "/" + h.word() },
 	)() + pick(h, "", "", "", "/", "?x="+h.word(), "#f", "%", "%zz")
 }

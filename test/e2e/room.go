@@ -3,9 +3,12 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // The bodies of section 5 of the design.
@@ -77,6 +80,8 @@ type (
 		PollID   string   `json:"poll_id"`
 		Key      string   `json:"key,omitempty"`
 		Keys     []string `json:"keys,omitempty"`
+		Text     string   `json:"text,omitempty"`
+		Texts    []string `json:"texts,omitempty"`
 		ClientID string   `json:"client_id"`
 		Seq      int64    `json:"seq,omitempty"`
 	}
@@ -84,6 +89,11 @@ type (
 	Tally struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
+		Count int64  `json:"count"`
+	}
+	// Word is a word of free text with its count.
+	Word struct {
+		Text  string `json:"text"`
 		Count int64  `json:"count"`
 	}
 	// Results is what people see of a poll.
@@ -94,6 +104,7 @@ type (
 		Revision int64    `json:"revision"`
 		Total    int64    `json:"total"`
 		Options  []Tally  `json:"options"`
+		Words    []Word   `json:"words"` // nil: the poll is not of free text
 		Mean     *float64 `json:"mean"`
 		Median   *float64 `json:"median"`
 		Hidden   bool     `json:"hidden"`
@@ -103,6 +114,8 @@ type (
 		ClientID string   `json:"client_id"`
 		Key      string   `json:"key"`
 		Keys     []string `json:"keys"`
+		Text     string   `json:"text"`
+		Texts    []string `json:"texts"`
 	}
 )
 
@@ -259,7 +272,7 @@ func (r *Room) Recount(pollID string) Results {
 
 func (r *Room) recount(res Results, votes []CountedVote) {
 	r.tb.Helper()
-	counts, voters := map[string]int64{}, map[string]bool{}
+	counts, words, voters := map[string]int64{}, map[string]int64{}, map[string]bool{}
 	for _, v := range votes {
 		if voters[v.ClientID] {
 			r.tb.Errorf("voter %s is in the votes list twice", v.ClientID)
@@ -270,6 +283,22 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 		}
 		for _, key := range v.Keys {
 			counts[key]++
+		}
+		if v.Text != "" {
+			words[v.Text]++
+		}
+		if len(v.Texts) > 0 {
+			for _, word := range poll.WordCloud.Words(poll.Answer(strings.Join(v.Texts, "\n"))) {
+				words[word]++
+			}
+		}
+	}
+	if len(res.Words) != min(len(words), poll.MaxWords) {
+		r.tb.Errorf("the results have %d words, the votes list has %d", len(res.Words), len(words))
+	}
+	for _, w := range res.Words {
+		if words[w.Text] != w.Count {
+			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text, w.Count, words[w.Text])
 		}
 	}
 	if res.Total != int64(len(votes)) {

@@ -23,6 +23,10 @@ func multiple(question string, most int) NewPoll {
 
 func rating(question string) NewPoll { return NewPoll{Question: question, Kind: "rating"} }
 
+func wordCloud(question string) NewPoll { return NewPoll{Question: question, Kind: "word_cloud"} }
+
+func openText(question string) NewPoll { return NewPoll{Question: question, Kind: "open_text"} }
+
 // show creates a presentation whose first poll is displayed.
 func show(c *Client, polls ...NewPoll) *Room {
 	c.tb.Helper()

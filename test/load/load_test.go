@@ -43,7 +43,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "benchmarks.md"), page, 0o644))
 
 	run(t, 8*time.Minute, nil, binary, "-docs", dir, "-rounds", "1", "-seconds", "1", "-connections", "16", "-rates", "20,50",
-		"-clients", "300", "-processes", "2", "-sizes", "0,100,40000")
+		"-clients", "300", "-processes", "2", "-viewers", "60", "-transitions", "2", "-sizes", "0,100,40000")
 
 	r, err := report.Load(filepath.Join(dir, "benchmarks", "results.json"))
 	require.NoError(t, err)
@@ -69,6 +69,19 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		assert.Equal(t, 300, b.Acknowledged, b.Contestant)
 		assert.EqualValues(t, 300, b.Counted, b.Contestant)
 	}
+	require.NotNil(t, r.Viewers)
+	assert.Len(t, r.Viewers.Loads, 3)
+	for _, l := range r.Viewers.Loads {
+		assert.Equal(t, l.Viewers, l.Exact, "%d viewers: %s", l.Viewers, l.Why)
+		assert.Zero(t, l.Lost+l.Fell, "%d viewers: %s", l.Viewers, l.Why)
+		assert.Positive(t, l.Reads)
+		assert.Equal(t, l.Viewers > 0, l.Events > 0)
+	}
+	require.Len(t, r.Viewers.Talks, 1)
+	talk := r.Viewers.Talks[0]
+	assert.Equal(t, 60, talk.Exact, talk.Why)
+	assert.Zero(t, talk.Lost+talk.Fell, talk.Why)
+	assert.Len(t, talk.Transitions, 2)
 	require.NotNil(t, r.Growth)
 	assert.Len(t, r.Growth.Sizes, 3)
 	page, err = os.ReadFile(filepath.Join(dir, "benchmarks.md"))

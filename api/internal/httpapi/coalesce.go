@@ -33,7 +33,7 @@ type coalesced struct {
 	lines map[pollKey]*line
 }
 
-// resultsReader is the part of poll.Store that is needed here.
+// resultsReader is the part of poll.Store that is needed here. A coalesced reader is one, too.
 type resultsReader interface {
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error)
 }
@@ -49,11 +49,12 @@ type line struct {
 
 // reading is one look at a poll's results. What it brought may be used when done is closed, and must not be changed.
 type reading struct {
-	done   chan struct{}
-	status poll.Status
-	tag    string // entity tag
-	body   []byte // JSON
-	err    error
+	done    chan struct{}
+	results poll.Results
+	status  poll.Status
+	tag     string // entity tag
+	body    []byte // JSON
+	err     error
 
 	veiledTag string // as tag and body, for others than the presenter, where the results are hidden from them
 	veiled    []byte // nil: they are not
@@ -75,6 +76,15 @@ func (c *coalesced) read(ctx context.Context, presentationID, pollID uuid.UUID) 
 	case <-ctx.Done():
 		return nil, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
+}
+
+// Results is read for who needs no encoded answer: the event streams' hub, whose reads are those of everybody else then.
+func (c *coalesced) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+	r, err := c.read(ctx, presentationID, pollID)
+	if err != nil {
+		return poll.Results{}, err
+	}
+	return r.results, nil
 }
 
 // join gives the poll's next read.
@@ -146,7 +156,7 @@ func (c *coalesced) look(k pollKey, r *reading) {
 	defer cancel()
 	results, err := c.store.Results(ctx, k.presentationID, k.pollID)
 	if r.err = err; err == nil {
-		r.status, r.tag, r.veiledTag = results.Status, resultsTag(&results, ""), resultsTag(&results, ".hidden")
+		r.results, r.status, r.tag, r.veiledTag = results, results.Status, resultsTag(&results, ""), resultsTag(&results, ".hidden")
 		r.body, r.veiled, r.err = encodeResults(&results)
 	}
 }

@@ -28,6 +28,7 @@ func getEvents(c *call) error {
 	if err != nil {
 		return err
 	}
+	onStage := c.isOnStage(presenter)
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func getEvents(c *call) error {
 		head := append([]byte(nil), fctx.Response.Header.Header()...)
 		// A room that loses its replica must not knock at the next one in the same instant.
 		head = append(head, "retry: "+strconv.Itoa(1000+rand.IntN(1000))+"\n\n"...)
-		hub.watch(conn, id, head, presenter)
+		hub.watch(conn, id, head, presenter, onStage)
 	})
 	return nil
 }

@@ -43,9 +43,9 @@ func getVotes(c *call) error {
 		return err
 	}
 	c.Vary(fiber.HeaderAccept)
-	list := listJSON(results.Kind == poll.Multiple)
+	list := listJSON(results.Kind)
 	if c.Accepts(fiber.MIMEApplicationJSON, "text/csv") == "text/csv" {
-		list = listCSV
+		list = listCSV(&results.Poll)
 		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	} else {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
@@ -72,7 +72,7 @@ type part struct {
 	limit int       // lines at most; 0: all there are
 }
 
-// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose.
+// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose, or as long a text as they wrote.
 const (
 	maxPage      = 10_000
 	maxPageBytes = 1 << 20
@@ -142,20 +142,35 @@ func (c *call) sendPage(limit int, list func(*bufio.Writer, votes) error, all vo
 // votes calls yield for every vote.
 type votes func(yield func(poll.VoterAnswer) error) error
 
-func listJSON(multiple bool) func(*bufio.Writer, votes) error {
-	type line struct {
-		ClientID uuid.UUID `json:"client_id"`
-		Key      string    `json:"key,omitempty"`
-		Keys     []string  `json:"keys,omitempty"`
+// voteLine is a line of a votes list. Which member has the answer depends on the kind alone.
+type voteLine struct {
+	ClientID uuid.UUID `json:"client_id"`
+	Key      string    `json:"key,omitempty"`
+	Keys     []string  `json:"keys,omitempty"`
+	Text     string    `json:"text,omitempty"`
+	Texts    []string  `json:"texts,omitempty"`
+}
+
+func toLine(kind poll.Kind, v poll.VoterAnswer) voteLine {
+	l := voteLine{ClientID: v.VoterID}
+	switch kind {
+	case poll.Multiple:
+		l.Keys = v.Answer.Keys()
+	case poll.WordCloud:
+		l.Texts = v.Answer.Texts()
+	case poll.OpenText:
+		l.Text = string(v.Answer)
+	default:
+		l.Key = string(v.Answer)
 	}
+	return l
+}
+
+func listJSON(kind poll.Kind) func(*bufio.Writer, votes) error {
 	return func(w *bufio.Writer, all votes) error {
 		before := "["
 		err := all(func(v poll.VoterAnswer) error {
-			l := line{ClientID: v.VoterID, Key: string(v.Answer)}
-			if multiple {
-				l.Key, l.Keys = "", v.Answer.Keys()
-			}
-			data, err := json.Marshal(l)
+			data, err := json.Marshal(toLine(kind, v))
 			if err != nil {
 				return err
 			}
@@ -176,19 +191,48 @@ func listJSON(multiple bool) func(*bufio.Writer, votes) error {
 	}
 }
 
-func listCSV(w *bufio.Writer, all votes) error {
-	out := csv.NewWriter(w)
-	if err := out.Write([]string{"client_id", "key"}); err != nil {
-		return err
+func listCSV(q *poll.Poll) func(*bufio.Writer, votes) error {
+	return func(w *bufio.Writer, all votes) error {
+		out := csv.NewWriter(w)
+		if err := out.Write(columns(q)); err != nil {
+			return err
+		}
+		err := all(func(v poll.VoterAnswer) error { return out.Write(row(q, v)) })
+		if err != nil {
+			return err
+		}
+		out.Flush()
+		return out.Error()
 	}
-	err := all(func(v poll.VoterAnswer) error {
-		return out.Write([]string{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";")})
-	})
-	if err != nil {
-		return err
+}
+
+// columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything, in one each.
+func columns(q *poll.Poll) []string {
+	switch q.Kind {
+	case poll.OpenText:
+		return []string{"client_id", "text"}
+	case poll.WordCloud:
+		names := []string{"client_id"}
+		for i := range q.MaxChoices {
+			names = append(names, "text_"+strconv.Itoa(i+1))
+		}
+		return names
 	}
-	out.Flush()
-	return out.Error()
+	return []string{"client_id", "key"}
+}
+
+func row(q *poll.Poll, v poll.VoterAnswer) []string {
+	if !q.Kind.FreeText() {
+		return []string{v.VoterID.String(), harmless(strings.Join(v.Answer.Keys(), ";"))}
+	}
+	cells := []string{v.VoterID.String()}
+	for _, text := range v.Answer.Texts() {
+		cells = append(cells, harmless(text))
+	}
+	for len(cells) <= q.MaxChoices {
+		cells = append(cells, "")
+	}
+	return cells
 }
 
 // stream is an answer's body that a goroutine writes while the server reads it.
@@ -220,7 +264,7 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 		}
 		_ = w.CloseWithError(err) // never fails
 		if err != nil {
-			server.Logger.Warn("a votes list was not sent whole", "error", err)
+			server.Logger.Warn("a list was not sent whole", "error", err)
 		}
 	})
 	var err error

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
+	"encoding/csv"
 	"encoding/json"
 	"io"
 	"net/http/httptest"
@@ -141,4 +143,63 @@ func TestMatchingEntityTags(t *testing.T) {
 	} {
 		require.Equal(t, want, matches(header, `"3.17"`), header)
 	}
+}
+
+// manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
+var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "\u2028"}
+
+func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...poll.Answer) string {
+	t.Helper()
+	var out strings.Builder
+	w := bufio.NewWriter(&out)
+	require.NoError(t, list(w, func(yield func(poll.VoterAnswer) error) error {
+		for i, a := range answers {
+			if err := yield(poll.VoterAnswer{VoterID: uuid.UUID{15: byte(i + 1)}, Answer: a}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.NoError(t, w.Flush())
+	return out.String()
+}
+
+func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
+	essay := &poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
+	answers := make([]poll.Answer, len(manyTexts))
+	for i, text := range manyTexts {
+		answers[i] = poll.Answer(text)
+	}
+	var lines []voteLine
+	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(poll.OpenText), answers...)), &lines))
+	rows, err := csv.NewReader(strings.NewReader(listed(t, listCSV(essay), answers...))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"client_id", "text"}, rows[0])
+	for i, text := range manyTexts {
+		require.Equal(t, text, lines[i].Text, "JSON has what was written")
+		require.NotContains(t, "=+-@＝", string([]rune(rows[i+1][1])[:1]))
+		require.Equal(t, text, strings.TrimPrefix(rows[i+1][1], map[bool]string{i < 5: "'"}[true]))
+	}
+
+	cloud := &poll.Poll{Kind: poll.WordCloud, MaxChoices: 3}
+	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
+		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(poll.WordCloud), "Rome", "a;b\nb, c"))
+	require.Equal(t, "client_id,text_1,text_2,text_3\n00000000-0000-0000-0000-000000000001,Rome,,\n"+
+		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",\n", listed(t, listCSV(cloud), "Rome", "a;b\nb, c"))
+	require.Equal(t, "[]", listed(t, listJSON(poll.WordCloud)))
+}
+
+func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {
+	r := poll.Results{Poll: poll.Poll{ID: aPoll, Kind: poll.WordCloud}, State: poll.State{Status: poll.Open, Opened: 1, Revision: 1}}
+	data, err := json.Marshal(toTallies(r))
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"options":[],"words":[]`)
+	r.Words = []poll.WordCount{{Text: "<script>", Count: 2}}
+	data, err = json.Marshal(toTallies(r))
+	require.NoError(t, err)
+	require.Contains(t, string(data), `"words":[{"text":"\u003cscript\u003e","count":2}]`)
+	r.Kind = poll.Choice
+	data, err = json.Marshal(toTallies(r))
+	require.NoError(t, err)
+	require.NotContains(t, string(data), "words")
 }

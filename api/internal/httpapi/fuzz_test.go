@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -34,7 +35,12 @@ func FuzzVoteBody(f *testing.F) {
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":["A","B"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	f.Add([]byte(`{"poll_id":null,"key":[],"client_id":1e400,"seq":-0.5}`))
 	f.Add([]byte(`[{"\ud800":"\u0000"}]`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","text":" Why\n not\u00e9? ","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","texts":["Berlin","BERLIN!","\ud83d"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(`{"texts":[],"text":"","keys":null,"key":"A","poll_id":"0198c0de-0000-7000-8000-0000000000aa","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	app := fiber.New()
+	cloud := poll.Poll{Kind: poll.WordCloud, MaxChoices: 3, Banned: []string{"darn"}}
+	essay := poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var v newVote
 		if decoded(t, app, body, &v) != nil {
@@ -48,6 +54,15 @@ func FuzzVoteBody(f *testing.F) {
 		require.NotEqual(t, uuid.Nil, b.PollID)
 		require.NotEqual(t, uuid.Nil, b.VoterID)
 		require.True(t, b.Seq >= 0 && b.Seq <= maxSeq)
+		require.NotEqual(t, b.Keys == nil, b.Texts == nil, "keys or texts")
+		for _, q := range []*poll.Poll{&cloud, &essay} {
+			if answer, err := q.TextAnswer(b.Texts); err == nil {
+				require.LessOrEqual(t, len(answer.Texts()), q.MaxChoices)
+				require.NotContains(t, q.Kind.Words(answer), "")
+				require.NotContains(t, q.Kind.Words(answer), "darn")
+				require.Less(t, strings.IndexFunc(strings.ReplaceAll(string(answer), "\n", ""), unicode.IsControl), 0)
+			}
+		}
 		p := poll.Poll{Kind: poll.Multiple, MaxChoices: 2, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
 		if answer, err := p.Answer(b.Keys); err == nil {
 			require.Contains(t, []poll.Answer{"A", "B", "A\nB"}, answer)
@@ -58,6 +73,7 @@ func FuzzVoteBody(f *testing.F) {
 func FuzzCreateBody(f *testing.F) {
 	f.Add([]byte(`{"title":"T","current_poll_index":0,"polls":[{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"},{"key":"B","value":"b"}]},{"question":"R","kind":"rating"}]}`))
 	f.Add([]byte(`{"polls":[{"options":[{"key":"\n"}]}],"current_poll_index":9e9}`))
+	f.Add([]byte(`{"polls":[{"question":"Where?","kind":"word_cloud","max_choices":10},{"question":"Why?","kind":"open_text","options":[]}]}`))
 	app := fiber.New()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var n newPresentation
@@ -71,12 +87,39 @@ func FuzzCreateBody(f *testing.F) {
 		}
 		for i, q := range p.Polls {
 			require.Len(t, p.State(i).Counts, len(q.Options))
+			require.NotEqual(t, q.Kind.FreeText(), len(q.Options) > 0)
+			require.GreaterOrEqual(t, q.MaxChoices, 1)
 			for _, o := range q.Options {
 				answer, err := q.Answer([]string{o.Key})
 				require.NoError(t, err, "an option that was taken can be voted for")
 				require.Equal(t, []string{o.Key}, answer.Keys())
 			}
 		}
+	})
+}
+
+func FuzzPollBody(f *testing.F) {
+	f.Add([]byte(`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],"results_visibility":"after","banned_words":["no"]}`))
+	f.Add([]byte(`{"question":"\u0000","options":null,"banned_words":[" "]}`))
+	app := fiber.New()
+	talk, err := poll.New("", []poll.Poll{{Question: "Which?", Kind: poll.Rating}})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var q newPoll
+		if decoded(t, app, body, &q) != nil {
+			return
+		}
+		d := poll.Draft{Presentation: talk}
+		if err := d.Apply(poll.AddPoll{Poll: q.poll()}); err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			return
+		}
+		added := d.Polls[1]
+		require.Len(t, d.State.Counts, len(added.Options))
+		edit := poll.EditPoll{PollID: added.ID, Question: &added.Question, MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
+		again := poll.Draft{Presentation: d.Presentation, State: d.State}
+		require.NoError(t, again.Apply(edit))
+		require.False(t, again.Changed, "what was taken is in its usual form")
 	})
 }
 

@@ -56,6 +56,7 @@ type hub struct {
 	stop    context.CancelFunc
 	slides  slides
 	tallies resultsReader
+	present *presence
 	logger  *slog.Logger
 	slowest time.Duration // as above, but for tests
 
@@ -68,10 +69,12 @@ type hub struct {
 }
 
 // newHub makes a hub that follows the bus until ctx ends, and its streams with it. Close it in any case.
-func newHub(ctx context.Context, s slides, r resultsReader, b bus.Bus, logger *slog.Logger) *hub {
+func newHub(ctx context.Context, s slides, r resultsReader, p presenceStore, b bus.Bus, logger *slog.Logger) *hub {
 	ctx, stop := context.WithCancel(ctx)
 	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
+	h.present = &presence{store: p, logger: logger, replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
 	h.running.Go(func() { h.follow(b) })
+	h.running.Go(func() { h.present.run(ctx) })
 	return h
 }
 
@@ -533,8 +536,8 @@ func (t *topic) end(err error) {
 }
 
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
-// client is gone or too slow or the hub ends; then it closes the connection.
-func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter bool) {
+// client is gone or too slow or the hub ends; then it closes the connection. Who is on stage hears of the audience, too.
+func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
 	t := h.join(id, 2)
 	if t == nil {
 		_ = conn.Close()
@@ -553,16 +556,18 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter bool) {
 		defer cancel()
 		h.open.Add(1)
 		defer h.open.Add(-1)
-		if err := h.send(ctx, conn, t, head, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
+		news, leave := h.present.join(id, onStage)
+		defer leave()
+		if err := h.send(ctx, conn, t, head, news, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
 			h.cut.Add(1)
 			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
 		}
 	}()
 }
 
-// send writes head and what the topic shows at first in one, and then whatever is new. Of what changed several times while
-// a write waited there is only the newest.
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, presenter bool) error {
+// send writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
+// several times while a write waited there is only the newest.
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter bool) error {
 	heartbeat := time.NewTimer(heartbeatEvery)
 	defer heartbeat.Stop()
 	var seen uint64
@@ -591,6 +596,11 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, pr
 		}
 		select {
 		case <-s.next:
+		case event := <-news:
+			h.sent.Add(1)
+			if err := h.write(conn, event); err != nil {
+				return err
+			}
 		case <-heartbeat.C: // a comment: a connection that leads nowhere fails, sooner or later
 			heartbeat.Reset(heartbeatEvery)
 			if err := h.write(conn, []byte(":\n\n")); err != nil {

@@ -36,6 +36,7 @@ type room struct {
 	err     error
 	slides  int // reads
 	tallies int
+	said    *said // of viewers
 }
 
 func newRoom(t *testing.T) *room {
@@ -43,7 +44,7 @@ func newRoom(t *testing.T) *room {
 		{Question: "One?\nTwo?", Options: []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}, {Question: "Stars?", Kind: poll.Rating},
 	})
 	require.NoError(t, err)
-	r := &room{t: t, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls, states: []poll.State{p.State(0), p.State(1)}}
+	r := &room{t: t, said: &said{}, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls, states: []poll.State{p.State(0), p.State(1)}}
 	t.Cleanup(func() { require.NoError(t, r.bus.Close()) })
 	r.show(0)
 	return r
@@ -81,6 +82,21 @@ func (r *room) Results(_ context.Context, _, pollID uuid.UUID) (poll.Results, er
 		}
 	}
 	return poll.Results{}, poll.Errorf(poll.NotFound, "no poll")
+}
+
+func (r *room) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error {
+	return r.said.Present(ctx, replica, viewers, age)
+}
+
+func (r *room) Connected(ctx context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error) {
+	return r.said.Connected(ctx, ids, age)
+}
+
+func (r *room) TokenHash(_ context.Context, id uuid.UUID) (hash [32]byte, err error) {
+	if id != r.id {
+		return hash, poll.Errorf(poll.NotFound, "no presentation")
+	}
+	return r.said.hash, nil
 }
 
 func (r *room) change(change func()) {
@@ -130,7 +146,7 @@ func (r *room) reads() (slides, tallies int) {
 func (r *room) hub() *hub {
 	cache := stage.NewCache(r, time.Now)
 	ctx, cancel := context.WithCancel(context.Background())
-	h := newHub(ctx, cache, r, r.bus, slog.New(slog.DiscardHandler))
+	h := newHub(ctx, cache, r, r, r.bus, slog.New(slog.DiscardHandler))
 	r.t.Cleanup(func() {
 		cancel()
 		h.close()
@@ -170,7 +186,7 @@ func view(t *testing.T, h *hub, id uuid.UUID) *viewer { return viewAs(t, h, id, 
 
 func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter)
+	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter, presenter)
 	return newViewer(t, ours)
 }
 

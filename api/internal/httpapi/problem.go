@@ -48,6 +48,7 @@ var fiberCodes = map[int]struct {
 	http.StatusNotFound:                    {poll.NotFound, "there is no such path"},
 	http.StatusMethodNotAllowed:            {"method_not_allowed", "this path does not take that method"},
 	http.StatusRequestEntityTooLarge:       {payloadTooLarge, "the body is too large"},
+	http.StatusUnsupportedMediaType:        {unsupportedMediaType, "this path does not take that content type"},
 	http.StatusRequestHeaderFieldsTooLarge: {"headers_too_large", "the headers are too large"},
 	http.StatusRequestTimeout:              {"timeout", "the request did not arrive in time"},
 	http.StatusBadRequest:                  {poll.Invalid, "the request cannot be read"},

@@ -28,9 +28,15 @@ type wireResults[O any] struct {
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
 	Options  []O         `json:"options"`
+	Words    []wireWord  `json:"words,omitzero"` // for free text only, and there even if there is none
 	Mean     *float64    `json:"mean,omitempty"`
 	Median   *float64    `json:"median,omitempty"`
 	Hidden   bool        `json:"hidden,omitempty"` // there is more, for the presenter only
+}
+
+type wireWord struct {
+	Text  string `json:"text"`
+	Count int64  `json:"count"`
 }
 
 func getResults(c *call) error {
@@ -102,6 +108,12 @@ func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireRe
 	}
 	for i, o := range r.Options {
 		w.Options[i] = option(o, r.Counts[i])
+	}
+	if r.Kind.FreeText() {
+		w.Words = make([]wireWord, len(r.Words))
+		for i, word := range r.Words {
+			w.Words[i] = wireWord(word)
+		}
 	}
 	if mean, ok := r.Mean(); ok {
 		w.Mean = &mean

@@ -75,10 +75,10 @@ func TestPagesAreThereBesideTheAPIAndBeforeItsServices(t *testing.T) {
 		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
 		Observe: func(_, route string, _ int, _ time.Duration) { observed = route },
 		Away:    func(context.Context) []string { return []string{"database"} },
-		Pages: func(r fiber.Router) {
+		Mount: []func(fiber.Router){func(r fiber.Router) {
 			r.Get("/", func(c *fiber.Ctx) error { return c.SendString("a page") })
 			r.Get("/:any", func(c *fiber.Ctx) error { return c.SendString("another") })
-		},
+		}},
 	})
 	code, body := answer(t, s, "GET", "/")
 	require.Equal(t, 200, code)

@@ -65,8 +65,8 @@ type Config struct {
 	Observe func(method, route string, status int, took time.Duration)
 	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
 	Away func(ctx context.Context) []string
-	// Pages adds the routes outside the API's own, after them. nil: there are none.
-	Pages func(fiber.Router)
+	// Mount are told where to put what is served beside the API: pages, their files. Errors become problems.
+	Mount []func(fiber.Router)
 }
 
 // Services is what the routes work with.
@@ -92,11 +92,13 @@ type Server struct {
 	results  *coalesced     // of the services' store
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
+
+	workbooks chan struct{} // a token for each that is being made
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg}
+	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks)}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
@@ -150,9 +152,10 @@ func (s *Server) routes() {
 	v1.Post("/presentations/:id/polls/:poll_id/reset", s.with(resetPoll))
 	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
+	v1.Get("/presentations/:id/results", s.with(getAllResults))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
-	if s.Pages != nil {
-		s.Pages(s.app)
+	for _, mount := range s.Mount {
+		mount(s.app)
 	}
 }
 
@@ -191,7 +194,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results = &services, newCoalesced(services.Store)
-	s.hub = newHub(s.streams, services.Cache, services.Store, services.Bus, s.Logger)
+	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,

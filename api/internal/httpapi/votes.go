@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -20,6 +21,8 @@ type newVote struct {
 	PollID   *string   `json:"poll_id"`
 	Key      *string   `json:"key"`
 	Keys     *[]string `json:"keys"`
+	Text     *string   `json:"text"`
+	Texts    *[]string `json:"texts"`
 	ClientID *string   `json:"client_id"`
 	Seq      int64     `json:"seq"`
 }
@@ -27,31 +30,52 @@ type newVote struct {
 // ballot checks what was sent, before anything is looked up. The poll's id is checked last: only what is right
 // otherwise may be told that it names nothing.
 func (v *newVote) ballot() (b intake.Ballot, err error) {
+	answers := v.answers()
 	switch {
 	case v.PollID == nil:
 		return b, poll.Field("poll_id", "is missing")
 	case v.ClientID == nil:
 		return b, poll.Field("client_id", "is missing")
-	case v.Key == nil && v.Keys == nil:
-		return b, poll.Field("key", "is missing")
-	case v.Key != nil && v.Keys != nil:
-		return b, poll.Field("keys", "must be left out where key is given")
+	case len(answers) == 0:
+		return b, poll.Field("key", "is missing: a vote has a key, keys, a text or texts")
+	case len(answers) > 1:
+		return b, poll.Field(answers[1], "must be left out where %s is given", answers[0])
 	case v.Keys != nil && len(*v.Keys) == 0:
 		return b, poll.Field("keys", "must name an option")
+	case v.Texts != nil && len(*v.Texts) == 0:
+		return b, poll.Field("texts", "must hold a text")
 	case v.Seq < 0 || v.Seq > maxSeq:
 		return b, poll.Field("seq", "must be between 0 and %d", int64(maxSeq))
 	}
 	if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
 		return b, poll.Field("client_id", "must be a UUID and not the nil UUID")
 	}
-	if v.Key != nil {
+	switch {
+	case v.Key != nil:
 		b.Keys = []string{*v.Key}
-	} else {
+	case v.Keys != nil:
 		b.Keys = *v.Keys
+	case v.Text != nil:
+		b.Texts = []string{*v.Text}
+	default:
+		b.Texts = *v.Texts
 	}
 	b.Seq = v.Seq
 	b.PollID, err = parseID("poll_id", *v.PollID)
 	return b, err
+}
+
+// answers gives the names of the members that hold an answer.
+func (v *newVote) answers() (names []string) {
+	for _, m := range []struct {
+		name  string
+		there bool
+	}{{"key", v.Key != nil}, {"keys", v.Keys != nil}, {"text", v.Text != nil}, {"texts", v.Texts != nil}} {
+		if m.there {
+			names = append(names, m.name)
+		}
+	}
+	return names
 }
 
 // ParseVote reads a request's vote and checks all of it that needs no look-up. Exported for the benchmark's no-op, which
@@ -65,6 +89,9 @@ func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	}
 	if ballot, ok := quickBallot(c.Request().Body()); ok {
 		return ballot, nil
+	}
+	if !utf8.Valid(c.Request().Body()) { // encoding/json would put something else in its place, and a text would be counted so
+		return b, poll.Field("body", "is no JSON: it is not UTF-8")
 	}
 	var body newVote
 	if err := unmarshal(c, &body); err != nil {

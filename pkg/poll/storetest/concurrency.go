@@ -22,7 +22,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 	pick := func(i int) poll.Store { return stores[i%len(stores)] }
 	shows := make([]poll.Presentation, 3)
 	for i := range shows {
-		shows[i] = created(t, stores[0])
+		shows[i] = created(t, stores[0], everyKind()...)
 	}
 	voters := make([]uuid.UUID, 50)
 	for i := range voters {
@@ -53,7 +53,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 				batch := poll.Batch{ID: uuid.New()}
 				for range 30 {
 					p := shows[rand.IntN(len(shows))]
-					index := rand.IntN(2)
+					index := []int{0, 1, 3, 4}[rand.IntN(4)]
 					v := vote(p, index, rand.Int64N(rounds), []poll.Answer{"A", "B", "C"}[rand.IntN(3)])
 					batch.Votes = append(batch.Votes, by(voters[rand.IntN(len(voters))], rand.Int64N(5), v))
 				}
@@ -82,12 +82,18 @@ func crowd(t *testing.T, stores ...poll.Store) {
 	}
 }
 
-// requireRecount compares a poll's tallies with a count of its votes list.
+// requireRecount compares a poll's tallies and words with a count of its votes list.
 func requireRecount(t *testing.T, s poll.Store, p poll.Presentation, index int) {
 	t.Helper()
 	answers, r := list(t, s, p, index), results(t, s, p, index)
 	counts := make([]int64, len(r.Options))
+	words := map[string]int64{}
 	for _, a := range answers {
+		if r.Kind.FreeText() {
+			for _, word := range r.Kind.Words(a.Answer) {
+				words[word]++
+			}
+		}
 		for _, key := range a.Answer.Keys() {
 			for i, o := range r.Options {
 				if o.Key == key {
@@ -97,5 +103,6 @@ func requireRecount(t *testing.T, s poll.Store, p poll.Presentation, index int) 
 		}
 	}
 	require.Equal(t, counts, r.Counts)
+	require.Equal(t, topWords(words), r.Words)
 	require.EqualValues(t, len(answers), r.Voters)
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,10 @@ func (s *suite) contexts(t *testing.T) {
 			_, err := store.Count(ctx, 0, []poll.Batch{votes(vote(p, 0, version, "A"))})
 			return err
 		},
+		"Present": func() error {
+			return store.Present(ctx, uuid.New(), map[uuid.UUID]int{p.ID: 1}, time.Minute)
+		},
+		"Connected":  func() error { _, err := store.Connected(ctx, []uuid.UUID{p.ID}, time.Minute); return err },
 		"Closing":    func() error { _, err := store.Closing(ctx); return err },
 		"Partitions": func() error { return store.Partitions(ctx, Partitions) },
 		"Ping":       func() error { return store.Ping(ctx) },

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -16,6 +18,7 @@ type model struct {
 }
 
 type modelPoll struct {
+	kind           poll.Kind
 	options        []string
 	status         poll.Status
 	opened, sealed int64
@@ -25,7 +28,7 @@ type modelPoll struct {
 func newModel(p poll.Presentation) *model {
 	m := &model{map[uuid.UUID]*modelPoll{}, map[uuid.UUID]bool{}}
 	for _, q := range p.Polls {
-		mp := &modelPoll{status: poll.Pending, votes: map[uuid.UUID]poll.Vote{}}
+		mp := &modelPoll{kind: q.Kind, status: poll.Pending, votes: map[uuid.UUID]poll.Vote{}}
 		for _, o := range q.Options {
 			mp.options = append(mp.options, o.Key)
 		}
@@ -103,10 +106,8 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 	if q == nil {
 		return poll.Rejected
 	}
-	for _, key := range v.Answer.Keys() {
-		if !slices.Contains(q.options, key) {
-			return poll.Rejected
-		}
+	if !q.takes(v.Answer) {
+		return poll.Rejected
 	}
 	if v.Version <= q.sealed {
 		return poll.Late
@@ -119,6 +120,34 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 	}
 	q.votes[v.VoterID] = v
 	return poll.Counted
+}
+
+// takes knows the answers that the drill draws, and no others.
+func (q *modelPoll) takes(a poll.Answer) bool {
+	lines := strings.Split(string(a), "\n")
+	switch q.kind {
+	case poll.WordCloud, poll.OpenText:
+		return a != "" && !strings.ContainsAny(string(a), "\x00") && utf8.ValidString(string(a)) && (q.kind == poll.WordCloud || len(lines) == 1)
+	}
+	return !slices.ContainsFunc(lines, func(key string) bool { return !slices.Contains(q.options, key) })
+}
+
+// words counts the words of a poll's votes.
+func (m *model) words(id uuid.UUID) []poll.WordCount {
+	q, counts := m.polls[id], map[string]int64{}
+	for _, v := range q.votes {
+		said := map[string]bool{}
+		for _, text := range strings.Split(string(v.Answer), "\n") {
+			if q.kind == poll.WordCloud {
+				text = strings.ToLower(strings.TrimRight(text, "!"))
+			}
+			if (q.kind == poll.WordCloud || q.kind == poll.OpenText) && !said[text] {
+				said[text] = true
+				counts[text]++
+			}
+		}
+	}
+	return topWords(counts)
 }
 
 func (m *model) seal(s poll.Seal) {
@@ -140,7 +169,9 @@ func (m *model) state(id uuid.UUID) poll.State {
 	}
 	for _, v := range q.votes {
 		for _, key := range v.Answer.Keys() {
-			s.Counts[slices.Index(q.options, key)]++
+			if i := slices.Index(q.options, key); i >= 0 {
+				s.Counts[i]++
+			}
 		}
 	}
 	return s

@@ -27,7 +27,7 @@ func (s *suite) presentations(t *testing.T) {
 	}
 
 	t.Run("what was created is read back, polls of every kind in order", func(t *testing.T) {
-		readBack(t, created(t, store))
+		readBack(t, created(t, store, everyKind()...))
 	})
 
 	t.Run("text keeps every character", func(t *testing.T) {

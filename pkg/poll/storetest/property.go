@@ -16,7 +16,7 @@ import (
 func (s *suite) property(t *testing.T) {
 	store := s.store(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		d := &drill{rt: rt, store: store, p: newPresentation(t), voters: make([]uuid.UUID, 4)}
+		d := &drill{rt: rt, store: store, p: newPresentation(t, everyKind()...), voters: make([]uuid.UUID, 4)}
 		for i := range d.voters {
 			d.voters[i] = uuid.New()
 		}
@@ -54,7 +54,7 @@ type drill struct {
 
 func (d *drill) transit(t *testing.T) {
 	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToOpen)).Draw(d.rt, "move"))}
-	move.PollID = d.p.Polls[rapid.IntRange(0, 2).Draw(d.rt, "poll")].ID
+	move.PollID = d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	turn, err := d.store.Transit(t.Context(), d.p.ID, move, nil)
 	if kind := poll.KindOf(err); kind == poll.OutOfPolls || kind == poll.NotDisplayed {
 		return
@@ -73,7 +73,7 @@ func (d *drill) transit(t *testing.T) {
 }
 
 func (d *drill) reset(t *testing.T) {
-	id := d.p.Polls[rapid.IntRange(0, 2).Draw(d.rt, "poll")].ID
+	id := d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	edited, err := d.store.Edit(t.Context(), d.p.ID, poll.Reset{PollID: id})
 	if !d.model.mayReset(id) {
 		require.Equal(d.rt, poll.NotFinal, poll.KindOf(err))
@@ -116,20 +116,22 @@ func (d *drill) count(t *testing.T) {
 	}
 }
 
+var answers = []poll.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", "", "a!!", "b\nA", "A!\nC\na", "x\x00", "\xff"}
+
 func (d *drill) batch() poll.Batch {
 	b := poll.Batch{ID: uuid.New(), Replayed: rapid.IntRange(0, 2).Draw(d.rt, "replayed") == 0}
 	if rapid.IntRange(0, 4).Draw(d.rt, "kind") == 0 {
-		seal := seal(d.p, rapid.IntRange(0, 2).Draw(d.rt, "sealed"), rapid.Int64Range(0, d.version).Draw(d.rt, "version"))
+		seal := seal(d.p, rapid.IntRange(0, 4).Draw(d.rt, "sealed"), rapid.Int64Range(0, d.version).Draw(d.rt, "version"))
 		return seal
 	}
 	for range rapid.IntRange(1, 6).Draw(d.rt, "votes") {
 		v := poll.Vote{
 			ID:      uuid.New(),
-			PollID:  d.p.Polls[rapid.IntRange(0, 2).Draw(d.rt, "poll")].ID,
+			PollID:  d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID,
 			VoterID: rapid.SampledFrom(d.voters).Draw(d.rt, "voter"),
 			Version: rapid.Int64Range(max(0, d.version-2), d.version+1).Draw(d.rt, "version"),
 			Seq:     rapid.Int64Range(0, 3).Draw(d.rt, "seq"),
-			Answer:  rapid.SampledFrom([]poll.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", ""}).Draw(d.rt, "answer"),
+			Answer:  rapid.SampledFrom(answers).Draw(d.rt, "answer"),
 		}
 		if rapid.IntRange(0, 15).Draw(d.rt, "stray") == 0 {
 			v.PollID = uuid.New()
@@ -155,6 +157,7 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 		want := d.before[i]
 		want.Revision = r.Revision
 		require.Equal(d.rt, want, r.State, "poll %d", i)
+		require.Equal(d.rt, d.model.words(q.ID), r.Words, "poll %d", i)
 
 		var answers []poll.VoterAnswer
 		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil, func(a poll.VoterAnswer) error {

@@ -30,6 +30,8 @@ func main() {
 		err = rivals.Run(name)
 	case len(os.Args) == 2 && os.Args[1] == bench.ClientsCommand:
 		err = bench.Clients(os.Stdin, os.Stdout)
+	case len(os.Args) == 2 && os.Args[1] == bench.ViewersCommand:
+		err = bench.Viewers(os.Stdin, os.Stdout)
 	default:
 		err = run()
 	}
@@ -50,7 +52,9 @@ func run() (err error) {
 	contestants := flag.String("contestants", "", "of the closed loop, with ; between; empty: "+strings.Join(report.Contestants, "; "))
 	rates := flag.String("rates", "100,500,1000,2000,4000,8000,12000,16000,20000,24000,28000,32000,40000,50000,60000", "of the open loop, a second, rising")
 	flag.IntVar(&o.Clients, "clients", 30000, "of the stampede")
-	flag.IntVar(&o.Processes, "processes", 3, "that they are spread over; one holds 20,000 descriptors at most")
+	flag.IntVar(&o.Processes, "processes", 3, "that they, and the viewers, are spread over; one holds 20,000 descriptors at most")
+	flag.IntVar(&o.Viewers, "viewers", 10000, "of the event streams, at least 2")
+	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
 	sizes := flag.String("sizes", "0,10000,1000000,10000000", "votes in the table, rising")
 	flag.BoolVar(&o.AccessLog, "access-log", false, "let the APIs log each request")
 	flag.Parse()
@@ -68,6 +72,9 @@ func run() (err error) {
 	}
 	if o.Sizes, err = numbers[int64]("sizes", *sizes); err != nil {
 		return err
+	}
+	if o.Viewers < 2 || o.Processes < 1 || o.Transitions < 1 {
+		return errors.New("-viewers takes at least 2, -processes and -transitions at least 1")
 	}
 	if *contestants != "" {
 		for name := range strings.SplitSeq(*contestants, ";") {

@@ -29,14 +29,16 @@ type Options struct {
 	Contestants []string  // of the closed loop; nil: all
 	Rates       []float64 // of the open loop, a second, rising
 	Clients     int       // of the stampede
-	Processes   int       // that they are spread over
+	Processes   int       // that they, and the viewers, are spread over
+	Viewers     int       // of the event streams, at most
+	Transitions int       // that they see in each round
 	Sizes       []int64   // votes in the table, rising
 	AccessLog   bool      // the API logs each request, as it does unless told; NGINX never
 	Output      io.Writer
 }
 
 // Parts are what can be measured alone, in their order.
-var Parts = []string{"throughput", "bulk", "degradation", "stampede", "growth"}
+var Parts = []string{"throughput", "bulk", "degradation", "stampede", "viewers", "growth"}
 
 // Bench holds the servers that run.
 type Bench struct {
@@ -77,6 +79,7 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	b.plenary, err = stack.Start(ctx, stack.Config{
 		APIBinary: b.binary("api"), WorkerBinary: b.binary("worker"), Output: b.Output,
 		APIEnv: []string{fmt.Sprint("PLENARY_ACCESS_LOG=", b.AccessLog), "PLENARY_LOG_LEVEL=warn"}, WorkerEnv: []string{"PLENARY_LOG_LEVEL=warn"},
+		PostgresConf: statementsConf(),
 	})
 	if err != nil {
 		return err
@@ -158,6 +161,8 @@ func (b *Bench) Measure(ctx context.Context, part string, r *report.Results) (er
 		r.Degradation, err = b.degradation(ctx, run)
 	case "stampede":
 		r.Stampede, err = b.stampede(ctx, run)
+	case "viewers":
+		r.Viewers, err = b.viewers(ctx, run)
 	case "growth":
 		r.Growth, err = b.growth(ctx, run)
 	default:

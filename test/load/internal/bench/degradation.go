@@ -73,7 +73,7 @@ func (b *Bench) openVotes(ctx context.Context, rate float64, d time.Duration) (r
 	if err != nil {
 		return report.Level{}, err
 	}
-	o, err := crowd.Load{Addr: r.addr(), Conns: openConns, Rate: rate, Duration: d, Grace: openGrace, Request: r.votes(b.nextSalt())}.Run()
+	o, err := r.cast(rate, d, r.votes(b.nextSalt()))
 	if err != nil {
 		return report.Level{}, err
 	}
@@ -81,6 +81,11 @@ func (b *Bench) openVotes(ctx context.Context, rate float64, d time.Duration) (r
 		return report.Level{}, err
 	}
 	return level("vote", rate, o, 204), nil
+}
+
+// cast offers votes as an open loop.
+func (r room) cast(rate float64, d time.Duration, votes func(buf []byte, n int) []byte) (crowd.Outcome, error) {
+	return crowd.Load{Addr: r.addr(), Conns: openConns, Rate: rate, Duration: d, Grace: openGrace, Request: votes}.Run()
 }
 
 // allCounted waits until at least n votes of the room are counted.

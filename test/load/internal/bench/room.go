@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,61 +65,114 @@ func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
 // noRoom is what the no-op and the rivals take votes for: they look nothing up.
 func noRoom(url string) room { return room{url, uuid.NewString(), uuid.NewString()} }
 
+// talk is a presentation whose first poll is displayed, with what its presenter needs to go on.
+type talk struct {
+	room
+	polls []string
+	token string
+}
+
 // newRoom makes a presentation with one poll on display.
 func newRoom(ctx context.Context, url string) (room, error) {
-	r := room{url: url}
+	t, err := newTalk(ctx, url, 1)
+	return t.room, err
+}
+
+// newTalk makes a presentation of n polls, the first of which is displayed.
+func newTalk(ctx context.Context, url string, n int) (talk, error) {
+	t := talk{room: room{url: url}}
 	var created struct {
 		PresentationID string `json:"presentation_id"`
+		PresenterToken string `json:"presenter_token"`
 	}
-	err := call(ctx, http.MethodPost, url+"/api/v1/presentations", map[string]any{
-		"title": "Load", "current_poll_index": 0, "polls": []any{map[string]any{"question": "Which?", "options": []any{
-			map[string]string{"key": "A", "value": "Argentina"}, map[string]string{"key": "B", "value": "Brazil"}, map[string]string{"key": "C", "value": "Chile"},
-		}}},
-	}, &created)
+	polls := slices.Repeat([]any{map[string]any{"question": "Which?", "options": []any{
+		map[string]string{"key": "A", "value": "Argentina"}, map[string]string{"key": "B", "value": "Brazil"}, map[string]string{"key": "C", "value": "Chile"},
+	}}}, n)
+	_, err := call(ctx, "", http.MethodPost, url+"/api/v1/presentations", map[string]any{"title": "Load", "current_poll_index": 0, "polls": polls}, &created)
 	if err != nil {
-		return r, err
+		return t, err
 	}
-	r.presentation = created.PresentationID
-	var current struct {
-		PollID string `json:"poll_id"`
+	t.presentation, t.token = created.PresentationID, created.PresenterToken
+	var presentation struct {
+		Polls []struct {
+			PollID string `json:"poll_id"`
+		} `json:"polls"`
 	}
-	err = call(ctx, http.MethodGet, url+r.path("/polls/current"), nil, &current)
-	r.poll = current.PollID
-	return r, err
+	if _, err := call(ctx, t.token, http.MethodGet, url+t.path(""), nil, &presentation); err != nil {
+		return t, err
+	}
+	for _, p := range presentation.Polls {
+		t.polls = append(t.polls, p.PollID)
+	}
+	if len(t.polls) != n {
+		return t, fmt.Errorf("a presentation of %d polls has %d", n, len(t.polls))
+	}
+	t.poll = t.polls[0]
+	return t, nil
 }
+
+// display moves on to a poll, and gives the version under which it is displayed. What a busy server refuses is asked again, as a
+// presenter's client does: it is safe, since the poll is named.
+func (t talk) display(ctx context.Context, poll string) (version int64, err error) {
+	for end := time.Now().Add(displayPatience); ; {
+		header, err := call(ctx, t.token, http.MethodPut, t.url+t.path("/polls/current"), map[string]string{"poll_id": poll}, &struct{}{})
+		var r refusal
+		switch {
+		case err == nil:
+			return strconv.ParseInt(strings.Trim(header.Get("ETag"), `"`), 10, 64)
+		case !errors.As(err, &r) || r.status != http.StatusServiceUnavailable || time.Now().After(end):
+			return 0, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+const displayPatience = 10 * time.Second
 
 // total reads the results' total through the API.
 func (r room) total(ctx context.Context) (int64, error) {
 	var results struct {
 		Total int64 `json:"total"`
 	}
-	err := call(ctx, http.MethodGet, r.url+r.path("/polls/"+r.poll+"/results"), nil, &results)
+	_, err := call(ctx, "", http.MethodGet, r.url+r.path("/polls/"+r.poll+"/results"), nil, &results)
 	return results.Total, err
 }
 
-func call(ctx context.Context, method, url string, in, out any) error {
+// call does a call of the API, as the presenter if there is a token.
+func call(ctx context.Context, token, method, url string, in, out any) (http.Header, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	raw, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, url, answer.Status, raw)
+		return nil, refusal{answer.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, url, answer.Status, raw)}
 	}
-	return json.Unmarshal(raw, out)
+	return answer.Header, json.Unmarshal(raw, out)
 }
+
+// refusal is an answer that says no.
+type refusal struct {
+	status int
+	said   string
+}
+
+func (r refusal) Error() string { return r.said }

@@ -102,7 +102,7 @@ func (b *Bench) burst(ctx context.Context, name string, round int) (r report.Bur
 			n++
 		}
 		// A source address per process: each has a range of ports of its own, for clients towards one server.
-		c, err := startClients(ctx, b.binary("bench"), order{Addr: at.addr(), Source: netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}),
+		c, err := startClients(ctx, b.binary("bench"), ClientsCommand, order{Addr: at.addr(), Source: netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}),
 			Clients: n, Warm: at.get("/api/v1/ping"), Presentation: at.presentation, Poll: at.poll, Salt: b.nextSalt()})
 		if err != nil {
 			return r, err
@@ -211,15 +211,15 @@ func (b *Bench) watch(ctx context.Context, r room, signal int64, counts bool) (a
 	return nil
 }
 
-// clients is a process of them.
+// clients is a process of them, or of viewers.
 type clients struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func startClients(ctx context.Context, binary string, o order) (*clients, error) {
-	cmd := exec.CommandContext(ctx, binary, ClientsCommand)
+func startClients(ctx context.Context, binary, command string, order any) (*clients, error) {
+	cmd := exec.CommandContext(ctx, binary, command)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -233,7 +233,7 @@ func startClients(ctx context.Context, binary string, o order) (*clients, error)
 		return nil, err
 	}
 	c := &clients{cmd, in, bufio.NewReader(out)}
-	if err := json.NewEncoder(in).Encode(o); err != nil {
+	if err := json.NewEncoder(in).Encode(order); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	return c, nil

@@ -3,15 +3,11 @@
 package bench
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -193,32 +189,9 @@ func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.T
 // answers reads how many votes the APIs have answered, by status. Nobody is asked when there are none.
 func answers(ctx context.Context, apis []*stack.Process) (map[string]int64, error) {
 	byStatus := map[string]int64{}
-	for _, p := range apis {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metrics", nil)
-		if err != nil {
-			return nil, err
+	return byStatus, metrics(ctx, apis, "plenary_http_requests_total", func(labels string, value float64) {
+		if strings.Contains(labels, `/current/votes"`) {
+			byStatus[label(labels, "status")] += int64(value)
 		}
-		answer, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return nil, err
-		}
-		lines := bufio.NewScanner(answer.Body)
-		for lines.Scan() {
-			line := lines.Text()
-			if !strings.HasPrefix(line, "plenary_http_requests_total{") || !strings.Contains(line, `/current/votes"`) {
-				continue
-			}
-			_, rest, _ := strings.Cut(line, `status="`)
-			status, value, _ := strings.Cut(rest, `"`)
-			n, err := strconv.ParseFloat(value[strings.LastIndexByte(value, ' ')+1:], 64)
-			if err != nil {
-				return nil, errors.Join(fmt.Errorf("%s/metrics: %q", p.URL, line), err, answer.Body.Close())
-			}
-			byStatus[status] += int64(n)
-		}
-		if err := errors.Join(lines.Err(), answer.Body.Close()); err != nil {
-			return nil, err
-		}
-	}
-	return byStatus, nil
+	})
 }

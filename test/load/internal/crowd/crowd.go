@@ -167,6 +167,18 @@ func (c *Crowd) Send(i int, request []byte) error {
 // Wait handles what arrives until the time until, or until something did. Answered is called with an answer's status, or
 // with the error that ended the connection.
 func (c *Crowd) Wait(until int64, answered func(i, status int, err error)) error {
+	return c.ready(until, func(i int) {
+		if status, err := c.read(i); err != nil {
+			c.drop(i)
+			answered(i, 0, err)
+		} else if status > 0 {
+			answered(i, status, nil)
+		}
+	})
+}
+
+// ready waits for the time until, or until something arrived, and calls read for each connection on which it did.
+func (c *Crowd) ready(until int64, read func(i int)) error {
 	timeout := -1
 	if wait := until - Now(); wait <= 0 {
 		timeout = 0
@@ -186,30 +198,33 @@ func (c *Crowd) Wait(until int64, answered func(i, status int, err error)) error
 			_, _ = unix.Read(c.timer, expired[:]) // it may have been set anew meanwhile
 			continue
 		}
-		if status, err := c.read(int(e.Fd)); err != nil {
-			c.drop(int(e.Fd))
-			answered(int(e.Fd), 0, err)
-		} else if status > 0 {
-			answered(int(e.Fd), status, nil)
-		}
+		read(int(e.Fd))
 	}
 	return nil
 }
 
 var errClosed = errors.New("the server closed the connection")
 
-// read gives the status of an answer that is complete, 0 while it is not.
-func (c *Crowd) read(i int) (status int, err error) {
+// receive gives what has arrived on a connection, which is everybody's until the next call; nil: nothing.
+func (c *Crowd) receive(i int) ([]byte, error) {
 	n, err := unix.Read(c.conns[i].fd, c.scratch)
 	switch {
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR):
-		return 0, nil
+		return nil, nil
 	case err != nil:
-		return 0, err
+		return nil, err
 	case n == 0:
-		return 0, errClosed
+		return nil, errClosed
 	}
-	in := c.scratch[:n]
+	return c.scratch[:n], nil
+}
+
+// read gives the status of an answer that is complete, 0 while it is not.
+func (c *Crowd) read(i int) (status int, err error) {
+	in, err := c.receive(i)
+	if in == nil || err != nil {
+		return 0, err
+	}
 	if len(c.conns[i].in) > 0 {
 		in = append(c.conns[i].in, in...)
 	}

@@ -128,7 +128,7 @@ func (r Results) figures() []figure {
 			all[9].note = fmt.Sprintf(" (%s votes; by HTTP: %.2f)", count(most.Votes), Median(most.ResultsHTTP)/Median(ten.ResultsHTTP))
 		}
 	}
-	return all
+	return append(all, r.Viewers.figures()...)
 }
 
 // spread is a median with what it stands for.

@@ -59,7 +59,7 @@ func (r Results) Fill(page string) (string, error) {
 func (r Results) tables() map[string]string {
 	const none = "Not measured yet.\n"
 	t := map[string]string{"targets": r.targets(), "throughput": none, "ratios": none, "cpu": none, "bulk": none,
-		"degradation": none, "counted": none, "stampede": none, "growth": none}
+		"degradation": none, "counted": none, "stampede": none, "viewers": none, "growth": none}
 	if r.Throughput != nil {
 		t["throughput"], t["ratios"], t["cpu"] = r.Throughput.table(), r.Throughput.ratios(), r.Throughput.cpuTable(r.Bulk)
 	}
@@ -71,6 +71,9 @@ func (r Results) tables() map[string]string {
 	}
 	if r.Stampede != nil {
 		t["stampede"] = r.Stampede.table()
+	}
+	if r.Viewers != nil {
+		t["viewers"] = r.Viewers.table()
 	}
 	if r.Growth != nil {
 		t["growth"] = r.Growth.table()
@@ -89,7 +92,7 @@ func (r Results) targets() string {
 		name string
 		run  *Run
 	}{{"throughput", runOf(r.Throughput)}, {"bulk", runOf(r.Bulk)}, {"degradation", runOf(r.Degradation)},
-		{"stampede", runOf(r.Stampede)}, {"growth", runOf(r.Growth)}} {
+		{"stampede", runOf(r.Stampede)}, {"viewers", runOf(r.Viewers)}, {"growth", runOf(r.Growth)}} {
 		if part.run != nil {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}

@@ -15,6 +15,7 @@ type Results struct {
 	Bulk        *Bulk        `json:"bulk,omitempty"`
 	Degradation *Degradation `json:"degradation,omitempty"`
 	Stampede    *Stampede    `json:"stampede,omitempty"`
+	Viewers     *Viewers     `json:"viewers,omitempty"`
 	Growth      *Growth      `json:"growth,omitempty"`
 }
 

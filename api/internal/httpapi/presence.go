@@ -1,0 +1,206 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+)
+
+const (
+	// presenceEvery is how often a replica says how many people watch on it, and asks how many watch on all.
+	presenceEvery = 2 * time.Second
+	// presenceAge is how long a replica's word counts: one that died takes its viewers with it.
+	presenceAge = 15 * time.Second
+	// presenceTimeout bounds each of these calls.
+	presenceTimeout = 2 * time.Second
+)
+
+// presenceStore is the part of poll.Store that is needed here.
+type presenceStore interface {
+	Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error
+	Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error)
+}
+
+// presence tells the presenters who watch on this replica how many people are connected over all replicas. Presenters
+// themselves are not counted: their screen, their remote. However many people there are, it costs a replica one call each
+// presenceEvery while somebody watches on it, and another one while a presenter does. It is safe for use by many goroutines.
+type presence struct {
+	store   presenceStore
+	logger  *slog.Logger
+	replica uuid.UUID // new with each start: what an earlier run said is forgotten by its age
+
+	mu     sync.Mutex
+	crowds map[uuid.UUID]*crowd
+}
+
+// crowd is who watches a presentation on this replica.
+type crowd struct {
+	viewers    int
+	said       bool          // the store was told of viewers, and not yet that there are none
+	presenters []chan []byte // each holds the newest event that its stream has not sent
+	connected  int           // over all replicas, as presenters know it
+	event      []byte        // that says so; nil: it is not known yet
+}
+
+// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with it: the one place that
+// knows. Where everybody may present (PLENARY_OPEN), who sends no token is somebody in the room all the same.
+func (c *call) isOnStage(presenter bool) bool {
+	return presenter && c.Get(fiber.HeaderAuthorization) != ""
+}
+
+// join counts a stream until leave is called. One that is on stage gets news instead: the events that it is to send.
+func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.crowds[id]
+	if c == nil {
+		c = &crowd{}
+		p.crowds[id] = c
+	}
+	if !onStage {
+		c.viewers++
+		return nil, func() { p.leave(id, func() { c.viewers-- }) }
+	}
+	mine := make(chan []byte, 1)
+	if c.event != nil {
+		mine <- c.event
+	}
+	c.presenters = append(c.presenters, mine)
+	return mine, func() {
+		p.leave(id, func() {
+			c.presenters = slices.DeleteFunc(c.presenters, func(other chan []byte) bool { return other == mine })
+			if len(c.presenters) == 0 {
+				c.event = nil // it is not kept up any more
+			}
+		})
+	}
+}
+
+func (p *presence) leave(id uuid.UUID, change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+	p.forget(id)
+}
+
+// forget drops a crowd of which nothing is left to say. Under mu.
+func (p *presence) forget(id uuid.UUID) {
+	if c := p.crowds[id]; c.viewers == 0 && !c.said && len(c.presenters) == 0 {
+		delete(p.crowds, id)
+	}
+}
+
+// run says and asks until ctx ends, and at last that nobody watches here.
+func (p *presence) run(ctx context.Context) {
+	tick := time.NewTicker(presenceEvery)
+	defer tick.Stop()
+	failing := false
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+			err := p.say(ctx, false)
+			if err == nil {
+				err = p.ask(ctx)
+			}
+			if err != nil && !failing && ctx.Err() == nil {
+				p.logger.Warn("how many people are connected is not known", "error", err)
+			}
+			failing = err != nil
+		}
+	}
+	if err := p.say(context.WithoutCancel(ctx), true); err != nil {
+		p.logger.Debug("that nobody watches here any more was not said; it will be forgotten", "error", err)
+	}
+}
+
+// say tells the store who watches on this replica, if anybody does or has since the last time; nobody if it ends.
+func (p *presence) say(ctx context.Context, ends bool) error {
+	viewers := map[uuid.UUID]int{}
+	p.mu.Lock()
+	for id, c := range p.crowds {
+		if ends && c.said {
+			viewers[id] = 0
+		} else if !ends && (c.said || c.viewers > 0) {
+			viewers[id], c.said = c.viewers, true
+		}
+	}
+	p.mu.Unlock()
+	if len(viewers) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+	defer cancel()
+	if err := p.store.Present(ctx, p.replica, viewers, presenceAge); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, n := range viewers {
+		if n == 0 {
+			c := p.crowds[id]
+			c.said = c.viewers > 0 // somebody has just come
+			p.forget(id)
+		}
+	}
+	return nil
+}
+
+// ask gives presenters the number of those who are connected, where it has changed. Without presenters it asks nothing.
+func (p *presence) ask(ctx context.Context) error {
+	var ids []uuid.UUID
+	p.mu.Lock()
+	for id, c := range p.crowds {
+		if len(c.presenters) > 0 {
+			ids = append(ids, id)
+		}
+	}
+	p.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+	defer cancel()
+	connected, err := p.store.Connected(ctx, ids, presenceAge)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range ids {
+		if c := p.crowds[id]; c != nil {
+			c.know(connected[id])
+		}
+	}
+	return nil
+}
+
+// wireAudience is the data of the event "audience".
+type wireAudience struct {
+	Connected int `json:"connected"`
+}
+
+// know passes on how many are connected. The event has no id: it is no part of the state that a client resumes.
+func (c *crowd) know(connected int) {
+	if c.event != nil && c.connected == connected || len(c.presenters) == 0 {
+		return
+	}
+	data, err := json.Marshal(wireAudience{connected})
+	if err != nil {
+		return // a number can be written
+	}
+	c.connected, c.event = connected, []byte("event: audience\ndata: "+string(data)+"\n\n")
+	for _, presenter := range c.presenters {
+		select {
+		case <-presenter: // what it has not sent is old
+		default:
+		}
+		presenter <- c.event
+	}
+}

@@ -1,0 +1,152 @@
+// Package qr draws QR codes: of the link by which people join, and of any short text, such as a presenter's own link.
+package qr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"mime"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/boombuler/barcode/qr"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// maxText is how many bytes a text may have. It fits into a code that a phone can read from a screen.
+const maxText = 1 << 10
+
+// Mount serves the codes. Errors are fiber's and the domain's, for the app to answer.
+func Mount(r fiber.Router) {
+	r.Get("/qr.svg", joinLink)
+	r.Post("/qr.svg", text)
+}
+
+// joinLink draws the link that the query's join code stands for, at the host that was asked.
+func joinLink(c *fiber.Ctx) error {
+	code := poll.CleanJoinCode(c.Query("code"))
+	if !poll.IsJoinCode(code) {
+		return poll.Field("code", "must be a join code")
+	}
+	origin, err := origin(c)
+	if err != nil {
+		return err
+	}
+	// It is the same for a day and longer, but only for who asks by this name: proxies keep nothing.
+	c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
+	c.Vary(fiber.HeaderXForwardedProto, fiber.HeaderXForwardedHost)
+	return send(c, origin+"/join/"+code)
+}
+
+// text draws the body.
+func text(c *fiber.Ctx) error {
+	media, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
+	charset := strings.ToLower(params["charset"])
+	encoding := c.Get(fiber.HeaderContentEncoding)
+	if err != nil || media != fiber.MIMETextPlain || charset != "" && charset != "utf-8" && charset != "us-ascii" ||
+		encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return fiber.ErrUnsupportedMediaType
+	}
+	body := c.Request().Body() // as it came: Fiber's own would unpack it
+	switch {
+	case len(body) == 0:
+		return poll.Field("body", "must not be empty")
+	case len(body) > maxText:
+		return fiber.ErrRequestEntityTooLarge
+	case !utf8.Valid(body):
+		return poll.Field("body", "must be UTF-8")
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store") // it may hold a presenter's token
+	return send(c, string(body))
+}
+
+// host is a name or an address, with or without a port.
+var host = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+
+// origin gives how the client has reached the service: as proxies say that pass requests on, else as the request says.
+func origin(c *fiber.Ctx) (string, error) {
+	scheme := "http"
+	if c.Context().IsTLS() {
+		scheme = "https"
+	}
+	if forwarded := first(c.Get(fiber.HeaderXForwardedProto)); forwarded != "" {
+		if scheme = strings.ToLower(forwarded); scheme != "http" && scheme != "https" {
+			return "", poll.Field(fiber.HeaderXForwardedProto, "must be http or https")
+		}
+	}
+	from, name := fiber.HeaderXForwardedHost, first(c.Get(fiber.HeaderXForwardedHost))
+	if name == "" {
+		from, name = fiber.HeaderHost, string(c.Request().Host())
+	}
+	if !host.MatchString(name) {
+		return "", poll.Field(from, "must be the name of a host")
+	}
+	return scheme + "://" + name, nil
+}
+
+// first gives the first of a list's values, which the proxy wrote that the client has reached.
+func first(list string) string {
+	value, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(value)
+}
+
+func send(c *fiber.Ctx, text string) error {
+	svg, err := SVG(text)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(svg)
+	c.Set(fiber.HeaderETag, `"`+hex.EncodeToString(sum[:8])+`"`)
+	if c.Method() != http.MethodPost && c.Get(fiber.HeaderIfNoneMatch) != "" && c.Fresh() {
+		c.Status(http.StatusNotModified)
+		return nil
+	}
+	c.Set(fiber.HeaderContentType, "image/svg+xml")
+	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'")
+	return c.Send(svg)
+}
+
+// quiet is how many modules are left white on each side: readers need four.
+const quiet = 4
+
+// SVG draws a text of at most 1 KiB as a QR code, black on white whatever the page's colours are: readers need that, too.
+func SVG(text string) ([]byte, error) {
+	code, err := qr.Encode(text, qr.M, qr.Auto)
+	if err != nil {
+		return nil, err
+	}
+	size := code.Bounds().Dx()
+	dark := func(x, y int) bool {
+		r, _, _, _ := code.At(x, y).RGBA()
+		return r == 0
+	}
+	side := strconv.Itoa(size + 2*quiet)
+	svg := append([]byte(nil), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `+side+` `+side+`" shape-rendering="crispEdges">`+
+		`<path fill="#fff" d="M0 0h`+side+`v`+side+`H0z"/><path d="`...)
+	for y := range size {
+		for x := 0; x < size; x++ {
+			if !dark(x, y) {
+				continue
+			}
+			from := x
+			for x < size && dark(x, y) {
+				x++
+			}
+			svg = append(svg, 'M')
+			svg = strconv.AppendInt(svg, int64(from+quiet), 10)
+			svg = append(svg, ' ')
+			svg = strconv.AppendInt(svg, int64(y+quiet), 10)
+			svg = append(svg, 'h')
+			svg = strconv.AppendInt(svg, int64(x-from), 10)
+			svg = append(svg, 'v', '1', 'H')
+			svg = strconv.AppendInt(svg, int64(from+quiet), 10)
+			svg = append(svg, 'z')
+		}
+	}
+	return append(svg, `"/></svg>`...), nil
+}

@@ -1,0 +1,145 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func (s *suite) presence(t *testing.T) {
+	store := s.store(t)
+	one, other := uuid.New(), uuid.New() // replicas
+	ids := func(n int) []uuid.UUID {
+		list := make([]uuid.UUID, n)
+		for i := range list {
+			list[i] = uuid.New()
+		}
+		return list
+	}
+	said := func(t *testing.T, replica uuid.UUID, viewers map[uuid.UUID]int) {
+		t.Helper()
+		require.NoError(t, store.Present(t.Context(), replica, viewers, time.Hour))
+	}
+	connected := func(t *testing.T, store poll.Store, id uuid.UUID) int {
+		t.Helper()
+		n, err := store.Connected(t.Context(), []uuid.UUID{id}, time.Hour)
+		require.NoError(t, err)
+		for found := range n {
+			require.Equal(t, id, found, "nobody asked for it")
+		}
+		return n[id]
+	}
+
+	t.Run("what replicas say adds up", func(t *testing.T) {
+		p := ids(3)
+		said(t, one, map[uuid.UUID]int{p[0]: 5, p[1]: 7})
+		said(t, other, map[uuid.UUID]int{p[0]: 2, p[2]: 1 << 20})
+		n, err := store.Connected(t.Context(), append(p, uuid.New()), time.Hour)
+		require.NoError(t, err)
+		for i, want := range []int{7, 7, 1 << 20} {
+			require.Equal(t, want, n[p[i]])
+		}
+		require.LessOrEqual(t, len(n), 4)
+	})
+
+	t.Run("what a replica says stands in place of what it said before, for the presentations that it names", func(t *testing.T) {
+		p := ids(2)
+		said(t, one, map[uuid.UUID]int{p[0]: 5, p[1]: 5})
+		said(t, other, map[uuid.UUID]int{p[0]: 1})
+		said(t, one, map[uuid.UUID]int{p[0]: 3})
+		require.Equal(t, 4, connected(t, store, p[0]))
+		require.Equal(t, 5, connected(t, store, p[1]))
+		said(t, one, map[uuid.UUID]int{p[0]: 0})
+		said(t, one, nil)
+		said(t, one, map[uuid.UUID]int{})
+		require.Equal(t, 1, connected(t, store, p[0]))
+		said(t, other, map[uuid.UUID]int{p[0]: 0})
+		require.Zero(t, connected(t, store, p[0]))
+	})
+
+	t.Run("what was said too long ago does not count", func(t *testing.T) {
+		p := ids(1)
+		said(t, one, map[uuid.UUID]int{p[0]: 5})
+		n, err := store.Connected(t.Context(), p, -time.Hour)
+		require.NoError(t, err)
+		require.Zero(t, n[p[0]])
+		require.Eventually(t, func() bool {
+			n, err := store.Connected(t.Context(), p, 50*time.Millisecond)
+			return err == nil && n[p[0]] == 0
+		}, 10*time.Second, 10*time.Millisecond)
+		require.Equal(t, 5, connected(t, store, p[0]))
+		said(t, one, map[uuid.UUID]int{p[0]: 5})
+		n, err = store.Connected(t.Context(), p, 10*time.Second)
+		require.NoError(t, err)
+		require.Equal(t, 5, n[p[0]], "saying it again makes it new")
+	})
+
+	t.Run("and is dropped, whoever said it", func(t *testing.T) {
+		p := ids(2)
+		said(t, one, map[uuid.UUID]int{p[0]: 5})
+		said(t, other, map[uuid.UUID]int{p[0]: 5})
+		require.NoError(t, store.Present(t.Context(), one, map[uuid.UUID]int{p[1]: 1}, -time.Hour))
+		require.Zero(t, connected(t, store, p[0]))
+		require.Equal(t, 1, connected(t, store, p[1]), "but not what is said now")
+	})
+
+	t.Run("nobody asks for nothing", func(t *testing.T) {
+		n, err := store.Connected(t.Context(), nil, time.Hour)
+		require.NoError(t, err)
+		require.Empty(t, n)
+	})
+
+	t.Run("a thousand presentations are one call", func(t *testing.T) {
+		viewers := map[uuid.UUID]int{}
+		p := ids(1000)
+		for i, id := range p {
+			viewers[id] = i + 1
+		}
+		said(t, one, viewers)
+		n, err := store.Connected(t.Context(), p, time.Hour)
+		require.NoError(t, err)
+		require.Equal(t, viewers, n)
+	})
+
+	t.Run("many replicas speak at once, while each drops what the others have just said", func(t *testing.T) {
+		stores := []poll.Store{store}
+		if s.again != nil {
+			second := s.again(t, store)
+			t.Cleanup(func() { require.NoError(t, second.Close()) })
+			stores = append(stores, second)
+		}
+		const replicas, times = 8, 10
+		p := ids(20)
+		viewers := map[uuid.UUID]int{}
+		for _, id := range p {
+			viewers[id] = 3
+		}
+		var speaking sync.WaitGroup
+		errs := make(chan error, replicas*times)
+		names := ids(replicas)
+		for i, replica := range names {
+			speaking.Go(func() {
+				for range times {
+					errs <- stores[i%len(stores)].Present(t.Context(), replica, viewers, 0)
+				}
+			})
+		}
+		speaking.Wait()
+		for range cap(errs) {
+			require.NoError(t, <-errs)
+		}
+		for _, replica := range names {
+			said(t, replica, viewers)
+		}
+		for _, store := range stores {
+			for _, id := range p {
+				require.Equal(t, 3*replicas, connected(t, store, id))
+			}
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package poll
+
+import (
+	"hash/maphash"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// What voters may write to a poll of free text.
+const (
+	MaxEntries     = 10  // texts of one voter in a word cloud
+	DefaultEntries = 3   // the same, where the presenter does not say
+	MaxWordLength  = 50  // characters of a text in a word cloud
+	MaxTextLength  = 500 // characters of an open text
+)
+
+// FreeText says whether voters write their answer themselves instead of choosing an option.
+func (k Kind) FreeText() bool { return k == WordCloud || k == OpenText }
+
+func (k Kind) maxEntries() int {
+	if k == WordCloud {
+		return MaxEntries
+	}
+	return 1
+}
+
+func (k Kind) maxLength() int {
+	if k == WordCloud {
+		return MaxWordLength
+	}
+	return MaxTextLength
+}
+
+// TextAnswer checks the texts that a voter wrote against the poll and makes an answer of them. Errors are of the kind
+// Invalid and name the field: "text" where the poll takes one, "texts" where it takes several.
+func (p *Poll) TextAnswer(texts []string) (Answer, error) {
+	field := "text"
+	if p.MaxChoices > 1 && p.Kind.FreeText() {
+		field = "texts"
+	}
+	switch {
+	case !p.Kind.FreeText():
+		return "", Field(field, "this poll takes a key, not text")
+	case len(texts) == 0:
+		return "", Field(field, "must hold a text")
+	case len(texts) > p.MaxChoices:
+		return "", Field("texts", "this poll takes at most %d", p.MaxChoices)
+	}
+	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
+	banned := bansOf(p.Banned)
+	for i, text := range texts {
+		entry, err := p.Kind.clean(field, text)
+		if err != nil {
+			return "", err
+		}
+		word := p.Kind.word(entry)
+		switch {
+		case said[word]:
+			return "", Field(field, "%q is there twice", entry)
+		case banned.in(entry):
+			return "", Field(field, "holds a word that is not wanted here")
+		}
+		entries[i], said[word] = entry, true
+	}
+	slices.Sort(entries)
+	return Answer(strings.Join(entries, "\n")), nil
+}
+
+// clean gives a text the form in which it is stored: composed (NFC), with single spaces between its words and none around
+// them.
+func (k Kind) clean(field, text string) (string, error) {
+	// Readers of JSON put the replacement character where there was no character.
+	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
+		return "", Field(field, "must be valid UTF-8")
+	}
+	text = spaced(norm.NFC.String(text))
+	switch {
+	case !visible(text):
+		return "", Field(field, "must not be empty")
+	case utf8.RuneCountInString(text) > k.maxLength():
+		return "", Field(field, "must have at most %d characters", k.maxLength())
+	case !printable(text):
+		return "", Field(field, "must not hold control characters")
+	}
+	return text, nil
+}
+
+// takes says whether an answer that comes from the log is one that a store can keep and count. It asks no more than that: what
+// is clean is decided at the door, by the Unicode of its day.
+func (k Kind) takes(a Answer) bool {
+	entries := a.Texts()
+	return len(entries) <= k.maxEntries() && !slices.ContainsFunc(entries, func(text string) bool {
+		return !utf8.ValidString(text) || !visible(text) || !printable(text) || utf8.RuneCountInString(text) > k.maxLength()
+	})
+}
+
+// Words gives what an answer to a poll of free text counts as, in order: in a word cloud its texts folded, so that "Berlin",
+// "berlin " and "BERLIN!" are one word; else its text as it is. A person counts once for each.
+func (k Kind) Words(a Answer) []string {
+	words := a.Texts()
+	for i := range words {
+		words[i] = k.word(words[i])
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+func (k Kind) word(entry string) string {
+	if k != WordCloud {
+		return entry
+	}
+	word := fold(entry)
+	if bare := strings.TrimRightFunc(word, ending); bare != "" {
+		return bare
+	}
+	return word // "!!!", say
+}
+
+// ending tells what may end a sentence. Other punctuation may belong to the word, as in "C#".
+func ending(r rune) bool { return r == ' ' || unicode.Is(unicode.Terminal_Punctuation, r) }
+
+// maxFolds bounds the rounds of fold. Each of folding and normalizing may make something for the other to do, once or twice.
+const maxFolds = 8
+
+// fold gives the form in which texts are compared: without case, compatible characters alike (NFKC), single spaces, and
+// without characters that only direct how others are shown, but for the joiners, which words and pictures are made with.
+func fold(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
+		return spaced(strings.ToLower(s))
+	}
+	s = without(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !joiner(r) })
+	for range maxFolds {
+		folded := spaced(norm.NFKC.String(cases.Fold().String(s)))
+		if folded == s {
+			break
+		}
+		s = folded
+	}
+	return s
+}
+
+func without(s string, unwanted func(rune) bool) string {
+	return strings.Map(func(r rune) rune {
+		if unwanted(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
+
+func spaced(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// visible says whether there is anything to see in a text.
+func visible(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) }) >= 0
+}
+
+// bans finds banned words in texts, whole words or several in a row.
+type bans struct {
+	banned []string              // what it was made of
+	rows   map[string][][]string // words that stand in a row, by the first of them
+	signs  []string              // what holds no word, a picture say: wherever it stands
+}
+
+func newBans(banned []string) bans {
+	b := bans{banned: slices.Clone(banned), rows: map[string][][]string{}}
+	for _, s := range banned {
+		if words := wordsOf(s); len(words) > 0 {
+			b.rows[words[0]] = append(b.rows[words[0]], words)
+		} else if s = fold(s); s != "" {
+			b.signs = append(b.signs, s)
+		}
+	}
+	return b
+}
+
+func (b bans) in(text string) bool {
+	if len(b.rows) > 0 {
+		words := wordsOf(text)
+		for i := range words {
+			for _, row := range b.rows[words[i]] {
+				if i+len(row) <= len(words) && slices.Equal(words[i:i+len(row)], row) {
+					return true
+				}
+			}
+		}
+	}
+	if len(b.signs) == 0 {
+		return false
+	}
+	text = fold(text)
+	return slices.ContainsFunc(b.signs, func(sign string) bool { return strings.Contains(text, sign) })
+}
+
+// lists keeps the bans of the lists in use, of which a replica sees few: to fold two hundred words for every vote would cost
+// a hundred times what the vote does.
+var lists = struct {
+	sync.Mutex
+	seed maphash.Seed
+	made map[uint64]bans
+}{seed: maphash.MakeSeed(), made: map[uint64]bans{}}
+
+const maxLists = 100
+
+func bansOf(banned []string) bans {
+	if len(banned) == 0 {
+		return bans{}
+	}
+	var hash maphash.Hash
+	hash.SetSeed(lists.seed)
+	for _, s := range banned {
+		_, _ = hash.WriteString(s) // never fails
+		_ = hash.WriteByte(0)
+	}
+	lists.Lock()
+	defer lists.Unlock()
+	b, ok := lists.made[hash.Sum64()]
+	if !ok || !slices.Equal(b.banned, banned) {
+		if len(lists.made) >= maxLists {
+			clear(lists.made)
+		}
+		b = newBans(banned)
+		lists.made[hash.Sum64()] = b
+	}
+	return b
+}
+
+// wordsOf takes a text apart into its words, folded. A joiner does not make two of one.
+func wordsOf(text string) []string {
+	text = without(fold(text), joiner)
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// topWords reads the first ?3 words of the poll ?1. A count below zero, which nobody sees, is left where a newer Unicode
+// folds a text otherwise than when it was counted.
+const topWords = `(SELECT json_group_array(json_object('Text', word, 'Count', count)) FROM (
+	SELECT word, count FROM words WHERE poll_id = ?1 AND count > 0 ORDER BY count DESC, word LIMIT ?3)) AS words`
+
+type wordsRow struct {
+	Words list[poll.WordCount] `db:"words"`
+}
+
+func (r *wordsRow) words() []poll.WordCount {
+	if len(r.Words) == 0 {
+		return nil
+	}
+	return r.Words
+}
+
+// moveWords writes the changes of words. It says nothing to the database where there are none, as in every poll of another
+// kind.
+func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
+	if len(words) == 0 {
+		return nil
+	}
+	arg, err := rows(len(words), func(i int) []any { return []any{hexOf(words[i].PollID), words[i].Word, words[i].By} })
+	if err != nil {
+		return err
+	}
+	result, err := tx.ExecContext(ctx, `
+		INSERT INTO words (poll_id, word, count) SELECT unhex(value->>0), value->>1, value->>2 FROM json_each(?) WHERE true
+		ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count`, arg)
+	if err := exactly(len(words), "words", result, err); err != nil {
+		return err
+	}
+	polls := poll.LostWords(words)
+	if len(polls) == 0 {
+		return nil
+	}
+	if arg, err = rows(len(polls), func(i int) []any { return []any{hexOf(polls[i])} }); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		DELETE FROM words WHERE count = 0 AND poll_id IN (SELECT unhex(value->>0) FROM json_each(?))`, arg)
+	return err
+}
