@@ -14,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
@@ -32,7 +33,8 @@ type visitor struct {
 	stop func()
 	log  *trouble
 	wire wire
-	done sync.WaitGroup // answers to dialogs
+	held chan fetch.RequestID // moves that wait: see hold
+	done sync.WaitGroup       // answers to dialogs
 }
 
 // here are the visitors of each test. Tests run one after the other.
@@ -53,7 +55,7 @@ var (
 // visit opens a browser for somebody. It is closed when the test ends, and the test then fails for what went wrong in it.
 func visit(t *testing.T, name string, s screen) *visitor {
 	t.Helper()
-	v := &visitor{t: t, name: name, base: site(t).URL, log: &trouble{}}
+	v := &visitor{t: t, name: name, base: site(t).URL, log: &trouble{}, held: make(chan fetch.RequestID, 8)}
 	here[t] = append(here[t], v)
 	v.ctx, v.stop = chromedp.NewContext(chrome(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(v.hear))
 	t.Cleanup(v.leave)
@@ -70,10 +72,13 @@ func visit(t *testing.T, name string, s screen) *visitor {
 
 // hear notes what goes wrong in the page. It runs between two messages of the browser and must not wait for one.
 func (v *visitor) hear(event any) {
-	if dialog, ok := event.(*page.EventJavascriptDialogOpening); ok {
+	switch e := event.(type) {
+	case *page.EventJavascriptDialogOpening:
 		v.done.Go(func() { // the page stands still until it is answered
-			_ = call(v, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: dialog.Type == page.DialogTypeBeforeunload})
+			_ = call(v, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: e.Type == page.DialogTypeBeforeunload})
 		})
+	case *fetch.EventRequestPaused:
+		v.held <- e.RequestID
 	}
 	v.log.hear(event)
 	v.wire.hear(event)
@@ -302,6 +307,25 @@ func (v *visitor) connect(c network.Conditions) {
 	v.ok(call(v, network.OverrideNetworkState, network.OverrideNetworkStateParams{
 		Offline: c.Offline, Latency: c.Latency, DownloadThroughput: c.DownloadThroughput, UploadThroughput: c.UploadThroughput,
 	}), "tell the page about the network")
+}
+
+// hold keeps back, from now on, requests to addresses that match a pattern. Let them go with release, one after the other.
+func (v *visitor) hold(pattern string) {
+	v.t.Helper()
+	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}}), "hold %s", pattern)
+}
+
+// release lets go the request that is held, when it is there and meanwhile has happened.
+func (v *visitor) release(meanwhile func()) {
+	v.t.Helper()
+	select {
+	case id := <-v.held:
+		meanwhile()
+		v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}), "release a request")
+	case <-time.After(patience):
+		v.ok(context.DeadlineExceeded, "wait for a request to hold")
+	}
+	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 }
 
 // shoot keeps a picture of what is seen.
