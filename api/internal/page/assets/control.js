@@ -8,6 +8,7 @@ import { t } from "./text.js";
 
 const tries = 8;
 const doubleTap = 350; // ms
+const patience = 3000; // ms
 const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -25,6 +26,7 @@ export class Control {
   state = "connecting"; // of the event stream
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
+  #patient = true;
   #readAt = 0;
   #rereading = null;
 
@@ -47,12 +49,22 @@ export class Control {
       state: (now) => {
         this.state = now;
         if (now === "open") this.reread(); // polls may have been edited meanwhile
+        this.#patient &&= now !== "open";
         this.changed();
       },
     }, { token: this.token });
     const seen = () => document.visibilityState === "visible" && this.reread();
     document.addEventListener("visibilitychange", seen);
     setInterval(seen, rereadEvery);
+    setTimeout(() => {
+      this.#patient = false;
+      this.changed();
+    }, patience);
+  }
+
+  /** Whether the page does not follow the presentation. A page that has just begun is given some time. */
+  get away() {
+    return this.state !== "open" && !(this.#patient && this.state === "connecting");
   }
 
   /** Asks for what only the presenter gets. Without it the stage would show half a presentation, and refuse every press. */

@@ -4,7 +4,7 @@
 import { at, call, get } from "./api.js";
 import { ask, remote } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
-import { PollForm } from "./pollform.js";
+import { kinds, PollForm } from "./pollform.js";
 import { refusal } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
@@ -141,7 +141,7 @@ async function remove(form) {
   }
   clearTimeout(timers.get(form));
   timers.delete(form);
-  send(form, async () => {
+  send(null, async () => {
     if (form.id) await insist("DELETE", at(id, "polls", form.id), {}, [404]);
     removeForm(form);
   });
@@ -149,7 +149,7 @@ async function remove(form) {
 
 async function reset(form) {
   if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
-  send(form, async () => {
+  send(null, async () => {
     await insist("POST", at(id, "polls", form.id, "reset"));
     form.setStatus("pending");
     notify(t("control.reset_done"));
@@ -170,7 +170,7 @@ function later(key, act, now) {
   tell();
 }
 
-/** Does something after all that was begun before, and says what became of it. */
+/** Does something after all that was begun before, and says what became of it. What has a key is tried again with the rest. */
 function send(key, act) {
   pending++;
   tell();
@@ -260,7 +260,7 @@ async function saveOrder() {
 
 /** Shows what was refused where it belongs. */
 function refused(key, problem) {
-  failed.add(key);
+  if (key) failed.add(key);
   if (key instanceof PollForm && problem.code === "invalid" && problem.field) {
     key.refused(problem.field, problem.detail);
     key.say(t("edit.not_saved"));
@@ -383,7 +383,7 @@ function busy(yes) {
 /** Saves everything and gives whether that worked. */
 async function save() {
   if (!id) return create();
-  const unfinished = forms.filter((form) => !form.empty);
+  const unfinished = forms.filter((form) => form.id || !form.empty);
   for (const form of unfinished) form.right();
   if (!check(unfinished)) return false;
   await flush();
@@ -416,6 +416,13 @@ async function exportFile() {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
+/** Whether something in a file is a poll. What else is wrong with it the API says, at its field. */
+function legible(poll) {
+  const { question, kind = "choice", options = [], banned_words: banned = [] } = poll ?? {};
+  return typeof question === "string" && kinds.includes(kind) && Array.isArray(options) && Array.isArray(banned)
+    && options.every((o) => typeof o?.value === "string" && typeof (o.key ?? "") === "string");
+}
+
 /** Takes the polls of a file: into a new presentation with its title, into one that is there at its end. */
 async function importFile() {
   const [file] = find("#file").files;
@@ -428,9 +435,7 @@ async function importFile() {
     return notify(t("edit.no_json"), "error");
   }
   const polls = Array.isArray(presentation) ? presentation : presentation?.polls;
-  if (!Array.isArray(polls) || polls.length === 0 || polls.some((p) => typeof p?.question !== "string")) {
-    return notify(t("edit.no_polls"), "error");
-  }
+  if (!Array.isArray(polls) || polls.length === 0 || !polls.every(legible)) return notify(t("edit.no_polls"), "error");
   for (const form of forms.filter((f) => f.empty && !f.id)) {
     form.element.remove();
     forms = forms.filter((f) => f !== form);

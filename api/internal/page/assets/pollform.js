@@ -10,6 +10,9 @@ let made = 0; // for names that are unique in the page
 /** Gives the n-th key that is made for an option: A to Z, AA, AB… */
 export const keyOf = (n) => (n < 26 ? "" : String.fromCharCode(64 + Math.floor(n / 26))) + String.fromCharCode(65 + n % 26);
 
+/** How a poll can be answered. */
+export const kinds = ["choice", "multiple", "rating", "word_cloud", "open_text"];
+
 const isText = (kind) => kind === "word_cloud" || kind === "open_text";
 const hasOptions = (kind) => kind === "choice" || kind === "multiple";
 

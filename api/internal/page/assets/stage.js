@@ -68,7 +68,7 @@ function draw() {
 
 /** Says that the page is not connected, or that there is nothing to be connected to. */
 function drawState() {
-  show(find("#away"), control.state !== "open");
+  show(find("#away"), control.away);
   write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
 }
 
