@@ -43,6 +43,12 @@ said:
 	return all
 }
 
+func (b *trouble) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.said = nil
+}
+
 func (b *trouble) add(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
