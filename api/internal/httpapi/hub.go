@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"reflect"
@@ -29,14 +30,14 @@ const (
 	retryEvery = 250 * time.Millisecond
 	// paceLeast is the least time between two reads of a poll's results.
 	paceLeast = 100 * time.Millisecond
-	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 500 viewers results
+	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 300 viewers results
 	// so come less often than every 100 ms, but still once a second; transitions are never held back.
-	paceWrites = 5_000
+	paceWrites = 3_000
 	// finalsEvery is how often a topic reads polls whose results are as good as final: only an edit changes them.
 	finalsEvery = 10 * time.Second
 	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 	lingerTime = 5 * time.Second
-	// maxFollowed bounds the polls that a topic follows until they are final after they left the slide.
+	// maxFollowed bounds the polls that a topic follows after they left the slide.
 	maxFollowed = 4
 
 	heartbeatEvery = 15 * time.Second
@@ -146,6 +147,31 @@ func (h *hub) forget(t *topic, ends bool) bool {
 // pace is the least time between two results of a poll.
 func (h *hub) pace() time.Duration {
 	return min(max(paceLeast, time.Duration(h.open.Load())*time.Second/paceWrites), rereadEvery)
+}
+
+// turn waits until a viewer may write what is newer than seen. Thousands who write results in the same instant hold up the votes
+// for as long as that takes, so each has a moment of its own, its share of the time until the next results. Few do not wait,
+// and nobody waits with what is displayed.
+func (h *hub) turn(ctx context.Context, t *topic, seen uint64, share float64) {
+	spread := h.pace() - paceLeast
+	if spread <= 0 {
+		return
+	}
+	timer := time.NewTimer(time.Duration(share * float64(spread)))
+	defer timer.Stop()
+	for {
+		s := t.state.Load()
+		if s.err != nil || slices.ContainsFunc(s.frames, func(f frame) bool { return f.poll == uuid.Nil && f.seq > seen }) {
+			return
+		}
+		select {
+		case <-s.next:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // eventID is an event's id: the presentation's version, and the revision of the poll that it displays, which rises with every
@@ -402,7 +428,8 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 		return false, nil
 	}
 	t.display = d
-	t.followed = slices.DeleteFunc(t.followed, func(f *followed) bool { return f.final || d.Poll != nil && f.id == d.Poll.ID })
+	// Those that are final stay as well, for a while: a viewer whose turn to hear that has not come must hear it.
+	t.followed = slices.DeleteFunc(t.followed, func(f *followed) bool { return d.Poll != nil && f.id == d.Poll.ID })
 	t.followed = t.followed[max(0, len(t.followed)-maxFollowed):]
 	t.frames = slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool {
 		return !slices.ContainsFunc(t.followed, func(p *followed) bool { return p.id == f.poll })
@@ -571,6 +598,7 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 	heartbeat := time.NewTimer(heartbeatEvery)
 	defer heartbeat.Stop()
 	var seen uint64
+	share := rand.Float64()
 	for {
 		s := t.state.Load()
 		if s.err != nil {
@@ -596,6 +624,7 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 		}
 		select {
 		case <-s.next:
+			h.turn(ctx, t, seen, share)
 		case event := <-news:
 			h.sent.Add(1)
 			if err := h.write(conn, event); err != nil {

@@ -107,7 +107,7 @@ func (b *Bench) grown(ctx context.Context, store *postgres.Store, admin *sql.DB,
 	s.Results = append(s.Results, float64(crowd.Percentile(took, 50).Nanoseconds())/1e3)
 	s.ResultsP99 = append(s.ResultsP99, float64(crowd.Percentile(took, 99).Nanoseconds())/1e3)
 	request := largest.get(largest.path("/polls/" + largest.poll + "/results"))
-	o, err := crowd.Load{Addr: largest.addr(), Conns: 8, Rate: 200, Duration: time.Duration(b.Seconds) * time.Second, Grace: openGrace,
+	o, err := crowd.Load{Addr: largest.addr(), Conns: 64, Rate: 200, Duration: time.Duration(b.Seconds) * time.Second, Grace: openGrace,
 		Request: func(buf []byte, _ int) []byte { return append(buf, request...) }}.Run()
 	if err == nil && (len(o.Answers) != 1 || o.Answers[http.StatusOK] == 0) {
 		err = fmt.Errorf("results were answered %v", o.Answers)
