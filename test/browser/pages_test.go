@@ -104,6 +104,12 @@ func TestAVoteNeedsNoMouse(t *testing.T) {
 	v.press(kb.Enter)
 	v.counted()
 	v.bars(0, 1, 0, 0)
+
+	// What became of the vote is there after the page is loaded anew.
+	v.reload()
+	v.shows("#question", "And which of these?")
+	v.counted()
+	v.until(`document.querySelector("#ballot label:nth-of-type(2) input").checked`)
 }
 
 // TestAPresentationNeedsNoMouse writes a presentation and holds it with the keyboard only.
