@@ -33,13 +33,13 @@ postman: deps .build/stack ## the Postman collection, against the embedded API a
 	@exec .build/stack with -- $(GO) test -count=1 -v -run Postman $(GOTESTFLAGS) ./test/e2e/...
 
 # A million votes over all faults and seeds. One fault alone: make chaos CHAOS=kill-worker SEEDS=7
-CHAOS ?= .
+CHAOS ?= .*
 SEEDS ?= 1,2,3
 VOTES ?= 12000
 
 .PHONY: chaos
 chaos: deps ## breaks things while people vote, and proves the guarantees: every fault, three times; an hour
-	$(GO) test ./test/chaos -count=1 -timeout 6h -v -run 'Chaos/$(CHAOS)' -seed $(SEEDS) -votes $(VOTES)
+	$(GO) test ./test/chaos -count=1 -timeout 6h -v -run 'Chaos/^$(CHAOS)$$' -seed $(SEEDS) -votes $(VOTES)
 
 # One part alone, and shorter: make bench BENCH=stampede ROUNDS=1 SECONDS=3. Further flags: BENCHFLAGS='-clients 5000'.
 BENCH ?= all

@@ -67,6 +67,7 @@ func TestChaos(t *testing.T) {
 		t.Parallel()
 	}
 	var all []*Row
+	var recovery string
 	for _, f := range Faults() {
 		if !f.wanted() {
 			continue
@@ -85,7 +86,7 @@ func TestChaos(t *testing.T) {
 			}
 			assert.Empty(t, Missed(rows))
 			if *votes > 0 {
-				all = append(all, rows...)
+				all, recovery = append(all, rows...), recovery+Recovery(rows)
 			}
 		})
 	}
@@ -95,6 +96,7 @@ func TestChaos(t *testing.T) {
 			fmt.Print(row)
 		}
 		fmt.Println(Sum(all))
+		fmt.Print("| recovery, median | target | measured |\n|---|--:|--:|\n", recovery, "\n")
 	}
 }
 

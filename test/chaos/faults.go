@@ -51,8 +51,8 @@ var processFaults = []*Fault{
 			if err != nil {
 				return err
 			}
-			s.Measure()
 			p.Kill()
+			s.Measure() // once it is dead: what it has counted just before is no recovery
 			if err := s.Resumed(); err != nil {
 				return err
 			}
@@ -133,7 +133,6 @@ var processFaults = []*Fault{
 				if err != nil {
 					return err
 				}
-				s.Measure()
 				began := time.Now()
 				if err := p.Stop(); err != nil {
 					return err
@@ -141,6 +140,7 @@ var processFaults = []*Fault{
 				if took := time.Since(began); took > handsOver {
 					return fmt.Errorf("%s took %v to stop", p.Name, took)
 				}
+				s.Measure() // once it has ended: what it counted at last is no hand-over
 				if err := s.Resumed(); err != nil {
 					return err
 				}

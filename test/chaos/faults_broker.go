@@ -46,8 +46,8 @@ var brokerFaults = []*Fault{
 			if err != nil {
 				return err
 			}
-			s.Measure()
 			s.Rabbits[leader].Kill()
+			s.Measure()
 			if err := s.Resumed(); err != nil {
 				return err
 			}
@@ -321,16 +321,17 @@ func handOver(s *Scene) error {
 			return err
 		}
 		err = s.fullPrefetch()
-		s.Measure()
+		began := time.Now()
 		stopped := make(chan error, 1)
 		go func() { stopped <- p.Stop() }()
 		release()
-		if err := <-stopped; err != nil {
+		if err := errors.Join(err, <-stopped); err != nil {
 			return err
 		}
-		if err != nil {
-			return err
+		if took := time.Since(began); took > handsOver {
+			return fmt.Errorf("%s took %v to stop", p.Name, took)
 		}
+		s.Measure()
 		if err := s.Resumed(); err != nil {
 			return err
 		}

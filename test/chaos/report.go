@@ -59,6 +59,22 @@ func Missed(rows []*Row) string {
 	return strings.Join(missed, ", ")
 }
 
+// Recovery is a line of the table of recoveries: the medians of a fault's runs beside their targets; empty: it has none.
+func Recovery(rows []*Row) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	f, line := rows[0].Fault, ""
+	counting, accepting := medians(rows)
+	if f.Counts > 0 {
+		line += fmt.Sprintf("| %s → counted again | %v | %s s |\n", f.Name, f.Counts, seconds(counting))
+	}
+	if f.Accepts > 0 {
+		line += fmt.Sprintf("| %s → accepted again | %v | %s s |\n", f.Name, f.Accepts, seconds(accepting))
+	}
+	return line
+}
+
 // medians of how long it took until votes were counted and accepted again.
 func medians(rows []*Row) (counting, accepting time.Duration) {
 	var c, a []time.Duration

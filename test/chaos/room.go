@@ -97,6 +97,12 @@ type presentation struct {
 	} `json:"polls"`
 }
 
+// Where a presenter may move to instead of a poll.
+const (
+	nothing = -1 // an empty slide
+	closed  = -2 // what is displayed stays, and voting for it is closed
+)
+
 // present moves through the slides, back and forth, until stop is closed, and then clears the slide.
 func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 	at := 0
@@ -104,13 +110,13 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 	for {
 		select {
 		case <-stop:
-			r.move(-1)
+			r.move(nothing)
 			return
 		case <-time.After(between(rng, r.crowd.pace.slide)):
 		}
 		switch n := rng.IntN(10); {
-		case n < 2: // an empty slide, and the same poll again
-			r.move(-1)
+		case n < 2: // an empty slide or a closed poll, and the same poll again
+			r.move(nothing - rng.IntN(2))
 			if rng.IntN(4) > 0 { // long enough for what is sent meanwhile to be late
 				time.Sleep(between(rng, 2*check.Lease))
 			}
@@ -119,13 +125,16 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 			if rng.IntN(2) == 0 {
 				r.move((at + 1) % roomPolls)
 			} else { // no vote for another poll has a replica look again: it goes on under the version before
-				r.move(-1)
+				r.move(nothing - rng.IntN(2))
 			}
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
 			r.move(at)
 		case n%2 == 0:
 			at = (at + roomPolls - 1) % roomPolls
 			r.move(at)
+		case n == 9: // on from a closed poll, which leaves nothing to be sealed
+			r.move(closed)
+			fallthrough
 		default:
 			at = (at + 1) % roomPolls
 			r.move(at)
@@ -137,16 +146,19 @@ func between(rng *rand.Rand, d time.Duration) time.Duration {
 	return d/2 + time.Duration(rng.Int64N(int64(d)))
 }
 
-// move displays the i-th poll, -1 for nothing, and returns when the presenter was told so. It repeats the request, with the
-// version that it must find, until there is an answer.
+// move displays the i-th poll, nothing, or closes it, and returns when the presenter was told so. It repeats the request, with
+// the version that it must find, until there is an answer.
 func (r *room) move(i int) {
 	req := request{method: "PUT", path: r.path("/polls/current"), token: r.token, ifMatch: strconv.Quote(strconv.FormatInt(r.version, 10))}
-	if i < 0 {
+	switch {
+	case i == closed:
+		req.body = []byte(`{"move":"close"}`)
+	case i < 0:
 		req.method = "DELETE"
-	} else {
+	default:
 		req.body = []byte(`{"poll_id":"` + r.polls[i] + `"}`)
 	}
-	if r.shown.Load() == int32(i) {
+	if shown := r.shown.Load(); shown == int32(i) || shown < 0 && i < 0 {
 		return
 	}
 	sent := r.crowd.now()
@@ -186,6 +198,9 @@ func (r *room) arrived(i int) bool {
 	if p.Index != nil {
 		shown = *p.Index
 	}
+	if i == closed {
+		i = int(r.shown.Load()) // it stays where it is
+	}
 	if p.Version != r.version && (p.Version != r.version+1 || shown != i) {
 		r.odd = append(r.odd, fmt.Sprintf("wants poll %d after version %d, finds poll %d at version %d", i, r.version, shown, p.Version))
 	}
@@ -203,7 +218,7 @@ func (r *room) moved(i int, sent time.Duration, version int64) {
 	if i < 0 {
 		r.crowd.service.slide(r.number, true, r.crowd.now())
 	}
-	if shown := r.shown.Swap(int32(i)); shown >= 0 {
+	if shown := r.shown.Swap(int32(max(i, nothing))); shown >= 0 {
 		r.before.Store(shown)
 	}
 }
