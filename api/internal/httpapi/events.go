@@ -14,6 +14,9 @@ import (
 // streamBuffer is what the kernel keeps of a stream for a slow client, in bytes: what waits there is old.
 const streamBuffer = 16 << 10
 
+// streamShare is how many percent of its connections a replica gives to streams: who votes must not wait behind who watches.
+const streamShare = 80
+
 // getEvents answers with a stream that has no end. fasthttp's own streams keep a request's memory, some 30 KB, and cannot
 // tell a client that went from one that is silent; so the connection leaves the server when the answer's head is made.
 func getEvents(c *call) error {
@@ -29,6 +32,9 @@ func getEvents(c *call) error {
 		return err
 	}
 	onStage := c.isOnStage(presenter)
+	if slot, ok := c.Context().Conn().(*slotConn); ok && hub.open.Load() >= int64(cap(slot.slots))*streamShare/100 {
+		return poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
+	}
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
 		return err
 	}

@@ -546,10 +546,24 @@ func TestTheStreamOverHTTP(t *testing.T) {
 	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
 }
 
+func TestStreamsLeaveConnectionsForVotes(t *testing.T) {
+	r := newRoom(t)
+	s, ln, stop := r.serving(5)
+	defer stop()
+	for i := range 4 {
+		res, _ := r.ask(ln, "GET", r.id, "")
+		require.Equal(t, 200, res.StatusCode)
+		require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == int64(i+1) }, 10*time.Second, time.Millisecond)
+	}
+	res, _ := r.ask(ln, "GET", r.id, "")
+	require.Equal(t, 503, res.StatusCode, "said, where it would otherwise wait in the dark")
+	require.NotEmpty(t, res.Header.Get("Retry-After"))
+}
+
 func TestAStreamTakesLittleMemory(t *testing.T) {
 	const streams, kilobytes = 200, 20 // without the race detector it is some 10
 	r := newRoom(t)
-	s, ln, stop := r.serving(streams + 10)
+	s, ln, stop := r.serving(2 * streams)
 	defer stop()
 	used := func() uint64 {
 		runtime.GC()

@@ -182,9 +182,19 @@ function gone(title, text) {
 
 // --- the start --------------------------------------------------------------------------------------------------------------
 
+/** Gives what a part of the address stands for, be it one that no link of ours holds. */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Finds the presentation that the address names: by its id, or by the code that people type. */
 async function arrive() {
-  const [, kind, name] = location.pathname.split("/").map(decodeURIComponent);
+  const [, kind, code] = location.pathname.split("/");
+  const name = plain(code);
   if (kind === "p") return { id: name };
   for (;;) {
     try {

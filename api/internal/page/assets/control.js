@@ -27,6 +27,7 @@ export class Control {
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
   #patient = true;
+  #afterwards = new Set(); // polls whose results were to be seen afterwards only
   #readAt = 0;
   #rereading = null;
 
@@ -182,15 +183,18 @@ export class Control {
       : this.#move("PUT", { move: "close" }, () => this.closed);
   }
 
-  /** Hides the results of the displayed poll from the room, or shows them. */
+  /** Hides the results of the displayed poll from the room, or shows them. What was to be seen afterwards only stays so. */
   toggleResults() {
     if (!this.shown) return this.say(t("control.nothing"), "error");
     const id = this.shown.poll_id;
-    const visibility = this.hidden ? "live" : "presenter";
+    const hide = !this.hidden;
+    if (this.visibility === "after") this.#afterwards.add(id);
+    let visibility = hide ? "presenter" : "live";
+    if (hide === !this.closed && this.#afterwards.has(id)) visibility = "after"; // which does just that, now
     return this.#attempt(async () => {
       await this.#insist("PATCH", at(this.id, "polls", id), { body: { results_visibility: visibility } });
       for (const poll of [this.poll(id), this.shown]) if (poll?.poll_id === id) poll.results_visibility = visibility;
-      this.say(visibility === "live" ? t("control.results_shown") : t("control.results_hidden"));
+      this.say(hide ? t("control.results_hidden") : t("control.results_shown"));
     });
   }
 

@@ -10,7 +10,8 @@ import { t } from "./text.js";
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const token = tokenOf(id); // of the presenter, who sees what is hidden from others
 const cards = new Map(); // by what is drawn once of a poll
-const again = 3000;
+const again = 3000; // while a poll closes
+const later = 15_000; // while voting for one is open: this page is for afterwards, and each reader asks for all polls
 
 const kinds = () => ({
   choice: t("kind.choice"), multiple: t("kind.multiple"), rating: t("kind.rating"),
@@ -61,7 +62,9 @@ async function load() {
   try {
     const all = await get(at(id, "results"), { token });
     render(all);
-    if (all.polls.some((poll) => poll.status !== "final")) setTimeout(whenSeen, again);
+    const is = (status) => all.polls.some((poll) => poll.status === status);
+    if (is("closing")) setTimeout(whenSeen, again);
+    else if (is("open")) setTimeout(whenSeen, later * (0.8 + 0.4 * Math.random()));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (problem.passes) {

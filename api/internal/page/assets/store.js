@@ -57,12 +57,16 @@ export function tokenOf(id) {
   return presentations().find((p) => p.id === id)?.token ?? null;
 }
 
-/** Gives this browser's id as a voter. It is made once. */
-export function voter() {
-  let id = read("voter");
+/**
+ * Gives this browser's id as a voter of a presentation. It is made once, and another one for each presentation: whoever sees the
+ * list of votes of one must not recognise people in another.
+ */
+export function voter(presentation) {
+  const name = `voter.${presentation}`;
+  let id = read(name);
   if (typeof id !== "string" || !/^[0-9a-f-]{36}$/.test(id)) {
     id = uuid();
-    keep("voter", id);
+    keep(name, id);
   }
   return id;
 }

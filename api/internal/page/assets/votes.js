@@ -53,7 +53,7 @@ export function votes(presentation, changed) {
         if (of(poll)?.seq === seq) put(poll, { ...of(poll), seconds: undefined, ...more, state });
       };
       try {
-        const body = { poll_id: poll, client_id: voter(), seq, ...vote.answer };
+        const body = { poll_id: poll, client_id: voter(presentation), seq, ...vote.answer };
         const { status } = await call("POST", at(presentation, "polls", "current", "votes"), { body, timeout: 8 });
         return settle(status === 202 ? "accepted" : "counted", { unsure: false, stands: undefined });
       } catch (problem) {
