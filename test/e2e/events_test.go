@@ -178,6 +178,8 @@ func (s *stream) decode(e *event, name, data string) error {
 			return nil
 		}
 		into = e.tallies
+	case "audience": // for presenters, when it pleases, and no part of what is resumed: it has no id
+		schema, into = "AudienceEvent", &struct{ Connected int }{}
 	default:
 		return fmt.Errorf("there is no such event")
 	}
