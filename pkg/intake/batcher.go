@@ -119,22 +119,13 @@ func (b *batcher) take() (next *batch, waits bool) {
 	if !b.ready() {
 		return nil, len(b.waiting) > 0
 	}
-	next = b.first()
+	next = b.waiting[0]
+	b.waiting[0] = nil
+	b.waiting = b.waiting[1:]
 	b.usual = len(next.Votes)
 	b.flying++
 	b.underWay[next] = struct{}{}
 	return next, true
-}
-
-// first takes the oldest batch out, nil if there is none. mu is held.
-func (b *batcher) first() *batch {
-	if len(b.waiting) == 0 {
-		return nil
-	}
-	first := b.waiting[0]
-	b.waiting[0] = nil
-	b.waiting = b.waiting[1:]
-	return first
 }
 
 // run sends until stop is closed and nothing waits any more, or nothing is confirmed any more: what waited is refused then.
@@ -165,7 +156,7 @@ func (b *batcher) run(stop <-chan struct{}) {
 			b.hurry()
 		case <-window.C:
 			if blocked {
-				b.refuse()
+				b.refuse(false)
 				blocked = false
 			}
 		}
@@ -182,7 +173,7 @@ func (b *batcher) hurry() {
 // pause refuses what waits and what comes, for a window, after a publish that the connection did not take in one: the
 // next would wait in vain, too. It says whether the time passed without a stop.
 func (b *batcher) pause(stop <-chan struct{}) bool {
-	b.refuse()
+	b.refuse(true)
 	defer b.resume()
 	select {
 	case <-time.After(poll.Window):
@@ -192,9 +183,15 @@ func (b *batcher) pause(stop <-chan struct{}) bool {
 	}
 }
 
-// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed.
-func (b *batcher) refuse() {
+// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed, or the pause is over. Without
+// a pause, and with nothing that a confirm is still to come for, it does nothing: the last one came just now, what waits may
+// leave in a moment, and nobody would ever say that votes are taken again.
+func (b *batcher) refuse(paused bool) {
 	b.mu.Lock()
+	if !paused && b.flying == 0 {
+		b.mu.Unlock()
+		return
+	}
 	waiting := b.waiting
 	b.waiting, b.stalled = nil, true
 	b.mu.Unlock()

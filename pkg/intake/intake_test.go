@@ -363,6 +363,31 @@ func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 	})
 }
 
+func TestAConfirmInTheLastMomentOfTheWindowLeavesNobodyRefusedForEver(t *testing.T) {
+	for _, early := range []time.Duration{0, 1, patience / 2} {
+		run(t, func(t *testing.T, b *bench) {
+			b.cast(1, "A", usual)
+			flying := <-b.log.published
+			b.cast(2, "A", usual) // waits for the verdict of the first
+			synctest.Wait()
+			time.Sleep(poll.Window - early)
+			flying.confirmed(nil)
+			time.Sleep(2 * patience)
+			synctest.Wait()
+			for len(b.log.published) > 0 {
+				(<-b.log.published).confirmed(nil)
+			}
+			a := b.cast(3, "A", Wait{Async: true})
+			time.Sleep(2 * patience)
+			synctest.Wait()
+			require.NotEmpty(t, b.log.published, "a vote that comes now is taken")
+			(<-b.log.published).confirmed(nil)
+			require.NoError(t, (<-a).err)
+			time.Sleep(Deadline)
+		})
+	}
+}
+
 func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.log.deaf.Store(true)
