@@ -69,7 +69,7 @@ type wirePollResults struct {
 	wireResults[wireCount]
 }
 
-// getAllResults gives the results of every poll that was displayed, from one snapshot.
+// getAllResults gives the results of every poll that was displayed.
 func getAllResults(c *call) error {
 	f, err := formatOf(c.Ctx)
 	if err != nil {
@@ -135,8 +135,8 @@ func (c *call) allResults(ctx context.Context, p *poll.Presentation, states []po
 	return all, nil
 }
 
-// seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for the results of a
-// presentation, whatever their format.
+// seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
+// format.
 func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
 	all := toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
 	if !presenter && r.Hidden() {

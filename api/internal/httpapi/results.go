@@ -88,9 +88,8 @@ func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.U
 // encodeResults writes results as JSON, the same for the same revision in every replica. veiled is for others than the
 // presenter, nil where they see the same.
 func encodeResults(r *poll.Results) (body, veiled []byte, err error) {
-	all := toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
-	if body, err = json.Marshal(all); err == nil && r.Hidden() {
-		veiled, err = json.Marshal(all.hide())
+	if body, err = json.Marshal(seen(r, true)); err == nil && r.Hidden() {
+		veiled, err = json.Marshal(seen(r, false))
 	}
 	return body, veiled, err
 }

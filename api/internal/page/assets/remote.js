@@ -1,12 +1,12 @@
 // The remote: the stage's controls on a phone, for the presenter's eyes only.
 
+import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
-import { refusal } from "./refusal.js";
 import { number, t } from "./text.js";
-import { keepToken, presenterToken } from "./token.js";
+import { presenterToken } from "./token.js";
 
 const id = location.pathname.split("/")[2];
 const token = presenterToken(id);
@@ -92,24 +92,4 @@ const acts = {
 
 press(acts, { say });
 
-/** Keeps the screen on while the page is seen. */
-async function stayAwake() {
-  if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
-}
-document.addEventListener("visibilitychange", stayAwake);
-
-async function begin() {
-  try {
-    await control.start();
-  } catch (problem) {
-    write(find("#trouble"), refusal(problem));
-    show(find("#trouble"));
-    if (problem.passes) setTimeout(() => location.reload(), 3000);
-    return;
-  }
-  keepToken({ id, title: control.title, join_code: control.code, token });
-  show(find("#remote"));
-  stayAwake();
-}
-
-begin();
+begin(control, token, () => show(find("#remote")));

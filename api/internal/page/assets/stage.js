@@ -1,12 +1,12 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
+import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
-import { refusal } from "./refusal.js";
 import { number, t } from "./text.js";
-import { keepToken, presenterToken } from "./token.js";
+import { presenterToken } from "./token.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
 
@@ -258,26 +258,7 @@ function awake() {
 }
 for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) addEventListener(name, awake, { passive: true });
 
-/** Keeps the screen on while the page is seen. */
-async function stayAwake() {
-  if (document.visibilityState === "visible") await navigator.wakeLock?.request("screen").catch(() => {});
-}
-document.addEventListener("visibilitychange", stayAwake);
-
-async function begin() {
-  try {
-    await control.start();
-  } catch (problem) {
-    write(find("#trouble"), refusal(problem));
-    show(find("#trouble"));
-    if (problem.passes) setTimeout(() => location.reload(), 3000);
-    return;
-  }
-  keepToken({ id, title: control.title, join_code: control.code, token });
-  show(find("#trouble"), false);
+begin(control, token, () => {
   show(find("#stage"));
   awake();
-  stayAwake();
-}
-
-begin();
+});
