@@ -3,7 +3,6 @@ package chaos
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -140,8 +139,8 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 		return nil, errors.Join(s.broken, s.Close())
 	}
 	row, err := s.play(f, o)
-	if err != nil {
-		err = fmt.Errorf("%w\n%s", err, s.logs())
+	if err != nil { // what is wrong is said last: a log of a run may be shown by its end alone
+		s.Logf("%s", s.logs())
 	}
 	if closeErr := s.Close(); closeErr != nil {
 		err = errors.Join(err, closeErr)

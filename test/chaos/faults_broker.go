@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -156,15 +157,20 @@ func (s *Scene) leadsNothing(node int) error {
 // loseAnnouncements takes away every way from the bus to a replica, and looks that there was none still when slides had moved.
 func loseAnnouncements(s *Scene) error {
 	const bus = `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>), `
-	const cut = `[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)], length(rabbit_binding:list_for_source(X)).`
-	if left, err := s.Rabbitmqctl(s, 0, "eval", bus+cut); err != nil || strings.TrimSpace(left) != "0" {
+	const count = `length(rabbit_binding:list_for_source(X)).`
+	// A replica that is on its way back from an earlier fault would bind its queue again later.
+	if err := s.awaitEval(bus+count, len(s.APIs)); err != nil {
+		return err
+	}
+	const cut = `[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)], `
+	if left, err := s.Rabbitmqctl(s, 0, "eval", bus+cut+count); err != nil || strings.TrimSpace(left) != "0" {
 		return errors.Join(fmt.Errorf("%s ways are left", left), err)
 	}
 	moved := s.crowd.moved.Load()
 	if err := s.Wait(8 * time.Second); err != nil {
 		return err
 	}
-	left, err := s.Rabbitmqctl(s, 0, "eval", bus+`length(rabbit_binding:list_for_source(X)).`)
+	left, err := s.Rabbitmqctl(s, 0, "eval", bus+count)
 	if err != nil || strings.TrimSpace(left) != "0" {
 		return errors.Join(fmt.Errorf("%s ways are there again", left), err)
 	}
@@ -172,6 +178,19 @@ func loseAnnouncements(s *Scene) error {
 		return errors.New("no slide moved")
 	}
 	return nil
+}
+
+// awaitEval waits until an expression gives a number on the first node.
+func (s *Scene) awaitEval(expression string, want int) error {
+	for deadline := time.Now().Add(patience); ; {
+		told, err := s.Rabbitmqctl(s, 0, "eval", expression)
+		if err == nil && strings.TrimSpace(told) == strconv.Itoa(want) {
+			return nil
+		}
+		if s.Err() != nil || time.Now().After(deadline) {
+			return errors.Join(fmt.Errorf("%s gives %s, not %d", expression, told, want), err)
+		}
+	}
 }
 
 // cutNode has a node and the two others refuse each other, as a broken network would: each of them takes the other's cookie
