@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,82 +32,145 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	return outcome, nil
 }
 
+// count takes four round trips, with BEGIN and COMMIT, however much it counts.
 func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
-	if err := lockPartition(ctx, tx, partition); err != nil {
-		return o, err
-	}
-	if err := lockAccounts(ctx, tx, ledger); err != nil {
-		return o, err
-	}
-	fresh, err := recordBatches(ctx, tx, partition, batches)
-	if err != nil {
-		return o, err
-	}
-	ledger.Walk(fresh)
-	if err := readOld(ctx, tx, ledger); err != nil {
+	if err := claim(ctx, tx, ledger, partition, batches); err != nil {
 		return o, err
 	}
 	votes, states, words, o := ledger.Settle()
-	if err := upsertVotes(ctx, tx, votes); err != nil {
-		return o, err
-	}
-	if err := moveWords(ctx, tx, words); err != nil {
-		return o, err
-	}
-	return o, updateStates(ctx, tx, states)
+	return o, settle(ctx, tx, votes, states, words)
 }
 
-func lockPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
-	var id int
-	err := tx.GetContext(ctx, &id, `SELECT id FROM partitions WHERE id = $1 FOR UPDATE`, partition)
-	if errors.Is(err, sql.ErrNoRows) { // a lock on a row that is not there would keep nobody out
-		return fmt.Errorf("there is no partition %d", partition)
-	}
-	return err
-}
+const lockPartition = `SELECT id FROM partitions WHERE id = $1 FOR UPDATE`
 
 // lockAccounts locks the polls that the batches speak of. The options that it joins to a state may be old ones if it had to
 // wait for an edit to let go of the state. No vote is counted by them: a vote that is not late was accepted after its poll was
 // displayed, which was after the last edit of its options (poll.Draft), and so the statement began after that edit, too.
-func lockAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
-	ids := ledger.Polls()
-	var rows []struct {
-		PresentationID uuid.UUID      `db:"presentation_id"`
-		PollID         uuid.UUID      `db:"poll_id"`
-		Kind           poll.Kind      `db:"kind"`
-		OptionKeys     pq.StringArray `db:"option_keys"`
-		stateRow
+const lockAccounts = `
+	SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, ` + stateColumns + `
+	FROM poll_states s JOIN polls q ON q.id = s.poll_id
+	WHERE s.poll_id = ANY($2)
+	ORDER BY s.poll_id FOR UPDATE OF s`
+
+// recordBatches gives the ids of the batches that were not recorded before.
+const recordBatches = `
+	INSERT INTO batches (id, partition) SELECT id, $1 FROM unnest($3) AS u (id)
+	ON CONFLICT DO NOTHING RETURNING id`
+
+// readOld reads the votes that stand of the given keys. The polls' states are locked, so nobody changes them. OFFSET 0 keeps
+// the planner from making a plain join of it, which it would plan to read all votes for, as is cheaper while they are few.
+const readOld = `
+	SELECT u.place, v.version, v.seq, v.answer
+	FROM unnest($4, $5) WITH ORDINALITY AS u (poll_id, voter_id, place) CROSS JOIN LATERAL (
+		SELECT version, seq, answer FROM votes WHERE poll_id = u.poll_id AND voter_id = u.voter_id OFFSET 0) v`
+
+// claimTypes are the partition, the polls, the batches, and the poll and the voter of each vote.
+const claimTypes = `integer, uuid[], uuid[], uuid[], uuid[]`
+
+var claimRoutine = routine{"claim", claimTypes, `
+	OUT accounts json, OUT fresh uuid[], OUT places bigint[], OUT versions bigint[], OUT seqs bigint[], OUT answers text[]`, `
+	PERFORM FROM (` + lockPartition + `) p;
+	IF NOT FOUND THEN -- a lock on a row that is not there would keep nobody out
+		RAISE 'there is no partition %', $1;
+	END IF;
+	SELECT coalesce(json_agg(a), '[]') FROM (` + lockAccounts + `) a INTO accounts;
+	WITH b AS (` + recordBatches + `) SELECT array_agg(id) FROM b INTO fresh;
+	SELECT array_agg(o.place), array_agg(o.version), array_agg(o.seq), array_agg(o.answer) FROM (` + readOld + `) o
+		INTO places, versions, seqs, answers;`}
+
+var claimCall = claimRoutine.call()
+
+// claim locks and reads what counting the batches needs, and has the ledger walk through them.
+func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) error {
+	var keys []poll.VoteKey
+	for i := range batches {
+		for j := range batches[i].Votes {
+			keys = append(keys, poll.VoteKey{PollID: batches[i].Votes[j].PollID, VoterID: batches[i].Votes[j].VoterID})
+		}
 	}
-	err := tx.SelectContext(ctx, &rows, `
-		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, `+stateColumns+`
-		FROM poll_states s JOIN polls q ON q.id = s.poll_id
-		WHERE s.poll_id = ANY($1::uuid[])
-		ORDER BY s.poll_id FOR UPDATE OF s`, uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
+	polls := ledger.Polls()
+	var found struct {
+		Accounts               []byte
+		Fresh, Answers         pq.StringArray
+		Places, Versions, Seqs pq.Int64Array
+	}
+	err := tx.GetContext(ctx, &found, claimCall, partition,
+		uuidArray(len(polls), func(i int) uuid.UUID { return polls[i] }),
+		uuidArray(len(batches), func(i int) uuid.UUID { return batches[i].ID }),
+		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),
+		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].VoterID }))
 	if err != nil {
 		return err
 	}
-	for i := range rows {
-		ledger.Load(rows[i].PresentationID, rows[i].PollID, rows[i].Kind, rows[i].OptionKeys, rows[i].state())
+	var accounts []struct {
+		PresentationID uuid.UUID `json:"presentation_id"`
+		PollID         uuid.UUID `json:"poll_id"`
+		Kind           poll.Kind `json:"kind"`
+		OptionKeys     []string  `json:"option_keys"`
+		poll.State               // its columns have the names of its fields
+	}
+	if err := json.Unmarshal(found.Accounts, &accounts); err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		ledger.Load(a.PresentationID, a.PollID, a.Kind, a.OptionKeys, a.State)
+	}
+	fresh := make(map[uuid.UUID]bool, len(found.Fresh))
+	for _, text := range found.Fresh {
+		id, err := uuid.Parse(text)
+		if err != nil {
+			return err
+		}
+		fresh[id] = true
+	}
+	ledger.Walk(fresh)
+	for i, place := range found.Places { // they count from 1
+		key := keys[place-1]
+		ledger.Old(poll.Vote{
+			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: poll.Answer(found.Answers[i]),
+		})
 	}
 	return nil
 }
 
-// recordBatches gives the ids of the batches that were not recorded before.
-func recordBatches(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (map[uuid.UUID]bool, error) {
-	var ids []uuid.UUID
-	err := tx.SelectContext(ctx, &ids, `
-		INSERT INTO batches (id, partition) SELECT id, $2 FROM unnest($1::uuid[]) AS u (id)
-		ON CONFLICT DO NOTHING RETURNING id`,
-		uuidArray(len(batches), func(i int) uuid.UUID { return batches[i].ID }), partition)
+// settleTypes are those of upsertVotes, of moveWords and forgetWords, and of the states.
+const settleTypes = `uuid[], uuid[], bigint[], bigint[], text[], uuid[], uuid[], text[], bigint[], uuid[],
+	uuid[], text[], bigint[], bigint[], bigint[], bigint[], text[]`
+
+// settleRoutine writes, and fails where a statement wrote fewer or more rows than it was given: the tallies would be wrong. It
+// says nothing of words where there are none, as in every poll of another kind.
+var settleRoutine = routine{"settle", settleTypes, "OUT wrote bigint", upsertVotes + `;
+	GET DIAGNOSTICS wrote = ROW_COUNT;
+	IF wrote <> cardinality($1) THEN
+		RAISE 'wrote % votes, not %', wrote, cardinality($1);
+	END IF;
+	IF cardinality($7) > 0 THEN ` + moveWords + `;
+		GET DIAGNOSTICS wrote = ROW_COUNT;
+		IF wrote <> cardinality($7) THEN
+			RAISE 'wrote % words, not %', wrote, cardinality($7);
+		END IF;
+	END IF;
+	IF cardinality($10) > 0 THEN ` + forgetWords + `;
+	END IF;
+	` + updateStates(11) + `;
+	GET DIAGNOSTICS wrote = ROW_COUNT;
+	IF wrote <> cardinality($11) THEN
+		RAISE 'wrote % states, not %', wrote, cardinality($11);
+	END IF;`}
+
+var settleCall = settleRoutine.call()
+
+func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.PollState, words []poll.WordChange) error {
+	if len(states) == 0 { // whatever changes changes a state
+		return nil
+	}
+	args, err := stateArrays(states)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	fresh := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		fresh[id] = true
-	}
-	return fresh, nil
+	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), wordArrays(words), args)...)
+	return err
 }
 
 // exactly makes a fault of a statement that wrote fewer or more rows than it was given: the tallies would be wrong.

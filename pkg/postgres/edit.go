@@ -90,7 +90,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	} else if d.Stated {
-		if err := updateStates(ctx, tx, states); err != nil {
+		if err := writeStates(ctx, tx, states); err != nil {
 			return err
 		}
 	}

@@ -19,12 +19,13 @@ type transaction struct {
 }
 
 func (t *transaction) Commit() error {
-	t.session.inTx = false
+	t.session.inTx, t.session.made = false, false
 	return t.Tx.Commit()
 }
 
 func (t *transaction) Rollback() error {
 	t.session.inTx = false
+	t.session.worn = t.session.worn || t.session.made // its statements call what is gone
 	return t.Tx.Rollback()
 }
 
@@ -61,6 +62,10 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 func (s *session) prepared(query string) (preparedStmt, error) {
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
+	}
+	if err := s.make(query); err != nil {
+		s.worn = true
+		return nil, err
 	}
 	stmt, err := s.PrepareContext(context.Background(), query)
 	if err != nil {

@@ -148,6 +148,7 @@ type session struct {
 	// worn: a prepared statement failed. The error may have been about its plan, which a migration can make invalid, so the
 	// session ends with its transaction, and its statements with it.
 	worn  bool
+	made  bool                    // routines, in this transaction
 	stmts map[string]preparedStmt // by their text
 }
 

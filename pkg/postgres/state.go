@@ -73,8 +73,15 @@ func stateArrays(states []poll.PollState) ([]any, error) {
 	}, nil
 }
 
-const unnestStates = `unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
-	AS u (poll_id, status, opened, sealed, revision, voters, counts)`
+// unnestStates makes rows of them, whose first parameter has a number.
+func unnestStates(first int) string {
+	places := make([]any, 7)
+	for i := range places {
+		places[i] = first + i
+	}
+	return fmt.Sprintf(`unnest($%d::uuid[], $%d::text[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::text[])
+	AS u (poll_id, status, opened, sealed, revision, voters, counts)`, places...)
+}
 
 func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, states []poll.PollState) error {
 	args, err := stateArrays(states)
@@ -83,13 +90,20 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts)
-		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[] FROM `+unnestStates,
+		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[] FROM `+unnestStates(1),
 		append(args, presentationID)...)
 	return err
 }
 
 // updateStates writes states whose rows the transaction has locked.
-func updateStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) error {
+func updateStates(first int) string {
+	return `
+	UPDATE poll_states s
+	SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts::bigint[]
+	FROM ` + unnestStates(first) + ` WHERE s.poll_id = u.poll_id`
+}
+
+func writeStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) error {
 	if len(states) == 0 {
 		return nil
 	}
@@ -97,11 +111,7 @@ func updateStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) err
 	if err != nil {
 		return err
 	}
-	result, err := tx.ExecContext(ctx, `
-		UPDATE poll_states s
-		SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters,
-			counts = u.counts::bigint[]
-		FROM `+unnestStates+` WHERE s.poll_id = u.poll_id`, args...)
+	result, err := tx.ExecContext(ctx, updateStates(1), args...)
 	return exactly(len(states), "states", result, err)
 }
 

@@ -56,7 +56,7 @@ func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t p
 		return nil, err
 	}
 	ended = t.Apply(ids, states)
-	if err := updateStates(ctx, tx, states); err != nil {
+	if err := writeStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
 	row := rowOf(t.Slide)

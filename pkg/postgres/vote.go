@@ -5,37 +5,9 @@ import (
 	"database/sql"
 
 	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
-
-// readOld brings the ledger the votes that stand. The polls' states are locked, so nobody changes them. OFFSET 0 keeps the
-// planner from making a plain join of it, which it would plan to read all votes for, as is cheaper while they are few.
-func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
-	keys := ledger.Keys()
-	if len(keys) == 0 {
-		return nil
-	}
-	rows, err := tx.QueryContext(ctx, `
-		SELECT u.poll_id, u.voter_id, v.version, v.seq, v.answer
-		FROM unnest($1::uuid[], $2::uuid[]) AS u (poll_id, voter_id) CROSS JOIN LATERAL (
-			SELECT version, seq, answer FROM votes WHERE poll_id = u.poll_id AND voter_id = u.voter_id OFFSET 0) v`,
-		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),
-		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].VoterID }))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var v poll.Vote
-		if err := rows.Scan(&v.PollID, &v.VoterID, &v.Version, &v.Seq, &v.Answer); err != nil {
-			return err
-		}
-		ledger.Old(v)
-	}
-	return rows.Err()
-}
 
 // upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
 // disagree, the count of rows shows it and nothing is committed.
@@ -44,24 +16,24 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 // and 1.3 times for 5,000: go test -run '^$' -bench Writing ./pkg/postgres. Inserting first, and reading and replacing only
 // where not all were new, was tried as well: it saves a seventh where all voters are new and costs a seventh where none
 // is, and among 5,000 there is nearly always one who has changed their mind.
-func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
+const upsertVotes = `
+	INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)
+	SELECT * FROM unnest($1, $2, $3, $4, $5, $6)
+	ON CONFLICT (poll_id, voter_id) DO UPDATE
+	SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
+	WHERE v.seq <= excluded.seq`
+
+// voteArrays gives the parameters of upsertVotes.
+func voteArrays(votes []*poll.Vote) []any {
 	n := len(votes)
-	if n == 0 {
-		return nil
-	}
-	result, err := tx.ExecContext(ctx, `
-		INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[])
-		ON CONFLICT (poll_id, voter_id) DO UPDATE
-		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
-		WHERE v.seq <= excluded.seq`,
+	return []any{
 		uuidArray(n, func(i int) uuid.UUID { return votes[i].PollID }),
 		uuidArray(n, func(i int) uuid.UUID { return votes[i].VoterID }),
 		int64Array(n, func(i int) int64 { return votes[i].Version }),
 		int64Array(n, func(i int) int64 { return votes[i].Seq }),
 		textArray(n, func(i int) string { return string(votes[i].Answer) }),
-		uuidArray(n, func(i int) uuid.UUID { return votes[i].ID }))
-	return exactly(n, "votes", result, err)
+		uuidArray(n, func(i int) uuid.UUID { return votes[i].ID }),
+	}
 }
 
 // Votes implements poll.Store. A cursor gives the list of one moment in pages, so that a slow reader neither runs into

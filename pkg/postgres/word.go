@@ -1,10 +1,7 @@
 package postgres
 
 import (
-	"context"
-
 	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -28,27 +25,21 @@ func (r *wordsRow) words() (words []poll.WordCount) {
 	return words
 }
 
-// moveWords writes the changes of words, which are sorted, of polls whose states the transaction has locked. It says
-// nothing to the database where there are none, as in every poll of another kind.
-func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
-	n := len(words)
-	if n == 0 {
-		return nil
-	}
-	result, err := tx.ExecContext(ctx, `
-		INSERT INTO words AS w (poll_id, word, count) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bigint[])
-		ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`,
+// moveWords writes the changes of words, which are sorted, of polls whose states the transaction has locked.
+const moveWords = `
+	INSERT INTO words AS w (poll_id, word, count) SELECT * FROM unnest($7, $8, $9)
+	ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`
+
+// forgetWords forgets the words that nobody says any more, of polls where one may have become such.
+const forgetWords = `DELETE FROM words WHERE poll_id = ANY($10) AND count = 0`
+
+// wordArrays gives the parameters of both.
+func wordArrays(words []poll.WordChange) []any {
+	n, lost := len(words), poll.LostWords(words)
+	return []any{
 		uuidArray(n, func(i int) uuid.UUID { return words[i].PollID }),
 		textArray(n, func(i int) string { return words[i].Word }),
-		int64Array(n, func(i int) int64 { return words[i].By }))
-	if err := exactly(n, "words", result, err); err != nil {
-		return err
+		int64Array(n, func(i int) int64 { return words[i].By }),
+		uuidArray(len(lost), func(i int) uuid.UUID { return lost[i] }),
 	}
-	polls := poll.LostWords(words)
-	if len(polls) == 0 {
-		return nil
-	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM words WHERE poll_id = ANY($1::uuid[]) AND count = 0`,
-		uuidArray(len(polls), func(i int) uuid.UUID { return polls[i] }))
-	return err
 }
