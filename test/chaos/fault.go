@@ -105,6 +105,7 @@ type Row struct {
 	Odd          []string       // answers that no client should ever have got
 	Statuses     map[uint16]int // of the answers to votes; 0: none came
 	Moves, Views int
+	Edits        int64
 	Took         time.Duration
 }
 
@@ -220,6 +221,7 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))
 	row.Report = check.Check(h)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
+	row.Edits = s.crowd.edited.Load()
 	row.Moves, row.Views, row.Statuses = len(h.Moves), len(h.Views), map[uint16]int{}
 	for i := range h.Casts {
 		row.Statuses[h.Casts[i].Status]++

@@ -215,6 +215,7 @@ func killInBatch(s *Scene) error {
 		AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO votes%%' AND backend_xid IS NOT NULL`, p.Name))
 	p.Kill()
 	release()
+	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
 	s.Measure() // once it is dead: what it has counted just before is no recovery
 	if err != nil {
 		return err

@@ -132,6 +132,9 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 			return
 		case <-time.After(between(rng, r.crowd.pace.slide)):
 		}
+		if rng.IntN(2) == 0 {
+			r.edit(rng.IntN(roomPolls), []string{"live", "after", "presenter"}[rng.IntN(3)])
+		}
 		switch n := rng.IntN(10); {
 		case n < 2: // an empty slide or a closed poll, and the same poll again
 			r.move(nothing - rng.IntN(2))
@@ -157,6 +160,19 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 			at = (at + 1) % roomPolls
 			r.move(at)
 		}
+	}
+}
+
+// edit changes who sees a poll's results, whatever its state. What is counted must stay as it is.
+func (r *room) edit(i int, visibility string) {
+	body := []byte(`{"results_visibility":"` + visibility + `"}`)
+	a := r.crowd.door.send(request{method: "PATCH", path: r.path("/polls/" + r.polls[i]), token: r.token, body: body}, 2*time.Second)
+	switch a.status {
+	case 200:
+		r.crowd.edited.Add(1)
+	case 0, 503: // done or not
+	default:
+		r.odd = append(r.odd, fmt.Sprintf("edit of %s: %v", r.polls[i], a))
 	}
 }
 

@@ -230,6 +230,9 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 			c.Status, c.ID = 409, ID{}
 		}},
 		"final results changed": {Changed, func(t *testing.T, h *History) {
+			finalView(t, h).Counted++
+		}},
+		"final results changed within a revision": {Changed, func(t *testing.T, h *History) {
 			finalView(t, h).Body++
 		}},
 		"a final list changed": {Changed, func(t *testing.T, h *History) {
