@@ -196,9 +196,10 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	s.Logf("the fault is over after %v", s.crowd.now().Round(time.Second))
 	s.crowd.end()
 	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd(), Accepting: s.accepted, Counting: s.counted}
-	err = errors.Join(strikeErr, resumeErr)
-	return row, errors.Join(err, s.judge(row, o.Afterwards))
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted, Counting: s.counted}
+	err = errors.Join(strikeErr, resumeErr, s.judge(row, o.Afterwards))
+	row.Odd = s.crowd.odd() // of what was read at the end, too
+	return row, err
 }
 
 // judge completes the history and has it checked.
