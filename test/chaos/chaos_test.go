@@ -112,10 +112,10 @@ func try(t *testing.T, f *Fault, seed uint64) *Row {
 	if row == nil || row.Report == nil {
 		return nil
 	}
-	t.Logf("%s\n%s%s%d moves, %d views, %d overtaken (%d from behind), answers %v, took %v\n"+
-		"%d registers checked, %d with two acknowledged votes or more, the biggest with %d", f.What, Head, row,
-		row.Moves, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses, row.Took.Round(time.Second),
-		row.Report.Registers, row.Report.Rewritten, row.Report.Biggest)
+	t.Logf("%s\n%s%s%d moves, %d edits, %d views, %d overtaken (%d from behind), answers %v, took %v\n"+
+		"%d registers checked, %d with two acknowledged votes or more, the biggest with %d, undecided %d", f.What, Head, row,
+		row.Moves, row.Edits, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses, row.Took.Round(time.Second),
+		row.Report.Registers, row.Report.Rewritten, row.Report.Biggest, row.Report.Undecided)
 	for _, failure := range row.Failures() {
 		t.Errorf("seed %d: %s", seed, failure)
 	}

@@ -36,6 +36,7 @@ type Crowd struct {
 	sent    atomic.Int64
 	unknown atomic.Int64 // of these, without an answer that says whether the vote counts
 	moved   atomic.Int64 // transitions
+	edited  atomic.Int64 // polls
 	service service
 	voting  chan struct{} // closed: nobody votes any more
 	voted   sync.WaitGroup

@@ -105,6 +105,7 @@ type Row struct {
 	Odd          []string       // answers that no client should ever have got
 	Statuses     map[uint16]int // of the answers to votes; 0: none came
 	Moves, Views int
+	Edits        int64
 	Took         time.Duration
 }
 
@@ -195,9 +196,10 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	s.Logf("the fault is over after %v", s.crowd.now().Round(time.Second))
 	s.crowd.end()
 	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Odd: s.crowd.odd(), Accepting: s.accepted, Counting: s.counted}
-	err = errors.Join(strikeErr, resumeErr)
-	return row, errors.Join(err, s.judge(row, o.Afterwards))
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted, Counting: s.counted}
+	err = errors.Join(strikeErr, resumeErr, s.judge(row, o.Afterwards))
+	row.Odd = s.crowd.odd() // of what was read at the end, too
+	return row, err
 }
 
 // judge completes the history and has it checked.
@@ -220,6 +222,7 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))
 	row.Report = check.Check(h)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
+	row.Edits = s.crowd.edited.Load()
 	row.Moves, row.Views, row.Statuses = len(h.Moves), len(h.Views), map[uint16]int{}
 	for i := range h.Casts {
 		row.Statuses[h.Casts[i].Status]++

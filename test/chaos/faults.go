@@ -45,18 +45,15 @@ var processFaults = []*Fault{
 		Strike: func(s *Scene) error { return s.Wait(3 * time.Second) },
 	},
 	{
-		Name: "kill-worker", What: "kill -9 a worker under load; it is started again later", Counts: 5 * time.Second,
+		Name: "kill-worker", What: "kill -9 a worker in the middle of a batch, with its transaction open; it is started again later, twice",
+		Counts: 5 * time.Second, Shape: nameWorkers,
 		Strike: func(s *Scene) error {
-			p, err := s.activeWorker()
-			if err != nil {
-				return err
+			for range 2 {
+				if err := killInBatch(s); err != nil {
+					return err
+				}
 			}
-			p.Kill()
-			s.Measure() // once it is dead: what it has counted just before is no recovery
-			if err := s.Resumed(); err != nil {
-				return err
-			}
-			return p.Start(s)
+			return nil
 		},
 	},
 	{

@@ -335,7 +335,7 @@ func handOver(s *Scene) error {
 		if err != nil {
 			return err
 		}
-		release, err := s.lockPartitions()
+		release, err := s.lock(lockPartitions)
 		if err != nil {
 			return err
 		}

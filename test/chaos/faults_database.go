@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -120,8 +121,15 @@ func exhaust(s *Scene) error {
 	return nil
 }
 
-// lockPartitions keeps every worker from counting, until release is called.
-func (s *Scene) lockPartitions() (release func(), err error) {
+// Statements for lock. With the partitions' rows taken a worker waits before it writes anything, with the votes in the
+// middle of a batch: it has recorded it and counted none of it.
+const (
+	lockPartitions = `SELECT 1 FROM partitions FOR UPDATE`
+	lockVotes      = `LOCK TABLE votes IN SHARE MODE`
+)
+
+// lock takes something that every worker needs for counting, until release is called.
+func (s *Scene) lock(statement string) (release func(), err error) {
 	db, err := sql.Open("postgres", s.DatabaseURL)
 	if err != nil {
 		return nil, err
@@ -130,7 +138,7 @@ func (s *Scene) lockPartitions() (release func(), err error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	if _, err := tx.ExecContext(s, `SELECT 1 FROM partitions FOR UPDATE`); err != nil {
+	if _, err := tx.ExecContext(s, statement); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return func() {
@@ -151,7 +159,7 @@ func pauseInTransaction(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	release, err := s.lockPartitions()
+	release, err := s.lock(lockPartitions)
 	if err != nil {
 		return err
 	}
@@ -171,6 +179,51 @@ func pauseInTransaction(s *Scene) error {
 		return err
 	}
 	return s.Resumed() // the locks timed out: it is suspended still
+}
+
+// nameWorkers has the database know whose a session is.
+func nameWorkers(_ *Scene, cfg *stack.Config) {
+	cfg.Each = func(app *stack.App) {
+		if app.Kind != "worker" {
+			return
+		}
+		for i, line := range app.Env {
+			if strings.HasPrefix(line, "PLENARY_DATABASE_URL=") {
+				app.Env[i] += fmt.Sprintf("&application_name=plenary-worker-%d", app.Index)
+			}
+		}
+	}
+}
+
+// killInBatch holds what the workers write to until the one that counts waits for it in the middle of a batch, and kills it.
+func killInBatch(s *Scene) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	p, err := s.activeWorker()
+	if err != nil {
+		return err
+	}
+	release, err := s.lock(lockVotes)
+	if err != nil {
+		return err
+	}
+	// Its transaction has written already, or it had no id, and has more to write.
+	err = s.await(admin, fmt.Sprintf(`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'
+		AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO votes%%' AND backend_xid IS NOT NULL`, p.Name))
+	p.Kill()
+	release()
+	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
+	s.Measure() // once it is dead: what it has counted just before is no recovery
+	if err != nil {
+		return err
+	}
+	if err := s.Resumed(); err != nil {
+		return err
+	}
+	return p.Start(s)
 }
 
 // await waits until a condition holds in the database.

@@ -75,6 +75,9 @@ var mutants = map[string]mutant{
 		},
 		"lose-announcements", []check.Kind{check.Lost}, false,
 	},
+	"words that a voter cannot take back": {
+		[]change{{"pkg/poll/ledger.go", "a.words[word] += n", "a.words[word] += max(n, 0)"}}, "calm", []check.Kind{check.Tally}, false,
+	},
 	"a tally that counts every vote for a new person": {
 		[]change{{"pkg/poll/ledger.go", "	if old == nil {\n		a.state.Voters++", "	if true {\n		a.state.Voters++"}},
 		"calm", []check.Kind{check.Tally}, false,

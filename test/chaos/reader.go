@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +35,33 @@ type results struct {
 		Key   string `json:"key"`
 		Count int64  `json:"count"`
 	} `json:"options"`
+	Words []struct {
+		Text  string `json:"text"`
+		Count int64  `json:"count"`
+	} `json:"words"`
+	Mean *float64 `json:"mean"`
+}
+
+// counts gives how often each answer of a kind was given; false: there are others, or the mean is not theirs.
+func (s *results) counts(k *kind) (counts []int64, ok bool) {
+	if k.own() {
+		words := map[string]int64{}
+		for _, w := range s.Words {
+			words[w.Text] = w.Count
+		}
+		return k.counts(words)
+	}
+	var keys []string
+	var sum, votes int64
+	for i, o := range s.Options {
+		keys, counts = append(keys, o.Key), append(counts, o.Count)
+		sum, votes = sum+int64(i+1)*o.Count, votes+o.Count
+	}
+	ok = slices.Equal(keys, k.answers)
+	if k.name == "rating" && votes > 0 {
+		ok = ok && s.Mean != nil && math.Abs(*s.Mean-float64(sum)/float64(votes)) < 1e-9
+	}
+	return counts, ok
 }
 
 var hashSeed = maphash.MakeSeed()
@@ -95,7 +125,11 @@ func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool
 		return v, seen, false
 	}
 	v.Done, v.Version, v.Revision, v.Final = r.crowd.now(), seen.Version, seen.Revision, seen.Status == "final"
+	if _, ok := seen.counts(&kinds[i]); !ok { // and is compared all the same
+		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
+	}
 	v.Body = hash(a.body)
+	v.Counted = hash(bytes.Replace(a.body, fmt.Appendf(nil, `"revision":%d`, v.Revision), nil, 1))
 	return v, seen, true
 }
 
@@ -103,28 +137,28 @@ func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool
 func (r *reader) told(room *room, i int) (check.Told, error) {
 	seen, list, ok := r.look(room, i, true)
 	t := check.Told{Replica: r.number, Total: seen.Total}
-	for _, o := range seen.Options {
-		t.Counts = append(t.Counts, o.Count)
-	}
 	if !ok {
 		return t, fmt.Errorf("replica %d does not tell about poll %d of room %d at the end", r.number, i, room.number)
 	}
-	if list == nil { // it was never displayed
+	t.Counts, _ = seen.counts(&kinds[i]) // what is wrong with it was said already
+	if list == nil {                     // it was never displayed
 		return t, nil
 	}
 	var lines []struct {
 		ClientID uuid.UUID `json:"client_id"`
 		Key      string    `json:"key"`
 		Keys     []string  `json:"keys"`
+		Texts    []string  `json:"texts"`
 	}
 	if err := json.Unmarshal(list, &lines); err != nil {
 		return t, err
 	}
 	for _, l := range lines {
+		chosen := slices.Concat(l.Keys, l.Texts)
 		if l.Key != "" {
-			l.Keys = append(l.Keys, l.Key)
+			chosen = append(chosen, l.Key)
 		}
-		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(l.ClientID), Answer: answerOf(l.Keys)})
+		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(l.ClientID), Answer: kinds[i].answer(chosen)})
 	}
 	return t, nil
 }

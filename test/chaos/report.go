@@ -28,6 +28,9 @@ func (r *Row) other() int {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
+// undecided is on how many registers of a run porcupine may give up before the run proves too little.
+const undecided = 2
+
 // Failures says what is wrong with a row; empty: nothing.
 func (r *Row) Failures() (all []string) {
 	for i, v := range r.Report.Violations {
@@ -39,6 +42,9 @@ func (r *Row) Failures() (all []string) {
 	}
 	if c := r.Report; c.Behind > 10+c.Unknown/50 {
 		all = append(all, fmt.Sprintf("%d votes overtook what came later: more than %d without an answer explain", c.Behind, c.Unknown))
+	}
+	if n := r.Report.Undecided; n > undecided {
+		all = append(all, fmt.Sprintf("porcupine gave up on %d registers, more than %d", n, undecided))
 	}
 	return append(all, r.Odd...)
 }

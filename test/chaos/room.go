@@ -12,13 +12,27 @@ import (
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
-const (
-	roomPolls   = 5
-	pollOptions = 4
-	multiple    = 2 // the index of the poll that takes several keys
-)
+const roomPolls = 5
 
-var keys = [pollOptions]string{"A", "B", "C", "D"}
+// kind is one of polls, with what people may answer to it: an answer's i-th bit is the i-th of these.
+type kind struct {
+	name    string
+	answers []string
+	several bool // one answer may be any of these
+}
+
+var kinds = [roomPolls]kind{
+	{"choice", letters, false},
+	{"choice", letters, false},
+	{"multiple", letters, true},
+	{"rating", []string{"1", "2", "3", "4", "5"}, false},
+	{"word_cloud", []string{"berlin", "madrid", "paris", "rome"}, true},
+}
+
+var letters = []string{"A", "B", "C", "D"}
+
+// own says whether people answer in words of their own, as far as the poll knows.
+func (k *kind) own() bool { return k.name == "word_cloud" }
 
 // room is a presentation and its presenter.
 type room struct {
@@ -46,17 +60,21 @@ func newRoom(c *Crowd, number int32) (*room, error) {
 		Question   string   `json:"question"`
 		Kind       string   `json:"kind"`
 		MaxChoices int      `json:"max_choices,omitempty"`
-		Options    []option `json:"options"`
+		Options    []option `json:"options,omitempty"`
 	}
 	var all []option
-	for _, key := range keys {
+	for _, key := range letters {
 		all = append(all, option{key, "Answer " + key})
 	}
 	polls := make([]newPoll, roomPolls)
 	for i := range polls {
-		polls[i] = newPoll{Question: fmt.Sprintf("Question %d?", i+1), Kind: "choice", Options: all}
-		if i == multiple {
-			polls[i].Kind, polls[i].MaxChoices = "multiple", pollOptions
+		k := &kinds[i]
+		polls[i] = newPoll{Question: fmt.Sprintf("Question %d?", i+1), Kind: k.name}
+		if k.several {
+			polls[i].MaxChoices = len(k.answers)
+		}
+		if k.name != "rating" && !k.own() {
+			polls[i].Options = all
 		}
 	}
 	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls})
@@ -114,6 +132,9 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 			return
 		case <-time.After(between(rng, r.crowd.pace.slide)):
 		}
+		if rng.IntN(2) == 0 {
+			r.edit(rng.IntN(roomPolls), []string{"live", "after", "presenter"}[rng.IntN(3)])
+		}
 		switch n := rng.IntN(10); {
 		case n < 2: // an empty slide or a closed poll, and the same poll again
 			r.move(nothing - rng.IntN(2))
@@ -139,6 +160,19 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 			at = (at + 1) % roomPolls
 			r.move(at)
 		}
+	}
+}
+
+// edit changes who sees a poll's results, whatever its state. What is counted must stay as it is.
+func (r *room) edit(i int, visibility string) {
+	body := []byte(`{"results_visibility":"` + visibility + `"}`)
+	a := r.crowd.door.send(request{method: "PATCH", path: r.path("/polls/" + r.polls[i]), token: r.token, body: body}, 2*time.Second)
+	switch a.status {
+	case 200:
+		r.crowd.edited.Add(1)
+	case 0, 503: // done or not
+	default:
+		r.odd = append(r.odd, fmt.Sprintf("edit of %s: %v", r.polls[i], a))
 	}
 }
 

@@ -88,15 +88,45 @@ func (s *store) rows(ctx context.Context, c *Crowd) (rows []check.Row, err error
 		if poll, ok := polls[pollID]; ok {
 			row.Poll = poll
 		}
-		row.Voter, row.Answer, row.ID = c.voterOf(voterID), answerOf(strings.Split(answer, "\n")), check.ID(voteID)
+		if row.Poll >= 0 {
+			row.Answer = kinds[row.Poll%roomPolls].answer(strings.Split(answer, "\n"))
+		}
+		row.Voter, row.ID = c.voterOf(voterID), check.ID(voteID)
 		rows = append(rows, row)
 	}
 	return rows, all.Err()
 }
 
+// words reads how often each word was said, by poll.
+func (s *store) words(ctx context.Context) (map[uuid.UUID]map[string]int64, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT poll_id, word, count FROM words`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	all := map[uuid.UUID]map[string]int64{}
+	for rows.Next() {
+		var pollID uuid.UUID
+		var word string
+		var n int64
+		if err := rows.Scan(&pollID, &word, &n); err != nil {
+			return nil, err
+		}
+		if all[pollID] == nil {
+			all[pollID] = map[string]int64{}
+		}
+		all[pollID][word] = n
+	}
+	return all, rows.Err()
+}
+
 // ends reads every poll's tally.
 func (s *store) ends(ctx context.Context, c *Crowd) (ends []check.End, err error) {
 	polls := c.pollsOf()
+	words, err := s.words(ctx)
+	if err != nil {
+		return nil, err
+	}
 	all, err := s.db.QueryContext(ctx, `SELECT poll_id, voters, counts FROM poll_states`)
 	if err != nil {
 		return nil, err
@@ -112,10 +142,17 @@ func (s *store) ends(ctx context.Context, c *Crowd) (ends []check.End, err error
 		if err := all.Scan(&pollID, &e.Voters, counts); err != nil {
 			return nil, err
 		}
-		if poll, ok := polls[pollID]; ok {
-			e.Poll = poll
-			ends = append(ends, e)
+		poll, ok := polls[pollID]
+		if !ok {
+			continue
 		}
+		e.Poll = poll
+		if k := &kinds[poll%roomPolls]; k.own() {
+			if e.Counts, ok = k.counts(words[pollID]); !ok {
+				return nil, fmt.Errorf("nobody wrote what is counted: %v", words[pollID])
+			}
+		}
+		ends = append(ends, e)
 	}
 	return ends, all.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -104,9 +105,9 @@ func (t *teller) one(v voter) {
 	if at < 0 {
 		return
 	}
-	c := check.Cast{Voter: v.number, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(pollOptions)}
-	if at == multiple {
-		c.Answer = check.Answer(1 + t.rng.IntN(1<<pollOptions-1))
+	c := check.Cast{Voter: v.number, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(len(kinds[at].answers))}
+	if kinds[at].several {
+		c.Answer = check.Answer(1 + t.rng.IntN(1<<len(kinds[at].answers)-1))
 	}
 	if t.rng.IntN(200) == 0 {
 		c.Answer, c.Wrong = unknownOption, true
@@ -137,7 +138,8 @@ const unknownOption check.Answer = 1 << 15
 
 func (t *teller) ballot(r *room, at int32, c *check.Cast) []byte {
 	var chosen []string
-	for i, key := range keys {
+	k := &kinds[at]
+	for i, key := range k.answers {
 		if c.Answer&(1<<i) != 0 {
 			chosen = append(chosen, key)
 		}
@@ -145,9 +147,12 @@ func (t *teller) ballot(r *room, at int32, c *check.Cast) []byte {
 	if c.Answer == unknownOption {
 		chosen = []string{"Z"}
 	}
-	choice := `"key":"` + chosen[0] + `"`
-	if at == multiple {
-		choice = `"keys":["` + strings.Join(chosen, `","`) + `"]`
+	choice := `"keys":["` + strings.Join(chosen, `","`) + `"]`
+	switch {
+	case k.own() && !c.Wrong: // a key is wrong there, whichever
+		choice = `"texts":["` + strings.Join(chosen, `","`) + `"]`
+	case !k.several:
+		choice = `"key":"` + chosen[0] + `"`
 	}
 	seq := ""
 	if c.Seq > 0 {
@@ -172,19 +177,27 @@ func (c *Crowd) voterOf(id uuid.UUID) int32 {
 	return int32(voter)
 }
 
-// answerOf reads keys as they are stored or told; 0: not an answer of ours.
-func answerOf(chosen []string) (a check.Answer) {
-	for _, key := range chosen {
-		found := false
-		for i := range keys {
-			if keys[i] == key {
-				a |= 1 << i
-				found = true
-			}
-		}
-		if !found {
+// answer reads keys or texts as they are stored or told; 0: not an answer of ours.
+func (k *kind) answer(chosen []string) (a check.Answer) {
+	for _, one := range chosen {
+		i := slices.Index(k.answers, one)
+		if i < 0 {
 			return 0
 		}
+		a |= 1 << i
 	}
 	return a
+}
+
+// counts brings how often each word was said into the order of the answers; false: one is not ours.
+func (k *kind) counts(words map[string]int64) ([]int64, bool) {
+	counts := make([]int64, len(k.answers))
+	for word, n := range words {
+		i := slices.Index(k.answers, word)
+		if i < 0 {
+			return nil, false
+		}
+		counts[i] = n
+	}
+	return counts, true
 }

@@ -46,6 +46,7 @@ type Report struct {
 	Registers         int // voters and polls whose history was checked for linearizability
 	Rewritten         int // of these, with two acknowledged votes or more: in the others there is nothing to order
 	Biggest           int // the most acknowledged votes of a checked register
+	Undecided         int // registers that porcupine gave up on, which says nothing of them
 	Violations        []Violation
 }
 

@@ -230,6 +230,9 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 			c.Status, c.ID = 409, ID{}
 		}},
 		"final results changed": {Changed, func(t *testing.T, h *History) {
+			finalView(t, h).Counted++
+		}},
+		"final results changed within a revision": {Changed, func(t *testing.T, h *History) {
 			finalView(t, h).Body++
 		}},
 		"a final list changed": {Changed, func(t *testing.T, h *History) {
@@ -331,6 +334,22 @@ func TestPorcupineFindsWhatIsLost(t *testing.T) {
 		require.Equal(t, 1, r.Of(Lost))
 		require.Equal(t, 1, r.Of(Order))
 	}
+}
+
+// What porcupine does not know it does not clear: a run says how often that was.
+func TestARegisterThatPorcupineGivesUpOnIsCounted(t *testing.T) {
+	defer func(d time.Duration) { judgement = d }(judgement)
+	judgement = 10 * time.Millisecond
+	h := &History{Moves: []Move{{Sent: 0, Done: 1, Poll: 0, Version: 1}}}
+	for i := range 40 { // in any order, and none leaves a lower number
+		h.Casts = append(h.Casts, Cast{Sent: 2, Done: 10, Seq: int32(1 + i), Answer: 1, Status: 204, ID: ID{byte(1 + i)}})
+	}
+	h.Rows = []Row{{Seq: 1, Answer: 1, ID: ID{1}}}
+	h.Ends = []End{{Counts: recount(h.Rows, 2), Voters: 1}}
+	r := Check(h)
+	require.Equal(t, 1, r.Undecided)
+	require.Zero(t, r.Registers)
+	require.Equal(t, 1, r.Of(Lost), "the other judge knows")
 }
 
 func TestAVoteWithoutAnAnswerMayStandOrNot(t *testing.T) {

@@ -87,6 +87,7 @@ type View struct {
 	Revision   int64
 	Final      bool
 	Body       uint64 // hash of the results as they came
+	Counted    uint64 // hash of the results without their revision, which an edit of who sees them raises
 	List       uint64 // hash of the votes list that was read between two equal final results; 0: none was read
 }
 

@@ -16,6 +16,7 @@ type world struct {
 	now   time.Duration
 	stand map[key]Row
 	final map[int32]int64
+	edits int64 // of who sees the results
 }
 
 const (
@@ -109,6 +110,7 @@ func (w *world) read(poll int32, version int64, final bool) {
 		v := View{Sent: w.now, Replica: replica, Poll: poll, Version: version, Revision: w.revision(version, final), Final: final}
 		w.pass(5)
 		v.Done, v.Body = w.now, w.hash(poll, fmt.Sprint("results ", v.Version, v.Revision, v.Final))
+		v.Counted = w.hash(poll, fmt.Sprint("results ", v.Version, v.Final))
 		if final {
 			v.List = w.hash(poll, "list")
 		}
@@ -116,10 +118,10 @@ func (w *world) read(poll int32, version int64, final bool) {
 	}
 }
 
-// revision is one for all that is final under a version.
+// revision is one for all that is final under a version, until an edit.
 func (w *world) revision(version int64, final bool) int64 {
 	if final {
-		return version*1_000_000 + 999_999
+		return version*1_000_000 + 999_000 + w.edits
 	}
 	return version*1_000_000 + int64(len(w.Casts))
 }
@@ -159,6 +161,7 @@ func (w *world) end() {
 		}
 	}
 	w.now += 15 * time.Second
+	w.edits++
 	w.Later = slices.Clone(w.Rows)
 	for poll, version := range w.final {
 		w.read(poll, version, true)

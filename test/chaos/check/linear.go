@@ -8,7 +8,7 @@ import (
 )
 
 // judgement bounds how long porcupine may think about a register: its search is exponential in what overlaps.
-const judgement = 10 * time.Second
+var judgement = 10 * time.Second
 
 // stand is the state of a register: the vote that stands.
 type stand struct {
@@ -55,6 +55,7 @@ func (r *Report) linearizable(g *register) {
 	}
 	switch verdict {
 	case porcupine.Unknown:
+		r.Undecided++
 		return
 	case porcupine.Illegal:
 		r.add(Order, g.poll, g.voter, "%v", g)
