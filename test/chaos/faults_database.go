@@ -212,7 +212,7 @@ func killInBatch(s *Scene) error {
 	}
 	// Its transaction has written already, or it had no id, and has more to write.
 	err = s.await(admin, fmt.Sprintf(`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'
-		AND wait_event_type = 'Lock' AND query LIKE '%%INSERT INTO votes%%' AND backend_xid IS NOT NULL`, p.Name))
+		AND wait_event_type = 'Lock' AND query LIKE '%%pg_temp.settle%%' AND backend_xid IS NOT NULL`, p.Name))
 	p.Kill()
 	release()
 	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
