@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -262,6 +263,33 @@ func TestWhatIsKnownAlreadyIsNotSentAgain(t *testing.T) {
 	require.Len(t, tags, 4, "other content, other tag")
 	require.Empty(t, ask("GET", s.path("?format=xlsx")).Header.Get("ETag"))
 	require.Equal(t, 200, ask("HEAD", s.path("?format=xlsx")).StatusCode)
+}
+
+func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
+	const people = 300
+	s := held(t)
+	s.p.Polls[0].Visibility = poll.PresenterOnly
+	ask := serving(t, s)
+	begun := time.Now()
+	var room sync.WaitGroup
+	tags := make([]string, people)
+	for i := range people {
+		room.Go(func() {
+			var header []string
+			if i%2 == 0 {
+				header = []string{"Authorization", "Bearer " + s.token}
+			}
+			tags[i] = ask("GET", s.path(""), header...).Header.Get("ETag")
+		})
+	}
+	room.Wait()
+	require.LessOrEqual(t, s.reads.Load(), int64(readBurst+time.Since(begun)/readPace+1))
+	require.NotEqual(t, tags[0], tags[1], "what one may see is not given to the other")
+	for i, tag := range tags {
+		require.Equal(t, tags[i%2], tag)
+	}
+	s.p.Title = "New"
+	require.NotEqual(t, tags[1], ask("GET", s.path("")).Header.Get("ETag"), "nobody gets what is older than their request")
 }
 
 func TestWhoFindsTooManyWorkbooksUnderWayWaits(t *testing.T) {

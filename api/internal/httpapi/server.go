@@ -89,9 +89,12 @@ type Server struct {
 
 	mu       sync.RWMutex   // held for reading by every request that works with the services
 	services *Services      // nil before Start and after Close
-	results  *coalesced     // of the services' store
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
+
+	// Of the services' store.
+	results    coalescedResults
+	allResults *coalesced[uuid.UUID, *encodedAll]
 
 	workbooks chan struct{} // a token for each that is being made
 }
@@ -193,7 +196,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services, s.results = &services, newCoalesced(services.Store)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
@@ -210,6 +213,7 @@ func (s *Server) Close() {
 	if started {
 		s.hub.close()
 		s.results.close()
+		s.allResults.close()
 	}
 }
 
