@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -11,6 +10,7 @@ import (
 	"mime"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
@@ -264,27 +264,52 @@ func attachment(title, end string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
 }
 
-// maxWorkbooks bounds those that are being made at once.
-const maxWorkbooks = 4
+// What workbooks may take, since making one takes far more than reading results, and anybody may ask.
+const (
+	maxWorkbooks     = 4        // being made at once
+	maxWorkbookBytes = 64 << 20 // made and not sent yet
+)
 
-// sendWorkbook answers with a workbook, which is written while it is sent. Making one takes far more than reading results, and
-// anybody may ask: who finds too many under way waits until ctx ends.
+// sendWorkbook answers with a workbook. It is made before it is sent, so that a client who reads slowly holds up nobody else's:
+// what it holds are the workbook's bytes, for writeTimeout at most.
 func (c *call) sendWorkbook(ctx context.Context, f format, all *wireAllResults) error {
-	server := c.server
-	select {
-	case server.workbooks <- struct{}{}:
-	case <-ctx.Done():
-		return poll.Unavailablef(ctx.Err(), "too many workbooks are being made")
-	}
-	body, err := newStream(server, func(_ context.Context, w *bufio.Writer) error {
-		defer func() { <-server.workbooks }()
-		return xlsx.Write(w, all.sheets())
-	})
+	body, err := c.server.makeWorkbook(ctx, all)
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderContentType, f.mime)
-	return c.SendStream(body)
+	return c.SendStream(body, body.Len())
+}
+
+// workbook is one that was made. Close it when it is sent.
+type workbook struct {
+	*bytes.Reader
+	free func()
+}
+
+// Close implements io.Closer.
+func (w *workbook) Close() error {
+	w.free()
+	return nil
+}
+
+// makeWorkbook makes one. Who finds too many under way waits until ctx ends.
+func (s *Server) makeWorkbook(ctx context.Context, all *wireAllResults) (*workbook, error) {
+	select {
+	case s.workbooks <- struct{}{}:
+	case <-ctx.Done():
+		return nil, poll.Unavailablef(ctx.Err(), "too many workbooks are being made")
+	}
+	defer func() { <-s.workbooks }()
+	var b bytes.Buffer
+	if err := xlsx.Write(&b, all.sheets()); err != nil {
+		return nil, err
+	}
+	size := min(int64(b.Cap()), maxWorkbookBytes)
+	if err := s.unsent.Acquire(ctx, size); err != nil {
+		return nil, poll.Unavailablef(err, "too many workbooks are being sent")
+	}
+	return &workbook{bytes.NewReader(b.Bytes()), sync.OnceFunc(func() { s.unsent.Release(size) })}, nil
 }
 
 // sheets are one that tells of all polls, and one for each.

@@ -1,15 +1,19 @@
 package httpapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -318,4 +322,56 @@ func TestWhoFindsTooManyWorkbooksUnderWayWaits(t *testing.T) {
 	}
 	<-server.workbooks
 	require.Equal(t, 200, <-answered)
+}
+
+// Without that, four phones on a bad line kept everybody else from a workbook for a minute.
+func TestWhoReadsAWorkbookSlowlyHoldsUpNobody(t *testing.T) {
+	s := held(t)
+	q := &s.p.Polls[0]
+	q.Options, s.states[0].Counts = nil, make([]int64, 100)
+	for i := range s.states[0].Counts { // a large one, which no buffer on its way takes
+		var noise string
+		for range 40 {
+			noise += rand.Text()
+		}
+		q.Options = append(q.Options, poll.Option{Key: strconv.Itoa(i), Value: noise})
+	}
+	server := newTestServer()
+	server.Start(Services{Store: s, Bus: inproc.NewBus()})
+	defer server.Close()
+	server.app.Handler() // prepares the routes
+	ask := func() (*bufio.Reader, net.Conn) {
+		ours, theirs := net.Pipe() // a write waits until it is read
+		go func() { _ = server.app.Server().ServeConn(theirs) }()
+		_, err := io.WriteString(ours, "GET "+s.path("?format=xlsx")+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		r := bufio.NewReaderSize(ours, 16)
+		_, err = r.ReadByte()
+		require.NoError(t, err)
+		require.NoError(t, r.UnreadByte())
+		return r, ours
+	}
+	var slow []net.Conn
+	for range 2 * maxWorkbooks {
+		_, conn := ask()
+		slow = append(slow, conn)
+	}
+	r, conn := ask()
+	res, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	body := bodyOf(t, res)
+	require.Greater(t, len(body), 48<<10)
+	require.EqualValues(t, len(body), res.ContentLength, "a browser can say how much is still to come")
+	for _, c := range append(slow, conn) {
+		require.NoError(t, c.Close())
+	}
+	require.Eventually(t, func() bool { return server.unsent.TryAcquire(maxWorkbookBytes) }, 10*time.Second, time.Millisecond,
+		"what was sent, or could not be, is not held")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = server.makeWorkbook(ctx, &wireAllResults{})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "what is not sent yet is bounded")
+	server.unsent.Release(maxWorkbookBytes)
 }

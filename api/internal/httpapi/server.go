@@ -20,6 +20,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -96,12 +97,13 @@ type Server struct {
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
 
-	workbooks chan struct{} // a token for each that is being made
+	workbooks chan struct{}       // a token for each that is being made
+	unsent    *semaphore.Weighted // bytes of those that are being sent
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks)}
+	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes)}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
