@@ -334,6 +334,22 @@ func TestNGINXPassesRequestIdAndClientAddressOn(t *testing.T) {
 	}
 }
 
+func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-Forwarded-Proto"), "|"))
+	})
+	base := nginxFor(t, up.addr)
+	for sent, want := range map[string]string{
+		"": "http", "http": "http", "https": "https", "HTTPS": "https", "https, http": "https", "https,http": "https", "http, https": "http",
+		"ftp": "http", "httpsx": "http", "https evil": "http", "javascript:https": "http", ", https": "http", `"https"`: "http",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			_, body := call(t, method, base+"/qr.svg", "", "X-Forwarded-Proto", sent)
+			assert.Equal(t, want, body, "%s %q", method, sent)
+		}
+	}
+}
+
 func TestNGINXPassesAnEventOnAtOnce(t *testing.T) {
 	next := make(chan string)
 	up := newUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
