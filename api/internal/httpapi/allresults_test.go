@@ -269,6 +269,21 @@ func TestWhatIsKnownAlreadyIsNotSentAgain(t *testing.T) {
 	require.Equal(t, 200, ask("HEAD", s.path("?format=xlsx")).StatusCode)
 }
 
+func TestNobodyKeepsAPresentationByItsVersionWhichEditsDoNotChange(t *testing.T) {
+	s := held(t)
+	ask := serving(t, s)
+	path := Base + "/presentations/" + s.p.ID.String()
+	was := bodyOf(t, ask("GET", path))
+	s.p.Title = "New"
+	res := ask("GET", path, "If-None-Match", `"6"`)
+	require.Equal(t, 200, res.StatusCode)
+	require.NotEqual(t, was, bodyOf(t, res))
+	require.Equal(t, `"6"`, res.Header.Get("ETag"), "a transition's If-Match")
+	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
+	require.Contains(t, res.Header.Get("Vary"), "Authorization")
+	require.NotEqual(t, bodyOf(t, ask("GET", path)), bodyOf(t, ask("GET", path, "Authorization", "Bearer "+s.token)))
+}
+
 func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
 	const people = 300
 	s := held(t)
