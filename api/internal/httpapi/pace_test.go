@@ -42,9 +42,10 @@ func (l *audience) listen(v *viewer) {
 	go func() {
 		for e := v.next(); e != (event{}); e = v.next() {
 			l.mu.Lock()
-			if e.event == "results" {
+			switch e.event {
+			case "results":
 				l.seats[seat] = append(l.seats[seat], time.Now())
-			} else if e.event == "displayed" {
+			case "displayed":
 				l.shown = append(l.shown, time.Now())
 			}
 			l.mu.Unlock()
