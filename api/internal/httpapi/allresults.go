@@ -278,13 +278,22 @@ func (c *call) sendWorkbook(ctx context.Context, f format, all *wireAllResults) 
 		return err
 	}
 	c.Set(fiber.HeaderContentType, f.mime)
-	return c.SendStream(body, body.Len())
+	return c.SendStream(body, body.whole.Len())
 }
 
 // workbook is one that was made. Close it when it is sent.
 type workbook struct {
-	*bytes.Reader
-	free func()
+	whole *bytes.Reader
+	stops context.Context // of the server
+	free  func()
+}
+
+// Read implements io.Reader. It fails when the server stops: that does not wait for a slow client.
+func (w *workbook) Read(p []byte) (int, error) {
+	if err := w.stops.Err(); err != nil {
+		return 0, err
+	}
+	return w.whole.Read(p)
 }
 
 // Close implements io.Closer.
@@ -309,7 +318,7 @@ func (s *Server) makeWorkbook(ctx context.Context, all *wireAllResults) (*workbo
 	if err := s.unsent.Acquire(ctx, size); err != nil {
 		return nil, poll.Unavailablef(err, "too many workbooks are being sent")
 	}
-	return &workbook{bytes.NewReader(b.Bytes()), sync.OnceFunc(func() { s.unsent.Release(size) })}, nil
+	return &workbook{bytes.NewReader(b.Bytes()), s.streams, sync.OnceFunc(func() { s.unsent.Release(size) })}, nil
 }
 
 // sheets are one that tells of all polls, and one for each.

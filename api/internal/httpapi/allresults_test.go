@@ -367,8 +367,10 @@ func TestWhoReadsAWorkbookSlowlyHoldsUpNobody(t *testing.T) {
 		return r, ours
 	}
 	var slow []net.Conn
+	var last *bufio.Reader
 	for range 2 * maxWorkbooks {
-		_, conn := ask()
+		r, conn := ask()
+		last = r
 		slow = append(slow, conn)
 	}
 	r, conn := ask()
@@ -378,6 +380,11 @@ func TestWhoReadsAWorkbookSlowlyHoldsUpNobody(t *testing.T) {
 	body := bodyOf(t, res)
 	require.Greater(t, len(body), 48<<10)
 	require.EqualValues(t, len(body), res.ContentLength, "a browser can say how much is still to come")
+	server.stop()
+	res, err = http.ReadResponse(last, nil)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, res.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "nor a server that stops")
 	for _, c := range append(slow, conn) {
 		require.NoError(t, c.Close())
 	}

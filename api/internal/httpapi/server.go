@@ -230,8 +230,8 @@ func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
-// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut
-// off: they may take a minute each. Event streams end at once, and their clients go to another replica.
+// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists and workbooks that are being
+// sent are cut off: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.drain(ctx)
