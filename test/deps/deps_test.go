@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"pkg/telemetry":        {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
 	"pkg/backend":          {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
 	"api/internal/page":    {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/google/uuid", "golang.org/x/text"},
-	"api/internal/httpapi": {"api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid"},
+	"api/internal/httpapi": {"api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "golang.org/x/sync"},
 	"api/internal/xlsx":    {"github.com/xuri/excelize/v2"},
 	"api/internal/docs":    {"github.com/gofiber/fiber/v2", "github.com/swaggest/swgui"},
 	"api/internal/qr":      {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/boombuler/barcode"},

@@ -185,6 +185,71 @@ func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
 	assert.EqualValues(t, 150, up.requests.Load())
 }
 
+// A presenter's "next slide" without If-Match is such a request. In a quiet room least_conn gives it to the dead replica, which has
+// no connections, while others hold the room's event streams.
+func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T) {
+	release := make(chan struct{})
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.(http.Flusher).Flush()
+			<-release
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method == http.MethodPut && string(body) != `{"move":"next"}` {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		ok(w, r)
+	})
+	var streams sync.WaitGroup
+	t.Cleanup(func() {
+		close(release)
+		http.DefaultClient.CloseIdleConnections()
+		streams.Wait()
+	})
+	base := nginxFor(t, deadAddr(t), up.addr, deadAddr(t))
+	for range 10 {
+		streams.Go(func() {
+			if res, err := http.Get(base + "/api/v1/presentations/018f/events"); err == nil {
+				_, _ = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return up.requests.Load() == 10 }, 10*time.Second, time.Millisecond)
+	current := base + "/api/v1/presentations/018f/polls/current"
+	for range 20 {
+		res, _ := call(t, http.MethodPut, current, `{"move":"next"}`)
+		require.Equal(t, http.StatusNoContent, res.StatusCode)
+		res, _ = call(t, http.MethodDelete, current, "")
+		require.Equal(t, http.StatusNoContent, res.StatusCode)
+	}
+	assert.EqualValues(t, 10+40, up.requests.Load(), "each once")
+}
+
+func TestNGINXNeverRepeatsAMoveThatAnAPIDiedOverOnAConnectionThatItKept(t *testing.T) {
+	var dies atomic.Bool
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		if dies.Load() {
+			hangUp(w, r)
+		}
+		ok(w, r)
+	}
+	one, other := newUpstream(t, handler), newUpstream(t, handler)
+	base := nginxFor(t, one.addr, other.addr)
+	current := base + "/api/v1/presentations/018f/polls/current"
+	for range 20 {
+		dies.Store(false)
+		call(t, http.MethodPut, current, "")
+		before := one.requests.Load() + other.requests.Load()
+		dies.Store(true)
+		res, body := call(t, http.MethodPut, current, `{"move":"next"}`)
+		requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
+		require.EqualValues(t, before+1, one.requests.Load()+other.requests.Load())
+	}
+}
+
 func TestNGINXLeavesADeadAPIAloneForAWhile(t *testing.T) {
 	var tried atomic.Int64 // a replica that takes connections and dies at once
 	dead, err := net.Listen("tcp", "127.0.0.1:0")
@@ -330,6 +395,22 @@ func TestNGINXPassesRequestIdAndClientAddressOn(t *testing.T) {
 		} {
 			_, body := call(t, method, base+"/", "", "X-Request-Id", c.sent, "X-Forwarded-For", "6.6.6.6", "X-Real-IP", "6.6.6.6")
 			assert.Regexp(t, "^"+c.want+`\|127\.0\.0\.1\|127\.0\.0\.1\|http\|`+regexp.QuoteMeta(host)+"$", body, "%s: %s", method, c.name)
+		}
+	}
+}
+
+func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-Forwarded-Proto"), "|"))
+	})
+	base := nginxFor(t, up.addr)
+	for sent, want := range map[string]string{
+		"": "http", "http": "http", "https": "https", "HTTPS": "https", "https, http": "https", "https,http": "https", "http, https": "http",
+		"ftp": "http", "httpsx": "http", "https evil": "http", "javascript:https": "http", ", https": "http", `"https"`: "http",
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPut} {
+			_, body := call(t, method, base+"/qr.svg", "", "X-Forwarded-Proto", sent)
+			assert.Equal(t, want, body, "%s %q", method, sent)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -11,6 +10,7 @@ import (
 	"mime"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
@@ -69,6 +69,73 @@ type wirePollResults struct {
 	wireResults[wireCount]
 }
 
+// encodedAll are all results of a presentation that were displayed, of one read.
+type encodedAll struct {
+	tokenHash [32]byte
+	presenter allView
+	others    allView // the presenter's, where nothing is hidden
+}
+
+// allView is what somebody may see of them.
+type allView struct {
+	*wireAllResults
+	body []byte // JSON
+	tag  string // its entity tag
+}
+
+// newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room.
+func newCoalescedAll(store poll.Store) *coalesced[uuid.UUID, *encodedAll] {
+	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return readAll(ctx, store, id)
+	})
+}
+
+// readAll puts together what may be seen. The words of free text are read with their poll's state once more, in one
+// statement: each poll's results are of one moment, though not all of the same one.
+func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, error) {
+	p, states, err := store.Presentation(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	all := &wireAllResults{PresentationID: p.ID, Title: p.Title, Version: p.Slide.Version, Polls: []wirePollResults{}}
+	veiled, hidden := *all, false
+	for i, q := range p.Polls {
+		if states[i].Status == poll.Pending { // its question is the presenter's secret, and there is nothing to tell
+			continue
+		}
+		r := poll.Results{Poll: q, State: states[i]}
+		if q.Kind.FreeText() {
+			if r, err = store.Results(ctx, p.ID, q.ID); err != nil {
+				return nil, err
+			}
+		}
+		hidden = hidden || r.Hidden()
+		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, true)})
+		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, false)})
+	}
+	e := &encodedAll{tokenHash: p.TokenHash}
+	if e.presenter, err = all.encode(); err != nil {
+		return nil, err
+	}
+	if e.others = e.presenter; hidden {
+		e.others, err = veiled.encode()
+	}
+	return e, err
+}
+
+func (a *wireAllResults) encode() (allView, error) {
+	body, err := json.Marshal(a)
+	return allView{a, body, contentTag(body)}, err
+}
+
+// contentTag is the entity tag of a body.
+func contentTag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
 // getAllResults gives the results of every poll that was displayed.
 func getAllResults(c *call) error {
 	f, err := formatOf(c.Ctx)
@@ -81,58 +148,35 @@ func getAllResults(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	p, states, err := c.Store.Presentation(ctx, id)
+	e, err := c.server.allResults.read(ctx, id)
 	if err != nil {
 		return err
 	}
-	all, err := c.allResults(ctx, &p, states)
-	if err != nil {
-		return err
+	all := e.others
+	if c.allow(e.tokenHash) == nil {
+		all = e.presenter
 	}
 	c.Vary(fiber.HeaderAccept, fiber.HeaderAuthorization)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	if f.name != "json" {
-		c.Set(fiber.HeaderContentDisposition, attachment(p.Title, f.name))
+		c.Set(fiber.HeaderContentDisposition, attachment(all.Title, f.name))
 	}
-	var body []byte
+	body, tag := all.body, all.tag
 	switch f.name {
 	case "xlsx":
-		return c.sendWorkbook(ctx, f, all)
+		return c.sendWorkbook(ctx, f, all.wireAllResults)
 	case "csv":
-		body, err = all.csv()
+		if body, err = all.csv(); err != nil {
+			return err
+		}
+		tag = contentTag(body)
 		f.mime += "; charset=utf-8"
-	default:
-		body, err = json.Marshal(all)
 	}
-	if err != nil {
-		return err
-	}
-	if sum := sha256.Sum256(body); c.unchanged(`"` + hex.EncodeToString(sum[:16]) + `"`) {
+	if c.unchanged(tag) {
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, f.mime)
-	return c.Send(body)
-}
-
-// allResults puts together what may be seen. The words of free text are read with their poll's state once more, in one
-// statement: each poll's results are of one moment, though not all of the same one.
-func (c *call) allResults(ctx context.Context, p *poll.Presentation, states []poll.State) (*wireAllResults, error) {
-	presenter := c.allow(p.TokenHash) == nil
-	all := &wireAllResults{PresentationID: p.ID, Title: p.Title, Version: p.Slide.Version, Polls: []wirePollResults{}}
-	for i, q := range p.Polls {
-		if states[i].Status == poll.Pending { // its question is the presenter's secret, and there is nothing to tell
-			continue
-		}
-		r := poll.Results{Poll: q, State: states[i]}
-		if q.Kind.FreeText() {
-			var err error
-			if r, err = c.Store.Results(ctx, p.ID, q.ID); err != nil {
-				return nil, err
-			}
-		}
-		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, presenter)})
-	}
-	return all, nil
+	return c.Send(body) // shared, not copied: nobody writes to it
 }
 
 // seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
@@ -220,27 +264,61 @@ func attachment(title, end string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
 }
 
-// maxWorkbooks bounds those that are being made at once.
-const maxWorkbooks = 4
+// What workbooks may take, since making one takes far more than reading results, and anybody may ask.
+const (
+	maxWorkbooks     = 4        // being made at once
+	maxWorkbookBytes = 64 << 20 // made and not sent yet
+)
 
-// sendWorkbook answers with a workbook, which is written while it is sent. Making one takes far more than reading results, and
-// anybody may ask: who finds too many under way waits until ctx ends.
+// sendWorkbook answers with a workbook. It is made before it is sent, so that a client who reads slowly holds up nobody else's:
+// what it holds are the workbook's bytes, for writeTimeout at most.
 func (c *call) sendWorkbook(ctx context.Context, f format, all *wireAllResults) error {
-	server := c.server
-	select {
-	case server.workbooks <- struct{}{}:
-	case <-ctx.Done():
-		return poll.Unavailablef(ctx.Err(), "too many workbooks are being made")
-	}
-	body, err := newStream(server, func(_ context.Context, w *bufio.Writer) error {
-		defer func() { <-server.workbooks }()
-		return xlsx.Write(w, all.sheets())
-	})
+	body, err := c.server.makeWorkbook(ctx, all)
 	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderContentType, f.mime)
-	return c.SendStream(body)
+	return c.SendStream(body, body.whole.Len())
+}
+
+// workbook is one that was made. Close it when it is sent.
+type workbook struct {
+	whole *bytes.Reader
+	stops context.Context // of the server
+	free  func()
+}
+
+// Read implements io.Reader. It fails when the server stops: that does not wait for a slow client.
+func (w *workbook) Read(p []byte) (int, error) {
+	if err := w.stops.Err(); err != nil {
+		return 0, err
+	}
+	return w.whole.Read(p)
+}
+
+// Close implements io.Closer.
+func (w *workbook) Close() error {
+	w.free()
+	return nil
+}
+
+// makeWorkbook makes one. Who finds too many under way waits until ctx ends.
+func (s *Server) makeWorkbook(ctx context.Context, all *wireAllResults) (*workbook, error) {
+	select {
+	case s.workbooks <- struct{}{}:
+	case <-ctx.Done():
+		return nil, poll.Unavailablef(ctx.Err(), "too many workbooks are being made")
+	}
+	defer func() { <-s.workbooks }()
+	var b bytes.Buffer
+	if err := xlsx.Write(&b, all.sheets()); err != nil {
+		return nil, err
+	}
+	size := min(int64(b.Cap()), maxWorkbookBytes)
+	if err := s.unsent.Acquire(ctx, size); err != nil {
+		return nil, poll.Unavailablef(err, "too many workbooks are being sent")
+	}
+	return &workbook{bytes.NewReader(b.Bytes()), s.streams, sync.OnceFunc(func() { s.unsent.Release(size) })}, nil
 }
 
 // sheets are one that tells of all polls, and one for each.

@@ -1,16 +1,21 @@
 package httpapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -264,6 +269,48 @@ func TestWhatIsKnownAlreadyIsNotSentAgain(t *testing.T) {
 	require.Equal(t, 200, ask("HEAD", s.path("?format=xlsx")).StatusCode)
 }
 
+func TestNobodyKeepsAPresentationByItsVersionWhichEditsDoNotChange(t *testing.T) {
+	s := held(t)
+	ask := serving(t, s)
+	path := Base + "/presentations/" + s.p.ID.String()
+	was := bodyOf(t, ask("GET", path))
+	s.p.Title = "New"
+	res := ask("GET", path, "If-None-Match", `"6"`)
+	require.Equal(t, 200, res.StatusCode)
+	require.NotEqual(t, was, bodyOf(t, res))
+	require.Equal(t, `"6"`, res.Header.Get("ETag"), "a transition's If-Match")
+	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
+	require.Contains(t, res.Header.Get("Vary"), "Authorization")
+	require.NotEqual(t, bodyOf(t, ask("GET", path)), bodyOf(t, ask("GET", path, "Authorization", "Bearer "+s.token)))
+}
+
+func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
+	const people = 300
+	s := held(t)
+	s.p.Polls[0].Visibility = poll.PresenterOnly
+	ask := serving(t, s)
+	begun := time.Now()
+	var room sync.WaitGroup
+	tags := make([]string, people)
+	for i := range people {
+		room.Go(func() {
+			var header []string
+			if i%2 == 0 {
+				header = []string{"Authorization", "Bearer " + s.token}
+			}
+			tags[i] = ask("GET", s.path(""), header...).Header.Get("ETag")
+		})
+	}
+	room.Wait()
+	require.LessOrEqual(t, s.reads.Load(), int64(readBurst+time.Since(begun)/readPace+1))
+	require.NotEqual(t, tags[0], tags[1], "what one may see is not given to the other")
+	for i, tag := range tags {
+		require.Equal(t, tags[i%2], tag)
+	}
+	s.p.Title = "New"
+	require.NotEqual(t, tags[1], ask("GET", s.path("")).Header.Get("ETag"), "nobody gets what is older than their request")
+}
+
 func TestWhoFindsTooManyWorkbooksUnderWayWaits(t *testing.T) {
 	s := held(t)
 	server := newTestServer()
@@ -290,4 +337,63 @@ func TestWhoFindsTooManyWorkbooksUnderWayWaits(t *testing.T) {
 	}
 	<-server.workbooks
 	require.Equal(t, 200, <-answered)
+}
+
+// Without that, four phones on a bad line kept everybody else from a workbook for a minute.
+func TestWhoReadsAWorkbookSlowlyHoldsUpNobody(t *testing.T) {
+	s := held(t)
+	q := &s.p.Polls[0]
+	q.Options, s.states[0].Counts = nil, make([]int64, 100)
+	for i := range s.states[0].Counts { // a large one, which no buffer on its way takes
+		var noise string
+		for range 40 {
+			noise += rand.Text()
+		}
+		q.Options = append(q.Options, poll.Option{Key: strconv.Itoa(i), Value: noise})
+	}
+	server := newTestServer()
+	server.Start(Services{Store: s, Bus: inproc.NewBus()})
+	defer server.Close()
+	server.app.Handler() // prepares the routes
+	ask := func() (*bufio.Reader, net.Conn) {
+		ours, theirs := net.Pipe() // a write waits until it is read
+		go func() { _ = server.app.Server().ServeConn(theirs) }()
+		_, err := io.WriteString(ours, "GET "+s.path("?format=xlsx")+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		r := bufio.NewReaderSize(ours, 16)
+		_, err = r.ReadByte()
+		require.NoError(t, err)
+		require.NoError(t, r.UnreadByte())
+		return r, ours
+	}
+	var slow []net.Conn
+	var last *bufio.Reader
+	for range 2 * maxWorkbooks {
+		r, conn := ask()
+		last = r
+		slow = append(slow, conn)
+	}
+	r, conn := ask()
+	res, err := http.ReadResponse(r, nil)
+	require.NoError(t, err)
+	require.Equal(t, 200, res.StatusCode)
+	body := bodyOf(t, res)
+	require.Greater(t, len(body), 48<<10)
+	require.EqualValues(t, len(body), res.ContentLength, "a browser can say how much is still to come")
+	server.stop()
+	res, err = http.ReadResponse(last, nil)
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, res.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "nor a server that stops")
+	for _, c := range append(slow, conn) {
+		require.NoError(t, c.Close())
+	}
+	require.Eventually(t, func() bool { return server.unsent.TryAcquire(maxWorkbookBytes) }, 10*time.Second, time.Millisecond,
+		"what was sent, or could not be, is not held")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err = server.makeWorkbook(ctx, &wireAllResults{})
+	require.Equal(t, poll.Unavailable, poll.KindOf(err), "what is not sent yet is bounded")
+	server.unsent.Release(maxWorkbookBytes)
 }

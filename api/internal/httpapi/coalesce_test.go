@@ -50,7 +50,7 @@ func (s *slowReader) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results,
 	return poll.Results{Poll: poll.Poll{ID: aPoll}, State: poll.State{Status: poll.Open, Opened: 3, Revision: began}}, s.err
 }
 
-func revision(t *testing.T, r *reading) int64 {
+func revision(t *testing.T, r *encodedResults) int64 {
 	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(r.tag, `"3.`), `"`), 10, 64)
 	require.NoError(t, err)
 	return n
@@ -60,16 +60,16 @@ func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderTha
 	synctest.Test(t, func(t *testing.T) {
 		const people, lasts, takes = 2000, 2 * time.Second, 2 * time.Millisecond
 		store := newSlowReader(takes)
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		var room sync.WaitGroup
 		var answers atomic.Int64
 		for i := range people {
 			room.Go(func() {
 				for time.Sleep(time.Duration(i) * 37 * time.Microsecond); store.now() < int64(lasts); answers.Add(1) {
 					asked := store.now()
-					r, err := c.read(t.Context(), aTalk, aPoll)
+					r, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 					if err != nil || revision(t, r) < asked || store.now()-asked > int64(readPace+2*takes) {
-						t.Errorf("asked at %v, answered at %v: %s, %v", asked, store.now(), r.body, err)
+						t.Errorf("asked at %v, answered at %v: %v", asked, store.now(), err)
 						return
 					}
 				}
@@ -85,11 +85,11 @@ func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderTha
 func TestWhoReadsAQuietPollNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(0)
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		for range 5 {
 			for range readBurst {
 				asked := store.now()
-				r, err := c.read(t.Context(), aTalk, aPoll)
+				r, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 				require.NoError(t, err)
 				require.Equal(t, asked, store.now())
 				require.Equal(t, asked, revision(t, r))
@@ -103,16 +103,16 @@ func TestWhoReadsAQuietPollNeverWaits(t *testing.T) {
 func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(0)
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		for range readBurst {
-			_, err := c.read(t.Context(), aTalk, aPoll)
+			_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 			require.NoError(t, err)
 		}
 		asked := store.now()
-		_, err := c.read(t.Context(), aTalk, uuid.UUID{15: 9})
+		_, err := c.read(t.Context(), pollKey{aTalk, uuid.UUID{15: 9}})
 		require.NoError(t, err)
 		require.Equal(t, asked, store.now())
-		_, err = c.read(t.Context(), aTalk, aPoll)
+		_, err = c.read(t.Context(), pollKey{aTalk, aPoll})
 		require.NoError(t, err)
 		require.Greater(t, store.now(), asked)
 		c.close()
@@ -123,11 +123,11 @@ func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(time.Millisecond)
 		store.err = poll.Errorf(poll.NotFound, "no")
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		var room sync.WaitGroup
 		for range 100 {
 			room.Go(func() {
-				_, err := c.read(t.Context(), aTalk, aPoll)
+				_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 				if poll.KindOf(err) != poll.NotFound {
 					t.Error(err)
 				}
@@ -138,7 +138,7 @@ func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 		time.Sleep(readBurst * readPace)
 		synctest.Wait()
 		store.err = nil
-		_, err := c.read(t.Context(), aTalk, aPoll)
+		_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 		require.NoError(t, err)
 		c.close()
 	})
@@ -147,14 +147,14 @@ func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(time.Hour)
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		impatient, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
-		_, err := c.read(impatient, aTalk, aPoll)
+		_, err := c.read(impatient, pollKey{aTalk, aPoll})
 		require.Equal(t, poll.Unavailable, poll.KindOf(err))
 		next := make(chan error)
 		go func() {
-			_, err := c.read(t.Context(), aTalk, aPoll)
+			_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
 			next <- err
 		}()
 		synctest.Wait()
@@ -167,13 +167,13 @@ func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.
 
 func TestWhatNobodyReadsIsForgottenWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCoalesced(newSlowReader(0))
+		c := newCoalescedResults(newSlowReader(0))
 		for range 1000 {
-			_, err := c.read(t.Context(), uuid.New(), uuid.New())
+			_, err := c.read(t.Context(), pollKey{uuid.New(), uuid.New()})
 			require.NoError(t, err)
 		}
 		time.Sleep(readBurst*readPace + 1)
-		c.polls.Wait() // their goroutines have ended
+		c.things.Wait() // their goroutines have ended
 		require.Empty(t, c.lines)
 		c.close()
 	})
@@ -182,9 +182,9 @@ func TestWhatNobodyReadsIsForgottenWithinASecond(t *testing.T) {
 func TestClosingEndsTheReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(time.Hour)
-		c := newCoalesced(store)
+		c := newCoalescedResults(store)
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { _, _ = c.read(ctx, aTalk, aPoll) }()
+		go func() { _, _ = c.read(ctx, pollKey{aTalk, aPoll}) }()
 		synctest.Wait()
 		cancel()
 		c.close()

@@ -30,9 +30,12 @@ const (
 	retryEvery = 250 * time.Millisecond
 	// paceLeast is the least time between two reads of a poll's results.
 	paceLeast = 100 * time.Millisecond
-	// paceWrites bounds what results cost a replica: about so many socket writes a second. With more than 300 viewers results
-	// so come less often than every 100 ms, but still once a second; transitions are never held back.
+	// paceWrites bounds what a presentation's results cost a replica: about so many socket writes a second. With more than 300
+	// viewers there results so come less often than every 100 ms, but still once a second, whatever other rooms do.
+	// Transitions are never held back, nor is a presenter.
 	paceWrites = 3_000
+	// paceAll bounds what the results of all presentations cost it: when they want more, each comes less often by as much.
+	paceAll = 2 * paceWrites
 	// finalsEvery is how often a topic reads polls whose results are as good as final: only an edit changes them.
 	finalsEvery = 10 * time.Second
 	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
@@ -62,6 +65,7 @@ type hub struct {
 	slowest time.Duration // as above, but for tests
 
 	open, sent, cut atomic.Int64 // streams, events written to them, streams cut off because they were too slow
+	wanted          atomic.Int64 // what topics want together; see topic.wants
 
 	mu      sync.Mutex
 	closed  bool
@@ -113,8 +117,8 @@ func (h *hub) join(id uuid.UUID, goroutines int) *topic {
 	}
 	t := h.topics[id]
 	if t == nil {
-		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1)}
-		t.state.Store(&state{next: make(chan struct{})})
+		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1), begun: time.Now()}
+		t.state.Store(&state{next: make(chan struct{}), moved: make(chan struct{})})
 		t.want.asked = 1
 		h.topics[id] = t
 		h.running.Go(func() { t.run(h.ctx) })
@@ -144,33 +148,64 @@ func (h *hub) forget(t *topic, ends bool) bool {
 	return true
 }
 
-// pace is the least time between two results of a poll.
-func (h *hub) pace() time.Duration {
-	return min(max(paceLeast, time.Duration(h.open.Load())*time.Second/paceWrites), rereadEvery)
+// admit counts a viewer, who is on stage or in the crowd, until leave is called.
+func (t *topic) admit(onStage bool) (leave func()) {
+	if onStage {
+		t.onStage.Add(1)
+		return func() { t.onStage.Add(-1) }
+	}
+	count := func(by int64) {
+		t.hub.mu.Lock()
+		defer t.hub.mu.Unlock()
+		before := t.wants()
+		t.crowd.Add(by)
+		t.hub.wanted.Add(t.wants() - before)
+	}
+	count(1)
+	return func() { count(-1) }
 }
 
-// turn waits until a viewer may write what is newer than seen. Thousands who write results in the same instant hold up the votes
-// for as long as that takes, so each has a moment of its own, its share of the time until the next results. Few do not wait,
-// and nobody waits with what is displayed.
-func (h *hub) turn(ctx context.Context, t *topic, seen uint64, share float64) {
-	spread := h.pace() - paceLeast
-	if spread <= 0 {
+// wants is how many results a second the topic writes to its crowd, if other topics let it.
+func (t *topic) wants() int64 {
+	return min(t.crowd.Load()*int64(time.Second/paceLeast), paceWrites)
+}
+
+// pace is the least time between two results of a poll for one of the crowd.
+func (t *topic) pace() time.Duration {
+	pace := max(paceLeast, time.Duration(t.crowd.Load())*time.Second/paceWrites)
+	if all := t.hub.wanted.Load(); all > paceAll {
+		pace = pace * time.Duration(all) / paceAll
+	}
+	return min(pace, rereadEvery)
+}
+
+// readPace is the least time between two reads of a poll's results: who is on stage sees each.
+func (t *topic) readPace() time.Duration {
+	if t.onStage.Load() > 0 {
+		return paceLeast
+	}
+	return t.pace()
+}
+
+// turn waits until one of the crowd may write what is newer than seen. Thousands who write results in the same instant hold up
+// the votes for as long as that takes, so each has moments of its own, one in every pace; share says where in it. Few do not
+// wait, and nobody waits with what is displayed.
+func (t *topic) turn(ctx context.Context, seen uint64, share float64) {
+	pace := t.pace()
+	if pace <= paceLeast {
 		return
 	}
-	timer := time.NewTimer(time.Duration(share * float64(spread)))
+	s := t.state.Load()
+	if s.err != nil || s.display() > seen {
+		return
+	}
+	wait := (time.Duration(share*float64(pace)) - time.Since(t.begun)%pace + pace) % pace
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
-		s := t.state.Load()
-		if s.err != nil || slices.ContainsFunc(s.frames, func(f frame) bool { return f.poll == uuid.Nil && f.seq > seen }) {
-			return
-		}
-		select {
-		case <-s.next:
-		case <-timer.C:
-			return
-		case <-ctx.Done():
-			return
-		}
+	select {
+	case <-s.moved:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -205,9 +240,11 @@ type topic struct {
 	id    uuid.UUID
 	state atomic.Pointer[state]
 	wake  chan struct{} // holds a token when want has changed
+	begun time.Time
 
-	viewers int       // under hub.mu
-	left    time.Time // when the last of them left; under hub.mu
+	crowd, onStage atomic.Int64 // streams; see admit
+	viewers        int          // under hub.mu
+	left           time.Time    // when the last of them left; under hub.mu
 
 	mu   sync.Mutex
 	want want
@@ -231,12 +268,23 @@ type want struct {
 // state is what a topic knows. It is not changed, but replaced by the next one.
 type state struct {
 	id     eventID
-	shown  uuid.UUID   // the displayed poll
-	left   []uuid.UUID // those that left and are not final
-	frames []frame     // in the order of their seq
-	read   int         // what was asked for up to here has been read
-	err    error       // the presentation is gone, and so is the topic
-	next   chan struct{}
+	shown  uuid.UUID     // the displayed poll
+	left   []uuid.UUID   // those that left and are not final
+	frames []frame       // in the order of their seq
+	read   int           // what was asked for up to here has been read
+	err    error         // the presentation is gone, and so is the topic
+	next   chan struct{} // closed when another state replaces this one
+	moved  chan struct{} // closed when one does that displays something else, or ends
+}
+
+// display is the seq of the frame that says what is displayed; 0: there is none.
+func (s *state) display() uint64 {
+	for _, f := range s.frames {
+		if f.poll == uuid.Nil {
+			return f.seq
+		}
+	}
+	return 0
 }
 
 // frame is an event, encoded. A topic has one for what is displayed and one for each poll that it follows.
@@ -363,7 +411,7 @@ func (t *topic) run(ctx context.Context) {
 			}
 		}
 		if w.tallies || w.others {
-			talliesAt = earlier(talliesAt, lastTallies.Add(t.hub.pace()))
+			talliesAt = earlier(talliesAt, lastTallies.Add(t.readPace()))
 		}
 		finals = finals || w.finals || everything || now.Sub(lastFinals) >= finalsEvery
 		others = others || w.others || finals || now.Sub(lastOthers) >= rereadEvery
@@ -542,7 +590,7 @@ func encodeEvent(event string, id eventID, v any) ([]byte, error) {
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
-	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
+	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{}), moved: old.moved}
 	for _, f := range t.followed {
 		if t.display.Poll != nil && f.id == t.display.Poll.ID {
 			s.shown = f.id
@@ -550,16 +598,24 @@ func (t *topic) publish(asked int) {
 			s.left = append(s.left, f.id)
 		}
 	}
+	moved := s.display() != old.display()
+	if moved {
+		s.moved = make(chan struct{})
+	}
 	t.state.Store(s)
 	close(old.next)
+	if moved {
+		close(old.moved)
+	}
 }
 
 // end tells viewers that there is no such presentation (any more).
 func (t *topic) end(err error) {
 	t.hub.forget(t, true)
 	old := t.state.Load()
-	t.state.Store(&state{err: err, next: make(chan struct{})})
+	t.state.Store(&state{err: err, next: make(chan struct{}), moved: make(chan struct{})})
 	close(old.next)
+	close(old.moved)
 }
 
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
@@ -583,9 +639,10 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 		defer cancel()
 		h.open.Add(1)
 		defer h.open.Add(-1)
+		defer t.admit(onStage)()
 		news, leave := h.present.join(id, onStage)
 		defer leave()
-		if err := h.send(ctx, conn, t, head, news, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
+		if err := h.send(ctx, conn, t, head, news, presenter, onStage); errors.Is(err, os.ErrDeadlineExceeded) {
 			h.cut.Add(1)
 			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
 		}
@@ -594,7 +651,7 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 
 // send writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
 // several times while a write waited there is only the newest.
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter bool) error {
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter, onStage bool) error {
 	heartbeat := time.NewTimer(heartbeatEvery)
 	defer heartbeat.Stop()
 	var seen uint64
@@ -624,7 +681,9 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 		}
 		select {
 		case <-s.next:
-			h.turn(ctx, t, seen, share)
+			if !onStage {
+				t.turn(ctx, seen, share)
+			}
 		case event := <-news:
 			h.sent.Add(1)
 			if err := h.write(conn, event); err != nil {

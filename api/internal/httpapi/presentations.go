@@ -129,7 +129,11 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, presenter 
 	if p.Slide.Displayed {
 		current = &p.Slide.Index
 	}
+	// The tag is the version, for a transition's If-Match. It does not tell one content from another: an edit keeps it, and the
+	// presenter sees more under it. So nobody may keep the answer, and there is no 304.
 	c.Set(fiber.HeaderETag, etag(p.Slide.Version))
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Vary(fiber.HeaderAuthorization)
 	return c.JSON(fiber.Map{
 		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
 		"current_poll_index": current, "polls": polls,

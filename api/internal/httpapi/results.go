@@ -46,11 +46,11 @@ func getResults(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	r, err := c.server.results.read(ctx, presentationID, pollID)
+	r, err := c.server.results.read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
 		return err
 	}
-	if r.status == poll.Pending {
+	if r.Status == poll.Pending {
 		if err := c.pendingResults(ctx, presentationID, pollID); err != nil {
 			return err
 		}

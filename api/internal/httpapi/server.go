@@ -20,6 +20,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -89,16 +90,20 @@ type Server struct {
 
 	mu       sync.RWMutex   // held for reading by every request that works with the services
 	services *Services      // nil before Start and after Close
-	results  *coalesced     // of the services' store
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
 
-	workbooks chan struct{} // a token for each that is being made
+	// Of the services' store.
+	results    coalescedResults
+	allResults *coalesced[uuid.UUID, *encodedAll]
+
+	workbooks chan struct{}       // a token for each that is being made
+	unsent    *semaphore.Weighted // bytes of those that are being sent
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks)}
+	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes)}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
@@ -193,7 +198,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services, s.results = &services, newCoalesced(services.Store)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
@@ -210,6 +215,7 @@ func (s *Server) Close() {
 	if started {
 		s.hub.close()
 		s.results.close()
+		s.allResults.close()
 	}
 }
 
@@ -224,8 +230,8 @@ func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
-// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut
-// off: they may take a minute each. Event streams end at once, and their clients go to another replica.
+// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists and workbooks that are being
+// sent are cut off: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.drain(ctx)

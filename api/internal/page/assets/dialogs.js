@@ -49,7 +49,7 @@ export function open(dialog, closed = () => {}) {
  * the QR code is asked for in a body.
  */
 export function remote(id, token) {
-  const url = `${location.origin}/remote/${id}#token=${token}`;
+  const url = `${location.origin}/remote/${id}${token ? `#token=${token}` : ""}`; // an open server gives none
   const address = make("input", { id: "remote-url", type: "password", readonly: true, value: url, autocomplete: "off" });
   const picture = make("img", { class: "qr", alt: t("remote.qr"), width: "260", height: "260", hidden: true });
   const dialog = make("dialog", { class: "remote-dialog", "aria-labelledby": "remote-name" },

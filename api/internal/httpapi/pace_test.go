@@ -1,0 +1,159 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/stage"
+)
+
+// building is a store of several rooms.
+type building map[uuid.UUID]*room
+
+func (b building) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
+	return b[id].Display(ctx, id)
+}
+
+func (b building) Results(ctx context.Context, id, pollID uuid.UUID) (poll.Results, error) {
+	return b[id].Results(ctx, id, pollID)
+}
+
+// audience counts what viewers get.
+type audience struct {
+	mu    sync.Mutex
+	seats [][]time.Time // of results, by viewer
+	shown []time.Time   // of what is displayed
+}
+
+// listen lets a viewer read until its stream ends.
+func (l *audience) listen(v *viewer) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seat := len(l.seats)
+	l.seats = append(l.seats, nil)
+	go func() {
+		for e := v.next(); e != (event{}); e = v.next() {
+			l.mu.Lock()
+			switch e.event {
+			case "results":
+				l.seats[seat] = append(l.seats[seat], time.Now())
+			case "displayed":
+				l.shown = append(l.shown, time.Now())
+			}
+			l.mu.Unlock()
+		}
+	}()
+}
+
+// forget begins anew.
+func (l *audience) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seats, l.shown = make([][]time.Time, len(l.seats)), nil
+}
+
+func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const crowd, lasts, pace, moment = 1500, 3 * time.Second, 500 * time.Millisecond, 10 * time.Millisecond
+		large, small := newRoom(t), newRoom(t)
+		small.bus = large.bus
+		store := building{large.id: large, small.id: small}
+		cache := stage.NewCache(store, time.Now)
+		h := newHub(t.Context(), cache, store, large, large.bus, slog.New(slog.DiscardHandler))
+		many, few, presenter := &audience{}, &audience{}, &audience{}
+		for range crowd {
+			many.listen(view(t, h, large.id))
+		}
+		for range 3 {
+			few.listen(view(t, h, small.id))
+		}
+		presenter.listen(viewAs(t, h, large.id, true))
+		voting := func() {
+			for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(moment) {
+				for _, r := range store {
+					r.vote()
+					r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+				}
+			}
+		}
+		voting() // until everybody is there
+		for _, l := range []*audience{many, few, presenter} {
+			l.forget()
+		}
+		voting()
+		synctest.Wait()
+
+		for _, l := range []*audience{few, presenter} {
+			for _, times := range l.seats {
+				require.InDelta(t, int(lasts/paceLeast), len(times), 3)
+			}
+		}
+		moments := map[time.Time]int{}
+		for _, times := range many.seats {
+			require.InDelta(t, int(lasts/pace), len(times), 1)
+			for _, at := range times {
+				moments[at.Truncate(moment)]++
+			}
+		}
+		for _, n := range moments {
+			require.Less(t, n, 4*int(crowd*moment/pace), "that many at once are a burst")
+		}
+
+		many.forget()
+		time.Sleep(time.Nanosecond) // a read of this very instant would count as new enough
+		large.show(1)
+		moved := time.Now()
+		large.announce(poll.Change{Version: 2})
+		time.Sleep(moment)
+		synctest.Wait()
+		require.Len(t, many.shown, crowd)
+		for _, at := range many.shown {
+			require.Equal(t, moved, at, "what is displayed waits for nothing")
+		}
+		h.close()
+		cache.Close()
+	})
+}
+
+func TestOnlyWhenAllRoomsTogetherWantTooMuchDoTheySlowEachOtherDown(t *testing.T) {
+	h := &hub{}
+	fill := func(viewers int) *topic {
+		room := &topic{hub: h}
+		for range viewers {
+			room.admit(false)
+		}
+		return room
+	}
+	empty, small, large := fill(0), fill(300), fill(600)
+	require.Equal(t, paceLeast, empty.pace())
+	require.Equal(t, paceLeast, small.pace())
+	require.Equal(t, 2*paceLeast, large.pace())
+	require.EqualValues(t, paceAll, h.wanted.Load())
+
+	huge := fill(9000)
+	var leave []func()
+	for range 300 {
+		leave = append(leave, fill(0).admit(false)) // as many rooms of one
+	}
+	require.EqualValues(t, 2*paceAll, h.wanted.Load())
+	require.Equal(t, 2*paceLeast, small.pace())
+	require.Equal(t, 4*paceLeast, large.pace())
+	require.Equal(t, rereadEvery, huge.pace())
+	leaveStage := small.admit(true)
+	require.Equal(t, paceLeast, small.readPace(), "a presenter sees each")
+	leaveStage()
+	require.Equal(t, 2*paceLeast, small.readPace())
+	for _, leave := range leave {
+		leave()
+	}
+	require.EqualValues(t, 3*paceWrites, h.wanted.Load())
+	require.Equal(t, paceLeast*3/2, small.pace())
+}
