@@ -124,10 +124,12 @@ func (l *Ledger) Walk(fresh map[uuid.UUID]bool) {
 func (l *Ledger) walkVote(b *Batch, v *Vote, verdict *Verdict) {
 	a := l.accounts[v.PollID]
 	switch {
-	case a == nil || !a.has(v.Answer):
+	case a == nil:
 		*verdict = Rejected
-	case v.Version <= a.state.Sealed:
+	case v.Version <= a.state.Sealed: // asked first: the options may be others by now
 		*verdict = Late
+	case !a.has(v.Answer):
+		*verdict = Rejected
 	default:
 		l.claim(b, v, verdict)
 	}

@@ -19,14 +19,20 @@ type transaction struct {
 }
 
 func (t *transaction) Commit() error {
-	t.session.inTx, t.session.made = false, false
-	return t.Tx.Commit()
+	err := t.Tx.Commit()
+	t.session.end(err == nil)
+	return err
 }
 
 func (t *transaction) Rollback() error {
-	t.session.inTx = false
-	t.session.worn = t.session.worn || t.session.made // its statements call what is gone
+	t.session.end(false)
 	return t.Tx.Rollback()
+}
+
+// end ends a transaction. If that made routines and is not committed, the session has statements that call what is gone.
+func (s *session) end(committed bool) {
+	s.worn = s.worn || s.made && !committed
+	s.inTx, s.made = false, false
 }
 
 // ExecContext runs a statement with parameters as a prepared one, which a session parses and plans once. The

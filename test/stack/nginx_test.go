@@ -162,6 +162,9 @@ func TestNGINXRepeatsOnlyWhatIsSafeToRepeat(t *testing.T) {
 		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", "", 1},
 		{http.MethodPut, "/api/v1/presentations/018f/polls/current", `"7"`, 2},
 		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", `"7"`, 2},
+		{http.MethodPut, "/api/v1/presentations/018f/polls/current", `*`, 1},
+		{http.MethodPut, "/api/v1/presentations/018f/polls/current", `"7", "8"`, 1},
+		{http.MethodDelete, "/api/v1/presentations/018f/polls/current", `W/"7"`, 1},
 	} {
 		t.Run(c.method+c.path+c.match, func(t *testing.T) {
 			one, other := newUpstream(t, hangUp), newUpstream(t, hangUp)

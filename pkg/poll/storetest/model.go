@@ -106,11 +106,11 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 	if q == nil {
 		return poll.Rejected
 	}
-	if !q.takes(v.Answer) {
-		return poll.Rejected
-	}
 	if v.Version <= q.sealed {
 		return poll.Late
+	}
+	if !q.takes(v.Answer) {
+		return poll.Rejected
 	}
 	if outdone {
 		return poll.Superseded
