@@ -38,26 +38,32 @@ var greetings = map[string]string{
 	"rabbitmq": "AMQP\x01\x01\x00\x08", "postgres": "\x00\x00\x00\x08\x04\xd2\x16\x2f", "api": "GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
-// greet asks whoever is at an address and says how long it took until the first byte of an answer came, and why none did.
-func greet(address, kind string, patience time.Duration) (took time.Duration, err error) {
+// greet asks whoever is at an address, and takes leave. It says how long it took until the first byte of an answer came, and why
+// none did, and how much later the other side ended the connection.
+func greet(address, kind string, patience time.Duration) (took, lingered time.Duration, err error) {
 	conn, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { _ = conn.Close() }()
 	began := time.Now()
 	if err := conn.SetDeadline(began.Add(patience)); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if _, err = conn.Write([]byte(greetings[kind])); err == nil {
 		_, err = conn.Read(make([]byte, 1))
 	}
-	return time.Since(began), err
+	took = time.Since(began)
+	if err == nil {
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	return took, time.Since(began) - took, err
 }
 
 // isSilent is evidence that a process is suspended: it takes connections, as the kernel does for it, and answers nothing.
 func isSilent(p *stack.Process, kind string) error {
-	if _, err := greet(net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)), kind, time.Second); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, _, err := greet(net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)), kind, time.Second); !errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("%s is not suspended: %w", p.Name, cmp.Or(err, errors.New("it answers")))
 	}
 	return nil

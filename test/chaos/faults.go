@@ -108,11 +108,18 @@ var processFaults = []*Fault{
 		},
 	},
 	{
+		// Votes that were sent before it stopped get their answers when it goes on: they were in its batcher, or on their way.
 		Name: "pause-api", What: "SIGSTOP each API in turn for 5 s with votes in its batcher",
 		Strike: func(s *Scene) error {
 			for _, p := range s.APIs {
+				held := s.crowd.service.held(s.crowd.now(), 5*time.Second)
 				if err := s.pause(p, "api", 5*time.Second); err != nil {
 					return err
+				}
+				select {
+				case <-held:
+				case <-time.After(3 * time.Second):
+					return fmt.Errorf("%s held no vote while it was suspended", p.Name)
 				}
 			}
 			return nil

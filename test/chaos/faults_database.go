@@ -15,18 +15,11 @@ import (
 
 var databaseFaults = []*Fault{
 	{
-		Name: "restart-postgres", What: "stop PostgreSQL (fast: transactions are cut off) and start it again, twice", Counts: 5 * time.Second,
+		Name: "restart-postgres", What: "stop PostgreSQL (fast: transactions are cut off) in the middle of a batch and start it again, twice",
+		Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 2 {
-				from := logSize(s.Postgres)
-				if err := s.Postgres.Restart(s); err != nil {
-					return err
-				}
-				s.Measure()
-				if err := logged(s.Postgres, from, "terminating connection due to administrator command"); err != nil {
-					return err
-				}
-				if err := s.Resumed(); err != nil {
+				if err := restartInBatch(s); err != nil {
 					return err
 				}
 			}
@@ -67,12 +60,15 @@ var databaseFaults = []*Fault{
 	},
 	{
 		Name: "pause-in-transaction", What: "SIGSTOP a worker that holds the locks of its transaction, for 20 s",
-		Strike: pauseInTransaction,
+		Shape: nameWorkers, Strike: pauseInTransaction,
 	},
 }
 
 // admin opens a session of the server's superuser.
 func (s *Scene) admin() (*sql.DB, error) { return sql.Open("postgres", s.DatabaseAdminURL) }
+
+// cutSessions ends the product's sessions.
+const cutSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
 
 // exhaust cuts the product's sessions and takes what becomes free, again and again, until all is taken.
 func exhaust(s *Scene) error {
@@ -101,8 +97,7 @@ func exhaust(s *Scene) error {
 				until = time.Now().Add(8 * time.Second)
 			}
 		}
-		const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
-		if _, err := admin.ExecContext(s, cut); err != nil {
+		if _, err := admin.ExecContext(s, cutSessions); err != nil {
 			return err
 		}
 		if err := s.Wait(20 * time.Millisecond); err != nil {
@@ -163,7 +158,7 @@ func pauseInTransaction(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	err = s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary' AND wait_event_type = 'Lock' AND query LIKE '%partitions%'`)
+	err = s.await(admin, sessionOf(p)+` AND wait_event_type = 'Lock' AND query LIKE '%pg_temp.claim%'`)
 	s.Measure()
 	p.Pause()
 	defer p.Resume()
@@ -171,7 +166,8 @@ func pauseInTransaction(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	err = s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary' AND state = 'idle in transaction'`)
+	// For a second already: it is no moment between two calls.
+	err = s.await(admin, sessionOf(p)+` AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '1 s'`)
 	if err != nil {
 		return err
 	}
@@ -195,6 +191,14 @@ func nameWorkers(_ *Scene, cfg *stack.Config) {
 	}
 }
 
+// sessionOf asks, with what follows it, whether a worker that nameWorkers has named has such a session.
+func sessionOf(p *stack.Process) string {
+	return fmt.Sprintf(`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'`, p.Name)
+}
+
+// inBatch: its transaction has written already, or it had no id, and waits for the lock on what it writes next.
+const inBatch = ` AND wait_event_type = 'Lock' AND query LIKE '%pg_temp.settle%' AND backend_xid IS NOT NULL`
+
 // killInBatch holds what the workers write to until the one that counts waits for it in the middle of a batch, and kills it.
 func killInBatch(s *Scene) error {
 	admin, err := s.admin()
@@ -210,9 +214,7 @@ func killInBatch(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	// Its transaction has written already, or it had no id, and has more to write.
-	err = s.await(admin, fmt.Sprintf(`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'
-		AND wait_event_type = 'Lock' AND query LIKE '%%pg_temp.settle%%' AND backend_xid IS NOT NULL`, p.Name))
+	err = s.await(admin, sessionOf(p)+inBatch)
 	p.Kill()
 	release()
 	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
@@ -224,6 +226,28 @@ func killInBatch(s *Scene) error {
 		return err
 	}
 	return p.Start(s)
+}
+
+// restartInBatch holds what the workers write to until one of them waits for it in the middle of a batch, and restarts PostgreSQL.
+func restartInBatch(s *Scene) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	release, err := s.lock(lockVotes)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary'`+inBatch); err != nil {
+		return err
+	}
+	if err := s.Postgres.Restart(s); err != nil {
+		return err
+	}
+	s.Measure()
+	return s.Resumed()
 }
 
 // await waits until a condition holds in the database.

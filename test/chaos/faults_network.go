@@ -27,6 +27,7 @@ type trouble struct {
 	lasts         time.Duration
 	least, silent time.Duration // evidence: an answer takes at least so long; none comes for so long
 	dead          bool          // evidence: the connection ends
+	lingers       time.Duration // evidence: one that we end is ended by the other side so much later; the product's are ended, too
 }
 
 // twice is a trouble that is the same in both directions.
@@ -37,6 +38,7 @@ func twice(name, toxic, attributes string, lasts time.Duration) trouble {
 func (t trouble) slow(least time.Duration) trouble   { t.least = least; return t }
 func (t trouble) quiet(silent time.Duration) trouble { t.silent = silent; return t }
 func (t trouble) ended() trouble                     { t.dead = true; return t }
+func (t trouble) late(lingers time.Duration) trouble { t.lingers = lingers; return t }
 
 // troubles is all that is tried on each network.
 var troubles = []trouble{
@@ -49,8 +51,7 @@ var troubles = []trouble{
 	trouble{
 		name: "sent 3 s late, answered 1 s late", toxic: "late", there: `"latency":3000`, back: `"latency":1000`, lasts: 10 * time.Second,
 	}.slow(4 * time.Second),
-	// Nothing but the end of a connection is held up, so an answer is none the later for it.
-	twice("slow close", "slow_close", `"delay":3000`, 4*time.Second),
+	twice("slow close", "slow_close", `"delay":3000`, 4*time.Second).late(2500 * time.Millisecond),
 }
 
 // network is the fault of the networks from one kind of process to another. The first good processes keep a good one.
@@ -71,6 +72,9 @@ func network(from, to string, good int) *Fault {
 				}
 				began := time.Now()
 				err := s.struck(name, to, t)
+				if t.lingers > 0 {
+					err = errors.Join(err, s.hangUp(to))
+				}
 				err = errors.Join(err, s.Wait(t.lasts-time.Since(began)))
 				err = errors.Join(err, s.cure(name))
 				if err != nil {
@@ -92,7 +96,10 @@ func (s *Scene) struck(name, to string, t trouble) error {
 	if len(s.proxies[name]) == 0 {
 		return errors.New("there is no such network")
 	}
-	took, err := greet(s.proxies[name][0].Listen, to, cmp.Or(t.silent, 8*time.Second))
+	took, lingered, err := greet(s.proxies[name][0].Listen, to, cmp.Or(t.silent, 8*time.Second))
+	if err == nil && lingered < t.lingers {
+		return fmt.Errorf("a connection was ended after %v", lingered)
+	}
 	switch silent := errors.Is(err, os.ErrDeadlineExceeded); {
 	case t.silent > 0 && silent, t.dead && err != nil && !silent:
 		return nil
@@ -100,6 +107,24 @@ func (s *Scene) struck(name, to string, t trouble) error {
 		return nil
 	}
 	return fmt.Errorf("the network shows no trouble: an answer after %v, or %w", took, cmp.Or(err, errors.New("none")))
+}
+
+// hangUp ends the product's connections to a server, from there. Those from NGINX to an API end by themselves.
+func (s *Scene) hangUp(to string) error {
+	switch to {
+	case "rabbitmq":
+		_, err := s.Rabbitmqctl(s, 0, "close_all_connections", "chaos")
+		return err
+	case "postgres":
+		admin, err := s.admin()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = admin.Close() }()
+		_, err = admin.ExecContext(s, cutSessions)
+		return err
+	}
+	return nil
 }
 
 // route has one kind of process reach another through networks that have a name.

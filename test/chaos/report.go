@@ -40,7 +40,7 @@ func (r *Row) Failures() (all []string) {
 		}
 		all = append(all, v.String())
 	}
-	if c := r.Report; c.Behind > 10+c.Unknown/50 {
+	if c := r.Report; c.Behind > 5+c.Unknown/500 {
 		all = append(all, fmt.Sprintf("%d votes overtook what came later: more than %d without an answer explain", c.Behind, c.Unknown))
 	}
 	if n := r.Report.Undecided; n > undecided {

@@ -15,6 +15,21 @@ type service struct {
 	last  []success // by room
 	gap   time.Duration
 	marks []*mark
+	pause *pause
+}
+
+// pause is a time that an answer may span.
+type pause struct {
+	from, to time.Duration
+	spanned  chan struct{} // closed when one has
+}
+
+// held is closed when a vote that was sent before now was acknowledged after d had passed.
+func (s *service) held(now, d time.Duration) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pause = &pause{now, now + d, make(chan struct{})}
+	return s.pause.spanned
 }
 
 // success is how a room fares. Its clock stands still while the slide is empty, for then nobody can have success; it never
@@ -80,6 +95,10 @@ func (s *service) success(room int32, cast *check.Cast) {
 	}
 	last := &s.last[room]
 	s.longest(last, cast.Done)
+	if p := s.pause; p != nil && cast.Sent < p.from && cast.Done >= p.to {
+		close(p.spanned)
+		s.pause = nil
+	}
 	now := last.at(cast.Done)
 	last.accepted = max(last.accepted, now)
 	for _, m := range s.marks {
