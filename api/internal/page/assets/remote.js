@@ -45,6 +45,7 @@ function draw() {
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
   drawChart(shown, results);
+  drawQuestions();
   show(find("#covered"), Boolean(shown) && control.hidden);
   let then = "";
   if (following) then = t("remote.following", { question: following.question });
@@ -73,6 +74,26 @@ function drawChart(shown, results) {
   if (!shown || !results) return;
   drawn.chart.update(results);
   drawn.version = results.version;
+}
+
+/** Draws the list of questions; a tap displays one. */
+function drawQuestions() {
+  const list = find("#questions");
+  const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
+  if (list.dataset.drawn === text) return;
+  const focused = document.activeElement?.dataset?.poll;
+  list.dataset.drawn = text;
+  list.replaceChildren(...control.polls.map(listed));
+  if (focused) [...list.querySelectorAll("button")].find((b) => b.dataset.poll === focused)?.focus();
+}
+
+function listed(poll) {
+  const here = control.shown?.poll_id === poll.poll_id;
+  const pending = poll.status === "pending";
+  return make("li", {}, make("button", {
+    type: "button", class: here ? "here" : "", "data-poll": poll.poll_id, "aria-current": here ? "true" : null,
+    click: () => here && !control.closed || control.display(poll.poll_id), // one that is closed is opened again
+  }, make("span", { class: "grow" }, poll.question), !pending && make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status))));
 }
 
 async function reset() {
