@@ -109,6 +109,7 @@ function say(vote) {
     case "unknown": return t("vote.unknown");
     default:
       if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
+      if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
       return t("vote.refused", { detail: vote.detail ?? "" });
   }
 }
