@@ -479,6 +479,8 @@ function dress(code) {
   show(find("#save"), id === null);
   show(find("#join"), Boolean(code));
   write(find("#code"), code ?? "");
+  find("#join-link").href = `/join/${encodeURIComponent(code ?? "")}`;
+  write(find("#join-link"), find("#join-link").href); // to send it round
   if (id) find("#results").href = `/results/${id}`;
   name();
   tell();
