@@ -238,7 +238,7 @@ func (v *visitor) text(selector string) string {
 	return value[string](v, fmt.Sprintf(`document.querySelector(%s).textContent.trim()`, js(selector)))
 }
 
-// click clicks the middle of an element, or taps on it, as soon as it is there, can be used and nothing lies above it.
+// click clicks the middle of an element, or taps on it, as soon as it is there and stands still, can be used and nothing lies above it.
 func (v *visitor) click(selector string) {
 	v.t.Helper()
 	at := soon[[]float64](v, fmt.Sprintf(`(() => {
@@ -246,8 +246,9 @@ func (v *visitor) click(selector string) {
 		if (!e || e.matches(":disabled, [aria-disabled=true]")) return null;
 		e.scrollIntoView({ block: "center", behavior: "instant" });
 		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
-		const top = document.elementFromPoint(x, y);
-		return r.width > 0 && (e.contains(top) || top?.closest("label")?.contains(e)) && [x, y];
+		const top = document.elementFromPoint(x, y), before = window.stood;
+		window.stood = e.outerHTML.length + " " + x + " " + y;
+		return window.stood === before && r.width > 0 && (e.contains(top) || top?.closest("label")?.contains(e)) && [x, y];
 	})()`, js(selector)))
 	v.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }

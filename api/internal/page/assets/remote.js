@@ -76,24 +76,35 @@ function drawChart(shown, results) {
   drawn.version = results.version;
 }
 
-/** Draws the list of questions; a tap displays one. */
+const rows = new Map(); // of the list of questions, by poll
+
+/** Draws the list of questions. Its buttons stay what they are: one that was made anew under a finger would not hear the tap. */
 function drawQuestions() {
   const list = find("#questions");
-  const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
-  if (list.dataset.drawn === text) return;
-  const focused = document.activeElement?.dataset?.poll;
-  list.dataset.drawn = text;
-  list.replaceChildren(...control.polls.map(listed));
-  if (focused) [...list.querySelectorAll("button")].find((b) => b.dataset.poll === focused)?.focus();
+  control.polls.forEach((poll, i) => {
+    const row = rows.get(poll.poll_id) ?? listed(poll.poll_id);
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+    const here = control.shown?.poll_id === poll.poll_id;
+    const button = row.firstElementChild;
+    const [question, badge] = button.children;
+    button.classList.toggle("here", here);
+    if (here) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    button.setAttribute("aria-disabled", String(control.moving));
+    write(question, poll.question);
+    badge.className = `badge badge-${poll.status}`;
+    show(badge, poll.status !== "pending");
+    write(badge, { open: t("status.open"), closing: t("status.closing"), final: t("status.final") }[poll.status] ?? "");
+  });
+  while (list.children.length > control.polls.length) list.lastElementChild.remove();
 }
 
-function listed(poll) {
-  const here = control.shown?.poll_id === poll.poll_id;
-  const pending = poll.status === "pending";
-  return make("li", {}, make("button", {
-    type: "button", class: here ? "here" : "", "data-poll": poll.poll_id, "aria-current": here ? "true" : null,
-    click: () => here && !control.closed || control.display(poll.poll_id), // one that is closed is opened again
-  }, make("span", { class: "grow" }, poll.question), !pending && make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status))));
+/** Makes a row of the list. A tap displays its poll; the one on the slide it opens again, if it was closed. */
+function listed(id) {
+  const display = () => control.shown?.poll_id === id && !control.closed || control.display(id);
+  const row = make("li", {}, make("button", { type: "button", click: display }, make("span", { class: "grow" }), make("span", { class: "badge" })));
+  rows.set(id, row);
+  return row;
 }
 
 async function reset() {
