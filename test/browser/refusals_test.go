@@ -29,6 +29,8 @@ func TestWhatIsRefusedIsSaidInTheReadersLanguage(t *testing.T) {
 		author.imports(map[string]any{"title": "T", "polls": []any{file}})
 		author.click("#save")
 		author.shows("#polls .wrong", says)
+		author.run(`localStorage.removeItem("plenary.draft"); dispatchEvent(new Event("pagehide"))`)
+		require.Equal(t, "T", value[string](author, `JSON.parse(localStorage["plenary.draft"]).title`), "what was refused is kept as a draft")
 	}
 	author.imports(map[string]any{"title": long, "polls": []any{map[string]any{"question": "?", "options": two}}})
 	author.click("#save")

@@ -106,8 +106,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"remote", phone, there("/remote/"+choice.ID, "#question"), true},
 		{"remote-questions", phone, func(v *visitor) {
 			there("/remote/"+choice.ID, "#question")(v)
-			v.until(`document.querySelector("#voters").textContent > "0"`) // the chart is there: nothing moves
-			v.click(".remote-list summary")
+			v.listQuestions()
 			v.sees("#questions .here")
 		}, true},
 		{"audience-waiting", phone, asVoter(lobby, "#waiting-text"), true},
