@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -21,6 +23,10 @@ import (
 // axeCore finds what keeps people from using a page. Pinned, so that a release of it breaks nothing here.
 const axeCore = "axe-core@4.14.1"
 
+// theirs are the rules that /docs breaks, which is the page of a library, swgui: its colours, buttons within what can be clicked
+// itself, a title that is no first heading, a list without a name. It keeps every other rule.
+var theirs = []string{"color-contrast", "nested-interactive", "page-has-heading-one", "select-name"}
+
 // TestNoPageKeepsAnybodyOut runs axe on every page, light and dark, in each language.
 func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	if testing.Short() {
@@ -33,19 +39,25 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	for _, lang := range []string{"en", "de"} {
 		v.speaks(lang)
 		for _, s := range all {
-			if s.name == "docs" { // a library's page
-				continue
-			}
 			v.resize(s.on)
 			s.show(v)
-			require.Equal(t, lang, value[string](v, `document.documentElement.lang`))
+			options := map[string]any{}
+			if s.name == "docs" {
+				for _, rule := range theirs {
+					options[rule] = map[string]bool{"enabled": false}
+				}
+			} else { // it speaks English only
+				require.Equal(t, lang, value[string](v, `document.documentElement.lang`))
+			}
+			rules, err := json.Marshal(options)
+			require.NoError(t, err)
 			v.run(axe)
 			for _, colours := range []string{"light", "dark"} {
 				v.scheme(colours)
 				result := value[struct {
 					Found  []string
 					Passed int
-				}](v, `axe.run().then(({ violations, passes }) => ({ passed: passes.length, found: violations.flatMap((v) =>
+				}](v, `axe.run({ rules: `+string(rules)+` }).then(({ violations, passes }) => ({ passed: passes.length, found: violations.flatMap((v) =>
 					v.nodes.map((n) => v.id + " (" + v.impact + "): " + n.target + " " + n.failureSummary.replace(/\s+/g, " "))) }))`)
 				assert.Empty(t, result.Found, "%s in %s, %s", s.name, lang, colours)
 				assert.Greater(t, result.Passed, 10, "%s: axe did not look", s.name)
@@ -56,7 +68,7 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 }
 
 // axeSource gives axe's script, from the npm registry the first time and from .build after that. Without the registry the test is
-// skipped.
+// skipped, and says so on stderr too: a run of this package alone shows that, even where it is not verbose.
 func axeSource(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(root(), ".build")
@@ -73,7 +85,10 @@ func axeSource(t *testing.T) string {
 	cmd.Dir = where
 	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Skipf("%s cannot be fetched from the npm registry: %v\n%s", axeCore, err, out)
+		why := fmt.Sprintf("NOT CHECKED whether the pages can be used by everybody: %s is not in %s and cannot be fetched from the npm registry: %v\n%s",
+			axeCore, file, err, out)
+		_, _ = fmt.Fprintln(os.Stderr, t.Name()+": "+why)
+		t.Skip(why)
 	}
 	packed, err := filepath.Glob(filepath.Join(where, "*.tgz"))
 	require.NoError(t, err)

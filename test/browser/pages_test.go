@@ -39,9 +39,6 @@ func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
 			assert.True(t, contains(shown, hostile.question) || contains(shown, hostile.title), "%s shows something else: %s", s.name, shown)
 		}
 		assert.False(t, value[bool](v, `"hacked" in window`), s.name)
-		if s.name == "docs" { // for programmers, and a library's
-			continue
-		}
 		wide := value[[]string](v, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() &&
 			!e.closest(".unseen, .skip")).map((e) => e.tagName + "#" + e.id + "." + e.className + " " + e.getBoundingClientRect().right)`)
 		assert.LessOrEqual(t, value[int](v, `document.documentElement.scrollWidth`), 320, "%s scrolls sideways: %q", s.name, wide)

@@ -1,10 +1,16 @@
 package browser
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/test/stack"
 )
 
 // TestTheRemoteAndTheStageMoveTheSameSlide holds a presentation from a phone while the stage is open. When both are used at the same
@@ -53,6 +59,38 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 		v.shows("#question", "Two")
 	}
 
+	// A tap in the list displays a question, and so does the keyboard; the one on the slide is marked.
+	here := func(n int) {
+		remote.until(`JSON.stringify([...document.querySelectorAll("#questions button")].map((b) => b.ariaCurrent)) === JSON.stringify(%s)`,
+			four(n, "true"))
+	}
+	remote.listQuestions()
+	here(2)
+	remote.click("#questions li:nth-child(4) button")
+	for _, v := range []*visitor{stage, remote} {
+		v.shows("#question", "Four")
+	}
+	here(4)
+	before = r.version()
+	remote.click("#questions li:nth-child(4) button") // it is there: nothing moves
+	remote.tabTo("#questions li:nth-child(2) button")
+	remote.press(kb.Enter)
+	stage.shows("#question", "Two")
+	here(2)
+	require.Equal(t, before+1, r.version())
+	remote.until(`document.activeElement.matches("#questions li:nth-child(2) button")`)
+	remote.expect("412")
+	remote.hold("*/polls/current")
+	remote.click("#questions li:nth-child(1) button")
+	remote.release(func() {
+		stage.click("#next")
+		stage.shows("#question", "Three")
+	})
+	remote.until(`document.querySelector("#notice").textContent.startsWith("Another device was faster")`)
+	here(3)
+	remote.click("#questions li:nth-child(2) button")
+	stage.shows("#question", "Two")
+
 	// Closing and hiding from the phone shows on the stage.
 	remote.click("#voting")
 	stage.until(`document.querySelector("#status").classList.contains("badge-final")`)
@@ -65,4 +103,47 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	stranger.open("/remote/" + r.ID)
 	stranger.until(`document.body.innerText.includes("does not have the presenter’s key")`)
 	require.Equal(t, "Two", stage.text("#question"))
+}
+
+// four writes a list of four in JavaScript, in which the n-th is a text and the others are null.
+func four(n int, text string) string {
+	all := []string{"null", "null", "null", "null"}
+	all[n-1] = js(text)
+	return "[" + strings.Join(all, ",") + "]"
+}
+
+// TestWhereEverybodyMayPresentTheRemoteNeedsNoKey holds a presentation on a server that asks for no token, from a browser that has
+// none.
+func TestWhereEverybodyMayPresentTheRemoteNeedsNoKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: needs a browser")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	open, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_OPEN=true"}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, open.Close()) })
+	r := createAt(t, open.URL, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"})
+	r.Token = ""
+	stage := newVisitor(chrome(t), t, "presenter", open.URL, desktop, chromedp.WithNewBrowserContext())
+	stage.open("/stage/" + r.ID)
+	stage.sees(".lobby .ticket")
+	stage.click("#remote")
+	link := value[string](stage, `document.querySelector("#remote-url").value`)
+	require.Equal(t, open.URL+"/remote/"+r.ID, link)
+	stage.press(kb.Escape)
+	remote := newVisitor(chrome(t), t, "remote", open.URL, phone, chromedp.WithNewBrowserContext())
+	remote.open(link[len(remote.base):])
+	remote.click("#next")
+	stage.shows("#question", "One")
+	remote.listQuestions()
+	remote.click("#questions li:nth-child(2) button")
+	stage.shows("#question", "Two")
+}
+
+// listQuestions opens the list of questions on the remote. What is above it may still move when a page is new, so nothing is aimed at.
+func (v *visitor) listQuestions() {
+	v.t.Helper()
+	v.sees(".remote-list summary")
+	v.run(`document.querySelector(".remote-list summary").click()`)
 }

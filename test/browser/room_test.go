@@ -41,7 +41,13 @@ var transport = &http.Transport{MaxIdleConnsPerHost: 64}
 // create makes a presentation.
 func create(t *testing.T, title string, polls ...newPoll) *room {
 	t.Helper()
-	r := &room{t: t, base: site(t).URL + "/api/v1"}
+	return createAt(t, site(t).URL, title, polls...)
+}
+
+// createAt makes one on another server than the tests share.
+func createAt(t *testing.T, url, title string, polls ...newPoll) *room {
+	t.Helper()
+	r := &room{t: t, base: url + "/api/v1"}
 	var all []map[string]any
 	for _, p := range polls {
 		poll := map[string]any{"question": p.question, "kind": p.kind}

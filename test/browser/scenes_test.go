@@ -104,6 +104,11 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"stage-remote", desktop, dialog("#remote"), false},
 		{"stage-keys", desktop, dialog("#keys"), false},
 		{"remote", phone, there("/remote/"+choice.ID, "#question"), true},
+		{"remote-questions", phone, func(v *visitor) {
+			there("/remote/"+choice.ID, "#question")(v)
+			v.listQuestions()
+			v.sees("#questions .here")
+		}, true},
 		{"audience-waiting", phone, asVoter(lobby, "#waiting-text"), true},
 		{"audience-choice", phone, asVoter(choice, "#poll"), true},
 		{"audience-voted", phone, func(v *visitor) {
@@ -117,7 +122,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"audience-unknown", phone, there("/join/ZZZZZZ", "#unknown"), false},
 		{"results", desktop, there("/results/"+choice.ID, "#polls .poll"), true},
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
-		{"docs", desktop, there("/docs", "body"), false},
+		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
 	if text, took := freeText(t, w); took {
 		rooms = append(rooms, text)

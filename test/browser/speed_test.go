@@ -16,10 +16,12 @@ import (
 )
 
 // TestTheNextQuestionIsThereAtOnce measures from a click on "next" on the stage to the frame in which an audience browser shows
-// the new question. Both read the same machine's clock.
+// the new question. Both read the same machine's clock. Half a dozen servers and two browsers share that machine with whatever else
+// runs on it, so the best of three rounds counts: a machine that is busy for a moment is not slow, and code that is slow is so in
+// each of them.
 func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
-	const moves = 20
-	polls := make([]newPoll, moves+1)
+	const moves, rounds, aim = 20, 3, 150 * time.Millisecond
+	polls := make([]newPoll, rounds*moves+1)
 	for i := range polls {
 		polls[i] = newPoll{question: fmt.Sprintf("Question %d", i), kind: "choice", options: plain.options}
 	}
@@ -36,20 +38,30 @@ func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 	voter.run(`window.seen = {}; new MutationObserver(() => requestAnimationFrame(() => {
 		window.seen[document.querySelector("#question").textContent] ??= Date.now();
 	})).observe(document.querySelector("#question"), { childList: true, characterData: true, subtree: true })`)
-	var took []time.Duration
-	for i := 1; i <= moves; i++ {
-		question := fmt.Sprintf("Question %d", i)
-		stage.click("#next")
-		seen := soon[float64](voter, fmt.Sprintf(`window.seen[%s]`, js(question)))
-		took = append(took, time.Duration((seen-value[float64](stage, `window.clicked`))*float64(time.Millisecond)))
-		stage.shows("#question", question)
+	var best []time.Duration // sorted
+	median := func(took []time.Duration) time.Duration { return took[len(took)/2] }
+	for round := range rounds {
+		var took []time.Duration
+		for i := range moves {
+			question := fmt.Sprintf("Question %d", round*moves+i+1)
+			stage.click("#next")
+			seen := soon[float64](voter, fmt.Sprintf(`window.seen[%s]`, js(question)))
+			took = append(took, time.Duration((seen-value[float64](stage, `window.clicked`))*float64(time.Millisecond)))
+			stage.shows("#question", question)
+		}
+		slices.Sort(took)
+		t.Logf("round %d: median %d ms, slowest %d ms", round+1, median(took).Milliseconds(), took[moves-1].Milliseconds())
+		if best == nil || median(took) < median(best) {
+			best = took
+		}
+		if median(best) < aim {
+			break
+		}
 	}
-	slices.Sort(took)
-	median, slowest := took[len(took)/2], took[len(took)-1]
 	note(t, "A click on “next” until an audience browser shows the new question",
-		fmt.Sprintf("median %d ms of %d moves, slowest %d ms", median.Milliseconds(), moves, slowest.Milliseconds()))
-	require.Positive(t, median)
-	assert.Less(t, median, time.Second, "the aim is 150 ms, on a machine that does nothing else")
+		fmt.Sprintf("median %d ms of %d moves, slowest %d ms", median(best).Milliseconds(), moves, best[moves-1].Milliseconds()))
+	require.Positive(t, median(best))
+	assert.Less(t, median(best), aim)
 }
 
 // TestTheFirstViewIsSmall measures what somebody's first sight of the audience page costs on a slow phone network.

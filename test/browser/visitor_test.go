@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/fetch"
@@ -55,16 +56,27 @@ var (
 // visit opens a browser for somebody. It is closed when the test ends, and the test then fails for what went wrong in it.
 func visit(t *testing.T, name string, s screen) *visitor {
 	t.Helper()
-	v := &visitor{t: t, name: name, base: site(t).URL, log: &trouble{}, held: make(chan fetch.RequestID, 8)}
+	return newVisitor(chrome(t), t, name, site(t).URL, s, chromedp.WithNewBrowserContext())
+}
+
+// tab opens another tab of the visitor's browser.
+func (v *visitor) tab(name string, s screen) *visitor {
+	v.t.Helper()
+	return newVisitor(v.ctx, v.t, name, v.base, s)
+}
+
+func newVisitor(browser context.Context, t *testing.T, name, base string, s screen, options ...chromedp.ContextOption) *visitor {
+	t.Helper()
+	v := &visitor{t: t, name: name, base: base, log: &trouble{}, held: make(chan fetch.RequestID, 8)}
 	here[t] = append(here[t], v)
-	v.ctx, v.stop = chromedp.NewContext(chrome(t), chromedp.WithNewBrowserContext(), chromedp.WithListener(v.hear))
+	v.ctx, v.stop = chromedp.NewContext(browser, append(options, chromedp.WithListener(v.hear))...)
 	t.Cleanup(v.leave)
 	late := time.AfterFunc(patience, v.stop) // the first call must not have a deadline: the tab would end with it
 	defer late.Stop()
 	v.ok(chromedp.Do(v.ctx), "open a tab")
 	v.ok(call(v, audits.Enable, cdp.Empty{}), "watch for issues")
 	v.ok(call(v, network.Enable, network.EnableParams{}), "watch the network")
-	v.ok(call(v, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}), "focus")
+	v.look(true)
 	v.resize(s)
 	v.scheme("light")
 	return v
@@ -226,7 +238,7 @@ func (v *visitor) text(selector string) string {
 	return value[string](v, fmt.Sprintf(`document.querySelector(%s).textContent.trim()`, js(selector)))
 }
 
-// click clicks the middle of an element, or taps on it, as soon as it is there, can be used and nothing lies above it.
+// click clicks the middle of an element, or taps on it, as soon as it is there and stands still, can be used and nothing lies above it.
 func (v *visitor) click(selector string) {
 	v.t.Helper()
 	at := soon[[]float64](v, fmt.Sprintf(`(() => {
@@ -234,8 +246,9 @@ func (v *visitor) click(selector string) {
 		if (!e || e.matches(":disabled, [aria-disabled=true]")) return null;
 		e.scrollIntoView({ block: "center", behavior: "instant" });
 		const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
-		const top = document.elementFromPoint(x, y);
-		return r.width > 0 && (e.contains(top) || top?.closest("label")?.contains(e)) && [x, y];
+		const top = document.elementFromPoint(x, y), before = window.stood;
+		window.stood = e.outerHTML.length + " " + x + " " + y;
+		return window.stood === before && r.width > 0 && (e.contains(top) || top?.closest("label")?.contains(e)) && [x, y];
 	})()`, js(selector)))
 	v.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }
@@ -307,6 +320,49 @@ func (v *visitor) connect(c network.Conditions) {
 	v.ok(call(v, network.OverrideNetworkState, network.OverrideNetworkStateParams{
 		Offline: c.Offline, Latency: c.Latency, DownloadThroughput: c.DownloadThroughput, UploadThroughput: c.UploadThroughput,
 	}), "tell the page about the network")
+}
+
+// look makes the page one that somebody looks at, whatever else there is on the screen, or leaves that to the window.
+func (v *visitor) look(yes bool) {
+	v.t.Helper()
+	v.ok(call(v, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: yes}), "look")
+}
+
+// hide puts the visitor's window away, as behind another one, until it is shown.
+func (v *visitor) hide() { v.window(browser.WindowStateMinimized, "hidden") }
+func (v *visitor) show() { v.window(browser.WindowStateNormal, "visible") }
+
+func (v *visitor) window(to browser.WindowState, then string) {
+	v.t.Helper()
+	v.look(false)
+	w, err := chromedp.CallBrowser(v.ctx, browser.GetWindowForTarget, browser.GetWindowForTargetParams{
+		TargetID: chromedp.FromContext(v.ctx).Target.TargetID,
+	})
+	v.ok(err, "find the window")
+	_, err = chromedp.CallBrowser(v.ctx, browser.SetWindowBounds, browser.SetWindowBoundsParams{
+		WindowID: w.WindowID, Bounds: &browser.Bounds{WindowState: to},
+	})
+	v.ok(err, "make the window %s", to)
+	v.until(`document.visibilityState === %s`, js(then))
+}
+
+// sleep locks the visitor's phone: the page is not seen, and nothing of it runs until it wakes.
+func (v *visitor) sleep() {
+	v.t.Helper()
+	v.look(false)
+	v.lifecycle(page.SetWebLifecycleStateStateFrozen)
+}
+
+func (v *visitor) wake() {
+	v.t.Helper()
+	v.lifecycle(page.SetWebLifecycleStateStateActive)
+	v.look(true)
+	v.until(`document.visibilityState === "visible"`)
+}
+
+func (v *visitor) lifecycle(to page.SetWebLifecycleStateState) {
+	v.t.Helper()
+	v.ok(call(v, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: to}), "be %s", to)
 }
 
 // hold keeps back, from now on, requests to addresses that match a pattern. Let them go with release, one after the other.

@@ -61,6 +61,7 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	v := visit(t, "presenter", desktop).presents(r)
 	v.open("/edit/" + r.ID)
 	v.shows("#state", "Everything is saved")
+	v.shows("#join-link", v.base+"/join/"+r.JoinCode)
 	v.fill("#polls > :nth-child(2) [data-field=question]", "Second, really?")
 	v.click("#polls > :nth-child(1) [data-do=down]")
 	v.fill("#title", "Renamed")

@@ -2,6 +2,7 @@ package page
 
 import (
 	"compress/gzip"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -15,6 +16,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 func TestMain(m *testing.M) {
@@ -216,6 +219,13 @@ func placeholders(expression *regexp.Regexp, m message) []string {
 	all := expression.FindAllString(m.(string), -1)
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
+	text, err := files.ReadFile("assets/refusal.js")
+	require.NoError(t, err)
+	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d };",
+		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength))
 }
 
 var dangerous = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +

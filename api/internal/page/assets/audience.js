@@ -11,7 +11,7 @@ import { settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
-  "voters", "chart", "before", "unknown", "unknown-title", "unknown-text", "code",
+  "voters", "chart", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
@@ -20,7 +20,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
-let unsettled = ""; // the poll that left before its vote was settled
+let unsettled = ""; // the poll that left before its vote came to a good end
 
 // --- the slide --------------------------------------------------------------------------------------------------------------
 
@@ -38,6 +38,7 @@ function displayed({ version, poll, voting }) {
   part.waiting.setAttribute("aria-busy", "false");
   show(part.waiting, !poll);
   show(part.poll, Boolean(poll));
+  show(part["so-far"], version > 1); // voting for one question has ended: there is something to see
   if (!poll) {
     results = null;
     show(part.results, false);
@@ -77,16 +78,18 @@ function build(poll, first) {
   if (!first) scrollTo({ top: 0 });
 }
 
-/** What is left of a poll whose vote has no good end yet. */
+/** What is left of a poll whose vote has no good end yet, or had a bad one: on a phone that wakes both come at the same moment. */
 function leave(poll) {
   const vote = box.of(poll.poll_id);
-  if (!settled(vote)) unsettled = poll.poll_id;
+  if (!settled(vote) || (vote && !isGood(vote) && vote.version >= slide.since)) unsettled = poll.poll_id;
   showBefore();
 }
 
+const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
+
 function showBefore() {
   const vote = unsettled && box.of(unsettled);
-  show(part.before, Boolean(vote) && vote.state !== "counted" && vote.state !== "accepted");
+  show(part.before, Boolean(vote) && !isGood(vote));
   if (vote) write(part.before, t("audience.before", { question: vote.question, state: say(vote) }));
 }
 
@@ -106,6 +109,7 @@ function say(vote) {
     case "unknown": return t("vote.unknown");
     default:
       if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
+      if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
       return t("vote.refused", { detail: vote.detail ?? "" });
   }
 }
@@ -122,7 +126,7 @@ function voteChanged(pollID) {
   const closed = slide.open ? "" : t("audience.closed");
   part.vote.dataset.state = state || (slide.open ? "" : "closed");
   const said = earlier ? t("vote.earlier") : vote ? say(vote) : "";
-  const change = slide.open && (state === "counted" || state === "accepted") ? t("vote.change") : "";
+  const change = slide.open && !earlier && vote && isGood(vote) ? t("vote.change") : "";
   write(part.vote, [said, closed || change].filter(Boolean).join(" "));
 }
 
@@ -158,8 +162,9 @@ function connection(state) {
   if (slide.poll) voteChanged(slide.poll.poll_id);
 }
 
-/** Reads what is displayed. */
+/** Reads what is displayed, as long as somebody looks. */
 async function look() {
+  if (document.visibilityState !== "visible") return;
   try {
     const { data } = await call("GET", at(id, "polls", "current"), { tries: 1 });
     const { version, voting, ...poll } = data;
@@ -172,7 +177,7 @@ async function look() {
 }
 
 function gone(title, text) {
-  for (const name of ["waiting", "poll", "results", "before"]) show(part[name], false);
+  for (const name of ["waiting", "poll", "results", "before", "so-far"]) show(part[name], false);
   show(part.connection, false);
   show(part.unknown);
   write(part["unknown-title"], title);
@@ -221,6 +226,7 @@ const found = await arrive();
 if (found) {
   id = found.id;
   box = votes(id, voteChanged);
+  part["so-far"].firstElementChild.href = `/results/${id}`;
   watch(id, { displayed, results: tallied, state: connection });
   unsettled = box.resume();
   entitle(found.title);

@@ -31,9 +31,12 @@ export class Control {
   #readAt = 0;
   #rereading = null;
 
-  /** changed() is called after every change, say(text, kind) with what the presenter has to know. */
-  constructor(id, token, { changed, say }) {
-    Object.assign(this, { id, token, changed, say });
+  /**
+   * changed() is called after every change, say(text, kind) with what the presenter has to know. With always it follows the
+   * presentation even while nobody sees the page.
+   */
+  constructor(id, token, { changed, say, always }) {
+    Object.assign(this, { id, token, changed, say, always });
   }
 
   /** Reads the presentation and follows it from then on. Throws a Problem. */
@@ -53,7 +56,7 @@ export class Control {
         this.#patient &&= now !== "open";
         this.changed();
       },
-    }, { token: this.token });
+    }, { token: this.token, always: this.always });
     const seen = () => document.visibilityState === "visible" && this.reread();
     document.addEventListener("visibilitychange", seen);
     setInterval(seen, rereadEvery);

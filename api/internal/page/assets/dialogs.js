@@ -46,10 +46,10 @@ export function open(dialog, closed = () => {}) {
 /**
  * Shows the link to the remote. Whoever has it holds the presenter's token, so the link and its QR code are covered until they
  * are asked for: the dialog may be on a projector. The token is in no URL that a server sees: it stands in the fragment, and
- * the QR code is asked for in a body.
+ * the QR code is asked for in a body. Where everybody may present there is none.
  */
 export function remote(id, token) {
-  const url = `${location.origin}/remote/${id}${token ? `#token=${token}` : ""}`; // an open server gives none
+  const url = `${location.origin}/remote/${id}${token ? `#token=${token}` : ""}`;
   const address = make("input", { id: "remote-url", type: "password", readonly: true, value: url, autocomplete: "off" });
   const picture = make("img", { class: "qr", alt: t("remote.qr"), width: "260", height: "260", hidden: true });
   const dialog = make("dialog", { class: "remote-dialog", "aria-labelledby": "remote-name" },

@@ -5,7 +5,7 @@ import { at, call, get } from "./api.js";
 import { ask, remote } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
 import { kinds, PollForm } from "./pollform.js";
-import { refusal } from "./refusal.js";
+import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
 import { keepToken, presenterToken } from "./token.js";
@@ -262,11 +262,11 @@ async function saveOrder() {
 function refused(key, problem) {
   if (key) failed.add(key);
   if (key instanceof PollForm && problem.code === "invalid" && problem.field) {
-    key.refused(problem.field, problem.detail);
+    key.refused(problem.field, wrong(problem));
     key.say(t("edit.not_saved"));
-    announce(problem.detail);
+    announce(wrong(problem));
   } else if (key === "title" && problem.code === "invalid") {
-    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
+    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: wrong(problem) }));
   } else {
     if (key instanceof PollForm) key.say(t("edit.not_saved"));
     notify(refusal(problem), "error");
@@ -351,10 +351,13 @@ async function create() {
     return true;
   } catch (problem) {
     const [, index, field] = /^polls\[(\d+)\]\.?(.*)$/.exec(problem.field ?? "") ?? [];
-    if (index !== undefined) sent[index].refused(field, problem.detail).focus();
-    else if (problem.field === "title") wrongTitle(t("edit.wrong", { name: t("edit.title"), text: problem.detail }));
-    if (problem.field) announce(problem.detail);
-    else notify(refusal(problem), "error");
+    if (index === undefined && problem.field !== "title") notify(refusal(problem), "error");
+    else {
+      const text = wrong(problem);
+      if (index === undefined) wrongTitle(t("edit.wrong", { name: t("edit.title"), text }));
+      else sent[index].refused(field, text).focus();
+      announce(text);
+    }
     return false;
   } finally {
     busy(false);
@@ -476,6 +479,8 @@ function dress(code) {
   show(find("#save"), id === null);
   show(find("#join"), Boolean(code));
   write(find("#code"), code ?? "");
+  find("#join-link").href = `/join/${encodeURIComponent(code ?? "")}`;
+  write(find("#join-link"), find("#join-link").href); // to send it round
   if (id) find("#results").href = `/results/${id}`;
   name();
   tell();

@@ -4,13 +4,17 @@
 import { at, base } from "./api.js";
 
 const silence = 40_000; // the server says something every 15 s
+const unseen = 5000; // ms without anybody looking, until a page gives its connection back
 
 /**
  * Watches a presentation until close() is called. on has a function for each event ("displayed", "results", "audience"), called
  * with its data, and state, called with "connecting", "open", "offline" or "gone" (there is no such presentation, or the token is
  * not its presenter's).
+ *
+ * A page that nobody sees gives its connection back after a while and takes another one when it is seen: a browser has six for a
+ * server, so the seventh tab would wait for ever, and a phone in a pocket has a battery. With always it keeps it.
  */
-export function watch(id, on, { token } = {}) {
+export function watch(id, on, { token, always = false } = {}) {
   let lastID = "";
   let failures = 0;
   let wait = 1500; // what the server asks for
@@ -19,6 +23,8 @@ export function watch(id, on, { token } = {}) {
   let closed = false;
   let stop = null; // ends the present connection
   let timer = 0;
+  let hidden = Date.now(); // when the page was seen last
+  let leaving = 0; // the timer of one that is not seen
 
   const state = (now) => {
     if (now === said || closed) return;
@@ -102,10 +108,17 @@ export function watch(id, on, { token } = {}) {
   }, 5000);
 
   // A phone that wakes has timers that are late and connections that are dead without knowing it.
-  const woken = () => {
-    if (document.visibilityState === "visible" && (!stop || Date.now() - heard > silence / 2)) soon();
+  const looked = () => {
+    clearTimeout(leaving);
+    if (document.visibilityState !== "visible") {
+      hidden = Date.now();
+      if (!always) leaving = setTimeout(left, unseen);
+      return;
+    }
+    const stale = always ? Date.now() - heard > silence / 2 : Date.now() - hidden > unseen;
+    if (!stop || stale) soon();
   };
-  const online = () => soon();
+  const resumed = () => (always || document.visibilityState === "visible") && soon();
   const offline = () => state("offline");
   function soon() {
     failures = 0;
@@ -113,14 +126,14 @@ export function watch(id, on, { token } = {}) {
     timer = setTimeout(connect, Math.random() * 300);
   }
 
-  // A page that was left may be kept for the way back. Its stream would hold one of the six connections that a browser has for a
-  // server: after a few pages none would be left.
-  const left = () => {
+  // A page that was left may be kept for the way back. Its stream would hold one of the browser's connections: after a few pages
+  // none would be left. One that the browser freezes hears nothing, and not always again what its stream says after that.
+  function left() {
     clearTimeout(timer);
     const old = stop;
     stop = null;
     old?.abort();
-  };
+  }
   const back = (event) => event.persisted && soon();
 
   function close() {
@@ -128,18 +141,24 @@ export function watch(id, on, { token } = {}) {
     removeEventListener("pagehide", left);
     removeEventListener("pageshow", back);
     clearTimeout(timer);
+    clearTimeout(leaving);
     clearInterval(watchdog);
     stop?.abort();
-    document.removeEventListener("visibilitychange", woken);
-    removeEventListener("online", online);
+    document.removeEventListener("visibilitychange", looked);
+    document.removeEventListener("freeze", left);
+    document.removeEventListener("resume", resumed);
+    removeEventListener("online", resumed);
     removeEventListener("offline", offline);
   }
 
-  document.addEventListener("visibilitychange", woken);
-  addEventListener("online", online);
+  document.addEventListener("visibilitychange", looked);
+  document.addEventListener("freeze", left);
+  document.addEventListener("resume", resumed);
+  addEventListener("online", resumed);
   addEventListener("offline", offline);
   addEventListener("pagehide", left);
   addEventListener("pageshow", back);
   connect();
+  looked(); // it may have been opened in the background
   return { close };
 }

@@ -169,7 +169,9 @@ export class PollForm {
     const option = (index === undefined ? null : this.#written()[index]) ?? this.#rows()[0];
     const input = name === "options" ? find("input", option) : this.#field(name) ?? this.#field("question");
     const note = make("p", { class: "wrong", id: `wrong-${++made}` }, text);
-    (input.closest(".choice, label") ?? input).after(note);
+    const row = input.closest(".choice");
+    if (row) row.append(note); // the list of options holds options only
+    else (input.closest("label") ?? input).after(note);
     input.setAttribute("aria-invalid", "true");
     input.setAttribute("aria-describedby", note.id);
     return input;

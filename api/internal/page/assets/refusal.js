@@ -1,19 +1,40 @@
-// What the API refuses, in the presenter's words.
+// What the API refuses, in the presenter's words and language. The API's own detail is in English, and is the last resort.
 
 import { t } from "./text.js";
+
+// What the API takes; a test compares it with what the API says of itself.
+const most = { polls: 500, options: 100, key: 64, text: 1000, entries: 10, banned: 200, word: 64 };
 
 /** Says in words why something was refused. */
 export function refusal(problem) {
   if (problem.passes) return t("control.away");
   switch (problem.code) {
+    case "invalid": return problem.field ? wrong(problem) : t("control.refused", { detail: problem.detail });
     case "out_of_polls": return t("control.out_of_polls");
     case "not_displayed": return t("control.nothing");
+    case "stale": return t("control.moved");
     case "poll_not_final": return t("control.not_final");
     case "poll_has_been_shown": return t("control.has_been_shown");
     case "last_poll": return t("control.last_poll");
+    case "payload_too_large": return t("control.too_large");
     case "unauthorized":
     case "forbidden": return t("control.no_token");
     case "not_found": return t("control.gone");
     default: return t("control.refused", { detail: problem.detail || problem.message });
+  }
+}
+
+/** Says in words what is wrong with a field: the rule that holds for it. Each is named as on the wire: "polls[1].options[0].value". */
+export function wrong({ field, detail }) {
+  switch (/(\w*)(\[\d+\])?$/.exec(field)[1]) {
+    case "title": return t("wrong.title", { n: most.text });
+    case "question":
+    case "value": return t("wrong.text", { n: most.text });
+    case "polls": return t("wrong.polls", { n: most.polls });
+    case "options": return t("wrong.options", { n: most.options });
+    case "key": return t("wrong.key", { n: most.key });
+    case "max_choices": return t("wrong.max_choices", { n: most.entries });
+    case "banned_words": return t("wrong.banned_words", { n: most.banned, length: most.word });
+    default: return t("control.refused", { detail });
   }
 }

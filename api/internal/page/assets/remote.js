@@ -45,6 +45,7 @@ function draw() {
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
   drawChart(shown, results);
+  drawQuestions();
   show(find("#covered"), Boolean(shown) && control.hidden);
   let then = "";
   if (following) then = t("remote.following", { question: following.question });
@@ -73,6 +74,37 @@ function drawChart(shown, results) {
   if (!shown || !results) return;
   drawn.chart.update(results);
   drawn.version = results.version;
+}
+
+const rows = new Map(); // of the list of questions, by poll
+
+/** Draws the list of questions. Its buttons stay what they are: one that was made anew under a finger would not hear the tap. */
+function drawQuestions() {
+  const list = find("#questions");
+  control.polls.forEach((poll, i) => {
+    const row = rows.get(poll.poll_id) ?? listed(poll.poll_id);
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+    const here = control.shown?.poll_id === poll.poll_id;
+    const button = row.firstElementChild;
+    const [question, badge] = button.children;
+    button.classList.toggle("here", here);
+    if (here) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+    button.setAttribute("aria-disabled", String(control.moving));
+    write(question, poll.question);
+    badge.className = `badge badge-${poll.status}`;
+    show(badge, poll.status !== "pending");
+    write(badge, { open: t("status.open"), closing: t("status.closing"), final: t("status.final") }[poll.status] ?? "");
+  });
+  while (list.children.length > control.polls.length) list.lastElementChild.remove();
+}
+
+/** Makes a row of the list. A tap displays its poll; the one on the slide it opens again, if it was closed. */
+function listed(id) {
+  const display = () => control.shown?.poll_id === id && !control.closed || control.display(id);
+  const row = make("li", {}, make("button", { type: "button", click: display }, make("span", { class: "grow" }), make("span", { class: "badge" })));
+  rows.set(id, row);
+  return row;
 }
 
 async function reset() {

@@ -12,7 +12,7 @@ const idleAfter = 4000; // ms without a hand on the mouse, until the controls fa
 
 const id = location.pathname.split("/")[2];
 const token = presenterToken(id);
-const control = new Control(id, token, { changed, say });
+const control = new Control(id, token, { changed, say, always: true }); // a wall may show it while another window is in front
 
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers

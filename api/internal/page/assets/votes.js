@@ -14,7 +14,7 @@ import { keep, nextSeq, read, voter } from "./store.js";
  *   over       409: the poll had left the slide; it does not count
  *   late       409 for a change of mind: the answer before it stands, and is the one that is shown
  *   unknown    409 after something that was never answered: that may have counted
- *   refused    the answer is not one that the poll takes; `detail` says why
+ *   refused    the answer is not one that the poll takes; `code` and `detail` say why
  *
  * A vote is {question, version, answer, seq, state}. answer is what is sent: {key}, {keys}, {text} or {texts}.
  */
@@ -63,7 +63,7 @@ export function votes(presentation, changed) {
           if (unsure) return settle("unknown");
           return stands ? settle("late", { answer: stands }) : settle("over");
         }
-        if (!problem.passes) return settle("refused", { detail: problem.detail });
+        if (!problem.passes) return settle("refused", { code: problem.code, detail: problem.detail });
         const seconds = Math.ceil(Math.max(problem.retryAfter, Math.min(2 ** (attempt - 1), 15)));
         settle("retrying", { seconds, unsure: unsure || problem.status !== 429 });
         await rest(seconds + Math.random());

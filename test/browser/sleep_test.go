@@ -1,0 +1,108 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
+	"github.com/stretchr/testify/require"
+)
+
+// TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote locks a phone with a vote on its way, twice: one vote arrives when voting
+// is over, of the other one only the answer is lost.
+func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
+	var polls []newPoll
+	for _, question := range []string{"One", "Two", "Three"} {
+		polls = append(polls, newPoll{question: question, kind: "choice", options: plain.options})
+	}
+	r := create(t, plain.title, polls...)
+	r.show(0)
+	v := visit(t, "voter", phone)
+	v.expect("409", "net::ERR_")
+	v.open("/p/" + r.ID)
+	v.shows("#question", "One")
+	v.run(`window.loadedOnce = true`)
+	passes := func(from int) func() {
+		return func() {
+			v.sleep()
+			r.show(from + 1)
+			r.final(from)
+		}
+	}
+	before := func(says string) {
+		v.until(`document.querySelector("#before").checkVisibility() && document.querySelector("#before").textContent === %s`, js(says))
+		v.shows("#vote", "") // of the question that is there now
+		v.until(`window.loadedOnce`)
+	}
+
+	v.hold("*/votes")
+	v.choose(1)
+	v.release(passes(0))
+	v.wake()
+	v.shows("#question", "Two")
+	before("Your answer to “One”: Voting was over before your answer arrived. It does not count.")
+	require.Zero(t, r.results(0).Total)
+
+	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{
+		{URLPattern: "*/votes", RequestStage: fetch.RequestStageResponse},
+	}}), "hold the answer")
+	v.choose(2)
+	id := <-v.held
+	passes(1)()
+	v.ok(call(v, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonConnectionReset}), "lose the answer")
+	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
+	v.wake()
+	v.shows("#question", "Three")
+	before("Your answer to “Two”: Voting is over, and we could not learn whether your answer arrived in time. It may have been counted.")
+	require.Equal(t, 1, r.results(1).Total)
+
+	v.choose(3)
+	v.counted()
+}
+
+// TestPagesThatNobodySeesTakeNoConnection opens more tabs than a browser has connections for a server. Those in the background give
+// theirs back, and know what is on the slide when they are seen again. The stage keeps its own: it may be on a wall.
+func TestPagesThatNobodySeesTakeNoConnection(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
+	r.show(0)
+	stage := visit(t, "presenter", desktop).presents(r)
+	stage.open("/stage/" + r.ID)
+	stage.shows("#question", "One")
+	stage.hide()
+	first := visit(t, "tab 1", phone)
+	tabs := []*visitor{first}
+	for i := range 6 {
+		tabs = append(tabs, first.tab(fmt.Sprintf("tab %d", i+2), phone))
+	}
+	last := tabs[len(tabs)-1]
+	for _, v := range tabs {
+		v.open("/p/" + r.ID)
+		v.shows("#question", "One")
+		if v != last {
+			v.hide()
+		}
+	}
+	last.choose(2)
+	last.counted()
+	require.Eventually(t, func() bool {
+		streams := 0
+		for _, api := range site(t).APIs {
+			streams += openStreams(t, api.URL)
+		}
+		return streams == 2
+	}, patience, 10*tick, "the stage and the tab that is seen watch")
+	first.show()
+	first.counted()
+	first.bars(0, 1, 0, 0)
+	r.show(1)
+	for _, v := range []*visitor{stage, first, last} {
+		v.shows("#question", "Two")
+	}
+	tabs[1].run(`window.loadedOnce = true`)
+	require.Equal(t, "One", tabs[1].text("#question"), "it is not told")
+	tabs[1].show()
+	tabs[1].shows("#question", "Two")
+	tabs[1].until(`document.querySelector("#connection").dataset.state === "open" && window.loadedOnce`)
+}
