@@ -112,7 +112,13 @@ var processFaults = []*Fault{
 		Name: "pause-api", What: "SIGSTOP each API in turn for 5 s with votes in its batcher",
 		Strike: func(s *Scene) error {
 			for _, p := range s.APIs {
+				s.Rabbits[0].Pause() // so that votes gather
+				if err := s.Wait(300 * time.Millisecond); err != nil {
+					return err
+				}
 				held := s.crowd.service.held(s.crowd.now(), 5*time.Second)
+				p.Pause()
+				s.Rabbits[0].Resume()
 				if err := s.pause(p, "api", 5*time.Second); err != nil {
 					return err
 				}
