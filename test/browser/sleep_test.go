@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -60,6 +61,50 @@ func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 
 	v.choose(3)
 	v.counted()
+}
+
+// TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted resets and reopens a poll behind the back of two phones: one slept all
+// the time, the other one saw how it was closed.
+func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
+	r.show(0)
+	slept, closed := visit(t, "slept", phone), visit(t, "closed", phone)
+	for _, v := range []*visitor{slept, closed} {
+		v.expect("net::ERR_")
+		v.open("/p/" + r.ID)
+		v.shows("#question", "One")
+		v.choose(1)
+		v.counted()
+	}
+	move := func(to string) { r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": to}, nil) }
+	isClosed := func(v *visitor) { v.until(`document.querySelector("#ballot .option").disabled`) }
+
+	// Who follows a poll that is closed and opened again knows that the answer counts.
+	move("close")
+	for _, v := range []*visitor{slept, closed} {
+		isClosed(v)
+	}
+	move("open")
+	for _, v := range []*visitor{slept, closed} {
+		v.until(`!document.querySelector("#ballot .option").disabled`)
+		v.counted()
+	}
+
+	slept.sleep()
+	move("close")
+	isClosed(closed)
+	closed.counted()
+	closed.sleep()
+	r.final(0)
+	r.ask(http.MethodPost, r.path("/polls/"+r.polls[0].PollID+"/reset"), nil, nil)
+	move("open")
+	for _, v := range []*visitor{slept, closed} {
+		v.wake()
+		v.until(`document.querySelector("#vote").dataset.state === "earlier"`)
+		v.choose(2)
+		v.counted()
+	}
+	require.Equal(t, 2, r.results(0).Total)
 }
 
 // TestPagesThatNobodySeesTakeNoConnection opens more tabs than a browser has connections for a server. Those in the background give

@@ -20,6 +20,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
+let followed = false; // the stream has told us every step since the slide that we show
 let unsettled = ""; // the poll that left before its vote came to a good end
 
 // --- the slide --------------------------------------------------------------------------------------------------------------
@@ -32,7 +33,9 @@ function displayed({ version, poll, voting }) {
   const reopens = same && !slide.open && open;
   if (slide.poll && slide.poll.poll_id !== poll?.poll_id) leave(slide.poll);
   const first = slide.version < 0;
-  slide = { version, poll, open, since: same ? slide.since : version };
+  // A poll can be reset while it is closed. Who did not follow how it was opened again has not heard that, and promises nothing.
+  const missed = version > slide.version + 1 || (reopens && !followed);
+  slide = { version, poll, open, since: same && !missed ? slide.since : version };
   write(part["waiting-title"], t("audience.waiting"));
   show(part["waiting-text"]);
   part.waiting.setAttribute("aria-busy", "false");
@@ -86,6 +89,7 @@ function leave(poll) {
 }
 
 const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
+const counts = (vote) => isGood(vote) || vote.state === "late";
 
 function showBefore() {
   const vote = unsettled && box.of(unsettled);
@@ -120,7 +124,7 @@ function voteChanged(pollID) {
   if (!poll || pollID !== poll.poll_id) return;
   const vote = box.of(pollID);
   // A poll that is displayed again asks again. What was answered the last time stands, unless the presenter has reset it.
-  const earlier = Boolean(vote) && settled(vote) && vote.version < slide.since && slide.open;
+  const earlier = Boolean(vote) && counts(vote) && vote.version < slide.since && slide.open;
   form.update(vote, slide.open, earlier);
   const state = earlier ? "earlier" : vote?.state ?? "";
   const closed = slide.open ? "" : t("audience.closed");
@@ -157,6 +161,7 @@ function connection(state) {
   const text = { open: t("audience.live"), offline: t("audience.offline"), connecting: t("audience.connecting") }[state];
   write(part.connection, text);
   if (state === "offline" || (state === "open" && was === "offline")) announce(text);
+  if (state !== "open") followed = false;
   clearInterval(polling);
   if (state !== "open") polling = setInterval(look, 5000); // where no stream gets through, there is this way still
   if (slide.poll) voteChanged(slide.poll.poll_id);
@@ -227,7 +232,11 @@ if (found) {
   id = found.id;
   box = votes(id, voteChanged);
   part["so-far"].firstElementChild.href = `/results/${id}`;
-  watch(id, { displayed, results: tallied, state: connection });
+  const told = (event) => {
+    displayed(event);
+    followed = true;
+  };
+  watch(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
   entitle(found.title);
   if (found.title === undefined) get(at(id)).then(({ title }) => entitle(title), () => {}); // the stream says if there is none
