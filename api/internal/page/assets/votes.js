@@ -48,9 +48,11 @@ export function votes(presentation, changed) {
   async function send(poll, seq) {
     for (let attempt = 1; ; attempt++) {
       const vote = of(poll);
-      if (vote?.seq !== seq) return; // a change of mind has overtaken it
+      if (vote?.seq !== seq || settled(vote)) return; // a change of mind has overtaken it, or another tab had the answer
       const settle = (state, more = {}) => {
-        if (of(poll)?.seq === seq) put(poll, { ...of(poll), seconds: undefined, ...more, state });
+        const now = of(poll);
+        if (now?.seq !== seq || (settled(now) && state !== "counted")) return; // what was counted stays so, whoever heard it
+        put(poll, { ...now, seconds: undefined, ...more, state });
       };
       try {
         const body = { poll_id: poll, client_id: voter(presentation), seq, ...vote.answer };
