@@ -79,9 +79,14 @@ export function remote(id, token) {
       await navigator.clipboard.writeText(url);
       notify(t("remote.copied"));
     } catch { // not without https
-      address.type = "text";
+      const { type } = address;
+      address.type = "text"; // nothing is copied out of a covered field
       address.select();
-      notify(document.execCommand("copy") ? t("remote.copied") : t("remote.copy_yourself"));
+      const copied = document.execCommand("copy");
+      notify(copied ? t("remote.copied") : t("remote.copy_yourself"));
+      const cover = () => { address.type = type; };
+      if (copied) cover();
+      else address.addEventListener("blur", cover, { once: true }); // it may be on a projector
     }
   }
 
