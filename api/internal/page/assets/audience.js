@@ -111,11 +111,14 @@ function say(vote) {
     case "over": return t("vote.over");
     case "late": return t("vote.late");
     case "unknown": return t("vote.unknown");
-    default:
-      if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
-      if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
-      return t("vote.refused", { detail: vote.detail ?? "" });
+    default: return vote.stands ? `${refused(vote)} ${t("vote.stands")}` : refused(vote);
   }
+}
+
+function refused(vote) {
+  if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
+  if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
+  return t("vote.refused", { detail: vote.detail ?? "" });
 }
 
 function voteChanged(pollID) {
