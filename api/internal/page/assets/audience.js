@@ -7,7 +7,7 @@ import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
 import { watch } from "./events.js";
 import { t } from "./text.js";
-import { settled, votes } from "./votes.js";
+import { isGood, settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
@@ -45,6 +45,7 @@ function displayed({ version, poll, voting }) {
   if (!poll) {
     results = null;
     show(part.results, false);
+    showBefore();
     if (!first) announce(t("audience.waiting"));
     return;
   }
@@ -88,7 +89,6 @@ function leave(poll) {
   showBefore();
 }
 
-const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
 const counts = (vote) => isGood(vote) || vote.state === "late";
 
 function showBefore() {

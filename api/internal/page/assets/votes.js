@@ -20,6 +20,9 @@ import { keep, nextSeq, read, voter } from "./store.js";
  */
 export const settled = (vote) => !vote || (vote.state !== "sending" && vote.state !== "retrying");
 
+/** Whether a vote has come to a good end. */
+export const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
+
 /** Gives the box for a presentation's votes. changed is called with a poll's id and its vote whenever that changes. */
 export function votes(presentation, changed) {
   const name = `votes.${presentation}`;
@@ -36,7 +39,7 @@ export function votes(presentation, changed) {
 
   function cast(poll, version, answer) {
     const before = of(poll.poll_id);
-    const stands = before && (before.state === "counted" || before.state === "accepted") ? before.answer : before?.stands;
+    const stands = before && isGood(before) ? before.answer : before?.stands;
     const vote = {
       question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands,
       unsure: Boolean(before && (before.unsure || !settled(before))),
@@ -93,10 +96,15 @@ export function votes(presentation, changed) {
     if (event.key === `plenary.${name}`) Object.entries(all()).forEach(([poll, vote]) => changed(poll, vote));
   });
 
-  /** Sends again what a page that was closed left without an answer, and gives the poll that was the last of it, or "". */
+  /**
+   * Sends again what a page that was closed left without an answer, and gives the poll that was the last of it; else the one that
+   * was answered last, if that came to a bad end: who reloads may not have read it. Or "".
+   */
   function resume() {
-    let last = "";
-    for (const [poll, vote] of Object.entries(all())) {
+    const known = Object.entries(all());
+    const [newest, its] = known.reduce((a, b) => (b[1].seq > a[1].seq ? b : a), ["", { seq: -1 }]);
+    let last = settled(its) && !isGood(its) ? newest : "";
+    for (const [poll, vote] of known) {
       if (settled(vote)) continue;
       put(poll, { ...vote, state: "retrying", unsure: true });
       send(poll, vote.seq);
