@@ -20,7 +20,7 @@ export async function begin(control, token, ready) {
   } catch (problem) {
     write(find("#trouble"), refusal(problem));
     show(find("#trouble"));
-    if (problem.passes) setTimeout(() => location.reload(), 3000);
+    if (problem.passes) setTimeout(() => begin(control, token, ready), 3000); // a reload might find no page at all
     return;
   }
   keepToken({ id: control.id, title: control.title, join_code: control.code, token });
