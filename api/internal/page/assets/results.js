@@ -1,5 +1,5 @@
-// The results of every poll that was displayed, to share, to print and to take away. As long as one of them is not final they are
-// read again.
+// The results of every poll that was displayed, to share, to print and to take away. They are read again as long
+// as somebody looks.
 
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
@@ -12,6 +12,7 @@ const token = tokenOf(id); // of the presenter, who sees what is hidden from oth
 const cards = new Map(); // by what is drawn once of a poll
 const again = 3000; // while a poll closes
 const later = 15_000; // while voting for one is open: this page is for afterwards, and each reader asks for all polls
+const rarely = 30_000; // when all is final: the next question may come, or one again
 
 const kinds = () => ({
   choice: t("kind.choice"), multiple: t("kind.multiple"), rating: t("kind.rating"),
@@ -64,7 +65,7 @@ async function load() {
     render(all);
     const is = (status) => all.polls.some((poll) => poll.status === status);
     if (is("closing")) setTimeout(whenSeen, again);
-    else if (is("open")) setTimeout(whenSeen, later * (0.8 + 0.4 * Math.random()));
+    else setTimeout(whenSeen, (is("open") ? later : rarely) * (0.8 + 0.4 * Math.random()));
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (problem.passes) {
