@@ -153,47 +153,61 @@ function openOverview() {
       make("a", { class: "button", href: `/edit/${id}` }, t("stage.edit")),
       make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
       make("button", { class: "primary" }, t("dialog.close"))));
+  const items = new Map(); // by poll; they stay, for a button that was made anew under a hand would not hear the click
   drawOverview = () => {
-    const text = JSON.stringify([control.polls.map((p) => [p.poll_id, p.question, p.status]), control.shown?.poll_id]);
-    if (list.dataset.drawn === text) return;
-    const focused = document.activeElement?.dataset?.for;
-    list.dataset.drawn = text;
-    list.replaceChildren(...control.polls.map(overviewItem));
-    if (focused) [...list.querySelectorAll("button")].find((b) => b.dataset.for === focused)?.focus();
+    control.polls.forEach((poll, i) => {
+      if (!items.has(poll.poll_id)) items.set(poll.poll_id, overviewItem(poll.poll_id));
+      const item = items.get(poll.poll_id);
+      if (list.children[i] !== item.element) list.insertBefore(item.element, list.children[i] ?? null);
+      item.update(poll, i);
+    });
+    while (list.children.length > control.polls.length) list.lastElementChild.remove();
   };
   drawOverview();
   open(overview, () => { overview = drawOverview = null; });
 }
 
-function overviewItem(poll, i) {
-  const here = control.shown?.poll_id === poll.poll_id;
-  const final = poll.status === "final";
-  return make("li", { class: here ? "here" : "", "aria-current": here ? "true" : null },
-    make("span", { class: "overview-number soft" }, String(i + 1)),
-    make("span", { class: "grow" }, poll.question),
-    poll.status === "pending" ? null : make("span", { class: `badge badge-${poll.status}` }, statusText(poll.status)),
-    here && !control.closed ? null : make("button", {
-      type: "button",
-      "data-for": `show-${poll.poll_id}`,
-      "aria-label": t("stage.display", { question: poll.question }),
-      click: () => {
-        overview.close();
-        control.display(poll.poll_id);
-      },
-    }, t("stage.show")),
-    poll.status === "pending" ? null : make("button", {
-      type: "button",
-      class: "danger",
-      "data-for": `reset-${poll.poll_id}`,
-      "aria-label": t("stage.reset", { question: poll.question }),
-      "aria-disabled": String(!final),
-      click: () => (final ? reset(poll) : say(t("control.reset_how"), "error")),
-    }, t("control.reset")));
+/** Makes a row of the list. */
+function overviewItem(pollID) {
+  const place = make("span", { class: "overview-number soft" });
+  const question = make("span", { class: "grow" });
+  const badge = make("span", {});
+  const display = make("button", {
+    type: "button",
+    click: () => {
+      overview.close();
+      control.display(pollID);
+    },
+  }, t("stage.show"));
+  const forget = make("button", {
+    type: "button",
+    class: "danger",
+    click: () => (control.poll(pollID)?.status === "final" ? reset(pollID) : say(t("control.reset_how"), "error")),
+  }, t("control.reset"));
+  const element = make("li", {}, place, question, badge, display, forget);
+  return {
+    element,
+    update(poll, i) {
+      const here = control.shown?.poll_id === pollID;
+      element.classList.toggle("here", here);
+      if (here) element.setAttribute("aria-current", "true");
+      else element.removeAttribute("aria-current");
+      write(place, String(i + 1));
+      write(question, poll.question);
+      badge.className = `badge badge-${poll.status}`;
+      write(badge, statusText(poll.status));
+      display.setAttribute("aria-label", t("stage.display", { question: poll.question }));
+      forget.setAttribute("aria-label", t("stage.reset", { question: poll.question }));
+      forget.setAttribute("aria-disabled", String(poll.status !== "final"));
+      show(display, !here || control.closed);
+      for (const part of [badge, forget]) show(part, poll.status !== "pending");
+    },
+  };
 }
 
-async function reset(poll) {
+async function reset(pollID) {
   overview?.close();
-  if (await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(poll.poll_id);
+  if (await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) await control.reset(pollID);
 }
 
 // --- hands ------------------------------------------------------------------------------------------------------------------
