@@ -98,6 +98,33 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	require.Eventually(t, func() bool { _, questions := saved(); return questions[1] == "First, again?" }, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
 
+	// Who writes does not undo what was done on the stage meanwhile.
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	v.fill("#polls > :nth-child(1) [data-field=question]", "Second, anew?")
+	require.Eventually(t, func() bool { _, questions := saved(); return questions[0] == "Second, anew?" }, patience, 10*tick)
+	v.shows("#state", "Everything is saved")
+	var export struct {
+		Polls []struct {
+			Visibility string `json:"results_visibility"`
+		}
+	}
+	r.ask(http.MethodGet, r.path("/export"), nil, &export)
+	require.Equal(t, "presenter", export.Polls[0].Visibility)
+
+	// Nor does a question that somebody else has added, or taken away, stop them.
+	v.expect("400")
+	var added shownPoll
+	r.ask(http.MethodPost, r.path("/polls"), map[string]any{"question": "Fourth?", "kind": "rating"}, &added)
+	v.click("#polls > :nth-child(2) [data-do=up]")
+	v.until(`document.querySelectorAll("#polls > *").length === 4`)
+	v.shows("#state", "Everything is saved")
+	r.ask(http.MethodDelete, r.path("/polls/"+added.PollID), nil, nil)
+	v.click("#polls > :nth-child(2) [data-do=up]")
+	v.until(`document.querySelectorAll("#polls > *").length === 3`)
+	v.shows("#state", "Everything is saved")
+	_, questions := saved()
+	require.Equal(t, []string{"Second, anew?", "First, again?", "Third?"}, questions)
+
 	v.click("#delete")
 	v.click("dialog[open] [value=yes]")
 	v.until(`location.pathname === "/"`)

@@ -12,6 +12,7 @@ import { keepToken, presenterToken } from "./token.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
+const asked = ["question", "kind", "options", "max_choices"]; // what people are asked; they belong together
 
 const title = find("#title");
 const list = find("#polls");
@@ -227,12 +228,19 @@ async function savePoll(form) {
     const { poll_id: made, status } = await addPoll(form, body);
     form.id = made;
     form.setStatus(status ?? "pending");
+    form.saved = { banned_words: [], ...body };
   } else {
+    // Only what was changed here is sent: the rest may have been changed elsewhere, like who sees the results, on the stage.
     body.banned_words ??= [];
-    if (form.status !== "pending") for (const seen of ["question", "kind", "options", "max_choices"]) delete body[seen];
-    if (JSON.stringify(body) === form.saved) return form.say("");
+    const now = { ...body };
+    const same = (name) => JSON.stringify(body[name]) === JSON.stringify(form.saved[name]);
+    const shown = form.status !== "pending";
+    if (shown || asked.every(same)) for (const name of asked) delete body[name];
+    for (const name of ["results_visibility", "banned_words"]) if (same(name)) delete body[name];
+    if (Object.keys(body).length === 0) return form.say("");
+    form.saved = Object.fromEntries(Object.entries(form.saved).filter(([name]) => !(name in body))); // until it is answered
     await insist("PATCH", at(id, "polls", form.id), { body });
-    form.saved = JSON.stringify(body);
+    form.saved = shown ? { ...form.saved, ...body } : now;
   }
   form.right();
   form.say("");
@@ -255,7 +263,21 @@ async function addPoll(form, body) {
 }
 
 async function saveOrder() {
-  await insist("PUT", at(id, "polls", "order"), { body: { poll_ids: forms.filter((f) => f.id).map((f) => f.id) } });
+  const put = () => insist("PUT", at(id, "polls", "order"), { body: { poll_ids: forms.filter((f) => f.id).map((f) => f.id) } });
+  try {
+    await put();
+  } catch (problem) {
+    if (problem.status !== 400 && problem.status !== 404) throw problem;
+    await meet(); // an order names all polls, and somebody else has added or deleted one
+    await put();
+  }
+}
+
+/** Makes the cards those of the polls that are there. */
+async function meet() {
+  const { polls } = await get(at(id), { token });
+  for (const form of forms.filter((f) => f.id && !polls.some((p) => p.poll_id === f.id))) removeForm(form);
+  polls.forEach((poll, i) => forms.some((f) => f.id === poll.poll_id) || addForm(poll, Math.min(i, forms.length)));
 }
 
 /** Shows what was refused where it belongs. */

@@ -20,7 +20,7 @@ const hasOptions = (kind) => kind === "choice" || kind === "multiple";
 export class PollForm {
   id = null; // of the poll, once the API has it
   status = "pending";
-  saved = null; // what the API has of it, as sent
+  saved = {}; // what the API has of it, as far as this page knows
   #number = ++made;
   #options;
   #ownKeys = false; // somebody chose them, in a file
@@ -67,6 +67,7 @@ export class PollForm {
       field.value = poll.max_choices && poll.max_choices !== all ? poll.max_choices : "";
     }
     this.#arrange();
+    if (poll.poll_id) this.saved = { banned_words: [], ...this.value() };
     this.setStatus(poll.status ?? this.status);
   }
 
