@@ -8,7 +8,7 @@ import { kinds, PollForm } from "./pollform.js";
 import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
-import { keepToken, presenterToken } from "./token.js";
+import { keepToken, presenterPage, presenterToken } from "./token.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
@@ -560,12 +560,12 @@ find("#edit").addEventListener("submit", async (event) => {
   event.preventDefault();
   if (!await save()) return;
   leaving = true;
-  location.assign(`/stage/${id}`);
+  location.assign(presenterPage(`/stage/${id}`, token));
 });
 find("#save").addEventListener("click", async () => {
   if (!await save()) return;
   leaving = true;
-  location.replace(`/edit/${id}`);
+  location.replace(presenterPage(`/edit/${id}`, token));
 });
 find("#add").addEventListener("click", () => next());
 find("#import").addEventListener("click", () => find("#file").click());

@@ -6,7 +6,7 @@ import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
 import { announce, find, make, show, write } from "./dom.js";
 import { number, t } from "./text.js";
-import { presenterToken } from "./token.js";
+import { presenterPage, presenterToken } from "./token.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
 
@@ -150,7 +150,7 @@ function openOverview() {
     make("h2", { id: "overview-name" }, t("stage.questions")), list,
     make("p", { class: "hint" }, t("control.reset_how")),
     make("form", { method: "dialog", class: "row dialog-end" },
-      make("a", { class: "button", href: `/edit/${id}` }, t("stage.edit")),
+      make("a", { class: "button", href: presenterPage(`/edit/${id}`, token) }, t("stage.edit")),
       make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
       make("button", { class: "primary" }, t("dialog.close"))));
   const items = new Map(); // by poll; they stay, for a button that was made anew under a hand would not hear the click

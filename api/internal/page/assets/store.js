@@ -24,6 +24,9 @@ export function keep(name, value) {
   }
 }
 
+/** Whether a value is kept for as long as this page only. */
+export const passing = (name) => memory.has(name);
+
 /** Keeps a value no longer. */
 export function drop(name) {
   memory.delete(name);
