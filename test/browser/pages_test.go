@@ -31,12 +31,22 @@ func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
 	all, presents := scenes(t, hostile)
 	v := visit(t, "presenter", narrow)
 	presents(v)
+	withOptions := map[string]bool{}
+	for _, name := range []string{"edit", "edit-shown", "stage-choice", "stage-multiple", "remote", "audience-choice", "audience-voted",
+		"audience-multiple", "results"} {
+		withOptions[name] = true
+	}
 	for _, s := range all {
 		s.show(v)
 		v.shoot("narrow-" + s.name)
 		if s.long && s.name != "landing" { // its list has a title of the test's
 			shown := value[string](v, `document.body.textContent + [...document.querySelectorAll("input, textarea")].map((e) => e.value).join("\n")`)
 			assert.True(t, contains(shown, hostile.question) || contains(shown, hostile.title), "%s shows something else: %s", s.name, shown)
+			if withOptions[s.name] {
+				for _, option := range hostile.options {
+					assert.True(t, contains(shown, option), "%s does not show %q: %s", s.name, option, shown)
+				}
+			}
 		}
 		assert.False(t, value[bool](v, `"hacked" in window`), s.name)
 		wide := value[[]string](v, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() &&
