@@ -74,6 +74,8 @@ func TestWhatIsRefusedIsSaidInTheReadersLanguage(t *testing.T) {
 	voter.shows("#vote", "Diese Antwort wurde nicht angenommen: not today")
 	voter.choose(3)
 	voter.counted()
+	voter.refuse(422, map[string]any{"code": "of_tomorrow", "detail": "not today"}, func() { voter.choose(2) })
+	voter.shows("#vote", "Diese Antwort wurde nicht angenommen: not today Deine Antwort davor zählt weiter.")
 	require.Equal(t, 1, r.results(0).Total)
 }
 

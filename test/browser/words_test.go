@@ -99,9 +99,9 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	v.shows("#state", "Everything is saved")
 
 	// Who writes does not undo what was done on the stage meanwhile.
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID), map[string]any{"results_visibility": "presenter"}, nil)
-	v.fill("#polls > :nth-child(1) [data-field=question]", "Second, anew?")
-	require.Eventually(t, func() bool { _, questions := saved(); return questions[0] == "Second, anew?" }, patience, 10*tick)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	v.fill("#polls > :nth-child(2) [data-field=question]", "First, anew?")
+	require.Eventually(t, func() bool { _, questions := saved(); return questions[1] == "First, anew?" }, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
 	var export struct {
 		Polls []struct {
@@ -109,7 +109,7 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 		}
 	}
 	r.ask(http.MethodGet, r.path("/export"), nil, &export)
-	require.Equal(t, "presenter", export.Polls[0].Visibility)
+	require.Equal(t, "presenter", export.Polls[1].Visibility)
 
 	// Nor does a question that somebody else has added, or taken away, stop them.
 	v.expect("400")
@@ -123,7 +123,7 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	v.until(`document.querySelectorAll("#polls > *").length === 3`)
 	v.shows("#state", "Everything is saved")
 	_, questions := saved()
-	require.Equal(t, []string{"Second, anew?", "First, again?", "Third?"}, questions)
+	require.Equal(t, []string{"Second, really?", "First, anew?", "Third?"}, questions)
 
 	v.click("#delete")
 	v.click("dialog[open] [value=yes]")
