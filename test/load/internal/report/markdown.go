@@ -140,7 +140,7 @@ func (t *Throughput) table() string {
 		}
 		for _, l := range t.Loads {
 			if l.Contestant == c {
-				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.Drain)
+				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.drained())
 			}
 		}
 		if measured {
@@ -148,6 +148,8 @@ func (t *Throughput) table() string {
 			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 |\n", line, count(refused), count(backlog), drain)
 		}
 	}
+	b.WriteString("\nA rate is the votes whose answer wrk has seen, over wrk's time and, where some of these were not counted when it stopped, the time " +
+		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing.\n")
 	return b.String()
 }
 
