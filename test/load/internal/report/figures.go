@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -223,6 +224,21 @@ func (s *Stampede) each(contestant string, of func(Burst) float64) (values []flo
 		}
 	}
 	return values
+}
+
+// middle gives the round of a contestant that its last answer makes the median one; of two, the earlier to end.
+func (s *Stampede) middle(contestant string) (Burst, bool) {
+	var all []Burst
+	for _, b := range s.Bursts {
+		if b.Contestant == contestant {
+			all = append(all, b)
+		}
+	}
+	if len(all) == 0 {
+		return Burst{}, false
+	}
+	slices.SortStableFunc(all, func(a, b Burst) int { return cmp.Compare(a.Last, b.Last) })
+	return all[(len(all)-1)/2], true
 }
 
 func (g *Growth) at(votes int64) *Size {

@@ -287,6 +287,7 @@ func (s *Stampede) table() string {
 	}
 	row("last answer", func(b Burst) float64 { return b.Last })
 	row("last vote counted", func(b Burst) float64 { return b.CountedAt })
+	b.WriteString("\nThe plot shows the round of each whose last answer is the median one; of an even number, the lower of the middle two.\n")
 	b.WriteString("\n| round | | acknowledged | counted | lost connections | answers | errors that NGINX logged |\n|--:|---|--:|--:|--:|---|---|\n")
 	for _, burst := range s.Bursts {
 		var all []string
