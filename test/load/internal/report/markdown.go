@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,7 +162,7 @@ func (t *Throughput) ratios() string {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("--:|", len(t.connections())) + "\n")
 	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX}, {PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp},
-		{Plenary, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
+		{Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
 		line, measured := fmt.Sprintf("| %s ÷ %s |", pair[0], pair[1]), false
 		for _, n := range t.connections() {
 			if s, ok := t.ratio(pair[0], pair[1], n); ok {
@@ -270,12 +271,15 @@ func (l Level) answers() string {
 
 func (s *Stampede) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s clients of %d processes; ms, median of the rounds | no-op | Plenary | ratio |\n|---|--:|--:|--:|\n", count(s.Clients), s.Processes)
+	fmt.Fprintf(&b, "| %s clients of %d processes; ms, median of the rounds | no-op | Plenary | ratio (lowest–highest of a round) |\n|---|--:|--:|--:|\n", count(s.Clients), s.Processes)
 	row := func(name string, of func(Burst) float64) {
 		no, p := Median(s.each(NoOpNGINX, of)), Median(s.each(PlenaryNGINX, of))
 		ratio := "–"
 		if no > 0 {
 			ratio = fmt.Sprintf("%.2f", p/no)
+			if r, ok := s.ratio(of); ok {
+				ratio += fmt.Sprintf(" (%.2f–%.2f)", r.low, r.high)
+			}
 		}
 		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %s |\n", name, no, p, ratio)
 	}
@@ -312,11 +316,24 @@ func (s *Stampede) table() string {
 
 func (g *Growth) table() string {
 	var b strings.Builder
-	b.WriteString("| votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 % | results by HTTP, µs |\n" +
+	b.WriteString("| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 % | results by HTTP, µs |\n" +
 		"|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, s := range g.Sizes {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.0f | %.0f | %.0f |\n", count(s.Votes), count(s.Bytes>>20), count(int64(Median(s.CountNew))),
-			count(int64(Median(s.CountLargest))), Median(s.Results), Median(s.ResultsP99), Median(s.ResultsHTTP))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", count(s.Votes), count(s.Bytes>>20), ranged(s.CountNew), ranged(s.CountLargest),
+			ranged(s.Results), ranged(s.ResultsP99), ranged(s.ResultsHTTP))
 	}
 	return b.String()
+}
+
+// ranged writes the median of rounds and, of more than one, the lowest and the highest.
+func ranged(rounds []float64) string {
+	whole := func(v float64) string { return count(int64(math.Round(v))) }
+	if len(rounds) == 0 {
+		return "–"
+	}
+	s := spreadOf(rounds)
+	if len(rounds) == 1 {
+		return whole(s.median)
+	}
+	return fmt.Sprintf("%s (%s–%s)", whole(s.median), whole(s.low), whole(s.high))
 }
