@@ -316,8 +316,12 @@ func (s *Stampede) table() string {
 
 func (g *Growth) table() string {
 	var b strings.Builder
-	b.WriteString("| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 % | results by HTTP, µs |\n" +
-		"|--:|--:|--:|--:|--:|--:|--:|\n")
+	rate := g.HTTPRate
+	if rate == 0 {
+		rate = 200
+	}
+	fmt.Fprintf(&b, "| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 %% | results by HTTP at %.0f a second, µs |\n"+
+		"|--:|--:|--:|--:|--:|--:|--:|\n", rate)
 	for _, s := range g.Sizes {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", count(s.Votes), count(s.Bytes>>20), ranged(s.CountNew), ranged(s.CountLargest),
 			ranged(s.Results), ranged(s.ResultsP99), ranged(s.ResultsHTTP))

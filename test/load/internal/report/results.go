@@ -177,7 +177,8 @@ type Burst struct {
 // Growth is what the number of votes in the table costs.
 type Growth struct {
 	Run
-	Sizes []Size `json:"sizes"`
+	HTTPRate float64 `json:"results_http_rate,omitempty"` // a second; results without it are of 200
+	Sizes    []Size  `json:"sizes"`
 }
 
 // Size is one number of votes.
