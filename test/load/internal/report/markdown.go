@@ -98,6 +98,7 @@ func (r Results) targets() string {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}
 	}
+	b.WriteString("\nLoad is the machine's average of a minute, when the part began and when it ended: the first tells whether it was quiet.\n")
 	return b.String()
 }
 
@@ -116,8 +117,12 @@ func (r *Run) run() *Run { return r }
 
 func (r *Run) String() string {
 	m := r.Machine
-	return fmt.Sprintf("%s, commit %s, %d rounds of %d s; %d cores (%s), %d GB, %s, Linux %s, Go %s, PostgreSQL %s, RabbitMQ %s, NGINX %s, wrk %s",
-		r.At.Format("2006-01-02 15:04 MST"), r.Commit, r.Rounds, r.Seconds, m.Cores, m.CPU, m.MemoryGB, m.System, m.Kernel, m.Go, m.PostgreSQL,
+	load := "–"
+	if len(r.LoadAverage) == 2 {
+		load = fmt.Sprintf("%.1f–%.1f", r.LoadAverage[0], r.LoadAverage[1])
+	}
+	return fmt.Sprintf("%s, commit %s, %d rounds of %d s, load %s; %d cores (%s), %d GB, %s, Linux %s, Go %s, PostgreSQL %s, RabbitMQ %s, NGINX %s, wrk %s",
+		r.At.Format("2006-01-02 15:04 MST"), r.Commit, r.Rounds, r.Seconds, load, m.Cores, m.CPU, m.MemoryGB, m.System, m.Kernel, m.Go, m.PostgreSQL,
 		m.RabbitMQ, m.NGINX, m.Wrk)
 }
 

@@ -26,6 +26,8 @@ type Run struct {
 	Machine Machine   `json:"machine"`
 	Rounds  int       `json:"rounds"`
 	Seconds int       `json:"seconds"` // of each load
+	// LoadAverage is the machine's of one minute, when the part began and when it ended.
+	LoadAverage []float64 `json:"load_average,omitempty"`
 }
 
 // Machine is what it ran on. Nothing here names one machine.
