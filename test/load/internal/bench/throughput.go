@@ -154,6 +154,7 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.Time, underWay int64, r *report.Closed) error {
 	const settle = 300 * time.Millisecond
 	first, last, began := true, time.Time{}, time.Now()
+	var acknowledged time.Time // when all of them were seen counted
 	err := wait(ctx, 20*time.Millisecond, func() (bool, error) {
 		n, err := c.counted(ctx, room)
 		if err != nil {
@@ -167,6 +168,9 @@ func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.T
 			last = now
 		}
 		r.Counted = n
+		if n >= r.Acknowledged && acknowledged.IsZero() {
+			acknowledged = now
+		}
 		if n < r.Acknowledged && now.Sub(began) > drainTimeout {
 			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later", r.Acknowledged, n, drainTimeout)
 		}
@@ -178,10 +182,11 @@ func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.T
 	if most := r.Acknowledged + r.Refused + r.Broken + underWay; r.Counted > most {
 		return fmt.Errorf("%d votes are counted, and at most %d were sent", r.Counted, most)
 	}
-	if !c.embedded {
-		r.Drain = last.Sub(ended).Seconds()
-	} else {
+	switch {
+	case c.embedded:
 		r.Backlog = 0
+	case r.Backlog > 0:
+		r.Drain = acknowledged.Sub(ended).Seconds()
 	}
 	return nil
 }
