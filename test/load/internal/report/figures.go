@@ -116,8 +116,16 @@ func (r Results) figures() []figure {
 			p99, due, in = append(p99, l.Ms["99"]), due+l.Due, in+l.Answers[204]
 		}
 		all[7].values, all[7].limits = []float64{Median(p99)}, []float64{25}
+		all[7].note = " (no-op: –)"
+		var control []float64
+		for _, l := range d.Control {
+			control = append(control, l.Ms["99"])
+		}
+		if len(control) > 0 {
+			all[7].note = fmt.Sprintf(" (no-op: %.1f)", Median(control))
+		}
 		if in != due { // an answer that does not mean "counted" leaves the time unknown
-			all[7].note = fmt.Sprintf(" (%d of %d answered 204)", in, due)
+			all[7].note += fmt.Sprintf(" (%d of %d answered 204)", in, due)
 			all[7].failed = float64(in) < .99*float64(due)
 		}
 	}

@@ -215,6 +215,11 @@ func (t *Throughput) cpuTable(bulk *Bulk) string {
 		}
 		fmt.Fprintf(&b, "| bulk insert alone, %s of 5,000 | | – | – | – | %.1f | %.1f | **%.1f** | – |\n", RawUnnest, of("writer"), of("postgresql"), us)
 	}
+	until := "its last vote was seen counted, at most some 20 ms too late"
+	if !t.CPUUntilLast {
+		until = "nothing had been counted for 0.3 s, in which the processes idle"
+	}
+	b.WriteString("\nCPU is from before the load until " + until + "; the no-op's is until wrk stopped.\n")
 	return b.String()
 }
 
@@ -253,9 +258,15 @@ func (d *Degradation) table() string {
 
 func (d *Degradation) counted() string {
 	var b strings.Builder
-	b.WriteString("| round | offered a second | answered 204 | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| round | | offered a second | answered 204 | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	row := func(round int, name string, l Level) {
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s |\n", round+1, name, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+	}
 	for i, l := range d.Counted {
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", i+1, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+		row(i, PlenaryNGINX, l)
+		if i < len(d.Control) {
+			row(i, NoOpNGINX, d.Control[i])
+		}
 	}
 	return b.String()
 }

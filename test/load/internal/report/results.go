@@ -64,7 +64,8 @@ var Contestants = []string{NoOp, Plenary, PlenaryAsync, NoOpNGINX, PlenaryNGINX,
 // Throughput is the closed loop: as many votes as so many connections can cast.
 type Throughput struct {
 	Run
-	Loads []Closed `json:"loads"`
+	CPUUntilLast bool     `json:"cpu_until_last,omitempty"` // CPU ends when the last vote was seen counted; else up to 0.4 s later
+	Loads        []Closed `json:"loads"`
 }
 
 // Closed is one load of wrk on one contestant.
@@ -136,7 +137,8 @@ type BulkLoad struct {
 type Degradation struct {
 	Run
 	Levels  []Level `json:"levels"`
-	Counted []Level `json:"counted"` // votes at 2,000 a second, one value per round
+	Counted []Level `json:"counted"`           // votes at 2,000 a second, one value per round
+	Control []Level `json:"control,omitempty"` // the same for the no-op, in turn
 }
 
 // Level is one offered rate.
