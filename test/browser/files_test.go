@@ -90,7 +90,7 @@ func TestResultsAreTakenAwayAsFiles(t *testing.T) {
 
 		name, raw := v.download(func() { v.click("#csv") })
 		require.True(t, strings.HasSuffix(name, ".csv"), name)
-		rows, err := csv.NewReader(strings.NewReader(string(raw))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw), "\uFEFF"))).ReadAll()
 		require.NoError(t, err)
 		require.Equal(t, []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count"}, rows[0])
 		require.Equal(t, []string{"1", plain.question, "choice", "final", "6", "", "", "A", plain.options[0], "3"}, rows[1])

@@ -24,7 +24,7 @@ type pause struct {
 	spanned  chan struct{} // closed when one has
 }
 
-// held is closed when a vote that was sent before now was acknowledged after d had passed.
+// held is closed when a vote that was sent before now gets an answer of a replica's, whichever, after d has passed.
 func (s *service) held(now, d time.Duration) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,8 +82,18 @@ func (c *Crowd) note(r *room, cast *check.Cast) {
 	if cast.Outcome() == check.Unknown {
 		c.unknown.Add(1)
 	}
+	c.service.answered(cast)
 	if cast.Outcome() == check.Acknowledged { // every other answer is no success
 		c.service.success(r.number, cast)
+	}
+}
+
+func (s *service) answered(cast *check.Cast) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.pause; p != nil && cast.Status != 0 && !cast.Edge && cast.Sent < p.from && cast.Done >= p.to {
+		close(p.spanned)
+		s.pause = nil
 	}
 }
 
@@ -95,10 +105,6 @@ func (s *service) success(room int32, cast *check.Cast) {
 	}
 	last := &s.last[room]
 	s.longest(last, cast.Done)
-	if p := s.pause; p != nil && cast.Sent < p.from && cast.Done >= p.to {
-		close(p.spanned)
-		s.pause = nil
-	}
 	now := last.at(cast.Done)
 	last.accepted = max(last.accepted, now)
 	for _, m := range s.marks {

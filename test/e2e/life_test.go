@@ -132,11 +132,11 @@ func TestVotesListIsATableForWhoAsksForOne(t *testing.T) {
 			require.Contains(t, a.Header.Get("Content-Type"), "text/csv")
 			return strings.ReplaceAll(string(a.Body), "\r\n", "\n")
 		}
-		require.Equal(t, "client_id,key\n", csv(both), "a poll without votes")
+		require.Equal(t, "\uFEFFclient_id,key\n", csv(both), "a poll without votes")
 		r.Count(Ballot{PollID: both, ClientID: ann, Keys: []string{"G", "R"}})
-		require.Equal(t, "client_id,key\n"+ann+",R;G\n", csv(both))
+		require.Equal(t, "\uFEFFclient_id,key\n"+ann+",R;G\n", csv(both))
 		r.Next()
 		r.Vote(one, ann, "B")
-		require.Equal(t, "client_id,key\n"+ann+",B\n", csv(one))
+		require.Equal(t, "\uFEFFclient_id,key\n"+ann+",B\n", csv(one))
 	})
 }

@@ -64,6 +64,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	}
 	assert.Equal(t, map[string]bool{"vote": true, "current": true, "results": true}, calls)
 	assert.Len(t, r.Degradation.Counted, 1)
+	assert.Len(t, r.Degradation.Control, 1)
 	require.NotNil(t, r.Stampede)
 	for _, b := range r.Stampede.Bursts {
 		assert.Equal(t, 300, b.Acknowledged, b.Contestant)

@@ -209,8 +209,12 @@ func (r *wirePollResults) lines() (lines []tableLine) {
 // csvHead names the columns. There is a row for each answer; a poll without any has one row.
 var csvHead = []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count"}
 
+// utf8Mark begins every table: without it, Excel reads one as of a Windows code page, and garbles what is not ASCII.
+const utf8Mark = "\uFEFF"
+
 func (a *wireAllResults) csv() ([]byte, error) {
 	var b bytes.Buffer
+	b.WriteString(utf8Mark)
 	w := csv.NewWriter(&b)
 	rows := [][]string{csvHead}
 	for i := range a.Polls {

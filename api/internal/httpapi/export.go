@@ -193,6 +193,9 @@ func listJSON(kind poll.Kind) func(*bufio.Writer, votes) error {
 
 func listCSV(q *poll.Poll) func(*bufio.Writer, votes) error {
 	return func(w *bufio.Writer, all votes) error {
+		if _, err := w.WriteString(utf8Mark); err != nil {
+			return err
+		}
 		out := csv.NewWriter(w)
 		if err := out.Write(columns(q)); err != nil {
 			return err

@@ -152,3 +152,18 @@ func TestVersionsInHeaders(t *testing.T) {
 		require.Equal(t, poll.Invalid, poll.KindOf(err), value)
 	}
 }
+
+func TestNoAnswerIsTakenForAnotherType(t *testing.T) {
+	s := newTestServer("database")
+	for path, status := range map[string]int{"/healthz": 200, Base + "/openapi.yaml": 200, Base + "/join/BCD234": 503, "/x/y": 404} {
+		res, err := s.app.Test(httptest.NewRequest("GET", path, nil), -1)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, status, res.StatusCode, path)
+		require.Equal(t, []string{"nosniff"}, res.Header.Values("X-Content-Type-Options"), path)
+	}
+	res, err := s.app.Test(httptest.NewRequest("BREW", "/", nil), -1)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"), "refused before any handler")
+}

@@ -50,6 +50,8 @@ const (
 
 var (
 	headerRequestID = []byte("X-Request-Id") // canonical: nothing to normalize for every answer
+	headerSniffing  = []byte(fiber.HeaderXContentTypeOptions)
+	noSniffing      = []byte("nosniff") // an answer holds what people wrote: no browser may take it for a page
 	headerVoteID    = []byte("X-Vote-Id")
 )
 
@@ -274,6 +276,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	begun := time.Now()
 	id := requestID(c)
 	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
+	c.Response().Header.SetCanonical(headerSniffing, noSniffing)
 	if err := c.Next(); err != nil {
 		if err = s.fail(c, err); err != nil {
 			return err
@@ -359,6 +362,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := problemOf(err)
 	if c.GetRespHeader(fiber.HeaderXRequestID) == "" { // refused before any handler ran
 		c.Set(fiber.HeaderXRequestID, requestID(c))
+		c.Response().Header.SetCanonical(headerSniffing, noSniffing)
 	}
 	p.RequestID = c.GetRespHeader(fiber.HeaderXRequestID)
 	if p.Status >= 500 {

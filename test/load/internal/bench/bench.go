@@ -171,6 +171,7 @@ func (b *Bench) Measure(ctx context.Context, part string, r *report.Results) (er
 	if err != nil {
 		return fmt.Errorf("%s: %w", part, err)
 	}
+	run.LoadAverage[1] = loadAverage() // the part has a copy of run, with the same array
 	return nil
 }
 

@@ -26,12 +26,23 @@ func (b *Bench) degradation(ctx context.Context, run report.Run) (*report.Degrad
 	d := &report.Degradation{Run: run}
 	seconds := time.Duration(b.Seconds) * time.Second
 	for round := range b.Rounds {
-		l, err := b.openVotes(ctx, countedRate, seconds)
-		if err != nil {
-			return nil, err
+		for turn := range 2 {
+			if (round+turn)%2 == 1 {
+				l, err := b.openNoOp(ctx, countedRate, seconds)
+				if err != nil {
+					return nil, err
+				}
+				d.Control = append(d.Control, l)
+				b.say("round %d  no-op at %d a second: %s", round+1, countedRate, line(l))
+				continue
+			}
+			l, err := b.openVotes(ctx, countedRate, seconds)
+			if err != nil {
+				return nil, err
+			}
+			d.Counted = append(d.Counted, l)
+			b.say("round %d  votes until counted at %d a second: %s", round+1, countedRate, line(l))
 		}
-		d.Counted = append(d.Counted, l)
-		b.say("round %d  votes until counted at %d a second: %s", round+1, countedRate, line(l))
 	}
 	for _, call := range []string{"vote", "current", "results"} {
 		for behind, i := 0, 0; behind < 2 && i < len(b.Rates); i++ {
@@ -81,6 +92,19 @@ func (b *Bench) openVotes(ctx context.Context, rate float64, d time.Duration) (r
 		return report.Level{}, err
 	}
 	return level("vote", rate, o, 204), nil
+}
+
+// openNoOp casts the same votes at the no-op, through its NGINX.
+func (b *Bench) openNoOp(ctx context.Context, rate float64, d time.Duration) (report.Level, error) {
+	if err := b.quiet(ctx); err != nil {
+		return report.Level{}, err
+	}
+	r := noRoom(b.noop.NGINX.URL)
+	o, err := r.cast(rate, d, r.votes(b.nextSalt()))
+	if err != nil {
+		return report.Level{}, err
+	}
+	return level("no-op", rate, o, 204), nil
 }
 
 // cast offers votes as an open loop.

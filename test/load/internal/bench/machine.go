@@ -34,7 +34,14 @@ func (b *Bench) run(ctx context.Context) report.Run {
 	if b.git("status", "--porcelain", "--untracked-files=no") != "" {
 		commit += "+"
 	}
-	return report.Run{At: time.Now().UTC().Truncate(time.Second), Commit: commit, Machine: m, Rounds: b.Rounds, Seconds: b.Seconds}
+	return report.Run{At: time.Now().UTC().Truncate(time.Second), Commit: commit, Machine: m, Rounds: b.Rounds, Seconds: b.Seconds,
+		LoadAverage: []float64{loadAverage(), 0}}
+}
+
+// loadAverage is that of the last minute.
+func loadAverage() float64 {
+	load, _ := strconv.ParseFloat(find("/proc/loadavg", `([\d.]+)`), 64)
+	return load
 }
 
 func (b *Bench) git(args ...string) string {

@@ -195,7 +195,7 @@ type seen struct {
 	counted int64
 }
 
-// watch looks every few milliseconds at how much is counted.
+// watch looks at how much is counted, no more often than it must: it asks during Plenary's burst only.
 func (b *Bench) watch(ctx context.Context, r room, signal int64, counts bool) (all []seen) {
 	for counts {
 		var n int64
@@ -205,7 +205,7 @@ func (b *Bench) watch(ctx context.Context, r room, signal int64, counts bool) (a
 		select {
 		case <-ctx.Done():
 			return all
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func (b *Bench) throughput(ctx context.Context, run report.Run) (*report.Through
 	if err := b.startRivals(ctx); err != nil {
 		return nil, err
 	}
-	t := &report.Throughput{Run: run}
+	t := &report.Throughput{Run: run, CPUUntilLast: true}
 	all := b.contestants()
 	for round := range b.Rounds {
 		for _, connections := range b.Connections {
@@ -126,12 +126,13 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 	}
 	r = report.Closed{Contestant: c.name, Connections: connections, Round: round, Seconds: seen.Micros / 1e6,
 		Acknowledged: seen.Requests - seen.Refused, Refused: seen.Refused, Broken: seen.Broken, P50: seen.P50 / 1e3, P99: seen.P99 / 1e3}
+	var after map[string]float64
 	if c.counted == nil {
 		r.Counted = r.Acknowledged
-	} else if err := b.drain(ctx, c, room, ended, int64(connections), &r); err != nil {
-		return r, err
+		after, err = c.cpu.cpu()
+	} else {
+		after, err = b.drain(ctx, c, room, ended, int64(connections), &r)
 	}
-	after, err := c.cpu.cpu()
 	if err != nil {
 		return r, err
 	}
@@ -150,16 +151,23 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 }
 
 // drain waits until all is counted. wrk hangs up on the requests that are under way when its time is over: up to one per
-// connection is counted that it has seen no answer to. The last vote has been counted when nothing was for settle.
-func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.Time, underWay int64, r *report.Closed) error {
+// connection is counted that it has seen no answer to. The last vote has been counted when nothing was for settle;
+// the CPU that it gives is until then, without the idling after it.
+func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.Time, underWay int64, r *report.Closed) (cpu map[string]float64, err error) {
 	const settle = 300 * time.Millisecond
 	first, last, began := true, time.Time{}, time.Now()
-	err := wait(ctx, 20*time.Millisecond, func() (bool, error) {
+	var acknowledged time.Time // when all of them were seen counted
+	err = wait(ctx, 20*time.Millisecond, func() (bool, error) {
 		n, err := c.counted(ctx, room)
 		if err != nil {
 			return false, err
 		}
 		now := time.Now()
+		if first || n != r.Counted {
+			if cpu, err = c.cpu.cpu(); err != nil {
+				return false, err
+			}
+		}
 		if first {
 			r.Backlog, first = max(r.Acknowledged-n, 0), false
 			last = ended
@@ -167,23 +175,27 @@ func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.T
 			last = now
 		}
 		r.Counted = n
+		if n >= r.Acknowledged && acknowledged.IsZero() {
+			acknowledged = now
+		}
 		if n < r.Acknowledged && now.Sub(began) > drainTimeout {
 			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later", r.Acknowledged, n, drainTimeout)
 		}
 		return n >= r.Acknowledged && now.Sub(last) > settle, nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if most := r.Acknowledged + r.Refused + r.Broken + underWay; r.Counted > most {
-		return fmt.Errorf("%d votes are counted, and at most %d were sent", r.Counted, most)
+		return nil, fmt.Errorf("%d votes are counted, and at most %d were sent", r.Counted, most)
 	}
-	if !c.embedded {
-		r.Drain = last.Sub(ended).Seconds()
-	} else {
+	switch {
+	case c.embedded:
 		r.Backlog = 0
+	case r.Backlog > 0:
+		r.Drain = acknowledged.Sub(ended).Seconds()
 	}
-	return nil
+	return cpu, nil
 }
 
 // answers reads how many votes the APIs have answered, by status. Nobody is asked when there are none.

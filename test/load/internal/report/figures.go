@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,6 +98,9 @@ func (r Results) figures() []figure {
 		after := s.each(PlenaryNGINX, func(b Burst) float64 { return max(b.CountedAt-b.Last, 0) / 1e3 })
 		if p > 0 && no > 0 {
 			all[5].values, all[5].limits = []float64{p / no}, []float64{1.4}
+			if r, ok := s.ratio(last); ok {
+				all[5].note = fmt.Sprintf(" (of the medians; %.2f–%.2f in a round)", r.low, r.high)
+			}
 			all[6].values, all[6].limits = []float64{Median(after)}, []float64{1}
 			for _, b := range s.Bursts {
 				if b.Contestant == PlenaryNGINX && (b.Acknowledged != s.Clients || b.Counted != int64(s.Clients)) {
@@ -112,8 +116,16 @@ func (r Results) figures() []figure {
 			p99, due, in = append(p99, l.Ms["99"]), due+l.Due, in+l.Answers[204]
 		}
 		all[7].values, all[7].limits = []float64{Median(p99)}, []float64{25}
+		all[7].note = " (no-op: –)"
+		var control []float64
+		for _, l := range d.Control {
+			control = append(control, l.Ms["99"])
+		}
+		if len(control) > 0 {
+			all[7].note = fmt.Sprintf(" (no-op: %.1f)", Median(control))
+		}
 		if in != due { // an answer that does not mean "counted" leaves the time unknown
-			all[7].note = fmt.Sprintf(" (%d of %d answered 204)", in, due)
+			all[7].note += fmt.Sprintf(" (%d of %d answered 204)", in, due)
 			all[7].failed = float64(in) < .99*float64(due)
 		}
 	}
@@ -223,6 +235,34 @@ func (s *Stampede) each(contestant string, of func(Burst) float64) (values []flo
 		}
 	}
 	return values
+}
+
+// ratio is the range of the rounds' ratios of Plenary to the no-op; not ok with fewer than two rounds of both.
+func (s *Stampede) ratio(of func(Burst) float64) (r spread, ok bool) {
+	a, b := s.each(PlenaryNGINX, of), s.each(NoOpNGINX, of)
+	if len(a) < 2 || len(a) != len(b) {
+		return r, false
+	}
+	var rounds []float64
+	for i := range a {
+		rounds = append(rounds, a[i]/b[i])
+	}
+	return spreadOf(rounds), !slices.Contains(b, 0)
+}
+
+// middle gives the round of a contestant that its last answer makes the median one; of two, the earlier to end.
+func (s *Stampede) middle(contestant string) (Burst, bool) {
+	var all []Burst
+	for _, b := range s.Bursts {
+		if b.Contestant == contestant {
+			all = append(all, b)
+		}
+	}
+	if len(all) == 0 {
+		return Burst{}, false
+	}
+	slices.SortStableFunc(all, func(a, b Burst) int { return cmp.Compare(a.Last, b.Last) })
+	return all[(len(all)-1)/2], true
 }
 
 func (g *Growth) at(votes int64) *Size {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,6 +98,7 @@ func (r Results) targets() string {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}
 	}
+	b.WriteString("\nLoad is the machine's average of a minute, when the part began and when it ended: the first tells whether it was quiet.\n")
 	return b.String()
 }
 
@@ -115,8 +117,12 @@ func (r *Run) run() *Run { return r }
 
 func (r *Run) String() string {
 	m := r.Machine
-	return fmt.Sprintf("%s, commit %s, %d rounds of %d s; %d cores (%s), %d GB, %s, Linux %s, Go %s, PostgreSQL %s, RabbitMQ %s, NGINX %s, wrk %s",
-		r.At.Format("2006-01-02 15:04 MST"), r.Commit, r.Rounds, r.Seconds, m.Cores, m.CPU, m.MemoryGB, m.System, m.Kernel, m.Go, m.PostgreSQL,
+	load := "–"
+	if len(r.LoadAverage) == 2 {
+		load = fmt.Sprintf("%.1f–%.1f", r.LoadAverage[0], r.LoadAverage[1])
+	}
+	return fmt.Sprintf("%s, commit %s, %d rounds of %d s, load %s; %d cores (%s), %d GB, %s, Linux %s, Go %s, PostgreSQL %s, RabbitMQ %s, NGINX %s, wrk %s",
+		r.At.Format("2006-01-02 15:04 MST"), r.Commit, r.Rounds, r.Seconds, load, m.Cores, m.CPU, m.MemoryGB, m.System, m.Kernel, m.Go, m.PostgreSQL,
 		m.RabbitMQ, m.NGINX, m.Wrk)
 }
 
@@ -140,7 +146,7 @@ func (t *Throughput) table() string {
 		}
 		for _, l := range t.Loads {
 			if l.Contestant == c {
-				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.Drain)
+				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.drained())
 			}
 		}
 		if measured {
@@ -148,6 +154,8 @@ func (t *Throughput) table() string {
 			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 |\n", line, count(refused), count(backlog), drain)
 		}
 	}
+	b.WriteString("\nA rate is the votes whose answer wrk has seen, over wrk's time and, where some of these were not counted when it stopped, the time " +
+		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing.\n")
 	return b.String()
 }
 
@@ -159,7 +167,7 @@ func (t *Throughput) ratios() string {
 	}
 	b.WriteString("\n|---|" + strings.Repeat("--:|", len(t.connections())) + "\n")
 	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX}, {PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp},
-		{Plenary, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
+		{Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
 		line, measured := fmt.Sprintf("| %s ÷ %s |", pair[0], pair[1]), false
 		for _, n := range t.connections() {
 			if s, ok := t.ratio(pair[0], pair[1], n); ok {
@@ -207,6 +215,11 @@ func (t *Throughput) cpuTable(bulk *Bulk) string {
 		}
 		fmt.Fprintf(&b, "| bulk insert alone, %s of 5,000 | | – | – | – | %.1f | %.1f | **%.1f** | – |\n", RawUnnest, of("writer"), of("postgresql"), us)
 	}
+	until := "its last vote was seen counted, at most some 20 ms too late"
+	if !t.CPUUntilLast {
+		until = "nothing had been counted for 0.3 s, in which the processes idle"
+	}
+	b.WriteString("\nCPU is from before the load until " + until + "; the no-op's is until wrk stopped.\n")
 	return b.String()
 }
 
@@ -245,9 +258,15 @@ func (d *Degradation) table() string {
 
 func (d *Degradation) counted() string {
 	var b strings.Builder
-	b.WriteString("| round | offered a second | answered 204 | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| round | | offered a second | answered 204 | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	row := func(round int, name string, l Level) {
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s |\n", round+1, name, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+	}
 	for i, l := range d.Counted {
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s |\n", i+1, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+		row(i, PlenaryNGINX, l)
+		if i < len(d.Control) {
+			row(i, NoOpNGINX, d.Control[i])
+		}
 	}
 	return b.String()
 }
@@ -268,12 +287,15 @@ func (l Level) answers() string {
 
 func (s *Stampede) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| %s clients of %d processes; ms, median of the rounds | no-op | Plenary | ratio |\n|---|--:|--:|--:|\n", count(s.Clients), s.Processes)
+	fmt.Fprintf(&b, "| %s clients of %d processes; ms, median of the rounds | no-op | Plenary | ratio (lowest–highest of a round) |\n|---|--:|--:|--:|\n", count(s.Clients), s.Processes)
 	row := func(name string, of func(Burst) float64) {
 		no, p := Median(s.each(NoOpNGINX, of)), Median(s.each(PlenaryNGINX, of))
 		ratio := "–"
 		if no > 0 {
 			ratio = fmt.Sprintf("%.2f", p/no)
+			if r, ok := s.ratio(of); ok {
+				ratio += fmt.Sprintf(" (%.2f–%.2f)", r.low, r.high)
+			}
 		}
 		fmt.Fprintf(&b, "| %s | %.0f | %.0f | %s |\n", name, no, p, ratio)
 	}
@@ -285,6 +307,7 @@ func (s *Stampede) table() string {
 	}
 	row("last answer", func(b Burst) float64 { return b.Last })
 	row("last vote counted", func(b Burst) float64 { return b.CountedAt })
+	b.WriteString("\nThe plot shows the round of each whose last answer is the median one; of an even number, the lower of the middle two.\n")
 	b.WriteString("\n| round | | acknowledged | counted | lost connections | answers | errors that NGINX logged |\n|--:|---|--:|--:|--:|---|---|\n")
 	for _, burst := range s.Bursts {
 		var all []string
@@ -309,11 +332,28 @@ func (s *Stampede) table() string {
 
 func (g *Growth) table() string {
 	var b strings.Builder
-	b.WriteString("| votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 % | results by HTTP, µs |\n" +
-		"|--:|--:|--:|--:|--:|--:|--:|\n")
+	rate := g.HTTPRate
+	if rate == 0 {
+		rate = 200
+	}
+	fmt.Fprintf(&b, "| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 %% | results by HTTP at %.0f a second, µs |\n"+
+		"|--:|--:|--:|--:|--:|--:|--:|\n", rate)
 	for _, s := range g.Sizes {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %.0f | %.0f | %.0f |\n", count(s.Votes), count(s.Bytes>>20), count(int64(Median(s.CountNew))),
-			count(int64(Median(s.CountLargest))), Median(s.Results), Median(s.ResultsP99), Median(s.ResultsHTTP))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", count(s.Votes), count(s.Bytes>>20), ranged(s.CountNew), ranged(s.CountLargest),
+			ranged(s.Results), ranged(s.ResultsP99), ranged(s.ResultsHTTP))
 	}
 	return b.String()
+}
+
+// ranged writes the median of rounds and, of more than one, the lowest and the highest.
+func ranged(rounds []float64) string {
+	whole := func(v float64) string { return count(int64(math.Round(v))) }
+	if len(rounds) == 0 {
+		return "–"
+	}
+	s := spreadOf(rounds)
+	if len(rounds) == 1 {
+		return whole(s.median)
+	}
+	return fmt.Sprintf("%s (%s–%s)", whole(s.median), whole(s.low), whole(s.high))
 }

@@ -1,14 +1,17 @@
 package report
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
 	"path/filepath"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 )
 
 // colours that people with any eyes can tell apart (Okabe and Ito).
@@ -34,7 +37,7 @@ func (r Results) Plot(folder string) error {
 			}
 			lines = append(lines, s)
 		}
-		if err := draw(filepath.Join(folder, "throughput.svg"), "Votes a second", "connections", "votes a second (each counted)", true, true, lines); err != nil {
+		if err := save(filepath.Join(folder, "throughput.svg"), "Votes a second", "connections", "answers a second", true, true, lines); err != nil {
 			return err
 		}
 	}
@@ -50,7 +53,7 @@ func (r Results) Plot(folder string) error {
 				}
 				lines = append(lines, s)
 			}
-			if err := draw(filepath.Join(folder, call+".svg"), title, "offered requests a second", "latency, ms", true, true, lines); err != nil {
+			if err := save(filepath.Join(folder, call+".svg"), title, "offered requests a second", "latency, ms", true, true, lines); err != nil {
 				return err
 			}
 		}
@@ -58,24 +61,21 @@ func (r Results) Plot(folder string) error {
 	if s := r.Stampede; s != nil {
 		var lines []series
 		for _, c := range []string{NoOpNGINX, PlenaryNGINX} {
-			for _, b := range s.Bursts {
-				if b.Contestant == c { // the first round stands for all
-					line := series{name: c}
-					for _, p := range b.Curve {
-						line.points = append(line.points, plotter.XY{X: p[0], Y: 100 * p[1]})
-					}
-					lines = append(lines, line)
-					break
+			if b, ok := s.middle(c); ok {
+				line := series{name: fmt.Sprintf("%s, round %d", c, b.Round+1)}
+				for _, p := range b.Curve {
+					line.points = append(line.points, plotter.XY{X: p[0], Y: 100 * p[1]})
 				}
+				lines = append(lines, line)
 			}
 		}
-		title := fmt.Sprintf("%s clients vote at one signal", count(s.Clients))
-		return draw(filepath.Join(folder, "stampede.svg"), title, "ms from the signal", "answered, %", false, false, lines)
+		title := fmt.Sprintf("%s clients vote at one signal: the median round", count(s.Clients))
+		return save(filepath.Join(folder, "stampede.svg"), title, "ms from the signal", "answered, %", false, false, lines)
 	}
 	return nil
 }
 
-func draw(path, title, x, y string, logX, logY bool, lines []series) error {
+func save(path, title, x, y string, logX, logY bool, lines []series) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.Title.Padding = vg.Points(8)
@@ -123,11 +123,32 @@ func draw(path, title, x, y string, logX, logY bool, lines []series) error {
 	}
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.Padding = vg.Points(2)
-	if len(lines) > 5 { // beside the lines there is no room: above the highest
-		p.Legend.Top = false
-		p.Y.Min /= 6
+	// A browser's letters are wider than those that were measured: what is at the right edge needs more room.
+	const width, height, right = 560, 360, 20
+	beside := 0.
+	if len(lines) > 5 { // among the lines there is no room for the legend
+		beside = 240
 	}
-	return p.Save(vg.Points(560), vg.Points(360), path)
+	canvas, err := draw.NewFormattedCanvas(vg.Points(width+beside), vg.Points(height), "svg")
+	if err != nil {
+		return err
+	}
+	area := draw.New(canvas)
+	area.SetColor(color.White)
+	area.Fill(area.Rectangle.Path())
+	if beside > 0 {
+		legend := p.Legend
+		p.Legend = plot.NewLegend()
+		legend.Draw(draw.Crop(area, vg.Points(width), 0, 0, -vg.Points(30)))
+	}
+	area = draw.Crop(area, 0, -vg.Points(beside+right), 0, 0)
+	p.Draw(area)
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = canvas.WriteTo(file)
+	return errors.Join(err, file.Close())
 }
 
 // decades labels 1, 2 and 5 of every power of ten.

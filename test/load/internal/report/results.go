@@ -26,6 +26,8 @@ type Run struct {
 	Machine Machine   `json:"machine"`
 	Rounds  int       `json:"rounds"`
 	Seconds int       `json:"seconds"` // of each load
+	// LoadAverage is the machine's of one minute, when the part began and when it ended.
+	LoadAverage []float64 `json:"load_average,omitempty"`
 }
 
 // Machine is what it ran on. Nothing here names one machine.
@@ -62,7 +64,8 @@ var Contestants = []string{NoOp, Plenary, PlenaryAsync, NoOpNGINX, PlenaryNGINX,
 // Throughput is the closed loop: as many votes as so many connections can cast.
 type Throughput struct {
 	Run
-	Loads []Closed `json:"loads"`
+	CPUUntilLast bool     `json:"cpu_until_last,omitempty"` // CPU ends when the last vote was seen counted; else up to 0.4 s later
+	Loads        []Closed `json:"loads"`
 }
 
 // Closed is one load of wrk on one contestant.
@@ -76,20 +79,25 @@ type Closed struct {
 	Broken       int64              `json:"broken"`       // connections lost and answers not in time
 	Counted      int64              `json:"counted"`      // in the end; what was under way when wrk stopped, too
 	Backlog      int64              `json:"backlog"`      // acknowledged and not counted when wrk stopped
-	Drain        float64            `json:"drain"`        // seconds from then until all was counted
+	Drain        float64            `json:"drain"`        // seconds from then until that was counted; without a backlog, older files have what was under way
 	P50          float64            `json:"p50_ms"`
 	P99          float64            `json:"p99_ms"`
 	CPU          map[string]float64 `json:"cpu_us"`            // microseconds per counted vote, by process; until all was counted
 	Answers      map[string]int64   `json:"answers,omitempty"` // by status, as the API has counted them
 }
 
-// Rate is votes a second: of what does count, all counted votes over the time until the last one was; so a backlog
-// is no gain.
+// Rate is votes a second, the same way for all: those whose answer wrk has seen, over the time until the last of them was
+// counted; so a backlog is no gain, and neither is what was still under way.
 func (c Closed) Rate() float64 {
-	if c.Contestant == NoOp || c.Contestant == NoOpNGINX {
-		return float64(c.Acknowledged) / c.Seconds
+	return float64(c.Acknowledged) / (c.Seconds + c.drained())
+}
+
+// drained is how long acknowledged votes were waited for.
+func (c Closed) drained() float64 {
+	if c.Backlog == 0 {
+		return 0
 	}
-	return float64(c.Counted) / (c.Seconds + c.Drain)
+	return c.Drain
 }
 
 // TotalCPU is that of all processes but the load generator.
@@ -129,7 +137,8 @@ type BulkLoad struct {
 type Degradation struct {
 	Run
 	Levels  []Level `json:"levels"`
-	Counted []Level `json:"counted"` // votes at 2,000 a second, one value per round
+	Counted []Level `json:"counted"`           // votes at 2,000 a second, one value per round
+	Control []Level `json:"control,omitempty"` // the same for the no-op, in turn
 }
 
 // Level is one offered rate.
@@ -172,7 +181,8 @@ type Burst struct {
 // Growth is what the number of votes in the table costs.
 type Growth struct {
 	Run
-	Sizes []Size `json:"sizes"`
+	HTTPRate float64 `json:"results_http_rate,omitempty"` // a second; results without it are of 200
+	Sizes    []Size  `json:"sizes"`
 }
 
 // Size is one number of votes.
