@@ -75,12 +75,8 @@ func stateArrays(states []poll.PollState) ([]any, error) {
 
 // unnestStates makes rows of them, whose first parameter has a number.
 func unnestStates(first int) string {
-	places := make([]any, 7)
-	for i := range places {
-		places[i] = first + i
-	}
 	return fmt.Sprintf(`unnest($%d::uuid[], $%d::text[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::text[])
-	AS u (poll_id, status, opened, sealed, revision, voters, counts)`, places...)
+	AS u (poll_id, status, opened, sealed, revision, voters, counts)`, first, first+1, first+2, first+3, first+4, first+5, first+6)
 }
 
 func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, states []poll.PollState) error {
