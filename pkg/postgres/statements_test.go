@@ -162,7 +162,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 				require.NoError(t, err, call)
 				for _, st := range r.Take() {
 					said[st.Query] = true
-					plan := ""
+					var plan string
 					if strings.HasPrefix(strings.TrimSpace(st.Query), "DECLARE") {
 						plan = r.explainCursor(t, s, st)
 					} else {

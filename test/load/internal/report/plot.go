@@ -135,7 +135,7 @@ func save(path, title, x, y string, logX, logY bool, lines []series) error {
 	}
 	area := draw.New(canvas)
 	area.SetColor(color.White)
-	area.Fill(area.Rectangle.Path())
+	area.Fill(area.Path())
 	if beside > 0 {
 		legend := p.Legend
 		p.Legend = plot.NewLegend()
