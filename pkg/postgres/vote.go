@@ -18,7 +18,7 @@ import (
 // is, and among 5,000 there is nearly always one who has changed their mind.
 const upsertVotes = `
 	INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)
-	SELECT * FROM unnest($1, $2, $3, $4, $5, $6)
+	SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::uuid[])
 	ON CONFLICT (poll_id, voter_id) DO UPDATE
 	SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
 	WHERE v.seq <= excluded.seq`
