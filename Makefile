@@ -22,7 +22,19 @@ run: ## the whole product on :8080, embedded: SQLite, no broker
 
 .PHONY: test
 test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests, each benchmark once
-	@exec .build/stack with -- $(GOTEST) -bench . -benchtime 1x $(GOTESTFLAGS) ./...
+	@exec .build/stack with -- $(MAKE) --no-print-directory -k test-packages test-whole bench-once
+
+# The parts of "make test", each within the stack that it starts. Whole systems are tried one after the other, as they share the
+# processors; go test would do so with all packages if benchmarks were part of it.
+PACKAGES = $$($(GO) list ./... | grep -v /test/)
+
+.PHONY: test-packages test-whole bench-once
+test-packages:
+	@$(GOTEST) $(GOTESTFLAGS) $(PACKAGES)
+test-whole:
+	@$(GOTEST) -p 1 $(GOTESTFLAGS) ./test/...
+bench-once:
+	@$(GOTEST) -run '^$$' -bench . -benchtime 1x ./...
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go
