@@ -140,24 +140,22 @@ const settleTypes = `uuid[], uuid[], bigint[], bigint[], text[], uuid[], uuid[],
 
 // settleRoutine writes, and fails where a statement wrote fewer or more rows than it was given: the tallies would be wrong. It
 // says nothing of words where there are none, as in every poll of another kind.
-var settleRoutine = routine{"settle", settleTypes, "OUT wrote bigint", upsertVotes + `;
-	GET DIAGNOSTICS wrote = ROW_COUNT;
-	IF wrote <> cardinality($1) THEN
-		RAISE 'wrote % votes, not %', wrote, cardinality($1);
-	END IF;
-	IF cardinality($7) > 0 THEN ` + moveWords + `;
-		GET DIAGNOSTICS wrote = ROW_COUNT;
-		IF wrote <> cardinality($7) THEN
-			RAISE 'wrote % words, not %', wrote, cardinality($7);
-		END IF;
+var settleRoutine = routine{
+	"settle", settleTypes, "OUT wrote bigint", writing(upsertVotes, "votes", 1) + `
+	IF cardinality($7) > 0 THEN ` + writing(moveWords, "words", 7) + `
 	END IF;
 	IF cardinality($10) > 0 THEN ` + forgetWords + `;
-	END IF;
-	` + updateStates(11) + `;
+	END IF;` + writing(updateStates(11), "states", 11),
+}
+
+// writing is a statement of a routine that must write as many rows as the parameter with that number has values.
+func writing(statement, what string, parameter int) string {
+	return fmt.Sprintf(`%s;
 	GET DIAGNOSTICS wrote = ROW_COUNT;
-	IF wrote <> cardinality($11) THEN
-		RAISE 'wrote % states, not %', wrote, cardinality($11);
-	END IF;`}
+	IF wrote <> cardinality($%d) THEN
+		RAISE 'wrote %% %s, not %%', wrote, cardinality($%d);
+	END IF;`, statement, parameter, what, parameter)
+}
 
 var settleCall = settleRoutine.call()
 
