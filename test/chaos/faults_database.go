@@ -145,11 +145,6 @@ func (s *Scene) lock(statement string) (release func(), err error) {
 // pauseInTransaction holds the partitions' rows until the worker's transactions wait for them, stops the worker, and
 // gives it what it waits for: it now holds the locks and does not know.
 func pauseInTransaction(s *Scene) error {
-	admin, err := s.admin()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
 	p, err := s.activeWorker()
 	if err != nil {
 		return err
@@ -158,7 +153,7 @@ func pauseInTransaction(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	err = s.await(admin, sessionOf(p)+` AND wait_event_type = 'Lock' AND query LIKE '%pg_temp.claim%'`)
+	err = s.await(sessionOf(p) + ` AND wait_event_type = 'Lock' AND query LIKE '%pg_temp.claim%'`)
 	s.Measure()
 	p.Pause()
 	defer p.Resume()
@@ -167,7 +162,7 @@ func pauseInTransaction(s *Scene) error {
 		return err
 	}
 	// For a second already: it is no moment between two calls.
-	err = s.await(admin, sessionOf(p)+` AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '1 s'`)
+	err = s.await(sessionOf(p) + ` AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '1 s'`)
 	if err != nil {
 		return err
 	}
@@ -201,11 +196,6 @@ const inBatch = ` AND wait_event_type = 'Lock' AND query LIKE '%pg_temp.settle%'
 
 // killInBatch holds what the workers write to until the one that counts waits for it in the middle of a batch, and kills it.
 func killInBatch(s *Scene) error {
-	admin, err := s.admin()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
 	p, err := s.activeWorker()
 	if err != nil {
 		return err
@@ -214,7 +204,7 @@ func killInBatch(s *Scene) error {
 	if err != nil {
 		return err
 	}
-	err = s.await(admin, sessionOf(p)+inBatch)
+	err = s.await(sessionOf(p) + inBatch)
 	p.Kill()
 	release()
 	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
@@ -230,17 +220,12 @@ func killInBatch(s *Scene) error {
 
 // restartInBatch holds what the workers write to until one of them waits for it in the middle of a batch, and restarts PostgreSQL.
 func restartInBatch(s *Scene) error {
-	admin, err := s.admin()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
 	release, err := s.lock(lockVotes)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := s.await(admin, `SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary'`+inBatch); err != nil {
+	if err := s.await(`SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary'` + inBatch); err != nil {
 		return err
 	}
 	if err := s.Postgres.Restart(s); err != nil {
@@ -250,11 +235,16 @@ func restartInBatch(s *Scene) error {
 	return s.Resumed()
 }
 
-// await waits until a condition holds in the database.
-func (s *Scene) await(db *sql.DB, condition string) error {
+// await waits until a condition holds in the database, of which the superuser sees everything.
+func (s *Scene) await(condition string) error {
+	admin, err := s.admin()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
 	for deadline := time.Now().Add(5 * time.Second); ; {
 		var holds bool
-		if err := db.QueryRowContext(s, condition).Scan(&holds); err != nil || holds {
+		if err := admin.QueryRowContext(s, condition).Scan(&holds); err != nil || holds {
 			return err
 		}
 		if time.Now().After(deadline) {
