@@ -111,11 +111,14 @@ func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T)
 // theirs back, and know what is on the slide when they are seen again. The stage keeps its own: it may be on a wall.
 func TestPagesThatNobodySeesTakeNoConnection(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
-	r.show(0)
 	stage := visit(t, "presenter", desktop).presents(r)
 	stage.open("/stage/" + r.ID)
-	stage.shows("#question", "One")
+	stage.shows("#question", plain.title)
+	stage.run(`window.requestAnimationFrame = () => { window.asked = true; }`) // it is hidden before the next frame
+	r.show(0)
+	stage.until(`window.asked`)
 	stage.hide()
+	stage.shows("#question", "One")
 	first := visit(t, "tab 1", phone)
 	tabs := []*visitor{first}
 	for i := range 6 {

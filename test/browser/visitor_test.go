@@ -139,14 +139,14 @@ func (v *visitor) state() string {
 	if v.ctx.Err() != nil {
 		return v.name + " has left"
 	}
-	ctx, cancel := context.WithTimeout(v.ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(v.ctx, 10*time.Second)
 	defer cancel()
-	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
-		_ = keep("failed-"+strings.ReplaceAll(v.t.Name(), "/", "-")+"-"+v.name, picture)
-	}
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.replace(/\n+/g, "\n")`))
 	if err != nil {
 		text = err.Error()
+	}
+	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil { // of a page that is not seen there is none
+		_ = keep("failed-"+strings.ReplaceAll(v.t.Name(), "/", "-")+"-"+v.name, picture)
 	}
 	return fmt.Sprintf("%s sees %s\nwrong in the page: %q", v.name, text, v.log.said)
 }

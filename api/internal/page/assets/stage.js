@@ -23,17 +23,22 @@ let idleTimer = 0;
 
 let waiting = false;
 
-/** Draws once a frame, however much changes. */
+/** Draws once a frame, however much changes. A page that is not seen has no frames. */
 function changed() {
   if (waiting) return;
   waiting = true;
-  const drawNow = () => {
-    waiting = false;
-    draw();
-  };
   if (document.visibilityState === "visible") requestAnimationFrame(drawNow);
   else setTimeout(drawNow);
 }
+
+function drawNow() {
+  if (!waiting) return;
+  waiting = false;
+  draw();
+}
+
+// The frame that a change waits for may not come before the page is seen again.
+document.addEventListener("visibilitychange", drawNow);
 
 function draw() {
   const { shown } = control;
