@@ -14,6 +14,13 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
+// Acknowledgements are sent together: each costs the broker a write to its log, and the next entry waits for that
+// (BenchmarkVerdict: an entry alone had its verdict in 0.9 to 1.6 ms instead of 3.8).
+const (
+	ackEntries = 64                    // far fewer than Prefetch: the broker goes on delivering
+	ackWithin  = 50 * time.Millisecond // so that whoever takes over finds little to skip
+)
+
 // subscription is a queue.Subscription: a channel of its own on the consuming connection.
 type subscription struct {
 	log        *Log
@@ -27,13 +34,16 @@ type subscription struct {
 
 	mu      sync.Mutex
 	unacked []unacked // as they came, by rising tag: any of them may have to be set aside
+	owed    int       // acknowledged entries that the broker was not told of
+	due     uint64    // the tag of the last of them
+	later   *time.Timer
 }
 
 // unacked is an entry that waits for its acknowledgement.
 type unacked struct {
 	amqp.Delivery
 	poison bool   // it cannot be decoded: nothing but its own tag acknowledges it
-	letter string // its id as a dead letter, however often it is tried
+	letter string // its id as a dead letter, however often it is tried; empty: never yet
 }
 
 // Subscribe is the promise of queue.Consumer. It makes the partition's queue if somebody deleted it.
@@ -87,7 +97,9 @@ func (l *Log) subscribe(k *conn, partition int) (*subscription, error) {
 	s := &subscription{
 		log: l, conn: k, ch: ch, queue: l.cfg.votesQueue(partition),
 		deliveries: make(chan queue.Delivery, Prefetch), closing: make(chan struct{}), pumped: make(chan struct{}),
+		later: time.NewTimer(ackWithin),
 	}
+	s.later.Stop()
 	if err := l.cfg.declareVotes(ch, partition); err != nil {
 		return nil, s.give(err)
 	}
@@ -113,11 +125,20 @@ func (s *subscription) give(err error) error {
 func (s *subscription) pump(from <-chan amqp.Delivery) {
 	defer close(s.pumped)
 	defer close(s.deliveries)
-	for d := range from {
+	defer s.later.Stop()
+	for {
 		select {
-		case s.deliveries <- s.decode(d):
-		case <-s.closing:
-			return // the library forgets the rest when the channel is closed
+		case d, ok := <-from:
+			if !ok {
+				return
+			}
+			select {
+			case s.deliveries <- s.decode(d):
+			case <-s.closing:
+				return // the library forgets the rest when the channel is closed
+			}
+		case <-s.later.C:
+			s.tell()
 		}
 	}
 }
@@ -125,7 +146,7 @@ func (s *subscription) pump(from <-chan amqp.Delivery) {
 func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
 	batch, err := queue.Decode(d.Body)
 	s.mu.Lock()
-	s.unacked = append(s.unacked, unacked{d, err != nil, letterID(s.queue, d)})
+	s.unacked = append(s.unacked, unacked{Delivery: d, poison: err != nil})
 	s.mu.Unlock()
 	if err == nil {
 		_, batch.Replayed = d.Headers[headerReplayed]
@@ -137,7 +158,8 @@ func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
 // Deliveries is the promise of queue.Subscription.
 func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
 
-// Ack is the promise of queue.Subscription.
+// Ack is the promise of queue.Subscription. The broker is told soon. An entry that comes again since it was not told yet is known by
+// its batch id.
 func (s *subscription) Ack(tag uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,8 +171,27 @@ func (s *subscription) Ack(tag uint64) error {
 	if found {
 		n++
 	}
-	kept := 0 // those that are being set aside move to the front
-	var err error
+	if slices.ContainsFunc(s.unacked[:n], func(d unacked) bool { return d.poison }) {
+		return s.ackAround(n)
+	}
+	if s.ch.IsClosed() {
+		return s.conn.why()
+	}
+	s.unacked = slices.Delete(s.unacked, 0, n)
+	if s.owed == 0 {
+		s.later.Reset(ackWithin)
+	}
+	s.due = tag
+	if s.owed += max(n, 1); s.owed >= ackEntries {
+		return s.flush()
+	}
+	return nil
+}
+
+// ackAround acknowledges the first n of the unacknowledged entries at once, but those that are being set aside. mu is held.
+func (s *subscription) ackAround(n int) error {
+	err := s.flush()
+	kept := 0 // they move to the front
 	for i, d := range s.unacked[:n] {
 		switch {
 		case d.poison:
@@ -158,15 +199,28 @@ func (s *subscription) Ack(tag uint64) error {
 			kept++
 		case kept > 0:
 			err = errors.Join(err, s.ch.Ack(d.DeliveryTag, false))
-		case i == n-1 || s.unacked[i+1].poison:
-			err = s.ch.Ack(d.DeliveryTag, true)
+		case s.unacked[i+1].poison:
+			err = errors.Join(err, s.ch.Ack(d.DeliveryTag, true))
 		}
 	}
 	s.unacked = slices.Delete(s.unacked, kept, n)
-	if !found {
-		err = errors.Join(err, s.ch.Ack(tag, true))
-	}
 	return err
+}
+
+// tell sends what is due. That fails only with the channel.
+func (s *subscription) tell() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.flush()
+}
+
+// flush is tell with mu held.
+func (s *subscription) flush() error {
+	if s.owed == 0 {
+		return nil
+	}
+	s.owed = 0
+	return s.ch.Ack(s.due, true)
 }
 
 // Reply is the promise of queue.Subscription.
@@ -189,6 +243,9 @@ func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason 
 	var found unacked
 	i, ok := s.find(d.Tag)
 	if ok {
+		if s.unacked[i].letter == "" {
+			s.unacked[i].letter = letterID(s.queue, s.unacked[i].Delivery)
+		}
 		found = s.unacked[i]
 	}
 	s.mu.Unlock()
@@ -206,8 +263,8 @@ func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason 
 	return s.log.deadLetter(ctx, s.queue, found, reason)
 }
 
-// Close is the promise of queue.Subscription. It may be called more than once. It closes the channel and cancels no
-// consumer before: the broker would make the next one active while entries are still out here.
+// Close is the promise of queue.Subscription. It may be called more than once. It sends what is acknowledged and closes the
+// channel. It cancels no consumer before: the broker would make the next one active while entries are still out here.
 func (s *subscription) Close() (err error) {
 	s.close.Do(func() {
 		close(s.closing)
@@ -220,5 +277,6 @@ func (s *subscription) Close() (err error) {
 func (s *subscription) closeChannel() error {
 	cut := time.AfterFunc(s.log.cfg.DialTimeout, func() { s.conn.kill(errors.New("closing a channel took too long")) })
 	defer cut.Stop()
+	s.tell()
 	return s.ch.Close()
 }
