@@ -52,6 +52,26 @@ func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
 	require.NoError(t, <-r.ended)
 }
 
+func TestWhoStartsItIsToldWherePhonesReachIt(t *testing.T) {
+	greeting := func(addr string, env map[string]string) string {
+		at, err := net.ResolveTCPAddr("tcp", addr)
+		require.NoError(t, err)
+		var out strings.Builder
+		greet(&out, settings(t, env), at)
+		return out.String()
+	}
+	anywhere := greeting("0.0.0.0:8080", nil)
+	require.Contains(t, anywhere, "Plenary is at http://localhost:8080/api/v1 ")
+	if own := ownAddress(); own == "" {
+		require.NotContains(t, anywhere, "Phones", "this machine is in no network")
+	} else {
+		require.Contains(t, anywhere, "Phones in the same network reach it at http://"+own+":8080:")
+	}
+	require.NotContains(t, greeting("127.0.0.1:8080", nil), "Phones", "it listens for this machine only")
+	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_PUBLIC_URL": "https://vote.example"}), "Phones", "who starts it knows")
+	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_AMQP_URL": "amqp://h"}), "Phones", "one replica of several")
+}
+
 // running is the whole product in this process.
 type running struct {
 	t     *testing.T

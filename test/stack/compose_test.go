@@ -147,6 +147,14 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 	}
 }
 
+func TestComposePassesOnWherePhonesReachIt(t *testing.T) {
+	for public, env := range map[string][]string{"": composeEnv, "https://vote.example": append(composeEnv[:2:2], "PLENARY_PUBLIC_URL=https://vote.example")} {
+		project, err := compose(t, env)
+		require.NoError(t, err)
+		assert.Equal(t, public, *project.Services["api"].Environment["PLENARY_PUBLIC_URL"])
+	}
+}
+
 func TestTheExampleEnvironmentIsComplete(t *testing.T) {
 	named := map[string]bool{}
 	var env []string
