@@ -155,6 +155,13 @@ func TestComposePassesOnWherePhonesReachIt(t *testing.T) {
 	}
 }
 
+// TestNGINXGivesUpAClientThatVanishedWithinHalfAMinute: 6 is (2⁷-1) times the least time between two attempts, 0.2 s.
+func TestNGINXGivesUpAClientThatVanishedWithinHalfAMinute(t *testing.T) {
+	project, err := compose(t, composeEnv)
+	require.NoError(t, err)
+	assert.Equal(t, "6", project.Services["nginx"].Sysctls["net.ipv4.tcp_retries2"])
+}
+
 func TestTheExampleEnvironmentIsComplete(t *testing.T) {
 	named := map[string]bool{}
 	var env []string
