@@ -170,16 +170,16 @@ func publicURL(v string) (string, error) {
 // address.
 var hostName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*\.)*([0-9][A-Za-z0-9_-]*)?[A-Za-z][A-Za-z0-9_-]*$`)
 
-// isHost says whether a URL has a host that others can look for, and a port, if any, that there is.
+// isHost says whether a URL, which was parsed, has a host that others can look for, and a port, if any, that there is.
 func isHost(u *url.URL) bool {
-	name, brackets := u.Hostname(), strings.HasPrefix(u.Host, "[")
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(u.Host, ":") || u.Port() != "" && (err != nil || port == 0) {
 		return false
 	}
+	name := u.Hostname()
 	if addr, err := netip.ParseAddr(name); err == nil {
-		return addr.Is6() == brackets && addr.Zone() == ""
+		return addr.Zone() == ""
 	}
-	return !brackets && len(name) <= 253 && hostName.MatchString(name)
+	return len(name) <= 253 && hostName.MatchString(name)
 }
 
 // checkDatabase never shows the value: it may hold a password.

@@ -56,7 +56,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"PUBLIC_URL": {
 			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
 			"http://h:http", "http://a b", "http://-h", "http://h/plenary", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
-			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
+			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1", "http://fe80::1:80", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
 			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
 			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
 		},
