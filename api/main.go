@@ -37,7 +37,7 @@ func main() {
 // run serves until ctx ends, and then stops in the order that a vote flows: no more connections, every request
 // answered, everything accepted counted or in the log, adapters closed.
 func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) (err error) {
-	pages, err := page.New()
+	pages, err := page.New(cfg.PublicURL)
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
@@ -50,7 +50,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
 		Away:  adapters.Away,
-		Mount: []func(fiber.Router){docs.Mount, qr.Mount, pages.Routes},
+		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL), pages.Routes},
 	})
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)
@@ -160,16 +160,36 @@ func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
 	return errors.Join(err, adapters.Close())
 }
 
-// greet prints the one line that somebody at a terminal looks for.
+// greet prints what somebody at a terminal looks for: one line, and a second one where the first is of no use to phones.
 func greet(out io.Writer, cfg config.Config, addr net.Addr) {
 	host, port, _ := net.SplitHostPort(addr.String())
+	phones := ""
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
+		if near := ownAddress(); near != "" && cfg.PublicURL == "" && len(cfg.AMQPURLs) == 0 {
+			phones = fmt.Sprintf("Phones in the same network reach it at http://%s: open the pages there, too, and their QR codes lead there.\n",
+				net.JoinHostPort(near, port))
+		}
 	}
 	where := "its database"
 	if path, ok := cfg.SQLitePath(); ok {
 		where = path
 	}
-	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n",
-		net.JoinHostPort(host, port), httpapi.Base, where)
+	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n%s",
+		net.JoinHostPort(host, port), httpapi.Base, where, phones)
+}
+
+// ownAddress gives the address that this machine has towards others; empty: it has no way to any. Nothing is sent: to connect a
+// socket of UDP only asks for the way. Nobody has the address that it asks for (RFC 5737).
+func ownAddress() string {
+	conn, err := net.Dial("udp4", "192.0.2.1:9")
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close() }()
+	own, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok || !own.IP.IsGlobalUnicast() {
+		return ""
+	}
+	return own.IP.String()
 }

@@ -14,6 +14,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -50,6 +53,26 @@ func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	r.stop()
 	require.NoError(t, <-r.ended)
+}
+
+func TestWhoStartsItIsToldWherePhonesReachIt(t *testing.T) {
+	greeting := func(addr string, env map[string]string) string {
+		at, err := net.ResolveTCPAddr("tcp", addr)
+		require.NoError(t, err)
+		var out strings.Builder
+		greet(&out, settings(t, env), at)
+		return out.String()
+	}
+	anywhere := greeting("0.0.0.0:8080", nil)
+	require.Contains(t, anywhere, "Plenary is at http://localhost:8080/api/v1 ")
+	if own := ownAddress(); own == "" {
+		require.NotContains(t, anywhere, "Phones", "this machine is in no network")
+	} else {
+		require.Contains(t, anywhere, "Phones in the same network reach it at http://"+own+":8080:")
+	}
+	require.NotContains(t, greeting("127.0.0.1:8080", nil), "Phones", "it listens for this machine only")
+	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_PUBLIC_URL": "https://vote.example"}), "Phones", "who starts it knows")
+	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_AMQP_URL": "amqp://h"}), "Phones", "one replica of several")
 }
 
 // running is the whole product in this process.
@@ -89,6 +112,85 @@ func (r running) call(method, path, body string, want int, into any) {
 }
 
 const twoPolls = `{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]},{"question":"R","options":[{"key":"A","value":"a"}]}]}`
+
+// TestTheFullestBallotOfTheLargestPollIsTaken votes for everything in polls whose keys are as long as they may be, as a client that
+// escapes all that it can and spreads its JSON over many lines. A poll of one byte more is not made.
+func TestTheFullestBallotOfTheLargestPollIsTaken(t *testing.T) {
+	r := launch(t, map[string]string{
+		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_OPEN": "true",
+	})
+	type option struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	}
+	many := make([]string, 100)
+	for i := range many {
+		many[i] = fmt.Sprintf("%02d%s", i, strings.Repeat("k", 25))
+	}
+	long := []string{ // 3*(64*12+3) + 64*6+3 + 49*6+3+3 bytes, with quotes and a comma each
+		strings.Repeat("\U0001f600", 64), strings.Repeat("\U0001f601", 64), strings.Repeat("\U0001f602", 64), strings.Repeat("é", 64), strings.Repeat("'", 49) + "abc",
+	}
+	for name, keys := range map[string][]string{"many keys": many, "long keys": long} {
+		poll := func(last string) string {
+			var options []option
+			for _, key := range keys {
+				options = append(options, option{key, "v"})
+			}
+			options[len(options)-1].Key += last
+			body, err := json.Marshal(map[string]any{"question": "Which?", "kind": "multiple", "options": options})
+			require.NoError(t, err)
+			return string(body)
+		}
+		var created struct {
+			ID string `json:"presentation_id"`
+		}
+		r.call("POST", "/presentations", `{"polls":[`+poll("")+`],"current_poll_index":0}`, 201, &created)
+		var shown struct {
+			ID string `json:"poll_id"`
+		}
+		r.call("GET", "/presentations/"+created.ID+"/polls/current", "", 200, &shown)
+		ballot := "{\n    \"poll_id\": \"" + shown.ID + "\",\n    \"keys\": [\n        " + strings.Join(escaped(keys), ",\n        ") +
+			"\n    ],\n    \"client_id\": \"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11\"\n}"
+		t.Logf("%s: a vote of %d bytes", name, len(ballot))
+		r.call("POST", "/presentations/"+created.ID+"/polls/current/votes", ballot, 204, nil)
+		var votes []struct{ Keys []string }
+		r.call("GET", "/presentations/"+created.ID+"/polls/"+shown.ID+"/votes", "", 200, &votes)
+		require.Len(t, votes, 1)
+		require.Equal(t, keys, votes[0].Keys, "all of them are counted")
+
+		var refused struct{ Field string }
+		r.call("POST", "/presentations", `{"polls":[`+poll("x")+`]}`, 400, &refused)
+		require.Equal(t, "polls[0].options", refused.Field, name)
+		r.call("POST", "/presentations/"+created.ID+"/polls", poll("x"), 400, &refused)
+		require.Equal(t, "options", refused.Field, name)
+		var added struct {
+			ID string `json:"poll_id"`
+		}
+		r.call("POST", "/presentations/"+created.ID+"/polls", poll(""), 201, &added)
+		r.call("PATCH", "/presentations/"+created.ID+"/polls/"+added.ID, poll("x"), 400, &refused)
+		require.Equal(t, "options", refused.Field, name)
+	}
+	r.stop()
+	require.NoError(t, <-r.ended)
+}
+
+// escaped writes strings as JSON of nothing but ASCII, and of that no signs either.
+func escaped(all []string) []string {
+	out := make([]string, len(all))
+	for i, s := range all {
+		for _, r := range s {
+			if r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+				out[i] += string(r)
+				continue
+			}
+			for _, unit := range utf16.Encode([]rune{r}) {
+				out[i] += fmt.Sprintf("\\u%04x", unit)
+			}
+		}
+		out[i] = `"` + out[i] + `"`
+	}
+	return out
+}
 
 func TestAStopSealsFirstWhatHasLeftTheSlide(t *testing.T) {
 	env := map[string]string{

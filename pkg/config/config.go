@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,7 @@ import (
 type Config struct {
 	Addr           string
 	WorkerAddr     string
+	PublicURL      string   // "http://…" or "https://…", without a slash at its end; empty: as the request says
 	DatabaseURL    string   // "sqlite:PATH" or "postgres://…"
 	AMQPURLs       []string // nodes of one cluster; empty: in-process
 	Partitions     int
@@ -46,6 +49,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { c.Addr = v; return checkAddr(v) }},
 	{"WORKER_ADDR", ":8081", "host:port", "Where a worker serves health and metrics.",
 		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
+	{"PUBLIC_URL", "", "http://host or https://host, with a port if it has one", "The address that people's phones reach: QR codes and links lead there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
+		func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
 	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
 		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
 	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between", "The RabbitMQ that carries votes from the API to the workers, or the nodes of its cluster. Empty: the API counts votes itself.",
@@ -137,6 +142,44 @@ func checkAddr(v string) error {
 		return fmt.Errorf("%q is no port", port)
 	}
 	return nil
+}
+
+// publicURL takes an address that the pages' paths can be put behind: they begin at the root. It never shows the value: what is
+// wrong with it may be a password.
+func publicURL(v string) (string, error) {
+	if v == "" {
+		return "", nil
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("it is no URL")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("it begins with neither")
+	case u.User != nil:
+		return "", fmt.Errorf("it must not hold a user")
+	case !isHost(u):
+		return "", fmt.Errorf("the host is missing, or it is none")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"):
+		return "", fmt.Errorf("nothing may follow the host and its port")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is no number: it would be one of an
+// address.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*\.)*([0-9][A-Za-z0-9_-]*)?[A-Za-z][A-Za-z0-9_-]*$`)
+
+// isHost says whether a URL, which was parsed, has a host that others can look for, and a port, if any, that there is.
+func isHost(u *url.URL) bool {
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(u.Host, ":") || u.Port() != "" && (err != nil || port == 0) {
+		return false
+	}
+	name := u.Hostname()
+	if addr, err := netip.ParseAddr(name); err == nil {
+		return addr.Zone() == ""
+	}
+	return len(name) <= 253 && hostName.MatchString(name)
 }
 
 // checkDatabase never shows the value: it may hold a password.

@@ -3,6 +3,7 @@ package config
 import (
 	"flag"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,8 +51,15 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 
 func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 	for name, values := range map[string][]string{
-		"ADDR":                 {"8080", "localhost", ":eighty", ":70000"},
-		"WORKER_ADDR":          {"::"},
+		"ADDR":        {"8080", "localhost", ":eighty", ":70000"},
+		"WORKER_ADDR": {"::"},
+		"PUBLIC_URL": {
+			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
+			"http://h:http", "http://a b", "http://-h", "http://h/plenary", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
+			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1", "http://fe80::1:80", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
+			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
+			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
+		},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
 		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
@@ -70,6 +78,19 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			require.NotContains(t, err.Error(), "secret")
 			require.NotContains(t, err.Error(), "\n")
 		}
+	}
+}
+
+func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "", "http://plenary.example": "http://plenary.example", "https://plenary.example/": "https://plenary.example",
+		"HTTPS://Vote.Example:8443": "https://Vote.Example:8443", " http://192.168.1.5:8080/ ": "http://192.168.1.5:8080",
+		"http://[2001:db8::1]:80": "http://[2001:db8::1]:80", "http://[::1]": "http://[::1]", "http://localhost:8080": "http://localhost:8080",
+		"http://3com": "http://3com", "http://my_pc.4you.lan:80": "http://my_pc.4you.lan:80",
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.PublicURL)
 	}
 }
 

@@ -4,6 +4,7 @@ package poll
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,10 @@ const (
 	MaxOptions     = 100  // options of one poll
 	MaxKeyLength   = 64   // characters of an option's key
 	MaxValueLength = 1000 // characters of an option's value, of a question and of a title
+
+	// MaxChosenBytes is how many bytes the keys take that one vote may name, in the JSON of a client that escapes all it can.
+	// So a vote's body, which has 4 KiB, has room for whatever a voter may choose.
+	MaxChosenBytes = 3000
 )
 
 // Kind says how a poll is answered.
@@ -153,7 +158,10 @@ func newPoll(at string, q Poll) (Poll, error) {
 	if err := q.setOptions(at + ".options"); err != nil {
 		return q, err
 	}
-	return q, q.setMaxChoices(at + ".max_choices")
+	if err := q.setMaxChoices(at + ".max_choices"); err != nil {
+		return q, err
+	}
+	return q, q.checkChosen(at + ".options")
 }
 
 // setOptions checks the options, and makes those that the presenter does not give.
@@ -192,6 +200,40 @@ func (p *Poll) setMaxChoices(at string) error {
 		p.MaxChoices = usual
 	}
 	return nil
+}
+
+// checkChosen checks that a vote has room for the longest keys, as many as a voter may choose.
+func (p *Poll) checkChosen(at string) error {
+	sizes := make([]int, len(p.Options))
+	for i, o := range p.Options {
+		sizes[i] = sizeInJSON(o.Key)
+	}
+	slices.Sort(sizes)
+	sum := 0
+	for _, size := range sizes[max(0, len(sizes)-p.MaxChoices):] {
+		sum += size + len(",")
+	}
+	if sum > MaxChosenBytes {
+		return Field(at, "the longest keys, as many as a vote may name (%d), must together have at most %d bytes in JSON, with quotes, commas and "+
+			"escapes; they have %d: take shorter keys, or a smaller max_choices", p.MaxChoices, MaxChosenBytes, sum)
+	}
+	return nil
+}
+
+// sizeInJSON gives how many bytes a string has at most in JSON. Some clients escape whatever is not ASCII, and some signs that are.
+func sizeInJSON(s string) int {
+	size := len(`""`)
+	for _, r := range s {
+		switch {
+		case r > 0xffff:
+			size += len(`\ud83d\ude00`)
+		case r >= utf8.RuneSelf, strings.ContainsRune("\"\\/<>&'`+", r):
+			size += len(`\u00e9`)
+		default:
+			size++
+		}
+	}
+	return size
 }
 
 func checkOptions(at string, options []Option) error {

@@ -1,6 +1,7 @@
 package poll_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,54 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 	require.NoError(t, err, "a title is not needed")
 	require.Error(t, p.Open(1))
 	require.Error(t, p.Open(-1))
+}
+
+// keyed makes options whose keys take so many bytes in JSON, with the comma: one each.
+func keyed(sizes ...int) (out []poll.Option) {
+	for i, size := range sizes {
+		key := string(rune('A'+i/26)) + string(rune('A'+i%26))
+		out = append(out, poll.Option{Key: key + strings.Repeat("k", size-len(`"",`)-len(key)), Value: "v"})
+	}
+	return out
+}
+
+// even gives n times a size.
+func even(n, size int) []int { return slices.Repeat([]int{size}, n) }
+
+func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
+	repeated := func(times int, signs ...string) (out []poll.Option) {
+		for i, sign := range signs {
+			out = append(out, poll.Option{Key: strings.Repeat(sign, times) + string(rune('a'+i)), Value: "v"})
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		most    int
+		options []poll.Option
+		fits    bool
+	}{
+		"as many bytes as there may be":        {0, keyed(even(100, 30)...), true},
+		"one more":                             {0, keyed(append(even(99, 30), 31)...), false},
+		"the longest ones count":               {46, keyed(append(even(50, 64), even(50, 10)...)...), true},
+		"the longest ones count, not the last": {47, keyed(append(even(50, 64), even(50, 10)...)...), false},
+		"one of them":                          {1, keyed(even(100, 67)...), true},
+		"escapes as long as they get":          {0, repeated(63, "\U0001f600", "\U0001f600", "\U0001f600", "é"), true},
+		"too many of them":                     {0, repeated(63, "\U0001f600", "\U0001f600", "\U0001f600", "\U0001f600"), false},
+		"signs that some clients escape":       {0, repeated(55, `"`, `\`, "/", "<", ">", "&", "'", "`", "+"), false},
+	} {
+		_, err := poll.New("", []poll.Poll{{Question: "Q", Options: options("A")}, {Question: "Which?", Kind: poll.Multiple, MaxChoices: c.most, Options: c.options}})
+		if c.fits {
+			require.NoError(t, err, name)
+			continue
+		}
+		var e *poll.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, "polls[1].options", e.Field, name)
+		require.Equal(t, poll.Invalid, e.Kind)
+
+		_, err = poll.New("", []poll.Poll{{Question: "Which?", Options: c.options}})
+		require.NoError(t, err, "%s: of a choice there is one key in a vote", name)
+	}
 }
 
 func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {

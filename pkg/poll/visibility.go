@@ -18,7 +18,7 @@ type Visibility string
 // The visibilities.
 const (
 	Live          Visibility = "live"      // at any time
-	After         Visibility = "after"     // when voting has ended
+	After         Visibility = "after"     // when voting has ended: the poll left the slide, or was closed on it
 	PresenterOnly Visibility = "presenter" // never
 )
 

@@ -147,6 +147,21 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 	}
 }
 
+func TestComposePassesOnWherePhonesReachIt(t *testing.T) {
+	for public, env := range map[string][]string{"": composeEnv, "https://vote.example": append(composeEnv[:2:2], "PLENARY_PUBLIC_URL=https://vote.example")} {
+		project, err := compose(t, env)
+		require.NoError(t, err)
+		assert.Equal(t, public, *project.Services["api"].Environment["PLENARY_PUBLIC_URL"])
+	}
+}
+
+// TestNGINXGivesUpAClientThatVanishedWithinHalfAMinute: 6 is (2⁷-1) times the least time between two attempts, 0.2 s.
+func TestNGINXGivesUpAClientThatVanishedWithinHalfAMinute(t *testing.T) {
+	project, err := compose(t, composeEnv)
+	require.NoError(t, err)
+	assert.Equal(t, "6", project.Services["nginx"].Sysctls["net.ipv4.tcp_retries2"])
+}
+
 func TestTheExampleEnvironmentIsComplete(t *testing.T) {
 	named := map[string]bool{}
 	var env []string

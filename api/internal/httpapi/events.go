@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -13,6 +14,10 @@ import (
 
 // streamBuffer is what the kernel keeps of a stream for a slow client, in bytes: what waits there is old.
 const streamBuffer = 16 << 10
+
+// vanishedAfter is how long a client may leave what was sent to it unacknowledged. A heartbeat to a phone out of reach fails no
+// write, since the kernel takes it, and the kernel would try to deliver it for a quarter of an hour, in which it sends no keep-alive.
+const vanishedAfter = 25 * time.Second
 
 // streamShare is how many percent of its connections a replica gives to streams: who votes must not wait behind who watches.
 const streamShare = 80
@@ -52,6 +57,7 @@ func getEvents(c *call) error {
 		if slot, ok := conn.(*slotConn); ok {
 			if tcp, ok := slot.Conn.(*net.TCPConn); ok {
 				_ = tcp.SetWriteBuffer(streamBuffer)
+				setUserTimeout(tcp, vanishedAfter)
 			}
 		}
 		head := append([]byte(nil), fctx.Response.Header.Header()...)

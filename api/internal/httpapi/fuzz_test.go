@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -94,8 +95,23 @@ func FuzzCreateBody(f *testing.F) {
 				require.NoError(t, err, "an option that was taken can be voted for")
 				require.Equal(t, []string{o.Key}, answer.Keys())
 			}
+			require.LessOrEqual(t, len(fullest(t, q)), maxVoteBody, "a vote has room for whatever may be chosen")
 		}
 	})
+}
+
+// fullest gives the longest body of a vote for options that this package's own client would send.
+func fullest(t *testing.T, q poll.Poll) []byte {
+	keys := make([]string, len(q.Options))
+	for i, o := range q.Options {
+		keys[i] = o.Key
+	}
+	slices.SortFunc(keys, func(a, b string) int { return len(b) - len(a) })
+	keys = keys[:min(len(keys), q.MaxChoices)]
+	pollID, client := q.ID.String(), uuid.NewString()
+	body, err := json.Marshal(newVote{PollID: &pollID, Keys: &keys, ClientID: &client, Seq: maxSeq})
+	require.NoError(t, err)
+	return body
 }
 
 func FuzzPollBody(f *testing.F) {

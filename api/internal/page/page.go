@@ -47,14 +47,15 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Pages serves the pages and their assets. It is safe for use by many goroutines.
 type Pages struct {
+	public    string // the address that others reach; empty: the one by which a page was opened
 	languages *languages
 	assets    *assets
 	rendered  map[string]map[string]content // by name and language
 }
 
-// New renders everything.
-func New() (*Pages, error) {
-	p := &Pages{rendered: map[string]map[string]content{}}
+// New renders everything. Links and QR codes lead to the public address, which is such as config gives it, if it is not empty.
+func New(public string) (*Pages, error) {
+	p := &Pages{public: public, rendered: map[string]map[string]content{}}
 	var err error
 	if p.languages, err = readLanguages(files); err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func New() (*Pages, error) {
 type view struct {
 	Page     string
 	Lang     string
+	Public   string
 	Modules  []string           // that the page's own module imports, directly or not
 	Messages map[string]message // that these modules use
 }
@@ -86,7 +88,7 @@ func (p *Pages) render(name string) error {
 		return err
 	}
 	for _, l := range p.languages.all {
-		v := view{Page: name, Lang: l.tag.String(), Messages: map[string]message{}}
+		v := view{Page: name, Lang: l.tag.String(), Public: p.public, Messages: map[string]message{}}
 		for _, m := range modules {
 			if m != name+".js" {
 				v.Modules = append(v.Modules, m)

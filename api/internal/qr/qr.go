@@ -20,26 +20,30 @@ import (
 // maxText is how many bytes a text may have. It fits into a code that a phone can read from a screen.
 const maxText = 1 << 10
 
-// Mount serves the codes. Errors are fiber's and the domain's, for the app to answer.
-func Mount(r fiber.Router) {
-	r.Get("/qr.svg", joinLink)
-	r.Post("/qr.svg", text)
+// Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
+// the host that was asked. Errors are fiber's and the domain's, for the app to answer.
+func Mount(public string) func(fiber.Router) {
+	return func(r fiber.Router) {
+		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, public) })
+		r.Post("/qr.svg", text)
+	}
 }
 
-// joinLink draws the link that the query's join code stands for, at the host that was asked.
-func joinLink(c *fiber.Ctx) error {
+// joinLink draws the link that the query's join code stands for.
+func joinLink(c *fiber.Ctx, base string) (err error) {
 	code := poll.CleanJoinCode(c.Query("code"))
 	if !poll.IsJoinCode(code) {
 		return poll.Field("code", "must be a join code")
 	}
-	origin, err := origin(c)
-	if err != nil {
-		return err
+	if base == "" {
+		if base, err = origin(c); err != nil {
+			return err
+		}
+		c.Vary(fiber.HeaderXForwardedProto, fiber.HeaderXForwardedHost)
 	}
-	// It is the same for a day and longer, but only for who asks by this name: proxies keep nothing.
-	c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
-	c.Vary(fiber.HeaderXForwardedProto, fiber.HeaderXForwardedHost)
-	return send(c, origin+"/join/"+code)
+	// Nobody keeps it without asking again: after a start with another public address it leads elsewhere.
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	return send(c, base+"/join/"+code)
 }
 
 // text draws the body.

@@ -24,13 +24,19 @@ import (
 // ask gives the answer; what the domain refuses is 400 with the field as its body.
 func ask(t *testing.T, method, target, body string, header ...string) (*http.Response, string) {
 	t.Helper()
+	return askAt(t, "", method, target, body, header...)
+}
+
+// askAt asks a server that has a public address.
+func askAt(t *testing.T, public, method, target, body string, header ...string) (*http.Response, string) {
+	t.Helper()
 	app := fiber.New(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
 		if e, ok := errors.AsType[*poll.Error](err); ok && e.Kind == poll.Invalid {
 			return c.Status(400).SendString(e.Field)
 		}
 		return fiber.DefaultErrorHandler(c, err)
 	}})
-	Mount(app)
+	Mount(public)(app)
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Host = "plenary.example"
 	for i := 0; i < len(header); i += 2 {
@@ -101,7 +107,7 @@ func TestAPhoneReadsTheJoinLinkOfTheHostThatWasAsked(t *testing.T) {
 		res, svg := ask(t, "GET", "/qr.svg?code="+c.code, "", c.header...)
 		require.Equal(t, 200, res.StatusCode, c)
 		require.Equal(t, "image/svg+xml", res.Header.Get("Content-Type"))
-		require.Equal(t, "private, max-age=86400", res.Header.Get("Cache-Control"))
+		require.Equal(t, "private, no-cache", res.Header.Get("Cache-Control"))
 		require.Equal(t, c.want, scan(t, svg))
 
 		tag := res.Header.Get("ETag")
@@ -111,6 +117,21 @@ func TestAPhoneReadsTheJoinLinkOfTheHostThatWasAsked(t *testing.T) {
 		res, _ = ask(t, "GET", "/qr.svg?code="+c.code, "", append(c.header, "If-None-Match", `"x"`)...)
 		require.Equal(t, 200, res.StatusCode)
 	}
+}
+
+func TestJoinLinksLeadToThePublicAddressWhateverHostWasAsked(t *testing.T) {
+	for _, header := range [][]string{
+		nil, {"Host", "localhost:8080"}, {"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http"}, {"X-Forwarded-Host", "<svg>"},
+	} {
+		res, svg := askAt(t, "https://vote.example:8443", "GET", "/qr.svg?code=bcd-234", "", header...)
+		require.Equal(t, 200, res.StatusCode, header)
+		require.Equal(t, "https://vote.example:8443/join/BCD234", scan(t, svg), header)
+		require.NotContains(t, res.Header.Get("Vary"), "X-Forwarded")
+		require.Equal(t, "private, no-cache", res.Header.Get("Cache-Control"))
+	}
+	res, field := askAt(t, "https://vote.example", "GET", "/qr.svg?code=x", "")
+	require.Equal(t, 400, res.StatusCode)
+	require.Equal(t, "code", field)
 }
 
 func TestWhatIsNoJoinCodeIsRefused(t *testing.T) {

@@ -1,5 +1,6 @@
 // The dialogs of the presenter's pages: a question before something is gone, and the way to the remote.
 
+import { publicBase, unreachable } from "./address.js";
 import { find, make, notify, show } from "./dom.js";
 import { t } from "./text.js";
 
@@ -49,13 +50,14 @@ export function open(dialog, closed = () => {}) {
  * the QR code is asked for in a body. Where everybody may present there is none.
  */
 export function remote(id, token) {
-  const url = `${location.origin}/remote/${id}${token ? `#token=${token}` : ""}`;
+  const url = `${publicBase}/remote/${id}${token ? `#token=${token}` : ""}`;
   const address = make("input", { id: "remote-url", type: "password", readonly: true, value: url, autocomplete: "off" });
   const picture = make("img", { class: "qr", alt: t("remote.qr"), width: "260", height: "260", hidden: true });
   const dialog = make("dialog", { class: "remote-dialog", "aria-labelledby": "remote-name" },
     make("h2", { id: "remote-name" }, t("remote.link")),
     make("p", {}, t("remote.link_text")),
     make("p", { class: "notice notice-warn small" }, t("remote.secret")),
+    unreachable && make("p", { class: "notice notice-warn small" }, t("stage.unreachable")),
     make("p", { class: "centre" }, picture,
       make("button", { class: "uncover", type: "button", click: uncover }, t("remote.uncover"))),
     make("label", { for: "remote-url" }, t("remote.address")),

@@ -1,6 +1,7 @@
 // The page on which a presentation is written. A new one is collected here, kept as a draft, and created with one call; one that
 // is there is saved bit by bit, as it is written.
 
+import { publicBase } from "./address.js";
 import { at, call, get } from "./api.js";
 import { ask, remote } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
@@ -501,7 +502,7 @@ function dress(code) {
   show(find("#save"), id === null);
   show(find("#join"), Boolean(code));
   write(find("#code"), code ?? "");
-  find("#join-link").href = `/join/${encodeURIComponent(code ?? "")}`;
+  find("#join-link").href = `${publicBase}/join/${encodeURIComponent(code ?? "")}`;
   write(find("#join-link"), find("#join-link").href); // to send it round
   if (id) find("#results").href = `/results/${id}`;
   name();

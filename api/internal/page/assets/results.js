@@ -1,6 +1,7 @@
 // The results of every poll that was displayed, to share, to print and to take away. They are read again as long
 // as somebody looks.
 
+import { publicBase } from "./address.js";
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
@@ -88,7 +89,7 @@ function whenSeen() {
 // --- to share, print and take away -------------------------------------------------------------------------------------------
 
 find("#share").addEventListener("click", async () => {
-  const link = { title: document.title, url: location.origin + location.pathname };
+  const link = { title: document.title, url: publicBase + location.pathname };
   try {
     if (navigator.share && matchMedia("(pointer: coarse)").matches) await navigator.share(link);
     else {

@@ -1,5 +1,6 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
+import { publicHost, unreachable } from "./address.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
@@ -83,7 +84,8 @@ function lobbyText() {
 }
 
 function drawJoin() {
-  write(find("#host"), location.host);
+  write(find("#host"), publicHost);
+  show(find("#unreachable"), unreachable);
   const code = control.code.replace(/^(.{3})(.{3})$/, "$1 $2");
   if (find("#code").textContent === code) return;
   write(find("#code"), code);
