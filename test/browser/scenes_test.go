@@ -144,6 +144,12 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	}
 }
 
+// close ends the vote for the displayed poll without moving on.
+func (r *room) close() {
+	r.t.Helper()
+	r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": "close"}, nil)
+}
+
 // freeText makes a presentation of the kinds that are answered in words, and gives whether the API takes them.
 func freeText(t *testing.T, w words) (*room, bool) {
 	t.Helper()

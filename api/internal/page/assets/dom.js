@@ -36,6 +36,13 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Says whether a control is of use now. One that is not keeps the focus, which `disabled` would drop; its handler asks usable. */
+export function enable(control, yes) {
+  control.setAttribute("aria-disabled", String(!yes));
+}
+
+export const usable = (control) => control.getAttribute("aria-disabled") !== "true";
+
 /** Tells users of screen readers something that others see. */
 export function announce(text) {
   const region = document.getElementById("announcer");

@@ -4,7 +4,7 @@ import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
-import { announce, find, make, show, write } from "./dom.js";
+import { announce, enable, find, make, show, usable, write } from "./dom.js";
 import { number, t } from "./text.js";
 import { presenterPage, presenterToken } from "./token.js";
 
@@ -129,9 +129,11 @@ addEventListener("resize", fit);
 
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
-  for (const name of buttons) find(`#${name}`).setAttribute("aria-disabled", String(control.moving));
-  show(find("#results"), Boolean(shown));
-  show(find("#voting"), Boolean(shown));
+  for (const name of buttons) enable(find(`#${name}`), !control.moving);
+  for (const button of [find("#results"), find("#voting")]) {
+    if (!shown && button === document.activeElement) find("#next").focus(); // it goes
+    show(button, Boolean(shown));
+  }
   write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
   write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
   show(find("#blank"), Boolean(shown) || control.version > 0);
@@ -175,6 +177,7 @@ function overviewItem(pollID) {
   const display = make("button", {
     type: "button",
     click: () => {
+      if (!usable(display)) return;
       overview.close();
       control.display(pollID);
     },
@@ -198,8 +201,8 @@ function overviewItem(pollID) {
       write(badge, statusText(poll.status));
       display.setAttribute("aria-label", t("stage.display", { question: poll.question }));
       forget.setAttribute("aria-label", t("stage.reset", { question: poll.question }));
-      forget.setAttribute("aria-disabled", String(poll.status !== "final"));
-      show(display, !here || control.closed);
+      enable(forget, poll.status === "final");
+      enable(display, !here || control.closed);
       for (const part of [badge, forget]) show(part, poll.status !== "pending");
     },
   };
