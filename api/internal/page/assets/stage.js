@@ -5,6 +5,7 @@ import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
+import { keep, read } from "./store.js";
 import { number, t } from "./text.js";
 import { presenterPage, presenterToken } from "./token.js";
 
@@ -229,25 +230,45 @@ const acts = {
 
 press(acts, { say });
 
+/** The keys that do something. Those that are signs, which people who speak to their computer may type unawares, can be switched off. */
 const keys = {
   ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
   ArrowLeft: "previous", PageUp: "previous", Backspace: "previous",
   b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", "?": "keys",
 };
 
+const isSign = (key) => key.length === 1 && key !== " ";
+const signsWork = () => read("signs", true) !== false;
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]") || find("#stage").hidden) return;
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const presses = (event.key === " " || event.key === "Enter") && event.target.closest("button, a");
   if (presses && event.repeat) event.preventDefault();
-  if (!act || presses) return; // what has the focus is pressed
+  if (!act || presses || isSign(event.key) && !signsWork()) return; // what has the focus is pressed
   event.preventDefault();
   if (!event.repeat) acts[act]();
 });
 
 function openKeys() {
-  open(make("dialog", { "aria-labelledby": "keys-name" }, document.getElementById("keys-text").content.cloneNode(true)));
+  const dialog = make("dialog", { "aria-labelledby": "keys-name" }, document.getElementById("keys-text").content.cloneNode(true));
+  const box = find("#signs", dialog);
+  box.checked = signsWork();
+  box.addEventListener("change", () => {
+    keep("signs", box.checked);
+    nameKeys();
+  });
+  open(dialog);
 }
+
+/** Tells screen readers which sign presses which button. */
+function nameKeys() {
+  for (const button of document.querySelectorAll("[data-key]")) {
+    if (signsWork()) button.setAttribute("aria-keyshortcuts", button.dataset.key);
+    else button.removeAttribute("aria-keyshortcuts");
+  }
+}
+nameKeys();
 
 async function fullScreen() {
   try {
