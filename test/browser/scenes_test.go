@@ -1,9 +1,14 @@
 package browser
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // scene is a page as people come upon it.
@@ -36,6 +41,9 @@ var (
 	}
 )
 
+// nowhere is the id of no presentation.
+const nowhere = "01931c6e-7a1c-7d30-8d5f-0c6a43c8f7aa"
+
 // scenes makes presentations with these words and gives every page in every state that differs to look at.
 func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	t.Helper()
@@ -49,19 +57,38 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}
 		return p
 	}
+	shown := func(kinds ...string) *room { // the first of its polls is
+		var polls []newPoll
+		for _, kind := range kinds {
+			polls = append(polls, poll(kind))
+		}
+		r := create(t, w.title, polls...)
+		r.show(0)
+		return r
+	}
+	hide := func(r *room) {
+		r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	}
 	lobby := create(t, w.title, poll("choice"), poll("rating"))
 	choice := create(t, w.title, poll("choice"), poll("rating"), poll("multiple"))
 	choice.show(1)
 	choice.votes(1, 0, 1, 1, 3, 2)
 	choice.show(0)
 	choice.votes(0, 5, 2, 3, 1)
-	multiple := create(t, w.title, poll("multiple"))
-	multiple.show(0)
+	multiple := shown("multiple")
 	multiple.vote(0, map[string]any{"keys": []string{"A", "B"}})
-	rating := create(t, w.title, poll("rating"))
-	rating.show(0)
+	rating := shown("rating")
 	rating.votes(0, 1, 0, 2, 3, 4)
-	rooms := []*room{lobby, choice, multiple, rating}
+	closed, closedMultiple := shown("choice"), shown("multiple")
+	closed.votes(0, 1, 2)
+	for _, r := range []*room{closed, closedMultiple} {
+		r.close()
+	}
+	hidden, foreign, left := shown("choice", "rating"), shown("choice"), shown("choice", "rating")
+	hide(hidden)
+	hide(foreign)
+	left.show(1)
+	rooms := []*room{lobby, choice, multiple, rating, closed, closedMultiple, hidden, left} // and not the foreign one
 
 	there := func(path, selector string) func(*visitor) {
 		return func(v *visitor) {
@@ -74,13 +101,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			v.open("/stage/" + r.ID)
 			v.until(`document.querySelector("#code").textContent.length >= 6 && !document.querySelector("#qr").hidden`)
 			v.until(`document.querySelector("#away").hidden`)
-		}
-	}
-	dialog := func(button string) func(*visitor) {
-		return func(v *visitor) {
-			onStage(choice)(v)
-			v.click(button)
-			v.sees("dialog[open] h2")
+			v.sees("#next")
 		}
 	}
 	asVoter := func(r *room, selector string) func(*visitor) {
@@ -91,24 +112,84 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			v.until(`document.querySelector("#connection").dataset.state === "open"`)
 		}
 	}
+	with := func(show func(*visitor), selector string) func(*visitor) {
+		return func(v *visitor) {
+			show(v)
+			v.sees(selector)
+		}
+	}
+	// then does something on a page and waits for what that shows.
+	then := func(show func(*visitor), do func(*visitor), selector string) func(*visitor) {
+		return func(v *visitor) {
+			show(v)
+			v.keepsWhatIsSaid()
+			do(v)
+			v.sees(selector)
+		}
+	}
+	click := func(selectors ...string) func(*visitor) { // one after the other; nothing is aimed at, as a new page may still move
+		return func(v *visitor) {
+			for _, s := range selectors {
+				v.sees(s)
+				v.run(fmt.Sprintf(`document.querySelector(%s).click()`, js(s)))
+			}
+		}
+	}
+	run := func(script string) func(*visitor) { return func(v *visitor) { v.run(script) } }
+	const aDialog, isFinal, lost = "dialog[open] h2", "#status.badge-final", `setInterval(() => dispatchEvent(new Event("offline")), 50)`
+	edit := func(r *room) func(*visitor) { return there("/edit/"+r.ID, "#polls .poll") }
+	remote := func(r *room, selector string) func(*visitor) { return there("/remote/"+r.ID, selector) }
+	anew := func(v *visitor) { // not from the draft of another scene
+		v.run(`localStorage.removeItem("plenary.draft")`)
+		there("/edit/new", "#polls .poll")(v)
+	}
 	all = []scene{
 		{"landing", desktop, there("/", "#mine li"), true},
-		{"edit-new", desktop, there("/edit/new", "#polls .poll"), false},
-		{"edit", desktop, there("/edit/"+lobby.ID, "#polls .poll"), true},
-		{"edit-shown", desktop, there("/edit/"+choice.ID, "#polls .poll"), true},
+		{"landing-removed", desktop, then(func(v *visitor) {
+			v.run(`localStorage["plenary.presentations"] = JSON.stringify([{ id: "x", token: "x" }, ...JSON.parse(localStorage["plenary.presentations"])])`)
+			there("/", "#mine li")(v)
+			v.run(`window.confirm = () => true`)
+		}, click("#mine li:first-child button"), ".toast"), false},
+		{"edit-new", desktop, anew, false},
+		{"edit-refused", desktop, then(anew, click("#save"), "#polls .wrong"), false},
+		{"edit-toast", desktop, then(anew, func(v *visitor) { v.upload("#import", noPresentation(t)) }, ".toast-error"), false},
+		{"edit-draft", desktop, func(v *visitor) {
+			v.open("/") // a page for writing that is left has the last word on the draft
+			v.run(`localStorage.setItem("plenary.draft", '{"title":"?","polls":[]}')`)
+			there("/edit/new", "#draft")(v)
+		}, false},
+		{"edit", desktop, edit(lobby), true},
+		{"edit-shown", desktop, edit(choice), true},
+		{"edit-remote", desktop, then(edit(choice), click("#remote"), aDialog), true},
+		{"edit-delete", desktop, then(edit(choice), click("#delete"), aDialog), true},
+		{"edit-foreign", desktop, there("/edit/"+foreign.ID, "#trouble"), false},
 		{"stage-lobby", desktop, onStage(lobby), true},
 		{"stage-choice", desktop, onStage(choice), true},
 		{"stage-multiple", desktop, onStage(multiple), true},
 		{"stage-rating", desktop, onStage(rating), true},
-		{"stage-questions", desktop, dialog("#overview"), true},
-		{"stage-remote", desktop, dialog("#remote"), false},
-		{"stage-keys", desktop, dialog("#keys"), false},
-		{"remote", phone, there("/remote/"+choice.ID, "#question"), true},
+		{"stage-closed", desktop, with(onStage(closed), isFinal), true},
+		{"stage-hidden", desktop, with(onStage(hidden), "#covered"), true},
+		{"stage-away", desktop, then(onStage(choice), run(lost), "#away"), true},
+		{"stage-notice", desktop, then(onStage(lobby), func(v *visitor) { v.press("c") }, "#notice p"), true},
+		{"stage-questions", desktop, then(onStage(choice), click("#overview"), aDialog), true},
+		{"stage-reset", desktop, then(onStage(choice), click("#overview", `dialog .danger[aria-disabled="false"]`), "dialog.ask h2"), true},
+		{"stage-remote", desktop, then(onStage(choice), click("#remote"), aDialog), false},
+		{"stage-uncovered", desktop, then(onStage(choice), click("#remote", ".uncover"), "dialog .qr"), false},
+		{"stage-copied", desktop, then(onStage(choice), click("#remote", "dialog [type=button]:not(.uncover)"), "dialog .toast"), false},
+		{"stage-keys", desktop, then(onStage(choice), click("#keys"), aDialog), false},
+		{"stage-foreign", desktop, there("/stage/"+foreign.ID, "#trouble"), false},
+		{"remote-lobby", phone, remote(lobby, "#next"), true},
+		{"remote", phone, remote(choice, "#question"), true},
 		{"remote-questions", phone, func(v *visitor) {
-			there("/remote/"+choice.ID, "#question")(v)
+			remote(choice, "#question")(v)
 			v.listQuestions()
 			v.sees("#questions .here")
 		}, true},
+		{"remote-closed", phone, remote(closed, isFinal), true},
+		{"remote-hidden", phone, remote(hidden, "#covered"), true},
+		{"remote-notice", phone, then(remote(lobby, "#next"), run(`document.querySelector("#voting").click()`), "#notice p"), true},
+		{"remote-reset", phone, then(remote(closed, isFinal), click("#reset"), aDialog), true},
+		{"remote-foreign", phone, remote(foreign, "#trouble"), false},
 		{"audience-waiting", phone, asVoter(lobby, "#waiting-text"), true},
 		{"audience-choice", phone, asVoter(choice, "#poll"), true},
 		{"audience-voted", phone, func(v *visitor) {
@@ -119,8 +200,26 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}, true},
 		{"audience-multiple", phone, asVoter(multiple, "#poll"), true},
 		{"audience-rating", phone, asVoter(rating, "#poll"), true},
+		{"audience-closed", phone, asVoter(closed, `#vote[data-state="closed"]`), true},
+		{"audience-multiple-closed", phone, asVoter(closedMultiple, `#vote[data-state="closed"]`), true},
+		{"audience-hidden", phone, asVoter(foreign, "#poll"), true},
+		{"audience-refused", phone, then(asVoter(multiple, "#poll"), func(v *visitor) {
+			v.run(`for (const box of document.querySelectorAll("#ballot :checked")) box.click()`)
+			click("#ballot label:nth-of-type(2)")(v)
+			v.refuse(422, map[string]any{"code": "of_tomorrow", "detail": w.title}, func() { click("#ballot [type=submit]")(v) })
+		}, `#vote[data-state="refused"]`), true},
+		{"audience-before", phone, func(v *visitor) {
+			vote := fmt.Sprintf(`{ question: %s, version: 1, answer: { key: "A" }, seq: 1e6, state: "over" }`, js(w.question))
+			v.run(fmt.Sprintf(`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, left.ID, left.polls[0].PollID, vote))
+			asVoter(left, "#before")(v)
+		}, true},
+		{"audience-offline", phone, then(asVoter(choice, "#poll"), run(lost), `#connection[data-state="offline"]`), true},
 		{"audience-unknown", phone, there("/join/ZZZZZZ", "#unknown"), false},
+		{"audience-gone", phone, there("/p/"+nowhere, "#unknown"), false},
 		{"results", desktop, there("/results/"+choice.ID, "#polls .poll"), true},
+		{"results-hidden", desktop, there("/results/"+foreign.ID, "#polls .poll"), true},
+		{"results-empty", desktop, there("/results/"+lobby.ID, "#actions"), true},
+		{"results-gone", desktop, with(there("/results/"+nowhere, "#title"), "#summary:not(:empty)"), false},
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
 		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
@@ -136,12 +235,32 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			scene{"stage-words", desktop, show(0, onStage(text)), true},
 			scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
 			scene{"stage-text", desktop, show(1, onStage(text)), true},
-			scene{"audience-text", phone, show(1, asVoter(text, "#poll")), true})
+			scene{"audience-text", phone, show(1, asVoter(text, "#poll")), true},
+			scene{"audience-text-closed", phone, func(v *visitor) {
+				text.show(1)
+				text.close()
+				asVoter(text, `#vote[data-state="closed"]`)(v)
+			}, true})
 	}
 	return all, func(v *visitor) {
-		v.expect("ZZZZZZ", "/nothing/is/here") // both are answered 404
+		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404
+		v.expect(foreign.ID, "422")
 		v.presents(rooms...)
 	}
+}
+
+// noPresentation writes a file that holds no presentation.
+func noPresentation(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "picture.json")
+	require.NoError(t, os.WriteFile(path, []byte("GIF89a"), 0o600))
+	return path
+}
+
+// close ends the vote for the displayed poll without moving on.
+func (r *room) close() {
+	r.t.Helper()
+	r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": "close"}, nil)
 }
 
 // freeText makes a presentation of the kinds that are answered in words, and gives whether the API takes them.

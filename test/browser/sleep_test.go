@@ -77,7 +77,7 @@ func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T)
 		v.counted()
 	}
 	move := func(to string) { r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": to}, nil) }
-	isClosed := func(v *visitor) { v.until(`document.querySelector("#ballot .option").disabled`) }
+	isClosed := func(v *visitor) { v.until(`document.querySelector("#ballot .option").ariaDisabled === "true"`) }
 
 	// Who follows a poll that is closed and opened again knows that the answer counts.
 	move("close")
@@ -86,7 +86,7 @@ func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T)
 	}
 	move("open")
 	for _, v := range []*visitor{slept, closed} {
-		v.until(`!document.querySelector("#ballot .option").disabled`)
+		v.until(`document.querySelector("#ballot .option").ariaDisabled === "false"`)
 		v.counted()
 	}
 

@@ -1,6 +1,6 @@
 // What a voter answers with: a button for each option where one tap votes, else a form.
 
-import { make, write } from "./dom.js";
+import { enable, make, usable, write } from "./dom.js";
 import { t } from "./text.js";
 
 const longest = { word_cloud: 50, open_text: 500 }; // characters that the API takes
@@ -10,7 +10,8 @@ const stands = (vote) => ["sending", "retrying", "counted", "accepted", "late"].
 
 /**
  * Makes the ballot of a poll: {element, hint, update(vote, open, anew)}. cast is called with an answer as votes.js takes it.
- * update shows what was answered and whether one may answer still; anew says that the vote is of an earlier time.
+ * update shows what was answered and whether one may answer still; anew says that the vote is of an earlier time. What cannot be
+ * used keeps the focus, so that a keyboard goes on from where it was.
  */
 export function ballot(poll, cast) {
   switch (poll.kind) {
@@ -23,8 +24,9 @@ export function ballot(poll, cast) {
 
 function single(poll, cast) {
   const isRating = poll.kind === "rating";
+  const answer = (key) => ({ currentTarget }) => usable(currentTarget) && cast({ key });
   const button = (option) => make("button", {
-    type: "button", class: "option", "aria-pressed": "false", click: () => cast({ key: option.key }),
+    type: "button", class: "option", "aria-pressed": "false", click: answer(option.key),
     "aria-label": isRating ? t("ballot.stars", { value: option.value, of: poll.options.length }) : null,
   }, isRating ? null : make("span", { class: "mark", "aria-hidden": "true" }), make("span", { class: "value" }, option.value));
   const buttons = new Map(poll.options.map((option) => [option.key, button(option)]));
@@ -38,7 +40,7 @@ function single(poll, cast) {
     update(vote, open) {
       for (const [key, button] of buttons) {
         button.setAttribute("aria-pressed", String(vote?.answer.key === key));
-        button.disabled = !open;
+        enable(button, open);
       }
     },
   };
@@ -46,7 +48,8 @@ function single(poll, cast) {
 
 function multiple(poll, cast) {
   const most = Math.min(poll.max_choices, poll.options.length);
-  const box = (option) => make("input", { type: "checkbox", value: option.key, change: count });
+  const tick = (event) => usable(event.target) || event.preventDefault();
+  const box = (option) => make("input", { type: "checkbox", value: option.key, click: tick, change: count });
   const boxes = new Map(poll.options.map((option) => [option.key, box(option)]));
   const send = make("button", { type: "submit", class: "primary large wide" });
   const chosen = make("p", { class: "soft small", "aria-live": "polite" });
@@ -61,14 +64,14 @@ function multiple(poll, cast) {
 
   function count() {
     const n = keys().length;
-    for (const box of boxes.values()) box.disabled = !open || (n >= most && !box.checked);
+    for (const box of boxes.values()) enable(box, open && (n < most || box.checked));
     write(chosen, t("ballot.chosen", { n, most }));
-    send.disabled = !open || n === 0 || keys().join("\n") === sent;
+    enable(send, open && n > 0 && keys().join("\n") !== sent);
     write(send, sent === "" ? t("ballot.send") : t("ballot.send_change"));
   }
   function submit(event) {
     event.preventDefault();
-    if (!send.disabled) cast({ keys: keys() });
+    if (usable(send)) cast({ keys: keys() });
   }
   return {
     element,
@@ -109,14 +112,14 @@ function written(poll, cast, entries) {
 
   function check() {
     const now = texts();
-    for (const field of fields) field.disabled = !open;
-    send.disabled = !open || now.length === 0 || now.join("\n") === sent;
+    for (const field of fields) field.readOnly = !open;
+    enable(send, open && now.length > 0 && now.join("\n") !== sent);
     write(send, sent === "" ? t("ballot.send") : t("ballot.send_change"));
   }
   function submit(event) {
     event.preventDefault();
     check();
-    if (send.disabled) return;
+    if (!usable(send)) return;
     const now = texts();
     cast(entries > 1 ? { texts: now } : { text: now[0] });
   }

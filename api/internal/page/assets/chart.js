@@ -22,11 +22,14 @@ export const voters = (results) => t("chart.voters", { n: results.total });
 
 const share = (count, total) => (total > 0 ? count / total : 0);
 
+/** Sixty-four bars differ in their colour or their pattern. Each has its label besides, so that nobody needs either. */
+const look = (i) => `series-${i % 8} pattern-${(i + Math.floor(i / 8)) % 8}`;
+
 function bars(poll) {
   const rows = new Map();
   const element = make("ul", { class: "bars" });
   poll.options.forEach((option, i) => {
-    const fill = make("span", { class: `fill series-${i % 8}` });
+    const fill = make("span", { class: `fill ${look(i)}` });
     const count = make("span", { class: "count" });
     const percent = make("span", { class: "percent" });
     const row = make("li", { class: "bar" },

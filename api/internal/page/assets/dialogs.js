@@ -1,7 +1,7 @@
 // The dialogs of the presenter's pages: a question before something is gone, and the way to the remote.
 
 import { publicBase, unreachable } from "./address.js";
-import { find, make, notify, show } from "./dom.js";
+import { find, front, leave, make, notify, show } from "./dom.js";
 import { t } from "./text.js";
 
 const noticeFor = 6000; // ms
@@ -24,7 +24,7 @@ let home = null; // where it stands
 export function say(text, kind = "info") {
   const notice = find("#notice");
   home ??= notice.parentElement;
-  const place = find("dialog[open]") ?? home; // what is outside of an open dialog is covered, and not spoken
+  const place = front() === document.body ? home : front();
   if (notice.parentElement !== place) place.prepend(notice);
   notice.className = `presenter-notice ${kind === "error" ? "is-error" : ""}`;
   notice.replaceChildren(make("p", {}, text));
@@ -38,6 +38,7 @@ export function open(dialog, closed = () => {}) {
   dialog.addEventListener("close", () => {
     const notice = find("#notice", dialog);
     if (notice) home.prepend(notice);
+    leave(dialog);
     dialog.remove();
     closed();
   });

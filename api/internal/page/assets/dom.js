@@ -36,9 +36,30 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Says whether a control is of use now. One that is not keeps the focus, which `disabled` would drop; its handler asks usable. */
+export function enable(control, yes) {
+  control.setAttribute("aria-disabled", String(!yes));
+}
+
+export const usable = (control) => control.getAttribute("aria-disabled") !== "true";
+
+/** Gives where what is said must stand: all that is outside of an open dialog is covered, and not spoken. */
+export const front = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+
+/** Puts something to the front, if it is not there already. */
+function bring(region) {
+  if (region.parentElement !== front()) front().append(region);
+}
+
+/** Takes out of a dialog that closes what was said in it. */
+export function leave(dialog) {
+  for (const region of dialog.querySelectorAll("#announcer, .toasts")) bring(region);
+}
+
 /** Tells users of screen readers something that others see. */
 export function announce(text) {
   const region = document.getElementById("announcer");
+  bring(region);
   region.textContent = "";
   setTimeout(() => { region.textContent = text; }, 50); // the same text twice is said twice
 }
@@ -47,10 +68,8 @@ let toasts;
 
 /** Shows a short notice at the bottom and says it. An error stays longer. kind: "info" or "error". */
 export function notify(text, kind = "info") {
-  if (!toasts) {
-    toasts = make("div", { class: "toasts" });
-    document.body.append(toasts);
-  }
+  toasts ??= make("div", { class: "toasts" });
+  bring(toasts);
   const toast = make("p", { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" });
   toasts.append(toast);
   toast.textContent = text; // after it is in the document, so that it is spoken

@@ -4,7 +4,7 @@
 import { publicBase } from "./address.js";
 import { at, call, get } from "./api.js";
 import { ask, remote } from "./dialogs.js";
-import { announce, find, make, notify, show, write } from "./dom.js";
+import { announce, enable, find, make, notify, show, usable, write } from "./dom.js";
 import { kinds, PollForm } from "./pollform.js";
 import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
@@ -44,6 +44,7 @@ function addForm(poll = {}, index = forms.length) {
 
 function removeForm(form) {
   const index = forms.indexOf(form);
+  const here = form.element.contains(document.activeElement);
   clearTimeout(timers.get(form));
   timers.delete(form);
   failed.delete(form);
@@ -51,7 +52,7 @@ function removeForm(form) {
   form.element.remove();
   if (forms.length === 0) addForm();
   arrange();
-  forms[Math.min(index, forms.length - 1)].focus();
+  if (here) forms[Math.min(index, forms.length - 1)].focus();
 }
 
 function arrange() {
@@ -403,12 +404,12 @@ function check(checked) {
 }
 
 function busy(yes) {
-  for (const button of [find("#go"), find("#save")]) button.disabled = yes;
+  for (const button of [find("#go"), find("#save")]) enable(button, !yes);
 }
 
 /** Saves everything and gives whether that worked. */
 async function save() {
-  if (!id) return create();
+  if (!id) return usable(find("#go")) && create(); // not while that is on its way
   const unfinished = forms.filter((form) => form.id || !form.empty);
   for (const form of unfinished) form.right();
   if (!check(unfinished)) return false;
@@ -530,6 +531,8 @@ async function begin() {
     for (const poll of p.polls) addForm(poll);
     keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
+    if (history.state?.saved) find("#more").focus(); // there it was saved
+    history.replaceState(null, "");
   } catch (problem) {
     write(trouble, refusal(problem));
     show(trouble);
@@ -566,7 +569,8 @@ find("#edit").addEventListener("submit", async (event) => {
 find("#save").addEventListener("click", async () => {
   if (!await save()) return;
   leaving = true;
-  location.replace(presenterPage(`/edit/${id}`, token));
+  history.replaceState({ saved: true }, "", presenterPage(`/edit/${id}`, token));
+  location.reload();
 });
 find("#add").addEventListener("click", () => next());
 find("#import").addEventListener("click", () => find("#file").click());

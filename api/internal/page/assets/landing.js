@@ -29,8 +29,11 @@ function line(presentation) {
 function remove(presentation) {
   const confirmed = confirm(t("landing.remove_sure", { title: presentation.title || t("landing.untitled") }));
   if (!confirmed) return;
+  const place = presentations().findIndex((p) => p.id === presentation.id);
   dropPresentation(presentation.id);
   render();
+  const buttons = list.querySelectorAll("button");
+  (buttons[place] ?? buttons[place - 1] ?? find("#code")).focus(); // the one that had the focus is gone
   notify(t("landing.removed"));
 }
 

@@ -1,7 +1,7 @@
 // One poll as a presenter writes it: a card with its question, kind and options. It knows nothing of the API but what a poll
 // looks like there.
 
-import { announce, find, make, show, write } from "./dom.js";
+import { announce, enable, find, make, show, usable, write } from "./dom.js";
 import { t } from "./text.js";
 
 const mostOptions = 100;
@@ -75,11 +75,13 @@ export class PollForm {
   setStatus(status) {
     this.status = status;
     const locked = status !== "pending";
+    const written = locked && this.#find(".poll-locked").contains(document.activeElement);
     this.#find(".poll-locked").disabled = locked;
     show(this.#find(".poll-shown"), locked);
-    this.#find("[data-do=reset]").disabled = status !== "final";
+    enable(this.#find("[data-do=reset]"), status === "final");
     write(this.#find(".poll-shown span"), status === "final" ? t("edit.has_been_shown") : t("edit.not_final"));
-    this.#find("[data-do=delete]").disabled = locked;
+    if (written) this.#find(".poll-shown span").focus(); // it says why there is nothing to write any more
+    enable(this.#find("[data-do=delete]"), !locked);
     const badge = this.#find(".poll-status");
     show(badge, locked);
     badge.className = `badge poll-status badge-${status}`;
@@ -94,12 +96,12 @@ export class PollForm {
       const button = this.#find(`[data-do=${act}]`);
       button.setAttribute("aria-label", text);
       button.title = text;
-      button.setAttribute("aria-disabled", String(!possible)); // it keeps the focus where it can go no further
+      enable(button, possible);
     };
     name("up", t("edit.up", { n }), index > 0);
     name("down", t("edit.down", { n }), index < count - 1);
     name("copy", t("edit.copy", { n }));
-    name("delete", t("edit.delete_poll", { n }));
+    name("delete", t("edit.delete_poll", { n }), this.status === "pending");
   }
 
   /** Says next to the card's name what became of it. */
@@ -219,13 +221,13 @@ export class PollForm {
         const button = find(`[data-do=${act}]`, row);
         button.setAttribute("aria-label", text);
         button.title = text;
-        button.setAttribute("aria-disabled", String(!possible));
+        enable(button, possible);
       };
       name("option-up", t("edit.option_up", { key }), i > 0);
       name("option-down", t("edit.option_down", { key }), i < rows.length - 1);
       name("option-delete", t("edit.option_delete", { key }), rows.length > 1);
     });
-    this.#find("[data-do=option]").disabled = rows.length >= mostOptions;
+    enable(this.#find("[data-do=option]"), rows.length < mostOptions);
   }
 
   #input(event) {
@@ -240,7 +242,7 @@ export class PollForm {
 
   #click(event) {
     const button = event.target.closest("[data-do]");
-    if (!button || button.getAttribute("aria-disabled") === "true") return;
+    if (!button || !usable(button)) return;
     const row = button.closest(".choice");
     switch (button.dataset.do) {
       case "option":

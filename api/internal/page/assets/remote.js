@@ -4,7 +4,7 @@ import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
-import { announce, find, make, show, write } from "./dom.js";
+import { announce, enable, find, make, show, write } from "./dom.js";
 import { number, t } from "./text.js";
 import { presenterToken } from "./token.js";
 
@@ -58,7 +58,7 @@ function draw() {
   for (const name of Object.keys(acts)) { // a button that is of no use now stays where it is: a thumb finds it blindly
     const idle = !shown && ["results", "voting", "reset"].includes(name) || name === "blank" && control.version <= 0;
     find(`#${name}`).classList.toggle("off", idle);
-    find(`#${name}`).setAttribute("aria-disabled", String(idle || control.moving));
+    enable(find(`#${name}`), !idle && !control.moving);
   }
   const now = shown?.question ?? "";
   if (now !== said && said !== null) announce(now || t("stage.empty"));
@@ -90,7 +90,7 @@ function drawQuestions() {
     button.classList.toggle("here", here);
     if (here) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
-    button.setAttribute("aria-disabled", String(control.moving));
+    enable(button, !control.moving);
     write(question, poll.question);
     badge.className = `badge badge-${poll.status}`;
     show(badge, poll.status !== "pending");

@@ -5,7 +5,8 @@ import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, open, remote, say } from "./dialogs.js";
-import { announce, find, make, show, write } from "./dom.js";
+import { announce, enable, find, make, show, usable, write } from "./dom.js";
+import { keep, read } from "./store.js";
 import { number, t } from "./text.js";
 import { presenterPage, presenterToken } from "./token.js";
 
@@ -136,9 +137,11 @@ addEventListener("resize", fit);
 
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
-  for (const name of buttons) find(`#${name}`).setAttribute("aria-disabled", String(control.moving));
-  show(find("#results"), Boolean(shown));
-  show(find("#voting"), Boolean(shown));
+  for (const name of buttons) enable(find(`#${name}`), !control.moving);
+  for (const button of [find("#results"), find("#voting")]) {
+    if (!shown && button === document.activeElement) find("#next").focus(); // it goes
+    show(button, Boolean(shown));
+  }
   write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
   write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
   show(find("#blank"), Boolean(shown) || control.version > 0);
@@ -182,6 +185,7 @@ function overviewItem(pollID) {
   const display = make("button", {
     type: "button",
     click: () => {
+      if (!usable(display)) return;
       overview.close();
       control.display(pollID);
     },
@@ -205,8 +209,8 @@ function overviewItem(pollID) {
       write(badge, statusText(poll.status));
       display.setAttribute("aria-label", t("stage.display", { question: poll.question }));
       forget.setAttribute("aria-label", t("stage.reset", { question: poll.question }));
-      forget.setAttribute("aria-disabled", String(poll.status !== "final"));
-      show(display, !here || control.closed);
+      enable(forget, poll.status === "final");
+      enable(display, !here || control.closed);
       for (const part of [badge, forget]) show(part, poll.status !== "pending");
     },
   };
@@ -233,25 +237,45 @@ const acts = {
 
 press(acts, { say });
 
+/** The keys that do something. Those that are signs, which people who speak to their computer may type unawares, can be switched off. */
 const keys = {
   ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
   ArrowLeft: "previous", PageUp: "previous", Backspace: "previous",
   b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", "?": "keys",
 };
 
+const isSign = (key) => key.length === 1 && key !== " ";
+const signsWork = () => read("signs", true) !== false;
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]") || find("#stage").hidden) return;
   const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
   const presses = (event.key === " " || event.key === "Enter") && event.target.closest("button, a");
   if (presses && event.repeat) event.preventDefault();
-  if (!act || presses) return; // what has the focus is pressed
+  if (!act || presses || isSign(event.key) && !signsWork()) return; // what has the focus is pressed
   event.preventDefault();
   if (!event.repeat) acts[act]();
 });
 
 function openKeys() {
-  open(make("dialog", { "aria-labelledby": "keys-name" }, document.getElementById("keys-text").content.cloneNode(true)));
+  const dialog = make("dialog", { "aria-labelledby": "keys-name" }, document.getElementById("keys-text").content.cloneNode(true));
+  const box = find("#signs", dialog);
+  box.checked = signsWork();
+  box.addEventListener("change", () => {
+    keep("signs", box.checked);
+    nameKeys();
+  });
+  open(dialog);
 }
+
+/** Tells screen readers which sign presses which button. */
+function nameKeys() {
+  for (const button of document.querySelectorAll("[data-key]")) {
+    if (signsWork()) button.setAttribute("aria-keyshortcuts", button.dataset.key);
+    else button.removeAttribute("aria-keyshortcuts");
+  }
+}
+nameKeys();
 
 async function fullScreen() {
   try {
