@@ -64,7 +64,7 @@ func (f figure) into(document, whereabouts string) (string, error) {
 	return strings.Join(lines, "\n"), nil
 }
 
-// machine describes what the tests run on. What cannot be found out is said to be unknown.
+// machine describes what the tests run on, and how busy that was in the last minute. What cannot be found out is said to be unknown.
 func machine(t *testing.T) string {
 	t.Helper()
 	find := func(path, pattern string) string {
@@ -85,6 +85,7 @@ func machine(t *testing.T) string {
 		memory,
 		cmp.Or(find("/etc/os-release", `PRETTY_NAME="(.*)"`), runtime.GOOS),
 		strings.Replace(version.Product, "/", " ", 1),
+		"load " + cmp.Or(find("/proc/loadavg", `([\d.]+)`), "unknown"),
 	}, ", ")
 }
 

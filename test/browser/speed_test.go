@@ -114,7 +114,7 @@ func TestTheFirstViewIsSmallAndSoon(t *testing.T) {
 	require.Positive(t, bytes)
 	note(t, figure{
 		what: "First view of the audience page at 1.6 Mbit/s down, 750 kbit/s up and 150 ms of latency",
-		aim: fmt.Sprintf("at most %d requests and %d KB; the question %.1f s later than without these limits",
+		aim: fmt.Sprintf("at most %d requests and %d KB; the question at most %.1f s later than without these limits",
 			requests, mostBytes/1000, mostAdded.Seconds()),
 		measured: fmt.Sprintf("%d requests, %.1f KB, first paint after %.1f s, question after %.1f s, %.1f s later than without",
 			asked, float64(bytes)/1000, painted/1000, question.Seconds(), added.Seconds()),
