@@ -1,7 +1,7 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
-import { at, call, get, Problem } from "./api.js";
+import { at, get, Problem } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
@@ -90,6 +90,7 @@ function leave(poll) {
 }
 
 const counts = (vote) => isGood(vote) || vote.state === "late";
+const cameLate = (vote) => vote.state === "over" || vote.state === "unknown";
 
 function showBefore() {
   const vote = unsettled && box.of(unsettled);
@@ -126,13 +127,19 @@ function voteChanged(pollID) {
   const poll = slide.poll;
   if (!poll || pollID !== poll.poll_id) return;
   const vote = box.of(pollID);
-  // A poll that is displayed again asks again. What was answered the last time stands, unless the presenter has reset it.
-  const earlier = Boolean(vote) && counts(vote) && vote.version < slide.since && slide.open;
-  form.update(vote, slide.open, earlier);
-  const state = earlier ? "earlier" : vote?.state ?? "";
+  // A poll that is displayed again asks again, and one that is open again asks whoever came too late. An answer from before stands,
+  // unless the presenter has reset the poll; one that came too late is forgotten.
+  const again = slide.open && Boolean(vote) && vote.version < (isGood(vote) ? slide.since : slide.version);
+  const earlier = again && counts(vote);
+  const forgotten = again && cameLate(vote);
+  const now = forgotten ? null : vote;
+  form.update(now, slide.open, earlier);
+  const state = earlier ? "earlier" : now?.state ?? "";
   const closed = slide.open ? "" : t("audience.closed");
   part.vote.dataset.state = state || (slide.open ? "" : "closed");
-  const said = earlier ? t("vote.earlier") : vote ? say(vote) : "";
+  let said = vote ? say(vote) : "";
+  if (earlier) said = t("vote.earlier");
+  if (forgotten) said = t("audience.reopened");
   const change = slide.open && !earlier && vote && isGood(vote) ? t("vote.change") : "";
   write(part.vote, [said, closed || change].filter(Boolean).join(" "));
 }
@@ -155,33 +162,64 @@ function tallied(now) {
 
 // --- the connection ---------------------------------------------------------------------------------------------------------
 
-let polling = 0;
+let stream = null;
+let looking = 0; // the timer of the next look
+
+/** Whether we have to look, as no stream tells us what happens. */
+const blind = () => !["open", "gone"].includes(part.connection.dataset.state);
 
 function connection(state) {
-  if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
   const was = part.connection.dataset.state;
   part.connection.dataset.state = state;
+  clearTimeout(looking);
+  if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
   const text = { open: t("audience.live"), offline: t("audience.offline"), connecting: t("audience.connecting") }[state];
   write(part.connection, text);
   if (state === "offline" || (state === "open" && was === "offline")) announce(text);
-  if (state !== "open") followed = false;
-  clearInterval(polling);
-  if (state !== "open") polling = setInterval(look, 5000); // where no stream gets through, there is this way still
+  if (state !== "open") {
+    followed = false;
+    lookSoon();
+  }
   if (slide.poll) voteChanged(slide.poll.poll_id);
 }
 
-/** Reads what is displayed, as long as somebody looks. */
+/** Looks again after some seconds: not all phones at the same moment, and none before the server wants to be asked again. */
+function lookSoon(retryAfter = 0) {
+  clearTimeout(looking);
+  const least = slide.version < 0 ? 2 : 4; // who knows nothing yet waits less, but as long as a slow stream needs to begin
+  looking = setTimeout(look, (Math.min(Math.max(least, retryAfter), 60) + 2 * Math.random()) * 1000);
+}
+
+/** Reads what a stream would have told, while somebody sees the page: where a proxy lets no stream through, there is this way still. */
 async function look() {
-  if (document.visibilityState !== "visible") return;
+  let wait = 0;
   try {
-    const { data } = await call("GET", at(id, "polls", "current"), { tries: 1 });
-    const { version, voting, ...poll } = data;
-    displayed({ version, voting, poll });
+    if (document.visibilityState === "visible") await readAll();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (problem.status !== 409 || part.connection.dataset.state === "open") return; // the stream knows better
-    displayed({ version: Math.max(0, slide.version), poll: null });
+    wait = problem.retryAfter;
   }
+  if (blind()) lookSoon(wait);
+}
+
+/** Reads what is displayed and how its votes stand. The browser has both from the last time and says so (If-None-Match). */
+async function readAll() {
+  let shown = { version: Math.max(0, slide.version), poll: null };
+  try {
+    const { version, voting, ...poll } = await get(at(id, "polls", "current"), { tries: 1 });
+    shown = { version, voting, poll };
+  } catch (problem) {
+    if (problem.code === "not_found" && blind()) {
+      stream.close();
+      return connection("gone");
+    }
+    if (problem.status !== 409) throw problem; // else nothing is displayed
+  }
+  if (!blind()) return; // the stream knows better
+  displayed(shown);
+  if (!shown.poll) return;
+  const results = await get(at(id, "polls", shown.poll.poll_id, "results"), { tries: 1 });
+  if (blind()) tallied(results);
 }
 
 function gone(title, text) {
@@ -239,7 +277,7 @@ if (found) {
     displayed(event);
     followed = true;
   };
-  watch(id, { displayed: told, results: tallied, state: connection });
+  stream = watch(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
   entitle(found.title);
   if (found.title === undefined) get(at(id)).then(({ title }) => entitle(title), () => {}); // the stream says if there is none

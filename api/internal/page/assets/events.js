@@ -67,7 +67,8 @@ export function watch(id, on, { token, always = false } = {}) {
       if (token) headers.Authorization = `Bearer ${token}`;
       const options = { headers, signal: mine.signal, cache: "no-store", credentials: "omit" };
       const answer = await fetch(base + at(id, "events"), options);
-      if ([400, 401, 403, 404].includes(answer.status)) {
+      const ours = answer.headers.get("Content-Type")?.startsWith("application/problem+json"); // a proxy may refuse streams, too
+      if (ours && [400, 401, 403, 404].includes(answer.status)) {
         state("gone");
         close();
         return;

@@ -5,11 +5,11 @@ import { publicBase } from "./address.js";
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
-import { tokenOf } from "./store.js";
 import { t } from "./text.js";
+import { keepToken, presenterToken } from "./token.js";
 
 const id = decodeURIComponent(location.pathname.split("/")[2]);
-const token = tokenOf(id); // of the presenter, who sees what is hidden from others
+const token = presenterToken(id); // who has it sees what is hidden from others
 const cards = new Map(); // by what is drawn once of a poll
 const again = 3000; // while a poll closes
 const later = 15_000; // while voting for one is open: this page is for afterwards, and each reader asks for all polls
@@ -80,6 +80,18 @@ async function load() {
   }
 }
 
+/** Keeps the presenter's token that came with the address. These results are for everybody, so another call says whether it is right. */
+async function keep() {
+  if (!token || !new URLSearchParams(location.hash.slice(1)).has("token")) return;
+  try {
+    await get(at(id, "export"), { token });
+    const { title, join_code } = await get(at(id));
+    keepToken({ id, title, join_code, token });
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem; // else it stays in the address, for the next load
+  }
+}
+
 /** Reads again, as soon as somebody looks. */
 function whenSeen() {
   if (document.visibilityState === "visible") load();
@@ -132,3 +144,4 @@ function nameOf(answer) {
 }
 
 load();
+keep();
