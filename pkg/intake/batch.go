@@ -21,8 +21,10 @@ const (
 	maxBatchBytes = 64 << 10 // answers only; ids add about 40 bytes a vote
 )
 
-// batch is the votes that leave in one message. Everybody who waits for one of them waits on its channels: no
-// vote needs a channel, a map entry or a timer of its own here.
+// batch is the votes that leave in one message. Everybody who waits for one of them waits on its channels, and its
+// verdicts come under its id: a vote needs neither a channel nor a place in Intake.expects of its own. It does have a
+// count under its voter's id (batcher.voters), and a timer that others have used before (Intake.timer).
+// TestAVoteAllocatesLittleAloneAndLessInACrowd bounds what all that allocates.
 type batch struct {
 	poll.Batch
 	accepted []time.Time // per vote
@@ -121,7 +123,7 @@ func (b *batch) answer(verdicts []poll.Verdict) {
 }
 
 // newID makes a UUIDv7 (RFC 9562, section 5.7). Ids are no secrets, and nothing is ordered by them, so the runtime's
-// generator does: the usual one asks the kernel under a lock, for every vote.
+// generator does: the usual one asks the kernel under a lock, for every vote (BenchmarkID).
 func newID() (id uuid.UUID) {
 	binary.BigEndian.PutUint64(id[:], uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)

@@ -1,8 +1,19 @@
 package postgres
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -16,4 +27,120 @@ func BenchmarkCount(b *testing.B) {
 		require.NoError(b, err)
 		return s
 	})
+}
+
+// BenchmarkRoundTrips sends what a counting transaction sends in three ways: in its two routines, as the store does; as six
+// prepared statements; and as six that are parsed and planned each time. They take turns, so that what else the machine does
+// meets all of them. The figures are the medians of a transaction's microseconds, with BEGIN and COMMIT.
+func BenchmarkRoundTrips(b *testing.B) {
+	for _, size := range []int{1, 100} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			url := stack.PostgresURL(b)
+			s, err := Open(b.Context(), Config{URL: url, MaxConns: 1})
+			require.NoError(b, err)
+			b.Cleanup(func() { require.NoError(b, s.Close()) })
+			require.NoError(b, s.Partitions(b.Context(), 1))
+			shown := talk(b, s).Polls[0].ID
+			cfg, err := Config{URL: url}.driverConfig()
+			require.NoError(b, err)
+			plain := sqlx.NewDb(sql.OpenDB(unprepared{working(cfg)}), "postgres")
+			b.Cleanup(func() { require.NoError(b, plain.Close()) })
+			ways := []struct {
+				name  string
+				db    *sqlx.DB
+				calls func(claimed, settled []any) []call
+			}{
+				{"routines", s.db, inRoutines}, {"prepared", s.db, oneByOne}, {"plain", plain, oneByOne},
+			}
+			took := make([][]time.Duration, len(ways))
+			for b.Loop() {
+				for i, way := range ways {
+					claimed, settled := transactionOf(b, votes(shown, "A", voters(size)))
+					calls := way.calls(claimed, settled)
+					began := time.Now()
+					send(b, way.db, calls)
+					took[i] = append(took[i], time.Since(began))
+				}
+			}
+			for i, way := range ways {
+				slices.Sort(took[i])
+				b.ReportMetric(float64(took[i][len(took[i])/2].Microseconds()), way.name+"-µs")
+			}
+		})
+	}
+}
+
+// transactionOf gives the parameters of both routines where all votes of a batch, for one poll, are counted.
+func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
+	rows := make([]*poll.Vote, len(batch.Votes))
+	for i := range rows {
+		rows[i] = &batch.Votes[i]
+	}
+	arrays := voteArrays(rows)
+	states, err := stateArrays([]poll.PollState{{PollID: rows[0].PollID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 0}}}})
+	require.NoError(b, err)
+	one := func(id uuid.UUID) []byte { return uuidArray(1, func(int) uuid.UUID { return id }) }
+	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, wordArrays(nil), states)
+}
+
+type call struct {
+	query string
+	args  []any
+}
+
+func inRoutines(claimed, settled []any) []call {
+	return []call{{claimCall, claimed}, {settleCall, settled}}
+}
+
+// oneByOne gives what the routines run, but the statements of words, of which there are none.
+func oneByOne(claimed, settled []any) (calls []call) {
+	for _, query := range []string{lockPartition, lockAccounts, recordBatches, readOld} {
+		calls = append(calls, alone(claimTypes, query, claimed))
+	}
+	for _, query := range []string{upsertVotes, updateStates(11)} {
+		calls = append(calls, alone(settleTypes, query, settled))
+	}
+	return calls
+}
+
+var parameter = regexp.MustCompile(`\$(\d+)(::[a-z]+(\[\])?)?`)
+
+// alone makes a statement of a routine one that can be sent without it: its parameters count from 1 and say their types.
+func alone(types, query string, args []any) (c call) {
+	names, places := strings.Split(types, ","), map[int]int{}
+	c.query = parameter.ReplaceAllStringFunc(query, func(text string) string {
+		n, _ := strconv.Atoi(parameter.FindStringSubmatch(text)[1]) // digits
+		if places[n] == 0 {
+			c.args = append(c.args, args[n-1])
+			places[n] = len(c.args)
+		}
+		return fmt.Sprintf("$%d::%s", places[n], strings.TrimSpace(names[n-1]))
+	})
+	return c
+}
+
+// send sends calls in a transaction, and reads what they answer.
+func send(b *testing.B, db *sqlx.DB, calls []call) {
+	tx, err := db.BeginTxx(b.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	require.NoError(b, err)
+	for _, c := range calls {
+		rows, err := tx.QueryContext(b.Context(), c.query, c.args...)
+		require.NoError(b, err, c.query)
+		for rows.Next() {
+		}
+		require.NoError(b, rows.Err())
+		require.NoError(b, rows.Close())
+	}
+	require.NoError(b, tx.Commit())
+}
+
+// unprepared opens the driver's own sessions, which parse and plan every statement.
+type unprepared struct{ *connector }
+
+func (u unprepared) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := u.connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*session).pgConn, nil
 }

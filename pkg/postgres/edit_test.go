@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -30,19 +29,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	require.NoError(t, err)
 
 	for _, options := range [][]poll.Option{{{Key: "A", Value: "only"}}, {{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
-		db := admin(t, url)
-		hold, err := db.Begin() // so that both wait: the edit first
-		require.NoError(t, err)
-		_, err = hold.Exec(`SELECT FROM poll_states WHERE poll_id = $1 FOR UPDATE`, edited)
-		require.NoError(t, err)
-		waiting := func(n int) {
-			require.Eventually(t, func() bool {
-				var got int
-				err := db.QueryRow(`SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-					OR NOT granted AND locktype = 'transactionid'`).Scan(&got)
-				return err == nil && got >= n
-			}, 5*time.Second, 5*time.Millisecond)
-		}
+		waiting, release := hold(t, admin(t, url), edited) // so that both wait: the edit first
 		edit, count := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := s.Edit(t.Context(), p.ID, poll.EditPoll{PollID: edited, Options: &options})
@@ -57,7 +44,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 			count <- err
 		}()
 		waiting(2)
-		require.NoError(t, hold.Rollback())
+		release()
 		require.NoError(t, <-edit)
 		require.NoError(t, <-count)
 		for _, v := range outcome.Verdicts[0] {

@@ -1,8 +1,12 @@
 package postgres
 
 import (
+	"database/sql"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -29,5 +33,29 @@ func TestStore(t *testing.T) {
 	}
 	storetest.Run(t,
 		func(t *testing.T) poll.Store { return begin(t, stack.PostgresURL(t)) },
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }))
+		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }),
+		storetest.Apart(func(t *testing.T, s poll.Store, p poll.Poll) (func(int), func()) {
+			return hold(t, admin(t, urls[s]), p.ID)
+		}))
+}
+
+// hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
+func hold(t *testing.T, db *sql.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {
+	t.Helper()
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec(`SELECT FROM poll_states WHERE poll_id = $1 FOR UPDATE`, pollID)
+	require.NoError(t, err)
+	waiting = func(sessions int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			var found int
+			err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity
+				WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`).Scan(&found)
+			return err == nil && found >= sessions
+		}, 5*time.Second, 5*time.Millisecond)
+	}
+	release = sync.OnceFunc(func() { require.NoError(t, tx.Rollback()) })
+	t.Cleanup(release)
+	return waiting, release
 }

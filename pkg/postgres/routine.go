@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// routine is a function of a session's own: several statements in one round trip. Each of them sees what was committed
+// routine is a function of a session's own: several statements in one round trip, which makes a transaction that counts one
+// vote a quarter shorter, and one that counts 100 a seventh (BenchmarkRoundTrips). Each of them sees what was committed
 // before it began, as it would alone: that is so in functions that are VOLATILE, as these are by default
 // (https://www.postgresql.org/docs/current/xfunc-volatility.html). Their plans are kept in the session like those of
 // prepared statements.

@@ -1,9 +1,16 @@
 package storetest
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"reflect"
+	"slices"
+	"strings"
 
-// Recorder writes down the statements with parameters that a store sends, for tests of their plans and number. It is used
-// by one goroutine at a time.
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Recorder writes down the statements that a store sends, for tests of their plans and number: those with parameters, and
+// those that read without any. It is used by one goroutine at a time.
 type Recorder struct{ said []Statement }
 
 // Statement is one of them, as the driver got it.
@@ -12,9 +19,9 @@ type Statement struct {
 	Args  []any
 }
 
-// Record writes a statement down, if it has parameters.
+// Record writes a statement down, unless it is one that only begins, sets or fetches something.
 func (r *Recorder) Record(query string, args []driver.NamedValue) {
-	if len(args) == 0 {
+	if len(args) == 0 && !strings.HasPrefix(strings.TrimSpace(query), "SELECT") {
 		return
 	}
 	s := Statement{Query: query}
@@ -29,4 +36,17 @@ func (r *Recorder) Take() []Statement {
 	said := r.said
 	r.said = nil
 	return said
+}
+
+// Unseen gives the calls of the port that are not among those seen, but for those whose work is the same however much there
+// is.
+func Unseen(seen map[string]bool) (calls []string) {
+	port := reflect.TypeFor[poll.Store]()
+	for i := range port.NumMethod() {
+		name := port.Method(i).Name
+		if !seen[name] && !slices.Contains([]string{"Partitions", "Ping", "Close"}, name) {
+			calls = append(calls, name)
+		}
+	}
+	return calls
 }

@@ -28,6 +28,7 @@ func Shared(again func(t *testing.T, s poll.Store) poll.Store) Capability {
 type suite struct {
 	open  func(t *testing.T) poll.Store
 	again func(t *testing.T, s poll.Store) poll.Store
+	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
@@ -50,6 +51,9 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("results equal a recount whatever happens", s.property)
 	if s.again != nil {
 		t.Run("several stores on the same data", s.shared)
+	}
+	if s.hold != nil {
+		t.Run("counting stands in nobody's way but in its partition and its polls", s.apart)
 	}
 }
 
