@@ -43,7 +43,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "benchmarks.md"), page, 0o644))
 
 	run(t, 8*time.Minute, nil, binary, "-docs", dir, "-rounds", "1", "-seconds", "1", "-connections", "16", "-rates", "20,50",
-		"-clients", "300", "-processes", "2", "-viewers", "60", "-transitions", "2", "-sizes", "0,100,40000")
+		"-contestants", "all", "-clients", "300", "-processes", "2", "-viewers", "60", "-transitions", "2", "-sizes", "0,100,40000")
 
 	r, err := report.Load(filepath.Join(dir, "benchmarks", "results.json"))
 	require.NoError(t, err)
@@ -53,6 +53,11 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		names = append(names, l.Contestant)
 		assert.Positive(t, l.Acknowledged, l.Contestant)
 		assert.GreaterOrEqual(t, l.Counted, l.Acknowledged, l.Contestant)
+		if l.Contestant == report.PlenaryRooms {
+			assert.Len(t, l.Rooms, 8)
+			assert.NotContains(t, l.Rooms, int64(0), "every room has voters")
+			assert.Positive(t, l.Looks)
+		}
 	}
 	assert.ElementsMatch(t, report.Contestants, names)
 	require.NotNil(t, r.Bulk)

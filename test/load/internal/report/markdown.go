@@ -132,11 +132,12 @@ func (t *Throughput) table() string {
 	for _, n := range t.connections() {
 		fmt.Fprintf(&b, " %s |", count(n))
 	}
-	b.WriteString(" not 2xx | backlog, drain | lost |\n|---|")
-	b.WriteString(strings.Repeat("--:|", len(t.connections())+3) + "\n")
+	b.WriteString(" not 2xx | backlog, drain | lost | sessions that wait for a lock |\n|---|")
+	b.WriteString(strings.Repeat("--:|", len(t.connections())+4) + "\n")
 	for _, c := range Contestants {
 		var refused, backlog int64
 		var drain float64
+		var looks, waiting int
 		measured := false
 		line := "| " + c + " |"
 		for _, n := range t.connections() {
@@ -147,15 +148,21 @@ func (t *Throughput) table() string {
 		for _, l := range t.Loads {
 			if l.Contestant == c {
 				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.drained())
+				looks, waiting = looks+l.Looks, waiting+l.Waiting
 			}
 		}
 		if measured {
+			locks := "–"
+			if looks > 0 {
+				locks = fmt.Sprintf("%.1f", float64(waiting)/float64(looks))
+			}
 			// A load whose acknowledged votes were not all counted in the end is an error: it never comes to a table.
-			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 |\n", line, count(refused), count(backlog), drain)
+			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 | %s |\n", line, count(refused), count(backlog), drain, locks)
 		}
 	}
 	b.WriteString("\nA rate is the votes whose answer wrk has seen, over wrk's time and, where some of these were not counted when it stopped, the time " +
-		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing.\n")
+		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing. *Sessions that wait for a lock* " +
+		"is the mean of what PostgreSQL says twenty times a second.\n")
 	return b.String()
 }
 
@@ -166,8 +173,9 @@ func (t *Throughput) ratios() string {
 		fmt.Fprintf(&b, " %s |", count(n))
 	}
 	b.WriteString("\n|---|" + strings.Repeat("--:|", len(t.connections())) + "\n")
-	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX}, {PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp},
-		{Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
+	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryRooms, Plenary}, {PlenaryLog, Plenary}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX},
+		{PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp}, {Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction},
+		{Plenary, Statement}, {Plenary, StatementFew}} {
 		line, measured := fmt.Sprintf("| %s ÷ %s |", pair[0], pair[1]), false
 		for _, n := range t.connections() {
 			if s, ok := t.ratio(pair[0], pair[1], n); ok {

@@ -49,17 +49,28 @@ const (
 	NoOp          = "no-op"
 	NoOpNGINX     = "no-op, NGINX"
 	Plenary       = "Plenary"
+	PlenaryRooms  = "Plenary, 8 rooms"
+	PlenaryLog    = "Plenary, access log"
 	PlenaryAsync  = "Plenary, respond-async"
 	PlenaryNGINX  = "Plenary, NGINX"
 	PlenaryNAsync = "Plenary, NGINX, respond-async"
 	Embedded      = "Plenary embedded"
+	Message       = "message per vote"
 	Insert        = "transaction per vote, insert only"
 	Transaction   = "transaction per vote, with tally"
-	Message       = "message per vote"
+	Statement     = "statement per vote, with tally"
+	StatementFew  = "statement per vote, 8 connections"
 )
 
 // Contestants lists them in the order of tables.
-var Contestants = []string{NoOp, Plenary, PlenaryAsync, NoOpNGINX, PlenaryNGINX, PlenaryNAsync, Embedded, Message, Insert, Transaction}
+var Contestants = []string{NoOp, Plenary, PlenaryRooms, PlenaryLog, PlenaryAsync, NoOpNGINX, PlenaryNGINX, PlenaryNAsync, Embedded, Message, Insert,
+	Transaction, Statement, StatementFew}
+
+// Named are those of them that run only when they are named: slower variants of others.
+var Named = []string{Transaction, Statement}
+
+// perVote are those that commit each vote by itself and keep a tally, so that results need not count rows.
+var perVote = []string{Transaction, Statement, StatementFew}
 
 // Throughput is the closed loop: as many votes as so many connections can cast.
 type Throughput struct {
@@ -83,6 +94,9 @@ type Closed struct {
 	P50          float64            `json:"p50_ms"`
 	P99          float64            `json:"p99_ms"`
 	CPU          map[string]float64 `json:"cpu_us"`            // microseconds per counted vote, by process; until all was counted
+	Rooms        []int64            `json:"rooms,omitempty"`   // votes counted in each, where there are several
+	Looks        int                `json:"looks,omitempty"`   // how often PostgreSQL was asked for the sessions that wait for a lock
+	Waiting      int                `json:"waiting,omitempty"` // how many there were, in all looks together
 	Answers      map[string]int64   `json:"answers,omitempty"` // by status, as the API has counted them
 }
 
