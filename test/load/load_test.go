@@ -61,7 +61,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	}
 	assert.ElementsMatch(t, report.Contestants, names)
 	require.NotNil(t, r.Bulk)
-	assert.Len(t, r.Bulk.Loads, 4)
+	assert.Len(t, r.Bulk.Loads, 5)
 	require.NotNil(t, r.Degradation)
 	calls := map[string]bool{}
 	for _, l := range r.Degradation.Levels {
