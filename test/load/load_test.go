@@ -66,6 +66,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	calls := map[string]bool{}
 	for _, l := range r.Degradation.Levels {
 		calls[l.Call] = true
+		assert.Equal(t, l.Call != "vote", l.Reads > 0, l.Call)
 	}
 	assert.Equal(t, map[string]bool{"vote": true, "current": true, "results": true}, calls)
 	assert.Len(t, r.Degradation.Counted, 1)

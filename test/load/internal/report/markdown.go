@@ -257,9 +257,14 @@ func (bulk *Bulk) table() string {
 
 func (d *Degradation) table() string {
 	var b strings.Builder
-	b.WriteString("| call | offered a second | answered | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| call | offered a second | answered | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers | database: reads a second |\n" +
+		"|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
 	for _, l := range d.Levels {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", l.Call, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+		reads := "–"
+		if l.Reads > 0 {
+			reads = fmt.Sprintf("%.1f", l.Reads)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", l.Call, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers(), reads)
 	}
 	return b.String()
 }

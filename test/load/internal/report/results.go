@@ -164,7 +164,8 @@ type Level struct {
 	Due      int                `json:"due"`
 	Missed   int                `json:"missed"` // without an answer when the load was given up
 	Answers  map[int]int        `json:"answers"`
-	Ms       map[string]float64 `json:"ms"` // "50", "90", "99", "99.9", "100": the percentile's latency
+	Ms       map[string]float64 `json:"ms"`              // "50", "90", "99", "99.9", "100": the percentile's latency
+	Reads    float64            `json:"reads,omitempty"` // of the database a second, as in Viewed; of calls that read
 }
 
 // Stampede is everybody at once.
