@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -92,6 +93,20 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	assert.Len(t, talk.Transitions, 2)
 	require.NotNil(t, r.Growth)
 	assert.Len(t, r.Growth.Sizes, 3)
+	require.NotNil(t, r.Alternatives)
+	assert.Len(t, r.Alternatives.Ways, 4)
+	sizes := slices.Clone(r.Growth.Sizes)
+	for _, w := range r.Alternatives.Ways {
+		sizes = append(sizes, w.Size)
+	}
+	for _, s := range sizes {
+		assert.Positive(t, s.Bytes)
+		assert.Len(t, s.CountAgain, 1)
+		for _, into := range []string{report.IntoNew, report.IntoLargest, report.IntoAgain} {
+			require.Len(t, s.Costs[into], 1)
+			assert.Greater(t, s.Costs[into][0].WAL, 50., "bytes of a row")
+		}
+	}
 	page, err = os.ReadFile(filepath.Join(dir, "benchmarks.md"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(page), "Not measured yet")

@@ -39,7 +39,7 @@ type Options struct {
 }
 
 // Parts are what can be measured alone, in their order.
-var Parts = []string{"throughput", "bulk", "degradation", "stampede", "viewers", "growth"}
+var Parts = []string{"throughput", "bulk", "degradation", "stampede", "viewers", "growth", "alternatives"}
 
 // Bench holds the servers that run.
 type Bench struct {
@@ -200,6 +200,8 @@ func (b *Bench) Measure(ctx context.Context, part string, r *report.Results) (er
 		r.Viewers, err = b.viewers(ctx, run)
 	case "growth":
 		r.Growth, err = b.growth(ctx, run)
+	case "alternatives":
+		r.Alternatives, err = b.alternatives(ctx, run)
 	default:
 		return fmt.Errorf("there is no part %q: it is one of %s", part, strings.Join(Parts, ", "))
 	}

@@ -278,24 +278,6 @@ func (s *Stampede) middle(contestant string) (Burst, bool) {
 	return all[(len(all)-1)/2], true
 }
 
-func (g *Growth) at(votes int64) *Size {
-	for i := range g.Sizes {
-		if g.Sizes[i].Votes == votes {
-			return &g.Sizes[i]
-		}
-	}
-	return nil
-}
-
-func (g *Growth) largest() (most Size) {
-	for _, s := range g.Sizes {
-		if s.Votes >= most.Votes {
-			most = s
-		}
-	}
-	return most
-}
-
 // count writes a number with commas.
 func count[N int | int64](n N) string {
 	s := fmt.Sprint(n)

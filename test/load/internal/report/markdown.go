@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +59,7 @@ func (r Results) Fill(page string) (string, error) {
 func (r Results) tables() map[string]string {
 	const none = "Not measured yet.\n"
 	t := map[string]string{"targets": r.targets(), "throughput": none, "ratios": none, "cpu": none, "bulk": none,
-		"degradation": none, "counted": none, "stampede": none, "viewers": none, "growth": none}
+		"degradation": none, "counted": none, "stampede": none, "viewers": none, "growth": none, "alternatives": none}
 	if r.Throughput != nil {
 		t["throughput"], t["ratios"], t["cpu"] = r.Throughput.table(), r.Throughput.ratios(), r.Throughput.cpuTable(r.Bulk)
 	}
@@ -79,6 +78,9 @@ func (r Results) tables() map[string]string {
 	if r.Growth != nil {
 		t["growth"] = r.Growth.table()
 	}
+	if r.Alternatives != nil {
+		t["alternatives"] = r.Alternatives.table()
+	}
 	return t
 }
 
@@ -93,7 +95,7 @@ func (r Results) targets() string {
 		name string
 		run  *Run
 	}{{"throughput", runOf(r.Throughput)}, {"bulk", runOf(r.Bulk)}, {"degradation", runOf(r.Degradation)},
-		{"stampede", runOf(r.Stampede)}, {"viewers", runOf(r.Viewers)}, {"growth", runOf(r.Growth)}} {
+		{"stampede", runOf(r.Stampede)}, {"viewers", runOf(r.Viewers)}, {"growth", runOf(r.Growth)}, {"alternatives", runOf(r.Alternatives)}} {
 		if part.run != nil {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}
@@ -341,32 +343,4 @@ func (s *Stampede) table() string {
 			strings.Join(all, ", "), strings.Join(said, ", "))
 	}
 	return b.String()
-}
-
-func (g *Growth) table() string {
-	var b strings.Builder
-	rate := g.HTTPRate
-	if rate == 0 {
-		rate = 200
-	}
-	fmt.Fprintf(&b, "| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 %% | results by HTTP at %.0f a second, µs |\n"+
-		"|--:|--:|--:|--:|--:|--:|--:|\n", rate)
-	for _, s := range g.Sizes {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", count(s.Votes), count(s.Bytes>>20), ranged(s.CountNew), ranged(s.CountLargest),
-			ranged(s.Results), ranged(s.ResultsP99), ranged(s.ResultsHTTP))
-	}
-	return b.String()
-}
-
-// ranged writes the median of rounds and, of more than one, the lowest and the highest.
-func ranged(rounds []float64) string {
-	whole := func(v float64) string { return count(int64(math.Round(v))) }
-	if len(rounds) == 0 {
-		return "–"
-	}
-	s := spreadOf(rounds)
-	if len(rounds) == 1 {
-		return whole(s.median)
-	}
-	return fmt.Sprintf("%s (%s–%s)", whole(s.median), whole(s.low), whole(s.high))
 }

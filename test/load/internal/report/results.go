@@ -11,12 +11,13 @@ import (
 
 // Results is everything that was measured. Each part is of its own run, and nil before the first.
 type Results struct {
-	Throughput  *Throughput  `json:"throughput,omitempty"`
-	Bulk        *Bulk        `json:"bulk,omitempty"`
-	Degradation *Degradation `json:"degradation,omitempty"`
-	Stampede    *Stampede    `json:"stampede,omitempty"`
-	Viewers     *Viewers     `json:"viewers,omitempty"`
-	Growth      *Growth      `json:"growth,omitempty"`
+	Throughput   *Throughput   `json:"throughput,omitempty"`
+	Bulk         *Bulk         `json:"bulk,omitempty"`
+	Degradation  *Degradation  `json:"degradation,omitempty"`
+	Stampede     *Stampede     `json:"stampede,omitempty"`
+	Viewers      *Viewers      `json:"viewers,omitempty"`
+	Growth       *Growth       `json:"growth,omitempty"`
+	Alternatives *Alternatives `json:"alternatives,omitempty"`
 }
 
 // Run says when, where and of what a part was measured.
@@ -192,24 +193,6 @@ type Burst struct {
 	Counted      int64              `json:"counted"`
 	CountedAt    float64            `json:"counted_ms"` // when the last one was
 	Curve        [][2]float64       `json:"curve"`      // milliseconds, share acknowledged
-}
-
-// Growth is what the number of votes in the table costs.
-type Growth struct {
-	Run
-	HTTPRate float64 `json:"results_http_rate,omitempty"` // a second; results without it are of 200
-	Sizes    []Size  `json:"sizes"`
-}
-
-// Size is one number of votes.
-type Size struct {
-	Votes        int64     `json:"votes"`
-	Bytes        int64     `json:"bytes"`           // of the table and its index
-	CountNew     []float64 `json:"count_new"`       // votes a second into a new poll, by round
-	CountLargest []float64 `json:"count_largest"`   // new voters of the poll that has half of all votes
-	Results      []float64 `json:"results_us"`      // median of reading the results of that poll from the store, by round
-	ResultsHTTP  []float64 `json:"results_http_us"` // the same through an API
-	ResultsP99   []float64 `json:"results_p99_us"`
 }
 
 // Load reads results; a file that is not there holds none.
