@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "benchmarks.md"), page, 0o644))
 
 	run(t, 8*time.Minute, nil, binary, "-docs", dir, "-rounds", "1", "-seconds", "1", "-connections", "16", "-rates", "20,50",
-		"-clients", "300", "-processes", "2", "-viewers", "60", "-transitions", "2", "-sizes", "0,100,40000")
+		"-contestants", "all", "-clients", "300", "-processes", "2", "-viewers", "60", "-transitions", "2", "-sizes", "0,100,40000")
 
 	r, err := report.Load(filepath.Join(dir, "benchmarks", "results.json"))
 	require.NoError(t, err)
@@ -53,14 +54,20 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		names = append(names, l.Contestant)
 		assert.Positive(t, l.Acknowledged, l.Contestant)
 		assert.GreaterOrEqual(t, l.Counted, l.Acknowledged, l.Contestant)
+		if l.Contestant == report.PlenaryRooms {
+			assert.Len(t, l.Rooms, 8)
+			assert.NotContains(t, l.Rooms, int64(0), "every room has voters")
+			assert.Positive(t, l.Looks)
+		}
 	}
 	assert.ElementsMatch(t, report.Contestants, names)
 	require.NotNil(t, r.Bulk)
-	assert.Len(t, r.Bulk.Loads, 4)
+	assert.Len(t, r.Bulk.Loads, 5)
 	require.NotNil(t, r.Degradation)
 	calls := map[string]bool{}
 	for _, l := range r.Degradation.Levels {
 		calls[l.Call] = true
+		assert.Equal(t, l.Call != "vote", l.Reads > 0, l.Call)
 	}
 	assert.Equal(t, map[string]bool{"vote": true, "current": true, "results": true}, calls)
 	assert.Len(t, r.Degradation.Counted, 1)
@@ -76,6 +83,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		assert.Equal(t, l.Viewers, l.Exact, "%d viewers: %s", l.Viewers, l.Why)
 		assert.Zero(t, l.Lost+l.Fell, "%d viewers: %s", l.Viewers, l.Why)
 		assert.Positive(t, l.Reads)
+		assert.Less(t, l.Reads, 100., "counting is no read")
 		assert.Equal(t, l.Viewers > 0, l.Events > 0)
 	}
 	require.Len(t, r.Viewers.Talks, 1)
@@ -85,6 +93,20 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	assert.Len(t, talk.Transitions, 2)
 	require.NotNil(t, r.Growth)
 	assert.Len(t, r.Growth.Sizes, 3)
+	require.NotNil(t, r.Alternatives)
+	assert.Len(t, r.Alternatives.Ways, 4)
+	sizes := slices.Clone(r.Growth.Sizes)
+	for _, w := range r.Alternatives.Ways {
+		sizes = append(sizes, w.Size)
+	}
+	for _, s := range sizes {
+		assert.Positive(t, s.Bytes)
+		assert.Len(t, s.CountAgain, 1)
+		for _, into := range []string{report.IntoNew, report.IntoLargest, report.IntoAgain} {
+			require.Len(t, s.Costs[into], 1)
+			assert.Greater(t, s.Costs[into][0].WAL, 50., "bytes of a row")
+		}
+	}
 	page, err = os.ReadFile(filepath.Join(dir, "benchmarks.md"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(page), "Not measured yet")

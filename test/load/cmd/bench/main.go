@@ -49,7 +49,8 @@ func run() (err error) {
 	flag.IntVar(&o.Rounds, "rounds", 5, "how often to measure; the figures are medians")
 	flag.IntVar(&o.Seconds, "seconds", 8, "how long a load lasts")
 	connections := flag.String("connections", "64,256,512,2000", "of the closed loop")
-	contestants := flag.String("contestants", "", "of the closed loop, with ; between; empty: "+strings.Join(report.Contestants, "; "))
+	contestants := flag.String("contestants", "", "of the closed loop, with ; between: "+strings.Join(report.Contestants, "; ")+"; or all; empty: all but "+
+		strings.Join(report.Named, "; "))
 	rates := flag.String("rates", "100,500,1000,2000,4000,8000,12000,16000,20000,24000,28000,32000,40000,50000,60000", "of the open loop, a second, rising")
 	flag.IntVar(&o.Clients, "clients", 30000, "of the stampede")
 	flag.IntVar(&o.Processes, "processes", 3, "that they, and the viewers, are spread over; one holds 20,000 descriptors at most")
@@ -76,7 +77,12 @@ func run() (err error) {
 	if o.Viewers < 2 || o.Processes < 1 || o.Transitions < 1 {
 		return errors.New("-viewers takes at least 2, -processes and -transitions at least 1")
 	}
-	if *contestants != "" {
+	switch *contestants {
+	case "":
+		o.Contestants = slices.DeleteFunc(slices.Clone(report.Contestants), func(name string) bool { return slices.Contains(report.Named, name) })
+	case "all":
+		o.Contestants = report.Contestants
+	default:
 		for name := range strings.SplitSeq(*contestants, ";") {
 			if name = strings.TrimSpace(name); !slices.Contains(report.Contestants, name) {
 				return fmt.Errorf("-contestants: there is no %q", name)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ type Options struct {
 	Rounds      int
 	Seconds     int       // of each load
 	Connections []int     // of the closed loop
-	Contestants []string  // of the closed loop; nil: all
+	Contestants []string  // of the closed loop
 	Rates       []float64 // of the open loop, a second, rising
 	Clients     int       // of the stampede
 	Processes   int       // that they, and the viewers, are spread over
@@ -38,18 +39,20 @@ type Options struct {
 }
 
 // Parts are what can be measured alone, in their order.
-var Parts = []string{"throughput", "bulk", "degradation", "stampede", "viewers", "growth"}
+var Parts = []string{"throughput", "bulk", "degradation", "stampede", "viewers", "growth", "alternatives"}
 
 // Bench holds the servers that run.
 type Bench struct {
 	Options
 	root, dir string // of the repository; of our own binaries
 
-	plenary, noop, embedded, insert, transaction, message *stack.Stack
+	plenary, noop *stack.Stack
+	admin         *sql.DB // the database of Plenary, as superuser
 
-	admin *sql.DB // the database of Plenary, as superuser
-	rival *sql.DB
-	salt  uint64
+	others map[string]*stack.Stack // the contestants of the closed loop that have a stack of their own, by name; nil in other parts
+	rival  *sql.DB                 // the rivals' database
+
+	salt uint64
 }
 
 // Start makes what every part needs: binaries, Plenary's production shape, and the no-op in the same shape.
@@ -78,8 +81,8 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	}
 	b.plenary, err = stack.Start(ctx, stack.Config{
 		APIBinary: b.binary("api"), WorkerBinary: b.binary("worker"), Output: b.Output,
-		APIEnv: []string{fmt.Sprint("PLENARY_ACCESS_LOG=", b.AccessLog), "PLENARY_LOG_LEVEL=warn"}, WorkerEnv: []string{"PLENARY_LOG_LEVEL=warn"},
-		PostgresConf: statementsConf(),
+		APIEnv: logging(b.AccessLog), WorkerEnv: logging(false),
+		PostgresConf: append(statementsConf(), "max_connections = 400"), // rivals keep theirs while others have their turn
 	})
 	if err != nil {
 		return err
@@ -95,11 +98,17 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	return b.admin.PingContext(ctx)
 }
 
-// startRivals starts the other contestants of the closed loop.
-func (b *Bench) startRivals(ctx context.Context) (err error) {
-	if b.embedded != nil {
-		return nil
+// logging is the environment of an API or a worker: its log has requests, or nothing but what goes wrong.
+func logging(access bool) []string {
+	if access {
+		return []string{"PLENARY_ACCESS_LOG=true", "PLENARY_LOG_LEVEL=info"}
 	}
+	return []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=warn"}
+}
+
+// startOthers starts the contestants of the closed loop that are wanted and do not run yet. Call closeOthers in any case.
+func (b *Bench) startOthers(ctx context.Context) (err error) {
+	b.others = map[string]*stack.Stack{}
 	if _, err := b.admin.ExecContext(ctx, "CREATE DATABASE rivals"); err != nil {
 		return err
 	}
@@ -111,37 +120,63 @@ func (b *Bench) startRivals(ctx context.Context) (err error) {
 	if _, err := b.rival.ExecContext(ctx, rivals.Schema); err != nil {
 		return err
 	}
-	b.embedded, err = stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIBinary: b.binary("api"),
-		APIEnv: []string{fmt.Sprint("PLENARY_ACCESS_LOG=", b.AccessLog), "PLENARY_LOG_LEVEL=warn"}})
-	if err != nil {
-		return err
+	shared := func(url string) []string {
+		return []string{"PLENARY_DATABASE_URL=" + url, "PLENARY_AMQP_URL=" + b.plenary.AMQPURLs[0]}
 	}
-	rival := func(parts stack.Part, name string) (*stack.Stack, error) {
+	rival := func(parts stack.Part, name string, connections int) stack.Config {
 		env := func(name string) []string {
-			return []string{rivals.Variable + "=" + name, "PLENARY_DATABASE_URL=" + url, "PLENARY_AMQP_URL=" + b.plenary.AMQPURLs[0]}
+			return append(shared(url), rivals.Variable+"="+name, fmt.Sprint(rivals.Connections, "=", connections))
 		}
-		return stack.Start(ctx, stack.Config{Parts: parts, APIs: 1, Workers: 1, APIBinary: b.binary("bench"), WorkerBinary: b.binary("bench"),
-			APIEnv: env(name), WorkerEnv: env(rivals.Counter)})
+		return stack.Config{Parts: parts, Workers: 1, APIBinary: b.binary("bench"), WorkerBinary: b.binary("bench"), APIEnv: env(name), WorkerEnv: env(rivals.Counter)}
 	}
-	if b.insert, err = rival(stack.API, rivals.Insert); err != nil {
-		return err
+	const many, few = 40, 8
+	for _, other := range []struct {
+		name   string
+		config stack.Config
+	}{
+		{report.PlenaryLog, stack.Config{Parts: stack.API, APIBinary: b.binary("api"), APIEnv: append(shared(b.plenary.DatabaseURL), logging(true)...)}},
+		{report.Embedded, stack.Config{Parts: stack.API, APIBinary: b.binary("api"), APIEnv: logging(b.AccessLog)}},
+		{report.Message, rival(stack.API|stack.Worker, rivals.Message, many)},
+		{report.Insert, rival(stack.API, rivals.Insert, many)},
+		{report.Transaction, rival(stack.API, rivals.Transaction, many)},
+		{report.Statement, rival(stack.API, rivals.Statement, many)},
+		{report.StatementFew, rival(stack.API, rivals.Statement, few)},
+	} {
+		if !slices.Contains(b.Contestants, other.name) {
+			continue
+		}
+		other.config.APIs = 1
+		if b.others[other.name], err = stack.Start(ctx, other.config); err != nil {
+			return fmt.Errorf("%s: %w", other.name, err)
+		}
 	}
-	if b.transaction, err = rival(stack.API, rivals.Transaction); err != nil {
-		return err
+	return nil
+}
+
+// closeOthers ends what startOthers has started: what idles beside the other parts would still ask the database.
+func (b *Bench) closeOthers() error {
+	var errs []error
+	for _, s := range b.others {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
-	b.message, err = rival(stack.API|stack.Worker, rivals.Message)
-	return err
+	if b.rival != nil {
+		errs = append(errs, b.rival.Close())
+		_, err := b.admin.Exec("DROP DATABASE rivals")
+		errs = append(errs, err)
+	}
+	b.others, b.rival = nil, nil
+	return errors.Join(errs...)
 }
 
 // Close ends every process and removes every file that Start and the parts made.
 func (b *Bench) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{b.admin, b.rival} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
+	if b.admin != nil {
+		errs = append(errs, b.admin.Close())
 	}
-	for _, s := range []*stack.Stack{b.message, b.transaction, b.insert, b.embedded, b.noop, b.plenary} {
+	for _, s := range []*stack.Stack{b.noop, b.plenary} {
 		if s != nil {
 			errs = append(errs, s.Close())
 		}
@@ -165,6 +200,8 @@ func (b *Bench) Measure(ctx context.Context, part string, r *report.Results) (er
 		r.Viewers, err = b.viewers(ctx, run)
 	case "growth":
 		r.Growth, err = b.growth(ctx, run)
+	case "alternatives":
+		r.Alternatives, err = b.alternatives(ctx, run)
 	default:
 		return fmt.Errorf("there is no part %q: it is one of %s", part, strings.Join(Parts, ", "))
 	}

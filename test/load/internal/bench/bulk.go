@@ -6,9 +6,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
 
@@ -42,6 +46,11 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 	if _, err := db.ExecContext(ctx, temporary); err != nil {
 		return nil, err
 	}
+	file, err := b.openSQLite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
 	ways := []struct {
 		name string
 		size int
@@ -51,6 +60,7 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 		{report.RawUnnest, transactionVotes / 10, rawUnnest(db)},
 		{report.RawCopy, transactionVotes, rawCopy(db)},
 		{report.StoreCount, transactionVotes, storeCount(store)},
+		{report.RawSQLite, transactionVotes, rawSQLite(file)},
 	}
 	result := &report.Bulk{Run: run}
 	g := groups{"postgresql": {b.plenary.Postgres}}
@@ -58,6 +68,9 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 		for i := range ways {
 			w := ways[(i+round)%len(ways)]
 			if err := b.quiet(ctx); err != nil {
+				return nil, err
+			}
+			if _, err := file.ExecContext(ctx, "DELETE FROM votes; PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
 				return nil, err
 			}
 			r, err := newRoom(ctx, b.plenary.APIs[0].URL)
@@ -205,6 +218,40 @@ func rawCopy(db *sql.DB) func(context.Context, []poll.Vote) (func() error, error
 			}
 			return tx.Commit()
 		}, nil
+	}
+}
+
+// openSQLite makes a file of its own with the embedded store's schema, and opens it as the store does.
+func (b *Bench) openSQLite(ctx context.Context) (*sql.DB, error) {
+	path := filepath.Join(b.dir, "bulk.db")
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Close(); err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)")
+	if err == nil {
+		db.SetMaxOpenConns(1)
+	}
+	return db, err
+}
+
+func rawSQLite(db *sql.DB) func(context.Context, []poll.Vote) (func() error, error) {
+	return func(ctx context.Context, votes []poll.Vote) (func() error, error) {
+		rows := make([][]any, len(votes))
+		for i := range votes {
+			v := &votes[i]
+			rows[i] = []any{hex.EncodeToString(v.PollID[:]), hex.EncodeToString(v.VoterID[:]), v.Version, v.Seq, v.Answer, hex.EncodeToString(v.ID[:])}
+		}
+		arg, err := json.Marshal(rows)
+		if err != nil {
+			return nil, err
+		}
+		const upsert = `INSERT INTO votes AS v (poll_id, voter_id, version, seq, answer, vote_id)
+			SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4, unhex(value->>5) FROM json_each(?) WHERE true` + onConflict
+		return func() error { _, err := db.ExecContext(ctx, upsert, string(arg)); return err }, nil
 	}
 }
 

@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,8 +23,8 @@ const (
 )
 
 // degradation offers rising rates through NGINX until the second one that is not kept up with.
-func (b *Bench) degradation(ctx context.Context, run report.Run) (*report.Degradation, error) {
-	d := &report.Degradation{Run: run}
+func (b *Bench) degradation(ctx context.Context, run report.Run) (d *report.Degradation, err error) {
+	d = &report.Degradation{Run: run}
 	seconds := time.Duration(b.Seconds) * time.Second
 	for round := range b.Rounds {
 		for turn := range 2 {
@@ -44,27 +45,34 @@ func (b *Bench) degradation(ctx context.Context, run report.Run) (*report.Degrad
 			b.say("round %d  votes until counted at %d a second: %s", round+1, countedRate, line(l))
 		}
 	}
-	for _, call := range []string{"vote", "current", "results"} {
+	rising := func(call string, open func(rate float64) (report.Level, error)) error {
 		for behind, i := 0, 0; behind < 2 && i < len(b.Rates); i++ {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			}
-			var l report.Level
-			var err error
-			switch call {
-			case "vote":
-				l, err = b.openVotes(ctx, b.Rates[i], seconds)
-			default:
-				l, err = b.openReads(ctx, call, b.Rates[i], seconds)
-			}
+			l, err := open(b.Rates[i])
 			if err != nil {
-				return nil, fmt.Errorf("%s at %.0f a second: %w", call, b.Rates[i], err)
+				return fmt.Errorf("%s at %.0f a second: %w", call, b.Rates[i], err)
 			}
 			d.Levels = append(d.Levels, l)
-			b.say("%-8s %s", call, line(l))
+			b.say("%-8s %s  reads %.1f a second", call, line(l), l.Reads)
 			if l.Achieved < 0.9*l.Offered {
 				behind++
 			}
+		}
+		return nil
+	}
+	if err := rising("vote", func(rate float64) (report.Level, error) { return b.openVotes(ctx, rate, seconds) }); err != nil {
+		return nil, err
+	}
+	counts, stop, err := b.countStatements(ctx) // from here on: it would cost the votes
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	for _, call := range []string{"current", "results"} {
+		if err := rising(call, func(rate float64) (report.Level, error) { return b.openReads(ctx, call, rate, seconds, counts) }); err != nil {
+			return nil, err
 		}
 	}
 	return d, nil
@@ -127,12 +135,17 @@ func (b *Bench) allCounted(ctx context.Context, r room, n int64) error {
 	})
 }
 
-// openReads reads what is displayed, or the results while votes come in.
-func (b *Bench) openReads(ctx context.Context, call string, rate float64, d time.Duration) (report.Level, error) {
+// openReads reads what is displayed, or the results while votes come in, and what that has the database read.
+func (b *Bench) openReads(ctx context.Context, call string, rate float64, d time.Duration, counts bool) (report.Level, error) {
 	r, err := newRoom(ctx, b.plenary.NGINX.URL)
 	if err != nil {
 		return report.Level{}, err
 	}
+	before, err := b.asked(ctx, counts)
+	if err != nil {
+		return report.Level{}, err
+	}
+	began := time.Now()
 	path := r.path("/polls/current")
 	var voting sync.WaitGroup
 	var votingErr error
@@ -145,10 +158,13 @@ func (b *Bench) openReads(ctx context.Context, call string, rate float64, d time
 	o, err := crowd.Load{Addr: r.addr(), Conns: openConns, Rate: rate, Duration: d, Grace: openGrace,
 		Request: func(buf []byte, _ int) []byte { return append(buf, request...) }}.Run()
 	voting.Wait()
-	if err == nil {
-		err = votingErr
+	if err = errors.Join(err, votingErr); err != nil {
+		return report.Level{}, err
 	}
-	return level(call, rate, o, 200), err
+	l := level(call, rate, o, 200)
+	after, err := b.asked(ctx, counts)
+	l.Reads = after.since(before, time.Since(began).Seconds(), counts).reads
+	return l, err
 }
 
 // level sums up an open loop; wished is the status of an answer that counts as kept up with.

@@ -23,82 +23,202 @@ import (
 // growth measures counting and results with more and more votes in the table: half of them in one poll, which no
 // room is large enough for, the others in polls of 10,000.
 func (b *Bench) growth(ctx context.Context, run report.Run) (g *report.Growth, err error) {
-	if _, err := b.admin.ExecContext(ctx, "CREATE DATABASE growth OWNER plenary"); err != nil {
-		return nil, err
-	}
-	url := withDatabase(b.plenary.DatabaseURL, "growth")
-	store, err := postgres.Open(ctx, postgres.Config{URL: url, MaxConns: 4, ApplicationName: "bench"})
+	d, err := b.openGrowing(ctx, nil, nil)
+	defer func() { err = errors.Join(err, d.close()) }()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if err := store.Partitions(ctx, 1); err != nil {
-		return nil, err
-	}
-	admin, err := sql.Open("postgres", withDatabase(b.plenary.DatabaseAdminURL, "growth"))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, admin.Close()) }()
-	// An API on this database, for results as people get them. It counts by itself, and nobody votes.
-	api, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIBinary: b.binary("api"),
-		APIEnv: []string{"PLENARY_DATABASE_URL=" + url, "PLENARY_PARTITIONS=1", fmt.Sprint("PLENARY_ACCESS_LOG=", b.AccessLog), "PLENARY_LOG_LEVEL=warn"}})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, api.Close()) }()
-
 	g = &report.Growth{Run: run, HTTPRate: resultsRate}
 	for _, n := range b.Sizes {
 		s := report.Size{Votes: n}
 		var largest room
 		for round := range b.Rounds {
 			if round == 0 || n <= 1_000_000 { // ten million take a while, and some that were counted do not show in them
-				if largest, err = b.fill(ctx, admin, api.URL, n); err != nil {
+				if largest, err = d.fill(ctx, &s); err != nil {
 					return nil, fmt.Errorf("fill with %d votes: %w", n, err)
 				}
 			}
-			if round == 0 {
-				if err := admin.QueryRowContext(ctx, "SELECT pg_total_relation_size('votes')").Scan(&s.Bytes); err != nil {
-					return nil, err
-				}
-			}
-			if err := b.grown(ctx, store, admin, largest, &s); err != nil {
+			if err := errors.Join(d.count(ctx, largest, &s), d.results(ctx, largest, &s)); err != nil {
 				return nil, fmt.Errorf("%d votes: %w", n, err)
 			}
 		}
 		g.Sizes = append(g.Sizes, s)
-		b.say("%9d votes, %5d MB: counting %7.0f/s into a new poll, %7.0f/s into the largest; its results take %5.0f µs, p99 %5.0f µs, by HTTP %5.0f µs", n, s.Bytes>>20,
-			report.Median(s.CountNew), report.Median(s.CountLargest), report.Median(s.Results), report.Median(s.ResultsP99), report.Median(s.ResultsHTTP))
+		b.say("%9d votes, %s; its results take %5.0f µs, p99 %5.0f µs, by HTTP %5.0f µs", n, counting(s),
+			report.Median(s.Results), report.Median(s.ResultsP99), report.Median(s.ResultsHTTP))
 	}
 	return g, nil
 }
 
-// grown measures once at one size.
-func (b *Bench) grown(ctx context.Context, store *postgres.Store, admin *sql.DB, largest room, s *report.Size) error {
+func counting(s report.Size) string {
+	return fmt.Sprintf("%5d MB: counting %7.0f/s into a new poll, %7.0f/s into the largest, %7.0f/s again", s.Bytes>>20,
+		report.Median(s.CountNew), report.Median(s.CountLargest), report.Median(s.CountAgain))
+}
+
+// alternatives are what else the table of votes could be, or the server that has it: conf is of postgresql.conf, and statements change
+// the product's table while it is empty.
+var alternatives = []struct {
+	how              string
+	conf, statements []string
+}{
+	{how: "the product's: primary key (poll, voter)"},
+	{how: "16 partitions by hash of the poll", statements: []string{
+		"ALTER TABLE votes RENAME TO plain",
+		"CREATE TABLE votes (LIKE plain) PARTITION BY HASH (poll_id)",
+		"DROP TABLE plain",
+		"ALTER TABLE votes ADD PRIMARY KEY (poll_id, voter_id)",
+		`DO $$ BEGIN FOR i IN 0..15 LOOP
+			EXECUTE format('CREATE TABLE votes_%s PARTITION OF votes FOR VALUES WITH (MODULUS 16, REMAINDER %s) WITH (fillfactor = 90)', i, i);
+		END LOOP; END $$`,
+		"ALTER TABLE votes OWNER TO plenary",
+	}},
+	{how: "the product's, wal_compression = on", conf: []string{"wal_compression = on"}},
+	{how: "the product's, shared_buffers = 1GB in place of 128MB", conf: []string{"shared_buffers = 1GB"}},
+}
+
+// alternatives measures counting with the most votes in each of the tables that could be.
+func (b *Bench) alternatives(ctx context.Context, run report.Run) (*report.Alternatives, error) {
+	a := &report.Alternatives{Run: run}
+	for _, w := range alternatives {
+		s := report.Size{Votes: slices.Max(b.Sizes)}
+		if err := b.alternative(ctx, w.conf, w.statements, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.how, err)
+		}
+		a.Ways = append(a.Ways, report.Alternative{How: w.how, Size: s})
+		b.say("%-54s %s", w.how, counting(s))
+	}
+	return a, nil
+}
+
+func (b *Bench) alternative(ctx context.Context, conf, statements []string, s *report.Size) (err error) {
+	d, err := b.openGrowing(ctx, conf, statements)
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err != nil {
+		return err
+	}
+	largest, err := d.fill(ctx, s)
+	for range b.Rounds {
+		if err == nil {
+			err = d.count(ctx, largest, s)
+		}
+	}
+	return err
+}
+
+// growing is a server of its own whose database is filled, with an API for results as people get them. It counts by itself, and
+// nobody votes.
+type growing struct {
+	*Bench
+	counts bool // PostgreSQL counts statements
+	server *stack.Stack
+	store  *postgres.Store
+	admin  *sql.DB
+}
+
+// openGrowing starts one with the product's schema. Close it in any case.
+func (b *Bench) openGrowing(ctx context.Context, conf, statements []string) (d *growing, err error) {
+	d = &growing{Bench: b}
+	if counting := statementsConf(); len(counting) > 0 {
+		d.counts = true
+		conf = slices.Concat(conf, counting, []string{"pg_stat_statements.track = top"})
+		statements = append([]string{"CREATE EXTENSION pg_stat_statements"}, statements...)
+	}
+	d.server, err = stack.Start(ctx, stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1, APIBinary: b.binary("api"),
+		APIEnv: append(logging(b.AccessLog), "PLENARY_PARTITIONS=1"), PostgresConf: conf})
+	if err != nil {
+		return d, err
+	}
+	if d.admin, err = sql.Open("postgres", withDatabase(d.server.DatabaseAdminURL, "plenary")); err != nil {
+		return d, err
+	}
+	for _, q := range statements {
+		if _, err := d.admin.ExecContext(ctx, q); err != nil {
+			return d, fmt.Errorf("%s: %w", q, err)
+		}
+	}
+	d.store, err = postgres.Open(ctx, postgres.Config{URL: d.server.DatabaseURL, MaxConns: 4, ApplicationName: "bench"})
+	return d, err
+}
+
+// close removes the server and its data.
+func (d *growing) close() error {
+	var errs []error
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.admin != nil {
+		errs = append(errs, d.admin.Close())
+	}
+	if d.server != nil {
+		errs = append(errs, d.server.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// count counts votes of new voters into a new poll, into the largest, and into that again without a checkpoint before.
+func (d *growing) count(ctx context.Context, largest room, s *report.Size) error {
 	fresh, err := newRoom(ctx, largest.url)
 	if err != nil {
 		return err
 	}
-	perRound := 20_000 * b.Seconds
 	for _, one := range []struct {
-		poll  string
-		rates *[]float64
-	}{{fresh.poll, &s.CountNew}, {largest.poll, &s.CountLargest}} {
-		if _, err := admin.ExecContext(ctx, "CHECKPOINT"); err != nil {
+		into, poll string
+		checkpoint bool
+		rates      *[]float64
+	}{
+		{report.IntoNew, fresh.poll, true, &s.CountNew},
+		{report.IntoLargest, largest.poll, true, &s.CountLargest},
+		{report.IntoAgain, largest.poll, false, &s.CountAgain},
+	} {
+		if one.checkpoint {
+			if _, err := d.admin.ExecContext(ctx, "CHECKPOINT"); err != nil {
+				return err
+			}
+		}
+		before, err := d.spent(ctx)
+		if err != nil {
 			return err
 		}
-		rate, err := countRate(ctx, store, uuid.MustParse(one.poll), perRound)
+		n := 20_000 * d.Seconds
+		rate, err := countRate(ctx, d.store, uuid.MustParse(one.poll), n)
+		if err != nil {
+			return err
+		}
+		after, err := d.spent(ctx)
 		if err != nil {
 			return err
 		}
 		*one.rates = append(*one.rates, rate)
+		if d.counts {
+			if s.Costs == nil {
+				s.Costs = map[string][]report.Cost{}
+			}
+			s.Costs[one.into] = append(s.Costs[one.into], after.Since(before, n))
+		}
 	}
+	return nil
+}
+
+// spent is what the database has done for counting so far.
+func (d *growing) spent(ctx context.Context) (c report.Cost, err error) {
+	cpu, err := groups{"": {d.server.Postgres}}.cpu()
+	c.CPU = cpu[""] * 1e6
+	if err == nil && d.counts {
+		err = d.admin.QueryRowContext(ctx, `
+			SELECT coalesce(sum(wal_bytes), 0)::float8, coalesce(sum(wal_fpi), 0)::float8, coalesce(sum(shared_blks_read), 0)::float8,
+				coalesce(sum(shared_blks_written), 0)::float8
+			FROM pg_stat_statements WHERE query ~ 'pg_temp'`).
+			Scan(&c.WAL, &c.Images, &c.Reads, &c.Written)
+	}
+	return c, err
+}
+
+// results reads those of the largest poll.
+func (d *growing) results(ctx context.Context, largest room, s *report.Size) error {
 	presentationID, pollID := uuid.MustParse(largest.presentation), uuid.MustParse(largest.poll)
-	took := make([]int64, 500*b.Seconds)
+	took := make([]int64, 500*d.Seconds)
 	for i := range took {
 		began := time.Now()
-		if _, err := store.Results(ctx, presentationID, pollID); err != nil {
+		if _, err := d.store.Results(ctx, presentationID, pollID); err != nil {
 			return err
 		}
 		took[i] = int64(time.Since(began))
@@ -107,7 +227,7 @@ func (b *Bench) grown(ctx context.Context, store *postgres.Store, admin *sql.DB,
 	s.Results = append(s.Results, float64(crowd.Percentile(took, 50).Nanoseconds())/1e3)
 	s.ResultsP99 = append(s.ResultsP99, float64(crowd.Percentile(took, 99).Nanoseconds())/1e3)
 	request := largest.get(largest.path("/polls/" + largest.poll + "/results"))
-	o, err := crowd.Load{Addr: largest.addr(), Conns: 64, Rate: resultsRate, Duration: time.Duration(b.Seconds) * time.Second, Grace: openGrace,
+	o, err := crowd.Load{Addr: largest.addr(), Conns: 64, Rate: resultsRate, Duration: time.Duration(d.Seconds) * time.Second, Grace: openGrace,
 		Request: func(buf []byte, _ int) []byte { return append(buf, request...) }}.Run()
 	if err == nil && (len(o.Answers) != 1 || o.Answers[http.StatusOK] == 0) {
 		err = fmt.Errorf("results were answered %v", o.Answers)
@@ -144,14 +264,14 @@ const resultsRate = 5
 // smallPoll is how many voters each of the other polls has.
 const smallPoll = 10_000
 
-// fill makes the database hold n votes and nothing else, tallies included, in a room of its own that is returned and in
-// others. It checks that every tally equals a recount.
-func (b *Bench) fill(ctx context.Context, db *sql.DB, url string, n int64) (largest room, err error) {
-	began := time.Now()
+// fill makes the database hold so many votes and nothing else, tallies included, half of them in a room of their own that is returned,
+// the others in others, and tells how large it is then. It checks that every tally equals a recount.
+func (d *growing) fill(ctx context.Context, s *report.Size) (largest room, err error) {
+	db, n, began := d.admin, s.Votes, time.Now()
 	if _, err := db.ExecContext(ctx, "TRUNCATE presentations, polls, poll_states, votes, batches"); err != nil {
 		return largest, err
 	}
-	if largest, err = newRoom(ctx, url); err != nil {
+	if largest, err = newRoom(ctx, d.server.APIs[0].URL); err != nil {
 		return largest, err
 	}
 	in := n / 2
@@ -211,8 +331,13 @@ func (b *Bench) fill(ctx context.Context, db *sql.DB, url string, n int64) (larg
 	if err == nil && (wrong != 0 || total != n) {
 		err = fmt.Errorf("the database has %d votes instead of %d, and %d tallies differ from a recount", total, n, wrong)
 	}
-	if n > 0 {
-		b.say("filled with %d votes in %.1f s", n, time.Since(began).Seconds())
+	if err != nil {
+		return largest, err
 	}
-	return largest, err
+	if n > 0 {
+		d.say("filled with %d votes in %.1f s", n, time.Since(began).Seconds())
+	}
+	// A table in partitions has no size of its own, and one that has none is not in its tree.
+	return largest, db.QueryRowContext(ctx, `SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size('votes'))
+		FROM pg_partition_tree('votes') WHERE isleaf`).Scan(&s.Bytes)
 }

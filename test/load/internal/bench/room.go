@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // room is a poll that is displayed, as seen through one address.
@@ -76,6 +78,30 @@ type talk struct {
 func newRoom(ctx context.Context, url string) (room, error) {
 	t, err := newTalk(ctx, url, 1)
 	return t.room, err
+}
+
+// spreadRooms makes n rooms, so that each partition has as many as any other.
+func (b *Bench) spreadRooms(ctx context.Context, url string, n int) (rooms []room, err error) {
+	var partitions int
+	if err := b.admin.QueryRowContext(ctx, "SELECT count(*) FROM partitions").Scan(&partitions); err != nil {
+		return nil, err
+	}
+	in := make([]int, partitions)
+	for len(rooms) < n {
+		r, err := newRoom(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		id, err := uuid.Parse(r.presentation)
+		if err != nil {
+			return nil, err
+		}
+		if p := queue.Partition(id, partitions); in[p]*partitions < n {
+			in[p]++
+			rooms = append(rooms, r)
+		}
+	}
+	return rooms, nil
 }
 
 // newTalk makes a presentation of n polls, the first of which is displayed.

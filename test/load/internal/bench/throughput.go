@@ -5,10 +5,12 @@ package bench
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/report"
@@ -19,27 +21,30 @@ import (
 type contestant struct {
 	name   string
 	prefer string
-	room   func(context.Context) (room, error)
-	// counted reads how many votes of the room are counted; nil: they are not, or were before the answer.
+	rooms  func(context.Context) ([]room, error)
+	// counted reads how many votes of a room are counted; nil: they are not, or were before the answer.
 	counted  func(context.Context, room) (int64, error)
 	embedded bool             // an answer means counted, so nothing drains, and the total is read through the API
 	apis     []*stack.Process // whose metrics tell the answers
 	cpu      groups
 }
 
-// contestants gives them in the order of the report.
-func (b *Bench) contestants() []contestant {
+// contestants gives those that are wanted, in the order of the report.
+func (b *Bench) contestants() (all []contestant) {
 	servers := groups{"postgresql": {b.plenary.Postgres}, "rabbitmq": b.plenary.Rabbits}
 	with := func(more groups) groups {
 		all := maps.Clone(servers)
 		maps.Copy(all, more)
 		return all
 	}
-	fresh := func(url string) func(context.Context) (room, error) {
-		return func(ctx context.Context) (room, error) { return newRoom(ctx, url) }
+	fresh := func(url string) func(context.Context) ([]room, error) {
+		return func(ctx context.Context) ([]room, error) {
+			r, err := newRoom(ctx, url)
+			return []room{r}, err
+		}
 	}
-	none := func(url string) func(context.Context) (room, error) {
-		return func(context.Context) (room, error) { return noRoom(url), nil }
+	none := func(url string) func(context.Context) ([]room, error) {
+		return func(context.Context) ([]room, error) { return []room{noRoom(url)}, nil }
 	}
 	number := func(db *sql.DB, query string) func(context.Context, room) (int64, error) {
 		return func(ctx context.Context, r room) (n int64, err error) {
@@ -50,32 +55,51 @@ func (b *Bench) contestants() []contestant {
 	ofPlenary := number(b.admin, countedVotes)
 	ofTallies := number(b.rival, "SELECT coalesce(sum(count), 0) FROM tallies WHERE poll_id = $1")
 	ofRows := number(b.rival, "SELECT count(*) FROM votes WHERE poll_id = $1")
-	direct := with(groups{"api": b.plenary.APIs, "worker": b.plenary.Workers})
-	nginx := with(groups{"api": b.plenary.APIs, "worker": b.plenary.Workers, "nginx": {b.plenary.NGINX}})
-	all := []contestant{
-		{name: report.NoOp, room: none(b.noop.APIs[0].URL), cpu: groups{"api": b.noop.APIs}},
-		{name: report.Plenary, room: fresh(b.plenary.APIs[0].URL), counted: ofPlenary, apis: b.plenary.APIs, cpu: direct},
-		{name: report.PlenaryAsync, prefer: "respond-async", room: fresh(b.plenary.APIs[0].URL), counted: ofPlenary, apis: b.plenary.APIs, cpu: direct},
-		{name: report.NoOpNGINX, room: none(b.noop.NGINX.URL), cpu: groups{"api": b.noop.APIs, "nginx": {b.noop.NGINX}}},
-		{name: report.PlenaryNGINX, room: fresh(b.plenary.NGINX.URL), counted: ofPlenary, apis: b.plenary.APIs, cpu: nginx},
-		{name: report.PlenaryNAsync, prefer: "respond-async", room: fresh(b.plenary.NGINX.URL), counted: ofPlenary, apis: b.plenary.APIs, cpu: nginx},
-		{name: report.Embedded, room: fresh(b.embedded.APIs[0].URL), embedded: true, counted: func(ctx context.Context, r room) (int64, error) { return r.total(ctx) },
-			apis: b.embedded.APIs, cpu: groups{"api": b.embedded.APIs}},
-		{name: report.Message, room: none(b.message.APIs[0].URL), counted: ofTallies, cpu: with(groups{"api": b.message.APIs, "worker": b.message.Workers})},
-		{name: report.Insert, room: none(b.insert.APIs[0].URL), counted: ofRows, cpu: with(groups{"api": b.insert.APIs})},
-		{name: report.Transaction, room: none(b.transaction.APIs[0].URL), counted: ofTallies, cpu: with(groups{"api": b.transaction.APIs})},
+	through := func(more ...*stack.Process) groups {
+		return with(groups{"api": slices.Concat(b.plenary.APIs, more), "worker": b.plenary.Workers})
 	}
-	if b.Contestants == nil {
-		return all
+	nginx := through()
+	nginx["nginx"] = []*stack.Process{b.plenary.NGINX}
+	one, proxy := b.plenary.APIs[0].URL, b.plenary.NGINX.URL
+	all = []contestant{
+		{name: report.NoOp, rooms: none(b.noop.APIs[0].URL), cpu: groups{"api": b.noop.APIs}},
+		{name: report.Plenary, rooms: fresh(one), counted: ofPlenary, apis: b.plenary.APIs, cpu: through()},
+		{name: report.PlenaryRooms, rooms: func(ctx context.Context) ([]room, error) { return b.spreadRooms(ctx, one, manyRooms) }, counted: ofPlenary,
+			apis: b.plenary.APIs, cpu: through()},
+		{name: report.PlenaryAsync, prefer: "respond-async", rooms: fresh(one), counted: ofPlenary, apis: b.plenary.APIs, cpu: through()},
+		{name: report.NoOpNGINX, rooms: none(b.noop.NGINX.URL), cpu: groups{"api": b.noop.APIs, "nginx": {b.noop.NGINX}}},
+		{name: report.PlenaryNGINX, rooms: fresh(proxy), counted: ofPlenary, apis: b.plenary.APIs, cpu: nginx},
+		{name: report.PlenaryNAsync, prefer: "respond-async", rooms: fresh(proxy), counted: ofPlenary, apis: b.plenary.APIs, cpu: nginx},
 	}
-	return slices.DeleteFunc(all, func(c contestant) bool { return !slices.Contains(b.Contestants, c.name) })
+	for name, s := range b.others {
+		c := contestant{name: name, cpu: with(groups{"api": s.APIs})}
+		switch name {
+		case report.PlenaryLog:
+			c.rooms, c.counted, c.apis, c.cpu = fresh(s.URL), ofPlenary, s.APIs, through(s.APIs...)
+		case report.Embedded:
+			c.rooms, c.embedded, c.apis, c.cpu = fresh(s.URL), true, s.APIs, groups{"api": s.APIs}
+			c.counted = func(ctx context.Context, r room) (int64, error) { return r.total(ctx) }
+		case report.Message:
+			c.rooms, c.counted, c.cpu = none(s.URL), ofTallies, with(groups{"api": s.APIs, "worker": s.Workers})
+		case report.Insert:
+			c.rooms, c.counted = none(s.URL), ofRows
+		default:
+			c.rooms, c.counted = none(s.URL), ofTallies
+		}
+		all = append(all, c)
+	}
+	all = slices.DeleteFunc(all, func(c contestant) bool { return !slices.Contains(b.Contestants, c.name) })
+	place := func(c contestant) int { return slices.Index(report.Contestants, c.name) }
+	slices.SortFunc(all, func(a, b contestant) int { return place(a) - place(b) })
+	return all
 }
 
-func (b *Bench) throughput(ctx context.Context, run report.Run) (*report.Throughput, error) {
-	if err := b.startRivals(ctx); err != nil {
+func (b *Bench) throughput(ctx context.Context, run report.Run) (t *report.Throughput, err error) {
+	defer func() { err = errors.Join(err, b.closeOthers()) }()
+	if err := b.startOthers(ctx); err != nil {
 		return nil, err
 	}
-	t := &report.Throughput{Run: run, CPUUntilLast: true}
+	t = &report.Throughput{Run: run, CPUUntilLast: true}
 	all := b.contestants()
 	for round := range b.Rounds {
 		for _, connections := range b.Connections {
@@ -87,13 +111,16 @@ func (b *Bench) throughput(ctx context.Context, run report.Run) (*report.Through
 					return nil, fmt.Errorf("%s, %d connections: %w", c.name, connections, err)
 				}
 				t.Loads = append(t.Loads, closed)
-				b.say("round %d  %5d  %-34s %8.0f votes/s  p99 %7.1f ms  backlog %6d  %5.1f µs CPU  refused %d, broken %d %v", round+1, connections,
+				b.say("round %d  %5d  %-46s %8.0f votes/s  p99 %7.1f ms  backlog %6d  %5.1f µs CPU  refused %d, broken %d %v", round+1, connections,
 					c.name, closed.Rate(), closed.P99, closed.Backlog, closed.TotalCPU(), closed.Refused, closed.Broken, closed.Answers)
 			}
 		}
 	}
 	return t, nil
 }
+
+// manyRooms is how many PlenaryRooms has, as its name says.
+const manyRooms = 8
 
 // countedVotes reads how many votes of a poll Plenary has counted.
 const countedVotes = "SELECT voters FROM poll_states WHERE poll_id = $1"
@@ -107,7 +134,7 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 	if err := b.quiet(ctx); err != nil {
 		return r, err
 	}
-	room, err := c.room(ctx)
+	rooms, err := c.rooms(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -119,19 +146,21 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 	if err != nil {
 		return r, err
 	}
-	seen, err := b.wrk(ctx, load{room: room, prefer: c.prefer, connections: connections, seconds: b.Seconds, salt: b.nextSalt()})
+	watched := b.watchLocks(ctx, c)
+	seen, err := b.wrk(ctx, load{rooms: rooms, prefer: c.prefer, connections: connections, seconds: b.Seconds, salt: b.nextSalt()})
 	ended := time.Now()
-	if err != nil {
+	looks, waiting, watchErr := watched()
+	if err := errors.Join(err, watchErr); err != nil {
 		return r, err
 	}
 	r = report.Closed{Contestant: c.name, Connections: connections, Round: round, Seconds: seen.Micros / 1e6,
-		Acknowledged: seen.Requests - seen.Refused, Refused: seen.Refused, Broken: seen.Broken, P50: seen.P50 / 1e3, P99: seen.P99 / 1e3}
+		Acknowledged: seen.Requests - seen.Refused, Refused: seen.Refused, Broken: seen.Broken, P50: seen.P50 / 1e3, P99: seen.P99 / 1e3, Looks: looks, Waiting: waiting}
 	var after map[string]float64
 	if c.counted == nil {
 		r.Counted = r.Acknowledged
 		after, err = c.cpu.cpu()
 	} else {
-		after, err = b.drain(ctx, c, room, ended, int64(connections), &r)
+		after, err = b.drain(ctx, c, rooms, ended, int64(connections), &r)
 	}
 	if err != nil {
 		return r, err
@@ -150,17 +179,50 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 	return r, err
 }
 
+// watchLocks looks how many sessions wait for a lock, until what it returns is called. Nobody is asked where there is no PostgreSQL.
+func (b *Bench) watchLocks(ctx context.Context, c contestant) func() (looks, waiting int, err error) {
+	if c.cpu["postgresql"] == nil {
+		return func() (int, int, error) { return 0, 0, nil }
+	}
+	var watching sync.WaitGroup
+	var looks, waiting int
+	var err error
+	until, stop := context.WithCancel(ctx)
+	watching.Go(func() {
+		err = wait(until, 50*time.Millisecond, func() (bool, error) {
+			var n int
+			err := b.admin.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").Scan(&n)
+			looks, waiting = looks+1, waiting+n
+			return until.Err() != nil, err
+		})
+	})
+	return func() (int, int, error) {
+		stop()
+		watching.Wait()
+		if ctx.Err() == nil && errors.Is(err, context.Canceled) {
+			err = nil // it was told to stop
+		}
+		return looks, waiting, err
+	}
+}
+
 // drain waits until all is counted. wrk hangs up on the requests that are under way when its time is over: up to one per
 // connection is counted that it has seen no answer to. The last vote has been counted when nothing was for settle;
 // the CPU that it gives is until then, without the idling after it.
-func (b *Bench) drain(ctx context.Context, c contestant, room room, ended time.Time, underWay int64, r *report.Closed) (cpu map[string]float64, err error) {
+func (b *Bench) drain(ctx context.Context, c contestant, rooms []room, ended time.Time, underWay int64, r *report.Closed) (cpu map[string]float64, err error) {
 	const settle = 300 * time.Millisecond
 	first, last, began := true, time.Time{}, time.Now()
 	var acknowledged time.Time // when all of them were seen counted
 	err = wait(ctx, 20*time.Millisecond, func() (bool, error) {
-		n, err := c.counted(ctx, room)
-		if err != nil {
-			return false, err
+		n, each := int64(0), make([]int64, len(rooms))
+		for i, room := range rooms {
+			if each[i], err = c.counted(ctx, room); err != nil {
+				return false, err
+			}
+			n += each[i]
+		}
+		if len(rooms) > 1 {
+			r.Rooms = each
 		}
 		now := time.Now()
 		if first || n != r.Counted {

@@ -2,7 +2,7 @@
 --
 -- No response(): with it wrk would parse every answer's headers for Lua. It counts answers above 399 by itself.
 
-local poll, path, host = os.getenv("VOTE_POLL"), os.getenv("VOTE_PATH"), os.getenv("VOTE_HOST")
+local rooms, host = os.getenv("VOTE_ROOMS"), os.getenv("VOTE_HOST") -- rooms: "path=poll path=poll"
 local prefer = os.getenv("VOTE_PREFER") or ""
 local salt = tonumber(os.getenv("VOTE_SALT"))
 local threads = 0
@@ -17,17 +17,23 @@ function init()
   -- never repeats one; its product stays below 2^53, exact in Lua's numbers.
   number = (salt * 7919 + 12345) % 4294967296
   local rest = string.format("-%04x-4000-8000-%08x%04x", id, salt % 4294967296, math.floor(salt / 4294967296) % 65536)
-  local before, after = '{"poll_id":"' .. poll .. '","key":"', '","client_id":"'
-  local length = #before + 1 + #after + 36 + 2
-  local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
-    (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
-  keys = { [0] = head .. before .. "A" .. after, head .. before .. "B" .. after, head .. before .. "C" .. after }
+  keys, choices = {}, 0
+  for path, poll in rooms:gmatch("(%S+)=(%S+)") do
+    local before, after = '{"poll_id":"' .. poll .. '","key":"', '","client_id":"'
+    local length = #before + 1 + #after + 36 + 2
+    local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
+      (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
+    for key in ("ABC"):gmatch(".") do
+      keys[choices] = head .. before .. key .. after
+      choices = choices + 1
+    end
+  end
   tail = rest .. '"}'
 end
 
 function request()
   number = (number * 1664525 + 1013904223) % 4294967296
-  return keys[number % 3] .. string.format("%08x", number) .. tail
+  return keys[number % choices] .. string.format("%08x", number) .. tail
 end
 
 function done(summary, latency)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	_ "embed"
@@ -19,9 +20,9 @@ import (
 //go:embed vote.lua
 var voteScript string
 
-// load is what wrk is to do: votes for one poll of one room, each from a voter of its own.
+// load is what wrk is to do: votes for one poll of each room, in turn and from a voter of its own each.
 type load struct {
-	room        room
+	rooms       []room // at one address
 	prefer      string // the header of that name; empty: none
 	connections int
 	seconds     int
@@ -45,16 +46,20 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	if err := os.WriteFile(script, []byte(voteScript), 0o644); err != nil {
 		return r, err
 	}
-	target, err := url.Parse(l.room.url)
+	target, err := url.Parse(l.rooms[0].url)
 	if err != nil {
 		return r, err
+	}
+	var rooms []string
+	for _, room := range l.rooms {
+		rooms = append(rooms, room.path("/polls/current/votes")+"="+room.poll)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.seconds)*time.Second+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", l.connections), fmt.Sprintf("-d%ds", l.seconds),
-		"--timeout", "10s", "-s", script, l.room.url)
-	cmd.Env = append(os.Environ(), "VOTE_POLL="+l.room.poll, "VOTE_PATH="+l.room.path("/polls/current/votes"), "VOTE_HOST="+target.Host,
-		"VOTE_PREFER="+l.prefer, fmt.Sprint("VOTE_SALT=", l.salt))
+		"--timeout", "10s", "-s", script, l.rooms[0].url)
+	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host, "VOTE_PREFER="+l.prefer,
+		fmt.Sprint("VOTE_SALT=", l.salt))
 	out, err := cmd.CombinedOutput()
 	_, line, found := bytes.Cut(out, []byte("\nJSON "))
 	if err != nil || !found {

@@ -15,6 +15,7 @@ type figure struct {
 	what, least string
 	values      []float64 // NaN-free; empty: not measured
 	limits      []float64 // one per value
+	ceilings    []float64 // what the machine allows at all; empty: not known
 	most        bool      // the limits are upper ones
 	format      string
 	note        string
@@ -32,17 +33,20 @@ func (f figure) met() bool {
 
 func (f figure) String() string {
 	if len(f.values) == 0 {
-		return fmt.Sprintf("| %s | %s | – | not measured |\n", f.what, f.least)
+		return fmt.Sprintf("| %s | %s | – | – | not measured |\n", f.what, f.least)
 	}
-	var values []string
-	for _, v := range f.values {
-		values = append(values, fmt.Sprintf(f.format, v))
+	list := func(values []float64) string {
+		var all []string
+		for _, v := range values {
+			all = append(all, fmt.Sprintf(f.format, v))
+		}
+		return cmp.Or(strings.Join(all, " / "), "–")
 	}
 	verdict := "met"
 	if !f.met() {
 		verdict = "**missed**"
 	}
-	return fmt.Sprintf("| %s | %s | %s%s | %s |\n", f.what, f.least, strings.Join(values, " / "), f.note, verdict)
+	return fmt.Sprintf("| %s | %s | %s | %s%s | %s |\n", f.what, f.least, list(f.ceilings), list(f.values), f.note, verdict)
 }
 
 // figures gives what the measurements say about the targets.
@@ -60,22 +64,31 @@ func (r Results) figures() []figure {
 		{what: "reading results at the most votes ÷ at 10,000", least: "at most 1.2", format: "%.2f", most: true},
 	}
 	if t := r.Throughput; t != nil {
-		ratio := func(f *figure, of, to string, limits ...float64) {
+		bulk := r.Bulk.cpu(RawUnnest, 5000)
+		ratio := func(f *figure, of, noOp string, insert float64, limits ...float64) {
 			for i, n := range targetConnections {
-				if a, b := t.rate(of, n), t.rate(to, n); a.median > 0 && b.median > 0 {
+				if a, b := t.rate(of, n), t.rate(noOp, n); a.median > 0 && b.median > 0 {
 					f.values, f.limits = append(f.values, a.median/b.median), append(f.limits, limits[min(i, len(limits)-1)])
+					if c := t.ceiling(noOp, n, insert); c > 0 {
+						f.ceilings = append(f.ceilings, c)
+					}
 				}
 			}
 		}
-		ratio(&all[0], Plenary, NoOp, .55, .65, .75)
-		ratio(&all[1], PlenaryNGINX, NoOpNGINX, .65, .75, .80)
-		ratio(&all[2], Embedded, NoOp, .5)
-		if insert, tally := t.rate(Insert, 256), t.rate(Transaction, 256); insert.median > 0 && tally.median > 0 {
+		ratio(&all[0], Plenary, NoOp, bulk, .55, .65, .75)
+		ratio(&all[1], PlenaryNGINX, NoOpNGINX, bulk, .65, .75, .80)
+		ratio(&all[2], Embedded, NoOp, r.Bulk.cpu(RawSQLite, 5000), .5)
+		if name, rival := t.fastestPerVote(256); rival > 0 {
 			p := t.rate(Plenary, 256).median
-			all[3].values, all[3].limits = []float64{p / tally.median}, []float64{25}
-			all[3].note = fmt.Sprintf(" (with tally; %.1f × one that only inserts)", p/insert.median)
+			all[3].values, all[3].limits, all[3].note = []float64{p / rival}, []float64{25}, " ("+name+")"
+			if insert := t.rate(Insert, 256).median; insert > 0 {
+				all[3].note = fmt.Sprintf(" (%s; %.1f × one that only inserts)", name, p/insert)
+			}
+			if c := t.ceiling(NoOp, 256, bulk); c > 0 {
+				all[3].ceilings = []float64{c * t.rate(NoOp, 256).median / rival}
+			}
 		}
-		if bulk := r.Bulk.cpu(RawUnnest, 5000); bulk > 0 {
+		if bulk > 0 {
 			for _, n := range targetConnections {
 				if p, no := t.cpu(PlenaryNGINX, n), t.cpu(NoOpNGINX, n); total(p) > 0 && total(no) > 0 {
 					all[4].values, all[4].limits = append(all[4].values, total(p)/(total(no)+bulk)), append(all[4].limits, 1.4)
@@ -263,24 +276,6 @@ func (s *Stampede) middle(contestant string) (Burst, bool) {
 	}
 	slices.SortStableFunc(all, func(a, b Burst) int { return cmp.Compare(a.Last, b.Last) })
 	return all[(len(all)-1)/2], true
-}
-
-func (g *Growth) at(votes int64) *Size {
-	for i := range g.Sizes {
-		if g.Sizes[i].Votes == votes {
-			return &g.Sizes[i]
-		}
-	}
-	return nil
-}
-
-func (g *Growth) largest() (most Size) {
-	for _, s := range g.Sizes {
-		if s.Votes >= most.Votes {
-			most = s
-		}
-	}
-	return most
 }
 
 // count writes a number with commas.

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,7 +59,7 @@ func (r Results) Fill(page string) (string, error) {
 func (r Results) tables() map[string]string {
 	const none = "Not measured yet.\n"
 	t := map[string]string{"targets": r.targets(), "throughput": none, "ratios": none, "cpu": none, "bulk": none,
-		"degradation": none, "counted": none, "stampede": none, "viewers": none, "growth": none}
+		"degradation": none, "counted": none, "stampede": none, "viewers": none, "growth": none, "alternatives": none}
 	if r.Throughput != nil {
 		t["throughput"], t["ratios"], t["cpu"] = r.Throughput.table(), r.Throughput.ratios(), r.Throughput.cpuTable(r.Bulk)
 	}
@@ -79,21 +78,24 @@ func (r Results) tables() map[string]string {
 	if r.Growth != nil {
 		t["growth"] = r.Growth.table()
 	}
+	if r.Alternatives != nil {
+		t["alternatives"] = r.Alternatives.table()
+	}
 	return t
 }
 
 func (r Results) targets() string {
 	var b strings.Builder
-	b.WriteString("| figure | at least | measured | |\n|---|---|---|---|\n")
+	b.WriteString("| figure | at least | ceiling of this machine | measured | |\n|---|---|---|---|---|\n")
 	for _, f := range r.figures() {
 		b.WriteString(f.String())
 	}
-	b.WriteByte('\n')
+	b.WriteString("\n" + r.ceilings())
 	for _, part := range []struct {
 		name string
 		run  *Run
 	}{{"throughput", runOf(r.Throughput)}, {"bulk", runOf(r.Bulk)}, {"degradation", runOf(r.Degradation)},
-		{"stampede", runOf(r.Stampede)}, {"viewers", runOf(r.Viewers)}, {"growth", runOf(r.Growth)}} {
+		{"stampede", runOf(r.Stampede)}, {"viewers", runOf(r.Viewers)}, {"growth", runOf(r.Growth)}, {"alternatives", runOf(r.Alternatives)}} {
 		if part.run != nil {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}
@@ -132,11 +134,12 @@ func (t *Throughput) table() string {
 	for _, n := range t.connections() {
 		fmt.Fprintf(&b, " %s |", count(n))
 	}
-	b.WriteString(" not 2xx | backlog, drain | lost |\n|---|")
-	b.WriteString(strings.Repeat("--:|", len(t.connections())+3) + "\n")
+	b.WriteString(" not 2xx | backlog, drain | lost | sessions that wait for a lock |\n|---|")
+	b.WriteString(strings.Repeat("--:|", len(t.connections())+4) + "\n")
 	for _, c := range Contestants {
 		var refused, backlog int64
 		var drain float64
+		var looks, waiting int
 		measured := false
 		line := "| " + c + " |"
 		for _, n := range t.connections() {
@@ -147,15 +150,21 @@ func (t *Throughput) table() string {
 		for _, l := range t.Loads {
 			if l.Contestant == c {
 				refused, backlog, drain = refused+l.Refused+l.Broken, max(backlog, l.Backlog), max(drain, l.drained())
+				looks, waiting = looks+l.Looks, waiting+l.Waiting
 			}
 		}
 		if measured {
+			locks := "–"
+			if looks > 0 {
+				locks = fmt.Sprintf("%.1f", float64(waiting)/float64(looks))
+			}
 			// A load whose acknowledged votes were not all counted in the end is an error: it never comes to a table.
-			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 |\n", line, count(refused), count(backlog), drain)
+			fmt.Fprintf(&b, "%s %s | %s, %.2f s | 0 | %s |\n", line, count(refused), count(backlog), drain, locks)
 		}
 	}
 	b.WriteString("\nA rate is the votes whose answer wrk has seen, over wrk's time and, where some of these were not counted when it stopped, the time " +
-		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing.\n")
+		"until they were (*drain*). What was under way then is in no rate. It is the same for every contestant; the no-op counts nothing. *Sessions that wait for a lock* " +
+		"is the mean of what PostgreSQL says twenty times a second.\n")
 	return b.String()
 }
 
@@ -166,8 +175,9 @@ func (t *Throughput) ratios() string {
 		fmt.Fprintf(&b, " %s |", count(n))
 	}
 	b.WriteString("\n|---|" + strings.Repeat("--:|", len(t.connections())) + "\n")
-	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX}, {PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp},
-		{Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction}} {
+	for _, pair := range [][2]string{{Plenary, NoOp}, {PlenaryRooms, Plenary}, {PlenaryLog, Plenary}, {PlenaryAsync, NoOp}, {PlenaryNGINX, NoOpNGINX},
+		{PlenaryNAsync, NoOpNGINX}, {Embedded, NoOp}, {Plenary, Message}, {PlenaryAsync, Message}, {Plenary, Insert}, {Plenary, Transaction},
+		{Plenary, Statement}, {Plenary, StatementFew}} {
 		line, measured := fmt.Sprintf("| %s ÷ %s |", pair[0], pair[1]), false
 		for _, n := range t.connections() {
 			if s, ok := t.ratio(pair[0], pair[1], n); ok {
@@ -249,9 +259,14 @@ func (bulk *Bulk) table() string {
 
 func (d *Degradation) table() string {
 	var b strings.Builder
-	b.WriteString("| call | offered a second | answered | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n")
+	b.WriteString("| call | offered a second | answered | 50 % | 90 % | 99 % | 99.9 % | slowest, ms | no answer in time | answers | database: reads a second |\n" +
+		"|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|\n")
 	for _, l := range d.Levels {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", l.Call, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers())
+		reads := "–"
+		if l.Reads > 0 {
+			reads = fmt.Sprintf("%.1f", l.Reads)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", l.Call, count(int64(l.Offered)), count(int64(l.Achieved)), l.latencies(), l.answers(), reads)
 	}
 	return b.String()
 }
@@ -328,32 +343,4 @@ func (s *Stampede) table() string {
 			strings.Join(all, ", "), strings.Join(said, ", "))
 	}
 	return b.String()
-}
-
-func (g *Growth) table() string {
-	var b strings.Builder
-	rate := g.HTTPRate
-	if rate == 0 {
-		rate = 200
-	}
-	fmt.Fprintf(&b, "| median (lowest–highest round); votes in the table | MB with index | counted a second, a new poll | counted a second, the largest poll | results from the store, µs | its 99 %% | results by HTTP at %.0f a second, µs |\n"+
-		"|--:|--:|--:|--:|--:|--:|--:|\n", rate)
-	for _, s := range g.Sizes {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", count(s.Votes), count(s.Bytes>>20), ranged(s.CountNew), ranged(s.CountLargest),
-			ranged(s.Results), ranged(s.ResultsP99), ranged(s.ResultsHTTP))
-	}
-	return b.String()
-}
-
-// ranged writes the median of rounds and, of more than one, the lowest and the highest.
-func ranged(rounds []float64) string {
-	whole := func(v float64) string { return count(int64(math.Round(v))) }
-	if len(rounds) == 0 {
-		return "–"
-	}
-	s := spreadOf(rounds)
-	if len(rounds) == 1 {
-		return whole(s.median)
-	}
-	return fmt.Sprintf("%s (%s–%s)", whole(s.median), whole(s.low), whole(s.high))
 }

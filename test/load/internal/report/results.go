@@ -11,12 +11,13 @@ import (
 
 // Results is everything that was measured. Each part is of its own run, and nil before the first.
 type Results struct {
-	Throughput  *Throughput  `json:"throughput,omitempty"`
-	Bulk        *Bulk        `json:"bulk,omitempty"`
-	Degradation *Degradation `json:"degradation,omitempty"`
-	Stampede    *Stampede    `json:"stampede,omitempty"`
-	Viewers     *Viewers     `json:"viewers,omitempty"`
-	Growth      *Growth      `json:"growth,omitempty"`
+	Throughput   *Throughput   `json:"throughput,omitempty"`
+	Bulk         *Bulk         `json:"bulk,omitempty"`
+	Degradation  *Degradation  `json:"degradation,omitempty"`
+	Stampede     *Stampede     `json:"stampede,omitempty"`
+	Viewers      *Viewers      `json:"viewers,omitempty"`
+	Growth       *Growth       `json:"growth,omitempty"`
+	Alternatives *Alternatives `json:"alternatives,omitempty"`
 }
 
 // Run says when, where and of what a part was measured.
@@ -49,17 +50,28 @@ const (
 	NoOp          = "no-op"
 	NoOpNGINX     = "no-op, NGINX"
 	Plenary       = "Plenary"
+	PlenaryRooms  = "Plenary, 8 rooms"
+	PlenaryLog    = "Plenary, access log"
 	PlenaryAsync  = "Plenary, respond-async"
 	PlenaryNGINX  = "Plenary, NGINX"
 	PlenaryNAsync = "Plenary, NGINX, respond-async"
 	Embedded      = "Plenary embedded"
+	Message       = "message per vote"
 	Insert        = "transaction per vote, insert only"
 	Transaction   = "transaction per vote, with tally"
-	Message       = "message per vote"
+	Statement     = "statement per vote, with tally"
+	StatementFew  = "statement per vote, 8 connections"
 )
 
 // Contestants lists them in the order of tables.
-var Contestants = []string{NoOp, Plenary, PlenaryAsync, NoOpNGINX, PlenaryNGINX, PlenaryNAsync, Embedded, Message, Insert, Transaction}
+var Contestants = []string{NoOp, Plenary, PlenaryRooms, PlenaryLog, PlenaryAsync, NoOpNGINX, PlenaryNGINX, PlenaryNAsync, Embedded, Message, Insert,
+	Transaction, Statement, StatementFew}
+
+// Named are those of them that run only when they are named: slower variants of others.
+var Named = []string{Transaction, Statement}
+
+// perVote are those that commit each vote by itself and keep a tally, so that results need not count rows.
+var perVote = []string{Transaction, Statement, StatementFew}
 
 // Throughput is the closed loop: as many votes as so many connections can cast.
 type Throughput struct {
@@ -83,6 +95,9 @@ type Closed struct {
 	P50          float64            `json:"p50_ms"`
 	P99          float64            `json:"p99_ms"`
 	CPU          map[string]float64 `json:"cpu_us"`            // microseconds per counted vote, by process; until all was counted
+	Rooms        []int64            `json:"rooms,omitempty"`   // votes counted in each, where there are several
+	Looks        int                `json:"looks,omitempty"`   // how often PostgreSQL was asked for the sessions that wait for a lock
+	Waiting      int                `json:"waiting,omitempty"` // how many there were, in all looks together
 	Answers      map[string]int64   `json:"answers,omitempty"` // by status, as the API has counted them
 }
 
@@ -120,6 +135,7 @@ type Bulk struct {
 const (
 	RawUnnest  = "unnest"            // one upsert of arrays that were encoded before, in a transaction of its own
 	RawCopy    = "COPY"              // COPY into a temporary table, and the upsert from there
+	RawSQLite  = "SQLite, json_each" // one upsert into SQLite, in the writer's own process, of JSON that was made before
 	StoreCount = "the store's Count" // the product's whole transaction
 )
 
@@ -149,7 +165,8 @@ type Level struct {
 	Due      int                `json:"due"`
 	Missed   int                `json:"missed"` // without an answer when the load was given up
 	Answers  map[int]int        `json:"answers"`
-	Ms       map[string]float64 `json:"ms"` // "50", "90", "99", "99.9", "100": the percentile's latency
+	Ms       map[string]float64 `json:"ms"`              // "50", "90", "99", "99.9", "100": the percentile's latency
+	Reads    float64            `json:"reads,omitempty"` // of the database a second, as in Viewed; of calls that read
 }
 
 // Stampede is everybody at once.
@@ -176,24 +193,6 @@ type Burst struct {
 	Counted      int64              `json:"counted"`
 	CountedAt    float64            `json:"counted_ms"` // when the last one was
 	Curve        [][2]float64       `json:"curve"`      // milliseconds, share acknowledged
-}
-
-// Growth is what the number of votes in the table costs.
-type Growth struct {
-	Run
-	HTTPRate float64 `json:"results_http_rate,omitempty"` // a second; results without it are of 200
-	Sizes    []Size  `json:"sizes"`
-}
-
-// Size is one number of votes.
-type Size struct {
-	Votes        int64     `json:"votes"`
-	Bytes        int64     `json:"bytes"`           // of the table and its index
-	CountNew     []float64 `json:"count_new"`       // votes a second into a new poll, by round
-	CountLargest []float64 `json:"count_largest"`   // new voters of the poll that has half of all votes
-	Results      []float64 `json:"results_us"`      // median of reading the results of that poll from the store, by round
-	ResultsHTTP  []float64 `json:"results_http_us"` // the same through an API
-	ResultsP99   []float64 `json:"results_p99_us"`
 }
 
 // Load reads results; a file that is not there holds none.

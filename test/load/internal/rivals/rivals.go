@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -21,13 +22,18 @@ import (
 	"github.com/lib/pq"
 )
 
-// Variable is the environment variable that says what a process is to be: one of the names below.
-const Variable = "PLENARY_BENCH_RIVAL"
+// Variable is the environment variable that says what a process is to be: one of the names below. Connections is the one that
+// says how many it may have to the database.
+const (
+	Variable    = "PLENARY_BENCH_RIVAL"
+	Connections = "PLENARY_BENCH_CONNECTIONS"
+)
 
 // What a process can be.
 const (
 	Insert      = "insert"      // an API: a transaction per vote, which inserts it; results would count rows
 	Transaction = "transaction" // an API: a transaction per vote, which inserts it and moves the tally
+	Statement   = "statement"   // an API: the same in a single statement per vote, which commits itself
 	Message     = "message"     // an API: a message and a confirm per vote
 	Counter     = "counter"     // the worker behind Message
 )
@@ -43,9 +49,6 @@ const Schema = `
 		PRIMARY KEY (poll_id, answer)
 	) WITH (fillfactor = 40)`
 
-// connections of an API to the database: more make a transaction per vote slower, not faster.
-const connections = 40
-
 // Run is the main of such a process, until SIGTERM.
 func Run(name string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -55,6 +58,8 @@ func Run(name string) error {
 		return perVote(ctx, insert)
 	case Transaction:
 		return perVote(ctx, transaction)
+	case Statement:
+		return perVote(ctx, statement)
 	case Message:
 		return message(ctx)
 	case Counter:
@@ -110,6 +115,10 @@ func open() (*sql.DB, error) {
 		return nil, err
 	}
 	cfg.BinaryParameters = true // as Plenary does: a statement in one round trip
+	connections, err := strconv.Atoi(os.Getenv(Connections))
+	if err != nil || connections < 1 {
+		return nil, fmt.Errorf("%s takes a number of connections, not %q", Connections, os.Getenv(Connections))
+	}
 	connector, err := pq.NewConnectorConfig(cfg)
 	if err != nil {
 		return nil, err

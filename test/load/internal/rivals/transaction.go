@@ -24,12 +24,24 @@ func perVote(ctx context.Context, prepare func(*sql.DB) (func(context.Context, v
 
 // insert writes the vote and nothing else: one prepared statement, one commit.
 func insert(db *sql.DB) (func(context.Context, vote) error, error) {
-	statement, err := db.Prepare(upsert) //nolint:sqlclosecheck // it lives as long as the process
+	return single(db, upsert)
+}
+
+// statement does what transaction does in one round trip, so that the tally's row is locked for no longer than a commit takes.
+func statement(db *sql.DB) (func(context.Context, vote) error, error) {
+	return single(db, `WITH v AS (`+upsert+` RETURNING poll_id, answer)
+		INSERT INTO tallies AS t (poll_id, answer, count) SELECT poll_id, answer, 1 FROM v
+		ON CONFLICT (poll_id, answer) DO UPDATE SET count = t.count + 1`)
+}
+
+// single executes one prepared statement per vote.
+func single(db *sql.DB, query string) (func(context.Context, vote) error, error) {
+	prepared, err := db.Prepare(query) //nolint:sqlclosecheck // it lives as long as the process
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, v vote) error {
-		_, err := statement.ExecContext(ctx, v.PollID, v.ClientID, v.Key)
+		_, err := prepared.ExecContext(ctx, v.PollID, v.ClientID, v.Key)
 		return err
 	}, nil
 }
