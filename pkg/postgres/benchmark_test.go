@@ -124,14 +124,18 @@ func send(b *testing.B, db *sqlx.DB, calls []call) {
 	tx, err := db.BeginTxx(b.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	require.NoError(b, err)
 	for _, c := range calls {
-		rows, err := tx.QueryContext(b.Context(), c.query, c.args...)
-		require.NoError(b, err, c.query)
-		for rows.Next() {
-		}
-		require.NoError(b, rows.Err())
-		require.NoError(b, rows.Close())
+		read(b, tx, c)
 	}
 	require.NoError(b, tx.Commit())
+}
+
+func read(b *testing.B, tx *sqlx.Tx, c call) {
+	rows, err := tx.QueryContext(b.Context(), c.query, c.args...)
+	require.NoError(b, err, c.query)
+	defer func() { require.NoError(b, rows.Close()) }()
+	for rows.Next() {
+	}
+	require.NoError(b, rows.Err())
 }
 
 // unprepared opens the driver's own sessions, which parse and plan every statement.

@@ -48,8 +48,11 @@ func TestAVoterKeepsTheirPlace(t *testing.T) {
 	v.focused(second)
 
 	const send = "#ballot [type=submit]"
+	r.ask(http.MethodDelete, r.path("/polls/current"), nil, nil)
+	v.focused("#waiting-title")
 	r.show(1)
 	v.shows("#question", "Two")
+	v.focused("#question")
 	for _, n := range []string{"1", "2"} {
 		v.tabTo("#ballot label:nth-of-type(" + n + ") input")
 		v.press(" ")

@@ -39,6 +39,7 @@ function displayed({ version, poll, voting }) {
   write(part["waiting-title"], t("audience.waiting"));
   show(part["waiting-text"]);
   part.waiting.setAttribute("aria-busy", "false");
+  const focused = [part.poll, part.waiting].some((section) => section.contains(document.activeElement)); // it goes on in what comes
   show(part.waiting, !poll);
   show(part.poll, Boolean(poll));
   show(part["so-far"], version > 1); // voting for one question has ended: there is something to see
@@ -46,6 +47,7 @@ function displayed({ version, poll, voting }) {
     results = null;
     show(part.results, false);
     showBefore();
+    if (focused) part["waiting-title"].focus();
     if (!first) announce(t("audience.waiting"));
     return;
   }
@@ -54,14 +56,13 @@ function displayed({ version, poll, voting }) {
     if (reopens) announce(t("audience.reopened"));
     return voteChanged(poll.poll_id);
   }
-  build(poll, first);
+  build(poll, first, focused);
 }
 
 const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === JSON.stringify([b.question, b.kind, b.options]);
 
 /** Builds a poll's ballot and chart. */
-function build(poll, first) {
-  const hadFocus = part.poll.contains(document.activeElement);
+function build(poll, first, focused) {
   write(part.question, poll.question);
   form = ballot(poll, (answer) => {
     if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
@@ -77,7 +78,7 @@ function build(poll, first) {
   if (unsettled === poll.poll_id) unsettled = "";
   showBefore();
   voteChanged(poll.poll_id);
-  if (hadFocus) part.question.focus();
+  if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
   if (!first) scrollTo({ top: 0 });
 }
