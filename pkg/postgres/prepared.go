@@ -36,8 +36,8 @@ func (s *session) end(committed bool) {
 }
 
 // ExecContext runs a statement with parameters as a prepared one, which a session parses and plans once: each time would
-// make a transaction that counts one vote one and a half times as long (BenchmarkRoundTrips). The statements of this
-// package are constants, so there are few. It does so within transactions only: their context is
+// make a transaction half as long again that counts one vote, and a third one that counts 100 (BenchmarkRoundTrips).
+// The statements of this package are constants, so there are few. It does so within transactions only: their context is
 // watched from their beginning, while the driver's own watch over a prepared statement waits for a silent server.
 func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if !s.inTx || len(args) == 0 {
