@@ -105,7 +105,7 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v.tabTo("#save")
 	v.hold("*/api/v1/presentations")
 	v.press(kb.Enter)
-	id := <-v.held
+	id := v.caught()
 	v.until(`document.querySelector("#save").ariaDisabled === "true" && document.querySelector("#go").ariaDisabled === "true"`)
 	v.press(kb.Enter) // while it is on its way
 	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{RequestID: id, ResponseCode: 503}), "save nothing")

@@ -103,7 +103,7 @@ func (v *visitor) refuse(status int64, problem map[string]any, act func()) {
 	v.hold("*/votes")
 	act()
 	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
-		RequestID: <-v.held, ResponseCode: status, Body: raw,
+		RequestID: v.caught(), ResponseCode: status, Body: raw,
 		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}},
 	}), "refuse a vote")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")

@@ -50,7 +50,7 @@ func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 		{URLPattern: "*/votes", RequestStage: fetch.RequestStageResponse},
 	}}), "hold the answer")
 	v.choose(2)
-	id := <-v.held
+	id := v.caught()
 	passes(1)()
 	v.ok(call(v, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonConnectionReset}), "lose the answer")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")

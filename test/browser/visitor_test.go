@@ -373,16 +373,23 @@ func (v *visitor) hold(pattern string) {
 	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}}), "hold %s", pattern)
 }
 
-// release lets go the request that is held, when it is there and meanwhile has happened.
-func (v *visitor) release(meanwhile func()) {
+// caught gives the request that is held, when it is there.
+func (v *visitor) caught() (id fetch.RequestID) {
 	v.t.Helper()
 	select {
-	case id := <-v.held:
-		meanwhile()
-		v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}), "release a request")
+	case id = <-v.held:
 	case <-time.After(patience):
 		v.ok(context.DeadlineExceeded, "wait for a request to hold")
 	}
+	return id
+}
+
+// release lets go the request that is held, when it is there and meanwhile has happened.
+func (v *visitor) release(meanwhile func()) {
+	v.t.Helper()
+	id := v.caught()
+	meanwhile()
+	v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}), "release a request")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 }
 
