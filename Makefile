@@ -26,13 +26,14 @@ test: deps check .build/stack ## everything that must pass: installs what is mis
 
 # The parts of "make test", each within the stack that it starts. Whole systems are tried one after the other, as they share the
 # processors; go test would do so with all packages if benchmarks were part of it.
-PACKAGES = $$($(GO) list ./... | grep -v /test/)
+WHOLE = ./test/browser ./test/chaos ./test/e2e ./test/load
+PACKAGES = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
 
 .PHONY: test-packages test-whole bench-once
 test-packages:
 	@$(GOTEST) $(GOTESTFLAGS) $(PACKAGES)
 test-whole:
-	@$(GOTEST) -p 1 $(GOTESTFLAGS) ./test/...
+	@$(GOTEST) -p 1 $(GOTESTFLAGS) $(WHOLE)
 bench-once:
 	@$(GOTEST) -run '^$$' -bench . -benchtime 1x ./...
 

@@ -100,7 +100,7 @@ func TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain(t *testing.T
 	first.choose(4)
 	first.release(func() {
 		r.move("close")
-		first.until(`document.querySelector("#ballot .option").disabled`)
+		first.until(`document.querySelector("#ballot .option").ariaDisabled === "true"`)
 	})
 	first.until(`document.querySelector("#vote").dataset.state === "late"`)
 	r.move("open")

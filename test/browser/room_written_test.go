@@ -57,7 +57,7 @@ func TestQuestionsAreMovedAndTakenAway(t *testing.T) {
 
 	// What the room has seen stays until it is reset.
 	v.reload()
-	v.until(`document.querySelectorAll("#polls [data-do=delete]:disabled").length === 3`)
+	v.until(`document.querySelectorAll("#polls [data-do=delete][aria-disabled=true]").length === 3`)
 }
 
 // TestTheListOfMyPresentationsIsKeptInOrder looks after the list on the landing page.

@@ -46,9 +46,7 @@ func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 	before("Your answer to “One”: Voting was over before your answer arrived. It does not count.")
 	require.Zero(t, r.results(0).Total)
 
-	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{
-		{URLPattern: "*/votes", RequestStage: fetch.RequestStageResponse},
-	}}), "hold the answer")
+	v.holdAt("*/votes", fetch.RequestStageResponse)
 	v.choose(2)
 	id := v.caught()
 	passes(1)()

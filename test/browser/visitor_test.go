@@ -27,15 +27,16 @@ import (
 
 // visitor is a person at a browser of their own: what it keeps, nobody else's has. It has one tab.
 type visitor struct {
-	t    *testing.T
-	name string
-	base string // where the pages are
-	ctx  context.Context
-	stop func()
-	log  *trouble
-	wire wire
-	held chan fetch.RequestID // moves that wait: see hold
-	done sync.WaitGroup       // answers to dialogs
+	t      *testing.T
+	name   string
+	base   string // where the pages are
+	ctx    context.Context
+	stop   func()
+	log    *trouble
+	wire   wire
+	held   chan fetch.RequestID // moves that wait: see hold
+	probed chan struct{}        // what hold tries was held
+	done   sync.WaitGroup       // answers to dialogs
 }
 
 // here are the visitors of each test. Tests run one after the other.
@@ -67,7 +68,7 @@ func (v *visitor) tab(name string, s screen) *visitor {
 
 func newVisitor(browser context.Context, t *testing.T, name, base string, s screen, options ...chromedp.ContextOption) *visitor {
 	t.Helper()
-	v := &visitor{t: t, name: name, base: base, log: &trouble{}, held: make(chan fetch.RequestID, 8)}
+	v := &visitor{t: t, name: name, base: base, log: &trouble{}, held: make(chan fetch.RequestID, 8), probed: make(chan struct{}, 1)}
 	here[t] = append(here[t], v)
 	v.ctx, v.stop = chromedp.NewContext(browser, append(options, chromedp.WithListener(v.hear))...)
 	t.Cleanup(v.leave)
@@ -90,6 +91,13 @@ func (v *visitor) hear(event any) {
 			_ = call(v, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: e.Type == page.DialogTypeBeforeunload})
 		})
 	case *fetch.EventRequestPaused:
+		if strings.HasSuffix(e.Request.URL, probe) {
+			select {
+			case v.probed <- struct{}{}:
+			default: // one is enough
+			}
+			break // it is let go with the next request that is
+		}
 		v.held <- e.RequestID
 	}
 	v.log.hear(event)
@@ -367,10 +375,39 @@ func (v *visitor) lifecycle(to page.SetWebLifecycleStateState) {
 	v.ok(call(v, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: to}), "be %s", to)
 }
 
+// probe is the end of an address that is held together with any other.
+const probe = "/api/v1/ping?held"
+
 // hold keeps back, from now on, requests to addresses that match a pattern. Let them go with release, one after the other.
 func (v *visitor) hold(pattern string) {
 	v.t.Helper()
-	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}}), "hold %s", pattern)
+	v.holdAt(pattern, fetch.RequestStageRequest)
+}
+
+// holdAt is hold for requests, or for their answers. A page sends what follows past it for a while after the browser says that it
+// holds, so the page tries it first.
+func (v *visitor) holdAt(pattern string, stage fetch.RequestStage) {
+	v.t.Helper()
+	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{
+		{URLPattern: pattern, RequestStage: stage}, {URLPattern: "*" + strings.ReplaceAll(probe, "?", `\?`)},
+	}}), "hold %s", pattern)
+	select {
+	case <-v.probed: // before
+	default:
+	}
+	if value[bool](v, `location.protocol === "about:"`) { // what is opened from now on is held
+		return
+	}
+	for end := time.After(patience); ; {
+		v.run(`void fetch("` + probe + `").catch(() => {})`)
+		select {
+		case <-v.probed:
+			return
+		case <-end:
+			v.ok(context.DeadlineExceeded, "hold %s", pattern)
+		case <-time.After(tick):
+		}
+	}
 }
 
 // caught gives the request that is held, when it is there.
