@@ -24,16 +24,16 @@ run: ## the whole product on :8080, embedded: SQLite, no broker
 test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests, each benchmark once
 	@exec .build/stack with -- $(MAKE) --no-print-directory -k test-packages test-whole bench-once
 
-# The parts of "make test", each within the stack that it starts. Whole systems are tried one after the other, as they share the
-# processors; go test would do so with all packages if benchmarks were part of it.
-WHOLE = ./test/browser ./test/chaos ./test/e2e ./test/load
+# The parts of "make test", each within the stack that it starts. Go tests packages in the order in which they are named, and begins
+# here with the one that takes longest; benchmarks, which it would run one package after the other with all the rest, come last.
+WHOLE = ./test/e2e ./test/browser ./test/chaos ./test/load
 PACKAGES = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
 
 .PHONY: test-packages test-whole bench-once
 test-packages:
 	@$(GOTEST) $(GOTESTFLAGS) $(PACKAGES)
 test-whole:
-	@$(GOTEST) -p 1 $(GOTESTFLAGS) $(WHOLE)
+	@$(GOTEST) $(GOTESTFLAGS) $(WHOLE)
 bench-once:
 	@$(GOTEST) -run '^$$' -bench . -benchtime 1x ./...
 
