@@ -505,7 +505,7 @@ function dress(code) {
   write(find("#code"), code ?? "");
   find("#join-link").href = `${publicBase}/join/${encodeURIComponent(code ?? "")}`;
   write(find("#join-link"), find("#join-link").href); // to send it round
-  if (id) find("#results").href = `/results/${id}`;
+  if (id) find("#results").href = presenterPage(`/results/${id}`, token);
   name();
   tell();
 }

@@ -161,7 +161,7 @@ function openOverview() {
     make("p", { class: "hint" }, t("control.reset_how")),
     make("form", { method: "dialog", class: "row dialog-end" },
       make("a", { class: "button", href: presenterPage(`/edit/${id}`, token) }, t("stage.edit")),
-      make("a", { class: "button", href: `/results/${id}` }, t("edit.results")),
+      make("a", { class: "button", href: presenterPage(`/results/${id}`, token) }, t("edit.results")),
       make("button", { class: "primary" }, t("dialog.close"))));
   const items = new Map(); // by poll; they stay, for a button that was made anew under a hand would not hear the click
   drawOverview = () => {
