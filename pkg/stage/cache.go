@@ -79,7 +79,10 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 		case v != nil && !v.begun.Before(asked) && now.Sub(v.begun) >= poll.Lease:
 			return poll.Display{}, now, poll.Errorf(poll.Unavailable, "the database is too slow: what it says is old when it arrives")
 		}
-		r := c.begin(id, e)
+		r := c.begin(id, e, v)
+		if r == nil {
+			continue
+		}
 		select {
 		case <-r.done:
 			if r.err != nil {
@@ -112,7 +115,7 @@ func (c *Cache) valid(id uuid.UUID, e *entry, since time.Time) (*view, time.Time
 		return v, now, false
 	}
 	if now.Sub(v.begun) > poll.Lease/2 {
-		c.begin(id, e) // in use: read it anew before its lease is over, so that nobody has to wait
+		c.begin(id, e, v) // in use: read it anew before its lease is over, so that nobody has to wait
 	}
 	return v, now, true
 }
@@ -125,10 +128,13 @@ func (c *Cache) entry(id uuid.UUID) *entry {
 	return e.(*entry)
 }
 
-// begin gives the read under way, or starts one.
-func (c *Cache) begin(id uuid.UUID, e *entry) *read {
+// begin gives the read under way, or starts one for who has seen a view; nil: meanwhile there is another one.
+func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.read == nil && e.view.Load() != seen {
+		return nil
+	}
 	if e.read == nil {
 		r := &read{done: make(chan struct{})}
 		e.read = r
