@@ -23,6 +23,9 @@ func (b *Bench) run(ctx context.Context) report.Run {
 		m.MemoryGB = (kb + 1<<19) >> 20
 	}
 	m.Kernel = find("/proc/sys/kernel/osrelease", `([\d.]+)`)
+	if find("/proc/sys/kernel/sched_autogroup_enabled", `(\d)`) == "1" { // each of our servers has a session of its own
+		m.Kernel += " with autogroups"
+	}
 	m.System = find("/etc/os-release", `PRETTY_NAME="(.*)"`)
 	_ = b.admin.QueryRowContext(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1)").Scan(&m.PostgreSQL)
 	if out, err := b.plenary.Rabbitmqctl(ctx, 0, "--silent", "version"); err == nil {
