@@ -252,7 +252,7 @@ func (bulk *Bulk) table() string {
 			return Median(bulk.each(w.how, w.batch, func(l BulkLoad) float64 { return l.CPU[name] }))
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s (%s–%s) | %.1f | %.1f |\n", w.how, count(w.batch), count(int64(rate.median)), count(int64(rate.low)),
-			count(int64(rate.high)), of("postgresql"), of("writer"))
+			count(int64(rate.high)), max(of("postgresql"), 0), of("writer")) // less than a clock tick may be below zero
 	}
 	return b.String()
 }
