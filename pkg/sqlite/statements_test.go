@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -118,37 +117,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
 		require.NotContains(t, plan, "ORDER BY", "the list comes in the order of the key, from the first row on")
 	}
-	_, _, err = s.Presentation(ctx, p.ID)
-	plans("Presentation", err)
-	_, _, err = s.Join(ctx, p.JoinCode)
-	plans("Join", err)
-	_, err = s.TokenHash(ctx, p.ID)
-	plans("TokenHash", err)
-	_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
-	plans("Transit", err)
-	_, err = s.Closing(ctx)
-	plans("Closing", err)
-	_, err = s.Count(ctx, 1, []poll.Batch{{ID: uuid.New(), Seal: &poll.Seal{PollID: displayed, Version: 1}}})
-	plans("Count", err)
-	_, err = s.Forget(ctx, time.Hour, 100)
-	plans("Forget", err)
-	edit := func(e poll.Edit) poll.Edited {
-		edited, err := s.Edit(ctx, p.ID, e)
-		plans("Edit", err)
-		require.True(t, edited.Changed)
-		return edited
-	}
-	zero, question, kind := 0, "How?", poll.Rating
-	edit(poll.Rename{Title: "Another"})
-	edit(poll.Reset{PollID: displayed})
-	added := edit(poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &zero})
-	edit(poll.EditPoll{PollID: added.Poll.ID, Question: &question, Kind: &kind})
-	edit(poll.Reorder{PollIDs: []uuid.UUID{displayed, added.Poll.ID}})
-	edit(poll.DeletePoll{PollID: added.Poll.ID})
-	plans("Delete", s.Delete(ctx, p.ID))
-	plans("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
-	_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
-	plans("Connected", err)
+	storetest.CallTheRest(t, s, p, 1, func(call string, err error) { plans(call, err) })
 	clouded(t, s)
 	plans("Create", nil)
 	require.Empty(t, storetest.Unseen(seen), "calls that were not looked at")

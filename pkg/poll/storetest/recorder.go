@@ -5,6 +5,11 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -36,6 +41,48 @@ func (r *Recorder) Take() []Statement {
 	said := r.said
 	r.said = nil
 	return said
+}
+
+// CallTheRest makes those calls of a store that no test of its statements looks at in another way, and gives each to ended with its
+// error. It deletes p, whose first poll was displayed under version 1, and which is in partition.
+func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int, ended func(call string, err error)) {
+	t.Helper()
+	ctx, displayed := t.Context(), p.Polls[0].ID
+	_, _, err := s.Presentation(ctx, p.ID)
+	ended("Presentation", err)
+	_, _, err = s.Join(ctx, p.JoinCode)
+	ended("Join", err)
+	_, err = s.TokenHash(ctx, p.ID)
+	ended("TokenHash", err)
+	_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
+	ended("Transit", err)
+	_, err = s.Closing(ctx)
+	ended("Closing", err)
+	_, err = s.Count(ctx, partition, []poll.Batch{{ID: uuid.New(), Seal: &poll.Seal{PollID: displayed, Version: 1}}})
+	ended("Count", err)
+	_, err = s.Forget(ctx, time.Hour, 100)
+	ended("Forget", err)
+	edit := func(e poll.Edit) poll.Edited {
+		edited, err := s.Edit(ctx, p.ID, e)
+		ended("Edit", err)
+		require.True(t, edited.Changed)
+		return edited
+	}
+	first, question, kind := 0, "How?", poll.Rating
+	edit(poll.Rename{Title: "Another"})
+	edit(poll.Reset{PollID: displayed})
+	added := edit(poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &first}).Poll.ID
+	edit(poll.EditPoll{PollID: added, Question: &question, Kind: &kind})
+	var order []uuid.UUID
+	for _, q := range p.Polls {
+		order = append(order, q.ID)
+	}
+	edit(poll.Reorder{PollIDs: append(order, added)})
+	edit(poll.DeletePoll{PollID: added})
+	ended("Delete", s.Delete(ctx, p.ID))
+	ended("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
+	_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
+	ended("Connected", err)
 }
 
 // Unseen gives the calls of the port that are not among those seen, but for those whose work is the same however much there
