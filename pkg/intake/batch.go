@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,6 +42,11 @@ type batch struct {
 
 	home  *batcher
 	lapse *time.Timer // of the home's; nil: not confirmed yet
+
+	pending []pending // per vote, up to the last one that Take took
+	hurry   *time.Timer
+	asyncs  bool
+	mu      sync.Mutex // of pending, when the batch is closed
 }
 
 // newBatch makes a batch with room for so many votes.
@@ -113,6 +119,34 @@ func (b *batch) durable(accepted time.Time) (bool, error) {
 		return b.err == nil && b.confirmedAt.Sub(accepted) <= poll.Window, b.err
 	default:
 		return false, nil
+	}
+}
+
+// outcome says what a request is answered that waits for the vote at a place, and whether that is known: who is patient waits for the
+// verdict, others until the vote is durable.
+func (b *batch) outcome(place int, accepted time.Time, patient bool) (v poll.Verdict, known bool, err error) {
+	select {
+	case <-b.replied:
+		if at, ok := b.written(place); ok && at < len(b.verdicts) {
+			v, err = verdictError(b.verdicts[at])
+			return v, true, err
+		}
+		_, err = b.durable(accepted)
+		return 0, true, unknown(err)
+	default:
+	}
+	select {
+	case <-b.confirmed:
+		if _, ok := b.written(place); !ok {
+			return 0, true, refused(queue.ErrRefused)
+		}
+		durable, err := b.durable(accepted)
+		if err != nil && !errors.Is(err, queue.ErrUnknown) {
+			return 0, true, refused(err)
+		}
+		return 0, durable && !patient, nil
+	default:
+		return 0, false, nil
 	}
 }
 

@@ -16,10 +16,14 @@ import (
 // next batch forms, few enough that batches grow under load instead of multiplying.
 const publishSlots = 4
 
-// A message costs the broker, the worker and the database about as much as counting worthwhile votes does, whatever it holds
+// A message costs the broker, the worker and the database about as much as counting some thirty votes does, whatever it holds
 // (docs/benchmarks.md). So a smaller batch leaves only when no other of its partition is under way, and the processors
-// have something left for more votes; a larger one does not wait for that.
-const worthwhile = 32
+// have something left for more votes. A larger one does not wait for that, if it is a worthwhile share of all votes that wait for an answer:
+// then one is formed, one is written and one is counted at any time, each as large as can be.
+const (
+	worthwhile      = 32
+	worthwhileShare = 3 // one in so many
+)
 
 // patience is how long after its confirm a batch that has no verdict yet counts as under way: where nobody counts, votes are
 // accepted all the same.
@@ -61,7 +65,7 @@ func newBatcher(in *Intake, partition int) *batcher {
 
 // add puts a vote into the open batch and gives the batch and the place in it. Busy: too many votes of that voter wait.
 // Unavailable: the partition is full or stalled. After a nil error leave must be called once.
-func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
+func (b *batcher) add(v poll.Vote, accepted time.Time, waits *pending) (*batch, int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -81,6 +85,9 @@ func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 	}
 	open := b.waiting[n-1]
 	place := open.add(v, accepted)
+	if waits != nil {
+		open.await(place, waits)
+	}
 	if place == 0 || b.ready() { // the first one wakes run in any case: from now on something waits
 		b.wakeUp()
 	}
@@ -88,19 +95,21 @@ func (b *batcher) add(v poll.Vote, accepted time.Time) (*batch, int, error) {
 }
 
 // leave says that a request of a voter has its answer.
-func (b *batcher) leave(voter uuid.UUID) {
+func (b *batcher) leave(voters ...uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.held--
-	if b.voters[voter]--; b.voters[voter] <= 0 {
-		delete(b.voters, voter)
+	b.held -= len(voters)
+	for _, voter := range voters {
+		if b.voters[voter]--; b.voters[voter] <= 0 {
+			delete(b.voters, voter)
+		}
 	}
 }
 
 // ready says whether a batch may leave now. mu is held.
 func (b *batcher) ready() bool {
 	return len(b.waiting) > 0 && b.flying < publishSlots &&
-		(len(b.underWay) == 0 || len(b.waiting) > 1 || len(b.waiting[0].Votes) >= worthwhile || b.stopping)
+		(len(b.underWay) == 0 || len(b.waiting) > 1 || len(b.waiting[0].Votes) >= max(worthwhile, b.held/worthwhileShare) || b.stopping)
 }
 
 // wakeUp has run look again.
@@ -197,6 +206,7 @@ func (b *batcher) refuse(paused bool) {
 	b.mu.Unlock()
 	for _, next := range waiting {
 		next.settle(queue.ErrRefused, b.intake.now())
+		b.intake.tell(next)
 	}
 }
 
@@ -233,6 +243,9 @@ func (b *batcher) settle(next *batch, err error) {
 		b.intake.forget(next.ID) // it is not in the log: there will be no verdict
 	}
 	next.settle(err, b.intake.now())
+	if err != nil || next.expired != nil || next.asyncs {
+		b.intake.tell(next)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flying--

@@ -4,7 +4,6 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +65,7 @@ type Intake struct {
 	stop         chan struct{}
 	timers       sync.Pool
 	replies      chan struct{} // closed when the goroutine that reads replies has ended
+	telling      sync.WaitGroup
 
 	mu      sync.Mutex
 	expects map[uuid.UUID]*batch // published, verdicts outstanding
@@ -92,8 +92,8 @@ func New(cache Display, log queue.Publisher, partitions, maxWaiting int, now fun
 // Waiting gives the number of votes that wait for their answer now.
 func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 
-// Cast takes a vote. A nil error is guarantee 1: the vote is counted, superseded by a later one of the same voter, or
-// durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
+// Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted, superseded by a later one of the
+// same voter, or durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
 // not on the slide, or voting for it is closed), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
 // sending it again is safe.
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
@@ -108,22 +108,54 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if err != nil {
 		return Receipt{}, err
 	}
-	answer, err := ballot.answer(display.Poll)
+	vote, err := ballot.vote(display)
 	if err != nil {
 		return Receipt{}, err
 	}
-	vote := poll.Vote{
-		ID: newID(), PollID: ballot.PollID, VoterID: ballot.VoterID,
-		Version: display.Version, Seq: ballot.Seq, Answer: answer,
-	}
-	b := in.batchers[queue.Partition(presentationID, len(in.batchers))]
-	batch, place, err := b.add(vote, accepted)
+	b := in.batcher(presentationID)
+	batch, place, err := b.add(vote, accepted, nil)
 	if err != nil {
 		return Receipt{}, err
 	}
 	defer b.leave(ballot.VoterID)
 	verdict, err := in.await(ctx, batch, place, arrived, accepted, wait)
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
+}
+
+// Take is Cast without a goroutine that waits: heard is told what Cast would return, once, by any goroutine, which may be before
+// Take returns. It waits as long as DefaultWait, or if async only until the vote is durable. It takes what can be taken at once,
+// and that is nearly every vote; false: this one it has not, and heard is not told. Cast knows why.
+func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Ballot, async bool, heard Hearer) bool {
+	if in.waiting.Add(1) > in.max {
+		in.waiting.Add(-1)
+		return false
+	}
+	taken := false
+	arrived := in.now()
+	if display, accepted, ok := in.cache.Known(presentationID); ok && takes(display, ballot.PollID) {
+		if vote, err := ballot.vote(display); err == nil {
+			_, _, err = in.batcher(presentationID).add(vote, accepted, &pending{
+				heard: heard, ctx: ctx, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, accepted: accepted, async: async,
+			})
+			taken = err == nil
+		}
+	}
+	if !taken {
+		in.waiting.Add(-1)
+	}
+	return taken
+}
+
+func (in *Intake) batcher(presentationID uuid.UUID) *batcher {
+	return in.batchers[queue.Partition(presentationID, len(in.batchers))]
+}
+
+// vote makes a vote for what is displayed of what the voter chose or wrote.
+func (b *Ballot) vote(display poll.Display) (poll.Vote, error) {
+	answer, err := b.answer(display.Poll)
+	return poll.Vote{
+		ID: newID(), PollID: b.PollID, VoterID: b.VoterID, Version: display.Version, Seq: b.Seq, Answer: answer,
+	}, err
 }
 
 // answer checks what the voter chose or wrote.
@@ -172,23 +204,8 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accep
 	for {
 		select {
 		case <-b.replied:
-			if at, ok := b.written(place); ok && at < len(b.verdicts) {
-				return verdictError(b.verdicts[at])
-			}
-			_, err := b.durable(accepted)
-			return 0, unknown(err)
 		case <-heard:
 			heard = nil
-			if _, ok := b.written(place); !ok {
-				return 0, refused(queue.ErrRefused)
-			}
-			durable, err := b.durable(accepted)
-			if err != nil && !errors.Is(err, queue.ErrUnknown) {
-				return 0, refused(err)
-			}
-			if durable && !patient {
-				return 0, nil
-			}
 		case <-timer.C:
 			durable, err := b.durable(accepted)
 			switch {
@@ -204,6 +221,9 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accep
 				return 0, nil
 			}
 			return 0, unknown(ctx.Err())
+		}
+		if verdict, known, err := b.outcome(place, accepted, patient); known {
+			return verdict, err
 		}
 	}
 }
@@ -276,6 +296,7 @@ func (in *Intake) readReplies() {
 			if b := in.forget(r.BatchID); b != nil {
 				b.answer(r.Verdicts)
 				b.home.over(b)
+				in.tell(b)
 			}
 		case <-ticker.C:
 			in.forgetOld()
@@ -303,5 +324,8 @@ func (in *Intake) Close() {
 	}
 }
 
-// Wait returns when the log, which is closed, has no more replies.
-func (in *Intake) Wait() { <-in.replies }
+// Wait returns when the log, which is closed, has no more replies, and everybody was told.
+func (in *Intake) Wait() {
+	<-in.replies
+	in.telling.Wait()
+}

@@ -318,10 +318,10 @@ func TestWhereNobodyCountsAFewVotesLeaveAllTheSame(t *testing.T) {
 func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		batcher := newBatcher(b.Intake, 0) // not running: its steps are done by hand
-		old, place, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 1}, Answer: "A"}, time.Now())
+		old, place, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 1}, Answer: "A"}, time.Now(), nil)
 		require.NoError(t, err)
 		time.Sleep(poll.Window + 1)
-		open, young, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 2}, Answer: "B"}, time.Now())
+		open, young, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 2}, Answer: "B"}, time.Now(), nil)
 		require.NoError(t, err)
 		require.Same(t, old, open)
 
@@ -534,13 +534,13 @@ func TestOneVoterMayNotFillTheWaitingRoom(t *testing.T) {
 		voter := uuid.UUID{15: 1}
 		b.maxPartition = voterInFlight + 1
 		for range voterInFlight {
-			_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now())
+			_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
 			require.NoError(t, err)
 		}
-		_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now())
+		_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
 		require.Equal(t, poll.Busy, poll.KindOf(err))
 		batcher.leave(voter)
-		_, _, err = batcher.add(poll.Vote{VoterID: voter}, time.Now())
+		_, _, err = batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
 		require.NoError(t, err)
 		for range voterInFlight {
 			batcher.leave(voter)

@@ -142,21 +142,20 @@ func (v *visitor) download(act func()) (name string, content []byte) {
 		DownloadPath: dir, EventsEnabled: &yes,
 	})
 	v.ok(err, "allow downloads")
-	begun, done := make(chan *browser.EventDownloadWillBegin, 8), make(chan string, 8)
+	events := make(chan any, 8)                          // one channel: what began is known when it is done
 	v.ok(chromedp.ListenBrowser(v.ctx, func(event any) { // visitors download one after the other
 		switch e := event.(type) {
 		case *browser.EventDownloadWillBegin:
-			select {
-			case begun <- e:
-			default:
-			}
 		case *browser.EventDownloadProgress:
-			if e.State == browser.DownloadProgressStateCompleted {
-				select {
-				case done <- e.GUID:
-				default:
-				}
+			if e.State != browser.DownloadProgressStateCompleted {
+				return
 			}
+		default:
+			return
+		}
+		select {
+		case events <- event:
+		default:
 		}
 	}), "listen for downloads")
 	act()
@@ -164,9 +163,12 @@ func (v *visitor) download(act func()) (name string, content []byte) {
 	late := time.After(patience)
 	for {
 		select {
-		case e := <-begun:
-			file = e
-		case id := <-done:
+		case event := <-events:
+			if e, ok := event.(*browser.EventDownloadWillBegin); ok {
+				file = e
+				continue
+			}
+			id := event.(*browser.EventDownloadProgress).GUID
 			require.NotNil(v.t, file)
 			require.Equal(v.t, file.GUID, id)
 			content, err := os.ReadFile(filepath.Join(dir, id))

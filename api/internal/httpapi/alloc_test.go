@@ -68,8 +68,8 @@ func votingBooth(tb testing.TB) (vote func()) {
 	tb.Cleanup(func() {
 		require.NoError(tb, conn.Close())
 		require.NoError(tb, ln.Close())
+		require.NoError(tb, s.Shutdown(context.Background()))
 		require.NoError(tb, <-served)
-		_ = s.Shutdown(context.Background()) // says that the listener is closed already
 		s.Close()
 		in.Close()
 		close(log.replies)

@@ -37,7 +37,7 @@ func getEvents(c *call) error {
 		return err
 	}
 	onStage := c.isOnStage(presenter)
-	if slot, ok := c.Context().Conn().(*slotConn); ok && hub.open.Load() >= int64(cap(slot.slots))*streamShare/100 {
+	if slot, ok := slotOf(c.Context().Conn()); ok && hub.open.Load() >= int64(cap(slot.slots))*streamShare/100 {
 		return poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
 	}
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
@@ -54,7 +54,7 @@ func getEvents(c *call) error {
 	fctx.HijackSetNoResponse(true)
 	fctx.Hijack(func(hijacked net.Conn) {
 		conn := hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
-		if slot, ok := conn.(*slotConn); ok {
+		if slot, ok := slotOf(conn); ok {
 			if tcp, ok := slot.Conn.(*net.TCPConn); ok {
 				_ = tcp.SetWriteBuffer(streamBuffer)
 				setUserTimeout(tcp, vanishedAfter)

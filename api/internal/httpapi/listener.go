@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"github.com/plenary-live/plenary/api/internal/eventloop"
 )
 
 // Listener bounds a server's connections and outlives a process that runs out of file descriptors. fasthttp takes
@@ -81,4 +84,21 @@ func (c *slotConn) Close() error {
 	err := c.Conn.Close()
 	c.once.Do(func() { <-c.slots })
 	return err
+}
+
+// SyscallConn gives the connection's descriptor, for the time of a call (syscall.Conn).
+func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
+	if conn, ok := c.Conn.(syscall.Conn); ok {
+		return conn.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// slotOf gives the connection that a server serves as the listener accepted it.
+func slotOf(conn net.Conn) (*slotConn, bool) {
+	if turn, ok := conn.(*eventloop.Turn); ok {
+		conn = turn.Conn.Conn
+	}
+	slot, ok := conn.(*slotConn)
+	return slot, ok
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -22,6 +23,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -90,7 +92,8 @@ type Server struct {
 	requests context.Context // of everything that requests ask of the services; ends with Close
 	cut      context.CancelFunc
 
-	mu       sync.RWMutex   // held for reading by every request that works with the services
+	mu       sync.RWMutex // held for reading by every request that works with the services
+	front    *eventloop.Listener
 	services *Services      // nil before Start and after Close
 	hub      *hub           // of the services
 	sending  sync.WaitGroup // streams that work with the services after their request
@@ -127,6 +130,7 @@ func NewApp(fail fiber.ErrorHandler) *fiber.App {
 		ErrorHandler:          fail,
 	})
 	app.Server().CloseOnShutdown = true
+	app.Server().ConnState = eventloop.State
 	app.Server().KeepHijackedConns = true // event streams close theirs; fasthttp's buffers do not wait for that
 	return app
 }
@@ -228,7 +232,18 @@ func (s *Server) started() bool {
 }
 
 // Serve answers requests on ln until Shutdown. It returns nil after Shutdown.
-func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
+func (s *Server) Serve(ln net.Listener) error {
+	front := eventloop.Wrap(ln, idleTimeout, s.takeVote, s.app.Server().ServeConn)
+	s.mu.Lock()
+	s.front = front
+	s.mu.Unlock()
+	defer front.Stop()
+	if s.streams.Err() != nil { // Shutdown was first
+		front.Retire()
+		return front.Close()
+	}
+	return s.app.Listener(front)
+}
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
@@ -236,23 +251,19 @@ func (s *Server) Serve(ln net.Listener) error { return s.app.Listener(ln) }
 // sent are cut off: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
-	s.drain(ctx)
-	return s.app.ShutdownWithContext(ctx)
-}
-
-// drain waits until no connection is left, but not longer than drainTime.
-func (s *Server) drain(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, drainTime)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for s.app.Server().GetOpenConnectionsCount() >= 0 { // fasthttp takes one off for a listener, which is closed
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	s.mu.RLock()
+	front := s.front
+	s.mu.RUnlock()
+	if front == nil {
+		return s.app.ShutdownWithContext(ctx)
 	}
+	drained, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	front.Wait(drained)
+	front.Retire()
+	err := s.app.ShutdownWithContext(ctx)
+	front.Wait(ctx)
+	return errors.Join(err, ctx.Err(), front.Close())
 }
 
 func (s *Server) away() []string {
@@ -285,11 +296,12 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if s.streams.Err() != nil { // it stops
 		c.Context().SetConnectionClose()
 	}
-	took, status := time.Since(begun), c.Response().StatusCode()
+	status := c.Response().StatusCode()
 	route := c.Route().Path
 	if route == "/" && c.Path() != "/" {
 		route = "unmatched"
 	}
+	took := time.Since(begun)
 	s.Observe(methodName(c.Method()), route, status, took)
 	if s.AccessLog {
 		s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", c.Method()),

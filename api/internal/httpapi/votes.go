@@ -110,7 +110,10 @@ func postVote(c *call) error {
 		return err
 	}
 	wait, applied := preference(lines(c.Ctx, "Prefer"))
-	receipt, err := c.Intake.Cast(c.server.requests, id, ballot, wait)
+	receipt, err, settled := settledVote(c.Context().Conn())
+	if !settled {
+		receipt, err = c.Intake.Cast(c.server.requests, id, ballot, wait)
+	}
 	if applied != "" {
 		c.Set("Preference-Applied", applied)
 	}

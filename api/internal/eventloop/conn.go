@@ -1,0 +1,118 @@
+package eventloop
+
+import (
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Whose turn it is on a connection.
+const (
+	idle    = iota // the loop's: nothing has arrived
+	reading        // the loop's: it looks what has arrived
+	busy           // the Answerer's: it took a request
+	missed         // the Answerer's, and something arrived meanwhile
+	passed         // the server's
+	gone           // nobody's: closed, or a stream
+)
+
+// replyPatience is how long a client may leave an answer in its network: few bytes, which it asked for.
+const replyPatience = time.Minute
+
+// Conn is one connection.
+type Conn struct {
+	net.Conn // the inner listener's
+	// Data is the Answerer's own.
+	Data any
+
+	listener *Listener
+	loop     *loop // nil: all requests are the server's
+	fd       int32
+	raw      syscall.RawConn
+	state    atomic.Int32
+	used     atomic.Int64 // when something arrived, in seconds since 1970
+
+	// The loop's, while it reads.
+	readNow func(uintptr) bool
+	read    int
+	readErr error
+	// The Answerer's, while it replies.
+	writeNow func(uintptr) bool
+	reply    []byte
+	written  int
+}
+
+// Reply sends the answer to the request that was taken, and keeps nothing of it. last: the connection is closed then.
+func (c *Conn) Reply(answer []byte, last bool) {
+	c.reply, c.written = answer, 0
+	if err := c.raw.Write(c.writeNow); err != nil {
+		_ = c.cut()
+		return
+	}
+	if rest := answer[c.written:]; len(rest) > 0 { // it does not take what it asked for: few would do that
+		rest = append([]byte(nil), rest...)
+		c.reply = nil
+		go func() {
+			_ = c.SetWriteDeadline(time.Now().Add(replyPatience))
+			if _, err := c.Conn.Write(rest); err != nil || last {
+				_ = c.cut()
+				return
+			}
+			c.rest()
+		}()
+		return
+	}
+	c.reply = nil
+	if last {
+		_ = c.cut()
+		return
+	}
+	if c.state.CompareAndSwap(busy, idle) {
+		c.closeIfStopping()
+		return
+	}
+	c.rest()
+}
+
+// Pass has the server answer a request after all: the bytes of the one that was taken.
+func (c *Conn) Pass(request []byte) {
+	c.state.Store(passed)
+	c.listener.pass(&Turn{Conn: c, arrived: append([]byte(nil), request...)})
+}
+
+// rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.
+func (c *Conn) rest() {
+	_ = c.SetDeadline(time.Time{})
+	c.state.Store(idle)
+	c.loop.again(c)
+	c.closeIfStopping()
+}
+
+func (c *Conn) closeIfStopping() {
+	if c.listener.stopping.Load() {
+		c.closeIdle()
+	}
+}
+
+// closeIdle closes the connection if it is idle.
+func (c *Conn) closeIdle() {
+	if c.loop != nil && c.state.CompareAndSwap(idle, gone) {
+		_ = c.cut()
+	}
+}
+
+// cut closes the connection, whoever has it.
+func (c *Conn) cut() error {
+	c.state.Store(gone)
+	c.leave()
+	return c.Conn.Close()
+}
+
+// leave takes the connection out of the loop's sight.
+func (c *Conn) leave() {
+	if c.loop != nil {
+		c.loop.forget(c)
+	}
+	c.listener.forget(c)
+}

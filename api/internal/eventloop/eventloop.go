@@ -1,0 +1,181 @@
+// Package eventloop answers on many connections without a goroutine for each. It stands between a listener and a server: the
+// requests that a function takes are answered by it; every other goes to the server with its connection, byte for byte as it
+// came, and the connection comes back when the server has answered.
+//
+// A goroutine that waits for an answer has its stack, its buffers and its request grow cold until it wakes up, and each must be
+// fetched once more. Here what waits is some hundred bytes (docs/benchmarks.md tells what that is worth).
+package eventloop
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxRequest is the size of the longest request that an Answerer is asked about, in bytes with its head.
+const maxRequest = 16 << 10
+
+// Answerer takes a request if it is one of its own. request is what has arrived: one request if all goes well, but perhaps a
+// part of one or more than one, which it must leave to the server. It keeps nothing of request, which is overwritten. If it gives
+// true, Reply or Pass must be called, once, by any goroutine; it may have been already. It must not block: others wait.
+type Answerer func(c *Conn, request []byte) bool
+
+// Listener is where a server accepts connections that have a request for it, each until it is idle again. Where the system has
+// no loop, and for connections without a descriptor, all requests are the server's. The server must tell State of each connection.
+type Listener struct {
+	inner  net.Listener
+	answer Answerer
+	serve  func(net.Conn) error
+	loops  []*loop
+	passed chan *Turn
+	ended  chan struct{} // closed when Accept ends
+	end    func()
+
+	stopping atomic.Bool // who is idle is closed
+	working  sync.WaitGroup
+	emptied  chan struct{} // a token whenever the last one of conns has gone
+
+	mu    sync.Mutex
+	conns map[*Conn]struct{} // neither closed nor streams
+}
+
+// Wrap begins to accept from inner until that is closed, which is the caller's. silent is how long a connection may be idle.
+// serve is the server's, for one connection: when Accept has ended, requests that an Answerer took and gave back get there.
+func Wrap(inner net.Listener, silent time.Duration, answer Answerer, serve func(net.Conn) error) *Listener {
+	l := &Listener{
+		inner: inner, answer: answer, serve: serve, passed: make(chan *Turn, 128), ended: make(chan struct{}),
+		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1),
+	}
+	l.end = sync.OnceFunc(func() { close(l.ended) })
+	l.loops = newLoops(answer)
+	for _, loop := range l.loops {
+		l.working.Go(loop.run)
+	}
+	l.working.Go(l.acceptAll)
+	l.working.Go(func() { l.sweep(silent) })
+	return l
+}
+
+func (l *Listener) acceptAll() {
+	for n := 0; ; n++ {
+		inner, err := l.inner.Accept()
+		if err != nil {
+			return
+		}
+		c := &Conn{Conn: inner, listener: l}
+		l.mu.Lock()
+		l.conns[c] = struct{}{}
+		l.mu.Unlock()
+		if len(l.loops) == 0 || !l.loops[n%len(l.loops)].watch(c) {
+			c.state.Store(passed)
+			l.pass(&Turn{Conn: c})
+		}
+	}
+}
+
+// Accept gives the next connection that has a request for the server. It gives an error only after Close.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case t := <-l.passed:
+		return t, nil
+	case <-l.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+// Addr gives the inner listener's.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Close ends Accept: requests for the server are not answered any more.
+func (l *Listener) Close() error {
+	l.end()
+	return nil
+}
+
+// pass gives a connection to the server: who does not accept any more may serve it all the same.
+func (l *Listener) pass(t *Turn) {
+	select {
+	case l.passed <- t:
+	case <-l.ended:
+		go func() { _ = l.serve(t) }()
+	}
+}
+
+// Open gives the number of connections that are neither closed nor streams.
+func (l *Listener) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+func (l *Listener) all() []*Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*Conn, 0, len(l.conns))
+	for c := range l.conns {
+		all = append(all, c)
+	}
+	return all
+}
+
+// forget takes a connection off the list.
+func (l *Listener) forget(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, c)
+	if len(l.conns) == 0 {
+		select {
+		case l.emptied <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// sweep closes who was silent for too long.
+func (l *Listener) sweep(silent time.Duration) {
+	if len(l.loops) == 0 {
+		return
+	}
+	tick := time.NewTicker(silent / 8)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			for _, c := range l.all() {
+				if now.Sub(time.Unix(c.used.Load(), 0)) > silent {
+					c.closeIdle()
+				}
+			}
+		case <-l.ended:
+			return
+		}
+	}
+}
+
+// Retire closes what is idle, and from now on whatever becomes idle.
+func (l *Listener) Retire() {
+	l.stopping.Store(true)
+	for _, c := range l.all() {
+		c.closeIdle()
+	}
+}
+
+// Wait returns when all connections are closed or streams, or ctx ends.
+func (l *Listener) Wait(ctx context.Context) {
+	for l.Open() > 0 && ctx.Err() == nil {
+		select {
+		case <-l.emptied:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Stop ends the loop, after Retire and Close. Requests that were taken may still be answered, or passed.
+func (l *Listener) Stop() {
+	for _, loop := range l.loops {
+		loop.stop()
+	}
+	l.working.Wait()
+}

@@ -1,0 +1,173 @@
+package eventloop
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// loop is an epoll of its own (epoll(7)) for a share of the connections. Go's scheduler waits on it as on any file, so no thread
+// is blocked in it.
+type loop struct {
+	file   *os.File
+	epoll  syscall.RawConn
+	answer Answerer
+	events [128]syscall.EpollEvent
+	buffer [maxRequest + 1]byte
+	now    int64 // seconds since 1970
+
+	mu    sync.Mutex
+	conns map[int32]*Conn // by descriptor
+}
+
+// interest is what a connection is watched for: each arrival is told once, and so is the client's end.
+const interest = syscall.EPOLLIN | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which package syscall has negative on some processors
+
+// newLoops makes a loop for each processor; fewer, or none, if the system has no more.
+func newLoops(answer Answerer) (loops []*loop) {
+	for range runtime.GOMAXPROCS(0) {
+		fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+		if err != nil {
+			return loops
+		}
+		_ = syscall.SetNonblock(fd, true) // then Go's poller takes it
+		file := os.NewFile(uintptr(fd), "epoll")
+		raw, err := file.SyscallConn()
+		if err != nil {
+			_ = file.Close()
+			return loops
+		}
+		loops = append(loops, &loop{file: file, epoll: raw, answer: answer, conns: make(map[int32]*Conn)})
+	}
+	return loops
+}
+
+// watch takes a connection; false: it cannot.
+func (p *loop) watch(c *Conn) bool {
+	conn, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	c.raw, c.loop = raw, p
+	c.readNow = func(fd uintptr) bool {
+		c.read, c.readErr = syscall.Read(int(fd), p.buffer[:])
+		return true
+	}
+	c.writeNow = func(fd uintptr) bool {
+		c.written, _ = syscall.Write(int(fd), c.reply) // what is wrong the next write says
+		return true
+	}
+	c.used.Store(time.Now().Unix())
+	err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
+	if err != nil {
+		c.loop = nil
+		return false
+	}
+	p.mu.Lock()
+	p.conns[c.fd] = c
+	p.mu.Unlock()
+	if !p.control(syscall.EPOLL_CTL_ADD, c) {
+		p.forget(c)
+		c.loop = nil
+		return false
+	}
+	return true
+}
+
+// control changes what the kernel knows of a connection. It fails for one that is closed, and when the loop is.
+func (p *loop) control(op int, c *Conn) bool {
+	var err error
+	closed := c.raw.Control(func(fd uintptr) {
+		if closed := p.epoll.Control(func(epoll uintptr) {
+			err = syscall.EpollCtl(int(epoll), op, int(fd), &syscall.EpollEvent{Events: interest, Fd: int32(fd)})
+		}); closed != nil {
+			err = closed
+		}
+	})
+	return closed == nil && err == nil
+}
+
+// again has the kernel tell once more what has arrived.
+func (p *loop) again(c *Conn) { p.control(syscall.EPOLL_CTL_MOD, c) }
+
+// forget is called before a connection is closed: its number may be another's next.
+func (p *loop) forget(c *Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conns[c.fd] == c {
+		delete(p.conns, c.fd)
+	}
+}
+
+func (p *loop) stop() { _ = p.file.Close() }
+
+// run reads what arrives until stop.
+func (p *loop) run() {
+	var n int
+	some := func(epoll uintptr) bool {
+		var err error
+		n, err = syscall.EpollWait(int(epoll), p.events[:], 0)
+		return n > 0 || err != nil && err != syscall.EINTR
+	}
+	conns := make([]*Conn, len(p.events))
+	for {
+		if err := p.epoll.Read(some); err != nil {
+			return
+		}
+		p.now = time.Now().Unix()
+		p.mu.Lock()
+		for i := range max(n, 0) {
+			conns[i] = p.conns[p.events[i].Fd]
+		}
+		p.mu.Unlock()
+		for i := range max(n, 0) {
+			if c := conns[i]; c != nil {
+				p.look(c, p.events[i].Events&^syscall.EPOLLIN != 0)
+			}
+			conns[i] = nil
+		}
+	}
+}
+
+// look reads a connection if it is the loop's. ending: the client has said its last.
+func (p *loop) look(c *Conn, ending bool) {
+	for !c.state.CompareAndSwap(idle, reading) {
+		switch state := c.state.Load(); state {
+		case idle:
+		case busy:
+			if c.state.CompareAndSwap(busy, missed) {
+				return
+			}
+		default:
+			return // who has it looks again afterwards
+		}
+	}
+	c.used.Store(p.now)
+	err := c.raw.Read(c.readNow)
+	for err == nil && c.readErr == syscall.EINTR {
+		err = c.raw.Read(c.readNow)
+	}
+	switch {
+	case err == nil && c.readErr == syscall.EAGAIN:
+		c.state.Store(idle)
+		c.closeIfStopping()
+		return
+	case err != nil || c.readErr != nil || c.read <= 0:
+		_ = c.cut()
+		return
+	}
+	request := p.buffer[:c.read]
+	c.state.Store(busy)
+	if ending {
+		c.state.Store(missed) // what comes after the request is not told again
+	}
+	if len(request) > maxRequest || !p.answer(c, request) {
+		c.Pass(request)
+	}
+}

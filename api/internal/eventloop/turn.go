@@ -1,0 +1,66 @@
+package eventloop
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Turn is a connection while it is the server's.
+type Turn struct {
+	*Conn
+	arrived []byte // of the request, not read yet
+	between bool   // the last request has its answer
+	state   atomic.Int32
+}
+
+// What has become of a turn.
+const (
+	serving = iota
+	told    // the server knows that there is no more
+	over
+)
+
+// State is what the server tells of a connection that it accepted (fasthttp.Server.ConnState).
+func State(conn net.Conn, state fasthttp.ConnState) {
+	t, ok := conn.(*Turn)
+	if !ok {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		t.between = false
+	case fasthttp.StateIdle:
+		t.between = t.loop != nil
+	case fasthttp.StateHijacked:
+		t.Conn.state.Store(gone)
+		t.leave()
+	}
+}
+
+// Read gives what the loop has read, then what comes. Between two requests it says that there is no more: the server closes the
+// connection then, which gives it back.
+func (t *Turn) Read(b []byte) (int, error) {
+	if len(t.arrived) > 0 {
+		n := copy(b, t.arrived)
+		t.arrived = t.arrived[n:]
+		return n, nil
+	}
+	if t.between && t.state.CompareAndSwap(serving, told) {
+		return 0, io.EOF
+	}
+	return t.Conn.Read(b)
+}
+
+// Close ends the turn, and the connection if the server wants that.
+func (t *Turn) Close() error {
+	switch {
+	case t.state.CompareAndSwap(told, over):
+		t.rest()
+	case t.state.CompareAndSwap(serving, over):
+		return t.cut()
+	}
+	return nil
+}
