@@ -31,7 +31,7 @@ type Conn struct {
 	fd       int32
 	raw      syscall.RawConn
 	state    atomic.Int32
-	used     atomic.Int64 // when something arrived, in seconds since 1970
+	until    atomic.Int64 // when it was silent for too long, in nanoseconds since 1970
 
 	// The loop's, while it reads.
 	readNow func(uintptr) bool
@@ -75,15 +75,16 @@ func (c *Conn) Reply(answer []byte, last bool) {
 	c.rest()
 }
 
-// Pass has the server answer a request after all: the bytes of the one that was taken.
-func (c *Conn) Pass(request []byte) {
+// Pass has the server answer a request after all: the bytes of the one that was taken. outcome is for its handler (Turn.Outcome).
+func (c *Conn) Pass(request []byte, outcome any) {
 	c.state.Store(passed)
-	c.listener.pass(&Turn{Conn: c, arrived: append([]byte(nil), request...)})
+	c.listener.pass(&Turn{Conn: c, Outcome: outcome, arrived: append([]byte(nil), request...)})
 }
 
 // rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.
 func (c *Conn) rest() {
 	_ = c.SetDeadline(time.Time{})
+	c.until.Store(time.Now().Add(c.listener.silence.Then).UnixNano())
 	c.state.Store(idle)
 	c.loop.again(c)
 	c.closeIfStopping()

@@ -25,13 +25,14 @@ type Answerer func(c *Conn, request []byte) bool
 // Listener is where a server accepts connections that have a request for it, each until it is idle again. Where the system has
 // no loop, and for connections without a descriptor, all requests are the server's. The server must tell State of each connection.
 type Listener struct {
-	inner  net.Listener
-	answer Answerer
-	serve  func(net.Conn) error
-	loops  []*loop
-	passed chan *Turn
-	ended  chan struct{} // closed when Accept ends
-	end    func()
+	inner   net.Listener
+	silence Silence
+	answer  Answerer
+	serve   func(net.Conn) error
+	loops   []*loop
+	passed  chan *Turn
+	ended   chan struct{} // closed when Accept ends
+	end     func()
 
 	stopping atomic.Bool // who is idle is closed
 	working  sync.WaitGroup
@@ -41,20 +42,26 @@ type Listener struct {
 	conns map[*Conn]struct{} // neither closed nor streams
 }
 
-// Wrap begins to accept from inner until that is closed, which is the caller's. silent is how long a connection may be idle.
+// Silence is how long a connection may be idle.
+type Silence struct {
+	First time.Duration // before its first request
+	Then  time.Duration
+}
+
+// Wrap begins to accept from inner until that is closed, which is the caller's.
 // serve is the server's, for one connection: when Accept has ended, requests that an Answerer took and gave back get there.
-func Wrap(inner net.Listener, silent time.Duration, answer Answerer, serve func(net.Conn) error) *Listener {
+func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
 	l := &Listener{
-		inner: inner, answer: answer, serve: serve, passed: make(chan *Turn, 128), ended: make(chan struct{}),
+		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn, 128), ended: make(chan struct{}),
 		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1),
 	}
 	l.end = sync.OnceFunc(func() { close(l.ended) })
-	l.loops = newLoops(answer)
+	l.loops = newLoops(l)
 	for _, loop := range l.loops {
 		l.working.Go(loop.run)
 	}
 	l.working.Go(l.acceptAll)
-	l.working.Go(func() { l.sweep(silent) })
+	l.working.Go(l.sweep)
 	return l
 }
 
@@ -133,18 +140,18 @@ func (l *Listener) forget(c *Conn) {
 	}
 }
 
-// sweep closes who was silent for too long.
-func (l *Listener) sweep(silent time.Duration) {
+// sweep closes who was silent for too long; a quarter of that later at most.
+func (l *Listener) sweep() {
 	if len(l.loops) == 0 {
-		return
+		return // the server looks after all of them
 	}
-	tick := time.NewTicker(silent / 8)
+	tick := time.NewTicker(min(l.silence.First, l.silence.Then) / 4)
 	defer tick.Stop()
 	for {
 		select {
 		case now := <-tick.C:
 			for _, c := range l.all() {
-				if now.Sub(time.Unix(c.used.Load(), 0)) > silent {
+				if now.UnixNano() > c.until.Load() {
 					c.closeIdle()
 				}
 			}

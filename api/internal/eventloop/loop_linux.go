@@ -11,12 +11,12 @@ import (
 // loop is an epoll of its own (epoll(7)) for a share of the connections. Go's scheduler waits on it as on any file, so no thread
 // is blocked in it.
 type loop struct {
-	file   *os.File
-	epoll  syscall.RawConn
-	answer Answerer
-	events [128]syscall.EpollEvent
-	buffer [maxRequest + 1]byte
-	now    int64 // seconds since 1970
+	listener *Listener
+	file     *os.File
+	epoll    syscall.RawConn
+	events   [128]syscall.EpollEvent
+	buffer   [maxRequest + 1]byte
+	until    int64 // when those who are heard now are silent for too long
 
 	mu    sync.Mutex
 	conns map[int32]*Conn // by descriptor
@@ -26,7 +26,7 @@ type loop struct {
 const interest = syscall.EPOLLIN | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which package syscall has negative on some processors
 
 // newLoops makes a loop for each processor; fewer, or none, if the system has no more.
-func newLoops(answer Answerer) (loops []*loop) {
+func newLoops(l *Listener) (loops []*loop) {
 	for range runtime.GOMAXPROCS(0) {
 		fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 		if err != nil {
@@ -39,7 +39,7 @@ func newLoops(answer Answerer) (loops []*loop) {
 			_ = file.Close()
 			return loops
 		}
-		loops = append(loops, &loop{file: file, epoll: raw, answer: answer, conns: make(map[int32]*Conn)})
+		loops = append(loops, &loop{listener: l, file: file, epoll: raw, conns: make(map[int32]*Conn)})
 	}
 	return loops
 }
@@ -63,7 +63,7 @@ func (p *loop) watch(c *Conn) bool {
 		c.written, _ = syscall.Write(int(fd), c.reply) // what is wrong the next write says
 		return true
 	}
-	c.used.Store(time.Now().Unix())
+	c.until.Store(time.Now().Add(c.listener.silence.First).UnixNano())
 	err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
 	if err != nil {
 		c.loop = nil
@@ -120,7 +120,7 @@ func (p *loop) run() {
 		if err := p.epoll.Read(some); err != nil {
 			return
 		}
-		p.now = time.Now().Unix()
+		p.until = time.Now().Add(p.listener.silence.Then).UnixNano()
 		p.mu.Lock()
 		for i := range max(n, 0) {
 			conns[i] = p.conns[p.events[i].Fd]
@@ -148,7 +148,7 @@ func (p *loop) look(c *Conn, ending bool) {
 			return // who has it looks again afterwards
 		}
 	}
-	c.used.Store(p.now)
+	c.until.Store(p.until)
 	err := c.raw.Read(c.readNow)
 	for err == nil && c.readErr == syscall.EINTR {
 		err = c.raw.Read(c.readNow)
@@ -167,7 +167,7 @@ func (p *loop) look(c *Conn, ending bool) {
 	if ending {
 		c.state.Store(missed) // what comes after the request is not told again
 	}
-	if len(request) > maxRequest || !p.answer(c, request) {
-		c.Pass(request)
+	if len(request) > maxRequest || !p.listener.answer(c, request) {
+		c.Pass(request, nil)
 	}
 }

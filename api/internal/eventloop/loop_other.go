@@ -5,9 +5,9 @@ package eventloop
 // loop is Linux's alone: elsewhere all requests are the server's.
 type loop struct{}
 
-func newLoops(Answerer) []*loop { return nil }
-func (*loop) run()              {}
-func (*loop) stop()             {}
-func (*loop) watch(*Conn) bool  { return false }
-func (*loop) again(*Conn)       {}
-func (*loop) forget(*Conn)      {}
+func newLoops(*Listener) []*loop { return nil }
+func (*loop) run()               {}
+func (*loop) stop()              {}
+func (*loop) watch(*Conn) bool   { return false }
+func (*loop) again(*Conn)        {}
+func (*loop) forget(*Conn)       {}

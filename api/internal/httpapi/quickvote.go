@@ -2,12 +2,13 @@ package httpapi
 
 import (
 	"bytes"
-	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
@@ -17,25 +18,22 @@ import (
 
 const votesRoute = Base + "/presentations/:id/polls/current/votes"
 
-// quickVoter is who votes on a connection, without a goroutine (package eventloop). It is used again for the next vote.
-type quickVoter struct {
+// quickVote is a vote that waits for its answer without a goroutine. There is one for each connection that votes, for
+// one vote after the other.
+type quickVote struct {
 	server  *Server
 	conn    *eventloop.Conn
 	begun   time.Time
 	id      string // of the request
+	ip      string // for the log
 	async   bool
-	request []byte // what was sent: Fiber answers what is no 204 and no 202
+	request []byte // as it came: Fiber answers what is neither 204 nor 202
 	answer  []byte
-
-	// What became of a vote that Fiber answers.
-	settled bool
-	receipt intake.Receipt
-	err     error
 }
 
-// takeVote takes the request that nearly every vote is, and leaves every other to Fiber: with anything in it that needs a
-// second look, or that cannot be taken at once. So there is one place where requests are refused.
-func (s *Server) takeVote(c *eventloop.Conn, request []byte) bool {
+// takeVote takes the request that nearly every vote is, and leaves to Fiber what needs a second look or cannot be taken at
+// once. So requests are refused in one place, and this one only says 204 and 202.
+func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 	q, ok := quickRequest(request)
 	if !ok {
 		return false
@@ -53,15 +51,17 @@ func (s *Server) takeVote(c *eventloop.Conn, request []byte) bool {
 	if s.services == nil || s.streams.Err() != nil {
 		return false
 	}
-	v, ok := c.Data.(*quickVoter)
+	v, ok := conn.Data.(*quickVote)
 	if !ok {
-		v = &quickVoter{server: s, conn: c}
-		c.Data = v
+		v = &quickVote{server: s, conn: conn}
+		conn.Data = v
 	}
-	v.begun, v.async, v.settled = time.Now(), q.async, false
-	v.id = string(q.id)
-	if v.id == "" {
+	v.begun, v.async = time.Now(), q.async
+	if v.id = string(q.id); v.id == "" {
 		v.id = newRequestID()
+	}
+	if s.AccessLog {
+		v.ip = clientIP(string(q.forwarded), conn.RemoteAddr())
 	}
 	v.request = append(v.request[:0], request...)
 	s.sending.Add(1)
@@ -69,48 +69,66 @@ func (s *Server) takeVote(c *eventloop.Conn, request []byte) bool {
 		s.sending.Done()
 		return false
 	}
-	return true
+	return true // nothing of v may be used any more: it may have its answer, and be the next vote
 }
 
-// Heard answers.
-func (v *quickVoter) Heard(receipt intake.Receipt, err error) {
-	defer v.server.sending.Done()
+// Heard implements intake.Hearer: it answers.
+func (v *quickVote) Heard(receipt intake.Receipt, err error) {
+	s := v.server
+	defer s.sending.Done()
 	if err != nil {
-		v.settled, v.receipt, v.err = true, receipt, err
-		v.conn.Pass(v.request)
+		v.conn.Pass(v.request, &refusedVote{v.begun, receipt, err})
 		return
 	}
-	status, last := http.StatusNoContent, v.server.streams.Err() != nil
+	status, last := http.StatusNoContent, s.streams.Err() != nil // it stops
 	if receipt.Verdict == 0 {
 		status = http.StatusAccepted
 	}
 	v.answer = v.head(v.answer[:0], status, receipt.VoteID, last)
-	v.server.Observe(http.MethodPost, votesRoute, status, time.Since(v.begun))
+	took := time.Since(v.begun)
+	s.Observe(http.MethodPost, votesRoute, status, took)
+	if s.AccessLog {
+		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
+		s.access(http.MethodPost, path, status, took, v.id, v.ip)
+	}
 	v.conn.Reply(v.answer, last)
 }
 
-// settledVote gives what became of a vote that was taken without Fiber.
-func settledVote(conn net.Conn) (intake.Receipt, error, bool) {
-	if turn, ok := conn.(*eventloop.Turn); ok {
-		if v, ok := turn.Data.(*quickVoter); ok && v.settled {
-			v.settled = false
-			return v.receipt, v.err, true
-		}
-	}
-	return intake.Receipt{}, nil, false
+// refusedVote is what became of a vote that was taken, where Fiber has to say it.
+type refusedVote struct {
+	begun   time.Time
+	receipt intake.Receipt
+	err     error
 }
 
-func (v *quickVoter) head(b []byte, status int, vote uuid.UUID, last bool) []byte {
-	if status == http.StatusNoContent {
-		b = append(b, "HTTP/1.1 204 No Content\r\nDate: "...)
-	} else {
-		b = append(b, "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 21\r\nDate: "...)
+// refused gives what became of the vote that a request is about, if it was taken; nil: it was not.
+func refused(c *fiber.Ctx) *refusedVote {
+	turn, ok := c.Context().Conn().(*eventloop.Turn)
+	if !ok {
+		return nil
 	}
+	v, _ := turn.Outcome.(*refusedVote)
+	return v
+}
+
+// forgetRefused is called when the request has its answer: the next one on the connection is another.
+func forgetRefused(c *fiber.Ctx) { c.Context().Conn().(*eventloop.Turn).Outcome = nil }
+
+// head appends the answer, which is what Fiber's would be.
+func (v *quickVote) head(b []byte, status int, vote uuid.UUID, last bool) []byte {
+	switch status {
+	case http.StatusAccepted:
+		b = append(b, "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: "...)
+		b = strconv.AppendInt(b, int64(len(acceptedBody)), 10)
+	default:
+		b = append(b, "HTTP/1.1 204 No Content"...)
+	}
+	b = append(b, "\r\nDate: "...)
 	b = append(b, httpDate(time.Now())...)
 	b = append(b, "\r\nX-Request-Id: "...)
 	b = append(b, v.id...)
 	b = append(b, "\r\nX-Content-Type-Options: nosniff\r\nX-Vote-Id: "...)
-	b = appendID(b, vote)
+	b = append(b, vote.String()...)
 	if v.async {
 		b = append(b, "\r\nPreference-Applied: respond-async"...)
 	}
@@ -119,20 +137,13 @@ func (v *quickVoter) head(b []byte, status int, vote uuid.UUID, last bool) []byt
 	}
 	b = append(b, "\r\n\r\n"...)
 	if status == http.StatusAccepted {
-		b = append(b, accepted...)
+		b = append(b, acceptedBody...)
 	}
 	return b
 }
 
-const accepted = `{"status":"accepted"}`
-
-func appendID(b []byte, id uuid.UUID) []byte {
-	text, _ := id.MarshalText()
-	return append(b, text...)
-}
-
-// datedAt is the last answer's Date.
-var datedAt atomic.Pointer[dated]
+// lastDate is the Date of this second's answers.
+var lastDate atomic.Pointer[dated]
 
 type dated struct {
 	second int64
@@ -140,10 +151,10 @@ type dated struct {
 }
 
 func httpDate(now time.Time) []byte {
-	d := datedAt.Load()
+	d := lastDate.Load()
 	if d == nil || d.second != now.Unix() {
 		d = &dated{now.Unix(), fasthttp.AppendHTTPDate(nil, now)}
-		datedAt.Store(d)
+		lastDate.Store(d)
 	}
 	return d.text
 }
@@ -152,6 +163,7 @@ func httpDate(now time.Time) []byte {
 type quickHead struct {
 	presentation []byte
 	id           []byte // of the request; empty: none
+	forwarded    []byte // X-Forwarded-For
 	async        bool
 	body         []byte
 }
@@ -215,6 +227,10 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 				return q, false
 			}
 			q.async = true
+		case is(name, "x-forwarded-for"):
+			if q.forwarded == nil {
+				q.forwarded = value
+			}
 		case is(name, "connection"):
 			if !is(value, "keep-alive") {
 				return q, false

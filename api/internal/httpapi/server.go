@@ -3,10 +3,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/binary"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -92,11 +92,11 @@ type Server struct {
 	requests context.Context // of everything that requests ask of the services; ends with Close
 	cut      context.CancelFunc
 
-	mu       sync.RWMutex // held for reading by every request that works with the services
-	front    *eventloop.Listener
-	services *Services      // nil before Start and after Close
-	hub      *hub           // of the services
-	sending  sync.WaitGroup // streams that work with the services after their request
+	mu       sync.RWMutex        // held for reading by every request that works with the services
+	front    *eventloop.Listener // nil before Serve
+	services *Services           // nil before Start and after Close
+	hub      *hub                // of the services
+	sending  sync.WaitGroup      // streams that work with the services after their request
 
 	// Of the services' store.
 	results    coalescedResults
@@ -231,9 +231,10 @@ func (s *Server) started() bool {
 	return s.services != nil
 }
 
-// Serve answers requests on ln until Shutdown. It returns nil after Shutdown.
+// Serve answers requests on ln until Shutdown: votes by takeVote, where that can, and everything else by Fiber. It returns nil
+// after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	front := eventloop.Wrap(ln, idleTimeout, s.takeVote, s.app.Server().ServeConn)
+	front := eventloop.Wrap(ln, eventloop.Silence{First: readTimeout, Then: idleTimeout}, s.takeVote, s.app.Server().ServeConn)
 	s.mu.Lock()
 	s.front = front
 	s.mu.Unlock()
@@ -262,8 +263,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	front.Wait(drained)
 	front.Retire()
 	err := s.app.ShutdownWithContext(ctx)
-	front.Wait(ctx)
-	return errors.Join(err, ctx.Err(), front.Close())
+	front.Wait(ctx) // for votes that wait for their answer
+	_ = front.Close()
+	return cmp.Or(err, ctx.Err())
 }
 
 func (s *Server) away() []string {
@@ -285,6 +287,10 @@ func (s *Server) ready(c *fiber.Ctx) error {
 // observe gives every request an id, and logs and measures it when it is answered.
 func (s *Server) observe(c *fiber.Ctx) error {
 	begun := time.Now()
+	if v := refused(c); v != nil {
+		begun = v.begun
+		defer forgetRefused(c)
+	}
 	id := requestID(c)
 	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
 	c.Response().Header.SetCanonical(headerSniffing, noSniffing)
@@ -296,19 +302,21 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	if s.streams.Err() != nil { // it stops
 		c.Context().SetConnectionClose()
 	}
-	status := c.Response().StatusCode()
+	took, status := time.Since(begun), c.Response().StatusCode()
 	route := c.Route().Path
 	if route == "/" && c.Path() != "/" {
 		route = "unmatched"
 	}
-	took := time.Since(begun)
 	s.Observe(methodName(c.Method()), route, status, took)
 	if s.AccessLog {
-		s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", c.Method()),
-			slog.String("path", c.Path()), slog.Int("status", status), slog.Duration("took", took),
-			slog.String("request_id", id), slog.String("ip", clientIP(c)))
+		s.access(c.Method(), c.Path(), status, took, id, clientIP(c.Get(fiber.HeaderXForwardedFor), c.Context().RemoteAddr()))
 	}
 	return nil
+}
+
+func (s *Server) access(method, path string, status int, took time.Duration, id, ip string) {
+	s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", method), slog.String("path", path),
+		slog.Int("status", status), slog.Duration("took", took), slog.String("request_id", id), slog.String("ip", ip))
 }
 
 // knownMethod refuses what Fiber would refuse in plain text before any of our handlers runs: a method that HTTP does not have.
@@ -340,11 +348,12 @@ func methodName(method string) string {
 }
 
 // clientIP gives the first address that a proxy passed on, for logs only: anybody may send that header.
-func clientIP(c *fiber.Ctx) string {
-	if forwarded, _, _ := strings.Cut(c.Get(fiber.HeaderXForwardedFor), ","); forwarded != "" {
-		return strings.TrimSpace(forwarded)
+func clientIP(forwarded string, remote net.Addr) string {
+	if first, _, _ := strings.Cut(forwarded, ","); first != "" {
+		return strings.TrimSpace(first)
 	}
-	return c.IP()
+	host, _, _ := net.SplitHostPort(remote.String())
+	return host
 }
 
 // requestID gives the client's own request id if it is a plain one, else a new one. The answer is a copy: Fiber uses

@@ -17,6 +17,8 @@ import (
 // maxSeq is the largest integer that every JSON implementation keeps exact (RFC 8259, section 6).
 const maxSeq = 1<<53 - 1
 
+const acceptedBody = `{"status":"accepted"}`
+
 type newVote struct {
 	PollID   *string   `json:"poll_id"`
 	Key      *string   `json:"key"`
@@ -110,10 +112,7 @@ func postVote(c *call) error {
 		return err
 	}
 	wait, applied := preference(lines(c.Ctx, "Prefer"))
-	receipt, err, settled := settledVote(c.Context().Conn())
-	if !settled {
-		receipt, err = c.Intake.Cast(c.server.requests, id, ballot, wait)
-	}
+	receipt, err := c.cast(id, ballot, wait)
 	if applied != "" {
 		c.Set("Preference-Applied", applied)
 	}
@@ -125,9 +124,17 @@ func postVote(c *call) error {
 	}
 	if receipt.Verdict == 0 {
 		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
-		return c.SendString(`{"status":"accepted"}`)
+		return c.SendString(acceptedBody)
 	}
 	return c.SendStatus(http.StatusNoContent)
+}
+
+// cast takes a vote, unless that was done and only its answer is left (takeVote).
+func (c *call) cast(id uuid.UUID, ballot intake.Ballot, wait intake.Wait) (intake.Receipt, error) {
+	if v := refused(c.Ctx); v != nil {
+		return v.receipt, v.err
+	}
+	return c.Intake.Cast(c.server.requests, id, ballot, wait)
 }
 
 // preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not know it ignores, as
