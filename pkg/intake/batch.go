@@ -22,10 +22,9 @@ const (
 	maxBatchBytes = 64 << 10 // answers only; ids add about 40 bytes a vote
 )
 
-// batch is the votes that leave in one message. Everybody who waits for one of them waits on its channels, and its
-// verdicts come under its id: a vote needs neither a channel nor a place in Intake.expects of its own. It does have a
-// count under its voter's id (batcher.voters), and a timer that others have used before (Intake.timer).
-// TestAVoteAllocatesLittleAloneAndLessInACrowd bounds what all that allocates.
+// batch is the votes that leave in one message. Whoever waits for one of them is told with all the others, or waits on its
+// channels (Cast), and its verdicts come under its id: a vote needs neither a channel nor a place in Intake.expects of its own. It
+// does have a count under its voter's id (batcher.voters). TestAVoteAllocatesLittleAloneAndLessInACrowd bounds what all that allocates.
 type batch struct {
 	poll.Batch
 	accepted []time.Time // per vote
@@ -43,10 +42,10 @@ type batch struct {
 	home  *batcher
 	lapse *time.Timer // of the home's; nil: not confirmed yet
 
-	pending []pending // per vote, up to the last one that Take took
-	hurry   *time.Timer
-	asyncs  bool
-	mu      sync.Mutex // of pending, when the batch is closed
+	pending   []pending   // per vote, up to the last one that Take took; under home.mu while the batch is open
+	mu        sync.Mutex  // of pending, after that
+	asyncs    bool        // somebody waits for the confirm only
+	attention *time.Timer // for whoever has no answer when the usual wait is over; nil: nobody waits so
 }
 
 // newBatch makes a batch with room for so many votes.

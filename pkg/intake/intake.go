@@ -22,7 +22,7 @@ const (
 	DefaultWait = time.Second
 )
 
-// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes and a goroutine.
+// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes, and those of Cast a goroutine.
 const DefaultMaxWaiting = 50_000
 
 // Ballot is what a voter sends: keys, or texts where the poll takes free text.
@@ -122,10 +122,10 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
 }
 
-// Take is Cast without a goroutine that waits: heard is told what Cast would return, once, by any goroutine, which may be before
+// Take is Cast without a goroutine that waits: hearer is told what Cast would return, once, by any goroutine, which may be before
 // Take returns. It waits as long as DefaultWait, or if async only until the vote is durable. It takes what can be taken at once,
-// and that is nearly every vote; false: this one it has not, and heard is not told. Cast knows why.
-func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Ballot, async bool, heard Hearer) bool {
+// and that is nearly every vote; false: this one it has not, and hearer is not told. Cast knows why.
+func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Ballot, async bool, hearer Hearer) bool {
 	if in.waiting.Add(1) > in.max {
 		in.waiting.Add(-1)
 		return false
@@ -135,7 +135,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if display, accepted, ok := in.cache.Known(presentationID); ok && takes(display, ballot.PollID) {
 		if vote, err := ballot.vote(display); err == nil {
 			_, _, err = in.batcher(presentationID).add(vote, accepted, &pending{
-				heard: heard, ctx: ctx, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, accepted: accepted, async: async,
+				ctx: ctx, hearer: hearer, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, accepted: accepted, async: async,
 			})
 			taken = err == nil
 		}

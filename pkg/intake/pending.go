@@ -8,15 +8,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// Hearer is told what became of a vote. It must not block for long: others of the batch are told after it.
+// Hearer is told what became of a vote (Intake.Take). It must be quick: the others of the batch are told after it.
 type Hearer interface {
 	Heard(Receipt, error)
 }
 
-// pending is a vote that waits for its answer without a goroutine.
+// pending is a vote whose hearer is not told yet. A goroutine that waits would cost more than all the rest of a vote: its stack
+// and what lies there grow cold while the batch is counted, and are fetched again from memory that thousands share.
 type pending struct {
-	heard    Hearer
-	ctx      context.Context // nil: Cast waits for this vote, or it was told
+	ctx      context.Context // nil: Cast waits for this vote, or its hearer is told
+	hearer   Hearer
 	voteID   uuid.UUID
 	voterID  uuid.UUID
 	arrived  time.Time
@@ -24,50 +25,50 @@ type pending struct {
 	async    bool
 }
 
-// await has the hearer of the vote at a place told. The batch is open.
+// await notes who waits for the vote at a place, the last one of an open batch.
 func (b *batch) await(place int, p *pending) {
-	for len(b.pending) < place {
-		b.pending = append(b.pending, pending{})
+	if b.attention == nil {
+		b.pending = make([]pending, 0, cap(b.Votes))
+		b.attention = time.AfterFunc(DefaultWait, func() { b.home.intake.attend(b) })
 	}
-	if b.hurry == nil {
-		b.pending = append(make([]pending, 0, cap(b.Votes)), b.pending...)
-		b.hurry = time.AfterFunc(DefaultWait, func() { b.home.intake.attend(b) })
-	}
+	b.pending = append(b.pending, make([]pending, place-len(b.pending))...) // Cast's
 	b.pending = append(b.pending, *p)
 	b.asyncs = b.asyncs || p.async
 }
 
-// heard is what a hearer is told.
-type heard struct {
+// told is what a hearer is told.
+type told struct {
 	*pending
 	Receipt
 	err error
 }
 
-// tell tells everybody of a batch of whose vote the outcome is known.
+// tell tells everybody who waits for a batch and whose answer is known, in a goroutine: there may be hundreds, and each has an
+// answer to write.
 func (in *Intake) tell(b *batch) {
-	if b.hurry == nil {
+	if b.attention == nil {
 		return
 	}
 	in.telling.Go(func() {
-		told := b.known()
-		voters := make([]uuid.UUID, len(told))
-		for i, h := range told {
-			voters[i] = h.voterID
+		all := b.known()
+		voters := make([]uuid.UUID, len(all))
+		for i, t := range all {
+			voters[i] = t.voterID
 		}
 		b.home.leave(voters...)
-		in.waiting.Add(-int64(len(told)))
-		for _, h := range told {
-			h.pending.heard.Heard(h.Receipt, h.err)
+		in.waiting.Add(-int64(len(all)))
+		for _, t := range all {
+			t.hearer.Heard(t.Receipt, t.err)
 		}
 	})
 }
 
-// known takes out whose outcome is known.
-func (b *batch) known() (told []heard) {
+// known takes out those whose answer is known.
+func (b *batch) known() (all []told) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	left := 0
+	all = make([]told, 0, len(b.pending))
 	for place := range b.pending {
 		p := &b.pending[place]
 		if p.ctx == nil {
@@ -78,16 +79,13 @@ func (b *batch) known() (told []heard) {
 			left++
 			continue
 		}
-		if told == nil {
-			told = make([]heard, 0, len(b.pending))
-		}
-		told = append(told, heard{p, Receipt{p.voteID, verdict}, err})
 		p.ctx = nil
+		all = append(all, told{p, Receipt{p.voteID, verdict}, err})
 	}
 	if left == 0 {
-		b.hurry.Stop()
+		b.attention.Stop()
 	}
-	return told
+	return all
 }
 
 // attend gives everybody who is left a goroutine that waits as Cast does: they are few, or nothing is quick any more.
@@ -106,10 +104,10 @@ func (in *Intake) attend(b *batch) {
 			verdict, err := in.await(p.ctx, b, place, p.arrived, p.accepted, Wait{For: DefaultWait, Async: p.async})
 			b.home.leave(p.voterID)
 			in.waiting.Add(-1)
-			p.heard.Heard(Receipt{p.voteID, verdict}, err)
+			p.hearer.Heard(Receipt{p.voteID, verdict}, err)
 		})
 	}
 	if slices.Contains(b.home.waiting, b) { // more may come
-		b.hurry.Reset(DefaultWait / 10)
+		b.attention.Reset(DefaultWait / 10)
 	}
 }
