@@ -64,8 +64,8 @@ type Intake struct {
 	batchers     []*batcher
 	stop         chan struct{}
 	timers       sync.Pool
-	replies      chan struct{} // closed when the goroutine that reads replies has ended
-	telling      sync.WaitGroup
+	replies      chan struct{}  // closed when the goroutine that reads replies has ended
+	telling      sync.WaitGroup // votes that Take took and whose hearers are not told
 
 	mu      sync.Mutex
 	expects map[uuid.UUID]*batch // published, verdicts outstanding
@@ -130,6 +130,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 		in.waiting.Add(-1)
 		return false
 	}
+	in.telling.Add(1)
 	taken := false
 	arrived := in.now()
 	if display, accepted, ok := in.cache.Known(presentationID); ok && takes(display, ballot.PollID) {
@@ -142,6 +143,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	}
 	if !taken {
 		in.waiting.Add(-1)
+		in.telling.Done()
 	}
 	return taken
 }
@@ -315,7 +317,7 @@ func (in *Intake) forgetOld() {
 	}
 }
 
-// Close sends what waits still and returns when the log has taken or refused it. Cast must not be called after it.
+// Close sends what waits still and returns when the log has taken or refused it. Cast and Take must not be called after it.
 // Close the log next, then Wait.
 func (in *Intake) Close() {
 	close(in.stop)

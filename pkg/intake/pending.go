@@ -49,7 +49,7 @@ func (in *Intake) tell(b *batch) {
 	if b.attention == nil {
 		return
 	}
-	in.telling.Go(func() {
+	go func() {
 		all := b.known()
 		voters := make([]uuid.UUID, len(all))
 		for i, t := range all {
@@ -59,8 +59,9 @@ func (in *Intake) tell(b *batch) {
 		in.waiting.Add(-int64(len(all)))
 		for _, t := range all {
 			t.hearer.Heard(t.Receipt, t.err)
+			in.telling.Done()
 		}
-	})
+	}()
 }
 
 // known takes out those whose answer is known.
@@ -100,12 +101,13 @@ func (in *Intake) attend(b *batch) {
 			continue
 		}
 		b.pending[place].ctx = nil
-		in.telling.Go(func() {
+		go func() {
 			verdict, err := in.await(p.ctx, b, place, p.arrived, p.accepted, Wait{For: DefaultWait, Async: p.async})
 			b.home.leave(p.voterID)
 			in.waiting.Add(-1)
 			p.hearer.Heard(Receipt{p.voteID, verdict}, err)
-		})
+			in.telling.Done()
+		}()
 	}
 	if slices.Contains(b.home.waiting, b) { // more may come
 		b.attention.Reset(DefaultWait / 10)

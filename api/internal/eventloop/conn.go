@@ -40,17 +40,18 @@ type Conn struct {
 	// The Answerer's, while it replies.
 	writeNow func(uintptr) bool
 	reply    []byte
-	written  int
+	written  int // of reply
 }
 
 // Reply sends the answer to the request that was taken, and keeps nothing of it. last: the connection is closed then.
 func (c *Conn) Reply(answer []byte, last bool) {
+	c.heard(c.listener.silence.Then)
 	c.reply, c.written = answer, 0
 	if err := c.raw.Write(c.writeNow); err != nil {
 		_ = c.cut()
 		return
 	}
-	if rest := answer[c.written:]; len(rest) > 0 { // it does not take what it asked for: few would do that
+	if rest := answer[c.written:]; len(rest) > 0 { // it does not take what it asked for, or is gone
 		rest = append([]byte(nil), rest...)
 		c.reply = nil
 		go func() {
@@ -84,11 +85,14 @@ func (c *Conn) Pass(request []byte, outcome any) {
 // rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.
 func (c *Conn) rest() {
 	_ = c.SetDeadline(time.Time{})
-	c.until.Store(time.Now().Add(c.listener.silence.Then).UnixNano())
+	c.heard(c.listener.silence.Then)
 	c.state.Store(idle)
 	c.loop.again(c)
 	c.closeIfStopping()
 }
+
+// heard allows for so long a silence from now on.
+func (c *Conn) heard(silence time.Duration) { c.until.Store(time.Now().Add(silence).UnixNano()) }
 
 func (c *Conn) closeIfStopping() {
 	if c.listener.stopping.Load() {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -52,7 +53,7 @@ type Silence struct {
 // serve is the server's, for one connection: when Accept has ended, requests that an Answerer took and gave back get there.
 func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
 	l := &Listener{
-		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn, 128), ended: make(chan struct{}),
+		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn), ended: make(chan struct{}),
 		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1),
 	}
 	l.end = sync.OnceFunc(func() { close(l.ended) })
@@ -72,14 +73,34 @@ func (l *Listener) acceptAll() {
 			return
 		}
 		c := &Conn{Conn: inner, listener: l}
+		c.state.Store(passed) // nobody else's before it is watched
+		c.heard(l.silence.First)
+		if raw := rawConn(inner); raw != nil && len(l.loops) > 0 {
+			c.raw, c.loop = raw, l.loops[n%len(l.loops)]
+		}
 		l.mu.Lock()
 		l.conns[c] = struct{}{}
 		l.mu.Unlock()
-		if len(l.loops) == 0 || !l.loops[n%len(l.loops)].watch(c) {
-			c.state.Store(passed)
+		if c.loop == nil {
 			l.pass(&Turn{Conn: c})
+			continue
 		}
+		c.loop.watch(c)
+		c.closeIfStopping()
 	}
+}
+
+// rawConn gives a connection's descriptor; nil: it has none.
+func rawConn(conn net.Conn) syscall.RawConn {
+	has, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := has.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // Accept gives the next connection that has a request for the server. It gives an error only after Close.
@@ -95,13 +116,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 // Addr gives the inner listener's.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// Close ends Accept: requests for the server are not answered any more.
+// Close ends Accept. Connections stay, and requests that were passed are still served.
 func (l *Listener) Close() error {
 	l.end()
 	return nil
 }
 
-// pass gives a connection to the server: who does not accept any more may serve it all the same.
+// pass gives a connection to the server, which may serve it all the same when it accepts no more. Nothing is left in passed, which has
+// no room.
 func (l *Listener) pass(t *Turn) {
 	select {
 	case l.passed <- t:

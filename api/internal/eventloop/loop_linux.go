@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"sync"
@@ -16,7 +17,6 @@ type loop struct {
 	epoll    syscall.RawConn
 	events   [128]syscall.EpollEvent
 	buffer   [maxRequest + 1]byte
-	until    int64 // when those who are heard now are silent for too long
 
 	mu    sync.Mutex
 	conns map[int32]*Conn // by descriptor
@@ -35,7 +35,7 @@ func newLoops(l *Listener) (loops []*loop) {
 		_ = syscall.SetNonblock(fd, true) // then Go's poller takes it
 		file := os.NewFile(uintptr(fd), "epoll")
 		raw, err := file.SyscallConn()
-		if err != nil {
+		if err = errors.Join(err, file.SetDeadline(time.Time{})); err != nil { // no deadline: the poller has not taken it
 			_ = file.Close()
 			return loops
 		}
@@ -44,40 +44,25 @@ func newLoops(l *Listener) (loops []*loop) {
 	return loops
 }
 
-// watch takes a connection; false: it cannot.
-func (p *loop) watch(c *Conn) bool {
-	conn, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	c.raw, c.loop = raw, p
+// watch has run look at a connection from now on. One that the kernel cannot watch is closed.
+func (p *loop) watch(c *Conn) {
 	c.readNow = func(fd uintptr) bool {
 		c.read, c.readErr = syscall.Read(int(fd), p.buffer[:])
 		return true
 	}
 	c.writeNow = func(fd uintptr) bool {
-		c.written, _ = syscall.Write(int(fd), c.reply) // what is wrong the next write says
+		n, _ := syscall.Write(int(fd), c.reply) // what is wrong the next write says
+		c.written = max(n, 0)
 		return true
 	}
-	c.until.Store(time.Now().Add(c.listener.silence.First).UnixNano())
-	err = raw.Control(func(fd uintptr) { c.fd = int32(fd) })
-	if err != nil {
-		c.loop = nil
-		return false
-	}
+	_ = c.raw.Control(func(fd uintptr) { c.fd = int32(fd) }) // nobody can have closed it
 	p.mu.Lock()
 	p.conns[c.fd] = c
 	p.mu.Unlock()
+	c.state.Store(idle)
 	if !p.control(syscall.EPOLL_CTL_ADD, c) {
-		p.forget(c)
-		c.loop = nil
-		return false
+		c.closeIdle()
 	}
-	return true
 }
 
 // control changes what the kernel knows of a connection. It fails for one that is closed, and when the loop is.
@@ -120,7 +105,6 @@ func (p *loop) run() {
 		if err := p.epoll.Read(some); err != nil {
 			return
 		}
-		p.until = time.Now().Add(p.listener.silence.Then).UnixNano()
 		p.mu.Lock()
 		for i := range max(n, 0) {
 			conns[i] = p.conns[p.events[i].Fd]
@@ -148,7 +132,6 @@ func (p *loop) look(c *Conn, ending bool) {
 			return // who has it looks again afterwards
 		}
 	}
-	c.until.Store(p.until)
 	err := c.raw.Read(c.readNow)
 	for err == nil && c.readErr == syscall.EINTR {
 		err = c.raw.Read(c.readNow)

@@ -199,7 +199,7 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 		if !ok || !plainField(name, value) {
 			return q, false
 		}
-		value = bytes.Trim(value, " \t")
+		value = bytes.Trim(value, " ")
 		switch {
 		case is(name, "host"):
 			if host {
@@ -263,7 +263,7 @@ func plainField(name, value []byte) bool {
 		}
 	}
 	for _, c := range value {
-		if c < ' ' && c != '\t' || c == 0x7f {
+		if c < ' ' || c == 0x7f { // a tab, too: fasthttp takes it for a part of the value
 			return false
 		}
 	}

@@ -209,7 +209,7 @@ func (s *Server) Start(services Services) {
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
-// are answered now: by what is known of them, else by 503. When Close returns nothing uses the services any more, and a
+// are answered within a second: by what is known of them, else by 503. When Close returns nothing uses the services any more, and a
 // request that arrives whole only then gets 503, too.
 func (s *Server) Close() {
 	s.cut()
