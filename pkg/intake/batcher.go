@@ -94,7 +94,7 @@ func (b *batcher) add(v poll.Vote, accepted time.Time, waits *pending) (*batch, 
 	return open, place, nil
 }
 
-// leave says that a request of a voter has its answer.
+// leave says that a request of each of these voters has its answer.
 func (b *batcher) leave(voters ...uuid.UUID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,6 +103,9 @@ func (b *batcher) leave(voters ...uuid.UUID) {
 		if b.voters[voter]--; b.voters[voter] <= 0 {
 			delete(b.voters, voter)
 		}
+	}
+	if b.ready() { // fewer wait: what waits to leave may be a worthwhile share of them now
+		b.wakeUp()
 	}
 }
 

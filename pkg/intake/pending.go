@@ -16,8 +16,8 @@ type Hearer interface {
 // pending is a vote whose hearer is not told yet. A goroutine that waits would cost more than all the rest of a vote: its stack
 // and what lies there grow cold while the batch is counted, and are fetched again from memory that thousands share.
 type pending struct {
-	ctx      context.Context // nil: Cast waits for this vote, or its hearer is told
-	hearer   Hearer
+	hearer   Hearer // nil: Cast waits for this vote, or its hearer is told
+	ctx      context.Context
 	voteID   uuid.UUID
 	voterID  uuid.UUID
 	arrived  time.Time
@@ -38,7 +38,7 @@ func (b *batch) await(place int, p *pending) {
 
 // told is what a hearer is told.
 type told struct {
-	*pending
+	pending
 	Receipt
 	err error
 }
@@ -71,8 +71,8 @@ func (b *batch) known() (all []told) {
 	left := 0
 	all = make([]told, 0, len(b.pending))
 	for place := range b.pending {
-		p := &b.pending[place]
-		if p.ctx == nil {
+		p := b.pending[place]
+		if p.hearer == nil {
 			continue
 		}
 		verdict, known, err := b.outcome(place, p.accepted, !p.async)
@@ -80,7 +80,7 @@ func (b *batch) known() (all []told) {
 			left++
 			continue
 		}
-		p.ctx = nil
+		b.pending[place] = pending{}
 		all = append(all, told{p, Receipt{p.voteID, verdict}, err})
 	}
 	if left == 0 {
@@ -97,10 +97,10 @@ func (in *Intake) attend(b *batch) {
 	defer b.mu.Unlock()
 	for place := range b.pending {
 		p := b.pending[place]
-		if p.ctx == nil {
+		if p.hearer == nil {
 			continue
 		}
-		b.pending[place].ctx = nil
+		b.pending[place] = pending{}
 		go func() {
 			verdict, err := in.await(p.ctx, b, place, p.arrived, p.accepted, Wait{For: DefaultWait, Async: p.async})
 			b.home.leave(p.voterID)
