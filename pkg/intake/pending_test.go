@@ -793,3 +793,127 @@ func requireLikeCast(t require.TestingT, take, cast, staying end, gone time.Dura
 		require.Equal(t, poll.Unavailable, take.kind)
 	}
 }
+
+// randomLog answers at random moments, about DefaultWait some of them, each batch from two goroutines.
+type randomLog struct {
+	replies   chan queue.Reply
+	answering sync.WaitGroup
+}
+
+func (l *randomLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+	verdicts := make([]poll.Verdict, len(b.Votes))
+	for i, v := range b.Votes {
+		verdicts[i] = poll.Verdict(v.Seq)
+	}
+	confirm, reply := time.Duration(rand.IntN(2000))*time.Microsecond, time.Duration(rand.IntN(3000))*time.Microsecond
+	become, late := error(nil), time.Duration(0)
+	switch rand.IntN(20) {
+	case 0:
+		return queue.ErrRefused
+	case 1:
+		become = queue.ErrRefused
+	case 2, 3:
+		become = queue.ErrUnknown
+	case 4, 5, 6, 7:
+		late = DefaultWait - 15*time.Millisecond
+	}
+	l.answering.Go(func() {
+		time.Sleep(confirm)
+		confirmed(become)
+	})
+	if !errors.Is(become, queue.ErrRefused) {
+		l.answering.Go(func() {
+			time.Sleep(reply + late)
+			l.replies <- queue.Reply{BatchID: b.ID, Verdicts: verdicts}
+		})
+	}
+	return nil
+}
+
+func (l *randomLog) Replies() <-chan queue.Reply { return l.replies }
+
+func TestEverybodyHearsOnceWheneverTheLogAnswers(t *testing.T) {
+	log := &randomLog{replies: make(chan queue.Reply)}
+	in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
+	stop := make(chan struct{})
+	var voting, watching sync.WaitGroup
+	watching.Go(func() { // as the timer of a batch that waits for long does
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(time.Millisecond):
+				in.attendWhoWaits()
+			}
+		}
+	})
+	const voters, votes = 16, 100
+	var taken atomic.Int32
+	all := make(chan *hearing, voters*votes)
+	for voter := range voters {
+		voting.Go(func() {
+			for range votes {
+				ballot := ballotOf(byte(voter), "A")
+				verdict := 1 + rand.IntN(2)
+				ballot.Seq = int64(verdict)
+				ctx, cancel := context.WithCancel(t.Context())
+				h, async := newHearing(), rand.IntN(4) == 0
+				if rand.IntN(2) == 0 && in.Take(ctx, talk, ballot, async, h) {
+					taken.Add(1)
+				} else {
+					voting.Go(func() { h.Heard(in.Cast(ctx, talk, ballot, Wait{For: DefaultWait, Async: async})) })
+				}
+				voting.Go(func() {
+					if rand.IntN(8) == 0 {
+						cancel()
+					}
+					got := <-h.heard
+					cancel()
+					if v := got.receipt.Verdict; got.err == nil && v != 0 && v != poll.Verdict(verdict) {
+						panic(fmt.Sprint("heard another one's verdict: ", v))
+					}
+					all <- h
+				})
+				time.Sleep(time.Duration(rand.IntN(400)) * time.Microsecond)
+			}
+		})
+	}
+	voting.Wait()
+	close(stop)
+	watching.Wait()
+	log.answering.Wait()
+	in.Close()
+	close(log.replies)
+	in.Wait()
+	require.NotZero(t, taken.Load())
+	close(all)
+	for h := range all {
+		require.EqualValues(t, 1, h.told.Load())
+	}
+	require.Zero(t, in.Waiting())
+	require.Zero(t, in.batchers[0].waits())
+	require.Empty(t, in.batchers[0].voters)
+}
+
+// attendWhoWaits attends every batch that waits for its turn or for its verdicts.
+func (in *Intake) attendWhoWaits() {
+	var batches []*batch
+	home := in.batchers[0]
+	home.mu.Lock()
+	for _, b := range home.waiting {
+		if b.hurry != nil {
+			batches = append(batches, b)
+		}
+	}
+	home.mu.Unlock()
+	in.mu.Lock()
+	for _, b := range in.expects {
+		if b.hurry != nil && rand.IntN(4) == 0 {
+			batches = append(batches, b)
+		}
+	}
+	in.mu.Unlock()
+	for _, b := range batches {
+		in.attend(b)
+	}
+}
