@@ -58,50 +58,52 @@ func newCountingLog() *countingLog {
 
 // The bounds are what was measured when they were written. Who votes alone pays for a whole batch: the batch, its votes
 // and channels, the publish and its deadline. In a crowd a vote costs a share of that, measured as 0.3; 0.95 under -race,
-// which throws away some of the timers that could be used again.
+// which throws away some of the timers that could be used again. In a bubble no time passes while a slow machine votes.
 func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
-	log := newCountingLog()
-	in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
-	defer func() {
-		in.Close()
-		close(log.replies)
-		in.Wait()
-	}()
-	cast := func(voter int) {
-		ballot := Ballot{PollID: pollID, Keys: keys, VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
-		if _, err := in.Cast(context.Background(), talk, ballot, usual); err != nil {
-			panic(err)
-		}
-	}
-	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { cast(0) }), 14.0)
-
-	const voters = 2000
-	var casting sync.WaitGroup
-	defer casting.Wait()
-	vote, voted := make(chan struct{}), make(chan struct{}, voters)
-	defer close(vote)
-	for i := range voters {
-		casting.Go(func() {
-			for range vote {
-				cast(i)
-				voted <- struct{}{}
+	synctest.Test(t, func(t *testing.T) {
+		log := newCountingLog()
+		in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
+		defer func() {
+			in.Close()
+			close(log.replies)
+			in.Wait()
+		}()
+		cast := func(voter int) {
+			ballot := Ballot{PollID: pollID, Keys: keys, VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
+			if _, err := in.Cast(context.Background(), talk, ballot, usual); err != nil {
+				panic(err)
 			}
-		})
-	}
-	room := func() {
-		log.Lock() // so that they all wait, whatever the machine does
-		for range voters {
-			vote <- struct{}{}
 		}
-		for in.batchers[0].waits() < voters {
-			runtime.Gosched()
+		require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { cast(0) }), 14.0)
+
+		const voters = 2000
+		var casting sync.WaitGroup
+		defer casting.Wait()
+		vote, voted := make(chan struct{}), make(chan struct{}, voters)
+		defer close(vote)
+		for i := range voters {
+			casting.Go(func() {
+				for range vote {
+					cast(i)
+					voted <- struct{}{}
+				}
+			})
 		}
-		log.Unlock()
-		for range voters {
-			<-voted
+		room := func() {
+			log.Lock() // so that they all wait, whatever the machine does
+			for range voters {
+				vote <- struct{}{}
+			}
+			for in.batchers[0].waits() < voters {
+				runtime.Gosched()
+			}
+			log.Unlock()
+			for range voters {
+				<-voted
+			}
 		}
-	}
-	require.LessOrEqual(t, testing.AllocsPerRun(20, room)/voters, 1.5)
+		require.LessOrEqual(t, testing.AllocsPerRun(20, room)/voters, 1.5)
+	})
 }
 
 // crowd counts those who were told.
@@ -115,7 +117,7 @@ func (c crowd) Heard(_ Receipt, err error) {
 }
 
 // Alone it pays for the timer, the waiting votes and the goroutine that tells, measured as 20; in a crowd hardly for anything,
-// measured as 0.05. In a bubble, no time passes while a slow machine takes votes.
+// measured as 0.05.
 func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
