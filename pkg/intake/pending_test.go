@@ -420,6 +420,24 @@ func TestWhoIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
 	})
 }
 
+func TestWhenTheBrokerConfirmsNothingWhoWasTakenIsRefusedWithTheOthers(t *testing.T) {
+	runTaking(t, func(t *testing.T, b *takers) {
+		b.take(1, true)
+		flying := <-b.log.published
+		waits := b.cast(2, "A", usual)
+		time.Sleep(700 * time.Millisecond)
+		h, async := b.take(3, false), b.take(4, true)
+		requireUnavailable(t, <-waits, poll.Window)
+		requireUnavailable(t, <-h.heard, poll.Window-700*time.Millisecond)
+		requireUnavailable(t, <-async.heard, poll.Window-700*time.Millisecond)
+		flying.confirmed(nil)
+		b.log.reply(flying, poll.Counted)
+		last := b.take(5, false)
+		b.log.reply(<-b.log.published, poll.Counted)
+		require.NoError(t, (<-last.heard).err, "when the broker is back, votes are taken again")
+	})
+}
+
 func TestWhatCannotBeTakenAtOnceIsNot(t *testing.T) {
 	shown := newKnownDisplay().display
 	for name, change := range map[string]func(b *takers, ballot *Ballot){
