@@ -90,8 +90,9 @@ func (b *takers) takeInto(home *batcher, ctx context.Context, voter byte, async 
 	h := newHearing()
 	v := poll.Vote{ID: newID(), PollID: pollID, VoterID: uuid.UUID{15: voter}, Answer: "A"}
 	b.waiting.Add(1)
+	b.telling.Add(1)
 	_, _, err := home.add(v, time.Now(), &pending{
-		heard: h, ctx: ctx, voteID: v.ID, voterID: v.VoterID, arrived: time.Now(), accepted: time.Now(), async: async,
+		hearer: h, ctx: ctx, voteID: v.ID, voterID: v.VoterID, arrived: time.Now(), accepted: time.Now(), async: async,
 	})
 	if err != nil {
 		panic(err)
@@ -525,6 +526,37 @@ func TestWhoIsTakenAndWhoWaitsInOneBatchGetTheirOwnVerdicts(t *testing.T) {
 	}
 }
 
+func TestABatchLeavesWhenItHasBecomeAWorthwhileShareOfWhoWaits(t *testing.T) {
+	runTaking(t, func(t *testing.T, b *takers) {
+		b.take(0, false)
+		flying := []*publish{<-b.log.published}
+		for len(flying) < publishSlots {
+			for range worthwhile {
+				b.take(byte(len(b.taken)), false)
+			}
+			flying = append(flying, <-b.log.published)
+		}
+		flying[0].confirmed(nil) // a slot is free
+		const few = worthwhile + 8
+		for range few {
+			b.take(byte(len(b.taken)), false)
+		}
+		synctest.Wait()
+		require.Empty(t, b.log.published, "they are less than a third of who waits")
+		begun := time.Now()
+		b.log.reply(flying[1], poll.Counted)
+		p := <-b.log.published
+		require.Len(t, p.batch.Votes, few)
+		require.Zero(t, time.Since(begun))
+		for _, p := range []*publish{flying[0], flying[2], flying[3], p} {
+			b.log.reply(p, poll.Counted)
+		}
+		for _, h := range b.taken {
+			require.Equal(t, poll.Counted, (<-h.heard).receipt.Verdict)
+		}
+	})
+}
+
 func TestWhenEverybodyOfABatchWasToldItHasNoTimer(t *testing.T) {
 	runTaking(t, func(t *testing.T, b *takers) {
 		h := b.take(1, false)
@@ -535,7 +567,7 @@ func TestWhenEverybodyOfABatchWasToldItHasNoTimer(t *testing.T) {
 		b.log.reply(p, poll.Counted)
 		<-h.heard
 		synctest.Wait()
-		require.False(t, batch.hurry.Stop(), "it was stopped")
+		require.False(t, batch.attention.Stop(), "it was stopped")
 		p.confirmed(nil)
 	})
 }
@@ -557,6 +589,24 @@ func TestClosingSendsWhatWasTaken(t *testing.T) {
 		}
 		b.stop = make(chan struct{}) // for the end of the test
 	})
+}
+
+func TestWaitReturnsWhenEverybodyWasTold(t *testing.T) {
+	for become, took := range map[error]time.Duration{nil: DefaultWait, queue.ErrUnknown: Deadline} {
+		synctest.Test(t, func(t *testing.T) {
+			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
+			in := New(newKnownDisplay(), log, 1, 100, time.Now)
+			h := newHearing()
+			require.True(t, in.Take(t.Context(), talk, ballotOf(1, "A"), false, h))
+			(<-log.published).confirmed(become)
+			in.Close()
+			close(log.replies)
+			in.Wait()
+			require.EqualValues(t, 1, h.told.Load())
+			require.Equal(t, took, (<-h.heard).took)
+			require.Zero(t, in.Waiting())
+		})
+	}
 }
 
 // again votes again when it hears of its vote, as somebody does who sends on one connection what was waiting for it.
@@ -917,14 +967,14 @@ func (in *Intake) attendWhoWaits() {
 	home := in.batchers[0]
 	home.mu.Lock()
 	for _, b := range home.waiting {
-		if b.hurry != nil {
+		if b.attention != nil {
 			batches = append(batches, b)
 		}
 	}
 	home.mu.Unlock()
 	in.mu.Lock()
 	for _, b := range in.expects {
-		if b.hurry != nil && rand.IntN(4) == 0 {
+		if b.attention != nil && rand.IntN(4) == 0 {
 			batches = append(batches, b)
 		}
 	}
