@@ -303,6 +303,24 @@ func TestAnAsyncVoteThatWasTakenHearsItsConfirm(t *testing.T) {
 	}
 }
 
+func TestAnAsyncVoteHearsItsConfirmAlsoWhenItsVerdictComesInTheSameMoment(t *testing.T) {
+	for range 20 { // who is first then is chance
+		runTaking(t, func(t *testing.T, b *takers) {
+			b.take(1, true)
+			flying := <-b.log.published
+			taken, waits := b.take(2, true), b.cast(3, "A", Wait{For: DefaultWait, Async: true})
+			synctest.Wait()
+			flying.confirmed(nil)
+			b.log.reply(flying, poll.Counted)
+			p := <-b.log.published
+			p.confirmed(nil)
+			b.log.reply(p, poll.Counted)
+			requireDurable(t, <-taken.heard, 0)
+			requireDurable(t, <-waits, 0)
+		})
+	}
+}
+
 func TestAPatientVoteDoesNotHearWhatItsAsyncNeighbourHears(t *testing.T) {
 	runTaking(t, func(t *testing.T, b *takers) {
 		b.take(1, true)
@@ -368,7 +386,8 @@ func TestAVoteTakenIntoABatchThatIsOpenForLongIsNotForgotten(t *testing.T) {
 			old := b.takeInto(home, t.Context(), 1, false)
 			time.Sleep(poll.Window + 20*time.Millisecond) // whoever was there is attended already
 			ctx, cancel := context.WithCancel(t.Context())
-			young, async, gone := b.takeInto(home, t.Context(), 2, false), b.takeInto(home, t.Context(), 3, true), b.takeInto(home, ctx, 4, false)
+			young, async := b.takeInto(home, t.Context(), 2, false), b.takeInto(home, t.Context(), 3, true)
+			gone := b.takeInto(home, ctx, 4, false)
 			cancel()
 			time.Sleep(leaves)
 			next, _ := home.take()
@@ -687,6 +706,7 @@ func drawScene(t *rapid.T) scene {
 	soon := func(label string) time.Duration {
 		return rapid.SampledFrom([]time.Duration{0, ms(label, 30), ms(label, 1500), ms(label, 4500), never}).Draw(t, label)
 	}
+	verdicts := []poll.Verdict{poll.Counted, poll.Counted, poll.Superseded, poll.Late, poll.Rejected}
 	var s scene
 	span := rapid.SampledFrom([]int{20, 600, 3000}).Draw(t, "span")
 	for range rapid.IntRange(1, 60).Draw(t, "votes") {
@@ -694,7 +714,7 @@ func drawScene(t *rapid.T) scene {
 			at:      ms("at", span),
 			key:     rapid.SampledFrom([]string{"A", "A", "A", "B", "B", "Z"}).Draw(t, "key"),
 			async:   rapid.Bool().Draw(t, "async"),
-			verdict: rapid.SampledFrom([]poll.Verdict{poll.Counted, poll.Counted, poll.Superseded, poll.Late, poll.Rejected}).Draw(t, "verdict"),
+			verdict: rapid.SampledFrom(verdicts).Draw(t, "verdict"),
 		}
 		if rapid.IntRange(0, 3).Draw(t, "leaves") == 0 {
 			v.gone = ms("gone", 6000) + 1
