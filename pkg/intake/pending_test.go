@@ -460,7 +460,7 @@ func TestWhenTheBrokerConfirmsNothingWhoWasTakenIsRefusedWithTheOthers(t *testin
 func TestWhatCannotBeTakenAtOnceIsNot(t *testing.T) {
 	shown := newKnownDisplay().display
 	for name, change := range map[string]func(b *takers, ballot *Ballot){
-		"an unknown display": func(b *takers, _ *Ballot) { b.Intake.cache = b.bench.cache },
+		"an unknown display": func(b *takers, _ *Ballot) { b.Intake.cache = b.cache },
 		"no slide":           func(b *takers, _ *Ballot) { b.known.display.Poll = nil },
 		"a closed poll":      func(b *takers, _ *Ballot) { b.known.display.Closed = true },
 		"another poll":       func(_ *takers, ballot *Ballot) { ballot.PollID = other },
