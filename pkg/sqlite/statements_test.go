@@ -19,26 +19,15 @@ import (
 // recorder opens connections that write down what they are asked to run. It is read only while nobody uses them.
 type recorder struct {
 	storetest.Recorder
-	driver driver.Driver
-	dsn    string
+	connector
 }
 
-func (r *recorder) Connect(context.Context) (driver.Conn, error) {
-	conn, err := r.driver.Open(r.dsn)
+func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := r.connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return &recordedConn{conn.(sqliteConn), r}, nil
-}
-
-func (r *recorder) Driver() driver.Driver { return r.driver }
-
-// sqliteConn is what the driver's connections can do.
-type sqliteConn interface {
-	driver.Conn
-	driver.ConnBeginTx
-	driver.ExecerContext
-	driver.QueryerContext
 }
 
 type recordedConn struct {
@@ -64,7 +53,7 @@ func recorded(t *testing.T) (*Store, *recorder, poll.Presentation) {
 	s := open(t, path)
 	p := presented(t, s)
 	require.NoError(t, s.Close())
-	r := &recorder{driver: s.writer.Driver(), dsn: dsn(path, writing)}
+	r := &recorder{connector: newConnector(dsn(path, writing))}
 	db := sqlx.NewDb(sql.OpenDB(r), "sqlite")
 	db.SetMaxOpenConns(1)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
