@@ -19,10 +19,10 @@ const publishSlots = 4
 // A message costs the broker, the worker and the database about as much as counting some thirty votes does, whatever it holds
 // (docs/benchmarks.md). So a smaller batch leaves only when no other of its partition is under way, and the processors
 // have something left for more votes. A larger one does not wait for that, if it is a worthwhile share of all votes that wait for an answer:
-// then one is formed, one is written and one is counted at any time, each as large as can be.
+// then one forms, one is written, one is counted, and one waits for whoever of these is done first, each as large as can be.
 const (
 	worthwhile      = 32
-	worthwhileShare = 3 // one in so many
+	worthwhileShare = 4 // one in so many
 )
 
 // patience is how long after its confirm a batch that has no verdict yet counts as under way: where nobody counts, votes are

@@ -548,25 +548,26 @@ func TestABatchLeavesWhenItHasBecomeAWorthwhileShareOfWhoWaits(t *testing.T) {
 	runTaking(t, func(t *testing.T, b *takers) {
 		b.take(0, false)
 		flying := []*publish{<-b.log.published}
-		for len(flying) < publishSlots {
+		flying[0].confirmed(nil)
+		for len(flying) < publishSlots+1 {
 			for range worthwhile {
 				b.take(byte(len(b.taken)), false)
 			}
 			flying = append(flying, <-b.log.published)
 		}
-		flying[0].confirmed(nil) // a slot is free
-		const few = worthwhile + 8
+		flying[1].confirmed(nil) // a slot is free
+		const few = worthwhile + 2
 		for range few {
 			b.take(byte(len(b.taken)), false)
 		}
 		synctest.Wait()
-		require.Empty(t, b.log.published, "they are less than a third of who waits")
+		require.Empty(t, b.log.published, "they are less than a quarter of who waits")
 		begun := time.Now()
 		b.log.reply(flying[1], poll.Counted)
 		p := <-b.log.published
 		require.Len(t, p.batch.Votes, few)
 		require.Zero(t, time.Since(begun))
-		for _, p := range []*publish{flying[0], flying[2], flying[3], p} {
+		for _, p := range append(flying[2:], flying[0], p) {
 			b.log.reply(p, poll.Counted)
 		}
 		for _, h := range b.taken {
