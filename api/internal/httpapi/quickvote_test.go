@@ -1,0 +1,481 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
+
+	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+const aVotesPath = Base + "/presentations/01941f29-7c00-7ccc-8ccc-cccccccccccc/polls/current/votes"
+
+// voteRequest makes a request for a vote; fields are further header lines.
+func voteRequest(path, body string, fields ...string) []byte {
+	head := "POST " + path + " HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
+	for _, f := range fields {
+		head += f + "\r\n"
+	}
+	return []byte(head + "\r\n" + body)
+}
+
+// goodRequests are what NGINX, browsers and the load generator send.
+var goodRequests = [][]byte{
+	voteRequest(aVotesPath, aBody),
+	voteRequest(aVotesPath, aBody, "Prefer: respond-async", "X-Request-Id: 0198-a_b.C"),
+	voteRequest(aVotesPath, aBody, "X-Real-IP: 1.2.3.4", "X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: https",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://x", "Sec-Fetch-Mode: cors", "Cookie: a=b"),
+	voteRequest(aVotesPath, aBody, "connection:  Keep-Alive ", "X-Empty:", "x-1: \xff"),
+}
+
+// oddRequests are what is not plain, or no request at all.
+var oddRequests = [][]byte{
+	nil, []byte("POST "), voteRequest(aVotesPath+"?a=b", aBody), voteRequest(aVotesPath+"/", aBody), voteRequest(strings.ToUpper(aVotesPath), aBody),
+	voteRequest("http://plenary"+aVotesPath, aBody), voteRequest(aVotesPath[:len(Base)+15]+"%30"+aVotesPath[len(Base)+16:], aBody),
+	voteRequest(aVotesPath, aBody, "Content-Length: "+strconv.Itoa(len(aBody))), voteRequest(aVotesPath, aBody, "Content-Length: 0"),
+	voteRequest(aVotesPath, aBody, "Transfer-Encoding: chunked"), voteRequest(aVotesPath, aBody, "transfer-encoding: identity"),
+	voteRequest(aVotesPath, aBody, "Expect: 100-continue"), voteRequest(aVotesPath, aBody, "Content-Encoding: gzip"),
+	voteRequest(aVotesPath, aBody, "Connection: close"), voteRequest(aVotesPath, aBody, "Connection: keep-alive, close"),
+	voteRequest(aVotesPath, aBody, "Connection: upgrade", "Upgrade: h2c"), voteRequest(aVotesPath, aBody, "TE: trailers", "Trailer: X"),
+	voteRequest(aVotesPath, aBody, "Host: other"), voteRequest(aVotesPath, aBody, "Content-Type: text/plain"),
+	voteRequest(aVotesPath, aBody, "Prefer: wait=3"), voteRequest(aVotesPath, aBody, "Prefer: respond-async", "Prefer: wait=3"),
+	voteRequest(aVotesPath, aBody, "X-Request-Id: a", "X-Request-Id: b"), voteRequest(aVotesPath, aBody, "X-Request-Id:"),
+	voteRequest(aVotesPath, aBody, "X-Request-Id: "+strings.Repeat("a", 65)), voteRequest(aVotesPath, aBody, "X-Request-Id:\ta"),
+	voteRequest(aVotesPath, aBody, " folded"), voteRequest(aVotesPath, aBody, "X: a", "\tfolded"), voteRequest(aVotesPath, aBody, "X : a"),
+	voteRequest(aVotesPath, aBody, "X"), voteRequest(aVotesPath, aBody, ": a"), voteRequest(aVotesPath, aBody, "X: a\x00"), voteRequest(aVotesPath, aBody, "X: a\rY: b"),
+	voteRequest(aVotesPath, aBody, "X: a\nContent-Length: 0"), append(voteRequest(aVotesPath, aBody), '\n'), append([]byte("\r\n"), voteRequest(aVotesPath, aBody)...),
+	append(voteRequest(aVotesPath, aBody), voteRequest(aVotesPath, aBody)...), voteRequest(aVotesPath, aBody)[:200],
+	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1),
+	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Content-Length: "), []byte("Content-Length:\t"), 1),
+	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Content-Length: "), []byte("Content-Length: +"), 1),
+	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Host: plenary\r\n"), nil, 1),
+	bytes.ReplaceAll(voteRequest(aVotesPath, aBody), []byte("\r\n"), []byte("\n")),
+	voteRequest(aVotesPath, strings.Repeat(" ", maxVoteBody)+aBody),
+}
+
+// requireAgreement: whatever quickRequest takes, for a presentation, is one whole request to fasthttp and Fiber, to net/http too, and
+// says the same to them.
+func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool) {
+	t.Helper()
+	sent := bytes.Clone(request)
+	q, ok := quickRequest(request)
+	require.True(t, bytes.Equal(sent, request), "a reader changes nothing")
+	id, named := quickID(q.presentation)
+	if !ok || !named {
+		return false
+	}
+	var fctx fasthttp.RequestCtx
+	r := bufio.NewReaderSize(bytes.NewReader(sent), maxHeader)
+	require.NoError(t, fctx.Request.ReadLimitBody(r, 4*maxBody), "%q", sent)
+	_, err := r.ReadByte()
+	require.ErrorIs(t, err, io.EOF, "nothing is left of %q", sent)
+
+	c := app.AcquireCtx(&fctx)
+	defer app.ReleaseCtx(c)
+	head := &fctx.Request.Header
+	require.Equal(t, http.MethodPost, c.Method(), "%q", sent)
+	require.True(t, head.IsHTTP11(), "%q", sent)
+	require.Equal(t, Base+"/presentations/"+string(q.presentation)+"/polls/current/votes", string(head.RequestURI()), "%q", sent)
+	require.Equal(t, string(q.body), string(c.Request().Body()), "%q", sent)
+	require.LessOrEqual(t, len(q.body), maxVoteBody, "%q", sent)
+	require.NoError(t, isJSON(c), "%q", sent)
+	require.False(t, head.ConnectionClose(), "%q", sent)
+	require.False(t, fctx.Request.MayContinue(), "%q", sent)
+	for _, name := range []string{"Transfer-Encoding", "Content-Encoding", "Expect", "Trailer", "TE", "Upgrade"} {
+		require.Empty(t, head.Peek(name), "%s in %q", name, sent)
+	}
+	wait, applied := preference(lines(c, "Prefer"))
+	require.Equal(t, intake.Wait{For: intake.DefaultWait, Async: q.async}, wait, "%q", sent)
+	require.Equal(t, q.async, applied == "respond-async", "%q", sent)
+	if id := c.Get("X-Request-Id"); id != "" {
+		require.Equal(t, id, string(q.id), "%q", sent)
+		require.Equal(t, id, requestID(c), "%q", sent)
+	}
+	require.Equal(t, len(q.id) > 0, c.Get("X-Request-Id") != "", "%q", sent)
+	if forwarded := c.Get("X-Forwarded-For"); forwarded != "" {
+		require.Equal(t, forwarded, string(q.forwarded), "%q", sent)
+	}
+	same, err := parseID("presentation_id", string(q.presentation))
+	require.NoError(t, err, "%q", sent)
+	require.Equal(t, same, id, "%q", sent)
+
+	r = bufio.NewReader(bytes.NewReader(sent))
+	req, err := http.ReadRequest(r)
+	require.NoError(t, err, "%q", sent)
+	body, err := io.ReadAll(req.Body)
+	require.NoError(t, err, "%q", sent)
+	require.Equal(t, string(q.body), string(body), "%q", sent)
+	require.Zero(t, r.Buffered(), "%q", sent)
+	require.Equal(t, string(head.RequestURI()), req.RequestURI, "%q", sent)
+	require.False(t, req.Close, "%q", sent)
+	return true
+}
+
+func TestPlainVotesAreReadQuicklyAndOddOnesAreNot(t *testing.T) {
+	app := fiber.New()
+	for _, request := range goodRequests {
+		require.True(t, requireAgreement(t, app, request), "%q", request)
+		for cut := range request {
+			require.False(t, requireAgreement(t, app, request[:cut]), "a part: %q", request[:cut])
+		}
+	}
+	for _, request := range oddRequests {
+		require.False(t, requireAgreement(t, app, request), "%q", request)
+	}
+}
+
+func FuzzQuickRequest(f *testing.F) {
+	for _, request := range slices.Concat(goodRequests, oddRequests) {
+		f.Add(request)
+	}
+	app := fiber.New()
+	f.Fuzz(func(t *testing.T, request []byte) { requireAgreement(t, app, request) })
+}
+
+// pieces are what requests are made of, and what others were tricked with.
+var pieces = []string{
+	"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\x00", "\xff", "0", "+", "-", "%", "close", "keep-alive", "chunked", "identity", "gzip", "respond-async",
+	"Host: x\r\n", "Content-Length: 0\r\n", "Content-Length: 113\r\n", "Content-length:113\r\n", "Content-Length : 113\r\n", "Transfer-Encoding: chunked\r\n",
+	"Transfer-Encoding:\x0bchunked\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "Prefer: respond-async\r\n", "Prefer: wait=1\r\n", "X-Request-Id: b\r\n",
+	"X-Forwarded-For: 9.9.9.9\r\n", "X-Forwarded-For:\r\n", "Expect: 100-continue\r\n", "Content-Encoding: gzip\r\n", "Upgrade: h2c\r\n", "Trailer: Host\r\n", "TE: trailers\r\n",
+	"Content-Type: application/json\r\n", "Content-Type: text/plain\r\n", "Content_Length: 0\r\n", "X: y\r\n", " x: y\r\n", "\r\n\r\n", "POST / HTTP/1.1\r\n", "HTTP/1.0",
+}
+
+// mutated changes a request in a few places.
+func mutated(rng *rand.Rand, request []byte) []byte {
+	m := bytes.Clone(request)
+	for range 1 + rng.IntN(3) {
+		at := rng.IntN(len(m) + 1)
+		if rng.IntN(2) == 0 { // where a line begins
+			at = bytes.IndexByte(m[min(at, len(m)):], '\n') + min(at, len(m)) + 1
+		}
+		end := min(at+rng.IntN(8), len(m))
+		switch rng.IntN(5) {
+		case 0:
+			m = slices.Delete(m, min(at, end), end)
+		case 1:
+			m = slices.Insert(m, at, byte(rng.IntN(256)))
+		case 2:
+			if at < len(m) {
+				m[at] ^= 1 << rng.IntN(8)
+			}
+		default:
+			m = slices.Insert(m, at, []byte(pieces[rng.IntN(len(pieces))])...)
+		}
+	}
+	return m
+}
+
+func TestEveryReaderReadsAMutatedVoteAlike(t *testing.T) {
+	app := fiber.New()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	taken := 0
+	for range 10_000 {
+		if requireAgreement(t, app, mutated(rng, goodRequests[rng.IntN(len(goodRequests))])) {
+			taken++
+		}
+	}
+	require.Greater(t, taken, 500, "else this would say little")
+}
+
+// fatefulLog has each vote meet the fate that its key names.
+type fatefulLog struct {
+	replies chan queue.Reply
+	held    chan func() // counts a batch that is held
+}
+
+func (l fatefulLog) Replies() <-chan queue.Reply { return l.replies }
+
+func (l fatefulLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+	reply := queue.Reply{BatchID: b.ID, Verdicts: make([]poll.Verdict, len(b.Votes))}
+	for i, v := range b.Votes {
+		reply.Verdicts[i] = map[poll.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
+		if reply.Verdicts[i] == 0 {
+			reply.Verdicts[i] = poll.Counted
+		}
+	}
+	switch b.Votes[0].Answer {
+	case "refused":
+		return queue.ErrRefused
+	case "uncounted":
+		go confirmed(nil)
+	case "held":
+		l.held <- func() { confirmed(nil); l.replies <- reply }
+	case "confirmed":
+		l.held <- func() { l.replies <- reply }
+		go confirmed(nil)
+	default:
+		go func() { confirmed(nil); l.replies <- reply }()
+	}
+	return nil
+}
+
+var fates = []string{"counted", "superseded", "late", "rejected", "refused", "uncounted", "held", "confirmed"}
+
+// displayedButOne is a cache that knows one poll, and one presentation that does not exist.
+type displayedButOne struct{ alwaysDisplayed }
+
+var noPresentation = uuid.MustParse("01941f29-7c00-7fff-8fff-ffffffffffff")
+
+func (d displayedButOne) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
+	display, now, _ := d.alwaysDisplayed.Known(id)
+	return display, now, id != noPresentation
+}
+
+func (d displayedButOne) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+	if id == noPresentation {
+		return poll.Display{}, time.Time{}, poll.Errorf(poll.NotFound, "there is no such presentation")
+	}
+	return d.alwaysDisplayed.Display(ctx, id, since)
+}
+
+// booth is a server whose votes meet their fate.
+type booth struct {
+	*Server
+	*Listener
+	log     fatefulLog
+	byFiber atomic.Int64 // requests that Fiber had
+}
+
+func newBooth(t *testing.T) *booth {
+	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
+	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1}
+	for _, fate := range fates {
+		shown.Options = append(shown.Options, poll.Option{Key: fate})
+	}
+	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, log, 1, 9999, time.Now)
+	b := &booth{log: log, Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler)), Server: New(Config{
+		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Observe: func(string, string, int, time.Duration) {},
+		Away:    func(context.Context) []string { return nil },
+	})}
+	next := b.app.Server().Handler
+	b.app.Server().Handler = func(c *fasthttp.RequestCtx) {
+		b.byFiber.Add(1)
+		next(c)
+	}
+	b.Start(Services{Intake: in, Bus: inproc.NewBus()})
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(b.Listener) }()
+	t.Cleanup(func() {
+		_ = b.Listener.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = b.Shutdown(ctx)
+		require.NoError(t, <-served)
+		b.Server.Close()
+		in.Close()
+		close(log.replies)
+		in.Wait()
+		require.Zero(t, b.front.Open())
+	})
+	return b
+}
+
+func ballot(fate string) string {
+	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"client_id":%q}`, fate, uuid.NewString())
+}
+
+// rawAnswer is an answer as it came.
+type rawAnswer struct {
+	line string
+	head textproto.MIMEHeader
+	body string
+}
+
+func readAnswer(r *bufio.Reader) (a rawAnswer, err error) {
+	text := textproto.NewReader(r)
+	if a.line, err = text.ReadLine(); err != nil {
+		return a, err
+	}
+	if a.head, err = text.ReadMIMEHeader(); err != nil {
+		return a, err
+	}
+	n, _ := strconv.Atoi(a.head.Get("Content-Length"))
+	body := make([]byte, n)
+	_, err = io.ReadFull(r, body)
+	a.body = string(body)
+	return a, err
+}
+
+func (a rawAnswer) require(t *testing.T, status int) {
+	t.Helper()
+	require.True(t, strings.HasPrefix(a.line, "HTTP/1.1 "+strconv.Itoa(status)+" "), "%s %v %s", a.line, a.head, a.body)
+}
+
+// vote sends a request and gives the answer.
+func (r raw) vote(answers *bufio.Reader, request []byte) rawAnswer {
+	r.t.Helper()
+	r.send(string(request))
+	a, err := readAnswer(answers)
+	require.NoError(r.t, err)
+	return a
+}
+
+func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
+	b := newBooth(t)
+	for _, test := range []struct {
+		what    string
+		status  int
+		path    string
+		body    string
+		fields  []string
+		quickly bool // without Fiber
+	}{
+		{"counted", 204, aVotesPath, ballot("counted"), nil, true},
+		{"superseded", 204, aVotesPath, ballot("superseded"), nil, true},
+		{"durable, respond-async", 202, aVotesPath, ballot("uncounted"), []string{"Prefer: respond-async"}, true},
+		{"durable when the wait is over", 202, aVotesPath, ballot("uncounted"), nil, true},
+		{"late", 409, aVotesPath, ballot("late"), nil, false},
+		{"rejected", 400, aVotesPath, ballot("rejected"), nil, false},
+		{"refused by the log", 503, aVotesPath, ballot("refused"), nil, false},
+		{"refused by the log, respond-async", 503, aVotesPath, ballot("refused"), []string{"Prefer: respond-async"}, false},
+		{"an unknown key", 400, aVotesPath, ballot("unknown"), nil, false},
+		{"another poll", 409, aVotesPath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1), nil, false},
+		{"no such presentation", 404, strings.Replace(aVotesPath, "01941f29-7c00-7ccc-8ccc-cccccccccccc", noPresentation.String(), 1), ballot("counted"), nil, false},
+		{"the nil UUID", 400, strings.Replace(aVotesPath, "01941f29-7c00-7ccc-8ccc-cccccccccccc", uuid.Nil.String(), 1), ballot("counted"), nil, false},
+	} {
+		for _, fields := range [][]string{{"X-Request-Id: one-and-the-same"}, nil} {
+			fields = slices.Concat(test.fields, fields)
+			client := dial(t, b.Listener)
+			answers := bufio.NewReader(client)
+			before := b.byFiber.Load()
+			quick := client.vote(answers, voteRequest(test.path, test.body, fields...))
+			require.Equal(t, test.quickly, b.byFiber.Load() == before, "%s: quickly", test.what)
+			before = b.byFiber.Load()
+			request := voteRequest(test.path, test.body, fields...)
+			usual := client.vote(answers, bytes.Replace(request, []byte("/json\r\n"), []byte("/json; charset=utf-8\r\n"), 1))
+			require.Equal(t, before+1, b.byFiber.Load(), test.what)
+
+			quick.require(t, test.status)
+			require.Equal(t, usual.line, quick.line, test.what)
+			for _, its := range []string{"X-Request-Id", "X-Vote-Id", "Date"} { // which every answer has of its own
+				require.Equal(t, len(usual.head[its]), len(quick.head[its]), "%s: %s", test.what, its)
+				if its != "Date" && len(fields) == len(test.fields) {
+					usual.body = strings.ReplaceAll(usual.body, usual.head.Get(its), "its")
+					quick.body = strings.ReplaceAll(quick.body, quick.head.Get(its), "its")
+				}
+				if its != "X-Request-Id" || len(fields) == len(test.fields) {
+					delete(usual.head, its)
+					delete(quick.head, its)
+				}
+			}
+			delete(usual.head, "Content-Length")
+			delete(quick.head, "Content-Length")
+			require.Equal(t, usual.head, quick.head, test.what)
+			require.Equal(t, usual.body, quick.body, test.what)
+		}
+	}
+}
+
+// Each vote has an id of its own, which its answer must bear, whatever the votes before it and beside it met.
+func TestAConnectionsVotesDoNotGetEachOthersAnswers(t *testing.T) {
+	b := newBooth(t)
+	statuses := map[string]int{"counted": 204, "superseded": 204, "late": 409, "rejected": 400, "unknown": 400}
+	names := []string{"counted", "superseded", "late", "rejected", "unknown"}
+	var voters sync.WaitGroup
+	seed := rand.Uint64()
+	errs := make(chan error, 50)
+	for i := range 50 {
+		client := dial(t, b.Listener)
+		voters.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(i)))
+			answers := bufio.NewReader(client)
+			for n := range 50 {
+				fate, id := names[rng.IntN(len(names))], fmt.Sprintf("vote-%d-%d", i, n)
+				request := voteRequest(aVotesPath, ballot(fate), "X-Request-Id: "+id)
+				if rng.IntN(3) == 0 {
+					request = bytes.Replace(request, []byte("/json\r\n"), []byte("/json; charset=utf-8\r\n"), 1)
+				}
+				if _, err := client.Write(request); err != nil {
+					errs <- err
+					return
+				}
+				a, err := readAnswer(answers)
+				if err != nil || !strings.HasPrefix(a.line, fmt.Sprintf("HTTP/1.1 %d ", statuses[fate])) || a.head.Get("X-Request-Id") != id {
+					errs <- fmt.Errorf("%s, %s: %v, %w", id, fate, a, err)
+					return
+				}
+			}
+		})
+	}
+	voters.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err, "seed %d", seed)
+	}
+}
+
+func requireClosed(t *testing.T, answers *bufio.Reader) {
+	t.Helper()
+	_, err := answers.ReadByte()
+	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestAVoteUnderWayAtShutdownGetsItsAnswerAndHearsThatItsConnectionCloses(t *testing.T) {
+	b := newBooth(t)
+	client, idle := dial(t, b.Listener), dial(t, b.Listener)
+	client.send(string(voteRequest(aVotesPath, ballot("held"))))
+	count := <-b.log.held
+	require.NoError(t, b.Listener.Close())
+	down := make(chan error)
+	go func() { down <- b.Shutdown(context.Background()) }()
+	requireClosed(t, bufio.NewReader(idle)) // by then all that is idle is closed
+	count()
+	answers := bufio.NewReader(client)
+	a, err := readAnswer(answers)
+	require.NoError(t, err)
+	a.require(t, 204)
+	require.Equal(t, "close", a.head.Get("Connection"))
+	requireClosed(t, answers)
+	require.NoError(t, <-down)
+	require.Zero(t, b.byFiber.Load())
+}
+
+// The votes' time is up before their answer is known.
+func TestVotesThatOutlastTheShutdownAreAnsweredByWhatIsKnownOfThem(t *testing.T) {
+	for fate, status := range map[string]int{"confirmed": 202, "held": 503} {
+		t.Run(fate, func(t *testing.T) {
+			t.Parallel()
+			b := newBooth(t)
+			client := dial(t, b.Listener)
+			client.send(string(voteRequest(aVotesPath, ballot(fate))))
+			count := <-b.log.held
+			require.NoError(t, b.Listener.Close())
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.ErrorIs(t, b.Shutdown(ctx), context.Canceled)
+			b.Server.Close()
+			answers := bufio.NewReader(client)
+			a, err := readAnswer(answers)
+			require.NoError(t, err)
+			a.require(t, status)
+			require.Equal(t, "close", a.head.Get("Connection"))
+			requireClosed(t, answers)
+			count()
+		})
+	}
+}
