@@ -122,15 +122,18 @@ func (b *batch) durable(accepted time.Time) (bool, error) {
 }
 
 // outcome says what a request is answered that waits for the vote at a place, and whether that is known: who is patient waits for the
-// verdict, others until the vote is durable.
-func (b *batch) outcome(place int, accepted time.Time, patient bool) (v poll.Verdict, known bool, err error) {
+// verdict, others until the vote is durable. Who asked for no more than that (async) is told no more, except what is wrong.
+func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v poll.Verdict, known bool, err error) {
+	durable, err := b.durable(accepted)
+	if async && durable {
+		return 0, true, nil
+	}
 	select {
 	case <-b.replied:
 		if at, ok := b.written(place); ok && at < len(b.verdicts) {
 			v, err = verdictError(b.verdicts[at])
 			return v, true, err
 		}
-		_, err = b.durable(accepted)
 		return 0, true, unknown(err)
 	default:
 	}
@@ -139,7 +142,6 @@ func (b *batch) outcome(place int, accepted time.Time, patient bool) (v poll.Ver
 		if _, ok := b.written(place); !ok {
 			return 0, true, refused(queue.ErrRefused)
 		}
-		durable, err := b.durable(accepted)
 		if err != nil && !errors.Is(err, queue.ErrUnknown) {
 			return 0, true, refused(err)
 		}

@@ -224,7 +224,7 @@ func (in *Intake) await(ctx context.Context, b *batch, place int, arrived, accep
 			}
 			return 0, unknown(ctx.Err())
 		}
-		if verdict, known, err := b.outcome(place, accepted, patient); known {
+		if verdict, known, err := b.outcome(place, accepted, patient, wait.Async); known {
 			return verdict, err
 		}
 	}

@@ -75,7 +75,7 @@ func (b *batch) known() (all []told) {
 		if p.hearer == nil {
 			continue
 		}
-		verdict, known, err := b.outcome(place, p.accepted, !p.async)
+		verdict, known, err := b.outcome(place, p.accepted, !p.async, p.async)
 		if !known {
 			left++
 			continue
