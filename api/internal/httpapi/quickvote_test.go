@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/textproto"
@@ -29,15 +30,18 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-const aVotesPath = Base + "/presentations/01941f29-7c00-7ccc-8ccc-cccccccccccc/polls/current/votes"
+var aVotesPath = votesPath(uuid.MustParse("01941f29-7c00-7ccc-8ccc-cccccccccccc"))
+
+func votesPath(presentation uuid.UUID) string {
+	return Base + "/presentations/" + presentation.String() + "/polls/current/votes"
+}
 
 // voteRequest makes a request for a vote; fields are further header lines.
 func voteRequest(path, body string, fields ...string) []byte {
-	head := "POST " + path + " HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n"
-	for _, f := range fields {
-		head += f + "\r\n"
-	}
-	return []byte(head + "\r\n" + body)
+	lines := append([]string{
+		"POST " + path + " HTTP/1.1", "Host: plenary", "Content-Type: application/json", "Content-Length: " + strconv.Itoa(len(body)),
+	}, fields...)
+	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
 }
 
 // goodRequests are what NGINX, browsers and the load generator send.
@@ -45,33 +49,38 @@ var goodRequests = [][]byte{
 	voteRequest(aVotesPath, aBody),
 	voteRequest(aVotesPath, aBody, "Prefer: respond-async", "X-Request-Id: 0198-a_b.C"),
 	voteRequest(aVotesPath, aBody, "X-Real-IP: 1.2.3.4", "X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: https",
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://x", "Sec-Fetch-Mode: cors", "Cookie: a=b"),
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://x",
+		"Sec-Fetch-Mode: cors", "Cookie: a=b"),
 	voteRequest(aVotesPath, aBody, "connection:  Keep-Alive ", "X-Empty:", "x-1: \xff"),
 }
 
-// oddRequests are what is not plain, or no request at all.
-var oddRequests = [][]byte{
-	nil, []byte("POST "), voteRequest(aVotesPath+"?a=b", aBody), voteRequest(aVotesPath+"/", aBody), voteRequest(strings.ToUpper(aVotesPath), aBody),
-	voteRequest("http://plenary"+aVotesPath, aBody), voteRequest(aVotesPath[:len(Base)+15]+"%30"+aVotesPath[len(Base)+16:], aBody),
-	voteRequest(aVotesPath, aBody, "Content-Length: "+strconv.Itoa(len(aBody))), voteRequest(aVotesPath, aBody, "Content-Length: 0"),
-	voteRequest(aVotesPath, aBody, "Transfer-Encoding: chunked"), voteRequest(aVotesPath, aBody, "transfer-encoding: identity"),
-	voteRequest(aVotesPath, aBody, "Expect: 100-continue"), voteRequest(aVotesPath, aBody, "Content-Encoding: gzip"),
-	voteRequest(aVotesPath, aBody, "Connection: close"), voteRequest(aVotesPath, aBody, "Connection: keep-alive, close"),
-	voteRequest(aVotesPath, aBody, "Connection: upgrade", "Upgrade: h2c"), voteRequest(aVotesPath, aBody, "TE: trailers", "Trailer: X"),
-	voteRequest(aVotesPath, aBody, "Host: other"), voteRequest(aVotesPath, aBody, "Content-Type: text/plain"),
-	voteRequest(aVotesPath, aBody, "Prefer: wait=3"), voteRequest(aVotesPath, aBody, "Prefer: respond-async", "Prefer: wait=3"),
-	voteRequest(aVotesPath, aBody, "X-Request-Id: a", "X-Request-Id: b"), voteRequest(aVotesPath, aBody, "X-Request-Id:"),
-	voteRequest(aVotesPath, aBody, "X-Request-Id: "+strings.Repeat("a", 65)), voteRequest(aVotesPath, aBody, "X-Request-Id:\ta"),
-	voteRequest(aVotesPath, aBody, " folded"), voteRequest(aVotesPath, aBody, "X: a", "\tfolded"), voteRequest(aVotesPath, aBody, "X : a"),
-	voteRequest(aVotesPath, aBody, "X"), voteRequest(aVotesPath, aBody, ": a"), voteRequest(aVotesPath, aBody, "X: a\x00"), voteRequest(aVotesPath, aBody, "X: a\rY: b"),
-	voteRequest(aVotesPath, aBody, "X: a\nContent-Length: 0"), append(voteRequest(aVotesPath, aBody), '\n'), append([]byte("\r\n"), voteRequest(aVotesPath, aBody)...),
-	append(voteRequest(aVotesPath, aBody), voteRequest(aVotesPath, aBody)...), voteRequest(aVotesPath, aBody)[:200],
-	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("HTTP/1.1"), []byte("HTTP/1.0"), 1),
-	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Content-Length: "), []byte("Content-Length:\t"), 1),
-	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Content-Length: "), []byte("Content-Length: +"), 1),
-	bytes.Replace(voteRequest(aVotesPath, aBody), []byte("Host: plenary\r\n"), nil, 1),
-	bytes.ReplaceAll(voteRequest(aVotesPath, aBody), []byte("\r\n"), []byte("\n")),
-	voteRequest(aVotesPath, strings.Repeat(" ", maxVoteBody)+aBody),
+// oddFields are lines with which a request is not plain.
+var oddFields = []string{
+	"Content-Length: " + strconv.Itoa(len(aBody)), "Content-Length: 0", "Transfer-Encoding: chunked", "transfer-encoding: identity",
+	"Expect: 100-continue", "Content-Encoding: gzip", "Connection: close", "Connection: keep-alive, close", "Connection: upgrade\r\nUpgrade: h2c",
+	"TE: trailers", "Trailer: X", "Host: other", "Content-Type: text/plain", "Content-Type: application/json", "Prefer: wait=3", "Prefer: respond-async\r\nPrefer: wait=3",
+	"X-Request-Id: a\r\nX-Request-Id: b", "X-Request-Id:", "X-Request-Id:\ta", "X-Request-Id: " + strings.Repeat("a", 65), " folded", "X: a\r\n\tfolded",
+	"X : a", "X", ": a", "X: a\x00", "X: a\rY: b", "X: a\nContent-Length: 0",
+}
+
+// oddRequests are what is not plain, or no vote at all.
+func oddRequests() [][]byte {
+	good := string(goodRequests[0])
+	odd := [][]byte{
+		nil, []byte("POST "), voteRequest(aVotesPath+"?a=b", aBody), voteRequest(aVotesPath+"/", aBody), voteRequest(strings.ToUpper(aVotesPath), aBody),
+		voteRequest("http://plenary"+aVotesPath, aBody), voteRequest(strings.Replace(aVotesPath, "0", "%30", 1), aBody),
+		voteRequest(aVotesPath, strings.Repeat(" ", maxVoteBody)+aBody), []byte(good + "\n"), []byte("\r\n" + good), []byte(good + good),
+	}
+	for _, change := range [][2]string{
+		{"POST", "post"}, {"HTTP/1.1", "HTTP/1.0"}, {"Content-Length: ", "Content-Length:\t"}, {"Content-Length: ", "Content-Length: +"},
+		{"Content-Length: ", "Content-Length : "}, {"Host: plenary\r\n", ""}, {"Host: plenary\r\n", "Host: plenary\n"},
+	} {
+		odd = append(odd, []byte(strings.Replace(good, change[0], change[1], 1)))
+	}
+	for _, field := range oddFields {
+		odd = append(odd, voteRequest(aVotesPath, aBody, field))
+	}
+	return odd
 }
 
 // requireAgreement: whatever quickRequest takes, for a presentation, is one whole request to fasthttp and Fiber, to net/http too, and
@@ -140,13 +149,13 @@ func TestPlainVotesAreReadQuicklyAndOddOnesAreNot(t *testing.T) {
 			require.False(t, requireAgreement(t, app, request[:cut]), "a part: %q", request[:cut])
 		}
 	}
-	for _, request := range oddRequests {
+	for _, request := range oddRequests() {
 		require.False(t, requireAgreement(t, app, request), "%q", request)
 	}
 }
 
 func FuzzQuickRequest(f *testing.F) {
-	for _, request := range slices.Concat(goodRequests, oddRequests) {
+	for _, request := range slices.Concat(goodRequests, oddRequests()) {
 		f.Add(request)
 	}
 	app := fiber.New()
@@ -155,11 +164,10 @@ func FuzzQuickRequest(f *testing.F) {
 
 // pieces are what requests are made of, and what others were tricked with.
 var pieces = []string{
-	"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\x00", "\xff", "0", "+", "-", "%", "close", "keep-alive", "chunked", "identity", "gzip", "respond-async",
-	"Host: x\r\n", "Content-Length: 0\r\n", "Content-Length: 113\r\n", "Content-length:113\r\n", "Content-Length : 113\r\n", "Transfer-Encoding: chunked\r\n",
-	"Transfer-Encoding:\x0bchunked\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n", "Prefer: respond-async\r\n", "Prefer: wait=1\r\n", "X-Request-Id: b\r\n",
-	"X-Forwarded-For: 9.9.9.9\r\n", "X-Forwarded-For:\r\n", "Expect: 100-continue\r\n", "Content-Encoding: gzip\r\n", "Upgrade: h2c\r\n", "Trailer: Host\r\n", "TE: trailers\r\n",
-	"Content-Type: application/json\r\n", "Content-Type: text/plain\r\n", "Content_Length: 0\r\n", "X: y\r\n", " x: y\r\n", "\r\n\r\n", "POST / HTTP/1.1\r\n", "HTTP/1.0",
+	"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\x00", "\xff", "0", "+", "-", "%", "close", "keep-alive", "chunked", "identity", "gzip",
+	"respond-async", "\r\n\r\n", "POST / HTTP/1.1\r\n", "HTTP/1.0", "Content-length:111\r\n", "Content-Length : 111\r\n", "Content_Length: 0\r\n",
+	"Transfer-Encoding:\x0bchunked\r\n", "Connection: keep-alive\r\n", "Prefer: respond-async\r\n", "X-Request-Id: b\r\n",
+	"X-Forwarded-For: 9.9.9.9\r\n", "X-Forwarded-For:\r\n", "X: y\r\n", " x: y\r\n",
 }
 
 // mutated changes a request in a few places.
@@ -180,6 +188,8 @@ func mutated(rng *rand.Rand, request []byte) []byte {
 			if at < len(m) {
 				m[at] ^= 1 << rng.IntN(8)
 			}
+		case 3:
+			m = slices.Insert(m, at, []byte(oddFields[rng.IntN(len(oddFields))]+"\r\n")...)
 		default:
 			m = slices.Insert(m, at, []byte(pieces[rng.IntN(len(pieces))])...)
 		}
@@ -386,8 +396,8 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 		{"refused by the log, respond-async", 503, aVotesPath, ballot("refused"), []string{"Prefer: respond-async"}, false},
 		{"an unknown key", 400, aVotesPath, ballot("unknown"), nil, false},
 		{"another poll", 409, aVotesPath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1), nil, false},
-		{"no such presentation", 404, strings.Replace(aVotesPath, "01941f29-7c00-7ccc-8ccc-cccccccccccc", noPresentation.String(), 1), ballot("counted"), nil, false},
-		{"the nil UUID", 400, strings.Replace(aVotesPath, "01941f29-7c00-7ccc-8ccc-cccccccccccc", uuid.Nil.String(), 1), ballot("counted"), nil, false},
+		{"no such presentation", 404, votesPath(noPresentation), ballot("counted"), nil, false},
+		{"the nil UUID", 400, votesPath(uuid.Nil), ballot("counted"), nil, false},
 	} {
 		for _, fields := range [][]string{{"X-Request-Id: one-and-the-same", "X-Forwarded-For: 1.2.3.4, 5.6.7.8"}, nil} {
 			request := voteRequest(test.path, test.body, slices.Concat(test.fields, fields)...)
@@ -434,32 +444,47 @@ func (a *rawAnswer) anonymous(told []string) []string {
 	return told
 }
 
+var statusOfFate = map[string]int{"counted": 204, "superseded": 204, "late": 409, "rejected": 400, "unknown": 400}
+
+// votes sends one vote, or a few without waiting for their answers, and says what is wrong with the answers. ids begin with name.
+func (r raw) votes(rng *rand.Rand, answers *bufio.Reader, name string) error {
+	fates := slices.Sorted(maps.Keys(statusOfFate))
+	sent := make([]string, 1+rng.IntN(3))
+	for i := range sent {
+		sent[i] = fates[rng.IntN(len(fates))]
+		request := voteRequest(aVotesPath, ballot(sent[i]), fmt.Sprintf("X-Request-Id: %s-%d", name, i))
+		if rng.IntN(3) == 0 {
+			request = forFiber(request)
+		}
+		if _, err := r.Write(request); err != nil {
+			return err
+		}
+	}
+	for i, fate := range sent {
+		a, err := readAnswer(answers)
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(a.line, fmt.Sprintf("HTTP/1.1 %d ", statusOfFate[fate])) || a.head.Get("X-Request-Id") != fmt.Sprintf("%s-%d", name, i) {
+			return fmt.Errorf("%s-%d, %s: %v", name, i, fate, a)
+		}
+	}
+	return nil
+}
+
 // Each vote has an id of its own, which its answer must bear, whatever the votes before it and beside it met.
 func TestAConnectionsVotesDoNotGetEachOthersAnswers(t *testing.T) {
 	b := newBooth(t)
-	statuses := map[string]int{"counted": 204, "superseded": 204, "late": 409, "rejected": 400, "unknown": 400}
-	names := []string{"counted", "superseded", "late", "rejected", "unknown"}
 	var voters sync.WaitGroup
 	seed := rand.Uint64()
 	errs := make(chan error, 50)
-	for i := range 50 {
+	for i := range cap(errs) {
 		client := dial(t, b.Listener)
 		voters.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, uint64(i)))
-			answers := bufio.NewReader(client)
-			for n := range 50 {
-				fate, id := names[rng.IntN(len(names))], fmt.Sprintf("vote-%d-%d", i, n)
-				request := voteRequest(aVotesPath, ballot(fate), "X-Request-Id: "+id)
-				if rng.IntN(3) == 0 {
-					request = forFiber(request)
-				}
-				if _, err := client.Write(request); err != nil {
+			rng, answers := rand.New(rand.NewPCG(seed, uint64(i))), bufio.NewReader(client)
+			for n := range 30 {
+				if err := client.votes(rng, answers, fmt.Sprintf("%d-%d", i, n)); err != nil {
 					errs <- err
-					return
-				}
-				a, err := readAnswer(answers)
-				if err != nil || !strings.HasPrefix(a.line, fmt.Sprintf("HTTP/1.1 %d ", statuses[fate])) || a.head.Get("X-Request-Id") != id {
-					errs <- fmt.Errorf("%s, %s: %v, %w", id, fate, a, err)
 					return
 				}
 			}
