@@ -125,13 +125,12 @@ func (b *batch) durable(accepted time.Time) (bool, error) {
 // verdict, others until the vote is durable. Who asked for no more than that (async) is told no more, except what is wrong.
 func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v poll.Verdict, known bool, err error) {
 	durable, err := b.durable(accepted)
-	if async && durable {
-		return 0, true, nil
-	}
 	select {
 	case <-b.replied:
 		if at, ok := b.written(place); ok && at < len(b.verdicts) {
-			v, err = verdictError(b.verdicts[at])
+			if v, err = verdictError(b.verdicts[at]); async && durable && err == nil {
+				v = 0
+			}
 			return v, true, err
 		}
 		return 0, true, unknown(err)

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Sets of rows travel as JSON and are taken apart by json_each: one statement, however many rows. JSON has no bytes,
-// so ids in it are hexadecimal and go through unhex.
+// Small sets of rows travel as JSON and are taken apart by json_each: one statement, however many rows. JSON has no bytes,
+// so ids in it are hexadecimal and go through unhex. For large sets there is set.
 
 func hexOf(id uuid.UUID) string { return hex.EncodeToString(id[:]) }
 

@@ -265,6 +265,7 @@ func TestEveryConnectionHasItsSettings(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for pragma, want := range map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "fullfsync": "1", "query_only": "0",
+		"temp_store": "2",
 	} {
 		var got string
 		require.NoError(t, s.writer.Get(&got, "PRAGMA "+pragma))

@@ -9,52 +9,67 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// readOld brings the ledger the votes that stand. CROSS JOIN says which table leads: the short one.
+var givenKeys, keyWidth = given("poll_id id", "voter_id id")
+
+// CROSS JOIN says which table leads: the short one.
+var selectOld = givenKeys + `
+	SELECT given.row, v.version, v.seq, v.answer
+	FROM given CROSS JOIN votes v ON v.poll_id = given.poll_id AND v.voter_id = given.voter_id`
+
+// readOld brings the ledger the votes that stand.
 func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	keys := ledger.Keys()
 	if len(keys) == 0 {
 		return nil
 	}
-	arg, err := rows(len(keys), func(i int) []any { return []any{hexOf(keys[i].PollID), hexOf(keys[i].VoterID)} })
-	if err != nil {
-		return err
+	given := newSet(len(keys), keyWidth)
+	for i := range keys {
+		given.id(keys[i].PollID)
+		given.id(keys[i].VoterID)
 	}
-	found, err := tx.QueryContext(ctx, `
-		SELECT v.poll_id, v.voter_id, v.version, v.seq, v.answer
-		FROM json_each(?) u CROSS JOIN votes v ON v.poll_id = unhex(u.value->>0) AND v.voter_id = unhex(u.value->>1)`, arg)
+	found, err := tx.QueryContext(ctx, selectOld, given.rows)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = found.Close() }()
 	for found.Next() {
+		var row int
 		var v poll.Vote
-		if err := found.Scan(&v.PollID, &v.VoterID, &v.Version, &v.Seq, &v.Answer); err != nil {
+		if err := found.Scan(&row, &v.Version, &v.Seq, &v.Answer); err != nil {
 			return err
 		}
+		v.PollID, v.VoterID = keys[row].PollID, keys[row].VoterID
 		ledger.Old(v)
 	}
 	return found.Err()
 }
 
-// upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
-// disagree, the count of rows shows it and nothing is committed.
+var givenVotes, voteWidth = given("poll_id id", "voter_id id", "version number", "seq number", "answer text", "vote_id id")
+
+// The condition repeats what the ledger has decided: if the two ever disagree, the count of rows shows it and nothing is
+// committed.
+var writeVotes = givenVotes + `
+	INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id)
+	SELECT poll_id, voter_id, version, seq, answer, vote_id FROM given WHERE true
+	ON CONFLICT (poll_id, voter_id) DO UPDATE
+	SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
+	WHERE votes.seq <= excluded.seq`
+
+// upsertVotes writes the votes that stand now.
 func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	if len(votes) == 0 {
 		return nil
 	}
-	arg, err := rows(len(votes), func(i int) []any {
-		v := votes[i]
-		return []any{hexOf(v.PollID), hexOf(v.VoterID), v.Version, v.Seq, v.Answer, hexOf(v.ID)}
-	})
-	if err != nil {
-		return err
+	given := newSet(len(votes), voteWidth)
+	for _, v := range votes {
+		given.id(v.PollID)
+		given.id(v.VoterID)
+		given.number(v.Version)
+		given.number(v.Seq)
+		given.text(string(v.Answer))
+		given.id(v.ID)
 	}
-	result, err := tx.ExecContext(ctx, `
-		INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id)
-		SELECT unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4, unhex(value->>5) FROM json_each(?) WHERE true
-		ON CONFLICT (poll_id, voter_id) DO UPDATE
-		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
-		WHERE votes.seq <= excluded.seq`, arg)
+	result, err := tx.ExecContext(ctx, writeVotes, given.rows, given.texts)
 	return exactly(len(votes), "votes", result, err)
 }
 

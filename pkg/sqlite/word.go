@@ -24,19 +24,25 @@ func (r *wordsRow) words() []poll.WordCount {
 	return r.Words
 }
 
+var givenWords, wordWidth = given("poll_id id", "word text", "moved number")
+
+var addWords = givenWords + `
+	INSERT INTO words (poll_id, word, count) SELECT poll_id, word, moved FROM given WHERE true
+	ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count`
+
 // moveWords writes the changes of words. It says nothing to the database where there are none, as in every poll of another
 // kind.
 func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
 	if len(words) == 0 {
 		return nil
 	}
-	arg, err := rows(len(words), func(i int) []any { return []any{hexOf(words[i].PollID), words[i].Word, words[i].By} })
-	if err != nil {
-		return err
+	given := newSet(len(words), wordWidth)
+	for i := range words {
+		given.id(words[i].PollID)
+		given.text(words[i].Word)
+		given.number(words[i].By)
 	}
-	result, err := tx.ExecContext(ctx, `
-		INSERT INTO words (poll_id, word, count) SELECT unhex(value->>0), value->>1, value->>2 FROM json_each(?) WHERE true
-		ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count`, arg)
+	result, err := tx.ExecContext(ctx, addWords, given.rows, given.texts)
 	if err := exactly(len(words), "words", result, err); err != nil {
 		return err
 	}
@@ -44,7 +50,8 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 	if len(polls) == 0 {
 		return nil
 	}
-	if arg, err = rows(len(polls), func(i int) []any { return []any{hexOf(polls[i])} }); err != nil {
+	arg, err := rows(len(polls), func(i int) []any { return []any{hexOf(polls[i])} })
+	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `

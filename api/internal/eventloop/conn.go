@@ -56,7 +56,7 @@ func (c *Conn) Reply(answer []byte, last bool) {
 		c.reply = nil
 		go func() {
 			_ = c.SetWriteDeadline(time.Now().Add(replyPatience))
-			if _, err := c.Conn.Write(rest); err != nil || last {
+			if _, err := c.Write(rest); err != nil || last {
 				_ = c.cut()
 				return
 			}
@@ -111,7 +111,7 @@ func (c *Conn) closeIdle() {
 func (c *Conn) cut() error {
 	c.state.Store(gone)
 	c.leave()
-	return c.Conn.Close()
+	return c.Close()
 }
 
 // leave takes the connection out of the loop's sight.

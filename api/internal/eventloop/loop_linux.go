@@ -133,11 +133,11 @@ func (p *loop) look(c *Conn, ending bool) {
 		}
 	}
 	err := c.raw.Read(c.readNow)
-	for err == nil && c.readErr == syscall.EINTR {
+	for err == nil && errors.Is(c.readErr, syscall.EINTR) {
 		err = c.raw.Read(c.readNow)
 	}
 	switch {
-	case err == nil && c.readErr == syscall.EAGAIN:
+	case err == nil && errors.Is(c.readErr, syscall.EAGAIN):
 		c.state.Store(idle)
 		c.closeIfStopping()
 		return
