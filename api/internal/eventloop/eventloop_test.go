@@ -3,6 +3,7 @@ package eventloop
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,6 +34,7 @@ type house struct {
 	t      testing.TB
 	server *fasthttp.Server
 	alone  bool             // nobody accepts but the test
+	limit  time.Duration    // the server's, for reading and writing; 0: long enough
 	asked  chan string      // what the Answerer was asked about; nil: nobody wants to know
 	taken  chan *visit      // what it took; nil: answer has it
 	answer func(*visit)     // nil: it is answered at once
@@ -119,8 +121,9 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 		h.answer = func(v *visit) { v.reply(false) }
 	}
 	h.t = t
+	h.limit = cmp.Or(h.limit, soon)
 	h.server = &fasthttp.Server{
-		Handler: h.handler, ReadTimeout: soon, WriteTimeout: soon, IdleTimeout: soon, CloseOnShutdown: true, ConnState: State,
+		Handler: h.handler, ReadTimeout: h.limit, WriteTimeout: h.limit, IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
 		KeepHijackedConns: true, ReadBufferSize: maxRequest,
 	}
 	h.Listener = Wrap(inner, silence, h.take, h.server.ServeConn)

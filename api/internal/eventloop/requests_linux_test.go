@@ -9,6 +9,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
@@ -35,6 +36,16 @@ func TestAConnectionComesBackFromTheServerAfterEachRequest(t *testing.T) {
 		c.send(quick("q")).require("loop", "q")
 		require.Equal(t, string(quick("q")), <-h.asked)
 	}
+}
+
+// A request that does not arrive whole is the clock.
+func TestTheServersTimeLimitsEndWithItsTurn(t *testing.T) {
+	h := (&house{limit: 50 * time.Millisecond}).openTCP(t, quiet)
+	c := h.dial().send(slow("s")).require("server", "s")
+	clock := h.dial().send(slow("part")[:20])
+	_, err := io.ReadAll(clock)
+	require.NoError(t, err)
+	c.send(quick("q")).require("loop", "q").send(slow("s")).require("server", "s")
 }
 
 // Here the test is the server, and it ends its turns as fasthttp does.
