@@ -184,7 +184,7 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 	if rest, ok = bytes.CutPrefix(rest[36:], quickRest); !ok {
 		return q, false
 	}
-	length, typed, host := -1, false, false
+	length, typed, host, forwarded := -1, false, false, false
 	for {
 		end := bytes.IndexByte(rest, '\n')
 		if end < 1 || rest[end-1] != '\r' {
@@ -228,8 +228,8 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 			}
 			q.async = true
 		case is(name, "x-forwarded-for"):
-			if q.forwarded == nil {
-				q.forwarded = value
+			if !forwarded { // Fiber, too, takes the first
+				q.forwarded, forwarded = value, true
 			}
 		case is(name, "connection"):
 			if !is(value, "keep-alive") {
