@@ -47,6 +47,7 @@ func TestAStatementMayRunWhileItsOwnRowsAreRead(t *testing.T) {
 	const query = `SELECT value FROM json_each(?)`
 	outer, err := tx.Query(query, `[1, 2, 3]`)
 	require.NoError(t, err)
+	defer outer.Close()
 	var seen []int
 	for outer.Next() {
 		var n int
@@ -55,8 +56,7 @@ func TestAStatementMayRunWhileItsOwnRowsAreRead(t *testing.T) {
 		require.NoError(t, tx.Select(&inner, query, `[4, 5]`))
 		seen = append(append(seen, n), inner...)
 	}
-	require.NoError(t, outer.Err())
-	require.NoError(t, outer.Close())
+	require.NoError(t, outer.Err()) // at their end they are closed
 	require.Equal(t, []int{1, 4, 5, 2, 4, 5, 3, 4, 5}, seen)
 	require.NoError(t, tx.Commit())
 	require.Contains(t, kept(t, s), query)

@@ -46,7 +46,9 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 	if !ok {
 		return false
 	}
-	s.mu.RLock()
+	if !s.mu.TryRLock() { // Close waits for other requests: others on this loop must not
+		return false
+	}
 	defer s.mu.RUnlock()
 	if s.services == nil || s.streams.Err() != nil {
 		return false
