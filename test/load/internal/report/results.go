@@ -135,7 +135,7 @@ type Bulk struct {
 const (
 	RawUnnest  = "unnest"            // one upsert of arrays that were encoded before, in a transaction of its own
 	RawCopy    = "COPY"              // COPY into a temporary table, and the upsert from there
-	RawSQLite  = "SQLite, json_each" // one upsert into SQLite, in the writer's own process, of JSON that was made before
+	RawSQLite  = "SQLite"            // one upsert into SQLite, in the writer's own process, of bytes that were made before
 	StoreCount = "the store's Count" // the product's whole transaction
 )
 
