@@ -22,7 +22,7 @@ const (
 	DefaultWait = time.Second
 )
 
-// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes some hundred bytes, and those of Cast a goroutine.
+// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes a few hundred bytes, and those of Cast a goroutine.
 const DefaultMaxWaiting = 50_000
 
 // Ballot is what a voter sends: keys, or texts where the poll takes free text.

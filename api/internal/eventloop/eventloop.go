@@ -3,7 +3,7 @@
 // came, and the connection comes back when the server has answered.
 //
 // A goroutine that waits for an answer has its stack, its buffers and its request grow cold until it wakes up, and each must be
-// fetched once more. Here what waits is some hundred bytes (docs/benchmarks.md tells what that is worth).
+// fetched once more. Here what waits is what the Answerer keeps (docs/benchmarks.md tells what that is worth).
 package eventloop
 
 import (
@@ -49,7 +49,7 @@ type Silence struct {
 	Then  time.Duration
 }
 
-// Wrap begins to accept from inner until that is closed, which is the caller's.
+// Wrap begins to accept from inner until that is closed, which is the caller's: inner's Accept must give no error before.
 // serve is the server's, for one connection: when Accept has ended, requests that an Answerer took and gave back get there.
 func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
 	l := &Listener{

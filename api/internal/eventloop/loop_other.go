@@ -8,6 +8,6 @@ type loop struct{}
 func newLoops(*Listener) []*loop { return nil }
 func (*loop) run()               {}
 func (*loop) stop()              {}
-func (*loop) watch(*Conn) bool   { return false }
+func (*loop) watch(*Conn)        {}
 func (*loop) again(*Conn)        {}
 func (*loop) forget(*Conn)       {}

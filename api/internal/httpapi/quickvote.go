@@ -18,6 +18,9 @@ import (
 
 const votesRoute = Base + "/presentations/:id/polls/current/votes"
 
+// usualRequest is as many bytes as a connection keeps between two votes.
+const usualRequest = 2 << 10
+
 // quickVote is a vote that waits for its answer without a goroutine. There is one for each connection that votes, for
 // one vote after the other.
 type quickVote struct {
@@ -92,6 +95,9 @@ func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	if s.AccessLog {
 		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
 		s.access(http.MethodPost, path, status, took, v.id, v.ip)
+	}
+	if cap(v.request) > usualRequest {
+		v.request = nil
 	}
 	v.conn.Reply(v.answer, last)
 }

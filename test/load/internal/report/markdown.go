@@ -100,7 +100,7 @@ func (r Results) targets() string {
 			fmt.Fprintf(&b, "- %s: %s\n", part.name, part.run)
 		}
 	}
-	b.WriteString("\nLoad is the machine's average of a minute, when the part began and when it ended: the first tells whether it was quiet.\n")
+	b.WriteString("\nLoad is the machine's average of a minute, when the part began and when it ended: the first tells whether it was quiet. A + behind the commit is for what was not committed yet: the tables of the parts before, at least.\n")
 	return b.String()
 }
 

@@ -150,7 +150,7 @@ func (v *Viewers) table() string {
 	for _, p := range []string{"nginx", "api", "rabbitmq", "worker", "postgresql", "viewers"} {
 		row("processors in use: "+p, "%.2f", func(l Viewed) float64 { return l.CPU[p] })
 	}
-	row("ms to connect all", "%.0f", func(l Viewed) float64 { return l.Connect })
+	row("ms to connect all", "%.0f", func(l Viewed) float64 { return l.Connect * float64(min(l.Viewers, 1)) })
 
 	fmt.Fprintf(&b, "\n| ms until a transition is read by %s viewers; median (worst) transition | the presenter's answer | 50 %% | 90 %% | 99 %% | 99.9 %% | last |\n|---|--:|--:|--:|--:|--:|--:|\n",
 		count(v.Viewers))
