@@ -22,7 +22,8 @@ const (
 	DefaultWait = time.Second
 )
 
-// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes a few hundred bytes, and those of Cast a goroutine.
+// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes a few hundred bytes, and those of Cast
+// a goroutine.
 const DefaultMaxWaiting = 50_000
 
 // Ballot is what a voter sends: keys, or texts where the poll takes free text.
@@ -136,7 +137,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if display, accepted, ok := in.cache.Known(presentationID); ok && takes(display, ballot.PollID) {
 		if vote, err := ballot.vote(display); err == nil {
 			_, _, err = in.batcher(presentationID).add(vote, accepted, &pending{
-				ctx: ctx, hearer: hearer, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, accepted: accepted, async: async,
+				ctx: ctx, hearer: hearer, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, async: async,
 			})
 			taken = err == nil
 		}

@@ -16,13 +16,12 @@ type Hearer interface {
 // pending is a vote whose hearer is not told yet. A goroutine that waits would cost about as much as all the rest of a vote does
 // (BenchmarkVote): its stack and what lies there grow cold while the batch is counted, and are fetched again from memory that thousands share.
 type pending struct {
-	hearer   Hearer // nil: Cast waits for this vote, or its hearer is told
-	ctx      context.Context
-	voteID   uuid.UUID
-	voterID  uuid.UUID
-	arrived  time.Time
-	accepted time.Time
-	async    bool
+	hearer  Hearer // nil: Cast waits for this vote, or its hearer is told
+	ctx     context.Context
+	voteID  uuid.UUID
+	voterID uuid.UUID
+	arrived time.Time
+	async   bool
 }
 
 // await notes who waits for the vote at a place, the last one of an open batch.
@@ -75,7 +74,7 @@ func (b *batch) known() (all []told) {
 		if p.hearer == nil {
 			continue
 		}
-		verdict, known, err := b.outcome(place, p.accepted, !p.async, p.async)
+		verdict, known, err := b.outcome(place, b.accepted[place], !p.async, p.async)
 		if !known {
 			left++
 			continue
@@ -101,8 +100,9 @@ func (in *Intake) attend(b *batch) {
 			continue
 		}
 		b.pending[place] = pending{}
+		accepted := b.accepted[place] // which may grow
 		go func() {
-			verdict, err := in.await(p.ctx, b, place, p.arrived, p.accepted, Wait{For: DefaultWait, Async: p.async})
+			verdict, err := in.await(p.ctx, b, place, p.arrived, accepted, Wait{For: DefaultWait, Async: p.async})
 			b.home.leave(p.voterID)
 			in.waiting.Add(-1)
 			p.hearer.Heard(Receipt{p.voteID, verdict}, err)

@@ -91,7 +91,7 @@ func (b *takers) takeInto(home *batcher, ctx context.Context, voter byte, async 
 	b.waiting.Add(1)
 	b.telling.Add(1)
 	_, _, err := home.add(v, time.Now(), &pending{
-		hearer: h, ctx: ctx, voteID: v.ID, voterID: v.VoterID, arrived: time.Now(), accepted: time.Now(), async: async,
+		hearer: h, ctx: ctx, voteID: v.ID, voterID: v.VoterID, arrived: time.Now(), async: async,
 	})
 	if err != nil {
 		panic(err)

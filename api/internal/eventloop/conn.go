@@ -47,13 +47,14 @@ type Conn struct {
 func (c *Conn) Reply(answer []byte, last bool) {
 	c.heard(c.listener.silence.Then)
 	c.reply, c.written = answer, 0
-	if err := c.raw.Write(c.writeNow); err != nil {
+	err := c.raw.Write(c.writeNow)
+	c.reply = nil
+	if err != nil {
 		_ = c.cut()
 		return
 	}
 	if rest := answer[c.written:]; len(rest) > 0 { // it does not take what it asked for, or is gone
 		rest = append([]byte(nil), rest...)
-		c.reply = nil
 		go func() {
 			_ = c.SetWriteDeadline(time.Now().Add(replyPatience))
 			if _, err := c.Write(rest); err != nil || last {
@@ -64,7 +65,6 @@ func (c *Conn) Reply(answer []byte, last bool) {
 		}()
 		return
 	}
-	c.reply = nil
 	if last {
 		_ = c.cut()
 		return

@@ -105,14 +105,15 @@ func (p *loop) run() {
 		if err := p.epoll.Read(some); err != nil {
 			return
 		}
+		events := p.events[:max(n, 0)]
 		p.mu.Lock()
-		for i := range max(n, 0) {
-			conns[i] = p.conns[p.events[i].Fd]
+		for i := range events {
+			conns[i] = p.conns[events[i].Fd]
 		}
 		p.mu.Unlock()
-		for i := range max(n, 0) {
+		for i := range events {
 			if c := conns[i]; c != nil {
-				p.look(c, p.events[i].Events&^syscall.EPOLLIN != 0)
+				p.look(c, events[i].Events&^syscall.EPOLLIN != 0)
 			}
 			conns[i] = nil
 		}
@@ -122,7 +123,7 @@ func (p *loop) run() {
 // look reads a connection if it is the loop's. ending: the client has said its last.
 func (p *loop) look(c *Conn, ending bool) {
 	for !c.state.CompareAndSwap(idle, reading) {
-		switch state := c.state.Load(); state {
+		switch c.state.Load() {
 		case idle:
 		case busy:
 			if c.state.CompareAndSwap(busy, missed) {
@@ -146,9 +147,10 @@ func (p *loop) look(c *Conn, ending bool) {
 		return
 	}
 	request := p.buffer[:c.read]
-	c.state.Store(busy)
 	if ending {
 		c.state.Store(missed) // what comes after the request is not told again
+	} else {
+		c.state.Store(busy)
 	}
 	if len(request) > maxRequest || !p.listener.answer(c, request) {
 		c.Pass(request, nil)

@@ -16,7 +16,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/intake"
 )
 
-const votesRoute = Base + "/presentations/:id/polls/current/votes"
+// votePath is where votes are sent to, below Base.
+const votePath = "/presentations/:id/polls/current/votes"
 
 // usualRequest is as many bytes as a connection keeps between two votes.
 const usualRequest = 2 << 10
@@ -62,7 +63,7 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 		conn.Data = v
 	}
 	v.begun, v.async = time.Now(), q.async
-	if v.id = string(q.id); v.id == "" {
+	if v.id = q.id; v.id == "" {
 		v.id = newRequestID()
 	}
 	if s.AccessLog {
@@ -91,7 +92,7 @@ func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	}
 	v.answer = v.head(v.answer[:0], status, receipt.VoteID, last)
 	took := time.Since(v.begun)
-	s.Observe(http.MethodPost, votesRoute, status, took)
+	s.Observe(http.MethodPost, Base+votePath, status, took)
 	if s.AccessLog {
 		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
 		s.access(http.MethodPost, path, status, took, v.id, v.ip)
@@ -170,15 +171,17 @@ func httpDate(now time.Time) []byte {
 // quickHead is what a vote's request says.
 type quickHead struct {
 	presentation []byte
-	id           []byte // of the request; empty: none
+	id           string // of the request; empty: none
 	forwarded    []byte // X-Forwarded-For
 	async        bool
 	body         []byte
 }
 
+// What stands before the presentation's id in a vote's request, and behind it.
 var (
-	quickBegin = []byte("POST " + Base + "/presentations/")
-	quickRest  = []byte("/polls/current/votes HTTP/1.1\r\n")
+	beforeID, behindID, _ = strings.Cut(Base+votePath, ":id")
+	quickBegin            = []byte("POST " + beforeID)
+	quickRest             = []byte(behindID + " HTTP/1.1\r\n")
 )
 
 // quickRequest reads one whole request for a vote that is plain: HTTP/1.1, header fields on a line of their own each (RFC 9112, section 5),
@@ -226,10 +229,10 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 			}
 			typed = true
 		case is(name, "x-request-id"):
-			if q.id != nil || !plainID(value) {
+			if q.id != "" || !plainRequestID(string(value)) {
 				return q, false
 			}
-			q.id = value
+			q.id = string(value)
 		case is(name, "prefer"):
 			if q.async || string(value) != "respond-async" {
 				return q, false
@@ -253,15 +256,7 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 
 // is compares the name of a field, which is given in lower case.
 func is(name []byte, lower string) bool {
-	if len(name) != len(lower) {
-		return false
-	}
-	for i, c := range name {
-		if c|0x20 != lower[i] && c != lower[i] {
-			return false
-		}
-	}
-	return true
+	return len(name) == len(lower) && strings.EqualFold(string(name), lower)
 }
 
 func plainField(name, value []byte) bool {
@@ -276,13 +271,4 @@ func plainField(name, value []byte) bool {
 		}
 	}
 	return len(name) > 0
-}
-
-func plainID(id []byte) bool {
-	for _, c := range id {
-		if notInRequestID(rune(c)) {
-			return false
-		}
-	}
-	return len(id) > 0 && len(id) <= 64
 }

@@ -118,7 +118,7 @@ func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool)
 	require.Equal(t, intake.Wait{For: intake.DefaultWait, Async: q.async}, wait, "%q", sent)
 	require.Equal(t, q.async, applied == "respond-async", "%q", sent)
 	if id := c.Get("X-Request-Id"); id != "" {
-		require.Equal(t, id, string(q.id), "%q", sent)
+		require.Equal(t, id, q.id, "%q", sent)
 		require.Equal(t, id, requestID(c), "%q", sent)
 	}
 	require.Equal(t, len(q.id) > 0, c.Get("X-Request-Id") != "", "%q", sent)

@@ -96,7 +96,7 @@ type Server struct {
 	front    *eventloop.Listener // nil before Serve
 	services *Services           // nil before Start and after Close
 	hub      *hub                // of the services
-	sending  sync.WaitGroup      // streams that work with the services after their request
+	sending  sync.WaitGroup      // streams and votes that work with the services after their request
 
 	// Of the services' store.
 	results    coalescedResults
@@ -155,7 +155,7 @@ func (s *Server) routes() {
 	v1.Put("/presentations/:id/polls/current", s.with(putCurrent))
 	v1.Delete("/presentations/:id/polls/current", s.with(deleteCurrent))
 	v1.Get("/presentations/:id/polls/current", s.with(getCurrent))
-	v1.Post("/presentations/:id/polls/current/votes", s.with(postVote))
+	v1.Post(votePath, s.with(postVote))
 	v1.Put("/presentations/:id/polls/order", s.with(putOrder))
 	v1.Post("/presentations/:id/polls", s.with(postPoll))
 	v1.Patch("/presentations/:id/polls/:poll_id", s.with(patchPoll))
@@ -209,8 +209,8 @@ func (s *Server) Start(services Services) {
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
-// are answered within a second: by what is known of them, else by 503. When Close returns nothing uses the services any more, and a
-// request that arrives whole only then gets 503, too.
+// are answered within a second: by what is known of them, else by 503. When Close returns nothing uses the services any more,
+// and a request that arrives whole only then gets 503, too.
 func (s *Server) Close() {
 	s.cut()
 	s.mu.Lock()
@@ -263,8 +263,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	front.Wait(drained)
 	front.Retire()
 	err := s.app.ShutdownWithContext(ctx)
-	front.Wait(ctx) // for votes that wait for their answer
-	_ = front.Close()
+	front.Wait(ctx)   // for votes that wait for their answer
+	_ = front.Close() // if it has only begun to serve, Fiber does not know of it yet
 	return cmp.Or(err, ctx.Err())
 }
 
@@ -360,10 +360,14 @@ func clientIP(forwarded string, remote net.Addr) string {
 // its buffers again.
 func requestID(c *fiber.Ctx) string {
 	id := c.Get(fiber.HeaderXRequestID)
-	if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, notInRequestID) {
+	if !plainRequestID(id) {
 		return newRequestID()
 	}
 	return strings.Clone(id)
+}
+
+func plainRequestID(id string) bool {
+	return len(id) > 0 && len(id) <= 64 && !strings.ContainsFunc(id, notInRequestID)
 }
 
 // newRequestID makes a UUIDv4 of the runtime's generator: it is no secret, and every vote needs one.
