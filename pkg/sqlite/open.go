@@ -23,7 +23,7 @@ import (
 // a vote at most), as writing that to a temporary file was a tenth of counting.
 var (
 	writing = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"cache_size(-16000)", "temp_store(MEMORY)", "journal_size_limit(67108864)"}
+		"cache_size(-16000)", "temp_store(MEMORY)", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)"}
 	reading = []string{"busy_timeout(5000)", "query_only(1)"}
 )
 
