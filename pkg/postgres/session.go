@@ -159,6 +159,9 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 	if !stop() {
 		s.line.giveUp() // before it can be put back into the pool
 	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && !e.Timeout() { // reset: nothing has begun, and the pool has other connections
+		return nil, errors.Join(driver.ErrBadConn, err)
+	}
 	if err != nil {
 		return nil, err
 	}

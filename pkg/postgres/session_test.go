@@ -165,6 +165,31 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
+// After a restart of the server the pool is full of connections that it has ended. That costs nobody a call.
+func TestTransactionsGoOnOverLostConnections(t *testing.T) {
+	url := stack.PostgresURL(t)
+	s := open(t, url)
+	p := presented(t, s)
+	const conns, times = 10, 3
+	for range times {
+		results := make(chan error)
+		for range conns {
+			go func() {
+				_, err := s.Count(t.Context(), 0, ballot(p))
+				results <- err
+			}()
+		}
+		for range conns {
+			require.NoError(t, <-results)
+		}
+		_, err := admin(t, url).Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
+		require.NoError(t, err)
+	}
+	results, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
+	require.NoError(t, err)
+	require.EqualValues(t, conns*times, results.Voters)
+}
+
 func TestAFaultLeavesNothingBehind(t *testing.T) {
 	url := stack.PostgresURL(t)
 	s := open(t, url)
