@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"reflect"
@@ -120,11 +119,16 @@ func (h *hub) join(id uuid.UUID, goroutines int) *topic {
 	}
 	t := h.topics[id]
 	if t == nil {
-		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1), begun: time.Now()}
-		t.state.Store(&state{next: make(chan struct{}), moved: make(chan struct{})})
+		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1), owed: make(chan struct{}, 1), begun: time.Now()}
+		t.state.Store(&state{next: make(chan struct{})})
 		t.want.asked = 1
 		h.topics[id] = t
-		h.running.Go(func() { t.run(h.ctx) })
+		ctx, cancel := context.WithCancel(h.ctx)
+		h.running.Go(func() {
+			defer cancel()
+			t.run(ctx)
+		})
+		h.running.Go(func() { t.usher(ctx) })
 	}
 	t.viewers++
 	h.running.Add(goroutines)
@@ -190,29 +194,6 @@ func (t *topic) readPace() time.Duration {
 	return t.pace()
 }
 
-// turn waits until one of the crowd may write what is newer than seen. Thousands who write results in the same instant hold up
-// the votes for as long as that takes, so each has moments of its own, one in every pace; share says where in it. Few do not
-// wait, and nobody waits with what is displayed.
-func (t *topic) turn(ctx context.Context, seen uint64, share float64) {
-	pace := t.pace()
-	if pace <= paceLeast {
-		return
-	}
-	s := t.state.Load()
-	if s.err != nil || s.display() > seen {
-		return
-	}
-	moment := time.Duration(share * float64(pace)).Truncate(paceMoment)
-	wait := pace - (time.Since(t.begun)-moment+pace)%pace // never 0: this moment is over
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-s.moved:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // eventID is an event's id: the presentation's version, and the revision of the poll that it displays, which rises with every
 // change of its results. All replicas mean the same by it, and on one stream it never falls.
 type eventID struct{ version, revision int64 }
@@ -246,9 +227,11 @@ type topic struct {
 	wake  chan struct{} // holds a token when want has changed
 	begun time.Time
 
-	crowd, onStage atomic.Int64 // streams; see admit
-	viewers        int          // under hub.mu
-	left           time.Time    // when the last of them left; under hub.mu
+	crowd, onStage atomic.Int64  // streams; see admit
+	seats          seats         // the crowd's
+	owed           chan struct{} // holds a token when one of them may have missed its moment
+	viewers        int           // under hub.mu
+	left           time.Time     // when the last of them left; under hub.mu
 
 	mu   sync.Mutex
 	want want
@@ -278,7 +261,14 @@ type state struct {
 	read   int           // what was asked for up to here has been read
 	err    error         // the presentation is gone, and so is the topic
 	next   chan struct{} // closed when another state replaces this one
-	moved  chan struct{} // closed when one does that displays something else, or ends
+}
+
+// seq is that of the newest frame; 0: there is none.
+func (s *state) seq() uint64 {
+	if len(s.frames) == 0 {
+		return 0
+	}
+	return s.frames[len(s.frames)-1].seq
 }
 
 // display is the seq of the frame that says what is displayed; 0: there is none.
@@ -594,7 +584,7 @@ func encodeEvent(event string, id eventID, v any) ([]byte, error) {
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
-	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{}), moved: old.moved}
+	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
 	for _, f := range t.followed {
 		if t.display.Poll != nil && f.id == t.display.Poll.ID {
 			s.shown = f.id
@@ -602,34 +592,41 @@ func (t *topic) publish(asked int) {
 			s.left = append(s.left, f.id)
 		}
 	}
-	moved := s.display() != old.display()
-	if moved {
-		s.moved = make(chan struct{})
-	}
 	t.state.Store(s)
 	close(old.next)
-	if moved {
-		close(old.moved)
-	}
 }
 
 // end tells viewers that there is no such presentation (any more).
 func (t *topic) end(err error) {
 	t.hub.forget(t, true)
 	old := t.state.Load()
-	t.state.Store(&state{err: err, next: make(chan struct{}), moved: make(chan struct{})})
+	t.state.Store(&state{err: err, next: make(chan struct{})})
 	close(old.next)
-	close(old.moved)
 }
 
+// heartbeat is a comment.
+var heartbeat = []byte(":\n\n")
+
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
-// client is gone or too slow or the hub ends; then it closes the connection. Who is on stage hears of the audience, too.
+// client is gone or too slow or the hub ends; then it closes the connection.
 func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
-	t := h.join(id, 2)
-	if t == nil {
-		_ = conn.Close()
-		return
+	goroutines := 1
+	if onStage {
+		goroutines = 2
 	}
+	t := h.join(id, goroutines)
+	switch {
+	case t == nil:
+		_ = conn.Close()
+	case onStage:
+		h.stage(conn, t, id, head, presenter)
+	default:
+		h.seat(conn, t, id, head, presenter)
+	}
+}
+
+// stage is seat for who is on stage: few, who hear of the audience, too, and wait for nothing.
+func (h *hub) stage(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter bool) {
 	ctx, cancel := context.WithCancel(h.ctx)
 	context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends a read and a write that wait
 	go func() {                                         // a client has nothing more to say: what it does is to go
@@ -643,59 +640,47 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 		defer cancel()
 		h.open.Add(1)
 		defer h.open.Add(-1)
-		defer t.admit(onStage)()
-		news, leave := h.present.join(id, onStage)
+		defer t.admit(true)()
+		news, leave := h.present.join(id, true)
 		defer leave()
-		if err := h.send(ctx, conn, t, head, news, presenter, onStage); errors.Is(err, os.ErrDeadlineExceeded) {
-			h.cut.Add(1)
-			h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
+		if err := h.send(ctx, conn, t, head, news, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
+			h.slow(id)
 		}
 	}()
 }
 
+// slow takes note of a client that is too slow.
+func (h *hub) slow(id uuid.UUID) {
+	h.cut.Add(1)
+	h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
+}
+
 // send writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
 // several times while a write waited there is only the newest.
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter, onStage bool) error {
-	heartbeat := time.NewTimer(heartbeatEvery)
-	defer heartbeat.Stop()
-	var seen uint64
-	share := rand.Float64()
+func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter bool) error {
+	hearts := time.NewTicker(heartbeatEvery)
+	defer hearts.Stop()
+	v := seat{conn: conn, presenter: presenter}
 	for {
 		s := t.state.Load()
 		if s.err != nil {
 			return s.err
 		}
-		for _, f := range s.frames {
-			if f.seq <= seen {
-				continue
-			}
-			seen = f.seq
-			h.sent.Add(1)
-			if head != nil {
-				head = append(head, f.to(presenter)...)
-			} else if err := h.write(conn, f.to(presenter)); err != nil {
-				return err
-			}
-		}
-		if head != nil {
-			if err := h.write(conn, head); err != nil {
+		if data := append(head, v.news(h, s)...); len(data) > 0 {
+			if err := h.write(conn, data); err != nil {
 				return err
 			}
 			head = nil
 		}
 		select {
 		case <-s.next:
-			if !onStage {
-				t.turn(ctx, seen, share)
-			}
 		case event := <-news:
 			h.sent.Add(1)
 			if err := h.write(conn, event); err != nil {
 				return err
 			}
-		case <-heartbeat.C: // a comment: a connection that leads nowhere fails, sooner or later
-			heartbeat.Reset(heartbeatEvery)
-			if err := h.write(conn, []byte(":\n\n")); err != nil {
+		case <-hearts.C:
+			if err := h.write(conn, heartbeat); err != nil {
 				return err
 			}
 		case <-ctx.Done():

@@ -107,8 +107,16 @@ func (v *Viewers) Close() error {
 	return v.crowd.Close()
 }
 
-// Read reads what arrives until the time until, or until something did. An error is one of the machine, not of a stream.
+// glance is how often the viewers' process looks for events. Theirs are other machines: to be awakened for each event by itself
+// would cost this one, and who writes it, more than reading it does.
+const glance = 2 * time.Millisecond
+
+// Read reads what arrives until the time until, or until something did, which it notices within glance. An error is one of the
+// machine, not of a stream.
 func (v *Viewers) Read(until int64) error {
+	if v.known == v.Count {
+		time.Sleep(min(glance, time.Duration(max(until-Now(), 0))))
+	}
 	return v.crowd.ready(until, func(i int) {
 		in, err := v.crowd.receive(i)
 		if err == nil && in != nil {

@@ -1,0 +1,302 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// rows is how finely the moments of a crowd, and its heartbeats, are told apart at most.
+const rows = 100
+
+// seats are the streams of a topic's crowd, in rows of about the same size. A row has its moment for results, one in every pace, and
+// one for heartbeats: thousands who are written to in the same instant hold up the votes for as long as that takes.
+//
+// Nobody but the topic's usher writes to them, so what an event costs is little more than its write: a goroutine for each stream, to
+// be awakened for it and then again when its moment comes, made that nearly twice as much (docs/benchmarks.md).
+type seats struct {
+	mu   sync.Mutex
+	rows [rows][]*seat
+	next int // the row where the next one sits down
+}
+
+// seat is the stream of one of the crowd.
+type seat struct {
+	conn      net.Conn
+	raw       syscall.RawConn // nil: it has none, and whoever writes may have to wait
+	presenter bool            // whose token came along: nothing is hidden
+	row       int
+	place     int // in the row; under seats.mu
+
+	mu   sync.Mutex
+	seen uint64 // the seq of the newest frame that it was sent, or is being sent
+	busy bool   // somebody writes who may have to wait, and will see then what is newest
+
+	// For the time of a call of raw.Write, which so needs no memory.
+	writeNow func(uintptr) bool
+	data     []byte
+	wrote    int
+	err      error
+}
+
+func (s *seats) sit(v *seat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.row = s.next
+	s.next = (s.next + 1) % rows
+	v.place = len(s.rows[v.row])
+	s.rows[v.row] = append(s.rows[v.row], v)
+}
+
+func (s *seats) rise(v *seat) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	row := s.rows[v.row]
+	last := row[len(row)-1]
+	row[v.place], last.place = last, v.place
+	row[len(row)-1] = nil
+	s.rows[v.row] = row[:len(row)-1]
+}
+
+// take appends to all who sits in n rows, from one on.
+func (s *seats) take(all []*seat, from, n int) []*seat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range n {
+		all = append(all, s.rows[(from+i)%rows]...)
+	}
+	return all
+}
+
+// empty says how many rows follow each other in which nobody sits, from one on.
+func (s *seats) empty(from int) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n < rows && len(s.rows[(from+n)%rows]) == 0 {
+		n++
+	}
+	return n
+}
+
+// round goes through the rows at an even pace, once in every period since begun.
+type round struct {
+	begun time.Time
+	last  int // the row that had its moment last
+}
+
+// due gives the rows whose moment has come since the last call: n from one on. At most it is all of them.
+func (r *round) due(now time.Time, period time.Duration) (from, n int) {
+	row := r.at(now, period)
+	from, n = (r.last+1)%rows, (row-r.last+rows)%rows
+	r.last = row
+	return from, n
+}
+
+func (r *round) at(now time.Time, period time.Duration) int {
+	return int(now.Sub(r.begun) % period * rows / period)
+}
+
+// until gives the time until the moment of the row that is so many ahead.
+func (r *round) until(now time.Time, period time.Duration, ahead int) time.Duration {
+	step := period / rows
+	return step*time.Duration(ahead) - now.Sub(r.begun)%step
+}
+
+// usher writes to the crowd what is new until ctx ends or the presentation is gone: at once what is displayed, and all else too
+// where they are few; results to a large crowd row by row.
+func (t *topic) usher(ctx context.Context) {
+	var (
+		displayed, newest uint64 // that everybody was sent, or may be sent at the next moment
+		behind            int    // rows that were not sent what is newest
+		owed              bool   // nor was somebody else
+		results           = round{begun: t.begun}
+		hearts            = round{begun: t.begun}
+		timer             = time.NewTimer(0)
+		all               []*seat
+	)
+	defer timer.Stop()
+	for {
+		s, now, pace := t.state.Load(), time.Now(), t.pace()
+		if s.err != nil {
+			for _, v := range t.seats.take(nil, 0, rows) {
+				_ = v.conn.Close()
+			}
+			return
+		}
+		if s.seq() > newest || owed {
+			if behind == 0 { // the rounds stood still
+				results.last = results.at(now, pace)
+			}
+			newest, behind, owed = s.seq(), rows, false
+		}
+		if s.display() > displayed || behind > 0 && pace <= paceLeast {
+			displayed, behind = s.display(), 0
+			all = t.seats.take(all[:0], 0, rows)
+			t.serveAll(all, s)
+			// Results that came with it they have now. For those that come next the rounds go on.
+		} else if behind > 0 {
+			from, n := results.due(now, pace)
+			behind -= min(n, behind)
+			all = t.seats.take(all[:0], from, n)
+			t.serve(all, s)
+		}
+		if from, n := hearts.due(now, heartbeatEvery); n > 0 {
+			all = t.seats.take(all[:0], from, n)
+			t.beat(all)
+		}
+		clear(all) // who has gone is nobody's any more
+		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
+		if behind > 0 {
+			wait = min(wait, paceMoment-time.Since(t.begun)%paceMoment)
+		}
+		timer.Reset(wait)
+		select {
+		case <-s.next:
+		case <-t.owed:
+			owed = true
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// serveAll is serve by all processors, where it is worth it.
+func (t *topic) serveAll(all []*seat, s *state) {
+	const share = 500
+	var serving sync.WaitGroup
+	n := max(share, (len(all)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	for ; len(all) > n; all = all[n:] {
+		part := all[:n]
+		serving.Go(func() { t.serve(part, s) })
+	}
+	t.serve(all, s)
+	serving.Wait()
+}
+
+// serve sends everybody what they have not seen of a state. It waits for nobody.
+func (t *topic) serve(all []*seat, s *state) {
+	for _, v := range all {
+		v.mu.Lock()
+		if !v.busy {
+			t.send(v, v.news(t.hub, s))
+		}
+		v.mu.Unlock()
+	}
+}
+
+// beat sends comments: a connection that leads nowhere fails, sooner or later.
+func (t *topic) beat(all []*seat) {
+	for _, v := range all {
+		v.mu.Lock()
+		if !v.busy {
+			t.send(v, heartbeat)
+		}
+		v.mu.Unlock()
+	}
+}
+
+// send writes data, or what the network does not take at once in a goroutine that waits. v.mu is held, and v is not busy.
+func (t *topic) send(v *seat, data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	if v.raw != nil {
+		v.data, v.wrote = data, 0
+		if err := errors.Join(v.raw.Write(v.writeNow), v.err); err != nil {
+			_ = v.conn.Close() // who reads from it notices
+			return
+		}
+		data = data[v.wrote:]
+		if v.data = nil; len(data) == 0 {
+			return
+		}
+	}
+	v.busy = true
+	t.hub.running.Go(func() { t.catchUp(v, data) })
+}
+
+// news gives the frames of a state that the seat was not sent; it is sent them now. v.mu is held.
+func (v *seat) news(h *hub, s *state) (data []byte) {
+	n := 0
+	for _, f := range s.frames {
+		if f.seq <= v.seen {
+			continue
+		}
+		v.seen = f.seq
+		if n++; n == 1 {
+			data = f.to(v.presenter) // mostly there is no other, and nothing to copy
+		} else {
+			data = append(data[:len(data):len(data)], f.to(v.presenter)...)
+		}
+	}
+	h.sent.Add(int64(n))
+	return data
+}
+
+// catchUp writes data, and what is displayed if that is newer by then. What else is new comes at the seat's next moment.
+func (t *topic) catchUp(v *seat, data []byte) {
+	for len(data) > 0 {
+		if err := t.hub.write(v.conn, data); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.hub.slow(t.id)
+			}
+			_ = v.conn.Close()
+			return // and stays busy
+		}
+		v.mu.Lock()
+		s := t.state.Load()
+		if s.err != nil {
+			_ = v.conn.Close()
+		}
+		data = nil
+		if s.display() > v.seen {
+			data = v.news(t.hub, s)
+		} else {
+			_ = v.conn.SetWriteDeadline(time.Time{}) // fails only when it is closed
+			v.busy = false
+		}
+		if s.seq() > v.seen {
+			select {
+			case t.owed <- struct{}{}:
+			default:
+			}
+		}
+		v.mu.Unlock()
+	}
+}
+
+// seat takes over a connection for one of the crowd: it is sent head and what the topic shows, and then what is new, until the
+// client is gone or too slow or the hub ends.
+func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter bool) {
+	v := &seat{conn: conn, presenter: presenter, busy: true}
+	if slot, ok := slotOf(conn); ok {
+		v.raw, v.writeNow = rawOf(slot), v.write
+	}
+	s := t.state.Load()
+	head = append(head, v.news(h, s)...)
+	closed := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
+	h.open.Add(1)
+	leaveTopic := t.admit(false)
+	_, leavePresence := h.present.join(id, false)
+	t.seats.sit(v)
+	go func() { // a client has nothing more to say: what it does is to go
+		defer h.running.Done()
+		_, _ = conn.Read(make([]byte, 1))
+		closed()
+		_ = conn.Close()
+		t.seats.rise(v)
+		leavePresence()
+		leaveTopic()
+		h.open.Add(-1)
+		h.leave(t)
+	}()
+	h.running.Go(func() { t.catchUp(v, head) })
+}
