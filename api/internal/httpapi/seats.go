@@ -287,7 +287,9 @@ func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter
 	leaveTopic := t.admit(false)
 	_, leavePresence := h.present.join(id, false)
 	t.seats.sit(v)
-	go func() { // a client has nothing more to say: what it does is to go
+	h.running.Go(func() { t.catchUp(v, head) }) // while the other one is counted: close may be waiting
+	go func() {
+		// A client has nothing more to say: what it does is to go.
 		defer h.running.Done()
 		_, _ = conn.Read(make([]byte, 1))
 		closed()
@@ -298,5 +300,4 @@ func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter
 		h.open.Add(-1)
 		h.leave(t)
 	}()
-	h.running.Go(func() { t.catchUp(v, head) })
 }
