@@ -163,7 +163,9 @@ func (t *topic) usher(ctx context.Context) {
 			owed = true
 		case <-timer.C:
 		case <-ctx.Done():
-			return
+			if t.state.Load().err == nil { // else their streams are still to be ended
+				return
+			}
 		}
 	}
 }
