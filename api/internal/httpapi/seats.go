@@ -151,7 +151,7 @@ func (t *topic) usher(ctx context.Context) {
 			all = t.seats.take(all[:0], from, n)
 			t.beat(all)
 		}
-		clear(all) // who has gone is nobody's any more
+		clear(all[:cap(all)]) // who has gone is nobody's any more
 		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
 		if behind > 0 {
 			wait = min(wait, paceMoment-time.Since(t.begun)%paceMoment)
@@ -212,7 +212,8 @@ func (t *topic) send(v *seat, data []byte) {
 	}
 	if v.raw != nil {
 		v.data, v.wrote = data, 0
-		if err := errors.Join(v.raw.Write(v.writeNow), v.err); err != nil {
+		err := v.raw.Write(v.writeNow)
+		if err = errors.Join(err, v.err); err != nil {
 			_ = v.conn.Close() // who reads from it notices
 			return
 		}
