@@ -85,28 +85,26 @@ func (s *seats) empty(from int) (n int) {
 	return n
 }
 
-// round goes through the rows at an even pace, once in every period since begun.
+// round goes through the rows at an even pace, once in every period. Another period lets it go on from where it is, however old it
+// is: who comes or goes changes a crowd's pace, and must not move everybody's moment.
 type round struct {
-	begun time.Time
-	last  int // the row that had its moment last
+	last int       // the row that had its moment last
+	at   time.Time // when that was
 }
 
 // due gives the rows whose moment has come since the last call: n from one on. At most it is all of them.
 func (r *round) due(now time.Time, period time.Duration) (from, n int) {
-	row := r.at(now, period)
-	from, n = (r.last+1)%rows, (row-r.last+rows)%rows
-	r.last = row
-	return from, n
-}
-
-func (r *round) at(now time.Time, period time.Duration) int {
-	return int(now.Sub(r.begun) % period * rows / period)
+	step := period / rows
+	passed := int(now.Sub(r.at) / step)
+	r.at = r.at.Add(time.Duration(passed) * step)
+	r.last = (r.last + passed) % rows
+	n = min(passed, rows)
+	return (r.last - n + 1 + rows) % rows, n
 }
 
 // until gives the time until the moment of the row that is so many ahead.
 func (r *round) until(now time.Time, period time.Duration, ahead int) time.Duration {
-	step := period / rows
-	return step*time.Duration(ahead) - now.Sub(r.begun)%step
+	return period/rows*time.Duration(ahead) - now.Sub(r.at)
 }
 
 // usher writes to the crowd what is new until ctx ends or the presentation is gone: at once what is displayed, and all else too
@@ -116,8 +114,8 @@ func (t *topic) usher(ctx context.Context) {
 		displayed, newest uint64 // that everybody was sent, or may be sent at the next moment
 		behind            int    // rows that were not sent what is newest
 		owed              bool   // nor was somebody else
-		results           = round{begun: t.begun}
-		hearts            = round{begun: t.begun}
+		results           = round{at: t.begun}
+		hearts            = round{at: t.begun}
 		timer             = time.NewTimer(0)
 		all               []*seat
 	)
@@ -132,7 +130,7 @@ func (t *topic) usher(ctx context.Context) {
 		}
 		if s.seq() > newest || owed {
 			if behind == 0 { // the rounds stood still
-				results.last = results.at(now, pace)
+				results.due(now, pace)
 			}
 			newest, behind, owed = s.seq(), rows, false
 		}
