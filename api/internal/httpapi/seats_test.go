@@ -229,3 +229,18 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	_, _, cut := s.Streams()
 	require.Zero(t, cut)
 }
+
+func TestWhoMayPresentSeesAllFromTheCrowdToo(t *testing.T) { // where everybody may (PLENARY_OPEN)
+	r := newRoom(t)
+	r.change(func() { r.polls[0].Visibility = poll.PresenterOnly })
+	h := r.hub()
+	ours, theirs := net.Pipe()
+	h.watch(theirs, r.id, []byte("retry: 1000\n\n"), true, false)
+	mayPresent, other := newViewer(t, ours), view(t, h, r.id)
+	require.False(t, mayPresent.until(isResults).tallies(t).Hidden)
+	require.True(t, other.until(isResults).tallies(t).Hidden)
+	r.vote()
+	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, mayPresent.until(isResults).tallies(t).Options)
+	require.True(t, other.until(isResults).tallies(t).Hidden)
+}
