@@ -85,28 +85,26 @@ func (s *seats) empty(from int) (n int) {
 	return n
 }
 
-// round goes through the rows at an even pace, once in every period since begun.
+// round goes through the rows at an even pace, once in every period. Another period lets it go on from where it is, however old it
+// is: who comes or goes changes a crowd's pace, and must not move everybody's moment.
 type round struct {
-	begun time.Time
-	last  int // the row that had its moment last
+	last int       // the row that had its moment last
+	at   time.Time // when that was
 }
 
 // due gives the rows whose moment has come since the last call: n from one on. At most it is all of them.
 func (r *round) due(now time.Time, period time.Duration) (from, n int) {
-	row := r.at(now, period)
-	from, n = (r.last+1)%rows, (row-r.last+rows)%rows
-	r.last = row
-	return from, n
-}
-
-func (r *round) at(now time.Time, period time.Duration) int {
-	return int(now.Sub(r.begun) % period * rows / period)
+	step := period / rows
+	passed := int(now.Sub(r.at) / step)
+	r.at = r.at.Add(time.Duration(passed) * step)
+	r.last = (r.last + passed) % rows
+	n = min(passed, rows)
+	return (r.last - n + 1 + rows) % rows, n
 }
 
 // until gives the time until the moment of the row that is so many ahead.
 func (r *round) until(now time.Time, period time.Duration, ahead int) time.Duration {
-	step := period / rows
-	return step*time.Duration(ahead) - now.Sub(r.begun)%step
+	return period/rows*time.Duration(ahead) - now.Sub(r.at)
 }
 
 // usher writes to the crowd what is new until ctx ends or the presentation is gone: at once what is displayed, and all else too
@@ -116,8 +114,8 @@ func (t *topic) usher(ctx context.Context) {
 		displayed, newest uint64 // that everybody was sent, or may be sent at the next moment
 		behind            int    // rows that were not sent what is newest
 		owed              bool   // nor was somebody else
-		results           = round{begun: t.begun}
-		hearts            = round{begun: t.begun}
+		results           = round{at: t.begun}
+		hearts            = round{at: t.begun}
 		timer             = time.NewTimer(0)
 		all               []*seat
 	)
@@ -132,7 +130,7 @@ func (t *topic) usher(ctx context.Context) {
 		}
 		if s.seq() > newest || owed {
 			if behind == 0 { // the rounds stood still
-				results.last = results.at(now, pace)
+				results.due(now, pace)
 			}
 			newest, behind, owed = s.seq(), rows, false
 		}
@@ -151,7 +149,7 @@ func (t *topic) usher(ctx context.Context) {
 			all = t.seats.take(all[:0], from, n)
 			t.beat(all)
 		}
-		clear(all) // who has gone is nobody's any more
+		clear(all[:cap(all)]) // who has gone is nobody's any more
 		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
 		if behind > 0 {
 			wait = min(wait, paceMoment-time.Since(t.begun)%paceMoment)
@@ -163,7 +161,9 @@ func (t *topic) usher(ctx context.Context) {
 			owed = true
 		case <-timer.C:
 		case <-ctx.Done():
-			return
+			if t.state.Load().err == nil { // else their streams are still to be ended
+				return
+			}
 		}
 	}
 }
@@ -210,7 +210,8 @@ func (t *topic) send(v *seat, data []byte) {
 	}
 	if v.raw != nil {
 		v.data, v.wrote = data, 0
-		if err := errors.Join(v.raw.Write(v.writeNow), v.err); err != nil {
+		err := v.raw.Write(v.writeNow)
+		if err = errors.Join(err, v.err); err != nil {
 			_ = v.conn.Close() // who reads from it notices
 			return
 		}
@@ -287,7 +288,9 @@ func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter
 	leaveTopic := t.admit(false)
 	_, leavePresence := h.present.join(id, false)
 	t.seats.sit(v)
-	go func() { // a client has nothing more to say: what it does is to go
+	h.running.Go(func() { t.catchUp(v, head) }) // while the other one is counted: close may be waiting
+	go func() {
+		// A client has nothing more to say: what it does is to go.
 		defer h.running.Done()
 		_, _ = conn.Read(make([]byte, 1))
 		closed()
@@ -298,5 +301,4 @@ func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter
 		h.open.Add(-1)
 		h.leave(t)
 	}()
-	h.running.Go(func() { t.catchUp(v, head) })
 }
