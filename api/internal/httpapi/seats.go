@@ -46,13 +46,15 @@ type seat struct {
 	err      error
 }
 
-func (s *seats) sit(v *seat) {
+// sit says whether the row was empty: the usher may sleep beyond its moments then.
+func (s *seats) sit(v *seat) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v.row = s.next
 	s.next = (s.next + 1) % rows
 	v.place = len(s.rows[v.row])
 	s.rows[v.row] = append(s.rows[v.row], v)
+	return v.place == 0
 }
 
 func (s *seats) rise(v *seat) {
@@ -265,12 +267,17 @@ func (t *topic) catchUp(v *seat, data []byte) {
 			v.busy = false
 		}
 		if s.seq() > v.seen {
-			select {
-			case t.owed <- struct{}{}:
-			default:
-			}
+			t.owe()
 		}
 		v.mu.Unlock()
+	}
+}
+
+// owe has the usher look for somebody who may have missed a moment.
+func (t *topic) owe() {
+	select {
+	case t.owed <- struct{}{}:
+	default:
 	}
 }
 
@@ -287,7 +294,9 @@ func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter
 	h.open.Add(1)
 	leaveTopic := t.admit(false)
 	_, leavePresence := h.present.join(id, false)
-	t.seats.sit(v)
+	if t.seats.sit(v) {
+		t.owe()
+	}
 	h.running.Go(func() { t.catchUp(v, head) }) // while the other one is counted: close may be waiting
 	go func() {
 		// A client has nothing more to say: what it does is to go.

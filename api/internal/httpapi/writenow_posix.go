@@ -2,7 +2,10 @@
 
 package httpapi
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 // rawOf gives the connection's descriptor where it can be written to without waiting.
 func rawOf(conn syscall.Conn) syscall.RawConn {
@@ -17,10 +20,10 @@ func rawOf(conn syscall.Conn) syscall.RawConn {
 func (v *seat) write(fd uintptr) bool {
 	for {
 		v.wrote, v.err = syscall.Write(int(fd), v.data)
-		switch v.err {
-		case syscall.EINTR:
+		if errors.Is(v.err, syscall.EINTR) {
 			continue
-		case syscall.EAGAIN:
+		}
+		if errors.Is(v.err, syscall.EAGAIN) {
 			v.err = nil
 		}
 		v.wrote = max(v.wrote, 0)
