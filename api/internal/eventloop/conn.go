@@ -38,22 +38,18 @@ type Conn struct {
 	read    int
 	readErr error
 	// The Answerer's, while it replies.
-	writeNow func(uintptr) bool
-	reply    []byte
-	written  int // of reply
+	writer *Writer
 }
 
 // Reply sends the answer to the request that was taken, and keeps nothing of it. last: the connection is closed then.
 func (c *Conn) Reply(answer []byte, last bool) {
 	c.heard(c.listener.silence.Then)
-	c.reply, c.written = answer, 0
-	err := c.raw.Write(c.writeNow)
-	c.reply = nil
+	written, err := c.writer.Write(answer)
 	if err != nil {
 		_ = c.cut()
 		return
 	}
-	if rest := answer[c.written:]; len(rest) > 0 { // it does not take what it asked for, or is gone
+	if rest := answer[written:]; len(rest) > 0 { // it does not take what it asked for
 		rest = append([]byte(nil), rest...)
 		go func() {
 			_ = c.SetWriteDeadline(time.Now().Add(replyPatience))

@@ -75,8 +75,8 @@ func (l *Listener) acceptAll() {
 		c := &Conn{Conn: inner, listener: l}
 		c.state.Store(passed) // nobody else's before it is watched
 		c.heard(l.silence.First)
-		if raw := rawConn(inner); raw != nil && len(l.loops) > 0 {
-			c.raw, c.loop = raw, l.loops[n%len(l.loops)]
+		if writer := NewWriter(inner); writer != nil && len(l.loops) > 0 {
+			c.raw, c.writer, c.loop = writer.raw, writer, l.loops[n%len(l.loops)]
 		}
 		l.mu.Lock()
 		l.conns[c] = struct{}{}

@@ -50,11 +50,6 @@ func (p *loop) watch(c *Conn) {
 		c.read, c.readErr = syscall.Read(int(fd), p.buffer[:])
 		return true
 	}
-	c.writeNow = func(fd uintptr) bool {
-		n, _ := syscall.Write(int(fd), c.reply) // what is wrong the next write says
-		c.written = max(n, 0)
-		return true
-	}
 	_ = c.raw.Control(func(fd uintptr) { c.fd = int32(fd) }) // nobody can have closed it
 	p.mu.Lock()
 	p.conns[c.fd] = c

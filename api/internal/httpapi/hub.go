@@ -604,60 +604,53 @@ func (t *topic) end(err error) {
 	close(old.next)
 }
 
-// heartbeat is a comment.
+// heartbeat is a comment: a connection that leads nowhere fails, sooner or later.
 var heartbeat = []byte(":\n\n")
 
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
 // client is gone or too slow or the hub ends; then it closes the connection.
 func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
-	goroutines := 1
-	if onStage {
-		goroutines = 2
-	}
-	t := h.join(id, goroutines)
-	switch {
-	case t == nil:
+	t := h.join(id, 1)
+	if t == nil {
 		_ = conn.Close()
-	case onStage:
-		h.stage(conn, t, id, head, presenter)
-	default:
-		h.seat(conn, t, id, head, presenter)
+		return
 	}
+	h.open.Add(1)
+	leaveAudience := t.admit(onStage)
+	news, leavePresence := h.present.join(id, onStage)
+	var leave func()
+	if onStage {
+		leave = t.stage(conn, head, news, presenter)
+	} else {
+		leave = t.seat(conn, head, presenter)
+	}
+	ended := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
+	go func() {
+		defer h.running.Done()
+		_, _ = conn.Read(make([]byte, 1)) // a client has nothing more to say: what it does is to go
+		ended()
+		_ = conn.Close()
+		leave()
+		leavePresence()
+		leaveAudience()
+		h.open.Add(-1)
+		h.leave(t)
+	}()
 }
 
 // stage is seat for who is on stage: few, who hear of the audience, too, and wait for nothing.
-func (h *hub) stage(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter bool) {
-	ctx, cancel := context.WithCancel(h.ctx)
-	context.AfterFunc(ctx, func() { _ = conn.Close() }) // ends a read and a write that wait
-	go func() {                                         // a client has nothing more to say: what it does is to go
-		defer h.running.Done()
-		defer cancel()
-		_, _ = conn.Read(make([]byte, 1))
-	}()
-	go func() {
-		defer h.running.Done()
-		defer h.leave(t)
-		defer cancel()
-		h.open.Add(1)
-		defer h.open.Add(-1)
-		defer t.admit(true)()
-		news, leave := h.present.join(id, true)
-		defer leave()
-		if err := h.send(ctx, conn, t, head, news, presenter); errors.Is(err, os.ErrDeadlineExceeded) {
-			h.slow(id)
-		}
-	}()
+func (t *topic) stage(conn net.Conn, head []byte, news <-chan []byte, presenter bool) (leave func()) {
+	ctx, cancel := context.WithCancel(t.hub.ctx)
+	t.hub.running.Go(func() {
+		_ = t.play(ctx, conn, head, news, presenter) // however it ends, so does the stream
+		_ = conn.Close()
+	})
+	return cancel
 }
 
-// slow takes note of a client that is too slow.
-func (h *hub) slow(id uuid.UUID) {
-	h.cut.Add(1)
-	h.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", id)
-}
-
-// send writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
+// play writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
 // several times while a write waited there is only the newest.
-func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, news <-chan []byte, presenter bool) error {
+func (t *topic) play(ctx context.Context, conn net.Conn, head []byte, news <-chan []byte, presenter bool) error {
 	hearts := time.NewTicker(heartbeatEvery)
 	defer hearts.Stop()
 	v := seat{conn: conn, presenter: presenter}
@@ -666,8 +659,8 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 		if s.err != nil {
 			return s.err
 		}
-		if data := append(head, v.news(h, s)...); len(data) > 0 {
-			if err := h.write(conn, data); err != nil {
+		if data := append(head, v.news(t.hub, s)...); len(data) > 0 {
+			if err := t.write(conn, data); err != nil {
 				return err
 			}
 			head = nil
@@ -675,12 +668,12 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 		select {
 		case <-s.next:
 		case event := <-news:
-			h.sent.Add(1)
-			if err := h.write(conn, event); err != nil {
+			t.hub.sent.Add(1)
+			if err := t.write(conn, event); err != nil {
 				return err
 			}
 		case <-hearts.C:
-			if err := h.write(conn, heartbeat); err != nil {
+			if err := t.write(conn, heartbeat); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -689,10 +682,15 @@ func (h *hub) send(ctx context.Context, conn net.Conn, t *topic, head []byte, ne
 	}
 }
 
-func (h *hub) write(conn net.Conn, data []byte) error {
-	if err := conn.SetWriteDeadline(time.Now().Add(h.slowest)); err != nil {
+// write gives a client the time that it may take.
+func (t *topic) write(conn net.Conn, data []byte) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(t.hub.slowest)); err != nil {
 		return err
 	}
 	_, err := conn.Write(data)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.hub.cut.Add(1)
+		t.hub.logger.Debug("an event stream is cut off: its client is too slow", "presentation_id", t.id)
+	}
 	return err
 }

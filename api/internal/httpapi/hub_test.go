@@ -185,8 +185,12 @@ type viewer struct {
 func view(t *testing.T, h *hub, id uuid.UUID) *viewer { return viewAs(t, h, id, false) }
 
 func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
+	return viewFrom(t, h, id, presenter, presenter)
+}
+
+func viewFrom(t *testing.T, h *hub, id uuid.UUID, presenter, onStage bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter, presenter)
+	h.watch(theirs, id, []byte("retry: 1000\n\n"), presenter, onStage)
 	return newViewer(t, ours)
 }
 
@@ -515,6 +519,14 @@ func (r *room) ask(ln net.Listener, method string, id uuid.UUID, header string) 
 	res, err := http.ReadResponse(reader, &http.Request{Method: method})
 	require.NoError(r.t, err)
 	return res, &viewer{r.t, conn, bufio.NewReader(res.Body)}
+}
+
+// enter opens a stream and reads what there is.
+func (r *room) enter(ln net.Listener) *viewer {
+	_, v := r.ask(ln, "GET", r.id, "")
+	require.Equal(r.t, "displayed", v.next().event)
+	require.Equal(r.t, "results", v.next().event)
+	return v
 }
 
 func TestTheStreamOverHTTP(t *testing.T) {

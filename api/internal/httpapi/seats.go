@@ -2,15 +2,13 @@ package httpapi
 
 import (
 	"context"
-	"errors"
+	"io"
 	"net"
-	"os"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/plenary-live/plenary/api/internal/eventloop"
 )
 
 // rows is how finely the moments of a crowd, and its heartbeats, are told apart at most.
@@ -19,8 +17,8 @@ const rows = 100
 // seats are the streams of a topic's crowd, in rows of about the same size. A row has its moment for results, one in every pace, and
 // one for heartbeats: thousands who are written to in the same instant hold up the votes for as long as that takes.
 //
-// Nobody but the topic's usher writes to them, so what an event costs is little more than its write: a goroutine for each stream, to
-// be awakened for it and then again when its moment comes, made that nearly twice as much (docs/benchmarks.md).
+// Nobody but the topic's usher writes to them, so what an event costs is little more than its write. A goroutine for each stream has to
+// be awakened for it, and then again when its moment comes (docs/benchmarks.md tells what that took).
 type seats struct {
 	mu   sync.Mutex
 	rows [rows][]*seat
@@ -30,20 +28,14 @@ type seats struct {
 // seat is the stream of one of the crowd.
 type seat struct {
 	conn      net.Conn
-	raw       syscall.RawConn // nil: it has none, and whoever writes may have to wait
-	presenter bool            // whose token came along: nothing is hidden
+	now       io.Writer // takes what the network does without waiting; nil: whoever writes may have to wait
+	presenter bool      // whose token came along: nothing is hidden
 	row       int
 	place     int // in the row; under seats.mu
 
 	mu   sync.Mutex
 	seen uint64 // the seq of the newest frame that it was sent, or is being sent
 	busy bool   // somebody writes who may have to wait, and will see then what is newest
-
-	// For the time of a call of raw.Write, which so needs no memory.
-	writeNow func(uintptr) bool
-	data     []byte
-	wrote    int
-	err      error
 }
 
 // sit says whether the row was empty: the usher may sleep beyond its moments then.
@@ -149,7 +141,7 @@ func (t *topic) usher(ctx context.Context) {
 		}
 		if from, n := hearts.due(now, heartbeatEvery); n > 0 {
 			all = t.seats.take(all[:0], from, n)
-			t.beat(all)
+			t.send(all, func(*seat) []byte { return heartbeat })
 		}
 		clear(all[:cap(all)]) // who has gone is nobody's any more
 		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
@@ -183,47 +175,36 @@ func (t *topic) serveAll(all []*seat, s *state) {
 	serving.Wait()
 }
 
-// serve sends everybody what they have not seen of a state. It waits for nobody.
+// serve sends everybody what they have not seen of a state.
 func (t *topic) serve(all []*seat, s *state) {
+	t.send(all, func(v *seat) []byte { return v.news(t.hub, s) })
+}
+
+// send writes to everybody, and waits for nobody: who is busy is left out.
+func (t *topic) send(all []*seat, data func(*seat) []byte) {
 	for _, v := range all {
 		v.mu.Lock()
 		if !v.busy {
-			t.send(v, v.news(t.hub, s))
+			t.sendTo(v, data(v))
 		}
 		v.mu.Unlock()
 	}
 }
 
-// beat sends comments: a connection that leads nowhere fails, sooner or later.
-func (t *topic) beat(all []*seat) {
-	for _, v := range all {
-		v.mu.Lock()
-		if !v.busy {
-			t.send(v, heartbeat)
-		}
-		v.mu.Unlock()
-	}
-}
-
-// send writes data, or what the network does not take at once in a goroutine that waits. v.mu is held, and v is not busy.
-func (t *topic) send(v *seat, data []byte) {
-	if len(data) == 0 {
-		return
-	}
-	if v.raw != nil {
-		v.data, v.wrote = data, 0
-		err := v.raw.Write(v.writeNow)
-		if err = errors.Join(err, v.err); err != nil {
+// sendTo writes data, or what the network does not take at once in a goroutine that waits. v.mu is held, and v is not busy.
+func (t *topic) sendTo(v *seat, data []byte) {
+	if v.now != nil && len(data) > 0 {
+		n, err := v.now.Write(data)
+		if err != nil {
 			_ = v.conn.Close() // who reads from it notices
 			return
 		}
-		data = data[v.wrote:]
-		if v.data = nil; len(data) == 0 {
-			return
-		}
+		data = data[n:]
 	}
-	v.busy = true
-	t.hub.running.Go(func() { t.catchUp(v, data) })
+	if len(data) > 0 {
+		v.busy = true
+		t.hub.running.Go(func() { t.catchUp(v, data) })
+	}
 }
 
 // news gives the frames of a state that the seat was not sent; it is sent them now. v.mu is held.
@@ -247,10 +228,7 @@ func (v *seat) news(h *hub, s *state) (data []byte) {
 // catchUp writes data, and what is displayed if that is newer by then. What else is new comes at the seat's next moment.
 func (t *topic) catchUp(v *seat, data []byte) {
 	for len(data) > 0 {
-		if err := t.hub.write(v.conn, data); err != nil {
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				t.hub.slow(t.id)
-			}
+		if err := t.write(v.conn, data); err != nil {
 			_ = v.conn.Close()
 			return // and stays busy
 		}
@@ -281,33 +259,18 @@ func (t *topic) owe() {
 	}
 }
 
-// seat takes over a connection for one of the crowd: it is sent head and what the topic shows, and then what is new, until the
-// client is gone or too slow or the hub ends.
-func (h *hub) seat(conn net.Conn, t *topic, id uuid.UUID, head []byte, presenter bool) {
+// seat has the usher send one of the crowd what is new, after head and what the topic shows, until leave is called.
+func (t *topic) seat(conn net.Conn, head []byte, presenter bool) (leave func()) {
 	v := &seat{conn: conn, presenter: presenter, busy: true}
 	if slot, ok := slotOf(conn); ok {
-		v.raw, v.writeNow = rawOf(slot), v.write
+		if now := eventloop.NewWriter(slot); now != nil {
+			v.now = now
+		}
 	}
-	s := t.state.Load()
-	head = append(head, v.news(h, s)...)
-	closed := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
-	h.open.Add(1)
-	leaveTopic := t.admit(false)
-	_, leavePresence := h.present.join(id, false)
+	head = append(head, v.news(t.hub, t.state.Load())...)
 	if t.seats.sit(v) {
 		t.owe()
 	}
-	h.running.Go(func() { t.catchUp(v, head) }) // while the other one is counted: close may be waiting
-	go func() {
-		// A client has nothing more to say: what it does is to go.
-		defer h.running.Done()
-		_, _ = conn.Read(make([]byte, 1))
-		closed()
-		_ = conn.Close()
-		t.seats.rise(v)
-		leavePresence()
-		leaveTopic()
-		h.open.Add(-1)
-		h.leave(t)
-	}()
+	t.hub.running.Go(func() { t.catchUp(v, head) })
+	return func() { t.seats.rise(v) }
 }

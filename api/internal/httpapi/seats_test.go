@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,14 +160,11 @@ func TestWhoComesAndGoesDoesNotHurryTheResultsOfACrowd(t *testing.T) {
 }
 
 // hooked is a network that takes everything, and then something happens.
-type hooked struct {
-	syscall.RawConn
-	then func()
-}
+type hooked struct{ then func() }
 
-func (h hooked) Write(func(uintptr) bool) error {
+func (h hooked) Write(data []byte) (int, error) {
 	h.then()
-	return nil
+	return len(data), nil
 }
 
 func TestAPresentationThatIsDeletedWhileResultsAreSentEndsItsStreams(t *testing.T) {
@@ -179,13 +175,11 @@ func TestAPresentationThatIsDeletedWhileResultsAreSentEndsItsStreams(t *testing.
 		s := &state{frames: []frame{{seq: 1, data: []byte("x")}}, next: make(chan struct{})}
 		room.state.Store(s)
 		ctx, cancel := context.WithCancel(t.Context())
-		v := &seat{conn: theirs}
-		v.raw = hooked{then: func() {
-			v.wrote = len(v.data)
+		v := &seat{conn: theirs, now: hooked{func() {
 			room.state.Store(&state{err: poll.Errorf(poll.NotFound, "no presentation"), next: make(chan struct{})})
 			close(s.next)
 			cancel()
-		}}
+		}}}
 		room.seats.sit(v)
 		room.usher(ctx)
 		_, err := ours.Read(make([]byte, 1))
@@ -197,9 +191,7 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	r := newRoom(t)
 	s, ln, stop := r.serving(9)
 	defer stop()
-	_, slow := r.ask(ln, "GET", r.id, "")
-	require.Equal(t, "displayed", slow.next().event)
-	require.Equal(t, "results", slow.next().event)
+	slow := r.enter(ln)
 	_, quick := r.ask(ln, "GET", r.id, "")
 	require.Equal(t, "displayed", quick.next().event)
 	const edits, long = 20, 1 << 16 // several times what the network keeps, together
@@ -234,9 +226,7 @@ func TestWhoMayPresentSeesAllFromTheCrowdToo(t *testing.T) { // where everybody 
 	r := newRoom(t)
 	r.change(func() { r.polls[0].Visibility = poll.PresenterOnly })
 	h := r.hub()
-	ours, theirs := net.Pipe()
-	h.watch(theirs, r.id, []byte("retry: 1000\n\n"), true, false)
-	mayPresent, other := newViewer(t, ours), view(t, h, r.id)
+	mayPresent, other := viewFrom(t, h, r.id, true, false), view(t, h, r.id)
 	require.False(t, mayPresent.until(isResults).tallies(t).Hidden)
 	require.True(t, other.until(isResults).tallies(t).Hidden)
 	r.vote()
