@@ -14,7 +14,9 @@ const (
 	busy           // the Answerer's: it took a request
 	missed         // the Answerer's, and something arrived meanwhile
 	passed         // the server's
-	gone           // nobody's: closed, or a stream
+	taken          // a handler's, for good (hijacked)
+	watched        // as before, and the loop notices its end
+	gone           // nobody's: closed
 )
 
 // replyPatience is how long a client may leave an answer in its network: few bytes, which it asked for.
@@ -39,6 +41,8 @@ type Conn struct {
 	readErr error
 	// The Answerer's, while it replies.
 	writer *Writer
+
+	ended atomic.Pointer[func()] // see Turn.Watch
 }
 
 // Reply sends the answer to the request that was taken, and keeps nothing of it. last: the connection is closed then.
@@ -106,14 +110,18 @@ func (c *Conn) closeIdle() {
 // cut closes the connection, whoever has it.
 func (c *Conn) cut() error {
 	c.state.Store(gone)
-	c.leave()
-	return c.Close()
-}
-
-// leave takes the connection out of the loop's sight.
-func (c *Conn) leave() {
 	if c.loop != nil {
 		c.loop.forget(c)
 	}
 	c.listener.forget(c)
+	err := c.Close()
+	c.end()
+	return err
+}
+
+// end tells once who wanted to know.
+func (c *Conn) end() {
+	if ended := c.ended.Swap(nil); ended != nil {
+		go (*ended)()
+	}
 }

@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"errors"
+	"io"
 	"os"
 	"runtime"
 	"sync"
@@ -73,8 +74,8 @@ func (p *loop) control(op int, c *Conn) bool {
 	return closed == nil && err == nil
 }
 
-// again has the kernel tell once more what has arrived.
-func (p *loop) again(c *Conn) { p.control(syscall.EPOLL_CTL_MOD, c) }
+// again has the kernel tell once more what has arrived. It fails as control does.
+func (p *loop) again(c *Conn) bool { return p.control(syscall.EPOLL_CTL_MOD, c) }
 
 // forget is called before a connection is closed: its number may be another's next.
 func (p *loop) forget(c *Conn) {
@@ -124,24 +125,26 @@ func (p *loop) look(c *Conn, ending bool) {
 			if c.state.CompareAndSwap(busy, missed) {
 				return
 			}
+		case watched:
+			if n, err := c.readSome(); n > 0 || err != nil {
+				_ = c.cut()
+			}
+			return
 		default:
 			return // who has it looks again afterwards
 		}
 	}
-	err := c.raw.Read(c.readNow)
-	for err == nil && errors.Is(c.readErr, syscall.EINTR) {
-		err = c.raw.Read(c.readNow)
-	}
+	n, err := c.readSome()
 	switch {
-	case err == nil && errors.Is(c.readErr, syscall.EAGAIN):
+	case err != nil:
+		_ = c.cut()
+		return
+	case n == 0:
 		c.state.Store(idle)
 		c.closeIfStopping()
 		return
-	case err != nil || c.readErr != nil || c.read <= 0:
-		_ = c.cut()
-		return
 	}
-	request := p.buffer[:c.read]
+	request := p.buffer[:n]
 	if ending {
 		c.state.Store(missed) // what comes after the request is not told again
 	} else {
@@ -149,5 +152,24 @@ func (p *loop) look(c *Conn, ending bool) {
 	}
 	if len(request) > maxRequest || !p.listener.answer(c, request) {
 		c.Pass(request, nil)
+	}
+}
+
+// readSome reads what has arrived into the loop's buffer. Errors: io.EOF when there will be no more, and the connection's own.
+func (c *Conn) readSome() (n int, err error) {
+	for {
+		if err := c.raw.Read(c.readNow); err != nil {
+			return 0, err
+		}
+		switch {
+		case c.readErr == nil && c.read > 0:
+			return c.read, nil
+		case c.readErr == nil:
+			return 0, io.EOF
+		case errors.Is(c.readErr, syscall.EAGAIN):
+			return 0, nil
+		case !errors.Is(c.readErr, syscall.EINTR):
+			return 0, c.readErr
+		}
 	}
 }

@@ -9,5 +9,5 @@ func newLoops(*Listener) []*loop { return nil }
 func (*loop) run()               {}
 func (*loop) stop()              {}
 func (*loop) watch(*Conn)        {}
-func (*loop) again(*Conn)        {}
+func (*loop) again(*Conn) bool   { return false }
 func (*loop) forget(*Conn)       {}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -37,10 +38,29 @@ func State(conn net.Conn, state fasthttp.ConnState) {
 		t.between = false
 	case fasthttp.StateIdle:
 		t.between = t.loop != nil
-	case fasthttp.StateHijacked:
-		t.Conn.state.Store(gone)
-		t.leave()
+	case fasthttp.StateHijacked: // by now its handler may have done anything
+		t.Conn.state.CompareAndSwap(passed, taken)
+		t.listener.forget(t.Conn)
 	}
+}
+
+// Watch is for a handler that has taken the connection for good (fasthttp's Hijack) and reads nothing from it. The loop closes it when its client
+// goes, or says something; and when it is closed, by whomever, ended is called, once, in a goroutine of its own. False: there is no loop, and
+// nothing of this is done.
+func (t *Turn) Watch(ended func()) bool {
+	if t.loop == nil {
+		return false
+	}
+	_ = t.SetReadDeadline(time.Time{})
+	t.ended.Store(&ended)
+	if !t.Conn.state.CompareAndSwap(passed, watched) && !t.Conn.state.CompareAndSwap(taken, watched) { // it is gone
+		t.end()
+		return true
+	}
+	if !t.loop.again(t.Conn) { // closed, or the kernel cannot
+		_ = t.Close()
+	}
+	return true
 }
 
 // Read gives what the loop has read, then what comes. Between two requests it says that there is no more: the server closes the

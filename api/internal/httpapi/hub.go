@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -624,17 +625,25 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 	} else {
 		leave = t.seat(conn, head, presenter)
 	}
-	ended := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
-	go func() {
+	forgetEnd := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
+	ended := func() {
 		defer h.running.Done()
-		_, _ = conn.Read(make([]byte, 1)) // a client has nothing more to say: what it does is to go
-		ended()
-		_ = conn.Close()
+		forgetEnd()
 		leave()
 		leavePresence()
 		leaveAudience()
 		h.open.Add(-1)
 		h.leave(t)
+	}
+	// A client has nothing more to say: what it does is to go. A goroutine for each that waits for this is much for the collector of
+	// garbage to look at (docs/benchmarks.md).
+	if turn, ok := conn.(*eventloop.Turn); ok && turn.Watch(ended) {
+		return
+	}
+	go func() {
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+		ended()
 	}()
 }
 

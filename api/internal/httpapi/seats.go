@@ -196,7 +196,7 @@ func (t *topic) sendTo(v *seat, data []byte) {
 	if v.now != nil && len(data) > 0 {
 		n, err := v.now.Write(data)
 		if err != nil {
-			_ = v.conn.Close() // who reads from it notices
+			_ = v.conn.Close() // which ends it
 			return
 		}
 		data = data[n:]
