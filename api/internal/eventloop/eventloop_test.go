@@ -231,3 +231,15 @@ func TestAConnectionWithoutADescriptorIsTheServersForGood(t *testing.T) {
 	require.NoError(t, c.Close())
 	h.requireEmpty()
 }
+
+func TestAStreamWithoutADescriptorIsNotWatched(t *testing.T) {
+	ln := fasthttputil.NewInmemoryListener()
+	streams := make(chan net.Conn)
+	(&house{stream: func(c net.Conn) { streams <- c }}).open(t, ln, quiet)
+	conn, err := ln.Dial()
+	require.NoError(t, err)
+	newClient(t, conn).send(request("/stream", nil))
+	stream := (<-streams).(*Turn)
+	require.False(t, stream.Watch(func() { t.Error("it is nobody's to tell") }))
+	require.NoError(t, stream.Close())
+}
