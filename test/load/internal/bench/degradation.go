@@ -169,12 +169,18 @@ func (b *Bench) openReads(ctx context.Context, call string, rate float64, d time
 
 // level sums up an open loop; wished is the status of an answer that counts as kept up with.
 func level(call string, rate float64, o crowd.Outcome, wished int) report.Level {
-	l := report.Level{Call: call, Offered: rate, Due: o.Due, Missed: o.Unsent + o.Broken, Answers: o.Answers, Ms: map[string]float64{}}
+	l := report.Level{Call: call, Offered: rate, Due: o.Due, Missed: o.Unsent + o.Broken, Answers: o.Answers, Ms: percentiles(o.Latencies)}
 	l.Achieved = float64(o.Answers[wished]) / max(o.Took.Seconds(), float64(o.Due)/rate)
-	for _, p := range []float64{50, 90, 99, 99.9, 100} {
-		l.Ms[fmt.Sprint(p)] = ms(crowd.Percentile(o.Latencies, p))
-	}
 	return l
+}
+
+// percentiles gives some of sorted latencies, in milliseconds.
+func percentiles(sorted []int64) map[string]float64 {
+	all := map[string]float64{}
+	for _, p := range []float64{50, 90, 99, 99.9, 100} {
+		all[fmt.Sprint(p)] = ms(crowd.Percentile(sorted, p))
+	}
+	return all
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

@@ -77,6 +77,7 @@ func (b *Bench) view(ctx context.Context, v *report.Viewers, n, round int, count
 	}
 	v.Loads = append(v.Loads, l)
 	b.say("round %d  %6d viewers, connected %6.0f ms  votes %s", round+1, n, l.Connect, line(l.Vote))
+	b.say("         apart from when others of the machine ran (%.0f %% of the votes): p50 %.2f  p99 %.2f ms", 100*l.ApartOf, l.Apart["50"], l.Apart["99"])
 	b.say("         reads %.1f, statements %.1f a second, by the APIs: %s; processors in use: %s", l.Reads, l.Statements, listed(l.Calls), listed(l.CPU))
 	b.say("         events %d, %d bytes, streams at the tally %d, lost %d, ids that fell %d %s", l.Events, l.Bytes, l.Exact, l.Lost, l.Fell, l.Why)
 	if n < v.Viewers {
@@ -126,16 +127,21 @@ func (b *Bench) steady(ctx context.Context, t talk, a audience, l *report.Viewed
 		return err
 	}
 	began := time.Now()
+	machine := watchOthers()
+	defer machine.stop()
 	o, err := t.cast(countedRate, time.Duration(b.Seconds)*time.Second, t.votes(b.nextSalt()))
 	if err != nil {
 		return err
 	}
+	machine.stop()
 	heardAfter, askedAfter, cpuAfter, err := look()
 	if err != nil {
 		return err
 	}
 	seconds := time.Since(began).Seconds()
 	l.Vote = level("vote", countedRate, o, 204)
+	apart := machine.apart(o.Spans)
+	l.Apart, l.ApartOf = percentiles(crowd.Latencies(apart)), float64(len(apart))/float64(max(len(o.Spans), 1))
 	d := askedAfter.since(askedBefore, seconds, counts)
 	l.Reads, l.Statements, l.Calls = d.reads, d.statements, d.calls
 	l.Events = heardAfter.Seen.Results - heardBefore.Seen.Results

@@ -28,8 +28,12 @@ type Outcome struct {
 	Broken    int           // connections lost, or silent at the end of the grace, with a request under way
 	Answers   map[int]int   // by status
 	Latencies []int64       // nanoseconds, sorted, one per request that was due; those without an answer as long as they were waited for
+	Spans     []Span        // the same: from when each was due, by Now
 	Took      time.Duration // from the first request to the last answer
 }
+
+// Span is a time by Now: from, and to.
+type Span [2]int64
 
 // Run does it. An error is one of the machine, not of the server.
 func (l Load) Run() (Outcome, error) {
@@ -39,7 +43,7 @@ func (l Load) Run() (Outcome, error) {
 	}
 	defer func() { _ = c.Close() }()
 	o := Outcome{Answers: map[int]int{}, Due: max(int(l.Rate*l.Duration.Seconds()), 1)}
-	o.Latencies = make([]int64, 0, o.Due)
+	o.Spans = make([]Span, 0, o.Due)
 	idle := make([]int, l.Conns)
 	for i := range idle {
 		idle[i] = i
@@ -50,7 +54,7 @@ func (l Load) Run() (Outcome, error) {
 	last := began
 	done := func(i int) {
 		last = Now()
-		o.Latencies = append(o.Latencies, last-underWay[i])
+		o.Spans = append(o.Spans, Span{underWay[i], last})
 		underWay[i] = 0
 		idle = append(idle, i)
 	}
@@ -67,7 +71,7 @@ func (l Load) Run() (Outcome, error) {
 	}
 	next, buf := 0, make([]byte, 0, 1024)
 	end := began + int64(l.Duration+l.Grace)
-	for len(o.Latencies) < o.Due && Now() < end {
+	for len(o.Spans) < o.Due && Now() < end {
 		for now := Now(); next < o.Due && len(idle) > 0 && due(next) <= now; next++ {
 			i := idle[len(idle)-1]
 			idle = idle[:len(idle)-1]
@@ -90,16 +94,26 @@ func (l Load) Run() (Outcome, error) {
 	for _, at := range underWay {
 		if at > 0 {
 			o.Broken++
-			o.Latencies = append(o.Latencies, now-at)
+			o.Spans = append(o.Spans, Span{at, now})
 		}
 	}
 	for ; next < o.Due; next++ {
 		o.Unsent++
-		o.Latencies = append(o.Latencies, now-due(next))
+		o.Spans = append(o.Spans, Span{due(next), now})
 	}
 	o.Took = time.Duration(last - began)
-	slices.Sort(o.Latencies)
+	o.Latencies = Latencies(o.Spans)
 	return o, nil
+}
+
+// Latencies gives the lengths of spans, sorted.
+func Latencies(spans []Span) []int64 {
+	all := make([]int64, len(spans))
+	for i, s := range spans {
+		all[i] = s[1] - s[0]
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Percentile gives the smallest of sorted values that p percent of them do not exceed; 0 of none.

@@ -108,8 +108,8 @@ func (v *Viewers) Close() error {
 }
 
 // glance is how often the viewers' process looks for events. Theirs are other machines: to be awakened for each event by itself
-// would cost this one, and who writes it, more than reading it does.
-const glance = 2 * time.Millisecond
+// would cost this one, and who writes it, more than reading it does. The API writes them in moments as far apart.
+const glance = 10 * time.Millisecond
 
 // Read reads what arrives until the time until, or until something did, which it notices within glance. An error is one of the
 // machine, not of a stream.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,11 +23,13 @@ type Viewed struct {
 	Viewers    int                `json:"viewers"`
 	Connect    float64            `json:"connect_ms"` // until each had read what is displayed
 	Vote       Level              `json:"vote"`
-	Seconds    float64            `json:"seconds"`    // that what follows is of
-	Reads      float64            `json:"reads"`      // SELECTs a second, by PostgreSQL, without counting's; where it cannot tell, Calls
-	Statements float64            `json:"statements"` // all of them a second; 0: PostgreSQL does not count them
-	Calls      map[string]float64 `json:"calls"`      // calls of the APIs' stores a second
-	Events     int64              `json:"events"`     // with results, on all streams
+	Apart      map[string]float64 `json:"apart_ms,omitempty"` // as Vote.Ms, of votes that were not under way while the machine's own processes ran
+	ApartOf    float64            `json:"apart_of,omitempty"` // the part of the votes that these are
+	Seconds    float64            `json:"seconds"`            // that what follows is of
+	Reads      float64            `json:"reads"`              // SELECTs a second, by PostgreSQL, without counting's; where it cannot tell, Calls
+	Statements float64            `json:"statements"`         // all of them a second; 0: PostgreSQL does not count them
+	Calls      map[string]float64 `json:"calls"`              // calls of the APIs' stores a second
+	Events     int64              `json:"events"`             // with results, on all streams
 	Bytes      int64              `json:"bytes"`
 	CPU        map[string]float64 `json:"cores"` // in use, by process
 	Exact      int                `json:"exact"` // streams whose last results are the tally in the database
@@ -93,11 +96,19 @@ func (v *Viewers) figures() []figure {
 	if off := v.off(); off > 0 {
 		all[0].failed, all[0].note = true, all[0].note+fmt.Sprintf(" (%s streams lost, behind or wrong)", count(off))
 	}
+	var apart []string
 	for _, p := range []string{"50", "99"} {
 		ms := func(l Viewed) float64 { return l.Vote.Ms[p] }
 		if without := Median(v.each(0, ms)); without > 0 {
 			all[1].values, all[1].limits = append(all[1].values, Median(v.each(v.Viewers, ms))/without), append(all[1].limits, 1.5)
 		}
+		ms = func(l Viewed) float64 { return l.Apart[p] }
+		if without := Median(v.each(0, ms)); without > 0 {
+			apart = append(apart, fmt.Sprintf("%.2f", Median(v.each(v.Viewers, ms))/without))
+		}
+	}
+	if len(apart) > 0 {
+		all[1].note = fmt.Sprintf(" (%s without those under way while the machine's own processes ran)", strings.Join(apart, " / "))
 	}
 	reads := func(l Viewed) float64 { return l.Reads }
 	if few := Median(v.each(v.Few, reads)); few > 0 {
@@ -106,6 +117,11 @@ func (v *Viewers) figures() []figure {
 		all[2].note = fmt.Sprintf(" (%.1f with %s, %.1f with %s)", many, count(v.Viewers), few, count(v.Few))
 	}
 	return all
+}
+
+// apart says whether the machine's own processes were watched.
+func (v *Viewers) apart() bool {
+	return slices.ContainsFunc(v.Loads, func(l Viewed) bool { return len(l.Apart) > 0 })
 }
 
 // off counts the streams that did not show everything as it is.
@@ -139,6 +155,12 @@ func (v *Viewers) table() string {
 	row("votes answered 204 a second", "%.0f", func(l Viewed) float64 { return l.Vote.Achieved })
 	for _, p := range []string{"50", "90", "99", "99.9"} {
 		row(p+" % of votes answered within, ms", "%.1f", func(l Viewed) float64 { return l.Vote.Ms[p] })
+	}
+	if v.apart() {
+		for _, p := range []string{"50", "90", "99", "99.9"} {
+			row("apart from the machine's own moments: "+p+" %", "%.1f", func(l Viewed) float64 { return l.Apart[p] })
+		}
+		row("votes that these are, % of all", "%.0f", func(l Viewed) float64 { return 100 * l.ApartOf })
 	}
 	row("database: reads a second", "%.1f", func(l Viewed) float64 { return l.Reads })
 	row("reads of the slide, by the APIs", "%.1f", func(l Viewed) float64 { return l.Calls["display"] })

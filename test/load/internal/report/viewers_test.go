@@ -26,6 +26,14 @@ func TestViewersMeetTheirTargetsOnlyIfEveryStreamWasRight(t *testing.T) {
 	require.Contains(t, viewed().figures()[1].String(), "| 1.40 / 1.40 | met |")
 	require.Contains(t, viewed().figures()[2].String(), "| 0.80 (24.0 with 1,000, 30.0 with 100) | met |")
 
+	watched := viewed()
+	for i, ms := range []float64{10, 10, 12} {
+		watched.Loads[i].Apart = map[string]float64{"50": ms, "99": 3 * ms}
+	}
+	require.Contains(t, watched.figures()[1].String(), "| 1.40 / 1.40 (1.20 / 1.20 without those under way while the machine's own processes ran) | met |")
+	require.Contains(t, watched.table(), "apart from the machine's own moments: 99 % |")
+	require.NotContains(t, viewed().table(), "apart")
+
 	for what, spoil := range map[string]func(*Viewers){
 		"a stream ends at other numbers": func(v *Viewers) { v.Loads[2].Exact-- },
 		"an id falls":                    func(v *Viewers) { v.Loads[1].Fell++ },
