@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 )
 
 // stream is a connection that its handler has taken and has watched.
@@ -58,13 +59,23 @@ func streams(t testing.TB) (*house, <-chan *stream) {
 			s.requireEnd(t)
 			require.EqualValues(t, 1, s.times.Load())
 		}
+		h.requireEmpty()
 		for _, loop := range h.loops {
 			loop.mu.Lock()
-			require.Empty(t, loop.conns, "whose connections are forgotten")
+			left := len(loop.conns)
 			loop.mu.Unlock()
+			require.Zero(t, left, "whose connections are forgotten")
 		}
 	})
 	return h, all
+}
+
+// lookAround waits until each loop has looked at what arrived before: it is told first what came first.
+func (h *house) lookAround() {
+	h.t.Helper()
+	for range h.loops { // connections go to one after the other
+		h.dial().send(quick("?")).require("loop", "?")
+	}
 }
 
 func TestAWatchedStreamEndsWhenItsClientGoesOrSaysSomething(t *testing.T) {
@@ -81,6 +92,7 @@ func TestAWatchedStreamEndsWhenItsClientGoesOrSaysSomething(t *testing.T) {
 				s := <-opened
 				if before { // what came before Watch is noticed, too
 					require.NoError(t, act(c.Conn.(*net.TCPConn)))
+					h.lookAround()
 					require.True(t, s.watch())
 				} else {
 					require.True(t, s.watch())
@@ -117,6 +129,41 @@ func TestAStreamThatIsClosedAlreadyIsToldSo(t *testing.T) {
 	require.NoError(t, s.Close())
 	require.True(t, s.watch())
 	s.requireEnd(t)
+}
+
+// The server says that a connection is hijacked when its handler runs already, or has done all that it does.
+func TestAStreamIsWatchedWheneverTheServerSaysThatItIsOne(t *testing.T) {
+	h := (&house{alone: true}).openTCP(t, quiet)
+	for said := range 3 {
+		c := h.dial().send(request("/stream", nil))
+		conn, err := h.Accept()
+		require.NoError(t, err)
+		s := &stream{Turn: conn.(*Turn), ended: make(chan struct{})}
+		for step, do := range []func(){
+			func() { require.True(t, s.watch()) },
+			func() { require.NoError(t, c.Close()); s.requireEnd(t) },
+			func() {},
+		} {
+			if step == said {
+				State(s.Turn, fasthttp.StateHijacked)
+			}
+			do()
+		}
+		require.EqualValues(t, 1, s.times.Load())
+	}
+	h.requireEmpty()
+}
+
+func TestAStreamIsClosedWhereNobodyCanWatchItAnyMore(t *testing.T) {
+	h, opened := streams(t)
+	c := h.dial().send(request("/stream", nil))
+	s := <-opened
+	for _, loop := range h.loops {
+		loop.stop()
+	}
+	require.True(t, s.watch())
+	s.requireEnd(t)
+	c.requireEnd()
 }
 
 func TestStreamsThatComeAndGoOnBothSidesAllEndOnce(t *testing.T) {
