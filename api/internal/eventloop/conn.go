@@ -13,9 +13,8 @@ const (
 	reading        // the loop's: it looks what has arrived
 	busy           // the Answerer's: it took a request
 	missed         // the Answerer's, and something arrived meanwhile
-	passed         // the server's
-	taken          // a handler's, for good (hijacked)
-	watched        // as before, and the loop notices its end
+	passed         // the server's, or a handler's that has taken it for good
+	watched        // such a handler's, and the loop notices its end
 	gone           // nobody's: closed
 )
 
