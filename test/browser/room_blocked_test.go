@@ -29,6 +29,7 @@ func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	v.open("/p/" + r.ID)
 	v.shows("#question", "One")
 	v.shows("#voters", "3 voters")
+	v.shows("#connection", "A few seconds behind")
 	require.False(t, value[bool](v, `document.querySelector("#chart").checkVisibility()`), "they are for afterwards")
 
 	v.choose(2)
@@ -46,6 +47,7 @@ func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "take the proxy away")
 	v.online()
 	v.until(`document.querySelector("#connection").dataset.state === "open"`)
+	v.shows("#connection", "Live")
 	before := len(asked.to("/polls/current"))
 	r.move("open")
 	r.votes(0, 0, 0, 1)

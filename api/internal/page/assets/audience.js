@@ -174,7 +174,7 @@ function connection(state) {
   part.connection.dataset.state = state;
   clearTimeout(looking);
   if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
-  const text = { open: t("audience.live"), offline: t("audience.offline"), connecting: t("audience.connecting") }[state];
+  const text = { open: t("audience.live"), offline: t("audience.offline") }[state] ?? t("audience.connecting");
   write(part.connection, text);
   if (state === "offline" || (state === "open" && was === "offline")) announce(text);
   if (state !== "open") {
@@ -195,12 +195,24 @@ function lookSoon(retryAfter = 0) {
 async function look() {
   let wait = 0;
   try {
-    if (document.visibilityState === "visible") await readAll();
+    if (document.visibilityState === "visible") {
+      await readAll();
+      looked(true);
+    }
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     wait = problem.retryAfter;
+    looked(false);
   }
   if (blind()) lookSoon(wait);
+}
+
+/** Says that the page follows by looking, or does so no more. */
+function looked(well) {
+  const state = part.connection.dataset.state;
+  if (!blind() || (state === "slow") === well || (state === "offline" && !well)) return;
+  part.connection.dataset.state = well ? "slow" : "connecting";
+  write(part.connection, well ? t("audience.slow") : t("audience.connecting"));
 }
 
 /** Reads what is displayed and how its votes stand. The browser has both from the last time and says so (If-None-Match). */
