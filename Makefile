@@ -33,7 +33,7 @@ PACKAGES = $$($(GO) list ./... | grep -vxF "$$($(GO) list $(WHOLE))")
 test-packages:
 	@$(GOTEST) $(GOTESTFLAGS) $(PACKAGES)
 test-whole:
-	@$(GOTEST) $(GOTESTFLAGS) $(WHOLE)
+	@rm -f .build/room.txt; $(GOTEST) $(GOTESTFLAGS) $(WHOLE); status=$$?; cat .build/room.txt 2>/dev/null; exit $$status
 bench-once:
 	@$(GOTEST) -run '^$$' -bench . -benchtime 1x ./...
 

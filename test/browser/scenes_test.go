@@ -223,25 +223,24 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
 		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
-	if text, took := freeText(t, w); took {
-		rooms = append(rooms, text)
-		show := func(i int, next func(*visitor)) func(*visitor) {
-			return func(v *visitor) {
-				text.show(i)
-				next(v)
-			}
+	text := freeText(t, w)
+	rooms = append(rooms, text)
+	show := func(i int, next func(*visitor)) func(*visitor) {
+		return func(v *visitor) {
+			text.show(i)
+			next(v)
 		}
-		all = append(all,
-			scene{"stage-words", desktop, show(0, onStage(text)), true},
-			scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
-			scene{"stage-text", desktop, show(1, onStage(text)), true},
-			scene{"audience-text", phone, show(1, asVoter(text, "#poll")), true},
-			scene{"audience-text-closed", phone, func(v *visitor) {
-				text.show(1)
-				text.close()
-				asVoter(text, `#vote[data-state="closed"]`)(v)
-			}, true})
 	}
+	all = append(all,
+		scene{"stage-words", desktop, show(0, onStage(text)), true},
+		scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
+		scene{"stage-text", desktop, show(1, onStage(text)), true},
+		scene{"audience-text", phone, show(1, asVoter(text, "#poll")), true},
+		scene{"audience-text-closed", phone, func(v *visitor) {
+			text.show(1)
+			text.close()
+			asVoter(text, `#vote[data-state="closed"]`)(v)
+		}, true})
 	return all, func(v *visitor) {
 		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404
 		v.expect(foreign.ID, "422")
@@ -263,16 +262,10 @@ func (r *room) close() {
 	r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": "close"}, nil)
 }
 
-// freeText makes a presentation of the kinds that are answered in words, and gives whether the API takes them.
-func freeText(t *testing.T, w words) (*room, bool) {
+// freeText makes a presentation of the kinds that are answered in words, with votes.
+func freeText(t *testing.T, w words) *room {
 	t.Helper()
-	r := &room{t: t, base: site(t).URL + "/api/v1"}
-	status, _ := r.send(http.MethodPost, "/presentations", map[string]any{"polls": []any{map[string]any{"question": "?", "kind": "word_cloud"}}})
-	if status != http.StatusCreated {
-		t.Logf("word clouds and open texts are left out: the API answers %d to them", status)
-		return nil, false
-	}
-	r = create(t, w.title, newPoll{question: w.question, kind: "word_cloud", most: 3}, newPoll{question: w.question, kind: "open_text"})
+	r := create(t, w.title, newPoll{question: w.question, kind: "word_cloud", most: 3}, newPoll{question: w.question, kind: "open_text"})
 	for i := range 2 {
 		r.show(i)
 		for n, text := range w.options {
@@ -285,7 +278,7 @@ func freeText(t *testing.T, w words) (*room, bool) {
 			}
 		}
 	}
-	return r, true
+	return r
 }
 
 func short(text string, most int) string {
