@@ -68,7 +68,7 @@ var Contestants = []string{NoOp, Plenary, PlenaryRooms, PlenaryLog, PlenaryAsync
 	Transaction, Statement, StatementFew}
 
 // Named are those of them that run only when they are named: slower variants of others.
-var Named = []string{Transaction, Statement}
+var Named = []string{Statement}
 
 // perVote are those that commit each vote by itself and keep a tally, so that results need not count rows.
 var perVote = []string{Transaction, Statement, StatementFew}
