@@ -19,7 +19,8 @@ const publishSlots = 4
 // A message costs the broker, the worker and the database as much as counting dozens of votes does, whatever it holds. So a
 // smaller batch leaves only when no other of its partition is under way, and the processors have something left for more votes.
 // A larger one does not wait for that, if it is a worthwhile share of all votes that wait for an answer: then one forms, one is
-// written, one is counted, and one waits for whoever of these is done first, each as large as can be.
+// written, one is counted, and one waits for whoever of these is done first, each as large as can be. That is worth up to 2.8 times as
+// many votes through NGINX ("Tried and kept" in docs/benchmarks.md, which has the limits that were tried, too).
 const (
 	worthwhile      = 32
 	worthwhileShare = 4 // one in so many
