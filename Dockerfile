@@ -5,15 +5,16 @@
 
 FROM golang:1.26 AS build
 WORKDIR /src
+ENV GOCACHE=/go/cache
 # The modules change less often than the code, so they make a layer of their own.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 # No cgo: SQLite is pure Go, so the binaries need no C library. Migrations, pages and API description are
 # embedded in them.
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/api ./api
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/worker ./worker
 RUN mkdir /out/data
 
