@@ -88,9 +88,8 @@ func axeSource(t *testing.T) string {
 	cmd := exec.CommandContext(ctx, npm, "pack", axeCore, "--pack-destination", where, "--silent")
 	cmd.Dir = where
 	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		require.NoError(t, err, "%s is not in %s and cannot be fetched from the npm registry: %s", axeCore, file, out)
-	}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s is not in %s and cannot be fetched from the npm registry: %s", axeCore, file, out)
 	packed, err := filepath.Glob(filepath.Join(where, "*.tgz"))
 	require.NoError(t, err)
 	require.Len(t, packed, 1)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
-	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -43,14 +42,13 @@ func State(conn net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// Watch is for a handler that has taken the connection for good (fasthttp's Hijack) and reads nothing from it. The loop closes it
-// when its client goes, or says something; and when it is closed, by whomever, ended is called, once, in a goroutine of its own.
-// False: there is no loop, and nothing of this is done.
+// Watch is for a handler that has taken the connection for good (fasthttp's Hijack, which ends its deadlines) and reads nothing from
+// it. The loop closes it when its client goes, or says something; and when it is closed, by whomever, ended is called, once, in a
+// goroutine of its own. False: there is no loop, and nothing of this is done.
 func (t *Turn) Watch(ended func()) bool {
 	if t.loop == nil {
 		return false
 	}
-	_ = t.SetReadDeadline(time.Time{})
 	t.arrived, t.Data = nil, nil // streams live long
 	t.ended.Store(&ended)
 	if !t.Conn.state.CompareAndSwap(passed, watched) { // it is gone

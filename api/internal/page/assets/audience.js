@@ -169,13 +169,19 @@ let looking = 0; // the timer of the next look
 /** Whether we have to look, as no stream tells us what happens. */
 const blind = () => !["open", "gone"].includes(part.connection.dataset.state);
 
+/** Shows how the page follows: by a stream ("open"), by looking ("slow"), or not yet. */
+function showState(state) {
+  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] ?? t("audience.connecting");
+  part.connection.dataset.state = state;
+  write(part.connection, text);
+  return text;
+}
+
 function connection(state) {
   const was = part.connection.dataset.state;
-  part.connection.dataset.state = state;
   clearTimeout(looking);
+  const text = showState(state);
   if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
-  const text = { open: t("audience.live"), offline: t("audience.offline") }[state] ?? t("audience.connecting");
-  write(part.connection, text);
   if (state === "offline" || (state === "open" && was === "offline")) announce(text);
   if (state !== "open") {
     followed = false;
@@ -211,8 +217,7 @@ async function look() {
 function looked(well) {
   const state = part.connection.dataset.state;
   if (!blind() || (state === "slow") === well || (state === "offline" && !well)) return;
-  part.connection.dataset.state = well ? "slow" : "connecting";
-  write(part.connection, well ? t("audience.slow") : t("audience.connecting"));
+  showState(well ? "slow" : "connecting");
 }
 
 /** Reads what is displayed and how its votes stand. The browser has both from the last time and says so (If-None-Match). */

@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -37,8 +38,7 @@ func (g groups) cpu() (map[string]float64, error) {
 		if err != nil {
 			continue // ended just now
 		}
-		// "pid (comm) state ppid …": comm may hold anything, so count from its last bracket.
-		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+		fields := statFields(raw)
 		if len(fields) < 15 {
 			return nil, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
 		}
@@ -69,6 +69,12 @@ func (g groups) cpu() (map[string]float64, error) {
 		}
 	}
 	return used, nil
+}
+
+// statFields gives what the kernel tells of a process (proc_pid_stat) from its third field on, the state.
+func statFields(raw []byte) []string {
+	// "pid (comm) state ppid …": comm may hold anything, so count from its last bracket.
+	return strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
 }
 
 // since gives the microseconds per vote that were used after before.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +31,7 @@ type others struct {
 	spans   []crowd.Span // in which they ran, with the aftermath
 }
 
-// watchOthers notes from now on when they run. Stop it in any case.
+// watchOthers notes from now on when they run. Stop it in any case, once.
 func watchOthers() *others {
 	o := &others{ended: make(chan struct{})}
 	ours, _ := niceOf("/proc/self")
@@ -57,12 +56,11 @@ func watchOthers() *others {
 	return o
 }
 
-// niceOf reads the 19th field of a process's stat, and tells whether there is one.
+// niceOf reads a process's nice value, and tells whether there is one.
 func niceOf(process string) (nice int, ok bool) {
-	stat, err := os.ReadFile(process + "/stat")
-	_, rest, found := bytes.Cut(stat, []byte(") ")) // behind its name, which may have spaces
-	fields := strings.Fields(string(rest))
-	if err != nil || !found || len(fields) < 17 {
+	raw, err := os.ReadFile(process + "/stat")
+	fields := statFields(raw)
+	if err != nil || len(fields) < 17 {
 		return 0, false
 	}
 	nice, err = strconv.Atoi(fields[16])
@@ -99,12 +97,7 @@ func (o *others) ran() (sum int64) {
 }
 
 func (o *others) stop() {
-	select {
-	case <-o.ended:
-		return
-	default:
-		close(o.ended)
-	}
+	close(o.ended)
 	o.asking.Wait()
 	for _, t := range o.threads {
 		_ = t.Close()

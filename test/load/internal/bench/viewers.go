@@ -128,12 +128,11 @@ func (b *Bench) steady(ctx context.Context, t talk, a audience, l *report.Viewed
 	}
 	began := time.Now()
 	machine := watchOthers()
-	defer machine.stop()
 	o, err := t.cast(countedRate, time.Duration(b.Seconds)*time.Second, t.votes(b.nextSalt()))
+	machine.stop()
 	if err != nil {
 		return err
 	}
-	machine.stop()
 	heardAfter, askedAfter, cpuAfter, err := look()
 	if err != nil {
 		return err
