@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"pkg/poll/storetest":     {"pkg/poll", "golang.org/x/sync", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid"},
 	"pkg/queue/queuetest":    {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
 	"pkg/bus/bustest":        {"pkg/poll", "pkg/bus", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
+	"pkg/limit":              {"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"},
 	"pkg/config":             {},
 	"pkg/telemetry":          {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
 	"pkg/backend":            {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},

@@ -1,0 +1,12 @@
+ALTER TABLE presence DROP COLUMN most_by;
+ALTER TABLE presence DROP COLUMN most;
+ALTER TABLE presence DROP COLUMN passes;
+DROP TABLE secrets;
+DROP TABLE passes;
+ALTER TABLE polls DROP COLUMN identity;
+DROP INDEX presentations_used_at;
+ALTER TABLE presentations DROP COLUMN used_at;
+ALTER TABLE presentations DROP COLUMN remote_hash;
+ALTER TABLE presentations DROP COLUMN passcode;
+ALTER TABLE presentations DROP COLUMN max_voters;
+ALTER TABLE presentations DROP COLUMN voters;
