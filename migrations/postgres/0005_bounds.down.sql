@@ -1,4 +1,4 @@
-ALTER TABLE presence DROP COLUMN passes, DROP COLUMN most, DROP COLUMN most_by;
+ALTER TABLE presence DROP COLUMN most, DROP COLUMN most_by;
 DROP TABLE secrets;
 DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;

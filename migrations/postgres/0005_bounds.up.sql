@@ -25,8 +25,7 @@ CREATE TABLE secrets (
     value bytea NOT NULL
 );
 
--- What a replica gave of passes in the last minute: in all, and the most to one address, which is named by a keyed hash.
+-- How many passes a replica gave in the last minute to the address that got the most, which is named by a keyed hash.
 ALTER TABLE presence
-    ADD COLUMN passes  integer NOT NULL DEFAULT 0,
     ADD COLUMN most    integer NOT NULL DEFAULT 0,
     ADD COLUMN most_by bigint  NOT NULL DEFAULT 0;

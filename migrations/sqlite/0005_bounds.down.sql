@@ -1,6 +1,5 @@
 ALTER TABLE presence DROP COLUMN most_by;
 ALTER TABLE presence DROP COLUMN most;
-ALTER TABLE presence DROP COLUMN passes;
 DROP TABLE secrets;
 DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;

@@ -32,6 +32,7 @@ type Ballot struct {
 	Keys    []string
 	Texts   []string // nil: keys
 	VoterID uuid.UUID
+	Passed  bool  // VoterID is that of a voter's pass (poll.Passes.Check), and no id of the client's own
 	Seq     int64 // 0: none
 }
 
@@ -95,7 +96,7 @@ func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 
 // Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted, superseded by a later one of the
 // same voter, or durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
-// not on the slide, or voting for it is closed), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
+// not on the slide, or voting for it is closed), NoPass (the presentation takes votes with a pass only), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
 // sending it again is safe.
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
 	if in.waiting.Add(1) > in.max {
@@ -105,7 +106,7 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	defer in.waiting.Add(-1)
 
 	arrived := in.now()
-	display, accepted, err := in.displayed(ctx, presentationID, ballot.PollID, arrived)
+	display, accepted, err := in.displayed(ctx, presentationID, &ballot, arrived)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -134,7 +135,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	in.telling.Add(1)
 	taken := false
 	arrived := in.now()
-	if display, accepted, ok := in.cache.Known(presentationID); ok && takes(display, ballot.PollID) {
+	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) {
 		if vote, err := ballot.vote(display); err == nil {
 			_, _, err = in.batcher(presentationID).add(vote, accepted, &pending{
 				ctx: ctx, hearer: hearer, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, async: async,
@@ -169,30 +170,41 @@ func (b *Ballot) answer(p *poll.Poll) (poll.Answer, error) {
 	return p.Answer(b.Keys)
 }
 
-// displayed gives what is displayed if it is that poll and voting for it is open. Only what was read after the request arrived
-// may say that it is not: an older entry may have missed the transition that the voter has seen.
-func (in *Intake) displayed(ctx context.Context, presentationID, pollID uuid.UUID, arrived time.Time) (poll.Display, time.Time, error) {
-	if display, now, ok := in.cache.Known(presentationID); ok && takes(display, pollID) {
+// displayed gives what is displayed if the ballot can be taken for it. Only what was read after the request arrived
+// may say that it cannot: an older entry may have missed the transition, or the edit, that the voter has seen.
+func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ballot, arrived time.Time) (poll.Display, time.Time, error) {
+	if display, now, ok := in.cache.Known(presentationID); ok && b.taken(display) {
 		return display, now, nil // as nearly always; no context is needed where nothing waits
 	}
 	ctx, cancel := context.WithTimeout(ctx, Deadline)
 	defer cancel()
 	display, now, err := in.cache.Display(ctx, presentationID, time.Time{})
-	if err == nil && !takes(display, pollID) {
+	if err == nil && !b.taken(display) {
 		display, now, err = in.cache.Display(ctx, presentationID, arrived)
 	}
-	if err == nil && !takes(display, pollID) {
-		err = poll.Errorf(poll.NotDisplayed, "the poll is not on the slide")
-		if shows(display, pollID) {
-			err = poll.Errorf(poll.NotDisplayed, "voting for the poll is closed")
-		}
+	if err == nil {
+		err = b.refusal(display)
 	}
 	return display, now, err
 }
 
-func shows(d poll.Display, pollID uuid.UUID) bool { return d.Poll != nil && d.Poll.ID == pollID }
+// taken says whether a ballot is taken for what is displayed.
+func (b *Ballot) taken(d poll.Display) bool {
+	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Passed || d.Voters != poll.ByPass)
+}
 
-func takes(d poll.Display, pollID uuid.UUID) bool { return shows(d, pollID) && !d.Closed }
+// refusal says why it is not.
+func (b *Ballot) refusal(d poll.Display) error {
+	switch {
+	case b.taken(d):
+		return nil
+	case d.Poll == nil || d.Poll.ID != b.PollID:
+		return poll.Errorf(poll.NotDisplayed, "the poll is not on the slide")
+	case d.Closed:
+		return poll.Errorf(poll.NotDisplayed, "voting for the poll is closed")
+	}
+	return poll.Errorf(poll.NoPass, "voters of this presentation need a pass")
+}
 
 // await waits for the answer of one vote. The voter's patience is measured from the request's arrival, what the
 // protocol says from the acceptance.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Edit is a change that a presenter makes to a presentation other than a Move: Rename, AddPoll, EditPoll, DeletePoll,
+// Edit is a change that a presenter makes to a presentation other than a Move: EditPresentation, AddPoll, EditPoll, DeletePoll,
 // Reorder or Reset. It raises no version.
 type Edit interface {
 	// Concerns gives the poll whose state has a say in it; uuid.Nil: none has.
@@ -16,8 +16,13 @@ type Edit interface {
 	apply(d *Draft) error
 }
 
-// Rename changes the title.
-type Rename struct{ Title string }
+// EditPresentation changes what is not nil. A limit and a passcode, which are for passes, go with them.
+type EditPresentation struct {
+	Title     *string
+	Voters    *Voters
+	MaxVoters *int
+	Passcode  *string
+}
 
 // AddPoll adds a poll, at an index or, where that is nil, behind the last one.
 type AddPoll struct {
@@ -47,7 +52,7 @@ type Reorder struct{ PollIDs []uuid.UUID }
 type Reset struct{ PollID uuid.UUID }
 
 // Concerns implements Edit.
-func (Rename) Concerns() uuid.UUID { return uuid.Nil }
+func (EditPresentation) Concerns() uuid.UUID { return uuid.Nil }
 
 // Concerns implements Edit.
 func (AddPoll) Concerns() uuid.UUID { return uuid.Nil }
@@ -70,11 +75,12 @@ type Draft struct {
 	Presentation           // as it is after the edit, polls in order with the index of each
 	State        PollState // of the poll that the edit concerns or adds; no poll: of none
 
-	Changed   bool      // anything at all is to be written; what follows says what, beside title and slide
+	Changed   bool      // anything at all is to be written; what follows says what, beside title, admission and slide
 	Moved     bool      // polls that were there have another index
 	Added     bool      // the poll of State is new, and so is its state
 	Rewritten bool      // the poll of State is to be written anew
 	Stated    bool      // State is to be written
+	Weakened  bool      // the poll on the slide is to have the identity ByClient
 	Erased    uuid.UUID // the poll whose votes go; Nil: none
 	Removed   uuid.UUID // the poll that goes itself, with its state; Nil: none
 }
@@ -116,13 +122,34 @@ func (p *Presentation) Find(pollID uuid.UUID) int {
 	return slices.IndexFunc(p.Polls, func(q Poll) bool { return q.ID == pollID })
 }
 
-func (e Rename) apply(d *Draft) error {
-	title := strings.TrimSpace(e.Title)
+func (e EditPresentation) apply(d *Draft) error {
+	title, admission := d.Title, d.Admission
+	if e.Title != nil {
+		title = strings.TrimSpace(*e.Title)
+	}
 	if err := checkText("title", title, true); err != nil {
 		return err
 	}
-	d.Changed = title != d.Title
-	d.Title = title
+	if e.Voters != nil {
+		if admission.Voters = *e.Voters; admission.Voters != ByPass {
+			admission.MaxVoters, admission.Passcode = 0, ""
+		}
+	}
+	if e.MaxVoters != nil {
+		admission.MaxVoters = *e.MaxVoters
+	}
+	if e.Passcode != nil {
+		admission.Passcode = *e.Passcode
+	}
+	admission, err := admission.check()
+	if err != nil {
+		return err
+	}
+	d.Changed = title != d.Title || admission != d.Admission
+	d.Title, d.Admission = title, admission
+	if d.Slide.Displayed && !d.Slide.Closed && admission.Voters == Anyone {
+		d.Weakened = d.Polls[d.Slide.Index].Identity != ByClient
+	}
 	return nil
 }
 

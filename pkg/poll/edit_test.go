@@ -96,7 +96,7 @@ func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
 		edit  poll.Edit
 		field string
 	}{
-		"long title":          {poll.Rename{Title: long}, "title"},
+		"long title":          {poll.EditPresentation{Title: &long}, "title"},
 		"no question":         {poll.EditPoll{PollID: id, Question: of(" ")}, "question"},
 		"no options":          {poll.EditPoll{PollID: id, Options: &[]poll.Option{}}, "options"},
 		"option key":          {poll.EditPoll{PollID: id, Options: of(options("A", ""))}, "options[1].key"},

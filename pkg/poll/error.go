@@ -21,6 +21,12 @@ const (
 	NotFinal     ErrorKind = "poll_not_final"      // votes for the poll may still arrive: it cannot be reset yet
 	LastPoll     ErrorKind = "last_poll"           // a presentation keeps at least one poll
 	Busy         ErrorKind = "too_many_requests"   // too much of this voter at once
+	NoPass       ErrorKind = "pass_required"       // the presentation takes votes with a pass only
+	BadPass      ErrorKind = "invalid_pass"        // a pass that was not given for this presentation
+	OldPass      ErrorKind = "pass_expired"        // a pass whose time is over
+	NoPasses     ErrorKind = "no_passes"           // the presentation gives no passes: anyone may vote
+	BadPasscode  ErrorKind = "wrong_passcode"      // not what a pass of this presentation takes
+	RoomFull     ErrorKind = "room_full"           // as many passes as there may be have been given
 	Unavailable  ErrorKind = "unavailable"         // something is away or full; trying again is right, and the outcome is unknown
 )
 

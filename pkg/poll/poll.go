@@ -80,6 +80,7 @@ type Poll struct {
 	Banned         []string // words that answers in free text must not hold; nil: none
 	Options        []Option // none for free text
 	Visibility     Visibility
+	Identity       Identity // of its voters; the store's own, never edited
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -98,6 +99,7 @@ type Presentation struct {
 	Title     string
 	JoinCode  string
 	TokenHash [32]byte // SHA-256 of the presenter's token
+	Admission
 	Slide     Slide
 	Polls     []Poll
 }
@@ -128,7 +130,9 @@ func New(title string, polls []Poll) (Presentation, error) {
 	case len(polls) > MaxPolls:
 		return Presentation{}, Field("polls", "must hold at most %d polls", MaxPolls)
 	}
-	p := Presentation{ID: newID(), Title: title, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls))}
+	p := Presentation{
+		ID: newID(), Title: title, Admission: Admission{Voters: Anyone}, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
+	}
 	for i, q := range polls {
 		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q)
 		if err != nil {
@@ -141,6 +145,7 @@ func New(title string, polls []Poll) (Presentation, error) {
 }
 
 func newPoll(at string, q Poll) (Poll, error) {
+	q.Identity = cmp.Or(q.Identity, ByClient)
 	q.Question = strings.TrimSpace(q.Question)
 	if err := checkText(at+".question", q.Question, false); err != nil {
 		return q, err

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -75,4 +76,10 @@ func (r *Results) star(nth int64) int {
 type VoterAnswer struct {
 	VoterID uuid.UUID
 	Answer  Answer
+	VoteID  uuid.UUID
+}
+
+// CastAt gives the time at which a replica took the vote, by its own clock: it informs, and nothing is ordered by it.
+func (v VoterAnswer) CastAt() time.Time {
+	return time.Unix(v.VoteID.Time().UnixTime()).UTC()
 }

@@ -10,6 +10,7 @@ import (
 // Display is what is on a presentation's slide.
 type Display struct {
 	PresentationID uuid.UUID
+	Admission
 	Slide
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 }
@@ -84,14 +85,21 @@ type Store interface {
 	// anybody can hold an entry of the log.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
-	// Present says how many people view each of these presentations on a replica now, in place of what that replica said of it
+	// Secret gives the key of that name, which is fresh at the first call, and for ever after what that call wrote.
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+
+	// Grant counts up to n more passes of a presentation as given: as many as its MaxVoters has room for, exactly, however many call at
+	// once. A transition does not hold it up. NotFound.
+	Grant(ctx context.Context, id uuid.UUID, n int) (granted int, err error)
+
+	// Present says who is in each of these presentations' rooms on a replica now, in place of what that replica said of it
 	// before, and drops whatever any replica said more than age ago by the database's clock. It is the one write that a nil
 	// error does not make last: a crash may take it back, and a replica says it again and again.
-	Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error
+	Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]Presence, age time.Duration) error
 
-	// Connected adds up what all replicas said of each of these presentations in the last age by the database's clock, in one
-	// statement. A presentation that nobody views may be missing.
-	Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error)
+	// Audiences adds up what all replicas said of each of these presentations in the last age by the database's clock, with the passes
+	// that were given, in one statement. A presentation whose room is empty may be missing.
+	Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]Audience, error)
 
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)

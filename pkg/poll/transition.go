@@ -105,15 +105,18 @@ func (t Transition) Polls(ids []uuid.UUID) (concerned []uuid.UUID) {
 // Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil if voting ended for none.
 func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
 	for i := range states {
-		if t.Left >= 0 && states[i].PollID == ids[t.Left] {
+		if t.Shows(ids, &states[i]) {
+			states[i].Show(t.Slide.Version)
+		} else {
 			states[i].Leave()
 			ended = &Seal{PollID: ids[t.Left], Version: t.Ended}
-		} else {
-			states[i].Show(t.Slide.Version)
 		}
 	}
 	return ended
 }
+
+// Shows says of a poll whose state the transition changes that voting opens for it; else it ends.
+func (t Transition) Shows(ids []uuid.UUID, s *PollState) bool { return t.Left < 0 || s.PollID != ids[t.Left] }
 
 // Leave is what happens to the state of a poll that voting ends for.
 func (s *State) Leave() {

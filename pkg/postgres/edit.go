@@ -40,7 +40,7 @@ func lockDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Slide: row.slide()}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = $1 ORDER BY q.position`, id)
 	if err != nil {
@@ -81,6 +81,13 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
+	if d.Weakened {
+		weak := d.Polls[d.Slide.Index]
+		weak.Identity = poll.ByClient
+		if err := updateIdentity(ctx, tx, &weak); err != nil {
+			return err
+		}
+	}
 	states := []poll.PollState{d.State}
 	if d.Added {
 		if err := insertPolls(ctx, tx, d.ID, d.Polls[concerned:concerned+1]); err != nil {
@@ -94,7 +101,9 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE presentations SET title = $2, slide_index = $3 WHERE id = $1`, d.ID, d.Title, d.Slide.Index)
+	_, err := tx.ExecContext(ctx, `
+		UPDATE presentations SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6 WHERE id = $1`,
+		d.ID, d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode)
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values, q.visibility, q.banned`
+	q.option_keys, q.option_values, q.visibility, q.banned, q.identity`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -27,13 +27,14 @@ type pollRow struct {
 	OptionValues   pq.StringArray `db:"option_values"`
 	Visibility     sql.NullString `db:"visibility"`
 	Banned         pq.StringArray `db:"banned"`
+	Identity       sql.NullString `db:"identity"`
 }
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
-		Visibility: poll.Visibility(r.Visibility.String),
+		Visibility: poll.Visibility(r.Visibility.String), Identity: poll.Identity(r.Identity.String),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -84,11 +85,12 @@ func pollArrays(polls []poll.Poll) ([]any, error) {
 		textArray(n, func(i int) string { return values[i] }),
 		textArray(n, func(i int) string { return string(polls[i].Visibility) }),
 		textArray(n, func(i int) string { return banned[i] }),
+		textArray(n, func(i int) string { return string(polls[i].Identity) }),
 	}, nil
 }
 
-const unnestPolls = `unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
-	AS u (id, position, question, kind, max_choices, keys, vals, visibility, banned)`
+const unnestPolls = `unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+	AS u (id, position, question, kind, max_choices, keys, vals, visibility, banned, identity)`
 
 // insertPolls writes the polls in one statement, each at its index.
 func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
@@ -97,8 +99,8 @@ func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, pol
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned)
-		SELECT id, $10, position, question, kind, max_choices, keys::text[], vals::text[], visibility, banned::text[]
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned, identity)
+		SELECT id, $11, position, question, kind, max_choices, keys::text[], vals::text[], visibility, banned::text[], identity
 		FROM `+unnestPolls, append(args, presentationID)...)
 	return err
 }
@@ -114,6 +116,12 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 		SET position = u.position, question = u.question, kind = u.kind, max_choices = u.max_choices,
 			option_keys = u.keys::text[], option_values = u.vals::text[], visibility = u.visibility, banned = u.banned::text[]
 		FROM `+unnestPolls+` WHERE q.id = u.id`, args...)
+	return exactly(1, "polls", result, err)
+}
+
+// updateIdentity writes how the voters of a poll are told apart.
+func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
+	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = $2 WHERE id = $1`, q.ID, q.Identity)
 	return exactly(1, "polls", result, err)
 }
 

@@ -13,15 +13,23 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-const slideColumns = `p.version, p.slide_index, p.displayed, p.closed`
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode`
 
-// slideRow is a slide. Of a closed one displayed is false, and closed is the version that closed it: what a transition
+// slideRow is a slide, and who may vote there. Of a closed one displayed is false, and closed is the version that closed it: what a transition
 // leaves there of an earlier version does not count.
 type slideRow struct {
 	Version   int64 `db:"version"`
 	Index     int   `db:"slide_index"`
 	Displayed bool  `db:"displayed"`
 	Closed    int64 `db:"closed"`
+
+	Voters    poll.Voters `db:"who"` // "voters" is a column of states
+	MaxVoters int         `db:"max_voters"`
+	Passcode  string      `db:"passcode"`
+}
+
+func (r slideRow) admission() poll.Admission {
+	return poll.Admission{Voters: r.Voters, MaxVoters: r.MaxVoters, Passcode: r.Passcode}
 }
 
 func (r slideRow) slide() poll.Slide {
@@ -49,9 +57,10 @@ func noPresentation(err error) error {
 func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-			p.ID, p.Title, p.JoinCode, p.TokenHash[:], p.Slide.Version, p.Slide.Index, p.Slide.Displayed)
+			INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed, voters, max_voters, passcode)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			p.ID, p.Title, p.JoinCode, p.TokenHash[:], p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
+			p.Voters, p.MaxVoters, p.Passcode)
 		if err != nil {
 			return err
 		}
@@ -89,7 +98,7 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 	if err != nil {
 		return poll.Presentation{}, nil, noPresentation(err)
 	}
-	p := poll.Presentation{ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Slide: rows[0].slide()}
+	p := poll.Presentation{ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Admission: rows[0].admission(), Slide: rows[0].slide()}
 	copy(p.TokenHash[:], rows[0].TokenHash)
 	states := make([]poll.State, len(rows))
 	for i := range rows {
@@ -136,7 +145,7 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 	if err != nil {
 		return poll.Display{}, noPresentation(err)
 	}
-	d := poll.Display{PresentationID: id, Slide: row.slide()}
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Slide: row.slide()}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

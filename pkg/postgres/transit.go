@@ -37,23 +37,30 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 	if err != nil {
 		return turn, err
 	}
-	turn = poll.Turn{Display: poll.Display{PresentationID: id, Slide: t.Slide}, Changed: t.Changed}
-	if t.Changed {
-		if turn.Ended, err = change(ctx, tx, id, ids, t); err != nil {
+	turn = poll.Turn{Display: poll.Display{PresentationID: id, Admission: row.admission(), Slide: t.Slide}, Changed: t.Changed}
+	if t.Shown >= 0 {
+		if turn.Poll, err = readPoll(ctx, tx, ids[t.Shown]); err != nil {
 			return turn, err
 		}
 	}
-	if t.Shown >= 0 {
-		turn.Poll, err = readPoll(ctx, tx, ids[t.Shown])
+	if t.Changed {
+		turn.Ended, err = change(ctx, tx, ids, t, &turn.Display)
 	}
 	return turn, err
 }
 
-// change writes a decided transition and gives the seal that it makes due.
-func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t poll.Transition) (ended *poll.Seal, err error) {
+// change writes a decided transition to what d says, and gives the seal that it makes due.
+func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition, d *poll.Display) (ended *poll.Seal, err error) {
 	states, err := lockStates(ctx, tx, t.Polls(ids))
 	if err != nil {
 		return nil, err
+	}
+	for i := range states {
+		if t.Shows(ids, &states[i]) && d.Poll.Identify(states[i].Status, d.Voters) {
+			if err := updateIdentity(ctx, tx, d.Poll); err != nil {
+				return nil, err
+			}
+		}
 	}
 	ended = t.Apply(ids, states)
 	if err := writeStates(ctx, tx, states); err != nil {
@@ -61,6 +68,6 @@ func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t p
 	}
 	row := rowOf(t.Slide)
 	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = $2, slide_index = $3, displayed = $4, closed = $5 WHERE id = $1`,
-		id, row.Version, row.Index, row.Displayed, row.Closed)
+		d.PresentationID, row.Version, row.Index, row.Displayed, row.Closed)
 	return ended, err
 }

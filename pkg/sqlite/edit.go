@@ -39,7 +39,7 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Slide: row.slide()}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = ? ORDER BY q.position`, id[:])
 	if err != nil {
@@ -76,6 +76,13 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
+	if d.Weakened {
+		weak := d.Polls[d.Slide.Index]
+		weak.Identity = poll.ByClient
+		if err := updateIdentity(ctx, tx, &weak); err != nil {
+			return err
+		}
+	}
 	states := []poll.PollState{d.State}
 	if d.Added {
 		if err := insertPolls(ctx, tx, d.ID, d.Polls[concerned:concerned+1]); err != nil {
@@ -89,7 +96,9 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE presentations SET title = ?, slide_index = ? WHERE id = ?`, d.Title, d.Slide.Index, d.ID[:])
+	_, err := tx.ExecContext(ctx, `
+		UPDATE presentations SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ? WHERE id = ?`,
+		d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, d.ID[:])
 	return err
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values, q.visibility, q.banned`
+	q.option_keys, q.option_values, q.visibility, q.banned, q.identity`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -27,13 +27,14 @@ type pollRow struct {
 	OptionValues   list[string]   `db:"option_values"`
 	Visibility     sql.NullString `db:"visibility"`
 	Banned         list[string]   `db:"banned"`
+	Identity       sql.NullString `db:"identity"`
 }
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
-		Visibility: poll.Visibility(r.Visibility.String),
+		Visibility: poll.Visibility(r.Visibility.String), Identity: poll.Identity(r.Identity.String),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -66,12 +67,14 @@ func pollRows(polls []poll.Poll) (string, error) {
 		Values     []string `json:"values"`
 		Visibility string   `json:"visibility"`
 		Banned     []string `json:"banned"`
+		Identity   string   `json:"identity"`
 	}
 	all := make([]object, len(polls))
 	for i, q := range polls {
 		o := object{
 			ID: hexOf(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
 			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
+			Identity: string(q.Identity),
 		}
 		for _, option := range q.Options {
 			o.Keys, o.Values = append(o.Keys, option.Key), append(o.Values, option.Value)
@@ -89,9 +92,9 @@ func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, pol
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned)
+		INSERT INTO polls (id, presentation_id, position, question, kind, max_choices, option_keys, option_values, visibility, banned, identity)
 		SELECT unhex(value->>'id'), ?, value->>'position', value->>'question', value->>'kind', value->>'max_choices',
-			value->'keys', value->'values', value->>'visibility', value->'banned'
+			value->'keys', value->'values', value->>'visibility', value->'banned', value->>'identity'
 		FROM json_each(?)`, presentationID[:], arg)
 	return err
 }
@@ -107,6 +110,12 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 		SET position = value->>'position', question = value->>'question', kind = value->>'kind', max_choices = value->>'max_choices',
 			option_keys = value->'keys', option_values = value->'values', visibility = value->>'visibility', banned = value->'banned'
 		FROM json_each(?) WHERE polls.id = unhex(value->>'id')`, arg)
+	return exactly(1, "polls", result, err)
+}
+
+// updateIdentity writes how the voters of a poll are told apart.
+func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
+	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = ? WHERE id = ?`, q.Identity, q.ID[:])
 	return exactly(1, "polls", result, err)
 }
 

@@ -9,12 +9,17 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // Present implements poll.Store.
-func (s *Store) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error {
-	ids := slices.Collect(maps.Keys(viewers))
-	arg, err := rows(len(ids), func(i int) []any { return []any{hexOf(ids[i]), viewers[ids[i]]} })
+func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UUID]poll.Presence, age time.Duration) error {
+	ids := slices.Collect(maps.Keys(said))
+	arg, err := rows(len(ids), func(i int) []any {
+		room := said[ids[i]]
+		return []any{hexOf(ids[i]), room.Viewers, room.Most, room.MostBy}
+	})
 	if err != nil {
 		return err
 	}
@@ -25,35 +30,43 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid
 		}
 		// WHERE true tells ON CONFLICT from a join's ON.
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO presence (presentation_id, replica, viewers)
-			SELECT unhex(value->>0), ?, value->>1 FROM json_each(?) WHERE true
-			ON CONFLICT DO UPDATE SET viewers = excluded.viewers, said_at = excluded.said_at`, replica[:], arg)
+			INSERT INTO presence (presentation_id, replica, viewers, most, most_by)
+			SELECT unhex(value->>0), ?, value->>1, value->>2, value->>3 FROM json_each(?) WHERE true
+			ON CONFLICT DO UPDATE
+			SET viewers = excluded.viewers, most = excluded.most, most_by = excluded.most_by, said_at = excluded.said_at`, replica[:], arg)
 		return err
 	})
 }
 
-// Connected implements poll.Store.
-func (s *Store) Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error) {
+// Audiences implements poll.Store.
+func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	arg, err := rows(len(presentations), func(i int) []any { return []any{hexOf(presentations[i])} })
 	if err != nil {
 		return nil, err
 	}
 	var found []struct {
-		ID      uuid.UUID `db:"presentation_id"`
+		ID      uuid.UUID `db:"id"`
 		Viewers int       `db:"viewers"`
+		Given   int64     `db:"given"`
+		Most    int       `db:"most"`
 	}
 	err = s.reader.SelectContext(ctx, &found, `
-		SELECT presentation_id, sum(viewers) AS viewers FROM presence
-		WHERE presentation_id IN (SELECT unhex(value->>0) FROM json_each(?)) AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)
-		GROUP BY presentation_id`, arg, ago(age))
+		WITH asked AS (SELECT unhex(value->>0) AS id FROM json_each(?1))
+		SELECT id, coalesce((SELECT given FROM passes WHERE presentation_id = id), 0) AS given,
+			coalesce((SELECT sum(viewers) FROM presence
+				WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)), 0) AS viewers,
+			coalesce((SELECT sum(most) AS of_one FROM presence
+				WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)
+				GROUP BY most_by ORDER BY of_one DESC LIMIT 1), 0) AS most
+		FROM asked`, arg, ago(age))
 	if err != nil {
 		return nil, translate(err)
 	}
-	connected := make(map[uuid.UUID]int, len(found))
+	audiences := make(map[uuid.UUID]poll.Audience, len(found))
 	for _, f := range found {
-		connected[f.ID] = f.Viewers
+		audiences[f.ID] = poll.Audience{Viewers: f.Viewers, Given: f.Given, Most: f.Most}
 	}
-	return connected, nil
+	return audiences, nil
 }
 
 // ago is a modifier of SQLite's times.

@@ -82,14 +82,14 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 		return noPoll(err)
 	}
 	answers, err := s.lists.QueryContext(ctx, `
-		SELECT voter_id, answer FROM votes WHERE poll_id = ? AND voter_id > ? ORDER BY voter_id`, pollID[:], after[:])
+		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? ORDER BY voter_id`, pollID[:], after[:])
 	if err != nil {
 		return translate(err)
 	}
 	defer func() { _ = answers.Close() }()
 	for answers.Next() {
 		var a poll.VoterAnswer
-		if err := answers.Scan(&a.VoterID, &a.Answer); err != nil {
+		if err := answers.Scan(&a.VoterID, &a.Answer, &a.VoteID); err != nil {
 			return translate(err)
 		}
 		if err := yield(a); err != nil {

@@ -149,7 +149,7 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 }
 
 func edit(s *Stage) error {
-	_, err := s.Edit(context.Background(), talk, poll.Rename{})
+	_, err := s.Edit(context.Background(), talk, poll.EditPresentation{})
 	return err
 }
 

@@ -112,14 +112,14 @@ func (s *measuredStore) Results(ctx context.Context, presentationID, pollID uuid
 	return s.Store.Results(ctx, presentationID, pollID)
 }
 
-func (s *measuredStore) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) (err error) {
+func (s *measuredStore) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) (err error) {
 	defer s.took("present", time.Now(), &err)
-	return s.Store.Present(ctx, replica, viewers, age)
+	return s.Store.Present(ctx, replica, rooms, age)
 }
 
-func (s *measuredStore) Connected(ctx context.Context, ids []uuid.UUID, age time.Duration) (n map[uuid.UUID]int, err error) {
-	defer s.took("connected", time.Now(), &err)
-	return s.Store.Connected(ctx, ids, age)
+func (s *measuredStore) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration) (a map[uuid.UUID]poll.Audience, err error) {
+	defer s.took("audiences", time.Now(), &err)
+	return s.Store.Audiences(ctx, ids, age)
 }
 
 func (s *measuredStore) Count(ctx context.Context, partition int, batches []poll.Batch) (o poll.Outcome, err error) {

@@ -22,7 +22,7 @@ func (s *suite) contexts(t *testing.T) {
 		"TokenHash":    func() error { _, err := store.TokenHash(ctx, p.ID); return err },
 		"Display":      func() error { _, err := store.Display(ctx, p.ID); return err },
 		"Transit":      func() error { _, err := store.Transit(ctx, p.ID, poll.Move{}, nil); return err },
-		"Edit":         func() error { _, err := store.Edit(ctx, p.ID, poll.Rename{Title: "late"}); return err },
+		"Edit":         func() error { _, err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")}); return err },
 		"Delete":       func() error { return store.Delete(ctx, p.ID) },
 		"Results":      func() error { _, err := store.Results(ctx, p.ID, p.Polls[0].ID); return err },
 		"Votes": func() error {
@@ -33,9 +33,11 @@ func (s *suite) contexts(t *testing.T) {
 			return err
 		},
 		"Present": func() error {
-			return store.Present(ctx, uuid.New(), map[uuid.UUID]int{p.ID: 1}, time.Minute)
+			return store.Present(ctx, uuid.New(), map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute)
 		},
-		"Connected":  func() error { _, err := store.Connected(ctx, []uuid.UUID{p.ID}, time.Minute); return err },
+		"Secret":     func() error { _, err := store.Secret(ctx, "late", []byte("late")); return err },
+		"Grant":      func() error { _, err := store.Grant(ctx, p.ID, 1); return err },
+		"Audiences":  func() error { _, err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute); return err },
 		"Closing":    func() error { _, err := store.Closing(ctx); return err },
 		"Partitions": func() error { return store.Partitions(ctx, Partitions) },
 		"Ping":       func() error { return store.Ping(ctx) },

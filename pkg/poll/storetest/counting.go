@@ -98,7 +98,7 @@ func (s *suite) counting(t *testing.T) {
 			require.Empty(t, o.Changed)
 		}
 		require.Equal(t, before, results(t, store, p, 0))
-		require.Equal(t, []poll.VoterAnswer{{VoterID: voter, Answer: "B"}}, list(t, store, p, 0))
+		require.Equal(t, []poll.VoterAnswer{{VoterID: voter, Answer: "B"}}, said(list(t, store, p, 0)))
 	})
 
 	t.Run("an old batch among new ones has no effect while they have theirs", func(t *testing.T) {

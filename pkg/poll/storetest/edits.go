@@ -33,7 +33,7 @@ func (s *suite) edits(t *testing.T) {
 
 	t.Run("a new title is all that a new title changes", func(t *testing.T) {
 		p, other := created(t, store), created(t, store)
-		require.True(t, edit(t, p, poll.Rename{Title: " The other title "}).Changed)
+		require.True(t, edit(t, p, poll.EditPresentation{Title: new(" The other title ")}).Changed)
 		want := p
 		want.Title = "The other title"
 		got, _ := read(t, p)
@@ -41,7 +41,7 @@ func (s *suite) edits(t *testing.T) {
 		_, title, err := store.Join(t.Context(), p.JoinCode)
 		require.NoError(t, err)
 		require.Equal(t, want.Title, title)
-		require.False(t, edit(t, p, poll.Rename{Title: want.Title}).Changed)
+		require.False(t, edit(t, p, poll.EditPresentation{Title: new(want.Title)}).Changed)
 		got, _ = read(t, other)
 		require.Equal(t, other, got)
 	})
@@ -115,7 +115,7 @@ func (s *suite) edits(t *testing.T) {
 		got := results(t, store, p, 0)
 		require.Equal(t, poll.Results{Poll: *edited.Poll, State: edited.State}, got)
 		require.Equal(t, poll.Poll{
-			ID: p.Polls[0].ID, PresentationID: p.ID, Question: "Which ones?", Kind: poll.Multiple, MaxChoices: 3,
+			ID: p.Polls[0].ID, PresentationID: p.ID, Question: "Which ones?", Kind: poll.Multiple, MaxChoices: 3, Identity: poll.ByClient,
 			Options: options("X", "Y", "Z", "A"), Visibility: poll.PresenterOnly, Banned: []string{"word", "w,'\""},
 		}, got.Poll)
 		require.Equal(t, poll.State{Status: poll.Pending, Revision: before.Revision + 1, Counts: []int64{0, 0, 0, 0}}, got.State)

@@ -23,26 +23,26 @@ func (s *suite) presence(t *testing.T) {
 	}
 	said := func(t *testing.T, replica uuid.UUID, viewers map[uuid.UUID]int) {
 		t.Helper()
-		require.NoError(t, store.Present(t.Context(), replica, viewers, time.Hour))
+		require.NoError(t, store.Present(t.Context(), replica, rooms(viewers), time.Hour))
 	}
 	connected := func(t *testing.T, store poll.Store, id uuid.UUID) int {
 		t.Helper()
-		n, err := store.Connected(t.Context(), []uuid.UUID{id}, time.Hour)
+		n, err := store.Audiences(t.Context(), []uuid.UUID{id}, time.Hour)
 		require.NoError(t, err)
 		for found := range n {
 			require.Equal(t, id, found, "nobody asked for it")
 		}
-		return n[id]
+		return n[id].Viewers
 	}
 
 	t.Run("what replicas say adds up", func(t *testing.T) {
 		p := ids(3)
 		said(t, one, map[uuid.UUID]int{p[0]: 5, p[1]: 7})
 		said(t, other, map[uuid.UUID]int{p[0]: 2, p[2]: 1 << 20})
-		n, err := store.Connected(t.Context(), append(p, uuid.New()), time.Hour)
+		n, err := store.Audiences(t.Context(), append(p, uuid.New()), time.Hour)
 		require.NoError(t, err)
 		for i, want := range []int{7, 7, 1 << 20} {
-			require.Equal(t, want, n[p[i]])
+			require.Equal(t, want, n[p[i]].Viewers)
 		}
 		require.LessOrEqual(t, len(n), 4)
 	})
@@ -65,31 +65,53 @@ func (s *suite) presence(t *testing.T) {
 	t.Run("what was said too long ago does not count", func(t *testing.T) {
 		p := ids(1)
 		said(t, one, map[uuid.UUID]int{p[0]: 5})
-		n, err := store.Connected(t.Context(), p, -time.Hour)
+		n, err := store.Audiences(t.Context(), p, -time.Hour)
 		require.NoError(t, err)
-		require.Zero(t, n[p[0]])
+		require.Zero(t, n[p[0]].Viewers)
 		require.Eventually(t, func() bool {
-			n, err := store.Connected(t.Context(), p, 50*time.Millisecond)
-			return err == nil && n[p[0]] == 0
+			n, err := store.Audiences(t.Context(), p, 50*time.Millisecond)
+			return err == nil && n[p[0]].Viewers == 0
 		}, 10*time.Second, 10*time.Millisecond)
 		require.Equal(t, 5, connected(t, store, p[0]))
 		said(t, one, map[uuid.UUID]int{p[0]: 5})
-		n, err = store.Connected(t.Context(), p, 10*time.Second)
+		n, err = store.Audiences(t.Context(), p, 10*time.Second)
 		require.NoError(t, err)
-		require.Equal(t, 5, n[p[0]], "saying it again makes it new")
+		require.Equal(t, 5, n[p[0]].Viewers, "saying it again makes it new")
 	})
 
 	t.Run("and is dropped, whoever said it", func(t *testing.T) {
 		p := ids(2)
 		said(t, one, map[uuid.UUID]int{p[0]: 5})
 		said(t, other, map[uuid.UUID]int{p[0]: 5})
-		require.NoError(t, store.Present(t.Context(), one, map[uuid.UUID]int{p[1]: 1}, -time.Hour))
+		require.NoError(t, store.Present(t.Context(), one, rooms(map[uuid.UUID]int{p[1]: 1}), -time.Hour))
 		require.Zero(t, connected(t, store, p[0]))
 		require.Equal(t, 1, connected(t, store, p[1]), "but not what is said now")
 	})
 
+	t.Run("what one address got adds up over replicas, and others' does not", func(t *testing.T) {
+		p := ids(2)
+		say := func(replica uuid.UUID, most int, by int64) {
+			t.Helper()
+			require.NoError(t, store.Present(t.Context(), replica, map[uuid.UUID]poll.Presence{p[0]: {Viewers: 1, Most: most, MostBy: by}}, time.Hour))
+		}
+		audience := func() poll.Audience {
+			t.Helper()
+			all, err := store.Audiences(t.Context(), p, time.Hour)
+			require.NoError(t, err)
+			require.Zero(t, all[p[1]])
+			return all[p[0]]
+		}
+		say(one, 5, -1)
+		say(other, 7, 1)
+		require.Equal(t, poll.Audience{Viewers: 2, Most: 7}, audience())
+		say(other, 4, -1)
+		require.Equal(t, poll.Audience{Viewers: 2, Most: 9}, audience())
+		say(one, 0, 0)
+		require.Equal(t, poll.Audience{Viewers: 2, Most: 4}, audience())
+	})
+
 	t.Run("nobody asks for nothing", func(t *testing.T) {
-		n, err := store.Connected(t.Context(), nil, time.Hour)
+		n, err := store.Audiences(t.Context(), nil, time.Hour)
 		require.NoError(t, err)
 		require.Empty(t, n)
 	})
@@ -101,9 +123,11 @@ func (s *suite) presence(t *testing.T) {
 			viewers[id] = i + 1
 		}
 		said(t, one, viewers)
-		n, err := store.Connected(t.Context(), p, time.Hour)
+		n, err := store.Audiences(t.Context(), p, time.Hour)
 		require.NoError(t, err)
-		require.Equal(t, viewers, n)
+		for id, want := range viewers {
+			require.Equal(t, want, n[id].Viewers)
+		}
 	})
 
 	t.Run("many replicas speak at once, while each drops what the others have just said", func(t *testing.T) {
@@ -125,7 +149,7 @@ func (s *suite) presence(t *testing.T) {
 		for i, replica := range names {
 			speaking.Go(func() {
 				for range times {
-					errs <- stores[i%len(stores)].Present(t.Context(), replica, viewers, 0)
+					errs <- stores[i%len(stores)].Present(t.Context(), replica, rooms(viewers), 0)
 				}
 			})
 		}
@@ -142,4 +166,13 @@ func (s *suite) presence(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rooms gives presence of viewers alone.
+func rooms(viewers map[uuid.UUID]int) map[uuid.UUID]poll.Presence {
+	all := map[uuid.UUID]poll.Presence{}
+	for id, n := range viewers {
+		all[id] = poll.Presence{Viewers: n}
+	}
+	return all
 }

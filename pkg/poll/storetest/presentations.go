@@ -71,7 +71,7 @@ func (s *suite) presentations(t *testing.T) {
 		p := created(t, store)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Display{PresentationID: p.ID, Slide: poll.Slide{Index: -1}}, d)
+		require.Equal(t, poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}}, d)
 	})
 
 	t.Run("a poll opened at creation is displayed under version 1 and takes votes", func(t *testing.T) {
@@ -81,7 +81,7 @@ func (s *suite) presentations(t *testing.T) {
 		readBack(t, p)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Display{PresentationID: p.ID, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1]}, d)
+		require.Equal(t, poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1]}, d)
 		require.Equal(t, []poll.Verdict{poll.Counted}, count(t, store, votes(vote(p, 1, 1, "A"))).Verdicts[0])
 	})
 
@@ -131,7 +131,7 @@ func (s *suite) presentations(t *testing.T) {
 				_, err = store.Transit(t.Context(), id, poll.Move{To: target, PollID: mine.Polls[0].ID}, nil)
 				requireKind(t, poll.NotFound, err)
 			}
-			_, err = store.Edit(t.Context(), id, poll.Rename{Title: "nobody's"})
+			_, err = store.Edit(t.Context(), id, poll.EditPresentation{Title: new("nobody's")})
 			requireKind(t, poll.NotFound, err)
 			_, err = store.Edit(t.Context(), id, poll.DeletePoll{PollID: mine.Polls[0].ID})
 			requireKind(t, poll.NotFound, err)

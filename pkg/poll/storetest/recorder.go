@@ -69,7 +69,7 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 		return edited
 	}
 	first, question, kind := 0, "How?", poll.Rating
-	edit(poll.Rename{Title: "Another"})
+	edit(poll.EditPresentation{Title: new("Another")})
 	edit(poll.Reset{PollID: displayed})
 	added := edit(poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &first}).Poll.ID
 	edit(poll.EditPoll{PollID: added, Question: &question, Kind: &kind})
@@ -79,10 +79,14 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 	}
 	edit(poll.Reorder{PollIDs: append(order, added)})
 	edit(poll.DeletePoll{PollID: added})
+	_, err = s.Secret(ctx, "recorded", []byte("key"))
+	ended("Secret", err)
+	_, err = s.Grant(ctx, p.ID, 1)
+	ended("Grant", err)
 	ended("Delete", s.Delete(ctx, p.ID))
-	ended("Present", s.Present(ctx, p.ID, map[uuid.UUID]int{p.ID: 1}, time.Minute))
-	_, err = s.Connected(ctx, []uuid.UUID{p.ID}, time.Minute)
-	ended("Connected", err)
+	ended("Present", s.Present(ctx, p.ID, map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute))
+	_, err = s.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute)
+	ended("Audiences", err)
 }
 
 // Unseen gives the calls of the port that are not among those seen, but for those whose work is the same however much there

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("votes list", s.votesList)
 	t.Run("partitions", s.partitions)
 	t.Run("presence", s.presence)
+	t.Run("passes and who may vote", s.admission)
+	t.Run("secrets", s.secrets)
 	t.Run("a call whose context has ended is unavailable", s.contexts)
 	t.Run("many at once", s.concurrency)
 	t.Run("results equal a recount whatever happens", s.property)
@@ -150,4 +152,12 @@ func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
+}
+
+// said gives a votes list without the ids of its votes.
+func said(list []poll.VoterAnswer) []poll.VoterAnswer {
+	for i := range list {
+		list[i].VoteID = uuid.Nil
+	}
+	return list
 }

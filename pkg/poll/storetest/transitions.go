@@ -84,7 +84,7 @@ func (s *suite) transitions(t *testing.T) {
 			turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: step.move}, nil)
 			require.NoError(t, err)
 			require.Equal(t, poll.Turn{
-				Display: poll.Display{PresentationID: p.ID, Slide: step.slide, Poll: &p.Polls[0]}, Changed: true, Ended: step.ended,
+				Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: step.slide, Poll: &p.Polls[0]}, Changed: true, Ended: step.ended,
 			}, turn, "step %d", i)
 			display, err := store.Display(t.Context(), p.ID)
 			require.NoError(t, err)
@@ -111,7 +111,7 @@ func (s *suite) transitions(t *testing.T) {
 		require.NoError(t, err)
 		turn, err = store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 		require.NoError(t, err)
-		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Slide: poll.Slide{Version: first + 6, Index: 1}}, Changed: true}, turn)
+		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: first + 6, Index: 1}}, Changed: true}, turn)
 	})
 
 	t.Run("a move that is not possible changes nothing", func(t *testing.T) {
@@ -136,14 +136,14 @@ func (s *suite) transitions(t *testing.T) {
 		p := created(t, store)
 		nothing, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 		require.NoError(t, err)
-		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Slide: poll.Slide{Index: -1}}}, nothing)
+		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}}}, nothing)
 
 		version := show(t, store, p, 1)
 		before := results(t, store, p, 1)
 		turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[1].ID}, &version)
 		require.NoError(t, err)
 		require.Equal(t, poll.Turn{Display: poll.Display{
-			PresentationID: p.ID, Slide: poll.Slide{Version: version, Index: 1, Displayed: true}, Poll: &p.Polls[1]}}, turn)
+			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: version, Index: 1, Displayed: true}, Poll: &p.Polls[1]}}, turn)
 		require.Equal(t, before, results(t, store, p, 1))
 	})
 

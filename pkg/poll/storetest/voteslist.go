@@ -23,7 +23,7 @@ func (s *suite) votesList(t *testing.T) {
 	for i := range want {
 		v := vote(p, 1, version, []poll.Answer{"A", "A\nD", "B"}[i%3])
 		batch.Votes = append(batch.Votes, v)
-		want[i] = poll.VoterAnswer{VoterID: v.VoterID, Answer: v.Answer}
+		want[i] = poll.VoterAnswer{VoterID: v.VoterID, Answer: v.Answer, VoteID: v.ID}
 	}
 	slices.SortFunc(want, func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) })
 	count(t, store, batch)
@@ -90,7 +90,7 @@ func (s *suite) votesList(t *testing.T) {
 		require.Equal(t, want, got)
 		now := list(t, store, p, 1)
 		require.Len(t, now, n+1)
-		require.Equal(t, poll.VoterAnswer{VoterID: uuid.Max, Answer: "C"}, now[n])
+		require.Equal(t, poll.VoterAnswer{VoterID: uuid.Max, Answer: "C", VoteID: now[n].VoteID}, now[n])
 		require.Equal(t, poll.Answer("C"), now[n-1].Answer)
 	})
 }

@@ -69,11 +69,11 @@ func (s *suite) words(t *testing.T) {
 		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "Paris")), by(voter, 0, vote(p, 0, v, "Lima"))), votes(by(voter, 0, vote(p, 0, v, "Berlin"))))
 		require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
 		words(t, p, 0, 2, poll.WordCount{Text: "berlin", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
-		require.Contains(t, list(t, store, p, 0), poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
+		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
 
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN!")))) // said otherwise, and the same
 		words(t, p, 0, 2, poll.WordCount{Text: "berlin", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
-		require.Contains(t, list(t, store, p, 0), poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
+		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
 	})
 
 	t.Run("a vote that does not stand moves no word", func(t *testing.T) {
