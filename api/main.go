@@ -23,6 +23,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/count"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
@@ -49,7 +50,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	adapters := backend.New(cfg, metrics, logger)
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
+		Open: cfg.Open, AccessLog: cfg.AccessLog, PassLimit: cfg.PassLimit, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
 		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},
@@ -68,7 +69,10 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		return errors.Join(closeErr, <-served)
 	}
 
-	err = adapters.Open(ctx)
+	var passes *poll.Passes
+	if err = adapters.Open(ctx); err == nil {
+		passes, err = adapters.Passes(ctx)
+	}
 	if err != nil {
 		stopErr := errors.Join(stopServing(), adapters.Close())
 		if ctx.Err() != nil { // asked to stop while waiting
@@ -82,7 +86,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
 		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
-	p := start(cfg, adapters, metrics, logger)
+	p := start(cfg, adapters, passes, metrics, logger)
 	server.Start(p.services)
 	greet(out, cfg, ln.Addr())
 	logger.Info("ready", "addr", ln.Addr().String())
@@ -118,15 +122,16 @@ type parts struct {
 	following    sync.WaitGroup
 }
 
-func start(cfg config.Config, adapters *backend.Backend, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
+func start(cfg config.Config, adapters *backend.Backend, passes *poll.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
 	p := &parts{}
 	cache := stage.NewCache(adapters.Store, time.Now)
 	p.services = httpapi.Services{
 		Store:  adapters.Store,
 		Cache:  cache,
 		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),
-		Intake: intake.New(cache, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Intake: intake.New(cache, passes, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
+		Passes: passes,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
 		func() float64 { return float64(p.services.Intake.Waiting()) })

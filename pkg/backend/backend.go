@@ -71,6 +71,21 @@ func (b *Backend) Open(ctx context.Context) error {
 	return b.OpenQueue(ctx)
 }
 
+// passSecret is the name under which the store keeps the key of voters' passes.
+const passSecret = "voters' passes"
+
+// Passes gives voters' passes, signed with the key that every replica shares, after Open. It waits as Open does.
+func (b *Backend) Passes(ctx context.Context) (passes *poll.Passes, err error) {
+	err = b.await(ctx, "database", func() error {
+		key, err := b.Store.Secret(ctx, passSecret, poll.NewPassKey())
+		if err == nil {
+			passes = poll.NewPasses(key)
+		}
+		return err
+	})
+	return passes, err
+}
+
 // OpenQueue opens the queue only, in the same way: Store stays nil.
 func (b *Backend) OpenQueue(ctx context.Context) error {
 	return b.await(ctx, "queue", func() error {

@@ -30,6 +30,7 @@ type Config struct {
 	DatabaseConns  int
 	QueueBytes     int64
 	StopTimeout    time.Duration
+	PassLimit      int // 0: none
 }
 
 // Prefix is what every variable's name begins with.
@@ -66,6 +67,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
+	{"PASS_LIMIT", "3000", "0 to 1000000", "Voters' passes of one presentation that one address may get, at once and in each minute, from one API process; wide enough for a hall that sits behind one address. 0: any number.",
+		func(c *Config, v string) (err error) { c.PassLimit, err = number(v, 0, 1_000_000); return err }},
 	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
 	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once; more wait to be accepted. 0: as many as the process has file descriptors for.",

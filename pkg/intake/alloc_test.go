@@ -62,7 +62,7 @@ func newCountingLog() *countingLog {
 func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
-		in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
+		in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
 		defer func() {
 			in.Close()
 			close(log.replies)
@@ -121,7 +121,7 @@ func (c crowd) Heard(_ Receipt, err error) {
 func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
-		in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
+		in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
 		const voters = 2000
 		told := crowd{make(chan struct{}, voters)}
 		take := func(voter int) {

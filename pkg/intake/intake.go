@@ -30,10 +30,10 @@ const DefaultMaxWaiting = 50_000
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string
-	Texts   []string // nil: keys
-	VoterID uuid.UUID
-	Passed  bool  // VoterID is that of a voter's pass (poll.Passes.Check), and no id of the client's own
-	Seq     int64 // 0: none
+	Texts   []string  // nil: keys
+	VoterID uuid.UUID // the client's own; not with a pass, whose voter it is then
+	Pass    []byte    // nil: none
+	Seq     int64     // 0: none
 }
 
 // Wait says what a voter waits for.
@@ -56,10 +56,11 @@ type Display interface {
 
 // Intake takes votes. It is safe for use by many goroutines.
 type Intake struct {
-	cache Display
-	log   queue.Publisher
-	now   func() time.Time
-	max   int64
+	cache  Display
+	passes *poll.Passes
+	log    queue.Publisher
+	now    func() time.Time
+	max    int64
 	// maxPartition bounds the votes of one partition: one that stalls must leave room for the others.
 	maxPartition int
 	waiting      atomic.Int64
@@ -76,9 +77,9 @@ type Intake struct {
 // New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
 // an answer; one of several partitions may hold half of them. now is
 // the monotonic clock, the same as the cache's. Close it before the log.
-func New(cache Display, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
+func New(cache Display, passes *poll.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	in := &Intake{
-		cache: cache, log: log, now: now, max: int64(maxWaiting), maxPartition: max(maxWaiting/min(partitions, 2), 1),
+		cache: cache, passes: passes, log: log, now: now, max: int64(maxWaiting), maxPartition: max(maxWaiting/min(partitions, 2), 1),
 		stop: make(chan struct{}), replies: make(chan struct{}),
 		expects: make(map[uuid.UUID]*batch),
 	}
@@ -96,7 +97,7 @@ func (in *Intake) Waiting() int { return int(in.waiting.Load()) }
 
 // Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted, superseded by a later one of the
 // same voter, or durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
-// not on the slide, or voting for it is closed), NoPass (the presentation takes votes with a pass only), TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
+// not on the slide, or voting for it is closed), NoPass (the presentation takes votes with a pass only), BadPass, OldPass, TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
 // sending it again is safe.
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
 	if in.waiting.Add(1) > in.max {
@@ -106,6 +107,9 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	defer in.waiting.Add(-1)
 
 	arrived := in.now()
+	if err := in.identify(presentationID, &ballot, arrived); err != nil {
+		return Receipt{}, err
+	}
 	display, accepted, err := in.displayed(ctx, presentationID, &ballot, arrived)
 	if err != nil {
 		return Receipt{}, err
@@ -135,7 +139,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	in.telling.Add(1)
 	taken := false
 	arrived := in.now()
-	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) {
+	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) && in.identify(presentationID, &ballot, arrived) == nil {
 		if vote, err := ballot.vote(display); err == nil {
 			_, _, err = in.batcher(presentationID).add(vote, accepted, &pending{
 				ctx: ctx, hearer: hearer, voteID: vote.ID, voterID: vote.VoterID, arrived: arrived, async: async,
@@ -170,6 +174,14 @@ func (b *Ballot) answer(p *poll.Poll) (poll.Answer, error) {
 	return p.Answer(b.Keys)
 }
 
+// identify puts a pass's voter into the ballot. It keeps nothing of the pass.
+func (in *Intake) identify(presentationID uuid.UUID, b *Ballot, now time.Time) (err error) {
+	if b.Pass != nil {
+		b.VoterID, err = in.passes.Check(presentationID, b.Pass, now)
+	}
+	return err
+}
+
 // displayed gives what is displayed if the ballot can be taken for it. Only what was read after the request arrived
 // may say that it cannot: an older entry may have missed the transition, or the edit, that the voter has seen.
 func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ballot, arrived time.Time) (poll.Display, time.Time, error) {
@@ -190,7 +202,7 @@ func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ba
 
 // taken says whether a ballot is taken for what is displayed.
 func (b *Ballot) taken(d poll.Display) bool {
-	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Passed || d.Voters != poll.ByPass)
+	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Pass != nil || d.Voters != poll.ByPass)
 }
 
 // refusal says why it is not.

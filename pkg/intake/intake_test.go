@@ -110,7 +110,7 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 			cache: &fakeCache{first: pollID, fresh: pollID},
 			log:   &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply)},
 		}
-		b.Intake = New(b.cache, b.log, 4, 2*mayWait, time.Now)
+		b.Intake = New(b.cache, nil, b.log, 4, 2*mayWait, time.Now)
 		f(t, b)
 		b.Close()
 		close(b.log.replies)
@@ -564,7 +564,7 @@ func TestVerdictsThatNeverComeAreForgotten(t *testing.T) {
 func TestClosingSendsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &fakeLog{published: make(chan *publish, 1000), replies: make(chan queue.Reply)}
-		in := New(&fakeCache{first: pollID}, log, 4, 1000, time.Now)
+		in := New(&fakeCache{first: pollID}, nil, log, 4, 1000, time.Now)
 		var casting sync.WaitGroup
 		for i := range 500 {
 			casting.Go(func() {
@@ -590,7 +590,7 @@ func TestClosingSendsWhatWaits(t *testing.T) {
 
 func BenchmarkCast(b *testing.B) {
 	log := &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply, 100)}
-	in := New(&fakeCache{first: pollID}, log, 4, 1<<20, time.Now)
+	in := New(&fakeCache{first: pollID}, nil, log, 4, 1<<20, time.Now)
 	go func() {
 		for p := range log.published {
 			p.confirmed(nil)

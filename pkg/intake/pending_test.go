@@ -614,7 +614,7 @@ func TestWaitReturnsWhenEverybodyWasTold(t *testing.T) {
 	for become, took := range map[error]time.Duration{nil: DefaultWait, queue.ErrUnknown: Deadline} {
 		synctest.Test(t, func(t *testing.T) {
 			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
-			in := New(newKnownDisplay(), log, 1, 100, time.Now)
+			in := New(newKnownDisplay(), nil, log, 1, 100, time.Now)
 			h := newHearing()
 			require.True(t, in.Take(t.Context(), talk, ballotOf(1, "A"), false, h))
 			(<-log.published).confirmed(become)
@@ -716,7 +716,7 @@ func (l *randomLog) Replies() <-chan queue.Reply { return l.replies }
 
 func TestEverybodyHearsOnceWheneverTheLogAnswers(t *testing.T) {
 	log := &randomLog{replies: make(chan queue.Reply)}
-	in := New(newKnownDisplay(), log, 1, 1<<20, time.Now)
+	in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
 	stop := make(chan struct{})
 	var voting, watching sync.WaitGroup
 	watching.Go(func() { // as the timer of a batch that waits for long does

@@ -131,7 +131,7 @@ func (s scene) play(t *testing.T, take func(i int) bool, leave bool) []end {
 	ends := make([]end, len(s.votes))
 	synctest.Test(t, func(t *testing.T) {
 		log := &sceneLog{scene: s, ids: make(map[int64]uuid.UUID), replies: make(chan queue.Reply)}
-		in := New(newKnownDisplay(), log, 1, 1000, time.Now)
+		in := New(newKnownDisplay(), nil, log, 1, 1000, time.Now)
 		receipts, hearings := make([]Receipt, len(s.votes)), make([]*hearing, len(s.votes))
 		var voting sync.WaitGroup
 		for i, v := range s.votes {

@@ -100,8 +100,8 @@ type Presentation struct {
 	JoinCode  string
 	TokenHash [32]byte // SHA-256 of the presenter's token
 	Admission
-	Slide     Slide
-	Polls     []Poll
+	Slide Slide
+	Polls []Poll
 }
 
 // Slide says what a presentation displays.

@@ -79,7 +79,11 @@ type VoterAnswer struct {
 	VoteID  uuid.UUID
 }
 
-// CastAt gives the time at which a replica took the vote, by its own clock: it informs, and nothing is ordered by it.
+// CastAt gives the time at which a replica took the vote, by its own clock, in milliseconds: it informs, and nothing is ordered by it.
+// It is zero where the vote's id does not hold it.
 func (v VoterAnswer) CastAt() time.Time {
+	if v.VoteID.Version() != 7 {
+		return time.Time{}
+	}
 	return time.Unix(v.VoteID.Time().UnixTime()).UTC()
 }

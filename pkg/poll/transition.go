@@ -116,7 +116,9 @@ func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
 }
 
 // Shows says of a poll whose state the transition changes that voting opens for it; else it ends.
-func (t Transition) Shows(ids []uuid.UUID, s *PollState) bool { return t.Left < 0 || s.PollID != ids[t.Left] }
+func (t Transition) Shows(ids []uuid.UUID, s *PollState) bool {
+	return t.Left < 0 || s.PollID != ids[t.Left]
+}
 
 // Leave is what happens to the state of a poll that voting ends for.
 func (s *State) Leave() {

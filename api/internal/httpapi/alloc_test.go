@@ -63,7 +63,7 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 		ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1,
 		Options: []poll.Option{{Key: "A"}, {Key: "B"}},
 	}
-	in := intake.New(alwaysDisplayed{shown}, log, 1, 10_000, time.Now)
+	in := intake.New(alwaysDisplayed{shown}, nil, log, 1, 10_000, time.Now)
 	s := New(Config{
 		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
 		Observe: func(string, string, int, time.Duration) {},

@@ -40,14 +40,17 @@ func (c *call) editPresentation(e poll.Edit) error {
 func patchPresentation(c *call) error {
 	var body struct {
 		Title *string `json:"title"`
+		newAdmission
 	}
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
 	}
-	if body.Title == nil {
-		return poll.Field("title", "is missing")
+	if body.Title == nil && body.newAdmission == (newAdmission{}) {
+		return poll.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
 	}
-	return c.editPresentation(poll.Rename{Title: *body.Title})
+	return c.editPresentation(poll.EditPresentation{
+		Title: body.Title, Voters: body.Voters, MaxVoters: body.MaxVoters, Passcode: body.Passcode,
+	})
 }
 
 func putOrder(c *call) error {
@@ -175,6 +178,9 @@ func exportPresentation(c *call) error {
 		return err
 	}
 	export := newPresentation{Title: p.Title, Polls: make([]newPoll, len(p.Polls))}
+	if p.Voters != poll.Anyone { // a passcode is of one evening
+		export.Voters, export.MaxVoters = &p.Voters, &p.MaxVoters
+	}
 	for i := range p.Polls {
 		q := &p.Polls[i]
 		export.Polls[i] = newPoll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}

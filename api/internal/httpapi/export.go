@@ -43,7 +43,7 @@ func getVotes(c *call) error {
 		return err
 	}
 	c.Vary(fiber.HeaderAccept)
-	list := listJSON(results.Kind)
+	list := listJSON(&results.Poll)
 	if c.Accepts(fiber.MIMEApplicationJSON, "text/csv") == "text/csv" {
 		list = listCSV(&results.Poll)
 		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
@@ -144,16 +144,23 @@ type votes func(yield func(poll.VoterAnswer) error) error
 
 // voteLine is a line of a votes list. Which member has the answer depends on the kind alone.
 type voteLine struct {
-	ClientID uuid.UUID `json:"client_id"`
-	Key      string    `json:"key,omitempty"`
-	Keys     []string  `json:"keys,omitempty"`
-	Text     string    `json:"text,omitempty"`
-	Texts    []string  `json:"texts,omitempty"`
+	ClientID *uuid.UUID `json:"client_id,omitempty"` // the client's own id
+	VoterID  *uuid.UUID `json:"voter_id,omitempty"`  // of a voter with a pass, which it is no part of
+	Key      string     `json:"key,omitempty"`
+	Keys     []string   `json:"keys,omitempty"`
+	Text     string     `json:"text,omitempty"`
+	Texts    []string   `json:"texts,omitempty"`
+	CastAt   time.Time  `json:"cast_at,omitzero"` // informs; nothing is ordered by it
 }
 
-func toLine(kind poll.Kind, v poll.VoterAnswer) voteLine {
-	l := voteLine{ClientID: v.VoterID}
-	switch kind {
+func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
+	l := voteLine{CastAt: v.CastAt()}
+	if q.Identity == poll.Passed {
+		l.VoterID = &v.VoterID
+	} else {
+		l.ClientID = &v.VoterID
+	}
+	switch q.Kind {
 	case poll.Multiple:
 		l.Keys = v.Answer.Keys()
 	case poll.WordCloud:
@@ -166,11 +173,11 @@ func toLine(kind poll.Kind, v poll.VoterAnswer) voteLine {
 	return l
 }
 
-func listJSON(kind poll.Kind) func(*bufio.Writer, votes) error {
+func listJSON(q *poll.Poll) func(*bufio.Writer, votes) error {
 	return func(w *bufio.Writer, all votes) error {
 		before := "["
 		err := all(func(v poll.VoterAnswer) error {
-			data, err := json.Marshal(toLine(kind, v))
+			data, err := json.Marshal(toLine(q, v))
 			if err != nil {
 				return err
 			}
@@ -211,22 +218,30 @@ func listCSV(q *poll.Poll) func(*bufio.Writer, votes) error {
 
 // columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything, in one each.
 func columns(q *poll.Poll) []string {
+	names := []string{"client_id"}
+	if q.Identity == poll.Passed {
+		names[0] = "voter_id"
+	}
 	switch q.Kind {
 	case poll.OpenText:
-		return []string{"client_id", "text"}
+		names = append(names, "text")
 	case poll.WordCloud:
-		names := []string{"client_id"}
 		for i := range q.MaxChoices {
 			names = append(names, "text_"+strconv.Itoa(i+1))
 		}
-		return names
+	default:
+		names = append(names, "key")
 	}
-	return []string{"client_id", "key"}
+	return append(names, "cast_at")
 }
 
 func row(q *poll.Poll, v poll.VoterAnswer) []string {
+	cast := ""
+	if at := v.CastAt(); !at.IsZero() {
+		cast = at.Format(time.RFC3339Nano)
+	}
 	if !q.Kind.FreeText() {
-		return []string{v.VoterID.String(), harmless(strings.Join(v.Answer.Keys(), ";"))}
+		return []string{v.VoterID.String(), harmless(strings.Join(v.Answer.Keys(), ";")), cast}
 	}
 	cells := []string{v.VoterID.String()}
 	for _, text := range v.Answer.Texts() {
@@ -235,7 +250,7 @@ func row(q *poll.Poll, v poll.VoterAnswer) []string {
 	for len(cells) <= q.MaxChoices {
 		cells = append(cells, "")
 	}
-	return cells
+	return append(cells, cast)
 }
 
 // stream is an answer's body that a goroutine writes while the server reads it.

@@ -171,12 +171,12 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 		answers[i] = poll.Answer(text)
 	}
 	var lines []voteLine
-	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(poll.OpenText), answers...)), &lines))
+	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(essay), answers...)), &lines))
 	table, marked := strings.CutPrefix(listed(t, listCSV(essay), answers...), "\xef\xbb\xbf")
 	require.True(t, marked, "Excel garbles it")
 	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"client_id", "text"}, rows[0])
+	require.Equal(t, []string{"client_id", "text", "cast_at"}, rows[0])
 	for i, text := range manyTexts {
 		require.Equal(t, text, lines[i].Text, "JSON has what was written")
 		require.NotContains(t, "=+-@＝", string([]rune(rows[i+1][1])[:1]))
@@ -185,10 +185,10 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 
 	cloud := &poll.Poll{Kind: poll.WordCloud, MaxChoices: 3}
 	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
-		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(poll.WordCloud), "Rome", "a;b\nb, c"))
-	require.Equal(t, utf8Mark+"client_id,text_1,text_2,text_3\n00000000-0000-0000-0000-000000000001,Rome,,\n"+
-		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",\n", listed(t, listCSV(cloud), "Rome", "a;b\nb, c"))
-	require.Equal(t, "[]", listed(t, listJSON(poll.WordCloud)))
+		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(cloud), "Rome", "a;b\nb, c"))
+	require.Equal(t, utf8Mark+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
+		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud), "Rome", "a;b\nb, c"))
+	require.Equal(t, "[]", listed(t, listJSON(cloud)))
 }
 
 func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {

@@ -84,12 +84,12 @@ func (r *room) Results(_ context.Context, _, pollID uuid.UUID) (poll.Results, er
 	return poll.Results{}, poll.Errorf(poll.NotFound, "no poll")
 }
 
-func (r *room) Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error {
-	return r.said.Present(ctx, replica, viewers, age)
+func (r *room) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
+	return r.said.Present(ctx, replica, rooms, age)
 }
 
-func (r *room) Connected(ctx context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error) {
-	return r.said.Connected(ctx, ids, age)
+func (r *room) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
+	return r.said.Audiences(ctx, ids, age)
 }
 
 func (r *room) TokenHash(_ context.Context, id uuid.UUID) (hash [32]byte, err error) {
@@ -231,7 +231,7 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	require.EqualValues(t, 1, e.shown(t).Version)
 	e = v.next()
 	require.Equal(t, "1.2", e.id)
-	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1,
+	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: poll.ByClient,
 		Options: []wireTally{{"A", 1}, {"B", 0}}}, e.tallies(t))
 
 	r.vote()

@@ -10,6 +10,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 const (
@@ -23,11 +25,12 @@ const (
 
 // presenceStore is the part of poll.Store that is needed here.
 type presenceStore interface {
-	Present(ctx context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error
-	Connected(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error)
+	Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error
+	Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error)
 }
 
-// presence tells the presenters who watch on this replica how many people are connected over all replicas. Presenters
+// presence tells the presenters who watch on this replica how many people are connected over all replicas, and how many passes were
+// given. Presenters
 // themselves are not counted: their screen, their remote. However many people there are, it costs a replica one call each
 // presenceEvery while somebody watches on it, and another one while a presenter does. It is safe for use by many goroutines.
 type presence struct {
@@ -39,12 +42,13 @@ type presence struct {
 	crowds map[uuid.UUID]*crowd
 }
 
-// crowd is who watches a presentation on this replica.
+// crowd is who watches a presentation on this replica, and who got passes here.
 type crowd struct {
 	viewers    int
-	said       bool          // the store was told of viewers, and not yet that there are none
+	passes     lately        // that were given
+	said       bool          // the store was told of somebody, and not yet that there is nobody
 	presenters []chan []byte // each holds the newest event that its stream has not sent
-	connected  int           // over all replicas, as presenters know it
+	known      wireAudience  // over all replicas, as presenters know it
 	event      []byte        // that says so; nil: it is not known yet
 }
 
@@ -58,11 +62,7 @@ func (c *call) isOnStage(presenter bool) bool {
 func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.crowds[id]
-	if c == nil {
-		c = &crowd{}
-		p.crowds[id] = c
-	}
+	c := p.crowd(id)
 	if !onStage {
 		c.viewers++
 		return nil, func() { p.leave(id, func() { c.viewers-- }) }
@@ -82,6 +82,30 @@ func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave f
 	}
 }
 
+// crowd gives a presentation's. Under mu.
+func (p *presence) crowd(id uuid.UUID) *crowd {
+	c := p.crowds[id]
+	if c == nil {
+		c = &crowd{}
+		p.crowds[id] = c
+	}
+	return c
+}
+
+// gave notes that a pass was given to an address, which is named by a hash.
+func (p *presence) gave(id uuid.UUID, address int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.crowd(id).passes.add(time.Now(), address)
+}
+
+// room gives what this replica knows of the crowd. Under mu.
+func (c *crowd) room() poll.Presence {
+	r := poll.Presence{Viewers: c.viewers}
+	r.Most, r.MostBy = c.passes.most(time.Now())
+	return r
+}
+
 func (p *presence) leave(id uuid.UUID, change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +115,7 @@ func (p *presence) leave(id uuid.UUID, change func()) {
 
 // forget drops a crowd of which nothing is left to say. Under mu.
 func (p *presence) forget(id uuid.UUID) {
-	if c := p.crowds[id]; c.viewers == 0 && !c.said && len(c.presenters) == 0 {
+	if c := p.crowds[id]; c.room() == (poll.Presence{}) && !c.said && len(c.presenters) == 0 {
 		delete(p.crowds, id)
 	}
 }
@@ -120,39 +144,39 @@ func (p *presence) run(ctx context.Context) {
 	}
 }
 
-// say tells the store who watches on this replica, if anybody does or has since the last time; nobody if it ends.
+// say tells the store who is in rooms on this replica, if anybody does or has since the last time; nobody if it ends.
 func (p *presence) say(ctx context.Context, ends bool) error {
-	viewers := map[uuid.UUID]int{}
+	rooms := map[uuid.UUID]poll.Presence{}
 	p.mu.Lock()
 	for id, c := range p.crowds {
-		if ends && c.said {
-			viewers[id] = 0
-		} else if !ends && (c.said || c.viewers > 0) {
-			viewers[id], c.said = c.viewers, true
+		if room := c.room(); ends && c.said {
+			rooms[id] = poll.Presence{}
+		} else if !ends && (c.said || room != (poll.Presence{})) {
+			rooms[id], c.said = room, true
 		}
 	}
 	p.mu.Unlock()
-	if len(viewers) == 0 {
+	if len(rooms) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	if err := p.store.Present(ctx, p.replica, viewers, presenceAge); err != nil {
+	if err := p.store.Present(ctx, p.replica, rooms, presenceAge); err != nil {
 		return err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for id, n := range viewers {
-		if n == 0 {
+	for id, room := range rooms {
+		if room == (poll.Presence{}) {
 			c := p.crowds[id]
-			c.said = c.viewers > 0 // somebody has just come
+			c.said = c.room() != room // somebody has just come
 			p.forget(id)
 		}
 	}
 	return nil
 }
 
-// ask gives presenters the number of those who are connected, where it has changed. Without presenters it asks nothing.
+// ask gives presenters what is known of their audience, where it has changed. Without presenters it asks nothing.
 func (p *presence) ask(ctx context.Context) error {
 	var ids []uuid.UUID
 	p.mu.Lock()
@@ -167,7 +191,7 @@ func (p *presence) ask(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
-	connected, err := p.store.Connected(ctx, ids, presenceAge)
+	audiences, err := p.store.Audiences(ctx, ids, presenceAge)
 	if err != nil {
 		return err
 	}
@@ -175,7 +199,7 @@ func (p *presence) ask(ctx context.Context) error {
 	defer p.mu.Unlock()
 	for _, id := range ids {
 		if c := p.crowds[id]; c != nil {
-			c.know(connected[id])
+			c.know(audiences[id])
 		}
 	}
 	return nil
@@ -183,19 +207,38 @@ func (p *presence) ask(ctx context.Context) error {
 
 // wireAudience is the data of the event "audience".
 type wireAudience struct {
-	Connected int `json:"connected"`
+	Connected int   `json:"connected"`
+	Passes    int64 `json:"passes,omitempty"`
+	// OneAddress is how many passes one address got in the last minute, where that is striking.
+	OneAddress int `json:"one_address,omitempty"`
 }
 
-// know passes on how many are connected. The event has no id: it is no part of the state that a client resumes.
-func (c *crowd) know(connected int) {
-	if c.event != nil && c.connected == connected || len(c.presenters) == 0 {
+// strikingShare and strikingLeast say which passes to one address are striking: more than a tenth of a room's in a minute, and not a
+// handful.
+const (
+	strikingShare = 10
+	strikingLeast = 10
+)
+
+func toAudience(a poll.Audience) wireAudience {
+	w := wireAudience{Connected: a.Viewers, Passes: a.Given}
+	if a.Most >= strikingLeast && int64(a.Most)*strikingShare > a.Given {
+		w.OneAddress = a.Most
+	}
+	return w
+}
+
+// know passes on what is known. The event has no id: it is no part of the state that a client resumes.
+func (c *crowd) know(a poll.Audience) {
+	known := toAudience(a)
+	if c.event != nil && c.known == known || len(c.presenters) == 0 {
 		return
 	}
-	data, err := json.Marshal(wireAudience{connected})
+	data, err := json.Marshal(known)
 	if err != nil {
-		return // a number can be written
+		return // numbers can be written
 	}
-	c.connected, c.event = connected, []byte("event: audience\ndata: "+string(data)+"\n\n")
+	c.known, c.event = known, []byte("event: audience\ndata: "+string(data)+"\n\n")
 	for _, presenter := range c.presenters {
 		select {
 		case <-presenter: // what it has not sent is old

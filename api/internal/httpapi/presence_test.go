@@ -24,21 +24,22 @@ type said struct {
 	mu       sync.Mutex
 	rows     map[[2]uuid.UUID]word // by presentation and replica
 	err      error
+	given    int64 // passes
 	writes   int
 	reads    int
 	lastSize int // of the last write
 }
 
 type word struct {
-	viewers int
-	at      time.Time
+	room poll.Presence
+	at   time.Time
 }
 
-func (s *said) Present(_ context.Context, replica uuid.UUID, viewers map[uuid.UUID]int, age time.Duration) error {
+func (s *said) Present(_ context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++
-	s.lastSize = len(viewers)
+	s.lastSize = len(rooms)
 	if s.err != nil {
 		return s.err
 	}
@@ -50,28 +51,32 @@ func (s *said) Present(_ context.Context, replica uuid.UUID, viewers map[uuid.UU
 	if s.rows == nil {
 		s.rows = map[[2]uuid.UUID]word{}
 	}
-	for id, n := range viewers {
-		s.rows[[2]uuid.UUID{id, replica}] = word{n, time.Now()}
+	for id, room := range rooms {
+		s.rows[[2]uuid.UUID{id, replica}] = word{room, time.Now()}
 	}
 	return nil
 }
 
-func (s *said) Connected(_ context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]int, error) {
+func (s *said) Audiences(_ context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
 	if s.err != nil {
 		return nil, s.err
 	}
-	n := map[uuid.UUID]int{}
+	audiences := map[uuid.UUID]poll.Audience{}
 	for _, id := range ids {
+		a, most := poll.Audience{Given: s.given}, map[int64]int{}
 		for k, w := range s.rows {
 			if k[0] == id && time.Since(w.at) <= age {
-				n[id] += w.viewers
+				a.Viewers += w.room.Viewers
+				most[w.room.MostBy] += w.room.Most
+				a.Most = max(a.Most, most[w.room.MostBy])
 			}
 		}
+		audiences[id] = a
 	}
-	return n, nil
+	return audiences, nil
 }
 
 func (s *said) calls() (writes, reads int) {
@@ -177,7 +182,7 @@ func TestAReplicaThatDiedTakesItsViewersOutOfTheNumber(t *testing.T) {
 		store := &said{}
 		one, stop := store.replica()
 		defer stop()
-		require.NoError(t, store.Present(t.Context(), uuid.New(), map[uuid.UUID]int{aTalk: 100}, presenceAge)) // and never again
+		require.NoError(t, store.Present(t.Context(), uuid.New(), map[uuid.UUID]poll.Presence{aTalk: {Viewers: 100}}, presenceAge)) // and never again
 		one.join(aTalk, false)
 		screen, _ := one.join(aTalk, true)
 		later()

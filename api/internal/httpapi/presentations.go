@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -20,6 +21,27 @@ type newPresentation struct {
 	Title            string    `json:"title"`
 	Polls            []newPoll `json:"polls"`
 	CurrentPollIndex *int      `json:"current_poll_index,omitempty"`
+	newAdmission
+}
+
+// newAdmission says who may vote, as a presenter writes it.
+type newAdmission struct {
+	Voters    *poll.Voters `json:"voters,omitempty"`
+	MaxVoters *int         `json:"max_voters,omitempty"`
+	Passcode  *string      `json:"passcode,omitempty"`
+}
+
+func (n newAdmission) admission() (a poll.Admission) {
+	if n.Voters != nil {
+		a.Voters = *n.Voters
+	}
+	if n.MaxVoters != nil {
+		a.MaxVoters = *n.MaxVoters
+	}
+	if n.Passcode != nil {
+		a.Passcode = *n.Passcode
+	}
+	return a
 }
 
 // newPoll is a poll as a presenter writes it.
@@ -54,6 +76,9 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 	p, err := poll.New(n.Title, polls)
 	if err == nil && n.CurrentPollIndex != nil {
 		err = p.Open(*n.CurrentPollIndex)
+	}
+	if err == nil {
+		err = p.Admit(n.admission())
 	}
 	return p, err
 }
@@ -134,10 +159,14 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, presenter 
 	c.Set(fiber.HeaderETag, etag(p.Slide.Version))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderAuthorization)
-	return c.JSON(fiber.Map{
+	all := fiber.Map{
 		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
-		"current_poll_index": current, "polls": polls,
-	})
+		"current_poll_index": current, "polls": polls, "voters": p.Voters,
+	}
+	if presenter {
+		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode
+	}
+	return c.JSON(all)
 }
 
 func join(c *call) error {
@@ -151,7 +180,13 @@ func join(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(fiber.Map{"presentation_id": id, "title": title})
+	display, _, err := c.Cache.Display(ctx, id, time.Time{})
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{
+		"presentation_id": id, "title": title, "voters": display.Voters, "passcode_required": display.Passcode != "",
+	})
 }
 
 // timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the

@@ -32,6 +32,12 @@ var statuses = map[poll.ErrorKind]int{
 	poll.LastPoll:        http.StatusConflict,
 	poll.Stale:           http.StatusPreconditionFailed,
 	poll.Busy:            http.StatusTooManyRequests,
+	poll.NoPass:          http.StatusUnauthorized,
+	poll.BadPass:         http.StatusUnauthorized,
+	poll.OldPass:         http.StatusUnauthorized,
+	poll.BadPasscode:     http.StatusForbidden,
+	poll.NoPasses:        http.StatusConflict,
+	poll.RoomFull:        http.StatusConflict,
 	poll.Unavailable:     http.StatusServiceUnavailable,
 	unauthorized:         http.StatusUnauthorized,
 	forbidden:            http.StatusForbidden,
@@ -94,7 +100,11 @@ func (p problem) send(c *fiber.Ctx) error {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		c.Set(fiber.HeaderRetryAfter, "1")
 	case http.StatusUnauthorized:
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="presenter"`)
+		realm := `Bearer realm="presenter"`
+		if p.Code != unauthorized {
+			realm = `Pass realm="voters"`
+		}
+		c.Set(fiber.HeaderWWWAuthenticate, realm)
 	}
 	c.Set(fiber.HeaderContentType, "application/problem+json")
 	return c.Status(p.Status).Send(body)

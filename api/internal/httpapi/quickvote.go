@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // votePath is where votes are sent to, below Base.
@@ -91,7 +91,7 @@ func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	if receipt.Verdict == 0 {
 		status = http.StatusAccepted
 	}
-	v.answer = v.head(v.answer[:0], status, receipt.VoteID, last)
+	v.answer = v.head(v.answer[:0], status, receipt, last)
 	took := time.Since(v.begun)
 	s.Observe(http.MethodPost, Base+votePath, status, took)
 	if s.AccessLog {
@@ -125,7 +125,7 @@ func refused(c *fiber.Ctx) *refusedVote {
 func forgetRefused(c *fiber.Ctx) { c.Context().Conn().(*eventloop.Turn).Outcome = nil }
 
 // head appends the answer, which is what Fiber's would be.
-func (v *quickVote) head(b []byte, status int, vote uuid.UUID, last bool) []byte {
+func (v *quickVote) head(b []byte, status int, receipt intake.Receipt, last bool) []byte {
 	switch status {
 	case http.StatusAccepted:
 		b = append(b, "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: "...)
@@ -138,7 +138,10 @@ func (v *quickVote) head(b []byte, status int, vote uuid.UUID, last bool) []byte
 	b = append(b, "\r\nX-Request-Id: "...)
 	b = append(b, v.id...)
 	b = append(b, "\r\nX-Content-Type-Options: nosniff\r\nX-Vote-Id: "...)
-	b = append(b, vote.String()...)
+	b = append(b, receipt.VoteID.String()...)
+	if receipt.Verdict == poll.Superseded {
+		b = append(b, "\r\nVote-Superseded: true"...)
+	}
 	if v.async {
 		b = append(b, "\r\nPreference-Applied: respond-async"...)
 	}

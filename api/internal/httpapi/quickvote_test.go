@@ -305,7 +305,7 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 	for _, fate := range fates {
 		shown.Options = append(shown.Options, poll.Option{Key: fate})
 	}
-	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, log, 1, 9999, time.Now)
+	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, nil, log, 1, 9999, time.Now)
 	b := &booth{log: log, told: make(told, 99_999), Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
 	b.Server = New(Config{
 		AccessLog: true, Logger: slog.New(b.told), Metrics: http.NotFoundHandler(),

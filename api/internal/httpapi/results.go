@@ -27,11 +27,14 @@ type wireResults[O any] struct {
 	Version  int64       `json:"version"`
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
-	Options  []O         `json:"options"`
-	Words    []wireWord  `json:"words,omitzero"` // for free text only, and there even if there is none
-	Mean     *float64    `json:"mean,omitempty"`
-	Median   *float64    `json:"median,omitempty"`
-	Hidden   bool        `json:"hidden,omitempty"` // there is more, for the presenter only
+
+	Identity poll.Identity `json:"identity"` // how its voters are told apart, at the least
+
+	Options []O        `json:"options"`
+	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
+	Mean    *float64   `json:"mean,omitempty"`
+	Median  *float64   `json:"median,omitempty"`
+	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
 }
 
 type wireWord struct {
@@ -103,7 +106,7 @@ func (w wireResults[O]) hide() wireResults[O] {
 
 func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireResults[O] {
 	w := wireResults[O]{
-		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Options: make([]O, len(r.Options)),
+		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Identity: r.Identity, Options: make([]O, len(r.Options)),
 	}
 	for i, o := range r.Options {
 		w.Options[i] = option(o, r.Counts[i])

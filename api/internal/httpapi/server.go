@@ -56,6 +56,9 @@ var (
 	headerSniffing  = []byte(fiber.HeaderXContentTypeOptions)
 	noSniffing      = []byte("nosniff") // an answer holds what people wrote: no browser may take it for a page
 	headerVoteID    = []byte("X-Vote-Id")
+
+	headerSuperseded = []byte("Vote-Superseded") // a later vote of the same voter stands
+	superseded       = []byte("true")
 )
 
 //go:embed openapi.yaml
@@ -65,6 +68,7 @@ var openAPI []byte
 type Config struct {
 	Open      bool // everybody is every presentation's presenter
 	AccessLog bool
+	PassLimit int // passes of one presentation that an address gets in a minute; 0: any number
 	Logger    *slog.Logger
 	// TrustedProxies may say for whom they ask.
 	TrustedProxies Proxies
@@ -84,6 +88,7 @@ type Services struct {
 	Cache  *stage.Cache
 	Intake *intake.Intake
 	Bus    bus.Bus
+	Passes *poll.Passes
 }
 
 // Server serves from the first moment: health at once, the API from Start on.
@@ -99,6 +104,7 @@ type Server struct {
 	front    *eventloop.Listener // nil before Serve
 	services *Services           // nil before Start and after Close
 	hub      *hub                // of the services
+	entrance *entrance           // of the services
 	sending  sync.WaitGroup      // streams and votes that work with the services after their request
 
 	// Of the services' store.
@@ -159,6 +165,7 @@ func (s *Server) routes() {
 	v1.Delete("/presentations/:id/polls/current", s.with(deleteCurrent))
 	v1.Get("/presentations/:id/polls/current", s.with(getCurrent))
 	v1.Post(votePath, s.with(postVote))
+	v1.Post("/presentations/:id/voters", s.with(postVoter))
 	v1.Put("/presentations/:id/polls/order", s.with(putOrder))
 	v1.Post("/presentations/:id/polls", s.with(postPoll))
 	v1.Patch("/presentations/:id/polls/:poll_id", s.with(patchPoll))
@@ -208,6 +215,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
+	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
@@ -223,6 +231,7 @@ func (s *Server) Close() {
 	s.sending.Wait()
 	if started {
 		s.hub.close()
+		s.entrance.close()
 		s.results.close()
 		s.allResults.close()
 	}

@@ -101,7 +101,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	store := &hangingStore{asked: make(chan struct{}, 99), closed: make(chan struct{})}
 	log := deadLog{replies: make(chan queue.Reply)}
 	cache := stage.NewCache(store, time.Now)
-	in := intake.New(cache, log, 1, 99, time.Now)
+	in := intake.New(cache, nil, log, 1, 99, time.Now)
 	s := New(Config{
 		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },

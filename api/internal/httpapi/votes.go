@@ -26,6 +26,7 @@ type newVote struct {
 	Text     *string   `json:"text"`
 	Texts    *[]string `json:"texts"`
 	ClientID *string   `json:"client_id"`
+	Pass     *string   `json:"pass"`
 	Seq      int64     `json:"seq"`
 }
 
@@ -36,8 +37,10 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	switch {
 	case v.PollID == nil:
 		return b, poll.Field("poll_id", "is missing")
-	case v.ClientID == nil:
-		return b, poll.Field("client_id", "is missing")
+	case v.ClientID == nil && v.Pass == nil:
+		return b, poll.Field("client_id", "is missing: a vote has a client_id or a pass")
+	case v.ClientID != nil && v.Pass != nil:
+		return b, poll.Field("pass", "must be left out where client_id is given")
 	case len(answers) == 0:
 		return b, poll.Field("key", "is missing: a vote has a key, keys, a text or texts")
 	case len(answers) > 1:
@@ -49,7 +52,9 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	case v.Seq < 0 || v.Seq > maxSeq:
 		return b, poll.Field("seq", "must be between 0 and %d", int64(maxSeq))
 	}
-	if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
+	if v.Pass != nil {
+		b.Pass = []byte(*v.Pass)
+	} else if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
 		return b, poll.Field("client_id", "must be a UUID and not the nil UUID")
 	}
 	switch {
@@ -122,7 +127,10 @@ func postVote(c *call) error {
 	if receipt.VoteID != uuid.Nil {
 		c.Response().Header.SetCanonical(headerVoteID, []byte(receipt.VoteID.String()))
 	}
-	if receipt.Verdict == 0 {
+	switch receipt.Verdict {
+	case poll.Superseded:
+		c.Response().Header.SetCanonical(headerSuperseded, superseded)
+	case 0:
 		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
 		return c.SendString(acceptedBody)
 	}

@@ -1,0 +1,83 @@
+package intake
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// heardOnce passes on what a vote's hearer is told.
+type heardOnce chan error
+
+func (h heardOnce) Heard(_ Receipt, err error) { h <- err }
+
+// admitting displays a poll to voters of one kind, whatever was asked for.
+type admitting struct {
+	*knownDisplay
+	voters poll.Voters
+}
+
+func (d admitting) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
+	shown, now, ok := d.knownDisplay.Known(id)
+	shown.Voters = d.voters
+	return shown, now, ok
+}
+
+func (d admitting) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+	shown, now, err := d.knownDisplay.Display(ctx, id, since)
+	shown.Voters = d.voters
+	return shown, now, err
+}
+
+func TestAVoteWithAPassIsItsVoters(t *testing.T) {
+	passes := poll.NewPasses(poll.NewPassKey())
+	now := time.Now()
+	given := passes.Draw(talk, uuid.Nil, now)
+	for name, c := range map[string]struct {
+		voters poll.Voters
+		ballot Ballot
+		want   poll.ErrorKind
+		voter  uuid.UUID
+	}{
+		"a pass, where one is needed": {poll.ByPass, Ballot{Pass: []byte(given.Text)}, "", given.Voter},
+		"a pass, where none is":       {poll.Anyone, Ballot{Pass: []byte(given.Text)}, "", given.Voter},
+		"an id, where none is":        {poll.Anyone, Ballot{VoterID: other}, "", other},
+		"an id, where one is needed":  {poll.ByPass, Ballot{VoterID: other}, poll.NoPass, uuid.Nil},
+		"a voter's id for their pass": {poll.ByPass, Ballot{VoterID: given.Voter}, poll.NoPass, uuid.Nil},
+		"another room's pass":         {poll.ByPass, Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, poll.BadPass, uuid.Nil},
+		"an old one":                  {poll.ByPass, Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-poll.PassLife)).Text)}, poll.OldPass, uuid.Nil},
+		"an empty one":                {poll.ByPass, Ballot{Pass: []byte{}}, poll.BadPass, uuid.Nil},
+		"a forged one, where none is": {poll.Anyone, Ballot{Pass: []byte("A" + given.Text[1:])}, poll.BadPass, uuid.Nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
+			display := newKnownDisplay()
+			display.fresh = pollID
+			in := New(admitting{display, c.voters}, passes, log, 1, 100, time.Now)
+			ballot := c.ballot
+			ballot.PollID, ballot.Keys = pollID, []string{"A"}
+			heard := heardOnce(make(chan error, 1))
+			taken := in.Take(t.Context(), talk, ballot, false, heard)
+			require.Equal(t, c.want == "", taken, "what is refused is Cast's")
+			if !taken {
+				_, err := in.Cast(t.Context(), talk, ballot, Wait{For: time.Second})
+				require.Equal(t, c.want, poll.KindOf(err))
+			} else {
+				p := <-log.published
+				require.Equal(t, c.voter, p.batch.Votes[0].VoterID)
+				p.confirmed(nil)
+				log.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Counted}}
+				require.NoError(t, <-heard)
+			}
+			in.Close()
+			close(log.replies)
+			in.Wait()
+		})
+	}
+}
