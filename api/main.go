@@ -47,10 +47,12 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
+	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
-		Away:  adapters.Away,
-		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL), pages.Routes},
+		TrustedProxies: proxies,
+		Away:           adapters.Away,
+		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},
 	})
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)

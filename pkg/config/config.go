@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Addr           string
 	WorkerAddr     string
+	TrustedProxies []netip.Prefix
 	PublicURL      string   // "http://…" or "https://…", without a slash at its end; empty: as the request says
 	DatabaseURL    string   // "sqlite:PATH" or "postgres://…"
 	AMQPURLs       []string // nodes of one cluster; empty: in-process
@@ -51,6 +52,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
 	{"PUBLIC_URL", "", "http://host or https://host, with a port if it has one", "The address that people's phones reach: QR codes and links lead there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
 		func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
+	{"TRUSTED_PROXIES", "127.0.0.0/8, ::1", "addresses and networks with commas between, or none", "Who may say for whom it asks: X-Forwarded-For, -Proto and -Host are believed from these addresses and from no other. NGINX's belong here, and those of what stands between it and the API.",
+		func(c *Config, v string) (err error) { c.TrustedProxies, err = networks(v); return err }},
 	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
 		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
 	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between", "The RabbitMQ that carries votes from the API to the workers, or the nodes of its cluster. Empty: the API counts votes itself.",
@@ -142,6 +145,31 @@ func checkAddr(v string) error {
 		return fmt.Errorf("%q is no port", port)
 	}
 	return nil
+}
+
+// networks takes a list of networks and single addresses; "none" is the empty one.
+func networks(v string) ([]netip.Prefix, error) {
+	if v == "none" {
+		return nil, nil
+	}
+	var list []netip.Prefix
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		network, err := netip.ParsePrefix(entry)
+		if addr, addrErr := netip.ParseAddr(entry); addrErr == nil && addr.Zone() == "" {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%q is neither an address nor a network", entry)
+		case network != network.Masked():
+			return nil, fmt.Errorf("%q is an address in a network; the network is %s", entry, network.Masked())
+		case network.Addr().Is4In6(): // no client is compared in that form
+			return nil, fmt.Errorf("%q is one of IPv4 and must be written so", entry)
+		}
+		list = append(list, network)
+	}
+	return list, nil
 }
 
 // publicURL takes an address that the pages' paths can be put behind: they begin at the root. It never shows the value: what is

@@ -2,6 +2,7 @@ package config
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -60,6 +61,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
 			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
 		},
+		"TRUSTED_PROXIES": {
+			"nobody", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "10.0.0.0/-1", "10.0.0.0/08", "::1/129", "fe80::1%eth0", "fe80::%eth0/64",
+			"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "[::1]", "127.0.0.1:80", "localhost", "10.0.0.0/8 ::1", "10.0.0.0/8;::1", "none,10.0.0.1", "*",
+		},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
 		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
@@ -78,6 +83,17 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			require.NotContains(t, err.Error(), "secret")
 			require.NotContains(t, err.Error(), "\n")
 		}
+	}
+}
+
+func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "[127.0.0.0/8 ::1/128]", "none": "[]", "10.1.2.3": "[10.1.2.3/32]", " 172.16.0.0/12 ,fd00::/8,2001:DB8::1": "[172.16.0.0/12 fd00::/8 2001:db8::1/128]",
+		"0.0.0.0/0,::/0": "[0.0.0.0/0 ::/0]",
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_TRUSTED_PROXIES": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, fmt.Sprint(c.TrustedProxies))
 	}
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,8 +29,8 @@ type quickVote struct {
 	server  *Server
 	conn    *eventloop.Conn
 	begun   time.Time
-	id      string // of the request
-	ip      string // for the log
+	id      string     // of the request
+	client  netip.Addr // for the log
 	async   bool
 	request []byte // as it came: Fiber answers what is neither 204 nor 202
 	answer  []byte
@@ -67,7 +68,7 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 		v.id = newRequestID()
 	}
 	if s.AccessLog {
-		v.ip = clientIP(string(q.forwarded), conn.RemoteAddr())
+		v.client = s.TrustedProxies.client(string(q.forwarded), conn.RemoteAddr())
 	}
 	v.request = append(v.request[:0], request...)
 	s.sending.Add(1)
@@ -95,7 +96,7 @@ func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	s.Observe(http.MethodPost, Base+votePath, status, took)
 	if s.AccessLog {
 		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
-		s.access(http.MethodPost, path, status, took, v.id, v.ip)
+		s.access(http.MethodPost, path, status, took, v.id, v.client)
 	}
 	if cap(v.request) > usualRequest {
 		v.request = nil
@@ -239,9 +240,10 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 			}
 			q.async = true
 		case is(name, "x-forwarded-for"):
-			if !forwarded { // Fiber, too, takes the first
-				q.forwarded, forwarded = value, true
+			if forwarded { // one list in several lines
+				return q, false
 			}
+			q.forwarded, forwarded = value, true
 		case is(name, "connection"):
 			if !is(value, "keep-alive") {
 				return q, false

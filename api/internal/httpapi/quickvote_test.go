@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -59,7 +60,7 @@ var oddFields = []string{
 	"Content-Length: " + strconv.Itoa(len(aBody)), "Content-Length: 0", "Transfer-Encoding: chunked", "transfer-encoding: identity",
 	"Expect: 100-continue", "Content-Encoding: gzip", "Connection: close", "Connection: keep-alive, close", "Connection: upgrade\r\nUpgrade: h2c",
 	"TE: trailers", "Trailer: X", "Host: other", "Content-Type: text/plain", "Content-Type: application/json", "Prefer: wait=3", "Prefer: respond-async\r\nPrefer: wait=3",
-	"X-Request-Id: a\r\nX-Request-Id: b", "X-Request-Id:", "X-Request-Id:\ta", "X-Request-Id: " + strings.Repeat("a", 65), " folded", "X: a\r\n\tfolded",
+	"X-Request-Id: a\r\nX-Request-Id: b", "X-Request-Id:", "X-Request-Id:\ta", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8", "X-Request-Id: " + strings.Repeat("a", 65), " folded", "X: a\r\n\tfolded",
 	"X : a", "X", ": a", "X: a\x00", "X: a\rY: b", "X: a\nContent-Length: 0",
 }
 
@@ -298,7 +299,7 @@ func (l told) next() (lines []string) {
 	return lines
 }
 
-func newBooth(t *testing.T) *booth {
+func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
 	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1}
 	for _, fate := range fates {
@@ -311,7 +312,8 @@ func newBooth(t *testing.T) *booth {
 		Observe: func(method, route string, status int, _ time.Duration) {
 			b.told <- fmt.Sprint("measured ", method, route, status)
 		},
-		Away: func(context.Context) []string { return nil },
+		TrustedProxies: proxies,
+		Away:           func(context.Context) []string { return nil },
 	})
 	next := b.app.Server().Handler
 	b.app.Server().Handler = func(c *fasthttp.RequestCtx) {

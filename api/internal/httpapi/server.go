@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -65,7 +66,9 @@ type Config struct {
 	Open      bool // everybody is every presentation's presenter
 	AccessLog bool
 	Logger    *slog.Logger
-	Metrics   http.Handler
+	// TrustedProxies may say for whom they ask.
+	TrustedProxies Proxies
+	Metrics        http.Handler
 	// Observe is told of every answered request; route is the pattern.
 	Observe func(method, route string, status int, took time.Duration)
 	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
@@ -309,14 +312,14 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	}
 	s.Observe(methodName(c.Method()), route, status, took)
 	if s.AccessLog {
-		s.access(c.Method(), c.Path(), status, took, id, clientIP(c.Get(fiber.HeaderXForwardedFor), c.Context().RemoteAddr()))
+		s.access(c.Method(), c.Path(), status, took, id, s.clientAddr(c))
 	}
 	return nil
 }
 
-func (s *Server) access(method, path string, status int, took time.Duration, id, ip string) {
+func (s *Server) access(method, path string, status int, took time.Duration, id string, client netip.Addr) {
 	s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", method), slog.String("path", path),
-		slog.Int("status", status), slog.Duration("took", took), slog.String("request_id", id), slog.String("ip", ip))
+		slog.Int("status", status), slog.Duration("took", took), slog.String("request_id", id), slog.String("ip", addressText(client)))
 }
 
 // knownMethod refuses what Fiber would refuse in plain text before any of our handlers runs: a method that HTTP does not have.
@@ -345,15 +348,6 @@ func methodName(method string) string {
 		return fiber.DefaultMethods[i]
 	}
 	return "other"
-}
-
-// clientIP gives the first address that a proxy passed on, for logs only: anybody may send that header.
-func clientIP(forwarded string, remote net.Addr) string {
-	if first, _, _ := strings.Cut(forwarded, ","); first != "" {
-		return strings.TrimSpace(first)
-	}
-	host, _, _ := net.SplitHostPort(remote.String())
-	return host
 }
 
 // requestID gives the client's own request id if it is a plain one, else a new one. The answer is a copy: Fiber uses

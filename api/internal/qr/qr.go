@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"mime"
+	"net"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -21,22 +22,23 @@ import (
 const maxText = 1 << 10
 
 // Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
-// the host that was asked. Errors are fiber's and the domain's, for the app to answer.
-func Mount(public string) func(fiber.Router) {
+// the host that was asked, and where believe says so of the peer, to the one that it says was. Errors are fiber's and the domain's, for
+// the app to answer.
+func Mount(public string, believe func(peer net.Addr) bool) func(fiber.Router) {
 	return func(r fiber.Router) {
-		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, public) })
+		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, public, believe) })
 		r.Post("/qr.svg", text)
 	}
 }
 
 // joinLink draws the link that the query's join code stands for.
-func joinLink(c *fiber.Ctx, base string) (err error) {
+func joinLink(c *fiber.Ctx, base string, believe func(net.Addr) bool) (err error) {
 	code := poll.CleanJoinCode(c.Query("code"))
 	if !poll.IsJoinCode(code) {
 		return poll.Field("code", "must be a join code")
 	}
 	if base == "" {
-		if base, err = origin(c); err != nil {
+		if base, err = origin(c, believe(c.Context().RemoteAddr())); err != nil {
 			return err
 		}
 		c.Vary(fiber.HeaderXForwardedProto, fiber.HeaderXForwardedHost)
@@ -71,19 +73,19 @@ func text(c *fiber.Ctx) error {
 // host is a name or an address, with or without a port.
 var host = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
 
-// origin gives how the client has reached the service: as proxies say that pass requests on, else as the request says.
-func origin(c *fiber.Ctx) (string, error) {
+// origin gives how the client has reached the service: as a proxy says that passed its request on, else as the request says.
+func origin(c *fiber.Ctx, proxy bool) (string, error) {
 	scheme := "http"
 	if c.Context().IsTLS() {
 		scheme = "https"
 	}
-	if forwarded := first(c.Get(fiber.HeaderXForwardedProto)); forwarded != "" {
+	if forwarded := first(c.Get(fiber.HeaderXForwardedProto)); proxy && forwarded != "" {
 		if scheme = strings.ToLower(forwarded); scheme != "http" && scheme != "https" {
 			return "", poll.Field(fiber.HeaderXForwardedProto, "must be http or https")
 		}
 	}
 	from, name := fiber.HeaderXForwardedHost, first(c.Get(fiber.HeaderXForwardedHost))
-	if name == "" {
+	if !proxy || name == "" {
 		from, name = fiber.HeaderHost, string(c.Request().Host())
 	}
 	if !host.MatchString(name) {

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -24,11 +25,13 @@ import (
 // ask gives the answer; what the domain refuses is 400 with the field as its body.
 func ask(t *testing.T, method, target, body string, header ...string) (*http.Response, string) {
 	t.Helper()
-	return askAt(t, "", method, target, body, header...)
+	return askAt(t, "", anybody, method, target, body, header...)
 }
 
-// askAt asks a server that has a public address.
-func askAt(t *testing.T, public, method, target, body string, header ...string) (*http.Response, string) {
+func anybody(net.Addr) bool { return true }
+
+// askAt asks a server that has a public address, and believes some peers.
+func askAt(t *testing.T, public string, believe func(net.Addr) bool, method, target, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	app := fiber.New(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
 		if e, ok := errors.AsType[*poll.Error](err); ok && e.Kind == poll.Invalid {
@@ -36,7 +39,7 @@ func askAt(t *testing.T, public, method, target, body string, header ...string) 
 		}
 		return fiber.DefaultErrorHandler(c, err)
 	}})
-	Mount(public)(app)
+	Mount(public, believe)(app)
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Host = "plenary.example"
 	for i := 0; i < len(header); i += 2 {
@@ -123,15 +126,23 @@ func TestJoinLinksLeadToThePublicAddressWhateverHostWasAsked(t *testing.T) {
 	for _, header := range [][]string{
 		nil, {"Host", "localhost:8080"}, {"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http"}, {"X-Forwarded-Host", "<svg>"},
 	} {
-		res, svg := askAt(t, "https://vote.example:8443", "GET", "/qr.svg?code=bcd-234", "", header...)
+		res, svg := askAt(t, "https://vote.example:8443", anybody, "GET", "/qr.svg?code=bcd-234", "", header...)
 		require.Equal(t, 200, res.StatusCode, header)
 		require.Equal(t, "https://vote.example:8443/join/BCD234", scan(t, svg), header)
 		require.NotContains(t, res.Header.Get("Vary"), "X-Forwarded")
 		require.Equal(t, "private, no-cache", res.Header.Get("Cache-Control"))
 	}
-	res, field := askAt(t, "https://vote.example", "GET", "/qr.svg?code=x", "")
+	res, field := askAt(t, "https://vote.example", anybody, "GET", "/qr.svg?code=x", "")
 	require.Equal(t, 400, res.StatusCode)
 	require.Equal(t, "code", field)
+}
+
+func TestWhereTheRequestCameFromOnlyAProxyMaySay(t *testing.T) {
+	for _, header := range [][]string{{"X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "https"}, {"X-Forwarded-Host", "<svg>"}, {"X-Forwarded-Proto", "javascript"}} {
+		res, svg := askAt(t, "", func(net.Addr) bool { return false }, "GET", "/qr.svg?code=BCD234", "", header...)
+		require.Equal(t, 200, res.StatusCode)
+		require.Equal(t, "http://plenary.example/join/BCD234", scan(t, svg))
+	}
 }
 
 func TestWhatIsNoJoinCodeIsRefused(t *testing.T) {
