@@ -52,8 +52,9 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 
 func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 	for name, values := range map[string][]string{
-		"ADDR":        {"8080", "localhost", ":eighty", ":70000"},
-		"WORKER_ADDR": {"::"},
+		"ADDR":         {"8080", "localhost", ":eighty", ":70000"},
+		"WORKER_ADDR":  {"::"},
+		"METRICS_ADDR": {"8082", "none", ":", ":x", ":70000", "http://localhost:80"},
 		"PUBLIC_URL": {
 			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
 			"http://h:http", "http://a b", "http://-h", "http://h/plenary", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
