@@ -243,6 +243,9 @@ func amqpURLs(v string) ([]string, error) {
 	return urls, nil
 }
 
+// examplePassword is what stands in .env.example, where everybody can read it.
+const examplePassword = "change-me"
+
 func checkURL(v string, schemes ...string) error {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -250,8 +253,12 @@ func checkURL(v string, schemes ...string) error {
 	}
 	for _, s := range schemes {
 		if u.Scheme == s {
-			if u.Hostname() == "" {
+			password, _ := u.User.Password()
+			switch {
+			case u.Hostname() == "":
 				return fmt.Errorf("the host is missing")
+			case password == examplePassword || u.Query().Get("password") == examplePassword:
+				return fmt.Errorf("its password is still %s: choose one", examplePassword)
 			}
 			return nil
 		}
