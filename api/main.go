@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ import (
 )
 
 func main() {
-	addr := func(c config.Config) string { return c.Addr }
+	addr := func(c config.Config) string { return cmp.Or(c.MetricsAddr, c.Addr) }
 	os.Exit(backend.Main("api", addr, func(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 		return run(ctx, cfg, logger, os.Stdout)
 	}))
@@ -50,11 +51,18 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	adapters := backend.New(cfg, metrics, logger)
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, AccessLog: cfg.AccessLog, PassLimit: cfg.PassLimit, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
+		Open: cfg.Open, AccessLog: cfg.AccessLog, PassLimit: cfg.PassLimit, Logger: logger, Observe: metrics.Request,
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
 		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},
 	})
+	var operators *backend.Operators
+	if cfg.MetricsAddr != "" {
+		if operators, err = adapters.ServeOperators(cfg.MetricsAddr, server.Ready); err != nil {
+			return errors.Join(fmt.Errorf("PLENARY_METRICS_ADDR: %w", err), ln.Close())
+		}
+	}
+	defer func() { err = errors.Join(err, operators.Close()) }() // the last one to end: it answers during the stop
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

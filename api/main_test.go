@@ -249,6 +249,40 @@ func TestAnAddressThatIsTakenStopsTheStart(t *testing.T) {
 	require.ErrorContains(t, err, "PLENARY_ADDR")
 }
 
+// TestMetricsAreOnlyForOperators: they have an address of their own, or none.
+func TestMetricsAreOnlyForOperators(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	env := map[string]string{
+		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_METRICS_ADDR": ln.Addr().String(),
+	}
+	require.ErrorContains(t, run(t.Context(), settings(t, env), quiet, io.Discard), "PLENARY_METRICS_ADDR", "somebody else listens there")
+	require.NoError(t, ln.Close())
+	r := launch(t, env)
+	get := func(url string) (int, string) {
+		res, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get(url)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(body)
+	}
+	operators, audience := "http://"+ln.Addr().String(), strings.TrimSuffix(r.base, httpapi.Base)
+	code, body := get(operators + "/metrics")
+	require.Equal(t, 200, code)
+	require.Contains(t, body, "plenary_event_streams 0")
+	code, body = get(operators + "/readyz")
+	require.Equal(t, 200, code)
+	require.Contains(t, body, "ready")
+	for _, path := range []string{"/metrics", "/metrics/", "/METRICS", "/Metrics"} {
+		code, body = get(audience + path)
+		require.Equal(t, 404, code, path)
+		require.NotContains(t, body, "go_goroutines")
+	}
+	r.stop()
+	require.NoError(t, <-r.ended)
+}
+
 func TestAFileThatIsNoDatabaseStopsTheStart(t *testing.T) {
 	cfg := settings(t, map[string]string{"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + t.TempDir()})
 	err := run(t.Context(), cfg, quiet, io.Discard)

@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/backend"
@@ -45,42 +44,42 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	if err := check(cfg); err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", cfg.WorkerAddr)
+	metrics := telemetry.NewMetrics()
+	adapters := backend.New(cfg, metrics, logger)
+	var counter atomic.Pointer[count.Counter]
+	operators, err := adapters.ServeOperators(cfg.WorkerAddr, func() error { return reads(counter.Load()) })
 	if err != nil {
 		return fmt.Errorf("PLENARY_WORKER_ADDR: %w", err)
 	}
-	metrics := telemetry.NewMetrics()
-	adapters := backend.New(cfg, metrics, logger)
-	health := newHealth(adapters, metrics)
 	watch := newWatch(metrics)
-	served := make(chan error, 1)
-	go func() { served <- health.Serve(ln) }()
-
 	if err = adapters.Open(ctx); err == nil {
-		err = work(ctx, cfg, adapters, health, watch, logger)
+		err = work(ctx, cfg, adapters, &counter, watch, logger)
 	} else if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
 		err = nil
 	}
-	stopping, cancel := context.WithTimeout(context.Background(), healthTimeout)
-	defer cancel()
-	err = errors.Join(err, health.Shutdown(stopping))
-	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {
-		err = errors.Join(err, serveErr)
-	}
+	err = errors.Join(err, operators.Close())
 	if errors.Is(err, errNotStopped) {
 		return err // a transaction is under way: its store must not be closed under it
 	}
 	return errors.Join(err, adapters.Close())
 }
 
-// healthTimeout is how long an operator's request may hold up a stop.
-const healthTimeout = 2 * time.Second
+var (
+	errNotStopped = errors.New("counting did not stop in time")
+	errNotReading = errors.New("not reading every partition")
+)
 
-var errNotStopped = errors.New("counting did not stop in time")
+// reads says whether a counter, which may be missing, reads all that it shall.
+func reads(counter *count.Counter) error {
+	if counter == nil || counter.Ready() != nil {
+		return errNotReading
+	}
+	return nil
+}
 
-func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, health *health, watch *watch, logger *slog.Logger) error {
+func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, ready *atomic.Pointer[count.Counter], watch *watch, logger *slog.Logger) error {
 	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
-	health.counter.Store(counter)
+	ready.Store(counter)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()
 	done := make(chan struct{})

@@ -46,12 +46,8 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		"PLENARY_DATABASE_URL": "postgres://" + closed.Addr().String() + "/plenary?sslmode=disable",
 		"PLENARY_AMQP_URL":     "amqp://" + closed.Addr().String(),
 	})
-	metrics := telemetry.NewMetrics()
-	h := newHealth(backend.New(cfg, metrics, quiet), metrics)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	operators, err := backend.New(cfg, telemetry.NewMetrics(), quiet).ServeOperators("127.0.0.1:0", func() error { return reads(nil) })
 	require.NoError(t, err)
-	served := make(chan error)
-	go func() { served <- h.Serve(ln) }()
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
 	for path, want := range map[string]struct {
@@ -63,7 +59,7 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		"/metrics": {200, "go_goroutines"},
 		"/other":   {404, ""},
 	} {
-		res, err := client.Get("http://" + ln.Addr().String() + path)
+		res, err := client.Get("http://" + operators.String() + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
@@ -71,6 +67,5 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		require.Equal(t, want.code, res.StatusCode, path)
 		require.Contains(t, string(body), want.says)
 	}
-	require.NoError(t, h.Close())
-	require.ErrorIs(t, <-served, http.ErrServerClosed)
+	require.NoError(t, operators.Close())
 }

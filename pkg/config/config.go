@@ -17,6 +17,7 @@ import (
 type Config struct {
 	Addr           string
 	WorkerAddr     string
+	MetricsAddr    string // empty: nowhere
 	TrustedProxies []netip.Prefix
 	PublicURL      string   // "http://…" or "https://…", without a slash at its end; empty: as the request says
 	DatabaseURL    string   // "sqlite:PATH" or "postgres://…"
@@ -51,6 +52,13 @@ var Settings = []Setting{
 		func(c *Config, v string) error { c.Addr = v; return checkAddr(v) }},
 	{"WORKER_ADDR", ":8081", "host:port", "Where a worker serves health and metrics.",
 		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
+	{"METRICS_ADDR", "", "host:port", "Where the API serves metrics, and readiness with what is away, for operators alone: on no address that the audience reaches. Empty: nowhere.",
+		func(c *Config, v string) error {
+			if c.MetricsAddr = v; v == "" {
+				return nil
+			}
+			return checkAddr(v)
+		}},
 	{"PUBLIC_URL", "", "http://host or https://host, with a port if it has one", "The address that people's phones reach: QR codes and links lead there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
 		func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
 	{"TRUSTED_PROXIES", "127.0.0.0/8, ::1", "addresses and networks with commas between, or none", "Who may say for whom it asks: X-Forwarded-For, -Proto and -Host are believed from these addresses and from no other. NGINX's belong here, and those of what stands between it and the API.",
@@ -238,6 +246,9 @@ func amqpURLs(v string) ([]string, error) {
 	return urls, nil
 }
 
+// examplePassword is what stands in .env.example, where everybody can read it.
+const examplePassword = "change-me"
+
 func checkURL(v string, schemes ...string) error {
 	u, err := url.Parse(v)
 	if err != nil {
@@ -245,8 +256,12 @@ func checkURL(v string, schemes ...string) error {
 	}
 	for _, s := range schemes {
 		if u.Scheme == s {
-			if u.Hostname() == "" {
+			password, _ := u.User.Password()
+			switch {
+			case u.Hostname() == "":
 				return fmt.Errorf("the host is missing")
+			case password == examplePassword || u.Query().Get("password") == examplePassword:
+				return fmt.Errorf("its password is still %s: choose one", examplePassword)
 			}
 			return nil
 		}

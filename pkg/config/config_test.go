@@ -52,8 +52,9 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 
 func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 	for name, values := range map[string][]string{
-		"ADDR":        {"8080", "localhost", ":eighty", ":70000"},
-		"WORKER_ADDR": {"::"},
+		"ADDR":         {"8080", "localhost", ":eighty", ":70000"},
+		"WORKER_ADDR":  {"::"},
+		"METRICS_ADDR": {"8082", "none", ":", ":x", ":70000", "http://localhost:80"},
 		"PUBLIC_URL": {
 			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
 			"http://h:http", "http://a b", "http://-h", "http://h/plenary", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
@@ -65,8 +66,8 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			"nobody", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "10.0.0.0/-1", "10.0.0.0/08", "::1/129", "fe80::1%eth0", "fe80::%eth0/64",
 			"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "[::1]", "127.0.0.1:80", "localhost", "10.0.0.0/8 ::1", "10.0.0.0/8;::1", "none,10.0.0.1", "*",
 		},
-		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
-		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b"},
+		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h", "postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
+		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b", "amqp://plenary:change-me@h/", "amqp://u:secret@a,amqps://u:change-me@b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
 		"OPEN":                 {"yes", "2", "on"},
 		"LOG_LEVEL":            {"loud"},
@@ -83,6 +84,13 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			require.NotContains(t, err.Error(), "secret")
 			require.NotContains(t, err.Error(), "\n")
 		}
+	}
+}
+
+func TestOnlyTheExamplesOwnPasswordIsRefused(t *testing.T) {
+	for _, url := range []string{"postgres://change-me:x@change-me/change-me", "postgres://u:change-me2@h", "postgres://u:Change-Me@h", "postgres://u@h"} {
+		_, err := Load(lookup(map[string]string{"PLENARY_DATABASE_URL": url}))
+		require.NoError(t, err, url)
 	}
 }
 

@@ -197,7 +197,7 @@ func killReplica(t *testing.T) {
 	var busiest *stack.Process
 	most := -1
 	for _, p := range site(t).APIs {
-		if n := openStreams(t, p.URL); n > most {
+		if n := openStreams(t, p.OperatorsURL); n > most {
 			busiest, most = p, n
 		}
 	}

@@ -103,7 +103,7 @@ var web = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{Disa
 // countedBy gives how many votes each worker has counted since it runs, as it says.
 func (s *Scene) countedBy() (votes []float64) {
 	for _, p := range s.Workers {
-		votes = append(votes, metric(p.URL, "plenary_count_votes_sum"))
+		votes = append(votes, metric(p.OperatorsURL, "plenary_count_votes_sum"))
 	}
 	return votes
 }

@@ -232,7 +232,11 @@ func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err
 	}
-	conn, err := amqp.Dial(s.AMQPURLs[0])
+	admin, err := s.RabbitAdminURL(s)
+	if err != nil {
+		return err
+	}
+	conn, err := amqp.Dial(admin)
 	if err != nil {
 		return err
 	}

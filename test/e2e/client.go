@@ -14,10 +14,11 @@ import (
 // Client talks to one address of a system and holds every request and answer to the contract. It may be used by many
 // goroutines of a test: what is wrong is reported with Errorf, and the answer then has the status 0.
 type Client struct {
-	tb       testing.TB
-	base     string
-	open     bool // PLENARY_OPEN: presenter calls need no token
-	contract *Contract
+	tb        testing.TB
+	base      string
+	operators string // where an API tells operators; empty: it is no single API
+	open      bool   // PLENARY_OPEN: presenter calls need no token
+	contract  *Contract
 }
 
 // transport is shared, so that clients reuse connections. TestMain closes the idle ones.
@@ -57,6 +58,21 @@ func (c *Client) Do(r Request) *Answer {
 
 // Try sends a request to a server that may be gone: a lost connection is an error to return, not to report.
 func (c *Client) Try(r Request) (*Answer, error) { return c.send(r) }
+
+// Operators asks at the address that only operators reach. A process that does not answer gives the status 0.
+func (c *Client) Operators(path string) *Answer {
+	client := http.Client{Transport: transport, Timeout: 30 * time.Second}
+	res, err := client.Get(c.operators + path)
+	if err != nil {
+		return &Answer{Header: http.Header{}}
+	}
+	defer func() { _ = res.Body.Close() }()
+	a := &Answer{Status: res.StatusCode, Header: res.Header}
+	if a.Body, err = io.ReadAll(res.Body); err != nil {
+		return &Answer{Header: http.Header{}}
+	}
+	return a
+}
 
 func (c *Client) send(r Request) (*Answer, error) {
 	req, err := c.request(r)

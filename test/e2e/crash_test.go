@@ -118,9 +118,12 @@ func TestApiThatStartsBeforeItsServersWaitsForThemAndSaysForWhich(t *testing.T) 
 	waitsFor := func(database, queue bool) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			a := get("/readyz")
-			return a.Kind() == "503 unavailable" && names(a, "database") == database && names(a, "queue") == queue
-		}, wait, tick, "%v", get("/readyz"))
+			a := s.Operators("/readyz")
+			return a.Status == http.StatusServiceUnavailable && names(a, "database") == database && names(a, "queue") == queue
+		}, wait, tick, "%v", s.Operators("/readyz"))
+		public := get("/readyz")
+		require.Equal(t, "503 unavailable", public.Kind())
+		require.False(t, names(public, "database") || names(public, "queue"), "what is away is for operators: %v", public)
 		require.Equal(t, http.StatusOK, get("/healthz").Status)
 	}
 	waitsFor(true, true)

@@ -428,7 +428,7 @@ func TestWhoLosesTheReplicaComesBackToAnotherAndSeesThePresent(t *testing.T) {
 func storeReads(t *testing.T, s site) (reads [2]float64) {
 	t.Helper()
 	for _, replica := range s.replicas {
-		a := replica.Do(Request{Method: http.MethodGet, Path: "/metrics"})
+		a := replica.Operators("/metrics")
 		for i, call := range []string{"display", "results"} {
 			for line := range strings.Lines(string(a.Body)) {
 				if value, ok := strings.CutPrefix(line, `plenary_store_seconds_count{call="`+call+`"} `); ok {

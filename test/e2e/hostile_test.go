@@ -150,7 +150,7 @@ type processGauges struct{ goroutines, descriptors, resident int }
 
 func gauges(t *testing.T, c *Client) processGauges {
 	t.Helper()
-	a := c.Do(Request{Method: "GET", Path: "/metrics"})
+	a := c.Operators("/metrics")
 	read := func(name string) int {
 		n, err := strconv.ParseFloat(found(t, `(?m)^`+name+` (\S+)$`, a), 64)
 		require.NoError(t, err)

@@ -109,8 +109,24 @@ func TestOperatorsAreAnswered(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		show(s.Client, choice("Who wins?"))
 		for _, replica := range s.replicas { // not through NGINX, which may keep these to itself
-			for _, path := range []string{Base + "/ping", "/healthz", "/readyz", "/metrics", Base + "/openapi.yaml"} {
+			for _, path := range []string{Base + "/ping", "/healthz", "/readyz", Base + "/openapi.yaml"} {
 				require.Equal(t, http.StatusOK, replica.Do(Request{Method: "GET", Path: path}).Status, path)
+			}
+			for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+				require.Equal(t, http.StatusOK, replica.Operators(path).Status, path)
+			}
+		}
+	})
+}
+
+// TestMetricsAreNotForTheAudience asks the front door and each API, from this machine and under every name.
+func TestMetricsAreNotForTheAudience(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		for _, client := range append([]*Client{s.Client}, s.replicas...) {
+			for _, path := range []string{"/metrics", "/metrics/", "/METRICS", "/Metrics/", "/%6detrics", "//metrics", "/x/../metrics"} {
+				a := client.Do(Request{Method: "GET", Path: path, Wrong: true})
+				require.Equal(t, http.StatusNotFound, a.Status, path)
+				require.NotContains(t, string(a.Body), "go_goroutines")
 			}
 		}
 	})

@@ -122,7 +122,7 @@ func TestWhoCountsOnTheirVoteSeesItInTheNextResultsHoweverManyRead(t *testing.T)
 func resultsReads(t *testing.T, s site) (n int) {
 	t.Helper()
 	for _, replica := range s.replicas {
-		a := replica.Do(Request{Method: http.MethodGet, Path: "/metrics"})
+		a := replica.Operators("/metrics")
 		for line := range strings.Lines(string(a.Body)) {
 			if value, ok := strings.CutPrefix(line, `plenary_store_seconds_count{call="results"} `); ok {
 				reads, err := strconv.Atoi(strings.TrimSpace(value))

@@ -130,7 +130,12 @@ func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *
 		begun = time.Now()
 		a := r.Do(Request{Method: http.MethodGet, Path: "/readyz"})
 		unavailable("/readyz", readyBound, a, time.Since(begun))
-		require.Equal(t, "away: database", a.Problem().Detail)
+		require.Equal(t, "not ready", a.Problem().Detail)
+		begun = time.Now()
+		told := r.Operators("/readyz")
+		require.Equal(t, http.StatusServiceUnavailable, told.Status)
+		require.JSONEq(t, `{"status":"away","away":["database"]}`, string(told.Body))
+		require.Less(t, time.Since(begun), readyBound)
 	}
 	require.Equal(t, http.StatusOK, r.Do(Request{Method: http.MethodGet, Path: "/healthz"}).Status, "the process lives")
 	asking.Wait()

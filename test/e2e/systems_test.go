@@ -119,8 +119,12 @@ func (s *system) on(t *testing.T) site {
 func siteOf(t *testing.T, s *stack.Stack) site {
 	t.Helper()
 	out := site{Client: NewClient(t, s.URL), production: s.NGINX != nil}
-	for _, p := range s.APIs {
+	for i, p := range s.APIs {
 		out.replicas = append(out.replicas, NewClient(t, p.URL))
+		out.replicas[i].operators = p.OperatorsURL
+	}
+	if !out.production {
+		out.operators = s.APIs[0].OperatorsURL
 	}
 	return out
 }

@@ -82,7 +82,13 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if err := s.as.mkdir(home); err != nil {
 		return nil, err
 	}
-	settings := []string{addrVar + "=" + loopback(port)}
+	settings, operators := []string{addrVar + "=" + loopback(port)}, port
+	if kind == "api" {
+		if operators, err = freePort(); err != nil {
+			return nil, err
+		}
+		settings = append(settings, "PLENARY_METRICS_ADDR="+loopback(operators))
+	}
 	if s.DatabaseURL != "" {
 		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
 	}
@@ -95,7 +101,7 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 		s.cfg.Each(&app)
 	}
 	p := s.process(&Process{
-		Name: name, Port: port, URL: "http://" + loopback(port),
+		Name: name, Port: port, URL: "http://" + loopback(port), OperatorsURL: "http://" + loopback(operators),
 		path: app.Binary, env: environment(home, app.Env...), dir: home, as: s.as,
 		quit: syscall.SIGTERM, crash: syscall.SIGKILL,
 	})

@@ -2,10 +2,12 @@ package stack_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +15,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/test/stack"
 )
 
 // repository is the folder of go.mod.
@@ -40,7 +45,7 @@ func compose(t *testing.T, env []string, profiles ...string) (*types.Project, er
 	return options.LoadProject(t.Context())
 }
 
-var composeEnv = []string{"POSTGRES_PASSWORD=pg-word", "RABBITMQ_PASSWORD=rabbit-word"}
+var composeEnv = []string{"POSTGRES_PASSWORD=pg-word", "RABBITMQ_PASSWORD=rabbit-word", "POSTGRES_ADMIN_PASSWORD=admin-word"}
 
 func TestComposeStartsTheProductionShapeInTheOrderOfHealth(t *testing.T) {
 	project, err := compose(t, composeEnv)
@@ -127,7 +132,7 @@ func TestOnlyNGINXIsPublishedByCompose(t *testing.T) {
 
 func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 	for i := range composeEnv {
-		_, err := compose(t, []string{composeEnv[1-i]})
+		_, err := compose(t, slices.Delete(slices.Clone(composeEnv), i, i+1))
 		require.ErrorContains(t, err, "set it in .env", "without %s", composeEnv[i])
 	}
 	project, err := compose(t, composeEnv)
@@ -137,7 +142,8 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 		assert.Contains(t, *env["PLENARY_DATABASE_URL"], ":pg-word@postgres:5432/")
 		assert.Contains(t, *env["PLENARY_AMQP_URL"], ":rabbit-word@rabbitmq:5672/")
 	}
-	assert.Equal(t, "pg-word", *project.Services["postgres"].Environment["POSTGRES_PASSWORD"])
+	assert.Equal(t, "admin-word", *project.Services["postgres"].Environment["POSTGRES_PASSWORD"], "the superuser's is another")
+	assert.Equal(t, "pg-word", *project.Services["postgres"].Environment["PLENARY_DATABASE_PASSWORD"])
 	assert.Equal(t, "rabbit-word", *project.Services["rabbitmq"].Environment["RABBITMQ_DEFAULT_PASS"])
 
 	for line := range strings.Lines(read(t, "docker-compose.yml")) {
@@ -147,8 +153,112 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 	}
 }
 
+func TestComposeStartsNoServerWithTheExamplesPassword(t *testing.T) {
+	project, err := compose(t, []string{"POSTGRES_PASSWORD=change-me", "RABBITMQ_PASSWORD=change-me", "POSTGRES_ADMIN_PASSWORD=change-me"})
+	require.NoError(t, err)
+	for _, name := range []string{"api", "worker"} {
+		for _, key := range []string{"PLENARY_DATABASE_URL", "PLENARY_AMQP_URL"} {
+			_, err := config.Load(func(asked string) (string, bool) { return *project.Services[name].Environment[key], asked == key })
+			require.ErrorContains(t, err, key)
+			require.ErrorContains(t, err, "change-me")
+		}
+	}
+	bin := t.TempDir() // of the image
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "docker-entrypoint.sh"), []byte("#!/bin/sh\necho started \"$@\"\n"), 0o755))
+	postgres := project.Services["postgres"]
+	start := func(password string) (string, error) {
+		cmd := exec.Command(postgres.Entrypoint[0], append(slices.Clone([]string(postgres.Entrypoint[1:])), postgres.Command...)...)
+		cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "POSTGRES_PASSWORD=" + password}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	said, err := start("change-me")
+	require.Error(t, err)
+	require.Equal(t, "POSTGRES_ADMIN_PASSWORD is still change-me: choose one\n", said)
+	said, err = start("another")
+	require.NoError(t, err)
+	require.Equal(t, "started "+strings.Join(postgres.Command, " ")+"\n", said)
+}
+
+// TestComposeBoundsEveryService: what a service that was broken into could use, and do.
+func TestComposeBoundsEveryService(t *testing.T) {
+	project, err := compose(t, composeEnv, "debug")
+	require.NoError(t, err)
+	for name, service := range project.Services {
+		assert.Positive(t, service.MemLimit, name)
+		assert.Positive(t, service.PidsLimit, name)
+		assert.Equal(t, []string{"ALL"}, service.CapDrop, name)
+		assert.Empty(t, service.CapAdd, name)
+		assert.Contains(t, service.SecurityOpt, "no-new-privileges:true", name)
+		assert.True(t, service.ReadOnly, name)
+		assert.Contains(t, service.Tmpfs, "/tmp", name)
+		assert.False(t, service.Privileged, name)
+		assert.Empty(t, service.Configs, "%s: the content of a config cannot be put into an image that is not written to", name)
+		for _, volume := range service.Volumes {
+			assert.True(t, volume.ReadOnly || volume.Type == types.VolumeTypeVolume, "%s: %s", name, volume.Target)
+		}
+		if service.Build == nil { // our own images say so themselves
+			assert.NotEmpty(t, service.User, name)
+			assert.NotContains(t, []string{"root", "0", "0:0"}, service.User, name)
+		}
+	}
+}
+
+// TestNGINXDoesNotReachTheServersInCompose: they have a network without it, from which there is no way out.
+func TestNGINXDoesNotReachTheServersInCompose(t *testing.T) {
+	project, err := compose(t, composeEnv)
+	require.NoError(t, err)
+	for name, networks := range map[string][]string{
+		"nginx": {"front", "outer"}, "api": {"front", "inner"}, "worker": {"inner"}, "postgres": {"inner"}, "rabbitmq": {"inner"},
+	} {
+		assert.ElementsMatch(t, networks, slices.Collect(maps.Keys(project.Services[name].Networks)), name)
+	}
+	assert.True(t, bool(project.Networks["front"].Internal))
+	assert.True(t, bool(project.Networks["inner"].Internal))
+	assert.False(t, bool(project.Networks["outer"].Internal), "a port can be published from such a one only")
+	for subnet, env := range map[string][]string{"172.31.253.0/24": nil, "10.9.8.0/24": {"PLENARY_FRONT_SUBNET=10.9.8.0/24"}} {
+		project, err := compose(t, append(slices.Clip(composeEnv), env...))
+		require.NoError(t, err)
+		require.Len(t, project.Networks["front"].Ipam.Config, 1)
+		assert.Equal(t, subnet, project.Networks["front"].Ipam.Config[0].Subnet)
+		assert.Equal(t, subnet, *project.Services["api"].Environment["PLENARY_TRUSTED_PROXIES"], "the API believes NGINX")
+	}
+}
+
+// TestComposeGivesTheProcessesTheRolesThatTheTestsHave: test/stack reads the same files.
+func TestComposeGivesTheProcessesTheRolesThatTheTestsHave(t *testing.T) {
+	project, err := compose(t, composeEnv)
+	require.NoError(t, err)
+	for name, files := range map[string]map[string]string{
+		"postgres": {"/docker-entrypoint-initdb.d/plenary.sql": "postgres/init.sql"},
+		"rabbitmq": {"/etc/rabbitmq/conf.d/20-role.conf": "rabbitmq/role.conf", "/etc/rabbitmq/conf.d/20-plenary.conf": "rabbitmq/plenary.conf"},
+	} {
+		for target, file := range files {
+			assert.True(t, slices.ContainsFunc(project.Services[name].Volumes, func(v types.ServiceVolumeConfig) bool {
+				return v.Target == target && v.Source == filepath.Join(repository(t), file)
+			}), "%s is %s", target, file)
+		}
+	}
+	assert.NotContains(t, project.Services["postgres"].Environment, "POSTGRES_USER", "the superuser is not the processes' role")
+	assert.NotContains(t, project.Services["postgres"].Environment, "POSTGRES_DB", "init.sql makes it, for its owner")
+	role := read(t, "rabbitmq/role.conf")
+	assert.Contains(t, role, "default_user_tags.administrator = false\n")
+	assert.NotContains(t, role, "= .*")
+}
+
+func TestComposeServesMetricsWhereNothingIsPublished(t *testing.T) {
+	project, err := compose(t, composeEnv, "debug")
+	require.NoError(t, err)
+	assert.Equal(t, ":8081", *project.Services["api"].Environment["PLENARY_METRICS_ADDR"])
+	for name, service := range project.Services {
+		for _, port := range service.Ports {
+			assert.NotEqualValues(t, 8081, port.Target, name)
+		}
+	}
+}
+
 func TestComposePassesOnWherePhonesReachIt(t *testing.T) {
-	for public, env := range map[string][]string{"": composeEnv, "https://vote.example": append(composeEnv[:2:2], "PLENARY_PUBLIC_URL=https://vote.example")} {
+	for public, env := range map[string][]string{"": composeEnv, "https://vote.example": append(slices.Clip(composeEnv), "PLENARY_PUBLIC_URL=https://vote.example")} {
 		project, err := compose(t, env)
 		require.NoError(t, err)
 		assert.Equal(t, public, *project.Services["api"].Environment["PLENARY_PUBLIC_URL"])
@@ -196,11 +306,36 @@ func TestComposeFillsInEveryNameOfTheNGINXTemplate(t *testing.T) {
 	assert.True(t, mounted, "the image takes templates from there")
 	names := regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(read(t, "nginx/nginx.conf"), -1)
 	require.NotEmpty(t, names)
+	values := nginxValues(t, nginx)
 	for _, match := range names {
-		assert.NotNil(t, nginx.Environment[match[1]], match[1])
+		assert.Contains(t, values, match[1])
 	}
 	assert.Contains(t, *nginx.Environment["NGINX_SERVERS"], "server api:8080 resolve ", "--scale is followed")
 	assert.Contains(t, *nginx.Environment["NGINX_RESOLVER"], "127.0.0.11")
+}
+
+// nginxValues is what the image's start script finds in its environment: the service's, and what the script makes that it reads first.
+func nginxValues(t *testing.T, nginx types.ServiceConfig) map[string]string {
+	t.Helper()
+	script := "nginx/settings.envsh"
+	var mounted bool
+	for _, volume := range nginx.Volumes {
+		mounted = mounted || volume.Target == "/docker-entrypoint.d/16-plenary.envsh" && strings.HasSuffix(volume.Source, script)
+	}
+	assert.True(t, mounted, "the image reads it from there, before it fills in the template")
+	info, err := os.Stat(filepath.Join(repository(t), script))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o755), info.Mode().Perm(), "the image leaves out what cannot be run")
+	values := map[string]string{}
+	var settings []string
+	for name, value := range nginx.Environment {
+		values[name] = *value
+		settings = append(settings, name+"="+*value)
+	}
+	made, err := stack.NGINXSettings(settings...)
+	require.NoError(t, err)
+	maps.Copy(values, made)
+	return values
 }
 
 // TestNGINXTakesTheConfigurationThatComposeMakes lets NGINX check the file with Compose's values. Only the list of replicas is
@@ -209,9 +344,16 @@ func TestNGINXTakesTheConfigurationThatComposeMakes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs NGINX")
 	}
-	project, err := compose(t, composeEnv)
+	for _, env := range [][]string{nil, {"NGINX_TRUSTED=10.0.0.0/8, 2001:db8::/32", "NGINX_ADDRESS_CONNECTIONS=500"}} {
+		takesNGINX(t, append(slices.Clip(composeEnv), env...))
+	}
+}
+
+func takesNGINX(t *testing.T, env []string) {
+	t.Helper()
+	project, err := compose(t, env)
 	require.NoError(t, err)
-	values, home := project.Services["nginx"].Environment, t.TempDir()
+	values, home := nginxValues(t, project.Services["nginx"]), t.TempDir()
 	conf := regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`).ReplaceAllStringFunc(read(t, "nginx/nginx.conf"), func(name string) string {
 		switch name = name[2 : len(name)-1]; name {
 		case "NGINX_SERVERS":
@@ -219,7 +361,7 @@ func TestNGINXTakesTheConfigurationThatComposeMakes(t *testing.T) {
 		case "NGINX_STATE":
 			return home
 		}
-		return *values[name]
+		return values[name]
 	})
 	path := filepath.Join(home, "nginx.conf")
 	require.NoError(t, os.WriteFile(path, []byte(conf), 0o600))

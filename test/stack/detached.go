@@ -33,6 +33,7 @@ type DetachedProcess struct {
 	StartTicks uint64         `json:"start_ticks"`
 	Port       int            `json:"port"`
 	URL        string         `json:"url"`
+	Operators  string         `json:"operators_url,omitempty"`
 	Log        string         `json:"log"`
 	StopSignal syscall.Signal `json:"stop_signal"`
 	bootID     string
@@ -47,7 +48,7 @@ func (s *Stack) Detach(path string) (*Detached, error) {
 	}
 	for _, p := range s.Processes() {
 		d.Processes = append(d.Processes, &DetachedProcess{
-			Name: p.Name, Pid: p.id.pid, StartTicks: p.id.start, Port: p.Port, URL: p.URL, Log: p.Log,
+			Name: p.Name, Pid: p.id.pid, StartTicks: p.id.start, Port: p.Port, URL: p.URL, Operators: p.OperatorsURL, Log: p.Log,
 			StopSignal: p.quit, bootID: d.BootID,
 		})
 	}

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +103,11 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		"NGINX_SERVERS":     strings.Join(servers, "\n        "),
 		"NGINX_LISTEN":      loopback(port),
 	}
+	made, err := NGINXSettings("NGINX_TRUSTED="+s.cfg.Trusted, fmt.Sprint("NGINX_ADDRESS_CONNECTIONS=", s.cfg.AddressConnections))
+	if err != nil {
+		return "", err
+	}
+	maps.Copy(values, made)
 	var unknown []string
 	conf := templateName.ReplaceAllStringFunc(string(template), func(name string) string {
 		value, ok := values[name[2:len(name)-1]]
@@ -114,6 +120,23 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		return "", fmt.Errorf("nginx/nginx.conf uses %s, which the stack does not fill in", strings.Join(unknown, ", "))
 	}
 	return conf, nil
+}
+
+// NGINXSettings has the script that NGINX's image reads make of settings, each "NAME=value", what the template needs.
+func NGINXSettings(settings ...string) (map[string]string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("sh", "-ec", `. "$0"; printf '%s\n' "$NGINX_REAL_IP" "$NGINX_PROXIES" "$NGINX_LIMIT_CONN"`,
+		filepath.Join(root, "nginx", "settings.envsh"))
+	cmd.Env = environment("/", settings...)
+	out, err := cmd.CombinedOutput()
+	lines := strings.Split(string(out), "\n")
+	if err != nil || len(lines) != 4 {
+		return nil, fmt.Errorf("nginx/settings.envsh: %w\n%s", err, out)
+	}
+	return map[string]string{"NGINX_REAL_IP": lines[0], "NGINX_PROXIES": lines[1], "NGINX_LIMIT_CONN": lines[2]}, nil
 }
 
 var templateName = regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`)

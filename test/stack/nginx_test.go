@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,8 +25,15 @@ import (
 // nginxFor runs NGINX with the repository's configuration before upstreams that the test plays itself.
 func nginxFor(t *testing.T, upstreams ...string) string {
 	t.Helper()
+	return nginxWith(t, Config{}, upstreams...)
+}
+
+// nginxWith does so with settings.
+func nginxWith(t *testing.T, cfg Config, upstreams ...string) string {
+	t.Helper()
 	skipShort(t)
-	s := &Stack{cfg: Config{Output: io.Discard}}
+	cfg.Output = io.Discard
+	s := &Stack{cfg: cfg}
 	require.NoError(t, s.prepare())
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.NoError(t, s.runNGINX(t.Context(), upstreams))
@@ -406,7 +414,7 @@ func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-Forwarded-Proto"), "|"))
 	})
-	base := nginxFor(t, up.addr)
+	base := nginxWith(t, Config{Trusted: "127.0.0.0/8"}, up.addr)
 	for sent, want := range map[string]string{
 		"": "http", "http": "http", "https": "https", "HTTPS": "https", "https, http": "https", "https,http": "https", "http, https": "http",
 		"ftp": "http", "httpsx": "http", "https evil": "http", "javascript:https": "http", ", https": "http", `"https"`: "http",
@@ -416,6 +424,99 @@ func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
 			assert.Equal(t, want, body, "%s %q", method, sent)
 		}
 	}
+}
+
+// from makes a client that asks from one of this machine's own addresses.
+func from(address string) *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext}, Timeout: 30 * time.Second}
+}
+
+func TestNGINXBelievesOnlyThoseThatAreTrusted(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		h := r.Header
+		_, _ = fmt.Fprint(w, strings.Join([]string{
+			strings.Join(h.Values("X-Forwarded-For"), "|"), h.Get("X-Real-IP"), strings.Join(h.Values("X-Forwarded-Proto"), "|"),
+			strings.Join(h.Values("X-Forwarded-Host"), "|"), strings.TrimPrefix(r.Host, "127.0.0.1:"),
+		}, " "))
+	})
+	for trusted, believed := range map[string][]string{"": nil, "127.0.0.7": {"127.0.0.7"}, "127.0.0.8/31, 10.0.0.0/8 ::1": {"127.0.0.8", "127.0.0.9"}} {
+		base := nginxWith(t, Config{Trusted: trusted}, up.addr)
+		port := base[strings.LastIndexByte(base, ':')+1:]
+		for _, peer := range []string{"127.0.0.1", "127.0.0.7", "127.0.0.8", "127.0.0.9"} {
+			for _, method := range []string{http.MethodGet, http.MethodPut} {
+				for forwarded, client := range map[string]string{
+					"": peer, "6.6.6.6, 203.0.113.7": "203.0.113.7", "2001:db8::5": "2001:db8::5", "x": peer, "6.6.6.6, x": peer, "203.0.113.7:55": "203.0.113.7",
+				} {
+					req, err := http.NewRequestWithContext(t.Context(), method, base+"/", nil)
+					require.NoError(t, err)
+					req.Header.Set("X-Forwarded-Proto", "https")
+					req.Header.Set("X-Forwarded-Host", "vote.example")
+					req.Header.Set("X-Real-IP", "6.6.6.6")
+					if forwarded != "" {
+						req.Header.Set("X-Forwarded-For", forwarded)
+					}
+					res, err := from(peer).Do(req)
+					require.NoError(t, err)
+					got, err := io.ReadAll(res.Body)
+					require.NoError(t, err)
+					require.NoError(t, res.Body.Close())
+					want := fmt.Sprintf("%[1]s %[1]s http  %[2]s", peer, port)
+					if slices.Contains(believed, peer) {
+						want = fmt.Sprintf("%[1]s %[1]s https vote.example %[2]s", client, port)
+					}
+					require.Equal(t, want, string(got), "%q: %s says %q", trusted, peer, forwarded)
+				}
+			}
+		}
+	}
+}
+
+func TestNGINXIsNotStartedWithSettingsThatAreNone(t *testing.T) {
+	for _, cfg := range []Config{
+		{Trusted: "everybody"}, {Trusted: "10.0.0.0/8; allow all"}, {Trusted: "*"}, {Trusted: "$(id)"}, {Trusted: "10.0.0.0/8 {"}, {AddressConnections: -1},
+	} {
+		s := &Stack{cfg: cfg}
+		_, err := s.renderNGINX("/", 1, nil)
+		require.ErrorContains(t, err, "NGINX_", "%+v", cfg)
+	}
+}
+
+// TestNGINXBoundsWhatOneAddressHasUnderWay: event streams count, and others are not concerned.
+func TestNGINXBoundsWhatOneAddressHasUnderWay(t *testing.T) {
+	began, end := make(chan struct{}), make(chan struct{})
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.(http.Flusher).Flush()
+			began <- struct{}{}
+			<-end
+		}
+	})
+	base := nginxWith(t, Config{AddressConnections: 3}, up.addr)
+	var streams sync.WaitGroup
+	for range 3 {
+		streams.Go(func() {
+			res, err := from("127.0.0.7").Get(base + "/api/v1/presentations/x/events")
+			if assert.NoError(t, err) {
+				_, _ = io.Copy(io.Discard, res.Body)
+				assert.NoError(t, res.Body.Close())
+			}
+		})
+		<-began
+	}
+	res, err := from("127.0.0.7").Get(base + "/")
+	require.NoError(t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	requireProblem(t, res, string(body), 429, "too_many_requests")
+	require.Equal(t, "1", res.Header.Get("Retry-After"))
+	res, err = from("127.0.0.8").Get(base + "/")
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, 200, res.StatusCode)
+	close(end)
+	streams.Wait()
 }
 
 func TestNGINXPassesAnEventOnAtOnce(t *testing.T) {

@@ -77,8 +77,27 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	if err := s.startAll(ctx, "PostgreSQL", s.Postgres); err != nil {
 		return err
 	}
-	return execSQL(ctx, s.DatabaseAdminURL,
-		fmt.Sprintf("CREATE ROLE plenary LOGIN PASSWORD '%s'", owner), "CREATE DATABASE plenary OWNER plenary")
+	return s.initSQL(ctx, bin, home, owner)
+}
+
+// initSQL prepares what the API and the workers need as Compose's image does, with the same file and so with the same rights.
+func (s *Stack) initSQL(ctx context.Context, bin, home, password string) error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	script, err := os.Open(filepath.Join(root, "postgres", "init.sql"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = script.Close() }()
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", s.DatabaseAdminURL)
+	cmd.Stdin, cmd.Dir, cmd.Env = script, home, environment(home, "PLENARY_DATABASE_PASSWORD="+password)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as.credential()}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("postgres/init.sql: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // initdb makes the empty cluster. It skips syncing the bootstrap files, and nothing else: the server that

@@ -24,8 +24,10 @@ const (
 type Process struct {
 	Name string // "api-0", "postgres", …; the log file's name too
 	URL  string // where it answers
-	Port int
-	Log  string // path of its log file; stdout and stderr of every run
+	// OperatorsURL is where an API or a worker tells its metrics, and what is away.
+	OperatorsURL string
+	Port         int
+	Log          string // path of its log file; stdout and stderr of every run
 
 	path  string
 	args  []string

@@ -101,9 +101,21 @@ func (s *Stack) startEPMD(ctx context.Context) (int, error) {
 }
 
 func (s *Stack) writeRabbit(node rabbit, all []rabbit, cookie, password string) error {
+	role := "default_user = " + rabbitUser // an administrator: tests make virtual hosts of their own
+	if !s.cfg.Management {
+		root, err := moduleRoot()
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(root, "rabbitmq", "role.conf")) // as in Compose
+		if err != nil {
+			return err
+		}
+		role = string(text)
+	}
 	conf := []string{
 		"loopback_users = none",
-		"default_user = " + rabbitUser,
+		role,
 		"default_pass = " + password,
 		"log.console = true",
 		"log.file = false",
@@ -203,6 +215,23 @@ func (s *Stack) Rabbitmqctl(ctx context.Context, i int, args ...string) (string,
 		return "", fmt.Errorf("rabbitmqctl %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
+}
+
+// RabbitAdminURL adds a user to the broker who may do everything in its virtual host, which the API and the workers may not.
+func (s *Stack) RabbitAdminURL(ctx context.Context) (string, error) {
+	u, err := url.Parse(s.AMQPURLs[0])
+	if err != nil {
+		return "", err
+	}
+	name, password := "admin_"+secret(), secret()
+	if _, err := s.Rabbitmqctl(ctx, 0, "add_user", name, password); err != nil {
+		return "", err
+	}
+	if _, err := s.Rabbitmqctl(ctx, 0, "set_permissions", name, ".*", ".*", ".*"); err != nil {
+		return "", err
+	}
+	u.User = url.UserPassword(name, password)
+	return u.String(), nil
 }
 
 // rabbitAPI calls the management plugin's HTTP API.

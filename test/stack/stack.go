@@ -67,9 +67,13 @@ type Config struct {
 
 	PostgresConf []string // further lines of postgresql.conf
 	RabbitConf   []string // further lines of rabbitmq.conf
-	Management   bool     // RabbitMQ's management plugin, for its HTTP API
+	Management   bool     // RabbitMQ's management plugin, for its HTTP API; its user is then an administrator
 	// OpenFiles is how many descriptors one NGINX worker may hold. Zero: what this process's hard limit allows.
 	OpenFiles int
+	// Trusted are the networks of what ends TLS before NGINX (NGINX_TRUSTED); empty: nothing does.
+	Trusted string
+	// AddressConnections is what one address may have under way at NGINX; zero: any number.
+	AddressConnections int
 
 	Output io.Writer // progress, a line per server; nil: none
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"testing"
@@ -65,7 +64,7 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 	}
 	in := intake.New(alwaysDisplayed{shown}, nil, log, 1, 10_000, time.Now)
 	s := New(Config{
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Logger:  slog.New(slog.DiscardHandler),
 		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return nil },
 	})

@@ -308,7 +308,7 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, nil, log, 1, 9999, time.Now)
 	b := &booth{log: log, told: make(told, 99_999), Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
 	b.Server = New(Config{
-		AccessLog: true, Logger: slog.New(b.told), Metrics: http.NotFoundHandler(),
+		AccessLog: true, Logger: slog.New(b.told),
 		Observe: func(method, route string, status int, _ time.Duration) {
 			b.told <- fmt.Sprint("measured ", method, route, status)
 		},

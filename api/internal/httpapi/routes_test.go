@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func newTestServer(away ...string) *Server {
 	return New(Config{
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Logger:  slog.New(slog.DiscardHandler),
 		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return away },
 	})
@@ -72,7 +72,7 @@ func answer(t *testing.T, s *Server, method, path string) (int, string) {
 func TestPagesAreThereBesideTheAPIAndBeforeItsServices(t *testing.T) {
 	var observed string
 	s := New(Config{
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(),
+		Logger:  slog.New(slog.DiscardHandler),
 		Observe: func(_, route string, _ int, _ time.Duration) { observed = route },
 		Away:    func(context.Context) []string { return []string{"database"} },
 		Mount: []func(fiber.Router){func(r fiber.Router) {
@@ -92,17 +92,21 @@ func TestPagesAreThereBesideTheAPIAndBeforeItsServices(t *testing.T) {
 	require.Equal(t, "unmatched", observed)
 }
 
-func TestAServerThatWaitsSaysForWhat(t *testing.T) {
+func TestAServerThatWaitsSaysSoAndTellsTheAudienceNothingElse(t *testing.T) {
 	s := newTestServer("database", "queue")
 	code, _ := answer(t, s, "GET", "/healthz")
 	require.Equal(t, 200, code, "the process lives")
 	code, body := answer(t, s, "GET", "/readyz")
 	require.Equal(t, 503, code)
-	require.Contains(t, body, "database, queue")
+	require.Contains(t, body, `"detail":"not ready"`)
 	code, body = answer(t, s, "GET", Base+"/join/BCD234")
 	require.Equal(t, 503, code)
 	require.Contains(t, body, `"code":"unavailable"`)
-	require.Contains(t, body, "database and queue")
+	require.NotContains(t, body, "database")
+	for _, path := range []string{"/metrics", "/metrics/", "/METRICS", "/metrics?x", "//metrics", "/debug/pprof/"} {
+		code, _ = answer(t, s, "GET", path)
+		require.Equal(t, 404, code, path)
+	}
 }
 
 func TestPreferences(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -18,7 +19,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
@@ -72,7 +72,6 @@ type Config struct {
 	Logger    *slog.Logger
 	// TrustedProxies may say for whom they ask.
 	TrustedProxies Proxies
-	Metrics        http.Handler
 	// Observe is told of every answered request; route is the pattern.
 	Observe func(method, route string, status int, took time.Duration)
 	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
@@ -148,7 +147,6 @@ func (s *Server) routes() {
 	s.app.Use(s.observe, recover.New())
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	s.app.Get("/readyz", s.ready)
-	s.app.Get("/metrics", adaptor.HTTPHandler(s.Metrics))
 	v1 := s.app.Group(Base)
 	v1.Get("/ping", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
@@ -196,7 +194,7 @@ func (s *Server) with(route func(*call) error) fiber.Handler {
 		if s.requests.Err() != nil {
 			return poll.Errorf(poll.Unavailable, "stopping: send it again")
 		}
-		return poll.Errorf(poll.Unavailable, "starting: waiting for %s", strings.Join(s.away(), " and "))
+		return poll.Errorf(poll.Unavailable, "starting: send it again")
 	}
 }
 
@@ -280,20 +278,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return cmp.Or(err, ctx.Err())
 }
 
-func (s *Server) away() []string {
+// ready says whether the server can take votes. What keeps it from that is for operators, who have another listener.
+func (s *Server) ready(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return s.Away(ctx)
-}
-
-func (s *Server) ready(c *fiber.Ctx) error {
-	if away := s.away(); len(away) > 0 {
-		return poll.Errorf(poll.Unavailable, "away: %s", strings.Join(away, ", "))
-	}
-	if !s.started() {
-		return poll.Errorf(poll.Unavailable, "starting or stopping")
+	if len(s.Away(ctx)) > 0 || s.Ready() != nil {
+		return poll.Errorf(poll.Unavailable, "not ready")
 	}
 	return c.JSON(fiber.Map{"status": "ready"})
+}
+
+// Ready says whether the server has its services.
+func (s *Server) Ready() error {
+	if !s.started() {
+		return errors.New("starting or stopping")
+	}
+	return nil
 }
 
 // observe gives every request an id, and logs and measures it when it is answered.

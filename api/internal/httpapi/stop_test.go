@@ -103,7 +103,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	cache := stage.NewCache(store, time.Now)
 	in := intake.New(cache, nil, log, 1, 99, time.Now)
 	s := New(Config{
-		Logger: slog.New(slog.DiscardHandler), Metrics: http.NotFoundHandler(), Observe: func(string, string, int, time.Duration) {},
+		Logger: slog.New(slog.DiscardHandler), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
 	})
 	s.Start(Services{

@@ -17,7 +17,7 @@ import (
 // metrics calls take for every value of a metric that the processes expose, with its labels as they are written.
 func metrics(ctx context.Context, processes []*stack.Process, name string, take func(labels string, value float64)) error {
 	for _, p := range processes {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/metrics", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.OperatorsURL+"/metrics", nil)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func metrics(ctx context.Context, processes []*stack.Process, name string, take 
 			end := strings.LastIndexByte(labels, ' ')
 			value, err := strconv.ParseFloat(labels[end+1:], 64)
 			if err != nil {
-				return errors.Join(fmt.Errorf("%s/metrics: %q", p.URL, lines.Text()), err, answer.Body.Close())
+				return errors.Join(fmt.Errorf("%s/metrics: %q", p.OperatorsURL, lines.Text()), err, answer.Body.Close())
 			}
 			take(labels[:max(end, 0)], value)
 		}

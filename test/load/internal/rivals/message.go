@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	queueName = "rival.votes"
+	queueName = "plenary.rival"
 	channels  = 8    // that publish, on a connection of their own each two
 	prefetch  = 2000 // messages in the worker's hands, and so the size of its transactions
 	linger    = 5 * time.Millisecond

@@ -94,7 +94,7 @@ func up(signals <-chan os.Signal) error {
 	}
 	ctx, cancel := until(signals)
 	defer cancel()
-	s, err := stack.Start(ctx, stack.Config{Dir: dir, NGINXPort: nginxPort, Output: os.Stdout})
+	s, err := stack.Start(ctx, stack.Config{Dir: dir, NGINXPort: nginxPort, Trusted: "127.0.0.0/8", Output: os.Stdout})
 	if err != nil {
 		return err
 	}
