@@ -2,6 +2,7 @@ ALTER TABLE presence DROP COLUMN most_by;
 ALTER TABLE presence DROP COLUMN most;
 ALTER TABLE presence DROP COLUMN passes;
 DROP TABLE secrets;
+DROP TABLE erasures;
 DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;
 DROP INDEX presentations_used_at;

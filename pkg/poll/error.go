@@ -3,6 +3,7 @@ package poll
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrorKind is what a caller may have to tell apart. The HTTP face maps each to one status.
@@ -27,9 +28,10 @@ const (
 // Error is what the domain and its ports answer. An error that is none of these is a fault of the program.
 type Error struct {
 	Kind   ErrorKind
-	Field  string // as named on the wire; only for Invalid
-	Detail string // for people, without internals
-	Cause  error  // for logs, never for people outside
+	Field  string        // as named on the wire; only for Invalid
+	Detail string        // for people, without internals
+	Cause  error         // for logs, never for people outside
+	Wait   time.Duration // after that, trying again may help; 0: nobody knows
 }
 
 func (e *Error) Error() string {
@@ -57,6 +59,11 @@ func Errorf(kind ErrorKind, format string, args ...any) error {
 // Unavailablef makes an error of the kind Unavailable with the cause that logs may show.
 func Unavailablef(cause error, format string, args ...any) error {
 	return &Error{Kind: Unavailable, Detail: sprintf(format, args...), Cause: cause}
+}
+
+// BusyFor makes an error of the kind Busy that says when it is over.
+func BusyFor(wait time.Duration, format string, args ...any) error {
+	return &Error{Kind: Busy, Detail: sprintf(format, args...), Wait: wait}
 }
 
 // KindOf gives the kind of err, or "" when it is not the domain's.

@@ -89,7 +89,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE presentations SET title = ?, slide_index = ? WHERE id = ?`, d.Title, d.Slide.Index, d.ID[:])
+	_, err := tx.ExecContext(ctx, `UPDATE presentations AS p SET title = ?, slide_index = ?, `+noteUse+` WHERE id = ?`, d.Title, d.Slide.Index, d.ID[:])
 	return err
 }
 
@@ -105,14 +105,18 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 				return err
 			}
 		}
-		return deleteOf(ctx, tx, id, `DELETE FROM presentations WHERE id = ?`)
+		return deleteOf(ctx, tx, id, presentationOf...)
 	})
 }
 
-// What deletes all votes for a poll, and the poll itself.
+// What deletes all votes for a poll, the poll itself, and what a presentation has beside its polls.
 var (
 	votesOf = []string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM words WHERE poll_id = ?`}
 	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
+
+	presentationOf = []string{
+		`DELETE FROM passes WHERE presentation_id = ?`, `DELETE FROM presence WHERE presentation_id = ?`, `DELETE FROM presentations WHERE id = ?`,
+	}
 )
 
 // deleteOf runs statements that delete what is of a poll or a presentation.

@@ -63,7 +63,7 @@ func change(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, ids []uuid.UUID, t p
 		return nil, err
 	}
 	row := rowOf(t.Slide)
-	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = ?, slide_index = ?, displayed = ?, closed = ? WHERE id = ?`,
+	_, err = tx.ExecContext(ctx, `UPDATE presentations AS p SET version = ?, slide_index = ?, displayed = ?, closed = ?, `+noteUse+` WHERE id = ?`,
 		row.Version, row.Index, row.Displayed, row.Closed, id[:])
 	return ended, err
 }
