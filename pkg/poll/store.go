@@ -16,10 +16,9 @@ type Display struct {
 	// Of the store's Display only.
 	Access   *Access // shared, too
 	JoinCode string
-	Unnoted  bool // that somebody uses it was noted more than UseNoted ago; see Store.Use
 }
 
-// UseNoted is how exactly a store knows when a presentation was used last: one that is used is noted so often.
+// UseNoted is how exactly a store knows when a presentation was used last: use is written down once in that time.
 const UseNoted = 24 * time.Hour
 
 // Turn is what a store's Transit did.
@@ -64,7 +63,8 @@ type Store interface {
 	// there already. NotFound.
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 
-	// Display reads what is displayed, in one statement that sees everything committed before the call. NotFound.
+	// Display reads what is displayed, in one statement that sees everything committed before the call, and notes that the
+	// presentation is used, which costs a write once in UseNoted. NotFound.
 	Display(ctx context.Context, id uuid.UUID) (Display, error)
 
 	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other transitions of the
@@ -80,16 +80,13 @@ type Store interface {
 	// its polls. What is counted for it later is rejected. NotFound.
 	Delete(ctx context.Context, id uuid.UUID) error
 
-	// Use notes that a presentation is used now, by the database's clock. Create, a transition and an edit note it, too. NotFound.
-	Use(ctx context.Context, id uuid.UUID) error
-
-	// Unused lists presentations whose use was noted last more than age ago by the database's clock, the longest unused first, at
-	// most limit of them.
+	// Unused lists presentations whose use was noted last age ago or longer by the database's clock, the longest unused first, at
+	// most limit of them. Create, Display, Transit and Edit note it.
 	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
 
-	// Expire removes a presentation with everything of it but votes and words, if its use was still noted last more than age
-	// ago, in one transaction that excludes transitions, edits, Use, and the counting of its polls. What is counted for it
-	// later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing was removed, since
+	// Expire removes a presentation with everything of it but votes and words, if its use was still noted last age ago
+	// or longer, in one transaction that excludes transitions, edits, a note of its use, and the counting of its polls. What is
+	// counted for it later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing was removed, since
 	// it was used, is gone, or another call is about to change it. Of many calls at once, one gives true.
 	Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error)
 

@@ -19,8 +19,8 @@ var unnoted = fmt.Sprintf(`p.used_at < now() - interval '%d seconds'`, int(poll.
 // noteUse is the assignment of an UPDATE of presentations p that notes their use. A value that stays the same touches no index.
 var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN now() ELSE p.used_at END`
 
-// Use implements poll.Store.
-func (s *Store) Use(ctx context.Context, id uuid.UUID) error {
+// use notes that a presentation is used. NotFound.
+func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 	return s.updateOne(ctx, `UPDATE presentations SET used_at = now() WHERE id = $1`, id)
 }
 

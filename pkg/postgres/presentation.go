@@ -128,8 +128,13 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 	if err != nil {
 		return poll.Display{}, noPresentation(err)
 	}
+	if row.Unnoted {
+		if err := s.use(ctx, id); err != nil {
+			return poll.Display{}, err
+		}
+	}
 	access := row.access()
-	d := poll.Display{PresentationID: id, Slide: row.slide(), Access: &access, JoinCode: row.JoinCode, Unnoted: row.Unnoted}
+	d := poll.Display{PresentationID: id, Slide: row.slide(), Access: &access, JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

@@ -25,8 +25,8 @@ var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN ` + now + ` ELSE p.used_
 // unused says of presentations that their use was noted last so long ago. A process from before the column writes none (”).
 const unused = `used_at > '' AND used_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`
 
-// Use implements poll.Store.
-func (s *Store) Use(ctx context.Context, id uuid.UUID) error {
+// use notes that a presentation is used. NotFound.
+func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 	return s.updateOne(ctx, `UPDATE presentations SET used_at = `+now+` WHERE id = ?`, id[:])
 }
 

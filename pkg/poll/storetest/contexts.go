@@ -22,7 +22,6 @@ func (s *suite) contexts(t *testing.T) {
 		"Access":       func() error { _, err := store.Access(ctx, p.ID); return err },
 		"SetAccess":    func() error { return store.SetAccess(ctx, p.ID, p.TokenHash, p.Access) },
 		"SetJoinCode":  func() error { return store.SetJoinCode(ctx, p.ID, p.JoinCode) },
-		"Use":          func() error { return store.Use(ctx, p.ID) },
 		"Unused":       func() error { _, err := store.Unused(ctx, 0, 1); return err },
 		"Expire":       func() error { _, err := store.Expire(ctx, p.ID, 0); return err },
 		"Erase":        func() error { _, err := store.Erase(ctx, 1); return err },

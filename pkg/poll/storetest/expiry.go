@@ -36,18 +36,14 @@ func (s *suite) expiry(t *testing.T) {
 		require.NoError(t, err)
 		return expired
 	}
-	unnoted := func(t *testing.T, id uuid.UUID) bool {
-		t.Helper()
-		d, err := store.Display(t.Context(), id)
-		require.NoError(t, err)
-		return d.Unnoted
-	}
-
-	t.Run("use is noted at creation, when somebody says so, and by transitions and edits", func(t *testing.T) {
+	t.Run("use is noted at creation, and by who reads what is displayed, moves and edits", func(t *testing.T) {
 		p := created(t, store)
 		for name, use := range map[string]func(){
-			"creation":     func() {},
-			"Use":          func() { require.NoError(t, store.Use(t.Context(), p.ID)) },
+			"creation": func() {},
+			"a look": func() {
+				_, err := store.Display(t.Context(), p.ID)
+				require.NoError(t, err)
+			},
 			"a transition": func() { show(t, store, p, 0) },
 			"an edit": func() {
 				_, err := store.Edit(t.Context(), p.ID, poll.Rename{Title: "another"})
@@ -56,11 +52,9 @@ func (s *suite) expiry(t *testing.T) {
 		} {
 			if name != "creation" {
 				s.age(t, store, p.ID, poll.UseNoted+time.Hour)
-				require.True(t, unnoted(t, p.ID))
 				require.Contains(t, unused(t, store, day), p.ID)
 			}
 			use()
-			require.False(t, unnoted(t, p.ID), name)
 			require.NotContains(t, unused(t, store, time.Hour), p.ID, name)
 			require.False(t, expire(t, p.ID, time.Hour), name)
 		}
@@ -71,7 +65,8 @@ func (s *suite) expiry(t *testing.T) {
 	t.Run("use that was noted within a day is not written again", func(t *testing.T) {
 		p := created(t, store)
 		s.age(t, store, p.ID, poll.UseNoted-time.Hour)
-		require.False(t, unnoted(t, p.ID))
+		_, err := store.Display(t.Context(), p.ID)
+		require.NoError(t, err)
 		show(t, store, p, 0)
 		require.Contains(t, unused(t, store, poll.UseNoted-2*time.Hour), p.ID)
 	})
@@ -112,7 +107,6 @@ func (s *suite) expiry(t *testing.T) {
 			func() error { _, err := store.Display(t.Context(), p.ID); return err }(),
 			func() error { _, err := store.Results(t.Context(), p.ID, p.Polls[0].ID); return err }(),
 			func() error { _, _, err := store.Join(t.Context(), p.JoinCode); return err }(),
-			store.Use(t.Context(), p.ID),
 			store.Delete(t.Context(), p.ID),
 		} {
 			requireKind(t, poll.NotFound, err)
@@ -187,7 +181,7 @@ func (s *suite) expiry(t *testing.T) {
 			var expired bool
 			together(2, func(i int) {
 				if i == 0 {
-					used = store.Use(t.Context(), p.ID)
+					_, used = store.Display(t.Context(), p.ID)
 					return
 				}
 				var err error
@@ -195,10 +189,12 @@ func (s *suite) expiry(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			if expired {
+			if _, _, err := store.Presentation(t.Context(), p.ID); expired {
 				requireKind(t, poll.NotFound, used)
+				requireKind(t, poll.NotFound, err)
 			} else {
 				require.NoError(t, used)
+				require.NoError(t, err)
 			}
 		}
 	})

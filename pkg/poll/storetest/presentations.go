@@ -124,7 +124,6 @@ func (s *suite) presentations(t *testing.T) {
 			requireKind(t, poll.NotFound, err)
 			requireKind(t, poll.NotFound, store.SetAccess(t.Context(), id, mine.TokenHash, mine.Access))
 			requireKind(t, poll.NotFound, store.SetJoinCode(t.Context(), id, "nobody's"))
-			requireKind(t, poll.NotFound, store.Use(t.Context(), id))
 			expired, err := store.Expire(t.Context(), id, 0)
 			require.NoError(t, err)
 			require.False(t, expired)

@@ -56,7 +56,6 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 	ended("Access", err)
 	ended("SetAccess", s.SetAccess(ctx, p.ID, access.TokenHash, access))
 	ended("SetJoinCode", s.SetJoinCode(ctx, p.ID, p.JoinCode))
-	ended("Use", s.Use(ctx, p.ID))
 	_, err = s.Unused(ctx, time.Hour, 100)
 	ended("Unused", err)
 	_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
