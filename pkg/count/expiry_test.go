@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 // shelf is presentations by how long nobody has used them, and what is left of those that were removed.
 type shelf struct {
+	mu     sync.Mutex
 	idle   map[uuid.UUID]time.Duration
 	busy   uuid.UUID // one that somebody is just about to use
 	left   int
@@ -26,6 +28,8 @@ type shelf struct {
 }
 
 func (s *shelf) Unused(_ context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for id, idle := range s.idle {
 		if idle >= age && len(ids) < limit {
 			ids = append(ids, id)
@@ -35,6 +39,8 @@ func (s *shelf) Unused(_ context.Context, age time.Duration, limit int) (ids []u
 }
 
 func (s *shelf) Expire(_ context.Context, id uuid.UUID, age time.Duration) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if idle, ok := s.idle[id]; !ok || idle < age || id == s.busy {
 		return false, nil
 	}
@@ -44,6 +50,8 @@ func (s *shelf) Expire(_ context.Context, id uuid.UUID, age time.Duration) (bool
 }
 
 func (s *shelf) Erase(_ context.Context, limit int) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	n := min(limit, s.left)
 	s.left -= n
 	if n > 0 {
@@ -116,13 +124,15 @@ func TestExpiryGoesOnWhenTheStoreIsBackAndEndsWhenItIsAsked(t *testing.T) {
 		}()
 		time.Sleep(time.Hour) // of the bubble's own clock
 		synctest.Wait()
+		s.mu.Lock()
 		require.Len(t, s.idle, 1)
 		s.err = nil
+		s.mu.Unlock()
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		require.Empty(t, s.idle)
 		cancel()
 		<-done
+		require.Empty(t, s.idle)
 		require.NoError(t, b.Close())
 	})
 }
