@@ -48,7 +48,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
 		Away:  adapters.Away,
 		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL), pages.Routes},
 	})
@@ -138,6 +138,8 @@ func start(cfg config.Config, adapters *backend.Backend, metrics *telemetry.Metr
 	if adapters.Embedded() {
 		counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
 		p.counting.Go(func() { counter.Run(counting) })
+		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
+		p.counting.Go(func() { expiry.Run(counting) })
 	}
 	return p
 }

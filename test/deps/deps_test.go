@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"pkg/backend":            {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
 	"api/internal/page":      {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/google/uuid", "golang.org/x/text"},
 	"api/internal/eventloop": {"github.com/valyala/fasthttp"},
-	"api/internal/httpapi":   {"api/internal/eventloop", "api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "golang.org/x/sync"},
+	"api/internal/httpapi":   {"api/internal/eventloop", "api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/limit", "pkg/bus", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "golang.org/x/sync"},
 	"api/internal/xlsx":      {"github.com/xuri/excelize/v2"},
 	"api/internal/docs":      {"github.com/gofiber/fiber/v2", "github.com/swaggest/swgui"},
 	"api/internal/qr":        {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/boombuler/barcode"},

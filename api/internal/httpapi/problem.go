@@ -3,7 +3,10 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -14,6 +17,8 @@ import (
 const (
 	unauthorized         poll.ErrorKind = "unauthorized"
 	forbidden            poll.ErrorKind = "forbidden"
+	createKeyMissing     poll.ErrorKind = "create_key_missing"
+	createKeyWrong       poll.ErrorKind = "create_key_wrong"
 	unsupportedMediaType poll.ErrorKind = "unsupported_media_type"
 	payloadTooLarge      poll.ErrorKind = "payload_too_large"
 	internal             poll.ErrorKind = "internal"
@@ -35,6 +40,8 @@ var statuses = map[poll.ErrorKind]int{
 	poll.Unavailable:     http.StatusServiceUnavailable,
 	unauthorized:         http.StatusUnauthorized,
 	forbidden:            http.StatusForbidden,
+	createKeyMissing:     http.StatusUnauthorized,
+	createKeyWrong:       http.StatusForbidden,
 	unsupportedMediaType: http.StatusUnsupportedMediaType,
 	payloadTooLarge:      http.StatusRequestEntityTooLarge,
 	internal:             http.StatusInternalServerError,
@@ -63,6 +70,8 @@ type problem struct {
 	Detail    string         `json:"detail"`
 	Field     string         `json:"field,omitempty"`
 	RequestID string         `json:"request_id"`
+
+	wait time.Duration // after which trying again may help; 0: nobody knows
 }
 
 // problemOf says of an error what people outside may know.
@@ -75,7 +84,7 @@ func problemOf(err error) problem {
 	}
 	if e, ok := errors.AsType[*poll.Error](err); ok {
 		if status, ok := statuses[e.Kind]; ok {
-			p.Code, p.Detail, p.Field, p.Status = e.Kind, e.Detail, e.Field, status
+			p.Code, p.Detail, p.Field, p.Status, p.wait = e.Kind, e.Detail, e.Field, status, e.Wait
 		}
 	}
 	if p.Status == 0 {
@@ -92,9 +101,13 @@ func (p problem) send(c *fiber.Ctx) error {
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		c.Set(fiber.HeaderRetryAfter, "1")
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds())))))
 	case http.StatusUnauthorized:
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="presenter"`)
+		realm := "presenter"
+		if p.Code == createKeyMissing {
+			realm = "create"
+		}
+		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="`+realm+`"`)
 	}
 	c.Set(fiber.HeaderContentType, "application/problem+json")
 	return c.Status(p.Status).Send(body)
