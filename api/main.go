@@ -51,7 +51,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	adapters := backend.New(cfg, metrics, logger)
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, AccessLog: cfg.AccessLog, PassLimit: cfg.PassLimit, Logger: logger, Observe: metrics.Request,
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+		AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request,
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
 		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},
@@ -153,6 +154,8 @@ func start(cfg config.Config, adapters *backend.Backend, passes *poll.Passes, me
 	if adapters.Embedded() {
 		counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
 		p.counting.Go(func() { counter.Run(counting) })
+		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
+		p.counting.Go(func() { expiry.Run(counting) })
 	}
 	return p
 }

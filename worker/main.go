@@ -87,6 +87,8 @@ func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, rea
 		defer close(done)
 		var watching sync.WaitGroup
 		watching.Go(func() { watch.run(counting, adapters.Log, logger) })
+		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
+		watching.Go(func() { expiry.Run(counting) })
 		counter.Run(counting)
 		watching.Wait()
 	}()

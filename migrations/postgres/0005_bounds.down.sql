@@ -1,5 +1,6 @@
 ALTER TABLE presence DROP COLUMN most, DROP COLUMN most_by;
 DROP TABLE secrets;
+DROP TABLE erasures;
 DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;
 ALTER TABLE presentations

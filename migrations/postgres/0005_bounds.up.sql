@@ -19,6 +19,11 @@ CREATE TABLE passes (
     given           bigint NOT NULL
 ) WITH (fillfactor = 50);
 
+-- Polls of presentations that nobody used for so long that they were removed: their votes and words are deleted bit by bit.
+CREATE TABLE erasures (
+    poll_id uuid PRIMARY KEY
+);
+
 -- Keys that every replica shares, made by the first one that needs them.
 CREATE TABLE secrets (
     name  text  PRIMARY KEY,

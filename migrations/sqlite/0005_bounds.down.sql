@@ -1,6 +1,7 @@
 ALTER TABLE presence DROP COLUMN most_by;
 ALTER TABLE presence DROP COLUMN most;
 DROP TABLE secrets;
+DROP TABLE erasures;
 DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;
 DROP INDEX presentations_used_at;

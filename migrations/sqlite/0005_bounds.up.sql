@@ -14,6 +14,10 @@ CREATE TABLE passes (
     given           INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE erasures (
+    poll_id BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE secrets (
     name  TEXT NOT NULL PRIMARY KEY,
     value BLOB NOT NULL

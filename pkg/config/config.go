@@ -24,6 +24,10 @@ type Config struct {
 	AMQPURLs       []string // nodes of one cluster; empty: in-process
 	Partitions     int
 	Open           bool
+	CreateLimit    int    // presentations that one address may create in a minute; 0: any number
+	CreateKey      string // that creating one takes; empty: nothing
+	WrongCodes     int    // wrong join codes that one address may try in a minute; 0: any number
+	KeepDays       int    // after so many days without use a presentation is removed; 0: never
 	LogLevel       slog.Level
 	AccessLog      bool
 	MaxWaiting     int
@@ -71,6 +75,14 @@ var Settings = []Setting{
 		func(c *Config, v string) (err error) { c.Partitions, err = number(v, 1, 256); return err }},
 	{"OPEN", "false", "true or false", "Lets everybody act as the presenter of every presentation. Only for trusted networks and test suites.",
 		func(c *Config, v string) (err error) { c.Open, err = boolean(v); return err }},
+	{"CREATE_LIMIT", "60", "0 to 1000000", "Presentations that one address may create in a minute, or at once; more get 429. Each API process counts by itself. 0: any number.",
+		func(c *Config, v string) (err error) { c.CreateLimit, err = number(v, 0, 1_000_000); return err }},
+	{"CREATE_KEY", "", "8 to 200 characters of A-Z a-z 0-9 - . _ ~ + / =", "What creating a presentation takes, as Authorization: Bearer KEY; the start page asks for it. Empty: everybody may create.",
+		func(c *Config, v string) error { c.CreateKey = v; return checkKey(v) }},
+	{"WRONG_CODES", "60", "0 to 1000000", "Wrong join codes that one address may try in a minute, or at once; more get 429, as right ones do then. A process that sees ten times as many in all allows a tenth to each address. 0: any number.",
+		func(c *Config, v string) (err error) { c.WrongCodes, err = number(v, 0, 1_000_000); return err }},
+	{"KEEP_DAYS", "0", "0 to 36500", "After so many days, or one more, in which nobody used a presentation it is removed with its votes. The same for every process: workers remove it, and an API that counts itself. 0: never.",
+		func(c *Config, v string) (err error) { c.KeepDays, err = number(v, 0, 36_500); return err }},
 	{"LOG_LEVEL", "info", "debug, info, warn or error", "The least important log lines that are written.",
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
@@ -181,6 +193,22 @@ func networks(v string) ([]netip.Prefix, error) {
 		list = append(list, network)
 	}
 	return list, nil
+}
+
+// bearer is what may stand for a token in a header (RFC 6750, section 2.1).
+var bearer = regexp.MustCompile(`^[A-Za-z0-9._~+/=-]*$`)
+
+// checkKey never shows the value: it is a secret.
+func checkKey(v string) error {
+	switch {
+	case v == "":
+		return nil
+	case len(v) < 8 || len(v) > 200:
+		return fmt.Errorf("it has %d", len(v))
+	case !bearer.MatchString(v):
+		return fmt.Errorf("it holds others")
+	}
+	return nil
 }
 
 // publicURL takes an address that the pages' paths can be put behind: they begin at the root. It never shows the value: what is

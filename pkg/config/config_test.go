@@ -76,6 +76,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"MAX_CONNECTIONS":      {"-1"},
 		"DATABASE_CONNECTIONS": {"1"},
 		"QUEUE_BYTES":          {"1024", "lots"},
+		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},
+		"CREATE_KEY":           {"secret7", "a secret key", "secret\x00key", "secret🗝keys", "secret,key", "sécretkey", strings.Repeat("secret", 34)},
+		"WRONG_CODES":          {"-1", "1000001", "many", "0x10"},
+		"KEEP_DAYS":            {"-1", "36501", "30d", "1.5", "NaN"},
 		"STOP_TIMEOUT":         {"20", "0s", "1h"},
 	} {
 		for _, value := range values {

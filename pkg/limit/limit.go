@@ -42,6 +42,19 @@ func New[K comparable](r Rate, now func() time.Time) *Limiter[K] {
 // Take takes one of the key's tokens. The wait is 0 where there was one; else nothing is taken, and it says when there will be one.
 func (l *Limiter[K]) Take(key K) (wait time.Duration) { return l.take(key, true) }
 
+// Give gives a key back a token that it took: for what turned out to need none. A bucket never holds more than the burst.
+func (l *Limiter[K]) Give(key K) {
+	if l.rate == (Rate{}) {
+		return
+	}
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if bucket, ok := l.buckets.Get(key); ok { // else it is full
+		bucket.ReserveN(now, -1)
+	}
+}
+
 // Wait says what Take would, and takes nothing.
 func (l *Limiter[K]) Wait(key K) (wait time.Duration) { return l.take(key, false) }
 

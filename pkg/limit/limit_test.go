@@ -57,6 +57,29 @@ func TestExactlyTheBurstPassesOfManyAtOnce(t *testing.T) {
 	require.EqualValues(t, 100, passed.Load())
 }
 
+func TestATokenThatIsGivenBackMayBeTakenAgain(t *testing.T) {
+	var c clock
+	l := New[string](Rate{PerMinute: 1, Burst: 2}, c.now)
+	for range 10 {
+		require.Zero(t, l.Take("a"))
+		c.advance(time.Millisecond) // what it was taken for lasts
+		l.Give("a")
+	}
+	for range 3 {
+		l.Give("a") // which took none
+		l.Give("b") // of which nothing is known
+	}
+	for range 2 {
+		require.Zero(t, l.Take("a"))
+		require.Zero(t, l.Take("b"))
+	}
+	require.InDelta(t, time.Minute, l.Take("a"), float64(time.Second), "no more than the burst")
+	require.InDelta(t, time.Minute, l.Take("b"), float64(time.Second))
+	l.Give("a")
+	require.Zero(t, l.Take("a"))
+	New[string](Rate{}, c.now).Give("a") // which knows no tokens
+}
+
 func TestTheZeroRateSetsNoBound(t *testing.T) {
 	l := New[int](Rate{}, time.Now)
 	for range 1000 {

@@ -41,16 +41,48 @@ func IsJoinCode(code string) bool {
 	return len(code) == codeLength && strings.Trim(code, codeLetters) == ""
 }
 
-// NewToken draws a presenter's token of 256 bits, and gives the hash that is stored in its place.
+// Role says what somebody may do with a presentation. A higher one may do whatever a lower one may.
+type Role int
+
+// The roles.
+const (
+	Anybody Role = iota // sees what was shown, and votes
+	Remote              // also moves slides, opens and closes voting, and sees what a presenter needs for that
+	Owner               // the presenter: everything
+)
+
+func (r Role) String() string { return [...]string{"anybody", "remote", "owner"}[r] }
+
+// Access is what the tokens of a presentation hash to, with SHA-256. The zero hash is no token's.
+type Access struct {
+	TokenHash  [32]byte // of the presenter's token
+	RemoteHash [32]byte // of the remote's; zero: there is none
+}
+
+// RoleOf says what the holder of a token may do, in a time that does not depend on where it differs from the right ones.
+func (a *Access) RoleOf(token string) Role {
+	return a.Holds(sha256.Sum256([]byte(token)))
+}
+
+// Holds is RoleOf for a token's hash.
+func (a *Access) Holds(hash [32]byte) Role {
+	owner := subtle.ConstantTimeCompare(hash[:], a.TokenHash[:])
+	remote := subtle.ConstantTimeCompare(hash[:], a.RemoteHash[:])
+	switch {
+	case hash == [32]byte{}:
+		return Anybody
+	case owner == 1:
+		return Owner
+	case remote == 1:
+		return Remote
+	}
+	return Anybody
+}
+
+// NewToken draws a token of 256 bits, a presenter's or a remote's, and gives the hash that is stored in its place.
 func NewToken() (token string, hash [32]byte) {
 	var b [32]byte
 	rand.Read(b[:])
 	token = base64.RawURLEncoding.EncodeToString(b[:])
 	return token, sha256.Sum256([]byte(token))
-}
-
-// TokenMatches says whether a token is the one that was hashed, in a time that does not depend on where they differ.
-func TokenMatches(token string, hash [32]byte) bool {
-	got := sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(got[:], hash[:]) == 1
 }

@@ -95,10 +95,10 @@ type State struct {
 
 // Presentation is an ordered list of polls, owned by a presenter and found by its join code.
 type Presentation struct {
-	ID        uuid.UUID
-	Title     string
-	JoinCode  string
-	TokenHash [32]byte // SHA-256 of the presenter's token
+	ID       uuid.UUID
+	Title    string
+	JoinCode string
+	Access   // by its tokens
 	Admission
 	Slide Slide
 	Polls []Poll

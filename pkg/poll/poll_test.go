@@ -226,8 +226,20 @@ func TestJoinCodesAndTokensAreReadableAndUnlikely(t *testing.T) {
 	}
 	require.Greater(t, len(seen), 990)
 	require.Equal(t, "BCD234", poll.CleanJoinCode(" bcd-2 34"))
-	token, hash := poll.NewToken()
-	require.True(t, poll.TokenMatches(token, hash))
-	require.False(t, poll.TokenMatches(token+"x", hash))
-	require.False(t, poll.TokenMatches("", hash))
+}
+
+func TestWhatTheHolderOfATokenMayDo(t *testing.T) {
+	owners, owner := poll.NewToken()
+	remotes, remote := poll.NewToken()
+	a := poll.Access{TokenHash: owner, RemoteHash: remote}
+	require.Equal(t, poll.Owner, a.RoleOf(owners))
+	require.Equal(t, poll.Remote, a.RoleOf(remotes))
+	for _, wrong := range []string{"", " ", owners + "x", owners[:42], remotes + "x", remotes[:42], "\x00"} {
+		require.Equal(t, poll.Anybody, a.RoleOf(wrong), "%q", wrong)
+	}
+	without := poll.Access{TokenHash: owner}
+	require.Equal(t, poll.Anybody, without.RoleOf(remotes))
+	require.Equal(t, poll.Anybody, without.Holds([32]byte{}), "what is no hash holds nothing, also where there is no remote")
+	require.Less(t, poll.Anybody, poll.Remote)
+	require.Less(t, poll.Remote, poll.Owner)
 }

@@ -13,7 +13,14 @@ type Display struct {
 	Admission
 	Slide
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
+
+	// Of the store's Display only.
+	Access   *Access // shared, too
+	JoinCode string
 }
+
+// UseNoted is how exactly a store knows when a presentation was used last: use is written down once in that time.
+const UseNoted = 24 * time.Hour
 
 // Turn is what a store's Transit did.
 type Turn struct {
@@ -46,10 +53,19 @@ type Store interface {
 	// Join finds a presentation's id and title by its join code, as Create got it. NotFound.
 	Join(ctx context.Context, code string) (id uuid.UUID, title string, err error)
 
-	// TokenHash reads the SHA-256 of a presentation's presenter token. NotFound.
-	TokenHash(ctx context.Context, id uuid.UUID) ([32]byte, error)
+	// Access reads what a presentation's tokens hash to. NotFound.
+	Access(ctx context.Context, id uuid.UUID) (Access, error)
 
-	// Display reads what is displayed, in one statement that sees everything committed before the call. NotFound.
+	// SetAccess puts other tokens in the place of a presentation's, if its presenter's is still the one that hashes to presenter.
+	// Stale: it is not; whoever held that one has no say any more. NotFound.
+	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a Access) error
+
+	// SetJoinCode gives a presentation another join code. The old one names nothing from then on. Conflict: the code is
+	// there already. NotFound.
+	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
+
+	// Display reads what is displayed, in one statement that sees everything committed before the call, and notes that the
+	// presentation is used, which costs a write once in UseNoted. NotFound.
 	Display(ctx context.Context, id uuid.UUID) (Display, error)
 
 	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other transitions of the
@@ -64,6 +80,20 @@ type Store interface {
 	// Delete removes a presentation with everything of it, in one transaction that excludes transitions and the counting of
 	// its polls. What is counted for it later is rejected. NotFound.
 	Delete(ctx context.Context, id uuid.UUID) error
+
+	// Unused lists presentations whose use was noted last age ago or longer by the database's clock, the longest unused first, at
+	// most limit of them. Create, Display, Transit and Edit note it.
+	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
+
+	// Expire removes a presentation with everything of it but votes and words, if its use was still noted last age ago
+	// or longer, in one transaction that excludes transitions, edits, a note of its use, and the counting of its polls. What is
+	// counted for it later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing was removed, since
+	// it was used, is gone, or another call is about to change it. Of many calls at once, one gives true.
+	Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error)
+
+	// Erase deletes what Expire left, at most limit rows in one transaction, and gives how many. 0: nothing is left that no
+	// other call is about to delete.
+	Erase(ctx context.Context, limit int) (int, error)
 
 	// Results reads a poll's state, tallies and words in one statement; its cost does not depend on the number of votes,
 	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.

@@ -102,7 +102,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6 WHERE id = $1`,
+		UPDATE presentations p SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6, `+noteUse+` WHERE id = $1`,
 		d.ID, d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode)
 	return err
 }
@@ -148,10 +148,24 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 		if err := deleteVotes(ctx, tx, ids); err != nil {
 			return err
 		}
-		if err := deletePolls(ctx, tx, ids); err != nil {
+		return deletePresentation(ctx, tx, id, ids)
+	})
+}
+
+// deletePresentation deletes a presentation that is locked, with its polls, whose states are locked, and everything else of it but
+// votes and words. What a replica says of it at this moment is not waited for: it is forgotten by its age.
+func deletePresentation(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, polls []uuid.UUID) error {
+	if err := deletePolls(ctx, tx, polls); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`DELETE FROM passes WHERE presentation_id = $1`,
+		`DELETE FROM presence WHERE ctid = ANY(ARRAY(SELECT ctid FROM presence WHERE presentation_id = $1 FOR UPDATE SKIP LOCKED))`,
+		`DELETE FROM presentations WHERE id = $1`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM presentations WHERE id = $1`, id)
-		return err
-	})
+	}
+	return nil
 }

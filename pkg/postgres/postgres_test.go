@@ -36,8 +36,20 @@ func TestStore(t *testing.T) {
 		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }),
 		storetest.Apart(func(t *testing.T, s poll.Store, p poll.Poll) (func(int), func()) {
 			return hold(t, admin(t, urls[s]), p.ID)
-		}))
+		}),
+		storetest.Ageing(
+			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
+				_, err := s.(*Store).db.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
+				require.NoError(t, err)
+			},
+			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
+				require.NoError(t, s.(*Store).db.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
+				return n
+			}))
 }
+
+// ofWhom is the column of each table that names whom a row is of.
+var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
 
 // hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
 func hold(t *testing.T, db *sql.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {

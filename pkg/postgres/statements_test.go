@@ -150,7 +150,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 
 			good := func(call, query, plan string) {
 				require.NotContains(t, plan, "Seq Scan", "%s: %s", call, query)
-				if name == "large" {
+				if name == "large" && !strings.Contains(query, "FROM erasures ORDER BY") { // which are few, and all to be done
 					require.Equal(t, strings.Count(plan, "Index Scan")+strings.Count(plan, "Index Only Scan"),
 						strings.Count(plan, "Index Cond")+strings.Count(plan, "poll_states_closing"), // which holds nothing else
 						"an index is read from end to end, in %s: %s\n%s", call, query, plan)

@@ -67,7 +67,7 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 		return nil, err
 	}
 	row := rowOf(t.Slide)
-	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = $2, slide_index = $3, displayed = $4, closed = $5 WHERE id = $1`,
+	_, err = tx.ExecContext(ctx, `UPDATE presentations p SET version = $2, slide_index = $3, displayed = $4, closed = $5, `+noteUse+` WHERE id = $1`,
 		d.PresentationID, row.Version, row.Index, row.Displayed, row.Closed)
 	return ended, err
 }

@@ -97,7 +97,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ? WHERE id = ?`,
+		UPDATE presentations AS p SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ?, `+noteUse+` WHERE id = ?`,
 		d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, d.ID[:])
 	return err
 }
@@ -114,14 +114,18 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 				return err
 			}
 		}
-		return deleteOf(ctx, tx, id, `DELETE FROM presentations WHERE id = ?`)
+		return deleteOf(ctx, tx, id, presentationOf...)
 	})
 }
 
-// What deletes all votes for a poll, and the poll itself.
+// What deletes all votes for a poll, the poll itself, and what a presentation has beside its polls.
 var (
 	votesOf = []string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM words WHERE poll_id = ?`}
 	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
+
+	presentationOf = []string{
+		`DELETE FROM passes WHERE presentation_id = ?`, `DELETE FROM presence WHERE presentation_id = ?`, `DELETE FROM presentations WHERE id = ?`,
+	}
 )
 
 // deleteOf runs statements that delete what is of a poll or a presentation.

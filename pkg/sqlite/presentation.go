@@ -54,9 +54,10 @@ func noPresentation(err error) error {
 func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO presentations (id, title, join_code, token_hash, version, slide_index, displayed, voters, max_voters, passcode)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
+			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode,
+				used_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
+			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(p.Access), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
 			p.Voters, p.MaxVoters, p.Passcode)
 		if err != nil {
 			return err
@@ -75,15 +76,15 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 // Presentation implements poll.Store. One statement is one snapshot.
 func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
 	var rows []struct {
-		Title     string `db:"title"`
-		JoinCode  string `db:"join_code"`
-		TokenHash []byte `db:"token_hash"`
+		Title    string `db:"title"`
+		JoinCode string `db:"join_code"`
+		accessRow
 		slideRow
 		pollRow
 		stateRow
 	}
 	err := s.reader.SelectContext(ctx, &rows, `
-		SELECT p.title, p.join_code, p.token_hash, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
+		SELECT p.title, p.join_code, `+accessColumns+`, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
 		FROM presentations p
 		JOIN polls q ON q.presentation_id = p.id
 		JOIN poll_states s ON s.poll_id = q.id
@@ -95,8 +96,9 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 	if err != nil {
 		return poll.Presentation{}, nil, noPresentation(err)
 	}
-	p := poll.Presentation{ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Admission: rows[0].admission(), Slide: rows[0].slide()}
-	copy(p.TokenHash[:], rows[0].TokenHash)
+	p := poll.Presentation{
+		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Access: rows[0].access(), Admission: rows[0].admission(), Slide: rows[0].slide(),
+	}
 	states := make([]poll.State, len(rows))
 	for i := range rows {
 		p.Polls = append(p.Polls, rows[i].poll())
@@ -117,24 +119,17 @@ func (s *Store) Join(ctx context.Context, code string) (uuid.UUID, string, error
 	return row.ID, row.Title, nil
 }
 
-// TokenHash implements poll.Store.
-func (s *Store) TokenHash(ctx context.Context, id uuid.UUID) (hash [32]byte, err error) {
-	var b []byte
-	if err := s.reader.GetContext(ctx, &b, `SELECT token_hash FROM presentations WHERE id = ?`, id[:]); err != nil {
-		return hash, noPresentation(err)
-	}
-	copy(hash[:], b)
-	return hash, nil
-}
-
 // Display implements poll.Store.
 func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
 	var row struct {
+		accessRow
+		JoinCode string `db:"join_code"`
+		Unnoted  bool   `db:"unnoted"`
 		slideRow
 		pollRow
 	}
 	err := s.reader.GetContext(ctx, &row, `
-		SELECT `+slideColumns+`, `+pollColumns+`
+		SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted, `+slideColumns+`, `+pollColumns+`
 		FROM presentations p
 		LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
 			AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
@@ -142,7 +137,13 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 	if err != nil {
 		return poll.Display{}, noPresentation(err)
 	}
-	d := poll.Display{PresentationID: id, Admission: row.admission(), Slide: row.slide()}
+	if row.Unnoted {
+		if err := s.use(ctx, id); err != nil {
+			return poll.Display{}, err
+		}
+	}
+	access := row.access()
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Slide: row.slide(), Access: &access, JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

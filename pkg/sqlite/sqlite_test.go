@@ -3,7 +3,9 @@ package sqlite
 import (
 	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -31,5 +33,17 @@ func TestStore(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "plenary.db")
 			return keep(path, open(t, path))
 		},
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return keep(paths[s], open(t, paths[s])) }))
+		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return keep(paths[s], open(t, paths[s])) }),
+		storetest.Ageing(
+			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
+				_, err := s.(*Store).writer.Exec(`UPDATE presentations SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?`, ago(age), id[:])
+				require.NoError(t, err)
+			},
+			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
+				require.NoError(t, s.(*Store).reader.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = ?`, id[:]))
+				return n
+			}))
 }
+
+// ofWhom is the column of each table that names whom a row is of.
+var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}

@@ -61,8 +61,8 @@ func recorded(t *testing.T) (*Store, *recorder, poll.Presentation) {
 }
 
 // scanned is what may be read from end to end: the rows that were given (places is how a set is walked), or found by another
-// step, or all that an index holds.
-const scanned = `VIRTUAL TABLE|CONSTANT ROW|SCAN places\n|\(subquery|INDEX poll_states_closing`
+// step, or all that an index holds, or what is still to be done.
+const scanned = `VIRTUAL TABLE|CONSTANT ROW|SCAN erasures|SCAN places\n|\(subquery|INDEX poll_states_closing`
 
 // The plans are those of the very statements that the store sends. SQLite makes them without regard to how many rows there
 // are.

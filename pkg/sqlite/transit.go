@@ -70,7 +70,7 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 		return nil, err
 	}
 	row := rowOf(t.Slide)
-	_, err = tx.ExecContext(ctx, `UPDATE presentations SET version = ?, slide_index = ?, displayed = ?, closed = ? WHERE id = ?`,
+	_, err = tx.ExecContext(ctx, `UPDATE presentations AS p SET version = ?, slide_index = ?, displayed = ?, closed = ?, `+noteUse+` WHERE id = ?`,
 		row.Version, row.Index, row.Displayed, row.Closed, d.PresentationID[:])
 	return ended, err
 }

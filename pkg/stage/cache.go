@@ -94,6 +94,15 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 	}
 }
 
+// Use has it noted that a presentation is used, which a read of the store does, and does not wait for that. It is for those who
+// use one without asking what it displays.
+func (c *Cache) Use(id uuid.UUID) {
+	e := c.entry(id)
+	if v, _, ok := c.valid(id, e, time.Time{}); !ok {
+		c.begin(id, e, v)
+	}
+}
+
 // Known gives what Display would without waiting, if it can.
 func (c *Cache) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
 	e, ok := c.entries.Load(id)

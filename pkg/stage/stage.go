@@ -26,6 +26,8 @@ type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
 	Delete(ctx context.Context, id uuid.UUID) error
+	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error
+	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 }
 
 // New makes a stage. Seals go to the log of partitions partitions. Close it before the log.
@@ -69,7 +71,22 @@ func (s *Stage) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edite
 // Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as poll.Store.Delete; after
 // Unavailable it may have happened.
 func (s *Stage) Delete(ctx context.Context, id uuid.UUID) error {
-	err := s.store.Delete(ctx, id)
+	return s.changed(ctx, id, s.store.Delete(ctx, id))
+}
+
+// SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one that is none any more end where
+// the announcement arrives, the others within a lease. Errors: as poll.Store.SetAccess; after Unavailable it may have happened.
+func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error {
+	return s.changed(ctx, id, s.store.SetAccess(ctx, id, presenter, a))
+}
+
+// SetJoinCode gives a presentation another join code. Errors: as poll.Store.SetJoinCode; after Unavailable it may have happened.
+func (s *Stage) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
+	return s.changed(ctx, id, s.store.SetJoinCode(ctx, id, code))
+}
+
+// changed has everybody read a presentation anew of which something but the version may have changed.
+func (s *Stage) changed(ctx context.Context, id uuid.UUID, err error) error {
 	s.cache.Drop(id)
 	if err == nil {
 		s.announce(ctx, poll.Change{PresentationID: id})

@@ -30,6 +30,10 @@ func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error
 
 func (s transit) Delete(context.Context, uuid.UUID) error { return s.err }
 
+func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, poll.Access) error { return s.err }
+
+func (s transit) SetJoinCode(context.Context, uuid.UUID, string) error { return s.err }
+
 func (s transit) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Turn, error) {
 	return s.turn, s.err
 }
@@ -98,6 +102,22 @@ func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 		require.Equal(t, queue.Partition(talk, 4), p.partition)
 		s.Close(t.Context())
 	})
+}
+
+func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
+	s, b, _ := newTestStage(transit{}, nil)
+	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, poll.Access{}))
+	require.Equal(t, poll.Change{PresentationID: talk}, <-b.announced)
+	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
+	require.Equal(t, poll.Change{PresentationID: talk}, <-b.announced)
+	s.Close(t.Context())
+
+	stale := poll.Errorf(poll.Stale, "no")
+	s, b, _ = newTestStage(transit{err: stale}, nil)
+	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, poll.Access{}))
+	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
+	require.Empty(t, b.announced)
+	s.Close(t.Context())
 }
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {

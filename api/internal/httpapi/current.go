@@ -47,7 +47,7 @@ func transit(c *call, move poll.Move) (poll.Display, error) {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	if err := c.presenter(ctx, id); err != nil {
+	if _, err := c.need(ctx, id, toMove); err != nil {
 		return poll.Display{}, err
 	}
 	ifMatch, err := c.oneOf(ctx, id, seen)

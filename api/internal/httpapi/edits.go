@@ -15,7 +15,10 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 	if id, err = parseID("presentation_id", c.Params("id")); err != nil {
 		return id, edited, err
 	}
-	if err = c.presenter(ctx, id); err != nil {
+	if _, err = c.need(ctx, id, toEdit); err != nil {
+		return id, edited, err
+	}
+	if err = c.server.bounds.edit(id); err != nil {
 		return id, edited, err
 	}
 	edited, err = c.Stage.Edit(ctx, id, e)
@@ -34,7 +37,7 @@ func (c *call) editPresentation(e poll.Edit) error {
 	if err != nil {
 		return err
 	}
-	return c.presentation(p, states, true)
+	return c.presentation(p, states, poll.Owner)
 }
 
 func patchPresentation(c *call) error {
@@ -78,7 +81,7 @@ func deletePresentation(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	if err := c.presenter(ctx, id); err != nil {
+	if _, err := c.need(ctx, id, toEdit); err != nil {
 		return err
 	}
 	if err := c.Stage.Delete(ctx, id); err != nil {
@@ -174,9 +177,10 @@ func exportPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.allow(p.TokenHash); err != nil {
+	if err := c.allow(&p.Access, toTake); err != nil {
 		return err
 	}
+	c.use(id)
 	export := newPresentation{Title: p.Title, Polls: make([]newPoll, len(p.Polls))}
 	if p.Voters != poll.Anyone { // a passcode is of one evening
 		export.Voters, export.MaxVoters = &p.Voters, &p.MaxVoters

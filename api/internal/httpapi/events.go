@@ -32,11 +32,13 @@ func getEvents(c *call) error {
 	ctx, cancel := c.timeout()
 	defer cancel()
 	hub := c.server.hub
-	presenter, err := c.isPresenter(ctx, id)
+	role, err := c.role(ctx, id)
 	if err != nil {
 		return err
 	}
+	presenter := role >= toSee
 	onStage := c.isOnStage(presenter)
+	key := c.streamKey()
 	if slot, ok := slotOf(c.Context().Conn()); ok && hub.open.Load() >= int64(cap(slot.slots))*streamShare/100 {
 		return poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
 	}
@@ -63,6 +65,9 @@ func getEvents(c *call) error {
 		head := append([]byte(nil), fctx.Response.Header.Header()...)
 		// A room that loses its replica must not knock at the next one in the same instant.
 		head = append(head, "retry: "+strconv.Itoa(1000+rand.IntN(1000))+"\n\n"...)
+		if onStage && !c.server.Open {
+			hub.keys.add(conn, id, key)
+		}
 		hub.watch(conn, id, head, presenter, onStage)
 	})
 	return nil
@@ -83,10 +88,11 @@ type wireShown struct {
 	Version int64     `json:"version"`
 	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
 	Voting  string    `json:"voting,omitempty"`
+	Code    string    `json:"join_code,omitempty"`
 }
 
 func toShown(d poll.Display) wireShown {
-	w := wireShown{Version: d.Version}
+	w := wireShown{Version: d.Version, Code: d.JoinCode}
 	if d.Poll != nil {
 		p := toWire(d.Poll)
 		w.Poll, w.Voting = &p, votingOf(d)

@@ -35,13 +35,14 @@ func getVotes(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	if err := c.presenter(ctx, presentationID); err != nil {
+	if _, err := c.need(ctx, presentationID, toTake); err != nil {
 		return err
 	}
 	results, err := c.Store.Results(ctx, presentationID, pollID)
 	if err != nil {
 		return err
 	}
+	c.use(presentationID)
 	c.Vary(fiber.HeaderAccept)
 	list := listJSON(&results.Poll)
 	if c.Accepts(fiber.MIMEApplicationJSON, "text/csv") == "text/csv" {

@@ -82,8 +82,8 @@ type longAnswers struct {
 	voters uint32
 }
 
-func (s longAnswers) TokenHash(context.Context, uuid.UUID) (hash [32]byte, err error) {
-	return hash, nil
+func (s longAnswers) Access(context.Context, uuid.UUID) (a poll.Access, err error) {
+	return a, nil
 }
 
 func (s longAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {

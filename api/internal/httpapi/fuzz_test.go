@@ -173,7 +173,8 @@ func FuzzIdentity(f *testing.F) {
 		c.Request().Header.Set(fiber.HeaderAuthorization, authorization)
 		c.Request().Header.Set(fiber.HeaderXRequestID, request)
 		c.Request().Header.Set(fiber.HeaderXForwardedFor, forwarded)
-		if err := (&call{c, nil, server}).allow(sha256.Sum256([]byte(token))); err == nil {
+		access := &poll.Access{TokenHash: sha256.Sum256([]byte(token))}
+		if err := (&call{c, nil, server}).allow(access, poll.Owner); err == nil {
 			require.Regexp(t, `(?i)^bearer\s+`+token+`\s*$`, authorization)
 		} else {
 			require.Contains(t, []poll.ErrorKind{unauthorized, forbidden}, poll.KindOf(err))

@@ -64,6 +64,7 @@ type hub struct {
 	slides  slides
 	tallies resultsReader
 	present *presence
+	keys    streamKeys
 	logger  *slog.Logger
 	slowest time.Duration // as above, but for tests
 
@@ -80,6 +81,7 @@ type hub struct {
 func newHub(ctx context.Context, s slides, r resultsReader, p presenceStore, b bus.Bus, logger *slog.Logger) *hub {
 	ctx, stop := context.WithCancel(ctx)
 	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
+	h.keys.of = map[uuid.UUID]map[net.Conn][32]byte{}
 	h.present = &presence{store: p, logger: logger, replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
 	h.running.Go(func() { h.follow(b) })
 	h.running.Go(func() { h.present.run(ctx) })
@@ -463,6 +465,9 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	d, _, err := t.hub.slides.Display(ctx, t.id, since)
+	if err == nil {
+		t.hub.keys.check(t.id, d.Access)
+	}
 	if err != nil || len(t.frames) > 0 && d.Version < t.display.Version {
 		return false, err
 	}
@@ -613,8 +618,12 @@ var heartbeat = []byte(":\n\n")
 func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
 	t := h.join(id, 1)
 	if t == nil {
+		h.keys.forget(conn, id)
 		_ = conn.Close()
 		return
+	}
+	if onStage { // the token may have ended since it was looked at
+		t.order(func(w *want) { w.since = time.Now() })
 	}
 	h.open.Add(1)
 	leaveAudience := t.admit(onStage)
@@ -629,6 +638,7 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 	ended := func() {
 		defer h.running.Done()
 		forgetEnd()
+		h.keys.forget(conn, id)
 		leave()
 		leavePresence()
 		leaveAudience()

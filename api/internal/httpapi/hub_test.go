@@ -92,11 +92,11 @@ func (r *room) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration
 	return r.said.Audiences(ctx, ids, age)
 }
 
-func (r *room) TokenHash(_ context.Context, id uuid.UUID) (hash [32]byte, err error) {
+func (r *room) Access(_ context.Context, id uuid.UUID) (a poll.Access, err error) {
 	if id != r.id {
-		return hash, poll.Errorf(poll.NotFound, "no presentation")
+		return a, poll.Errorf(poll.NotFound, "no presentation")
 	}
-	return r.said.hash, nil
+	return poll.Access{TokenHash: r.said.hash}, nil
 }
 
 func (r *room) change(change func()) {

@@ -17,8 +17,6 @@ import (
 const (
 	// grantTimeout bounds the write that counts passes as given.
 	grantTimeout = callTimeout
-	// wrongPasscodes is how many wrong passcodes an address may try, at once and in each minute. A right one is not counted.
-	wrongPasscodes = 60
 	// maxKnownKeys bounds the idempotency keys that a replica knows.
 	maxKnownKeys = 100_000
 )
@@ -38,7 +36,7 @@ type entrance struct {
 	passes *poll.Passes
 	store  granter
 	given  *limit.Limiter[roomAddress]
-	wrong  *limit.Limiter[netip.Prefix]
+	wrong  *guesses                      // at passcodes
 	known  *lru.Cache[roomKey, struct{}] // keys whose pass is counted
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -61,17 +59,17 @@ type entering struct {
 	done    chan struct{} // closed when granted and err are known
 }
 
-// newEntrance makes an entrance that gives an address at most perMinute passes of a presentation, at once and in each minute; 0: any
-// number. Close it before the store.
-func newEntrance(passes *poll.Passes, store granter, perMinute int) *entrance {
+// newEntrance makes an entrance that gives an address at most so many passes of a presentation, at once and in each minute; 0: any
+// number. wrong bounds what passcodes are tried. Close it before the store.
+func newEntrance(passes *poll.Passes, store granter, most int, wrong *guesses) *entrance {
 	known, err := lru.New[roomKey, struct{}](maxKnownKeys)
 	if err != nil { // the size is positive
 		panic(err)
 	}
 	e := &entrance{
 		passes: passes, store: store, known: known, lines: map[uuid.UUID]*entering{},
-		given: limit.New[roomAddress](limit.Rate{PerMinute: perMinute, Burst: perMinute}, time.Now),
-		wrong: limit.New[netip.Prefix](limit.Rate{PerMinute: wrongPasscodes, Burst: wrongPasscodes}, time.Now),
+		given: limit.New[roomAddress](perMinute(most), time.Now),
+		wrong: wrong,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	return e
@@ -91,13 +89,15 @@ func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, k
 		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
 	}
 	if d.Passcode != "" {
-		if wait := e.wrong.Wait(address); wait > 0 {
+		giveBack, wait := e.wrong.take(address)
+		if wait > 0 {
 			return pass, false, poll.BusyFor(wait, "too many wrong passcodes came from this address")
 		}
 		if !d.Opens(passcode) {
-			e.wrong.Take(address)
+			e.wrong.wrong()
 			return pass, false, poll.Errorf(poll.BadPasscode, "this is not the passcode on the slide")
 		}
+		giveBack()
 	}
 	room := roomKey{d.PresentationID, key}
 	if key == uuid.Nil || !e.known.Contains(room) {

@@ -330,10 +330,10 @@ func TestWhoSendsNoTokenIsInTheRoomAlsoWhereEverybodyMayPresent(t *testing.T) {
 	for header, want := range map[string]bool{"": false, "Bearer x": true} {
 		c := &call{Ctx: s.app.AcquireCtx(&fasthttp.RequestCtx{}), server: s}
 		c.Request().Header.Set("Authorization", header)
-		presenter, err := c.isPresenter(t.Context(), aTalk)
+		role, err := c.role(t.Context(), aTalk)
 		require.NoError(t, err)
-		require.True(t, presenter)
-		require.Equal(t, want, c.isOnStage(presenter))
+		require.Equal(t, poll.Owner, role)
+		require.Equal(t, want, c.isOnStage(true))
 		require.False(t, c.isOnStage(false))
 		s.app.ReleaseCtx(c.Ctx)
 	}

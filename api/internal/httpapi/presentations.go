@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -12,10 +11,6 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
-
-// codeTries is how many join codes are tried for a new presentation. With a million presentations stored one in 400
-// codes is taken.
-const codeTries = 10
 
 type newPresentation struct {
 	Title            string    `json:"title"`
@@ -84,6 +79,9 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 }
 
 func create(c *call) error {
+	if err := c.mayCreate(); err != nil {
+		return err
+	}
 	var body newPresentation
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
@@ -92,16 +90,17 @@ func create(c *call) error {
 	if err != nil {
 		return err
 	}
+	if wait := c.server.bounds.creation.Take(c.address()); wait > 0 {
+		return poll.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
+	}
 	token, hash := poll.NewToken()
 	p.TokenHash = hash
 	ctx, cancel := c.timeout()
 	defer cancel()
-	for range codeTries {
-		p.JoinCode = poll.NewJoinCode()
-		if err = c.Store.Create(ctx, p); poll.KindOf(err) != poll.Conflict {
-			break
-		}
-	}
+	_, err = freeCode(func(code string) error {
+		p.JoinCode = code
+		return c.Store.Create(ctx, p)
+	})
 	if err != nil {
 		return err
 	}
@@ -122,7 +121,8 @@ func getPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.presentation(p, states, c.allow(p.TokenHash) == nil)
+	c.use(id)
+	return c.presentation(p, states, c.roleOf(&p.Access))
 }
 
 // statedPoll is a poll with what became of it.
@@ -141,13 +141,13 @@ func toStated(p *poll.Poll, status poll.Status, presenter bool) statedPoll {
 	return s
 }
 
-// presentation answers a presentation. Polls that nobody has seen are for the presenter only; one that was reset on the slide
+// presentation answers a presentation. Polls that nobody has seen are for those who present; one that was reset on the slide
 // is seen.
-func (c *call) presentation(p poll.Presentation, states []poll.State, presenter bool) error {
+func (c *call) presentation(p poll.Presentation, states []poll.State, role poll.Role) error {
 	polls := []statedPoll{}
 	for i := range p.Polls {
-		if presenter || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
-			polls = append(polls, toStated(&p.Polls[i], states[i].Status, presenter))
+		if role >= toSee || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
+			polls = append(polls, toStated(&p.Polls[i], states[i].Status, role >= toEdit))
 		}
 	}
 	var current *int
@@ -161,9 +161,9 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, presenter 
 	c.Vary(fiber.HeaderAuthorization)
 	all := fiber.Map{
 		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
-		"current_poll_index": current, "polls": polls, "voters": p.Voters,
+		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters,
 	}
-	if presenter {
+	if role >= toSee {
 		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode
 	}
 	return c.JSON(all)
@@ -172,62 +172,37 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, presenter 
 func join(c *call) error {
 	code, err := url.PathUnescape(c.Params("code"))
 	if err != nil {
-		return poll.Errorf(poll.NotFound, "no presentation has this code")
+		code = ""
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
-	id, title, err := c.Store.Join(ctx, poll.CleanJoinCode(code))
+	found, err := c.server.bounds.codes.look(c.address(), poll.CleanJoinCode(code), func(code string) (found joined, err error) {
+		ctx, cancel := c.timeout()
+		defer cancel()
+		found.id, found.title, err = c.Store.Join(ctx, code)
+		return found, err
+	})
 	if err != nil {
 		return err
 	}
-	display, _, err := c.Cache.Display(ctx, id, time.Time{})
+	ctx, cancel := c.timeout()
+	defer cancel()
+	display, _, err := c.Cache.Display(ctx, found.id, time.Time{}) // which is a use, too
 	if err != nil {
 		return err
 	}
 	return c.JSON(fiber.Map{
-		"presentation_id": id, "title": title, "voters": display.Voters, "passcode_required": display.Passcode != "",
+		"presentation_id": found.id, "title": found.title, "voters": display.Voters, "passcode_required": display.Passcode != "",
 	})
+}
+
+// use has it noted that a presentation is used.
+func (c *call) use(id uuid.UUID) {
+	if c.Cache != nil { // tests of answers alone have none
+		c.Cache.Use(id)
+	}
 }
 
 // timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the
 // server begins to stop, when requests must still get their answers.
 func (c *call) timeout() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.server.requests, callTimeout)
-}
-
-// presenter checks that the request comes from a presentation's presenter. NotFound comes before anything about tokens.
-func (c *call) presenter(ctx context.Context, id uuid.UUID) error {
-	hash, err := c.Store.TokenHash(ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.allow(hash)
-}
-
-// isPresenter says whether the request comes from a presentation's presenter, where everybody may make it. What is no token of
-// theirs is as none. Without one nothing is read, nor asked whether there is such a presentation.
-func (c *call) isPresenter(ctx context.Context, id uuid.UUID) (bool, error) {
-	if c.server.Open || c.Get(fiber.HeaderAuthorization) == "" {
-		return c.server.Open, nil
-	}
-	err := c.presenter(ctx, id)
-	if kind := poll.KindOf(err); kind == unauthorized || kind == forbidden {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// allow checks the request's token against a hash.
-func (c *call) allow(hash [32]byte) error {
-	if c.server.Open {
-		return nil
-	}
-	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
-	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return poll.Errorf(unauthorized, "this needs the presenter's token")
-	}
-	if !poll.TokenMatches(token, hash) {
-		return poll.Errorf(forbidden, "this is not the token of this presentation's presenter")
-	}
-	return nil
 }

@@ -3,7 +3,10 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -14,6 +17,8 @@ import (
 const (
 	unauthorized         poll.ErrorKind = "unauthorized"
 	forbidden            poll.ErrorKind = "forbidden"
+	createKeyMissing     poll.ErrorKind = "create_key_missing"
+	createKeyWrong       poll.ErrorKind = "create_key_wrong"
 	unsupportedMediaType poll.ErrorKind = "unsupported_media_type"
 	payloadTooLarge      poll.ErrorKind = "payload_too_large"
 	internal             poll.ErrorKind = "internal"
@@ -41,6 +46,8 @@ var statuses = map[poll.ErrorKind]int{
 	poll.Unavailable:     http.StatusServiceUnavailable,
 	unauthorized:         http.StatusUnauthorized,
 	forbidden:            http.StatusForbidden,
+	createKeyMissing:     http.StatusUnauthorized,
+	createKeyWrong:       http.StatusForbidden,
 	unsupportedMediaType: http.StatusUnsupportedMediaType,
 	payloadTooLarge:      http.StatusRequestEntityTooLarge,
 	internal:             http.StatusInternalServerError,
@@ -69,6 +76,8 @@ type problem struct {
 	Detail    string         `json:"detail"`
 	Field     string         `json:"field,omitempty"`
 	RequestID string         `json:"request_id"`
+
+	wait time.Duration // after which trying again may help; 0: nobody knows
 }
 
 // problemOf says of an error what people outside may know.
@@ -81,7 +90,7 @@ func problemOf(err error) problem {
 	}
 	if e, ok := errors.AsType[*poll.Error](err); ok {
 		if status, ok := statuses[e.Kind]; ok {
-			p.Code, p.Detail, p.Field, p.Status = e.Kind, e.Detail, e.Field, status
+			p.Code, p.Detail, p.Field, p.Status, p.wait = e.Kind, e.Detail, e.Field, status, e.Wait
 		}
 	}
 	if p.Status == 0 {
@@ -98,10 +107,13 @@ func (p problem) send(c *fiber.Ctx) error {
 	}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		c.Set(fiber.HeaderRetryAfter, "1")
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds())))))
 	case http.StatusUnauthorized:
 		realm := `Bearer realm="presenter"`
-		if p.Code != unauthorized {
+		switch p.Code {
+		case createKeyMissing:
+			realm = `Bearer realm="create"`
+		case poll.NoPass, poll.BadPass, poll.OldPass:
 			realm = `Pass realm="voters"`
 		}
 		c.Set(fiber.HeaderWWWAuthenticate, realm)

@@ -58,13 +58,14 @@ func getResults(c *call) error {
 			return err
 		}
 	}
+	c.use(presentationID)
 	tag, body := r.tag, r.body
 	if r.veiled != nil {
-		presenter, err := c.isPresenter(ctx, presentationID)
+		role, err := c.role(ctx, presentationID)
 		if err != nil {
 			return err
 		}
-		if !presenter {
+		if role < toSee {
 			tag, body = r.veiledTag, r.veiled
 		}
 		c.Vary(fiber.HeaderAuthorization)
@@ -78,7 +79,7 @@ func getResults(c *call) error {
 
 // pendingResults hides a poll that nobody has seen, which is the presenter's secret. One that was reset on the slide is none.
 func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.UUID) error {
-	if presenter, err := c.isPresenter(ctx, presentationID); err != nil || presenter {
+	if role, err := c.role(ctx, presentationID); err != nil || role >= toSee {
 		return err
 	}
 	display, _, err := c.Cache.Display(ctx, presentationID, time.Time{})

@@ -66,7 +66,12 @@ var openAPI []byte
 
 // Config is what a server is made of.
 type Config struct {
-	Open      bool // everybody is every presentation's presenter
+	Open bool // everybody is every presentation's presenter
+
+	CreateLimit int    // presentations that one address may create in a minute; 0: any number
+	CreateKey   string // that creating one takes; empty: nothing
+	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
+
 	AccessLog bool
 	PassLimit int // passes of one presentation that an address gets in a minute; 0: any number
 	Logger    *slog.Logger
@@ -94,6 +99,7 @@ type Services struct {
 type Server struct {
 	Config
 	app      *fiber.App
+	bounds   *bounds
 	streams  context.Context // of answers that are sent bit by bit, and of the hub; ends when the server stops
 	stop     context.CancelFunc
 	requests context.Context // of everything that requests ask of the services; ends with Close
@@ -117,6 +123,7 @@ type Server struct {
 // New makes a server.
 func New(cfg Config) *Server {
 	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes)}
+	s.bounds = newBounds(cfg, time.Now)
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
@@ -158,6 +165,9 @@ func (s *Server) routes() {
 	v1.Patch("/presentations/:id", s.with(patchPresentation))
 	v1.Delete("/presentations/:id", s.with(deletePresentation))
 	v1.Get("/presentations/:id/export", s.with(exportPresentation))
+	v1.Post("/presentations/:id/token", s.with(postToken))
+	v1.Post("/presentations/:id/remote", s.with(postRemote))
+	v1.Post("/presentations/:id/join_code", s.with(postJoinCode))
 	v1.Get("/join/:code", s.with(join))
 	v1.Put("/presentations/:id/polls/current", s.with(putCurrent))
 	v1.Delete("/presentations/:id/polls/current", s.with(deleteCurrent))
@@ -213,7 +223,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
-	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit)
+	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 

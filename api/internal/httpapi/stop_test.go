@@ -49,8 +49,8 @@ func (s *hangingStore) Display(ctx context.Context, _ uuid.UUID) (poll.Display, 
 	return poll.Display{}, s.hang(ctx)
 }
 
-func (s *hangingStore) TokenHash(ctx context.Context, _ uuid.UUID) ([32]byte, error) {
-	return [32]byte{}, s.hang(ctx)
+func (s *hangingStore) Access(ctx context.Context, _ uuid.UUID) (poll.Access, error) {
+	return poll.Access{}, s.hang(ctx)
 }
 
 func (s *hangingStore) Results(ctx context.Context, _, _ uuid.UUID) (r poll.Results, err error) {

@@ -71,7 +71,9 @@ func (s *suite) presentations(t *testing.T) {
 		p := created(t, store)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}}, d)
+		require.Equal(t, poll.Display{
+			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}, Access: &p.Access, JoinCode: p.JoinCode,
+		}, d)
 	})
 
 	t.Run("a poll opened at creation is displayed under version 1 and takes votes", func(t *testing.T) {
@@ -81,15 +83,11 @@ func (s *suite) presentations(t *testing.T) {
 		readBack(t, p)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1]}, d)
+		require.Equal(t, poll.Display{
+			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1],
+			Access: &p.Access, JoinCode: p.JoinCode,
+		}, d)
 		require.Equal(t, []poll.Verdict{poll.Counted}, count(t, store, votes(vote(p, 1, 1, "A"))).Verdicts[0])
-	})
-
-	t.Run("the token's hash is read back", func(t *testing.T) {
-		p := created(t, store)
-		hash, err := store.TokenHash(t.Context(), p.ID)
-		require.NoError(t, err)
-		require.Equal(t, p.TokenHash, hash)
 	})
 
 	t.Run("a join code or id that is there already is a conflict and nothing is written", func(t *testing.T) {
@@ -123,8 +121,13 @@ func (s *suite) presentations(t *testing.T) {
 		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, uuid.Max, mine.Polls[0].ID} {
 			_, _, err := store.Presentation(t.Context(), id)
 			requireKind(t, poll.NotFound, err)
-			_, err = store.TokenHash(t.Context(), id)
+			_, err = store.Access(t.Context(), id)
 			requireKind(t, poll.NotFound, err)
+			requireKind(t, poll.NotFound, store.SetAccess(t.Context(), id, mine.TokenHash, mine.Access))
+			requireKind(t, poll.NotFound, store.SetJoinCode(t.Context(), id, "nobody's"))
+			expired, err := store.Expire(t.Context(), id, 0)
+			require.NoError(t, err)
+			require.False(t, expired)
 			_, err = store.Display(t.Context(), id)
 			requireKind(t, poll.NotFound, err)
 			for target := poll.ToNext; target <= poll.ToOpen; target++ {

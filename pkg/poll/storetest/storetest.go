@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,8 @@ func Shared(again func(t *testing.T, s poll.Store) poll.Store) Capability {
 type suite struct {
 	open  func(t *testing.T) poll.Store
 	again func(t *testing.T, s poll.Store) poll.Store
+	age   func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration)
+	rows  func(t *testing.T, s poll.Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
 }
 
@@ -38,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 		c(s)
 	}
 	t.Run("presentations", s.presentations)
+	t.Run("access", s.access)
 	t.Run("transitions", s.transitions)
 	t.Run("edits", s.edits)
 	t.Run("counting", s.counting)
@@ -51,6 +55,9 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("a call whose context has ended is unavailable", s.contexts)
 	t.Run("many at once", s.concurrency)
 	t.Run("results equal a recount whatever happens", s.property)
+	if s.age != nil {
+		t.Run("what nobody uses expires", s.expiry)
+	}
 	if s.again != nil {
 		t.Run("several stores on the same data", s.shared)
 	}

@@ -1,0 +1,177 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// Who may do what: the least role for each.
+const (
+	toMove  = poll.Remote // what is displayed, and whether it takes votes
+	toSee   = poll.Remote // polls that nobody has seen, results that are hidden, how many people are connected
+	toEdit  = poll.Owner  // the presentation and its polls, also to reset and to delete
+	toTake  = poll.Owner  // away: exports, votes lists, hidden results in tables
+	toGrant = poll.Owner  // tokens and join codes
+)
+
+// token gives the token of the request's Authorization; empty: there is none.
+func (c *call) token() string { return bearer(c.Ctx) }
+
+func bearer(c *fiber.Ctx) string {
+	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// roleOf gives the role of who makes the request.
+func (c *call) roleOf(a *poll.Access) poll.Role {
+	if c.server.Open {
+		return poll.Owner
+	}
+	return a.RoleOf(c.token())
+}
+
+// role is roleOf where everybody may make the request. What is no token of the presentation's is as none. Without one nothing is
+// read, nor asked whether there is such a presentation.
+func (c *call) role(ctx context.Context, id uuid.UUID) (poll.Role, error) {
+	if c.server.Open || c.token() == "" {
+		return c.roleOf(&poll.Access{}), nil
+	}
+	a, err := c.Store.Access(ctx, id)
+	return c.roleOf(&a), err
+}
+
+// need refuses a request of who has not at least a role, and gives the presentation's tokens. NotFound comes before anything
+// about them.
+func (c *call) need(ctx context.Context, id uuid.UUID, least poll.Role) (poll.Access, error) {
+	a, err := c.Store.Access(ctx, id)
+	if err == nil {
+		err = c.allow(&a, least)
+	}
+	return a, err
+}
+
+// allow is need for who has read the tokens.
+func (c *call) allow(a *poll.Access, least poll.Role) error {
+	role := c.roleOf(a)
+	switch {
+	case role >= least:
+		return nil
+	case c.token() == "":
+		return poll.Errorf(unauthorized, "this needs the presenter's token")
+	case role == poll.Remote:
+		return poll.Errorf(forbidden, "a remote's token may only move slides and open or close voting")
+	}
+	return poll.Errorf(forbidden, "this is not a token of this presentation, or not any more")
+}
+
+// grant puts other tokens in the place of a presentation's, for its owner.
+func (c *call) grant(change func(*poll.Access)) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	a, err := c.need(ctx, id, toGrant)
+	if err != nil {
+		return err
+	}
+	if err := c.server.bounds.edit(id); err != nil {
+		return err
+	}
+	owner := a.TokenHash
+	change(&a)
+	err = c.Stage.SetAccess(ctx, id, owner, a)
+	if poll.KindOf(err) == poll.Stale { // whoever holds the old token has no say any more
+		return poll.Errorf(forbidden, "this is not a token of this presentation any more")
+	}
+	return err
+}
+
+// postToken gives a new presenter's token. The old one ends, and so does the remote's.
+func postToken(c *call) error {
+	token, hash := poll.NewToken()
+	if err := c.grant(func(a *poll.Access) { *a = poll.Access{TokenHash: hash} }); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(fiber.Map{"presenter_token": token})
+}
+
+// postRemote gives a new remote's token. The old one ends.
+func postRemote(c *call) error {
+	token, hash := poll.NewToken()
+	if err := c.grant(func(a *poll.Access) { a.RemoteHash = hash }); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(fiber.Map{"remote_token": token})
+}
+
+// postJoinCode gives a new join code. The old one names nothing from then on.
+func postJoinCode(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	if _, err := c.need(ctx, id, toGrant); err != nil {
+		return err
+	}
+	if err := c.server.bounds.edit(id); err != nil {
+		return err
+	}
+	code, err := freeCode(func(code string) error { return c.Stage.SetJoinCode(ctx, id, code) })
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{"join_code": code})
+}
+
+// codeTries is how many join codes are tried. With a million presentations stored one in 400 codes is taken.
+const codeTries = 10
+
+// freeCode draws join codes until take takes one.
+func freeCode(take func(code string) error) (code string, err error) {
+	for range codeTries {
+		code = poll.NewJoinCode()
+		if err = take(code); poll.KindOf(err) != poll.Conflict {
+			break
+		}
+	}
+	return code, err
+}
+
+// mayCreate checks the key that creating a presentation takes. Who tries wrong ones is bounded.
+func (c *call) mayCreate() error {
+	key := c.server.CreateKey
+	if key == "" {
+		return nil
+	}
+	given := c.token()
+	if given == "" {
+		return poll.Errorf(createKeyMissing, "creating a presentation takes the key of this server")
+	}
+	addr := c.address()
+	if wait := c.server.bounds.keys.Take(addr); wait > 0 {
+		return poll.BusyFor(wait, "too many wrong keys came from this address")
+	}
+	if sameSecret(given, key) {
+		c.server.bounds.keys.Give(addr)
+		return nil
+	}
+	return poll.Errorf(createKeyWrong, "this is not the key of this server")
+}
+
+// streamKey is by what a stream of a presenter's is known to be one: a token's hash.
+func (c *call) streamKey() [32]byte { return sha256.Sum256([]byte(c.token())) }

@@ -1,0 +1,137 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/plenary-live/plenary/pkg/limit"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+const (
+	// wrongKeys is how many wrong keys for creating an address may try in a minute.
+	wrongKeys = 10
+	// strict says how bounds tighten while a process sees too many wrong codes: that is so when it sees strict times as many as one
+	// address may try, and an address then may try that part of it.
+	strict = 10
+)
+
+// edits bounds what one presentation writes: an import of a whole file at once, and then as much as hands can do.
+var edits = limit.Rate{PerMinute: 600, Burst: 2 * poll.MaxPolls}
+
+// bounds are how often an address, or a presentation, may do what must not be done without end.
+type bounds struct {
+	creation *limit.Limiter[netip.Prefix]
+	keys     *limit.Limiter[netip.Prefix] // wrong ones
+	edits    *limit.Limiter[uuid.UUID]
+	codes    *guesses // join codes
+	passcode *guesses
+}
+
+func newBounds(cfg Config, now func() time.Time) *bounds {
+	return &bounds{
+		creation: limit.New[netip.Prefix](perMinute(cfg.CreateLimit), now),
+		keys:     limit.New[netip.Prefix](perMinute(wrongKeys), now),
+		edits:    limit.New[uuid.UUID](edits, now),
+		codes:    newGuesses(cfg.WrongCodes, now),
+		passcode: newGuesses(cfg.WrongCodes, now),
+	}
+}
+
+func perMinute(n int) limit.Rate { return limit.Rate{PerMinute: n, Burst: n} }
+
+// edit bounds the edits of a presentation, whoever makes them.
+func (b *bounds) edit(id uuid.UUID) error {
+	if wait := b.edits.Take(id); wait > 0 {
+		return poll.BusyFor(wait, "too many edits of this presentation at once")
+	}
+	return nil
+}
+
+// address is by what the sender of a request is limited.
+func (c *call) address() netip.Prefix { return limit.Address(c.server.clientAddr(c.Ctx)) }
+
+// sameSecret compares in a time that depends on neither.
+func sameSecret(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// joined is what a join code names.
+type joined struct {
+	id    uuid.UUID
+	title string
+}
+
+// guesses bounds how many join codes, or passcodes, can be tried out. A wrong one takes a token of its address, a right one none: a hall joins at
+// once. An address without a token is told nothing, of right codes either: else its tries would be worth as much as before.
+// While too many wrong ones come from all addresses together, those that have tried some lately are held to a part of
+// that. An address that has not is served like ever, so nobody can lock a hall out. It is safe for use by many goroutines.
+type guesses struct {
+	each   *limit.Limiter[netip.Prefix]
+	strict *limit.Limiter[netip.Prefix] // of each address, while all is empty
+	all    *limit.Limiter[struct{}]
+	under  singleflight.Group // look-ups under way, by address and code: a hall that knows its code takes one token, and gives it back
+}
+
+// newGuesses allows so many wrong codes a minute and address; 0: any number.
+func newGuesses(n int, now func() time.Time) *guesses {
+	part := n
+	if n > 0 {
+		part = max(1, n/strict)
+	}
+	return &guesses{
+		each: limit.New[netip.Prefix](perMinute(n), now), strict: limit.New[netip.Prefix](perMinute(part), now),
+		all: limit.New[struct{}](perMinute(n*strict), now),
+	}
+}
+
+// look looks a code up that an address sent. Errors: the look-up's, NotFound for a wrong one, Busy.
+func (g *guesses) look(from netip.Prefix, code string, find func(code string) (joined, error)) (joined, error) {
+	if !poll.IsJoinCode(code) {
+		code = "" // it needs no look-up, but it is a guess like any other
+	}
+	found, err, _ := g.under.Do(from.String()+" "+code, func() (any, error) {
+		giveBack, wait := g.take(from)
+		if wait > 0 {
+			return joined{}, poll.BusyFor(wait, "too many wrong join codes came from this address")
+		}
+		found, err := joined{}, poll.Errorf(poll.NotFound, "no presentation has this code")
+		if code != "" {
+			found, err = find(code)
+		}
+		if poll.KindOf(err) == poll.NotFound {
+			g.wrong()
+		} else { // right, or nobody knows
+			giveBack()
+		}
+		return found, err
+	})
+	return found.(joined), err
+}
+
+// wrong notes that a try was.
+func (g *guesses) wrong() { g.all.Take(struct{}{}) }
+
+// take takes a try's tokens before it is known what it is worth: many tries at once must not all see the same token.
+func (g *guesses) take(from netip.Prefix) (giveBack func(), wait time.Duration) {
+	if wait := g.each.Take(from); wait > 0 {
+		return nil, wait
+	}
+	lately := g.strict.Take(from)
+	if lately > 0 && g.all.Wait(struct{}{}) > 0 {
+		g.each.Give(from)
+		return nil, lately
+	}
+	return func() {
+		g.each.Give(from)
+		if lately == 0 {
+			g.strict.Give(from)
+		}
+	}, 0
+}

@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+const accessColumns = `p.token_hash, p.remote_hash`
+
+// accessRow is what a presentation's tokens hash to.
+type accessRow struct {
+	TokenHash  []byte `db:"token_hash"`
+	RemoteHash []byte `db:"remote_hash"` // nil: there is no such token
+}
+
+func (r accessRow) access() (a poll.Access) {
+	copy(a.TokenHash[:], r.TokenHash)
+	copy(a.RemoteHash[:], r.RemoteHash)
+	return a
+}
+
+// remoteHash gives what is written of a remote's token.
+func remoteHash(a poll.Access) []byte {
+	if a.RemoteHash == [32]byte{} {
+		return nil
+	}
+	return a.RemoteHash[:]
+}
+
+// Access implements poll.Store.
+func (s *Store) Access(ctx context.Context, id uuid.UUID) (poll.Access, error) {
+	var row accessRow
+	if err := s.reader.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = ?`, id[:]); err != nil {
+		return poll.Access{}, noPresentation(err)
+	}
+	return row.access(), nil
+}
+
+// SetAccess implements poll.Store.
+func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error {
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		var row accessRow
+		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = ?`, id[:])
+		if err != nil {
+			return noPresentation(err)
+		}
+		if row.access().TokenHash != presenter {
+			return poll.Errorf(poll.Stale, "the presentation has another token meanwhile")
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = ?, remote_hash = ? WHERE id = ?`, a.TokenHash[:], remoteHash(a), id[:])
+		return err
+	})
+}
+
+// SetJoinCode implements poll.Store.
+func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
+	return s.updateOne(ctx, `UPDATE presentations SET join_code = ? WHERE id = ?`, code, id[:])
+}
+
+// updateOne changes a presentation in one statement.
+func (s *Store) updateOne(ctx context.Context, statement string, args ...any) error {
+	return s.write(ctx, func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			return poll.Errorf(poll.NotFound, "there is no such presentation")
+		}
+		return err
+	})
+}
