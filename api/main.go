@@ -48,7 +48,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
+		Open: cfg.Open, AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger,
+		Metrics: metrics.Handler(), Observe: metrics.Request,
 		Away:  adapters.Away,
 		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL), pages.Routes},
 	})

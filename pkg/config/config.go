@@ -24,6 +24,7 @@ type Config struct {
 	Open           bool
 	LogLevel       slog.Level
 	AccessLog      bool
+	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	MaxWaiting     int
 	MaxConnections int // 0: as many as the process may hold
 	DatabaseConns  int
@@ -63,6 +64,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
+	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between", "The origins of pages that may use the API from a browser, beside the pages that it serves itself. `*`: all; there are no cookies, so such a page can do no more than any other client.",
+		func(c *Config, v string) (err error) { c.CORSOrigins, err = origins(v); return err }},
 	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
 	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once; more wait to be accepted. 0: as many as the process has file descriptors for.",
@@ -164,6 +167,29 @@ func publicURL(v string) (string, error) {
 		return "", fmt.Errorf("nothing may follow the host and its port")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// origins reads a list of origins as browsers write them: in lower case, and without the port that is the scheme's own.
+func origins(v string) ([]string, error) {
+	switch v {
+	case "none":
+		return nil, nil
+	case "*":
+		return []string{v}, nil
+	}
+	list := strings.Split(v, ",")
+	for i, o := range list {
+		origin, err := publicURL(strings.TrimSpace(o))
+		if err != nil {
+			return nil, err
+		}
+		if origin == "" {
+			return nil, fmt.Errorf("one of them is empty")
+		}
+		scheme, host, _ := strings.Cut(strings.ToLower(origin), "://")
+		list[i] = scheme + "://" + strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
+	}
+	return list, nil
 }
 
 // hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is no number: it would be one of an
