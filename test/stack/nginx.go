@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -93,14 +94,15 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		openFiles = min(hardOpenFiles(), mostOpenFiles)
 	}
 	values := map[string]string{
-		"NGINX_WORKERS":     fmt.Sprint(nginxWorkers),
-		"NGINX_OPEN_FILES":  fmt.Sprint(openFiles),
-		"NGINX_CONNECTIONS": fmt.Sprint(max(openFiles-spareOpenFiles, 64)),
-		"NGINX_STATE":       home,
-		"NGINX_RESOLVER":    "", // addresses need none
-		"NGINX_ACCESS_LOG":  "off",
-		"NGINX_SERVERS":     strings.Join(servers, "\n        "),
-		"NGINX_LISTEN":      loopback(port),
+		"NGINX_WORKERS":      fmt.Sprint(nginxWorkers),
+		"NGINX_OPEN_FILES":   fmt.Sprint(openFiles),
+		"NGINX_CONNECTIONS":  fmt.Sprint(max(openFiles-spareOpenFiles, 64)),
+		"NGINX_STATE":        home,
+		"NGINX_RESOLVER":     "", // addresses need none
+		"NGINX_ACCESS_LOG":   cmp.Or(s.accessLog, "off"),
+		"NGINX_CORS_ORIGINS": s.corsOrigins(),
+		"NGINX_SERVERS":      strings.Join(servers, "\n        "),
+		"NGINX_LISTEN":       loopback(port),
 	}
 	var unknown []string
 	conf := templateName.ReplaceAllStringFunc(string(template), func(name string) string {
@@ -114,6 +116,17 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		return "", fmt.Errorf("nginx/nginx.conf uses %s, which the stack does not fill in", strings.Join(unknown, ", "))
 	}
 	return conf, nil
+}
+
+// corsOrigins gives what the APIs are told, as Compose gives both the same.
+func (s *Stack) corsOrigins() string {
+	origins := "*"
+	for _, setting := range s.cfg.APIEnv {
+		if value, ok := strings.CutPrefix(setting, "PLENARY_CORS_ORIGINS="); ok && value != "" {
+			origins = value
+		}
+	}
+	return origins
 }
 
 var templateName = regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`)
