@@ -52,7 +52,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
-		AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request,
+		AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
 		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},

@@ -30,6 +30,7 @@ type Config struct {
 	KeepDays       int    // after so many days without use a presentation is removed; 0: never
 	LogLevel       slog.Level
 	AccessLog      bool
+	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	MaxWaiting     int
 	MaxConnections int // 0: as many as the process may hold
 	DatabaseConns  int
@@ -89,6 +90,8 @@ var Settings = []Setting{
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
 	{"PASS_LIMIT", "3000", "0 to 1000000", "Voters' passes of one presentation that one address may get, at once and in each minute, from one API process; wide enough for a hall that sits behind one address. 0: any number.",
 		func(c *Config, v string) (err error) { c.PassLimit, err = number(v, 0, 1_000_000); return err }},
+	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between", "The origins of pages that may use the API from a browser, beside the pages that it serves itself. `*`: all; there are no cookies, so such a page can do no more than any other client.",
+		func(c *Config, v string) (err error) { c.CORSOrigins, err = origins(v); return err }},
 	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
 	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once; more wait to be accepted. 0: as many as the process has file descriptors for.",
@@ -231,6 +234,29 @@ func publicURL(v string) (string, error) {
 		return "", fmt.Errorf("nothing may follow the host and its port")
 	}
 	return u.Scheme + "://" + u.Host, nil
+}
+
+// origins reads a list of origins as browsers write them: in lower case, and without the port that is the scheme's own.
+func origins(v string) ([]string, error) {
+	switch v {
+	case "none":
+		return nil, nil
+	case "*":
+		return []string{v}, nil
+	}
+	list := strings.Split(v, ",")
+	for i, o := range list {
+		origin, err := publicURL(strings.TrimSpace(o))
+		if err != nil {
+			return nil, err
+		}
+		if origin == "" {
+			return nil, fmt.Errorf("one of them is empty")
+		}
+		scheme, host, _ := strings.Cut(strings.ToLower(origin), "://")
+		list[i] = scheme + "://" + strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
+	}
+	return list, nil
 }
 
 // hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is no number: it would be one of an

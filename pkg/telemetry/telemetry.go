@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// NewLogger makes the logger of a process: a JSON object a line.
+// NewLogger makes the logger of a process: a JSON object a line, none of whose values is longer than maxValue.
 func NewLogger(w io.Writer, level slog.Level, process string) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})).With("process", process)
+	return slog.New(bounded{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})}).With("process", process)
 }
 
 // Metrics holds every metric of a process.

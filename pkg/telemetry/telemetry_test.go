@@ -5,8 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +47,43 @@ func scrape(m *telemetry.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	return w.Body.String()
+}
+
+func TestNoLoggedValueIsLong(t *testing.T) {
+	var out bytes.Buffer
+	logger := telemetry.NewLogger(&out, slog.LevelInfo, "api")
+	long := map[string]string{
+		"ascii": strings.Repeat("x", 15_000), "two bytes": strings.Repeat("é", 5000), "four bytes": "a" + strings.Repeat("🗳", 5000),
+		"no UTF-8": strings.Repeat("\xff\xfe", 5000), "some bytes": strings.Repeat("x", 67) + strings.Repeat("\xff", 100),
+	}
+	for name, text := range long {
+		out.Reset()
+		logger.With("before", text).WithGroup("g").Warn(text, "path", text, "error", fmt.Errorf("wrapped: %w", errors.New(text)),
+			"list", []string{text, text}, "bytes", []byte(text), slog.Group("deeper", "id", text))
+		var line map[string]any
+		require.NoError(t, json.Unmarshal(out.Bytes(), &line), name)
+		group := line["g"].(map[string]any)
+		for at, value := range map[string]any{
+			"before": line["before"], "message": line["msg"], "path": group["path"], "error": group["error"], "list": group["list"],
+			"bytes": group["bytes"], "group": group["deeper"].(map[string]any)["id"],
+		} {
+			require.IsType(t, "", value, "%s in %s", name, at)
+			require.LessOrEqual(t, len(value.(string)), 200, "%s in %s", name, at)
+			require.NotEmpty(t, value, "%s in %s", name, at)
+		}
+	}
+	out.Reset()
+	whole := strings.Repeat("x", 200)
+	logger.Info("request", "path", whole, "status", 204, "error", errors.New("é"))
+	require.Contains(t, out.String(), `"level":"INFO","msg":"request","process":"api","path":"`+whole+`","status":204,"error":"é"}`)
+}
+
+func BenchmarkAccessLine(b *testing.B) {
+	logger := telemetry.NewLogger(io.Discard, slog.LevelInfo, "api")
+	for b.Loop() {
+		logger.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.String("method", "POST"), slog.String("path", strings.Repeat("x", 70)),
+			slog.Int("status", 204), slog.Duration("took", time.Millisecond), slog.String("request_id", "a"), slog.String("ip", "127.0.0.1"))
+	}
 }
 
 func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {

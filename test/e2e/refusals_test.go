@@ -206,6 +206,8 @@ func TestPresentationWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 			{"polls that are no list", `{"polls":{}}`, "400 invalid polls"},
 			{"a title that is a number", `{"title":1,"polls":[` + ok + `]}`, "400 invalid title"},
 			{"a title of 1,001 characters", `{"title":"` + strings.Repeat("é", 1001) + `","polls":[` + ok + `]}`, "400 invalid title"},
+			{"a question that is a number", one(ok + `,{"question":1}`), "400 invalid polls[1].question"},
+			{"a value that is a list", withOptions(`{"key":"A","value":"a"},{"key":"B","value":[]}`), "400 invalid polls[0].options[1].value"},
 			{"no question", one(`{"options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].question"},
 			{"an empty question", one(ok + `,{"question":" ","options":[{"key":"A","value":"a"}]}`), "400 invalid polls[1].question"},
 			{"an unknown kind", one(`{"question":"Q","kind":"quiz","options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].kind"},

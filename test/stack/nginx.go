@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -94,14 +95,15 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		openFiles = min(hardOpenFiles(), mostOpenFiles)
 	}
 	values := map[string]string{
-		"NGINX_WORKERS":     fmt.Sprint(nginxWorkers),
-		"NGINX_OPEN_FILES":  fmt.Sprint(openFiles),
-		"NGINX_CONNECTIONS": fmt.Sprint(max(openFiles-spareOpenFiles, 64)),
-		"NGINX_STATE":       home,
-		"NGINX_RESOLVER":    "", // addresses need none
-		"NGINX_ACCESS_LOG":  "off",
-		"NGINX_SERVERS":     strings.Join(servers, "\n        "),
-		"NGINX_LISTEN":      loopback(port),
+		"NGINX_WORKERS":      fmt.Sprint(nginxWorkers),
+		"NGINX_OPEN_FILES":   fmt.Sprint(openFiles),
+		"NGINX_CONNECTIONS":  fmt.Sprint(max(openFiles-spareOpenFiles, 64)),
+		"NGINX_STATE":        home,
+		"NGINX_RESOLVER":     "", // addresses need none
+		"NGINX_ACCESS_LOG":   cmp.Or(s.accessLog, "off"),
+		"NGINX_CORS_ORIGINS": s.corsOrigins(),
+		"NGINX_SERVERS":      strings.Join(servers, "\n        "),
+		"NGINX_LISTEN":       loopback(port),
 	}
 	made, err := NGINXSettings("NGINX_TRUSTED="+s.cfg.Trusted, fmt.Sprint("NGINX_ADDRESS_CONNECTIONS=", s.cfg.AddressConnections))
 	if err != nil {
@@ -137,6 +139,17 @@ func NGINXSettings(settings ...string) (map[string]string, error) {
 		return nil, fmt.Errorf("nginx/settings.envsh: %w\n%s", err, out)
 	}
 	return map[string]string{"NGINX_REAL_IP": lines[0], "NGINX_PROXIES": lines[1], "NGINX_LIMIT_CONN": lines[2]}, nil
+}
+
+// corsOrigins gives what the APIs are told, as Compose gives both the same.
+func (s *Stack) corsOrigins() string {
+	origins := "*"
+	for _, setting := range s.cfg.APIEnv {
+		if value, ok := strings.CutPrefix(setting, "PLENARY_CORS_ORIGINS="); ok && value != "" {
+			origins = value
+		}
+	}
+	return origins
 }
 
 var templateName = regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -290,10 +291,16 @@ func TestNGINXLeavesADeadAPIAloneForAWhile(t *testing.T) {
 	assert.EqualValues(t, 500, up.requests.Load())
 }
 
-func TestNGINXKeepsASlowBodyAwayFromTheAPIUntilItIsWhole(t *testing.T) {
+// NGINX has no time for a whole body; the API has one. So a body goes on as it comes, for whoever sends it byte by byte to be cut off.
+func TestNGINXPassesABodyOnAsItComes(t *testing.T) {
+	begun := make(chan string)
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err == nil && r.ContentLength == int64(len(body)) { // it knows the size, although the client did not say it
+		first := make([]byte, 2)
+		if _, err := io.ReadFull(r.Body, first); err != nil {
+			return
+		}
+		begun <- string(first)
+		if rest, err := io.ReadAll(r.Body); err == nil && string(rest) == " }" {
 			ok(w, r)
 		}
 	})
@@ -302,24 +309,114 @@ func TestNGINXKeepsASlowBodyAwayFromTheAPIUntilItIsWhole(t *testing.T) {
 		"with its length": {"Content-Length: 4\r\n\r\n{ ", " }"},
 		"in chunks":       {"Transfer-Encoding: chunked\r\n\r\n2\r\n{ ", "\r\n2\r\n }\r\n0\r\n\r\n"},
 	} {
-		before := up.requests.Load()
+		for _, method := range []string{http.MethodPost, http.MethodPut} { // PUT takes the detour to @once
+			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+			require.NoError(t, err)
+			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+			_, err = io.WriteString(conn, method+" "+votesPath+" HTTP/1.1\r\nHost: x\r\n"+parts[0])
+			require.NoError(t, err)
+			select {
+			case first := <-begun:
+				require.Equal(t, "{ ", first)
+			case <-time.After(10 * time.Second):
+				t.Fatal(name, method, "the API knows nothing of it")
+			}
+			_, err = io.WriteString(conn, parts[1])
+			require.NoError(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			assert.Equal(t, http.StatusNoContent, res.StatusCode, name)
+			require.NoError(t, conn.Close())
+		}
+	}
+}
+
+// A refusal that comes before the body is whole reaches the client, and what the client sends then is not waited for.
+func TestNGINXPassesOnARefusalOfABodyThatIsStillSent(t *testing.T) {
+	up := newUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusRequestTimeout)
+	})
+	base := nginxFor(t, up.addr)
+	for _, method := range []string{http.MethodPost, http.MethodPut} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		require.NoError(t, err)
-		_, err = io.WriteString(conn, "POST "+votesPath+" HTTP/1.1\r\nHost: x\r\n"+parts[0])
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, method+" "+votesPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
 		require.NoError(t, err)
-		for range 20 { // others are served meanwhile
-			res, _ := call(t, http.MethodPost, base+votesPath, "{}")
-			require.Equal(t, http.StatusNoContent, res.StatusCode)
-		}
-		assert.Equal(t, before+20, up.requests.Load(), "%s: the API does not know of it yet", name)
-		_, err = io.WriteString(conn, parts[1])
+		in := bufio.NewReader(conn)
+		res, err := http.ReadResponse(in, nil)
 		require.NoError(t, err)
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		require.NoError(t, err)
-		require.NoError(t, res.Body.Close())
-		assert.Equal(t, http.StatusNoContent, res.StatusCode, name)
+		require.Equal(t, http.StatusRequestTimeout, res.StatusCode)
+		_, err = in.ReadByte()
+		require.ErrorIs(t, err, io.EOF)
 		require.NoError(t, conn.Close())
 	}
+}
+
+// As the API allows it: its setting and this one are the same.
+func TestNGINXsOwnAnswersCanBeReadByPagesThatMay(t *testing.T) {
+	const one, both = "https://a.example", "https://a.example, http://b.example:8080"
+	for setting, allowed := range map[string]map[string]string{ // by origin
+		"*":    {one: "*", "null": "*", "": ""},
+		"none": {one: "", "none": "", "": ""},
+		one: {
+			one: one, "https://b.example": "", one + ".evil": "", "https://a.exampl": "", "ttps://a.example": "", "https://aXexample": "", "": "", "*": "",
+			one + "|": "", "|" + one: "", one + "|" + one: "", one + ", https://b.example": "",
+		},
+		both: {one: one, "http://b.example:8080": "http://b.example:8080", "http://b.example": "", both: "", "http://b.example:80": ""},
+	} {
+		base := nginxWith(t, Config{Output: io.Discard, APIEnv: []string{"PLENARY_CORS_ORIGINS=" + setting}}, deadAddr(t))
+		for origin, want := range allowed {
+			for body, status := range map[string]int{"{}": http.StatusServiceUnavailable, strings.Repeat("x", 1<<20+1): http.StatusRequestEntityTooLarge} {
+				res, _ := call(t, http.MethodPost, base+votesPath, body, "Origin", origin)
+				require.Equal(t, status, res.StatusCode)
+				assert.Equal(t, want, res.Header.Get("Access-Control-Allow-Origin"), "%s for %q", setting, origin)
+				assert.Equal(t, want != "", res.Header.Get("Access-Control-Expose-Headers") != "", "%s for %q", setting, origin)
+			}
+		}
+	}
+}
+
+func TestNGINXLogsNoLongValue(t *testing.T) {
+	skipShort(t)
+	up := newUpstream(t, ok)
+	s := &Stack{cfg: Config{Output: io.Discard}}
+	require.NoError(t, s.prepare())
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	path := s.path("nginx") + "/access.log"
+	s.accessLog = path + " json"
+	require.NoError(t, s.runNGINX(t.Context(), []string{up.addr}))
+	sent := []string{
+		"/short", "/" + strings.Repeat("x", 199), "/" + strings.Repeat("x", 200), "/" + strings.Repeat("%0A", 2000), "/" + strings.Repeat("%C3%A9", 1000), "/%FF%00",
+	}
+	for _, path := range sent {
+		call(t, http.MethodGet, s.NGINX.URL+path, "")
+	}
+	call(t, strings.Repeat("X", 300), s.NGINX.URL+"/", "")
+	var uris []string
+	require.Eventually(t, func() bool {
+		uris = nil
+		raw, _ := os.ReadFile(path)
+		for line := range strings.Lines(string(raw)) {
+			var values map[string]any
+			if json.Unmarshal([]byte(line), &values) != nil {
+				return false
+			}
+			for name, value := range values {
+				text, _ := value.(string)
+				require.LessOrEqual(t, len(text), 200+2, "%s: %q", name, text) // JSON has three bytes for half a character
+			}
+			if uri := values["uri"].(string); uri != "/nginx-status" {
+				uris = append(uris, uri)
+			}
+		}
+		return len(uris) > len(sent)
+	}, 10*time.Second, 10*time.Millisecond)
+	require.Contains(t, uris, "/short")
+	require.Contains(t, uris, "/"+strings.Repeat("x", 199))
+	require.NotContains(t, uris, "/"+strings.Repeat("x", 200))
 }
 
 // One mebibyte is the API's own limit: what NGINX lets pass, the API can answer, and nothing that the API takes is refused here.

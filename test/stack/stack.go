@@ -106,6 +106,7 @@ type Stack struct {
 	as        *account
 	guard     *guard
 	epmd      *Process
+	accessLog string // of NGINX; empty: none
 	temporary bool
 	cleanups  []func()
 	closeOnce sync.Once

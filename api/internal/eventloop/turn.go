@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -16,6 +17,7 @@ type Turn struct {
 
 	arrived []byte // of the request, not read yet
 	between bool   // the last request has its answer
+	lingers bool   // see Linger
 	state   atomic.Int32
 }
 
@@ -75,12 +77,33 @@ func (t *Turn) Read(b []byte) (int, error) {
 	return t.Conn.Read(b)
 }
 
+// What a client may send, and how long, after an answer that it did not wait for.
+const (
+	lingerBytes = 4 << 20
+	lingerTime  = 2 * time.Second
+)
+
+// Linger is for a handler whose answer is the connection's last, while its client may be sending still. A connection that is closed
+// with bytes unread is reset, and the client may lose the answer. So Close says that there is no more, and drops what comes for a while.
+func (t *Turn) Linger() { t.lingers = true }
+
+func (t *Turn) drop() {
+	half, ok := t.Conn.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || t.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, t.Conn, lingerBytes)
+}
+
 // Close ends the turn, and the connection if the server wants that.
 func (t *Turn) Close() error {
 	switch {
 	case t.state.CompareAndSwap(told, over):
 		t.rest()
 	case t.state.CompareAndSwap(serving, over):
+		if t.lingers {
+			t.drop()
+		}
 		return t.cut()
 	}
 	return nil

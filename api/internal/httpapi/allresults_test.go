@@ -222,7 +222,7 @@ func TestTheFormatIsWhatTheQuerySaysElseWhatIsAccepted(t *testing.T) {
 	for _, c := range []struct{ query, accept, want string }{
 		{"", "", "application/json"}, {"", "*/*", "application/json"}, {"", "text/csv", "text/csv"}, {"", xlsxType, xlsxType},
 		{"", "text/html, text/csv;q=0.5", "text/csv"}, {"", "application/json;q=0.1, " + xlsxType, xlsxType}, {"", "image/png", "application/json"},
-		{"?format=json", "text/csv", "application/json"}, {"?format=csv", "application/json", "text/csv"}, {"?format=xlsx", "\x7f,;;q", xlsxType},
+		{"?format=json", "text/csv", "application/json"}, {"?format=csv", "application/json", "text/csv"}, {"?format=xlsx", "~,;;q", xlsxType},
 		{"?x=y&format=csv&format=pdf", "", "text/csv"}, {"?Format=pdf", "", "application/json"},
 	} {
 		res := ask("GET", s.path(c.query), "Accept", c.accept)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -259,6 +260,7 @@ type stream struct {
 	*io.PipeReader
 	cancel context.CancelFunc
 	done   chan struct{}
+	closed atomic.Bool // by the server, which reads it no further
 }
 
 // newStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
@@ -282,7 +284,11 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 			err = buffer.Flush()
 		}
 		_ = w.CloseWithError(err) // never fails
-		if err != nil {
+		switch {
+		case err == nil:
+		case s.closed.Load() && server.streams.Err() == nil:
+			server.Logger.Debug("a list was not sent whole: its client went away", "status", statusAborted, "error", err)
+		default:
 			server.Logger.Warn("a list was not sent whole", "error", err)
 		}
 	})
@@ -311,6 +317,7 @@ func (b beginner) Write(p []byte) (int, error) {
 
 // Close ends the writer and waits for it.
 func (s *stream) Close() error {
+	s.closed.Store(true)
 	s.cancel()
 	err := s.PipeReader.Close()
 	<-s.done

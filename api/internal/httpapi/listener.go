@@ -86,6 +86,14 @@ func (c *slotConn) Close() error {
 	return err
 }
 
+// CloseWrite says that nothing more comes from here, where the connection can say that.
+func (c *slotConn) CloseWrite() error {
+	if conn, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return conn.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
 // SyscallConn gives the connection's descriptor, for the time of a call (syscall.Conn).
 func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 	if conn, ok := c.Conn.(syscall.Conn); ok {

@@ -302,7 +302,7 @@ func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	defer stop()
 
 	var others []*viewer
-	for _, header := range []string{"", "Authorization: Bearer nonsense\r\n", "Authorization: \x01\r\n", "Authorization: Basic " + token + "\r\n"} {
+	for _, header := range []string{"", "Authorization: Bearer nonsense\r\n", "Authorization: ~\r\n", "Authorization:\r\n", "Authorization: Basic " + token + "\r\n"} {
 		res, v := r.ask(ln, "GET", r.id, header)
 		require.Equal(t, 200, res.StatusCode, header)
 		require.Equal(t, "displayed", v.next().event)

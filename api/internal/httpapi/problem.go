@@ -22,7 +22,11 @@ const (
 	unsupportedMediaType poll.ErrorKind = "unsupported_media_type"
 	payloadTooLarge      poll.ErrorKind = "payload_too_large"
 	internal             poll.ErrorKind = "internal"
+	aborted              poll.ErrorKind = "aborted" // for the log and metrics: its client hears nothing any more
 )
+
+// statusAborted is what NGINX, too, calls it where a client went away before its answer.
+const statusAborted = 499
 
 // statuses maps the kinds of errors to HTTP, once.
 var statuses = map[poll.ErrorKind]int{
@@ -51,6 +55,7 @@ var statuses = map[poll.ErrorKind]int{
 	unsupportedMediaType: http.StatusUnsupportedMediaType,
 	payloadTooLarge:      http.StatusRequestEntityTooLarge,
 	internal:             http.StatusInternalServerError,
+	aborted:              statusAborted,
 }
 
 // fiberCodes names what Fiber refuses by itself.

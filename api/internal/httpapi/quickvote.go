@@ -186,10 +186,13 @@ var (
 	beforeID, behindID, _ = strings.Cut(Base+votePath, ":id")
 	quickBegin            = []byte("POST " + beforeID)
 	quickRest             = []byte(behindID + " HTTP/1.1\r\n")
+	plainScheme           = []byte("http")
+	beforeHost            = []byte("://")
 )
 
 // quickRequest reads one whole request for a vote that is plain: HTTP/1.1, header fields on a line of their own each (RFC 9112, section 5),
-// none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type.
+// none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type. A page that it comes
+// from, if any, is of the origin that it was sent to.
 func quickRequest(request []byte) (q quickHead, ok bool) {
 	rest, ok := bytes.CutPrefix(request, quickBegin)
 	if !ok || len(rest) < 36 {
@@ -199,7 +202,8 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 	if rest, ok = bytes.CutPrefix(rest[36:], quickRest); !ok {
 		return q, false
 	}
-	length, typed, host, forwarded := -1, false, false, false
+	var host, origin, proto []byte
+	length, typed, forwarded := -1, false, false
 	for {
 		end := bytes.IndexByte(rest, '\n')
 		if end < 1 || rest[end-1] != '\r' {
@@ -217,10 +221,20 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 		value = bytes.Trim(value, " ")
 		switch {
 		case is(name, "host"):
-			if host {
+			if host != nil || !plainHost(value) {
 				return q, false
 			}
-			host = true
+			host = value
+		case is(name, "origin"):
+			if origin != nil || len(value) == 0 {
+				return q, false
+			}
+			origin = value
+		case is(name, "x-forwarded-proto"):
+			if proto != nil || len(value) == 0 {
+				return q, false
+			}
+			proto = value
 		case is(name, "content-length"):
 			n, err := strconv.ParseUint(string(value), 10, 16)
 			if length >= 0 || err != nil || n > maxVoteBody || value[0] == '+' {
@@ -256,12 +270,35 @@ func quickRequest(request []byte) (q quickHead, ok bool) {
 		}
 	}
 	q.body = rest
-	return q, typed && host && length == len(rest)
+	return q, typed && host != nil && length == len(rest) && (origin == nil || isOwn(origin, proto, host))
+}
+
+// isOwn says whether a page's origin is what the request was sent to: its browser then asks for no permission to read the answer.
+func isOwn(origin, proto, host []byte) bool {
+	if proto == nil {
+		proto = plainScheme
+	}
+	rest, ok := bytes.CutPrefix(origin, proto)
+	if !ok {
+		return false
+	}
+	rest, ok = bytes.CutPrefix(rest, beforeHost)
+	return ok && bytes.Equal(rest, host)
 }
 
 // is compares the name of a field, which is given in lower case.
 func is(name []byte, lower string) bool {
 	return len(name) == len(lower) && strings.EqualFold(string(name), lower)
+}
+
+// plainHost says whether a host holds nothing about which readers may differ.
+func plainHost(host []byte) bool {
+	for _, c := range host {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != ':' {
+			return false
+		}
+	}
+	return len(host) > 0
 }
 
 func plainField(name, value []byte) bool {

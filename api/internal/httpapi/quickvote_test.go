@@ -50,7 +50,7 @@ var goodRequests = [][]byte{
 	voteRequest(aVotesPath, aBody),
 	voteRequest(aVotesPath, aBody, "Prefer: respond-async", "X-Request-Id: 0198-a_b.C"),
 	voteRequest(aVotesPath, aBody, "X-Real-IP: 1.2.3.4", "X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: https",
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://x",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://plenary",
 		"Sec-Fetch-Mode: cors", "Cookie: a=b"),
 	voteRequest(aVotesPath, aBody, "connection:  Keep-Alive ", "X-Empty:", "x-1: \xff"),
 }
@@ -61,7 +61,9 @@ var oddFields = []string{
 	"Expect: 100-continue", "Content-Encoding: gzip", "Connection: close", "Connection: keep-alive, close", "Connection: upgrade\r\nUpgrade: h2c",
 	"TE: trailers", "Trailer: X", "Host: other", "Content-Type: text/plain", "Content-Type: application/json", "Prefer: wait=3", "Prefer: respond-async\r\nPrefer: wait=3",
 	"X-Request-Id: a\r\nX-Request-Id: b", "X-Request-Id:", "X-Request-Id:\ta", "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-For: 5.6.7.8", "X-Request-Id: " + strings.Repeat("a", 65), " folded", "X: a\r\n\tfolded",
-	"X : a", "X", ": a", "X: a\x00", "X: a\rY: b", "X: a\nContent-Length: 0",
+	"Origin: https://plenary", "Origin: null", "Origin:", "Origin: http://plenary:80", "Origin: http://plenary\r\nX-Forwarded-Proto: https",
+	"Origin: https://plenary\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Proto: http", "Origin: http://plenary\r\nOrigin: http://plenary",
+	"Host: plenary", "X : a", "X", ": a", "X: a\x00", "X: a\rY: b", "X: a\nContent-Length: 0",
 }
 
 // oddRequests are what is not plain, or no vote at all.
@@ -75,6 +77,7 @@ func oddRequests() [][]byte {
 	for _, change := range [][2]string{
 		{"POST", "post"}, {"HTTP/1.1", "HTTP/1.0"}, {"Content-Length: ", "Content-Length:\t"}, {"Content-Length: ", "Content-Length: +"},
 		{"Content-Length: ", "Content-Length : "}, {"Host: plenary\r\n", ""}, {"Host: plenary\r\n", "Host: plenary\n"},
+		{"Host: plenary", "Host:"}, {"Host: plenary", "Host: a b"}, {"Host: plenary", "Host: a,b"}, {"Host: plenary", "Host: a/b"}, {"Host: plenary", "Host: a@b"},
 	} {
 		odd = append(odd, []byte(strings.Replace(good, change[0], change[1], 1)))
 	}

@@ -73,7 +73,8 @@ type Config struct {
 	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
 
 	AccessLog bool
-	PassLimit int // passes of one presentation that an address gets in a minute; 0: any number
+	PassLimit int      // passes of one presentation that an address gets in a minute; 0: any number
+	Origins   []string // of pages that may use the API beside its own; "*": all
 	Logger    *slog.Logger
 	// TrustedProxies may say for whom they ask.
 	TrustedProxies Proxies
@@ -100,6 +101,7 @@ type Server struct {
 	Config
 	app      *fiber.App
 	bounds   *bounds
+	paths    paths
 	streams  context.Context // of answers that are sent bit by bit, and of the hub; ends when the server stops
 	stop     context.CancelFunc
 	requests context.Context // of everything that requests ask of the services; ends with Close
@@ -118,40 +120,50 @@ type Server struct {
 
 	workbooks chan struct{}       // a token for each that is being made
 	unsent    *semaphore.Weighted // bytes of those that are being sent
+	bodies    *semaphore.Weighted // bytes of those that are being read
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes)}
-	s.bounds = newBounds(cfg, time.Now)
+	s := &Server{
+		Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes),
+		bodies: semaphore.NewWeighted(maxBodyBytes), bounds: newBounds(cfg, time.Now),
+	}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
 	s.app.Server().Handler = s.knownMethod(s.app.Server().Handler)
+	s.app.Server().ErrorHandler = s.unread
 	s.routes()
+	s.paths = newPaths(s.app.GetRoutes(true))
 	return s
 }
 
 // NewApp makes the bare Fiber application: the server's settings, no route yet. Exported for the benchmark's no-op.
 func NewApp(fail fiber.ErrorHandler) *fiber.App {
 	app := fiber.New(fiber.Config{
-		AppName:               "Plenary",
-		BodyLimit:             4 * maxBody, // beyond that the connection is cut; up to it there is a proper answer
-		ReadBufferSize:        maxHeader,
-		ReadTimeout:           readTimeout,
-		WriteTimeout:          writeTimeout,
-		IdleTimeout:           idleTimeout,
-		DisableStartupMessage: true,
-		ErrorHandler:          fail,
+		AppName:                      "Plenary",
+		BodyLimit:                    maxBody,
+		StreamRequestBody:            true, // the memory for a body is not taken when it is announced: see body.go
+		DisablePreParseMultipartForm: true,
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		ReadBufferSize:               maxHeader,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		DisableStartupMessage:        true,
+		ErrorHandler:                 fail,
 	})
 	app.Server().CloseOnShutdown = true
+	app.Server().HeaderReceived = headReceived
 	app.Server().ConnState = eventloop.State
 	app.Server().KeepHijackedConns = true // event streams close theirs; fasthttp's buffers do not wait for that
 	return app
 }
 
 func (s *Server) routes() {
-	s.app.Use(s.observe, recover.New())
+	s.app.Use(s.observe, recover.New(), s.body, s.method)
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	s.app.Get("/readyz", s.ready)
 	v1 := s.app.Group(Base)
@@ -313,9 +325,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 		begun = v.begun
 		defer forgetRefused(c)
 	}
-	id := requestID(c)
-	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
-	c.Response().Header.SetCanonical(headerSniffing, noSniffing)
+	id := s.mark(c)
 	if err := c.Next(); err != nil {
 		if err = s.fail(c, err); err != nil {
 			return err
@@ -336,8 +346,21 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
+// mark gives an answer what every answer has, and the request its id.
+func (s *Server) mark(c *fiber.Ctx) (id string) {
+	id = requestID(c)
+	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
+	c.Response().Header.SetCanonical(headerSniffing, noSniffing)
+	s.cors(c)
+	return id
+}
+
 func (s *Server) access(method, path string, status int, took time.Duration, id string, client netip.Addr) {
-	s.Logger.LogAttrs(context.Background(), slog.LevelInfo, "request", slog.String("method", method), slog.String("path", path),
+	level := slog.LevelInfo
+	if status == statusAborted {
+		level = slog.LevelDebug
+	}
+	s.Logger.LogAttrs(context.Background(), level, "request", slog.String("method", method), slog.String("path", path),
 		slog.Int("status", status), slog.Duration("took", took), slog.String("request_id", id), slog.String("ip", addressText(client)))
 }
 
@@ -399,13 +422,15 @@ func notInRequestID(r rune) bool {
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := problemOf(err)
 	if c.GetRespHeader(fiber.HeaderXRequestID) == "" { // refused before any handler ran
-		c.Set(fiber.HeaderXRequestID, requestID(c))
-		c.Response().Header.SetCanonical(headerSniffing, noSniffing)
+		s.mark(c)
 	}
 	p.RequestID = c.GetRespHeader(fiber.HeaderXRequestID)
-	if p.Status >= 500 {
+	if p.Status >= statusAborted {
 		level := slog.LevelWarn
-		if p.Status == fiber.StatusInternalServerError {
+		switch p.Status {
+		case statusAborted:
+			level = slog.LevelDebug
+		case fiber.StatusInternalServerError:
 			level = slog.LevelError
 		}
 		s.Logger.Log(context.Background(), level, "request failed", "method", c.Method(), "path", c.Path(),

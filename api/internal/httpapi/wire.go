@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"mime"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,16 +41,9 @@ func isJSON(c *fiber.Ctx) error {
 // unmarshal reads the body. Everything in v is a copy: Fiber uses its buffers again. The body is taken as it came:
 // Fiber's own Body would unpack a compressed one without a bound.
 func unmarshal(c *fiber.Ctx, v any) error {
-	if len(c.Request().Body()) > maxBody {
-		return poll.Errorf(payloadTooLarge, "a body has at most %d bytes", maxBody)
-	}
 	err := json.Unmarshal(c.Request().Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := e.Field
-		if field == "" {
-			field = "body"
-		}
-		return poll.Field(field, "must not be a JSON %s", e.Value)
+		return poll.Field(fieldAt(c.Request().Body(), e), "must not be a JSON %s", e.Value)
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return poll.Field("body", "is no JSON: byte %d is wrong, or the end is missing", e.Offset)
@@ -57,6 +52,72 @@ func unmarshal(c *fiber.Ctx, v any) error {
 		return poll.Field("body", "is no JSON")
 	}
 	return nil
+}
+
+// fieldAt names the value that has the wrong type, as polls[1].question. The error itself knows the names, but of lists it knows only
+// where in the body it was; so the body is read once more, up to there.
+func fieldAt(body []byte, e *json.UnmarshalTypeError) string {
+	names := strings.Split(e.Field, ".")
+	if e.Field == "" {
+		names = nil
+	}
+	var field strings.Builder
+	for _, step := range stepsTo(body, e.Offset) {
+		switch {
+		case step >= 0:
+			field.WriteString("[" + strconv.Itoa(step) + "]")
+		case len(names) == 0: // what it says and what is there do not match
+			return cmp.Or(e.Field, "body")
+		default:
+			if field.Len() > 0 {
+				field.WriteByte('.')
+			}
+			field.WriteString(names[0])
+			names = names[1:]
+		}
+	}
+	if len(names) > 0 {
+		return e.Field
+	}
+	return cmp.Or(field.String(), "body")
+}
+
+// member is a step into an object; one into a list is an index.
+const member = -2
+
+// stepsTo gives the way from the whole of a JSON text to the value that ends at offset, or that begins there if it is a list or an object.
+func stepsTo(text []byte, offset int64) (steps []int) {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber() // no number is too large for that
+	named := false
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil
+		}
+		inner := len(steps) - 1
+		delim, _ := token.(json.Delim)
+		switch {
+		case delim == ']' || delim == '}':
+			steps = steps[:inner]
+			continue
+		case inner >= 0 && steps[inner] == member && !named:
+			named = true // this was the name
+			continue
+		case inner >= 0 && steps[inner] != member:
+			steps[inner]++
+		}
+		if d.InputOffset() >= offset {
+			return steps
+		}
+		named = false
+		switch delim {
+		case '[':
+			steps = append(steps, -1)
+		case '{':
+			steps = append(steps, member)
+		}
+	}
 }
 
 // lines gives a header field whose value is a list, which may come in several lines (RFC 9110, section 5.3).

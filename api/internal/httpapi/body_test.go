@@ -1,0 +1,282 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// echoing serves what says how long its request's body is, beside the API, over a real listener. It gives the address.
+func echoing(t *testing.T, change func(*Server)) string {
+	t.Helper()
+	s := newTestServer("database")
+	change(s)
+	s.app.Post("/length", func(c *fiber.Ctx) error { return c.JSON(len(c.Request().Body())) })
+	return apiAddress(t, s)
+}
+
+// apiAddress serves until the test ends.
+func apiAddress(t *testing.T, s *Server) string {
+	t.Helper()
+	ln := NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	t.Cleanup(func() {
+		_ = ln.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx)
+		require.NoError(t, <-served)
+		s.Close()
+	})
+	return ln.Addr().String()
+}
+
+// exchange is a connection of a client that writes what it likes.
+type exchange struct {
+	net.Conn
+	t       *testing.T
+	answers *bufio.Reader
+}
+
+func connect(t *testing.T, addr string) *exchange {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	return &exchange{conn, t, bufio.NewReader(conn)}
+}
+
+// say writes; the server may have closed the connection by then.
+func (e *exchange) say(parts ...string) *exchange {
+	_, _ = io.WriteString(e, strings.Join(parts, ""))
+	return e
+}
+
+// hear reads an answer, with its body.
+func (e *exchange) hear() (*http.Response, string) {
+	e.t.Helper()
+	res, err := http.ReadResponse(e.answers, nil)
+	require.NoError(e.t, err)
+	body, err := io.ReadAll(res.Body)
+	require.NoError(e.t, err)
+	return res, string(body)
+}
+
+// refused reads a problem, after which the connection is closed.
+func (e *exchange) refused(status int, code string) {
+	e.t.Helper()
+	res, body := e.hear()
+	require.Equal(e.t, status, res.StatusCode, body)
+	require.Contains(e.t, body, `"code":"`+code+`"`)
+	require.Equal(e.t, "application/problem+json", res.Header.Get("Content-Type"))
+	require.NotEmpty(e.t, res.Header.Get("X-Request-Id"))
+	require.True(e.t, res.Close, "it says that it closes the connection")
+	_, err := e.answers.ReadByte()
+	require.ErrorIs(e.t, err, io.EOF)
+}
+
+func chunks(sizes ...int) string {
+	var b strings.Builder
+	for _, size := range sizes {
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", size, strings.Repeat(" ", size))
+	}
+	return b.String()
+}
+
+const (
+	lengthHead = "POST /length HTTP/1.1\r\nHost: x\r\n"
+	chunkedEnd = "Transfer-Encoding: chunked\r\n\r\n"
+)
+
+func announcing(bytes int) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n", bytes) }
+
+func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
+	e := connect(t, echoing(t, func(*Server) {}))
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1, 100_000, maxBody - 1, maxBody} {
+		go e.say(lengthHead, announcing(size), strings.Repeat(" ", size))
+		_, body := e.hear()
+		require.Equal(t, fmt.Sprint(size), body)
+		go e.say(lengthHead, chunkedEnd, sized(size), "0\r\n\r\n")
+		_, body = e.hear()
+		require.Equal(t, fmt.Sprint(size), body, "in chunks")
+	}
+	e.say(lengthHead, announcing(3), "abc", lengthHead, chunkedEnd, chunks(2), "0\r\n\r\n", lengthHead, announcing(1), "x")
+	for _, want := range []string{"3", "2", "1"} {
+		_, body := e.hear()
+		require.Equal(t, want, body, "each of several at once has its own")
+	}
+	e.say(lengthHead, "Expect: 100-continue\r\n", announcing(5))
+	line, err := e.answers.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/1.1 100 Continue\r\n", line)
+	_, _ = e.answers.Discard(2)
+	_, body := e.say("abcde").hear()
+	require.Equal(t, "5", body)
+}
+
+// sized gives chunks of so many bytes in all.
+func sized(size int) string {
+	if size == 0 {
+		return ""
+	}
+	return chunks(size)
+}
+
+func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
+	addr := echoing(t, func(*Server) {})
+	vote := "POST " + aVotesPath + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	for name, request := range map[string]string{
+		"a body":                       lengthHead + announcing(maxBody+1),
+		"4 MiB":                        lengthHead + announcing(4<<20),
+		"a body that waits for a word": lengthHead + "Expect: 100-continue\r\n" + announcing(maxBody+1),
+		"a vote":                       vote + announcing(maxVoteBody+1),
+		"a vote with a query":          strings.Replace(vote, " HTTP", "?a=b HTTP", 1) + announcing(maxVoteBody+1),
+		"a vote by its whole address":  strings.Replace(vote, "/api", "http://x/api", 1) + announcing(maxVoteBody+1),
+		"a vote that waits":            vote + "Expect: 100-continue\r\n" + announcing(maxBody),
+		"GET":                          "GET /healthz HTTP/1.1\r\nHost: x\r\n" + announcing(maxBody+1),
+		"no path":                      "PUT /nowhere HTTP/1.1\r\nHost: x\r\n" + announcing(1<<40),
+		"a form":                       lengthHead + "Content-Type: multipart/form-data; boundary=x\r\n" + announcing(maxBody+1),
+	} {
+		t.Run(name, func(t *testing.T) { connect(t, addr).say(request).refused(413, "payload_too_large") })
+	}
+	for name, request := range map[string]string{
+		"chunks of a body":           lengthHead + chunkedEnd + chunks(maxBody, 1),
+		"one chunk":                  lengthHead + chunkedEnd + chunks(maxBody+1),
+		"a vote in chunks":           vote + chunkedEnd + chunks(maxVoteBody, 1),
+		"a body that is sent whole":  lengthHead + announcing(2<<20) + strings.Repeat(" ", 2<<20),
+		"a vote that is sent whole":  vote + announcing(1<<20) + strings.Repeat(" ", 1<<20),
+		"a body with another behind": lengthHead + announcing(maxBody+9) + strings.Repeat(" ", maxBody+9) + lengthHead + announcing(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := connect(t, addr)
+			go e.say(request)
+			e.refused(413, "payload_too_large")
+		})
+	}
+}
+
+func TestABodyThatIsNotWholeIsRefused(t *testing.T) {
+	addr := echoing(t, func(*Server) {})
+	for name, request := range map[string]string{
+		"shorter than announced":         announcing(10) + "abc",
+		"a large one":                    announcing(100_000) + strings.Repeat(" ", 50_000),
+		"no last chunk":                  chunkedEnd + chunks(3),
+		"half a chunk":                   chunkedEnd + "5\r\nab",
+		"no size":                        chunkedEnd + "\r\n",
+		"a size that is none":            chunkedEnd + "x\r\nabc\r\n0\r\n\r\n",
+		"a chunk longer than its size":   chunkedEnd + "2\r\nabc\r\n0\r\n\r\n",
+		"a field that no trailer may be": chunkedEnd + chunks(3) + "0\r\nContent-Length: 3\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := connect(t, addr).say(lengthHead, request)
+			require.NoError(t, e.Conn.(*net.TCPConn).CloseWrite())
+			e.refused(400, "invalid")
+		})
+	}
+}
+
+func TestLargeBodiesShareABoundAndSmallOnesNeedNone(t *testing.T) {
+	addr := echoing(t, func(s *Server) { s.bodies = semaphore.NewWeighted(64 << 10) })
+	holds := connect(t, addr).say(lengthHead, announcing(60_000), strings.Repeat(" ", 50_000))
+	full := func() bool {
+		e := connect(t, addr).say(lengthHead, announcing(60_000), strings.Repeat(" ", 60_000))
+		res, _ := e.hear()
+		if res.StatusCode == 503 {
+			require.Equal(t, "1", res.Header.Get("Retry-After"))
+			require.True(t, res.Close)
+		}
+		return res.StatusCode == 503
+	}
+	require.Eventually(t, full, 10*time.Second, 10*time.Millisecond, "the first one has its share when it has arrived")
+	e := connect(t, addr)
+	_, body := e.say(lengthHead, announcing(smallBody), strings.Repeat(" ", smallBody)).hear()
+	require.Equal(t, fmt.Sprint(smallBody), body)
+	_, body = holds.say(strings.Repeat(" ", 10_000)).hear()
+	require.Equal(t, "60000", body)
+	require.Eventually(t, func() bool { return !full() }, 10*time.Second, 10*time.Millisecond, "and has given it back when it is answered")
+}
+
+func TestMemoryForABodyGrowsWithWhatArrives(t *testing.T) {
+	taken := 0
+	take := func(n int) bool { taken += n; return true }
+	arrived := io.MultiReader(strings.NewReader("x"), iotest.ErrReader(errors.New("no more")))
+	_, err := readBody(arrived, maxBody, maxBody, take)
+	require.ErrorContains(t, err, "no more")
+	require.Zero(t, taken, "one byte of all that was announced")
+	for _, size := range []int{0, 1, beginning, smallBody, smallBody + 1, 100_000, maxBody} {
+		for _, announced := range []int{size, -1} {
+			taken = 0
+			sent := bytes.Repeat([]byte("x"), size)
+			body, err := readBody(iotest.OneByteReader(bytes.NewReader(sent)), announced, maxBody, take)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(sent, body))
+			require.LessOrEqual(t, taken, max(0, 2*size-smallBody))
+			require.GreaterOrEqual(t, taken, size-smallBody)
+		}
+	}
+	_, err = readBody(bytes.NewReader(make([]byte, maxBody+1)), -1, maxBody, take)
+	require.Equal(t, payloadTooLarge, poll.KindOf(err))
+	_, err = readBody(strings.NewReader("abc"), 4, maxBody, take)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+// TestAClientThatGoesIsNoFault: it is told where somebody looks for it, and with the status that it has everywhere.
+func TestAClientThatGoesIsNoFault(t *testing.T) {
+	var mu sync.Mutex
+	var out bytes.Buffer
+	statuses := make(chan int, 99)
+	s := newTestServer()
+	s.AccessLog = true
+	s.Logger = slog.New(slog.NewJSONHandler(locked{&mu, &out}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
+	addr := apiAddress(t, s)
+	for _, request := range []string{
+		lengthHead + announcing(100) + "a", lengthHead + announcing(100_000) + strings.Repeat(" ", 50_000), lengthHead + chunkedEnd + "5\r\nab",
+		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + aVotesPath + " HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
+	} {
+		conn := connect(t, addr).say(request)
+		server := s.app.Server() // it has what was sent, of which the reset takes away what nobody has read
+		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 1 }, 10*time.Second, time.Millisecond)
+		require.NoError(t, conn.Conn.(*net.TCPConn).SetLinger(0))
+		require.NoError(t, conn.Close())
+		require.Equal(t, statusAborted, <-statuses, request)
+		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 0 }, 10*time.Second, time.Millisecond)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	require.NotEmpty(t, out.String())
+	for line := range strings.Lines(out.String()) {
+		require.Contains(t, line, `"level":"DEBUG"`)
+		require.Contains(t, line, `"status":499`)
+	}
+}
+
+type locked struct {
+	*sync.Mutex
+	io.Writer
+}
+
+func (l locked) Write(b []byte) (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return l.Writer.Write(b)
+}
