@@ -54,6 +54,8 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 	ended("Join", err)
 	_, err = s.TokenHash(ctx, p.ID)
 	ended("TokenHash", err)
+	_, err = s.Newest(ctx, []uuid.UUID{p.ID}, []uuid.UUID{displayed})
+	ended("Newest", err)
 	_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
 	ended("Transit", err)
 	_, err = s.Closing(ctx)
