@@ -83,6 +83,7 @@ type wireShown struct {
 	Version int64     `json:"version"`
 	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
 	Voting  string    `json:"voting,omitempty"`
+	More    bool      `json:"more,omitempty"` // the poll has options, and there was no room for them
 }
 
 func toShown(d poll.Display) wireShown {
