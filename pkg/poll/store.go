@@ -35,6 +35,32 @@ type ClosingPoll struct {
 	Seal           Seal // the one that it waits for
 }
 
+// Newest is how far presentations and polls are, by their ids.
+type Newest struct {
+	Versions  map[uuid.UUID]int64 // of presentations
+	Revisions map[uuid.UUID]int64 // of polls
+}
+
+// Add takes note of an id's number; of a presentation it is the version.
+func (n *Newest) Add(id uuid.UUID, isPresentation bool, number int64) {
+	if isPresentation {
+		n.Versions[id] = number
+	} else {
+		n.Revisions[id] = number
+	}
+}
+
+// NewNewest makes an empty one, or refuses what is too much. It is for stores.
+func NewNewest(presentations, polls []uuid.UUID) (Newest, error) {
+	if n := len(presentations) + len(polls); n > MaxNewest {
+		return Newest{}, Errorf(Invalid, "one call is about at most %d ids, not %d", MaxNewest, n)
+	}
+	return Newest{make(map[uuid.UUID]int64, len(presentations)), make(map[uuid.UUID]int64, len(polls))}, nil
+}
+
+// MaxNewest is how many ids one call of Newest takes.
+const MaxNewest = 1000
+
 // Store keeps presentations, votes and tallies. It is safe for use by many goroutines, and by many processes where
 // the adapter says so.
 //
@@ -67,6 +93,11 @@ type Store interface {
 	// Display reads what is displayed, in one statement that sees everything committed before the call, and notes that the
 	// presentation is used, which costs a write once in UseNoted. NotFound.
 	Display(ctx context.Context, id uuid.UUID) (Display, error)
+
+	// Newest reads the versions of presentations and the revisions of polls, at most MaxNewest of both together (Invalid), in one
+	// statement that sees everything committed before the call. Whatever viewers of a slide or of results may see raises one or
+	// the other, so who knows both tells what to read anew. What is not there is missing.
+	Newest(ctx context.Context, presentations, polls []uuid.UUID) (Newest, error)
 
 	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other transitions of the
 	// presentation and the counting of the polls concerned. ifMatch, if not nil, is the version the presenter saw.

@@ -16,7 +16,7 @@ import (
 const (
 	MaxEntries     = 10  // texts of one voter in a word cloud
 	DefaultEntries = 3   // the same, where the presenter does not say
-	MaxWordLength  = 50  // characters of a text in a word cloud
+	MaxWordLength  = 50  // characters of a text in a word cloud, as it is written and as it is folded
 	MaxTextLength  = 500 // characters of an open text
 )
 
@@ -61,6 +61,8 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		}
 		word := p.Kind.word(entry)
 		switch {
+		case utf8.RuneCountInString(word) > p.Kind.maxLength():
+			return "", Field(field, "must have at most %d characters, and some of these stand for several", p.Kind.maxLength())
 		case said[word]:
 			return "", Field(field, "%q is there twice", entry)
 		case banned.in(entry):

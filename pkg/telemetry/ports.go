@@ -92,6 +92,11 @@ func (s *measuredStore) Display(ctx context.Context, id uuid.UUID) (d poll.Displ
 	return s.Store.Display(ctx, id)
 }
 
+func (s *measuredStore) Newest(ctx context.Context, presentations, polls []uuid.UUID) (n poll.Newest, err error) {
+	defer s.took("newest", time.Now(), &err)
+	return s.Store.Newest(ctx, presentations, polls)
+}
+
 func (s *measuredStore) Transit(ctx context.Context, id uuid.UUID, mv poll.Move, ifMatch *int64) (t poll.Turn, err error) {
 	defer s.took("transit", time.Now(), &err)
 	return s.Store.Transit(ctx, id, mv, ifMatch)

@@ -33,6 +33,7 @@ type (
 			Visibility string   `json:"results_visibility"`
 		} `json:"poll"`
 		Voting string `json:"voting"`
+		More   bool   `json:"more"`
 	}
 	TalliesEvent struct {
 		PollID   string `json:"poll_id"`
@@ -48,6 +49,7 @@ type (
 		Mean   *float64 `json:"mean"`
 		Median *float64 `json:"median"`
 		Hidden bool     `json:"hidden"`
+		More   bool     `json:"more"`
 	}
 )
 

@@ -77,7 +77,7 @@ func (s *Server) body(c *fiber.Ctx) error {
 	if stream == nil {
 		return c.Next()
 	}
-	share := &share{of: s.bodies}
+	share := &bodyShare{of: s.bodies}
 	defer share.giveBack()
 	body, err := readBody(stream, c.Request().Header.ContentLength(), limit, share.take)
 	if err != nil {
@@ -142,13 +142,13 @@ func readBody(r io.Reader, announced, limit int, take func(bytes int) bool) ([]b
 	}
 }
 
-// share is what one request has of a number of bytes.
-type share struct {
+// bodyShare is what one request has of a number of bytes.
+type bodyShare struct {
 	of    *semaphore.Weighted
 	taken int64
 }
 
-func (s *share) take(bytes int) bool {
+func (s *bodyShare) take(bytes int) bool {
 	if !s.of.TryAcquire(int64(bytes)) {
 		return false
 	}
@@ -156,7 +156,7 @@ func (s *share) take(bytes int) bool {
 	return true
 }
 
-func (s *share) giveBack() { s.of.Release(s.taken) }
+func (s *bodyShare) giveBack() { s.of.Release(s.taken) }
 
 // unread answers a request that could not be read, which no handler has seen.
 func (s *Server) unread(fctx *fasthttp.RequestCtx, err error) {

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -24,23 +22,25 @@ import (
 )
 
 const (
-	// rereadEvery is how often a topic reads what may have changed without its hearing of it: the bus is lossy.
-	rereadEvery = time.Second
-	// retryEvery is how soon it tries again when the database is away.
+	// retryEvery is how soon a topic tries again to read what it wants when the database is away.
 	retryEvery = 250 * time.Millisecond
 	// paceLeast is the least time between two reads of a poll's results.
 	paceLeast = 100 * time.Millisecond
 	// paceWrites bounds what a presentation's results cost a replica: about so many socket writes a second. With more than 300
-	// viewers there results so come less often than every 100 ms, but still once a second, whatever other rooms do.
-	// Transitions are never held back, nor is a presenter.
+	// viewers there results so come less often than every 100 ms, but still once every paceMost, whatever other rooms do.
+	// A transition is not held back by that, nor is a presenter.
 	paceWrites = 3_000
+	paceMost   = time.Second
+	// paceViewerBytes and paceBytes bound them in bytes as well, for each of the crowd and for all of it, however long it then takes.
+	paceViewerBytes = 24 << 10
+	paceBytes       = 16 << 20
 	// paceMoment is how fine the moments of a crowd are told apart. Some dozens of viewers share one: then neither this process nor
 	// NGINX has to wake up for each event by itself.
 	paceMoment = 10 * time.Millisecond
-	// paceAll bounds what the results of all presentations cost it: when they want more, each comes less often by as much.
-	paceAll = 2 * paceWrites
-	// finalsEvery is how often a topic reads polls whose results are as good as final: only an edit changes them.
-	finalsEvery = 10 * time.Second
+	// paceAll and paceAllBytes bound what the results of all presentations cost it: when they want more, each comes less often by
+	// as much.
+	paceAll      = 2 * paceWrites
+	paceAllBytes = 2 * paceBytes
 	// lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 	lingerTime = 5 * time.Second
 	// maxFollowed bounds the polls that a topic follows after they left the slide.
@@ -69,22 +69,30 @@ type hub struct {
 	slowest time.Duration // as above, but for tests
 
 	open, sent, cut atomic.Int64 // streams, events written to them, streams cut off because they were too slow
-	wanted          atomic.Int64 // what topics want together; see topic.wants
+	wanted          atomic.Int64 // results a second that topics want to write together; see share
+	wantedBytes     atomic.Int64 // and their bytes
 
 	mu      sync.Mutex
 	closed  bool
 	topics  map[uuid.UUID]*topic
-	running sync.WaitGroup // topics, viewers and follow
+	running sync.WaitGroup // topics, viewers, follow and lookout
+}
+
+// hubStore is the part of poll.Store that a hub needs beside slides and results.
+type hubStore interface {
+	presenceStore
+	lookoutStore
 }
 
 // newHub makes a hub that follows the bus until ctx ends, and its streams with it. Close it in any case.
-func newHub(ctx context.Context, s slides, r resultsReader, p presenceStore, b bus.Bus, logger *slog.Logger) *hub {
+func newHub(ctx context.Context, s slides, r resultsReader, p hubStore, b bus.Bus, logger *slog.Logger) *hub {
 	ctx, stop := context.WithCancel(ctx)
 	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
 	h.keys.of = map[uuid.UUID]map[net.Conn][32]byte{}
 	h.present = &presence{store: p, logger: logger, replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
 	h.running.Go(func() { h.follow(b) })
 	h.running.Go(func() { h.present.run(ctx) })
+	h.running.Go(func() { h.lookout(ctx, p) })
 	return h
 }
 
@@ -97,15 +105,17 @@ func (h *hub) close() {
 	h.running.Wait()
 }
 
-// follow passes on what the bus says.
+// follow passes on what the bus says. Where that may have said too little the hub looks at all topics at once.
 func (h *hub) follow(b bus.Bus) {
 	for change := range b.Subscribe(h.ctx) {
+		now := time.Now()
 		h.mu.Lock()
 		if change == (poll.Change{}) {
 			for _, t := range h.topics {
-				t.changed(change)
+				t.quiet = quiet{at: now, every: quietLeast}
 			}
 		} else if t := h.topics[change.PresentationID]; t != nil {
+			t.quiet.heard(now)
 			t.changed(change)
 		}
 		h.mu.Unlock()
@@ -133,6 +143,7 @@ func (h *hub) join(id uuid.UUID, goroutines int) *topic {
 		})
 		h.running.Go(func() { t.usher(ctx) })
 	}
+	t.quiet.heard(time.Now()) // who comes sees what is not much older
 	t.viewers++
 	h.running.Add(goroutines)
 	return t
@@ -141,21 +152,26 @@ func (h *hub) join(id uuid.UUID, goroutines int) *topic {
 func (h *hub) leave(t *topic) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	t.viewers--
 	t.left = time.Now()
+	if t.viewers--; t.viewers == 0 {
+		t.rouse()
+	}
 }
 
-// forget takes a topic out if nobody has viewed it for a while, or for good if it ends.
-func (h *hub) forget(t *topic, ends bool) bool {
+// forget takes a topic out if nobody has viewed it for a while, or for good if it ends; else it says when to ask again.
+func (h *hub) forget(t *topic, ends bool) (forgotten bool, again time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !ends && (t.viewers > 0 || time.Since(t.left) < lingerTime) {
-		return false
+	if !ends && t.viewers > 0 {
+		return false, never
+	}
+	if again := t.left.Add(lingerTime); !ends && time.Now().Before(again) {
+		return false, again
 	}
 	if h.topics[t.id] == t {
 		delete(h.topics, t.id)
 	}
-	return true
+	return true, never
 }
 
 // admit counts a viewer, who is on stage or in the crowd, until leave is called.
@@ -165,19 +181,44 @@ func (t *topic) admit(onStage bool) (leave func()) {
 		return func() { t.onStage.Add(-1) }
 	}
 	count := func(by int64) {
-		t.hub.mu.Lock()
-		defer t.hub.mu.Unlock()
-		before := t.wants()
 		t.crowd.Add(by)
-		t.hub.wanted.Add(t.wants() - before)
+		t.settle()
 	}
 	count(1)
 	return func() { count(-1) }
 }
 
-// wants is how many results a second the topic writes to its crowd, if other topics let it.
-func (t *topic) wants() int64 {
-	return min(t.crowd.Load()*int64(time.Second/paceLeast), paceWrites)
+// share is what a topic's results want of the replica in a second, if other topics let it: writes to its crowd, and their bytes.
+type share struct{ writes, bytes int64 }
+
+func (t *topic) wants() share {
+	crowd, each := t.crowd.Load(), t.weight()
+	return share{
+		writes: min(crowd*int64(time.Second/paceLeast), paceWrites),
+		bytes:  min(crowd*min(each*int64(time.Second/paceLeast), paceViewerBytes), paceBytes),
+	}
+}
+
+// settle tells the hub what the topic wants now.
+func (t *topic) settle() {
+	t.hub.mu.Lock()
+	defer t.hub.mu.Unlock()
+	now := t.wants()
+	t.hub.wanted.Add(now.writes - t.share.writes)
+	t.hub.wantedBytes.Add(now.bytes - t.share.bytes)
+	t.share = now
+}
+
+// weight is how many bytes of results one of the crowd is sent at a time: those of the displayed poll, and of others that have
+// just changed.
+func (t *topic) weight() (bytes int64) {
+	s := t.state.Load()
+	for _, f := range s.frames {
+		if f.poll != uuid.Nil && (f.poll == s.shown || time.Since(f.made) < paceMost) {
+			bytes += int64(len(f.to(t.unveiled.Load() > 0)))
+		}
+	}
+	return bytes
 }
 
 // pace is the least time between two results of a poll for one of the crowd.
@@ -186,7 +227,22 @@ func (t *topic) pace() time.Duration {
 	if all := t.hub.wanted.Load(); all > paceAll {
 		pace = pace * time.Duration(all) / paceAll
 	}
-	return min(pace, rereadEvery)
+	slow := t.paceOf(t.weight())
+	if all := t.hub.wantedBytes.Load(); all > paceAllBytes {
+		slow = time.Duration(float64(slow) * float64(all) / paceAllBytes)
+	}
+	return max(min(pace, paceMost), slow)
+}
+
+// paceOf is how long the crowd may take for so many bytes each.
+func (t *topic) paceOf(each int64) time.Duration {
+	crowd := max(1, t.crowd.Load())
+	return max(lasting(each, paceViewerBytes), lasting(each*crowd, paceBytes))
+}
+
+// lasting is how long bytes last at so many a second.
+func lasting(bytes, aSecond int64) time.Duration {
+	return time.Duration(float64(bytes) / float64(aSecond) * float64(time.Second))
 }
 
 // readPace is the least time between two reads of a poll's results: who is on stage sees each.
@@ -227,14 +283,17 @@ type topic struct {
 	hub   *hub
 	id    uuid.UUID
 	state atomic.Pointer[state]
-	wake  chan struct{} // holds a token when want has changed
+	wake  chan struct{} // holds a token when want has changed, or the last viewer has left
 	begun time.Time
 
 	crowd, onStage atomic.Int64  // streams; see admit
+	unveiled       atomic.Int64  // those of the crowd that see what is hidden
 	seats          seats         // the crowd's
 	owed           chan struct{} // holds a token when one of them may have missed its moment
 	viewers        int           // under hub.mu
 	left           time.Time     // when the last of them left; under hub.mu
+	quiet          quiet         // when it is looked at next; under hub.mu
+	share          share         // that hub.wanted counts; under hub.mu
 
 	mu   sync.Mutex
 	want want
@@ -255,15 +314,23 @@ type want struct {
 	asked   int       // everything, as often as this
 }
 
+// add wants more, but does not ask.
+func (w *want) add(more want) {
+	if more.since.After(w.since) {
+		w.since = more.since
+	}
+	w.tallies, w.others, w.finals = w.tallies || more.tallies, w.others || more.others, w.finals || more.finals
+}
+
 // state is what a topic knows. It is not changed, but replaced by the next one.
 type state struct {
-	id     eventID
-	shown  uuid.UUID     // the displayed poll
-	left   []uuid.UUID   // those that left and are not final
-	frames []frame       // in the order of their seq
-	read   int           // what was asked for up to here has been read
-	err    error         // the presentation is gone, and so is the topic
-	next   chan struct{} // closed when another state replaces this one
+	id       eventID
+	shown    uuid.UUID     // the displayed poll
+	followed []followed    // that and those that left
+	frames   []frame       // in the order of their seq
+	read     int           // what was asked for up to here has been read
+	err      error         // the presentation is gone, and so is the topic
+	next     chan struct{} // closed when another state replaces this one
 }
 
 // seq is that of the newest frame; 0: there is none.
@@ -287,6 +354,7 @@ func (s *state) display() uint64 {
 // frame is an event, encoded. A topic has one for what is displayed and one for each poll that it follows.
 type frame struct {
 	seq    uint64
+	made   time.Time
 	poll   uuid.UUID // nil for what is displayed
 	data   []byte
 	veiled []byte // for others than the presenter; nil: data is for all
@@ -304,15 +372,18 @@ func (f frame) to(presenter bool) []byte {
 type followed struct {
 	id       uuid.UUID
 	revision int64 // of the newest results; every change raises it
-	final    bool  // no vote changes them any more
+	status   poll.Status
 }
 
-// changed hears what the bus says. The zero Change: anything may have.
+// final says that no vote changes the results any more.
+func (f *followed) final() bool { return f.status == poll.Final || f.status == poll.Pending }
+
+// changed hears what the bus says.
 func (t *topic) changed(c poll.Change) {
 	known := t.state.Load()
 	t.order(func(w *want) {
 		switch {
-		case c.PollID == uuid.Nil && c.Version == 0: // the zero Change, or an edit
+		case c.PollID == uuid.Nil && c.Version == 0: // an edit
 			w.since, w.tallies, w.others, w.finals = time.Now(), true, true, true
 		case c.PollID == uuid.Nil:
 			if c.Version > known.id.version {
@@ -320,7 +391,7 @@ func (t *topic) changed(c poll.Change) {
 			}
 		case c.PollID == known.shown:
 			w.tallies = true
-		case known.read == 0 || slices.Contains(known.left, c.PollID):
+		case known.read == 0 || slices.ContainsFunc(known.followed, func(f followed) bool { return f.id == c.PollID && !f.final() }):
 			w.others = true
 		}
 	})
@@ -331,9 +402,13 @@ func (t *topic) order(change func(*want)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	before := t.want
-	if change(&t.want); t.want == before {
-		return
+	if change(&t.want); t.want != before {
+		t.rouse()
 	}
+}
+
+// rouse lets run look what there is to do.
+func (t *topic) rouse() {
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -378,40 +453,48 @@ func (t *topic) await(ctx context.Context, seen eventID) error {
 	}
 }
 
-// run reads what is wanted, when it is due, until ctx ends or nobody views the topic.
+// never is when there is nothing to do.
+var never = time.Unix(1<<40, 0)
+
+// run reads what is wanted, when it is due, until ctx ends or nobody views the topic. Nothing is read that nobody wants: that
+// something may have changed unheard of is the lookout's care.
 func (t *topic) run(ctx context.Context) {
 	var (
-		since              time.Time // see want
-		others, finals     bool      // see want
-		slideAt, talliesAt time.Time // when to read them at the latest
-		lastTallies        time.Time // when that began last
-		lastOthers         time.Time // and that, with the polls that left
-		lastFinals         time.Time // and that, with those that are final
+		since              time.Time           // see want
+		others, finals     bool                // see want
+		slideAt, talliesAt = time.Now(), never // when to read them
+		lastTallies        time.Time           // when that began last
 		asked              int
 		timer              = time.NewTimer(0)
 	)
 	defer timer.Stop()
-	for !t.hub.forget(t, ctx.Err() != nil) {
+	for {
+		forgotten, idleAt := t.hub.forget(t, ctx.Err() != nil)
+		if forgotten {
+			return
+		}
 		now := time.Now()
 		t.mu.Lock()
 		w := t.want
 		t.want.since, t.want.tallies, t.want.others, t.want.finals = time.Time{}, false, false, false
 		t.mu.Unlock()
+		slideReady := t.slideReady()
 		if w.since.After(since) {
-			since, slideAt = w.since, now
+			since, slideAt = w.since, latest(now, slideReady)
 		}
 		everything := false
 		if w.asked > asked { // at a pace, too: anybody can ask
-			talliesAt = earlier(talliesAt, lastTallies.Add(paceLeast))
-			if everything = !now.Before(talliesAt); everything {
+			at := latest(lastTallies.Add(paceLeast), slideReady)
+			talliesAt = earlier(talliesAt, at)
+			if everything = !now.Before(at); everything {
 				since, slideAt = now, now
 			}
 		}
 		if w.tallies || w.others {
 			talliesAt = earlier(talliesAt, lastTallies.Add(t.readPace()))
 		}
-		finals = finals || w.finals || everything || now.Sub(lastFinals) >= finalsEvery
-		others = others || w.others || finals || now.Sub(lastOthers) >= rereadEvery
+		finals = finals || w.finals || everything
+		others = others || w.others || finals
 		var err error
 		if !now.Before(slideAt) {
 			var moved bool
@@ -420,7 +503,7 @@ func (t *topic) run(ctx context.Context) {
 				t.end(err)
 				return
 			}
-			if slideAt = now.Add(rereadEvery); err != nil {
+			if slideAt = never; err != nil {
 				slideAt = now.Add(retryEvery)
 			}
 			if moved {
@@ -428,29 +511,41 @@ func (t *topic) run(ctx context.Context) {
 			}
 		}
 		if !now.Before(talliesAt) {
-			lastTallies, talliesAt = now, now.Add(rereadEvery)
+			lastTallies, talliesAt = now, never
 			if e := t.readTallies(ctx, others, finals); e != nil {
 				err, talliesAt = e, now.Add(retryEvery)
 			} else {
-				if others {
-					lastOthers, others = now, false
-				}
-				if finals {
-					lastFinals, finals = now, false
-				}
+				others, finals = false, false
 			}
 			if err == nil && everything {
 				asked = w.asked
 				t.publish(asked)
 			}
 		}
-		timer.Reset(time.Until(earlier(slideAt, talliesAt)))
+		timer.Reset(time.Until(earlier(idleAt, earlier(slideAt, talliesAt))))
 		select {
 		case <-ctx.Done():
 		case <-t.wake:
 		case <-timer.C:
 		}
 	}
+}
+
+// slideReady is when the slide may be read again: at once, unless it has just changed, and much was sent to many for that.
+func (t *topic) slideReady() time.Time {
+	for _, f := range t.frames {
+		if f.poll == uuid.Nil {
+			return f.made.Add(t.paceOf(int64(len(f.data))))
+		}
+	}
+	return time.Time{}
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -512,7 +607,7 @@ func (t *topic) readTallies(ctx context.Context, others, finals bool) error {
 	changed := false
 	for _, f := range slices.Backward(slices.Clone(t.followed)) { // the displayed one first
 		shown := t.display.Poll != nil && f.id == t.display.Poll.ID
-		if !shown && (!others || f.final && !finals) {
+		if !shown && (!others || f.final() && !finals) {
 			continue
 		}
 		r, err := t.hub.tallies.Results(ctx, t.id, f.id)
@@ -524,13 +619,12 @@ func (t *topic) readTallies(ctx context.Context, others, finals bool) error {
 		if err != nil {
 			return err
 		}
-		f.final = r.Status == poll.Final || r.Status == poll.Pending
 		if r.Revision <= f.revision {
 			continue
 		}
-		f.revision, changed = r.Revision, true
+		f.revision, f.status, changed = r.Revision, r.Status, true
 		all := toTallies(r)
-		var veiled any
+		var veiled fitting
 		if r.Hidden() {
 			veiled = all.hide()
 		}
@@ -559,8 +653,8 @@ func (t *topic) current() eventID {
 
 // encode makes the newest frame of what is displayed or of a poll's results: of v, and for others than the presenter of veiled,
 // if that is not nil.
-func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v, veiled any) {
-	f := frame{poll: pollID}
+func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v, veiled fitting) {
+	f := frame{poll: pollID, made: time.Now()}
 	var err error
 	if f.data, err = encodeEvent(event, id, v); err == nil && veiled != nil {
 		f.veiled, err = encodeEvent(event, id, veiled)
@@ -575,30 +669,18 @@ func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v, veiled any
 	t.frames = append(others, f)
 }
 
-func encodeEvent(event string, id eventID, v any) ([]byte, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	b.WriteString("id: " + id.String() + "\nevent: " + event + "\ndata: ")
-	b.Write(data) // JSON has no line ends
-	b.WriteString("\n\n")
-	return b.Bytes(), nil
-}
-
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
 	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
 	for _, f := range t.followed {
-		if t.display.Poll != nil && f.id == t.display.Poll.ID {
-			s.shown = f.id
-		} else if !f.final {
-			s.left = append(s.left, f.id)
-		}
+		s.followed = append(s.followed, *f)
+	}
+	if t.display.Poll != nil {
+		s.shown = t.display.Poll.ID
 	}
 	t.state.Store(s)
+	t.settle()
 	close(old.next)
 }
 
@@ -683,6 +765,9 @@ func (t *topic) play(ctx context.Context, conn net.Conn, head []byte, news <-cha
 				return err
 			}
 			head = nil
+			if err := t.rest(ctx, len(data)); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-s.next:
@@ -698,6 +783,20 @@ func (t *topic) play(ctx context.Context, conn net.Conn, head []byte, news <-cha
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// rest waits where very many are on stage, each of whom was sent so many bytes: anybody can have a presentation of their own.
+func (t *topic) rest(ctx context.Context, bytes int) error {
+	wait := lasting(int64(bytes)*t.onStage.Load(), paceBytes)
+	if wait < paceLeast {
+		return nil
+	}
+	select {
+	case <-time.After(wait):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

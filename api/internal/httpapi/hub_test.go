@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,7 +37,9 @@ type room struct {
 	err     error
 	slides  int // reads
 	tallies int
-	said    *said // of viewers
+	looks   int
+	words   []poll.WordCount // of the first poll
+	said    *said            // of viewers
 }
 
 func newRoom(t *testing.T) *room {
@@ -78,10 +81,33 @@ func (r *room) Results(_ context.Context, _, pollID uuid.UUID) (poll.Results, er
 		if p.ID == pollID {
 			s := r.states[i]
 			s.Counts = append([]int64(nil), s.Counts...)
-			return poll.Results{Poll: p, State: s}, nil
+			results := poll.Results{Poll: p, State: s}
+			if i == 0 {
+				results.Words = r.words
+			}
+			return results, nil
 		}
 	}
 	return poll.Results{}, poll.Errorf(poll.NotFound, "no poll")
+}
+
+func (r *room) Newest(_ context.Context, presentations, polls []uuid.UUID) (poll.Newest, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looks++
+	newest, err := poll.NewNewest(presentations, polls)
+	if err == nil {
+		err = r.err
+	}
+	if slices.Contains(presentations, r.id) {
+		newest.Add(r.id, true, r.slide.Version)
+	}
+	for i, p := range r.polls {
+		if slices.Contains(polls, p.ID) {
+			newest.Add(p.ID, false, r.states[i].Revision)
+		}
+	}
+	return newest, err
 }
 
 func (r *room) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
@@ -198,6 +224,37 @@ func newViewer(t *testing.T, conn net.Conn) *viewer {
 	t.Cleanup(func() { _ = conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
 	return &viewer{t, conn, bufio.NewReader(conn)}
+}
+
+// patient lets the viewer wait for ever.
+func (v *viewer) patient() *viewer {
+	require.NoError(v.t, v.conn.SetDeadline(time.Time{}))
+	return v
+}
+
+// attentive is a viewer that reads whatever happens, for claims about what comes much later.
+type attentive chan event
+
+func (v *viewer) attentive() attentive {
+	v.patient()
+	events := make(attentive, 1000)
+	go func() {
+		defer close(events)
+		for e := v.next(); e != (event{}); e = v.next() {
+			events <- e
+		}
+	}()
+	return events
+}
+
+// until is as a viewer's.
+func (a attentive) until(want func(event) bool) event {
+	for e := range a {
+		if want(e) {
+			return e
+		}
+	}
+	return event{}
 }
 
 // next gives the next event. It may be called by any goroutine; the zero event: the stream has ended.

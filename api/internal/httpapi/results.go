@@ -35,6 +35,7 @@ type wireResults[O any] struct {
 	Mean    *float64   `json:"mean,omitempty"`
 	Median  *float64   `json:"median,omitempty"`
 	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
+	More    bool       `json:"more,omitempty"`   // there is more, for which an event had no room
 }
 
 type wireWord struct {

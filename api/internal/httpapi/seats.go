@@ -145,8 +145,9 @@ func (t *topic) usher(ctx context.Context) {
 		}
 		clear(all[:cap(all)]) // who has gone is nobody's any more
 		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
-		if behind > 0 {
-			wait = min(wait, paceMoment-time.Since(t.begun)%paceMoment)
+		if behind > 0 { // at a moment for several, and not before somebody's
+			ahead := 1 + t.seats.empty((results.last+1)%rows)
+			wait = min(wait, max(paceMoment-time.Since(t.begun)%paceMoment, results.until(time.Now(), pace, ahead)))
 		}
 		timer.Reset(wait)
 		select {
@@ -262,6 +263,9 @@ func (t *topic) owe() {
 // seat has the usher send one of the crowd what is new, after head and what the topic shows, until leave is called.
 func (t *topic) seat(conn net.Conn, head []byte, presenter bool) (leave func()) {
 	v := &seat{conn: conn, presenter: presenter, busy: true}
+	if presenter {
+		t.unveiled.Add(1)
+	}
 	if slot, ok := slotOf(conn); ok {
 		if now := eventloop.NewWriter(slot); now != nil {
 			v.now = now
@@ -272,5 +276,10 @@ func (t *topic) seat(conn net.Conn, head []byte, presenter bool) (leave func()) 
 		t.owe()
 	}
 	t.hub.running.Go(func() { t.catchUp(v, head) })
-	return func() { t.seats.rise(v) }
+	return func() {
+		t.seats.rise(v)
+		if presenter {
+			t.unveiled.Add(-1)
+		}
+	}
 }

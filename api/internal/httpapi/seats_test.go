@@ -192,9 +192,10 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	s, ln, stop := r.serving(9)
 	defer stop()
 	slow := r.enter(ln)
+	require.NoError(t, slow.conn.(raw).Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	_, quick := r.ask(ln, "GET", r.id, "")
 	require.Equal(t, "displayed", quick.next().event)
-	const edits, long = 20, 1 << 16 // several times what the network keeps, together
+	const edits, long = 8, maxFrame * 9 / 20 // twice what the network keeps, together
 	for n := range edits {
 		r.edit(0, func(p *poll.Poll, _ *poll.State) { p.Question = strconv.Itoa(n) + strings.Repeat(" ?", long) })
 		for {

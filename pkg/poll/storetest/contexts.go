@@ -33,6 +33,10 @@ func (s *suite) contexts(t *testing.T) {
 		"Votes": func() error {
 			return store.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil, func(poll.VoterAnswer) error { return nil })
 		},
+		"Newest": func() error {
+			_, err := store.Newest(ctx, []uuid.UUID{p.ID}, []uuid.UUID{p.Polls[0].ID})
+			return err
+		},
 		"Count": func() error {
 			_, err := store.Count(ctx, 0, []poll.Batch{votes(vote(p, 0, version, "A"))})
 			return err

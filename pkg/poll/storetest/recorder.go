@@ -58,6 +58,8 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 	ended("SetJoinCode", s.SetJoinCode(ctx, p.ID, p.JoinCode))
 	_, err = s.Unused(ctx, time.Hour, 100)
 	ended("Unused", err)
+	_, err = s.Newest(ctx, []uuid.UUID{p.ID}, []uuid.UUID{displayed})
+	ended("Newest", err)
 	_, err = s.Transit(ctx, p.ID, poll.Move{To: poll.ToClosed}, nil)
 	ended("Transit", err)
 	_, err = s.Closing(ctx)

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("access", s.access)
 	t.Run("transitions", s.transitions)
 	t.Run("edits", s.edits)
+	t.Run("what is new", s.newest)
 	t.Run("counting", s.counting)
 	t.Run("seals", s.seals)
 	t.Run("words of free text", s.words)

@@ -6,12 +6,13 @@ import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
 import { watch } from "./events.js";
+import { completed, filled, reader, whole } from "./rest.js";
 import { t } from "./text.js";
 import { isGood, settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
-  "voters", "chart", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code",
+  "results-title", "voters", "chart", "more", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
@@ -153,13 +154,21 @@ function tallied(now) {
   const { version = 0, revision = 0 } = results ?? {};
   const older = now.version < version || (now.version === version && now.revision < revision);
   if (older && now.status !== "pending") return;
-  results = now;
+  results = filled(now, results);
   show(part.results, !now.hidden || now.total > 0);
   show(part.chart, !now.hidden);
+  if (!results.more && document.activeElement === part.more) part["results-title"].focus(); // it goes
+  show(part.more, Boolean(results.more));
   const status = { closing: t("status.closing"), final: t("status.final") }[now.status];
   write(part.voters, [voters(now), status].filter(Boolean).join(" · "));
-  if (!now.hidden) bars.update(now);
+  if (!now.hidden) bars.update(results);
 }
+
+// A phone is told of as many answers as an event has room for. Who wants to see all reads them.
+let readAllResults = null;
+part.more.addEventListener("click", () => {
+  if (slide.poll) readAllResults(slide.poll.poll_id);
+});
 
 // --- the connection ---------------------------------------------------------------------------------------------------------
 
@@ -291,10 +300,11 @@ if (found) {
   id = found.id;
   box = votes(id, voteChanged);
   part["so-far"].firstElementChild.href = `/results/${id}`;
-  const told = (event) => {
+  readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
+  const told = whole(id, (event) => {
     displayed(event);
     followed = true;
-  };
+  });
   stream = watch(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
   entitle(found.title);

@@ -4,6 +4,7 @@
 import { at, call, get } from "./api.js";
 import { watch } from "./events.js";
 import { refusal } from "./refusal.js";
+import { completed, filled, reader, whole } from "./rest.js";
 import { t } from "./text.js";
 
 const tries = 8;
@@ -30,6 +31,7 @@ export class Control {
   #afterwards = new Set(); // polls whose results were to be seen afterwards only
   #readAt = 0;
   #rereading = null;
+  #readWhole;
 
   /**
    * changed() is called after every change, say(text, kind) with what the presenter has to know. With always it follows the
@@ -37,6 +39,7 @@ export class Control {
    */
   constructor(id, token, { changed, say, always }) {
     Object.assign(this, { id, token, changed, say, always });
+    this.#readWhole = reader(id, token, (read) => this.#counted(completed(this.results.get(read.poll_id), read)));
   }
 
   /** Reads the presentation and follows it from then on. Throws a Problem. */
@@ -44,7 +47,7 @@ export class Control {
     await this.read();
     await this.#ask();
     watch(this.id, {
-      displayed: (event) => this.#displayed(event),
+      displayed: whole(this.id, (event) => this.#displayed(event)),
       results: (event) => this.#counted(event),
       audience: (event) => {
         this.connected = event.connected;
@@ -111,14 +114,22 @@ export class Control {
     this.#show(event.version, event.poll, closed);
     const known = this.poll(event.poll?.poll_id);
     if (known) known.results_visibility = event.poll.results_visibility;
+    this.#complete();
     this.reread();
     this.changed();
+  }
+
+  /** Reads what events left out of the displayed poll's results. */
+  #complete() {
+    const id = this.shown?.poll_id;
+    if (this.results.get(id)?.more) this.#readWhole(id);
   }
 
   #counted(event) {
     const old = this.results.get(event.poll_id);
     if (old && event.revision < old.revision) return;
-    this.results.set(event.poll_id, event);
+    this.results.set(event.poll_id, filled(event, old));
+    this.#complete();
     const poll = this.poll(event.poll_id);
     if (poll) poll.status = event.status;
     // What changed is not a count: another device has hidden the results, say.

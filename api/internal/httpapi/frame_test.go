@@ -1,0 +1,279 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// longest are characters that take much: as they are, or escaped in JSON.
+var longest = []string{"x", "é", "語", "\U0001F600", "<", "\u2028", `"`}
+
+func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
+	id := eventID{1 << 62, 1 << 62}
+	words := func(n, runes int, of string) (words []poll.WordCount) {
+		for i := range n {
+			words = append(words, poll.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat(of, runes-5), Count: int64(n - i)})
+		}
+		return words
+	}
+	for _, of := range longest {
+		for _, c := range []struct {
+			name     string
+			n, runes int
+		}{{"few short words", 10, 20}, {"100 words of 50", 100, 50}, {"100 texts of 500", 100, 500}, {"3 texts of 500", 3, 500}, {"none", 0, 0}} {
+			r := poll.Results{Poll: poll.Poll{Kind: poll.OpenText}, Words: words(c.n, c.runes, of)}
+			whole := toTallies(r)
+			all, err := json.Marshal(whole)
+			require.NoError(t, err)
+			data, err := encodeEvent("results", id, whole)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(data), maxFrame)
+			got := dataOf[wireResults[wireTally]](t, data)
+			require.Equal(t, len(all)+200 > maxFrame, got.More, "%q %s: %d bytes", of, c.name, len(all))
+			require.Equal(t, whole.Words[:len(got.Words)], got.Words, "the most named")
+			if !got.More {
+				require.Len(t, got.Words, c.n)
+			} else {
+				require.NotEmpty(t, got.Words)
+				next, err := json.Marshal(whole.Words[len(got.Words)])
+				require.NoError(t, err)
+				require.Greater(t, len(data)+len(next), maxFrame-10, "as many as fit")
+			}
+			require.Equal(t, all, must(json.Marshal(whole)), "what was whole still is")
+		}
+	}
+}
+
+func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
+	for _, of := range longest {
+		q := poll.Poll{Kind: poll.Choice}
+		for i := range poll.MaxOptions {
+			q.Options = append(q.Options, poll.Option{Key: fmt.Sprintf("%02d", i) + strings.Repeat(of, poll.MaxKeyLength-2), Value: "v"})
+		}
+		r := poll.Results{Poll: q, State: poll.State{Counts: make([]int64, poll.MaxOptions)}}
+		for i := range r.Counts {
+			r.Counts[i] = 1 << 40
+		}
+		data, err := encodeEvent("results", eventID{1, 2}, toTallies(r))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(data), maxFrame)
+		got := dataOf[wireResults[wireTally]](t, data)
+		require.Equal(t, len(got.Options) < poll.MaxOptions, got.More)
+		require.Equal(t, toTallies(r).Options[:len(got.Options)], got.Options)
+		require.NotEmpty(t, got.Options)
+		require.Nil(t, got.Words)
+
+		veiled, err := encodeEvent("results", eventID{1, 2}, toTallies(r).hide())
+		require.NoError(t, err)
+		require.Less(t, len(veiled), 300)
+		require.False(t, dataOf[wireResults[wireTally]](t, veiled).More, "what is hidden is not to be read elsewhere")
+	}
+}
+
+func TestASlideWithoutRoomForItsOptionsHasNone(t *testing.T) {
+	for _, of := range longest {
+		for _, length := range []int{10, poll.MaxValueLength} {
+			q := poll.Poll{Kind: poll.Choice, Question: strings.Repeat(of, poll.MaxValueLength), MaxChoices: 1}
+			for i := range poll.MaxOptions {
+				q.Options = append(q.Options, poll.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
+			}
+			whole := toShown(poll.Display{Slide: poll.Slide{Version: 3, Displayed: true}, Poll: &q})
+			data, err := encodeEvent("displayed", eventID{3, 0}, whole)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(data), maxFrame)
+			got := dataOf[wireShown](t, data)
+			require.Equal(t, q.Question, got.Poll.Question)
+			require.Equal(t, "open", got.Voting)
+			if length == 10 {
+				require.Equal(t, whole, got)
+			} else {
+				require.True(t, got.More)
+				require.Equal(t, []wireOption{}, got.Poll.Options)
+			}
+			require.Len(t, whole.Poll.Options, poll.MaxOptions)
+		}
+	}
+}
+
+// dataOf reads an event's data.
+func dataOf[T any](t *testing.T, frame []byte) (v T) {
+	t.Helper()
+	_, data, ok := strings.Cut(string(frame), "\ndata: ")
+	require.True(t, ok)
+	require.True(t, strings.HasSuffix(data, "\n\n"))
+	require.NotContains(t, strings.TrimSuffix(data, "\n\n"), "\n")
+	require.NoError(t, json.Unmarshal([]byte(data), &v))
+	return v
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// essays fills a room's first poll with a hundred long texts.
+func essays(r *room) {
+	r.change(func() {
+		q := r.polls[0]
+		q.Kind, q.Options = poll.OpenText, []poll.Option{}
+		r.polls = append([]poll.Poll{q}, r.polls[1:]...)
+		r.states[0].Counts = nil
+		for i := range poll.MaxWords {
+			r.words = append(r.words, poll.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat("\U0001F600", 495), Count: 1})
+		}
+	})
+}
+
+// write counts a text nobody has written yet.
+func (r *room) write() {
+	r.change(func() {
+		r.states[0].Voters++
+		r.states[0].Revision++
+	})
+	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+}
+
+// bytesSeen counts what a viewer is sent, until its stream ends.
+type bytesSeen struct{ total, largest int }
+
+func (b *bytesSeen) read(v *viewer) {
+	for frame := 0; ; {
+		line, err := v.ReadString('\n')
+		if err != nil {
+			return
+		}
+		b.total += len(line)
+		if frame += len(line); line == "\n" {
+			b.largest, frame = max(b.largest, frame), 0
+		}
+	}
+}
+
+func TestWhatOneWritesIsNotSentToEachWithoutABound(t *testing.T) {
+	for _, crowd := range []int{1, 50, 2000} {
+		t.Run(fmt.Sprint(crowd), func(t *testing.T) {
+			inBubble(t, func(t *testing.T, r *room, h *hub) {
+				essays(r)
+				seen := make([]bytesSeen, crowd)
+				for i := range seen {
+					go seen[i].read(view(t, h, r.id).patient())
+				}
+				var presenter bytesSeen
+				go presenter.read(viewAs(t, h, r.id, true).patient())
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				begin := make([]bytesSeen, crowd)
+				copy(begin, seen)
+				first := presenter
+				const lasts = 20 * time.Second
+				for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(40 * time.Millisecond) {
+					r.write()
+				}
+				synctest.Wait()
+				all := 0
+				for i := range seen {
+					got := seen[i].total - begin[i].total
+					all += got
+					require.LessOrEqual(t, seen[i].largest, maxFrame)
+					require.LessOrEqual(t, float64(got), paceViewerBytes*lasts.Seconds()+maxFrame, "bytes to one viewer")
+					require.Positive(t, got)
+				}
+				require.LessOrEqual(t, float64(all), paceBytes*lasts.Seconds()+float64(crowd*maxFrame), "bytes to all")
+				require.GreaterOrEqual(t, presenter.total-first.total, int(lasts/paceLeast)*maxFrame*8/10, "who is on stage sees each")
+				require.LessOrEqual(t, presenter.largest, maxFrame)
+			})
+		})
+	}
+}
+
+func TestWhatIsHiddenAndSmallIsNotSlowedDownByWhatIsLarge(t *testing.T) {
+	r := newRoom(t)
+	essays(r)
+	r.change(func() { r.polls[0].Visibility = poll.PresenterOnly })
+	h := r.hub()
+	room := view(t, h, r.id)
+	require.True(t, room.until(isResults).tallies(t).Hidden)
+	topic := h.join(r.id, 0)
+	defer h.leave(topic)
+	require.Equal(t, paceLeast, topic.pace())
+	mayPresent := viewFrom(t, h, r.id, true, false) // as everybody may (PLENARY_OPEN)
+	require.True(t, mayPresent.until(isResults).tallies(t).More)
+	require.Greater(t, topic.pace(), maxFrame*time.Second/paceViewerBytes*9/10)
+}
+
+func TestASlideThatChangesAllTheTimeIsBoundedInBytesToo(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *room, h *hub) {
+		var seen bytesSeen
+		long := func(n int) {
+			r.edit(0, func(p *poll.Poll, _ *poll.State) {
+				p.Question = fmt.Sprint(n) + strings.Repeat("?", poll.MaxValueLength*6)
+			})
+		}
+		long(0)
+		go seen.read(view(t, h, r.id).patient())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		before := seen.total
+		begun := time.Now()
+		const lasts = 20 * time.Second
+		n := 1
+		for ; time.Since(begun) < lasts; n++ {
+			long(n)
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.LessOrEqual(t, float64(seen.total-before), 1.5*paceViewerBytes*lasts.Seconds()) // results come with each
+		require.Equal(t, fmt.Sprint(n-1)+strings.Repeat("?", poll.MaxValueLength*6), h.topics[r.id].display.Poll.Question, "the newest is seen")
+	})
+}
+
+func TestVeryManyOnStageShareABoundToo(t *testing.T) {
+	inBubble(t, func(t *testing.T, r *room, h *hub) {
+		const many, lasts = 1000, 10 * time.Second
+		essays(r)
+		seen := make([]bytesSeen, many)
+		for i := range seen {
+			go seen[i].read(viewAs(t, h, r.id, true).patient())
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		before := 0
+		for i := range seen {
+			before += seen[i].total
+		}
+		for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(40 * time.Millisecond) {
+			r.write()
+		}
+		synctest.Wait()
+		after := 0
+		for i := range seen {
+			after += seen[i].total
+		}
+		require.LessOrEqual(t, float64(after-before), paceBytes*lasts.Seconds()+many*maxFrame)
+	})
+}
+
+func TestWhoComesBackToALargeEventIsToldThatThereIsMore(t *testing.T) {
+	r := newRoom(t)
+	essays(r)
+	_, ln, stop := r.serving(99)
+	defer stop()
+	first := r.enter(ln)
+	r.write()
+	e := first.until(isResults)
+	require.True(t, e.tallies(t).More)
+	_, back := r.ask(ln, "GET", r.id, "Last-Event-ID: "+e.id+"\r\n")
+	again := back.until(isResults)
+	require.Equal(t, e, again)
+}
