@@ -82,7 +82,8 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if err := s.as.mkdir(home); err != nil {
 		return nil, err
 	}
-	settings := []string{addrVar + "=" + loopback(port)}
+	// Whoever starts a stack creates as much as they like, from one address. A test that limits says so.
+	settings := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0"}
 	if s.DatabaseURL != "" {
 		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
 	}
