@@ -39,7 +39,7 @@ func main() {
 // run serves until ctx ends, and then stops in the order that a vote flows: no more connections, every request
 // answered, everything accepted counted or in the log, adapters closed.
 func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) (err error) {
-	pages, err := page.New(cfg.PublicURL)
+	pages, err := page.New(cfg.PublicURL, cfg.CreateKey != "")
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}

@@ -25,14 +25,19 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	stage.open("/stage/" + r.ID)
 	stage.sees(".lobby .ticket")
 	stage.click("#remote")
+	stage.until(`document.querySelector("#remote-url") !== null`)
 	link := value[string](stage, `document.querySelector("#remote-url").value`)
+	require.NotContains(t, link, r.Token, "the link is good for a remote only")
 	require.Equal(t, "password", value[string](stage, `document.querySelector("#remote-url").type`), "the room must not read it")
 	stage.press(kb.Escape)
 
 	remote := visit(t, "remote", phone)
 	remote.open(link[len(remote.base):])
 	remote.sees("#next")
-	require.NotContains(t, value[string](remote, `location.href`), r.Token, "it stands in the address no longer than it must")
+	require.Equal(t, "", value[string](remote, `location.hash`), "it stands in the address no longer than it must")
+	for _, name := range []string{"#results", "#reset"} {
+		require.False(t, value[bool](remote, `document.querySelector("`+name+`").checkVisibility()`), "a remote may not")
+	}
 	remote.click("#next")
 	for _, v := range []*visitor{stage, remote} {
 		v.shows("#question", "One")
@@ -91,11 +96,26 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	remote.click("#questions li:nth-child(2) button")
 	stage.shows("#question", "Two")
 
-	// Closing and hiding from the phone shows on the stage.
+	// Closing from the phone shows on the stage, and hiding there shows on the phone.
 	remote.click("#voting")
 	stage.until(`document.querySelector("#status").classList.contains("badge-final")`)
-	remote.click("#results")
+	stage.click("#results")
 	stage.sees("#covered")
+	remote.sees("#covered")
+
+	// It is the same link when it is asked for again, and it lasts over a load. A new one ends it.
+	stage.click("#remote")
+	stage.until(`document.querySelector("#remote-url")?.value === %s`, js(link))
+	remote.reload()
+	remote.sees("#next")
+	remote.expect("403", "401")
+	stage.click("#remote-anew")
+	stage.click(".ask .danger")
+	stage.until(`!["", undefined, %s].includes(document.querySelector("#remote-url")?.value)`, js(link))
+	stage.press(kb.Escape)
+	remote.click("#next")
+	remote.until(`document.querySelector("#notice").textContent.includes("does not have the presenter’s key")`)
+	require.Equal(t, "Two", stage.text("#question"))
 
 	// Without the presenter's token nothing moves, and that is said.
 	stranger := visit(t, "stranger", phone)
@@ -129,6 +149,7 @@ func TestWhereEverybodyMayPresentTheRemoteNeedsNoKey(t *testing.T) {
 	stage.open("/stage/" + r.ID)
 	stage.sees(".lobby .ticket")
 	stage.click("#remote")
+	stage.until(`document.querySelector("#remote-url") !== null`)
 	link := value[string](stage, `document.querySelector("#remote-url").value`)
 	require.Equal(t, open.URL+"/remote/"+r.ID, link)
 	stage.press(kb.Escape)

@@ -32,8 +32,9 @@ type (
 			Options    []Option `json:"options"`
 			Visibility string   `json:"results_visibility"`
 		} `json:"poll"`
-		Voting string `json:"voting"`
-		More   bool   `json:"more"`
+		Voting   string `json:"voting"`
+		More     bool   `json:"more"`
+		JoinCode string `json:"join_code"`
 	}
 	TalliesEvent struct {
 		PollID   string `json:"poll_id"`
@@ -230,7 +231,7 @@ func TestWhoWatchesSeesTheSlideAndTheVotes(t *testing.T) {
 		e, err := v.next()
 		require.NoError(t, err)
 		require.Equal(t, "0.0", e.id)
-		require.Equal(t, &ShownEvent{}, e.shown, "nothing is displayed")
+		require.Equal(t, &ShownEvent{JoinCode: r.JoinCode}, e.shown, "nothing is displayed")
 
 		r.Next()
 		e = v.until(t, "the first slide", shows(first))

@@ -29,6 +29,9 @@ func presenterCalls(r *Room) []Request {
 		{Method: http.MethodPatch, Path: r.Path("/polls/" + r.Polls[0].PollID), JSON: map[string]string{"question": "Other?"}},
 		{Method: http.MethodDelete, Path: r.Path("/polls/" + r.Polls[0].PollID)},
 		{Method: http.MethodPost, Path: r.Path("/polls/" + r.Polls[0].PollID + "/reset")},
+		{Method: http.MethodPost, Path: r.Path("/token")},
+		{Method: http.MethodPost, Path: r.Path("/remote")},
+		{Method: http.MethodPost, Path: r.Path("/join_code")},
 	}
 }
 

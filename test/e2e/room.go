@@ -63,6 +63,7 @@ type (
 		Version          int64  `json:"version"`
 		CurrentPollIndex *int   `json:"current_poll_index"`
 		Polls            []Poll `json:"polls"`
+		Role             string `json:"role"`
 	}
 	// Displayed is the poll on the slide.
 	Displayed struct {

@@ -47,6 +47,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Pages serves the pages and their assets. It is safe for use by many goroutines.
 type Pages struct {
+	createKey bool   // creating a presentation takes a key
 	public    string // the address that others reach; empty: the one by which a page was opened
 	languages *languages
 	assets    *assets
@@ -54,8 +55,9 @@ type Pages struct {
 }
 
 // New renders everything. Links and QR codes lead to the public address, which is such as config gives it, if it is not empty.
-func New(public string) (*Pages, error) {
-	p := &Pages{public: public, rendered: map[string]map[string]content{}}
+// createKey says that creating a presentation takes a key: the pages ask for it.
+func New(public string, createKey bool) (*Pages, error) {
+	p := &Pages{public: public, createKey: createKey, rendered: map[string]map[string]content{}}
 	var err error
 	if p.languages, err = readLanguages(files); err != nil {
 		return nil, err
@@ -73,11 +75,13 @@ func New(public string) (*Pages, error) {
 
 // view is what a template sees.
 type view struct {
-	Page     string
-	Lang     string
-	Public   string
-	Modules  []string           // that the page's own module imports, directly or not
-	Messages map[string]message // that these modules use
+	Page   string
+	Lang   string
+	Public string
+
+	CreateKey bool
+	Modules   []string           // that the page's own module imports, directly or not
+	Messages  map[string]message // that these modules use
 }
 
 // render makes a page in every language.
@@ -88,7 +92,7 @@ func (p *Pages) render(name string) error {
 		return err
 	}
 	for _, l := range p.languages.all {
-		v := view{Page: name, Lang: l.tag.String(), Public: p.public, Messages: map[string]message{}}
+		v := view{Page: name, Lang: l.tag.String(), Public: p.public, CreateKey: p.createKey, Messages: map[string]message{}}
 		for _, m := range modules {
 			if m != name+".js" {
 				v.Modules = append(v.Modules, m)

@@ -29,7 +29,7 @@ const someID = "01931c6e-7a1c-7d30-8d5f-0c6a43c8f7aa"
 
 func newSite(t *testing.T) (*fiber.App, *Pages) {
 	t.Helper()
-	p, err := New("")
+	p, err := New("", false)
 	require.NoError(t, err)
 	app := fiber.New()
 	p.Routes(app)

@@ -12,7 +12,7 @@ import (
 func TestEveryPageKnowsThePublicAddressIfThereIsOne(t *testing.T) {
 	said := regexp.MustCompile(`<meta name="public-url" content="([^"]*)">`)
 	for _, public := range []string{"https://vote.example:8443", "http://[2001:db8::1]:80", `http://"><script>`} {
-		p, err := New(public)
+		p, err := New(public, false)
 		require.NoError(t, err)
 		app := fiber.New()
 		p.Routes(app)

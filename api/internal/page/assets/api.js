@@ -15,6 +15,8 @@ export class Problem extends Error {
   }
 }
 
+const longest = 10; // seconds that a call waits by itself; what takes longer people are told
+
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**
@@ -28,7 +30,7 @@ export async function call(method, path, { token, body, headers = {}, timeout = 
     try {
       return await send(method, path, token, body, headers, timeout);
     } catch (problem) {
-      if (!(problem instanceof Problem) || !problem.passes || attempt >= tries) throw problem;
+      if (!(problem instanceof Problem) || !problem.passes || problem.retryAfter > longest || attempt >= tries) throw problem;
       await pause(Math.max(problem.retryAfter, 0.5 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2));
     }
   }

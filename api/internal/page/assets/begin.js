@@ -23,7 +23,7 @@ export async function begin(control, token, ready) {
     if (problem.passes) setTimeout(() => begin(control, token, ready), 3000); // a reload might find no page at all
     return;
   }
-  keepToken({ id: control.id, title: control.title, join_code: control.code, token });
+  keepToken({ id: control.id, title: control.title, join_code: control.code, token }, control.role);
   show(find("#trouble"), false);
   ready();
   stayAwake();

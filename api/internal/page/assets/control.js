@@ -5,6 +5,7 @@ import { at, call, get } from "./api.js";
 import { watch } from "./events.js";
 import { refusal } from "./refusal.js";
 import { completed, filled, reader, whole } from "./rest.js";
+import { keepPresentation } from "./store.js";
 import { t } from "./text.js";
 
 const tries = 8;
@@ -24,6 +25,7 @@ export class Control {
   polls = []; // all of them, each with its status
   results = new Map(); // by poll
   connected = null; // people, once the server has said how many
+  role = "anybody"; // what the token is good for
   state = "connecting"; // of the event stream
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
@@ -45,7 +47,7 @@ export class Control {
   /** Reads the presentation and follows it from then on. Throws a Problem. */
   async start() {
     await this.read();
-    await this.#ask();
+    if (this.role !== "remote") await this.#ask();
     watch(this.id, {
       displayed: whole(this.id, (event) => this.#displayed(event)),
       results: (event) => this.#counted(event),
@@ -86,7 +88,8 @@ export class Control {
   /** Reads the whole presentation. */
   async read() {
     const p = await get(at(this.id), { token: this.token });
-    Object.assign(this, { title: p.title, code: p.join_code, polls: p.polls });
+    if (p.role === "anybody" && this.role !== "anybody") this.say(t("control.no_token"), "error"); // renewed on another device
+    Object.assign(this, { title: p.title, code: p.join_code, polls: p.polls, role: p.role });
     if (p.version >= this.version) {
       const shown = p.polls[p.current_poll_index ?? -1] ?? null;
       this.#show(p.version, shown, shown !== null && shown.status !== "open");
@@ -109,6 +112,7 @@ export class Control {
   }
 
   #displayed(event) {
+    if (event.join_code) this.code = event.join_code;
     if (event.version < this.version) return;
     const closed = event.poll !== null && (event.voting ?? event.poll.voting) === "closed";
     this.#show(event.version, event.poll, closed);
@@ -209,6 +213,16 @@ export class Control {
       await this.#insist("PATCH", at(this.id, "polls", id), { body: { results_visibility: visibility } });
       for (const poll of [this.poll(id), this.shown]) if (poll?.poll_id === id) poll.results_visibility = visibility;
       this.say(hide ? t("control.results_hidden") : t("control.results_shown"));
+    });
+  }
+
+  /** Gives the presentation another join code. Who calls it has asked first. */
+  renewCode() {
+    return this.#attempt(async () => {
+      const { data } = await this.#insist("POST", at(this.id, "join_code"));
+      this.code = data.join_code;
+      keepPresentation({ id: this.id, join_code: this.code });
+      this.say(t("renew.code_done", { code: this.code }));
     });
   }
 

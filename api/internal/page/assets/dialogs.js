@@ -1,8 +1,12 @@
 // The dialogs of the presenter's pages: a question before something is gone, and the way to the remote.
 
 import { publicBase, unreachable } from "./address.js";
+import { at, call, get } from "./api.js";
 import { find, front, leave, make, notify, show } from "./dom.js";
+import { refusal } from "./refusal.js";
+import { keepPresentation, keepRemote, remoteOf } from "./store.js";
 import { t } from "./text.js";
+import { presenterPage } from "./token.js";
 
 const noticeFor = 6000; // ms
 
@@ -45,12 +49,35 @@ export function open(dialog, closed = () => {}) {
   dialog.showModal();
 }
 
+/** Gives the token of a presentation's remote: the one that is kept, if it is still good, or a new one. */
+async function remoteKey(id, token, anew) {
+  const kept = anew ? null : remoteOf(id);
+  if (kept && (await get(at(id), { token: kept })).role === "remote") return kept;
+  const { data } = await call("POST", at(id, "remote"), { token, tries: 3 });
+  keepRemote(id, data.remote_token);
+  return data.remote_token;
+}
+
+let preparing = false;
+
 /**
- * Shows the link to the remote. Whoever has it holds the presenter's token, so the link and its QR code are covered until they
- * are asked for: the dialog may be on a projector. The token is in no URL that a server sees: it stands in the fragment, and
- * the QR code is asked for in a body. Where everybody may present there is none.
+ * Shows the link to the remote, once its token is there. Whoever has the link may move the slides, so it and its QR code are
+ * covered until they are asked for: the dialog may be on a projector. The token is in no URL that a server sees: it stands in
+ * the fragment, and the QR code is asked for in a body. Where everybody may present there is none. anew ends the old one.
  */
-export function remote(id, token) {
+export async function remote(id, token, anew = false) {
+  if (preparing) return;
+  preparing = true;
+  try {
+    showRemote(id, token, token && await remoteKey(id, token, anew));
+  } catch (problem) {
+    notify(refusal(problem), "error");
+  } finally {
+    preparing = false;
+  }
+}
+
+function showRemote(id, presenters, token) {
   const url = `${publicBase}/remote/${id}${token ? `#token=${token}` : ""}`;
   const address = make("input", { id: "remote-url", type: "password", readonly: true, value: url, autocomplete: "off" });
   const picture = make("img", { class: "qr", alt: t("remote.qr"), width: "260", height: "260", hidden: true });
@@ -64,9 +91,16 @@ export function remote(id, token) {
     make("label", { for: "remote-url" }, t("remote.address")),
     address,
     make("form", { method: "dialog", class: "row dialog-end" },
+      token && make("button", { type: "button", id: "remote-anew", click: anew }, t("remote.anew")),
       make("button", { type: "button", click: copy }, t("remote.copy")),
       make("a", { class: "button", href: url, target: "_blank", rel: "noopener" }, t("remote.open")),
       make("button", { class: "primary" }, t("dialog.close"))));
+
+  async function anew() {
+    if (!await ask(t("remote.anew"), t("remote.anew_ask"), t("remote.anew_yes"))) return;
+    dialog.close();
+    remote(id, presenters, true);
+  }
 
   async function uncover() {
     address.type = "text";
@@ -95,6 +129,25 @@ export function remote(id, token) {
 
   open(dialog);
 }
+
+/**
+ * Renews the presenter's token, after asking: whoever has an old link, of this page or of a remote, has no say any more. The page
+ * begins anew with the new one.
+ */
+export async function renewLinks(id, token) {
+  if (!await ask(t("renew.links"), t("renew.links_ask"), t("renew.links_yes"))) return;
+  try {
+    const { data } = await call("POST", at(id, "token"), { token });
+    keepPresentation({ id, token: data.presenter_token });
+    location.replace(presenterPage(location.pathname, data.presenter_token));
+    location.reload(); // where the address differs in its fragment only
+  } catch (problem) {
+    notify(refusal(problem), "error");
+  }
+}
+
+/** Asks before a presentation gets another join code. */
+export const askForCode = () => ask(t("renew.code"), t("renew.code_ask"), t("renew.code_yes"));
 
 /** Gives the source of a picture with a text's QR code, or null where the server has none. */
 async function qr(text) {

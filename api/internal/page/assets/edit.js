@@ -3,7 +3,8 @@
 
 import { publicBase } from "./address.js";
 import { at, call, get } from "./api.js";
-import { ask, remote } from "./dialogs.js";
+import { askForKey, createKey } from "./createkey.js";
+import { ask, askForCode, remote, renewLinks } from "./dialogs.js";
 import { announce, enable, find, make, notify, show, usable, write } from "./dom.js";
 import { kinds, PollForm } from "./pollform.js";
 import { refusal, wrong } from "./refusal.js";
@@ -367,7 +368,8 @@ async function create() {
   if (!check(sent)) return false;
   busy(true);
   try {
-    const { data } = await call("POST", "/presentations", { body });
+    const data = await createWithKey(body);
+    if (!data) return false;
     ({ presentation_id: id, presenter_token: token } = data);
     keepPresentation({ id, title: body.title, join_code: data.join_code, token });
     clearTimeout(drafting);
@@ -385,6 +387,19 @@ async function create() {
     return false;
   } finally {
     busy(false);
+  }
+}
+
+/** Creates it with the key of the server, if it has one, and asks for that. null: nobody knew it. */
+async function createWithKey(body) {
+  for (;;) {
+    try {
+      return (await call("POST", "/presentations", { body, token: createKey() })).data;
+    } catch (problem) {
+      const wrong = problem.code === "create_key_wrong";
+      if (!wrong && problem.code !== "create_key_missing") throw problem;
+      if (!await askForKey(wrong)) return null;
+    }
   }
 }
 
@@ -497,9 +512,22 @@ async function deletePresentation() {
   location.assign("/");
 }
 
+async function renewCode() {
+  if (!await askForCode()) return;
+  try {
+    const { data } = await insist("POST", at(id, "join_code"));
+    if (token) keepPresentation({ id, join_code: data.join_code });
+    dress(data.join_code);
+    notify(t("renew.code_done", { code: data.join_code }));
+  } catch (problem) {
+    notify(refusal(problem), "error");
+  }
+}
+
 /** Shows the parts that belong to a presentation that is there, or to a new one. */
 function dress(code) {
-  for (const part of ["#results", "#remote", "#delete"]) show(find(part), id !== null);
+  for (const part of ["#results", "#remote", "#renew-code", "#delete"]) show(find(part), id !== null);
+  show(find("#renew-links"), id !== null && token !== null);
   show(find("#save"), id === null);
   show(find("#join"), Boolean(code));
   write(find("#code"), code ?? "");
@@ -577,6 +605,8 @@ find("#import").addEventListener("click", () => find("#file").click());
 find("#file").addEventListener("change", importFile);
 find("#export").addEventListener("click", exportFile);
 find("#remote").addEventListener("click", () => remote(id, token));
+find("#renew-code").addEventListener("click", renewCode);
+find("#renew-links").addEventListener("click", async () => await save() && renewLinks(id, token));
 find("#delete").addEventListener("click", deletePresentation);
 find("#afresh").addEventListener("click", () => {
   drop("draft");

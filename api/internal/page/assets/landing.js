@@ -1,5 +1,6 @@
 // The landing page: the presentations that this browser may present. The form to join needs no script.
 
+import { createKey, keepCreateKey } from "./createkey.js";
 import { find, make, notify, show } from "./dom.js";
 import { dropPresentation, presentations } from "./store.js";
 import { t } from "./text.js";
@@ -35,6 +36,18 @@ function remove(presentation) {
   const buttons = list.querySelectorAll("button");
   (buttons[place] ?? buttons[place - 1] ?? find("#code")).focus(); // the one that had the focus is gone
   notify(t("landing.removed"));
+}
+
+const keyForm = find("#key-form"); // where creating takes a key
+
+keyForm?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  keepCreateKey(find("#key").value);
+  location.assign("/edit/new");
+});
+if (keyForm) {
+  show(keyForm, !createKey());
+  show(find("#create"), Boolean(createKey()));
 }
 
 addEventListener("storage", render);

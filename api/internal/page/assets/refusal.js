@@ -7,6 +7,7 @@ const most = { polls: 500, options: 100, key: 64, text: 1000, entries: 10, banne
 
 /** Says in words why something was refused. */
 export function refusal(problem) {
+  if (problem.code === "too_many_requests") return t("control.too_many", { n: problem.retryAfter });
   if (problem.passes) return t("control.away");
   switch (problem.code) {
     case "invalid": return problem.field ? wrong(problem) : t("control.refused", { detail: problem.detail });
@@ -19,6 +20,8 @@ export function refusal(problem) {
     case "payload_too_large": return t("control.too_large");
     case "unauthorized":
     case "forbidden": return t("control.no_token");
+    case "create_key_missing":
+    case "create_key_wrong": return t("key.needed");
     case "not_found": return t("control.gone");
     default: return t("control.refused", { detail: problem.detail || problem.message });
   }

@@ -6,10 +6,10 @@ import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, enable, find, make, show, write } from "./dom.js";
 import { number, t } from "./text.js";
-import { presenterToken } from "./token.js";
+import { remoteToken } from "./token.js";
 
 const id = location.pathname.split("/")[2];
-const token = presenterToken(id);
+const token = remoteToken(id);
 const control = new Control(id, token, { changed, say });
 
 let drawn = {};
@@ -60,6 +60,7 @@ function draw() {
     find(`#${name}`).classList.toggle("off", idle);
     enable(find(`#${name}`), !idle && !control.moving);
   }
+  for (const name of ["results", "reset"]) show(find(`#${name}`), control.role !== "remote"); // which may not
   const now = shown?.question ?? "";
   if (now !== said && said !== null) announce(now || t("stage.empty"));
   said = now;

@@ -4,7 +4,7 @@ import { publicHost, unreachable } from "./address.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
-import { ask, open, remote, say } from "./dialogs.js";
+import { ask, askForCode, open, remote, renewLinks, say } from "./dialogs.js";
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
 import { keep, read } from "./store.js";
 import { number, t } from "./text.js";
@@ -160,6 +160,8 @@ function openOverview() {
     make("h2", { id: "overview-name" }, t("stage.questions")), list,
     make("p", { class: "hint" }, t("control.reset_how")),
     make("form", { method: "dialog", class: "row dialog-end" },
+      make("button", { type: "button", id: "renew-code", click: renewCode }, t("renew.code")),
+      token && make("button", { type: "button", id: "renew-links", click: () => renewLinks(id, token) }, t("renew.links")),
       make("a", { class: "button", href: presenterPage(`/edit/${id}`, token) }, t("stage.edit")),
       make("a", { class: "button", href: presenterPage(`/results/${id}`, token) }, t("edit.results")),
       make("button", { class: "primary" }, t("dialog.close"))));
@@ -214,6 +216,12 @@ function overviewItem(pollID) {
       for (const part of [badge, forget]) show(part, poll.status !== "pending");
     },
   };
+}
+
+async function renewCode() {
+  if (!await askForCode()) return;
+  overview?.close();
+  await control.renewCode();
 }
 
 async function reset(pollID) {

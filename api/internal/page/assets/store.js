@@ -55,6 +55,12 @@ export function dropPresentation(id) {
   keep("presentations", presentations().filter((p) => p.id !== id));
 }
 
+/** Keeps the token of a presentation's remote. */
+export const keepRemote = (id, token) => keep(`remote.${id}`, token);
+
+/** Gives the token of a presentation's remote, or null. */
+export const remoteOf = (id) => read(`remote.${id}`);
+
 /** Gives a presentation's presenter token, or null. */
 export function tokenOf(id) {
   return presentations().find((p) => p.id === id)?.token ?? null;

@@ -1,18 +1,25 @@
 // The presenter's token of a presentation: kept in this browser, or given in the address's fragment, which no server sees.
 
-import { keepPresentation, passing, tokenOf } from "./store.js";
+import { keepPresentation, keepRemote, passing, remoteOf, tokenOf } from "./store.js";
 
 /** Gives the token, or null. */
 export const presenterToken = (id) => new URLSearchParams(location.hash.slice(1)).get("token") || tokenOf(id);
 
+/** Gives what a remote goes by: the presenter's token, or else one that is good for a remote only; or null. */
+export const remoteToken = (id) => presenterToken(id) ?? remoteOf(id);
+
 /**
  * Keeps a presentation whose token the API has taken: a wrong one must not replace the one that is kept. Then the token need not
  * stand in the address, where shoulders and screenshots see it; unless nothing can be kept here, and a reload would lose it.
+ * A remote's token does not make the presentation one's own.
  */
-export function keepToken(presentation) {
-  if (!presentation.token) return;
-  keepPresentation(presentation);
-  if (location.hash && !passing("presentations")) history.replaceState(null, "", location.pathname);
+export function keepToken(presentation, role = "owner") {
+  const { id, token } = presentation;
+  if (!token) return;
+  if (role === "remote") keepRemote(id, token);
+  else keepPresentation(presentation);
+  const name = role === "remote" ? `remote.${id}` : "presentations";
+  if (location.hash && !passing(name)) history.replaceState(null, "", location.pathname);
 }
 
 /** Gives the address of another of the presenter's pages, with the token where nothing can be kept for it. */
