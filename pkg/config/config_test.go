@@ -60,6 +60,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
 			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
 		},
+		"CORS_ORIGINS": {
+			"**", "*, https://a", "https://a,*", "none,https://a", "null", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
+			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https://", "https://a:0", "https://é.example", "https://a;https://b", "https://a|b", `https://a"`,
+		},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "sqlite:a\x00b"},
 		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
@@ -91,6 +95,18 @@ func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
 		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
 		require.NoError(t, err, value)
 		require.Equal(t, want, c.PublicURL)
+	}
+}
+
+func TestOriginsAreAsBrowsersWriteThem(t *testing.T) {
+	for value, want := range map[string][]string{
+		"": {"*"}, "*": {"*"}, " * ": {"*"}, "none": nil, "https://a.example": {"https://a.example"}, "HTTPS://A.Example/": {"https://a.example"},
+		"https://a.example:443, http://a.example:80 ,http://a.example:443": {"https://a.example", "http://a.example", "http://a.example:443"},
+		"http://a:08080,https://[2001:DB8::1]:8443,http://[::1]:80":        {"http://a:8080", "https://[2001:db8::1]:8443", "http://[::1]"},
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_CORS_ORIGINS": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.CORSOrigins, value)
 	}
 }
 
