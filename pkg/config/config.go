@@ -253,8 +253,14 @@ func origins(v string) ([]string, error) {
 		if origin == "" {
 			return nil, fmt.Errorf("one of them is empty")
 		}
-		scheme, host, _ := strings.Cut(strings.ToLower(origin), "://")
-		list[i] = scheme + "://" + strings.TrimSuffix(host, map[string]string{"http": ":80", "https": ":443"}[scheme])
+		u, err := url.Parse(strings.ToLower(origin))
+		if err != nil {
+			return nil, fmt.Errorf("it is no URL")
+		}
+		list[i] = u.Scheme + "://" + strings.TrimSuffix(u.Host, ":"+u.Port())
+		if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+			list[i] += ":" + port
+		}
 	}
 	return list, nil
 }

@@ -66,6 +66,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			"nobody", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "10.0.0.0/-1", "10.0.0.0/08", "::1/129", "fe80::1%eth0", "fe80::%eth0/64",
 			"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "[::1]", "127.0.0.1:80", "localhost", "10.0.0.0/8 ::1", "10.0.0.0/8;::1", "none,10.0.0.1", "*",
 		},
+		"CORS_ORIGINS": {
+			"**", "*, https://a", "https://a,*", "none,https://a", "null", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
+			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https://", "https://a:0", "https://é.example", "https://a;https://b", "https://a|b", `https://a"`,
+		},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h", "postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
 		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b", "amqp://plenary:change-me@h/", "amqp://u:secret@a,amqps://u:change-me@b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
@@ -119,6 +123,18 @@ func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
 		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
 		require.NoError(t, err, value)
 		require.Equal(t, want, c.PublicURL)
+	}
+}
+
+func TestOriginsAreAsBrowsersWriteThem(t *testing.T) {
+	for value, want := range map[string][]string{
+		"": {"*"}, "*": {"*"}, " * ": {"*"}, "none": nil, "https://a.example": {"https://a.example"}, "HTTPS://A.Example/": {"https://a.example"},
+		"https://a.example:443, http://a.example:80 ,http://a.example:443": {"https://a.example", "http://a.example", "http://a.example:443"},
+		"http://a:08080,https://[2001:DB8::1]:8443,http://[::1]:80":        {"http://a:8080", "https://[2001:db8::1]:8443", "http://[::1]"},
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_CORS_ORIGINS": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.CORSOrigins, value)
 	}
 }
 

@@ -240,6 +240,42 @@ func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T
 	assert.EqualValues(t, 10+40, up.requests.Load(), "each once")
 }
 
+// A move whose body comes after its head, and whose first replica is dead: it is done once or not at all, and the client knows.
+func TestNGINXDoesNotTakeAPartOfABodyForTheWhole(t *testing.T) {
+	var whole atomic.Int64
+	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || string(body) != "{  }" {
+			assert.Error(t, err, "what is no whole body does not end as one")
+			return
+		}
+		whole.Add(1)
+		ok(w, r)
+	})
+	base := nginxFor(t, deadAddr(t), up.addr)
+	done := int64(0)
+	for range 3 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+		require.NoError(t, err)
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, "PUT /api/v1/presentations/018f/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{ ")
+		require.NoError(t, err)
+		time.Sleep(50 * time.Millisecond) // NGINX has the head, and asks a replica
+		_, err = io.WriteString(conn, " }")
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.NoError(t, conn.Close())
+		if res.StatusCode == http.StatusNoContent {
+			done++
+		} else {
+			require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
+		}
+	}
+	require.Equal(t, done, whole.Load())
+}
+
 func TestNGINXNeverRepeatsAMoveThatAnAPIDiedOverOnAConnectionThatItKept(t *testing.T) {
 	var dies atomic.Bool
 	handler := func(w http.ResponseWriter, r *http.Request) {

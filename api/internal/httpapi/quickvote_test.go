@@ -107,6 +107,7 @@ func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool)
 	c := app.AcquireCtx(&fctx)
 	defer app.ReleaseCtx(c)
 	head := &fctx.Request.Header
+	require.True(t, plainlyFramed(head), "%q", sent)
 	require.Equal(t, http.MethodPost, c.Method(), "%q", sent)
 	require.True(t, head.IsHTTP11(), "%q", sent)
 	require.Equal(t, Base+"/presentations/"+string(q.presentation)+"/polls/current/votes", string(head.RequestURI()), "%q", sent)
