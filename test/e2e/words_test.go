@@ -89,6 +89,7 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 				{"half of a pair", `,"text":"\ud83d"`, "400 invalid texts"},
 				{"bytes that are no UTF-8", ",\"text\":\"a\xff\"", "400 invalid body"},
 				{"51 characters", `,"text":"` + strings.Repeat("é", 51) + `"`, "400 invalid texts"},
+				{"50 characters that count as 900", `,"text":"` + strings.Repeat("\ufdfa", 50) + `"`, "400 invalid texts"},
 				{"the same word twice", `,"texts":["Rome","ROME!"]`, "400 invalid texts"},
 				{"one text too many", `,"texts":["a","b","c","d"]`, "400 invalid texts"},
 				{"text and texts", `,"text":"a","texts":["a"]`, "400 invalid texts"},
@@ -170,5 +171,39 @@ func TestTheLargestTextsFitIntoAVote(t *testing.T) {
 			require.Equal(t, want, a.Code(), "%v", a)
 		}
 		r.Recount(pollID)
+	})
+}
+
+func TestAnEventWithoutRoomForAllSaysWhereTheRestIs(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		const n, most = 30, 16 << 10
+		long := NewPoll{Question: "Which?"}
+		for i := range n {
+			long.Options = append(long.Options, Option{fmt.Sprint(i), fmt.Sprint(i) + strings.Repeat(" <", 450)})
+		}
+		r := s.Create(NewPresentation{Polls: []NewPoll{long, openText("Why?")}})
+		v := r.watch(t, "")
+		r.Next()
+		e := v.until(t, "a slide", shows(r.Polls[0].PollID))
+		require.True(t, e.shown.More)
+		require.Equal(t, []Option{}, e.shown.Poll.Options)
+		var d Displayed
+		require.NoError(t, r.Current().Decode(&d))
+		require.EqualValues(t, e.shown.Version, d.Version)
+		require.Equal(t, long.Options, d.Options)
+
+		r.Next()
+		essay := r.Polls[1].PollID
+		for i := range n {
+			r.Count(Ballot{PollID: essay, ClientID: NewVoter(), Text: fmt.Sprintf("%02d", i) + strings.Repeat("💬", 450)})
+		}
+		e = v.until(t, "all voters", total(essay, n))
+		require.False(t, v.until(t, "final results of the first", func(e event) bool { return e.tallies != nil && e.tallies.Status == "final" }).tallies.More)
+		all := r.Results(essay).Words
+		require.True(t, e.tallies.More)
+		require.Len(t, all, n)
+		require.Equal(t, all[:len(e.tallies.Words)], e.tallies.Words)
+		require.Greater(t, len(e.tallies.Words), 5)
+		require.Less(t, len(quoted(all[0].Text))*len(e.tallies.Words), most)
 	})
 }

@@ -160,7 +160,7 @@ func (b *bytesSeen) read(v *viewer) {
 }
 
 func TestWhatOneWritesIsNotSentToEachWithoutABound(t *testing.T) {
-	for _, crowd := range []int{1, 50, 2000} {
+	for _, crowd := range []int{1, 50, 1000} {
 		t.Run(fmt.Sprint(crowd), func(t *testing.T) {
 			inBubble(t, func(t *testing.T, r *room, h *hub) {
 				essays(r)
@@ -234,13 +234,16 @@ func TestASlideThatChangesAllTheTimeIsBoundedInBytesToo(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.LessOrEqual(t, float64(seen.total-before), 1.5*paceViewerBytes*lasts.Seconds()) // results come with each
-		require.Equal(t, fmt.Sprint(n-1)+strings.Repeat("?", poll.MaxValueLength*6), h.topics[r.id].display.Poll.Question, "the newest is seen")
+		topic := h.join(r.id, 0)
+		defer h.leave(topic)
+		require.Contains(t, string(topic.state.Load().frames[0].data)+string(topic.state.Load().frames[1].data),
+			fmt.Sprintf(`"%d?`, n-1), "the newest is seen")
 	})
 }
 
 func TestVeryManyOnStageShareABoundToo(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *room, h *hub) {
-		const many, lasts = 1000, 10 * time.Second
+		const many, lasts = 400, 5 * time.Second
 		essays(r)
 		seen := make([]bytesSeen, many)
 		for i := range seen {

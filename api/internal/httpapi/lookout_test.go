@@ -67,7 +67,7 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 
 func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const rooms, minutes = 700, 10 // with the polls of their slides more ids than one statement takes
+		const rooms, minutes = 510, 4 // with the polls of their slides more ids than one statement takes
 		store := building{}
 		bus := newRoom(t).bus
 		for range rooms {
@@ -90,15 +90,16 @@ func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 		require.Equal(t, tallies, talliesThen, "nor any results")
 		perMinute := float64(looksThen-looks) / minutes
 		t.Logf("%d rooms: %.1f looks a minute", rooms, perMinute)
-		require.LessOrEqual(t, perMinute, 2.0*60/quietMost.Seconds(), "two statements each quietMost")
+		require.LessOrEqual(t, perMinute, 2.0*60/quietMost.Seconds()+1, "two statements each quietMost")
 
 		someone.vote() // and nobody says so
 		time.Sleep(quietMost + lookEvery)
 		synctest.Wait()
 		_, talliesNow, _ := store.reads()
 		require.Equal(t, talliesThen+1, talliesNow)
-		require.EqualValues(t, 1, h.topics[someone.id].state.Load().id.version)
-		require.EqualValues(t, 2, h.topics[someone.id].state.Load().id.revision)
+		h.mu.Lock()
+		require.Equal(t, eventID{1, 2}, h.topics[someone.id].state.Load().id)
+		h.mu.Unlock()
 	})
 }
 

@@ -61,8 +61,7 @@ func (b building) hub(t *testing.T, all bus.Bus) (h *hub, end func()) {
 // reads is how often any of them was read. A look at several is one at each.
 func (b building) reads() (slides, tallies, looks int) {
 	for _, r := range b {
-		s, n := r.reads()
-		slides, tallies, looks = slides+s, tallies+n, max(looks, r.looks)
+		r.change(func() { slides, tallies, looks = slides+r.slides, tallies+r.tallies, max(looks, r.looks) })
 	}
 	return slides, tallies, looks
 }

@@ -100,7 +100,7 @@ func (b *Bench) view(ctx context.Context, v *report.Viewers, n, round int, count
 // unwatched waits until the APIs have forgotten what was viewed before: for a few seconds they keep reading what nobody views any more.
 func (b *Bench) unwatched(ctx context.Context) error {
 	before := [2]float64{-1}
-	return wait(ctx, 1200*time.Millisecond, func() (bool, error) { // they read each second
+	return wait(ctx, 1200*time.Millisecond, func() (bool, error) {
 		a, err := b.asked(ctx, false)
 		now := [2]float64{a.calls["display"], a.calls["results"]}
 		still := now == before
