@@ -74,6 +74,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"ACCESS_LOG":           {"nope"},
 		"MAX_WAITING":          {"0", "1e6"},
 		"MAX_CONNECTIONS":      {"-1"},
+		"ADDRESS_CONNECTIONS":  {"-1", "1000001", "many", "1.5", "off"},
 		"DATABASE_CONNECTIONS": {"1"},
 		"QUEUE_BYTES":          {"1024", "lots"},
 		"STOP_TIMEOUT":         {"20", "0s", "1h"},
