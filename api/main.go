@@ -65,6 +65,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	}
 	defer func() { err = errors.Join(err, operators.Close()) }() // the last one to end: it answers during the stop
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
+	listener.Share(cfg.AddressConns, proxies)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	// stopServing answers what was read. It has three quarters of the time: what follows needs the rest.
@@ -95,6 +96,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
 		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
+	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
+		func() float64 { return float64(server.Spared()) })
 	p := start(cfg, adapters, passes, metrics, logger)
 	server.Start(p.services)
 	greet(out, cfg, ln.Addr())

@@ -33,6 +33,7 @@ type Config struct {
 	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	MaxWaiting     int
 	MaxConnections int // 0: as many as the process may hold
+	AddressConns   int // 0: any number
 	DatabaseConns  int
 	QueueBytes     int64
 	StopTimeout    time.Duration
@@ -94,8 +95,10 @@ var Settings = []Setting{
 		func(c *Config, v string) (err error) { c.CORSOrigins, err = origins(v); return err }},
 	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
-	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once; more wait to be accepted. 0: as many as the process has file descriptors for.",
+	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once. For one more, the longest idle one gives way. 0: as many as the process has file descriptors for.",
 		func(c *Config, v string) (err error) { c.MaxConnections, err = number(v, 0, 1_000_000); return err }},
+	{"ADDRESS_CONNECTIONS", "0", "0 to 1000000", "Connections that one address may have at once, a trusted proxy any number; event streams are counted by their clients' addresses behind one, too. 0: any number, since a whole hall may be behind one address.",
+		func(c *Config, v string) (err error) { c.AddressConns, err = number(v, 0, 1_000_000); return err }},
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000", "PostgreSQL connections of one process, at most; votes lists take up to 4 more.",
 		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
 	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776", "Bytes that a partition's queue may hold; a full one refuses and voters get 503. Part of the queue's declaration: change it only together with the queue.",

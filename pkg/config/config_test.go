@@ -78,6 +78,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"ACCESS_LOG":           {"nope"},
 		"MAX_WAITING":          {"0", "1e6"},
 		"MAX_CONNECTIONS":      {"-1"},
+		"ADDRESS_CONNECTIONS":  {"-1", "1000001", "many", "1.5", "off"},
 		"DATABASE_CONNECTIONS": {"1"},
 		"QUEUE_BYTES":          {"1024", "lots"},
 		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},

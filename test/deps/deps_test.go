@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"pkg/limit":              {"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"},
 	"pkg/config":             {},
 	"pkg/telemetry":          {"pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
-	"pkg/backend":            {"pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
+	"pkg/backend":            {"golang.org/x/net/netutil", "pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
 	"api/internal/page":      {"pkg/poll", "github.com/gofiber/fiber/v2", "github.com/google/uuid", "golang.org/x/text"},
 	"api/internal/eventloop": {"github.com/valyala/fasthttp"},
 	"api/internal/httpapi":   {"api/internal/eventloop", "api/internal/xlsx", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "pkg/limit", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},

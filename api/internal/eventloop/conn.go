@@ -33,6 +33,8 @@ type Conn struct {
 	raw      syscall.RawConn
 	state    atomic.Int32
 	until    atomic.Int64 // when it was silent for too long, in nanoseconds since 1970
+	since    atomic.Int64 // when what it does now began, likewise
+	phase    atomic.Int32 // of the request, while that is the server's; see giveWay
 
 	// The loop's, while it reads.
 	readNow func(uintptr) bool
@@ -54,6 +56,7 @@ func (c *Conn) Reply(answer []byte, last bool) {
 	}
 	if rest := answer[written:]; len(rest) > 0 { // it does not take what it asked for
 		rest = append([]byte(nil), rest...)
+		c.enter(answering)
 		go func() {
 			_ = c.SetWriteDeadline(time.Now().Add(replyPatience))
 			if _, err := c.Write(rest); err != nil || last {
@@ -77,6 +80,11 @@ func (c *Conn) Reply(answer []byte, last bool) {
 
 // Pass has the server answer a request after all: the bytes of the one that was taken. outcome is for its handler (Turn.Outcome).
 func (c *Conn) Pass(request []byte, outcome any) {
+	if outcome == nil {
+		c.enter(arriving)
+	} else {
+		c.enter(handled)
+	}
 	c.state.Store(passed)
 	c.listener.pass(&Turn{Conn: c, Outcome: outcome, arrived: append([]byte(nil), request...)})
 }
@@ -84,6 +92,7 @@ func (c *Conn) Pass(request []byte, outcome any) {
 // rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.
 func (c *Conn) rest() {
 	_ = c.SetDeadline(time.Time{})
+	c.phase.Store(resting)
 	c.heard(c.listener.silence.Then)
 	c.state.Store(idle)
 	c.loop.again(c)
@@ -91,7 +100,11 @@ func (c *Conn) rest() {
 }
 
 // heard allows for so long a silence from now on.
-func (c *Conn) heard(silence time.Duration) { c.until.Store(time.Now().Add(silence).UnixNano()) }
+func (c *Conn) heard(silence time.Duration) {
+	now := time.Now().UnixNano()
+	c.since.Store(now)
+	c.until.Store(now + int64(silence))
+}
 
 func (c *Conn) closeIfStopping() {
 	if c.listener.stopping.Load() {
@@ -99,11 +112,13 @@ func (c *Conn) closeIfStopping() {
 	}
 }
 
-// closeIdle closes the connection if it is idle.
-func (c *Conn) closeIdle() {
-	if c.loop != nil && c.state.CompareAndSwap(idle, gone) {
-		_ = c.cut()
+// closeIdle closes the connection if it is idle, and says whether it was.
+func (c *Conn) closeIdle() bool {
+	if c.loop == nil || !c.state.CompareAndSwap(idle, gone) {
+		return false
 	}
+	_ = c.cut()
+	return true
 }
 
 // cut closes the connection, whoever has it.

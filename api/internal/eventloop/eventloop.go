@@ -41,6 +41,8 @@ type Listener struct {
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{} // neither closed nor streams
+
+	room room
 }
 
 // Silence is how long a connection may be idle.

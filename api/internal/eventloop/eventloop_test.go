@@ -123,7 +123,7 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 	h.t = t
 	h.limit = cmp.Or(h.limit, soon)
 	h.server = &fasthttp.Server{
-		Handler: h.handler, ReadTimeout: h.limit, WriteTimeout: h.limit, IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
+		Handler: Handle(h.handler), ReadTimeout: h.limit, WriteTimeout: h.limit, IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
 		KeepHijackedConns: true, ReadBufferSize: maxRequest,
 	}
 	h.Listener = Wrap(inner, silence, h.take, h.server.ServeConn)

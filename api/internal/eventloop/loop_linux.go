@@ -155,6 +155,15 @@ func (p *loop) look(c *Conn, ending bool) {
 	}
 }
 
+// silent says whether nothing waits to be read.
+func (c *Conn) silent() (silent bool) {
+	_ = c.raw.Control(func(fd uintptr) {
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		silent = n <= 0 || err != nil
+	})
+	return silent
+}
+
 // readSome reads what has arrived into the loop's buffer. Errors: io.EOF when there will be no more, and the connection's own.
 func (c *Conn) readSome() (n int, err error) {
 	for {

@@ -11,3 +11,4 @@ func (*loop) stop()              {}
 func (*loop) watch(*Conn)        {}
 func (*loop) again(*Conn) bool   { return false }
 func (*loop) forget(*Conn)       {}
+func (*Conn) silent() bool       { return true }

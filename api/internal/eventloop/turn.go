@@ -36,9 +36,14 @@ func State(conn net.Conn, state fasthttp.ConnState) {
 	}
 	switch state {
 	case fasthttp.StateActive:
+		if t.between || t.loop == nil {
+			t.enter(arriving)
+		}
 		t.between = false
 	case fasthttp.StateIdle:
-		t.between = t.loop != nil
+		if t.between = t.loop != nil; !t.between {
+			t.enter(resting)
+		}
 	case fasthttp.StateHijacked: // by now its handler may have done anything
 		t.listener.forget(t.Conn)
 	}

@@ -22,6 +22,9 @@ const vanishedAfter = 25 * time.Second
 // streamShare is how many percent of its connections a replica gives to streams: who votes must not wait behind who watches.
 const streamShare = 80
 
+// errFull is what who would watch is told when there is no room, and nobody who takes more of it.
+var errFull = poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
+
 // getEvents answers with a stream that has no end. fasthttp's own streams keep a request's memory, some 30 KB, and cannot
 // tell a client that went from one that is silent; so the connection leaves the server when the answer's head is made.
 func getEvents(c *call) error {
@@ -39,11 +42,21 @@ func getEvents(c *call) error {
 	presenter := role >= toSee
 	onStage := c.isOnStage(presenter)
 	key := c.streamKey()
-	if slot, ok := slotOf(c.Context().Conn()); ok && hub.open.Load() >= int64(cap(slot.slots))*streamShare/100 {
-		return poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
+	client, full := c.server.clientAddr(c.Ctx), false
+	if slot, ok := slotOf(c.Context().Conn()); ok {
+		if share := slot.listener.share; share > 0 && hub.guests.of(client) >= share {
+			return poll.Errorf(poll.Busy, "too many streams of this address are open")
+		}
+		full = hub.open.Load() >= int64(cap(slot.listener.slots))*streamShare/100
+	}
+	if full && !hub.guests.hasRoomFor(client) {
+		return errFull
 	}
 	if err := hub.await(ctx, id, parseEventID(c.Get("Last-Event-ID"))); err != nil {
 		return err
+	}
+	if full && c.Method() != http.MethodHead && !hub.guests.makeRoomFor(client) {
+		return errFull
 	}
 	c.Set(fiber.HeaderContentType, "text/event-stream")
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -68,7 +81,7 @@ func getEvents(c *call) error {
 		if onStage && !c.server.Open {
 			hub.keys.add(conn, id, key)
 		}
-		hub.watch(conn, id, head, presenter, onStage)
+		hub.watch(conn, client, id, head, presenter, onStage)
 	})
 	return nil
 }

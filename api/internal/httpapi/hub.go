@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
@@ -68,6 +69,7 @@ type hub struct {
 	logger  *slog.Logger
 	slowest time.Duration // as above, but for tests
 
+	guests          guests
 	open, sent, cut atomic.Int64 // streams, events written to them, streams cut off because they were too slow
 	wanted          atomic.Int64 // results a second that topics want to write together; see share
 	wantedBytes     atomic.Int64 // and their bytes
@@ -89,6 +91,7 @@ func newHub(ctx context.Context, s slides, r resultsReader, p hubStore, b bus.Bu
 	ctx, stop := context.WithCancel(ctx)
 	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
 	h.keys.of = map[uuid.UUID]map[net.Conn][32]byte{}
+	h.guests.from = map[netip.Addr][]*guest{}
 	h.present = &presence{store: p, logger: logger, replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
 	h.running.Go(func() { h.follow(b) })
 	h.running.Go(func() { h.present.run(ctx) })
@@ -697,7 +700,7 @@ var heartbeat = []byte(":\n\n")
 
 // watch takes over a connection and sends what a presentation's topic shows to a presenter or to others, after head, until the
 // client is gone or too slow or the hub ends; then it closes the connection.
-func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage bool) {
+func (h *hub) watch(conn net.Conn, client netip.Addr, id uuid.UUID, head []byte, presenter, onStage bool) {
 	t := h.join(id, 1)
 	if t == nil {
 		h.keys.forget(conn, id)
@@ -708,13 +711,14 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 		t.order(func(w *want) { w.since = time.Now() })
 	}
 	h.open.Add(1)
+	guest := h.guests.join(conn, client)
 	leaveAudience := t.admit(onStage)
 	news, leavePresence := h.present.join(id, onStage)
 	var leave func()
 	if onStage {
-		leave = t.stage(conn, head, news, presenter)
+		leave = t.stage(guest, head, news, presenter)
 	} else {
-		leave = t.seat(conn, head, presenter)
+		leave = t.seat(guest, head, presenter)
 	}
 	forgetEnd := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
 	ended := func() {
@@ -724,6 +728,7 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 		leave()
 		leavePresence()
 		leaveAudience()
+		h.guests.leave(guest)
 		h.open.Add(-1)
 		h.leave(t)
 	}
@@ -740,21 +745,22 @@ func (h *hub) watch(conn net.Conn, id uuid.UUID, head []byte, presenter, onStage
 }
 
 // stage is seat for who is on stage: few, who hear of the audience, too, and wait for nothing.
-func (t *topic) stage(conn net.Conn, head []byte, news <-chan []byte, presenter bool) (leave func()) {
+func (t *topic) stage(g *guest, head []byte, news <-chan []byte, presenter bool) (leave func()) {
 	ctx, cancel := context.WithCancel(t.hub.ctx)
 	t.hub.running.Go(func() {
-		_ = t.play(ctx, conn, head, news, presenter) // however it ends, so does the stream
-		_ = conn.Close()
+		_ = t.play(ctx, g, head, news, presenter) // however it ends, so does the stream
+		_ = g.conn.Close()
 	})
 	return cancel
 }
 
 // play writes head and what the topic shows at first in one, and then whatever is new, there and in news. Of what changed
 // several times while a write waited there is only the newest.
-func (t *topic) play(ctx context.Context, conn net.Conn, head []byte, news <-chan []byte, presenter bool) error {
+func (t *topic) play(ctx context.Context, g *guest, head []byte, news <-chan []byte, presenter bool) error {
 	hearts := time.NewTicker(heartbeatEvery)
 	defer hearts.Stop()
-	v := seat{conn: conn, presenter: presenter}
+	conn := g.conn
+	v := seat{conn: conn, guest: g, presenter: presenter}
 	for {
 		s := t.state.Load()
 		if s.err != nil {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -100,4 +101,62 @@ func TestTheBoundLeavesDescriptorsForTheRest(t *testing.T) {
 	over := NewListener(listen(t), 1<<30, 0, slog.New(slog.DiscardHandler))
 	defer over.Close()
 	require.Equal(t, fileLimit()-reserved, cap(over.slots))
+}
+
+func TestOneConnectionTooManyWaitsForRoomThatIsMade(t *testing.T) {
+	l := NewListener(listen(t), 1, 0, slog.New(slog.DiscardHandler))
+	defer l.Close()
+	held := make(chan net.Conn, 1)
+	asked := 0
+	l.MakeRoom(func(patient bool) bool {
+		if asked++; asked == 1 {
+			return false // a request is under way on it
+		}
+		select {
+		case conn := <-held:
+			require.NoError(t, conn.Close())
+			return true
+		default:
+			return false
+		}
+	})
+	for range 3 {
+		client, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		defer client.Close()
+		conn, err := l.Accept()
+		require.NoError(t, err)
+		held <- conn
+	}
+	require.Equal(t, 3, asked, "and nobody has to give way before somebody comes")
+}
+
+func TestAShareIsGivenBack(t *testing.T) {
+	l := NewListener(listen(t), 9, 0, slog.New(slog.DiscardHandler))
+	l.Share(1, nil)
+	dial := func() net.Conn {
+		client, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = client.Close() })
+		return client
+	}
+	dial()
+	first, err := l.Accept()
+	require.NoError(t, err)
+	refused := dial()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		conn, _ := l.Accept()
+		accepted <- conn
+	}()
+	_, err = refused.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	require.NoError(t, first.Close())
+	dial()
+	second := <-accepted
+	require.NotNil(t, second)
+	require.NoError(t, second.Close())
+	require.Empty(t, l.of)
+	require.Empty(t, l.slots)
+	require.NoError(t, l.Close())
 }

@@ -28,6 +28,7 @@ type seats struct {
 // seat is the stream of one of the crowd.
 type seat struct {
 	conn      net.Conn
+	guest     *guest
 	now       io.Writer // takes what the network does without waiting; nil: whoever writes may have to wait
 	presenter bool      // whose token came along: nothing is hidden
 	row       int
@@ -222,7 +223,10 @@ func (v *seat) news(h *hub, s *state) (data []byte) {
 			data = append(data[:len(data):len(data)], f.to(v.presenter)...)
 		}
 	}
-	h.sent.Add(int64(n))
+	if n > 0 {
+		h.sent.Add(int64(n))
+		v.guest.hears()
+	}
 	return data
 }
 
@@ -261,8 +265,9 @@ func (t *topic) owe() {
 }
 
 // seat has the usher send one of the crowd what is new, after head and what the topic shows, until leave is called.
-func (t *topic) seat(conn net.Conn, head []byte, presenter bool) (leave func()) {
-	v := &seat{conn: conn, presenter: presenter, busy: true}
+func (t *topic) seat(g *guest, head []byte, presenter bool) (leave func()) {
+	conn := g.conn
+	v := &seat{conn: conn, guest: g, presenter: presenter, busy: true}
 	if presenter {
 		t.unveiled.Add(1)
 	}

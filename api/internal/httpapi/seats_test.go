@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,7 +40,7 @@ type hearts struct {
 
 func (l *hearts) listen(h *hub, r *room) {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, r.id, []byte("retry: 1000\n\n"), false, false)
+	h.watch(theirs, netip.Addr{}, r.id, []byte("retry: 1000\n\n"), false, false)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seat := len(l.seats)
@@ -175,7 +176,7 @@ func TestAPresentationThatIsDeletedWhileResultsAreSentEndsItsStreams(t *testing.
 		s := &state{frames: []frame{{seq: 1, data: []byte("x")}}, next: make(chan struct{})}
 		room.state.Store(s)
 		ctx, cancel := context.WithCancel(t.Context())
-		v := &seat{conn: theirs, now: hooked{func() {
+		v := &seat{conn: theirs, guest: &guest{}, now: hooked{func() {
 			room.state.Store(&state{err: poll.Errorf(poll.NotFound, "no presentation"), next: make(chan struct{})})
 			close(s.next)
 			cancel()

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -118,6 +119,7 @@ type Server struct {
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
 
+	spared    atomic.Int64        // connections that gave way
 	workbooks chan struct{}       // a token for each that is being made
 	unsent    *semaphore.Weighted // bytes of those that are being sent
 	bodies    *semaphore.Weighted // bytes of those that are being read
@@ -132,7 +134,7 @@ func New(cfg Config) *Server {
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
-	s.app.Server().Handler = s.knownMethod(s.app.Server().Handler)
+	s.app.Server().Handler = eventloop.Handle(s.knownMethod(s.app.Server().Handler))
 	s.app.Server().ErrorHandler = s.unread
 	s.routes()
 	s.paths = newPaths(s.app.GetRoutes(true))
@@ -266,6 +268,9 @@ func (s *Server) started() bool {
 // Serve answers requests on ln until Shutdown: votes by takeVote, where that can, and everything else by Fiber. It returns nil
 // after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
+	if bounded, ok := ln.(*Listener); ok {
+		bounded.MakeRoom(s.makeRoom)
+	}
 	front := eventloop.Wrap(ln, eventloop.Silence{First: readTimeout, Then: idleTimeout}, s.takeVote, s.app.Server().ServeConn)
 	s.mu.Lock()
 	s.front = front
@@ -277,6 +282,22 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	return s.app.Listener(front)
 }
+
+// makeRoom closes a connection on which no request is under way, and if there has been none for a while, ends a stream.
+func (s *Server) makeRoom(patient bool) bool {
+	if !s.mu.TryRLock() { // Close waits for requests, and then for us
+		return false
+	}
+	defer s.mu.RUnlock()
+	made := s.front != nil && s.front.MakeRoom() || patient && s.hub != nil && s.hub.guests.makeRoom(0)
+	if made {
+		s.spared.Add(1)
+	}
+	return made
+}
+
+// Spared tells how many connections have given way to others since the start.
+func (s *Server) Spared() int64 { return s.spared.Load() }
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
