@@ -1,9 +1,11 @@
 package eventloop
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -78,6 +80,25 @@ func (t *Turn) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return t.Conn.Read(b)
+}
+
+// SetReadDeadline and SetWriteDeadline give no error for a connection that has given way: fasthttp takes it for a fault of its own and
+// panics. What is read or written next fails.
+func (t *Turn) SetReadDeadline(at time.Time) error { return unlessClosed(t.Conn.SetReadDeadline(at)) }
+
+// SetWriteDeadline is as SetReadDeadline.
+func (t *Turn) SetWriteDeadline(at time.Time) error {
+	return unlessClosed(t.Conn.SetWriteDeadline(at))
+}
+
+// SetDeadline is as SetReadDeadline.
+func (t *Turn) SetDeadline(at time.Time) error { return unlessClosed(t.Conn.SetDeadline(at)) }
+
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // Close ends the turn, and the connection if the server wants that.
