@@ -47,6 +47,9 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	if err != nil {
 		return fmt.Errorf("PLENARY_ADDR: %w", err)
 	}
+	if cfg.Open {
+		logger.Warn("PLENARY_OPEN: everybody who reaches this address is the presenter of every presentation", "addr", ln.Addr().String())
+	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	proxies := httpapi.Proxies(cfg.TrustedProxies)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -247,6 +249,23 @@ func TestAnAddressThatIsTakenStopsTheStart(t *testing.T) {
 	defer func() { _ = ln.Close() }()
 	err = run(t.Context(), settings(t, map[string]string{"PLENARY_ADDR": ln.Addr().String()}), quiet, io.Discard)
 	require.ErrorContains(t, err, "PLENARY_ADDR")
+}
+
+func TestWhatIsOpenToEverybodyIsSaidAtTheStart(t *testing.T) {
+	started := func(env map[string]string) string {
+		var log bytes.Buffer
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		require.NoError(t, run(ctx, settings(t, env), slog.New(slog.NewTextHandler(&log, nil)), stopper(stop)))
+		return log.String()
+	}
+	env := map[string]string{"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db")}
+	require.NotContains(t, started(env), "level=WARN")
+	env["PLENARY_OPEN"] = "true"
+	require.Regexp(t, `level=WARN msg="PLENARY_OPEN: everybody`, started(env))
+	env["PLENARY_OPEN"] = "false"
+	require.NoError(t, os.Chmod(strings.TrimPrefix(env["PLENARY_DATABASE_URL"], "sqlite:"), 0o644))
+	require.Regexp(t, `level=WARN msg="every user of this machine can open the database file`, started(env))
 }
 
 // TestMetricsAreOnlyForOperators: they have an address of their own, or none.

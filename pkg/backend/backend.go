@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -136,7 +137,14 @@ func (b *Backend) await(ctx context.Context, name string, open func() error) err
 
 func (b *Backend) openStore(ctx context.Context) (poll.Store, error) {
 	if path, ok := b.cfg.SQLitePath(); ok {
-		return sqlite.Open(ctx, sqlite.Config{Path: path})
+		store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+		if err != nil {
+			return nil, err
+		}
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o007 != 0 { // older versions made it so
+			b.logger.Warn("every user of this machine can open the database file: chmod o= takes that away", "path", path, "mode", info.Mode().String())
+		}
+		return store, nil
 	}
 	return postgres.Open(ctx, postgres.Config{URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns})
 }

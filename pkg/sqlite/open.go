@@ -46,6 +46,14 @@ func checkPath(path string) (string, error) {
 	return path, nil
 }
 
+// private makes a file that is not there, so that nobody else can read it; SQLite gives its log and index the file's mode. What is there
+// stays as its owner made it, and is not opened here: to close it would give up this process's locks on it. Errors SQLite meets, too.
+func private(path string) {
+	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+		_ = file.Close()
+	}
+}
+
 // dsn names the file by a URI, in which every character of a path has a place.
 func dsn(path string, pragmas []string) string {
 	path = filepath.ToSlash(path)

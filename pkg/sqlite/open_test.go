@@ -149,6 +149,34 @@ func TestAnyPathOfAFileWorksAndNothingElseStaysBehind(t *testing.T) {
 	}
 }
 
+// TestOnlyTheOwnerCanReadANewDatabase, whatever the umask is: votes and tokens are in it.
+func TestOnlyTheOwnerCanReadANewDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	s := open(t, path)
+	defer func() { require.NoError(t, s.Close()) }()
+	presented(t, s)
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), name)
+	}
+}
+
+// TestADatabaseKeepsTheModeThatItsOwnerGaveIt: perhaps a program that makes backups belongs to its group.
+func TestADatabaseKeepsTheModeThatItsOwnerGaveIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	require.NoError(t, open(t, path).Close())
+	require.NoError(t, os.Chmod(path, 0o640))
+	s := open(t, path)
+	defer func() { require.NoError(t, s.Close()) }()
+	presented(t, s)
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o640), info.Mode(), name)
+	}
+}
+
 func TestARelativePathIsInTheWorkingFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, open(t, "plenary.db").Close())

@@ -29,7 +29,7 @@ const (
 	listConns = 4
 )
 
-// Open opens the file, or makes it, and brings its schema to the newest version; several processes may do so at the
+// Open opens the file, or makes one that only this user can read, and brings its schema to the newest version; several processes may do so at the
 // same time. An error is of the kind Unavailable when somebody else holds the file for too long; any other is one
 // line that says what is wrong with the path, the file or the schema.
 func Open(ctx context.Context, c Config) (*Store, error) {
@@ -37,6 +37,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	private(path)
 	s := &Store{writer: pool(path, writing, 1), reader: pool(path, reading, readConns), lists: pool(path, reading, listConns)}
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(openError(path, err), s.Close())

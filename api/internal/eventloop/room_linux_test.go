@@ -162,3 +162,18 @@ func TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay(t *testing.T) {
 	require.Positive(t, made)
 	h.requireEmpty()
 }
+
+// TestTheServerOutlivesWhomItServesWhenThatGivesWay: fasthttp panics when a deadline cannot be set.
+func TestTheServerOutlivesWhomItServesWhenThatGivesWay(t *testing.T) {
+	h := (&house{served: make(chan *visit)}).openTCP(t, quiet)
+	for range 3 {
+		c := h.dial()
+		c.send(slow("y"))
+		visit := <-h.served
+		h.connOf(c).ago(2 * handledIn)
+		require.True(t, h.MakeRoom())
+		c.requireEnd()
+		close(visit.done)
+	}
+	h.requireEmpty()
+}

@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -98,6 +99,25 @@ func (t *Turn) drop() {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, t.Conn, lingerBytes)
+}
+
+// SetReadDeadline and SetWriteDeadline give no error for a connection that has given way: fasthttp takes it for a fault of its own and
+// panics. What is read or written next fails.
+func (t *Turn) SetReadDeadline(at time.Time) error { return unlessClosed(t.Conn.SetReadDeadline(at)) }
+
+// SetWriteDeadline is as SetReadDeadline.
+func (t *Turn) SetWriteDeadline(at time.Time) error {
+	return unlessClosed(t.Conn.SetWriteDeadline(at))
+}
+
+// SetDeadline is as SetReadDeadline.
+func (t *Turn) SetDeadline(at time.Time) error { return unlessClosed(t.Conn.SetDeadline(at)) }
+
+func unlessClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // Close ends the turn, and the connection if the server wants that.
