@@ -15,6 +15,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/docs"
 	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
@@ -47,10 +48,11 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
+	costly := budget.Costly()
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, AccessLog: cfg.AccessLog, Logger: logger, Metrics: metrics.Handler(), Observe: metrics.Request,
-		Away:  adapters.Away,
-		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL), pages.Routes},
+		Away: adapters.Away, Costly: costly,
+		Mount: []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, costly), pages.Routes},
 	})
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	served := make(chan error, 1)

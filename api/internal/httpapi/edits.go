@@ -24,8 +24,11 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 
 // editPresentation makes an edit and answers with the presentation.
 func (c *call) editPresentation(e poll.Edit) error {
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	id, _, err := c.edit(ctx, e)
 	if err != nil {
 		return err
@@ -73,8 +76,11 @@ func deletePresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := c.presenter(ctx, id); err != nil {
 		return err
 	}
@@ -85,6 +91,11 @@ func deletePresentation(c *call) error {
 }
 
 func postPoll(c *call) error {
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body newPoll
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
@@ -95,8 +106,6 @@ func postPoll(c *call) error {
 	if err := unmarshal(c.Ctx, &place); err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
 	id, edited, err := c.edit(ctx, poll.AddPoll{Poll: body.poll(), Index: place.Index})
 	if err != nil {
 		return err
@@ -106,6 +115,11 @@ func postPoll(c *call) error {
 }
 
 func patchPoll(c *call) error {
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body struct {
 		Question   *string          `json:"question"`
 		Kind       *poll.Kind       `json:"kind"`
@@ -128,8 +142,6 @@ func patchPoll(c *call) error {
 		options := fromWire(*body.Options)
 		e.Options = &options
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
 	_, edited, err := c.edit(ctx, e)
 	if err != nil {
 		return err
@@ -151,8 +163,11 @@ func (c *call) editPoll(edit func(pollID uuid.UUID) poll.Edit) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if _, _, err := c.edit(ctx, edit(pollID)); err != nil {
 		return err
 	}
@@ -165,8 +180,11 @@ func exportPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	p, _, err := c.Store.Presentation(ctx, id)
 	if err != nil {
 		return err

@@ -59,6 +59,11 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 }
 
 func create(c *call) error {
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body newPresentation
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
@@ -69,8 +74,6 @@ func create(c *call) error {
 	}
 	token, hash := poll.NewToken()
 	p.TokenHash = hash
-	ctx, cancel := c.timeout()
-	defer cancel()
 	for range codeTries {
 		p.JoinCode = poll.NewJoinCode()
 		if err = c.Store.Create(ctx, p); poll.KindOf(err) != poll.Conflict {
@@ -91,8 +94,11 @@ func getPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	p, states, err := c.Store.Presentation(ctx, id)
 	if err != nil {
 		return err

@@ -21,8 +21,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sync/semaphore"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -72,6 +72,8 @@ type Config struct {
 	Away func(ctx context.Context) []string
 	// Mount are told where to put what is served beside the API: pages, their files. Errors become problems.
 	Mount []func(fiber.Router)
+	// Costly gives turns at what keeps a processor busy, here and where Mount leads. nil: turns of the server's own.
+	Costly budget.Turns
 }
 
 // Services is what the routes work with.
@@ -102,13 +104,16 @@ type Server struct {
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
 
-	workbooks chan struct{}       // a token for each that is being made
-	unsent    *semaphore.Weighted // bytes of those that are being sent
+	loads  budget.Turns  // at having a whole presentation in memory
+	unsent *budget.Bytes // of large answers
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes)}
+	s := &Server{Config: cfg, loads: budget.NewTurns(maxLoads), unsent: budget.NewBytes(maxUnsent, maxUnsaid)}
+	if s.Costly == nil {
+		s.Costly = budget.Costly()
+	}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
@@ -136,13 +141,14 @@ func NewApp(fail fiber.ErrorHandler) *fiber.App {
 }
 
 func (s *Server) routes() {
-	s.app.Use(s.observe, recover.New())
+	s.app.Use(s.observe, s.bounded, recover.New())
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	s.app.Get("/readyz", s.ready)
 	s.app.Get("/metrics", adaptor.HTTPHandler(s.Metrics))
 	v1 := s.app.Group(Base)
 	v1.Get("/ping", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		budget.Standing(c)
 		c.Set(fiber.HeaderContentType, "application/yaml")
 		return c.Send(openAPI)
 	})
@@ -204,7 +210,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.loads)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 
@@ -248,8 +254,8 @@ func (s *Server) Serve(ln net.Listener) error {
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
-// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists and workbooks that are being
-// sent are cut off: they may take a minute each. Event streams end at once, and their clients go to another replica.
+// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being
+// sent are cut off, and so are large answers that are not taken within drainTime: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.RLock()

@@ -2,8 +2,6 @@
 package qr
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"mime"
 	"net/http"
 	"regexp"
@@ -14,6 +12,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -21,16 +20,18 @@ import (
 const maxText = 1 << 10
 
 // Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
-// the host that was asked. Errors are fiber's and the domain's, for the app to answer.
-func Mount(public string) func(fiber.Router) {
+// the host that was asked. Errors are fiber's and the domain's, for the app to answer. A code that is not known yet is drawn in a turn
+// of turns.
+func Mount(public string, turns budget.Turns) func(fiber.Router) {
+	drawn := newCache(turns)
 	return func(r fiber.Router) {
-		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, public) })
-		r.Post("/qr.svg", text)
+		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, drawn, public) })
+		r.Post("/qr.svg", func(c *fiber.Ctx) error { return text(c, drawn) })
 	}
 }
 
 // joinLink draws the link that the query's join code stands for.
-func joinLink(c *fiber.Ctx, base string) (err error) {
+func joinLink(c *fiber.Ctx, drawn *cache, base string) (err error) {
 	code := poll.CleanJoinCode(c.Query("code"))
 	if !poll.IsJoinCode(code) {
 		return poll.Field("code", "must be a join code")
@@ -43,11 +44,11 @@ func joinLink(c *fiber.Ctx, base string) (err error) {
 	}
 	// Nobody keeps it without asking again: after a start with another public address it leads elsewhere.
 	c.Set(fiber.HeaderCacheControl, "private, no-cache")
-	return send(c, base+"/join/"+code)
+	return send(c, drawn, []byte(base+"/join/"+code))
 }
 
 // text draws the body.
-func text(c *fiber.Ctx) error {
+func text(c *fiber.Ctx, drawn *cache) error {
 	media, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	charset := strings.ToLower(params["charset"])
 	encoding := c.Get(fiber.HeaderContentEncoding)
@@ -65,7 +66,7 @@ func text(c *fiber.Ctx) error {
 		return poll.Field("body", "must be UTF-8")
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store") // it may hold a presenter's token
-	return send(c, string(body))
+	return send(c, drawn, body)
 }
 
 // host is a name or an address, with or without a port.
@@ -98,13 +99,12 @@ func first(list string) string {
 	return strings.TrimSpace(value)
 }
 
-func send(c *fiber.Ctx, text string) error {
-	svg, err := SVG(text)
+func send(c *fiber.Ctx, drawn *cache, text []byte) error {
+	d, err := drawn.draw(text)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(svg)
-	c.Set(fiber.HeaderETag, `"`+hex.EncodeToString(sum[:8])+`"`)
+	c.Set(fiber.HeaderETag, d.tag)
 	if c.Method() != http.MethodPost && c.Get(fiber.HeaderIfNoneMatch) != "" && c.Fresh() {
 		c.Status(http.StatusNotModified)
 		return nil
@@ -112,7 +112,7 @@ func send(c *fiber.Ctx, text string) error {
 	c.Set(fiber.HeaderContentType, "image/svg+xml")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'")
-	return c.Send(svg)
+	return c.Send(d.svg)
 }
 
 // quiet is how many modules are left white on each side: readers need four.

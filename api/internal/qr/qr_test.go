@@ -18,6 +18,7 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -36,7 +37,7 @@ func askAt(t *testing.T, public, method, target, body string, header ...string) 
 		}
 		return fiber.DefaultErrorHandler(c, err)
 	}})
-	Mount(public)(app)
+	Mount(public, budget.NewTurns(1))(app)
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Host = "plenary.example"
 	for i := 0; i < len(header); i += 2 {
