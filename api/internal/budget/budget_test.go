@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -40,8 +41,8 @@ func TestNoMoreThanSoManyHaveATurnAndTheNextOneWaits(t *testing.T) {
 	require.Error(t, err)
 	second()
 	third()
-	require.Empty(t, turns)
-	require.GreaterOrEqual(t, cap(Costly()), 1)
+	require.True(t, turns.Free())
+	require.GreaterOrEqual(t, cap(Costly().taken), 1)
 }
 
 func TestTheSameBytesTakeRoomOnce(t *testing.T) {
@@ -156,4 +157,36 @@ func TestManyAtOnceLeaveNothingBehind(t *testing.T) {
 	require.True(t, b.sending.TryAcquire(1000))
 	require.True(t, b.waiting.TryAcquire(1000))
 	require.Empty(t, b.held)
+}
+
+func TestWhoWantsAShortTurnWaitsBehindOneLongOneAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(1)
+		end, err := turns.Take(t.Context())
+		require.NoError(t, err)
+		var order []string
+		var all sync.WaitGroup
+		wait := func(name string, take func(context.Context) (func(), error)) {
+			all.Go(func() {
+				end, err := take(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				order = append(order, name)
+				end()
+			})
+			synctest.Wait()
+		}
+		for range 5 {
+			wait("long", turns.TakeLong)
+		}
+		wait("short", turns.Take)
+		_, err = turns.TakeLong(over())
+		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		end()
+		all.Wait()
+		require.Equal(t, []string{"long", "short", "long", "long", "long", "long"}, order)
+		require.True(t, turns.Free())
+	})
 }

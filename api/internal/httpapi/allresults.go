@@ -87,11 +87,11 @@ type allView struct {
 }
 
 // newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room.
-func newCoalescedAll(store poll.Store, loads budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
+func newCoalescedAll(store poll.Store, turns *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
 	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		end, err := loads.Take(ctx)
+		end, err := turns.Take(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -157,8 +157,8 @@ func getAllResults(c *call) error {
 	ctx, cancel := c.timeout()
 	defer cancel()
 	end := func() {}
-	if f.name == "xlsx" { // who waits for a turn has nothing in their hands yet
-		if end, err = c.server.Costly.Take(ctx); err != nil {
+	if f.name == "xlsx" { // who waits for a turn shall not have all of it in their hands
+		if end, err = c.server.workbooks.Take(ctx); err != nil {
 			return err
 		}
 	}
@@ -179,6 +179,11 @@ func getAllResults(c *call) error {
 	body, tag := all.body, all.tag
 	switch f.name {
 	case "xlsx":
+		done, err := c.server.Costly.TakeLong(ctx)
+		if err != nil {
+			return err
+		}
+		defer done()
 		if body, err = all.workbook(); err != nil {
 			return err
 		}

@@ -24,8 +24,9 @@ const (
 	// unsentPatience is how long an answer waits for room. One that tells of a change waits longer, as long as a call may: what
 	// it tells of was done.
 	unsentPatience = time.Second
-	// maxLoads is how many requests at once may have a whole presentation in their hands, which may take ten times its text.
-	maxLoads = 3
+	// Each of these may have a whole presentation in its hands, which takes ten times its text.
+	maxChanges   = 4
+	maxWorkbooks = 2
 )
 
 // bounded lets every large answer take room in the server's budget until it is sent, or its connection is closed. Who finds no room
@@ -83,11 +84,19 @@ func (s *Server) hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 	return nil, err
 }
 
-// load takes a turn at having a whole presentation in memory, and gives the context of what the request asks of the services.
-// Take it before the body is read, which may be as large.
-func (c *call) load() (ctx context.Context, done func(), err error) {
+// load takes a turn at reading a whole presentation and writing it down, and gives the context of what the request asks of the
+// services meanwhile.
+func (c *call) load() (ctx context.Context, done func(), err error) { return c.turn(c.server.Costly) }
+
+// change takes a turn at writing a presentation or a part of it, as load does. Take it when the body has arrived, and before it is
+// decoded: what it says is as large.
+func (c *call) change() (ctx context.Context, done func(), err error) {
+	return c.turn(c.server.changes)
+}
+
+func (c *call) turn(turns *budget.Turns) (ctx context.Context, done func(), err error) {
 	ctx, cancel := c.timeout()
-	end, err := c.server.loads.Take(ctx)
+	end, err := turns.Take(ctx)
 	if err != nil {
 		cancel()
 		return nil, nil, err

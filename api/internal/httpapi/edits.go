@@ -24,20 +24,16 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 
 // editPresentation makes an edit and answers with the presentation.
 func (c *call) editPresentation(e poll.Edit) error {
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
-	defer done()
 	id, _, err := c.edit(ctx, e)
+	done() // nobody waits in one line for a turn in another
 	if err != nil {
 		return err
 	}
-	p, states, err := c.Store.Presentation(ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.presentation(p, states, true)
+	return c.readPresentation(id)
 }
 
 func patchPresentation(c *call) error {
@@ -76,7 +72,7 @@ func deletePresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
@@ -91,7 +87,7 @@ func deletePresentation(c *call) error {
 }
 
 func postPoll(c *call) error {
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
@@ -115,7 +111,7 @@ func postPoll(c *call) error {
 }
 
 func patchPoll(c *call) error {
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
@@ -163,7 +159,7 @@ func (c *call) editPoll(edit func(pollID uuid.UUID) poll.Edit) error {
 	if err != nil {
 		return err
 	}
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}

@@ -319,7 +319,7 @@ func (b beginner) Write(p []byte) (int, error) {
 // costlyTurn is a turn at what is costly for a list, which comes and goes. It is for use by one goroutine.
 type costlyTurn struct {
 	ctx   context.Context
-	turns budget.Turns
+	turns *budget.Turns
 	late  func() // ends a list whose turn lasts longer than a call may, since others wait; nil: ctx does
 	timer *time.Timer
 	end   func() // nil: there is no turn
@@ -330,7 +330,7 @@ func (t *costlyTurn) take() (err error) {
 	if t.end != nil {
 		return nil
 	}
-	if t.end, err = t.turns.Take(t.ctx); err == nil && t.late != nil {
+	if t.end, err = t.turns.TakeLong(t.ctx); err == nil && t.late != nil {
 		t.timer = time.AfterFunc(callTimeout, t.late)
 	}
 	return err

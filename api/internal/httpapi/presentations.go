@@ -59,7 +59,7 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 }
 
 func create(c *call) error {
-	ctx, done, err := c.load()
+	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,11 @@ func getPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
+	return c.readPresentation(id)
+}
+
+// readPresentation answers with a presentation as it is now, to whoever asks.
+func (c *call) readPresentation(id uuid.UUID) error {
 	ctx, done, err := c.load()
 	if err != nil {
 		return err

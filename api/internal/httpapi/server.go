@@ -73,7 +73,7 @@ type Config struct {
 	// Mount are told where to put what is served beside the API: pages, their files. Errors become problems.
 	Mount []func(fiber.Router)
 	// Costly gives turns at what keeps a processor busy, here and where Mount leads. nil: turns of the server's own.
-	Costly budget.Turns
+	Costly *budget.Turns
 }
 
 // Services is what the routes work with.
@@ -104,13 +104,16 @@ type Server struct {
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
 
-	loads  budget.Turns  // at having a whole presentation in memory
-	unsent *budget.Bytes // of large answers
+	changes   *budget.Turns // at writing a presentation, or a part of one
+	workbooks *budget.Turns // at making one, from the read of what is in it
+	unsent    *budget.Bytes // of large answers
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
-	s := &Server{Config: cfg, loads: budget.NewTurns(maxLoads), unsent: budget.NewBytes(maxUnsent, maxUnsaid)}
+	s := &Server{
+		Config: cfg, changes: budget.NewTurns(maxChanges), workbooks: budget.NewTurns(maxWorkbooks), unsent: budget.NewBytes(maxUnsent, maxUnsaid),
+	}
 	if s.Costly == nil {
 		s.Costly = budget.Costly()
 	}
@@ -210,7 +213,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.loads)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
 

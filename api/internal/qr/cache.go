@@ -29,14 +29,14 @@ type drawing struct {
 
 // cache keeps the codes that were asked for last, by their text. It is safe for use by many goroutines.
 type cache struct {
-	turns budget.Turns // at drawing
+	turns *budget.Turns // at drawing
 
 	mu    sync.Mutex
 	drawn *simplelru.LRU[string, drawing]
 	bytes int // of texts and drawings
 }
 
-func newCache(turns budget.Turns) *cache {
+func newCache(turns *budget.Turns) *cache {
 	c := &cache{turns: turns}
 	c.drawn, _ = simplelru.NewLRU(maxEntries, func(text string, d drawing) { c.bytes -= len(text) + cap(d.svg) }) // fails for no entries
 	return c

@@ -22,7 +22,7 @@ const maxText = 1 << 10
 // Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
 // the host that was asked. Errors are fiber's and the domain's, for the app to answer. A code that is not known yet is drawn in a turn
 // of turns.
-func Mount(public string, turns budget.Turns) func(fiber.Router) {
+func Mount(public string, turns *budget.Turns) func(fiber.Router) {
 	drawn := newCache(turns)
 	return func(r fiber.Router) {
 		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, drawn, public) })
