@@ -92,7 +92,7 @@ func (p *prober) median(t *testing.T, last time.Duration) time.Duration {
 }
 
 // unread asks n times for a path, each on a connection of its own, from which nothing is read.
-func unread(t *testing.T, base string, n int, path, token string) {
+func unread(t *testing.T, base string, n int, path, token string) (conns []net.Conn) {
 	t.Helper()
 	u, err := url.Parse(base)
 	require.NoError(t, err)
@@ -103,7 +103,9 @@ func unread(t *testing.T, base string, n int, path, token string) {
 		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
 		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 		require.NoError(t, err)
+		conns = append(conns, conn)
 	}
+	return conns
 }
 
 // Two hundred clients ask for the largest presentation there may be, and read nothing of it: in JSON it has 6 MiB.
@@ -113,7 +115,7 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 	}
 	for name, path := range map[string]string{"presentation": "", "export": "/export", "results": "/results", "workbook": "/results?format=xlsx", "table": "/results?format=csv"} {
 		t.Run(name, func(t *testing.T) {
-			s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIBinary: os.Getenv("XAPI"), APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+			s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 			r := show(s.Client, choice("Who wins?"))
 			fill(r, "<")
 			if name != "presentation" && name != "export" {
@@ -141,7 +143,7 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 
 // Eight loops of workbooks and two of QR codes that nobody has asked for yet leave half of the processors to votes.
 func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIBinary: os.Getenv("XAPI"), APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 	polls := []NewPoll{choice("Who wins?")}
 	for i := range 20 {
 		q := NewPoll{Question: "Question " + strconv.Itoa(i)}
@@ -208,4 +210,26 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 	require.Positive(t, answered.Load())
 	// Twice, and what a busy machine may add: without turns it was thirty times as long.
 	require.Less(t, busy[rounds/2], 2*quiet[rounds/2]+4*time.Millisecond)
+}
+
+func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
+	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_STOP_TIMEOUT=60s"}})
+	r := show(s.Client, choice("Who wins?"))
+	fill(r, "<")
+	for range len(r.Presentation(true).Polls) - 1 {
+		r.Next()
+	}
+	r.Clear()
+	finalOf(t, r, r.Polls[0].PollID)
+	for _, path := range []string{"", "/export", "/results", "/results?format=csv", "/results?format=xlsx"} {
+		for _, conn := range unread(t, s.base, 3, r.Path(path), r.PresenterToken) {
+			_, err := conn.Read(make([]byte, 1)) // its answer is under way
+			require.NoError(t, err)
+		}
+	}
+	begun := time.Now()
+	require.NoError(t, st.APIs[0].Stop())
+	t.Logf("stopped in %v", time.Since(begun))
+	require.Less(t, time.Since(begun), 20*time.Second)
+	require.NotContains(t, st.APIs[0].LogTail(), "not every connection ended in time")
 }
