@@ -16,6 +16,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/docs"
 	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
@@ -52,13 +53,15 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
+	costly := budget.Costly()
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 		AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
-		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe), pages.Routes},
+		Costly:         costly,
+		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes},
 	})
 	var operators *backend.Operators
 	if cfg.MetricsAddr != "" {

@@ -85,12 +85,21 @@ type Draft struct {
 	Removed   uuid.UUID // the poll that goes itself, with its state; Nil: none
 }
 
-// Apply makes the edit in the draft. Errors: Invalid (names the field), NotFound, HasBeenShown, NotFinal, LastPoll.
+// Apply makes the edit in the draft, which is of no use after an error. Errors: Invalid (names the field), NotFound, HasBeenShown,
+// NotFinal, LastPoll.
 func (d *Draft) Apply(e Edit) error {
 	if id := e.Concerns(); id != uuid.Nil && d.Find(id) < 0 {
 		return Errorf(NotFound, "the presentation has no such poll")
 	}
-	return e.apply(d)
+	before := d.Text()
+	if err := e.apply(d); err != nil {
+		return err
+	}
+	field := "polls"
+	if _, renamed := e.(EditPresentation); renamed {
+		field = "title"
+	}
+	return d.checkSize(field, before)
 }
 
 // Kept gives the polls that were there before the edit and still are, in their order.

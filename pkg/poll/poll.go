@@ -34,6 +34,9 @@ const (
 	MaxKeyLength   = 64   // characters of an option's key
 	MaxValueLength = 1000 // characters of an option's value, of a question and of a title
 
+	// MaxText is how many bytes a presentation's text has in all: see Presentation.Text.
+	MaxText = 1 << 20
+
 	// MaxChosenBytes is how many bytes the keys take that one vote may name, in the JSON of a client that escapes all it can.
 	// So a vote's body, which has 4 KiB, has room for whatever a voter may choose.
 	MaxChosenBytes = 3000
@@ -141,7 +144,35 @@ func New(title string, polls []Poll) (Presentation, error) {
 		q.ID, q.PresentationID, q.Index = newID(), p.ID, i
 		p.Polls[i] = q
 	}
+	if err := p.checkSize("polls", 0); err != nil {
+		return Presentation{}, err
+	}
 	return p, nil
+}
+
+// Text gives how many bytes a presentation's text has in all: its title, and each poll's question, keys, values and banned words.
+func (p *Presentation) Text() int {
+	size := len(p.Title)
+	for i := range p.Polls {
+		q := &p.Polls[i]
+		size += len(q.Question)
+		for _, o := range q.Options {
+			size += len(o.Key) + len(o.Value)
+		}
+		for _, word := range q.Banned {
+			size += len(word)
+		}
+	}
+	return size
+}
+
+// checkSize refuses more text than a presentation may have, unless it had as much before: one from before this limit may shrink.
+func (p *Presentation) checkSize(field string, before int) error {
+	if size := p.Text(); size > max(MaxText, before) {
+		return Field(field, "a presentation's title, questions, options and banned words must have at most %d bytes in all; they would have %d",
+			MaxText, size)
+	}
+	return nil
 }
 
 func newPoll(at string, q Poll) (Poll, error) {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/swaggest/swgui/v5/static"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
 )
 
 // path is where the page is; what it needs is below it.
@@ -101,5 +103,6 @@ func serve(c *fiber.Ctx, name string) error {
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, a.mime)
+	budget.Standing(c)
 	return c.Send(body)
 }

@@ -1,21 +1,24 @@
 package httpapi
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
+	"io"
 	"mime"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/api/internal/xlsx"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -84,10 +87,15 @@ type allView struct {
 }
 
 // newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room.
-func newCoalescedAll(store poll.Store) *coalesced[uuid.UUID, *encodedAll] {
+func newCoalescedAll(store poll.Store, turns *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
 	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
+		end, err := turns.Take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
 		return readAll(ctx, store, id)
 	})
 }
@@ -148,6 +156,13 @@ func getAllResults(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
+	end := func() {}
+	if f.name == "xlsx" { // who waits for a turn shall not have all of it in their hands
+		if end, err = c.server.workbooks.Take(ctx); err != nil {
+			return err
+		}
+	}
+	defer end()
 	e, err := c.server.allResults.read(ctx, id)
 	if err != nil {
 		return err
@@ -165,19 +180,41 @@ func getAllResults(c *call) error {
 	body, tag := all.body, all.tag
 	switch f.name {
 	case "xlsx":
-		return c.sendWorkbook(ctx, f, all.wireAllResults)
-	case "csv":
-		if body, err = all.csv(); err != nil {
+		done, err := c.server.Costly.TakeLong(ctx)
+		if err != nil {
 			return err
 		}
-		tag = contentTag(body)
-		f.mime += "; charset=utf-8"
+		defer done()
+		if body, err = all.workbook(); err != nil {
+			return err
+		}
+		c.Set(fiber.HeaderContentType, f.mime)
+		return c.Send(body)
+	case "csv":
+		tag = contentTag([]byte("csv of " + all.tag))
 	}
 	if c.unchanged(tag) {
 		return nil
 	}
+	if f.name == "csv" {
+		return c.sendTable(all)
+	}
 	c.Set(fiber.HeaderContentType, f.mime)
 	return c.Send(body) // shared, not copied: nobody writes to it
+}
+
+// sendTable answers with a table, bit by bit. Until it is sent, what it is made of takes room as that itself would.
+func (c *call) sendTable(all allView) error {
+	release, err := c.server.hold(c.Ctx, all.body)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
+	body, err := c.newStream(func(_ context.Context, w *bufio.Writer, turn func() error) error { return all.csv(w, turn) }, release)
+	if err != nil {
+		return err
+	}
+	return c.SendStream(body)
 }
 
 // seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
@@ -190,69 +227,47 @@ func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
 	return all
 }
 
-// tableLine is what a poll's results have for each answer, in a table.
-type tableLine struct {
-	key, value string
-	count      int64
-}
-
-// lines gives the answers to a poll. Words have no key.
-func (r *wirePollResults) lines() (lines []tableLine) {
+// lines gives the answers to a poll as key, value and count. Words have no key.
+func (r *wirePollResults) lines() (lines [][]any) {
 	for _, o := range r.Options {
-		lines = append(lines, tableLine{o.Key, o.Value, o.Count})
+		lines = append(lines, []any{o.Key, o.Value, o.Count})
 	}
 	for _, w := range r.Words {
-		lines = append(lines, tableLine{"", w.Text, w.Count})
+		lines = append(lines, []any{"", w.Text, w.Count})
 	}
 	return lines
 }
 
 // csvHead names the columns. There is a row for each answer; a poll without any has one row.
-var csvHead = []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count"}
+var csvHead = []any{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count"}
 
-// utf8Mark begins every table: without it, Excel reads one as of a Windows code page, and garbles what is not ASCII.
-const utf8Mark = "\uFEFF"
-
-func (a *wireAllResults) csv() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString(utf8Mark)
-	w := csv.NewWriter(&b)
-	rows := [][]string{csvHead}
+// csv writes a table of everything. It may be a hundred times as large as what it tells: each row has its poll's question.
+// It calls turn before each answer's.
+func (a *wireAllResults) csv(w io.Writer, turn func() error) error {
+	out, err := table.NewCSV(w)
+	if err != nil {
+		return err
+	}
+	if err := out.Row(csvHead...); err != nil {
+		return err
+	}
 	for i := range a.Polls {
 		p := &a.Polls[i]
-		poll := []string{
-			strconv.Itoa(p.place), harmless(p.Question), string(p.Kind), string(p.Status), strconv.FormatInt(p.Total, 10),
-			number(p.Mean), number(p.Median),
+		poll := []any{p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median)}
+		answers := [][]any{{nil, nil, nil}}
+		if lines := p.lines(); len(lines) > 0 {
+			answers = lines
 		}
-		answers := p.lines()
-		for _, l := range answers {
-			rows = append(rows, append(poll[:len(poll):len(poll)], harmless(l.key), harmless(l.value), strconv.FormatInt(l.count, 10)))
+		for _, answer := range answers {
+			if err := turn(); err != nil {
+				return err
+			}
+			if err := out.Row(slices.Concat(poll, answer)...); err != nil {
+				return err
+			}
 		}
-		if len(answers) == 0 {
-			rows = append(rows, append(poll, "", "", ""))
-		}
 	}
-	if err := w.WriteAll(rows); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-func number(f *float64) string {
-	if f == nil {
-		return ""
-	}
-	return strconv.FormatFloat(*f, 'f', -1, 64)
-}
-
-// harmless gives a cell that a spreadsheet does not run: it takes what begins with one of these signs for a formula, and an
-// apostrophe before them for the sign of a text.
-func harmless(cell string) string {
-	begins := strings.TrimLeftFunc(cell, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
-	if strings.IndexAny(begins, "=+-@＝＋－＠") == 0 {
-		return "'" + cell
-	}
-	return cell
+	return out.Close()
 }
 
 // maxFileName is how many characters of a title the name of a file takes.
@@ -269,61 +284,13 @@ func attachment(title, end string) string {
 	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
 }
 
-// What workbooks may take, since making one takes far more than reading results, and anybody may ask.
-const (
-	maxWorkbooks     = 4        // being made at once
-	maxWorkbookBytes = 64 << 20 // made and not sent yet
-)
-
-// sendWorkbook answers with a workbook. It is made before it is sent, so that a client who reads slowly holds up nobody else's:
-// what it holds are the workbook's bytes, for writeTimeout at most.
-func (c *call) sendWorkbook(ctx context.Context, f format, all *wireAllResults) error {
-	body, err := c.server.makeWorkbook(ctx, all)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, f.mime)
-	return c.SendStream(body, body.whole.Len())
-}
-
-// workbook is one that was made. Close it when it is sent.
-type workbook struct {
-	whole *bytes.Reader
-	stops context.Context // of the server
-	free  func()
-}
-
-// Read implements io.Reader. It fails when the server stops: that does not wait for a slow client.
-func (w *workbook) Read(p []byte) (int, error) {
-	if err := w.stops.Err(); err != nil {
-		return 0, err
-	}
-	return w.whole.Read(p)
-}
-
-// Close implements io.Closer.
-func (w *workbook) Close() error {
-	w.free()
-	return nil
-}
-
-// makeWorkbook makes one. Who finds too many under way waits until ctx ends.
-func (s *Server) makeWorkbook(ctx context.Context, all *wireAllResults) (*workbook, error) {
-	select {
-	case s.workbooks <- struct{}{}:
-	case <-ctx.Done():
-		return nil, poll.Unavailablef(ctx.Err(), "too many workbooks are being made")
-	}
-	defer func() { <-s.workbooks }()
+// workbook makes one of everything. It is made before it is sent, so that who reads slowly holds up nobody else's.
+func (a *wireAllResults) workbook() ([]byte, error) {
 	var b bytes.Buffer
-	if err := xlsx.Write(&b, all.sheets()); err != nil {
+	if err := xlsx.Write(&b, a.sheets()); err != nil {
 		return nil, err
 	}
-	size := min(int64(b.Cap()), maxWorkbookBytes)
-	if err := s.unsent.Acquire(ctx, size); err != nil {
-		return nil, poll.Unavailablef(err, "too many workbooks are being sent")
-	}
-	return &workbook{bytes.NewReader(b.Bytes()), s.streams, sync.OnceFunc(func() { s.unsent.Release(size) })}, nil
+	return b.Bytes(), nil
 }
 
 // sheets are one that tells of all polls, and one for each.
@@ -351,9 +318,7 @@ func (r *wirePollResults) sheet() xlsx.Sheet {
 	s.Rows = append(s.Rows, nil)
 	s.Heads = []int{len(s.Rows)}
 	s.Rows = append(s.Rows, []any{"key", "value", "count"})
-	for _, l := range r.lines() {
-		s.Rows = append(s.Rows, []any{l.key, l.value, l.count})
-	}
+	s.Rows = append(s.Rows, r.lines()...)
 	return s
 }
 

@@ -1,19 +1,15 @@
 package httpapi
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/csv"
 	"encoding/json"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -149,14 +146,14 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 	require.True(t, marked, "Excel garbles it")
 	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
 	require.NoError(t, err)
-	question := "'" + s.p.Polls[0].Question
+	question := `'=HYPERLINK("http://evil.example","x"), "quoted"` + "\nsecond line"
 	require.Equal(t, [][]string{
-		csvHead,
+		strings.Split("poll,question,kind,status,total,mean,median,key,value,count", ","),
 		{"1", question, "choice", "final", "3", "", "", "'-A", "'+1", "2"},
 		{"1", question, "choice", "final", "3", "", "", "B", "'@SUM(A1)", "1"},
 		{"1", question, "choice", "final", "3", "", "", "C", "<script>", "0"},
 		{"2", "What?", "multiple", "closing", "2", "", "", "A", "' =1", "2"},
-		{"2", "What?", "multiple", "closing", "2", "", "", "B", "'\t=1", "1"},
+		{"2", "What?", "multiple", "closing", "2", "", "", "B", "'\t'=1", "1"},
 		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "1", "1", "0"},
 		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "2", "2", "0"},
 		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "3", "3", "0"},
@@ -167,9 +164,9 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 
 func TestAPollWithoutAnswersHasARow(t *testing.T) {
 	all := wireAllResults{Polls: []wirePollResults{{place: 4, Question: "What?", Kind: "open_text"}}}
-	body, err := all.csv()
-	require.NoError(t, err)
-	require.Equal(t, utf8Mark+strings.Join(csvHead, ",")+"\n4,What?,open_text,,0,,,,,\n", string(body))
+	var body bytes.Buffer
+	require.NoError(t, all.csv(&body, func() error { return nil }))
+	require.Equal(t, "\uFEFFpoll,question,kind,status,total,mean,median,key,value,count\n4,What?,open_text,,0,,,,,\n", body.String())
 }
 
 func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
@@ -187,7 +184,7 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	require.Equal(t, [][]string{
 		{"title", s.p.Title}, nil,
 		{"poll", "question", "kind", "status", "total", "mean", "median"},
-		{"1", s.p.Polls[0].Question, "choice", "final", "3"},
+		{"1", table.Text(s.p.Polls[0].Question), "choice", "final", "3"},
 		{"2", "What?", "multiple", "closing", "2"},
 		{"3", "How?", "rating", "open", "2", "4.5", "4.5"},
 	}, rows)
@@ -311,91 +308,4 @@ func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
 	}
 	s.p.Title = "New"
 	require.NotEqual(t, tags[1], ask("GET", s.path("")).Header.Get("ETag"), "nobody gets what is older than their request")
-}
-
-func TestWhoFindsTooManyWorkbooksUnderWayWaits(t *testing.T) {
-	s := held(t)
-	server := newTestServer()
-	server.Start(Services{Store: s, Bus: inproc.NewBus()})
-	defer server.Close()
-	for range maxWorkbooks {
-		server.workbooks <- struct{}{}
-	}
-	answered := make(chan int)
-	go func() {
-		res, err := server.app.Test(httptest.NewRequest("GET", s.path("?format=xlsx"), nil), -1)
-		if err != nil {
-			t.Error(err)
-			close(answered)
-			return
-		}
-		_ = res.Body.Close()
-		answered <- res.StatusCode
-	}()
-	select {
-	case <-answered:
-		t.Error("it did not wait")
-	case <-time.After(100 * time.Millisecond):
-	}
-	<-server.workbooks
-	require.Equal(t, 200, <-answered)
-}
-
-// Without that, four phones on a bad line kept everybody else from a workbook for a minute.
-func TestWhoReadsAWorkbookSlowlyHoldsUpNobody(t *testing.T) {
-	s := held(t)
-	q := &s.p.Polls[0]
-	q.Options, s.states[0].Counts = nil, make([]int64, 100)
-	for i := range s.states[0].Counts { // a large one, which no buffer on its way takes
-		var noise string
-		for range 40 {
-			noise += rand.Text()
-		}
-		q.Options = append(q.Options, poll.Option{Key: strconv.Itoa(i), Value: noise})
-	}
-	server := newTestServer()
-	server.Start(Services{Store: s, Bus: inproc.NewBus()})
-	defer server.Close()
-	server.app.Handler() // prepares the routes
-	ask := func() (*bufio.Reader, net.Conn) {
-		ours, theirs := net.Pipe() // a write waits until it is read
-		go func() { _ = server.app.Server().ServeConn(theirs) }()
-		_, err := io.WriteString(ours, "GET "+s.path("?format=xlsx")+" HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.NoError(t, err)
-		r := bufio.NewReaderSize(ours, 16)
-		_, err = r.ReadByte()
-		require.NoError(t, err)
-		require.NoError(t, r.UnreadByte())
-		return r, ours
-	}
-	var slow []net.Conn
-	var last *bufio.Reader
-	for range 2 * maxWorkbooks {
-		r, conn := ask()
-		last = r
-		slow = append(slow, conn)
-	}
-	r, conn := ask()
-	res, err := http.ReadResponse(r, nil)
-	require.NoError(t, err)
-	require.Equal(t, 200, res.StatusCode)
-	body := bodyOf(t, res)
-	require.Greater(t, len(body), 48<<10)
-	require.EqualValues(t, len(body), res.ContentLength, "a browser can say how much is still to come")
-	server.stop()
-	res, err = http.ReadResponse(last, nil)
-	require.NoError(t, err)
-	_, err = io.Copy(io.Discard, res.Body)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "nor a server that stops")
-	for _, c := range append(slow, conn) {
-		require.NoError(t, c.Close())
-	}
-	require.Eventually(t, func() bool { return server.unsent.TryAcquire(maxWorkbookBytes) }, 10*time.Second, time.Millisecond,
-		"what was sent, or could not be, is not held")
-
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	_, err = server.makeWorkbook(ctx, &wireAllResults{})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "what is not sent yet is bounded")
-	server.unsent.Release(maxWorkbookBytes)
 }

@@ -27,17 +27,16 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 
 // editPresentation makes an edit and answers with the presentation.
 func (c *call) editPresentation(e poll.Edit) error {
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
 	id, _, err := c.edit(ctx, e)
+	done() // nobody waits in one line for a turn in another
 	if err != nil {
 		return err
 	}
-	p, states, err := c.Store.Presentation(ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.presentation(p, states, poll.Owner)
+	return c.readPresentation(id)
 }
 
 func patchPresentation(c *call) error {
@@ -79,8 +78,11 @@ func deletePresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if _, err := c.need(ctx, id, toEdit); err != nil {
 		return err
 	}
@@ -91,6 +93,11 @@ func deletePresentation(c *call) error {
 }
 
 func postPoll(c *call) error {
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body newPoll
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
@@ -101,8 +108,6 @@ func postPoll(c *call) error {
 	if err := unmarshal(c.Ctx, &place); err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
 	id, edited, err := c.edit(ctx, poll.AddPoll{Poll: body.poll(), Index: place.Index})
 	if err != nil {
 		return err
@@ -112,6 +117,11 @@ func postPoll(c *call) error {
 }
 
 func patchPoll(c *call) error {
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body struct {
 		Question   *string          `json:"question"`
 		Kind       *poll.Kind       `json:"kind"`
@@ -134,8 +144,6 @@ func patchPoll(c *call) error {
 		options := fromWire(*body.Options)
 		e.Options = &options
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
 	_, edited, err := c.edit(ctx, e)
 	if err != nil {
 		return err
@@ -157,8 +165,11 @@ func (c *call) editPoll(edit func(pollID uuid.UUID) poll.Edit) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if _, _, err := c.edit(ctx, edit(pollID)); err != nil {
 		return err
 	}
@@ -171,8 +182,11 @@ func exportPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	p, _, err := c.Store.Presentation(ctx, id)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +19,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -59,9 +60,13 @@ func getVotes(c *call) error {
 		}
 	}
 	if part.limit > 0 {
-		return c.sendPage(part.limit, list, from(ctx))
+		turn := costlyTurn{ctx: ctx, turns: c.server.Costly}
+		defer turn.pause()
+		return c.sendPage(part.limit, list, from(ctx).inTurns(turn.take))
 	}
-	body, err := newStream(c.server, func(ctx context.Context, w *bufio.Writer) error { return list(w, from(ctx)) })
+	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn func() error) error {
+		return list(w, from(ctx).inTurns(turn))
+	}, func() {})
 	if err != nil {
 		return err
 	}
@@ -144,6 +149,18 @@ func (c *call) sendPage(limit int, list func(*bufio.Writer, votes) error, all vo
 // votes calls yield for every vote.
 type votes func(yield func(poll.VoterAnswer) error) error
 
+// inTurns takes a turn before each vote, and none while it waits for the store's first one.
+func (all votes) inTurns(turn func() error) votes {
+	return func(yield func(poll.VoterAnswer) error) error {
+		return all(func(v poll.VoterAnswer) error {
+			if err := turn(); err != nil {
+				return err
+			}
+			return yield(v)
+		})
+	}
+}
+
 // voteLine is a line of a votes list. Which member has the answer depends on the kind alone.
 type voteLine struct {
 	ClientID *uuid.UUID `json:"client_id,omitempty"` // the client's own id
@@ -202,25 +219,20 @@ func listJSON(q *poll.Poll) func(*bufio.Writer, votes) error {
 
 func listCSV(q *poll.Poll) func(*bufio.Writer, votes) error {
 	return func(w *bufio.Writer, all votes) error {
-		if _, err := w.WriteString(utf8Mark); err != nil {
-			return err
+		out, err := table.NewCSV(w)
+		if err == nil {
+			err = out.Row(columns(q)...)
 		}
-		out := csv.NewWriter(w)
-		if err := out.Write(columns(q)); err != nil {
-			return err
+		if err == nil {
+			err = all(func(v poll.VoterAnswer) error { return out.Row(row(q, v)...) })
 		}
-		err := all(func(v poll.VoterAnswer) error { return out.Write(row(q, v)) })
-		if err != nil {
-			return err
-		}
-		out.Flush()
-		return out.Error()
+		return errors.Join(err, out.Close())
 	}
 }
 
 // columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything, in one each.
-func columns(q *poll.Poll) []string {
-	names := []string{"client_id"}
+func columns(q *poll.Poll) []any {
+	names := []any{"client_id"}
 	if q.Identity == poll.Passed {
 		names[0] = "voter_id"
 	}
@@ -237,20 +249,20 @@ func columns(q *poll.Poll) []string {
 	return append(names, "cast_at")
 }
 
-func row(q *poll.Poll, v poll.VoterAnswer) []string {
-	cast := ""
+func row(q *poll.Poll, v poll.VoterAnswer) []any {
+	var cast any
 	if at := v.CastAt(); !at.IsZero() {
 		cast = at.Format(time.RFC3339Nano)
 	}
 	if !q.Kind.FreeText() {
-		return []string{v.VoterID.String(), harmless(strings.Join(v.Answer.Keys(), ";")), cast}
+		return []any{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";"), cast}
 	}
-	cells := []string{v.VoterID.String()}
+	cells := []any{v.VoterID.String()}
 	for _, text := range v.Answer.Texts() {
-		cells = append(cells, harmless(text))
+		cells = append(cells, text)
 	}
 	for len(cells) <= q.MaxChoices {
-		cells = append(cells, "")
+		cells = append(cells, nil)
 	}
 	return append(cells, cast)
 }
@@ -258,31 +270,40 @@ func row(q *poll.Poll, v poll.VoterAnswer) []string {
 // stream is an answer's body that a goroutine writes while the server reads it.
 type stream struct {
 	*io.PipeReader
-	cancel context.CancelFunc
-	done   chan struct{}
-	closed atomic.Bool // by the server, which reads it no further
+	leaving leaving
+	cancel  context.CancelFunc
+	done    chan struct{}
+	closed  atomic.Bool // by the server, which reads it no further
+	release func()
 }
 
 // newStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
 // error if it ended with one, or Unavailable if neither happens in time: until then the answer's status is not sent.
-// The server closes the stream, which ends the goroutine and waits for it. A later error cuts the answer off, so that
-// the client sees that it is not whole, and is logged, since the access log has called it a success.
-func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) error) (*stream, error) {
+// The server closes the stream, which ends the goroutine, waits for it, and releases what it was made of; so does an error. A later
+// error cuts the answer off, so that the client sees that it is not whole, and is logged, since the access log has called it a success.
+//
+// write calls turn before each line: a buffer is filled in a turn at what is costly, which ends while the client takes it.
+func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn func() error) error, release func()) (*stream, error) {
+	server := c.server
 	ctx, cancel := context.WithTimeout(server.streams, writeTimeout)
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) }) // also while nobody reads
-	s := &stream{PipeReader: r, cancel: cancel, done: make(chan struct{})}
+	s := &stream{
+		PipeReader: r, leaving: server.leave(c.Ctx), cancel: cancel, done: make(chan struct{}), release: release,
+	}
 	begun := make(chan error, 1)
 	var once sync.Once
 	begin := func(err error) { once.Do(func() { begun <- err }) }
 	server.sending.Go(func() {
 		defer close(s.done)
-		buffer := bufio.NewWriterSize(beginner{w, begin}, 32<<10)
-		err := write(ctx, buffer)
+		turn := &costlyTurn{ctx: ctx, turns: server.Costly, late: cancel}
+		buffer := bufio.NewWriterSize(beginner{w, begin, turn}, 32<<10)
+		err := write(ctx, buffer, turn.take)
 		begin(err)
 		if err == nil {
 			err = buffer.Flush()
 		}
+		turn.pause()
 		_ = w.CloseWithError(err) // never fails
 		switch {
 		case err == nil:
@@ -304,22 +325,58 @@ func newStream(server *Server, write func(ctx context.Context, w *bufio.Writer) 
 	return s, nil
 }
 
-// beginner says that there is something to send before it is sent: nobody reads before.
+// beginner says that there is something to send before it is sent: nobody reads before. While it is sent there is no turn.
 type beginner struct {
 	io.Writer
 	begin func(error)
+	turn  *costlyTurn
 }
 
 func (b beginner) Write(p []byte) (int, error) {
 	b.begin(nil)
+	b.turn.pause()
 	return b.Writer.Write(p)
+}
+
+// costlyTurn is a turn at what is costly for a list, which comes and goes. It is for use by one goroutine.
+type costlyTurn struct {
+	ctx   context.Context
+	turns *budget.Turns
+	late  func() // ends a list whose turn lasts longer than a call may, since others wait; nil: ctx does
+	timer *time.Timer
+	end   func() // nil: there is no turn
+}
+
+// take waits for a turn, unless there is one.
+func (t *costlyTurn) take() (err error) {
+	if t.end != nil {
+		return nil
+	}
+	if t.end, err = t.turns.TakeLong(t.ctx); err == nil && t.late != nil {
+		t.timer = time.AfterFunc(callTimeout, t.late)
+	}
+	return err
+}
+
+// pause ends the turn, if there is one.
+func (t *costlyTurn) pause() {
+	if t.end == nil {
+		return
+	}
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	t.end()
+	t.end = nil
 }
 
 // Close ends the writer and waits for it.
 func (s *stream) Close() error {
 	s.closed.Store(true)
+	s.leaving.unwatch()
 	s.cancel()
 	err := s.PipeReader.Close()
 	<-s.done
+	s.release()
 	return err
 }

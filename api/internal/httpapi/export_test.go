@@ -186,7 +186,7 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	cloud := &poll.Poll{Kind: poll.WordCloud, MaxChoices: 3}
 	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
 		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(cloud), "Rome", "a;b\nb, c"))
-	require.Equal(t, utf8Mark+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
+	require.Equal(t, "\uFEFF"+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
 		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud), "Rome", "a;b\nb, c"))
 	require.Equal(t, "[]", listed(t, listJSON(cloud)))
 }

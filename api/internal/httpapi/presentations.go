@@ -82,6 +82,11 @@ func create(c *call) error {
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
 	var body newPresentation
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
@@ -95,8 +100,6 @@ func create(c *call) error {
 	}
 	token, hash := poll.NewToken()
 	p.TokenHash = hash
-	ctx, cancel := c.timeout()
-	defer cancel()
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code
 		return c.Store.Create(ctx, p)
@@ -115,8 +118,16 @@ func getPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	return c.readPresentation(id)
+}
+
+// readPresentation answers with a presentation as it is now, to whoever asks.
+func (c *call) readPresentation(id uuid.UUID) error {
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
 	p, states, err := c.Store.Presentation(ctx, id)
 	if err != nil {
 		return err

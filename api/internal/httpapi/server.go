@@ -25,6 +25,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -85,6 +86,8 @@ type Config struct {
 	Away func(ctx context.Context) []string
 	// Mount are told where to put what is served beside the API: pages, their files. Errors become problems.
 	Mount []func(fiber.Router)
+	// Costly gives turns at what keeps a processor busy, here and where Mount leads. nil: turns of the server's own.
+	Costly *budget.Turns
 }
 
 // Services is what the routes work with.
@@ -120,16 +123,20 @@ type Server struct {
 	allResults *coalesced[uuid.UUID, *encodedAll]
 
 	spared    atomic.Int64        // connections that gave way
-	workbooks chan struct{}       // a token for each that is being made
-	unsent    *semaphore.Weighted // bytes of those that are being sent
+	changes   *budget.Turns       // at writing a presentation, or a part of one
+	workbooks *budget.Turns       // at making one, from the read of what is in it
+	unsent    *budget.Bytes       // of large answers
 	bodies    *semaphore.Weighted // bytes of those that are being read
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
 	s := &Server{
-		Config: cfg, workbooks: make(chan struct{}, maxWorkbooks), unsent: semaphore.NewWeighted(maxWorkbookBytes),
+		Config: cfg, changes: budget.NewTurns(maxChanges), workbooks: budget.NewTurns(maxWorkbooks), unsent: budget.NewBytes(maxUnsent, maxUnsaid),
 		bodies: semaphore.NewWeighted(maxBodyBytes), bounds: newBounds(cfg, time.Now),
+	}
+	if s.Costly == nil {
+		s.Costly = budget.Costly()
 	}
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
@@ -165,12 +172,13 @@ func NewApp(fail fiber.ErrorHandler) *fiber.App {
 }
 
 func (s *Server) routes() {
-	s.app.Use(s.observe, recover.New(), s.body, s.method)
+	s.app.Use(s.observe, s.bounded, recover.New(), s.body, s.method)
 	s.app.Get("/healthz", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	s.app.Get("/readyz", s.ready)
 	v1 := s.app.Group(Base)
 	v1.Get("/ping", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
 	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		budget.Standing(c)
 		c.Set(fiber.HeaderContentType, "application/yaml")
 		return c.Send(openAPI)
 	})
@@ -236,7 +244,7 @@ func (s *Server) serve(c *fiber.Ctx, route func(*call) error) (bool, error) {
 func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
@@ -301,8 +309,8 @@ func (s *Server) Spared() int64 { return s.spared.Load() }
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
 // that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
-// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists and workbooks that are being
-// sent are cut off: they may take a minute each. Event streams end at once, and their clients go to another replica.
+// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being
+// sent are cut off, and so are large answers that are not taken within drainTime: they may take a minute each. Event streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop()
 	s.mu.RLock()

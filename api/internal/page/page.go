@@ -19,6 +19,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -204,6 +205,7 @@ func (b content) send(c *fiber.Ctx) error {
 	if c.Response().StatusCode() == http.StatusOK && c.Fresh() {
 		return c.SendStatus(http.StatusNotModified)
 	}
+	budget.Standing(c)
 	return c.Send(body)
 }
 

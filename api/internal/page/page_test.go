@@ -224,8 +224,8 @@ func placeholders(expression *regexp.Regexp, m message) []string {
 func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
 	text, err := files.ReadFile("assets/refusal.js")
 	require.NoError(t, err)
-	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d };",
-		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength))
+	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d, size: %d };",
+		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength, poll.MaxText>>20))
 }
 
 var dangerous = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +

@@ -2,8 +2,6 @@
 package qr
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"mime"
 	"net"
 	"net/http"
@@ -15,6 +13,7 @@ import (
 	"github.com/boombuler/barcode/qr"
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -23,16 +22,17 @@ const maxText = 1 << 10
 
 // Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
 // the host that was asked, and where believe says so of the peer, to the one that it says was. Errors are fiber's and the domain's, for
-// the app to answer.
-func Mount(public string, believe func(peer net.Addr) bool) func(fiber.Router) {
+// the app to answer. A code that is not known yet is drawn in a turn of turns.
+func Mount(public string, believe func(peer net.Addr) bool, turns *budget.Turns) func(fiber.Router) {
+	drawn := newCache(turns)
 	return func(r fiber.Router) {
-		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, public, believe) })
-		r.Post("/qr.svg", text)
+		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, drawn, public, believe) })
+		r.Post("/qr.svg", func(c *fiber.Ctx) error { return text(c, drawn) })
 	}
 }
 
 // joinLink draws the link that the query's join code stands for.
-func joinLink(c *fiber.Ctx, base string, believe func(net.Addr) bool) (err error) {
+func joinLink(c *fiber.Ctx, drawn *cache, base string, believe func(net.Addr) bool) (err error) {
 	code := poll.CleanJoinCode(c.Query("code"))
 	if !poll.IsJoinCode(code) {
 		return poll.Field("code", "must be a join code")
@@ -45,11 +45,11 @@ func joinLink(c *fiber.Ctx, base string, believe func(net.Addr) bool) (err error
 	}
 	// Nobody keeps it without asking again: after a start with another public address it leads elsewhere.
 	c.Set(fiber.HeaderCacheControl, "private, no-cache")
-	return send(c, base+"/join/"+code)
+	return send(c, drawn, []byte(base+"/join/"+code))
 }
 
 // text draws the body.
-func text(c *fiber.Ctx) error {
+func text(c *fiber.Ctx, drawn *cache) error {
 	media, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	charset := strings.ToLower(params["charset"])
 	encoding := c.Get(fiber.HeaderContentEncoding)
@@ -67,7 +67,7 @@ func text(c *fiber.Ctx) error {
 		return poll.Field("body", "must be UTF-8")
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store") // it may hold a presenter's token
-	return send(c, string(body))
+	return send(c, drawn, body)
 }
 
 // host is a name or an address, with or without a port.
@@ -100,13 +100,12 @@ func first(list string) string {
 	return strings.TrimSpace(value)
 }
 
-func send(c *fiber.Ctx, text string) error {
-	svg, err := SVG(text)
+func send(c *fiber.Ctx, drawn *cache, text []byte) error {
+	d, err := drawn.draw(text)
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(svg)
-	c.Set(fiber.HeaderETag, `"`+hex.EncodeToString(sum[:8])+`"`)
+	c.Set(fiber.HeaderETag, d.tag)
 	if c.Method() != http.MethodPost && c.Get(fiber.HeaderIfNoneMatch) != "" && c.Fresh() {
 		c.Status(http.StatusNotModified)
 		return nil
@@ -114,7 +113,7 @@ func send(c *fiber.Ctx, text string) error {
 	c.Set(fiber.HeaderContentType, "image/svg+xml")
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'")
-	return c.Send(svg)
+	return c.Send(d.svg)
 }
 
 // quiet is how many modules are left white on each side: readers need four.

@@ -19,6 +19,7 @@ import (
 	"github.com/makiuchi-d/gozxing/qrcode"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -39,7 +40,7 @@ func askAt(t *testing.T, public string, believe func(net.Addr) bool, method, tar
 		}
 		return fiber.DefaultErrorHandler(c, err)
 	}})
-	Mount(public, believe)(app)
+	Mount(public, believe, budget.NewTurns(1))(app)
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
 	req.Host = "plenary.example"
 	for i := 0; i < len(header); i += 2 {

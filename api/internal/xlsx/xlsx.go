@@ -4,6 +4,7 @@ package xlsx
 import (
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -11,12 +12,15 @@ import (
 	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
+
+	"github.com/plenary-live/plenary/api/internal/table"
 )
 
 // Sheet is a sheet of a workbook.
 type Sheet struct {
 	Name string // anything; see Write
-	// Rows hold text, numbers and nil. Text stays text: no spreadsheet takes it for a formula, whatever it begins with.
+	// Rows hold text, numbers and nil. Each text is a cell of the type text, as package table gives it: it is no formula here, nor in
+	// what the workbook is saved as or copied to.
 	Rows  [][]any
 	Heads []int // indexes of the rows that name the columns below them, in order
 }
@@ -72,7 +76,13 @@ func (s *Sheet) write(f *excelize.File, name string, bold int) error {
 		if len(heads) > 0 && heads[0] == i {
 			style, heads = []excelize.RowOpts{{StyleID: bold}}, heads[1:]
 		}
-		if err := w.SetRow("A"+strconv.Itoa(i+1), row, style...); err != nil {
+		cells := slices.Clone(row)
+		for j, cell := range cells {
+			if text, ok := cell.(string); ok {
+				cells[j] = table.Text(text)
+			}
+		}
+		if err := w.SetRow("A"+strconv.Itoa(i+1), cells, style...); err != nil {
 			return err
 		}
 	}

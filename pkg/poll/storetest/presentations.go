@@ -58,13 +58,33 @@ func (s *suite) presentations(t *testing.T) {
 	t.Run("the largest presentation there may be fits", func(t *testing.T) {
 		polls := make([]poll.Poll, poll.MaxPolls)
 		for i := range polls {
-			polls[i] = poll.Poll{Question: strings.Repeat("é", poll.MaxValueLength), Options: options("A", "B")}
+			polls[i] = poll.Poll{Question: strings.Repeat("é", 600), Options: options("A", "B")}
 		}
 		for i := range poll.MaxOptions {
 			polls[0].Options = append(polls[0].Options[:i], poll.Option{
 				Key: strings.Repeat("🗳", poll.MaxKeyLength-4) + string(rune('a'+i/26)) + string(rune('a'+i%26)), Value: strings.Repeat("💬", poll.MaxValueLength)})
 		}
-		readBack(t, created(t, store, polls...))
+		p := newPresentation(t, polls...)
+		p.Title = strings.Repeat("t", len(p.Title)+poll.MaxText-p.Text())
+		require.Equal(t, poll.MaxText, p.Text())
+		require.NoError(t, store.Create(t.Context(), p))
+		readBack(t, p)
+	})
+
+	t.Run("a presentation of before there was a limit is read, and may only become smaller", func(t *testing.T) {
+		p := newPresentation(t)
+		for i := range p.Polls {
+			p.Polls[i].Question = strings.Repeat("q", poll.MaxText)
+		}
+		require.NoError(t, store.Create(t.Context(), p))
+		readBack(t, p)
+		_, err := store.Edit(t.Context(), p.ID, poll.AddPoll{Poll: poll.Poll{Question: "Q", Kind: poll.OpenText}})
+		requireKind(t, poll.Invalid, err)
+		readBack(t, p)
+		_, err = store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[2].ID})
+		require.NoError(t, err)
+		p.Polls = p.Polls[:2]
+		readBack(t, p)
 	})
 
 	t.Run("nothing is displayed at first", func(t *testing.T) {

@@ -3,7 +3,7 @@
 import { t } from "./text.js";
 
 // What the API takes; a test compares it with what the API says of itself.
-const most = { polls: 500, options: 100, key: 64, text: 1000, entries: 10, banned: 200, word: 64 };
+const most = { polls: 500, options: 100, key: 64, text: 1000, entries: 10, banned: 200, word: 64, size: 1 };
 
 /** Says in words why something was refused. */
 export function refusal(problem) {
@@ -33,7 +33,7 @@ export function wrong({ field, detail }) {
     case "title": return t("wrong.title", { n: most.text });
     case "question":
     case "value": return t("wrong.text", { n: most.text });
-    case "polls": return t("wrong.polls", { n: most.polls });
+    case "polls": return t("wrong.polls", { n: most.polls, size: most.size });
     case "options": return t("wrong.options", { n: most.options });
     case "key": return t("wrong.key", { n: most.key });
     case "max_choices": return t("wrong.max_choices", { n: most.entries });
