@@ -31,8 +31,11 @@ type newAdmission struct {
 	Passcode  *string      `json:"passcode,omitempty"`
 }
 
-func (n newAdmission) admission() (a poll.Admission) {
+func (n newAdmission) admission() (a poll.Admission, err error) {
 	if n.Voters != nil {
+		if *n.Voters == "" { // which is said, and is neither
+			return a, poll.Field("voters", `must be "anyone" or "pass"`)
+		}
 		a.Voters = *n.Voters
 	}
 	if n.MaxVoters != nil {
@@ -41,7 +44,7 @@ func (n newAdmission) admission() (a poll.Admission) {
 	if n.Passcode != nil {
 		a.Passcode = *n.Passcode
 	}
-	return a
+	return a, nil
 }
 
 // newPoll is a poll as a presenter writes it.
@@ -77,8 +80,12 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 	if err == nil && n.CurrentPollIndex != nil {
 		err = p.Open(*n.CurrentPollIndex)
 	}
+	var a poll.Admission
 	if err == nil {
-		err = p.Admit(n.admission())
+		a, err = n.admission()
+	}
+	if err == nil {
+		err = p.Admit(a)
 	}
 	return p, err
 }
