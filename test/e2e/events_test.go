@@ -48,6 +48,8 @@ type (
 		Mean   *float64 `json:"mean"`
 		Median *float64 `json:"median"`
 		Hidden bool     `json:"hidden"`
+
+		Identity string `json:"identity"`
 	}
 )
 
@@ -179,7 +181,7 @@ func (s *stream) decode(e *event, name, data string) error {
 		}
 		into = e.tallies
 	case "audience": // for presenters, when it pleases, and no part of what is resumed: it has no id
-		schema, into = "AudienceEvent", &struct{ Connected int }{}
+		schema, into = "AudienceEvent", &AudienceEvent{}
 	default:
 		return fmt.Errorf("there is no such event")
 	}

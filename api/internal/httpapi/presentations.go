@@ -18,20 +18,15 @@ import (
 const codeTries = 10
 
 type newPresentation struct {
-	Title            string    `json:"title"`
-	Polls            []newPoll `json:"polls"`
-	CurrentPollIndex *int      `json:"current_poll_index,omitempty"`
-	newAdmission
+	Title            string       `json:"title"`
+	Polls            []newPoll    `json:"polls"`
+	CurrentPollIndex *int         `json:"current_poll_index,omitempty"`
+	Voters           *poll.Voters `json:"voters,omitempty"`
+	MaxVoters        *int         `json:"max_voters,omitempty"`
+	Passcode         *string      `json:"passcode,omitempty"`
 }
 
-// newAdmission says who may vote, as a presenter writes it.
-type newAdmission struct {
-	Voters    *poll.Voters `json:"voters,omitempty"`
-	MaxVoters *int         `json:"max_voters,omitempty"`
-	Passcode  *string      `json:"passcode,omitempty"`
-}
-
-func (n newAdmission) admission() (a poll.Admission, err error) {
+func (n *newPresentation) admission() (a poll.Admission, err error) {
 	if n.Voters != nil {
 		if *n.Voters == "" { // which is said, and is neither
 			return a, poll.Field("voters", `must be "anyone" or "pass"`)
