@@ -55,6 +55,7 @@ chaos: deps ## breaks things while people vote, and proves the guarantees: every
 	$(GO) test ./test/chaos -count=1 -timeout 6h -v -run 'Chaos/^$(CHAOS)$$' -seed $(SEEDS) -votes $(VOTES)
 
 # One part alone, and shorter: make bench BENCH=stampede ROUNDS=1 SECONDS=3. Further flags: BENCHFLAGS='-clients 5000'.
+# Beside an earlier commit, whose api and worker lie in a folder: make bench BENCHFLAGS='-before FOLDER -connections 64,512,2000'.
 BENCH ?= all
 ROUNDS ?= 5
 SECONDS ?= 8

@@ -140,6 +140,9 @@ func (e EditPresentation) apply(d *Draft) error {
 		return err
 	}
 	if e.Voters != nil {
+		if *e.Voters == "" { // which is said, and is neither
+			return Field("voters", `must be "anyone" or "pass"`)
+		}
 		if admission.Voters = *e.Voters; admission.Voters != ByPass {
 			admission.MaxVoters, admission.Passcode = 0, ""
 		}

@@ -47,7 +47,7 @@ type request struct {
 	method, path  string
 	body          []byte
 	token, prefer string
-	ifMatch       string
+	ifMatch, key  string
 }
 
 // send sends a request once and waits for the answer, at most for patience.
@@ -61,7 +61,7 @@ func (c *client) send(r request, patience time.Duration) answer {
 		req.Header.SetContentType("application/json")
 		req.SetBodyRaw(r.body)
 	}
-	for name, value := range map[string]string{"Prefer": r.prefer, "If-Match": r.ifMatch} {
+	for name, value := range map[string]string{"Prefer": r.prefer, "If-Match": r.ifMatch, "Idempotency-Key": r.key} {
 		if value != "" {
 			req.Header.Set(name, value)
 		}

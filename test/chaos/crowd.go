@@ -31,6 +31,8 @@ type Crowd struct {
 	tellers  []*teller
 	readers  []*reader
 	prefix   uuid.UUID
+	gate     gate
+	passed   map[uuid.UUID]int32 // the voters with a pass, once they are known, by the ids that the product derives
 	began    time.Time
 
 	sent    atomic.Int64
@@ -54,7 +56,7 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 		c.replicas = append(c.replicas, newClient(url))
 	}
 	for i := range p.rooms {
-		r, err := newRoom(c, int32(i))
+		r, err := newRoom(c, int32(i), (uint64(i)+seed)%2 == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +129,7 @@ func (c *Crowd) odd() (all []string) {
 	for _, r := range c.readers {
 		all = append(all, r.odd...)
 	}
+	all = append(all, c.gate.odd...)
 	slices.Sort(all)
 	return all
 }

@@ -219,7 +219,7 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	if err := s.crowd.settle(ctx, db, h, afterwards); err != nil { // of half a history nothing can be said
 		return err
 	}
-	s.Logf("all is final and read after %v", s.crowd.now().Round(time.Second))
+	s.Logf("all is final and read after %v; %d voters have passes", s.crowd.now().Round(time.Second), len(s.crowd.passed))
 	row.Report = check.Check(h)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
 	row.Edits = s.crowd.edited.Load()

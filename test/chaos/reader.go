@@ -31,6 +31,7 @@ type results struct {
 	Version  int64  `json:"version"`
 	Revision int64  `json:"revision"`
 	Total    int64  `json:"total"`
+	Identity string `json:"identity"`
 	Options  []struct {
 		Key   string `json:"key"`
 		Count int64  `json:"count"`
@@ -128,6 +129,9 @@ func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool
 	if _, ok := seen.counts(&kinds[i]); !ok { // and is compared all the same
 		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
 	}
+	if seen.Status != "pending" && seen.Identity != room.identity() {
+		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
+	}
 	v.Body = hash(a.body)
 	v.Counted = hash(bytes.Replace(a.body, fmt.Appendf(nil, `"revision":%d`, v.Revision), nil, 1))
 	return v, seen, true
@@ -146,6 +150,7 @@ func (r *reader) told(room *room, i int) (check.Told, error) {
 	}
 	var lines []struct {
 		ClientID uuid.UUID `json:"client_id"`
+		VoterID  uuid.UUID `json:"voter_id"` // in its place, of those with a pass
 		Key      string    `json:"key"`
 		Keys     []string  `json:"keys"`
 		Texts    []string  `json:"texts"`
@@ -158,7 +163,11 @@ func (r *reader) told(room *room, i int) (check.Told, error) {
 		if l.Key != "" {
 			chosen = append(chosen, l.Key)
 		}
-		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(l.ClientID), Answer: kinds[i].answer(chosen)})
+		id := l.ClientID
+		if room.passes {
+			id = l.VoterID
+		}
+		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(room, id), Answer: kinds[i].answer(chosen)})
 	}
 	return t, nil
 }

@@ -39,6 +39,7 @@ type room struct {
 	crowd     *Crowd
 	number    int32
 	id, token string
+	passes    bool     // its voters have passes
 	polls     []string // ids
 	shown     atomic.Int32
 	before    atomic.Int32 // the poll that was shown before
@@ -51,7 +52,7 @@ type room struct {
 func (r *room) poll(i int) int32 { return r.number*roomPolls + int32(i) }
 
 // newRoom makes a presentation. Nothing has gone wrong yet, so nothing may.
-func newRoom(c *Crowd, number int32) (*room, error) {
+func newRoom(c *Crowd, number int32, passes bool) (*room, error) {
 	type option struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
@@ -77,7 +78,7 @@ func newRoom(c *Crowd, number int32) (*room, error) {
 			polls[i].Options = all
 		}
 	}
-	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls})
+	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls, "voters": map[bool]string{true: "pass", false: "anyone"}[passes]})
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func newRoom(c *Crowd, number int32) (*room, error) {
 	if err := json.Unmarshal(a.body, &created); err != nil || a.status != 201 {
 		return nil, fmt.Errorf("create a presentation: %v", a)
 	}
-	r := &room{crowd: c, number: number, id: created.PresentationID, token: created.PresenterToken}
+	r := &room{crowd: c, number: number, id: created.PresentationID, token: created.PresenterToken, passes: passes}
 	r.shown.Store(-1)
 	r.before.Store(-1)
 	var seen presentation

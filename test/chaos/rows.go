@@ -91,7 +91,10 @@ func (s *store) rows(ctx context.Context, c *Crowd) (rows []check.Row, err error
 		if row.Poll >= 0 {
 			row.Answer = kinds[row.Poll%roomPolls].answer(strings.Split(answer, "\n"))
 		}
-		row.Voter, row.ID = c.voterOf(voterID), check.ID(voteID)
+		row.Voter, row.ID = -1, check.ID(voteID)
+		if row.Poll >= 0 {
+			row.Voter = c.voterOf(c.rooms[row.Poll/roomPolls], voterID)
+		}
 		rows = append(rows, row)
 	}
 	return rows, all.Err()
@@ -176,7 +179,10 @@ func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much tim
 		return err
 	}
 	final := time.Now()
-	var err error
+	err := c.identify(ctx, s)
+	if err != nil {
+		return err
+	}
 	if h.Rows, err = s.rows(ctx, c); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -39,16 +40,17 @@ type voter struct {
 	number int32
 	manner
 	seqs *atomic.Int32 // the last number given; used if the manner says so
+	pass string        // empty: none yet, or none is needed
 }
 
 func (c *Crowd) newVoter(number int) voter {
-	return voter{int32(number), mannerOf(int32(number)), new(atomic.Int32)}
+	return voter{number: int32(number), manner: mannerOf(int32(number)), seqs: new(atomic.Int32)}
 }
 
 // newHot makes the two devices of a voter who changes its mind all the time, on both at once. By turns such voters have no
 // seq, one that their devices share, and one on each device, which may give a number twice.
 func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
-	v := voter{int32(number), manner{patience: 7 * time.Second, seq: number%3 > 0}, new(atomic.Int32)}
+	v := voter{number: int32(number), manner: manner{patience: 7 * time.Second, seq: number%3 > 0}, seqs: new(atomic.Int32)}
 	if number%2 == 0 {
 		v.prefer = "respond-async"
 	}
@@ -85,7 +87,7 @@ func (t *teller) vote(stop <-chan struct{}) {
 		if next = next.Add(between(t.rng, t.every)); time.Since(next) > time.Second {
 			next = time.Now()
 		}
-		voter := t.voters[t.rng.IntN(len(t.voters))]
+		voter := &t.voters[t.rng.IntN(len(t.voters))]
 		t.one(voter)
 		if t.rng.IntN(4) == 0 { // changes its mind at once
 			t.one(voter)
@@ -94,8 +96,11 @@ func (t *teller) vote(stop <-chan struct{}) {
 }
 
 // one is one answer of one voter, repeated until it is known what became of it, or the slide has moved on.
-func (t *teller) one(v voter) {
+func (t *teller) one(v *voter) {
 	r := t.crowd.rooms[int(v.number)%len(t.crowd.rooms)]
+	if !t.join(r, v) {
+		return
+	}
 	at := r.shown.Load()
 	// A page that missed the change. While the slide is empty nothing else is sent: no vote for another poll has a
 	// replica look again, and what it believes is trusted for as long as it may be.
@@ -115,7 +120,7 @@ func (t *teller) one(v voter) {
 	if v.seq {
 		c.Seq = v.seqs.Add(1)
 	}
-	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, at, &c), prefer: v.prefer}
+	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, v, at, &c), prefer: v.prefer}
 	for try := range 8 {
 		c.Sent = t.crowd.now()
 		a := t.crowd.door.send(req, v.patience)
@@ -126,6 +131,9 @@ func (t *teller) one(v voter) {
 		}
 		t.casts = append(t.casts, c)
 		t.crowd.note(r, &c)
+		if c.Status == http.StatusUnauthorized || c.Status == http.StatusForbidden {
+			t.crowd.gate.oddly("a vote of voter %d in room %d: %v", c.Voter, r.number, a)
+		}
 		if c.Outcome() != check.Unknown || r.shown.Load() != at && try > 1 {
 			return
 		}
@@ -136,7 +144,7 @@ func (t *teller) one(v voter) {
 // unknownOption is an answer that no poll has.
 const unknownOption check.Answer = 1 << 15
 
-func (t *teller) ballot(r *room, at int32, c *check.Cast) []byte {
+func (t *teller) ballot(r *room, v *voter, at int32, c *check.Cast) []byte {
 	var chosen []string
 	k := &kinds[at]
 	for i, key := range k.answers {
@@ -158,7 +166,11 @@ func (t *teller) ballot(r *room, at int32, c *check.Cast) []byte {
 	if c.Seq > 0 {
 		seq = fmt.Sprintf(`,"seq":%d`, c.Seq)
 	}
-	return fmt.Appendf(nil, `{"poll_id":"%s",%s,"client_id":"%s"%s}`, r.polls[at], choice, t.crowd.voterID(c.Voter), seq)
+	who := fmt.Sprintf(`"client_id":"%s"`, t.crowd.voterID(c.Voter))
+	if r.passes {
+		who = `"pass":"` + v.pass + `"`
+	}
+	return fmt.Appendf(nil, `{"poll_id":"%s",%s,%s%s}`, r.polls[at], choice, who, seq)
 }
 
 // voterID gives the id of a voter, whose number is in its last bytes.
@@ -168,8 +180,14 @@ func (c *Crowd) voterID(voter int32) uuid.UUID {
 	return id
 }
 
-// voterOf gives the number of a voter's id, -1 for a stranger's.
-func (c *Crowd) voterOf(id uuid.UUID) int32 {
+// voterOf gives the number of a voter's id in a room, -1 for a stranger's.
+func (c *Crowd) voterOf(r *room, id uuid.UUID) int32 {
+	if r.passes {
+		if voter, ok := c.passed[id]; ok {
+			return voter
+		}
+		return -1
+	}
 	voter := binary.BigEndian.Uint32(id[12:])
 	if int(voter) >= c.pace.voters+c.pace.hot || c.voterID(int32(voter)) != id {
 		return -1

@@ -11,8 +11,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// AudienceEvent tells presenters of their audience.
+type AudienceEvent struct {
+	Connected  int `json:"connected"`
+	Passes     int `json:"passes"`
+	OneAddress int `json:"one_address"`
+}
+
 // audience is a presenter's stream, of which only the event "audience" is read.
 func (r *Room) audience(t *testing.T) (connected func() int) {
+	t.Helper()
+	told := r.audienceEvents(t)
+	return func() int { return told().Connected }
+}
+
+func (r *Room) audienceEvents(t *testing.T) (told func() AudienceEvent) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+r.Path("/events"), nil)
 	require.NoError(t, err)
@@ -23,7 +36,7 @@ func (r *Room) audience(t *testing.T) (connected func() int) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	lines := bufio.NewScanner(res.Body)
 	schema := r.contract.Doc.Components.Schemas["AudienceEvent"].Value
-	return func() int {
+	return func() (e AudienceEvent) {
 		for lines.Scan() {
 			if lines.Text() != "event: audience" {
 				continue
@@ -34,11 +47,12 @@ func (r *Room) audience(t *testing.T) (connected func() int) {
 			var v any
 			require.NoError(t, json.Unmarshal([]byte(data), &v))
 			require.NoError(t, schema.VisitJSON(v, options.SchemaValidationOptions...))
-			return int(v.(map[string]any)["connected"].(float64))
+			require.NoError(t, json.Unmarshal([]byte(data), &e))
+			return e
 		}
 		require.NoError(t, lines.Err())
 		require.Fail(t, "the stream has ended")
-		return 0
+		return e
 	}
 }
 

@@ -192,7 +192,7 @@ func TestHiddenResultsAreForThePresenterOnly(t *testing.T) {
 		}
 		for _, replica := range s.replicas {
 			hidden, hiddenTag := read(replica, "")
-			require.Equal(t, Results{PollID: one, Status: "open", Version: 1, Revision: hidden.Revision, Total: 1, Options: []Tally{}, Hidden: true}, hidden)
+			require.Equal(t, Results{PollID: one, Status: "open", Version: 1, Revision: hidden.Revision, Total: 1, Options: []Tally{}, Hidden: true, Identity: "client"}, hidden)
 			all, tag := read(replica, r.PresenterToken)
 			require.Equal(t, map[string]int64{"1": 0, "2": 0, "3": 0, "4": 1, "5": 0}, all.Counts())
 			require.NotNil(t, all.Mean)

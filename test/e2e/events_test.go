@@ -51,6 +51,8 @@ type (
 		Median *float64 `json:"median"`
 		Hidden bool     `json:"hidden"`
 		More   bool     `json:"more"`
+
+		Identity string `json:"identity"`
 	}
 )
 
@@ -182,7 +184,7 @@ func (s *stream) decode(e *event, name, data string) error {
 		}
 		into = e.tallies
 	case "audience": // for presenters, when it pleases, and no part of what is resumed: it has no id
-		schema, into = "AudienceEvent", &struct{ Connected int }{}
+		schema, into = "AudienceEvent", &AudienceEvent{}
 	default:
 		return fmt.Errorf("there is no such event")
 	}

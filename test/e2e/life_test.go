@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -101,7 +102,7 @@ func canBeJoined(t *testing.T, r *Room, title string) {
 	} {
 		var joined Joined
 		r.read(Request{Method: http.MethodGet, Path: Base + "/join/" + typed}, &joined)
-		require.Equal(t, Joined{r.PresentationID, title}, joined, typed)
+		require.Equal(t, Joined{PresentationID: r.PresentationID, Title: title, Voters: "anyone"}, joined, typed)
 	}
 	require.Equal(t, "404 not_found", r.Do(Request{Method: http.MethodGet, Path: Base + "/join/nobody-has-this"}).Code())
 }
@@ -121,6 +122,9 @@ func TestPollThatLeavesTheSlideBecomesFinalAndTheSameFromEveryReplica(t *testing
 	})
 }
 
+// castAt is the end of a table's row, which says when the vote was cast.
+var castAt = regexp.MustCompile(`,20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z\n`)
+
 func TestVotesListIsATableForWhoAsksForOne(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, multiple("Which?", 3), choice("Who?"))
@@ -130,13 +134,13 @@ func TestVotesListIsATableForWhoAsksForOne(t *testing.T) {
 			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken,
 				Header: map[string]string{"Accept": "text/csv"}})
 			require.Contains(t, a.Header.Get("Content-Type"), "text/csv")
-			return strings.ReplaceAll(string(a.Body), "\r\n", "\n")
+			return castAt.ReplaceAllString(strings.ReplaceAll(string(a.Body), "\r\n", "\n"), ",then\n")
 		}
-		require.Equal(t, "\uFEFFclient_id,key\n", csv(both), "a poll without votes")
+		require.Equal(t, "\uFEFFclient_id,key,cast_at\n", csv(both), "a poll without votes")
 		r.Count(Ballot{PollID: both, ClientID: ann, Keys: []string{"G", "R"}})
-		require.Equal(t, "\uFEFFclient_id,key\n"+ann+",R;G\n", csv(both))
+		require.Equal(t, "\uFEFFclient_id,key,cast_at\n"+ann+",R;G,then\n", csv(both))
 		r.Next()
 		r.Vote(one, ann, "B")
-		require.Equal(t, "\uFEFFclient_id,key\n"+ann+",B\n", csv(one))
+		require.Equal(t, "\uFEFFclient_id,key,cast_at\n"+ann+",B,then\n", csv(one))
 	})
 }

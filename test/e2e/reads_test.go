@@ -214,7 +214,7 @@ func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
 		for range voters {
 			r.Vote(pollID, NewVoter(), "A")
 		}
-		whole := r.Votes(pollID)
+		whole := r.VotesWithTimes(pollID)
 		require.Len(t, whole, voters)
 		for limit, want := range map[int]int{1: voters, 7: 3, 10: 2, voters - 1: 2, voters: 1, 10_000: 1} {
 			all := pages(t, r, pollID, limit, "application/json")

@@ -32,6 +32,9 @@ type (
 		Title            string    `json:"title,omitempty"`
 		Polls            []NewPoll `json:"polls"`
 		CurrentPollIndex *int      `json:"current_poll_index,omitempty"`
+		Voters           string    `json:"voters,omitempty"`
+		MaxVoters        int       `json:"max_voters,omitempty"`
+		Passcode         string    `json:"passcode,omitempty"`
 	}
 	// Created is what creating a presentation gives.
 	Created struct {
@@ -41,8 +44,15 @@ type (
 	}
 	// Joined is what a join code gives.
 	Joined struct {
-		PresentationID string `json:"presentation_id"`
-		Title          string `json:"title"`
+		PresentationID   string `json:"presentation_id"`
+		Title            string `json:"title"`
+		Voters           string `json:"voters"`
+		PasscodeRequired bool   `json:"passcode_required"`
+	}
+	// Pass is what a voter is given.
+	Pass struct {
+		Pass    string    `json:"pass"`
+		Expires time.Time `json:"expires_at"`
 	}
 	// Poll is a poll of a presentation.
 	Poll struct {
@@ -64,6 +74,10 @@ type (
 		CurrentPollIndex *int   `json:"current_poll_index"`
 		Polls            []Poll `json:"polls"`
 		Role             string `json:"role"`
+
+		Voters    string  `json:"voters"`
+		MaxVoters *int    `json:"max_voters"` // nil: not said, as for Passcode
+		Passcode  *string `json:"passcode"`
 	}
 	// Displayed is the poll on the slide.
 	Displayed struct {
@@ -83,7 +97,8 @@ type (
 		Keys     []string `json:"keys,omitempty"`
 		Text     string   `json:"text,omitempty"`
 		Texts    []string `json:"texts,omitempty"`
-		ClientID string   `json:"client_id"`
+		ClientID string   `json:"client_id,omitempty"`
+		Pass     string   `json:"pass,omitempty"`
 		Seq      int64    `json:"seq,omitempty"`
 	}
 	// Tally is an option with its count.
@@ -109,14 +124,17 @@ type (
 		Mean     *float64 `json:"mean"`
 		Median   *float64 `json:"median"`
 		Hidden   bool     `json:"hidden"`
+		Identity string   `json:"identity"`
 	}
 	// CountedVote is a line of the votes list.
 	CountedVote struct {
 		ClientID string   `json:"client_id"`
+		VoterID  string   `json:"voter_id"` // of a voter with a pass
 		Key      string   `json:"key"`
 		Keys     []string `json:"keys"`
 		Text     string   `json:"text"`
 		Texts    []string `json:"texts"`
+		CastAt   string   `json:"cast_at"`
 	}
 )
 
@@ -255,8 +273,18 @@ func (r *Room) Results(pollID string) (res Results) {
 	return res
 }
 
-// Votes reads a poll's votes list.
+// Votes reads a poll's votes list, without the times at which the votes were cast, which are never the same again.
 func (r *Room) Votes(pollID string) (votes []CountedVote) {
+	r.tb.Helper()
+	votes = r.VotesWithTimes(pollID)
+	for i := range votes {
+		votes[i].CastAt = ""
+	}
+	return votes
+}
+
+// VotesWithTimes reads a poll's votes list.
+func (r *Room) VotesWithTimes(pollID string) (votes []CountedVote) {
 	r.tb.Helper()
 	r.read(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken}, &votes)
 	return votes
@@ -275,10 +303,14 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 	r.tb.Helper()
 	counts, words, voters := map[string]int64{}, map[string]int64{}, map[string]bool{}
 	for _, v := range votes {
-		if voters[v.ClientID] {
-			r.tb.Errorf("voter %s is in the votes list twice", v.ClientID)
+		voter := v.ClientID + v.VoterID // one of them, as everybody's
+		if voters[voter] {
+			r.tb.Errorf("voter %s is in the votes list twice", voter)
 		}
-		voters[v.ClientID] = true
+		if v.ClientID != "" && v.VoterID != "" || (v.ClientID != "") != (res.Identity == "client") {
+			r.tb.Errorf("the voter %+v of a poll with the identity %q", v, res.Identity)
+		}
+		voters[voter] = true
 		if v.Key != "" {
 			counts[v.Key]++
 		}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -115,6 +116,22 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	}
 }
 
+// The earlier one is the present one here.
+func TestAnEarlierPlenaryIsComparedWithAndWithoutPasses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts servers")
+	}
+	dir := t.TempDir()
+	run(t, 5*time.Minute, nil, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/bench", "../../api", "../../worker")
+	binary := filepath.Join(dir, "bench")
+	out := run(t, 5*time.Minute, nil, binary, "-docs", "", "-before", dir, "-rounds", "2", "-seconds", "1", "-connections", "8")
+	_, table, found := strings.Cut(out, "|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	require.True(t, found, out)
+	require.Regexp(t, `^\| direct \| 8 \| \d+ \| \d+\.\d\d \| \d+\.\d\d \| \d+\.\d \| \d+\.\d\d \| \d+\.\d\d \|\n\| NGINX \| 8 \| \d`, table)
+	run(t, 5*time.Minute, nil, binary, "-docs", "", "-bench", "throughput", "-passes", "-rounds", "1", "-seconds", "1", "-connections", "8",
+		"-contestants", strings.Join([]string{report.Plenary, report.PlenaryRooms, report.PlenaryNGINX}, ";"))
+}
+
 // k6 is the version that the scripts are known to work with. It is built the first time, which takes one to two minutes.
 const k6 = "go.k6.io/k6@v1.8.1"
 
@@ -136,8 +153,8 @@ func TestTheK6ScriptsRun(t *testing.T) {
 	}
 }
 
-// run runs a command, and ends it and what it has started when it takes too long.
-func run(t *testing.T, patience time.Duration, env []string, name string, args ...string) {
+// run runs a command and gives what it says. It ends it, and what it has started, when it takes too long.
+func run(t *testing.T, patience time.Duration, env []string, name string, args ...string) (said string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -151,4 +168,5 @@ func run(t *testing.T, patience time.Duration, env []string, name string, args .
 	if testing.Verbose() {
 		t.Logf("%s", out)
 	}
+	return string(out)
 }

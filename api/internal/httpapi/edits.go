@@ -41,18 +41,19 @@ func (c *call) editPresentation(e poll.Edit) error {
 
 func patchPresentation(c *call) error {
 	var body struct {
-		Title *string `json:"title"`
-		newAdmission
+		Title     *string      `json:"title"`
+		Voters    *poll.Voters `json:"voters"`
+		MaxVoters *int         `json:"max_voters"`
+		Passcode  *string      `json:"passcode"`
 	}
 	if err := decode(c.Ctx, &body); err != nil {
 		return err
 	}
-	if body.Title == nil && body.newAdmission == (newAdmission{}) {
+	e := poll.EditPresentation(body)
+	if e == (poll.EditPresentation{}) {
 		return poll.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
 	}
-	return c.editPresentation(poll.EditPresentation{
-		Title: body.Title, Voters: body.Voters, MaxVoters: body.MaxVoters, Passcode: body.Passcode,
-	})
+	return c.editPresentation(e)
 }
 
 func putOrder(c *call) error {

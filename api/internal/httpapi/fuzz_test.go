@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,6 +41,9 @@ func FuzzVoteBody(f *testing.F) {
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","text":" Why\n not\u00e9? ","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","texts":["Berlin","BERLIN!","\ud83d"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	f.Add([]byte(`{"texts":[],"text":"","keys":null,"key":"A","poll_id":"0198c0de-0000-7000-8000-0000000000aa","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"\u0000😀","client_id":null}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","PASS":["x"],"pass":{}}`))
 	app := fiber.New()
 	cloud := poll.Poll{Kind: poll.WordCloud, MaxChoices: 3, Banned: []string{"darn"}}
 	essay := poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
@@ -53,7 +58,11 @@ func FuzzVoteBody(f *testing.F) {
 			return
 		}
 		require.NotEqual(t, uuid.Nil, b.PollID)
-		require.NotEqual(t, uuid.Nil, b.VoterID)
+		require.NotEqual(t, b.VoterID == uuid.Nil, b.Pass == nil, "an id or a pass")
+		if b.Pass != nil {
+			_, err := thePasses.Check(aTalk, b.Pass, time.Now())
+			require.Equal(t, poll.BadPass, poll.KindOf(err), "nobody makes a pass up")
+		}
 		require.True(t, b.Seq >= 0 && b.Seq <= maxSeq)
 		require.NotEqual(t, b.Keys == nil, b.Texts == nil, "keys or texts")
 		for _, q := range []*poll.Poll{&cloud, &essay} {
@@ -74,6 +83,8 @@ func FuzzVoteBody(f *testing.F) {
 func FuzzCreateBody(f *testing.F) {
 	f.Add([]byte(`{"title":"T","current_poll_index":0,"polls":[{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"},{"key":"B","value":"b"}]},{"question":"R","kind":"rating"}]}`))
 	f.Add([]byte(`{"polls":[{"options":[{"key":"\n"}]}],"current_poll_index":9e9}`))
+	f.Add([]byte(`{"voters":"pass","max_voters":300,"passcode":"gar-den 7","polls":[{"question":"R","kind":"rating"}],"current_poll_index":0}`))
+	f.Add([]byte(`{"voters":"","max_voters":-1,"passcode":"\u0000","polls":[{"question":"R","kind":"rating"}]}`))
 	f.Add([]byte(`{"polls":[{"question":"Where?","kind":"word_cloud","max_choices":10},{"question":"Why?","kind":"open_text","options":[]}]}`))
 	app := fiber.New()
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -86,6 +97,12 @@ func FuzzCreateBody(f *testing.F) {
 			require.Equal(t, poll.Invalid, poll.KindOf(err))
 			return
 		}
+		require.Contains(t, []poll.Voters{poll.Anyone, poll.ByPass}, p.Voters)
+		require.True(t, p.Voters == poll.ByPass || p.Admission == poll.Admission{Voters: poll.Anyone}, "%+v", p.Admission)
+		require.True(t, p.MaxVoters >= 0 && p.MaxVoters <= poll.MaxVotersLimit)
+		require.Equal(t, poll.CleanPasscode(p.Passcode), p.Passcode, "what was taken is in its usual form")
+		require.True(t, p.Opens(p.Passcode))
+		require.Equal(t, p.Passcode == "", p.Opens(""))
 		for i, q := range p.Polls {
 			require.Len(t, p.State(i).Counts, len(q.Options))
 			require.NotEqual(t, q.Kind.FreeText(), len(q.Options) > 0)
@@ -211,6 +228,49 @@ func FuzzHeaders(f *testing.F) {
 			require.Equal(t, seen, again)
 		}
 		require.Regexp(t, `^(respond-async|wait=\d|, )*$`, applied)
+	})
+}
+
+// FuzzVoter feeds what somebody says who asks for a pass.
+func FuzzVoter(f *testing.F) {
+	good := thePasses.Draw(aTalk, aPoll, time.Unix(4_000_000_000, 0)).Text // the same in each of the fuzzer's processes
+	f.Add([]byte(`{"passcode":" Gar-den 7"}`), "7d1f5a52-8a0b-4f0e-9a60-0a4c2f6f2d10")
+	f.Add([]byte(`{"pass":"`+good+`"}`), "")
+	f.Add([]byte(`{"pass":null,"passcode":"\u0000"}`), uuid.Nil.String())
+	f.Add([]byte(`{"pass":"`+good[:47]+`B"}`), "{7d1f5a52-8a0b-4f0e-9a60-0a4c2f6f2d10}")
+	f.Add([]byte(``), "\x00\xff")
+	server := newTestServer()
+	server.entrance = newEntrance(thePasses, &till{room: 1}, 0, newGuesses(wrongPasscodes, time.Now))
+	f.Cleanup(server.entrance.close)
+	d := byPass
+	d.Passcode = "GARDEN7"
+	f.Fuzz(func(t *testing.T, body []byte, header string) {
+		c := &call{server.app.AcquireCtx(&fasthttp.RequestCtx{}), nil, server}
+		defer server.app.ReleaseCtx(c.Ctx)
+		c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
+		c.Request().Header.Set("Idempotency-Key", header)
+		c.Request().SetBody(body)
+		key, err := c.idempotencyKey()
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+		} else if said := c.Get("Idempotency-Key"); said != "" {
+			require.Equal(t, strings.ToLower(said), key.String(), "one key has one form")
+		}
+		asked, err := c.askedPass()
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			return
+		}
+		if asked.Pass != nil {
+			_, err := thePasses.Renew(aTalk, []byte(*asked.Pass), time.Now())
+			require.Equal(t, *asked.Pass == good, err == nil, "%q", body)
+		}
+		_, _, err = server.entrance.enter(t.Context(), d, asked.Passcode, uuid.Nil, netip.Addr{})
+		if err == nil || poll.KindOf(err) == poll.RoomFull {
+			require.Equal(t, d.Passcode, poll.CleanPasscode(asked.Passcode))
+		} else {
+			require.Contains(t, []poll.ErrorKind{poll.BadPasscode, poll.Busy}, poll.KindOf(err))
+		}
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -36,14 +36,14 @@ type entrance struct {
 	passes *poll.Passes
 	store  granter
 	given  *limit.Limiter[roomAddress]
-	wrong  *guesses                      // at passcodes
-	known  *lru.Cache[roomKey, struct{}] // keys whose pass is counted
+	wrong  *guesses // at passcodes
 	ctx    context.Context
 	cancel context.CancelFunc
 	rooms  sync.WaitGroup // a goroutine for each that somebody enters
 
 	mu    sync.Mutex
-	lines map[uuid.UUID]*entering // those whose write has not begun
+	lines map[uuid.UUID]*entering         // those whose write has not begun
+	known *simplelru.LRU[roomKey, *place] // by key, so that who asks again waits for what they had begun
 }
 
 // granter is the part of poll.Store that is needed here.
@@ -59,10 +59,37 @@ type entering struct {
 	done    chan struct{} // closed when granted and err are known
 }
 
+// place is somebody's among those who enter.
+type place struct {
+	*entering
+	before int // people
+}
+
+// outcome says, when done is closed, whether the pass is counted.
+func (p *place) outcome() error {
+	switch {
+	case p.err != nil:
+		return p.err
+	case p.before >= p.granted:
+		return poll.Errorf(poll.RoomFull, "as many people have joined as this presentation has room for")
+	}
+	return nil
+}
+
+// refused says whether it is known that the pass is not counted.
+func (p *place) refused() bool {
+	select {
+	case <-p.done:
+		return p.outcome() != nil
+	default:
+		return false
+	}
+}
+
 // newEntrance makes an entrance that gives an address at most so many passes of a presentation, at once and in each minute; 0: any
 // number. wrong bounds what passcodes are tried. Close it before the store.
 func newEntrance(passes *poll.Passes, store granter, most int, wrong *guesses) *entrance {
-	known, err := lru.New[roomKey, struct{}](maxKnownKeys)
+	known, err := simplelru.NewLRU[roomKey, *place](maxKnownKeys, nil)
 	if err != nil { // the size is positive
 		panic(err)
 	}
@@ -89,6 +116,9 @@ func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, k
 		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
 	}
 	if d.Passcode != "" {
+		if poll.CleanPasscode(passcode) == "" { // it is asked whether there is one, and nothing is guessed
+			return pass, false, poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
+		}
 		giveBack, wait := e.wrong.take(address)
 		if wait > 0 {
 			return pass, false, poll.BusyFor(wait, "too many wrong passcodes came from this address")
@@ -99,50 +129,45 @@ func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, k
 		}
 		giveBack()
 	}
-	room := roomKey{d.PresentationID, key}
-	if key == uuid.Nil || !e.known.Contains(room) {
-		if wait := e.given.Take(roomAddress{d.PresentationID, address}); wait > 0 {
-			return pass, false, poll.BusyFor(wait, "too many passes were given to this address")
-		}
-		if err := e.count(ctx, d.PresentationID); err != nil {
-			return pass, false, err
-		}
-		fresh = true
-		if key != uuid.Nil {
-			e.known.Add(room, struct{}{})
-		}
+	p, fresh, err := e.take(roomKey{d.PresentationID, key}, address)
+	if err != nil {
+		return pass, false, err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return pass, false, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+	}
+	if err := p.outcome(); err != nil {
+		return pass, false, err
 	}
 	return e.passes.Draw(d.PresentationID, key, time.Now()), fresh, nil
 }
 
-// count counts one more pass as given.
-func (e *entrance) count(ctx context.Context, id uuid.UUID) error {
+// take gives somebody a place among those whose passes are counted next, or the one that their key has already. Error: Busy.
+func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh bool, err error) {
 	e.mu.Lock()
-	l, ok := e.lines[id]
-	switch {
-	case !ok: // nobody writes: this one begins to
-		l = &entering{done: make(chan struct{})}
-		e.lines[id] = l
-		e.rooms.Go(func() { e.write(id) })
-	case l == nil: // a write is under way: this one is for the next
-		l = &entering{done: make(chan struct{})}
-		e.lines[id] = l
+	defer e.mu.Unlock()
+	if p, ok := e.known.Get(room); ok && !p.refused() {
+		return p, false, nil
 	}
-	place := l.people
+	if wait := e.given.Take(roomAddress{room.presentation, address}); wait > 0 {
+		return nil, false, poll.BusyFor(wait, "too many passes were given to this address")
+	}
+	l, writes := e.lines[room.presentation]
+	if l == nil { // what is being written, if anything is, is without this one
+		l = &entering{done: make(chan struct{})}
+		e.lines[room.presentation] = l
+	}
+	if !writes {
+		e.rooms.Go(func() { e.write(room.presentation) })
+	}
+	p = &place{l, l.people}
 	l.people++
-	e.mu.Unlock()
-	select {
-	case <-l.done:
-	case <-ctx.Done():
-		return poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+	if room.key != uuid.Nil {
+		e.known.Add(room, p)
 	}
-	switch {
-	case l.err != nil:
-		return l.err
-	case place >= l.granted:
-		return poll.Errorf(poll.RoomFull, "as many people have joined as this presentation has room for")
-	}
-	return nil
+	return p, true, nil
 }
 
 // write counts those who wait until nobody does.
@@ -164,16 +189,24 @@ func (e *entrance) write(id uuid.UUID) {
 	}
 }
 
+// newVoter is what somebody says who asks for a pass.
+type newVoter struct {
+	Passcode string  `json:"passcode"`
+	Pass     *string `json:"pass"`
+}
+
+func (c *call) askedPass() (body newVoter, err error) {
+	if len(c.Request().Body()) > 0 {
+		err = decode(c.Ctx, &body)
+	}
+	return body, err
+}
+
 // postVoter gives a voter a pass, or a new one for the one that they have.
 func postVoter(c *call) error {
-	var body struct {
-		Passcode string  `json:"passcode"`
-		Pass     *string `json:"pass"`
-	}
-	if len(c.Request().Body()) > 0 {
-		if err := decode(c.Ctx, &body); err != nil {
-			return err
-		}
+	body, err := c.askedPass()
+	if err != nil {
+		return err
 	}
 	id, err := parseID("presentation_id", c.Params("id"))
 	if err != nil {

@@ -13,21 +13,19 @@ import (
 )
 
 type newPresentation struct {
-	Title            string    `json:"title"`
-	Polls            []newPoll `json:"polls"`
-	CurrentPollIndex *int      `json:"current_poll_index,omitempty"`
-	newAdmission
+	Title            string       `json:"title"`
+	Polls            []newPoll    `json:"polls"`
+	CurrentPollIndex *int         `json:"current_poll_index,omitempty"`
+	Voters           *poll.Voters `json:"voters,omitempty"`
+	MaxVoters        *int         `json:"max_voters,omitempty"`
+	Passcode         *string      `json:"passcode,omitempty"`
 }
 
-// newAdmission says who may vote, as a presenter writes it.
-type newAdmission struct {
-	Voters    *poll.Voters `json:"voters,omitempty"`
-	MaxVoters *int         `json:"max_voters,omitempty"`
-	Passcode  *string      `json:"passcode,omitempty"`
-}
-
-func (n newAdmission) admission() (a poll.Admission) {
+func (n *newPresentation) admission() (a poll.Admission, err error) {
 	if n.Voters != nil {
+		if *n.Voters == "" { // which is said, and is neither
+			return a, poll.Field("voters", `must be "anyone" or "pass"`)
+		}
 		a.Voters = *n.Voters
 	}
 	if n.MaxVoters != nil {
@@ -36,7 +34,7 @@ func (n newAdmission) admission() (a poll.Admission) {
 	if n.Passcode != nil {
 		a.Passcode = *n.Passcode
 	}
-	return a
+	return a, nil
 }
 
 // newPoll is a poll as a presenter writes it.
@@ -72,8 +70,12 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 	if err == nil && n.CurrentPollIndex != nil {
 		err = p.Open(*n.CurrentPollIndex)
 	}
+	var a poll.Admission
 	if err == nil {
-		err = p.Admit(n.admission())
+		a, err = n.admission()
+	}
+	if err == nil {
+		err = p.Admit(a)
 	}
 	return p, err
 }

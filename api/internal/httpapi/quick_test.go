@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,11 +11,14 @@ import (
 
 const aBody = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A","client_id":"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb"}`
 
+const aPassBody = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A","pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`
+
 func TestTheUsualVotesNeedNoReflection(t *testing.T) {
 	for _, body := range []string{
 		aBody,
 		" {\n\t\"client_id\" : \"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb\" , \"seq\" : 999999999999999 ,\r\n \"key\" : \"\" , " +
 			`"poll_id":"01941F29-7C00-7AAA-8AAA-AAAAAAAAAAAA"}` + "\n",
+		aPassBody, strings.Replace(aPassBody, "nB0c", "", 1), `{"seq":7,` + aPassBody[1:],
 	} {
 		_, ok := quickBallot([]byte(body))
 		require.True(t, ok, body)
@@ -45,6 +49,14 @@ func TestWhatIsUnusualIsLeftToTheUsualReader(t *testing.T) {
 		`{"poll_id":"00000000-0000-0000-0000-000000000000","key":"A","client_id":` + id + `}`,
 		`{"poll_id":"{1941f29-7c00-7aaa-8aaa-aaaaaaaaaaa}","key":"A","client_id":` + id + `}`,
 		`{"poll_id":"01941f297c007aaa8aaaaaaaaaaaaaaa","key":"A","client_id":` + id + `}`,
+		`{"poll_id":` + id + `,"key":"A","pass":"x","client_id":` + id + `}`,
+		`{"poll_id":` + id + `,"key":"A","pass":"x","pass":"x"}`,
+		`{"poll_id":` + id + `,"key":"A","pass":null}`,
+		`{"poll_id":` + id + `,"key":"A","pass":7}`,
+		`{"poll_id":` + id + `,"key":"A","pass":["x"]}`,
+		`{"poll_id":` + id + `,"key":"A","pass":"\u0000"}`,
+		`{"poll_id":` + id + `,"key":"A","pass":"😀"}`,
+		`{"poll_id":` + id + `,"key":"A","Pass":"x"}`,
 	} {
 		_, ok := quickBallot([]byte(body))
 		require.False(t, ok, body)
@@ -55,6 +67,8 @@ func TestWhatIsUnusualIsLeftToTheUsualReader(t *testing.T) {
 func FuzzQuickBallot(f *testing.F) {
 	f.Add([]byte(aBody))
 	f.Add([]byte(`{"seq":7,` + aBody[1:]))
+	f.Add([]byte(aPassBody))
+	f.Add([]byte(`{"client_id":"",` + aPassBody[1:]))
 	f.Fuzz(func(t *testing.T, body []byte) { sameAsSlow(t, body) })
 }
 
@@ -71,8 +85,9 @@ func sameAsSlow(t *testing.T, body []byte) {
 }
 
 func TestReadingAVoteAllocatesNoMoreThanItsKeys(t *testing.T) {
-	body := []byte(aBody)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = quickBallot(body) }), 1.0)
+	for _, body := range [][]byte{[]byte(aBody), []byte(aPassBody)} {
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = quickBallot(body) }), 1.0)
+	}
 }
 
 func BenchmarkParseVote(b *testing.B) {

@@ -253,18 +253,25 @@ var fates = []string{"counted", "superseded", "late", "rejected", "refused", "un
 // displayedButOne is a cache that knows one poll, and one presentation that does not exist.
 type displayedButOne struct{ alwaysDisplayed }
 
-var noPresentation = uuid.MustParse("01941f29-7c00-7fff-8fff-ffffffffffff")
+var (
+	noPresentation   = uuid.MustParse("01941f29-7c00-7fff-8fff-ffffffffffff")
+	passPresentation = uuid.MustParse("01941f29-7c00-7ddd-8ddd-dddddddddddd") // whose voters have passes
+)
 
 func (d displayedButOne) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
 	display, now, _ := d.alwaysDisplayed.Known(id)
+	if id == passPresentation {
+		display.Voters = poll.ByPass
+	}
 	return display, now, id != noPresentation
 }
 
-func (d displayedButOne) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+func (d displayedButOne) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display, time.Time, error) {
 	if id == noPresentation {
 		return poll.Display{}, time.Time{}, poll.Errorf(poll.NotFound, "there is no such presentation")
 	}
-	return d.alwaysDisplayed.Display(ctx, id, since)
+	display, now, _ := d.Known(id)
+	return display, now, nil
 }
 
 // booth is a server whose votes meet their fate.
@@ -309,7 +316,7 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 	for _, fate := range fates {
 		shown.Options = append(shown.Options, poll.Option{Key: fate})
 	}
-	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, nil, log, 1, 9999, time.Now)
+	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, thePasses, log, 1, 9999, time.Now)
 	b := &booth{log: log, told: make(told, 99_999), Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
 	b.Server = New(Config{
 		AccessLog: true, Logger: slog.New(b.told),
@@ -344,6 +351,11 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 
 func ballot(fate string) string {
 	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"client_id":%q}`, fate, uuid.NewString())
+}
+
+// passBallot is a ballot with a pass.
+func passBallot(fate, pass string) string {
+	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"pass":%q}`, fate, pass)
 }
 
 // rawAnswer is an answer as it came.
@@ -384,6 +396,8 @@ func (r raw) vote(answers *bufio.Reader, request []byte) rawAnswer {
 
 func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 	b := newBooth(t)
+	passPath, pass := votesPath(passPresentation), thePasses.Draw(passPresentation, uuid.Nil, time.Now()).Text
+	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text, thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-poll.PassLife)).Text
 	for _, test := range []struct {
 		what    string
 		status  int
@@ -404,6 +418,19 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 		{"another poll", 409, aVotesPath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1), nil, false},
 		{"no such presentation", 404, votesPath(noPresentation), ballot("counted"), nil, false},
 		{"the nil UUID", 400, votesPath(uuid.Nil), ballot("counted"), nil, false},
+		{"counted, with a pass", 204, passPath, passBallot("counted", pass), nil, true},
+		{"superseded, with a pass", 204, passPath, passBallot("superseded", pass), nil, true},
+		{"durable, with a pass", 202, passPath, passBallot("uncounted", pass), []string{"Prefer: respond-async"}, true},
+		{"late, with a pass", 409, passPath, passBallot("late", pass), nil, false},
+		{"a foreign pass where none is needed", 401, aVotesPath, passBallot("counted", pass), nil, false},
+		{"no pass", 401, passPath, ballot("counted"), nil, false},
+		{"a forged pass", 401, passPath, passBallot("counted", "A"+pass[1:]), nil, false},
+		{"a foreign pass", 401, passPath, passBallot("counted", foreign), nil, false},
+		{"an old pass", 401, passPath, passBallot("counted", old), nil, false},
+		{"an empty pass", 401, passPath, passBallot("counted", ""), nil, false},
+		{"a pass in an id's place", 400, passPath, strings.Replace(passBallot("counted", pass), `"pass"`, `"client_id"`, 1), nil, false},
+		{"two voters", 400, passPath, strings.Replace(passBallot("counted", pass), "{", `{"client_id":"01941f29-7c00-7ddd-8ddd-dddddddddddd",`, 1), nil, false},
+		{"no voter", 400, passPath, `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"counted"}`, nil, false},
 	} {
 		for _, fields := range [][]string{{"X-Request-Id: one-and-the-same", "X-Forwarded-For: 1.2.3.4, 5.6.7.8"}, nil} {
 			request := voteRequest(test.path, test.body, slices.Concat(test.fields, fields)...)
@@ -421,6 +448,8 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 			require.Equal(t, before+1, b.byFiber.Load(), test.what)
 			require.Equal(t, fields != nil, usual.head.Get("X-Request-Id") == "one-and-the-same", test.what)
 			usualTold := usual.anonymous(b.told.next())
+			require.Equal(t, strings.HasPrefix(test.what, "superseded"), usual.head.Get("Vote-Superseded") == "true", test.what)
+			require.Equal(t, test.status == 401, usual.head.Get("WWW-Authenticate") == `Pass realm="voters"`, test.what)
 			require.GreaterOrEqual(t, len(usualTold), 2, "measured and logged")
 
 			require.Equal(t, usual, quick, test.what)

@@ -57,6 +57,9 @@ func run() (err error) {
 	flag.IntVar(&o.Viewers, "viewers", 10000, "of the event streams, at least 2")
 	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
 	sizes := flag.String("sizes", "0,10000,1000000,10000000", "votes in the table, rising")
+	flag.BoolVar(&o.Passes, "passes", false, "let voters of the closed loop have passes, but in Plenary embedded, which is left out; only with -docs ''")
+	before := flag.String("before", "", "a folder with the api and worker of an earlier commit: measure nothing but the closed loop on them and on the "+
+		"present ones by turns, without passes and with, and print the ratios; -connections 64,512,2000")
 	flag.BoolVar(&o.AccessLog, "access-log", false, "let the APIs log each request")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -76,6 +79,9 @@ func run() (err error) {
 	}
 	if o.Viewers < 2 || o.Processes < 1 || o.Transitions < 1 {
 		return errors.New("-viewers takes at least 2, -processes and -transitions at least 1")
+	}
+	if o.Passes && *docs != "" {
+		return errors.New("-passes is only with -docs '': the figures of docs/benchmarks.md are of votes without")
 	}
 	switch *contestants {
 	case "":
@@ -107,6 +113,9 @@ func run() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
+	if *before != "" {
+		return b.Compare(ctx, *before)
+	}
 	for _, part := range wanted {
 		_, _ = o.Output.Write([]byte("\n" + part + "\n"))
 		measured := func(r *report.Results) error { return b.Measure(ctx, part, r) }

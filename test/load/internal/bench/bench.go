@@ -34,6 +34,7 @@ type Options struct {
 	Viewers     int       // of the event streams, at most
 	Transitions int       // that they see in each round
 	Sizes       []int64   // votes in the table, rising
+	Passes      bool      // voters of the closed loop have passes, where there is Plenary with PostgreSQL
 	AccessLog   bool      // the API logs each request, as it does unless told; NGINX never
 	Output      io.Writer
 }
@@ -82,7 +83,7 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	b.plenary, err = stack.Start(ctx, stack.Config{
 		APIBinary: b.binary("api"), WorkerBinary: b.binary("worker"), Output: b.Output,
 		APIEnv: logging(b.AccessLog), WorkerEnv: logging(false),
-		PostgresConf: append(statementsConf(), "max_connections = 400"), // rivals keep theirs while others have their turn
+		PostgresConf: postgresConf(),
 	})
 	if err != nil {
 		return err
@@ -97,6 +98,9 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	b.admin.SetMaxOpenConns(4)
 	return b.admin.PingContext(ctx)
 }
+
+// postgresConf is for Plenary's server. Rivals keep their connections while others have their turn.
+func postgresConf() []string { return append(statementsConf(), "max_connections = 400") }
 
 // logging is the environment of an API or a worker: its log has requests, or nothing but what goes wrong.
 func logging(access bool) []string {
@@ -219,8 +223,11 @@ func (b *Bench) binary(name string) string { return filepath.Join(b.dir, name) }
 func (b *Bench) nextSalt() uint64 { b.salt++; return b.salt }
 
 // quiet gives every load the same start: empty tables of votes, nothing left to write back.
-func (b *Bench) quiet(ctx context.Context) error {
-	if _, err := b.admin.ExecContext(ctx, "TRUNCATE votes, batches"); err != nil {
+func (b *Bench) quiet(ctx context.Context) error { return b.quietIn(ctx, b.admin) }
+
+// quietIn is quiet where db is Plenary's database.
+func (b *Bench) quietIn(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, "TRUNCATE votes, batches"); err != nil {
 		return err
 	}
 	if b.rival != nil {
@@ -228,7 +235,7 @@ func (b *Bench) quiet(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err := b.admin.ExecContext(ctx, "CHECKPOINT")
+	_, err := db.ExecContext(ctx, "CHECKPOINT")
 	return err
 }
 

@@ -5,6 +5,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -80,15 +82,46 @@ func newRoom(ctx context.Context, url string) (room, error) {
 	return t.room, err
 }
 
+// newPassRoom makes one whose voters have passes.
+func newPassRoom(ctx context.Context, url string) (room, error) {
+	t, err := newTalk(ctx, url, 1)
+	if err != nil {
+		return t.room, err
+	}
+	_, err = call(ctx, t.token, http.MethodPatch, url+t.path(""), map[string]string{"voters": string(poll.ByPass)}, &struct{}{})
+	return t.room, err
+}
+
+// passesPerSecond is how many votes a second are more than wrk sends.
+const passesPerSecond = 60_000
+
+// passes makes as many voters' passes of rooms, by turns, as a load may need. db has the key that the API signs them with.
+func passes(ctx context.Context, db *sql.DB, rooms []room, seconds int) ([]byte, error) {
+	var key []byte
+	if err := db.QueryRowContext(ctx, "SELECT value FROM secrets WHERE name = 'voters'' passes'").Scan(&key); err != nil {
+		return nil, fmt.Errorf("the key of voters' passes: %w", err)
+	}
+	ids := make([]uuid.UUID, len(rooms))
+	for i, r := range rooms {
+		ids[i] = uuid.MustParse(r.presentation)
+	}
+	signer, now, n := poll.NewPasses(key), time.Now(), passesPerSecond*seconds
+	all := make([]byte, 0, n*poll.PassLength)
+	for i := range n {
+		all = append(all, signer.Draw(ids[i%len(ids)], uuid.Nil, now).Text...)
+	}
+	return all, nil
+}
+
 // spreadRooms makes n rooms, so that each partition has as many as any other.
-func (b *Bench) spreadRooms(ctx context.Context, url string, n int) (rooms []room, err error) {
+func (b *Bench) spreadRooms(ctx context.Context, url string, n int, fresh func(context.Context, string) (room, error)) (rooms []room, err error) {
 	var partitions int
 	if err := b.admin.QueryRowContext(ctx, "SELECT count(*) FROM partitions").Scan(&partitions); err != nil {
 		return nil, err
 	}
 	in := make([]int, partitions)
 	for len(rooms) < n {
-		r, err := newRoom(ctx, url)
+		r, err := fresh(ctx, url)
 		if err != nil {
 			return nil, err
 		}

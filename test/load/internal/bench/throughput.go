@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -24,6 +25,8 @@ type contestant struct {
 	rooms  func(context.Context) ([]room, error)
 	// counted reads how many votes of a room are counted; nil: they are not, or were before the answer.
 	counted  func(context.Context, room) (int64, error)
+	db       *sql.DB          // where that is, as superuser; nil: Plenary's
+	passes   bool             // its voters have passes
 	embedded bool             // an answer means counted, so nothing drains, and the total is read through the API
 	apis     []*stack.Process // whose metrics tell the answers
 	cpu      groups
@@ -37,9 +40,13 @@ func (b *Bench) contestants() (all []contestant) {
 		maps.Copy(all, more)
 		return all
 	}
+	made := newRoom
+	if b.Passes {
+		made = newPassRoom
+	}
 	fresh := func(url string) func(context.Context) ([]room, error) {
 		return func(ctx context.Context) ([]room, error) {
-			r, err := newRoom(ctx, url)
+			r, err := made(ctx, url)
 			return []room{r}, err
 		}
 	}
@@ -64,7 +71,7 @@ func (b *Bench) contestants() (all []contestant) {
 	all = []contestant{
 		{name: report.NoOp, rooms: none(b.noop.APIs[0].URL), cpu: groups{"api": b.noop.APIs}},
 		{name: report.Plenary, rooms: fresh(one), counted: ofPlenary, apis: b.plenary.APIs, cpu: through()},
-		{name: report.PlenaryRooms, rooms: func(ctx context.Context) ([]room, error) { return b.spreadRooms(ctx, one, manyRooms) }, counted: ofPlenary,
+		{name: report.PlenaryRooms, rooms: func(ctx context.Context) ([]room, error) { return b.spreadRooms(ctx, one, manyRooms, made) }, counted: ofPlenary,
 			apis: b.plenary.APIs, cpu: through()},
 		{name: report.PlenaryAsync, prefer: "respond-async", rooms: fresh(one), counted: ofPlenary, apis: b.plenary.APIs, cpu: through()},
 		{name: report.NoOpNGINX, rooms: none(b.noop.NGINX.URL), cpu: groups{"api": b.noop.APIs, "nginx": {b.noop.NGINX}}},
@@ -88,7 +95,12 @@ func (b *Bench) contestants() (all []contestant) {
 		}
 		all = append(all, c)
 	}
-	all = slices.DeleteFunc(all, func(c contestant) bool { return !slices.Contains(b.Contestants, c.name) })
+	all = slices.DeleteFunc(all, func(c contestant) bool {
+		return !slices.Contains(b.Contestants, c.name) || c.embedded && b.Passes // the key is in its file
+	})
+	for i := range all {
+		all[i].passes = b.Passes && all[i].apis != nil // it is Plenary
+	}
 	place := func(c contestant) int { return slices.Index(report.Contestants, c.name) }
 	slices.SortFunc(all, func(a, b contestant) int { return place(a) - place(b) })
 	return all
@@ -131,12 +143,19 @@ const drainTimeout = 2 * time.Minute
 // closed sets wrk on one contestant and waits until every vote is counted. It is an error when an acknowledged vote is
 // not, or when more are counted than can have been sent.
 func (b *Bench) closed(ctx context.Context, c contestant, connections, round int) (r report.Closed, err error) {
-	if err := b.quiet(ctx); err != nil {
+	db := cmp.Or(c.db, b.admin)
+	if err := b.quietIn(ctx, db); err != nil {
 		return r, err
 	}
 	rooms, err := c.rooms(ctx)
 	if err != nil {
 		return r, err
+	}
+	l := load{rooms: rooms, prefer: c.prefer, connections: connections, seconds: b.Seconds, salt: b.nextSalt()}
+	if c.passes {
+		if l.passes, err = passes(ctx, db, rooms, b.Seconds); err != nil {
+			return r, err
+		}
 	}
 	answersBefore, err := answers(ctx, c.apis)
 	if err != nil {
@@ -147,7 +166,7 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections, round int
 		return r, err
 	}
 	watched := b.watchLocks(ctx, c)
-	seen, err := b.wrk(ctx, load{rooms: rooms, prefer: c.prefer, connections: connections, seconds: b.Seconds, salt: b.nextSalt()})
+	seen, err := b.wrk(ctx, l)
 	ended := time.Now()
 	looks, waiting, watchErr := watched()
 	if err := errors.Join(err, watchErr); err != nil {
@@ -191,7 +210,7 @@ func (b *Bench) watchLocks(ctx context.Context, c contestant) func() (looks, wai
 	watching.Go(func() {
 		err = wait(until, 50*time.Millisecond, func() (bool, error) {
 			var n int
-			err := b.admin.QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").Scan(&n)
+			err := cmp.Or(c.db, b.admin).QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").Scan(&n)
 			looks, waiting = looks+1, waiting+n
 			return until.Err() != nil, err
 		})

@@ -5,6 +5,8 @@
 local rooms, host = os.getenv("VOTE_ROOMS"), os.getenv("VOTE_HOST") -- rooms: "path=poll path=poll"
 local prefer = os.getenv("VOTE_PREFER") or ""
 local salt = tonumber(os.getenv("VOTE_SALT"))
+local file = os.getenv("VOTE_PASSES") or "" -- of voters' passes, one behind the other; none: voters have ids
+local length = tonumber(os.getenv("VOTE_PASS_LENGTH")) or 36
 local threads = 0
 
 function setup(thread)
@@ -18,9 +20,16 @@ function init()
   number = (salt * 7919 + 12345) % 4294967296
   local rest = string.format("-%04x-4000-8000-%08x%04x", id, salt % 4294967296, math.floor(salt / 4294967296) % 65536)
   keys, choices = {}, 0
+  passes, used = "", 0
+  if file ~= "" then
+    local f = assert(io.open(file, "rb"))
+    passes = f:read("*a")
+    f:close()
+    request = passed
+  end
   for path, poll in rooms:gmatch("(%S+)=(%S+)") do
-    local before, after = '{"poll_id":"' .. poll .. '","key":"', '","client_id":"'
-    local length = #before + 1 + #after + 36 + 2
+    local before, after = '{"poll_id":"' .. poll .. '","key":"', file ~= "" and '","pass":"' or '","client_id":"'
+    local length = #before + 1 + #after + length + 2
     local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
       (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
     for key in ("ABC"):gmatch(".") do
@@ -34,6 +43,18 @@ end
 function request()
   number = (number * 1664525 + 1013904223) % 4294967296
   return keys[number % choices] .. string.format("%08x", number) .. tail
+end
+
+-- The voters of several rooms take turns, as their passes do.
+function passed()
+  local from = used * length
+  if from >= #passes then
+    error("there are no more passes: wrk is faster than was thought")
+  end
+  used = used + 1
+  number = (number * 1664525 + 1013904223) % 4294967296
+  local room = (used - 1) % (choices / 3)
+  return keys[room * 3 + number % 3] .. passes:sub(from + 1, from + length) .. '"}'
 end
 
 function done(summary, latency)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	_ "embed"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 //go:embed vote.lua
@@ -27,6 +29,7 @@ type load struct {
 	connections int
 	seconds     int
 	salt        uint64 // another one for every load: voters must not repeat
+	passes      []byte // of voters, the rooms' by turns, one behind the other; nil: voters have ids
 }
 
 // loaded is what wrk has seen.
@@ -46,6 +49,13 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	if err := os.WriteFile(script, []byte(voteScript), 0o644); err != nil {
 		return r, err
 	}
+	passes := ""
+	if l.passes != nil {
+		passes = filepath.Join(b.dir, "passes")
+		if err := os.WriteFile(passes, l.passes, 0o644); err != nil {
+			return r, err
+		}
+	}
 	target, err := url.Parse(l.rooms[0].url)
 	if err != nil {
 		return r, err
@@ -59,7 +69,10 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", l.connections), fmt.Sprintf("-d%ds", l.seconds),
 		"--timeout", "10s", "-s", script, l.rooms[0].url)
 	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host, "VOTE_PREFER="+l.prefer,
-		fmt.Sprint("VOTE_SALT=", l.salt))
+		fmt.Sprint("VOTE_SALT=", l.salt), "VOTE_PASSES="+passes)
+	if passes != "" {
+		cmd.Env = append(cmd.Env, fmt.Sprint("VOTE_PASS_LENGTH=", poll.PassLength))
+	}
 	out, err := cmd.CombinedOutput()
 	_, line, found := bytes.Cut(out, []byte("\nJSON "))
 	if err != nil || !found {
