@@ -11,7 +11,8 @@ import (
 // What a page of another origin may send to the API and read of its answers (https://fetch.spec.whatwg.org/#http-cors-protocol). No answer
 // depends on cookies, so none allows them.
 const (
-	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, X-Request-Id"
+	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, " +
+		"Prefer, X-Request-Id"
 	exposedHeaders = "Allow, Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, Vote-Superseded, WWW-Authenticate, " +
 		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, X-Vote-Id"
 	preflightAge = "86400" // seconds: a day

@@ -191,8 +191,8 @@ var (
 )
 
 // quickRequest reads one whole request for a vote that is plain: HTTP/1.1, header fields on a line of their own each (RFC 9112, section 5),
-// none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type. A page that it comes
-// from, if any, is of the origin that it was sent to.
+// none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type. A page
+// that it comes from, if any, is of the origin that it was sent to.
 func quickRequest(request []byte) (q quickHead, ok bool) {
 	rest, ok := bytes.CutPrefix(request, quickBegin)
 	if !ok || len(rest) < 36 {
