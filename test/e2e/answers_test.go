@@ -204,12 +204,11 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 		going.Lock()
 	}
 	going.Unlock()
-	slices.Sort(quiet)
-	slices.Sort(busy)
 	t.Logf("a vote's median: %v without, %v beside %d costly answers", quiet, busy, answered.Load())
 	require.Positive(t, answered.Load())
-	// Twice, and what a busy machine may add: without turns it was thirty times as long.
-	require.Less(t, busy[rounds/2], 2*quiet[rounds/2]+4*time.Millisecond)
+	// Twice as long at most where nothing else runs. What other processes take comes on top of that, so the best of the rounds count, and
+	// 10 ms are allowed for it; without turns the best round is above 28 ms.
+	require.Less(t, slices.Min(busy), 2*slices.Min(quiet)+10*time.Millisecond)
 }
 
 func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
