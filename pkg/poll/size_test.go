@@ -81,7 +81,8 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 		require.ErrorContains(t, err, "at most 1048576 bytes in all", name)
 	}
 	for name, edit := range map[string]poll.Edit{
-		"the same title": poll.EditPresentation{Title: of("t")}, "no title": poll.EditPresentation{}, "a reset": poll.Reset{PollID: first.ID}, "another": poll.DeletePoll{PollID: first.ID},
+		"the same title": poll.EditPresentation{Title: of("t")}, "no title": poll.EditPresentation{},
+		"a reset": poll.Reset{PollID: first.ID}, "a poll less": poll.DeletePoll{PollID: first.ID},
 		"who sees results": poll.EditPoll{PollID: first.ID, Visibility: of(poll.After)},
 	} {
 		d := &poll.Draft{Presentation: p, State: poll.PollState{PollID: first.ID, State: pending}}

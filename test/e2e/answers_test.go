@@ -45,17 +45,14 @@ func TestAPresentationThatIsFullCanBeReadAndMadeSmaller(t *testing.T) {
 		require.Equal(t, "400 invalid polls", refused.Code())
 		require.Contains(t, refused.Problem().Detail, "at most 1048576 bytes in all")
 		polls := r.Presentation(true).Polls
-		question, long := NewPoll{Question: "Q"}.Question, strings.Repeat("q", 1000)
+		long := strings.Repeat("q", 1000)
 		last := polls[len(polls)-1].PollID
-		a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + last), Token: r.PresenterToken, JSON: map[string]string{"question": long}})
-		require.Equal(t, "400 invalid polls", a.Code())
-		title := r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken, JSON: map[string]string{"title": strings.Repeat("t", 1000)}})
-		require.Equal(t, "400 invalid title", title.Code())
-		a = r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + last), Token: r.PresenterToken, JSON: map[string]string{"question": question}})
-		require.Equal(t, 200, a.Status)
+		require.Equal(t, "400 invalid polls", r.edit(http.MethodPatch, "/polls/"+last, map[string]string{"question": long}).Code())
+		require.Equal(t, "400 invalid title", r.edit(http.MethodPatch, "", map[string]string{"title": strings.Repeat("t", 1000)}).Code())
+		require.Equal(t, 200, r.edit(http.MethodPatch, "/polls/"+last, map[string]string{"question": "Q"}).Status)
 		require.Equal(t, polls[:len(polls)-1], r.Presentation(true).Polls[:len(polls)-1], "what was refused changed nothing")
-		require.Equal(t, 204, r.Do(Request{Method: http.MethodDelete, Path: r.Path("/polls/" + last), Token: r.PresenterToken}).Status)
-		require.Equal(t, 200, r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken, JSON: map[string]string{"title": "t"}}).Status)
+		require.Equal(t, 204, r.edit(http.MethodDelete, "/polls/"+last, nil).Status)
+		require.Equal(t, 200, r.edit(http.MethodPatch, "", map[string]string{"title": "t"}).Status)
 	})
 }
 
@@ -113,7 +110,9 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 	if os.Getenv("PLENARY_STACK_RACE") != "" {
 		t.Skip("the race detector's memory is no measure")
 	}
-	for name, path := range map[string]string{"presentation": "", "export": "/export", "results": "/results", "workbook": "/results?format=xlsx", "table": "/results?format=csv"} {
+	for name, path := range map[string]string{
+		"presentation": "", "export": "/export", "results": "/results", "workbook": "/results?format=xlsx", "table": "/results?format=csv",
+	} {
 		t.Run(name, func(t *testing.T) {
 			s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 			r := show(s.Client, choice("Who wins?"))
@@ -204,12 +203,11 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 		going.Lock()
 	}
 	going.Unlock()
-	slices.Sort(quiet)
-	slices.Sort(busy)
 	t.Logf("a vote's median: %v without, %v beside %d costly answers", quiet, busy, answered.Load())
 	require.Positive(t, answered.Load())
-	// Twice, and what a busy machine may add: without turns it was thirty times as long.
-	require.Less(t, busy[rounds/2], 2*quiet[rounds/2]+4*time.Millisecond)
+	// Twice as long at most where nothing else runs. What other processes take comes on top of that, so the best of the rounds count, and
+	// 10 ms are allowed for it; without turns the best round is above 28 ms.
+	require.Less(t, slices.Min(busy), 2*slices.Min(quiet)+10*time.Millisecond)
 }
 
 func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {

@@ -57,7 +57,8 @@ func (s *Server) bounded(c *fiber.Ctx) error {
 
 // ofTheAnswer are header fields that tell of an answer which is not sent after all.
 var ofTheAnswer = []string{
-	fiber.HeaderETag, fiber.HeaderCacheControl, fiber.HeaderContentDisposition, fiber.HeaderContentEncoding, fiber.HeaderContentLanguage, fiber.HeaderLink,
+	fiber.HeaderETag, fiber.HeaderCacheControl, fiber.HeaderContentDisposition, fiber.HeaderContentEncoding, fiber.HeaderContentLanguage,
+	fiber.HeaderLink,
 }
 
 // hold takes room for an answer. Where there is none, what was said of the answer already is taken back.

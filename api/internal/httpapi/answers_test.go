@@ -88,7 +88,8 @@ func (c slowClient) answer(t *testing.T) (*http.Response, []byte) {
 // Whoever asks for much and reads nothing takes a bounded memory, and none of what others need.
 func TestLargeAnswersThatAreNotReadAreBoundedOnEveryRoute(t *testing.T) {
 	for name, rest := range map[string]string{
-		"presentation": "", "export": "/export", "all results": "/results", "a table": "/results?format=csv", "a workbook": "/results?format=xlsx",
+		"presentation": "", "export": "/export", "all results": "/results", "a table": "/results?format=csv",
+		"a workbook": "/results?format=xlsx",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
