@@ -283,6 +283,29 @@ func TestOfTwoWhoRenewWithTheSameTokenOneHasTheNewOne(t *testing.T) {
 	})
 }
 
+func TestATokenThatTheClientHasDrawnIsTakenIfItIsLongEnough(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, choice("Now"))
+		renew := func(body, typ string) *Answer {
+			return s.Do(Request{Method: http.MethodPost, Path: r.Path("/token"), Token: r.PresenterToken, Body: body, Wrong: true,
+				Header: map[string]string{"Content-Type": typ}})
+		}
+		drawn := strings.Repeat("aB3-_", 9)
+		for _, wrong := range []string{"", "x", drawn[:42], strings.Repeat("a", 129), drawn + " ", drawn + "é", drawn + `\u0000`, drawn + "="} {
+			require.Equal(t, "400 invalid presenter_token", renew(`{"presenter_token":"`+wrong+`"}`, jsonEnc).Code(), wrong)
+		}
+		for _, wrong := range []string{`{}`, `{"presenter_token":7}`, `{"presenter_token":null}`, `[]`, `{`} {
+			require.Equal(t, "400 invalid", renew(wrong, jsonEnc).Kind(), wrong)
+		}
+		require.Equal(t, "415 unsupported_media_type", renew(drawn, "text/plain").Code())
+		require.Equal(t, "owner", r.Presentation(true).Role, "nothing was renewed")
+		require.Equal(t, 200, renew(`{"presenter_token":"`+drawn+`"}`, jsonEnc).Status)
+		require.Equal(t, "403 forbidden", renew(`{"presenter_token":"`+drawn+`"}`, jsonEnc).Code(), "by the old one")
+		r.PresenterToken = drawn
+		require.Equal(t, "owner", r.Presentation(true).Role)
+	})
+}
+
 func TestNewJoinCodeIsToldToWhoWatchesAndTheOldOneNamesNothing(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Now"))

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/sha256"
+	"regexp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -97,9 +98,25 @@ func (c *call) grant(change func(*poll.Access)) error {
 	return err
 }
 
-// postToken gives a new presenter's token. The old one ends, and so does the remote's.
+// aToken is what a client may draw as a token: as long as ours at the least.
+var aToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43,128}$`)
+
+// postToken gives a new presenter's token, or takes the one that the client has drawn: whose answer is lost then still has it. The
+// old one ends, and so does the remote's.
 func postToken(c *call) error {
 	token, hash := poll.NewToken()
+	if len(c.Request().Body()) > 0 {
+		var body struct {
+			Token string `json:"presenter_token"`
+		}
+		if err := decode(c.Ctx, &body); err != nil {
+			return err
+		}
+		if !aToken.MatchString(body.Token) {
+			return poll.Field("presenter_token", "must have 43 to 128 characters of A-Z a-z 0-9 - _, drawn at random")
+		}
+		token, hash = body.Token, sha256.Sum256([]byte(body.Token))
+	}
 	if err := c.grant(func(a *poll.Access) { *a = poll.Access{TokenHash: hash} }); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type room struct {
 	looks   int
 	words   []poll.WordCount // of the first poll
 	said    *said            // of viewers
+	access  *poll.Access     // nil: nobody has said
 }
 
 func newRoom(t *testing.T) *room {
@@ -64,7 +65,7 @@ func (r *room) Display(_ context.Context, id uuid.UUID) (poll.Display, error) {
 	if id != r.id {
 		return poll.Display{}, poll.Errorf(poll.NotFound, "no presentation")
 	}
-	d := poll.Display{PresentationID: id, Slide: r.slide}
+	d := poll.Display{PresentationID: id, Slide: r.slide, Access: r.access}
 	if r.slide.Displayed {
 		d.Poll = &r.polls[r.slide.Index]
 	}

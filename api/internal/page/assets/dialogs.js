@@ -136,14 +136,22 @@ function showRemote(id, presenters, token) {
  */
 export async function renewLinks(id, token) {
   if (!await ask(t("renew.links"), t("renew.links_ask"), t("renew.links_yes"))) return;
+  const fresh = drawToken();
   try {
-    const { data } = await call("POST", at(id, "token"), { token });
-    keepPresentation({ id, token: data.presenter_token });
-    location.replace(presenterPage(location.pathname, data.presenter_token));
-    location.reload(); // where the address differs in its fragment only
-  } catch (problem) {
-    notify(refusal(problem), "error");
+    await call("POST", at(id, "token"), { token, body: { presenter_token: fresh } });
+  } catch (problem) { // the answer may be lost: then the new one is good
+    const seen = await get(at(id), { token: fresh }).catch(() => null);
+    if (seen?.role !== "owner") return notify(refusal(problem), "error");
   }
+  keepPresentation({ id, token: fresh });
+  location.replace(presenterPage(location.pathname, fresh));
+  location.reload(); // where the address differs in its fragment only
+}
+
+/** Draws a token of 256 bits. */
+function drawToken() {
+  const bytes = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)));
+  return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
 }
 
 /** Asks before a presentation gets another join code. */
