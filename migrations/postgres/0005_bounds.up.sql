@@ -1,11 +1,12 @@
 -- How strongly a presentation's voters are told apart (voters: anyone, pass), how many passes it gives (max_voters; 0: any number),
--- what it asks for before (passcode; empty: nothing), the SHA-256 of its remote's token (NULL: it has none), and when anybody used it
--- last, to within a day.
+-- what it asks for before (passcode; empty: nothing), the SHA-256 of its remote's token (NULL: it has none), how often what is in its row
+-- was edited (not moved), and when anybody used it last, to within a day.
 ALTER TABLE presentations
     ADD COLUMN voters      text        NOT NULL DEFAULT 'anyone',
     ADD COLUMN max_voters  integer     NOT NULL DEFAULT 0,
     ADD COLUMN passcode    text        NOT NULL DEFAULT '',
     ADD COLUMN remote_hash bytea,
+    ADD COLUMN edits       bigint      NOT NULL DEFAULT 0,
     ADD COLUMN used_at     timestamptz NOT NULL DEFAULT now();
 
 CREATE INDEX presentations_used_at ON presentations (used_at);

@@ -6,6 +6,7 @@ DROP TABLE passes;
 ALTER TABLE polls DROP COLUMN identity;
 DROP INDEX presentations_used_at;
 ALTER TABLE presentations DROP COLUMN used_at;
+ALTER TABLE presentations DROP COLUMN edits;
 ALTER TABLE presentations DROP COLUMN remote_hash;
 ALTER TABLE presentations DROP COLUMN passcode;
 ALTER TABLE presentations DROP COLUMN max_voters;

@@ -2,6 +2,7 @@ ALTER TABLE presentations ADD COLUMN voters TEXT NOT NULL DEFAULT 'anyone';
 ALTER TABLE presentations ADD COLUMN max_voters INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE presentations ADD COLUMN passcode TEXT NOT NULL DEFAULT '';
 ALTER TABLE presentations ADD COLUMN remote_hash BLOB;
+ALTER TABLE presentations ADD COLUMN edits INTEGER NOT NULL DEFAULT 0;
 -- A column that is added cannot have a default that is the present time.
 ALTER TABLE presentations ADD COLUMN used_at TEXT NOT NULL DEFAULT '';
 UPDATE presentations SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ');

@@ -11,6 +11,7 @@ import (
 type Display struct {
 	PresentationID uuid.UUID
 	Admission
+	Edits int64 // how often it was edited, and its tokens and its code were renewed
 	Slide
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 
@@ -18,6 +19,9 @@ type Display struct {
 	Access   *Access // shared, too
 	JoinCode string
 }
+
+// Stand is a number that rises with every transition, and with every edit of the presentation.
+func (d *Display) Stand() int64 { return d.Version + d.Edits }
 
 // UseNoted is how exactly a store knows when a presentation was used last: use is written down once in that time.
 const UseNoted = 24 * time.Hour
@@ -37,11 +41,11 @@ type ClosingPoll struct {
 
 // Newest is how far presentations and polls are, by their ids.
 type Newest struct {
-	Versions  map[uuid.UUID]int64 // of presentations
+	Versions  map[uuid.UUID]int64 // of presentations: what Display.Stand gives
 	Revisions map[uuid.UUID]int64 // of polls
 }
 
-// Add takes note of an id's number; of a presentation it is the version.
+// Add takes note of an id's number; of a presentation it is its stand.
 func (n *Newest) Add(id uuid.UUID, isPresentation bool, number int64) {
 	if isPresentation {
 		n.Versions[id] = number

@@ -51,14 +51,14 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 		if row.access().TokenHash != presenter {
 			return poll.Errorf(poll.Stale, "the presentation has another token meanwhile")
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = $2, remote_hash = $3 WHERE id = $1`, id, a.TokenHash[:], remoteHash(a))
+		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE id = $1`, id, a.TokenHash[:], remoteHash(a))
 		return err
 	})
 }
 
 // SetJoinCode implements poll.Store.
 func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
-	return s.updateOne(ctx, `UPDATE presentations SET join_code = $2 WHERE id = $1`, id, code)
+	return s.updateOne(ctx, `UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
 }
 
 // updateOne changes a presentation in one statement, whose first parameter is its id.

@@ -102,7 +102,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations p SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6, `+noteUse+` WHERE id = $1`,
+		UPDATE presentations p SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6, edits = edits + 1, `+noteUse+` WHERE id = $1`,
 		d.ID, d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode)
 	return err
 }

@@ -20,7 +20,7 @@ func (s *Store) Newest(ctx context.Context, presentations, polls []uuid.UUID) (p
 		Number         int64     `db:"number"`
 	}
 	err = s.db.SelectContext(ctx, &rows, `
-		SELECT id, true AS is_presentation, version AS number FROM presentations WHERE id = ANY($1::uuid[])
+		SELECT id, true AS is_presentation, version + edits AS number FROM presentations WHERE id = ANY($1::uuid[])
 		UNION ALL SELECT poll_id, false, revision FROM poll_states WHERE poll_id = ANY($2::uuid[])`,
 		uuidArray(len(presentations), func(i int) uuid.UUID { return presentations[i] }),
 		uuidArray(len(polls), func(i int) uuid.UUID { return polls[i] }))

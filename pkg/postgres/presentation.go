@@ -13,7 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode`
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode, p.edits`
 
 // slideRow is a slide, and who may vote there. Of a closed one displayed is false, and closed is the version that closed it: what a transition
 // leaves there of an earlier version does not count.
@@ -26,6 +26,7 @@ type slideRow struct {
 	Voters    poll.Voters `db:"who"` // "voters" is a column of states
 	MaxVoters int         `db:"max_voters"`
 	Passcode  string      `db:"passcode"`
+	Edits     int64       `db:"edits"`
 }
 
 func (r slideRow) admission() poll.Admission {
@@ -145,7 +146,7 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		}
 	}
 	access := row.access()
-	d := poll.Display{PresentationID: id, Admission: row.admission(), Slide: row.slide(), Access: &access, JoinCode: row.JoinCode}
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: row.slide(), Access: &access, JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

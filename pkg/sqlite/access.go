@@ -51,14 +51,14 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 		if row.access().TokenHash != presenter {
 			return poll.Errorf(poll.Stale, "the presentation has another token meanwhile")
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = ?, remote_hash = ? WHERE id = ?`, a.TokenHash[:], remoteHash(a), id[:])
+		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = ?, remote_hash = ?, edits = edits + 1 WHERE id = ?`, a.TokenHash[:], remoteHash(a), id[:])
 		return err
 	})
 }
 
 // SetJoinCode implements poll.Store.
 func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
-	return s.updateOne(ctx, `UPDATE presentations SET join_code = ? WHERE id = ?`, code, id[:])
+	return s.updateOne(ctx, `UPDATE presentations SET join_code = ?, edits = edits + 1 WHERE id = ?`, code, id[:])
 }
 
 // updateOne changes a presentation in one statement.

@@ -97,7 +97,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations AS p SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ?, `+noteUse+` WHERE id = ?`,
+		UPDATE presentations AS p SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ?, edits = edits + 1, `+noteUse+` WHERE id = ?`,
 		d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, d.ID[:])
 	return err
 }

@@ -26,7 +26,7 @@ func (s *Store) Newest(ctx context.Context, presentations, polls []uuid.UUID) (p
 		Number         int64     `db:"number"`
 	}
 	err = s.reader.SelectContext(ctx, &found, `
-		SELECT id, true AS is_presentation, version AS number FROM presentations
+		SELECT id, true AS is_presentation, version + edits AS number FROM presentations
 		WHERE id IN (SELECT unhex(value->>0) FROM json_each(?1))
 		UNION ALL SELECT poll_id, false, revision FROM poll_states
 		WHERE poll_id IN (SELECT unhex(value->>0) FROM json_each(?2))`, args[0], args[1])

@@ -135,7 +135,7 @@ func (h *hub) join(id uuid.UUID, goroutines int) *topic {
 	}
 	t := h.topics[id]
 	if t == nil {
-		t = &topic{hub: h, id: id, wake: make(chan struct{}, 1), owed: make(chan struct{}, 1), begun: time.Now()}
+		t = &topic{hub: h, id: id, used: time.Now(), wake: make(chan struct{}, 1), owed: make(chan struct{}, 1), begun: time.Now()}
 		t.state.Store(&state{next: make(chan struct{})})
 		t.want.asked = 1
 		h.topics[id] = t
@@ -296,6 +296,7 @@ type topic struct {
 	viewers        int           // under hub.mu
 	left           time.Time     // when the last of them left; under hub.mu
 	quiet          quiet         // when it is looked at next; under hub.mu
+	used           time.Time     // when its slide was read last for no other reason than that; under hub.mu
 	share          share         // that hub.wanted counts; under hub.mu
 
 	mu   sync.Mutex
@@ -328,6 +329,7 @@ func (w *want) add(more want) {
 // state is what a topic knows. It is not changed, but replaced by the next one.
 type state struct {
 	id       eventID
+	stand    int64         // of the slide that was read last
 	shown    uuid.UUID     // the displayed poll
 	followed []followed    // that and those that left
 	frames   []frame       // in the order of their seq
@@ -593,10 +595,13 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 // redisplay takes note of what an edit has changed of the slide under its version.
 func (t *topic) redisplay(d poll.Display) {
 	before := t.display
-	if t.display = d; reflect.DeepEqual(toShown(before), toShown(d)) {
+	same := reflect.DeepEqual(toShown(before), toShown(d))
+	if t.display = d; same && d.Stand() == before.Stand() {
 		return
 	}
-	t.encode(uuid.Nil, "displayed", t.current(), toShown(d), nil)
+	if !same {
+		t.encode(uuid.Nil, "displayed", t.current(), toShown(d), nil)
+	}
 	if t.state.Load().read > 0 {
 		t.publish(0)
 	}
@@ -675,7 +680,7 @@ func (t *topic) encode(pollID uuid.UUID, event string, id eventID, v, veiled fit
 // publish shows viewers what is known now, which answers everything that was asked for up to asked.
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
-	s := &state{id: t.current(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
+	s := &state{id: t.current(), stand: t.display.Stand(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{})}
 	for _, f := range t.followed {
 		s.followed = append(s.followed, *f)
 	}

@@ -18,6 +18,8 @@ const (
 	// quietLeast is when a topic is due after it heard of anything. Each look that finds nothing doubles that, up to quietMost.
 	quietLeast = time.Second
 	quietMost  = 15 * time.Second
+	// usedEvery is how often a topic's slide is read even so: who reads it notes that the presentation is used.
+	usedEvery = time.Hour
 	// lookTimeout bounds each statement.
 	lookTimeout = 2 * time.Second
 )
@@ -84,8 +86,11 @@ func (h *hub) look(ctx context.Context, store lookoutStore) error {
 		for _, t := range due {
 			s := t.state.Load()
 			missed := s.missed(t.id, newest, now)
-			t.order(func(w *want) { w.add(missed) })
 			t.quiet.looked(now, missed != want{} || s.closing())
+			if now.Sub(t.used) >= usedEvery {
+				t.used, missed.since = now, now
+			}
+			t.order(func(w *want) { w.add(missed) })
 		}
 		h.mu.Unlock()
 	}
@@ -120,7 +125,7 @@ func (h *hub) due(now time.Time) (due []*topic, presentations, polls []uuid.UUID
 
 // missed gives what a topic has to read that knows s. What is missing was deleted, which a read finds out.
 func (s *state) missed(id uuid.UUID, n poll.Newest, now time.Time) (w want) {
-	if version, ok := n.Versions[id]; !ok || version > s.id.version {
+	if version, ok := n.Versions[id]; !ok || version > s.stand {
 		w.since = now
 	}
 	for _, f := range s.followed {

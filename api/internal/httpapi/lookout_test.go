@@ -37,7 +37,7 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	id, shown, left := uuid.New(), uuid.New(), uuid.New()
 	now := time.Now()
 	knows := &state{
-		id: eventID{version: 3, revision: 7}, shown: shown,
+		stand: 3, id: eventID{version: 3, revision: 7}, shown: shown,
 		followed: []followed{{left, 5, poll.Final}, {shown, 7, poll.Open}},
 	}
 	newest := func(version, ofLeft, ofShown int64) poll.Newest {
@@ -59,7 +59,7 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	} {
 		require.Equal(t, c.want, knows.missed(id, c.newest, now), what)
 	}
-	require.Equal(t, want{}, (&state{id: eventID{version: 1}}).missed(id, newest(1, 0, 0), now), "an empty slide")
+	require.Equal(t, want{}, (&state{stand: 1, id: eventID{version: 1}}).missed(id, newest(1, 0, 0), now), "an empty slide")
 	require.False(t, knows.closing())
 	knows.followed[0].status = poll.Closing
 	require.True(t, knows.closing())

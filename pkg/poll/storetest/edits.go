@@ -98,6 +98,8 @@ func (s *suite) edits(t *testing.T) {
 			require.Equal(t, got.Polls[place], *now.Poll, "edit %d", i)
 			now.Index, now.Poll = displayed.Index, of(*now.Poll)
 			now.Poll.Index = displayed.Poll.Index
+			require.Greater(t, now.Edits, displayed.Edits, "edit %d", i)
+			now.Edits = displayed.Edits
 			require.Equal(t, displayed, now, "edit %d: the slide is the same but for its place", i)
 			require.EqualValues(t, 1, states[place].Voters)
 		}

@@ -48,13 +48,21 @@ func (s *suite) newest(t *testing.T) {
 			{"who may see results", func() {
 				_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[0].ID, Visibility: &presenter})
 				require.NoError(t, err)
-			}, false, true},
+			}, true, true},
 			{"a transition", func() { show(t, store, p, 1) }, true, true},
 			{"a seal", func() { count(t, store, seal(p, 0, v)) }, false, true},
 			{"a reset", func() {
 				_, err := store.Edit(t.Context(), p.ID, poll.Reset{PollID: p.Polls[0].ID})
 				require.NoError(t, err)
-			}, false, true},
+			}, true, true},
+			{"another title", func() {
+				_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another")})
+				require.NoError(t, err)
+			}, true, false},
+			{"other tokens", func() {
+				require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash, poll.Access{TokenHash: [32]byte{1}}))
+			}, true, false},
+			{"another join code", func() { require.NoError(t, store.SetJoinCode(t.Context(), p.ID, poll.NewJoinCode())) }, true, false},
 			{"a slide that is empty", func() {
 				_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 				require.NoError(t, err)
