@@ -3,6 +3,8 @@ package stack
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"net/url"
 	"testing"
 
@@ -60,11 +62,37 @@ func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 		}
 		require.NoError(t, try(declare("plenary.x")))
 		require.NoError(t, try(declare("")))
+		require.NoError(t, try(func(ch *amqp.Channel) error {
+			if err := errors.Join(ch.Confirm(false), ch.ExchangeDeclare("plenary.y", "fanout", true, false, false, false, nil),
+				ch.QueueBind("plenary.x", "", "plenary.y", false, nil)); err != nil {
+				return err
+			}
+			for _, exchange := range []string{"", "plenary.y"} {
+				confirm, err := ch.PublishWithDeferredConfirm(exchange, "plenary.x", true, false, amqp.Publishing{})
+				if err != nil {
+					return err
+				}
+				if kept, err := confirm.WaitContext(t.Context()); err != nil || !kept {
+					return fmt.Errorf("published to %q: %t, %w", exchange, kept, err)
+				}
+				if _, there, err := ch.Get("plenary.x", true); err != nil || !there {
+					return fmt.Errorf("published to %q: %t, %w", exchange, there, err)
+				}
+			}
+			return nil
+		}), "all that they do")
 		for name, call := range map[string]func(*amqp.Channel) error{
 			"a queue of another name":      declare("other"),
 			"a name that only contains it": declare("my.plenary.x"),
 			"an exchange of another name": func(ch *amqp.Channel) error {
 				return ch.ExchangeDeclare("other", "fanout", true, false, false, false, nil)
+			},
+			"writing to a foreign exchange": func(ch *amqp.Channel) error {
+				if err := ch.Publish("amq.topic", "", false, false, amqp.Publishing{}); err != nil {
+					return err
+				}
+				_, err := ch.QueueDeclarePassive("plenary.x", true, false, false, false, nil) // it answers, what is before it does not
+				return err
 			},
 			"reading a foreign exchange": func(ch *amqp.Channel) error { return ch.QueueBind("plenary.x", "", "amq.topic", false, nil) },
 			"the broker's own record":    func(ch *amqp.Channel) error { return ch.QueueBind("plenary.x", "#", "amq.rabbitmq.trace", false, nil) },
