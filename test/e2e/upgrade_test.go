@@ -47,7 +47,7 @@ func earlier(t *testing.T) string {
 type upgrade struct {
 	t    *testing.T
 	dir  string // that the servers' user may enter, with the earlier programs
-	new  string // the folder of the present ones
+	now  string // the folder of the present ones
 	apps map[string]string
 }
 
@@ -55,7 +55,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
 	now, err := binaries.build()
 	require.NoError(t, err)
-	u := &upgrade{t: t, new: now, dir: filepath.Join(now, "upgrade"), apps: map[string]string{}}
+	u := &upgrade{t: t, now: now, dir: filepath.Join(now, "upgrade"), apps: map[string]string{}}
 	require.NoError(t, os.MkdirAll(u.dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(u.dir)) })
 	from := earlier(t)
@@ -78,7 +78,7 @@ func (u *upgrade) replace(ctx context.Context, p *stack.Process) {
 	u.t.Helper()
 	link := filepath.Join(u.dir, p.Name)
 	require.NoError(u.t, os.Remove(link))
-	require.NoError(u.t, os.Symlink(filepath.Join(u.new, u.apps[p.Name]), link))
+	require.NoError(u.t, os.Symlink(filepath.Join(u.now, u.apps[p.Name]), link))
 	require.NoError(u.t, p.Stop())
 	require.NoError(u.t, p.Start(ctx))
 	u.t.Logf("%s is new", p.Name)
