@@ -96,16 +96,15 @@ var passText = base64.RawURLEncoding.Strict()
 type signer struct {
 	hash.Hash
 	raw [passBytes]byte // id, the second in which it expires, MAC
+	in  []byte          // what is hashed
 	out [sha256.Size]byte
 }
 
 // sum hashes something of a presentation. what tells apart what is hashed for different ends.
 func (s *signer) sum(what byte, presentation uuid.UUID, data []byte) []byte {
+	s.in = append(append(append(s.in[:0], what), presentation[:]...), data...)
 	s.Reset()
-	s.out[0] = what
-	_, _ = s.Write(s.out[:1]) // a hash takes everything
-	_, _ = s.Write(presentation[:])
-	_, _ = s.Write(data)
+	_, _ = s.Write(s.in) // a hash takes everything
 	return s.Sum(s.out[:0])
 }
 

@@ -18,7 +18,7 @@ type Client struct {
 	base      string
 	operators string // where an API tells operators; empty: it is no single API
 	open      bool   // PLENARY_OPEN: presenter calls need no token
-	contract  *Contract
+	contract  *Contract // nil: who answers may have an earlier one
 }
 
 // transport is shared, so that clients reuse connections. TestMain closes the idle ones.
@@ -79,7 +79,7 @@ func (c *Client) send(r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.Wrong {
+	if !r.Wrong && c.contract != nil {
 		if err := c.contract.Request(req); err != nil {
 			return nil, fmt.Errorf("the request is not as the OpenAPI file says: %w", err)
 		}
@@ -93,6 +93,9 @@ func (c *Client) send(r Request) (*Answer, error) {
 	a := &Answer{Status: res.StatusCode, Header: res.Header}
 	if a.Body, err = io.ReadAll(res.Body); err != nil {
 		return nil, err
+	}
+	if c.contract == nil {
+		return a, nil
 	}
 	if err := c.contract.Answer(req, a); err != nil {
 		return nil, fmt.Errorf("the answer is not as the OpenAPI file says: %w\n%v", err, a)

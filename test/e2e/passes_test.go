@@ -374,6 +374,25 @@ func TestAnAddressThatGetsManyPassesIsToldOfAndWaits(t *testing.T) {
 	}
 }
 
+func TestGuessesOfAPasscodeAreLimitedAndAHallThatKnowsItIsNot(t *testing.T) {
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_TRUSTED_PROXIES=127.0.0.0/8"}})
+	r := byPass(s.Client, 0, "garden7", choice("Who?"))
+	from := func(address, passcode string) *Answer {
+		return r.join(object{"passcode": passcode}, map[string]string{"X-Forwarded-For": address})
+	}
+	told, begun := map[string]int{}, time.Now()
+	for i := range 200 {
+		told[from("198.51.100.7", fmt.Sprintf("wrong%d", i)).Code()]++
+		require.Equal(t, 201, from("192.0.2.1", "garden7").Status, "the hall")
+	}
+	require.GreaterOrEqual(t, told["403 wrong_passcode"], 60)
+	require.LessOrEqual(t, told["403 wrong_passcode"], 61+int(time.Since(begun)/time.Second), "60, and one for each second: %v", told)
+	require.Equal(t, 200, told["403 wrong_passcode"]+told["429 too_many_requests"])
+	a := from("198.51.100.7", "garden7")
+	require.Equal(t, "429 too_many_requests", a.Code(), "else it would tell which is right")
+	require.NotEmpty(t, a.Header.Get("Retry-After"))
+}
+
 // A client that makes ids up, and one that asks for passes until there are none, count for nothing and for what the room holds.
 func TestNobodyStuffsARoomOfPasses(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
