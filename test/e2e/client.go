@@ -16,8 +16,8 @@ import (
 type Client struct {
 	tb        testing.TB
 	base      string
-	operators string // where an API tells operators; empty: it is no single API
-	open      bool   // PLENARY_OPEN: presenter calls need no token
+	operators string    // where an API tells operators; empty: it is no single API
+	open      bool      // PLENARY_OPEN: presenter calls need no token
 	contract  *Contract // nil: who answers may have an earlier one
 }
 

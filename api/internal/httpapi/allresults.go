@@ -239,7 +239,7 @@ func (r *wirePollResults) lines() (lines [][]any) {
 }
 
 // csvHead names the columns. There is a row for each answer; a poll without any has one row.
-var csvHead = []any{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count"}
+var csvHead = []any{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity"}
 
 // csv writes a table of everything. It may be a hundred times as large as what it tells: each row has its poll's question.
 // It calls turn before each answer's.
@@ -262,7 +262,7 @@ func (a *wireAllResults) csv(w io.Writer, turn func() error) error {
 			if err := turn(); err != nil {
 				return err
 			}
-			if err := out.Row(slices.Concat(poll, answer)...); err != nil {
+			if err := out.Row(slices.Concat(poll, answer, []any{string(p.Identity)})...); err != nil {
 				return err
 			}
 		}
@@ -296,12 +296,14 @@ func (a *wireAllResults) workbook() ([]byte, error) {
 // sheets are one that tells of all polls, and one for each.
 func (a *wireAllResults) sheets() []xlsx.Sheet {
 	all := xlsx.Sheet{Name: "Overview", Heads: []int{2}, Rows: [][]any{
-		{"title", a.Title}, nil, {"poll", "question", "kind", "status", "total", "mean", "median"},
+		{"title", a.Title}, nil, {"poll", "question", "kind", "status", "total", "mean", "median", "identity"},
 	}}
 	sheets := []xlsx.Sheet{{}}
 	for i := range a.Polls {
 		p := &a.Polls[i]
-		all.Rows = append(all.Rows, []any{p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median)})
+		all.Rows = append(all.Rows, []any{
+			p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median), string(p.Identity),
+		})
 		sheets = append(sheets, p.sheet())
 	}
 	sheets[0] = all
@@ -311,6 +313,7 @@ func (a *wireAllResults) sheets() []xlsx.Sheet {
 func (r *wirePollResults) sheet() xlsx.Sheet {
 	s := xlsx.Sheet{Name: strconv.Itoa(r.place) + " " + r.Question, Rows: [][]any{
 		{"question", r.Question}, {"kind", string(r.Kind)}, {"status", string(r.Status)}, {"total", r.Total},
+		{"identity", string(r.Identity)},
 	}}
 	if r.Mean != nil {
 		s.Rows = append(s.Rows, []any{"mean", *r.Mean}, []any{"median", optional(r.Median)})

@@ -148,25 +148,27 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 	require.NoError(t, err)
 	question := `'=HYPERLINK("http://evil.example","x"), "quoted"` + "\nsecond line"
 	require.Equal(t, [][]string{
-		strings.Split("poll,question,kind,status,total,mean,median,key,value,count", ","),
-		{"1", question, "choice", "final", "3", "", "", "'-A", "'+1", "2"},
-		{"1", question, "choice", "final", "3", "", "", "B", "'@SUM(A1)", "1"},
-		{"1", question, "choice", "final", "3", "", "", "C", "<script>", "0"},
-		{"2", "What?", "multiple", "closing", "2", "", "", "A", "' =1", "2"},
-		{"2", "What?", "multiple", "closing", "2", "", "", "B", "'\t'=1", "1"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "1", "1", "0"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "2", "2", "0"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "3", "3", "0"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "4", "4", "1"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "5", "5", "1"},
+		strings.Split("poll,question,kind,status,total,mean,median,key,value,count,identity", ","),
+		{"1", question, "choice", "final", "3", "", "", "'-A", "'+1", "2", "client"},
+		{"1", question, "choice", "final", "3", "", "", "B", "'@SUM(A1)", "1", "client"},
+		{"1", question, "choice", "final", "3", "", "", "C", "<script>", "0", "client"},
+		{"2", "What?", "multiple", "closing", "2", "", "", "A", "' =1", "2", "client"},
+		{"2", "What?", "multiple", "closing", "2", "", "", "B", "'\t'=1", "1", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "1", "1", "0", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "2", "2", "0", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "3", "3", "0", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "4", "4", "1", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "5", "5", "1", "client"},
 	}, rows)
 }
 
 func TestAPollWithoutAnswersHasARow(t *testing.T) {
-	all := wireAllResults{Polls: []wirePollResults{{place: 4, Question: "What?", Kind: "open_text"}}}
+	all := wireAllResults{Polls: []wirePollResults{{
+		place: 4, Question: "What?", Kind: "open_text", wireResults: wireResults[wireCount]{Identity: poll.ByClient},
+	}}}
 	var body bytes.Buffer
 	require.NoError(t, all.csv(&body, func() error { return nil }))
-	require.Equal(t, "\uFEFFpoll,question,kind,status,total,mean,median,key,value,count\n4,What?,open_text,,0,,,,,\n", body.String())
+	require.Equal(t, "\uFEFFpoll,question,kind,status,total,mean,median,key,value,count,identity\n4,What?,open_text,,0,,,,,,client\n", body.String())
 }
 
 func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
@@ -183,10 +185,10 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][]string{
 		{"title", s.p.Title}, nil,
-		{"poll", "question", "kind", "status", "total", "mean", "median"},
-		{"1", table.Text(s.p.Polls[0].Question), "choice", "final", "3"},
-		{"2", "What?", "multiple", "closing", "2"},
-		{"3", "How?", "rating", "open", "2", "4.5", "4.5"},
+		{"poll", "question", "kind", "status", "total", "mean", "median", "identity"},
+		{"1", table.Text(s.p.Polls[0].Question), "choice", "final", "3", "", "", "client"},
+		{"2", "What?", "multiple", "closing", "2", "", "", "client"},
+		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "client"},
 	}, rows)
 	formula, err := f.GetCellFormula("Overview", "B4")
 	require.NoError(t, err)
@@ -194,7 +196,7 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	rows, err = f.GetRows("3 How")
 	require.NoError(t, err)
 	require.Equal(t, [][]string{
-		{"question", "How?"}, {"kind", "rating"}, {"status", "open"}, {"total", "2"}, {"mean", "4.5"}, {"median", "4.5"}, nil,
+		{"question", "How?"}, {"kind", "rating"}, {"status", "open"}, {"total", "2"}, {"identity", "client"}, {"mean", "4.5"}, {"median", "4.5"}, nil,
 		{"key", "value", "count"}, {"1", "1", "0"}, {"2", "2", "0"}, {"3", "3", "0"}, {"4", "4", "1"}, {"5", "5", "1"},
 	}, rows)
 }
