@@ -91,6 +91,9 @@ func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, k
 		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
 	}
 	if d.Passcode != "" {
+		if poll.CleanPasscode(passcode) == "" { // it is asked whether there is one, and nothing is guessed
+			return pass, false, poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
+		}
 		if wait := e.wrong.Wait(address); wait > 0 {
 			return pass, false, poll.BusyFor(wait, "too many wrong passcodes came from this address")
 		}

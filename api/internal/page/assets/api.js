@@ -18,7 +18,7 @@ export class Problem extends Error {
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**
- * Calls the API and gives {status, data, etag}; data is null where the answer has no body. Throws a Problem.
+ * Calls the API and gives {status, data, etag, superseded}; data is null where the answer has no body. Throws a Problem.
  * path is below the base path. Options: token (the presenter's), body (sent as JSON), headers, timeout in seconds, and tries: how
  * often it is sent at most while it may pass. By default GET is tried four times and anything else once; what can be sent
  * again safely (with If-Match, say) may be given more.
@@ -64,7 +64,8 @@ async function send(method, path, token, body, headers, timeout) {
     const seconds = Number.parseFloat(answer.headers.get("Retry-After"));
     throw new Problem({ code: "unknown", ...data, status: answer.status }, Number.isFinite(seconds) ? seconds : 1);
   }
-  return { status: answer.status, data, etag: answer.headers.get("ETag") };
+  const superseded = answer.headers.get("Vote-Superseded") === "true"; // another vote of the same voter stands
+  return { status: answer.status, data, etag: answer.headers.get("ETag"), superseded };
 }
 
 /** Where a presentation is, and what belongs to it: at(id, "polls", pollID, "results"). */

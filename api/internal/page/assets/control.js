@@ -23,6 +23,11 @@ export class Control {
   polls = []; // all of them, each with its status
   results = new Map(); // by poll
   connected = null; // people, once the server has said how many
+  passes = 0; // that were given
+  oneAddress = 0; // of these in the last minute to one address, where that is striking
+  voters = "anyone"; // or "pass"
+  maxVoters = 0; // how many passes there are; 0: any number
+  passcode = ""; // that a pass takes; empty: none
   state = "connecting"; // of the event stream
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
@@ -47,7 +52,8 @@ export class Control {
       displayed: (event) => this.#displayed(event),
       results: (event) => this.#counted(event),
       audience: (event) => {
-        this.connected = event.connected;
+        Object.assign(this, { connected: event.connected, passes: event.passes ?? 0, oneAddress: event.one_address ?? 0 });
+        if (this.voters === "pass") this.reread(); // people come: what they are to type must be what is asked
         this.changed();
       },
       state: (now) => {
@@ -84,6 +90,7 @@ export class Control {
   async read() {
     const p = await get(at(this.id), { token: this.token });
     Object.assign(this, { title: p.title, code: p.join_code, polls: p.polls });
+    Object.assign(this, { voters: p.voters, maxVoters: p.max_voters ?? 0, passcode: p.passcode ?? "" });
     if (p.version >= this.version) {
       const shown = p.polls[p.current_poll_index ?? -1] ?? null;
       this.#show(p.version, shown, shown !== null && shown.status !== "open");
