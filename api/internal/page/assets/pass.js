@@ -141,17 +141,18 @@ export function door(presentation, changed) {
   }
 
   /**
-   * Gives whose a vote is, as soon as that is known: {as: "client", client_id} or {as: "pass", pass}. as is how that voter's last
-   * vote said it: one id is kept as long as it is taken, since with two of them a voter would be two. Throws as enter does.
+   * Gives whose a vote is, as soon as that is known: {as: "client", client_id} or {as: "pass", pass}. With isClient it is the browser's
+   * own id, whatever is known of passes. One who has a pass shows it also where anyone may vote, as long as it is taken: with two ids
+   * a voter would be two. Throws as enter does.
    */
-  async function identity(as) {
+  async function identity(isClient) {
     for (;;) {
       const mine = kept();
-      if (mine?.pass && (as !== "client" || needs === "pass")) {
+      if (mine?.pass && !isClient) {
         renew(mine);
         return { as: "pass", pass: mine.pass };
       }
-      if (needs === "anyone") return { as: "client", client_id: voter(presentation) };
+      if (isClient || needs === "anyone") return { as: "client", client_id: voter(presentation) };
       await (needs ? enter() : known);
     }
   }

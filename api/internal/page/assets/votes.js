@@ -47,10 +47,11 @@ export function votes(presentation, door, changed) {
   function cast(poll, version, answer, since) {
     const before = of(poll.poll_id);
     const stands = before && isGood(before) ? before.answer : before?.stands;
-    const as = before ? before.as ?? "client" : ""; // so were all that do not say it
+    const sent = before && (before.as ?? "client"); // so were all that do not say it
+    const unsure = Boolean(before && (before.unsure || (!settled(before) && sent)));
     const vote = {
-      question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, as,
-      unsure: Boolean(before && (before.unsure || (!settled(before) && as))),
+      question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, unsure,
+      as: stands || unsure ? sent : "",
       tied: Boolean(stands && before.version >= since),
     };
     put(poll.poll_id, vote);
@@ -69,7 +70,7 @@ export function votes(presentation, door, changed) {
       if (isOver()) return;
       let who = {};
       try {
-        who = await door.identity(of(poll).as);
+        who = await door.identity(of(poll).as === "client" && !refused);
         if (isOver()) return;
         const vote = of(poll);
         if (vote.as && vote.as !== who.as) {
