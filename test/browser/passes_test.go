@@ -359,14 +359,14 @@ func TestPresentersSeeWhoCame(t *testing.T) {
 	both := []*visitor{stage, remote}
 	for _, v := range both {
 		v.shows("#passcode", "GARDEN")
-		v.shows("#passes-part", "0 of 300 passes given")
+		v.shows("#passes-part", "0 of 300 passes")
 		require.False(t, value[bool](v, `document.querySelector("#one-address").checkVisibility()`))
 	}
 	for range 12 {
 		r.pass("garden")
 	}
 	for _, v := range both {
-		v.shows("#passes-part", "12 of 300 passes given")
+		v.shows("#passes-part", "12 of 300 passes")
 		v.shows("#one-address", "12 passes went to one address in the last minute. A hall behind one address does that; elsewhere, one person "+
 			"may be voting as many.")
 	}
@@ -375,7 +375,7 @@ func TestPresentersSeeWhoCame(t *testing.T) {
 	r.admit(map[string]any{"passcode": "meadow", "max_voters": 0})
 	for _, v := range both {
 		v.shows("#passcode", "MEADOW")
-		v.shows("#passes-part", "12 passes given")
+		v.shows("#passes-part", "12 passes")
 	}
 	r.admit(map[string]any{"voters": "anyone"})
 	for _, v := range both {
