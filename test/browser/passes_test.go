@@ -467,6 +467,6 @@ func TestResultsSayHowVotersWereToldApart(t *testing.T) {
 	r.show(1)
 	v := visit(t, "reader", desktop)
 	v.open("/results/" + r.ID)
-	v.shows("#polls > :nth-child(1) .identity", "Voters were not checked: each browser said itself who it is.")
+	v.shows("#polls > :nth-child(1) .identity", "Voters were not checked: each browser simply said who it is.")
 	v.shows("#polls > :nth-child(2) .identity", "Each voter had a pass from this server.")
 }

@@ -223,16 +223,19 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
 		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
+	const widest = "WWWWWWWWWWWW" // passcode
 	text := freeText(t, w)
-	passes, full := shown("choice"), shown("choice")
-	passes.admit(map[string]any{"voters": "pass", "passcode": "WWWWWWWWWWWW", "max_voters": 30_000})
+	passes, full, locked := shown("choice"), shown("choice"), create(t, w.title, poll("choice"))
+	for _, r := range []*room{passes, locked} {
+		r.admit(map[string]any{"voters": "pass", "passcode": widest, "max_voters": 30_000})
+	}
 	full.admit(map[string]any{"voters": "pass", "max_voters": 1})
 	full.pass("")
-	rooms = append(rooms, text, passes, full)
-	crowded := func(show func(*visitor)) func(*visitor) { // one address has just taken many passes
+	rooms = append(rooms, text, passes, full, locked)
+	crowded := func(r *room, show func(*visitor)) func(*visitor) { // one address has just taken many passes
 		return with(func(v *visitor) {
 			for range 12 {
-				passes.pass("WWWWWWWWWWWW")
+				r.pass(widest)
 			}
 			show(v)
 		}, "#one-address")
@@ -253,13 +256,10 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			v.run(`document.querySelector("#polls [data-field=question]").value = "?"; document.querySelector("#max-voters").value = "1.5"`)
 			click(`#polls [value="rating"]`, "#save")(v)
 		}, "#max-voters-wrong"), false},
-		scene{"stage-passes", desktop, crowded(onStage(passes)), true},
-		scene{"stage-passes-lobby", desktop, func(v *visitor) {
-			passes.ask(http.MethodDelete, passes.path("/polls/current"), nil, nil)
-			crowded(onStage(passes))(v)
-			passes.show(0)
-		}, false},
-		scene{"remote-passes", phone, crowded(remote(passes, "#question")), true},
+		scene{"stage-passes", desktop, crowded(passes, onStage(passes)), true},
+		scene{"stage-passes-lobby", desktop, crowded(locked, onStage(locked)), true},
+		scene{"audience-passcode-waiting", phone, asVoter(locked, "#entry"), true},
+		scene{"remote-passes", phone, crowded(passes, remote(passes, "#question")), true},
 		scene{"audience-passcode", phone, asVoter(passes, "#entry"), true},
 		scene{"audience-passcode-wrong", phone, then(asVoter(passes, "#entry"), wrong, "#entry-note.wrong"), true},
 		scene{"audience-full", phone, asVoter(full, "#again"), true},
