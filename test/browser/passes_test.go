@@ -233,6 +233,9 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	r := passRoom(t, map[string]any{"passcode": "garden 42"})
 	v := visit(t, "voter", phone)
 	v.expect("403", "429")
+	elsewhere := v.tab("another tab", phone)
+	elsewhere.open("/p/" + r.ID)
+	elsewhere.sees("#entry")
 	v.open("/join/" + r.JoinCode)
 	v.sees("#entry")
 	v.until(`document.activeElement.id === "passcode"`)
@@ -260,7 +263,9 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	v.reload() // what was typed is not typed again
 	v.counted()
 	v.bars(0, 1, 0, 0)
-	require.False(t, value[bool](v, `document.querySelector("#entry").checkVisibility()`))
+	for _, tab := range []*visitor{v, elsewhere} {
+		tab.until(`!document.querySelector("#entry").checkVisibility()`)
+	}
 	require.NotContains(t, value[string](v, fmt.Sprintf(`localStorage["plenary.pass.%s"]`, r.ID)), "arden")
 	v.reload()
 	v.counted()

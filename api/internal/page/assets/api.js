@@ -15,6 +15,29 @@ export class Problem extends Error {
   }
 }
 
+const sleepers = new Set(); // those who rest
+
+/**
+ * Waits between two tries: for so many seconds, or until there is a reason to try at once, since there is a connection again or
+ * somebody looks. wake is called with what ends it besides.
+ */
+export function rest(seconds, wake = () => {}) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, seconds * 1000);
+    function end() {
+      clearTimeout(timer);
+      sleepers.delete(end);
+      resolve();
+    }
+    sleepers.add(end);
+    wake(end);
+  });
+}
+
+const wakeAll = () => [...sleepers].forEach((end) => setTimeout(end, Math.random() * 500)); // not all phones at the same moment
+addEventListener("online", wakeAll);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wakeAll());
+
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**

@@ -1,14 +1,13 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
-import { at, get, Problem } from "./api.js";
+import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
 import { entry } from "./entry.js";
 import { watch } from "./events.js";
 import { door } from "./pass.js";
-import { rest } from "./rest.js";
 import { t } from "./text.js";
 import { isGood, settled, votes } from "./votes.js";
 

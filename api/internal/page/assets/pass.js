@@ -1,8 +1,7 @@
 // How this browser's votes say whose they are. Where anyone may vote that is an id of the browser's own. Where voters have passes the
 // server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode.
 
-import { at, call, Problem } from "./api.js";
-import { rest } from "./rest.js";
+import { at, call, Problem, rest } from "./api.js";
 import { keep, read, uuid, voter } from "./store.js";
 
 const day = 86_400_000; // ms

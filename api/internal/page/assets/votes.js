@@ -1,8 +1,7 @@
 // This browser's votes in one presentation, and an honest state of each. They are kept, so that a reload, a lost connection or a
 // phone that sleeps changes nothing: what was not answered is sent again under the same number, which is always safe.
 
-import { at, call, Problem } from "./api.js";
-import { rest } from "./rest.js";
+import { at, call, Problem, rest } from "./api.js";
 import { keep, nextSeq, read } from "./store.js";
 
 /**
@@ -35,7 +34,7 @@ export function votes(presentation, door, changed) {
   const name = `votes.${presentation}`;
 
   const all = () => read(name, {}) ?? {};
-  const of = (poll) => all()[poll] ?? null;
+  const of = (poll) => (all()[poll] ? { as: "client", ...all()[poll] } : null); // so were all that do not say it
 
   function put(poll, vote) {
     const kept = { ...all(), [poll]: vote };
@@ -47,11 +46,10 @@ export function votes(presentation, door, changed) {
   function cast(poll, version, answer, since) {
     const before = of(poll.poll_id);
     const stands = before && isGood(before) ? before.answer : before?.stands;
-    const sent = before && (before.as ?? "client"); // so were all that do not say it
-    const unsure = Boolean(before && (before.unsure || (!settled(before) && sent)));
+    const unsure = Boolean(before && (before.unsure || (!settled(before) && before.as)));
     const vote = {
       question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, unsure,
-      as: stands || unsure ? sent : "",
+      as: stands || unsure ? before.as : "",
       tied: Boolean(stands && before.version >= since),
     };
     put(poll.poll_id, vote);
