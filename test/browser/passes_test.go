@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/fetch"
@@ -377,11 +378,13 @@ func TestPresentersSeeWhoCame(t *testing.T) {
 	}
 	stage.shoot("stage-passes")
 	remote.shoot("remote-passes")
+	edited := time.Now()
 	r.admit(map[string]any{"passcode": "meadow", "max_voters": 0})
 	for _, v := range both {
 		v.shows("#passcode", "MEADOW")
 		v.shows("#passes-part", "12 passes")
 	}
+	t.Logf("another passcode is there after %.1f s", time.Since(edited).Seconds())
 	r.admit(map[string]any{"voters": "anyone"})
 	for _, v := range both {
 		v.until(`["passcode-part", "passes-part", "one-address"].every((id) => document.getElementById(id).hidden)`)

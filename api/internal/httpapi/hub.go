@@ -107,6 +107,9 @@ func (h *hub) follow(b bus.Bus) {
 			t.changed(change)
 		}
 		h.mu.Unlock()
+		if change.PresentationID != uuid.Nil && change.PollID == uuid.Nil && change.Version == 0 { // an edit
+			h.present.edited(change.PresentationID)
+		}
 	}
 }
 

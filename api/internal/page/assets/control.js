@@ -9,7 +9,7 @@ import { t } from "./text.js";
 const tries = 8;
 const doubleTap = 350; // ms
 const patience = 3000; // ms
-const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed
+const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed, and may be lost
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -34,6 +34,7 @@ export class Control {
   #patient = true;
   #afterwards = new Set(); // polls whose results were to be seen afterwards only
   #readAt = 0;
+  #audience = ""; // the newest of these events
   #rereading = null;
 
   /**
@@ -52,8 +53,9 @@ export class Control {
       displayed: (event) => this.#displayed(event),
       results: (event) => this.#counted(event),
       audience: (event) => {
+        if (JSON.stringify(event) === this.#audience) this.reread(); // it comes once more: the presentation was edited
+        this.#audience = JSON.stringify(event);
         Object.assign(this, { connected: event.connected, passes: event.passes ?? 0, oneAddress: event.one_address ?? 0 });
-        if (this.voters === "pass") this.reread(); // people come: what they are to type must be what is asked
         this.changed();
       },
       state: (now) => {
