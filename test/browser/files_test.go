@@ -31,6 +31,7 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 		r.ask(http.MethodGet, r.path("/export"), nil, &all)
 		return all
 	}
+	r.admit(map[string]any{"voters": "pass", "max_voters": 300, "passcode": "garden"}) // that is of one evening, and stays here
 	author := visit(t, "author", desktop).presents(r)
 	author.open("/edit/" + r.ID)
 	author.shows("#state", "Everything is saved")
@@ -40,6 +41,7 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &file))
 	require.Equal(t, exported(r), file)
 	require.NotContains(t, string(raw), r.Token)
+	require.NotContains(t, string(raw), "GARDEN")
 
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, raw, 0o600))
@@ -56,6 +58,19 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	taken.t, taken.base = t, r.base
 	require.NotEqual(t, r.ID, taken.ID)
 	require.Equal(t, exported(r), exported(&taken), "the copy")
+
+	// A file that says nothing of voters makes a presentation as every other is made here, one that says it has its way.
+	for says, want := range map[string]string{"": "pass", "anyone": "anyone", "everybody": "pass"} {
+		delete(file, "max_voters")
+		if file["voters"] = says; says == "" {
+			delete(file, "voters")
+		}
+		friend.imports(file)
+		friend.until(`document.querySelector("#voters :checked").value === %s`, js(want))
+		friend.run(`localStorage.removeItem("plenary.draft")`)
+	}
+	friend.open("/edit/" + taken.ID)
+	friend.shows("#state", "Everything is saved")
 
 	// Into a presentation that is there, the polls come after its own.
 	friend.upload("#import", path)

@@ -223,8 +223,27 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
 		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
+	const widest = "WWWWWWWWWWWW" // passcode
 	text := freeText(t, w)
-	rooms = append(rooms, text)
+	passes, full, locked := shown("choice"), shown("choice"), create(t, w.title, poll("choice"))
+	for _, r := range []*room{passes, locked} {
+		r.admit(map[string]any{"voters": "pass", "passcode": widest, "max_voters": 30_000})
+	}
+	full.admit(map[string]any{"voters": "pass", "max_voters": 1})
+	full.pass("")
+	rooms = append(rooms, text, passes, full, locked)
+	crowded := func(r *room, show func(*visitor)) func(*visitor) { // one address has just taken many passes
+		return with(func(v *visitor) {
+			for range 12 {
+				r.pass(widest)
+			}
+			show(v)
+		}, "#one-address")
+	}
+	wrong := func(v *visitor) {
+		v.run(`document.querySelector("#passcode").value = "WRONG"`)
+		click("#enter")(v)
+	}
 	show := func(i int, next func(*visitor)) func(*visitor) {
 		return func(v *visitor) {
 			text.show(i)
@@ -232,6 +251,23 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}
 	}
 	all = append(all,
+		scene{"edit-passes", desktop, edit(passes), true},
+		scene{"edit-passes-wrong", desktop, then(anew, func(v *visitor) {
+			v.run(`document.querySelector("#polls [data-field=question]").value = "?"; document.querySelector("#max-voters").value = "1.5"`)
+			click(`#polls [value="rating"]`, "#save")(v)
+		}, "#max-voters-wrong"), false},
+		scene{"stage-passes", desktop, crowded(passes, onStage(passes)), true},
+		scene{"stage-passes-lobby", desktop, crowded(locked, onStage(locked)), true},
+		scene{"audience-passcode-waiting", phone, asVoter(locked, "#entry"), true},
+		scene{"remote-passes", phone, crowded(passes, remote(passes, "#question")), true},
+		scene{"audience-passcode", phone, asVoter(passes, "#entry"), true},
+		scene{"audience-passcode-wrong", phone, then(asVoter(passes, "#entry"), wrong, "#entry-note.wrong"), true},
+		scene{"audience-full", phone, asVoter(full, "#again"), true},
+		scene{"audience-superseded", phone, func(v *visitor) {
+			vote := `{ question: "?", version: 1, answer: { key: "A" }, seq: 1e6, state: "superseded" }`
+			v.run(fmt.Sprintf(`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, full.ID, full.polls[0].PollID, vote))
+			asVoter(full, `#vote[data-state="superseded"]`)(v)
+		}, true},
 		scene{"stage-words", desktop, show(0, onStage(text)), true},
 		scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
 		scene{"stage-text", desktop, show(1, onStage(text)), true},
@@ -244,6 +280,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	return all, func(v *visitor) {
 		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404
 		v.expect(foreign.ID, "422")
+		v.expect(passes.ID+"/voters", full.ID+"/voters") // a wrong passcode, no pass left
 		v.presents(rooms...)
 	}
 }

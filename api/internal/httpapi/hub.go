@@ -571,6 +571,9 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 	if err != nil || len(t.frames) > 0 && d.Version < t.display.Version {
 		return false, err
 	}
+	if len(t.frames) > 0 && d.Edits != t.display.Edits {
+		t.hub.present.edited(t.id)
+	}
 	if len(t.frames) > 0 && d.Version == t.display.Version {
 		t.redisplay(d)
 		return false, nil

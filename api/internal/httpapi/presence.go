@@ -239,6 +239,20 @@ func (c *crowd) know(a poll.Audience) {
 		return // numbers can be written
 	}
 	c.known, c.event = known, []byte("event: audience\ndata: "+string(data)+"\n\n")
+	c.send()
+}
+
+// edited sends presenters the event that they have once more: what it does not say of the presentation is another, too.
+func (p *presence) edited(id uuid.UUID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.crowds[id]; c != nil && c.event != nil {
+		c.send()
+	}
+}
+
+// send gives presenters the event. Under mu.
+func (c *crowd) send() {
 	for _, presenter := range c.presenters {
 		select {
 		case <-presenter: // what it has not sent is old

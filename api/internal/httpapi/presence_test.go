@@ -125,6 +125,28 @@ func cutBoth(s, before, after string) (string, bool) {
 	return s[len(before) : len(s)-len(after)], true
 }
 
+func TestPresentersHearOfAnEditAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &said{}
+		p, stop := store.replica()
+		defer stop()
+		talk := uuid.New()
+		p.edited(talk) // nobody is there
+		news, leave := p.join(talk, true)
+		defer leave()
+		p.edited(talk)
+		require.Equal(t, -1, heard(t, news), "how many are connected is not known yet")
+		later()
+		require.Equal(t, 0, heard(t, news))
+		p.edited(uuid.New())
+		require.Equal(t, -1, heard(t, news))
+		p.edited(talk)
+		p.edited(talk)
+		require.Equal(t, 0, heard(t, news), "it is said once more")
+		require.Equal(t, -1, heard(t, news))
+	})
+}
+
 // later lets the next round pass.
 func later() {
 	time.Sleep(presenceEvery)

@@ -174,7 +174,7 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, role poll.
 	c.Vary(fiber.HeaderAuthorization)
 	all := fiber.Map{
 		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
-		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters,
+		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters, "passcode_required": p.Passcode != "",
 	}
 	if role >= toSee {
 		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode

@@ -226,6 +226,8 @@ func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d, size: %d };",
 		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength, poll.MaxText>>20))
+	require.Contains(t, string(text), fmt.Sprintf("const room = { voters: %d, least: %d, passcode: %d };",
+		poll.MaxVotersLimit, poll.MinPasscodeLength, poll.MaxPasscodeLength))
 }
 
 var dangerous = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +

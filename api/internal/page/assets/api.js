@@ -16,11 +16,33 @@ export class Problem extends Error {
 }
 
 const longest = 10; // seconds that a call waits by itself; what takes longer people are told
+const sleepers = new Set(); // those who rest
+
+/**
+ * Waits between two tries: for so many seconds, or until there is a reason to try at once, since there is a connection again or
+ * somebody looks. wake is called with what ends it besides.
+ */
+export function rest(seconds, wake = () => {}) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, seconds * 1000);
+    function end() {
+      clearTimeout(timer);
+      sleepers.delete(end);
+      resolve();
+    }
+    sleepers.add(end);
+    wake(end);
+  });
+}
+
+const wakeAll = () => [...sleepers].forEach((end) => setTimeout(end, Math.random() * 500)); // not all phones at the same moment
+addEventListener("online", wakeAll);
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wakeAll());
 
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**
- * Calls the API and gives {status, data, etag}; data is null where the answer has no body. Throws a Problem.
+ * Calls the API and gives {status, data, etag, superseded}; data is null where the answer has no body. Throws a Problem.
  * path is below the base path. Options: token (the presenter's), body (sent as JSON), headers, timeout in seconds, and tries: how
  * often it is sent at most while it may pass. By default GET is tried four times and anything else once; what can be sent
  * again safely (with If-Match, say) may be given more.
@@ -66,7 +88,8 @@ async function send(method, path, token, body, headers, timeout) {
     const seconds = Number.parseFloat(answer.headers.get("Retry-After"));
     throw new Problem({ code: "unknown", ...data, status: answer.status }, Number.isFinite(seconds) ? seconds : 1);
   }
-  return { status: answer.status, data, etag: answer.headers.get("ETag") };
+  const superseded = answer.headers.get("Vote-Superseded") === "true"; // another vote of the same voter stands
+  return { status: answer.status, data, etag: answer.headers.get("ETag"), superseded };
 }
 
 /** Where a presentation is, and what belongs to it: at(id, "polls", pollID, "results"). */

@@ -1,21 +1,24 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
-import { at, get, Problem } from "./api.js";
+import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
+import { entry } from "./entry.js";
 import { watch } from "./events.js";
+import { door } from "./pass.js";
 import { completed, filled, reader, whole } from "./rest.js";
 import { t } from "./text.js";
 import { isGood, settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
-  "results-title", "voters", "chart", "more", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code",
+  "results-title", "voters", "chart", "more", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code", "entry", "entry-title",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
+let gate; // what its votes go through
 let box; // of this browser's votes
 let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the version in which we saw the poll come
 let form = null; // the displayed poll's ballot
@@ -41,14 +44,14 @@ function displayed({ version, poll, voting }) {
   show(part["waiting-text"]);
   part.waiting.setAttribute("aria-busy", "false");
   const focused = [part.poll, part.waiting].some((section) => section.contains(document.activeElement)); // it goes on in what comes
-  show(part.waiting, !poll);
+  show(part.waiting, !poll && !asked());
   show(part.poll, Boolean(poll));
   show(part["so-far"], version > 1); // voting for one question has ended: there is something to see
   if (!poll) {
     results = null;
     show(part.results, false);
     showBefore();
-    if (focused) part["waiting-title"].focus();
+    if (focused) (asked() ? part["entry-title"] : part["waiting-title"]).focus();
     if (!first) announce(t("audience.waiting"));
     return;
   }
@@ -68,7 +71,7 @@ function build(poll, first, focused) {
   form = ballot(poll, (answer) => {
     if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
     showBefore();
-    box.cast(poll, slide.version, answer);
+    box.cast(poll, slide.version, answer, slide.since);
   });
   write(part.hint, form.hint);
   part.ballot.replaceChildren(form.element);
@@ -92,7 +95,7 @@ function leave(poll) {
 }
 
 const counts = (vote) => isGood(vote) || vote.state === "late";
-const cameLate = (vote) => vote.state === "over" || vote.state === "unknown";
+const cameLate = (vote) => ["over", "unknown", "superseded"].includes(vote.state);
 
 function showBefore() {
   const vote = unsettled && box.of(unsettled);
@@ -102,9 +105,13 @@ function showBefore() {
 
 // --- the vote ---------------------------------------------------------------------------------------------------------------
 
+/** Gives the state of a vote, of which the box does not know why it waits for the voter's pass. */
+const stateOf = (vote) => (vote.state === "sending" && ["busy", "retrying"].includes(gate.state) ? "retrying" : vote.state);
+
 /** Says what became of a vote. */
 function say(vote) {
-  switch (vote.state) {
+  if (!settled(vote) && gate.asks) return t("vote.passcode");
+  switch (stateOf(vote)) {
     case "sending": return t("vote.sending");
     case "retrying":
       if (navigator.onLine === false) return t("vote.offline");
@@ -112,13 +119,16 @@ function say(vote) {
     case "counted": return t("vote.counted");
     case "accepted": return t("vote.accepted");
     case "over": return t("vote.over");
-    case "late": return t("vote.late");
-    case "unknown": return t("vote.unknown");
+    case "late": return vote.code === "voters" ? t("vote.tied") : t("vote.late");
+    case "unknown": return vote.code === "voters" ? t("vote.unsure") : t("vote.unknown");
+    case "superseded": return t("vote.superseded");
     default: return vote.stands ? `${refused(vote)} ${t("vote.stands")}` : refused(vote);
   }
 }
 
 function refused(vote) {
+  if (vote.code === "room_full") return t("vote.refused_full");
+  if (/pass/.test(vote.code)) return t("vote.refused_pass");
   if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
   if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
   return t("vote.refused", { detail: vote.detail ?? "" });
@@ -136,7 +146,7 @@ function voteChanged(pollID) {
   const forgotten = again && cameLate(vote);
   const now = forgotten ? null : vote;
   form.update(now, slide.open, earlier);
-  const state = earlier ? "earlier" : now?.state ?? "";
+  const state = earlier ? "earlier" : now ? stateOf(now) : "";
   const closed = slide.open ? "" : t("audience.closed");
   part.vote.dataset.state = state || (slide.open ? "" : "closed");
   let said = vote ? say(vote) : "";
@@ -144,6 +154,23 @@ function voteChanged(pollID) {
   if (forgotten) said = t("audience.reopened");
   const change = slide.open && !earlier && vote && isGood(vote) ? t("vote.change") : "";
   write(part.vote, [said, closed || change].filter(Boolean).join(" "));
+}
+
+// --- the voter's pass -------------------------------------------------------------------------------------------------------
+
+/** Whether the page asks for something before anybody may vote. */
+const asked = () => !part.entry.hidden;
+
+/** Shows what there is to say of the door. */
+function atTheDoor() {
+  const left = asked() && part.entry.contains(document.activeElement);
+  entry.update(gate);
+  if (slide.version >= 0) show(part.waiting, !slide.poll && !asked());
+  if (left && !asked()) {
+    (slide.poll ? part.question : part["waiting-title"]).focus();
+    announce(t("audience.waiting"));
+  }
+  if (slide.poll) voteChanged(slide.poll.poll_id);
 }
 
 // --- the results ------------------------------------------------------------------------------------------------------------
@@ -250,7 +277,7 @@ async function readAll() {
 }
 
 function gone(title, text) {
-  for (const name of ["waiting", "poll", "results", "before", "so-far"]) show(part[name], false);
+  for (const name of ["waiting", "entry", "poll", "results", "before", "so-far"]) show(part[name], false);
   show(part.connection, false);
   show(part.unknown);
   write(part["unknown-title"], title);
@@ -276,8 +303,8 @@ async function arrive() {
   if (kind === "p") return { id: name };
   for (;;) {
     try {
-      const { presentation_id, title } = await get(`/join/${encodeURIComponent(name)}`);
-      return { id: presentation_id, title };
+      const { presentation_id, ...told } = await get(`/join/${encodeURIComponent(name)}`);
+      return { id: presentation_id, told };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (problem.passes) continue;
@@ -295,10 +322,30 @@ function entitle(title) {
   document.title = `${title} – Plenary`;
 }
 
+/** Takes in what the presentation is called and who may vote. */
+function learn(told) {
+  entitle(told.title);
+  gate.told(told);
+}
+
+/** Reads that, however long it takes. The stream says if there is no such presentation. */
+async function read() {
+  for (;;) {
+    try {
+      return learn(await get(at(id)));
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      if (!problem.passes) return;
+      await rest(10 + 10 * Math.random());
+    }
+  }
+}
+
 const found = await arrive();
 if (found) {
   id = found.id;
-  box = votes(id, voteChanged);
+  gate = door(id, atTheDoor);
+  box = votes(id, gate, voteChanged);
   part["so-far"].firstElementChild.href = `/results/${id}`;
   readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
   const told = whole(id, (event) => {
@@ -307,6 +354,6 @@ if (found) {
   });
   stream = watch(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
-  entitle(found.title);
-  if (found.title === undefined) get(at(id)).then(({ title }) => entitle(title), () => {}); // the stream says if there is none
+  if (found.told) learn(found.told);
+  else read();
 }

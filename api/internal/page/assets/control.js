@@ -11,7 +11,7 @@ import { t } from "./text.js";
 const tries = 8;
 const doubleTap = 350; // ms
 const patience = 3000; // ms
-const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed
+const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed, and may be lost
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -26,12 +26,18 @@ export class Control {
   results = new Map(); // by poll
   connected = null; // people, once the server has said how many
   role = "anybody"; // what the token is good for
+  passes = 0; // that were given
+  oneAddress = 0; // of these in the last minute to one address, where that is striking
+  voters = "anyone"; // or "pass"
+  maxVoters = 0; // how many passes there are; 0: any number
+  passcode = ""; // that a pass takes; empty: none
   state = "connecting"; // of the event stream
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
   #patient = true;
   #afterwards = new Set(); // polls whose results were to be seen afterwards only
   #readAt = 0;
+  #audience = ""; // the newest of these events
   #rereading = null;
   #readWhole;
 
@@ -52,7 +58,9 @@ export class Control {
       displayed: whole(this.id, (event) => this.#displayed(event)),
       results: (event) => this.#counted(event),
       audience: (event) => {
-        this.connected = event.connected;
+        if (JSON.stringify(event) === this.#audience) this.reread(); // it comes once more: the presentation was edited
+        this.#audience = JSON.stringify(event);
+        Object.assign(this, { connected: event.connected, passes: event.passes ?? 0, oneAddress: event.one_address ?? 0 });
         this.changed();
       },
       state: (now) => {
@@ -90,6 +98,7 @@ export class Control {
     const p = await get(at(this.id), { token: this.token });
     if (p.role === "anybody" && this.role !== "anybody") this.say(t("control.no_token"), "error"); // renewed on another device
     Object.assign(this, { title: p.title, code: p.join_code, polls: p.polls, role: p.role });
+    Object.assign(this, { voters: p.voters, maxVoters: p.max_voters ?? 0, passcode: p.passcode ?? "" });
     if (p.version >= this.version) {
       const shown = p.polls[p.current_poll_index ?? -1] ?? null;
       this.#show(p.version, shown, shown !== null && shown.status !== "open");

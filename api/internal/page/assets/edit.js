@@ -2,7 +2,7 @@
 // is there is saved bit by bit, as it is written.
 
 import { publicBase } from "./address.js";
-import { at, call, get } from "./api.js";
+import { at, call, get, Problem } from "./api.js";
 import { askForKey, createKey } from "./createkey.js";
 import { ask, askForCode, remote, renewLinks } from "./dialogs.js";
 import { announce, enable, find, make, notify, show, usable, write } from "./dom.js";
@@ -11,6 +11,7 @@ import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
 import { keepToken, presenterPage, presenterToken } from "./token.js";
+import * as voters from "./voterform.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
@@ -25,11 +26,12 @@ if (id === "new") id = null;
 let token = null;
 let forms = []; // in the order of the presentation
 let savedTitle = "";
+let savedVoters = voters.usual;
 let work = Promise.resolve(); // what is sent goes one after the other
 let pending = 0; // how much of that is not done
-const timers = new Map(); // of what will be sent: by form, or "title"
+const timers = new Map(); // of what will be sent: by form, or "title", or "voters"
 let drafting = 0; // the timer of a new presentation's draft
-const failed = new Set(); // what could not be saved: forms, or "title"
+const failed = new Set(); // what could not be saved: forms, or "title", "voters", "order"
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -190,11 +192,14 @@ async function flush() {
   for (const [key, timer] of [...timers]) {
     clearTimeout(timer);
     timers.delete(key);
-    send(key, key === "title" ? saveTitle : () => savePoll(key));
+    send(key, saver(key));
   }
-  for (const key of [...failed]) send(key, key === "title" ? saveTitle : key === "order" ? saveOrder : () => savePoll(key));
+  for (const key of [...failed]) send(key, saver(key));
   await work;
 }
+
+/** Gives what saves something that has a key. */
+const saver = (key) => ({ title: saveTitle, voters: saveVoters, order: saveOrder })[key] ?? (() => savePoll(key));
 
 async function insist(method, path, options = {}, fine = []) {
   for (let i = 1; ; i++) {
@@ -216,6 +221,19 @@ async function saveTitle() {
   savedTitle = text;
   if (token) keepPresentation({ id, title: text });
   name();
+}
+
+/** Saves who may vote, and of that only what was changed here. */
+async function saveVoters() {
+  if (voters.missing()) throw new Problem({ status: 400, code: "invalid", field: "max_voters" });
+  const body = voters.changes(savedVoters);
+  if (Object.keys(body).length === 0) return;
+  keepVoters((await insist("PATCH", at(id), { body })).data);
+}
+
+function keepVoters({ voters: who, max_voters, passcode }) {
+  savedVoters = { voters: who, max_voters, passcode };
+  if (!voters.busy() && !timers.has("voters")) voters.fill(savedVoters);
 }
 
 async function savePoll(form) {
@@ -292,6 +310,8 @@ function refused(key, problem) {
     announce(wrong(problem));
   } else if (key === "title" && problem.code === "invalid") {
     wrongTitle(t("edit.wrong", { name: t("edit.title"), text: wrong(problem) }));
+  } else if (key === "voters" && problem.code === "invalid" && voters.wrong(problem.field, wrong(problem))) {
+    announce(wrong(problem));
   } else {
     if (key instanceof PollForm) key.say(t("edit.not_saved"));
     notify(refusal(problem), "error");
@@ -303,6 +323,7 @@ function refused(key, problem) {
 async function catchUp() {
   if (!id) return;
   const there = await get(at(id), { token }).catch(() => null);
+  if (there && !timers.has("voters") && !failed.has("voters") && pending === 0) keepVoters(there);
   for (const poll of there?.polls ?? []) {
     const form = forms.find((f) => f.id === poll.poll_id);
     if (!form || form.status === poll.status) continue;
@@ -340,7 +361,7 @@ function tell() {
 
 function whole() {
   const polls = forms.filter((form) => !form.empty).map((form) => form.value());
-  return { title: title.value.trim(), polls };
+  return { title: title.value.trim(), polls, ...voters.chosen() };
 }
 
 function keepDraft() {
@@ -366,6 +387,12 @@ async function create() {
     return false;
   }
   if (!check(sent)) return false;
+  voters.right();
+  const missing = voters.missing();
+  if (missing) {
+    missing.focus();
+    return false;
+  }
   busy(true);
   try {
     const data = await createWithKey(body);
@@ -377,7 +404,9 @@ async function create() {
     return true;
   } catch (problem) {
     const [, index, field] = /^polls\[(\d+)\]\.?(.*)$/.exec(problem.field ?? "") ?? [];
-    if (index === undefined && problem.field !== "title") notify(refusal(problem), "error");
+    const input = problem.code === "invalid" && voters.wrong(problem.field, wrong(problem));
+    if (input) input.focus();
+    else if (index === undefined && problem.field !== "title") notify(refusal(problem), "error");
     else {
       const text = wrong(problem);
       if (index === undefined) wrongTitle(t("edit.wrong", { name: t("edit.title"), text }));
@@ -432,6 +461,7 @@ async function save() {
   const bad = failed.values().next().value;
   if (bad === undefined) return true;
   if (bad === "title") title.focus();
+  else if (bad === "voters") find("#voters [aria-invalid]")?.focus();
   else if (bad instanceof PollForm) (find("[aria-invalid]", bad.element) ?? bad.element).focus();
   return false;
 }
@@ -439,7 +469,8 @@ async function save() {
 // --- files ----------------------------------------------------------------------------------------------------------------
 
 async function exportFile() {
-  let presentation = whole();
+  const { passcode, ...shared } = whole(); // that is of one evening
+  let presentation = shared;
   if (id) {
     if (!await save()) return;
     try {
@@ -486,12 +517,19 @@ async function importFile() {
     title.value = presentation.title;
     if (id) later("title", saveTitle, true);
   }
+  if (!id) takeVoters(presentation);
   for (const { question, kind, options, max_choices, results_visibility, banned_words } of polls) {
     const form = addForm({ question, kind, options, max_choices, results_visibility, banned_words });
     if (id) later(form, () => savePoll(form), true);
   }
   if (!id) keepDraft();
   notify(t("edit.imported", { n: polls.length }));
+}
+
+/** Takes from a file who may vote, where it says so as it should; into a new presentation only, like its title. */
+function takeVoters({ voters: who, max_voters: most }) {
+  if (who === "anyone") voters.fill({ voters: who });
+  else if (who === "pass" && Number.isInteger(most ?? 0)) voters.fill({ ...voters.chosen(), voters: who, max_voters: most });
 }
 
 // --- the page -------------------------------------------------------------------------------------------------------------
@@ -544,6 +582,7 @@ async function begin() {
     if (Array.isArray(draft?.polls)) {
       title.value = draft.title ?? "";
       for (const poll of draft.polls) addForm(poll);
+      if (draft.voters) voters.fill(draft);
       show(find("#draft"));
     }
     if (forms.length === 0) addForm();
@@ -557,6 +596,7 @@ async function begin() {
     const p = await get(at(id), { token });
     title.value = savedTitle = p.title;
     for (const poll of p.polls) addForm(poll);
+    keepVoters(p);
     keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
     if (history.state?.saved) find("#more").focus(); // there it was saved
@@ -571,6 +611,7 @@ async function begin() {
 function reveal(code) {
   show(find("#edit"));
   show(find(".edit-more"));
+  show(find("#voters"));
   dress(code);
 }
 
@@ -611,6 +652,7 @@ find("#delete").addEventListener("click", deletePresentation);
 find("#afresh").addEventListener("click", () => {
   drop("draft");
   title.value = "";
+  voters.fill(voters.usual);
   for (const form of forms) form.element.remove();
   forms = [];
   addForm();
@@ -625,7 +667,9 @@ addEventListener("keydown", (event) => {
 addEventListener("beforeunload", (event) => {
   if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0)) event.preventDefault();
 });
+voters.listen(() => (id ? later("voters", saveVoters, true) : keepDraft()));
 addEventListener("pagehide", () => !id && keepDraftNow());
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
 
+voters.fill(voters.usual);
 begin();

@@ -4,6 +4,7 @@ import { t } from "./text.js";
 
 // What the API takes; a test compares it with what the API says of itself.
 const most = { polls: 500, options: 100, key: 64, text: 1000, entries: 10, banned: 200, word: 64, size: 1 };
+const room = { voters: 1000000, least: 4, passcode: 12 };
 
 /** Says in words why something was refused. */
 export function refusal(problem) {
@@ -37,6 +38,8 @@ export function wrong({ field, detail }) {
     case "options": return t("wrong.options", { n: most.options });
     case "key": return t("wrong.key", { n: most.key });
     case "max_choices": return t("wrong.max_choices", { n: most.entries });
+    case "max_voters": return t("wrong.max_voters", { n: room.voters });
+    case "passcode": return t("wrong.passcode", { least: room.least, n: room.passcode });
     case "banned_words": return t("wrong.banned_words", { n: most.banned, length: most.word });
     default: return t("control.refused", { detail });
   }

@@ -5,6 +5,7 @@ import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, say } from "./dialogs.js";
 import { announce, enable, find, make, show, write } from "./dom.js";
+import { drawPeople } from "./people.js";
 import { number, t } from "./text.js";
 import { remoteToken } from "./token.js";
 
@@ -44,6 +45,7 @@ function draw() {
   show(find("#connected-part"), control.connected !== null);
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
+  drawPeople(control);
   drawChart(shown, results);
   drawQuestions();
   show(find("#covered"), Boolean(shown) && control.hidden);

@@ -26,10 +26,11 @@ function card(poll) {
   const status = make("span", { class: "badge" });
   const total = make("span", { class: "soft" });
   const hidden = make("p", { class: "soft" }, t("results.hidden"));
+  const identity = make("p", { class: "soft small identity" });
   const element = make("li", { class: "card poll" },
     make("h2", {}, poll.question),
     make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total),
-    bars.element, hidden);
+    bars.element, hidden, identity);
   return {
     element,
     update(results) {
@@ -37,6 +38,7 @@ function card(poll) {
       status.className = `badge badge-${results.status}`;
       write(total, voters(results));
       show(hidden, Boolean(results.hidden));
+      write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);
     },

@@ -6,6 +6,7 @@ import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, askForCode, open, remote, renewLinks, say } from "./dialogs.js";
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
+import { drawPeople } from "./people.js";
 import { keep, read } from "./store.js";
 import { number, t } from "./text.js";
 import { presenterPage, presenterToken } from "./token.js";
@@ -65,6 +66,7 @@ function draw() {
   show(find("#connected-part"), control.connected !== null);
   write(find("#connected"), number(control.connected ?? 0));
   write(find("#connected-name"), t("stage.connected", { n: control.connected ?? 0 }));
+  drawPeople(control);
   drawState();
   drawControls(shown);
   drawOverview?.();

@@ -88,7 +88,7 @@ export function nextSeq() {
 }
 
 /** Makes a UUID. crypto.randomUUID is there with https only, and a room on a laptop has none. */
-function uuid() {
+export function uuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;

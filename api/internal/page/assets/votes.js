@@ -1,8 +1,8 @@
 // This browser's votes in one presentation, and an honest state of each. They are kept, so that a reload, a lost connection or a
 // phone that sleeps changes nothing: what was not answered is sent again under the same number, which is always safe.
 
-import { at, call, Problem } from "./api.js";
-import { keep, nextSeq, read, voter } from "./store.js";
+import { at, call, Problem, rest } from "./api.js";
+import { keep, nextSeq, read } from "./store.js";
 
 /**
  * The states of a vote:
@@ -14,22 +14,27 @@ import { keep, nextSeq, read, voter } from "./store.js";
  *   over       409: the poll had left the slide; it does not count
  *   late       409 for a change of mind: the answer before it stands, and is the one that is shown
  *   unknown    409 after something that was never answered: that may have counted
+ *   superseded 204, but another vote of the same voter stands, and not this one
  *   refused    the answer is not one that the poll takes; `code` and `detail` say why
  *
- * A vote is {question, version, answer, seq, state}. answer is what is sent: {key}, {keys}, {text} or {texts}.
+ * A vote is {question, version, answer, seq, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}; as is how it says
+ * whose it is (pass.js), "" before it is sent. One that stands, or may stand, is not sent again as somebody else's, which would count
+ * it twice: it is late or unknown then, with the code "voters".
  */
 export const settled = (vote) => !vote || (vote.state !== "sending" && vote.state !== "retrying");
 
 /** Whether a vote has come to a good end. */
 export const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
 
-/** Gives the box for a presentation's votes. changed is called with a poll's id and its vote whenever that changes. */
-export function votes(presentation, changed) {
+/**
+ * Gives the box for a presentation's votes, which go through its door (pass.js). changed is called with a poll's id and its vote
+ * whenever that changes.
+ */
+export function votes(presentation, door, changed) {
   const name = `votes.${presentation}`;
-  const wakers = new Set();
 
   const all = () => read(name, {}) ?? {};
-  const of = (poll) => all()[poll] ?? null;
+  const of = (poll) => (all()[poll] ? { as: "client", ...all()[poll] } : null); // so were all that do not say it
 
   function put(poll, vote) {
     const kept = { ...all(), [poll]: vote };
@@ -37,34 +42,54 @@ export function votes(presentation, changed) {
     changed(poll, vote);
   }
 
-  function cast(poll, version, answer) {
+  /** Casts a vote. since is the version in which the poll came: a vote from then on is known to be of the same voting. */
+  function cast(poll, version, answer, since) {
     const before = of(poll.poll_id);
     const stands = before && isGood(before) ? before.answer : before?.stands;
+    const unsure = Boolean(before && (before.unsure || (!settled(before) && before.as)));
     const vote = {
-      question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands,
-      unsure: Boolean(before && (before.unsure || !settled(before))),
+      question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, unsure,
+      as: stands || unsure ? before.as : "",
+      tied: Boolean(stands && before.version >= since),
     };
     put(poll.poll_id, vote);
     send(poll.poll_id, vote.seq);
   }
 
   async function send(poll, seq) {
+    let refused = false; // for whose it is
     for (let attempt = 1; ; attempt++) {
-      const vote = of(poll);
-      if (vote?.seq !== seq || settled(vote)) return; // a change of mind has overtaken it, or another tab had the answer
       const settle = (state, more = {}) => {
         const now = of(poll);
         if (now?.seq !== seq || (settled(now) && state !== "counted")) return; // what was counted stays so, whoever heard it
         put(poll, { ...now, seconds: undefined, ...more, state });
       };
+      const isOver = () => of(poll)?.seq !== seq || settled(of(poll)); // a change of mind has overtaken it, or another tab had the answer
+      if (isOver()) return;
+      let who = {};
       try {
-        const body = { poll_id: poll, client_id: voter(presentation), seq, ...vote.answer };
-        const { status } = await call("POST", at(presentation, "polls", "current", "votes"), { body, timeout: 8 });
-        return settle(status === 202 ? "accepted" : "counted", { unsure: false, stands: undefined });
+        who = await door.identity(of(poll).as === "client" && !refused);
+        if (isOver()) return;
+        const vote = of(poll);
+        if (vote.as && vote.as !== who.as) {
+          if (vote.tied) return settle("late", { answer: vote.stands, code: "voters" });
+          if (vote.unsure) return settle("unknown", { unsure: false, code: "voters" });
+        }
+        const { as, ...voter } = who;
+        if (vote.as !== as) put(poll, { ...vote, as });
+        const body = { poll_id: poll, ...voter, seq, ...vote.answer };
+        const { status, superseded } = await call("POST", at(presentation, "polls", "current", "votes"), { body, timeout: 8 });
+        const state = superseded ? "superseded" : status === 202 ? "accepted" : "counted";
+        return settle(state, { unsure: false, stands: undefined });
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         const { unsure, stands } = of(poll) ?? {};
-        if (problem.status === 409 || problem.status === 404) {
+        if (problem.status === 401 && !refused) {
+          refused = true;
+          door.refused(who);
+          continue;
+        }
+        if ((problem.status === 409 && problem.code !== "room_full") || problem.status === 404) {
           if (unsure) return settle("unknown");
           return stands ? settle("late", { answer: stands }) : settle("over");
         }
@@ -77,21 +102,6 @@ export function votes(presentation, changed) {
     }
   }
 
-  /** Waits, but not longer than until there is a connection again or somebody looks. */
-  function rest(seconds) {
-    return new Promise((resolve) => {
-      const timer = setTimeout(wake, seconds * 1000);
-      function wake() {
-        clearTimeout(timer);
-        wakers.delete(wake);
-        resolve();
-      }
-      wakers.add(wake);
-    });
-  }
-  const wakeAll = () => [...wakers].forEach((wake) => setTimeout(wake, Math.random() * 500));
-  addEventListener("online", wakeAll);
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wakeAll());
   addEventListener("storage", (event) => { // the same presentation in another tab
     if (event.key === `plenary.${name}`) Object.entries(all()).forEach(([poll, vote]) => changed(poll, vote));
   });
@@ -106,7 +116,7 @@ export function votes(presentation, changed) {
     let last = settled(its) && !isGood(its) ? newest : "";
     for (const [poll, vote] of known) {
       if (settled(vote)) continue;
-      put(poll, { ...vote, state: "retrying", unsure: true });
+      put(poll, { ...vote, state: "retrying", unsure: vote.as !== "" });
       send(poll, vote.seq);
       last = poll;
     }

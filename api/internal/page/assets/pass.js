@@ -1,0 +1,172 @@
+// How this browser's votes say whose they are. Where anyone may vote that is an id of the browser's own. Where voters have passes the
+// server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode.
+
+import { at, call, Problem, rest } from "./api.js";
+import { keep, read, uuid, voter } from "./store.js";
+
+const day = 86_400_000; // ms
+const longest = 15; // seconds between two tries
+const aUUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const aPass = /^[\w-]{48}$/;
+
+/**
+ * Gives the door to a presentation. changed is called whenever there is something else to say of it:
+ *
+ *   asks     it takes a passcode, which somebody has to type
+ *   full     no pass is left
+ *   state    "" there is nothing else to say, "wrong" the passcode is not the right one, "checking" the server is being asked,
+ *            "busy" (429) or "retrying" it gives no pass now and is asked again in `seconds`
+ */
+export function door(presentation, changed) {
+  const name = `pass.${presentation}`;
+  const path = at(presentation, "voters");
+  let needs = null; // "anyone" or "pass", as the server said last; null: it has said nothing yet
+  let locked = false; // it said that a pass takes a passcode
+  let passcode = ""; // what was typed, until it is refused
+  let asking = null; // the promise of a pass
+  let renewing = false;
+  let wake = () => {}; // ends a rest, or the wait for a passcode
+  let know;
+  const known = new Promise((resolve) => { know = resolve; });
+  const self = { asks: false, full: false, state: "", seconds: 0, told, identity, refused, type, again: () => enter().catch(report) };
+
+  function say(state, { asks = self.asks, full = self.full, seconds = 0 } = {}) {
+    if (state === self.state && asks === self.asks && full === self.full && seconds === self.seconds) return;
+    Object.assign(self, { state, asks, full, seconds });
+    changed();
+  }
+
+  /** What is kept: {key} and, once there is a pass, {key, pass, got, expires}. With its key, a lost pass is found again. Or null. */
+  function kept() {
+    const mine = read(name);
+    if (!aUUID.test(mine?.key)) return null;
+    return mine.pass === undefined || aPass.test(mine.pass) ? mine : { key: mine.key };
+  }
+
+  /** The same, with a new key where there is none. It is kept before it is used. */
+  function begun() {
+    if (!kept()) keep(name, { key: uuid() });
+    return kept();
+  }
+
+  function got(key, data) {
+    if (!aPass.test(data?.pass)) throw new Problem({ status: 502, code: "unreadable" });
+    keep(name, { key, pass: data.pass, got: Date.now(), expires: Date.parse(data.expires_at) });
+  }
+
+  /** Takes in what the server says of a presentation: who may vote, and whether that takes a passcode. */
+  function told({ voters = "anyone", passcode_required = false }) {
+    needs = voters;
+    locked = passcode_required;
+    know();
+    if (needs !== "pass") return;
+    if (kept()?.pass) renew(kept());
+    else self.again();
+  }
+
+  /** Gets a pass, if there is none, and says meanwhile what there is to say. Throws a Problem that trying again does not solve. */
+  function enter() {
+    asking ??= ask().finally(() => { asking = null; });
+    return asking;
+  }
+
+  async function ask() {
+    for (let attempt = 1; ; attempt++) {
+      const { key, pass, passcode: typed = "" } = begun();
+      if (pass || needs === "anyone") return say("", { asks: false, full: false });
+      passcode ||= typed;
+      if (locked && !passcode) {
+        await typing("");
+        attempt = 0;
+        continue;
+      }
+      if (self.asks || self.full) say("checking");
+      try {
+        const { data } = await call("POST", path, { body: { passcode }, headers: { "Idempotency-Key": key }, timeout: 8 });
+        got(key, data);
+        passcode = "";
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        if (problem.code === "no_passes") {
+          needs = "anyone";
+        } else if (problem.code === "wrong_passcode") {
+          const wrong = passcode ? "wrong" : "";
+          locked = true;
+          passcode = "";
+          if (typed) keep(name, { key });
+          await typing(wrong);
+          attempt = 0;
+        } else if (problem.passes) {
+          const least = Math.max(problem.retryAfter, Math.min(2 ** (attempt - 1), longest));
+          const seconds = Math.ceil(least * (1 + Math.random())); // a room that is refused as one does not come back as one
+          say(problem.status === 429 ? "busy" : "retrying", { seconds });
+          await rest(seconds, (end) => { wake = end; });
+        } else {
+          say("", { asks: false, full: problem.code === "room_full" });
+          throw problem;
+        }
+      }
+    }
+  }
+
+  /** Waits until somebody has typed the passcode, or needs to no more. */
+  function typing(state) {
+    return new Promise((resolve) => {
+      wake = resolve;
+      say(state, { asks: true, full: false });
+    });
+  }
+
+  /** Takes in the passcode that somebody has typed. It is kept, so that a reload does not lose it, until there is an answer. */
+  function type(text) {
+    passcode = text;
+    keep(name, { ...begun(), passcode });
+    wake();
+  }
+
+  /** Has the pass renewed when more than half of its life is over. By a clock that is wrong that is once a day at most. */
+  function renew({ key, pass, got: since, expires }) {
+    if (renewing || Date.now() < since + Math.max(expires - since, day) / 2) return;
+    renewing = true;
+    call("POST", path, { body: { pass }, timeout: 8 }).then(({ data }) => got(key, data)).catch((problem) => {
+      if (problem.status === 401) forget(pass);
+      else report(problem);
+    }).finally(() => { renewing = false; });
+  }
+
+  function forget(pass) {
+    const mine = kept();
+    if (mine?.pass === pass) keep(name, { key: mine.key }); // another tab may have a new one
+  }
+
+  /**
+   * Gives whose a vote is, as soon as that is known: {as: "client", client_id} or {as: "pass", pass}. With isClient it is the browser's
+   * own id, whatever is known of passes. One who has a pass shows it also where anyone may vote, as long as it is taken: with two ids
+   * a voter would be two. Throws as enter does.
+   */
+  async function identity(isClient) {
+    for (;;) {
+      const mine = kept();
+      if (mine?.pass && !isClient) {
+        renew(mine);
+        return { as: "pass", pass: mine.pass };
+      }
+      if (isClient || needs === "anyone") return { as: "client", client_id: voter(presentation) };
+      await (needs ? enter() : known);
+    }
+  }
+
+  /** Takes in that a vote was refused (401) for what identity gave. */
+  function refused({ pass }) {
+    needs = "pass";
+    if (pass) forget(pass);
+  }
+
+  addEventListener("storage", (event) => event.key === `plenary.${name}` && kept()?.pass && wake()); // another tab has got in
+  return self;
+}
+
+/** What is no answer of the server's is a fault of the page's. */
+function report(problem) {
+  if (!(problem instanceof Problem)) throw problem;
+}
