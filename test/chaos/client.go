@@ -27,7 +27,7 @@ func newClient(url string) *client {
 	addr := strings.TrimPrefix(url, "http://")
 	return &client{base: url, host: &fasthttp.HostClient{
 		Addr: addr, MaxConns: 4096, MaxIdemponentCallAttempts: 1, NoDefaultUserAgentHeader: true,
-		RetryIf:     func(*fasthttp.Request) bool { return false },
+		RetryIfErr:  func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, MaxIdleConnDuration: 10 * time.Second,
 		Dial: func(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, 3*time.Second) },
 	}}

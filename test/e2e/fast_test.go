@@ -24,7 +24,7 @@ func newFast(base string, connections int) *fast {
 		MaxConnWaitTimeout:  30 * time.Second,
 		ReadTimeout:         30 * time.Second,
 		MaxIdleConnDuration: 30 * time.Second,
-		RetryIf:             func(*fasthttp.Request) bool { return false }, // whoever calls counts the tries
+		RetryIfErr:          func(*fasthttp.Request, int, error) (bool, bool) { return false, false }, // whoever calls counts the tries
 	}}
 }
 
@@ -40,7 +40,9 @@ func (f *fast) post(path, body string) (*Answer, error) {
 		return nil, err
 	}
 	a := &Answer{Status: res.StatusCode(), Header: http.Header{}, Body: slices.Clone(res.Body())}
-	res.Header.VisitAll(func(k, v []byte) { a.Header.Add(string(k), string(v)) })
+	for k, v := range res.Header.All() {
+		a.Header.Add(string(k), string(v))
+	}
 	return a, nil
 }
 

@@ -213,9 +213,9 @@ func TestNGINXDoesNotReachTheServersInCompose(t *testing.T) {
 	} {
 		assert.ElementsMatch(t, networks, slices.Collect(maps.Keys(project.Services[name].Networks)), name)
 	}
-	assert.True(t, bool(project.Networks["front"].Internal))
-	assert.True(t, bool(project.Networks["inner"].Internal))
-	assert.False(t, bool(project.Networks["outer"].Internal), "a port can be published from such a one only")
+	assert.True(t, project.Networks["front"].Internal)
+	assert.True(t, project.Networks["inner"].Internal)
+	assert.False(t, project.Networks["outer"].Internal, "a port can be published from such a one only")
 	for subnet, env := range map[string][]string{"172.31.253.0/24": nil, "10.9.8.0/24": {"PLENARY_FRONT_SUBNET=10.9.8.0/24"}} {
 		project, err := compose(t, append(slices.Clip(composeEnv), env...))
 		require.NoError(t, err)

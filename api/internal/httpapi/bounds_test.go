@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,7 @@ func (d *doors) try(from netip.Prefix, code string) (poll.ErrorKind, time.Durati
 	if err == nil && found.id != aTalk {
 		return "nothing was found", 0
 	}
-	e, _ := err.(*poll.Error)
+	e, _ := errors.AsType[*poll.Error](err)
 	if e == nil {
 		return poll.KindOf(err), 0
 	}
@@ -200,9 +201,10 @@ func TestOnePresentationsEditsAreBounded(t *testing.T) {
 	for range edits.Burst {
 		require.NoError(t, b.edit(id))
 	}
-	err := b.edit(id)
-	require.Equal(t, poll.Busy, poll.KindOf(err))
-	require.Equal(t, 100*time.Millisecond, err.(*poll.Error).Wait)
+	busy, ok := errors.AsType[*poll.Error](b.edit(id))
+	require.True(t, ok)
+	require.Equal(t, poll.Busy, busy.Kind)
+	require.Equal(t, 100*time.Millisecond, busy.Wait)
 	require.NoError(t, b.edit(uuid.New()), "others go on")
 	clock.move(time.Second)
 	for range 10 {

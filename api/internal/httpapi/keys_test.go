@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestAStreamWhoseTokenHasEndedEndsAlsoWhenNobodyAnnouncedThat(t *testing.T) 
 	require.NoError(t, v.conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 	for {
 		if _, err := v.conn.Read(make([]byte, 1024)); err != nil {
-			e, late := err.(net.Error)
+			e, late := errors.AsType[net.Error](err)
 			require.False(t, late && e.Timeout(), "the stream goes on")
 			return
 		}

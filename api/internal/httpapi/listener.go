@@ -101,7 +101,7 @@ const (
 
 // shared counts a connection as its address's; false: it has its share. It does so until unshare.
 func (l *Listener) shared(c *slotConn) bool {
-	if l.share == 0 || l.proxies.have(addressOf(c.Conn.RemoteAddr())) {
+	if l.share == 0 || l.proxies.have(addressOf(c.RemoteAddr())) {
 		c.from = netip.Addr{}
 		return true
 	}
