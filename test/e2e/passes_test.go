@@ -59,6 +59,7 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 		own, others := r.Presentation(true), r.Presentation(false)
 		require.Equal(t, []any{"pass", 3, "GARDEN7"}, []any{own.Voters, *own.MaxVoters, *own.Passcode})
 		require.Equal(t, "pass", others.Voters)
+		require.True(t, others.PasscodeRequired)
 		require.Nil(t, others.MaxVoters)
 		require.Nil(t, others.Passcode, "it is on the slide, for those in the room")
 

@@ -48,7 +48,7 @@ func TestWhatIsHiddenIsForThePresenterOnly(t *testing.T) {
 	require.Equal(t, all.id, room.id)
 	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, all.tallies(t).Options)
 	require.Equal(t, wireResults[wireTally]{
-		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Options: []wireTally{}, Hidden: true}, room.tallies(t))
+		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: poll.ByClient, Options: []wireTally{}, Hidden: true}, room.tallies(t))
 	require.NotContains(t, all.data, "hidden")
 
 	r.show(-1)
