@@ -478,3 +478,25 @@ func TestResultsSayHowVotersWereToldApart(t *testing.T) {
 	v.shows("#polls > :nth-child(1) .identity", "Voters were not checked: each browser simply said who it is.")
 	v.shows("#polls > :nth-child(2) .identity", "Each voter had a pass from this server.")
 }
+
+// TestWhoHasToWaitAtTheDoorWaits joins where too many wrong codes were tried. The page asks again when there is reason to, and not at once
+// and for ever.
+func TestWhoHasToWaitAtTheDoorWaits(t *testing.T) {
+	r := passRoom(t, nil)
+	v := visit(t, "voter", phone)
+	v.expect("429")
+	v.notes()
+	asked := v.overhear()
+	v.hold("*/api/v1/join/*")
+	v.open("/join/" + r.JoinCode)
+	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
+		RequestID: v.caught(), ResponseCode: 429, Body: []byte(`{"code":"busy"}`),
+		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}, {Name: "Retry-After", Value: "600"}},
+	}), "refuse to let somebody in")
+	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
+	v.run(`new Promise((resolve) => { setTimeout(resolve, 500); })`) // in which a page that does not wait asks many times
+	require.Len(t, asked.to("/api/v1/join/"+r.JoinCode), 1)
+	v.online()
+	v.choose(1)
+	v.counted()
+}

@@ -74,6 +74,7 @@ type (
 		CurrentPollIndex *int   `json:"current_poll_index"`
 		Polls            []Poll `json:"polls"`
 		Role             string `json:"role"`
+		PasscodeRequired bool   `json:"passcode_required"`
 
 		Voters    string  `json:"voters"`
 		MaxVoters *int    `json:"max_voters"` // nil: not said, as for Passcode

@@ -102,7 +102,8 @@ func encodeResults(r *poll.Results) (body, veiled []byte, err error) {
 // hide gives what of results people see from whom they are hidden.
 func (w wireResults[O]) hide() wireResults[O] {
 	return wireResults[O]{
-		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision, Total: w.Total, Identity: w.Identity, Options: []O{}, Hidden: true,
+		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision, Total: w.Total, Identity: w.Identity,
+		Options: []O{}, Hidden: true,
 	}
 }
 

@@ -307,7 +307,10 @@ async function arrive() {
       return { id: presentation_id, told };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (problem.passes) continue;
+      if (problem.passes) {
+        await rest(Math.min(problem.retryAfter, 60) * (1 + Math.random()));
+        continue;
+      }
       part.code.value = name;
       gone(t("audience.unknown_code"), t("audience.unknown_text"));
       return null;
