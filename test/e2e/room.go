@@ -79,8 +79,6 @@ type (
 		Voters    string  `json:"voters"`
 		MaxVoters *int    `json:"max_voters"` // nil: not said, as for Passcode
 		Passcode  *string `json:"passcode"`
-
-		PasscodeRequired bool `json:"passcode_required"`
 	}
 	// Displayed is the poll on the slide.
 	Displayed struct {
