@@ -20,8 +20,8 @@ const (
 	// eraseAtOnce is how many rows it deletes in one transaction, and erasePause how long it then leaves the database to votes.
 	eraseAtOnce = 1000
 	erasePause  = 20 * time.Millisecond
-	// expiryTimeout bounds each call.
-	expiryTimeout = 20 * time.Second
+	// expiryTimeout bounds each call. It is short beside a stop: what is cut is tried again.
+	expiryTimeout = 5 * time.Second
 )
 
 // ExpiryStore is the part of poll.Store that an Expiry needs.

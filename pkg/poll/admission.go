@@ -40,9 +40,15 @@ type Admission struct {
 	Passcode  string // what has to be said for a pass, as CleanPasscode gives it; empty: nothing
 }
 
+// maxTyped is how many bytes of a typed passcode are looked at: many more than any passcode has, however it is typed.
+const maxTyped = 256
+
 // CleanPasscode gives a passcode that a person typed the form in which it is stored and compared: compatible letters and digits
-// (NFKC), capitals, no spaces and hyphens.
+// (NFKC), capitals, no spaces and hyphens. Of what is far too long it gives what no passcode is.
 func CleanPasscode(typed string) string {
+	if len(typed) > maxTyped { // to fold a megabyte takes half a second
+		return "\x00"
+	}
 	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(norm.NFKC.String(typed)))
 }
 

@@ -167,6 +167,8 @@ func TestAdmissionsAreCheckedAndPutIntoTheirUsualForm(t *testing.T) {
 		"a control character in it":   {Admission{ByPass, 0, "ABC\x00D"}, Admission{}, "passcode"},
 		"broken UTF-8 in it":          {Admission{ByPass, 0, "ABC\xffD"}, Admission{}, "passcode"},
 		"an invisible character":      {Admission{ByPass, 0, "ABCD\u200b"}, Admission{}, "passcode"},
+		"far too long a passcode":     {Admission{ByPass, 0, strings.Repeat("A", 257)}, Admission{}, "passcode"},
+		"far too many hyphens":        {Admission{ByPass, 0, strings.Repeat("-", 257)}, Admission{}, "passcode"},
 		"a passcode of hyphens alone": {Admission{ByPass, 0, "----"}, Admission{Voters: ByPass}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,6 +192,15 @@ func TestAPasscodeIsWhatIsTyped(t *testing.T) {
 		require.Equal(t, want, a.Opens(typed), "%q", typed)
 	}
 	require.True(t, Admission{Voters: ByPass}.Opens("whatever"))
+}
+
+func TestAPasscodeThatIsFarTooLongCostsNothing(t *testing.T) {
+	a, typed := Admission{ByPass, 0, "GARDEN7"}, strings.Repeat("\ufdfa", 1<<18)
+	begun := time.Now()
+	for range 1000 { // one of them took half a second
+		require.False(t, a.Opens(typed))
+	}
+	require.Less(t, time.Since(begun), 10*time.Second)
 }
 
 func BenchmarkPass(b *testing.B) {

@@ -59,6 +59,20 @@ func lockDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	return d, nil
 }
 
+// weaken has a poll's identity be the weakest, and raises the revision of its results, which say so.
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+	states, err := lockStates(ctx, tx, []uuid.UUID{q.ID})
+	if err != nil {
+		return err
+	}
+	states[0].Revision++
+	q.Identity = poll.ByClient
+	if err := updateIdentity(ctx, tx, &q); err != nil {
+		return err
+	}
+	return writeStates(ctx, tx, states)
+}
+
 func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if d.Erased != uuid.Nil {
 		if err := deleteVotes(ctx, tx, []uuid.UUID{d.Erased}); err != nil {
@@ -82,9 +96,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	if d.Weakened {
-		weak := d.Polls[d.Slide.Index]
-		weak.Identity = poll.ByClient
-		if err := updateIdentity(ctx, tx, &weak); err != nil {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
 			return err
 		}
 	}

@@ -54,6 +54,21 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	return d, err
 }
 
+// weaken has a poll's identity be the weakest, and raises the revision of its results, which say so.
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+	state, err := readState(ctx, tx, q.ID)
+	states := []poll.PollState{state}
+	if err != nil {
+		return err
+	}
+	states[0].Revision++
+	q.Identity = poll.ByClient
+	if err := updateIdentity(ctx, tx, &q); err != nil {
+		return err
+	}
+	return updateStates(ctx, tx, states)
+}
+
 func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if d.Erased != uuid.Nil {
 		if err := deleteOf(ctx, tx, d.Erased, votesOf...); err != nil {
@@ -77,9 +92,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	if d.Weakened {
-		weak := d.Polls[d.Slide.Index]
-		weak.Identity = poll.ByClient
-		if err := updateIdentity(ctx, tx, &weak); err != nil {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
 			return err
 		}
 	}

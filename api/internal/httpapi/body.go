@@ -35,14 +35,14 @@ var (
 // bodyLimit gives how many bytes a body may have, by the request's target.
 func bodyLimit(target []byte) int {
 	path, _, _ := bytes.Cut(target, []byte{'?'})
-	if bytes.HasSuffix(path, voteEnd) {
+	if bytes.HasSuffix(path, voteEnd) || bytes.HasSuffix(path, voterEnd) {
 		return maxVoteBody
 	}
 	return maxBody
 }
 
-// voteEnd is what the path of a vote ends in.
-var voteEnd = []byte(behindID)
+// voteEnd and voterEnd are what the paths of what an audience sends end in.
+var voteEnd, voterEnd = []byte(behindID), []byte("/voters")
 
 // headReceived is told of every head before anything of its body is read. A request that is refused by it has no body from then on, and
 // is the last of its connection.

@@ -14,7 +14,7 @@ const (
 	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, " +
 		"Prefer, X-Request-Id"
 	exposedHeaders = "Allow, Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, Vote-Superseded, WWW-Authenticate, " +
-		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, X-Vote-Id"
+		"X-Request-Id, X-Vote-Id"
 	preflightAge = "86400" // seconds: a day
 )
 

@@ -265,7 +265,7 @@ func FuzzVoter(f *testing.F) {
 			_, err := thePasses.Renew(aTalk, []byte(*asked.Pass), time.Now())
 			require.Equal(t, *asked.Pass == good, err == nil, "%q", body)
 		}
-		_, _, err = server.entrance.enter(t.Context(), d, asked.Passcode, uuid.Nil, netip.Addr{})
+		_, _, err = server.entrance.enter(t.Context(), always(d), asked.Passcode, uuid.Nil, netip.Addr{})
 		if err == nil || poll.KindOf(err) == poll.RoomFull {
 			require.Equal(t, d.Passcode, poll.CleanPasscode(asked.Passcode))
 		} else {

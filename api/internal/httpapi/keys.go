@@ -26,6 +26,13 @@ func (k *streamKeys) add(conn net.Conn, id uuid.UUID, hash [32]byte) {
 	k.of[id][conn] = hash
 }
 
+// any says whether there is such a stream of a presentation. It must end soon after its token does, announced or not.
+func (k *streamKeys) any(id uuid.UUID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.of[id]) > 0
+}
+
 func (k *streamKeys) forget(conn net.Conn, id uuid.UUID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -86,7 +86,7 @@ func (h *hub) look(ctx context.Context, store lookoutStore) error {
 		for _, t := range due {
 			s := t.state.Load()
 			missed := s.missed(t.id, newest, now)
-			t.quiet.looked(now, missed != want{} || s.closing())
+			t.quiet.looked(now, missed != want{} || s.closing() || h.keys.any(t.id))
 			if now.Sub(t.used) >= usedEvery {
 				t.used, missed.since = now, now
 			}

@@ -23,7 +23,7 @@ func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
 	defer e.close()
 	d := poll.Display{PresentationID: uuid.New(), Admission: poll.Admission{Voters: poll.ByPass, Passcode: "GARDEN"}}
 	enter := func(passcode string) error {
-		_, _, err := e.enter(t.Context(), d, passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
 		return err
 	}
 	for range 2 * wrongPasscodes {
@@ -37,4 +37,43 @@ func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
 	}
 	require.Equal(t, poll.Busy, poll.KindOf(enter("meadow")))
 	require.Equal(t, poll.BadPasscode, poll.KindOf(enter("")))
+}
+
+// An address whose guesses are used up learns nothing more: neither from an answer, nor from the time that a read of the store takes.
+func TestAGuessThatIsNotAllowedReadsNothing(t *testing.T) {
+	e := newEntrance(poll.NewPasses(poll.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
+	defer e.close()
+	reads := 0
+	enter := func(passcode string) poll.ErrorKind {
+		_, _, err := e.enter(t.Context(), func(since time.Time) (poll.Display, error) {
+			if !since.IsZero() {
+				reads++
+			}
+			return poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: poll.ByPass, Passcode: "GARDEN"}}, nil
+		}, passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		return poll.KindOf(err)
+	}
+	for range 2 {
+		require.Equal(t, poll.BadPasscode, enter("meadow"))
+	}
+	require.Equal(t, 2, reads, "a wrong one may be right by now")
+	for _, passcode := range []string{"meadow", "garden"} {
+		require.Equal(t, poll.Busy, enter(passcode))
+	}
+	require.Equal(t, 2, reads)
+}
+
+func TestANewPasscodeIsTakenAlsoByAReplicaThatHasNotHeardOfIt(t *testing.T) {
+	e := newEntrance(poll.NewPasses(poll.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
+	defer e.close()
+	for range 9 {
+		_, _, err := e.enter(t.Context(), func(since time.Time) (poll.Display, error) {
+			d := poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: poll.ByPass, Passcode: "GARDEN"}}
+			if !since.IsZero() {
+				d.Passcode = "MEADOW"
+			}
+			return d, nil
+		}, "meadow", uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		require.NoError(t, err)
+	}
 }

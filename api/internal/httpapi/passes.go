@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,26 +109,26 @@ func (e *entrance) close() {
 	e.rooms.Wait()
 }
 
+// shown gives what a presentation displays, as of a read that began at or after since.
+type shown func(since time.Time) (poll.Display, error)
+
 // enter gives somebody at an address a pass. key is their idempotency key; Nil: none. fresh: it was not counted before. Errors: NoPasses,
 // BadPasscode, RoomFull, Busy, and the store's.
-func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, key uuid.UUID, from netip.Addr) (pass poll.Pass, fresh bool, err error) {
+func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID, from netip.Addr) (pass poll.Pass, fresh bool, err error) {
 	address := limit.Address(from)
-	if d.Voters != poll.ByPass {
-		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
+	d, err := look(time.Time{})
+	if err == nil && d.Voters != poll.ByPass { // only what is read now may say that
+		d, err = look(time.Now())
 	}
-	if d.Passcode != "" {
-		if poll.CleanPasscode(passcode) == "" { // it is asked whether there is one, and nothing is guessed
-			return pass, false, poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
+	switch {
+	case err != nil:
+		return pass, false, err
+	case d.Voters != poll.ByPass:
+		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
+	case d.Passcode != "":
+		if err := e.open(look, d, passcode, address); err != nil {
+			return pass, false, err
 		}
-		giveBack, wait := e.wrong.take(address)
-		if wait > 0 {
-			return pass, false, poll.BusyFor(wait, "too many wrong passcodes came from this address")
-		}
-		if !d.Opens(passcode) {
-			e.wrong.wrong()
-			return pass, false, poll.Errorf(poll.BadPasscode, "this is not the passcode on the slide")
-		}
-		giveBack()
 	}
 	p, fresh, err := e.take(roomKey{d.PresentationID, key}, address)
 	if err != nil {
@@ -142,6 +143,31 @@ func (e *entrance) enter(ctx context.Context, d poll.Display, passcode string, k
 		return pass, false, err
 	}
 	return e.passes.Draw(d.PresentationID, key, time.Now()), fresh, nil
+}
+
+// open checks a passcode. A try takes its token before anything is compared: else the time of a refusal would tell right from wrong.
+func (e *entrance) open(look shown, d poll.Display, passcode string, address netip.Prefix) (err error) {
+	if strings.Trim(passcode, " -") == "" { // it is asked whether there is one, and nothing is guessed
+		return poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
+	}
+	giveBack, wait := e.wrong.take(address)
+	if wait > 0 {
+		return poll.BusyFor(wait, "too many wrong passcodes came from this address")
+	}
+	opens := d.Opens(passcode)
+	if !opens { // only what is read now may say that
+		if d, err = look(time.Now()); err != nil {
+			giveBack()
+			return err
+		}
+		opens = d.Opens(passcode)
+	}
+	if !opens {
+		e.wrong.wrong()
+		return poll.Errorf(poll.BadPasscode, "this is not the passcode on the slide")
+	}
+	giveBack()
+	return nil
 }
 
 // take gives somebody a place among those whose passes are counted next, or the one that their key has already. Error: Busy.
@@ -218,11 +244,14 @@ func postVoter(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	display, _, err := c.Cache.Display(ctx, id, time.Time{})
-	if err != nil {
-		return err
+	look := func(since time.Time) (poll.Display, error) {
+		d, _, err := c.Cache.Display(ctx, id, since)
+		return d, err
 	}
 	if body.Pass != nil {
+		if _, err := look(time.Time{}); err != nil { // there must be such a presentation
+			return err
+		}
 		pass, err := c.server.entrance.passes.Renew(id, []byte(*body.Pass), time.Now())
 		if err != nil {
 			return err
@@ -230,12 +259,7 @@ func postVoter(c *call) error {
 		return c.pass(http.StatusOK, pass)
 	}
 	address := c.server.clientAddr(c.Ctx)
-	if display.Voters != poll.ByPass || !display.Opens(body.Passcode) { // only what is read now may say that
-		if display, _, err = c.Cache.Display(ctx, id, time.Now()); err != nil {
-			return err
-		}
-	}
-	pass, fresh, err := c.server.entrance.enter(ctx, display, body.Passcode, key, address)
+	pass, fresh, err := c.server.entrance.enter(ctx, look, body.Passcode, key, address)
 	if err != nil {
 		return err
 	}

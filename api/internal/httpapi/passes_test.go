@@ -67,6 +67,11 @@ var (
 	byPass    = poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: poll.ByPass}}
 )
 
+// always shows the same, however often it is looked at.
+func always(d poll.Display) shown {
+	return func(time.Time) (poll.Display, error) { return d, nil }
+}
+
 // comeIn has people come in at once, and gives the passes of those who got one, and how often each error came.
 func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool, refused map[poll.ErrorKind]int) {
 	t.Helper()
@@ -75,7 +80,7 @@ func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[u
 	var all sync.WaitGroup
 	for range people {
 		all.Go(func() {
-			pass, fresh, err := e.enter(t.Context(), d, "", uuid.Nil, hall)
+			pass, fresh, err := e.enter(t.Context(), always(d), "", uuid.Nil, hall)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -162,7 +167,7 @@ func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		begun := time.Now()
-		_, _, err := e.enter(ctx, byPass, "", uuid.Nil, hall)
+		_, _, err := e.enter(ctx, always(byPass), "", uuid.Nil, hall)
 		require.Equal(t, poll.Unavailable, poll.KindOf(err))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, time.Millisecond, time.Since(begun))
@@ -200,7 +205,7 @@ func TestAKeyIsOneVoterAndIsCountedOnce(t *testing.T) {
 		var all sync.WaitGroup
 		for range 100 { // a client that is impatient
 			all.Go(func() {
-				pass, counted, err := e.enter(t.Context(), byPass, "", key, hall)
+				pass, counted, err := e.enter(t.Context(), always(byPass), "", key, hall)
 				if err != nil {
 					t.Error(err)
 				}
@@ -217,15 +222,15 @@ func TestAKeyIsOneVoterAndIsCountedOnce(t *testing.T) {
 		require.EqualValues(t, 1, fresh.Load())
 		require.Equal(t, 1, store.counted(aTalk))
 
-		first, _, err := e.enter(t.Context(), byPass, "", key, elsewhere)
+		first, _, err := e.enter(t.Context(), always(byPass), "", key, elsewhere)
 		require.NoError(t, err)
 		require.Equal(t, thePasses.Draw(aTalk, key, time.Now()), first, "whichever replica is asked")
-		other, _, err := e.enter(t.Context(), byPass, "", uuid.New(), hall)
+		other, _, err := e.enter(t.Context(), always(byPass), "", uuid.New(), hall)
 		require.NoError(t, err, "what was not counted was not taken from the address either")
 		require.NotEqual(t, first.Voter, other.Voter)
 		d := byPass
 		d.PresentationID = aPoll
-		there, _, err := e.enter(t.Context(), d, "", key, hall)
+		there, _, err := e.enter(t.Context(), always(d), "", key, hall)
 		require.NoError(t, err)
 		require.NotEqual(t, first.Voter, there.Voter, "nobody can be followed from room to room")
 		require.Equal(t, 1, store.counted(aPoll))
@@ -241,9 +246,9 @@ func TestAKeyThatComesAgainWaitsForWhatItHadBegun(t *testing.T) {
 		key := uuid.New()
 		ctx, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
-		_, _, err := e.enter(ctx, byPass, "", key, hall)
+		_, _, err := e.enter(ctx, always(byPass), "", key, hall)
 		require.Equal(t, poll.Unavailable, poll.KindOf(err))
-		_, _, err = e.enter(t.Context(), byPass, "", key, hall)
+		_, _, err = e.enter(t.Context(), always(byPass), "", key, hall)
 		require.NoError(t, err)
 		require.Equal(t, 1, store.counted(aTalk))
 	})
@@ -256,13 +261,13 @@ func TestAKeyThatWasRefusedMayTryAgain(t *testing.T) {
 		defer e.close()
 		key := uuid.New()
 		enter := func() (bool, error) {
-			_, fresh, err := e.enter(t.Context(), byPass, "", key, hall)
+			_, fresh, err := e.enter(t.Context(), always(byPass), "", key, hall)
 			return fresh, err
 		}
 		_, err := enter()
 		require.ErrorIs(t, err, store.err)
 		store.err, store.room = nil, 1
-		_, _, err = e.enter(t.Context(), byPass, "", uuid.New(), hall)
+		_, _, err = e.enter(t.Context(), always(byPass), "", uuid.New(), hall)
 		require.NoError(t, err)
 		_, err = enter()
 		require.Equal(t, poll.RoomFull, poll.KindOf(err))
@@ -299,7 +304,7 @@ func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
 		e := newEntrance(thePasses, store, 3, newGuesses(wrongPasscodes, time.Now))
 		defer e.close()
 		enter := func(address string, d poll.Display) error {
-			_, _, err := e.enter(t.Context(), d, "", uuid.Nil, netip.MustParseAddr(address))
+			_, _, err := e.enter(t.Context(), always(d), "", uuid.Nil, netip.MustParseAddr(address))
 			return err
 		}
 		for range 3 {
@@ -333,7 +338,7 @@ func TestWrongPasscodesAreLimitedAndRightOnesAreNot(t *testing.T) {
 		d := byPass
 		d.Passcode = "GARDEN7"
 		enter := func(passcode string, from netip.Addr) error {
-			_, _, err := e.enter(t.Context(), d, passcode, uuid.Nil, from)
+			_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, from)
 			return err
 		}
 		for i := range wrongPasscodes {
@@ -360,7 +365,7 @@ func TestManyGuessesAtOnceAreNoMoreThanOneAfterTheOther(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 * wrongPasscodes {
 			all.Go(func() {
-				switch _, _, err := e.enter(t.Context(), d, "garden8", uuid.Nil, hall); poll.KindOf(err) {
+				switch _, _, err := e.enter(t.Context(), always(d), "garden8", uuid.Nil, hall); poll.KindOf(err) {
 				case poll.BadPasscode:
 					wrong.Add(1)
 				case poll.Busy:
@@ -382,7 +387,7 @@ func TestNobodyGetsAPassWhereAnyoneMayVote(t *testing.T) {
 		for _, voters := range []poll.Voters{poll.Anyone, ""} {
 			for _, passcode := range []string{"", "GARDEN7"} {
 				d := poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: voters, Passcode: passcode}}
-				_, _, err := e.enter(t.Context(), d, "", uuid.New(), hall)
+				_, _, err := e.enter(t.Context(), always(d), "", uuid.New(), hall)
 				require.Equal(t, poll.NoPasses, poll.KindOf(err))
 			}
 		}

@@ -115,7 +115,7 @@ func (p *presence) leave(id uuid.UUID, change func()) {
 
 // forget drops a crowd of which nothing is left to say. Under mu.
 func (p *presence) forget(id uuid.UUID) {
-	if c := p.crowds[id]; c.room() == (poll.Presence{}) && !c.said && len(c.presenters) == 0 {
+	if c := p.crowds[id]; c.viewers == 0 && !c.said && len(c.presenters) == 0 && c.room() == (poll.Presence{}) {
 		delete(p.crowds, id)
 	}
 }
