@@ -21,7 +21,7 @@ func TestWhatIsSaidWhileADialogIsOpenIsHeard(t *testing.T) {
 	v.shows("#state", "Everything is saved")
 	v.keepsWhatIsSaid()
 	v.click("#remote")
-	v.click("dialog [type=button]:not(.uncover)")
+	v.click("dialog [type=button]:not(.uncover, #remote-anew)")
 	v.sees("dialog .toast")
 	said := v.text(".toast")
 	v.hears(said)

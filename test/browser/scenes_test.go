@@ -175,7 +175,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"stage-reset", desktop, then(onStage(choice), click("#overview", `dialog .danger[aria-disabled="false"]`), "dialog.ask h2"), true},
 		{"stage-remote", desktop, then(onStage(choice), click("#remote"), aDialog), false},
 		{"stage-uncovered", desktop, then(onStage(choice), click("#remote", ".uncover"), "dialog .qr"), false},
-		{"stage-copied", desktop, then(onStage(choice), click("#remote", "dialog [type=button]:not(.uncover)"), "dialog .toast"), false},
+		{"stage-copied", desktop, then(onStage(choice), click("#remote", "dialog [type=button]:not(.uncover, #remote-anew)"), "dialog .toast"), false},
 		{"stage-keys", desktop, then(onStage(choice), click("#keys"), aDialog), false},
 		{"stage-foreign", desktop, there("/stage/"+foreign.ID, "#trouble"), false},
 		{"remote-lobby", phone, remote(lobby, "#next"), true},
