@@ -45,6 +45,6 @@ func take(ctx context.Context, turns chan struct{}) (end func(), err error) {
 	case turns <- struct{}{}:
 		return sync.OnceFunc(func() { <-turns }), nil
 	case <-ctx.Done():
-		return nil, poll.Unavailablef(ctx.Err(), "the server is busy with other large answers")
+		return nil, poll.Unavailablef(ctx.Err(), "the server is busy: this did not get its turn in time")
 	}
 }

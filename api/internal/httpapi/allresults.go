@@ -86,22 +86,34 @@ type allView struct {
 	tag  string // its entity tag
 }
 
-// newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room.
-func newCoalescedAll(store poll.Store, turns *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
+// newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room. costly are the turns at
+// encoding them. Reading them has turns of its own, since the store may take its time: these bound how many presentations are in
+// memory.
+func newCoalescedAll(store poll.Store, costly *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
+	reading := budget.NewTurns(maxAllResults)
 	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
-		end, err := turns.Take(ctx)
+		read, err := reading.Take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer read()
+		e, err := readAll(ctx, store, id)
+		if err != nil {
+			return nil, err
+		}
+		end, err := costly.TakeLong(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer end()
-		return readAll(ctx, store, id)
+		return e, e.encode()
 	})
 }
 
 // readAll puts together what may be seen. The words of free text are read with their poll's state once more, in one
-// statement: each poll's results are of one moment, though not all of the same one.
+// statement: each poll's results are of one moment, though not all of the same one. It is to be encoded.
 func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, error) {
 	p, states, err := store.Presentation(ctx, id)
 	if err != nil {
@@ -123,19 +135,28 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, true)})
 		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, false)})
 	}
-	e := &encodedAll{access: p.Access}
-	if e.presenter, err = all.encode(); err != nil {
-		return nil, err
+	e := &encodedAll{access: p.Access, presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
+	if hidden {
+		e.others.wireAllResults = &veiled
 	}
-	if e.others = e.presenter; hidden {
-		e.others, err = veiled.encode()
-	}
-	return e, err
+	return e, nil
 }
 
-func (a *wireAllResults) encode() (allView, error) {
-	body, err := json.Marshal(a)
-	return allView{a, body, contentTag(body)}, err
+func (e *encodedAll) encode() error {
+	if err := e.presenter.encode(); err != nil {
+		return err
+	}
+	if e.others.wireAllResults != e.presenter.wireAllResults {
+		return e.others.encode()
+	}
+	e.others = e.presenter
+	return nil
+}
+
+func (v *allView) encode() (err error) {
+	v.body, err = json.Marshal(v.wireAllResults)
+	v.tag = contentTag(v.body)
+	return err
 }
 
 // contentTag is the entity tag of a body.

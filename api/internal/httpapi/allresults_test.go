@@ -14,12 +14,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -134,6 +136,82 @@ func TestAllResultsAreThoseOfThePollsThatWereDisplayed(t *testing.T) {
 	var all map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(bodyOf(t, ask("GET", s.path(""))), &all))
 	require.JSONEq(t, "[]", string(all["polls"]))
+}
+
+// slowWords is a store whose words of free text come when it is told to give them.
+type slowWords struct {
+	*afterwards
+	asked, proceed chan struct{}
+}
+
+func (s slowWords) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results, error) {
+	s.asked <- struct{}{}
+	select {
+	case <-s.proceed:
+		return poll.Results{Poll: s.p.Polls[0], State: s.states[0]}, nil
+	case <-ctx.Done():
+		return poll.Results{}, poll.Unavailablef(ctx.Err(), "too slow")
+	}
+}
+
+func TestWhileAllResultsAreReadNobodyWaitsForATurn(t *testing.T) {
+	s := slowWords{held(t), make(chan struct{}), make(chan struct{})}
+	s.p.Polls[0].Kind, s.p.Polls[0].Options, s.states[0].Counts = poll.WordCloud, nil, nil
+	server := newTestServer()
+	server.Costly = budget.NewTurns(1)
+	server.Start(Services{Store: s, Bus: inproc.NewBus()})
+	t.Cleanup(server.Close)
+	server.app.Handler()
+	read := make(chan int)
+	go func() {
+		code, _ := answer(t, server, "GET", s.path(""))
+		read <- code
+	}()
+	<-s.asked
+	require.True(t, server.Costly.Free())
+	code, _ := answer(t, server, "GET", Base+"/presentations/"+s.p.ID.String())
+	require.Equal(t, 200, code)
+	close(s.proceed)
+	require.Equal(t, 200, <-read)
+}
+
+// anyTalk is a store of as many presentations as are asked for.
+type anyTalk struct{ *afterwards }
+
+func (s anyTalk) Presentation(ctx context.Context, _ uuid.UUID) (poll.Presentation, []poll.State, error) {
+	return s.afterwards.Presentation(ctx, s.p.ID)
+}
+
+func TestOfManyWhoWantAllResultsFewAreReadAtOnceAndAPresenterWaitsBehindOneOfThem(t *testing.T) {
+	s := held(t)
+	synctest.Test(t, func(t *testing.T) {
+		turns := budget.NewTurns(1)
+		end, err := turns.Take(t.Context())
+		require.NoError(t, err)
+		c := newCoalescedAll(anyTalk{s}, turns)
+		var crowd sync.WaitGroup
+		var served atomic.Int64
+		for range 20 {
+			crowd.Go(func() {
+				_, err := c.read(t.Context(), uuid.New())
+				if served.Add(1); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait() // they are in line
+		read := s.reads.Load()
+		end()
+		end, err = turns.Take(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		before := served.Load()
+		end()
+		crowd.Wait()
+		c.close()
+		require.EqualValues(t, maxAllResults, read)
+		require.LessOrEqual(t, before, int64(1))
+	})
 }
 
 func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {

@@ -25,8 +25,9 @@ const (
 	// it tells of was done.
 	unsentPatience = time.Second
 	// Each of these may have a whole presentation in its hands, which takes ten times its text.
-	maxChanges   = 4
-	maxWorkbooks = 2
+	maxChanges    = 4
+	maxWorkbooks  = 2
+	maxAllResults = 4
 )
 
 // bounded lets every large answer take room in the server's budget until it is sent, or its connection is closed. Who finds no room

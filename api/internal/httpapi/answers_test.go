@@ -2,23 +2,29 @@ package httpapi
 
 import (
 	"bufio"
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/stage"
 )
 
 // heldAndLarge is held with a first poll of some 300 KB, and with room for so many bytes of answers.
@@ -315,17 +321,93 @@ func TestNoMoreThanAFewChangePresentationsAtOnce(t *testing.T) {
 	server.cut() // nobody waits
 	presentation := Base + "/presentations/" + s.p.ID.String()
 	for _, c := range []struct{ method, path, body string }{
-		{"POST", Base + "/presentations", "{}"}, {"PATCH", presentation, `{"title":"x"}`}, {"DELETE", presentation, ""},
-		{"POST", presentation + "/polls", "{}"}, {"PATCH", presentation + "/polls/" + aPoll.String(), "{}"},
-		{"DELETE", presentation + "/polls/" + aPoll.String(), ""}, {"PUT", presentation + "/polls/order", `{"poll_ids":[]}`},
+		{"POST", Base + "/presentations", "no JSON"}, {"PATCH", presentation, "no JSON"}, {"DELETE", presentation, ""},
+		{"POST", presentation + "/polls", "no JSON"}, {"PATCH", presentation + "/polls/" + aPoll.String(), "no JSON"},
+		{"DELETE", presentation + "/polls/" + aPoll.String(), ""}, {"PUT", presentation + "/polls/order", "no JSON"},
 		{"POST", presentation + "/polls/" + aPoll.String() + "/reset", ""},
 	} {
 		req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 		req.Header.Set("Content-Type", "application/json")
 		res, err := server.app.Test(req, -1)
 		require.NoError(t, err)
-		require.Equal(t, 503, res.StatusCode, c)
+		require.Equal(t, 503, res.StatusCode, "%v: it is not even decoded", c)
+		require.Contains(t, string(bodyOf(t, res)), "the server is busy: this did not get its turn in time")
 	}
+}
+
+// uneditable is a store that panics when something is edited.
+type uneditable struct{ poll.Store }
+
+func (uneditable) Access(context.Context, uuid.UUID) (a poll.Access, err error) { return a, nil }
+
+func (uneditable) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) { panic("a fault") }
+
+// editing gives a way to send edits, of a presentation that anybody may edit, to a server that cannot make them.
+func editing(t *testing.T) (server *Server, send func(method, path, body string) (int, string)) {
+	t.Helper()
+	server = newTestServer()
+	server.Open = true
+	quiet := slog.New(slog.DiscardHandler)
+	server.Start(Services{Store: uneditable{}, Bus: inproc.NewBus(), Stage: stage.New(uneditable{}, nil, deadLog{}, 1, nil, quiet)})
+	t.Cleanup(server.Close)
+	return server, func(method, path, body string) (int, string) {
+		t.Helper()
+		req := httptest.NewRequest(method, Base+"/presentations"+path, strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+		res, err := server.app.Test(req, -1)
+		require.NoError(t, err)
+		return res.StatusCode, string(bodyOf(t, res))
+	}
+}
+
+func TestATurnComesBackHoweverAnEditEnds(t *testing.T) {
+	server, send := editing(t)
+	talk := "/" + aTalk.String()
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"PATCH", talk, `{"title":"x"}`, 500}, {"PATCH", talk, `{}`, 400}, {"PATCH", talk, `{`, 400},
+		{"PUT", talk + "/polls/order", `{"poll_ids":[]}`, 500}, {"PUT", talk + "/polls/order", `{"poll_ids":["x"]}`, 400},
+		{"POST", talk + "/polls", `{}`, 500}, {"POST", talk + "/polls/" + aPoll.String() + "/reset", "", 500},
+		{"PATCH", talk + "/polls/" + aPoll.String(), `{}`, 500}, {"DELETE", talk + "/polls/" + aPoll.String(), "", 500},
+	} {
+		code, body := send(c.method, c.path, c.body)
+		require.Equal(t, c.status, code, "%v: %s", c, body)
+		require.True(t, server.changes.Free(), c)
+	}
+}
+
+func TestAnOrderOfMorePollsThanThereCanBeIsRefusedAtOnce(t *testing.T) {
+	_, send := editing(t)
+	order := func(polls int) string {
+		return `{"poll_ids":["` + aPoll.String() + `"` + strings.Repeat(`,"`+aPoll.String()+`"`, polls-1) + `]}`
+	}
+	code, _ := send("PUT", "/"+aTalk.String()+"/polls/order", order(poll.MaxPolls))
+	require.Equal(t, 500, code, "this one is asked for")
+	code, body := send("PUT", "/"+aTalk.String()+"/polls/order", order(poll.MaxPolls+1))
+	require.Equal(t, 400, code)
+	require.Contains(t, body, `"field":"poll_ids"`)
+	require.Contains(t, body, "must name each of the presentation's polls once")
+}
+
+func TestAnAddressThatMayCreateNothingMoreTakesNoTurn(t *testing.T) {
+	server, send := editing(t)
+	server.CreateLimit = 1
+	server.bounds = newBounds(server.Config, time.Now)
+	code, _ := send("POST", "", `{}`)
+	require.Equal(t, 400, code)
+	code, _ = send("POST", "", `{}`)
+	require.Equal(t, 400, code, "what is no presentation costs nothing")
+	server.bounds.creation.Take(limit.Address(netip.MustParseAddr("0.0.0.0"))) // from where tests ask
+	for range maxChanges {
+		_, err := server.changes.Take(t.Context())
+		require.NoError(t, err)
+	}
+	server.cut() // nobody waits
+	code, body := send("POST", "", `{}`)
+	require.Equal(t, 429, code, body)
+	require.Contains(t, body, "this address has created 1 presentations within a minute")
 }
 
 // noise is a text of 3 KB that cannot be compressed well.

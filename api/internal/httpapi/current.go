@@ -157,11 +157,12 @@ func (c *call) current(d poll.Display) error {
 	if d.Poll == nil {
 		return poll.Errorf(poll.NotDisplayed, "nothing is displayed")
 	}
-	return c.JSON(struct {
-		wirePoll
-		Version int64  `json:"version"`
-		Voting  string `json:"voting"`
-	}{toWire(d.Poll), d.Version, votingOf(d)})
+	body, err := c.server.slides.encode(&d)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(body) // shared, not copied: nobody writes to it
 }
 
 // votingOf says whether votes are taken for the poll that is displayed.

@@ -25,53 +25,66 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 	return id, edited, err
 }
 
-// editPresentation makes an edit and answers with the presentation.
-func (c *call) editPresentation(e poll.Edit) error {
+// editPresentation makes the edit that the body is decoded to, and answers with the presentation.
+func (c *call) editPresentation(decoded func(*fiber.Ctx) (poll.Edit, error)) error {
 	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
-	id, _, err := c.edit(ctx, e)
-	done() // nobody waits in one line for a turn in another
+	defer done()
+	e, err := decoded(c.Ctx)
 	if err != nil {
 		return err
 	}
+	id, _, err := c.edit(ctx, e)
+	if err != nil {
+		return err
+	}
+	done() // nobody waits in one line for a turn in another
 	return c.readPresentation(id)
 }
 
-func patchPresentation(c *call) error {
+func patchPresentation(c *call) error { return c.editPresentation(presentationEdit) }
+
+func presentationEdit(c *fiber.Ctx) (poll.Edit, error) {
 	var body struct {
 		Title     *string      `json:"title"`
 		Voters    *poll.Voters `json:"voters"`
 		MaxVoters *int         `json:"max_voters"`
 		Passcode  *string      `json:"passcode"`
 	}
-	if err := decode(c.Ctx, &body); err != nil {
-		return err
+	if err := decode(c, &body); err != nil {
+		return nil, err
 	}
 	e := poll.EditPresentation(body)
 	if e == (poll.EditPresentation{}) {
-		return poll.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
+		return nil, poll.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
 	}
-	return c.editPresentation(e)
+	return e, nil
 }
 
-func putOrder(c *call) error {
+func putOrder(c *call) error { return c.editPresentation(orderEdit) }
+
+func orderEdit(c *fiber.Ctx) (poll.Edit, error) {
 	var body struct {
 		PollIDs []string `json:"poll_ids"`
 	}
-	if err := decode(c.Ctx, &body); err != nil {
-		return err
+	if err := decode(c, &body); err != nil {
+		return nil, err
+	}
+	wrong := poll.Field("poll_ids", "must name each of the presentation's polls once")
+	if len(body.PollIDs) > poll.MaxPolls {
+		return nil, wrong
 	}
 	order := poll.Reorder{PollIDs: make([]uuid.UUID, len(body.PollIDs))}
 	for i, s := range body.PollIDs {
 		id, err := parseID("poll_ids", s)
 		if err != nil { // here it is a mistake, whatever is wrong with it
-			return poll.Field("poll_ids", "must name each of the presentation's polls once")
+			return nil, wrong
 		}
 		order.PollIDs[i] = id
 	}
-	return c.editPresentation(order)
+	return order, nil
 }
 
 func deletePresentation(c *call) error {

@@ -84,6 +84,9 @@ func create(c *call) error {
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
+	if err := c.tooMany(c.server.bounds.creation.Wait(c.address())); err != nil { // a look: what is no presentation costs nothing
+		return err
+	}
 	ctx, done, err := c.change()
 	if err != nil {
 		return err
@@ -97,8 +100,8 @@ func create(c *call) error {
 	if err != nil {
 		return err
 	}
-	if wait := c.server.bounds.creation.Take(c.address()); wait > 0 {
-		return poll.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
+	if err := c.tooMany(c.server.bounds.creation.Take(c.address())); err != nil {
+		return err
 	}
 	token, hash := poll.NewToken()
 	p.TokenHash = hash
@@ -113,6 +116,14 @@ func create(c *call) error {
 	return c.Status(http.StatusCreated).JSON(fiber.Map{
 		"presentation_id": p.ID, "join_code": p.JoinCode, "presenter_token": token,
 	})
+}
+
+// tooMany refuses an address that has to wait until it may create another presentation.
+func (c *call) tooMany(wait time.Duration) error {
+	if wait == 0 {
+		return nil
+	}
+	return poll.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
 }
 
 func getPresentation(c *call) error {

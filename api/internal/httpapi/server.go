@@ -118,6 +118,8 @@ type Server struct {
 	entrance *entrance           // of the services
 	sending  sync.WaitGroup      // streams and votes that work with the services after their request
 
+	slides *encodedSlides // as they are answered
+
 	// Of the services' store.
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
@@ -133,7 +135,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{
 		Config: cfg, changes: budget.NewTurns(maxChanges), workbooks: budget.NewTurns(maxWorkbooks), unsent: budget.NewBytes(maxUnsent, maxUnsaid),
-		bodies: semaphore.NewWeighted(maxBodyBytes), bounds: newBounds(cfg, time.Now),
+		bodies: semaphore.NewWeighted(maxBodyBytes), bounds: newBounds(cfg, time.Now), slides: newEncodedSlides(),
 	}
 	if s.Costly == nil {
 		s.Costly = budget.Costly()

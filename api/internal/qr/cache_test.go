@@ -94,6 +94,29 @@ func TestCodesAreKeptByTheirWholeTextAndWithinABound(t *testing.T) {
 	require.Equal(t, "a", scan(t, string(d2.svg)))
 }
 
+func TestWhoReadsAPresentationWaitsBehindOneCodeAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, turns, end := busy(t)
+		var crowd sync.WaitGroup
+		for i := range 20 {
+			crowd.Go(func() {
+				if _, err := c.draw([]byte(strconv.Itoa(i))); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait() // they are in line
+		end()
+		end, err := turns.Take(t.Context())
+		require.NoError(t, err)
+		synctest.Wait()
+		require.LessOrEqual(t, c.drawn.Len(), 1)
+		end()
+		crowd.Wait()
+		require.Equal(t, 20, c.drawn.Len())
+	})
+}
+
 func TestWhoWaitsTooLongForACodeIsToldToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in which the time is not long
 		c, _, _ := busy(t)
