@@ -135,7 +135,7 @@ func TestPagesThatNobodySeesTakeNoConnection(t *testing.T) {
 	require.Eventually(t, func() bool {
 		streams := 0
 		for _, api := range site(t).APIs {
-			streams += openStreams(t, api.URL)
+			streams += openStreams(t, api.OperatorsURL)
 		}
 		return streams == 2
 	}, patience, 10*tick, "the stage and the tab that is seen watch")
