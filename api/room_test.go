@@ -124,6 +124,12 @@ func TestVotesGetInThoughOneAddressHoldsAllConnections(t *testing.T) {
 		"half a vote": func(c *crowded) string {
 			return c.head("POST", "/polls/current/votes", "Content-Type: application/json", "Content-Length: 500") + "{"
 		},
+		"a vote without its chunks": func(c *crowded) string {
+			return c.head("POST", "/polls/current/votes", "Content-Type: application/json", "Transfer-Encoding: chunked")
+		},
+		"half a large body": func(c *crowded) string {
+			return c.head("PATCH", "", "Content-Type: application/json", "Content-Length: 20000") + strings.Repeat(" ", 9000)
+		},
 		"a call, and no more": func(c *crowded) string { return c.head("GET", "/polls/current") },
 		"calls, and reads no answer": func(*crowded) string {
 			return strings.Repeat("GET /api/v1/openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n", 300)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"testing"
@@ -40,6 +41,7 @@ type house struct {
 	answer func(*visit)     // nil: it is answered at once
 	served chan *visit      // what the server handles, until done is closed; nil: it is answered at once
 	stream func(c net.Conn) // has the connection of a request for /stream
+	bodies chan *upload     // bodies are streams, and here are those that arrive; nil: they are read before the handler
 }
 
 // visit is a request that waits for its answer.
@@ -49,6 +51,14 @@ type visit struct {
 	request []byte
 	body    []byte
 	done    chan struct{} // the server's: closed when it may answer
+}
+
+// upload is a request whose body is a stream.
+type upload struct {
+	read  chan struct{} // closed when the handler may say what it has read
+	err   error         // what reading gave
+	whole bool          // what Whole said
+	done  chan struct{} // closed when both are known
 }
 
 func answerOf(by string, body []byte) []byte {
@@ -98,9 +108,24 @@ func (h *house) take(c *Conn, request []byte) bool {
 }
 
 func (h *house) handler(ctx *fasthttp.RequestCtx) {
-	v := &visit{body: bytes.Clone(ctx.Request.Body()), done: make(chan struct{})}
+	v := &visit{done: make(chan struct{})}
+	if h.bodies == nil {
+		v.body = bytes.Clone(ctx.Request.Body())
+	}
 	if turn, ok := ctx.Conn().(*Turn); ok {
 		v.conn, v.outcome, turn.Outcome = turn.Conn, turn.Outcome, nil
+	}
+	if h.bodies != nil && ctx.Request.IsBodyStream() {
+		u := &upload{read: make(chan struct{}), done: make(chan struct{})}
+		h.bodies <- u
+		v.body, u.err = io.ReadAll(ctx.RequestBodyStream())
+		<-u.read
+		u.whole = ctx.Conn().(*Turn).Whole()
+		close(u.done)
+		if u.err != nil || !u.whole {
+			ctx.SetConnectionClose()
+			return
+		}
 	}
 	if string(ctx.Path()) == "/stream" {
 		ctx.HijackSetNoResponse(true)
@@ -124,7 +149,7 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 	h.limit = cmp.Or(h.limit, soon)
 	h.server = &fasthttp.Server{
 		Handler: Handle(h.handler), ReadTimeout: h.limit, WriteTimeout: h.limit, IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
-		KeepHijackedConns: true, ReadBufferSize: maxRequest,
+		KeepHijackedConns: true, ReadBufferSize: maxRequest, StreamRequestBody: h.bodies != nil, Logger: log.New(io.Discard, "", 0),
 	}
 	h.Listener = Wrap(inner, silence, h.take, h.server.ServeConn)
 	served := make(chan error, 1)

@@ -12,7 +12,7 @@ import (
 // What has become of a request while it is the server's (passed), or of its answer.
 const (
 	resting   = iota // there is none: the server waits for the next
-	arriving         // it is not whole
+	arriving         // it is not whole, or nobody has read its body yet
 	handled          // by its handler
 	answering        // its answer waits for the client to read
 	given            // its connection has given way
@@ -21,7 +21,8 @@ const (
 const (
 	// arrivesIn is how long a request of an honest client takes from its first byte to its last, nearly always.
 	arrivesIn = time.Second
-	// handledIn is more than any handler takes: what a request may ask of the store, and a vote's wait for its answer.
+	// handledIn is more than any handler takes: what a request may ask of the store, and a vote's wait for its answer. The time in which
+	// a body arrives is no part of it.
 	handledIn = 15 * time.Second
 )
 
@@ -37,11 +38,12 @@ func (c *Conn) enter(phase int32) bool {
 }
 
 // Handle makes a server's handler one that tells the listener when a request is whole, and when it was handled. A request whose
-// connection has given way is not handled.
+// connection has given way is not handled. A server that streams bodies calls its handler before the body is there: such a request
+// arrives until its handler calls Whole.
 func Handle(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		t, ok := ctx.Conn().(*Turn)
-		if ok && !t.enter(handled) {
+		if ok && !ctx.Request.IsBodyStream() && !t.Whole() {
 			ctx.SetConnectionClose()
 			return
 		}
@@ -51,6 +53,10 @@ func Handle(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		}
 	}
 }
+
+// Whole is for a handler that has read its request's body from a stream. The connection does not give way from then on, unless the
+// handler takes longer than any may. False: it has given way already, and the request must not be handled.
+func (t *Turn) Whole() bool { return t.enter(handled) }
 
 // room is who gives way next.
 type room struct {
@@ -66,7 +72,8 @@ type candidate struct {
 }
 
 // MakeRoom closes the connection that can be spared most: on which a request has begun to come and does not go on, else the one that has
-// asked nothing for the longest time, else one whose client does not read its answer. False: there is a request under way on all of them.
+// asked nothing for the longest time, else one whose client does not read its answer, else one whose handler does not come to an end.
+// False: there is a request under way on all of them.
 func (l *Listener) MakeRoom() bool {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
@@ -112,7 +119,7 @@ func (c *Conn) rank(took time.Duration) (int, bool) {
 		return 2, true
 	case phase == answering && took > arrivesIn && (state == passed || state == busy || state == missed):
 		return 3, true
-	case state == passed && phase == handled && took > handledIn: // what does not arrive while it is handled
+	case state == passed && phase == handled && took > handledIn: // its handler takes longer than any may
 		return 4, true
 	}
 	return 0, false

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp/fasthttputil"
 )
 
 // ago has everything that is under way on a connection begin so much earlier.
@@ -176,4 +177,116 @@ func TestTheServerOutlivesWhomItServesWhenThatGivesWay(t *testing.T) {
 		close(visit.done)
 	}
 	h.requireEmpty()
+}
+
+// partOf are requests whose handler is called before their body is there.
+var partOf = map[string]string{
+	"no chunk":        "Transfer-Encoding: chunked\r\n\r\n",
+	"half a chunk":    "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+	"no last chunk":   "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+	"half of a large": "Content-Length: 20000\r\n\r\n" + strings.Repeat("x", 9000),
+}
+
+// inMemory serves connections without a descriptor, which no loop has.
+func (h *house) inMemory(t *testing.T) (dial func() *client) {
+	ln := fasthttputil.NewInmemoryListener()
+	h.open(t, ln, quiet)
+	return func() *client {
+		conn, err := ln.Dial()
+		require.NoError(t, err)
+		return newClient(t, conn)
+	}
+}
+
+// only gives our end of the one connection that is open.
+func (h *house) only() *Conn {
+	h.t.Helper()
+	all := h.all()
+	require.Len(h.t, all, 1)
+	return all[0]
+}
+
+func TestABodyThatDoesNotGoOnGivesWay(t *testing.T) {
+	for where, open := range map[string]func(*house) func() *client{
+		"loop":   func(h *house) func() *client { return h.openTCP(t, quiet).dial },
+		"server": func(h *house) func() *client { return h.inMemory(t) },
+	} {
+		h := &house{bodies: make(chan *upload)}
+		dial := open(h)
+		for what, part := range partOf {
+			c := dial()
+			c.send([]byte("POST /slow HTTP/1.1\r\nHost: x\r\n" + part))
+			body := <-h.bodies
+			h.only().ago(2 * arrivesIn)
+			require.True(t, h.MakeRoom(), "%s: %s", where, what)
+			close(body.read)
+			<-body.done
+			require.False(t, body.whole, "%s: %s", where, what)
+			c.requireEnd()
+			h.requireEmpty()
+		}
+	}
+}
+
+func TestABodyThatIsReadAsItsConnectionGivesWayIsNotHandled(t *testing.T) {
+	h := (&house{bodies: make(chan *upload), served: make(chan *visit)}).openTCP(t, quiet)
+	c := h.dial()
+	c.send(slow("y"))
+	body := <-h.bodies
+	h.only().ago(2 * arrivesIn)
+	require.True(t, h.MakeRoom())
+	close(body.read)
+	<-body.done
+	require.False(t, body.whole)
+	c.requireEnd()
+	h.requireEmpty()
+	require.Empty(t, h.served)
+}
+
+func TestARequestWhoseBodyIsWholeDoesNotGiveWay(t *testing.T) {
+	h := (&house{bodies: make(chan *upload), served: make(chan *visit)}).openTCP(t, quiet)
+	for _, chunked := range []bool{false, true} {
+		c := h.dial()
+		if chunked {
+			c.send([]byte("POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ny\r\n0\r\n\r\n"))
+		} else {
+			c.send(slow("y"))
+		}
+		body := <-h.bodies
+		close(body.read)
+		visit := <-h.served
+		require.True(t, body.whole)
+		h.connOf(c).ago(handledIn / 2)
+		require.False(t, h.MakeRoom())
+		close(visit.done)
+		c.require("server", "y")
+		require.NoError(t, c.Close())
+		h.requireEmpty()
+	}
+}
+
+// TestBodiesAndWhoGivesWayMeetInEveryOrder: each request is handled whole, or its connection has given way.
+func TestBodiesAndWhoGivesWayMeetInEveryOrder(t *testing.T) {
+	const many = 300
+	h := (&house{bodies: make(chan *upload, many)}).openTCP(t, quiet)
+	handled, gone := 0, 0
+	for range many {
+		c := h.dial()
+		c.send([]byte("POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"))
+		body := <-h.bodies
+		h.only().ago(2 * arrivesIn)
+		close(body.read)
+		c.send([]byte("1\r\ny\r\n0\r\n\r\n"))
+		gaveWay := h.MakeRoom()
+		<-body.done
+		if body.err == nil && body.whole {
+			handled++
+		} else {
+			require.True(t, gaveWay)
+			gone++
+		}
+		_ = c.Close()
+		h.requireEmpty()
+	}
+	t.Log(handled, "were handled, and of", gone, "the connection gave way")
 }

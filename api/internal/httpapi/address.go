@@ -74,16 +74,6 @@ func addressOf(peer net.Addr) netip.Addr {
 	return plainAddress(tcp.AddrPort().Addr())
 }
 
-// sourceOf gives what counts as one client where clients have a share: an address, and of IPv6 the network of 64 bits that each has to
-// itself.
-func sourceOf(addr netip.Addr) netip.Addr {
-	if addr.Is6() {
-		network, _ := addr.Prefix(64) // 64 bits are in every address
-		return network.Addr()
-	}
-	return addr
-}
-
 // addressText is for logs.
 func addressText(addr netip.Addr) string {
 	if !addr.IsValid() {

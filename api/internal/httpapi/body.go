@@ -64,7 +64,7 @@ func headReceived(head *fasthttp.RequestHeader) fasthttp.RequestConfig {
 }
 
 // body reads a request's body before its route works with it: so that its memory is what has arrived, and at most the limit. An answer that
-// is given before the client has sent all closes the connection.
+// is given before the client has sent all closes the connection. A connection may give way while its body arrives; then no route runs.
 func (s *Server) body(c *fiber.Ctx) error {
 	limit := bodyLimit(c.Request().RequestURI())
 	switch why := c.Request().Header.PeekCanonical(refusedField); {
@@ -82,6 +82,9 @@ func (s *Server) body(c *fiber.Ctx) error {
 	body, err := readBody(stream, c.Request().Header.ContentLength(), limit, share.take)
 	if err != nil {
 		return s.unwanted(c, readError(err))
+	}
+	if turn, ok := c.Context().Conn().(*eventloop.Turn); ok && !turn.Whole() {
+		return s.unwanted(c, poll.Errorf(aborted, "the connection gave way"))
 	}
 	c.Request().SetBodyRaw(body)
 	return c.Next()

@@ -12,12 +12,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -267,6 +269,82 @@ func TestAClientThatGoesIsNoFault(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		require.Contains(t, line, `"level":"DEBUG"`)
 		require.Contains(t, line, `"status":499`)
+	}
+}
+
+// TestNoRouteRunsForAConnectionThatGaveWay, whether its body was whole by then or not.
+func TestNoRouteRunsForAConnectionThatGaveWay(t *testing.T) {
+	statuses := make(chan int, 9)
+	called, proceed := make(chan struct{}), make(chan struct{})
+	var s *Server
+	addr := echoing(t, func(it *Server) {
+		s = it
+		s.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
+		s.app.Use("/length", func(*fiber.Ctx) error { panic("it runs") })
+		handler := s.app.Server().Handler
+		s.app.Server().Handler = func(fctx *fasthttp.RequestCtx) {
+			if bytes.Equal(fctx.Path(), []byte("/length")) {
+				called <- struct{}{}
+				<-proceed
+			}
+			handler(fctx)
+		}
+	})
+	t.Cleanup(func() { close(proceed) })
+	for what, body := range map[string]string{
+		"whole":         announcing(3) + "abc",
+		"whole, chunks": chunkedEnd + chunks(3) + "0\r\n\r\n",
+		"no chunk":      chunkedEnd,
+		"half":          announcing(20_000) + strings.Repeat(" ", 9000),
+	} {
+		e := connect(t, addr).say(lengthHead, body)
+		<-called
+		require.True(t, s.makeRoom(false), what)
+		proceed <- struct{}{}
+		require.Equal(t, statusAborted, soonOf(statuses), what)
+		_, err := io.ReadAll(e)
+		if !errors.Is(err, syscall.ECONNRESET) { // nobody has read its body
+			require.NoError(t, err, what)
+		}
+	}
+	res, _ := connect(t, addr).say("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").hear()
+	require.Equal(t, 200, res.StatusCode, "the server goes on")
+}
+
+// TestABodyThatIsBeingReadGivesWay in the middle of its read.
+func TestABodyThatIsBeingReadGivesWay(t *testing.T) {
+	const shared = 64 << 10
+	statuses := make(chan int, 9)
+	var s *Server
+	addr := echoing(t, func(it *Server) {
+		s, it.bodies = it, semaphore.NewWeighted(shared)
+		it.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
+	})
+	for what, body := range map[string]string{
+		"half":   announcing(60_000) + strings.Repeat(" ", 50_000),
+		"chunks": chunkedEnd + chunks(50_000),
+	} {
+		connect(t, addr).say(lengthHead, body)
+		require.Eventually(t, func() bool {
+			if !s.bodies.TryAcquire(shared) {
+				return true
+			}
+			s.bodies.Release(shared)
+			return false
+		}, 10*time.Second, time.Millisecond, "it is being read")
+		require.True(t, s.makeRoom(false), what)
+		require.Equal(t, statusAborted, soonOf(statuses), what)
+	}
+	require.True(t, s.bodies.TryAcquire(shared), "its share is given back")
+}
+
+// soonOf gives the next status; 0: there is none.
+func soonOf(statuses <-chan int) int {
+	select {
+	case status := <-statuses:
+		return status
+	case <-time.After(10 * time.Second):
+		return 0
 	}
 }
 

@@ -6,19 +6,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/plenary-live/plenary/pkg/limit"
 )
 
 // guests are the streams that are open, by their clients' addresses: where there is no room for another, one gives way of the address
 // that has the most.
 type guests struct {
 	mu   sync.Mutex
-	from map[netip.Addr][]*guest
+	from map[netip.Prefix][]*guest
 }
 
 // guest is a stream. The one that was told nothing for the longest time gives way first; a heartbeat is nothing.
 type guest struct {
 	conn  net.Conn
-	from  netip.Addr
+	from  netip.Prefix
 	place int          // among those of its address; -1: it has left
 	told  atomic.Int64 // when, in nanoseconds since 1970
 }
@@ -27,7 +29,7 @@ func (g *guest) hears() { g.told.Store(time.Now().UnixNano()) }
 
 // join counts a stream until leave.
 func (s *guests) join(conn net.Conn, client netip.Addr) *guest {
-	g := &guest{conn: conn, from: sourceOf(client)}
+	g := &guest{conn: conn, from: limit.Address(client)}
 	g.hears()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +63,7 @@ func (s *guests) remove(g *guest) {
 func (s *guests) of(client netip.Addr) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.from[sourceOf(client)])
+	return len(s.from[limit.Address(client)])
 }
 
 // most gives those of the address that has the most. s.mu is held.
@@ -78,7 +80,7 @@ func (s *guests) most() (most []*guest) {
 func (s *guests) hasRoomFor(client netip.Addr) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.most()) > len(s.from[sourceOf(client)])+1
+	return len(s.most()) > len(s.from[limit.Address(client)])+1
 }
 
 // makeRoomFor ends a stream of the address that has the most, if it has more than that client with another one. False: it has not.

@@ -30,7 +30,7 @@ func arrive(s *guests, address string) (g *guest, ended func() bool) {
 }
 
 func TestTheStreamGivesWayThatHeardNothingForLongestOfTheAddressWithMost(t *testing.T) {
-	s := guests{from: map[netip.Addr][]*guest{}}
+	s := guests{from: map[netip.Prefix][]*guest{}}
 	var all []*guest
 	for i, address := range []string{"203.0.113.1", "203.0.113.2", "203.0.113.2", "203.0.113.2", "2001:db8::1", "2001:db8::2"} {
 		g, _ := arrive(&s, address)
@@ -63,7 +63,7 @@ func TestTheStreamGivesWayThatHeardNothingForLongestOfTheAddressWithMost(t *test
 }
 
 func TestAStreamThatGivesWayIsEnded(t *testing.T) {
-	s := guests{from: map[netip.Addr][]*guest{}}
+	s := guests{from: map[netip.Prefix][]*guest{}}
 	_, ended := arrive(&s, "203.0.113.1")
 	require.False(t, ended())
 	require.True(t, s.makeRoom(0))

@@ -91,7 +91,7 @@ func newHub(ctx context.Context, s slides, r resultsReader, p hubStore, b bus.Bu
 	ctx, stop := context.WithCancel(ctx)
 	h := &hub{ctx: ctx, stop: stop, slides: s, tallies: r, logger: logger, slowest: slowest, topics: map[uuid.UUID]*topic{}}
 	h.keys.of = map[uuid.UUID]map[net.Conn][32]byte{}
-	h.guests.from = map[netip.Addr][]*guest{}
+	h.guests.from = map[netip.Prefix][]*guest{}
 	h.present = &presence{store: p, logger: logger, replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
 	h.running.Go(func() { h.follow(b) })
 	h.running.Go(func() { h.present.run(ctx) })

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/pkg/limit"
 )
 
 // Listener bounds a server's connections and outlives a process that runs out of file descriptors. fasthttp takes
@@ -26,7 +27,7 @@ type Listener struct {
 	share   int // 0: none
 	proxies Proxies
 	mu      sync.Mutex
-	of      map[netip.Addr]int // connections by address, where there is a share
+	of      map[netip.Prefix]int // connections by address, where there is a share
 }
 
 // reserved is how many descriptors are kept for what is neither a client nor a database connection.
@@ -38,7 +39,7 @@ func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Lis
 	if limit := fileLimit() - reserved - databases; most == 0 || most > limit {
 		most = max(limit, 1)
 	}
-	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most), closed: make(chan struct{}), of: map[netip.Addr]int{}}
+	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most), closed: make(chan struct{}), of: map[netip.Prefix]int{}}
 }
 
 // Share bounds how many connections one address may have at once, if most is not 0: more are closed at once. Proxies may have any
@@ -56,7 +57,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		slot := &slotConn{Conn: conn, listener: l, from: sourceOf(addressOf(conn.RemoteAddr()))}
+		slot := &slotConn{Conn: conn, listener: l, from: limit.Address(addressOf(conn.RemoteAddr()))}
 		if !l.shared(slot) {
 			_ = conn.Close()
 			continue
@@ -102,7 +103,7 @@ const (
 // shared counts a connection as its address's; false: it has its share. It does so until unshare.
 func (l *Listener) shared(c *slotConn) bool {
 	if l.share == 0 || l.proxies.have(addressOf(c.RemoteAddr())) {
-		c.from = netip.Addr{}
+		c.from = netip.Prefix{}
 		return true
 	}
 	l.mu.Lock()
@@ -154,7 +155,7 @@ func (l *Listener) Close() (err error) {
 type slotConn struct {
 	net.Conn
 	listener *Listener
-	from     netip.Addr // whose share it is; the zero address: nobody's
+	from     netip.Prefix // whose share it is; the zero prefix: nobody's
 	once     sync.Once
 }
 
