@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -43,13 +44,28 @@ type Admission struct {
 // maxTyped is how many bytes of a typed passcode are looked at: many more than any passcode has, however it is typed.
 const maxTyped = 256
 
-// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared: compatible letters and digits
-// (NFKC), capitals, no spaces and hyphens. Of what is far too long it gives what no passcode is.
+// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared: compatible letters (NFKC) in
+// capitals however their case folds, plain digits, no spaces, dashes and invisible signs. Of what is far too long it gives what no passcode is.
 func CleanPasscode(typed string) string {
 	if len(typed) > maxTyped { // to fold a megabyte takes half a second
 		return "\x00"
 	}
-	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(norm.NFKC.String(typed)))
+	return strings.ToUpper(strings.Map(plainSign, cases.Fold().String(norm.NFKC.String(typed))))
+}
+
+// plainSign gives digits of any script as those that every keyboard has, and drops what separates, and what nobody sees.
+func plainSign(r rune) rune {
+	switch {
+	case unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf):
+		return -1
+	case unicode.IsDigit(r):
+		zero := r // a script's ten digits follow one another
+		for unicode.IsDigit(zero - 1) {
+			zero--
+		}
+		return '0' + (r-zero)%10
+	}
+	return r
 }
 
 // check checks an admission as a presenter wrote it, and puts it into its usual form. Errors name the field.
@@ -75,7 +91,9 @@ func (a Admission) check() (Admission, error) {
 	return a, nil
 }
 
-func notInPasscode(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+func notInPasscode(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
+}
 
 // Opens says whether a passcode, as it was typed, is the one that a pass takes, in a time that does not depend on where they differ.
 func (a Admission) Opens(typed string) bool {

@@ -37,6 +37,9 @@ func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, er
 		if granted = n; most > 0 {
 			granted = max(min(n, most-given), 0)
 		}
+		if granted == 0 {
+			return nil
+		}
 		_, err = tx.ExecContext(ctx, `UPDATE passes SET given = given + $2 WHERE presentation_id = $1`, id, granted)
 		return err
 	})

@@ -34,6 +34,9 @@ func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, er
 		if granted = n; row.Most > 0 {
 			granted = max(min(n, row.Most-row.Given), 0)
 		}
+		if granted == 0 {
+			return nil
+		}
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO passes (presentation_id, given) VALUES (?, ?) ON CONFLICT DO UPDATE SET given = given + excluded.given`, id[:], granted)
 		return err

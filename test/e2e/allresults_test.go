@@ -64,8 +64,9 @@ func TestAllResultsAgreeInEveryFormat(t *testing.T) {
 				require.NoError(t, err)
 				for j, o := range p.Options {
 					require.Equal(t, strconv.Itoa(i+1), rows[0][0])
-					require.Equal(t, []string{o.Key, o.Value, strconv.FormatInt(o.Count, 10)}, rows[0][7:])
-					require.Equal(t, rows[0][7:], sheet[len(sheet)-len(p.Options)+j])
+					require.Equal(t, []string{o.Key, o.Value, strconv.FormatInt(o.Count, 10)}, rows[0][7:10])
+					require.Equal(t, p.Identity, rows[0][10])
+					require.Equal(t, rows[0][7:10], sheet[len(sheet)-len(p.Options)+j])
 					rows = rows[1:]
 				}
 			}

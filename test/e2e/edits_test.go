@@ -283,7 +283,7 @@ func TestAnEditWithAWrongBodyIsRefusedAndChangesNothing(t *testing.T) {
 			{"the nil UUID", `{"poll_ids":["` + one + `","` + nilUUID + `"]}`, "400 invalid poll_ids"},
 			{"no UUID", `{"poll_ids":["` + one + `","x"]}`, "400 invalid poll_ids"},
 			{"three of two", `{"poll_ids":["` + one + `","` + two + `","` + one + `"]}`, "400 invalid poll_ids"},
-			{"numbers", `{"poll_ids":[1,2]}`, "400 invalid poll_ids"},
+			{"numbers", `{"poll_ids":[1,2]}`, "400 invalid poll_ids[0]"},
 		}
 		title := []refusal{
 			{"no title", `{}`, "400 invalid title"},

@@ -82,8 +82,8 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if err := s.as.mkdir(home); err != nil {
 		return nil, err
 	}
-	// Whoever starts a stack creates as much as they like, from one address. A test that limits says so.
-	settings, operators := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0"}, port
+	// Whoever starts a stack creates and guesses as much as they like, from one address. A test that limits says so.
+	settings, operators := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0", "PLENARY_WRONG_CODES=0"}, port
 	if kind == "api" {
 		if operators, err = freePort(); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ const (
 	// smallBody is what a body may take of the memory without a share of maxBodyBytes.
 	smallBody = 16 << 10
 	// maxBodyBytes bounds the larger bodies that are being read or worked with, in all.
-	maxBodyBytes = 24 << 20
+	maxBodyBytes = 16 << 20
 	// beginning is the memory with which a body begins that announces more.
 	beginning = 4 << 10
 )

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/plenary-live/plenary/pkg/limit"
@@ -19,6 +20,9 @@ const (
 	// strict says how bounds tighten while a process sees too many wrong codes: that is so when it sees strict times as many as one
 	// address may try, and an address then may try that part of it.
 	strict = 10
+	// passcodeRoom is how many times as many passcodes may be wrong, at one presentation's, as join codes: a hall of thousands types
+	// it, and a guesser wins one room's by it.
+	passcodeRoom = 10
 )
 
 // edits bounds what one presentation writes: an import of a whole file at once, and then as much as hands can do.
@@ -39,7 +43,7 @@ func newBounds(cfg Config, now func() time.Time) *bounds {
 		keys:     limit.New[netip.Prefix](perMinute(wrongKeys), now),
 		edits:    limit.New[uuid.UUID](edits, now),
 		codes:    newGuesses(cfg.WrongCodes, now),
-		passcode: newGuesses(cfg.WrongCodes, now),
+		passcode: newGuesses(passcodeRoom*cfg.WrongCodes, now),
 	}
 }
 
@@ -68,26 +72,41 @@ type joined struct {
 	title string
 }
 
-// guesses bounds how many join codes, or passcodes, can be tried out. A wrong one takes a token of its address, a right one none: a hall joins at
-// once. An address without a token is told nothing, of right codes either: else its tries would be worth as much as before.
-// While too many wrong ones come from all addresses together, those that have tried some lately are held to a part of
-// that. An address that has not is served like ever, so nobody can lock a hall out. It is safe for use by many goroutines.
-type guesses struct {
-	each   *limit.Limiter[netip.Prefix]
-	strict *limit.Limiter[netip.Prefix] // of each address, while all is empty
-	all    *limit.Limiter[struct{}]
-	under  singleflight.Group // look-ups under way, by address and code: a hall that knows its code takes one token, and gives it back
+// guess is who guesses at what: an address, at the passcode of a presentation, or, where that is Nil, at join codes.
+type guess struct {
+	presentation uuid.UUID
+	from         netip.Prefix
 }
 
-// newGuesses allows so many wrong codes a minute and address; 0: any number.
+// guesses bounds how many join codes, or passcodes, can be tried out. A wrong one takes a token, a right one none: a hall joins at
+// once. Who has no token is told nothing, of right ones either: else the tries would be worth as much as before. But a code that was
+// right for an address is told it again, so a hall whose tokens somebody uses up goes on joining.
+// While too many wrong ones come from all addresses together, those that have tried some lately are held to a part of
+// that. An address that has not is served like ever, so nobody elsewhere can lock a hall out. It is safe for use by many goroutines.
+type guesses struct {
+	each   *limit.Limiter[guess]
+	strict *limit.Limiter[guess] // of each, while all is empty
+	all    *limit.Limiter[struct{}]
+	right  *lru.Cache[string, struct{}] // by address and code
+	under  singleflight.Group           // look-ups under way, by address and code: a hall that knows its code takes one token, and gives it back
+}
+
+// maxRight bounds the codes that are known to be right, and for whom.
+const maxRight = 100_000
+
+// newGuesses allows so many wrong ones a minute and address; 0: any number.
 func newGuesses(n int, now func() time.Time) *guesses {
 	part := n
 	if n > 0 {
 		part = max(1, n/strict)
 	}
+	right, err := lru.New[string, struct{}](maxRight)
+	if err != nil { // the size is positive
+		panic(err)
+	}
 	return &guesses{
-		each: limit.New[netip.Prefix](perMinute(n), now), strict: limit.New[netip.Prefix](perMinute(part), now),
-		all: limit.New[struct{}](perMinute(n*strict), now),
+		each: limit.New[guess](perMinute(n), now), strict: limit.New[guess](perMinute(part), now),
+		all: limit.New[struct{}](perMinute(n*strict), now), right: right,
 	}
 }
 
@@ -96,8 +115,16 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 	if !poll.IsJoinCode(code) {
 		code = "" // it needs no look-up, but it is a guess like any other
 	}
-	found, err, _ := g.under.Do(from.String()+" "+code, func() (any, error) {
-		giveBack, wait := g.take(from)
+	try := from.String() + " " + code
+	found, err, _ := g.under.Do(try, func() (any, error) {
+		if g.right.Contains(try) {
+			found, err := find(code)
+			if poll.KindOf(err) == poll.NotFound { // it was renewed
+				g.right.Remove(try)
+			}
+			return found, err
+		}
+		giveBack, wait := g.take(guess{from: from})
 		if wait > 0 {
 			return joined{}, poll.BusyFor(wait, "too many wrong join codes came from this address")
 		}
@@ -110,6 +137,9 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 		} else { // right, or nobody knows
 			giveBack()
 		}
+		if err == nil {
+			g.right.Add(try, struct{}{})
+		}
 		return found, err
 	})
 	return found.(joined), err
@@ -119,19 +149,19 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 func (g *guesses) wrong() { g.all.Take(struct{}{}) }
 
 // take takes a try's tokens before it is known what it is worth: many tries at once must not all see the same token.
-func (g *guesses) take(from netip.Prefix) (giveBack func(), wait time.Duration) {
-	if wait := g.each.Take(from); wait > 0 {
+func (g *guesses) take(who guess) (giveBack func(), wait time.Duration) {
+	if wait := g.each.Take(who); wait > 0 {
 		return nil, wait
 	}
-	lately := g.strict.Take(from)
+	lately := g.strict.Take(who)
 	if lately > 0 && g.all.Wait(struct{}{}) > 0 {
-		g.each.Give(from)
+		g.each.Give(who)
 		return nil, lately
 	}
 	return func() {
-		g.each.Give(from)
+		g.each.Give(who)
 		if lately == 0 {
-			g.strict.Give(from)
+			g.strict.Give(who)
 		}
 	}, 0
 }

@@ -79,20 +79,22 @@ func TestAnAddressMayTryAFewWrongCodesAndIsThenToldNothing(t *testing.T) {
 		require.Equal(t, poll.NotFound, kind)
 	}
 	looks := d.looks.Load()
-	for _, code := range []string{wrongCode(7), rightCode, "no code at all", ""} {
+	for _, code := range []string{wrongCode(7), "no code at all", ""} {
 		kind, wait := d.try(host(1), code)
 		require.Equal(t, poll.Busy, kind, code)
 		require.Equal(t, 10*time.Second, wait)
 	}
 	require.Equal(t, looks, d.looks.Load(), "nothing is looked up for it")
-	kind, _ := d.try(host(2), rightCode)
+	kind, _ := d.try(host(1), rightCode)
+	require.Empty(t, kind, "it knows this one already")
+	kind, _ = d.try(host(2), rightCode)
 	require.Empty(t, kind)
 	d.clock.move(10 * time.Second)
 	kind, _ = d.try(host(1), rightCode)
 	require.Empty(t, kind)
 	kind, _ = d.try(host(1), "no code at all")
 	require.Equal(t, poll.NotFound, kind, "which is a guess like any other")
-	kind, _ = d.try(host(1), rightCode)
+	kind, _ = d.try(host(1), wrongCode(8))
 	require.Equal(t, poll.Busy, kind)
 }
 
@@ -211,4 +213,49 @@ func TestOnePresentationsEditsAreBounded(t *testing.T) {
 		require.NoError(t, b.edit(id))
 	}
 	require.Error(t, b.edit(id))
+}
+
+// Somebody in a hall who tries codes all the time must not keep those out who know the right one.
+func TestAHallThatHasJoinedGoesOnJoiningThoughSomebodyThereGuesses(t *testing.T) {
+	g := newGuesses(3, time.Now)
+	find := func(code string) (joined, error) {
+		if code != "BCD234" {
+			return joined{}, poll.Errorf(poll.NotFound, "no")
+		}
+		return joined{id: aTalk}, nil
+	}
+	look := func(from netip.Prefix, code string) poll.ErrorKind {
+		_, err := g.look(from, code, find)
+		return poll.KindOf(err)
+	}
+	require.Empty(t, look(host(1), "BCD234"))
+	for range 3 {
+		require.Equal(t, poll.NotFound, look(host(1), "222222"))
+	}
+	require.Equal(t, poll.Busy, look(host(1), "222222"))
+	for range 100 {
+		require.Empty(t, look(host(1), "BCD234"), "it is told nothing new")
+	}
+	for range 3 {
+		require.Equal(t, poll.NotFound, look(host(2), "222222"))
+	}
+	require.Equal(t, poll.Busy, look(host(2), "BCD234"), "who guesses first learns nothing")
+}
+
+func TestACodeThatWasRightAndIsRenewedIsAGuessAgain(t *testing.T) {
+	g := newGuesses(1, time.Now)
+	right := true
+	find := func(string) (joined, error) {
+		if !right {
+			return joined{}, poll.Errorf(poll.NotFound, "no")
+		}
+		return joined{id: aTalk}, nil
+	}
+	_, err := g.look(host(1), "BCD234", find)
+	require.NoError(t, err)
+	right = false
+	for _, want := range []poll.ErrorKind{poll.NotFound, poll.NotFound, poll.Busy} {
+		_, err := g.look(host(1), "BCD234", find)
+		require.Equal(t, want, poll.KindOf(err))
+	}
 }

@@ -77,3 +77,20 @@ func TestANewPasscodeIsTakenAlsoByAReplicaThatHasNotHeardOfIt(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// Who guesses at a room of their own must not use up the tries of a hall at the same address.
+func TestGuessesAtOneRoomTakeNothingFromAnother(t *testing.T) {
+	e := newEntrance(poll.NewPasses(poll.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
+	defer e.close()
+	enter := func(id uuid.UUID, passcode string) poll.ErrorKind {
+		d := poll.Display{PresentationID: id, Admission: poll.Admission{Voters: poll.ByPass, Passcode: "GARDEN"}}
+		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		return poll.KindOf(err)
+	}
+	another := uuid.New()
+	for range 2 {
+		require.Equal(t, poll.BadPasscode, enter(another, "meadow"))
+	}
+	require.Equal(t, poll.Busy, enter(another, "meadow"))
+	require.Empty(t, enter(aTalk, "garden"))
+}

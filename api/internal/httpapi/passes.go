@@ -41,6 +41,7 @@ type entrance struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	rooms  sync.WaitGroup // a goroutine for each that somebody enters
+	turn   chan struct{}  // a token while a write is under way: who enters many rooms at once must not take the database from votes
 
 	mu    sync.Mutex
 	lines map[uuid.UUID]*entering         // those whose write has not begun
@@ -96,7 +97,7 @@ func newEntrance(passes *poll.Passes, store granter, most int, wrong *guesses) *
 	}
 	e := &entrance{
 		passes: passes, store: store, known: known, lines: map[uuid.UUID]*entering{},
-		given: limit.New[roomAddress](perMinute(most), time.Now),
+		turn: make(chan struct{}, 1), given: limit.New[roomAddress](perMinute(most), time.Now),
 		wrong: wrong,
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
@@ -150,7 +151,7 @@ func (e *entrance) open(look shown, d poll.Display, passcode string, address net
 	if strings.Trim(passcode, " -") == "" { // it is asked whether there is one, and nothing is guessed
 		return poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
 	}
-	giveBack, wait := e.wrong.take(address)
+	giveBack, wait := e.wrong.take(guess{d.PresentationID, address})
 	if wait > 0 {
 		return poll.BusyFor(wait, "too many wrong passcodes came from this address")
 	}
@@ -198,21 +199,28 @@ func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh boo
 
 // write counts those who wait until nobody does.
 func (e *entrance) write(id uuid.UUID) {
-	for {
-		e.mu.Lock()
-		l := e.lines[id]
-		if l == nil {
-			delete(e.lines, id)
-			e.mu.Unlock()
-			return
-		}
-		e.lines[id] = nil
-		e.mu.Unlock()
-		ctx, cancel := context.WithTimeout(e.ctx, grantTimeout)
-		l.granted, l.err = e.store.Grant(ctx, id, l.people)
-		cancel()
-		close(l.done)
+	for e.writeOnce(id) {
 	}
+}
+
+// writeOnce counts those who wait when its turn comes. false: nobody did.
+func (e *entrance) writeOnce(id uuid.UUID) bool {
+	e.turn <- struct{}{}
+	defer func() { <-e.turn }()
+	e.mu.Lock()
+	l := e.lines[id]
+	if l == nil {
+		delete(e.lines, id)
+		e.mu.Unlock()
+		return false
+	}
+	e.lines[id] = nil
+	e.mu.Unlock()
+	ctx, cancel := context.WithTimeout(e.ctx, grantTimeout)
+	defer cancel()
+	l.granted, l.err = e.store.Grant(ctx, id, l.people)
+	close(l.done)
+	return true
 }
 
 // newVoter is what somebody says who asks for a pass.
