@@ -109,7 +109,7 @@ func postToken(c *call) error {
 		var body struct {
 			Token string `json:"presenter_token"`
 		}
-		if err := decode(c.Ctx, &body); err != nil {
+		if err := c.decode(&body); err != nil {
 			return err
 		}
 		if !aToken.MatchString(body.Token) {

@@ -54,6 +54,9 @@ func headReceived(head *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	case head.ContentLength() > bodyLimit(head.RequestURI()):
 		why = refusedBody
 	default:
+		if len(head.Peek(fiber.HeaderTransferEncoding)) > 0 { // what comes behind a body in chunks, whose trailer is read leniently, is no request
+			head.SetConnectionClose()
+		}
 		return fasthttp.RequestConfig{}
 	}
 	head.SetContentLength(0)

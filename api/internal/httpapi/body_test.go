@@ -112,16 +112,19 @@ const (
 func announcing(bytes int) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n", bytes) }
 
 func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
-	e := connect(t, echoing(t, func(*Server) {}))
+	addr := echoing(t, func(*Server) {})
+	e := connect(t, addr)
 	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1, 100_000, maxBody - 1, maxBody} {
 		go e.say(lengthHead, announcing(size), strings.Repeat(" ", size))
 		_, body := e.hear()
 		require.Equal(t, fmt.Sprint(size), body)
-		go e.say(lengthHead, chunkedEnd, sized(size), "0\r\n\r\n")
-		_, body = e.hear()
+		inChunks := connect(t, addr)
+		go inChunks.say(lengthHead, chunkedEnd, sized(size), "0\r\n\r\n")
+		res, body := inChunks.hear()
 		require.Equal(t, fmt.Sprint(size), body, "in chunks")
+		require.True(t, res.Close, "what comes behind them may be no request")
 	}
-	e.say(lengthHead, announcing(3), "abc", lengthHead, chunkedEnd, chunks(2), "0\r\n\r\n", lengthHead, announcing(1), "x")
+	e.say(lengthHead, announcing(3), "abc", lengthHead, announcing(2), "ab", lengthHead, announcing(1), "x")
 	for _, want := range []string{"3", "2", "1"} {
 		_, body := e.hear()
 		require.Equal(t, want, body, "each of several at once has its own")
@@ -133,6 +136,18 @@ func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
 	_, _ = e.answers.Discard(2)
 	_, body := e.say("abcde").hear()
 	require.Equal(t, "5", body)
+}
+
+// A trailer's line may end in a bare LF, and what is behind it would be a request for who reads it otherwise.
+func TestWhatComesBehindABodyInChunksIsNotServed(t *testing.T) {
+	addr := echoing(t, func(*Server) {})
+	for _, trailer := range []string{"0\r\n\r\n", "0\r\n\n", "0\r\nX: y\n\n", "0\r\nX: y\n\r\n"} {
+		e := connect(t, addr).say(lengthHead, chunkedEnd, chunks(2), trailer, lengthHead, announcing(1), "x")
+		res, _ := e.hear()
+		require.True(t, res.Close, "%q", trailer)
+		_, err := e.answers.ReadByte()
+		require.Error(t, err, "%q", trailer)
+	}
 }
 
 // sized gives chunks of so many bytes in all.
@@ -357,4 +372,27 @@ func (l locked) Write(b []byte) (int, error) {
 	l.Lock()
 	defer l.Unlock()
 	return l.Writer.Write(b)
+}
+
+// To decode a megabyte takes as long as some thousand votes, and anybody may send one.
+func TestLargeBodiesAreDecodedInTurns(t *testing.T) {
+	app := fiber.New()
+	c := app.AcquireCtx(&fasthttp.RequestCtx{})
+	defer app.ReleaseCtx(c)
+	c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
+	asked := calling(c)
+	var cut context.CancelFunc
+	asked.server.requests, cut = context.WithCancel(t.Context())
+	end, err := asked.server.Costly.Take(t.Context())
+	require.NoError(t, err)
+	var v any
+	c.Request().SetBodyString(`"` + strings.Repeat("x", largeBody-2) + `"`)
+	require.NoError(t, asked.decode(&v), "a small one waits for nobody")
+	c.Request().AppendBodyString(" ")
+	cut()
+	require.Equal(t, poll.Unavailable, poll.KindOf(asked.decode(&v)))
+	end()
+	asked.server.requests = t.Context()
+	require.NoError(t, asked.decode(&v))
+	require.True(t, asked.server.Costly.Free(), "it gives its turn back")
 }

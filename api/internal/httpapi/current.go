@@ -17,7 +17,7 @@ import (
 
 // putCurrent displays the next poll, the previous one, or the one that is named, or closes or opens the one that is displayed.
 func putCurrent(c *call) error {
-	move, err := moveOf(c.Ctx)
+	move, err := moveOf(c)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *call) oneOf(ctx context.Context, id uuid.UUID, seen []int64) (*int64, e
 	return &display.Version, nil
 }
 
-func moveOf(c *fiber.Ctx) (poll.Move, error) {
+func moveOf(c *call) (poll.Move, error) {
 	if len(c.Request().Body()) == 0 {
 		return poll.Move{To: poll.ToNext}, nil
 	}
@@ -88,7 +88,7 @@ func moveOf(c *fiber.Ctx) (poll.Move, error) {
 		PollID *string `json:"poll_id"`
 		Move   *string `json:"move"`
 	}
-	if err := decode(c, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return poll.Move{}, err
 	}
 	switch {

@@ -26,13 +26,13 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 }
 
 // editPresentation makes the edit that the body is decoded to, and answers with the presentation.
-func (c *call) editPresentation(decoded func(*fiber.Ctx) (poll.Edit, error)) error {
+func (c *call) editPresentation(decoded func(*call) (poll.Edit, error)) error {
 	ctx, done, err := c.change()
 	if err != nil {
 		return err
 	}
 	defer done()
-	e, err := decoded(c.Ctx)
+	e, err := decoded(c)
 	if err != nil {
 		return err
 	}
@@ -46,14 +46,14 @@ func (c *call) editPresentation(decoded func(*fiber.Ctx) (poll.Edit, error)) err
 
 func patchPresentation(c *call) error { return c.editPresentation(presentationEdit) }
 
-func presentationEdit(c *fiber.Ctx) (poll.Edit, error) {
+func presentationEdit(c *call) (poll.Edit, error) {
 	var body struct {
 		Title     *string      `json:"title"`
 		Voters    *poll.Voters `json:"voters"`
 		MaxVoters *int         `json:"max_voters"`
 		Passcode  *string      `json:"passcode"`
 	}
-	if err := decode(c, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
 	e := poll.EditPresentation(body)
@@ -65,11 +65,11 @@ func presentationEdit(c *fiber.Ctx) (poll.Edit, error) {
 
 func putOrder(c *call) error { return c.editPresentation(orderEdit) }
 
-func orderEdit(c *fiber.Ctx) (poll.Edit, error) {
+func orderEdit(c *call) (poll.Edit, error) {
 	var body struct {
 		PollIDs []string `json:"poll_ids"`
 	}
-	if err := decode(c, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
 	wrong := poll.Field("poll_ids", "must name each of the presentation's polls once")
@@ -113,13 +113,13 @@ func postPoll(c *call) error {
 	}
 	defer done()
 	var body newPoll
-	if err := decode(c.Ctx, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return err
 	}
 	var place struct { // not one with the other: errors name a field by its whole path, and this one is a member like those
 		Index *int `json:"index"`
 	}
-	if err := unmarshal(c.Ctx, &place); err != nil {
+	if err := c.unmarshal(&place); err != nil {
 		return err
 	}
 	id, edited, err := c.edit(ctx, poll.AddPoll{Poll: body.poll(), Index: place.Index})
@@ -144,7 +144,7 @@ func patchPoll(c *call) error {
 		Visibility *poll.Visibility `json:"results_visibility"`
 		Banned     *[]string        `json:"banned_words"`
 	}
-	if err := decode(c.Ctx, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return err
 	}
 	_, pollID, err := c.pollIDs()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"net/http/httptest"
@@ -16,9 +17,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
+
+// calling gives a request that asks nothing of the services.
+func calling(c *fiber.Ctx) *call {
+	return &call{Ctx: c, server: &Server{Config: Config{Costly: budget.NewTurns(1)}, requests: context.Background()}}
+}
 
 // decoded runs decode on a JSON body.
 func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
@@ -26,7 +33,7 @@ func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
 	defer app.ReleaseCtx(c)
 	c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
 	c.Request().SetBody(body)
-	err := decode(c, v)
+	err := calling(c).decode(v)
 	if err != nil {
 		require.Equal(t, poll.Invalid, poll.KindOf(err), "%q", body)
 	}
@@ -167,7 +174,7 @@ func FuzzMoveBody(f *testing.F) {
 		defer app.ReleaseCtx(c)
 		c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
 		c.Request().SetBody(body)
-		move, err := moveOf(c)
+		move, err := moveOf(calling(c))
 		if err != nil {
 			require.Contains(t, []poll.ErrorKind{poll.Invalid, poll.NotFound}, poll.KindOf(err))
 			return

@@ -231,7 +231,7 @@ type newVoter struct {
 
 func (c *call) askedPass() (body newVoter, err error) {
 	if len(c.Request().Body()) > 0 {
-		err = decode(c.Ctx, &body)
+		err = c.decode(&body)
 	}
 	return body, err
 }

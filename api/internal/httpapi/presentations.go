@@ -93,7 +93,7 @@ func create(c *call) error {
 	}
 	defer done()
 	var body newPresentation
-	if err := decode(c.Ctx, &body); err != nil {
+	if err := c.decode(&body); err != nil {
 		return err
 	}
 	p, err := body.presentation()

@@ -15,12 +15,29 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
+// largeBody is above how many bytes it is costly to decode a body: a megabyte takes as long as some thousand votes.
+const largeBody = 16 << 10
+
 // decode reads a JSON body into v.
-func decode(c *fiber.Ctx, v any) error {
-	if err := isJSON(c); err != nil {
+func (c *call) decode(v any) error {
+	if err := isJSON(c.Ctx); err != nil {
 		return err
 	}
-	return unmarshal(c, v)
+	return c.unmarshal(v)
+}
+
+// unmarshal reads the body into v. A large one takes a turn at what is costly.
+func (c *call) unmarshal(v any) error {
+	if len(c.Request().Body()) > largeBody {
+		ctx, cancel := c.timeout()
+		defer cancel()
+		end, err := c.server.Costly.TakeLong(ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	return unmarshal(c.Ctx, v)
 }
 
 // isJSON checks what the headers say of the body.
