@@ -155,7 +155,7 @@ func TestAdmissionsAreCheckedAndPutIntoTheirUsualForm(t *testing.T) {
 		"a passcode":                  {Admission{ByPass, 5, " gar-den 7"}, Admission{ByPass, 5, "GARDEN7"}, ""},
 		"another script's digits":     {Admission{ByPass, 0, "٣٤٥٦"}, Admission{ByPass, 0, "3456"}, ""},
 		"signs above the letters":     {Admission{ByPass, 0, "नमस्ते"}, Admission{ByPass, 0, "नमस्ते"}, ""},
-		"a dash that a phone makes":   {Admission{ByPass, 0, "ab–cd ​"}, Admission{ByPass, 0, "ABCD"}, ""},
+		"a dash that a phone makes":   {Admission{ByPass, 0, "ab–cd\u00a0\u200b"}, Admission{ByPass, 0, "ABCD"}, ""},
 		"a letter without a capital":  {Admission{ByPass, 0, "Straße"}, Admission{ByPass, 0, "STRASSE"}, ""},
 		"full-width letters":          {Admission{ByPass, 0, "ＡＢＣ１"}, Admission{ByPass, 0, "ABC1"}, ""},
 		"other letters":               {Admission{ByPass, 0, "früh"}, Admission{ByPass, 0, "FRÜH"}, ""},
