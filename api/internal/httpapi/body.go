@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// smallBody is what a body may take of the memory without a share of maxBodyBytes.
+	// smallBody is what a body may take of the memory without a share of maxBodyBytes, and be decoded without a turn.
 	smallBody = 16 << 10
 	// maxBodyBytes bounds the larger bodies that are being read or worked with, in all.
 	maxBodyBytes = 16 << 20

@@ -386,7 +386,7 @@ func TestLargeBodiesAreDecodedInTurns(t *testing.T) {
 	end, err := asked.server.Costly.Take(t.Context())
 	require.NoError(t, err)
 	var v any
-	c.Request().SetBodyString(`"` + strings.Repeat("x", largeBody-2) + `"`)
+	c.Request().SetBodyString(`"` + strings.Repeat("x", smallBody-2) + `"`)
 	require.NoError(t, asked.decode(&v), "a small one waits for nobody")
 	c.Request().AppendBodyString(" ")
 	cut()

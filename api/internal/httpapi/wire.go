@@ -15,9 +15,6 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// largeBody is above how many bytes it is costly to decode a body: a megabyte takes as long as some thousand votes.
-const largeBody = 16 << 10
-
 // decode reads a JSON body into v.
 func (c *call) decode(v any) error {
 	if err := isJSON(c.Ctx); err != nil {
@@ -26,9 +23,9 @@ func (c *call) decode(v any) error {
 	return c.unmarshal(v)
 }
 
-// unmarshal reads the body into v. A large one takes a turn at what is costly.
+// unmarshal reads the body into v. A large one takes a turn at what is costly: to decode a megabyte takes as long as some thousand votes.
 func (c *call) unmarshal(v any) error {
-	if len(c.Request().Body()) > largeBody {
+	if len(c.Request().Body()) > smallBody {
 		ctx, cancel := c.timeout()
 		defer cancel()
 		end, err := c.server.Costly.TakeLong(ctx)
