@@ -1,60 +1,58 @@
 package httpapi
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"mime"
-	"slices"
-	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/api/internal/table"
-	"github.com/plenary-live/plenary/api/internal/xlsx"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // format is how the results of a presentation are written down.
 type format struct {
-	name string // in a query, and the end of a file's name
-	mime string
+	name  string // in a query, and the end of a file's name
+	mime  string
+	begin func(w io.Writer, all *wireAllResults, at time.Time, separator rune, turn func() error) (file, error)
 }
 
 // formats are those there are; the first one is for who has no wish.
 var formats = []format{
-	{"json", fiber.MIMEApplicationJSON},
-	{"csv", "text/csv"},
-	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+	{"json", fiber.MIMEApplicationJSON, beginJSON},
+	{"csv", "text/csv", beginCSV},
+	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", beginBook},
 }
 
-// formatOf gives what a client wants: by its query, which a link can say, else by Accept.
-func formatOf(c *fiber.Ctx) (format, error) {
+// formatOf gives what a client wants: by its query, which a link can say, else by Accept. kept says that it is to be a file, which holds
+// everything.
+func formatOf(c *fiber.Ctx) (f format, kept bool, err error) {
 	query := c.Context().QueryArgs()
 	asked, offers := string(query.Peek("format")), make([]string, len(formats))
 	for i, f := range formats {
 		if offers[i] = f.mime; asked == f.name {
-			return f, nil
+			return f, true, nil
 		}
 	}
 	if query.Has("format") {
-		return format{}, poll.Field("format", `must be "json", "csv" or "xlsx"`)
+		return format{}, false, poll.Field("format", `must be "json", "csv" or "xlsx"`)
 	}
 	accepted := c.Accepts(offers...)
-	for _, f := range formats {
+	for _, f := range formats[1:] {
 		if f.mime == accepted {
-			return f, nil
+			return f, true, nil
 		}
 	}
-	return formats[0], nil
+	return formats[0], false, nil
 }
 
 // wireAllResults are the results of a presentation's polls that were displayed.
@@ -75,6 +73,7 @@ type wirePollResults struct {
 // encodedAll are all results of a presentation that were displayed, of one read.
 type encodedAll struct {
 	access    poll.Access
+	bans      string // a tag of what is banned, by which files change
 	presenter allView
 	others    allView // the presenter's, where nothing is hidden
 }
@@ -121,8 +120,10 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 	}
 	all := &wireAllResults{PresentationID: p.ID, Title: p.Title, Version: p.Slide.Version, Polls: []wirePollResults{}}
 	veiled, hidden := *all, false
+	bans := sha256.New()
 	for i, q := range p.Polls {
-		if states[i].Status == poll.Pending { // its question is the presenter's secret, and there is nothing to tell
+		_, _ = fmt.Fprintf(bans, "%q", q.Banned) // never fails
+		if states[i].Status == poll.Pending {    // its question is the presenter's secret, and there is nothing to tell
 			continue
 		}
 		r := poll.Results{Poll: q, State: states[i]}
@@ -135,7 +136,7 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, true)})
 		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, false)})
 	}
-	e := &encodedAll{access: p.Access, presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
+	e := &encodedAll{access: p.Access, bans: hex.EncodeToString(bans.Sum(nil)), presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
 	if hidden {
 		e.others.wireAllResults = &veiled
 	}
@@ -167,7 +168,11 @@ func contentTag(body []byte) string {
 
 // getAllResults gives the results of every poll that was displayed.
 func getAllResults(c *call) error {
-	f, err := formatOf(c.Ctx)
+	f, kept, err := formatOf(c.Ctx)
+	if err != nil {
+		return err
+	}
+	separator, err := separatorOf(c.Context().QueryArgs())
 	if err != nil {
 		return err
 	}
@@ -177,65 +182,30 @@ func getAllResults(c *call) error {
 	}
 	ctx, cancel := c.timeout()
 	defer cancel()
-	end := func() {}
-	if f.name == "xlsx" { // who waits for a turn shall not have all of it in their hands
-		if end, err = c.server.workbooks.Take(ctx); err != nil {
-			return err
-		}
-	}
-	defer end()
 	e, err := c.server.allResults.read(ctx, id)
 	if err != nil {
 		return err
 	}
 	all := e.others
 	c.use(id)
-	if c.roleOf(&e.access) >= toTake {
+	owns := c.roleOf(&e.access) >= toTake
+	if owns {
 		all = e.presenter
 	}
 	c.Vary(fiber.HeaderAccept, fiber.HeaderAuthorization)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if f.name != "json" {
+	if kept {
 		c.Set(fiber.HeaderContentDisposition, attachment(all.Title, f.name))
-	}
-	body, tag := all.body, all.tag
-	switch f.name {
-	case "xlsx":
-		done, err := c.server.Costly.TakeLong(ctx)
-		if err != nil {
-			return err
+		if c.unchanged("W/" + contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag, owns))) {
+			return nil
 		}
-		defer done()
-		if body, err = all.workbook(); err != nil {
-			return err
-		}
-		c.Set(fiber.HeaderContentType, f.mime)
-		return c.Send(body)
-	case "csv":
-		tag = contentTag([]byte("csv of " + all.tag))
+		return c.sendFile(ctx, f, separator, all, owns)
 	}
-	if c.unchanged(tag) {
+	if c.unchanged(all.tag) {
 		return nil
 	}
-	if f.name == "csv" {
-		return c.sendTable(all)
-	}
 	c.Set(fiber.HeaderContentType, f.mime)
-	return c.Send(body) // shared, not copied: nobody writes to it
-}
-
-// sendTable answers with a table, bit by bit. Until it is sent, what it is made of takes room as that itself would.
-func (c *call) sendTable(all allView) error {
-	release, err := c.server.hold(c.Ctx, all.body)
-	if err != nil {
-		return err
-	}
-	c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
-	body, err := c.newStream(func(_ context.Context, w *bufio.Writer, turn func() error) error { return all.csv(w, turn) }, release)
-	if err != nil {
-		return err
-	}
-	return c.SendStream(body)
+	return c.Send(all.body) // shared, not copied: nobody writes to it
 }
 
 // seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
@@ -246,49 +216,6 @@ func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
 		return all.hide()
 	}
 	return all
-}
-
-// lines gives the answers to a poll as key, value and count. Words have no key.
-func (r *wirePollResults) lines() (lines [][]any) {
-	for _, o := range r.Options {
-		lines = append(lines, []any{o.Key, o.Value, o.Count})
-	}
-	for _, w := range r.Words {
-		lines = append(lines, []any{"", w.Text, w.Count})
-	}
-	return lines
-}
-
-// csvHead names the columns. There is a row for each answer; a poll without any has one row.
-var csvHead = []any{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity"}
-
-// csv writes a table of everything. It may be a hundred times as large as what it tells: each row has its poll's question.
-// It calls turn before each answer's.
-func (a *wireAllResults) csv(w io.Writer, turn func() error) error {
-	out, err := table.NewCSV(w)
-	if err != nil {
-		return err
-	}
-	if err := out.Row(csvHead...); err != nil {
-		return err
-	}
-	for i := range a.Polls {
-		p := &a.Polls[i]
-		poll := []any{p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median)}
-		answers := [][]any{{nil, nil, nil}}
-		if lines := p.lines(); len(lines) > 0 {
-			answers = lines
-		}
-		for _, answer := range answers {
-			if err := turn(); err != nil {
-				return err
-			}
-			if err := out.Row(slices.Concat(poll, answer, []any{string(p.Identity)})...); err != nil {
-				return err
-			}
-		}
-	}
-	return out.Close()
 }
 
 // maxFileName is how many characters of a title the name of a file takes.
@@ -303,53 +230,4 @@ func attachment(title, end string) string {
 		name = []rune("results")
 	}
 	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
-}
-
-// workbook makes one of everything. It is made before it is sent, so that who reads slowly holds up nobody else's.
-func (a *wireAllResults) workbook() ([]byte, error) {
-	var b bytes.Buffer
-	if err := xlsx.Write(&b, a.sheets()); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
-}
-
-// sheets are one that tells of all polls, and one for each.
-func (a *wireAllResults) sheets() []xlsx.Sheet {
-	all := xlsx.Sheet{Name: "Overview", Heads: []int{2}, Rows: [][]any{
-		{"title", a.Title}, nil, {"poll", "question", "kind", "status", "total", "mean", "median", "identity"},
-	}}
-	sheets := []xlsx.Sheet{{}}
-	for i := range a.Polls {
-		p := &a.Polls[i]
-		all.Rows = append(all.Rows, []any{
-			p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median), string(p.Identity),
-		})
-		sheets = append(sheets, p.sheet())
-	}
-	sheets[0] = all
-	return sheets
-}
-
-func (r *wirePollResults) sheet() xlsx.Sheet {
-	s := xlsx.Sheet{Name: strconv.Itoa(r.place) + " " + r.Question, Rows: [][]any{
-		{"question", r.Question}, {"kind", string(r.Kind)}, {"status", string(r.Status)}, {"total", r.Total},
-		{"identity", string(r.Identity)},
-	}}
-	if r.Mean != nil {
-		s.Rows = append(s.Rows, []any{"mean", *r.Mean}, []any{"median", optional(r.Median)})
-	}
-	s.Rows = append(s.Rows, nil)
-	s.Heads = []int{len(s.Rows)}
-	s.Rows = append(s.Rows, []any{"key", "value", "count"})
-	s.Rows = append(s.Rows, r.lines()...)
-	return s
-}
-
-// optional is a number that may be missing.
-func optional(f *float64) any {
-	if f == nil {
-		return nil
-	}
-	return *f
 }

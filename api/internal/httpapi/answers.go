@@ -26,7 +26,6 @@ const (
 	unsentPatience = time.Second
 	// Each of these may have a whole presentation in its hands, which takes ten times its text.
 	maxChanges    = 4
-	maxWorkbooks  = 2
 	maxAllResults = 4
 )
 

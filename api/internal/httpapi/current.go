@@ -134,7 +134,7 @@ func getCurrent(c *call) error {
 func (c *call) unchanged(tag string) bool {
 	c.Set(fiber.HeaderETag, tag)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if !matches(lines(c.Ctx, fiber.HeaderIfNoneMatch), tag) {
+	if !matches(lines(c.Ctx, fiber.HeaderIfNoneMatch), strings.TrimPrefix(tag, "W/")) {
 		return false
 	}
 	c.Status(http.StatusNotModified)

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,10 @@ func getVotes(c *call) error {
 	if err != nil {
 		return err
 	}
+	separator, err := separatorOf(c.Context().QueryArgs())
+	if err != nil {
+		return err
+	}
 	presentationID, pollID, err := c.pollIDs()
 	if err != nil {
 		return err
@@ -48,7 +53,7 @@ func getVotes(c *call) error {
 	c.Vary(fiber.HeaderAccept)
 	list := listJSON(&results.Poll)
 	if c.Accepts(fiber.MIMEApplicationJSON, "text/csv") == "text/csv" {
-		list = listCSV(&results.Poll)
+		list = listCSV(&results.Poll, separator)
 		c.Set(fiber.HeaderContentType, "text/csv; charset=utf-8")
 	} else {
 		c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
@@ -64,8 +69,8 @@ func getVotes(c *call) error {
 		defer turn.pause()
 		return c.sendPage(part.limit, list, from(ctx).inTurns(turn.take))
 	}
-	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn func() error) error {
-		return list(w, from(ctx).inTurns(turn))
+	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error {
+		return list(w, from(ctx).inTurns(turn.take))
 	}, func() {})
 	if err != nil {
 		return err
@@ -96,6 +101,22 @@ func partOf(query *fasthttp.Args) (p part, err error) {
 		p.after, err = parseCursor(string(query.Peek("after")))
 	}
 	return p, err
+}
+
+// separatorOf gives what is to part the cells of a table.
+func separatorOf(query *fasthttp.Args) (rune, error) {
+	if !query.Has("separator") {
+		return ',', nil
+	}
+	switch string(query.Peek("separator")) {
+	case ",":
+		return ',', nil
+	case ";":
+		return ';', nil
+	case "tab", "\t":
+		return '\t', nil
+	}
+	return 0, poll.Field("separator", `must be ",", ";" or "tab"`)
 }
 
 // cursors are opaque to clients: what they hold may change.
@@ -141,7 +162,11 @@ func (c *call) sendPage(limit int, list func(*bufio.Writer, votes) error, all vo
 		return err
 	}
 	if more {
-		c.Set(fiber.HeaderLink, fmt.Sprintf(`<%s?limit=%d&after=%s>; rel="next"`, c.Path(), limit, cursor(last)))
+		next := fmt.Sprintf("%s?limit=%d&after=%s", c.Path(), limit, cursor(last))
+		if separator := c.Context().QueryArgs().Peek("separator"); separator != nil {
+			next += "&separator=" + url.QueryEscape(string(separator))
+		}
+		c.Set(fiber.HeaderLink, "<"+next+`>; rel="next"`)
 	}
 	return c.Send(body.Bytes())
 }
@@ -217,9 +242,9 @@ func listJSON(q *poll.Poll) func(*bufio.Writer, votes) error {
 	}
 }
 
-func listCSV(q *poll.Poll) func(*bufio.Writer, votes) error {
+func listCSV(q *poll.Poll, separator rune) func(*bufio.Writer, votes) error {
 	return func(w *bufio.Writer, all votes) error {
-		out, err := table.NewCSV(w)
+		out, err := table.NewCSV(w, separator)
 		if err == nil {
 			err = out.Row(columns(q)...)
 		}
@@ -250,12 +275,12 @@ func columns(q *poll.Poll) []any {
 }
 
 func row(q *poll.Poll, v poll.VoterAnswer) []any {
-	var cast any
-	if at := v.CastAt(); !at.IsZero() {
-		cast = at.Format(time.RFC3339Nano)
-	}
-	if !q.Kind.FreeText() {
-		return []any{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";"), cast}
+	switch q.Kind {
+	case poll.OpenText: // which may have lines
+		return []any{v.VoterID.String(), string(v.Answer), v.CastAt()}
+	case poll.WordCloud:
+	default:
+		return []any{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";"), v.CastAt()}
 	}
 	cells := []any{v.VoterID.String()}
 	for _, text := range v.Answer.Texts() {
@@ -264,7 +289,7 @@ func row(q *poll.Poll, v poll.VoterAnswer) []any {
 	for len(cells) <= q.MaxChoices {
 		cells = append(cells, nil)
 	}
-	return append(cells, cast)
+	return append(cells, v.CastAt())
 }
 
 // stream is an answer's body that a goroutine writes while the server reads it.
@@ -282,8 +307,8 @@ type stream struct {
 // The server closes the stream, which ends the goroutine, waits for it, and releases what it was made of; so does an error. A later
 // error cuts the answer off, so that the client sees that it is not whole, and is logged, since the access log has called it a success.
 //
-// write calls turn before each line: a buffer is filled in a turn at what is costly, which ends while the client takes it.
-func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn func() error) error, release func()) (*stream, error) {
+// write takes the turn before each line: a buffer is filled in a turn at what is costly, which ends while the client takes it.
+func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error, release func()) (*stream, error) {
 	server := c.server
 	ctx, cancel := context.WithTimeout(server.streams, writeTimeout)
 	r, w := io.Pipe()
@@ -298,7 +323,7 @@ func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn f
 		defer close(s.done)
 		turn := &costlyTurn{ctx: ctx, turns: server.Costly, late: cancel}
 		buffer := bufio.NewWriterSize(beginner{w, begin, turn}, 32<<10)
-		err := write(ctx, buffer, turn.take)
+		err := write(ctx, buffer, turn)
 		begin(err)
 		if err == nil {
 			err = buffer.Flush()

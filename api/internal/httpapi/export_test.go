@@ -172,7 +172,7 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	}
 	var lines []voteLine
 	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(essay), answers...)), &lines))
-	table, marked := strings.CutPrefix(listed(t, listCSV(essay), answers...), "\xef\xbb\xbf")
+	table, marked := strings.CutPrefix(listed(t, listCSV(essay, ','), answers...), "\xef\xbb\xbf")
 	require.True(t, marked, "Excel garbles it")
 	rows, err := csv.NewReader(strings.NewReader(table)).ReadAll()
 	require.NoError(t, err)
@@ -187,8 +187,10 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
 		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(cloud), "Rome", "a;b\nb, c"))
 	require.Equal(t, "\uFEFF"+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
-		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud), "Rome", "a;b\nb, c"))
+		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud, ','), "Rome", "a;b\nb, c"))
 	require.Equal(t, "[]", listed(t, listJSON(cloud)))
+	require.Equal(t, "\uFEFFclient_id;text;cast_at\n00000000-0000-0000-0000-000000000001;\"one\n\ttwo\";\n",
+		listed(t, listCSV(essay, ';'), "one\n\ttwo"), "an answer of several lines is one cell")
 }
 
 func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {

@@ -123,18 +123,19 @@ type Server struct {
 	// Of the services' store.
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
+	wordPages  wordPages
 
-	spared    atomic.Int64        // connections that gave way
-	changes   *budget.Turns       // at writing a presentation, or a part of one
-	workbooks *budget.Turns       // at making one, from the read of what is in it
-	unsent    *budget.Bytes       // of large answers
-	bodies    *semaphore.Weighted // bytes of those that are being read
+	spared  atomic.Int64        // connections that gave way
+	changes *budget.Turns       // at writing a presentation, or a part of one
+	files   *budget.Turns       // at being sent one with all results
+	unsent  *budget.Bytes       // of large answers
+	bodies  *semaphore.Weighted // bytes of those that are being read
 }
 
 // New makes a server.
 func New(cfg Config) *Server {
 	s := &Server{
-		Config: cfg, changes: budget.NewTurns(maxChanges), workbooks: budget.NewTurns(maxWorkbooks), unsent: budget.NewBytes(maxUnsent, maxUnsaid),
+		Config: cfg, changes: budget.NewTurns(maxChanges), files: budget.NewTurns(maxFiles), unsent: budget.NewBytes(maxUnsent, maxUnsaid),
 		bodies: semaphore.NewWeighted(maxBodyBytes), bounds: newBounds(cfg, time.Now), slides: newEncodedSlides(),
 	}
 	if s.Costly == nil {
@@ -247,6 +248,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.wordPages = newWordPages(services.Store)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
@@ -266,6 +268,7 @@ func (s *Server) Close() {
 		s.entrance.close()
 		s.results.close()
 		s.allResults.close()
+		s.wordPages.close()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -51,18 +52,30 @@ func passed(r rune) bool {
 }
 
 // CSV writes a table as CSV.
-type CSV struct{ w *csv.Writer }
+type CSV struct {
+	w       *csv.Writer
+	decimal string // the sign before a number's fraction
+}
 
 // mark begins every table: without it, Excel reads one as of a Windows code page, and garbles what is not ASCII.
 const mark = "\uFEFF"
 
-// NewCSV begins a table.
-func NewCSV(w io.Writer) (*CSV, error) {
+// NewCSV begins a table whose cells are parted by separator: ',', ';' or a tab. A spreadsheet that expects ';' takes a comma for the
+// decimal sign, so numbers are written with one then.
+func NewCSV(w io.Writer, separator rune) (*CSV, error) {
+	c := &CSV{csv.NewWriter(w), "."}
+	c.w.Comma = separator
+	if separator == ';' {
+		c.decimal = ","
+	}
 	_, err := io.WriteString(w, mark)
-	return &CSV{csv.NewWriter(w)}, err
+	return c, err
 }
 
-// Row writes a row of texts, whole numbers, float64s, and nils, which are empty cells.
+// instant is how a table writes a time: ISO 8601, in UTC, to the millisecond.
+const instant = "2006-01-02T15:04:05.000Z"
+
+// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty cells, as is the zero time.
 func (c *CSV) Row(cells ...any) error {
 	row := make([]string, len(cells))
 	for i, cell := range cells {
@@ -75,7 +88,13 @@ func (c *CSV) Row(cells ...any) error {
 		case int64:
 			row[i] = strconv.FormatInt(v, 10)
 		case float64:
-			row[i] = strconv.FormatFloat(v, 'f', -1, 64)
+			row[i] = strings.Replace(strconv.FormatFloat(v, 'f', -1, 64), ".", c.decimal, 1)
+		case bool:
+			row[i] = strconv.FormatBool(v)
+		case time.Time:
+			if !v.IsZero() {
+				row[i] = v.UTC().Format(instant)
+			}
 		default:
 			return fmt.Errorf("a table has no cells of the type %T", cell)
 		}

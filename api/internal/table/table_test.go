@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -27,14 +28,21 @@ func TestNoPartOfATextIsAFormula(t *testing.T) {
 	}
 }
 
-func TestNumbersStayNumbers(t *testing.T) {
-	var b bytes.Buffer
-	c, err := NewCSV(&b)
-	require.NoError(t, err)
-	require.NoError(t, c.Row(-5, int64(-1<<62), -0.5, 1e21, nil, "-5", ""))
-	require.ErrorContains(t, c.Row(true), "bool")
-	require.NoError(t, c.Close())
-	require.Equal(t, "\uFEFF-5,-4611686018427387904,-0.5,1000000000000000000000,,'-5,\n", b.String())
+func TestNumbersStayNumbersAndTimesAreOfISO8601InUTC(t *testing.T) {
+	at := time.Date(2026, 11, 29, 23, 30, 0, 500_999_999, time.FixedZone("", 3600))
+	for separator, want := range map[rune]string{
+		',':  "-5,-4611686018427387904,-0.5,1000000000000000000000,,'-5,,2026-11-29T22:30:00.500Z,,true,false\n",
+		';':  "-5;-4611686018427387904;-0,5;1000000000000000000000;;'-5;;2026-11-29T22:30:00.500Z;;true;false\n",
+		'\t': "-5\t-4611686018427387904\t-0.5\t1000000000000000000000\t\t'-5\t\t2026-11-29T22:30:00.500Z\t\ttrue\tfalse\n",
+	} {
+		var b bytes.Buffer
+		c, err := NewCSV(&b, separator)
+		require.NoError(t, err)
+		require.NoError(t, c.Row(-5, int64(-1<<62), -0.5, 1e21, nil, "-5", "", at, time.Time{}, true, false))
+		require.ErrorContains(t, c.Row(uint8(1)), "uint8")
+		require.NoError(t, c.Close())
+		require.Equal(t, "\uFEFF"+want, b.String())
+	}
 }
 
 // split takes a file apart as Excel does with one separator: a cell whose first sign is a quote goes on until the quote is closed,
@@ -85,28 +93,37 @@ func FuzzText(f *testing.F) {
 		f.Add("x\"", text)
 	}
 	f.Fuzz(func(t *testing.T, text, other string) {
-		var b bytes.Buffer
-		c, err := NewCSV(&b)
-		require.NoError(t, err)
-		require.NoError(t, c.Row(1, text, "choice", other))
-		require.NoError(t, c.Row(2, other, text, "end"))
-		require.NoError(t, c.Close())
-		file := strings.TrimPrefix(b.String(), mark)
-		cells := pieces(file)
-		for _, at := range ",;\t|" {
-			cells = append(cells, split(file, at)...)
+		for _, separator := range ",;\t" {
+			splits(t, separator, text, other)
 		}
-		for _, cell := range cells {
-			r, _ := utf8.DecodeRuneInString(cell)
-			require.False(t, sign(r), "%q begins as a formula, in %q", cell, file)
-		}
-
-		for _, s := range []string{text, other} {
-			require.Equal(t, strings.ReplaceAll(s, "'", ""), strings.ReplaceAll(Text(s), "'", ""), "nothing else changes")
-			require.Equal(t, Text(s), Text(Text(s)))
-		}
-		rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
-		require.NoError(t, err)
-		require.Equal(t, strings.ReplaceAll(Text(text), "\r\n", "\n"), rows[0][1], "a reader of CSV gets the whole text")
 	})
+}
+
+func splits(t *testing.T, separator rune, text, other string) {
+	var b bytes.Buffer
+	c, err := NewCSV(&b, separator)
+	require.NoError(t, err)
+	require.NoError(t, c.Row(1, text, "choice", other))
+	require.NoError(t, c.Row(2, other, text, "end"))
+	require.NoError(t, c.Close())
+	file := strings.TrimPrefix(b.String(), mark)
+	cells := pieces(file)
+	for _, at := range ",;\t|" {
+		cells = append(cells, split(file, at)...)
+	}
+	for _, cell := range cells {
+		cell = strings.TrimLeft(cell, string(separator)) // empty cells of the table's own are before it
+		r, _ := utf8.DecodeRuneInString(cell)
+		require.False(t, sign(r), "%q begins as a formula, in %q", cell, file)
+	}
+
+	for _, s := range []string{text, other} {
+		require.Equal(t, strings.ReplaceAll(s, "'", ""), strings.ReplaceAll(Text(s), "'", ""), "nothing else changes")
+		require.Equal(t, Text(s), Text(Text(s)))
+	}
+	r := csv.NewReader(strings.NewReader(file))
+	r.Comma = separator
+	rows, err := r.ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, strings.ReplaceAll(Text(text), "\r\n", "\n"), rows[0][1], "a reader of CSV gets the whole text")
 }

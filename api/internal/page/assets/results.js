@@ -7,12 +7,14 @@ import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
 import { t } from "./text.js";
 import { keepToken, presenterToken } from "./token.js";
+import { written } from "./written.js";
 
 const id = decodeURIComponent(location.pathname.split("/")[2]);
 const token = presenterToken(id); // who has it sees what is hidden from others
 const cards = new Map(); // by what is drawn once of a poll
 const again = 3000; // while a poll closes
 const later = 15_000; // while voting for one is open: this page is for afterwards, and each reader asks for all polls
+const texts = ["word_cloud", "open_text"]; // kinds that people write to
 const rarely = 30_000; // when all is final: the next question may come, or one again
 
 const kinds = () => ({
@@ -27,10 +29,11 @@ function card(poll) {
   const total = make("span", { class: "soft" });
   const hidden = make("p", { class: "soft" }, t("results.hidden"));
   const identity = make("p", { class: "soft small identity" });
+  const all = texts.includes(poll.kind) ? written(id, token, poll, bars.element) : null;
   const element = make("li", { class: "card poll" },
-    make("h2", {}, poll.question),
-    make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total),
-    bars.element, hidden, identity);
+    make("h2", { class: "said", dir: "auto" }, poll.question),
+    make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total, all?.shown),
+    bars.element, all?.element, hidden, identity);
   return {
     element,
     update(results) {
@@ -41,6 +44,7 @@ function card(poll) {
       write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);
+      all?.update(results);
     },
   };
 }
@@ -116,9 +120,12 @@ find("#share").addEventListener("click", async () => {
 });
 find("#print").addEventListener("click", () => print());
 
-for (const format of ["csv", "xlsx", "json"]) {
+// Where a number's fraction stands behind a comma, a spreadsheet expects a table's cells between semicolons.
+const comma = new Intl.NumberFormat(navigator.language).format(1.5).includes(",");
+
+for (const format of ["xlsx", "csv", "json"]) {
   const link = find(`#${format}`);
-  link.href = `${base}${at(id, "results")}?format=${format}`;
+  link.href = `${base}${at(id, "results")}?format=${format}${format === "csv" && comma ? "&separator=%3B" : ""}`;
   link.download = `plenary-${id}.${format}`;
   link.setAttribute("aria-label", t("results.download", { format: format.toUpperCase() }));
   if (token) link.addEventListener("click", (event) => fetched(event, link));

@@ -1,0 +1,398 @@
+package httpapi
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/api/internal/xlsx"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// What files with all results take of a process. Who reads a file slowly holds a page of words, a piece of a workbook, and a buffer.
+const (
+	maxFiles     = 512 // that are being sent
+	maxReads     = 4   // of pages, at once
+	maxWordsRead = 1000
+	maxPageText  = 64 << 10 // bytes of a page of words, about
+)
+
+// file writes results to be kept, while they are read: each poll, and then the words of that poll.
+type file interface {
+	poll(p *wirePollResults) error
+	word(w *poll.WordCount) error
+	end() error
+}
+
+// sendFile answers with a file that holds all results, also the words that the shared ones have no room for. Until it is sent, what it
+// is made of takes room as that itself would. hidden says whether hidden words are in it, marked.
+func (c *call) sendFile(ctx context.Context, f format, separator rune, all allView, hidden bool) error {
+	left, err := c.server.files.Take(ctx)
+	if err != nil {
+		return err
+	}
+	room, err := c.server.hold(c.Ctx, all.body)
+	if err != nil {
+		left()
+		return err
+	}
+	release := func() { room(); left() }
+	c.Set(fiber.HeaderContentType, f.mime)
+	if f.name == "csv" {
+		c.Set(fiber.HeaderContentType, f.mime+"; charset=utf-8")
+	}
+	pages, now := c.server.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
+	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error {
+		out, err := f.begin(w, all.wireAllResults, now, separator, turn.take)
+		if err != nil {
+			return err
+		}
+		for i := range all.Polls {
+			p := &all.Polls[i]
+			if err := out.poll(p); err != nil {
+				return err
+			}
+			if p.Hidden || !p.Kind.FreeText() {
+				continue
+			}
+			if err := pages.all(ctx, all.PresentationID, p, hidden, turn, out.word); err != nil {
+				return err
+			}
+		}
+		if err := turn.take(); err != nil {
+			return err
+		}
+		return out.end()
+	}, release)
+	if err != nil {
+		return err
+	}
+	return c.SendStream(body)
+}
+
+// wordsKey names a page of a poll's words.
+type wordsKey struct {
+	presentationID, pollID uuid.UUID
+	order                  poll.Order
+	hidden                 bool
+	begins                 bool // with the first word; else it begins behind that of the place
+	count                  int64
+	first                  uuid.UUID
+	word                   string
+}
+
+// wordsPage are words that follow each other.
+type wordsPage struct {
+	words []poll.WordCount
+	more  bool
+}
+
+// wordPages reads pages of words for many at once: a room that takes files away together costs the store little more than one
+// person does. Between two pages of a file there is no connection to the store, so a client that reads slowly holds none.
+type wordPages struct {
+	*coalesced[wordsKey, *wordsPage]
+}
+
+func newWordPages(store poll.Store) wordPages {
+	reading := budget.NewTurns(maxReads)
+	return wordPages{newCoalesced(func(ctx context.Context, k wordsKey) (*wordsPage, error) {
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		end, err := reading.Take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
+		return readWords(ctx, store, k)
+	})}
+}
+
+// errPageFull ends a page that has room for no more.
+var errPageFull = errors.New("the page is full")
+
+func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, error) {
+	l := poll.Listing{Order: k.order, Hidden: k.hidden}
+	if !k.begins {
+		l.After = &poll.WordCount{Word: k.word, Count: k.count, First: k.first}
+	}
+	page, size := &wordsPage{}, 0
+	err := store.Answers(ctx, k.presentationID, k.pollID, l, func(w poll.WordCount) error {
+		if len(page.words) == maxWordsRead || size >= maxPageText {
+			page.more = true
+			return errPageFull
+		}
+		page.words = append(page.words, w)
+		size += len(w.Word) + len(w.Text) + wordSize
+		return nil
+	})
+	if page.more {
+		err = nil
+	}
+	return page, err
+}
+
+// wordSize is about what a word takes beside its text.
+const wordSize = 72
+
+// all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may still change, they come by their
+// age, which does not: no word is left out or comes twice since its votes moved in between.
+func (pages wordPages) all(
+	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*poll.WordCount) error,
+) error {
+	k := wordsKey{presentationID: presentationID, pollID: p.PollID, order: p.Kind.Order(), hidden: hidden, begins: true}
+	for {
+		turn.pause()
+		page, err := pages.read(ctx, k)
+		if err != nil {
+			return err
+		}
+		if page.more && k.begins && k.order != poll.NewestFirst && p.Status != poll.Final {
+			k.order = poll.NewestFirst
+			continue
+		}
+		for i := range page.words {
+			if err := turn.take(); err != nil {
+				return err
+			}
+			if err := yield(&page.words[i]); err != nil {
+				return err
+			}
+		}
+		if !page.more {
+			return nil
+		}
+		last := &page.words[len(page.words)-1]
+		k.begins, k.count, k.first, k.word = false, last.Count, last.First, last.Word
+	}
+}
+
+// csvHead names the columns. There is a row for each answer; a poll without any has one row.
+var csvHead = []any{
+	"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity", "first_at", "hidden", "exported_at",
+}
+
+// csvFile is a table of everything. It may be a hundred times as large as what it tells: each row has its poll's question.
+type csvFile struct {
+	*table.CSV
+	at   time.Time
+	turn func() error     // is called before each row
+	now  *wirePollResults // nil: none
+	rows int              // of that poll
+}
+
+func beginCSV(w io.Writer, _ *wireAllResults, at time.Time, separator rune, turn func() error) (file, error) {
+	out, err := table.NewCSV(w, separator)
+	if err != nil {
+		return nil, err
+	}
+	return &csvFile{CSV: out, at: at, turn: turn}, out.Row(csvHead...)
+}
+
+func (f *csvFile) poll(p *wirePollResults) error {
+	if err := f.done(); err != nil {
+		return err
+	}
+	f.now, f.rows = p, 0
+	for _, o := range p.Options {
+		if err := f.row(o.Key, o.Value, o.Count, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *csvFile) word(w *poll.WordCount) error {
+	return f.row("", w.Text, w.Count, w.FirstAt(), mark(w.Hidden))
+}
+
+func (f *csvFile) row(key, value, count, first, hidden any) error {
+	if err := f.turn(); err != nil {
+		return err
+	}
+	f.rows++
+	p := f.now
+	return f.Row(p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median),
+		key, value, count, string(p.Identity), first, hidden, f.at)
+}
+
+// done ends the poll that is being written.
+func (f *csvFile) done() error {
+	if f.now == nil || f.rows > 0 {
+		return nil
+	}
+	return f.row(nil, nil, nil, nil, nil)
+}
+
+func (f *csvFile) end() error { return errors.Join(f.done(), f.Close()) }
+
+// mark says that something is so, in a cell that is empty else.
+func mark(yes bool) any {
+	if yes {
+		return true
+	}
+	return nil
+}
+
+// bookFile is a workbook that has a sheet that tells of all polls, and one for each.
+type bookFile struct {
+	*xlsx.Book
+	turn func() error // is called before each row
+}
+
+func beginBook(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
+	f := &bookFile{xlsx.New(w), turn}
+	if err := f.Sheet("Overview"); err != nil {
+		return nil, err
+	}
+	err := f.add([][]any{{"title", all.Title}, {"exported_at (UTC)", at}, nil})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Head("poll", "question", "kind", "status", "total", "mean", "median", "identity"); err != nil {
+		return nil, err
+	}
+	for i := range all.Polls {
+		p := &all.Polls[i]
+		if err := f.add([][]any{{
+			p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median), string(p.Identity),
+		}}); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *bookFile) add(rows [][]any) error {
+	for _, row := range rows {
+		if err := f.turn(); err != nil {
+			return err
+		}
+		if err := f.Row(row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *bookFile) poll(p *wirePollResults) error {
+	if err := f.Sheet(strconv.Itoa(p.place) + " " + p.Question); err != nil {
+		return err
+	}
+	rows := [][]any{
+		{"question", p.Question}, {"kind", string(p.Kind)}, {"status", string(p.Status)}, {"total", p.Total}, {"identity", string(p.Identity)},
+	}
+	if p.Mean != nil {
+		rows = append(rows, []any{"mean", *p.Mean}, []any{"median", optional(p.Median)})
+	}
+	if err := f.add(append(rows, nil)); err != nil {
+		return err
+	}
+	head := []any{"key", "value", "count"}
+	if p.Kind.FreeText() {
+		head = append(head, "first_at (UTC)", "hidden")
+	}
+	if err := f.Head(head...); err != nil {
+		return err
+	}
+	rows = nil
+	for _, o := range p.Options {
+		rows = append(rows, []any{o.Key, o.Value, o.Count})
+	}
+	return f.add(rows)
+}
+
+func (f *bookFile) word(w *poll.WordCount) error {
+	return f.Row("", w.Text, w.Count, w.FirstAt(), mark(w.Hidden))
+}
+
+func (f *bookFile) end() error { return f.Close() }
+
+// jsonFile is what getAllResults answers, with all words.
+type jsonFile struct {
+	io.Writer
+	turn   func() error // is called before each poll
+	before string       // what stands before the next one in its list
+	after  string       // what ends the one that is being written
+}
+
+// wireListed is a word in a file.
+type wireListed struct {
+	wireWord
+	FirstAt time.Time `json:"first_at,omitzero"`
+	Hidden  bool      `json:"hidden,omitempty"`
+}
+
+func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
+	f := &jsonFile{Writer: w, turn: turn}
+	head := struct {
+		wireAllResults
+		ExportedAt time.Time `json:"exported_at"`
+		Polls      []string  `json:"polls,omitempty"` // in place of those of all
+	}{wireAllResults: *all, ExportedAt: at.UTC().Truncate(time.Millisecond)}
+	return f, f.open(head, `,"polls":[`)
+}
+
+// open writes an object, but in place of its end what goes on.
+func (f *jsonFile) open(v any, on string) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return f.write(append(data[:len(data)-1], on...))
+}
+
+func (f *jsonFile) write(data []byte) error {
+	_, err := f.Write(data)
+	return err
+}
+
+func (f *jsonFile) poll(p *wirePollResults) error {
+	if err := f.turn(); err != nil {
+		return err
+	}
+	next := f.after
+	if f.after != "" {
+		next += ","
+	}
+	if err := f.write([]byte(next)); err != nil {
+		return err
+	}
+	one := *p
+	one.Words = nil
+	if p.Words == nil {
+		f.after = "}"
+		return f.open(one, "")
+	}
+	f.before, f.after = "", "]}"
+	return f.open(one, `,"words":[`)
+}
+
+func (f *jsonFile) word(w *poll.WordCount) error {
+	data, err := json.Marshal(wireListed{wireWord{w.Text, w.Count}, w.FirstAt(), w.Hidden})
+	if err != nil {
+		return err
+	}
+	data = slices.Concat([]byte(f.before), data)
+	f.before = ","
+	return f.write(data)
+}
+
+func (f *jsonFile) end() error { return f.write([]byte(f.after + "]}")) }
+
+// optional is a number that may be missing.
+func optional(f *float64) any {
+	if f == nil {
+		return nil
+	}
+	return *f
+}
