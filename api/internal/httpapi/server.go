@@ -123,6 +123,7 @@ type Server struct {
 	// Of the services' store.
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
+	audiences  *coalesced[uuid.UUID, wireAudience]
 
 	spared    atomic.Int64        // connections that gave way
 	changes   *budget.Turns       // at writing a presentation, or a part of one
@@ -207,6 +208,7 @@ func (s *Server) routes() {
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
 	v1.Get("/presentations/:id/results", s.with(getAllResults))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
+	v1.Get("/presentations/:id/audience", s.with(getAudience))
 	for _, mount := range s.Mount {
 		mount(s.app)
 	}
@@ -247,6 +249,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.audiences = newCoalescedAudiences(services.Store)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
@@ -266,6 +269,7 @@ func (s *Server) Close() {
 		s.entrance.close()
 		s.results.close()
 		s.allResults.close()
+		s.audiences.close()
 	}
 }
 
