@@ -43,6 +43,7 @@ func accessCalls(r *Room) []accessCall {
 		call("getResults", forAnybody, "GET", "/polls/"+first+"/results", nil),
 		call("getAllResults", forAnybody, "GET", "/results", nil),
 		call("streamEvents", forAnybody, "HEAD", "/events", nil),
+		call("getAudience", forRemote, "GET", "/audience", nil),
 		call("castVote", forAnybody, "POST", "/polls/current/votes", Ballot{PollID: first, Key: "A", ClientID: NewVoter()}),
 		call("displayPoll", forRemote, "PUT", "/polls/current", nil),
 		call("displayPoll", forRemote, "PUT", "/polls/current", map[string]string{"move": "close"}),

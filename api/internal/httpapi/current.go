@@ -123,7 +123,9 @@ func getCurrent(c *call) error {
 	if err != nil {
 		return err
 	}
-	if display.Poll != nil && c.unchanged(displayTag(display)) {
+	if display.Poll == nil { // whoever asks now and then learns from the tag that a poll was there meanwhile
+		c.Set(fiber.HeaderETag, etag(display.Version))
+	} else if c.unchanged(displayTag(display)) {
 		return nil
 	}
 	return c.current(display)

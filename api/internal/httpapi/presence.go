@@ -228,6 +228,36 @@ func toAudience(a poll.Audience) wireAudience {
 	return w
 }
 
+// newCoalescedAudiences reads who is in a room for many at once.
+func newCoalescedAudiences(store presenceStore) *coalesced[uuid.UUID, wireAudience] {
+	return newCoalesced(func(ctx context.Context, id uuid.UUID) (wireAudience, error) {
+		ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
+		defer cancel()
+		audiences, err := store.Audiences(ctx, []uuid.UUID{id}, presenceAge)
+		return toAudience(audiences[id]), err
+	})
+}
+
+// getAudience tells presenters what the event "audience" does, where no stream comes through.
+func getAudience(c *call) error {
+	id, err := parseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.timeout()
+	defer cancel()
+	if _, err := c.need(ctx, id, toSee); err != nil {
+		return err
+	}
+	audience, err := c.server.audiences.read(ctx, id)
+	if err != nil {
+		return err
+	}
+	c.use(id)
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.JSON(audience)
+}
+
 // know passes on what is known. The event has no id: it is no part of the state that a client resumes.
 func (c *crowd) know(a poll.Audience) {
 	known := toAudience(a)

@@ -124,6 +124,7 @@ type Server struct {
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
 	wordPages  wordPages
+	audiences  *coalesced[uuid.UUID, wireAudience]
 
 	spared  atomic.Int64        // connections that gave way
 	changes *budget.Turns       // at writing a presentation, or a part of one
@@ -208,6 +209,7 @@ func (s *Server) routes() {
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
 	v1.Get("/presentations/:id/results", s.with(getAllResults))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
+	v1.Get("/presentations/:id/audience", s.with(getAudience))
 	for _, mount := range s.Mount {
 		mount(s.app)
 	}
@@ -249,6 +251,7 @@ func (s *Server) Start(services Services) {
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
 	s.wordPages = newWordPages(services.Store)
+	s.audiences = newCoalescedAudiences(services.Store)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
@@ -269,6 +272,7 @@ func (s *Server) Close() {
 		s.results.close()
 		s.allResults.close()
 		s.wordPages.close()
+		s.audiences.close()
 	}
 }
 

@@ -4,9 +4,9 @@ export const base = "/api/v1";
 
 /** What the API refused (RFC 9457), or that it could not be reached: its status is then 0 and its code "unreachable". */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail = "", field }, retryAfter = 1) {
+  constructor({ status = 0, code = "unreachable", detail = "", field, etag = null }, retryAfter = 1) {
     super(detail || code);
-    Object.assign(this, { status, code, detail, field, retryAfter });
+    Object.assign(this, { status, code, detail, field, etag, retryAfter });
   }
 
   /** Whether the same call may be answered otherwise soon. */
@@ -86,7 +86,8 @@ async function send(method, path, token, body, headers, timeout) {
   }
   if (!answer.ok) {
     const seconds = Number.parseFloat(answer.headers.get("Retry-After"));
-    throw new Problem({ code: "unknown", ...data, status: answer.status }, Number.isFinite(seconds) ? seconds : 1);
+    const etag = answer.headers.get("ETag");
+    throw new Problem({ code: "unknown", ...data, status: answer.status, etag }, Number.isFinite(seconds) ? seconds : 1);
   }
   const superseded = answer.headers.get("Vote-Superseded") === "true"; // another vote of the same voter stands
   return { status: answer.status, data, etag: answer.headers.get("ETag"), superseded };

@@ -6,9 +6,9 @@ import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, show, write } from "./dom.js";
 import { entry } from "./entry.js";
-import { watch } from "./events.js";
+import { follow } from "./follow.js";
 import { door } from "./pass.js";
-import { completed, filled, reader, whole } from "./rest.js";
+import { completed, filled, reader } from "./rest.js";
 import { t } from "./text.js";
 import { isGood, settled, votes } from "./votes.js";
 
@@ -199,81 +199,23 @@ part.more.addEventListener("click", () => {
 
 // --- the connection ---------------------------------------------------------------------------------------------------------
 
-let stream = null;
-let looking = 0; // the timer of the next look
-
-/** Whether we have to look, as no stream tells us what happens. */
-const blind = () => !["open", "gone"].includes(part.connection.dataset.state);
-
-/** Shows how the page follows: by a stream ("open"), by looking ("slow"), or not yet. */
-function showState(state) {
-  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] ?? t("audience.connecting");
-  part.connection.dataset.state = state;
-  write(part.connection, text);
-  return text;
-}
-
+/** Shows how the page follows: by a stream ("open"), by looking now and then ("slow"), or not at all. */
 function connection(state) {
   const was = part.connection.dataset.state;
-  clearTimeout(looking);
-  const text = showState(state);
+  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] || t("audience.connecting");
+  part.connection.dataset.state = state;
+  write(part.connection, text);
   if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
-  if (state === "offline" || (state === "open" && was === "offline")) announce(text);
-  if (state !== "open") {
-    followed = false;
-    lookSoon();
-  }
+  if (state === "offline" || (was === "offline" && state !== "connecting")) announce(text);
+  if (state !== "open") followed = false;
   if (slide.poll) voteChanged(slide.poll.poll_id);
 }
 
-/** Looks again after some seconds: not all phones at the same moment, and none before the server wants to be asked again. */
-function lookSoon(retryAfter = 0) {
-  clearTimeout(looking);
-  const least = slide.version < 0 ? 2 : 4; // who knows nothing yet waits less, but as long as a slow stream needs to begin
-  looking = setTimeout(look, (Math.min(Math.max(least, retryAfter), 60) + 2 * Math.random()) * 1000);
-}
-
-/** Reads what a stream would have told, while somebody sees the page: where a proxy lets no stream through, there is this way still. */
-async function look() {
-  let wait = 0;
-  try {
-    if (document.visibilityState === "visible") {
-      await readAll();
-      looked(true);
-    }
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    wait = problem.retryAfter;
-    looked(false);
-  }
-  if (blind()) lookSoon(wait);
-}
-
-/** Says that the page follows by looking, or does so no more. */
-function looked(well) {
-  const state = part.connection.dataset.state;
-  if (!blind() || (state === "slow") === well || (state === "offline" && !well)) return;
-  showState(well ? "slow" : "connecting");
-}
-
-/** Reads what is displayed and how its votes stand. The browser has both from the last time and says so (If-None-Match). */
-async function readAll() {
-  let shown = { version: Math.max(0, slide.version), poll: null };
-  try {
-    const { version, voting, ...poll } = await get(at(id, "polls", "current"), { tries: 1 });
-    shown = { version, voting, poll };
-  } catch (problem) {
-    if (problem.code === "not_found" && blind()) {
-      stream.close();
-      return connection("gone");
-    }
-    if (problem.status !== 409) throw problem; // else nothing is displayed
-  }
-  if (!blind()) return; // the stream knows better
-  displayed(shown);
-  if (!shown.poll) return;
-  const results = await get(at(id, "polls", shown.poll.poll_id, "results"), { tries: 1 });
-  if (blind()) tallied(results);
+/** Takes in what is displayed. */
+function told(event, streamed) {
+  followed = followed && streamed;
+  displayed(event);
+  followed = streamed;
 }
 
 function gone(title, text) {
@@ -351,11 +293,7 @@ if (found) {
   box = votes(id, gate, voteChanged);
   part["so-far"].firstElementChild.href = `/results/${id}`;
   readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
-  const told = whole(id, (event) => {
-    displayed(event);
-    followed = true;
-  });
-  stream = watch(id, { displayed: told, results: tallied, state: connection });
+  follow(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
   if (found.told) learn(found.told);
   else read();

@@ -2,15 +2,16 @@
 // used at the same time: every move names the version that its presenter saw (If-Match), so none of them skips a slide.
 
 import { at, call, get } from "./api.js";
-import { watch } from "./events.js";
+import { follow } from "./follow.js";
 import { refusal } from "./refusal.js";
-import { completed, filled, reader, whole } from "./rest.js";
+import { completed, filled, reader } from "./rest.js";
 import { keepPresentation } from "./store.js";
 import { t } from "./text.js";
 
 const tries = 8;
 const doubleTap = 350; // ms
 const patience = 3000; // ms
+const closingEvery = 2000; // ms
 const rereadEvery = 15_000; // ms; events say nothing of polls that are not displayed, and may be lost
 
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
@@ -31,7 +32,7 @@ export class Control {
   voters = "anyone"; // or "pass"
   maxVoters = 0; // how many passes there are; 0: any number
   passcode = ""; // that a pass takes; empty: none
-  state = "connecting"; // of the event stream
+  state = "connecting"; // how it follows: see follow.js
   moving = false;
   #last = null; // the poll that was displayed last, as far as this page saw it
   #patient = true;
@@ -54,8 +55,8 @@ export class Control {
   async start() {
     await this.read();
     if (this.role !== "remote") await this.#ask();
-    watch(this.id, {
-      displayed: whole(this.id, (event) => this.#displayed(event)),
+    follow(this.id, {
+      displayed: (event) => this.#displayed(event),
       results: (event) => this.#counted(event),
       audience: (event) => {
         if (JSON.stringify(event) === this.#audience) this.reread(); // it comes once more: the presentation was edited
@@ -65,11 +66,11 @@ export class Control {
       },
       state: (now) => {
         this.state = now;
-        if (now === "open") this.reread(); // polls may have been edited meanwhile
-        this.#patient &&= now !== "open";
+        if (this.follows) this.reread(); // polls may have been edited meanwhile
+        this.#patient &&= !this.follows;
         this.changed();
       },
-    }, { token: this.token, always: this.always });
+    }, { token: this.token, presents: true, always: this.always });
     const seen = () => document.visibilityState === "visible" && this.reread();
     document.addEventListener("visibilitychange", seen);
     setInterval(seen, rereadEvery);
@@ -79,9 +80,20 @@ export class Control {
     }, patience);
   }
 
-  /** Whether the page does not follow the presentation. A page that has just begun is given some time. */
-  get away() {
-    return this.state !== "open" && !(this.#patient && this.state === "connecting");
+  /** Whether the page sees what happens, be it some seconds later. */
+  get follows() {
+    return this.state === "open" || this.state === "slow";
+  }
+
+  /** What there is to say of how the page follows; empty: nothing. A page that has just begun is given some time. */
+  get trouble() {
+    switch (this.state) {
+      case "open": return "";
+      case "slow": return t("audience.slow");
+      case "offline": return t("audience.offline");
+      case "gone": return t("control.gone");
+      default: return this.#patient ? "" : t("stage.away");
+    }
   }
 
   /** Asks for what only the presenter gets. Without it the stage would show half a presentation, and refuse every press. */
@@ -103,6 +115,8 @@ export class Control {
       const shown = p.polls[p.current_poll_index ?? -1] ?? null;
       this.#show(p.version, shown, shown !== null && shown.status !== "open");
     }
+    // Without a stream nobody says when the votes of a poll that left are counted.
+    if (this.state === "slow" && this.polls.some((poll) => poll.status === "closing")) pause(closingEvery).then(() => this.reread());
     this.changed();
   }
 

@@ -33,8 +33,8 @@ function draw() {
   write(find("#place"), control.index >= 0 ? t("stage.place", { n: control.index + 1, of: control.polls.length }) : "");
   write(find("#code"), control.code);
   write(find("#question"), shown ? shown.question : t("stage.empty"));
-  show(find("#away"), control.away);
-  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
+  show(find("#away"), control.trouble !== "");
+  write(find("#away"), control.trouble);
   const badge = find("#status");
   show(badge, Boolean(shown));
   badge.className = `badge badge-${status}`;

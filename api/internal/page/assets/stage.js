@@ -77,8 +77,8 @@ function draw() {
 
 /** Says that the page is not connected, or that there is nothing to be connected to. */
 function drawState() {
-  show(find("#away"), control.away);
-  write(find("#away"), control.state === "gone" ? t("control.gone") : t("stage.away"));
+  show(find("#away"), control.trouble !== "");
+  write(find("#away"), control.trouble);
 }
 
 /** Before the first question people join; later an empty slide says nothing. */
