@@ -391,8 +391,8 @@ async function read() {
   }
 }
 
-/** Follows the presentation that was found. */
-function follow(found) {
+/** Starts the page for the presentation that was found. */
+function start(found) {
   id = found.id;
   gate = door(id, atTheDoor);
   box = votes(id, gate, voteChanged);
@@ -409,4 +409,4 @@ function follow(found) {
   else read();
 }
 
-arrive().then((found) => found && follow(found));
+arrive().then((found) => found && start(found));

@@ -105,8 +105,19 @@ function multiple(poll, cast, drafted) {
   };
 }
 
-/** Counts characters as the API does: an accent and its letter are one, and so are the two halves of a picture. */
-const lengthOf = (text) => Array.from(text.trim().normalize("NFC")).length;
+const overrides = /[\u202a-\u202e\u2066-\u2069]/g; // of the direction of others
+const breaks = /\r\n|[\r\v\f\u0085\u2028\u2029]/g;
+
+/** Gives a text as the API keeps it: one line, or lines with their indentation and one blank line at most between two. */
+function clean(text, inLines) {
+  const composed = text.replace(overrides, "").normalize("NFC");
+  if (!inLines) return composed.trim().replace(/\s+/g, " ");
+  const lines = composed.replace(breaks, "\n").replace(/[^\S\n]+$/gm, "").replace(/^\n+|\n+$/g, "").replace(/\n{3,}/g, "\n\n");
+  return lines.includes("\n") ? lines : lines.trim();
+}
+
+/** Counts characters as the API does: a picture of two halves is one. */
+const lengthOf = (text) => Array.from(text).length;
 
 /** Free text: up to so many words, or one text. */
 function written(poll, cast, drafted, entries) {
@@ -127,14 +138,15 @@ function written(poll, cast, drafted, entries) {
   let sent = "";
   let refused = ""; // what the API did not take
   let wasLong = false;
+  const cleaned = (field) => clean(field.value, !isWords);
   const texts = () => {
-    const all = fields.map((field) => field.value.trim()).filter((text) => text !== "");
+    const all = fields.map(cleaned).filter((text) => text !== "");
     return all.filter((text, i) => all.findIndex((other) => other.toLocaleLowerCase() === text.toLocaleLowerCase()) === i);
   };
 
   /** Says how long the longest text is, as soon as it is nearly too long. */
   function measure() {
-    const n = Math.max(...fields.map((field) => lengthOf(field.value)));
+    const n = Math.max(...fields.map((field) => lengthOf(cleaned(field))));
     const isLong = n > most;
     const isNear = n > 0.8 * most;
     show(length, isNear);
@@ -150,7 +162,7 @@ function written(poll, cast, drafted, entries) {
     const isLong = measure();
     for (const field of fields) {
       field.readOnly = !open;
-      const isWrong = isRefused ? field.value.trim() !== "" : lengthOf(field.value) > most;
+      const isWrong = isRefused ? cleaned(field) !== "" : lengthOf(cleaned(field)) > most;
       field.setAttribute("aria-invalid", String(isWrong));
       field.setAttribute("aria-describedby", isRefused ? "vote" : "length");
     }
