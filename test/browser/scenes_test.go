@@ -214,6 +214,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			asVoter(left, "#before")(v)
 		}, true},
 		{"audience-offline", phone, then(asVoter(choice, "#poll"), run(lost), `#connection[data-state="offline"]`), true},
+		{"audience-forgets", phone, then(asVoter(choice, "#poll"), run(`document.querySelector("#forgets").hidden = false`), "#forgets"), true},
 		{"audience-unknown", phone, there("/join/ZZZZZZ", "#unknown"), false},
 		{"audience-gone", phone, there("/p/"+nowhere, "#unknown"), false},
 		{"results", desktop, there("/results/"+choice.ID, "#polls .poll"), true},

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -143,9 +144,20 @@ func (p *Pages) Routes(r fiber.Router) {
 	})
 }
 
-// toCode sends a browser without script from the form to the page.
+// link finds what a link to the audience's page names: a code or an id.
+var link = regexp.MustCompile(`(?i)/(?:join|p)/([^/?#\s]+)`)
+
+// toCode sends a browser without script from the form to the page. A whole link that somebody pasted is as good as the
+// code in it.
 func toCode(c *fiber.Ctx) error {
-	code := poll.CleanJoinCode(c.Query("code"))
+	typed := c.Query("code")
+	if found := link.FindStringSubmatch(typed); found != nil {
+		typed = found[1]
+		if id, err := uuid.Parse(typed); err == nil {
+			return c.Redirect("/p/"+id.String(), http.StatusSeeOther)
+		}
+	}
+	code := poll.CleanJoinCode(typed)
 	if code == "" {
 		return c.Redirect("/", http.StatusSeeOther)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -173,6 +174,30 @@ func TestTheFormToJoinWorksWithoutAScript(t *testing.T) {
 		res := ask(t, app, "/join?code="+code)
 		require.Equal(t, 303, res.StatusCode)
 		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want), res.Header.Get("Location"))
+	}
+}
+
+func TestAPastedLinkIsAsGoodAsItsCode(t *testing.T) {
+	app, _ := newSite(t)
+	for typed, want := range map[string]string{
+		"https://plenary.example/join/BCD234":                        "/join/BCD234",
+		" plenary.example/polls/Join/bcd-234?utm=1#main ":            "/join/BCD234",
+		"http://127.0.0.1:8080/join/BCD234/":                         "/join/BCD234",
+		"https://plenary.example/p/" + someID:                        "/p/" + someID,
+		"https://plenary.example/p/" + strings.ToUpper(someID) + "/": "/p/" + someID,
+		"https://evil.example/p/%2F%2Fevil.example":                  "/join/",
+		"/join/":                                                     "/join/",
+		"https://plenary.example/join/" + strings.Repeat("x", 900):   "/",
+	} {
+		res := ask(t, app, "/join?code="+url.QueryEscape(typed))
+		require.Equal(t, 303, res.StatusCode, typed)
+		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want), "%s: %s", typed, res.Header.Get("Location"))
+		require.NotContains(t, res.Header.Get("Location"), "://", typed)
+	}
+	for _, page := range []string{"/", "/join/ZZZZZZ"} {
+		longest := regexp.MustCompile(`name="code"[^>]* maxlength="(\d+)"`).FindStringSubmatch(body(t, ask(t, app, page)))
+		require.NotNil(t, longest, page)
+		require.Equal(t, "500", longest[1], "a pasted link fits into the field")
 	}
 }
 

@@ -4,17 +4,19 @@
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
-import { announce, show, write } from "./dom.js";
+import { announce, make, show, write } from "./dom.js";
 import { entry } from "./entry.js";
 import { follow } from "./follow.js";
 import { door } from "./pass.js";
 import { completed, filled, reader } from "./rest.js";
+import { draftOf, dropDraft, keepDraft, lasts } from "./store.js";
 import { t } from "./text.js";
-import { isGood, settled, votes } from "./votes.js";
+import { isEmpty, isGood, settled, votes } from "./votes.js";
 
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
   "results-title", "voters", "chart", "more", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code", "entry", "entry-title",
+  "take-back", "forgets",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
@@ -31,11 +33,11 @@ let unsettled = ""; // the poll that left before its vote came to a good end
 
 function displayed({ version, poll, voting }) {
   if (version < slide.version) return;
-  const open = (voting ?? poll?.voting ?? "open") === "open";
+  const open = (voting || (poll && poll.voting) || "open") === "open";
   const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameText(slide.poll, poll);
   const closes = same && slide.open && !open;
   const reopens = same && !slide.open && open;
-  if (slide.poll && slide.poll.poll_id !== poll?.poll_id) leave(slide.poll);
+  if (slide.poll && !(poll && slide.poll.poll_id === poll.poll_id)) leave(slide.poll);
   const first = slide.version < 0;
   // A poll can be reset while it is closed. Who did not follow how it was opened again has not heard that, and promises nothing.
   const missed = version > slide.version + 1 || (reopens && !followed);
@@ -65,27 +67,42 @@ function displayed({ version, poll, voting }) {
 
 const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === JSON.stringify([b.question, b.kind, b.options]);
 
+/** Puts an element in another's place for one. */
+function fill(place, element) {
+  place.textContent = "";
+  place.append(element);
+}
+
 /** Builds a poll's ballot and chart. */
 function build(poll, first, focused) {
   write(part.question, poll.question);
-  form = ballot(poll, (answer) => {
-    if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
-    showBefore();
-    box.cast(poll, slide.version, answer, slide.since);
-  });
+  dropDraft(id, poll.poll_id); // what was begun for a poll that has left the slide since
+  form = ballot(poll, cast, (begun) => (begun ? keepDraft(id, poll.poll_id, begun) : dropDraft(id)));
   write(part.hint, form.hint);
-  part.ballot.replaceChildren(form.element);
+  fill(part.ballot, form.element);
   bars = chart(poll);
-  part.chart.replaceChildren(bars.element);
+  fill(part.chart, bars.element);
   results = null;
   show(part.results, false);
   if (unsettled === poll.poll_id) unsettled = "";
   showBefore();
   voteChanged(poll.poll_id);
+  const begun = draftOf(id, poll.poll_id);
+  if (begun) form.resume(begun);
   if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
-  if (!first) scrollTo({ top: 0 });
+  if (!first) scrollTo(0, 0);
 }
+
+/** Casts a vote with an answer to the displayed poll. */
+function cast(answer) {
+  if (settled(unsettled && box.of(unsettled))) unsettled = ""; // it has been read
+  showBefore();
+  dropDraft(id);
+  box.cast(slide.poll, slide.version, answer, slide.since);
+}
+
+part["take-back"].addEventListener("click", () => cast(form.nothing));
 
 /** What is left of a poll whose vote has no good end yet, or had a bad one: on a phone that wakes both come at the same moment. */
 function leave(poll) {
@@ -100,7 +117,11 @@ const cameLate = (vote) => ["over", "unknown", "superseded"].includes(vote.state
 function showBefore() {
   const vote = unsettled && box.of(unsettled);
   show(part.before, Boolean(vote) && !isGood(vote));
-  if (vote) write(part.before, t("audience.before", { question: vote.question, state: say(vote) }));
+  if (!vote) return;
+  const [head, tail] = t("audience.before", { question: "\n", state: say(vote) }).split("\n");
+  if (part.before.textContent === head + vote.question + tail) return;
+  part.before.textContent = "";
+  part.before.append(head, make("bdi", {}, vote.question), tail);
 }
 
 // --- the vote ---------------------------------------------------------------------------------------------------------------
@@ -110,6 +131,7 @@ const stateOf = (vote) => (vote.state === "sending" && ["busy", "retrying"].incl
 
 /** Says what became of a vote. */
 function say(vote) {
+  if (isEmpty(vote.answer)) return sayOfNone(vote);
   if (!settled(vote) && gate.asks) return t("vote.passcode");
   switch (stateOf(vote)) {
     case "sending": return t("vote.sending");
@@ -126,12 +148,30 @@ function say(vote) {
   }
 }
 
+/** Says what became of taking an answer back. */
+function sayOfNone(vote) {
+  if (isGood(vote)) return t("vote.taken");
+  if (!settled(vote)) return stateOf(vote) === "sending" ? t("vote.taking") : t("vote.taking_again");
+  switch (vote.state) {
+    case "superseded": return t("vote.superseded");
+    case "refused": return refused(vote);
+    case "over": return t("vote.over");
+    default: return t("vote.taking_unknown");
+  }
+}
+
+/** Whether there is an answer that counts, or may count, and can be taken back. */
+function canTakeBack(vote) {
+  if (!vote || !slide.open || isEmpty(vote.answer)) return false;
+  return vote.state !== "over" && (vote.state !== "refused" || Boolean(vote.stands));
+}
+
 function refused(vote) {
   if (vote.code === "room_full") return t("vote.refused_full");
   if (/pass/.test(vote.code)) return t("vote.refused_pass");
   if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
   if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");
-  return t("vote.refused", { detail: vote.detail ?? "" });
+  return t("vote.refused", { detail: vote.detail || "" });
 }
 
 function voteChanged(pollID) {
@@ -140,20 +180,26 @@ function voteChanged(pollID) {
   if (!poll || pollID !== poll.poll_id) return;
   const vote = box.of(pollID);
   // A poll that is displayed again asks again, and one that is open again asks whoever came too late. An answer from before stands,
-  // unless the presenter has reset the poll; one that came too late is forgotten.
+  // unless the presenter has reset the poll; one that came too late is forgotten, and so is that one was taken back.
   const again = slide.open && Boolean(vote) && vote.version < (isGood(vote) ? slide.since : slide.version);
-  const earlier = again && counts(vote);
+  const none = Boolean(vote) && isGood(vote) && isEmpty(vote.answer);
+  const earlier = again && !none && counts(vote);
   const forgotten = again && cameLate(vote);
-  const now = forgotten ? null : vote;
+  const now = forgotten || (again && none) ? null : vote;
   form.update(now, slide.open, earlier);
-  const state = earlier ? "earlier" : now ? stateOf(now) : "";
+  let state = now ? stateOf(now) : "";
+  if (earlier) state = "earlier";
+  else if (now && none) state = "taken";
   const closed = slide.open ? "" : t("audience.closed");
   part.vote.dataset.state = state || (slide.open ? "" : "closed");
-  let said = vote ? say(vote) : "";
+  let said = vote && !(again && none) ? say(vote) : "";
   if (earlier) said = t("vote.earlier");
   if (forgotten) said = t("audience.reopened");
-  const change = slide.open && !earlier && vote && isGood(vote) ? t("vote.change") : "";
+  const change = slide.open && !earlier && vote && isGood(vote) && !none ? t("vote.change") : "";
   write(part.vote, [said, closed || change].filter(Boolean).join(" "));
+  const goes = !canTakeBack(now);
+  if (goes && document.activeElement === part["take-back"]) part.question.focus();
+  show(part["take-back"], !goes);
 }
 
 // --- the voter's pass -------------------------------------------------------------------------------------------------------
@@ -177,8 +223,9 @@ function atTheDoor() {
 
 function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
-  if (now.poll_id !== slide.poll?.poll_id) return;
-  const { version = 0, revision = 0 } = results ?? {};
+  if (["pending", "final"].includes(now.status) && draftOf(id, now.poll_id)) dropDraft(id);
+  if (!slide.poll || now.poll_id !== slide.poll.poll_id) return;
+  const { version = 0, revision = 0 } = results || {};
   const older = now.version < version || (now.version === version && now.revision < revision);
   if (older && now.status !== "pending") return;
   results = filled(now, results);
@@ -286,8 +333,8 @@ async function read() {
   }
 }
 
-const found = await arrive();
-if (found) {
+/** Starts the page for the presentation that was found. */
+function start(found) {
   id = found.id;
   gate = door(id, atTheDoor);
   box = votes(id, gate, voteChanged);
@@ -295,6 +342,9 @@ if (found) {
   readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
   follow(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
+  show(part.forgets, !lasts());
   if (found.told) learn(found.told);
   else read();
 }
+
+arrive().then((found) => found && start(found));

@@ -75,3 +75,11 @@ export function notify(text, kind = "info") {
   toast.textContent = text; // after it is in the document, so that it is spoken
   setTimeout(() => toast.remove(), kind === "error" ? 9000 : 4000);
 }
+
+// The page's own module and all that it needs have been read, and run in a moment. Where none fails, the page says no more that this
+// browser may be too old for it.
+const works = setTimeout(() => {
+  const old = document.getElementById("old");
+  if (old) old.remove();
+});
+addEventListener("error", () => clearTimeout(works), { once: true });

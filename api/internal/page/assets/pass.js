@@ -4,7 +4,7 @@
 import { at, call, Problem, rest } from "./api.js";
 import { keep, read, uuid, voter } from "./store.js";
 
-const day = 86_400_000; // ms
+const day = 86400000; // ms
 const longest = 15; // seconds between two tries
 const aUUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const aPass = /^[\w-]{48}$/;
@@ -39,9 +39,11 @@ export function door(presentation, changed) {
   /** What is kept: {key} and, once there is a pass, {key, pass, got, expires}. With its key, a lost pass is found again. Or null. */
   function kept() {
     const mine = read(name);
-    if (!aUUID.test(mine?.key)) return null;
+    if (!mine || !aUUID.test(mine.key)) return null;
     return mine.pass === undefined || aPass.test(mine.pass) ? mine : { key: mine.key };
   }
+
+  const hasPass = () => Boolean((kept() || {}).pass);
 
   /** The same, with a new key where there is none. It is kept before it is used. */
   function begun() {
@@ -50,7 +52,7 @@ export function door(presentation, changed) {
   }
 
   function got(key, data) {
-    if (!aPass.test(data?.pass)) throw new Problem({ status: 502, code: "unreadable" });
+    if (!data || !aPass.test(data.pass)) throw new Problem({ status: 502, code: "unreadable" });
     keep(name, { key, pass: data.pass, got: Date.now(), expires: Date.parse(data.expires_at) });
   }
 
@@ -60,13 +62,13 @@ export function door(presentation, changed) {
     locked = passcode_required;
     know();
     if (needs !== "pass") return;
-    if (kept()?.pass) renew(kept());
+    if (hasPass()) renew(kept());
     else self.again();
   }
 
   /** Gets a pass, if there is none, and says meanwhile what there is to say. Throws a Problem that trying again does not solve. */
   function enter() {
-    asking ??= ask().finally(() => { asking = null; });
+    if (!asking) asking = ask().finally(() => { asking = null; });
     return asking;
   }
 
@@ -74,7 +76,7 @@ export function door(presentation, changed) {
     for (let attempt = 1; ; attempt++) {
       const { key, pass, passcode: typed = "" } = begun();
       if (pass || needs === "anyone") return say("", { asks: false, full: false });
-      passcode ||= typed;
+      passcode = passcode || typed;
       if (locked && !passcode) {
         await typing("");
         attempt = 0;
@@ -136,7 +138,7 @@ export function door(presentation, changed) {
 
   function forget(pass) {
     const mine = kept();
-    if (mine?.pass === pass) keep(name, { key: mine.key }); // another tab may have a new one
+    if (mine && mine.pass === pass) keep(name, { key: mine.key }); // another tab may have a new one
   }
 
   /**
@@ -147,7 +149,7 @@ export function door(presentation, changed) {
   async function identity(isClient) {
     for (;;) {
       const mine = kept();
-      if (mine?.pass && !isClient) {
+      if (mine && mine.pass && !isClient) {
         renew(mine);
         return { as: "pass", pass: mine.pass };
       }
@@ -162,7 +164,7 @@ export function door(presentation, changed) {
     if (pass) forget(pass);
   }
 
-  addEventListener("storage", (event) => event.key === `plenary.${name}` && kept()?.pass && wake()); // another tab has got in
+  addEventListener("storage", (event) => event.key === `plenary.${name}` && hasPass() && wake()); // another tab has got in
   return self;
 }
 

@@ -1,6 +1,29 @@
-// What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page.
+// What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page. What makes a voter
+// one voter then lives in the page's entry of the history besides: a reload finds it there, and the way back to the page does.
 
-const memory = new Map();
+const memory = new Map(inEntry());
+const ofVoter = /^(seq|lasts|drafts)$|^(voter|pass|votes)\./;
+
+/** Gives what the entry holds of a page that was here before. */
+function inEntry() {
+  const { plenary } = history.state || {};
+  return Object.entries(plenary || {}).filter(([, text]) => typeof text === "string");
+}
+
+const pause = 500; // ms between two letters of a draft that enter: a browser takes a hundred entries in half a minute
+let due = 0; // the timer of a draft
+
+/** Puts into the entry what only the page knows. A browser may forbid that, too. */
+function enter() {
+  clearTimeout(due);
+  due = 0;
+  const known = [...memory].filter(([name]) => ofVoter.test(name));
+  try {
+    history.replaceState({ ...history.state, plenary: Object.fromEntries(known) }, "");
+  } catch {
+    // lasts says so
+  }
+}
 
 /** Reads a kept value, or gives another. */
 export function read(name, otherwise = null) {
@@ -18,10 +41,20 @@ export function keep(name, value) {
   const text = JSON.stringify(value);
   try {
     localStorage.setItem(`plenary.${name}`, text);
-    memory.delete(name);
+    if (!memory.delete(name)) return;
   } catch {
     memory.set(name, text);
   }
+  if (name === "drafts") due = due || setTimeout(enter, pause);
+  else if (ofVoter.test(name)) enter();
+}
+
+addEventListener("pagehide", () => due && enter());
+
+/** Whether a reload finds again what makes this browser one voter. */
+export function lasts() {
+  keep("lasts", true);
+  return !passing("lasts") || inEntry().some(([name]) => name === "lasts");
 }
 
 /** Whether a value is kept for as long as this page only. */
@@ -63,7 +96,8 @@ export const remoteOf = (id) => read(`remote.${id}`);
 
 /** Gives a presentation's presenter token, or null. */
 export function tokenOf(id) {
-  return presentations().find((p) => p.id === id)?.token ?? null;
+  const mine = presentations().find((p) => p.id === id);
+  return mine ? mine.token : null;
 }
 
 /**
@@ -85,6 +119,32 @@ export function nextSeq() {
   const seq = read("seq", 0) + 1;
   keep("seq", seq);
   return seq;
+}
+
+const mostDrafts = 5; // presentations, of which each has one question on the slide
+
+/** Gives the answer that was begun for a poll and not sent, as it was kept, or null. */
+export function draftOf(presentation, poll) {
+  const mine = drafts().find((draft) => draft.presentation === presentation && draft.poll === poll);
+  return mine ? mine.answer : null;
+}
+
+/** Keeps an answer that was begun, instead of one for another poll of the presentation. */
+export function keepDraft(presentation, poll, answer) {
+  const others = drafts().filter((draft) => draft.presentation !== presentation);
+  keep("drafts", [{ presentation, poll, answer }, ...others].slice(0, mostDrafts));
+}
+
+/** Keeps no answer any more that was begun in a presentation, but for the poll that is named. */
+export function dropDraft(presentation, poll = "") {
+  const all = drafts();
+  const left = all.filter((draft) => draft.presentation !== presentation || draft.poll === poll);
+  if (left.length < all.length) keep("drafts", left);
+}
+
+function drafts() {
+  const all = read("drafts", []);
+  return Array.isArray(all) ? all.filter((draft) => draft && draft.answer) : [];
 }
 
 /** Makes a UUID. crypto.randomUUID is there with https only, and a room on a laptop has none. */

@@ -17,11 +17,14 @@ import { keep, nextSeq, read } from "./store.js";
  *   superseded 204, but another vote of the same voter stands, and not this one
  *   refused    the answer is not one that the poll takes; `code` and `detail` say why
  *
- * A vote is {question, version, answer, seq, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}; as is how it says
- * whose it is (pass.js), "" before it is sent. One that stands, or may stand, is not sent again as somebody else's, which would count
+ * A vote is {question, version, answer, seq, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}, where empty
+ * keys or texts take back the answer before; as is how it says whose it is (pass.js), "" before it is sent. One that stands, or may stand, is not sent again as somebody else's, which would count
  * it twice: it is late or unknown then, with the code "voters".
  */
 export const settled = (vote) => !vote || (vote.state !== "sending" && vote.state !== "retrying");
+
+/** Whether an answer takes back the one before. */
+export const isEmpty = ({ keys, texts }) => (keys || texts || [""]).length === 0;
 
 /** Whether a vote has come to a good end. */
 export const isGood = (vote) => vote.state === "counted" || vote.state === "accepted";
@@ -33,7 +36,7 @@ export const isGood = (vote) => vote.state === "counted" || vote.state === "acce
 export function votes(presentation, door, changed) {
   const name = `votes.${presentation}`;
 
-  const all = () => read(name, {}) ?? {};
+  const all = () => read(name, {}) || {};
   const of = (poll) => (all()[poll] ? { as: "client", ...all()[poll] } : null); // so were all that do not say it
 
   function put(poll, vote) {
@@ -45,12 +48,13 @@ export function votes(presentation, door, changed) {
   /** Casts a vote. since is the version in which the poll came: a vote from then on is known to be of the same voting. */
   function cast(poll, version, answer, since) {
     const before = of(poll.poll_id);
-    const stands = before && isGood(before) ? before.answer : before?.stands;
+    let stands = before && before.stands;
+    if (before && isGood(before)) stands = isEmpty(before.answer) ? undefined : before.answer;
     const unsure = Boolean(before && (before.unsure || (!settled(before) && before.as)));
     const vote = {
       question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, unsure,
       as: stands || unsure ? before.as : "",
-      tied: Boolean(stands && before.version >= since),
+      tied: Boolean(stands && (before.version >= since || isEmpty(answer))), // nobody takes back what another said
     };
     put(poll.poll_id, vote);
     send(poll.poll_id, vote.seq);
@@ -61,10 +65,10 @@ export function votes(presentation, door, changed) {
     for (let attempt = 1; ; attempt++) {
       const settle = (state, more = {}) => {
         const now = of(poll);
-        if (now?.seq !== seq || (settled(now) && state !== "counted")) return; // what was counted stays so, whoever heard it
+        if (!now || now.seq !== seq || (settled(now) && state !== "counted")) return; // what was counted stays so, whoever heard it
         put(poll, { ...now, seconds: undefined, ...more, state });
       };
-      const isOver = () => of(poll)?.seq !== seq || settled(of(poll)); // a change of mind has overtaken it, or another tab had the answer
+      const isOver = () => (of(poll) || {}).seq !== seq || settled(of(poll)); // a change of mind has overtaken it, or another tab had the answer
       if (isOver()) return;
       let who = {};
       try {
@@ -83,7 +87,7 @@ export function votes(presentation, door, changed) {
         return settle(state, { unsure: false, stands: undefined });
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
-        const { unsure, stands } = of(poll) ?? {};
+        const { unsure, stands } = of(poll) || {};
         if (problem.status === 401 && !refused) {
           refused = true;
           door.refused(who);
@@ -93,7 +97,11 @@ export function votes(presentation, door, changed) {
           if (unsure) return settle("unknown");
           return stands ? settle("late", { answer: stands }) : settle("over");
         }
-        if (!problem.passes) return settle("refused", { code: problem.code, detail: problem.detail });
+        if (!problem.passes) {
+          const { code, detail } = problem;
+          const shown = stands && isEmpty(of(poll).answer) ? { answer: stands } : {}; // what was to be taken back
+          return settle("refused", { code, detail, ...shown });
+        }
         const seconds = Math.ceil(Math.max(problem.retryAfter, Math.min(2 ** (attempt - 1), 15)));
         settle("retrying", { seconds, unsure: unsure || problem.status !== 429 });
         await rest(seconds + Math.random());
