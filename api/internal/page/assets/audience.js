@@ -1,6 +1,7 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
+import { here, leaveFrames, root } from "./address.js";
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
@@ -298,7 +299,7 @@ function plain(part) {
 
 /** Finds the presentation that the address names: by its id, or by the code that people type. */
 async function arrive() {
-  const [, kind, code] = location.pathname.split("/");
+  const [kind, code] = here();
   const name = plain(code);
   if (kind === "p") return { id: name };
   for (;;) {
@@ -344,12 +345,13 @@ async function read() {
   }
 }
 
+leaveFrames();
 const found = await arrive();
 if (found) {
   id = found.id;
   gate = door(id, atTheDoor);
   box = votes(id, gate, voteChanged);
-  part["so-far"].firstElementChild.href = `/results/${id}`;
+  part["so-far"].firstElementChild.href = `${root}/results/${id}`;
   readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
   const told = whole(id, (event) => {
     displayed(event);

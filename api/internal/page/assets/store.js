@@ -1,12 +1,17 @@
 // What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page.
 
+import { root } from "./address.js";
+
 const memory = new Map();
+
+/** The name of a kept value to the browser, which keeps what pages of one host keep in one place: other services may live there. */
+export const nameOf = (name) => `plenary${root}.${name}`;
 
 /** Reads a kept value, or gives another. */
 export function read(name, otherwise = null) {
   if (memory.has(name)) return JSON.parse(memory.get(name));
   try {
-    const text = localStorage.getItem(`plenary.${name}`);
+    const text = localStorage.getItem(nameOf(name));
     return text === null ? otherwise : JSON.parse(text);
   } catch {
     return otherwise;
@@ -17,7 +22,7 @@ export function read(name, otherwise = null) {
 export function keep(name, value) {
   const text = JSON.stringify(value);
   try {
-    localStorage.setItem(`plenary.${name}`, text);
+    localStorage.setItem(nameOf(name), text);
     memory.delete(name);
   } catch {
     memory.set(name, text);
@@ -31,7 +36,7 @@ export const passing = (name) => memory.has(name);
 export function drop(name) {
   memory.delete(name);
   try {
-    localStorage.removeItem(`plenary.${name}`);
+    localStorage.removeItem(nameOf(name));
   } catch {
     // it was never kept
   }
