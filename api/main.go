@@ -40,7 +40,7 @@ func main() {
 // run serves until ctx ends, and then stops in the order that a vote flows: no more connections, every request
 // answered, everything accepted counted or in the log, adapters closed.
 func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) (err error) {
-	pages, err := page.New(cfg.PublicURL, cfg.CreateKey != "")
+	pages, err := page.New(cfg.PublicURL, cfg.CreateKey != "", cfg.EmbedOrigins...)
 	if err != nil {
 		return fmt.Errorf("pages: %w", err)
 	}
@@ -58,11 +58,15 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 		AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
+		Root:           cfg.Root(),
 		TrustedProxies: proxies,
 		Away:           adapters.Away,
 		Costly:         costly,
-		Mount:          []func(fiber.Router){docs.Mount, qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes},
+		Mount:          []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes},
 	})
+	if err := server.CheckRoot(); err != nil {
+		return errors.Join(fmt.Errorf("PLENARY_PUBLIC_URL: %w", err), ln.Close())
+	}
 	var operators *backend.Operators
 	if cfg.MetricsAddr != "" {
 		if operators, err = adapters.ServeOperators(cfg.MetricsAddr, server.Ready); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type Config struct {
 	MetricsAddr    string // empty: nowhere
 	TrustedProxies []netip.Prefix
 	PublicURL      string   // "http://…" or "https://…", without a slash at its end; empty: as the request says
+	EmbedOrigins   []string // of pages that may show the audience's and results pages in a frame
 	DatabaseURL    string   // "sqlite:PATH" or "postgres://…"
 	AMQPURLs       []string // nodes of one cluster; empty: in-process
 	Partitions     int
@@ -65,8 +67,10 @@ var Settings = []Setting{
 			}
 			return checkAddr(v)
 		}},
-	{"PUBLIC_URL", "", "http://host or https://host, with a port if it has one", "The address that people's phones reach: QR codes and links lead there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
+	{"PUBLIC_URL", "", "http://host or https://host, with a port and a path if it has them", "The address that people's phones reach: QR codes and links lead there. With a path (`https://host/polls`) all pages and the API are below it; a proxy in front may take the path off a request or leave it there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
 		func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
+	{"EMBED_ORIGINS", "none", "none, or http://host or https://host, several with commas between", "The origins of pages that may show the audience's and the results pages in a frame; no page may show the others. At most 2000 characters. `*` is refused: a page of anybody could have people vote who do not see what they press.",
+		func(c *Config, v string) (err error) { c.EmbedOrigins, err = embedOrigins(v); return err }},
 	{"TRUSTED_PROXIES", "127.0.0.0/8, ::1", "addresses and networks with commas between, or none", "Who may say for whom it asks: X-Forwarded-For, -Proto and -Host are believed from these addresses and from no other. NGINX's belong here, and those of what stands between it and the API.",
 		func(c *Config, v string) (err error) { c.TrustedProxies, err = networks(v); return err }},
 	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
@@ -217,26 +221,61 @@ func checkKey(v string) error {
 	return nil
 }
 
-// publicURL takes an address that the pages' paths can be put behind: they begin at the root. It never shows the value: what is
-// wrong with it may be a password.
+// publicURL takes an address that the pages' paths can be put behind. A slash at its end says nothing.
 func publicURL(v string) (string, error) {
 	if v == "" {
 		return "", nil
 	}
+	u, err := webAddress(v)
+	if err != nil {
+		return "", err
+	}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	switch {
+	case len(path) > maxPath:
+		return "", fmt.Errorf("its path has more than %d characters", maxPath)
+	case path != "" && !plainPath.MatchString(path):
+		return "", fmt.Errorf("its path must be names of A-Z a-z 0-9 - . _ ~ with one slash before each")
+	case slices.ContainsFunc(strings.Split(path, "/"), isDots):
+		return "", fmt.Errorf("its path must not hold the names . and ..")
+	}
+	return u.Scheme + "://" + u.Host + path, nil
+}
+
+// maxPath is how many characters the public address's path may have: each link of a page has it, and each QR code.
+const maxPath = 100
+
+// plainPath is a path that no proxy writes in another way.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+func isDots(name string) bool { return name == "." || name == ".." }
+
+// Root gives the path of the public address, such as "/polls"; empty: it has none.
+func (c Config) Root() string {
+	_, rest, _ := strings.Cut(c.PublicURL, "://")
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return ""
+}
+
+// webAddress reads what browsers can open, without a query or a fragment. It never shows the value: what is wrong with it may be
+// a password.
+func webAddress(v string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("it is no URL")
+		return nil, fmt.Errorf("it is no URL")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", fmt.Errorf("it begins with neither")
+		return nil, fmt.Errorf("it begins with neither")
 	case u.User != nil:
-		return "", fmt.Errorf("it must not hold a user")
+		return nil, fmt.Errorf("it must not hold a user")
 	case !isHost(u):
-		return "", fmt.Errorf("the host is missing, or it is none")
-	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"):
-		return "", fmt.Errorf("nothing may follow the host and its port")
+		return nil, fmt.Errorf("the host is missing, or it is none")
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(v, "#"):
+		return nil, fmt.Errorf("no query and no fragment may follow")
 	}
-	return u.Scheme + "://" + u.Host, nil
+	return u, nil
 }
 
 // origins reads a list of origins as browsers write them: in lower case, and without the port that is the scheme's own.
@@ -249,16 +288,16 @@ func origins(v string) ([]string, error) {
 	}
 	list := strings.Split(v, ",")
 	for i, o := range list {
-		origin, err := publicURL(strings.TrimSpace(o))
-		if err != nil {
-			return nil, err
-		}
-		if origin == "" {
+		o = strings.TrimSpace(o)
+		if o == "" {
 			return nil, fmt.Errorf("one of them is empty")
 		}
-		u, err := url.Parse(strings.ToLower(origin))
-		if err != nil {
-			return nil, fmt.Errorf("it is no URL")
+		u, err := webAddress(strings.ToLower(o))
+		switch {
+		case err != nil:
+			return nil, err
+		case u.Path != "" && u.Path != "/":
+			return nil, fmt.Errorf("nothing may follow the host and its port")
 		}
 		list[i] = u.Scheme + "://" + strings.TrimSuffix(u.Host, ":"+u.Port())
 		if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
@@ -266,6 +305,22 @@ func origins(v string) ([]string, error) {
 		}
 	}
 	return list, nil
+}
+
+// maxEmbed is how many characters the list may have: each page that it is about has it in a header, for which proxies have 4 KiB.
+const maxEmbed = 2000
+
+// embedOrigins takes origins that a page's policy can name (CSP 3, host-source): no address of IPv6, and not all of them.
+func embedOrigins(v string) ([]string, error) {
+	switch {
+	case v == "*":
+		return nil, fmt.Errorf("* would let a page of anybody have people vote who do not see what they press")
+	case len(v) > maxEmbed:
+		return nil, fmt.Errorf("it has more than %d characters", maxEmbed)
+	case strings.Contains(v, "["):
+		return nil, fmt.Errorf("browsers know no address of IPv6 there: give its host a name")
+	}
+	return origins(v)
 }
 
 // hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is no number: it would be one of an

@@ -57,7 +57,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"METRICS_ADDR": {"8082", "none", ":", ":x", ":70000", "http://localhost:80"},
 		"PUBLIC_URL": {
 			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
-			"http://h:http", "http://a b", "http://-h", "http://h/plenary", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
+			"http://h:http", "http://a b", "http://-h", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
+			"http://h/polls?", "http://h/polls?x=1", "http://h/polls#", "http://h/polls/#top", "http://h/polls//", "http://h//polls", "http://h/a//b", "http://h/a b",
+			"http://h/..", "http://h/a/../b", "http://h/.", "http://h/a/./b", "http://h/%2e%2e", "http://h/%70olls", "http://h/a%2fb", "http://h/é", "http://h/polls;x", `http://h/a\b`,
+			`http://h/"><script>`, "http://h/a\nb", "http://h/*", "http://h/:id", "http://h/" + strings.Repeat("p", 101),
 			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1", "http://fe80::1:80", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
 			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
 			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
@@ -69,6 +72,11 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"CORS_ORIGINS": {
 			"**", "*, https://a", "https://a,*", "none,https://a", "null", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
 			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https://", "https://a:0", "https://é.example", "https://a;https://b", "https://a|b", `https://a"`,
+		},
+		"EMBED_ORIGINS": {
+			"*", "*, https://a", "https://a,*", "none,https://a", "null", "self", "'self'", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
+			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https:", "https://", "https://a:0", "https://a:*", "https://é.example", "https://a;https://b",
+			"https://a; script-src *", "https://a\r\nX: y", "https://[2001:db8::1]", strings.Repeat("https://a.example,", 112) + "https://a.example",
 		},
 		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h", "postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
 		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b", "amqp://plenary:change-me@h/", "amqp://u:secret@a,amqps://u:change-me@b"},
@@ -119,11 +127,35 @@ func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
 		"": "", "http://plenary.example": "http://plenary.example", "https://plenary.example/": "https://plenary.example",
 		"HTTPS://Vote.Example:8443": "https://Vote.Example:8443", " http://192.168.1.5:8080/ ": "http://192.168.1.5:8080",
 		"http://[2001:db8::1]:80": "http://[2001:db8::1]:80", "http://[::1]": "http://[::1]", "http://localhost:8080": "http://localhost:8080",
+		"https://host/polls": "https://host/polls", "https://host/polls/": "https://host/polls", "http://h:8080/A-b_c.d~/e": "http://h:8080/A-b_c.d~/e",
+		"http://h/.polls/...": "http://h/.polls/...", "http://h/" + strings.Repeat("p", 99): "http://h/" + strings.Repeat("p", 99),
 		"http://3com": "http://3com", "http://my_pc.4you.lan:80": "http://my_pc.4you.lan:80",
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
 		require.NoError(t, err, value)
 		require.Equal(t, want, c.PublicURL)
+	}
+}
+
+func TestThePathOfThePublicURLIsWhereAllIs(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "", "http://h": "", "http://h/": "", "http://[::1]:80": "", "http://h/polls": "/polls", "https://h:8443/a/polls/": "/a/polls",
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.Root(), value)
+	}
+}
+
+func TestOriginsThatMayEmbedAreNamed(t *testing.T) {
+	most := strings.TrimSuffix(strings.Repeat("https://a.example,", 111), ",")
+	for value, want := range map[string][]string{
+		"": nil, "none": nil, "https://a.example": {"https://a.example"}, " HTTPS://A.Example/ , http://b:80,http://127.0.0.1:8080": {"https://a.example", "http://b", "http://127.0.0.1:8080"},
+		most: strings.Split(most, ","),
+	} {
+		c, err := Load(lookup(map[string]string{"PLENARY_EMBED_ORIGINS": value}))
+		require.NoError(t, err, value)
+		require.Equal(t, want, c.EmbedOrigins, value)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 type Client struct {
 	tb        testing.TB
 	base      string
+	root      string    // path that all of the system is below, which the OpenAPI file does not know
 	operators string    // where an API tells operators; empty: it is no single API
 	open      bool      // PLENARY_OPEN: presenter calls need no token
 	contract  *Contract // nil: who answers may have an earlier one
@@ -84,8 +86,12 @@ func (c *Client) send(r Request) (*Answer, error) {
 			return nil, fmt.Errorf("the request is not as the OpenAPI file says: %w", err)
 		}
 	}
+	sent := req.Clone(req.Context())
+	if sent.URL, err = url.Parse(c.base + c.root + r.Path); err != nil {
+		return nil, err
+	}
 	client := http.Client{Transport: transport, Timeout: 30 * time.Second}
-	res, err := client.Do(req)
+	res, err := client.Do(sent)
 	if err != nil {
 		return nil, err
 	}

@@ -101,7 +101,7 @@ func openAs(r *Room, last, token string) (*stream, *http.Response, error) {
 		header += "Authorization: Bearer " + token + "\r\n"
 	}
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	if _, err := io.WriteString(conn, "GET "+r.Path("/events")+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET "+r.root+r.Path("/events")+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"); err != nil {
 		return nil, nil, err
 	}
 	res, err := http.ReadResponse(bufio.NewReaderSize(conn, 1024), nil)

@@ -39,11 +39,14 @@ type asset struct {
 	tag           string // of its content
 }
 
-// assets are unpacked once, by who asks first.
-var assets = sync.OnceValues(func() (map[string]*asset, error) {
+// unpacked makes all of it, for a server that lives under the path root.
+func unpacked(root string) (map[string]*asset, error) {
+	below := func(file []byte) []byte {
+		return bytes.ReplaceAll(file, []byte(`"/`), []byte(`"`+root+"/"))
+	}
 	all := map[string]*asset{
-		"":         {mime: "text/html; charset=utf-8", plain: page},
-		"start.js": {mime: "text/javascript; charset=utf-8", plain: start},
+		"":         {mime: "text/html; charset=utf-8", plain: below(page)},
+		"start.js": {mime: "text/javascript; charset=utf-8", plain: below(start)},
 	}
 	for name, mime := range map[string]string{
 		"swagger-ui.css": "text/css; charset=utf-8", "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -67,15 +70,18 @@ var assets = sync.OnceValues(func() (map[string]*asset, error) {
 		a.tag = hex.EncodeToString(sum[:8])
 	}
 	return all, nil
-})
-
-// Mount serves the page.
-func Mount(r fiber.Router) {
-	r.Get(path, func(c *fiber.Ctx) error { return serve(c, "") })
-	r.Get(path+"/:file", func(c *fiber.Ctx) error { return serve(c, c.Params("file")) })
 }
 
-func serve(c *fiber.Ctx, name string) error {
+// Mount gives what serves the page, of a server that lives under the path root. Who asks first has all of it unpacked.
+func Mount(root string) func(fiber.Router) {
+	assets := sync.OnceValues(func() (map[string]*asset, error) { return unpacked(root) })
+	return func(r fiber.Router) {
+		r.Get(path, func(c *fiber.Ctx) error { return serve(c, assets, "") })
+		r.Get(path+"/:file", func(c *fiber.Ctx) error { return serve(c, assets, c.Params("file")) })
+	}
+}
+
+func serve(c *fiber.Ctx, assets func() (map[string]*asset, error), name string) error {
 	all, err := assets()
 	if err != nil {
 		return err

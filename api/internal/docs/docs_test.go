@@ -16,7 +16,7 @@ import (
 func ask(t *testing.T, method, target string, header ...string) (*http.Response, string) {
 	t.Helper()
 	app := fiber.New()
-	Mount(app)
+	Mount("")(app)
 	req := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])

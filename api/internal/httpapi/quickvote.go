@@ -39,7 +39,7 @@ type quickVote struct {
 // takeVote takes the request that nearly every vote is, and leaves to Fiber what needs a second look or cannot be taken at
 // once. So requests are refused in one place, and this one only says 204 and 202.
 func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
-	q, ok := quickRequest(request)
+	q, ok := quickRequest(request, s.Root)
 	if !ok {
 		return false
 	}
@@ -96,7 +96,8 @@ func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	s.Observe(http.MethodPost, Base+votePath, status, took)
 	if s.AccessLog {
 		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
-		s.access(http.MethodPost, path, status, took, v.id, v.client)
+		own, _ := cutRoot([]byte(path), s.Root)
+		s.access(http.MethodPost, string(own), status, took, v.id, v.client)
 	}
 	if cap(v.request) > usualRequest {
 		v.request = nil
@@ -184,7 +185,8 @@ type quickHead struct {
 // What stands before the presentation's id in a vote's request, and behind it.
 var (
 	beforeID, behindID, _ = strings.Cut(Base+votePath, ":id")
-	quickBegin            = []byte("POST " + beforeID)
+	quickMethod           = []byte("POST ")
+	quickBegin            = []byte(beforeID)
 	quickRest             = []byte(behindID + " HTTP/1.1\r\n")
 	plainScheme           = []byte("http")
 	beforeHost            = []byte("://")
@@ -192,10 +194,14 @@ var (
 
 // quickRequest reads one whole request for a vote that is plain: HTTP/1.1, header fields on a line of their own each (RFC 9112, section 5),
 // none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type. A page
-// that it comes from, if any, is of the origin that it was sent to.
-func quickRequest(request []byte) (q quickHead, ok bool) {
-	rest, ok := bytes.CutPrefix(request, quickBegin)
-	if !ok || len(rest) < 36 {
+// that it comes from, if any, is of the origin that it was sent to. Its path may begin with the root, if there is one.
+func quickRequest(request []byte, root string) (q quickHead, ok bool) {
+	rest, ok := bytes.CutPrefix(request, quickMethod)
+	if !ok {
+		return q, false
+	}
+	rest, _ = cutRoot(rest, root)
+	if rest, ok = bytes.CutPrefix(rest, quickBegin); !ok || len(rest) < 36 {
 		return q, false
 	}
 	q.presentation = rest[:36]

@@ -92,7 +92,7 @@ func oddRequests() [][]byte {
 func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool) {
 	t.Helper()
 	sent := bytes.Clone(request)
-	q, ok := quickRequest(request)
+	q, ok := quickRequest(request, "")
 	require.True(t, bytes.Equal(sent, request), "a reader changes nothing")
 	id, named := quickID(q.presentation)
 	if !ok || !named {
@@ -311,6 +311,11 @@ func (l told) next() (lines []string) {
 }
 
 func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
+	return newBoothBelow(t, "", proxies...)
+}
+
+// newBoothBelow makes one that lives under a path.
+func newBoothBelow(t *testing.T, root string, proxies ...netip.Prefix) *booth {
 	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
 	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1}
 	for _, fate := range fates {
@@ -323,6 +328,7 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 		Observe: func(method, route string, status int, _ time.Duration) {
 			b.told <- fmt.Sprint("measured ", method, route, status)
 		},
+		Root:           root,
 		TrustedProxies: proxies,
 		Away:           func(context.Context) []string { return nil },
 	})

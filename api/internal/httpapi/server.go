@@ -74,6 +74,7 @@ type Config struct {
 	CreateKey   string // that creating one takes; empty: nothing
 	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
 
+	Root      string // path of the public address, such as "/polls"; empty: it has none
 	AccessLog bool
 	PassLimit int      // passes of one presentation that an address gets in a minute; 0: any number
 	Origins   []string // of pages that may use the API beside its own; "*": all
@@ -145,7 +146,7 @@ func New(cfg Config) *Server {
 	s.streams, s.stop = context.WithCancel(context.Background())
 	s.requests, s.cut = context.WithCancel(context.Background())
 	s.app = NewApp(s.fail)
-	s.app.Server().Handler = eventloop.Handle(s.knownMethod(s.app.Server().Handler))
+	s.app.Server().Handler = eventloop.Handle(s.below(s.knownMethod(s.app.Server().Handler)))
 	s.app.Server().ErrorHandler = s.unread
 	s.routes()
 	s.paths = newPaths(s.app.GetRoutes(true))
@@ -181,10 +182,11 @@ func (s *Server) routes() {
 	s.app.Get("/readyz", s.ready)
 	v1 := s.app.Group(Base)
 	v1.Get("/ping", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
+	description := s.description()
 	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
 		budget.Standing(c)
 		c.Set(fiber.HeaderContentType, "application/yaml")
-		return c.Send(openAPI)
+		return c.Send(description)
 	})
 	v1.Post("/presentations", s.with(create))
 	v1.Get("/presentations/:id", s.with(getPresentation))

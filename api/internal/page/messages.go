@@ -11,7 +11,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-// message is a text, or one for each plural form ("one", "other") of its number n.
+// message is a text, or one for each plural form ("one", "other"; a language may have more) of its number n.
 type message any
 
 // languages are those that the pages speak: one file messages/TAG.json each.
@@ -45,6 +45,12 @@ func readLanguages(files fs.FS) (*languages, error) {
 	}
 	l.matcher = language.NewMatcher(tags)
 	return l, nil
+}
+
+// rightToLeft says whether the language is written from right to left: then the whole layout is mirrored.
+func (s spoken) rightToLeft() bool {
+	script, _ := s.tag.Script()
+	return slices.Contains([]string{"Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm"}, script.String())
 }
 
 func englishFirst(a, b string) int {

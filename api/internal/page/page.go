@@ -29,38 +29,52 @@ var files embed.FS
 
 // pages are all pages. Each has a template pages/NAME.html and a module assets/NAME.js.
 var pages = []struct {
-	name  string
-	paths []string // a parameter "id" is a UUID
+	name   string
+	paths  []string // a parameter "id" is a UUID
+	framed bool     // pages of other origins may show it in a frame, if the operator names them
 }{
-	{"landing", []string{"/"}},
-	{"audience", []string{"/join/:code", "/p/:id"}},
-	{"edit", []string{"/edit/new", "/edit/:id"}},
-	{"stage", []string{"/stage/:id"}},
-	{"remote", []string{"/remote/:id"}},
-	{"results", []string{"/results/:id"}},
+	{"landing", []string{"/"}, false},
+	{"audience", []string{"/join/:code", "/p/:id"}, true},
+	{"edit", []string{"/edit/new", "/edit/:id"}, false},
+	{"stage", []string{"/stage/:id"}, false},
+	{"remote", []string{"/remote/:id"}, false},
+	{"results", []string{"/results/:id"}, true},
 }
 
 // missing is the page of paths that name nothing.
 const missing = "missing"
 
 // policy lets a page use what this server sends and nothing else: no inline script or style, no other host, no frame.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+const policy = openPolicy + "'none'"
+
+// openPolicy is the same but for its end, which says on pages of which origins the page may be in a frame.
+const openPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors "
 
 // Pages serves the pages and their assets. It is safe for use by many goroutines.
 type Pages struct {
 	createKey bool   // creating a presentation takes a key
 	public    string // the address that others reach; empty: the one by which a page was opened
+	root      string // path of that; empty: it has none
+	framed    string // policy of the pages that others may have in a frame
 	languages *languages
 	assets    *assets
 	rendered  map[string]map[string]content // by name and language
 }
 
 // New renders everything. Links and QR codes lead to the public address, which is such as config gives it, if it is not empty.
-// createKey says that creating a presentation takes a key: the pages ask for it.
-func New(public string, createKey bool) (*Pages, error) {
-	p := &Pages{public: public, createKey: createKey, rendered: map[string]map[string]content{}}
-	var err error
+// createKey says that creating a presentation takes a key: the pages ask for it. Pages of the origins in embed may show the
+// audience's and the results pages in a frame.
+func New(public string, createKey bool, embed ...string) (*Pages, error) {
+	p := &Pages{public: public, createKey: createKey, framed: policy, rendered: map[string]map[string]content{}}
+	if len(embed) > 0 {
+		p.framed = openPolicy + strings.Join(embed, " ")
+	}
+	at, err := url.Parse(public)
+	if err != nil {
+		return nil, err
+	}
+	p.root = at.EscapedPath()
 	if p.languages, err = readLanguages(files); err != nil {
 		return nil, err
 	}
@@ -79,7 +93,9 @@ func New(public string, createKey bool) (*Pages, error) {
 type view struct {
 	Page   string
 	Lang   string
+	RTL    bool
 	Public string
+	Root   string
 
 	CreateKey bool
 	Modules   []string           // that the page's own module imports, directly or not
@@ -94,7 +110,10 @@ func (p *Pages) render(name string) error {
 		return err
 	}
 	for _, l := range p.languages.all {
-		v := view{Page: name, Lang: l.tag.String(), Public: p.public, CreateKey: p.createKey, Messages: map[string]message{}}
+		v := view{
+			Page: name, Lang: l.tag.String(), RTL: l.rightToLeft(), Public: p.public, Root: p.root,
+			CreateKey: p.createKey, Messages: map[string]message{},
+		}
 		for _, m := range modules {
 			if m != name+".js" {
 				v.Modules = append(v.Modules, m)
@@ -103,7 +122,7 @@ func (p *Pages) render(name string) error {
 				v.Messages[key] = l.messages[key]
 			}
 		}
-		funcs := template.FuncMap{"asset": p.assets.url, "t": l.text}
+		funcs := template.FuncMap{"asset": p.asset, "t": l.text}
 		t, err := template.New("layout.html").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return err
@@ -119,6 +138,12 @@ func (p *Pages) render(name string) error {
 	return nil
 }
 
+// asset gives where an asset is, for a page.
+func (p *Pages) asset(name string) (string, error) {
+	path, err := p.assets.url(name)
+	return p.root + path, err
+}
+
 // Routes mounts everything. It comes after all other routes: what they do not know gets the page for it, if it is asked for by
 // somebody who reads HTML.
 func (p *Pages) Routes(r fiber.Router) {
@@ -128,7 +153,10 @@ func (p *Pages) Routes(r fiber.Router) {
 				if id := c.Params("id"); id != "" && uuid.Validate(id) != nil {
 					return c.Next()
 				}
-				return p.send(c, page.name)
+				if page.framed {
+					return p.send(c, page.name, p.framed)
+				}
+				return p.send(c, page.name, policy)
 			})
 		}
 	}
@@ -138,7 +166,7 @@ func (p *Pages) Routes(r fiber.Router) {
 		err := c.Next()
 		c.Vary(fiber.HeaderAccept)
 		if e, ok := errors.AsType[*fiber.Error](err); ok && e.Code == http.StatusNotFound && readsHTML(c) {
-			return p.send(c.Status(http.StatusNotFound), missing)
+			return p.send(c.Status(http.StatusNotFound), missing, policy)
 		}
 		return err
 	})
@@ -170,7 +198,7 @@ func readsHTML(c *fiber.Ctx) bool {
 		strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
 }
 
-func (p *Pages) send(c *fiber.Ctx, name string) error {
+func (p *Pages) send(c *fiber.Ctx, name, policy string) error {
 	lang := p.languages.match(c.Get(fiber.HeaderAcceptLanguage))
 	c.Set(fiber.HeaderContentSecurityPolicy, policy)
 	c.Set(fiber.HeaderReferrerPolicy, "no-referrer")

@@ -1,6 +1,8 @@
 // Calls of the API. What it refuses is thrown as a Problem, with the code that the API's description lists.
 
-export const base = "/api/v1";
+import { root } from "./address.js";
+
+export const base = `${root}/api/v1`;
 
 /** What the API refused (RFC 9457), or that it could not be reached: its status is then 0 and its code "unreachable". */
 export class Problem extends Error {

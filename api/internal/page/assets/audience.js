@@ -1,6 +1,7 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
+import { here, leaveFrames, root } from "./address.js";
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
@@ -287,7 +288,7 @@ function plain(part) {
 
 /** Finds the presentation that the address names: by its id, or by the code that people type. */
 async function arrive() {
-  const [, kind, code] = location.pathname.split("/");
+  const [kind, code] = here();
   const name = plain(code);
   if (kind === "p") return { id: name };
   for (;;) {
@@ -338,7 +339,7 @@ function start(found) {
   id = found.id;
   gate = door(id, atTheDoor);
   box = votes(id, gate, voteChanged);
-  part["so-far"].firstElementChild.href = `/results/${id}`;
+  part["so-far"].firstElementChild.href = `${root}/results/${id}`;
   readAllResults = reader(id, undefined, (read) => tallied(completed(results, read)));
   follow(id, { displayed: told, results: tallied, state: connection });
   unsettled = box.resume();
@@ -347,4 +348,5 @@ function start(found) {
   else read();
 }
 
+leaveFrames();
 arrive().then((found) => found && start(found));

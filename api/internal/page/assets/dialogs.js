@@ -1,6 +1,6 @@
 // The dialogs of the presenter's pages: a question before something is gone, and the way to the remote.
 
-import { publicBase, unreachable } from "./address.js";
+import { here, publicBase, root, unreachable } from "./address.js";
 import { at, call, get } from "./api.js";
 import { find, front, leave, make, notify, show } from "./dom.js";
 import { refusal } from "./refusal.js";
@@ -144,7 +144,7 @@ export async function renewLinks(id, token) {
     if (seen?.role !== "owner") return notify(refusal(problem), "error");
   }
   keepPresentation({ id, token: fresh });
-  location.replace(presenterPage(location.pathname, fresh));
+  location.replace(presenterPage(`/${here().join("/")}`, fresh));
   location.reload(); // where the address differs in its fragment only
 }
 
@@ -161,7 +161,7 @@ export const askForCode = () => ask(t("renew.code"), t("renew.code_ask"), t("ren
 async function qr(text) {
   try {
     const headers = { "Content-Type": "text/plain" };
-    const answer = await fetch("/qr.svg", { method: "POST", headers, body: text, credentials: "omit" });
+    const answer = await fetch(`${root}/qr.svg`, { method: "POST", headers, body: text, credentials: "omit" });
     return answer.ok ? `data:image/svg+xml,${encodeURIComponent(await answer.text())}` : null;
   } catch {
     return null;

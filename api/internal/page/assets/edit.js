@@ -1,7 +1,7 @@
 // The page on which a presentation is written. A new one is collected here, kept as a draft, and created with one call; one that
 // is there is saved bit by bit, as it is written.
 
-import { publicBase } from "./address.js";
+import { here, publicBase, root } from "./address.js";
 import { at, call, get, Problem } from "./api.js";
 import { askForKey, createKey } from "./createkey.js";
 import { ask, askForCode, remote, renewLinks } from "./dialogs.js";
@@ -21,7 +21,7 @@ const title = find("#title");
 const list = find("#polls");
 const trouble = find("#trouble");
 
-let id = location.pathname.split("/")[2];
+let id = here()[1];
 if (id === "new") id = null;
 let token = null;
 let forms = []; // in the order of the presentation
@@ -547,7 +547,7 @@ async function deletePresentation() {
   }
   dropPresentation(id);
   leaving = true;
-  location.assign("/");
+  location.assign(`${root}/`);
 }
 
 async function renewCode() {

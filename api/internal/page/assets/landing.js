@@ -1,5 +1,6 @@
 // The landing page: the presentations that this browser may present. The form to join needs no script.
 
+import { root } from "./address.js";
 import { createKey, keepCreateKey } from "./createkey.js";
 import { find, make, notify, show } from "./dom.js";
 import { dropPresentation, presentations } from "./store.js";
@@ -17,7 +18,7 @@ function line(presentation) {
   const title = presentation.title || t("landing.untitled");
   const of = () => make("span", { class: "unseen" }, `: ${title}`);
   const link = (to, text, kind = "") =>
-    make("a", { class: `button small ${kind}`, href: `/${to}/${encodeURIComponent(presentation.id)}` }, text, of());
+    make("a", { class: `button small ${kind}`, href: `${root}/${to}/${encodeURIComponent(presentation.id)}` }, text, of());
   return make("li", { class: "row" },
     make("div", { class: "grow" },
       make("strong", {}, title), " ", make("span", { class: "code soft small" }, presentation.join_code ?? "")),
@@ -43,7 +44,7 @@ const keyForm = find("#key-form"); // where creating takes a key
 keyForm?.addEventListener("submit", (event) => {
   event.preventDefault();
   keepCreateKey(find("#key").value);
-  location.assign("/edit/new");
+  location.assign(`${root}/edit/new`);
 });
 if (keyForm) {
   show(keyForm, !createKey());

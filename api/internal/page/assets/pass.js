@@ -2,7 +2,7 @@
 // server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode.
 
 import { at, call, Problem, rest } from "./api.js";
-import { keep, read, uuid, voter } from "./store.js";
+import { keep, nameOf, read, uuid, voter } from "./store.js";
 
 const day = 86400000; // ms
 const longest = 15; // seconds between two tries
@@ -164,7 +164,7 @@ export function door(presentation, changed) {
     if (pass) forget(pass);
   }
 
-  addEventListener("storage", (event) => event.key === `plenary.${name}` && hasPass() && wake()); // another tab has got in
+  addEventListener("storage", (event) => event.key === nameOf(name) && hasPass() && wake()); // another tab has got in
   return self;
 }
 

@@ -1,5 +1,6 @@
 // The remote: the stage's controls on a phone, for the presenter's eyes only.
 
+import { here } from "./address.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
@@ -9,7 +10,7 @@ import { drawPeople } from "./people.js";
 import { number, t } from "./text.js";
 import { remoteToken } from "./token.js";
 
-const id = location.pathname.split("/")[2];
+const id = here()[1];
 const token = remoteToken(id);
 const control = new Control(id, token, { changed, say });
 

@@ -1,7 +1,7 @@
 // The results of every poll that was displayed, to share, to print and to take away. They are read again as long
 // as somebody looks.
 
-import { publicBase } from "./address.js";
+import { here, leaveFrames, publicBase } from "./address.js";
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
@@ -9,7 +9,7 @@ import { t } from "./text.js";
 import { keepToken, presenterToken } from "./token.js";
 import { written } from "./written.js";
 
-const id = decodeURIComponent(location.pathname.split("/")[2]);
+const id = decodeURIComponent(here()[1]);
 const token = presenterToken(id); // who has it sees what is hidden from others
 const cards = new Map(); // by what is drawn once of a poll
 const again = 3000; // while a poll closes
@@ -107,7 +107,7 @@ function whenSeen() {
 // --- to share, print and take away -------------------------------------------------------------------------------------------
 
 find("#share").addEventListener("click", async () => {
-  const link = { title: document.title, url: publicBase + location.pathname };
+  const link = { title: document.title, url: `${publicBase}/${here().join("/")}` };
   try {
     if (navigator.share && matchMedia("(pointer: coarse)").matches) await navigator.share(link);
     else {
@@ -115,9 +115,21 @@ find("#share").addEventListener("click", async () => {
       notify(t("results.copied"));
     }
   } catch (error) {
-    if (error.name !== "AbortError") prompt(t("results.copy"), link.url); // without https there is no clipboard
+    if (error.name === "AbortError") return;
+    if (copied(link.url)) notify(t("results.copied"));
+    else prompt(t("results.copy"), link.url);
   }
 });
+/** Copies a text in the old way, and gives whether that worked: without https, or in a frame, there is no other. */
+function copied(text) {
+  const field = make("textarea", { readonly: true, class: "unseen" }, text);
+  document.body.append(field);
+  field.select();
+  const yes = document.execCommand("copy");
+  field.remove();
+  find("#share").focus();
+  return yes;
+}
 find("#print").addEventListener("click", () => print());
 
 // Where a number's fraction stands behind a comma, a spreadsheet expects a table's cells between semicolons.
@@ -152,5 +164,6 @@ function nameOf(answer) {
   return encoded ? decodeURIComponent(encoded) : /filename="?([^";]+)"?/.exec(said)?.[1];
 }
 
+leaveFrames();
 load();
 keep();

@@ -1,6 +1,6 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
-import { publicHost, unreachable } from "./address.js";
+import { here, publicHost, root, unreachable } from "./address.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
@@ -13,7 +13,7 @@ import { presenterPage, presenterToken } from "./token.js";
 
 const idleAfter = 4000; // ms without a hand on the mouse, until the controls fade
 
-const id = location.pathname.split("/")[2];
+const id = here()[1];
 const token = presenterToken(id);
 const control = new Control(id, token, { changed, say, always: true }); // a wall may show it while another window is in front
 
@@ -95,7 +95,7 @@ function drawJoin() {
   const picture = find("#qr");
   picture.addEventListener("load", () => show(picture), { once: true });
   picture.addEventListener("error", () => show(picture, false), { once: true });
-  picture.src = `/qr.svg?code=${encodeURIComponent(control.code)}`;
+  picture.src = `${root}/qr.svg?code=${encodeURIComponent(control.code)}`;
 }
 
 function drawChart(shown, results) {

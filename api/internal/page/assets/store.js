@@ -1,6 +1,8 @@
 // What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page. What makes a voter
 // one voter then lives in the page's entry of the history besides: a reload finds it there, and the way back to the page does.
 
+import { root } from "./address.js";
+
 const memory = new Map(inEntry());
 const ofVoter = /^(seq|lasts|drafts)$|^(voter|pass|votes)\./;
 
@@ -25,11 +27,14 @@ function enter() {
   }
 }
 
+/** The name of a kept value to the browser, which keeps what pages of one host keep in one place: other services may live there. */
+export const nameOf = (name) => `plenary${root}.${name}`;
+
 /** Reads a kept value, or gives another. */
 export function read(name, otherwise = null) {
   if (memory.has(name)) return JSON.parse(memory.get(name));
   try {
-    const text = localStorage.getItem(`plenary.${name}`);
+    const text = localStorage.getItem(nameOf(name));
     return text === null ? otherwise : JSON.parse(text);
   } catch {
     return otherwise;
@@ -40,7 +45,7 @@ export function read(name, otherwise = null) {
 export function keep(name, value) {
   const text = JSON.stringify(value);
   try {
-    localStorage.setItem(`plenary.${name}`, text);
+    localStorage.setItem(nameOf(name), text);
     if (!memory.delete(name)) return;
   } catch {
     memory.set(name, text);
@@ -64,7 +69,7 @@ export const passing = (name) => memory.has(name);
 export function drop(name) {
   memory.delete(name);
   try {
-    localStorage.removeItem(`plenary.${name}`);
+    localStorage.removeItem(nameOf(name));
   } catch {
     // it was never kept
   }

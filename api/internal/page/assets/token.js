@@ -1,5 +1,6 @@
 // The presenter's token of a presentation: kept in this browser, or given in the address's fragment, which no server sees.
 
+import { root } from "./address.js";
 import { keepPresentation, keepRemote, passing, remoteOf, tokenOf } from "./store.js";
 
 /** Gives the token, or null. */
@@ -22,5 +23,5 @@ export function keepToken(presentation, role = "owner") {
   if (location.hash && !passing(name)) history.replaceState(null, "", location.pathname);
 }
 
-/** Gives the address of another of the presenter's pages, with the token where nothing can be kept for it. */
-export const presenterPage = (path, token) => (token && passing("presentations") ? `${path}#token=${token}` : path);
+/** Gives the address of one of the presenter's pages, with the token where nothing can be kept for it. path is below the root. */
+export const presenterPage = (path, token) => `${root}${path}${token && passing("presentations") ? `#token=${token}` : ""}`;

@@ -2,7 +2,7 @@
 // phone that sleeps changes nothing: what was not answered is sent again under the same number, which is always safe.
 
 import { at, call, Problem, rest } from "./api.js";
-import { keep, nextSeq, read } from "./store.js";
+import { keep, nameOf, nextSeq, read } from "./store.js";
 
 /**
  * The states of a vote:
@@ -111,7 +111,7 @@ export function votes(presentation, door, changed) {
   }
 
   addEventListener("storage", (event) => { // the same presentation in another tab
-    if (event.key === `plenary.${name}`) Object.entries(all()).forEach(([poll, vote]) => changed(poll, vote));
+    if (event.key === nameOf(name)) Object.entries(all()).forEach(([poll, vote]) => changed(poll, vote));
   });
 
   /**
