@@ -104,13 +104,13 @@ func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listing, yie
 	return nil
 }
 
-// said is what a file tells of a word.
-type said struct {
+// entry is what a file tells of a word.
+type entry struct {
 	text, count, first, hidden string
 }
 
 // want gives what a file is to tell of the words.
-func (s *written) want(owner bool) (all []said) {
+func (s *written) want(owner bool) (all []entry) {
 	for _, w := range s.words {
 		if w.Hidden && !owner {
 			continue
@@ -119,7 +119,7 @@ func (s *written) want(owner bool) (all []said) {
 		if w.Hidden {
 			hidden = "true"
 		}
-		all = append(all, said{w.Text, fmt.Sprint(w.Count), w.FirstAt().Format("2006-01-02T15:04:05.000Z"), hidden})
+		all = append(all, entry{w.Text, fmt.Sprint(w.Count), w.FirstAt().Format("2006-01-02T15:04:05.000Z"), hidden})
 	}
 	return all
 }
@@ -134,13 +134,13 @@ func rowsOf(t *testing.T, table []byte, separator rune) [][]string {
 }
 
 // told reads the words of a poll, by its place, out of a file.
-func told(t *testing.T, format string, file []byte, place int) (all []said) {
+func told(t *testing.T, format string, file []byte, place int) (all []entry) {
 	t.Helper()
 	switch format {
 	case "csv":
 		for _, row := range rowsOf(t, file, ',') {
 			if row[0] == fmt.Sprint(place) {
-				all = append(all, said{row[8], row[9], row[11], row[12]})
+				all = append(all, entry{row[8], row[9], row[11], row[12]})
 			}
 		}
 	case "xlsx":
@@ -157,7 +157,7 @@ func told(t *testing.T, format string, file []byte, place int) (all []said) {
 			_, err := fmt.Sscan(row[3], &days)
 			require.NoError(t, err)
 			first := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(time.Duration(days*86_400_000+0.5) * time.Millisecond)
-			all = append(all, said{row[1], row[2], first.Format("2006-01-02T15:04:05.000Z"), map[string]string{"1": "true"}[row[4]]})
+			all = append(all, entry{row[1], row[2], first.Format("2006-01-02T15:04:05.000Z"), map[string]string{"1": "true"}[row[4]]})
 		}
 	case "json":
 		var results struct {
@@ -178,7 +178,7 @@ func told(t *testing.T, format string, file []byte, place int) (all []said) {
 			if w.Hidden {
 				hidden = "true"
 			}
-			all = append(all, said{w.Text, fmt.Sprint(w.Count), w.FirstAt.Format("2006-01-02T15:04:05.000Z"), hidden})
+			all = append(all, entry{w.Text, fmt.Sprint(w.Count), w.FirstAt.Format("2006-01-02T15:04:05.000Z"), hidden})
 		}
 	}
 	return all
@@ -204,11 +204,11 @@ func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
 				for place := 1; place <= 2; place++ {
 					got := told(t, format, file, place)
 					if n == 0 && format == "csv" {
-						require.Equal(t, []said{{}}, got, "a poll without answers has a row")
+						require.Equal(t, []entry{{}}, got, "a poll without answers has a row")
 						continue
 					}
 					require.ElementsMatch(t, s.want(owner), got, "%d words of poll %d as %s", n, place, format)
-					newest := slices.IsSortedFunc(got, func(a, b said) int { return -strings.Compare(a.first, b.first) })
+					newest := slices.IsSortedFunc(got, func(a, b entry) int { return -strings.Compare(a.first, b.first) })
 					if place == 1 && n > 0 {
 						require.True(t, newest, "texts stand the newest first")
 					}
@@ -223,7 +223,7 @@ func TestWordsOfAFinalPollStandTheMostNamedFirst(t *testing.T) {
 	s.states[1].Status = poll.Final
 	got := told(t, "csv", bodyOf(t, serving(t, s)("GET", s.path("?format=csv"))), 2)
 	require.ElementsMatch(t, s.want(false), got)
-	require.True(t, slices.IsSortedFunc(got, func(a, b said) int { return -strings.Compare(a.count, b.count) }))
+	require.True(t, slices.IsSortedFunc(got, func(a, b entry) int { return -strings.Compare(a.count, b.count) }))
 }
 
 // While a file is read page by page, counts move; a word that was there from the begin is in it once all the same.
