@@ -134,7 +134,7 @@ func rowsOf(t *testing.T, table []byte, separator rune) [][]string {
 }
 
 // told reads the words of a poll, by its place, out of a file.
-func told(t *testing.T, format string, file []byte, place int) (all []entry) {
+func entries(t *testing.T, format string, file []byte, place int) (all []entry) {
 	t.Helper()
 	switch format {
 	case "csv":
@@ -202,7 +202,7 @@ func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
 				require.Contains(t, res.Header.Get("Content-Disposition"), "."+format)
 				file := bodyOf(t, res)
 				for place := 1; place <= 2; place++ {
-					got := told(t, format, file, place)
+					got := entries(t, format, file, place)
 					if n == 0 && format == "csv" {
 						require.Equal(t, []entry{{}}, got, "a poll without answers has a row")
 						continue
@@ -221,7 +221,7 @@ func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
 func TestWordsOfAFinalPollStandTheMostNamedFirst(t *testing.T) {
 	s := wrote(t, 2500)
 	s.states[1].Status = poll.Final
-	got := told(t, "csv", bodyOf(t, serving(t, s)("GET", s.path("?format=csv"))), 2)
+	got := entries(t, "csv", bodyOf(t, serving(t, s)("GET", s.path("?format=csv"))), 2)
 	require.ElementsMatch(t, s.want(false), got)
 	require.True(t, slices.IsSortedFunc(got, func(a, b entry) int { return -strings.Compare(a.count, b.count) }))
 }
@@ -246,7 +246,7 @@ func TestNoWordIsMissingOrTwiceInAFileWhileCountsMove(t *testing.T) {
 	ask := serving(t, s)
 	for _, format := range fileFormats {
 		got := map[string]int{}
-		for _, w := range told(t, format, bodyOf(t, ask("GET", s.path("?format="+format))), 2) {
+		for _, w := range entries(t, format, bodyOf(t, ask("GET", s.path("?format="+format))), 2) {
 			got[w.text]++
 		}
 		require.Equal(t, want, got)
@@ -259,10 +259,10 @@ func TestWhatIsHiddenFromARoomIsInNoFileOfIts(t *testing.T) {
 	ask := serving(t, s)
 	for _, format := range fileFormats {
 		file := bodyOf(t, ask("GET", s.path("?format="+format)))
-		require.NotContains(t, fmt.Sprint(told(t, format, file, 1)), "plain", format)
-		require.Contains(t, fmt.Sprint(told(t, format, file, 2)), "plain", format)
+		require.NotContains(t, fmt.Sprint(entries(t, format, file, 1)), "plain", format)
+		require.Contains(t, fmt.Sprint(entries(t, format, file, 2)), "plain", format)
 		owned := bodyOf(t, ask("GET", s.path("?format="+format), "Authorization", "Bearer "+s.token))
-		require.Contains(t, fmt.Sprint(told(t, format, owned, 1)), "plain", format)
+		require.Contains(t, fmt.Sprint(entries(t, format, owned, 1)), "plain", format)
 	}
 }
 
@@ -377,5 +377,5 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 	close(leave)
 	room.Wait()
 	res := serving(t, s)("GET", s.path("?format=csv"))
-	require.Len(t, told(t, "csv", bodyOf(t, res), 1), texts*9/10)
+	require.Len(t, entries(t, "csv", bodyOf(t, res), 1), texts*9/10)
 }
