@@ -32,6 +32,8 @@ type suite struct {
 	age   func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration)
 	rows  func(t *testing.T, s poll.Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
+
+	inside *Inside
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
@@ -61,6 +63,9 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	}
 	if s.again != nil {
 		t.Run("several stores on the same data", s.shared)
+	}
+	if s.inside != nil {
+		t.Run("words are counted by one fold", s.folds)
 	}
 	if s.hold != nil {
 		t.Run("counting stands in nobody's way but in its partition and its polls", s.apart)
