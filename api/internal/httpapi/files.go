@@ -222,7 +222,7 @@ func (f *csvFile) poll(p *wirePollResults) error {
 }
 
 func (f *csvFile) word(w *pageWord) error {
-	return f.row("", w.text, w.count, w.firstAt(), mark(w.hidden))
+	return f.row("", w.text, w.count, w.firstAt(), flag(w.hidden))
 }
 
 func (f *csvFile) row(key, value, count, first, hidden any) error {
@@ -245,8 +245,8 @@ func (f *csvFile) done() error {
 
 func (f *csvFile) end() error { return errors.Join(f.done(), f.Close()) }
 
-// mark says that something is so, in a cell that is empty else.
-func mark(yes bool) any {
+// flag says that something is so, in a cell that is empty else.
+func flag(yes bool) any {
 	if yes {
 		return true
 	}
@@ -322,7 +322,7 @@ func (f *bookFile) poll(p *wirePollResults) error {
 }
 
 func (f *bookFile) word(w *pageWord) error {
-	return f.Row("", w.text, w.count, w.firstAt(), mark(w.hidden))
+	return f.Row("", w.text, w.count, w.firstAt(), flag(w.hidden))
 }
 
 func (f *bookFile) end() error { return f.Close() }
@@ -333,13 +333,6 @@ type jsonFile struct {
 	turn   func() error // is called before each poll
 	before string       // what stands before the next one in its list
 	after  string       // what ends the one that is being written
-}
-
-// wireListed is a word in a file.
-type wireListed struct {
-	wireWord
-	FirstAt time.Time `json:"first_at,omitzero"`
-	Hidden  bool      `json:"hidden,omitempty"`
 }
 
 func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
@@ -388,7 +381,7 @@ func (f *jsonFile) poll(p *wirePollResults) error {
 }
 
 func (f *jsonFile) word(w *pageWord) error {
-	data, err := json.Marshal(wireListed{wireWord{w.text, w.count}, w.firstAt(), w.hidden})
+	data, err := json.Marshal(wireAnswer{w.text, w.count, w.firstAt(), w.hidden})
 	if err != nil {
 		return err
 	}
