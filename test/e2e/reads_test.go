@@ -192,10 +192,11 @@ func (f *fast) get(path string) (*Answer, error) {
 	return &Answer{Status: res.StatusCode(), Body: append([]byte(nil), res.Body()...)}, nil
 }
 
-// pages follows a votes list from page to page.
-func pages(t *testing.T, r *Room, pollID string, limit int, accept string) (all []*Answer) {
+// pages follows a votes list from page to page. The query has more than the limit.
+func pages(t *testing.T, r *Room, pollID string, limit int, accept string, more ...string) (all []*Answer) {
 	t.Helper()
-	path := fmt.Sprintf("%s?limit=%d", r.Path("/polls/"+pollID+"/votes"), limit)
+	query := append([]string{"limit=" + strconv.Itoa(limit)}, more...)
+	path := r.Path("/polls/"+pollID+"/votes") + "?" + strings.Join(query, "&")
 	for path != "" {
 		a := r.Do(Request{Method: http.MethodGet, Path: path, Token: r.PresenterToken, Header: map[string]string{"Accept": accept}})
 		require.Equal(t, http.StatusOK, a.Status, "%v", a)
@@ -233,6 +234,13 @@ func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
 		require.Equal(t, 1+15, strings.Count(string(table[0].Body), "\n"))
 		require.Equal(t, 1+5, strings.Count(string(table[1].Body), "\n"), "every page has its head")
 		require.Equal(t, "[]", string(pages(t, r, r.Polls[1].PollID, 5, "application/json")[0].Body))
+		for separator, sign := range map[string]string{"%3B": ";", "tab": "\t", "%2C": ","} {
+			table := pages(t, r, pollID, 15, "text/csv", "separator="+separator)
+			require.Len(t, table, 2)
+			for _, page := range table {
+				require.Contains(t, string(page.Body), "client_id"+sign+"key"+sign+"cast_at\n", "every page has its separator")
+			}
+		}
 
 		_, after, _ := strings.Cut(strings.TrimSuffix(table[0].Header.Get("Link"), `>; rel="next"`), "&after=")
 		rest := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?after=" + after, Token: r.PresenterToken})
@@ -243,7 +251,7 @@ func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
 
 		for query, field := range map[string]string{
 			"limit=0": "limit", "limit=10001": "limit", "limit=many": "limit", "limit=": "limit", "limit=1&after=here": "after", "after=": "after",
-			"after=" + aVoter: "after",
+			"after=" + aVoter: "after", "separator=": "separator", "separator=x": "separator", "separator=%00": "separator",
 		} {
 			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?" + query, Token: r.PresenterToken, Wrong: true})
 			require.Equal(t, "400 invalid "+field, a.Code(), query)

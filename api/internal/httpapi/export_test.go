@@ -189,8 +189,8 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	require.Equal(t, "\uFEFF"+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
 		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud, ','), "Rome", "a;b\nb, c"))
 	require.Equal(t, "[]", listed(t, listJSON(cloud)))
-	require.Equal(t, "\uFEFFclient_id;text;cast_at\n00000000-0000-0000-0000-000000000001;\"one\n\ttwo\";\n",
-		listed(t, listCSV(essay, ';'), "one\n\ttwo"), "an answer of several lines is one cell")
+	require.Equal(t, "\uFEFFclient_id;text;cast_at\n00000000-0000-0000-0000-000000000001;\"one\n  two\";\n",
+		listed(t, listCSV(essay, ';'), "one\n  two"), "an answer of several lines is one cell")
 }
 
 func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -24,13 +25,13 @@ const (
 	maxFiles     = 512 // that are being sent
 	maxReads     = 4   // of pages, at once
 	maxWordsRead = 1000
-	maxPageText  = 64 << 10 // bytes of a page of words, about
+	maxPageSize  = 96 << 10 // bytes of a page of words, about
 )
 
 // file writes results to be kept, while they are read: each poll, and then the words of that poll.
 type file interface {
 	poll(p *wirePollResults) error
-	word(w *poll.WordCount) error
+	word(w *pageWord) error
 	end() error
 }
 
@@ -93,9 +94,20 @@ type wordsKey struct {
 
 // wordsPage are words that follow each other.
 type wordsPage struct {
-	words []poll.WordCount
-	more  bool
+	words []pageWord
+	last  *poll.WordCount // behind which the next page begins; nil: there is none
 }
+
+// pageWord is what a file tells of a word.
+type pageWord struct {
+	text   string
+	count  int64
+	first  uuid.UUID // vote
+	hidden bool
+}
+
+// firstAt is when it came first, as far as that is known.
+func (w *pageWord) firstAt() time.Time { return (poll.WordCount{First: w.first}).FirstAt() }
 
 // wordPages reads pages of words for many at once: a room that takes files away together costs the store little more than one
 // person does. Between two pages of a file there is no connection to the store, so a client that reads slowly holds none.
@@ -126,28 +138,27 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 		l.After = &poll.WordCount{Word: k.word, Count: k.count, First: k.first}
 	}
 	page, size := &wordsPage{}, 0
+	var last poll.WordCount
 	err := store.Answers(ctx, k.presentationID, k.pollID, l, func(w poll.WordCount) error {
-		if len(page.words) == maxWordsRead || size >= maxPageText {
-			page.more = true
+		if len(page.words) == maxWordsRead || size >= maxPageSize {
+			page.last = &last
 			return errPageFull
 		}
-		page.words = append(page.words, w)
-		size += len(w.Word) + len(w.Text) + wordSize
+		last = w
+		page.words = append(page.words, pageWord{w.Text, w.Count, w.First, w.Hidden})
+		size += len(w.Text) + int(unsafe.Sizeof(pageWord{}))
 		return nil
 	})
-	if page.more {
+	if page.last != nil {
 		err = nil
 	}
 	return page, err
 }
 
-// wordSize is about what a word takes beside its text.
-const wordSize = 72
-
 // all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may still change, they come by their
 // age, which does not: no word is left out or comes twice since its votes moved in between.
 func (pages wordPages) all(
-	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*poll.WordCount) error,
+	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*pageWord) error,
 ) error {
 	k := wordsKey{presentationID: presentationID, pollID: p.PollID, order: p.Kind.Order(), hidden: hidden, begins: true}
 	for {
@@ -156,7 +167,7 @@ func (pages wordPages) all(
 		if err != nil {
 			return err
 		}
-		if page.more && k.begins && k.order != poll.NewestFirst && p.Status != poll.Final {
+		if page.last != nil && k.begins && k.order != poll.NewestFirst && p.Status != poll.Final {
 			k.order = poll.NewestFirst
 			continue
 		}
@@ -168,11 +179,10 @@ func (pages wordPages) all(
 				return err
 			}
 		}
-		if !page.more {
+		if page.last == nil {
 			return nil
 		}
-		last := &page.words[len(page.words)-1]
-		k.begins, k.count, k.first, k.word = false, last.Count, last.First, last.Word
+		k.begins, k.count, k.first, k.word = false, page.last.Count, page.last.First, page.last.Word
 	}
 }
 
@@ -211,8 +221,8 @@ func (f *csvFile) poll(p *wirePollResults) error {
 	return nil
 }
 
-func (f *csvFile) word(w *poll.WordCount) error {
-	return f.row("", w.Text, w.Count, w.FirstAt(), mark(w.Hidden))
+func (f *csvFile) word(w *pageWord) error {
+	return f.row("", w.text, w.count, w.firstAt(), flag(w.hidden))
 }
 
 func (f *csvFile) row(key, value, count, first, hidden any) error {
@@ -235,8 +245,8 @@ func (f *csvFile) done() error {
 
 func (f *csvFile) end() error { return errors.Join(f.done(), f.Close()) }
 
-// mark says that something is so, in a cell that is empty else.
-func mark(yes bool) any {
+// flag says that something is so, in a cell that is empty else.
+func flag(yes bool) any {
 	if yes {
 		return true
 	}
@@ -311,8 +321,8 @@ func (f *bookFile) poll(p *wirePollResults) error {
 	return f.add(rows)
 }
 
-func (f *bookFile) word(w *poll.WordCount) error {
-	return f.Row("", w.Text, w.Count, w.FirstAt(), mark(w.Hidden))
+func (f *bookFile) word(w *pageWord) error {
+	return f.Row("", w.text, w.count, w.firstAt(), flag(w.hidden))
 }
 
 func (f *bookFile) end() error { return f.Close() }
@@ -323,13 +333,6 @@ type jsonFile struct {
 	turn   func() error // is called before each poll
 	before string       // what stands before the next one in its list
 	after  string       // what ends the one that is being written
-}
-
-// wireListed is a word in a file.
-type wireListed struct {
-	wireWord
-	FirstAt time.Time `json:"first_at,omitzero"`
-	Hidden  bool      `json:"hidden,omitempty"`
 }
 
 func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
@@ -377,8 +380,8 @@ func (f *jsonFile) poll(p *wirePollResults) error {
 	return f.open(one, `,"words":[`)
 }
 
-func (f *jsonFile) word(w *poll.WordCount) error {
-	data, err := json.Marshal(wireListed{wireWord{w.Text, w.Count}, w.FirstAt(), w.Hidden})
+func (f *jsonFile) word(w *pageWord) error {
+	data, err := json.Marshal(wireAnswer{w.text, w.count, w.firstAt(), w.hidden})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package xlsx
 
 import (
+	"bytes"
 	"compress/flate"
 	"io"
 	"sync"
@@ -20,10 +21,11 @@ var flaters = sync.Pool{New: func() any {
 type compressor struct {
 	w     io.Writer
 	piece []byte
+	out   bytes.Buffer // a piece that is compressed
 }
 
 func newCompressor(w io.Writer) (io.WriteCloser, error) {
-	return &compressor{w, make([]byte, 0, pieceSize)}, nil
+	return &compressor{w: w, piece: make([]byte, 0, pieceSize)}, nil
 }
 
 // Write implements io.Writer.
@@ -34,7 +36,7 @@ func (c *compressor) Write(p []byte) (n int, err error) {
 		c.piece = append(c.piece, p[:taken]...)
 		p = p[taken:]
 		if len(c.piece) == cap(c.piece) {
-			if err := c.deflate((*flate.Writer).Flush); err != nil {
+			if err := c.pass((*flate.Writer).Flush); err != nil {
 				return 0, err
 			}
 		}
@@ -43,16 +45,24 @@ func (c *compressor) Write(p []byte) (n int, err error) {
 }
 
 // Close implements io.Closer.
-func (c *compressor) Close() error { return c.deflate((*flate.Writer).Close) }
+func (c *compressor) Close() error { return c.pass((*flate.Writer).Close) }
+
+// pass compresses the piece and hands it on, which may take as long as a client does.
+func (c *compressor) pass(end func(*flate.Writer) error) error {
+	if err := c.deflate(end); err != nil {
+		return err
+	}
+	c.piece = c.piece[:0]
+	_, err := c.out.WriteTo(c.w)
+	return err
+}
 
 func (c *compressor) deflate(end func(*flate.Writer) error) error {
 	f := flaters.Get().(*flate.Writer)
 	defer flaters.Put(f)
-	f.Reset(c.w)
-	_, err := f.Write(c.piece)
-	if err == nil {
-		err = end(f)
+	f.Reset(&c.out)
+	if _, err := f.Write(c.piece); err != nil {
+		return err
 	}
-	c.piece = c.piece[:0]
-	return err
+	return end(f)
 }
