@@ -330,6 +330,25 @@ export function press(acts, { say }) {
       else act();
     });
   }
+  giveFocusBack();
+}
+
+/**
+ * Has the focus leave what a pointer pressed, so that the next key is not a press of the same button: what was hidden or closed
+ * would be shown or opened again. What a keyboard, or a screen reader, went to keeps it, and so does what is in a dialog.
+ */
+function giveFocusBack() {
+  let byPointer = false; // the last thing was done by one
+  const letGo = (event) => {
+    if (event.type === "click") byPointer = event.detail > 0;
+    const { activeElement } = document;
+    if (byPointer && activeElement?.matches("button, a, summary") && !activeElement.closest("dialog[open]")) activeElement.blur();
+  };
+  addEventListener("pointerdown", () => { byPointer = true; }, true);
+  addEventListener("keydown", () => { byPointer = false; }, true);
+  addEventListener("pointerup", letGo, true); // also where it was pulled off the button; a finger gives the focus after that only
+  addEventListener("click", letGo, true);
+  document.addEventListener("close", letGo, true); // a dialog gives the focus back to what opened it
 }
 
 /** Says in words how the results of a poll stand. */
