@@ -249,6 +249,26 @@ export class Control {
     });
   }
 
+  /**
+   * Hides an answer that people wrote, or shows it again, and gives it as it is then; null: it was refused, and that was said.
+   * Other moves do not wait for that.
+   */
+  async hide(pollID, text, hidden) {
+    try {
+      const { data } = await this.#insist("PATCH", at(this.id, "polls", pollID, "answers"), { body: { text, hidden } });
+      const results = this.results.get(pollID);
+      if (data.hidden && results?.words) { // it need not wait for an event
+        this.results.set(pollID, { ...results, words: results.words.filter((word) => word.text !== text && word.text !== data.text) });
+      }
+      return data;
+    } catch (problem) {
+      this.say(problem.status === 404 ? t("answers.nobody") : refusal(problem), "error");
+      return null;
+    } finally {
+      this.changed();
+    }
+  }
+
   /** Forgets a poll's votes. Who calls it has asked first. */
   reset(pollID) {
     return this.#attempt(async () => {
@@ -330,25 +350,6 @@ export function press(acts, { say }) {
       else act();
     });
   }
-  giveFocusBack();
-}
-
-/**
- * Has the focus leave what a pointer pressed, so that the next key is not a press of the same button: what was hidden or closed
- * would be shown or opened again. What a keyboard, or a screen reader, went to keeps it, and so does what is in a dialog.
- */
-function giveFocusBack() {
-  let byPointer = false; // the last thing was done by one
-  const letGo = (event) => {
-    if (event.type === "click") byPointer = event.detail > 0;
-    const { activeElement } = document;
-    if (byPointer && activeElement?.matches("button, a, summary") && !activeElement.closest("dialog[open]")) activeElement.blur();
-  };
-  addEventListener("pointerdown", () => { byPointer = true; }, true);
-  addEventListener("keydown", () => { byPointer = false; }, true);
-  addEventListener("pointerup", letGo, true); // also where it was pulled off the button; a finger gives the focus after that only
-  addEventListener("click", letGo, true);
-  document.addEventListener("close", letGo, true); // a dialog gives the focus back to what opened it
 }
 
 /** Says in words how the results of a poll stand. */
