@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -136,4 +137,131 @@ func (v *visitor) holds(key string) {
 		v.ok(call(v, input.DispatchKeyEvent, down), "hold %q", key)
 	}
 	v.ok(call(v, input.DispatchKeyEvent, up), "let %q go", key)
+}
+
+// TestTheSpaceBarIsNoSecondPressOfWhatWasClicked clicks buttons of the stage and then presses keys, which mean what they mean on the
+// stage. A button to which somebody went with the Tab key is pressed by them.
+func TestTheSpaceBarIsNoSecondPressOfWhatWasClicked(t *testing.T) {
+	questions := []string{"One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"}
+	var polls []newPoll
+	for _, question := range questions {
+		polls = append(polls, newPoll{question: question, kind: "choice", options: plain.options})
+	}
+	r := create(t, plain.title, polls...)
+	r.show(0)
+	stage := visit(t, "presenter", desktop).presents(r)
+	stage.open("/stage/" + r.ID)
+	stage.shows("#question", "One")
+	visibility := func() (all []string) {
+		var p struct {
+			Polls []struct {
+				Visibility string `json:"results_visibility"`
+			}
+		}
+		r.ask(http.MethodGet, r.path(""), nil, &p)
+		for _, poll := range p.Polls {
+			all = append(all, poll.Visibility)
+		}
+		return all
+	}
+
+	stage.click("#results")
+	stage.sees("#covered")
+	stage.settles()
+	stage.moves(" ", "Two")
+	require.Equal(t, "presenter", visibility()[0], "the room was shown what was hidden")
+	stage.click("#voting")
+	stage.shows("#voting", "Reopen voting")
+	stage.settles()
+	stage.moves(kb.Enter, "Three")
+	require.NotEqual(t, "open", r.results(1).Status, "voting was opened again")
+	before := r.version()
+	stage.pulls("#voting", "#question") // who thinks better of it presses nothing
+	stage.moves(" ", "Four")
+	require.Equal(t, before+1, r.version(), "voting was closed, too")
+
+	// Dialogs that are left with the mouse, or were opened with it.
+	for _, leaves := range []func(){
+		func() { stage.press(kb.Escape) },
+		func() { stage.click("dialog[open] .primary") },
+	} {
+		stage.click("#overview")
+		stage.sees("dialog[open]")
+		leaves()
+		stage.until(`!document.querySelector("dialog")`)
+		stage.focused("body")
+	}
+	stage.moves(" ", "Five")
+	stage.tabTo("#overview")
+	stage.press(kb.Enter)
+	stage.click("dialog[open] .primary")
+	stage.until(`!document.querySelector("dialog")`)
+	stage.moves(kb.PageDown, "Six")
+	stage.moves(" ", "Seven")
+
+	// The keyboard keeps its place.
+	stage.tabTo("#voting")
+	stage.press(" ")
+	stage.shows("#voting", "Reopen voting")
+	stage.settles()
+	stage.focused("#voting")
+	stage.press(" ")
+	stage.shows("#voting", "Close voting")
+	stage.settles()
+	stage.tabTo("#overview")
+	stage.press(" ")
+	stage.sees("dialog[open]")
+	stage.press(kb.Escape)
+	stage.focused("#overview")
+	stage.run(`document.querySelector("#results").focus(); document.querySelector("#results").click()`) // a screen reader's
+	stage.sees("#covered")
+	stage.settles()
+	stage.focused("#results")
+	require.Equal(t, "Seven", stage.text("#question"))
+
+	// The click takes the place of what the keyboard went to.
+	stage.tabTo("#previous")
+	stage.click("#results")
+	stage.until(`document.querySelector("#covered").hidden`)
+	stage.settles()
+	stage.moves(" ", "Eight")
+}
+
+// TestTheSpaceBarIsNoSecondPressOnTheRemote clicks on a remote that has a keyboard.
+func TestTheSpaceBarIsNoSecondPressOnTheRemote(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
+	r.show(0)
+	for _, s := range []screen{desktop, phone} {
+		remote := visit(t, "remote", s).presents(r)
+		remote.open("/remote/" + r.ID)
+		remote.shows("#question", "One")
+		remote.click("#voting")
+		remote.shows("#voting", "Reopen voting")
+		remote.settles()
+		before := r.version()
+		remote.focused("body")
+		remote.press(" " + kb.Enter)
+		remote.tabTo("#voting")
+		remote.press(" ")
+		remote.shows("#voting", "Close voting")
+		require.Equal(t, before+1, r.version())
+	}
+}
+
+// pulls presses the mouse on one thing and lets it go over another.
+func (v *visitor) pulls(from, to string) {
+	v.t.Helper()
+	for _, at := range []struct {
+		selector string
+		does     input.DispatchMouseEventType
+	}{
+		{from, input.DispatchMouseEventTypeMousePressed}, {to, input.DispatchMouseEventTypeMouseMoved},
+		{to, input.DispatchMouseEventTypeMouseReleased},
+	} {
+		xy := value[[]float64](v, `(() => { const r = document.querySelector(`+js(at.selector)+`).getBoundingClientRect();
+			return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+		v.ok(call(v, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+			Type: at.does, X: xy[0], Y: xy[1], Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1,
+		}), "pull %s", from)
+	}
 }

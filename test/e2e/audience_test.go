@@ -86,5 +86,11 @@ func TestThePresenterKnowsHowManyAreConnected(t *testing.T) {
 			v.close()
 		}
 		settles(1)
+		for _, c := range s.replicas { // a page that gets no stream asks
+			var asked AudienceEvent
+			a := r.Through(c).read(Request{Method: http.MethodGet, Path: r.Path("/audience"), Token: r.PresenterToken}, &asked)
+			require.Equal(t, 200, a.Status, "%v", a)
+			require.Equal(t, AudienceEvent{Connected: 1}, asked)
+		}
 	})
 }

@@ -124,6 +124,9 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 		for e := told(); e.Passes != 4; e = told() {
 			require.Less(t, e.Passes, 4)
 		}
+		var asked AudienceEvent
+		r.read(Request{Method: http.MethodGet, Path: r.Path("/audience"), Token: r.PresenterToken}, &asked)
+		require.Equal(t, 4, asked.Passes)
 		var export NewPresentation
 		r.read(Request{Method: http.MethodGet, Path: r.Path("/export"), Token: r.PresenterToken}, &export)
 		require.Equal(t, []any{"pass", 4, ""}, []any{export.Voters, export.MaxVoters, export.Passcode}, "a passcode is of one evening")

@@ -96,7 +96,9 @@ func TestThePollOnTheSlideIsSentOnceForEachVersion(t *testing.T) {
 		r.Clear()
 		displays(t, r, "")
 		current.Header = conditional("*")
-		require.Equal(t, "409 not_displayed", s.Do(current).Code(), "nothing is not what the client has")
+		nothing := s.Do(current)
+		require.Equal(t, "409 not_displayed", nothing.Code(), "nothing is not what the client has")
+		require.Equal(t, `"3"`, nothing.Header.Get("ETag"), "the version tells whether a poll was there meanwhile")
 	})
 }
 

@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -398,5 +400,50 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	})
 	reading.Wait()
 	_, after := r.reads()
+	require.LessOrEqual(t, after-before, readBurst+int(time.Since(begun)/readPace)+2)
+}
+
+// TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream comes through.
+func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
+	r := newRoom(t)
+	token, hash := poll.NewToken()
+	r.said.hash, r.said.given = hash, 12
+	s, ln, stop := r.serving(99)
+	defer stop()
+	r.enter(ln)
+	ask := func(id, authorization string) (int, string) {
+		req := httptest.NewRequest("GET", Base+"/presentations/"+id+"/audience", nil)
+		req.Header.Set("Authorization", authorization)
+		res, err := s.app.Test(req, -1)
+		require.NoError(t, err)
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(body)
+	}
+	for authorization, want := range map[string]int{"": 401, "Bearer": 401, "Basic " + token: 401, "Bearer " + token + "x": 403, "Bearer " + token: 200} {
+		status, body := ask(r.id.String(), authorization)
+		require.Equal(t, want, status, "%s: %s", authorization, body)
+	}
+	for _, id := range []string{uuid.NewString(), "mine", "%00", strings.Repeat("1", 999)} {
+		status, body := ask(id, "Bearer "+token)
+		require.Equal(t, 404, status, "%s: %s", id, body)
+	}
+	status, body := ask(uuid.Nil.String(), "Bearer "+token)
+	require.Equal(t, 400, status)
+	require.Contains(t, body, `"field":"presentation_id"`)
+	require.Eventually(t, func() bool {
+		_, body := ask(r.id.String(), "Bearer "+token)
+		return body == `{"connected":1,"passes":12}`
+	}, 10*time.Second, 10*time.Millisecond)
+
+	begun := time.Now()
+	_, before := r.said.calls()
+	var asking sync.WaitGroup
+	for range 200 {
+		asking.Go(func() { ask(r.id.String(), "Bearer "+token) })
+	}
+	asking.Wait()
+	_, after := r.said.calls()
 	require.LessOrEqual(t, after-before, readBurst+int(time.Since(begun)/readPace)+2)
 }

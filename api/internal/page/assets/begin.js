@@ -10,6 +10,26 @@ async function stayAwake() {
 }
 
 /**
+ * Has the focus leave what a pointer pressed, so that the next key is not a press of the same button: what was hidden or closed
+ * would be shown or opened again. What a keyboard, or a screen reader, went to keeps it, and so does what is in a dialog.
+ */
+function giveFocusBack() {
+  let byPointer = false; // the last thing was done by one
+  const letGo = (event) => {
+    if (event.type === "click") byPointer = event.detail > 0;
+    const { activeElement } = document;
+    if (byPointer && activeElement?.matches("button, a, summary") && !activeElement.closest("dialog[open]")) activeElement.blur();
+  };
+  addEventListener("pointerdown", () => { byPointer = true; }, true);
+  addEventListener("keydown", () => { byPointer = false; }, true);
+  addEventListener("pointerup", letGo, true); // also where it was pulled off the button; a finger gives the focus after that only
+  addEventListener("click", letGo, true);
+  document.addEventListener("close", letGo, true); // a dialog gives the focus back to what opened it
+}
+
+giveFocusBack();
+
+/**
  * Starts a control and then calls ready, to show the page. Where it cannot be started the page says why, and begins anew if that
  * may help.
  */

@@ -249,6 +249,26 @@ export class Control {
     });
   }
 
+  /**
+   * Hides an answer that people wrote, or shows it again, and gives it as it is then; null: it was refused, and that was said.
+   * Other moves do not wait for that.
+   */
+  async hide(pollID, text, hidden) {
+    try {
+      const { data } = await this.#insist("PATCH", at(this.id, "polls", pollID, "answers"), { body: { text, hidden } });
+      const results = this.results.get(pollID);
+      if (data.hidden && results?.words) { // it need not wait for an event
+        this.results.set(pollID, { ...results, words: results.words.filter((word) => word.text !== text && word.text !== data.text) });
+      }
+      return data;
+    } catch (problem) {
+      this.say(problem.status === 404 ? t("answers.nobody") : refusal(problem), "error");
+      return null;
+    } finally {
+      this.changed();
+    }
+  }
+
   /** Forgets a poll's votes. Who calls it has asked first. */
   reset(pollID) {
     return this.#attempt(async () => {

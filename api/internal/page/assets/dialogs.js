@@ -9,12 +9,13 @@ import { t } from "./text.js";
 import { presenterPage } from "./token.js";
 
 const noticeFor = 6000; // ms
+const offerFor = 15000; // ms, where there is something to press
 
 /** Asks before something that cannot be undone, and gives whether it was confirmed. */
 export function ask(title, text, yes) {
   const dialog = make("dialog", { class: "ask", "aria-labelledby": "ask-name", "aria-describedby": "ask-text" },
     make("h2", { id: "ask-name" }, title),
-    make("p", { id: "ask-text" }, text),
+    make("p", { id: "ask-text", class: "said", dir: "auto" }, text),
     make("form", { method: "dialog", class: "row dialog-end" },
       make("button", { value: "no", autofocus: true }, t("dialog.cancel")),
       make("button", { value: "yes", class: "danger" }, yes)));
@@ -24,16 +25,20 @@ export function ask(title, text, yes) {
 let silence = 0; // when what was said goes
 let home = null; // where it stands
 
-/** Shows the presenter what the server refused, or did, and says it to screen readers. What is said last stands in #notice. */
-export function say(text, kind = "info") {
+/**
+ * Shows the presenter what the server refused, or did, and says it to screen readers. What is said last stands in #notice. With
+ * offer, {name, act}, there is a button besides.
+ */
+export function say(text, kind = "info", offer = null) {
   const notice = find("#notice");
   home ??= notice.parentElement;
   const place = front() === document.body ? home : front();
   if (notice.parentElement !== place) place.prepend(notice);
   notice.className = `presenter-notice ${kind === "error" ? "is-error" : ""}`;
-  notice.replaceChildren(make("p", {}, text));
+  const button = offer && make("button", { type: "button", click: offer.act }, offer.name);
+  notice.replaceChildren(make("p", {}, text, button));
   clearTimeout(silence);
-  silence = setTimeout(() => notice.replaceChildren(), noticeFor);
+  silence = setTimeout(() => notice.replaceChildren(), offer ? offerFor : noticeFor);
 }
 
 /** Shows a dialog; when it closes it is gone, and the focus is back where it was. */

@@ -18,6 +18,7 @@ export function refusal(problem) {
     case "poll_not_final": return t("control.not_final");
     case "poll_has_been_shown": return t("control.has_been_shown");
     case "last_poll": return t("control.last_poll");
+    case "word_banned": return t("answers.banned");
     case "payload_too_large": return t("control.too_large");
     case "unauthorized":
     case "forbidden": return t("control.no_token");

@@ -1,6 +1,7 @@
 // The remote: the stage's controls on a phone, for the presenter's eyes only.
 
 import { here } from "./address.js";
+import { answers, isWritten } from "./answers.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
@@ -13,6 +14,7 @@ import { remoteToken } from "./token.js";
 const id = here()[1];
 const token = remoteToken(id);
 const control = new Control(id, token, { changed, say });
+const written = answers(control);
 
 let drawn = {};
 let said = null;
@@ -50,10 +52,9 @@ function draw() {
   drawChart(shown, results);
   drawQuestions();
   show(find("#covered"), Boolean(shown) && control.hidden);
-  let then = "";
-  if (following) then = t("remote.following", { question: following.question });
-  else if (shown) then = t("remote.last");
-  write(find("#following"), then);
+  show(find("#answers"), isWritten(shown));
+  written.update();
+  drawFollowing(shown, following);
   write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
   write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
   write(find("#blank"), shown || control.version <= 0 ? t("control.blank") : t("control.unblank"));
@@ -78,6 +79,16 @@ function drawChart(shown, results) {
   if (!shown || !results) return;
   drawn.chart.update(results);
   drawn.version = results.version;
+}
+
+/** Says which question is next. It keeps its own direction within the sentence. */
+function drawFollowing(shown, following) {
+  const gap = "\ufffc";
+  const [before, after] = t("remote.following", { question: gap }).split(gap);
+  const place = find("#following");
+  if (!following) return write(place, shown ? t("remote.last") : "");
+  if (place.textContent === before + following.question + after) return;
+  place.replaceChildren(before, make("span", { class: "said", dir: "auto" }, following.question), after);
 }
 
 const rows = new Map(); // of the list of questions, by poll
@@ -106,7 +117,8 @@ function drawQuestions() {
 /** Makes a row of the list. A tap displays its poll; the one on the slide it opens again, if it was closed. */
 function listed(id) {
   const display = () => control.shown?.poll_id === id && !control.closed || control.display(id);
-  const row = make("li", {}, make("button", { type: "button", click: display }, make("span", { class: "grow" }), make("span", { class: "badge" })));
+  const row = make("li", {}, make("button", { type: "button", click: display },
+    make("span", { class: "grow said", dir: "auto" }), make("span", { class: "badge" })));
   rows.set(id, row);
   return row;
 }
@@ -126,6 +138,7 @@ const acts = {
   reset,
 };
 
-press(acts, { say });
+press({ ...acts, answers: () => written.openList(control.shown.poll_id) }, { say });
+find("#chart").addEventListener("click", written.offer);
 
 begin(control, token, () => show(find("#remote")));

@@ -54,17 +54,21 @@ export function reader(id, token, tell) {
   };
 }
 
-/** Gives an event's results with what is known of the rest from an earlier moment. They say still that there is more. */
+/**
+ * Gives an event's results with what is known of the rest from an earlier moment. They say still that there is more. Where there are
+ * fewer words than before, one was hidden, which may be among those that are known.
+ */
 export function filled(event, known) {
   if (!event.more || !known || known.poll_id !== event.poll_id || known.version !== event.version) return event;
+  if (event.words_total < known.words_total) return event;
   const rest = (now, before, name) => {
     const there = new Set(now.map((one) => one[name]));
     return [...now, ...before.filter((one) => !there.has(one[name]))];
   };
   const results = { ...event, options: rest(event.options, known.options, "key") };
-  if (event.words) results.words = rest(event.words, known.words ?? [], "text").slice(0, 100);
+  if (event.words) results.words = rest(event.words, known.words || [], "text").slice(0, 100);
   return results;
 }
 
 /** Gives results that were read, or the newer ones that an event brought meanwhile, filled with them. */
-export const completed = (now, read) => (now?.more && now.poll_id === read.poll_id && now.revision > read.revision ? filled(now, read) : read);
+export const completed = (now, read) => (now && now.more && now.poll_id === read.poll_id && now.revision > read.revision ? filled(now, read) : read);

@@ -1,6 +1,7 @@
 // The stage: what the room sees on the wall, and the presenter's controls below it. It shows nothing that the room must not see.
 
 import { here, publicHost, root, unreachable } from "./address.js";
+import { answers, isWritten } from "./answers.js";
 import { begin } from "./begin.js";
 import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
@@ -16,6 +17,7 @@ const idleAfter = 4000; // ms without a hand on the mouse, until the controls fa
 const id = here()[1];
 const token = presenterToken(id);
 const control = new Control(id, token, { changed, say, always: true }); // a wall may show it while another window is in front
+const written = answers(control);
 
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers
@@ -70,6 +72,7 @@ function draw() {
   drawState();
   drawControls(shown);
   drawOverview?.();
+  written.update();
   const now = shown ? shown.question : "";
   if (now !== said) announce(now || t("stage.empty"));
   said = now;
@@ -140,9 +143,11 @@ addEventListener("resize", fit);
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
   for (const name of buttons) enable(find(`#${name}`), !control.moving);
-  for (const button of [find("#results"), find("#voting")]) {
-    if (!shown && button === document.activeElement) find("#next").focus(); // it goes
-    show(button, Boolean(shown));
+  const useful = { results: Boolean(shown), voting: Boolean(shown), answers: isWritten(shown) };
+  for (const [name, yes] of Object.entries(useful)) {
+    const button = find(`#${name}`);
+    if (!yes && button === document.activeElement) find("#next").focus(); // it goes
+    show(button, yes);
   }
   write(find("#results"), control.hidden ? t("control.show_results") : t("control.hide_results"));
   write(find("#voting"), control.closed ? t("control.reopen") : t("control.close"));
@@ -199,7 +204,14 @@ function overviewItem(pollID) {
     class: "danger",
     click: () => (control.poll(pollID)?.status === "final" ? reset(pollID) : say(t("control.reset_how"), "error")),
   }, t("control.reset"));
-  const element = make("li", {}, place, question, badge, display, forget);
+  const said = make("button", {
+    type: "button",
+    click: () => {
+      overview.close();
+      written.openList(pollID);
+    },
+  }, t("answers.title"));
+  const element = make("li", {}, place, question, badge, display, said, forget);
   return {
     element,
     update(poll, i) {
@@ -216,6 +228,8 @@ function overviewItem(pollID) {
       enable(forget, poll.status === "final");
       enable(display, !here || control.closed);
       for (const part of [badge, forget]) show(part, poll.status !== "pending");
+      show(said, isWritten(poll) && poll.status !== "pending");
+      said.setAttribute("aria-label", t("answers.of", { question: poll.question }));
     },
   };
 }
@@ -240,18 +254,20 @@ const acts = {
   voting: () => control.toggleVoting(),
   results: () => control.toggleResults(),
   overview: openOverview,
+  answers: () => (isWritten(control.shown) ? written.openList(control.shown.poll_id) : say(t("answers.chosen"), "error")),
   remote: () => remote(id, token),
   full: fullScreen,
   keys: openKeys,
 };
 
 press(acts, { say });
+find("#chart").addEventListener("click", written.offer);
 
 /** The keys that do something. Those that are signs, which people who speak to their computer may type unawares, can be switched off. */
 const keys = {
   ArrowRight: "next", PageDown: "next", " ": "next", Enter: "next",
   ArrowLeft: "previous", PageUp: "previous", Backspace: "previous",
-  b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", "?": "keys",
+  b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", a: "answers", "?": "keys",
 };
 
 const isSign = (key) => key.length === 1 && key !== " ";
