@@ -53,7 +53,11 @@ func createAt(t *testing.T, url, title string, polls ...newPoll) *room {
 		poll := map[string]any{"question": p.question, "kind": p.kind}
 		var options []map[string]string
 		for i, text := range p.options {
-			options = append(options, map[string]string{"key": string(rune('A' + i)), "value": text})
+			key := string(rune('A' + i))
+			if i >= 26 {
+				key = fmt.Sprintf("%c%d", 'A'+i%26, i/26)
+			}
+			options = append(options, map[string]string{"key": key, "value": text})
 		}
 		if len(options) > 0 {
 			poll["options"] = options

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -442,13 +440,7 @@ func (v *visitor) shoot(name string) []byte {
 }
 
 // keep writes a picture to .build/screenshots, which Git ignores.
-func keep(name string, picture []byte) error {
-	dir := filepath.Join(root(), ".build", "screenshots")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, name+".png"), picture, 0o644)
-}
+func keep(name string, picture []byte) error { return keepIn("screenshots", name, picture) }
 
 // js writes a string as JavaScript does.
 func js(text string) string {

@@ -7,6 +7,7 @@ import { chart } from "./chart.js";
 import { Control, press, statusText } from "./control.js";
 import { ask, askForCode, open, remote, renewLinks, say } from "./dialogs.js";
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
+import { fitter } from "./fit.js";
 import { drawPeople } from "./people.js";
 import { keep, read } from "./store.js";
 import { number, t } from "./text.js";
@@ -18,6 +19,8 @@ const id = here()[1];
 const token = presenterToken(id);
 const control = new Control(id, token, { changed, say, always: true }); // a wall may show it while another window is in front
 const written = answers(control);
+
+const fit = fitter(find("#stage"));
 
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers
@@ -73,6 +76,7 @@ function draw() {
   drawControls(shown);
   drawOverview?.();
   written.update();
+  fit(find("#chart").contains(drawn.chart?.element ?? null) ? drawn.chart : null);
   const now = shown ? shown.question : "";
   if (now !== said) announce(now || t("stage.empty"));
   said = now;
@@ -113,32 +117,23 @@ function drawChart(shown, results) {
   const text = JSON.stringify([shown.kind, shown.options]);
   if (drawn.id !== shown.poll_id || drawn.text !== text || drawn.hidden !== hidden || drawn.version > (results?.version ?? 0)) {
     const free = shown.kind === "word_cloud" || shown.kind === "open_text";
-    drawn = { id: shown.poll_id, text, hidden, chart: chart(shown), version: 0 };
+    drawn = { id: shown.poll_id, text, hidden, chart: chart(shown, true), version: 0 };
     place.className = `slide-chart kind-${shown.kind}`;
-    place.classList.toggle("many", shown.options.length > 6);
     place.classList.toggle("without-results", hidden);
     place.replaceChildren(...hidden && free ? [] : [drawn.chart.element]);
     show(find("#covered"), hidden);
-    fit();
   }
   if (hidden) write(find("#covered"), control.visibility === "after" ? t("stage.covered_after") : t("stage.covered"));
   else if (results) {
     drawn.chart.update(results);
     drawn.version = results.version;
-    if (drawn.words !== results.words?.length) fit();
-    drawn.words = results.words?.length;
   }
 }
 
-/** Makes the chart as large as the slide has room for. What is too much for every size is scrolled. */
-function fit() {
-  const place = find("#chart");
-  for (const size of [1, 0.9, 0.8, 0.7, 0.6, 0.5]) {
-    place.style.setProperty("--fit", size);
-    if (document.documentElement.scrollHeight <= innerHeight || innerWidth < 800) return;
-  }
+for (const target of [window, document.fonts]) {
+  for (const name of ["resize", "loadingdone"]) target.addEventListener(name, changed);
 }
-addEventListener("resize", fit);
+new ResizeObserver(changed).observe(find(".stage-foot")); // whatever is said there
 
 function drawControls(shown) {
   const buttons = ["results", "voting", "blank", "previous", "next"];
@@ -189,7 +184,7 @@ function openOverview() {
 /** Makes a row of the list. */
 function overviewItem(pollID) {
   const place = make("span", { class: "overview-number soft" });
-  const question = make("span", { class: "grow" });
+  const question = make("span", { class: "grow said", dir: "auto" });
   const badge = make("span", {});
   const display = make("button", {
     type: "button",

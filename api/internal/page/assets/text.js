@@ -11,7 +11,7 @@ const percents = new Intl.NumberFormat(lang, { style: "percent" });
 export function t(key, values = {}) {
   let text = messages[key];
   if (text === undefined) throw new Error(`there is no message ${key}`);
-  if (typeof text !== "string") text = text[plurals.select(values.n)] ?? text.other;
+  if (typeof text !== "string") text = text[plurals.select(values.n)] || text.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = values[name];
     if (value === undefined) return whole;
@@ -25,5 +25,13 @@ export function number(n, digits) {
   return new Intl.NumberFormat(lang, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(n);
 }
 
-/** Writes a part of 1 in percent. */
-export const percent = (part) => percents.format(part);
+/**
+ * Writes a count as a part of a total, in percent. Rounding hides nobody: only a count of none is "0 %", and only a count of all
+ * is "100 %". What would be rounded to them is "<1 %" or ">99 %".
+ */
+export function percent(count, total) {
+  const part = total > 0 ? count / total : 0;
+  if (part > 0 && part < 0.005) return `<${percents.format(0.01)}`;
+  if (part < 1 && part >= 0.995) return `>${percents.format(0.99)}`;
+  return percents.format(part);
+}
