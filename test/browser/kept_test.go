@@ -151,3 +151,46 @@ func TestABrowserThatKeepsNothingSaysSo(t *testing.T) {
 	v.bars(0, 1, 0, 0)
 	require.Equal(t, 1, r.results(0).Total)
 }
+
+// TestAMendedTypoTakesNothingFromVoters mends the texts of a question while somebody answers it, on a phone that reads them now and then.
+func TestAMendedTypoTakesNothingFromVoters(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "Wich?", kind: "multiple", options: []string{"Trians", "Bikes", "Buses"}, most: 2},
+		newPoll{question: "Wy?", kind: "open_text"})
+	v := visit(t, "voter", phone)
+	v.prepares(`const real = window.fetch;
+		window.fetch = async (url, options) => {
+			const answer = await real(url, options);
+			if (!url.endsWith("/polls/current") || !window.mended) return answer;
+			const text = (await answer.text()).replace("Wich", "Which").replace("Trians", "Trains").replace("Wy", "Why");
+			return new Response(text, { status: answer.status, headers: answer.headers });
+		};`)
+	v.expect("net::ERR_")
+	v.block("/*/events")
+	r.show(0)
+	v.open("/p/" + r.ID)
+	v.shows("#question", "Wich?")
+	v.click("#ballot label:nth-of-type(1)")
+	v.click("#ballot [type=submit]")
+	v.counted()
+	v.click("#ballot label:nth-of-type(2)")
+	v.run(`window.mended = true`)
+	v.shows("#question", "Which?")
+	v.shows("#ballot label:nth-of-type(1)", "Trains")
+	v.until(`[...document.querySelectorAll("#ballot input")].map((e) => Number(e.checked)).join("") === "110"`)
+	v.counted()
+	v.shows("#voters", "1 voter")
+	v.click("#ballot [type=submit]")
+	v.until(`document.querySelector("#ballot [type=submit]").ariaDisabled === "true"`)
+	v.counted()
+	require.Equal(t, 1, r.results(0).Total)
+
+	v.run(`window.mended = false`)
+	r.show(1)
+	v.shows("#question", "Wy?")
+	v.fill("#ballot textarea", "half")
+	v.run(`window.mended = true`)
+	v.shows("#question", "Why?")
+	v.until(`document.activeElement.matches("#ballot textarea")`)
+	v.types(" a thought")
+	require.Equal(t, "half a thought", value[string](v, `document.querySelector("#ballot textarea").value`))
+}

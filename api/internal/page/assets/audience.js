@@ -35,7 +35,8 @@ let unsettled = ""; // the poll that left before its vote came to a good end
 function displayed({ version, poll, voting }) {
   if (version < slide.version) return;
   const open = (voting || (poll && poll.voting) || "open") === "open";
-  const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameText(slide.poll, poll);
+  const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameBallot(slide.poll, poll);
+  const before = slide.poll;
   const closes = same && slide.open && !open;
   const reopens = same && !slide.open && open;
   if (slide.poll && !(poll && slide.poll.poll_id === poll.poll_id)) leave(slide.poll);
@@ -59,6 +60,7 @@ function displayed({ version, poll, voting }) {
     return;
   }
   if (same) {
+    mend(before, poll);
     if (closes) announce(t("audience.closed"));
     if (reopens) announce(t("audience.reopened"));
     return voteChanged(poll.poll_id);
@@ -66,7 +68,23 @@ function displayed({ version, poll, voting }) {
   build(poll, first, focused);
 }
 
-const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === JSON.stringify([b.question, b.kind, b.options]);
+/** Gives what the answers to a poll are. Its texts may be mended while people answer. */
+const answers = ({ kind, options, max_choices }) => JSON.stringify([kind, max_choices, options.map(({ key }) => key)]);
+const sameBallot = (a, b) => answers(a) === answers(b);
+const sameTexts = (a, b) => JSON.stringify(a.options) === JSON.stringify(b.options);
+
+/** Shows a poll's texts as the presenter has mended them. Votes stay, and so does what was begun; nobody is torn from what they write. */
+function mend(before, poll) {
+  if (before.question !== poll.question) {
+    write(part.question, poll.question);
+    announce(poll.question);
+  }
+  if (sameTexts(before, poll)) return;
+  const focused = part.ballot.contains(document.activeElement);
+  draw(poll);
+  if (results && !results.hidden) bars.update(results);
+  if (focused) part.question.focus();
+}
 
 /** Puts an element in another's place for one. */
 function fill(place, element) {
@@ -78,21 +96,26 @@ function fill(place, element) {
 function build(poll, first, focused) {
   write(part.question, poll.question);
   dropDraft(id, poll.poll_id); // what was begun for a poll that has left the slide since
+  results = null;
+  show(part.results, false);
+  if (unsettled === poll.poll_id) unsettled = "";
+  showBefore();
+  draw(poll);
+  if (focused) part.question.focus();
+  if (!first) announce(t("audience.next", { question: poll.question }));
+  if (!first) scrollTo(0, 0);
+}
+
+/** Draws a poll's ballot, with what was answered or begun, and its chart. */
+function draw(poll) {
   form = ballot(poll, cast, (begun) => (begun ? keepDraft(id, poll.poll_id, begun) : dropDraft(id)));
   write(part.hint, form.hint);
   fill(part.ballot, form.element);
   bars = chart(poll);
   fill(part.chart, bars.element);
-  results = null;
-  show(part.results, false);
-  if (unsettled === poll.poll_id) unsettled = "";
-  showBefore();
   voteChanged(poll.poll_id);
   const begun = draftOf(id, poll.poll_id);
   if (begun) form.resume(begun);
-  if (focused) part.question.focus();
-  if (!first) announce(t("audience.next", { question: poll.question }));
-  if (!first) scrollTo(0, 0);
 }
 
 /** Casts a vote with an answer to the displayed poll. */

@@ -129,7 +129,10 @@ function written(poll, cast, drafted, entries) {
       ...common, type: "text", autocomplete: "off", placeholder: t("ballot.word_here"),
       "aria-label": t("ballot.word", { i: i + 1, of: entries }),
     })
-    : make("textarea", { ...common, rows: 4, placeholder: t("ballot.text_here"), "aria-labelledby": "question", keydown: sendByKey }));
+    : make("textarea", {
+      ...common, rows: 4, placeholder: t("ballot.text_here"), keydown: sendByKey,
+      "aria-labelledby": "question", "aria-keyshortcuts": "Control+Enter Meta+Enter",
+    }));
   const length = make("p", { class: "soft small", id: "length", hidden: true });
   const send = make("button", { type: "submit", class: "primary large wide" });
   const element = make("form", { class: "options", submit, novalidate: true }, fields, length, send);
