@@ -28,7 +28,7 @@ func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error
 	return s.edited, s.err
 }
 
-func (s transit) Delete(context.Context, uuid.UUID) error { return s.err }
+func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }
 
 func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, poll.Access) error { return s.err }
 
@@ -173,7 +173,7 @@ func edit(s *Stage) error {
 	return err
 }
 
-func remove(s *Stage) error { return s.Delete(context.Background(), talk) }
+func remove(s *Stage) error { return s.Delete(context.Background(), talk, nil) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
