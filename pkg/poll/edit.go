@@ -342,7 +342,7 @@ func (s *State) Forget() {
 	s.Revision++
 }
 
-// unseen refuses edits of a poll that people have seen as it is. One that was reset on the slide is still seen.
+// unseen refuses edits of what people answer with, and of a poll that they have seen as it is. One that was reset on the slide is still seen.
 func (d *Draft) unseen(index int) error {
 	if d.State.Status != Pending || d.Slide.Displayed && d.Slide.Index == index {
 		return Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")
