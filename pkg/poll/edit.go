@@ -30,7 +30,8 @@ type AddPoll struct {
 	Index *int
 }
 
-// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll.
+// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll; but while people vote its
+// question and its options' values can be mended, where kind, keys and their order stay: no vote is lost, and the history has it.
 type EditPoll struct {
 	PollID     uuid.UUID
 	Question   *string
@@ -81,19 +82,29 @@ type Draft struct {
 	Rewritten bool      // the poll of State is to be written anew
 	Stated    bool      // State is to be written
 	Weakened  bool      // the poll on the slide is to have the identity ByClient
-	Erased    uuid.UUID // the poll whose votes go; Nil: none
+	Mends     []Mend    // of the poll of State, to be added to the history, with the next numbers and the present time
+	Erased    uuid.UUID // the poll whose votes and mends go; Nil: none
 	Removed   uuid.UUID // the poll that goes itself, with its state; Nil: none
 }
 
-// Apply makes the edit in the draft, which is of no use after an error. Errors: Invalid (names the field), NotFound, HasBeenShown,
-// NotFinal, LastPoll.
+// Apply makes the edit in the draft, which is of no use after an error. Errors: Invalid (names the field), NotFound, Stale,
+// HasBeenShown, NotFinal, LastPoll.
 func (d *Draft) Apply(e Edit) error {
 	if id := e.Concerns(); id != uuid.Nil && d.Find(id) < 0 {
 		return Errorf(NotFound, "the presentation has no such poll")
 	}
+	if given, ok := e.(IfSeen); ok {
+		if err := given.Seen.Check(d.Edits); err != nil {
+			return err
+		}
+		e = given.Edit
+	}
 	before := d.Text()
 	if err := e.apply(d); err != nil {
 		return err
+	}
+	if d.Changed {
+		d.Edits++
 	}
 	field := "polls"
 	if _, renamed := e.(EditPresentation); renamed {
@@ -112,7 +123,7 @@ func (d *Draft) Kept() []Poll {
 
 // Edited gives what there is to know of the edit when the draft is written.
 func (d *Draft) Edited() Edited {
-	e := Edited{Changed: d.Changed, State: d.State.State}
+	e := Edited{Changed: d.Changed, Version: d.Slide.Version, Edits: d.Edits, State: d.State.State}
 	if i := d.Find(d.State.PollID); i >= 0 {
 		e.Poll = &d.Polls[i]
 	}
@@ -122,6 +133,8 @@ func (d *Draft) Edited() Edited {
 // Edited is what an edit did.
 type Edited struct {
 	Changed bool  // false: everything was like that already, nothing was written
+	Version int64 // of the presentation
+	Edits   int64 // of the presentation, with this one
 	Poll    *Poll // that was added, edited or reset; else nil
 	State   State // of that poll
 }
@@ -205,14 +218,18 @@ func (e EditPoll) apply(d *Draft) error {
 	}
 	same := q.Question == old.Question && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices && slices.Equal(q.Options, old.Options)
 	if !same {
-		if err := d.unseen(i); err != nil {
+		err := d.unseen(i)
+		if err != nil && d.mendable() {
+			err = d.mend(&old, &q)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	if same && q.Visibility == old.Visibility && slices.Equal(q.Banned, old.Banned) {
 		return nil
 	}
-	if !same {
+	if !same && d.Mends == nil {
 		d.State.Counts = make([]int64, len(q.Options))
 	}
 	d.State.Revision++
@@ -310,6 +327,11 @@ func (e Reset) apply(d *Draft) error {
 	}
 	d.State.Forget()
 	d.Changed, d.Stated, d.Erased = true, true, e.PollID
+	if i := d.Find(e.PollID); d.Polls[i].Mended > 0 {
+		d.Polls = slices.Clone(d.Polls)
+		d.Polls[i].Mended = 0
+		d.Rewritten = true
+	}
 	return nil
 }
 
@@ -320,7 +342,7 @@ func (s *State) Forget() {
 	s.Revision++
 }
 
-// unseen refuses edits of a poll that people have seen as it is. One that was reset on the slide is still seen.
+// unseen refuses edits of what people answer with, and of a poll that they have seen as it is. One that was reset on the slide is still seen.
 func (d *Draft) unseen(index int) error {
 	if d.State.Status != Pending || d.Slide.Displayed && d.Slide.Index == index {
 		return Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")

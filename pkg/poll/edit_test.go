@@ -148,8 +148,21 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 		"reset, but still on the slide": {closed, poll.State{Status: poll.Pending, Sealed: 6}, poll.HasBeenShown},
 	} {
 		t.Run(name, func(t *testing.T) {
+			d := draft(t, c.slide, 1, c.state)
+			d.State.Counts[0] = 3
+			words := poll.EditPoll{PollID: d.Polls[1].ID, Question: of("Really?"), Options: of(options("A", "B", "C"))}
+			(*words.Options)[1].Value = "mended"
+			if c.state.Status == poll.Open || c.state.Status == poll.Closing {
+				require.NoError(t, d.Apply(words), "its texts can be mended while people vote")
+				require.EqualValues(t, 3, d.State.Counts[0], "the tallies stay")
+				require.Equal(t, []string{"question", "options[B]"}, []string{d.Mends[0].Field, d.Mends[1].Field})
+				require.Equal(t, 2, d.Polls[1].Mended)
+			} else {
+				require.Equal(t, c.err, poll.KindOf(d.Apply(words)))
+				require.Empty(t, d.Mends)
+			}
 			for _, e := range []poll.Edit{
-				poll.EditPoll{Question: of("Really?")}, poll.EditPoll{Options: of(options("A", "B"))},
+				poll.EditPoll{Options: of(options("A", "B"))}, poll.EditPoll{Options: of(options("A", "C", "B"))},
 				poll.EditPoll{Kind: of(poll.Choice)}, poll.EditPoll{MaxChoices: of(1)}, poll.DeletePoll{},
 			} {
 				d := draft(t, c.slide, 1, c.state)

@@ -84,6 +84,7 @@ type Poll struct {
 	Options        []Option // none for free text
 	Visibility     Visibility
 	Identity       Identity // of its voters; the store's own, never edited
+	Mended         int      // how many of its texts were changed while people voted: so many Mends there are of it
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -103,6 +104,7 @@ type Presentation struct {
 	JoinCode string
 	Access   // by its tokens
 	Admission
+	Edits int64 // its revision: how often it was edited, and its tokens and its code were renewed
 	Slide Slide
 	Polls []Poll
 }

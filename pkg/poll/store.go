@@ -109,12 +109,16 @@ type Store interface {
 	Transit(ctx context.Context, id uuid.UUID, m Move, ifMatch *int64) (Turn, error)
 
 	// Edit makes an edit (Draft.Apply) and writes it, in one transaction that excludes other edits and transitions of the
-	// presentation and the counting of the poll concerned. NotFound, Invalid, HasBeenShown, NotFinal, LastPoll.
+	// presentation and the counting of the poll concerned. NotFound, Invalid, Stale (IfSeen), HasBeenShown, NotFinal, LastPoll.
 	Edit(ctx context.Context, id uuid.UUID, e Edit) (Edited, error)
 
 	// Delete removes a presentation with everything of it, in one transaction that excludes transitions and the counting of
-	// its polls. What is counted for it later is rejected. NotFound.
-	Delete(ctx context.Context, id uuid.UUID) error
+	// its polls. What is counted for it later is rejected. NotFound, and Stale: it is at no revision of seen.
+	Delete(ctx context.Context, id uuid.UUID, seen Seen) error
+
+	// History lists what was mended of a presentation, the oldest first, of the numbers above after at most limit. What is of a
+	// poll goes with its votes. NotFound.
+	History(ctx context.Context, id uuid.UUID, after int64, limit int) ([]Mend, error)
 
 	// Unused lists presentations whose use was noted last age ago or longer by the database's clock, the longest unused first, at
 	// most limit of them. Create, Display, Transit and Edit note it.

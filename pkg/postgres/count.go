@@ -47,9 +47,9 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 
 const lockPartition = `SELECT id FROM partitions WHERE id = $1 FOR UPDATE`
 
-// lockAccounts locks the polls that the batches speak of. The options that it joins to a state may be old ones if it had to
+// lockAccounts locks the polls that the batches speak of. The keys that it joins to a state may be old ones if it had to
 // wait for an edit to let go of the state. No vote is counted by them: a vote that is not late was accepted after its poll was
-// displayed, which was after the last edit of its options (poll.Draft), and so the statement began after that edit, too.
+// displayed, which was after the last edit of its keys (poll.Draft), and so the statement began after that edit, too.
 const lockAccounts = `
 	SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, s.fold, s.stale, ` + stateColumns + `
 	FROM poll_states s JOIN polls q ON q.id = s.poll_id

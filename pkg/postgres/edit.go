@@ -40,7 +40,7 @@ func lockDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Edits: row.Edits, Slide: row.slide()}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = $1 ORDER BY q.position`, id)
 	if err != nil {
@@ -95,6 +95,9 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
+	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
+		return err
+	}
 	if d.Weakened {
 		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
 			return err
@@ -119,10 +122,13 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	return err
 }
 
-// deleteVotes deletes all votes for polls, and their words, whose states are locked.
+// deleteVotes deletes all votes for polls whose states are locked, their words, and what was mended of them.
 func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 	arg := uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM mends WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
 		return err
 	}
 	return deleteWords(ctx, tx, ids)
@@ -143,9 +149,12 @@ func deletePolls(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 }
 
 // Delete implements poll.Store. The locks are those of a transition, with all the polls' states.
-func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
+func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		d, err := lockDraft(ctx, tx, id, uuid.Nil)
+		if err == nil {
+			err = seen.Check(d.Edits)
+		}
 		if err != nil {
 			return err
 		}
@@ -171,6 +180,7 @@ func deletePresentation(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, polls []
 	}
 	for _, statement := range []string{
 		`DELETE FROM passes WHERE presentation_id = $1`,
+		`DELETE FROM mends WHERE presentation_id = $1`,
 		`DELETE FROM presence WHERE ctid = ANY(ARRAY(SELECT ctid FROM presence WHERE presentation_id = $1 FOR UPDATE SKIP LOCKED))`,
 		`DELETE FROM presentations WHERE id = $1`,
 	} {

@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values, q.visibility, q.banned, q.identity`
+	q.option_keys, q.option_values, q.visibility, q.banned, q.identity, q.mended`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -28,6 +28,7 @@ type pollRow struct {
 	Visibility     sql.NullString `db:"visibility"`
 	Banned         pq.StringArray `db:"banned"`
 	Identity       sql.NullString `db:"identity"`
+	Mended         sql.NullInt64  `db:"mended"`
 }
 
 func (r *pollRow) poll() poll.Poll {
@@ -35,6 +36,7 @@ func (r *pollRow) poll() poll.Poll {
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
 		Visibility: poll.Visibility(r.Visibility.String), Identity: poll.Identity(r.Identity.String),
+		Mended: int(r.Mended.Int64),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -114,8 +116,8 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 	result, err := tx.ExecContext(ctx, `
 		UPDATE polls q
 		SET position = u.position, question = u.question, kind = u.kind, max_choices = u.max_choices,
-			option_keys = u.keys::text[], option_values = u.vals::text[], visibility = u.visibility, banned = u.banned::text[]
-		FROM `+unnestPolls+` WHERE q.id = u.id`, args...)
+			option_keys = u.keys::text[], option_values = u.vals::text[], visibility = u.visibility, banned = u.banned::text[], mended = $11
+		FROM `+unnestPolls+` WHERE q.id = u.id`, append(args, q.Mended)...)
 	return exactly(1, "polls", result, err)
 }
 

@@ -39,7 +39,7 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Edits: row.Edits, Slide: row.slide()}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = ? ORDER BY q.position`, id[:])
 	if err != nil {
@@ -91,6 +91,9 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 			return err
 		}
 	}
+	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
+		return err
+	}
 	if d.Weakened {
 		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
 			return err
@@ -116,9 +119,12 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 }
 
 // Delete implements poll.Store.
-func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
+func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		d, err := readDraft(ctx, tx, id, uuid.Nil)
+		if err == nil {
+			err = seen.Check(d.Edits)
+		}
 		if err != nil {
 			return err
 		}
@@ -131,14 +137,16 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// What deletes the words of a poll, all votes for it, the poll itself, and what a presentation has beside its polls.
+// What deletes the words of a poll, all votes for it with what was mended of it, the poll itself, and what a presentation has
+// beside its polls.
 var (
 	wordsOf = []string{`DELETE FROM words WHERE poll_id = ?`, `DELETE FROM spellings WHERE poll_id = ?`}
-	votesOf = append([]string{`DELETE FROM votes WHERE poll_id = ?`}, wordsOf...)
+	votesOf = append([]string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM mends WHERE poll_id = ?`}, wordsOf...)
 	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
 
 	presentationOf = []string{
-		`DELETE FROM passes WHERE presentation_id = ?`, `DELETE FROM presence WHERE presentation_id = ?`, `DELETE FROM presentations WHERE id = ?`,
+		`DELETE FROM passes WHERE presentation_id = ?`, `DELETE FROM mends WHERE presentation_id = ?`,
+		`DELETE FROM presence WHERE presentation_id = ?`, `DELETE FROM presentations WHERE id = ?`,
 	}
 )
 

@@ -13,7 +13,7 @@ import (
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
-	q.option_keys, q.option_values, q.visibility, q.banned, q.identity`
+	q.option_keys, q.option_values, q.visibility, q.banned, q.identity, q.mended`
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
@@ -28,6 +28,7 @@ type pollRow struct {
 	Visibility     sql.NullString `db:"visibility"`
 	Banned         list[string]   `db:"banned"`
 	Identity       sql.NullString `db:"identity"`
+	Mended         sql.NullInt64  `db:"mended"`
 }
 
 func (r *pollRow) poll() poll.Poll {
@@ -35,6 +36,7 @@ func (r *pollRow) poll() poll.Poll {
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
 		Visibility: poll.Visibility(r.Visibility.String), Identity: poll.Identity(r.Identity.String),
+		Mended: int(r.Mended.Int64),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -68,13 +70,14 @@ func pollRows(polls []poll.Poll) (string, error) {
 		Visibility string   `json:"visibility"`
 		Banned     []string `json:"banned"`
 		Identity   string   `json:"identity"`
+		Mended     int      `json:"mended"`
 	}
 	all := make([]object, len(polls))
 	for i, q := range polls {
 		o := object{
 			ID: hexOf(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
 			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
-			Identity: string(q.Identity),
+			Identity: string(q.Identity), Mended: q.Mended,
 		}
 		for _, option := range q.Options {
 			o.Keys, o.Values = append(o.Keys, option.Key), append(o.Values, option.Value)
@@ -108,7 +111,8 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 	result, err := tx.ExecContext(ctx, `
 		UPDATE polls
 		SET position = value->>'position', question = value->>'question', kind = value->>'kind', max_choices = value->>'max_choices',
-			option_keys = value->'keys', option_values = value->'values', visibility = value->>'visibility', banned = value->'banned'
+			option_keys = value->'keys', option_values = value->'values', visibility = value->>'visibility', banned = value->'banned',
+			mended = value->>'mended'
 		FROM json_each(?) WHERE polls.id = unhex(value->>'id')`, arg)
 	return exactly(1, "polls", result, err)
 }

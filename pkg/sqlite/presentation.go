@@ -98,7 +98,8 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		return poll.Presentation{}, nil, noPresentation(err)
 	}
 	p := poll.Presentation{
-		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Access: rows[0].access(), Admission: rows[0].admission(), Slide: rows[0].slide(),
+		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Access: rows[0].access(), Admission: rows[0].admission(),
+		Edits: rows[0].Edits, Slide: rows[0].slide(),
 	}
 	states := make([]poll.State, len(rows))
 	for i := range rows {

@@ -26,7 +26,7 @@ type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, poll.Edited, error)
-	Delete(ctx context.Context, id uuid.UUID) error
+	Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error
 	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 }
@@ -83,8 +83,8 @@ func (s *Stage) edited(ctx context.Context, id uuid.UUID, edited poll.Edited, er
 
 // Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as poll.Store.Delete; after
 // Unavailable it may have happened.
-func (s *Stage) Delete(ctx context.Context, id uuid.UUID) error {
-	return s.changed(ctx, id, s.store.Delete(ctx, id))
+func (s *Stage) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
+	return s.changed(ctx, id, s.store.Delete(ctx, id, seen))
 }
 
 // SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one that is none any more end where

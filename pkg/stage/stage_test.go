@@ -32,7 +32,7 @@ func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) 
 	return poll.WordCount{Hidden: hidden}, s.edited, s.err
 }
 
-func (s transit) Delete(context.Context, uuid.UUID) error { return s.err }
+func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }
 
 func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, poll.Access) error { return s.err }
 
@@ -177,7 +177,7 @@ func edit(s *Stage) error {
 	return err
 }
 
-func remove(s *Stage) error { return s.Delete(context.Background(), talk) }
+func remove(s *Stage) error { return s.Delete(context.Background(), talk, nil) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

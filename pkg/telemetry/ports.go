@@ -114,9 +114,14 @@ func (s *measuredStore) Hide(
 	return s.Store.Hide(ctx, presentationID, pollID, text, hidden)
 }
 
-func (s *measuredStore) Delete(ctx context.Context, id uuid.UUID) (err error) {
+func (s *measuredStore) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) (err error) {
 	defer s.took("delete", time.Now(), &err)
-	return s.Store.Delete(ctx, id)
+	return s.Store.Delete(ctx, id, seen)
+}
+
+func (s *measuredStore) History(ctx context.Context, id uuid.UUID, after int64, limit int) (m []poll.Mend, err error) {
+	defer s.took("history", time.Now(), &err)
+	return s.Store.History(ctx, id, after, limit)
 }
 
 func (s *measuredStore) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {

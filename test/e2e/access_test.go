@@ -52,6 +52,7 @@ func accessCalls(r *Room) []accessCall {
 		call("clearSlide", forRemote, "DELETE", "/polls/current", nil),
 		call("editPresentation", forOwner, "PATCH", "", map[string]string{"title": "Other"}),
 		call("givePass", forAnybody, "POST", "/voters", nil),
+		call("getHistory", forAnybody, "GET", "/history", nil),
 		call("exportPresentation", forOwner, "GET", "/export", nil),
 		call("addPoll", forOwner, "POST", "/polls", choice("More?")),
 		call("orderPolls", forOwner, "PUT", "/polls/order", map[string][]string{"poll_ids": {second, first}}),

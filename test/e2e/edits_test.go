@@ -140,7 +140,9 @@ func TestAPollWithVotesIsResetAndNotChangedUnderItsVotersFeet(t *testing.T) {
 		ann := NewVoter()
 		r.Vote(one, ann, "A")
 		question, shown := object{"question": "Other?"}, "409 poll_has_been_shown"
-		require.Equal(t, shown, r.edit(http.MethodPatch, path, question).Code())
+		for _, other := range []object{{"kind": "open_text"}, {"options": options2()[:1]}, {"kind": "multiple", "question": "Other?"}} {
+			require.Equal(t, shown, r.edit(http.MethodPatch, path, other).Code())
+		}
 		require.Equal(t, shown, r.edit(http.MethodDelete, path, nil).Code())
 		require.Equal(t, "409 poll_not_final", r.edit(http.MethodPost, path+"/reset", nil).Code())
 		r.moved(object{"move": "close"})
@@ -226,8 +228,9 @@ func TestHiddenResultsAreForThePresenterOnly(t *testing.T) {
 				return strings.Contains(string(r.Through(replica).Current().Body), `"results_visibility":"presenter"`)
 			}, wait, tick)
 		}
-		require.Equal(t, `"2-presenter"`, r.Current().Header.Get("ETag"))
-		require.Equal(t, "200", r.Move(nil, map[string]string{"If-Match": `"2-presenter"`}).Code(), "it stands for its version")
+		require.Equal(t, `"2-b"`, r.Current().Header.Get("ETag"))
+		require.Equal(t, "200", r.Move(nil, map[string]string{"If-Match": `"2-b"`}).Code(), "it stands for its version")
+		require.Equal(t, "412 stale", r.Move(nil, map[string]string{"If-Match": `"2-presenter"`}).Code(), "as did a tag of before")
 	})
 }
 

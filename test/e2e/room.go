@@ -124,6 +124,7 @@ type (
 		Words    []Word   `json:"words"` // nil: the poll is not of free text
 		Mean     *float64 `json:"mean"`
 		Median   *float64 `json:"median"`
+		Mended   int      `json:"mended"`
 		Hidden   bool     `json:"hidden"`
 		Identity string   `json:"identity"`
 

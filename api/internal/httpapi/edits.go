@@ -10,8 +10,12 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// edit makes a presenter's edit of the presentation in the path.
+// edit makes a presenter's edit of the presentation in the path, and sets the answer's ETag.
 func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll.Edited, err error) {
+	seen, err := revisions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
+	if err != nil {
+		return id, edited, err
+	}
 	if id, err = parseID("presentation_id", c.Params("id")); err != nil {
 		return id, edited, err
 	}
@@ -21,7 +25,10 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 	if err = c.server.bounds.edit(id); err != nil {
 		return id, edited, err
 	}
-	edited, err = c.Stage.Edit(ctx, id, e)
+	edited, err = c.Stage.Edit(ctx, id, poll.IfSeen{Edit: e, Seen: seen})
+	if err == nil {
+		c.Set(fiber.HeaderETag, standTag(edited.Version, edited.Edits))
+	}
 	return id, edited, err
 }
 
@@ -88,6 +95,10 @@ func orderEdit(c *call) (poll.Edit, error) {
 }
 
 func deletePresentation(c *call) error {
+	seen, err := revisions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
+	if err != nil {
+		return err
+	}
 	id, err := parseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
@@ -100,7 +111,7 @@ func deletePresentation(c *call) error {
 	if _, err := c.need(ctx, id, toEdit); err != nil {
 		return err
 	}
-	if err := c.Stage.Delete(ctx, id); err != nil {
+	if err := c.Stage.Delete(ctx, id, seen); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

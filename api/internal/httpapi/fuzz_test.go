@@ -234,6 +234,17 @@ func FuzzHeaders(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, seen, again)
 		}
+		edits, err := revisions("If-Match", match)
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+		}
+		for _, n := range edits {
+			if n >= 0 {
+				again, err := revisions("If-Match", standTag(1, n))
+				require.NoError(t, err)
+				require.Equal(t, poll.Seen{n}, again)
+			}
+		}
 		require.Regexp(t, `^(respond-async|wait=\d|, )*$`, applied)
 	})
 }

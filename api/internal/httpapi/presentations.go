@@ -178,9 +178,9 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, role poll.
 	if p.Slide.Displayed {
 		current = &p.Slide.Index
 	}
-	// The tag is the version, for a transition's If-Match. It does not tell one content from another: an edit keeps it, and the
-	// presenter sees more under it. So nobody may keep the answer, and there is no 304.
-	c.Set(fiber.HeaderETag, etag(p.Slide.Version))
+	// The tag is for the If-Match of a transition or an edit. It does not tell one content from another: a poll becomes final under
+	// it, and the presenter sees more. So nobody may keep the answer, and there is no 304.
+	c.Set(fiber.HeaderETag, standTag(p.Slide.Version, p.Edits))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderAuthorization)
 	all := fiber.Map{

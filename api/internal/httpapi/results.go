@@ -28,7 +28,8 @@ type wireResults[O any] struct {
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
 
-	Identity poll.Identity `json:"identity"` // how its voters are told apart, at the least
+	Identity poll.Identity `json:"identity"`         // how its voters are told apart, at the least
+	Mended   int           `json:"mended,omitempty"` // how many of its texts were changed while people voted
 
 	Options []O        `json:"options"`
 	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
@@ -105,13 +106,14 @@ func encodeResults(r *poll.Results) (body, veiled []byte, err error) {
 func (w wireResults[O]) hide() wireResults[O] {
 	return wireResults[O]{
 		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision, Total: w.Total, Identity: w.Identity,
-		Options: []O{}, Hidden: true,
+		Mended: w.Mended, Options: []O{}, Hidden: true,
 	}
 }
 
 func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireResults[O] {
 	w := wireResults[O]{
-		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Identity: r.Identity, Options: make([]O, len(r.Options)),
+		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Identity: r.Identity,
+		Mended: r.Mended, Options: make([]O, len(r.Options)),
 	}
 	for i, o := range r.Options {
 		w.Options[i] = option(o, r.Counts[i])

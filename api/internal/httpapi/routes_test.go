@@ -157,6 +157,35 @@ func TestVersionsInHeaders(t *testing.T) {
 	}
 }
 
+func TestRevisionsInHeaders(t *testing.T) {
+	for value, want := range map[string]poll.Seen{
+		"": nil, " * ": nil,
+		`"3"`: {0}, `"3-a"`: {0}, `"3-bh"`: {17}, `"0-jccddhcadgifehhfiah"`: {9223372036854775807}, `"1-b", "2-c"`: {1, 2}, `,"1-b",, "2-c",`: {1, 2},
+		`W/"1-b"`: {}, `W/"1-b", "2-c"`: {2}, `"3-after"`: {-1}, `"3-presenter", "3-c"`: {-1, 2},
+	} {
+		got, err := revisions("If-Match", value)
+		require.NoError(t, err, value)
+		require.Equal(t, want, got, value)
+	}
+	for _, value := range []string{
+		"3", "x", `"x"`, `""`, `"3-"`, `"-b"`, `"3-B"`, `"3-1"`, `"3-b`, `"3-b-c"`, `"3.1"`, `"3-bbbbbbbbbbbbbbbbbbbbbbb"`, `"99999999999999999999-b"`, `"1-b", 2`,
+		`"1-b" "2-c"`, "*, *", `"1-b", *`, ",", "W/", "\x00", "\"1-\u0430\"", strings.Repeat(`"`, 9000),
+	} {
+		_, err := revisions("If-Match", value)
+		require.ErrorContains(t, err, "If-Match", value)
+		require.Equal(t, poll.Invalid, poll.KindOf(err), value)
+	}
+	for _, edits := range []int64{0, 1, 9, 10, 1234567890} {
+		tag := standTag(7, edits)
+		seen, err := revisions("If-Match", tag)
+		require.NoError(t, err)
+		require.Equal(t, poll.Seen{edits}, seen)
+		version, err := versions("If-Match", tag)
+		require.NoError(t, err)
+		require.Equal(t, []int64{7}, version, "the same tag does for a transition")
+	}
+}
+
 func TestNoAnswerIsTakenForAnotherType(t *testing.T) {
 	s := newTestServer("database")
 	for path, status := range map[string]int{"/healthz": 200, Base + "/openapi.yaml": 200, Base + "/join/BCD234": 503, "/x/y": 404} {

@@ -194,6 +194,7 @@ func (s *Server) routes() {
 	v1.Patch("/presentations/:id", s.with(patchPresentation))
 	v1.Delete("/presentations/:id", s.with(deletePresentation))
 	v1.Get("/presentations/:id/export", s.with(exportPresentation))
+	v1.Get("/presentations/:id/history", s.with(getHistory))
 	v1.Post("/presentations/:id/token", s.with(postToken))
 	v1.Post("/presentations/:id/remote", s.with(postRemote))
 	v1.Post("/presentations/:id/join_code", s.with(postJoinCode))

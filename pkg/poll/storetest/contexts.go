@@ -28,7 +28,8 @@ func (s *suite) contexts(t *testing.T) {
 		"Display":      func() error { _, err := store.Display(ctx, p.ID); return err },
 		"Transit":      func() error { _, err := store.Transit(ctx, p.ID, poll.Move{}, nil); return err },
 		"Edit":         func() error { _, err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")}); return err },
-		"Delete":       func() error { return store.Delete(ctx, p.ID) },
+		"Delete":       func() error { return store.Delete(ctx, p.ID, nil) },
+		"History":      func() error { _, err := store.History(ctx, p.ID, 0, 1); return err },
 		"Results":      func() error { _, err := store.Results(ctx, p.ID, p.Polls[0].ID); return err },
 		"Votes": func() error {
 			return store.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil, func(poll.VoterAnswer) error { return nil })

@@ -35,7 +35,7 @@ func (s *suite) edits(t *testing.T) {
 		p, other := created(t, store), created(t, store)
 		require.True(t, edit(t, p, poll.EditPresentation{Title: new(" The other title ")}).Changed)
 		want := p
-		want.Title = "The other title"
+		want.Title, want.Edits = "The other title", 1
 		got, _ := read(t, p)
 		require.Equal(t, want, got)
 		_, title, err := store.Join(t.Context(), p.JoinCode)
@@ -83,6 +83,7 @@ func (s *suite) edits(t *testing.T) {
 				require.Equal(t, poll.State{Status: poll.Pending, Counts: make([]int64, len(edited.Poll.Options))}, edited.State)
 				want.Polls = slices.Insert(want.Polls, edited.Poll.Index, *edited.Poll)
 			}
+			want.Edits++
 			for i := range want.Polls {
 				want.Polls[i].Index = i
 				if want.Polls[i].ID == p.Polls[1].ID {
@@ -134,7 +135,7 @@ func (s *suite) edits(t *testing.T) {
 		before := results(t, store, p, 0)
 		id := p.Polls[0].ID
 		for _, e := range []poll.Edit{
-			poll.EditPoll{PollID: id, Question: of("Other?")}, poll.EditPoll{PollID: id, Options: of(options("A"))}, poll.DeletePoll{PollID: id},
+			poll.EditPoll{PollID: id, Options: of(options("A"))}, poll.DeletePoll{PollID: id},
 		} {
 			_, err := store.Edit(t.Context(), p.ID, e)
 			requireKind(t, poll.HasBeenShown, err)
@@ -189,7 +190,7 @@ func (s *suite) edits(t *testing.T) {
 		count(t, store, votes(vote(p, 0, version, "A"), vote(other, 0, otherVersion, "A")))
 		show(t, store, p, 1)
 		want, states := read(t, other)
-		require.NoError(t, store.Delete(t.Context(), p.ID))
+		require.NoError(t, store.Delete(t.Context(), p.ID, nil))
 		_, _, err := store.Presentation(t.Context(), p.ID)
 		requireKind(t, poll.NotFound, err)
 		_, err = store.Display(t.Context(), p.ID)
@@ -198,7 +199,7 @@ func (s *suite) edits(t *testing.T) {
 		requireKind(t, poll.NotFound, err)
 		_, err = store.Results(t.Context(), p.ID, p.Polls[0].ID)
 		requireKind(t, poll.NotFound, err)
-		requireKind(t, poll.NotFound, store.Delete(t.Context(), p.ID))
+		requireKind(t, poll.NotFound, store.Delete(t.Context(), p.ID, nil))
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
 		require.False(t, slices.ContainsFunc(closing, func(c poll.ClosingPoll) bool { return c.PresentationID == p.ID }))

@@ -107,7 +107,7 @@ func (s *suite) expiry(t *testing.T) {
 			func() error { _, err := store.Display(t.Context(), p.ID); return err }(),
 			func() error { _, err := store.Results(t.Context(), p.ID, p.Polls[0].ID); return err }(),
 			func() error { _, _, err := store.Join(t.Context(), p.JoinCode); return err }(),
-			store.Delete(t.Context(), p.ID),
+			store.Delete(t.Context(), p.ID, nil),
 		} {
 			requireKind(t, poll.NotFound, err)
 		}
@@ -206,7 +206,7 @@ func (s *suite) expiry(t *testing.T) {
 		count(t, store, votes(vote(p, 0, v, "A")))
 		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))
 		require.Equal(t, 1, s.rows(t, store, "spellings", p.Polls[0].ID))
-		require.NoError(t, store.Delete(t.Context(), p.ID))
+		require.NoError(t, store.Delete(t.Context(), p.ID, nil))
 		for _, table := range []string{"votes", "words", "spellings"} {
 			require.Zero(t, s.rows(t, store, table, p.Polls[0].ID), table)
 		}

@@ -85,7 +85,7 @@ func (s *suite) newest(t *testing.T) {
 		polls := []uuid.UUID{p.Polls[0].ID, p.Polls[1].ID, uuid.New(), uuid.Nil, p.ID}
 		_, err := store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[1].ID})
 		require.NoError(t, err)
-		require.NoError(t, store.Delete(t.Context(), other.ID))
+		require.NoError(t, store.Delete(t.Context(), other.ID, nil))
 		n := ask(t, ids, polls)
 		require.Equal(t, []uuid.UUID{p.ID}, slices.Collect(maps.Keys(n.Versions)))
 		require.Equal(t, []uuid.UUID{p.Polls[0].ID}, slices.Collect(maps.Keys(n.Revisions)))

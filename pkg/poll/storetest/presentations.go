@@ -83,7 +83,7 @@ func (s *suite) presentations(t *testing.T) {
 		readBack(t, p)
 		_, err = store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[2].ID})
 		require.NoError(t, err)
-		p.Polls = p.Polls[:2]
+		p.Polls, p.Edits = p.Polls[:2], 1
 		readBack(t, p)
 	})
 
@@ -158,7 +158,7 @@ func (s *suite) presentations(t *testing.T) {
 			requireKind(t, poll.NotFound, err)
 			_, err = store.Edit(t.Context(), id, poll.DeletePoll{PollID: mine.Polls[0].ID})
 			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Delete(t.Context(), id))
+			requireKind(t, poll.NotFound, store.Delete(t.Context(), id, nil))
 			_, err = store.Results(t.Context(), id, mine.Polls[0].ID)
 			requireKind(t, poll.NotFound, err)
 			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, uuid.Nil, never))

@@ -47,6 +47,8 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("access", s.access)
 	t.Run("transitions", s.transitions)
 	t.Run("edits", s.edits)
+	t.Run("revisions", s.revisions)
+	t.Run("mends", s.mends)
 	t.Run("what is new", s.newest)
 	t.Run("counting", s.counting)
 	t.Run("seals", s.seals)

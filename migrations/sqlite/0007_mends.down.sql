@@ -1,0 +1,2 @@
+ALTER TABLE polls DROP COLUMN mended;
+DROP TABLE mends;

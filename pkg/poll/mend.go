@@ -1,0 +1,70 @@
+package poll
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// What a presentation's history may hold. Each text that a mend changes is one.
+const (
+	MaxMends   = 100  // of one poll
+	MaxHistory = 1000 // of one presentation
+)
+
+// Mend is a text of a poll that was changed while people voted.
+type Mend struct {
+	Number   int64 // rises within the presentation
+	PollID   uuid.UUID
+	At       time.Time // by the store's clock, in milliseconds
+	Revision int64     // that the poll has since
+	Field    string    // "question", or "options[KEY]"
+	Before   string
+	After    string
+}
+
+// mendable says whether a poll may be mended: votes for it may still come, and they name keys, which stay. Of a final poll
+// nothing changes any more, and one that nobody has seen needs no history.
+func (d *Draft) mendable() bool {
+	return d.State.Status == Open || d.State.Status == Closing
+}
+
+// mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than texts, or too much was mended.
+func (d *Draft) mend(old, now *Poll) error {
+	if !sameBallot(old, now) {
+		return Errorf(HasBeenShown, "the poll has been displayed: of it, only the question and the options' values can be changed while people "+
+			"vote; take it off the slide and reset it, and everything can be edited again")
+	}
+	add := func(field, before, after string) {
+		if before != after {
+			d.Mends = append(d.Mends, Mend{PollID: now.ID, Revision: d.State.Revision + 1, Field: field, Before: before, After: after})
+		}
+	}
+	add("question", old.Question, now.Question)
+	for i, o := range old.Options {
+		add("options["+o.Key+"]", o.Value, now.Options[i].Value)
+	}
+	all := len(d.Mends)
+	for i := range d.Polls {
+		all += d.Polls[i].Mended
+	}
+	now.Mended = old.Mended + len(d.Mends)
+	if now.Mended > MaxMends || all > MaxHistory {
+		return Errorf(HasBeenShown, "the poll has been displayed, and its texts were mended too often: at most %d of a poll and %d of a "+
+			"presentation can be; take it off the slide and reset it, and it can be edited again", MaxMends, MaxHistory)
+	}
+	return nil
+}
+
+// sameBallot says whether the same answers can be given to two polls.
+func sameBallot(a, b *Poll) bool {
+	if a.Kind != b.Kind || a.MaxChoices != b.MaxChoices || len(a.Options) != len(b.Options) {
+		return false
+	}
+	for i := range a.Options {
+		if a.Options[i].Key != b.Options[i].Key {
+			return false
+		}
+	}
+	return true
+}
