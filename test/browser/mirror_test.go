@@ -69,6 +69,10 @@ func TestBarsTicketAndArrowsStandOnTheOtherSideInArabic(t *testing.T) {
 		fillLeft, fillRight := at("#chart .fill")
 		require.Equal(t, mirrored, fillRight == trackRight, lang)
 		require.Equal(t, !mirrored, fillLeft == trackLeft, lang)
+		percentLeft, percentRight := at("#chart .percent")
+		countLeft, countRight := at("#chart .count")
+		require.Equal(t, mirrored, countRight <= percentLeft, "numbers beside each other do not run together in %s", lang)
+		require.Equal(t, !mirrored, percentRight <= countLeft, lang)
 		require.Equal(t, map[bool]string{true: "matrix(-1, 0, 0, 1, 0, 0)", false: "none"}[mirrored],
 			value[string](v, `getComputedStyle(document.querySelector("#next > span")).transform`), "the arrow of %s", lang)
 		require.Equal(t, "ltr", value[string](v, `getComputedStyle(document.querySelector("#code")).direction`))
@@ -105,6 +109,11 @@ func TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic(t *testing.T) {
 		const x = (i) => { const r = document.createRange(); r.setStart(code.firstChild, i); r.setEnd(code.firstChild, i + 1); return r.getBoundingClientRect().left; };
 		return x(0) < x(4) && x(4) < x(6);
 	})()`))
+	require.True(t, value[bool](v, `(() => {
+		const text = document.createRange();
+		text.selectNodeContents(document.querySelector("#host"));
+		return Math.abs(text.getBoundingClientRect().right - document.querySelector(".ticket-go").getBoundingClientRect().right) < 2;
+	})()`), "the address stands under what is before it")
 }
 
 // TestNumbersAreThoseOfTheReadersRegion: people of Cairo and of Rabat read the same words and other digits.
