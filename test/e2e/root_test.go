@@ -20,7 +20,7 @@ const (
 // atRoot gives the systems that live under a path, and of each the addresses by which a proxy in front may ask it.
 func atRoot(t *testing.T, test func(t *testing.T, s site)) {
 	t.Helper()
-	rooted := []string{"PLENARY_PUBLIC_URL=" + rootedHost + someRoot + "/", "PLENARY_CORS_ORIGINS=" + otherPage}
+	rooted := []string{"PLENARY_PUBLIC_URL=" + rootedHost + someRoot + "/", "PLENARY_CORS_ORIGINS=" + otherPage, "PLENARY_EMBED_ORIGINS=" + otherPage}
 	for name, cfg := range map[string]stack.Config{
 		"embedded": {Parts: stack.API, APIs: 1, APIEnv: rooted}, "production shape": {APIs: 2, Workers: 1, APIEnv: rooted},
 	} {
@@ -41,6 +41,10 @@ func atRoot(t *testing.T, test func(t *testing.T, s site)) {
 // front leaves that on a request or not, for clients ask that proxy.
 func TestEverythingWorksUnderAPath(t *testing.T) {
 	atRoot(t, func(t *testing.T, s site) {
+		plain := func(r Request) *Answer { // what the OpenAPI file does not have
+			r.Path = s.root + r.Path
+			return beside(t, s.Client, r)
+		}
 		made := s.Do(Request{Method: "POST", Path: Base + "/presentations", JSON: NewPresentation{Title: "T", Polls: []NewPoll{choice("Who wins?")}}})
 		require.Equal(t, http.StatusCreated, made.Status)
 		r := &Room{Client: s.Client}
@@ -90,16 +94,26 @@ func TestEverythingWorksUnderAPath(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Equal(t, someRoot+want, res.Header.Get("Location"))
 		}
-		drawn := beside(t, s.Client, Request{Method: "GET", Path: "/qr.svg?code=" + r.JoinCode})
-		same := beside(t, s.Client, Request{
+		drawn := plain(Request{Method: "GET", Path: "/qr.svg?code=" + r.JoinCode})
+		same := plain(Request{
 			Method: "POST", Path: "/qr.svg", Body: rootedHost + someRoot + "/join/" + r.JoinCode, Header: map[string]string{"Content-Type": "text/plain"},
 		})
 		require.Equal(t, string(same.Body), string(drawn.Body), "the QR code leads to the public address")
 		reference := s.Do(Request{Method: "GET", Path: Base + "/openapi.yaml"})
 		require.Contains(t, string(reference.Body), "\nservers:\n  - url: "+someRoot+"\n")
-		docs := beside(t, s.Client, Request{Method: "GET", Path: "/docs"})
+		docs := plain(Request{Method: "GET", Path: "/docs"})
 		require.Contains(t, string(docs.Body), `src="`+someRoot+`/docs/start.js"`)
-		require.Contains(t, string(beside(t, s.Client, Request{Method: "GET", Path: "/docs/start.js"}).Body), `"`+someRoot+Base+`/openapi.yaml"`)
+		require.Contains(t, string(plain(Request{Method: "GET", Path: "/docs/start.js"}).Body), `"`+someRoot+Base+`/openapi.yaml"`)
+
+		// What may be in a frame, of which nothing in between says anything else.
+		for path, by := range map[string]string{"/p/" + r.PresentationID: otherPage, "/join/" + r.JoinCode: otherPage, "/results/" + r.PresentationID: otherPage,
+			"/": "'none'", "/stage/" + r.PresentationID: "'none'", "/docs": "'none'", "/nothing": "'none'"} {
+			page := plain(Request{Method: "GET", Path: path, Header: map[string]string{"Accept": "text/html"}})
+			policies := page.Header.Values("Content-Security-Policy")
+			require.Len(t, policies, 1, path)
+			require.True(t, strings.HasSuffix(policies[0], "; frame-ancestors "+by), "%s: %s", path, policies[0])
+			require.Empty(t, page.Header.Values("X-Frame-Options"), path)
+		}
 
 		// Health, a preflight, an answer to a page of another origin, an error.
 		for _, path := range []string{"/healthz", "/readyz", Base + "/ping"} {

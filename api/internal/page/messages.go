@@ -69,7 +69,10 @@ func (l *languages) match(accept string) string {
 		accept = ""
 	}
 	wanted, _, _ := language.ParseAcceptLanguage(accept) // what cannot be read wants nothing
-	_, i, _ := l.matcher.Match(wanted...)
+	_, i, confidence := l.matcher.Match(wanted...)
+	if confidence == language.No { // of those with the same script, say: who reads Persian does not read Arabic
+		i = 0
+	}
 	return l.all[i].tag.String()
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -68,15 +70,20 @@ func paths() (all []string) {
 	return all
 }
 
-func TestEveryPageIsThereInBothLanguagesAndLetsNothingElseIn(t *testing.T) {
+func TestEveryPageIsThereInEveryLanguageAndLetsNothingElseIn(t *testing.T) {
 	app, _ := newSite(t)
 	inline := regexp.MustCompile(`(?i)<style|\sstyle=|\son\w+=|javascript:|<script(?: type="module")?>`)
 	for _, p := range paths() {
-		for accept, lang := range map[string]string{"": "en", "de-AT,de;q=0.9,en;q=0.5": "de", "fr, en;q=0.1": "en", "~;;q=": "en"} {
+		for accept, lang := range map[string]string{"": "en", "de-AT,de;q=0.9,en;q=0.5": "de", "fr, en;q=0.1": "en", "~;;q=": "en",
+			"ar": "ar", "ar-EG,ar;q=0.9,en-US;q=0.8": "ar", "AR-sa": "ar", "fr, ar;q=0.5, en;q=0.1": "ar", "fa": "en", "he, ur;q=0.5": "en", "en, ar;q=0.9": "en"} {
 			res := ask(t, app, p, "Accept-Language", accept)
 			html := body(t, res)
 			require.Equal(t, 200, res.StatusCode, p)
-			require.Contains(t, html, `<html lang="`+lang+`">`, p)
+			open := `<html lang="` + lang + `">`
+			if lang == "ar" {
+				open = `<html lang="ar" dir="rtl">`
+			}
+			require.Contains(t, html, open, "%s for %q", p, accept)
 			require.Equal(t, lang, res.Header.Get("Content-Language"))
 			require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"))
 			require.Equal(t, policy, res.Header.Get("Content-Security-Policy"))
@@ -216,7 +223,7 @@ func TestEveryMessageIsUsedAndThereInEveryLanguage(t *testing.T) {
 			used[key] = true
 		}
 	}
-	require.GreaterOrEqual(t, len(p.languages.all), 2)
+	require.GreaterOrEqual(t, len(p.languages.all), 3)
 	placeholder := regexp.MustCompile(`\{\w+\}`)
 	english := p.languages.all[0].messages
 	for _, l := range p.languages.all {
@@ -225,14 +232,33 @@ func TestEveryMessageIsUsedAndThereInEveryLanguage(t *testing.T) {
 			forms := map[string]any{"": m}
 			if several, ok := m.(map[string]any); ok {
 				forms = several
-				require.Contains(t, forms, "one", key)
-				require.Contains(t, forms, "other", key)
+				require.Equal(t, pluralForms(l.tag), slices.Sorted(maps.Keys(forms)), "%s in %s", key, l.tag)
 			}
 			for form, text := range forms {
 				require.NotEmpty(t, text, "%s %s", key, form)
 			}
 			require.Equal(t, placeholders(placeholder, english[key]), placeholders(placeholder, m), "%s in %s", key, l.tag)
 		}
+	}
+}
+
+// pluralForms gives those that a language has, as CLDR names them and Intl.PluralRules selects them.
+func pluralForms(tag language.Tag) []string {
+	names := map[plural.Form]string{
+		plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many", plural.Other: "other",
+	}
+	forms := map[string]bool{}
+	for n := range 1000 {
+		forms[names[plural.Cardinal.MatchPlural(tag, n, 0, 0, 0, 0)]] = true
+	}
+	return slices.Sorted(maps.Keys(forms))
+}
+
+func TestALanguageHasItsPluralForms(t *testing.T) {
+	for tag, forms := range map[string][]string{
+		"en": {"one", "other"}, "de": {"one", "other"}, "ar": {"few", "many", "one", "other", "two", "zero"},
+	} {
+		require.Equal(t, forms, pluralForms(language.MustParse(tag)), tag)
 	}
 }
 
@@ -274,7 +300,7 @@ const firstView = 60_000
 
 func TestTheFirstViewOfTheAudienceIsSmall(t *testing.T) {
 	app, _ := newSite(t)
-	for _, lang := range []string{"en", "de"} {
+	for _, lang := range []string{"en", "de", "ar"} {
 		page := ask(t, app, "/p/"+someID, "Accept-Language", lang)
 		named := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(body(t, page), -1)
 		urls := map[string]bool{"/p/" + someID: true}

@@ -110,6 +110,7 @@ find("#share").addEventListener("click", async () => {
   const link = { title: document.title, url: `${publicBase}/${here().join("/")}` };
   try {
     if (navigator.share && matchMedia("(pointer: coarse)").matches) await navigator.share(link);
+    else if (window !== window.top) throw new Error("a frame has no clipboard");
     else {
       await navigator.clipboard.writeText(link.url);
       notify(t("results.copied"));

@@ -214,7 +214,7 @@ function overviewItem(pollID) {
       element.classList.toggle("here", here);
       if (here) element.setAttribute("aria-current", "true");
       else element.removeAttribute("aria-current");
-      write(place, String(i + 1));
+      write(place, number(i + 1));
       write(question, poll.question);
       badge.className = `badge badge-${poll.status}`;
       write(badge, statusText(poll.status));
@@ -264,6 +264,9 @@ const keys = {
   ArrowLeft: "previous", PageUp: "previous", Backspace: "previous",
   b: "blank", ".": "blank", c: "voting", h: "results", f: "full", o: "overview", a: "answers", "?": "keys",
 };
+
+// Where the layout is mirrored, the arrow of what comes next points to the left.
+if (document.documentElement.dir === "rtl") Object.assign(keys, { ArrowLeft: "next", ArrowRight: "previous" });
 
 const isSign = (key) => key.length === 1 && key !== " ";
 const signsWork = () => read("signs", true) !== false;

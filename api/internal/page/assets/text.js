@@ -2,10 +2,15 @@
 // so their keys are always written out.
 
 const messages = JSON.parse(document.getElementById("messages").textContent);
-const lang = document.documentElement.lang;
+const spoken = document.documentElement.lang;
+const regions = (navigator.languages || []).filter((tag) => tag.split("-")[0] === spoken);
+const lang = regions[0] || spoken; // people of Cairo and of Rabat read the same words and other digits
 const plurals = new Intl.PluralRules(lang);
 const numbers = new Intl.NumberFormat(lang);
 const percents = new Intl.NumberFormat(lang, { style: "percent" });
+
+// For numbers that a stylesheet counts.
+document.documentElement.dataset.digits = numbers.resolvedOptions().numberingSystem;
 
 /** Gives a message with {names} replaced by values. One with plural forms goes by the value n. */
 export function t(key, values = {}) {
