@@ -30,12 +30,13 @@ type wireResults[O any] struct {
 
 	Identity poll.Identity `json:"identity"` // how its voters are told apart, at the least
 
-	Options []O        `json:"options"`
-	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
-	Mean    *float64   `json:"mean,omitempty"`
-	Median  *float64   `json:"median,omitempty"`
-	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
-	More    bool       `json:"more,omitempty"`   // there is more, for which an event had no room
+	Options    []O        `json:"options"`
+	Words      []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
+	WordsTotal *int       `json:"words_total,omitempty"`
+	Mean       *float64   `json:"mean,omitempty"`
+	Median     *float64   `json:"median,omitempty"`
+	Hidden     bool       `json:"hidden,omitempty"` // there is more, for the presenter only
+	More       bool       `json:"more,omitempty"`   // there is more, for which an event had no room
 }
 
 type wireWord struct {
@@ -117,8 +118,9 @@ func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireRe
 	if r.Kind.FreeText() {
 		w.Words = make([]wireWord, len(r.Words))
 		for i, word := range r.Words {
-			w.Words[i] = wireWord(word)
+			w.Words[i] = wireWord{Text: word.Text, Count: word.Count}
 		}
+		w.WordsTotal = &r.WordsTotal
 	}
 	if mean, ok := r.Mean(); ok {
 		w.Mean = &mean
