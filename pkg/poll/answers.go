@@ -59,14 +59,22 @@ func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
 	}
 }
 
-// Forms gives the words that somebody may mean who names a text of a poll of that kind: that very one, else the one that it
-// counts as. So what a listing says always names what it was said of.
-func (k Kind) Forms(text string) []string {
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) { // no store has such
-		return nil
+// TakesText refuses what is about answers in free text where there are none. NotFreeText.
+func (q *Poll) TakesText() error {
+	if !q.Kind.FreeText() {
+		return Errorf(NotFreeText, "people choose their answers to this poll, and write none")
 	}
-	forms := append([]string{text}, k.Words(Answer(text))...)
-	return forms[:min(2, len(slices.Compact(forms)))]
+	return nil
+}
+
+// Forms gives the words that somebody may mean who names a text: that very one, else the one that it counts as. So what a listing says
+// always names what it was said of. NotFreeText.
+func (q *Poll) Forms(text string) ([]string, error) {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) { // no store has such
+		return nil, q.TakesText()
+	}
+	forms := append([]string{text}, q.Kind.Words(Answer(text))...)
+	return forms[:min(2, len(slices.Compact(forms)))], q.TakesText()
 }
 
 // Hide is for stores, which have read the word, in a transaction that excludes counting. It hides the word, or shows it, and says whether

@@ -144,10 +144,10 @@ type Store interface {
 	// It stops at the first error of yield and returns it. NotFound comes before the first yield.
 	Answers(ctx context.Context, presentationID, pollID uuid.UUID, l Listing, yield func(WordCount) error) error
 
-	// Hide hides a word of a poll, which is named by a text (Kind.Forms), or shows it again, in one transaction that excludes the
+	// Hide hides a word of a poll, which is named by a text (Poll.Forms), or shows it again, in one transaction that excludes the
 	// counting of the poll; if that changes anything, it raises the poll's revision. A hidden word stays hidden, also while nobody
 	// says it, until the poll is reset. It counts as before, and only Answers gives it. NotFound: also of a word
-	// that nobody says. WordBanned.
+	// that nobody says. NotFreeText, WordBanned.
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (WordCount, Edited, error)
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules

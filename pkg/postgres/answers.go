@@ -153,9 +153,12 @@ func (s *Store) Hide(
 
 // readWord reads the word that a text names.
 func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (poll.WordCount, error) {
-	forms := q.Kind.Forms(text)
+	forms, err := q.Forms(text)
+	if err != nil {
+		return poll.WordCount{}, err
+	}
 	var rows []wordRow
-	err := tx.SelectContext(ctx, &rows, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
+	err = tx.SelectContext(ctx, &rows, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
 		q.ID, textArray(len(forms), func(i int) string { return forms[i] }))
 	if err != nil {
 		return poll.WordCount{}, err

@@ -120,7 +120,11 @@ func (s *Store) Hide(
 
 // readWord reads the word that a text names.
 func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word poll.WordCount, err error) {
-	for _, form := range q.Kind.Forms(text) {
+	forms, err := q.Forms(text)
+	if err != nil {
+		return word, err
+	}
+	for _, form := range forms {
 		var row wordRow
 		err = tx.GetContext(ctx, &row, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = ? AND w.word = ?`, q.ID[:], form)
 		if !errors.Is(err, sql.ErrNoRows) {

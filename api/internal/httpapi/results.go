@@ -30,13 +30,14 @@ type wireResults[O any] struct {
 
 	Identity poll.Identity `json:"identity"` // how its voters are told apart, at the least
 
-	Options    []O        `json:"options"`
-	Words      []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
-	WordsTotal *int       `json:"words_total,omitempty"`
-	Mean       *float64   `json:"mean,omitempty"`
-	Median     *float64   `json:"median,omitempty"`
-	Hidden     bool       `json:"hidden,omitempty"` // there is more, for the presenter only
-	More       bool       `json:"more,omitempty"`   // there is more, for which an event had no room
+	Options []O        `json:"options"`
+	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
+	Mean    *float64   `json:"mean,omitempty"`
+	Median  *float64   `json:"median,omitempty"`
+	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
+	More    bool       `json:"more,omitempty"`   // there is more, for which an event had no room
+
+	WordsTotal *int `json:"words_total,omitempty"` // with words: how many there are
 }
 
 type wireWord struct {
