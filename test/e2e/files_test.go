@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func say(r *Room, pollID string, texts []string) {
 }
 
 // kept is an answer of a file.
-type kept struct{ text, first string }
+type kept struct{ text, first, hidden string }
 
 // file takes all results away and gives the answers of the i-th poll.
 func file(t *testing.T, r *Room, format, token string, i int) (all []kept) {
@@ -64,12 +65,13 @@ func file(t *testing.T, r *Room, format, token string, i int) (all []kept) {
 				Words []struct {
 					Text    string
 					FirstAt string `json:"first_at"`
+					Hidden  bool
 				}
 			}
 		}
 		require.NoError(t, json.Unmarshal(a.Body, &results))
 		for _, w := range results.Polls[i].Words {
-			all = append(all, kept{w.Text, w.FirstAt})
+			all = append(all, kept{w.Text, w.FirstAt, map[bool]string{true: "true"}[w.Hidden]})
 		}
 	case "xlsx":
 		book, err := excelize.OpenReader(bytes.NewReader(a.Body))
@@ -80,7 +82,8 @@ func file(t *testing.T, r *Room, format, token string, i int) (all []kept) {
 		for j, row := range rows {
 			if slices.Contains(row, "first_at (UTC)") {
 				for _, row := range rows[j+1:] {
-					all = append(all, kept{row[1], append(row, "")[3]})
+					row = append(row, "", "")
+					all = append(all, kept{row[1], row[3], strings.ToLower(row[4])})
 				}
 				break
 			}
@@ -92,7 +95,7 @@ func file(t *testing.T, r *Room, format, token string, i int) (all []kept) {
 		require.NoError(t, err)
 		for _, row := range rows[1:] {
 			if row[0] == strconv.Itoa(i+1) {
-				all = append(all, kept{row[8], row[11]})
+				all = append(all, kept{row[8], row[11], row[12]})
 			}
 		}
 	}
@@ -118,6 +121,34 @@ func TestFilesHoldEveryTextAndWordInEveryAlphabet(t *testing.T) {
 						}
 						require.ElementsMatch(t, texts, got, "poll %d as %s", i+1, format)
 					}
+				}
+			}
+		}
+	})
+}
+
+// The presenter hides an answer and a word. The room's files have them no more; the owner's have them, marked.
+func TestWhatIsHiddenStaysInTheOwnersFilesAlone(t *testing.T) {
+	everywhere(t, func(t *testing.T, s site) {
+		r := show(s.Client, openText("What did you think?"), wordCloud("One word?"))
+		for i := range 2 {
+			r.Show(r.Polls[i].PollID)
+			for _, text := range []string{"fine", "rude", "fine"} {
+				r.Count(Ballot{PollID: r.Polls[i].PollID, ClientID: NewVoter(), Text: text})
+			}
+			a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + r.Polls[i].PollID + "/answers"), Token: r.PresenterToken,
+				JSON: map[string]any{"text": "rude", "hidden": true}})
+			require.Equal(t, http.StatusOK, a.Status, "%v", a)
+			for _, format := range []string{"csv&separator=%3B", "xlsx", "json"} {
+				for token, want := range map[string][]string{"": {"fine"}, r.PresenterToken: {"fine", "rude hidden"}} {
+					var got []string
+					for _, k := range file(t, r, format, token, i) {
+						if k.hidden != "" {
+							k.text += " hidden"
+						}
+						got = append(got, k.text)
+					}
+					require.ElementsMatch(t, want, got, "poll %d as %s", i+1, format)
 				}
 			}
 		}
