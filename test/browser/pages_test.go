@@ -55,9 +55,14 @@ func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
 	}
 }
 
-// TestTheREADMEShowsWhatThereIs takes the two pictures of the README, and writes them with -write.
+// TestTheREADMEShowsWhatThereIs takes the pictures of the README, and writes them with -write.
 func TestTheREADMEShowsWhatThereIs(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
+		newPoll{question: "What makes a city worth living in?", kind: "word_cloud", most: 3})
+	tallied(t, database(t), r.polls[1].PollID, 60, []int64{}, []string{
+		"parks", "trains", "bike lanes", "cafés", "friends", "quiet streets", "music", "short ways", "rivers", "libraries", "trees",
+		"markets", "benches", "theatre", "schools", "shade", "street food", "clean air", "museums", "playgrounds",
+	})
 	r.show(0)
 	r.votes(0, 21, 16, 9, 3)
 	stage, voter := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone)
@@ -70,8 +75,15 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 	}
 	stage.until(`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
 	// The stack's port is another one on each run, and no phone's.
-	stage.run(`document.querySelector("#host").textContent = "plenary.example"; document.querySelector("#unreachable").hidden = true`)
-	for name, picture := range map[string][]byte{"stage": stage.shoot("readme-stage"), "phone": voter.shoot("readme-phone")} {
+	const elsewhere = `document.querySelector("#host").textContent = "plenary.example"; document.querySelector("#unreachable").hidden = true`
+	stage.run(elsewhere)
+	pictures := map[string][]byte{"stage": stage.shoot("readme-stage"), "phone": voter.shoot("readme-phone")}
+	r.show(1)
+	stage.until(`document.querySelectorAll("#chart .word").length === 20`)
+	stage.run(spots)
+	stage.run(elsewhere)
+	pictures["cloud"] = stage.shoot("readme-cloud")
+	for name, picture := range pictures {
 		assert.Less(t, len(picture), 150_000, name)
 		if *write {
 			dir := filepath.Join(root(), "docs", "images")

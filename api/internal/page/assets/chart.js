@@ -166,11 +166,11 @@ function cloud(bounded) {
   function fill(room) {
     const what = JSON.stringify([room, all.map(({ text, weight: heavy }) => [text, heavy]), getComputedStyle(element).fontSize]);
     if (what === drawn) return;
-    const line = room.height ? 2.2 * (room.least || 14) : 0; // for what the rest is said in
     const shown = pen.draw(all, room);
     if (shown < 0) return;
     list.say(shown);
-    if (line && !element.lastChild.hidden) list.say(pen.draw(all, { ...room, height: room.height - line }));
+    const line = element.lastChild.offsetHeight; // in which the rest is said
+    if (room.height && line) list.say(pen.draw(all, { ...room, height: room.height - line }));
     drawn = what;
   }
 
@@ -186,7 +186,7 @@ function cloud(bounded) {
     else setTimeout(draw);
   }
   let width = 0;
-  if (!bounded) {
+  if (!bounded && window.ResizeObserver) {
     new ResizeObserver(() => {
       if (element.clientWidth !== width) soon();
       width = element.clientWidth;

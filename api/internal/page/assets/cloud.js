@@ -8,8 +8,8 @@ import { make } from "./dom.js";
 
 const lineHeight = 1.3;
 const steps = 6; // of weight: a small change of a count changes no size
-const shrink = 0.94; // from one size that is tried to the next
-const mostPoints = 5000; // that are looked at for a word's place
+const shrink = 0.93; // from one size that is tried to the next
+const mostPoints = 4000; // that are looked at for a word's place
 const golden = Math.PI * (3 - Math.sqrt(5));
 
 const clamp = (low, n, high) => Math.min(Math.max(low, n), high);
@@ -33,7 +33,9 @@ function outwards(width, height, apart) {
  * place is known keeps it where it still fits; the others, in their order, get the free place that is nearest to the middle.
  */
 function place(boxes, width, height, points, known) {
+  const dot = { w: 0, h: 0 };
   const taken = [];
+  let left = points; // that no box covers
   let hit = null; // the box in the way: mostly it is in the way of the next point, too
   const inTheWay = (x, y, a) => ({ x: bx, y: by, box: b }) =>
     2 * Math.abs(x - bx) < a.w + b.w && 2 * Math.abs(y - by) < a.h + b.h;
@@ -46,10 +48,12 @@ function place(boxes, width, height, points, known) {
     hit = taken.find(hits) || null;
     if (hit) return null;
     taken.push({ x, y, box });
+    const covers = inTheWay(x, y, box);
+    left = left.filter(([px, py]) => !covers({ x: px, y: py, box: dot }));
     return [x, y];
   };
   const nearest = (box) => {
-    for (const point of points) {
+    for (const point of left) {
       const at = take(point, box);
       if (at) return at;
     }
@@ -95,7 +99,7 @@ export function arrange(words, { width, height, most, least, before = [] }) {
   const points = outwards(width, height, least / 2);
   for (let unit = Math.max(most, least); unit > least; unit *= shrink) {
     const boxes = boxesFor(unit);
-    if (area(boxes) > 0.85 * width * height) continue;
+    if (area(boxes) > 0.8 * width * height) continue;
     if (all(place(boxes, width, height, points, []))) return settle(boxes, height, points);
   }
   return settle(boxesFor(least), height, points);

@@ -17,12 +17,14 @@ export function first(tries, apply, fits) {
   };
   if (does(0)) return 0;
   let [no, yes] = [0, tries.length - 1];
+  if (!does(yes)) return -1;
   while (yes - no > 1) {
     const middle = (no + yes) >> 1;
     if (does(middle)) yes = middle;
     else no = middle;
   }
-  return does(yes) ? yes : -1;
+  does(yes);
+  return yes;
 }
 
 /** Gives a function that fits a stage's slide, ticket and controls into the window: fit(chart), the slide's chart or null. */
@@ -32,9 +34,9 @@ export function fitter(stage) {
   let fitted = "";
   let chart = null;
 
-  const set = (name, value) => stage.style.setProperty(`--${name}`, value);
+  const set = (element, name, value) => element.style.setProperty(`--${name}`, value);
   const box = (element) => element.getBoundingClientRect();
-  const sizeOf = (name, fits) => first(steps, (size) => set(name, size), fits);
+  const sizeOf = (element, fits) => first(steps, (size) => set(element, "fit", size), fits);
 
   /** What sizes depend on. A digit is as wide as any other, so a count that grows changes nothing until it takes one more. */
   function shown() {
@@ -51,33 +53,46 @@ export function fitter(stage) {
   const fitsAcross = () => place.scrollWidth <= place.clientWidth;
   const inside = () => box(foot).bottom <= innerHeight + 0.5;
 
-  /** Gives the question no more than a share of the slide. Its lines are cut where it is too long for that at the smallest size. */
-  function ask(share, cut) {
+  /**
+   * Gives the question no more than a share of the slide, and gives whether that is enough. With cuts its lines are cut where it is
+   * too long even at the smallest size.
+   */
+  function ask(share, cuts) {
     const lobby = stage.classList.contains("lobby"); // whose slide is as high as the question
     const high = share * (lobby ? innerHeight : room() - box(question).top);
     question.classList.remove("clamped");
-    if (sizeOf("fit-question", () => question.offsetHeight <= high) >= 0 || !cut) return;
+    if (sizeOf(question, () => question.offsetHeight <= high) >= 0) return true;
+    if (!cuts) return false;
     question.classList.add("clamped");
-    set("question-lines", Math.max(1, Math.floor(high / parseFloat(getComputedStyle(question).lineHeight))));
+    set(question, "lines", Math.max(1, Math.floor(high / parseFloat(getComputedStyle(question).lineHeight))));
+    return true;
   }
 
   function columns(n) {
-    set("columns", n);
+    set(place, "columns", n);
     place.dataset.columns = n;
   }
 
   /** Lays the chart into as few columns as let it be about as large as it can be. Gives whether it fits. */
   function spread() {
     const most = Math.max(1, Math.min(chart.columns, Math.floor(place.clientWidth / (chart.column * least()))));
-    let best = { size: Infinity, n: most };
-    for (let n = 1; n <= most && best.size >= 5; n++) {
+    let best = { size: steps.length - 1, n: most };
+    let found = false;
+    columns(1);
+    set(place, "fit", steps[steps.length - 1]);
+    const parts = (end() - box(place).top) / Math.max(1, room() - box(place).top) - 0.1; // how many columns it takes at least
+    for (let n = 1; n <= most && !(found && best.size < 5); n++) {
+      if (n < parts) continue;
       columns(n);
-      const size = sizeOf("fit-chart", () => fits() && fitsAcross());
-      if (size >= 0 && size < best.size - (n > 1 ? 1 : 0)) best = { size, n };
+      const better = found ? steps.slice(0, best.size - 1) : steps; // one more column is worth more than a step
+      const size = first(better, (one) => set(place, "fit", one), () => fits() && fitsAcross());
+      if (size < 0) continue;
+      best = { size, n };
+      found = true;
     }
     columns(best.n);
-    set("fit-chart", steps[Math.min(best.size, steps.length - 1)]);
-    return best.size < Infinity;
+    set(place, "fit", steps[best.size]);
+    return found;
   }
 
   /** Cuts texts at the smallest size, and leaves out what has no room even so. Gives whether anything of the chart is left. */
@@ -85,10 +100,10 @@ export function fitter(stage) {
     stage.classList.add("cut");
     let n = Math.max(1, Math.min(chart.columns, Math.floor(place.clientWidth / (1.6 * chart.column * least()))));
     for (columns(n); n > 1 && !fitsAcross(); n--) columns(n - 1);
-    if (first([12, 8, 6, 4, 3, 2, 1], (lines) => set("lines", lines), fits) >= 0) return true;
+    if (first([12, 8, 6, 4, 3, 2, 1], (lines) => set(place, "lines", lines), fits) >= 0) return true;
     const items = chart.items();
     for (const lines of place.matches(".kind-open_text") ? [4, 2, 1] : [1]) { // fewer answers, but more of each
-      set("lines", lines);
+      set(place, "lines", lines);
       chart.limit(items.length - 1);
       const rest = box(place).bottom - Math.max(...items.map((item) => box(item).bottom));
       const here = items.filter((item) => !item.hidden && box(item).bottom + rest <= room() + 0.5).length;
@@ -120,7 +135,7 @@ export function fitter(stage) {
     if (fits()) return true;
     ask(0.45, false);
     if (spread()) return true;
-    ask(0.3, true);
+    if (!ask(0.15, false)) ask(0.25, true); // before anything of the chart is cut
     return spread() || cut();
   }
 
@@ -130,14 +145,14 @@ export function fitter(stage) {
     stage.classList.remove("cut", "scrolls");
     stage.classList.toggle("tight", tight);
     question.classList.remove("clamped");
-    for (const name of ["fit-question", "fit-chart", "fit-ticket", "columns"]) set(name, 1);
-    delete place.dataset.columns;
-    set("least", `${least()}px`);
+    for (const one of [question, place, ticket]) set(one, "fit", 1);
+    columns(1);
+    set(stage, "least", `${least()}px`);
     if (chart && chart.limit) chart.limit(Infinity);
     if (lobby) ask(0.3, true);
     const above = () => !lobby && box(ticket).bottom <= box(slide).top + 1; // in a narrow window
     const ends = () => (above() ? box(slide).top <= 0.35 * innerHeight : box(ticket).bottom <= box(foot).top + 0.5);
-    const well = sizeOf("fit-ticket", ends) >= 0;
+    const well = sizeOf(ticket, ends) >= 0;
     return inside() && (well || tight && above()) && (lobby || fitSlide());
   }
 
@@ -146,7 +161,8 @@ export function fitter(stage) {
     stage.classList.remove("cut");
     stage.classList.add("scrolls");
     question.classList.remove("clamped");
-    for (const name of ["fit-question", "fit-chart", "fit-ticket"]) set(name, 0.5);
+    for (const one of [question, place, ticket]) set(one, "fit", 0.5);
+    columns(1);
     if (chart && chart.limit) chart.limit(Infinity);
     if (chart && chart.fill) chart.fill({ width: place.clientWidth, least: least() });
   }

@@ -329,5 +329,6 @@ for (const name of ["pointermove", "pointerdown", "keydown", "focusin"]) addEven
 
 begin(control, token, () => {
   show(find("#stage"));
+  draw(); // what is not seen has no size
   awake();
 });
