@@ -147,11 +147,12 @@ func TestAnEntryThatHoldsABannedWordIsRefused(t *testing.T) {
 func TestWordsBannedLaterAreLeftOutAndOthersTakeTheirPlace(t *testing.T) {
 	all := make([]poll.WordCount, 100_000)
 	for i := range all {
-		all[i] = poll.WordCount{Text: "word" + strconv.Itoa(i), Count: int64(len(all) - i)}
+		all[i] = poll.WordCount{Word: "word" + strconv.Itoa(i), Count: int64(len(all) - i)}
 	}
 	read := func(stored []poll.WordCount, banned ...string) (poll.Results, int) {
 		for n := poll.MaxWords; ; n *= 10 {
 			r := poll.Results{Poll: poll.Poll{Kind: poll.WordCloud, Banned: banned}, Words: slices.Clone(stored[:min(n, len(stored))])}
+			r.WordsTotal = min(len(stored), poll.MaxTotal)
 			if r.Sift(n) {
 				return r, n
 			}
@@ -163,11 +164,13 @@ func TestWordsBannedLaterAreLeftOutAndOthersTakeTheirPlace(t *testing.T) {
 	r, n = read(all, "word7", "word50")
 	require.Equal(t, slices.Concat(all[:7], all[8:50], all[51:102]), r.Words)
 	require.Equal(t, 1000, n)
+	require.Equal(t, poll.MaxTotal-2, r.WordsTotal)
 	r, _ = read(all[:20], "word7")
+	require.Equal(t, 19, r.WordsTotal)
 	require.Equal(t, slices.Concat(all[:7], all[8:20]), r.Words)
 
 	for i := range all[:50_000] {
-		all[i].Text += " darn"
+		all[i].Word += " darn"
 	}
 	r, n = read(all, "darn")
 	require.Empty(t, r.Words, "there is an end to looking for others")

@@ -59,21 +59,7 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 	if err != nil {
 		return translate(err)
 	}
-	page := make([]voterAnswerRow, 0, pageSize)
-	for {
-		page = page[:0]
-		if err := tx.SelectContext(ctx, &page, fetchPage); err != nil {
-			return translate(err)
-		}
-		for _, r := range page {
-			if err := yield(poll.VoterAnswer(r)); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageSize {
-			return nil
-		}
-	}
+	return fetchAll(ctx, tx, func(r voterAnswerRow) error { return yield(poll.VoterAnswer(r)) })
 }
 
 const (

@@ -133,7 +133,7 @@ func (q *modelPoll) takes(a poll.Answer) bool {
 }
 
 // words counts the words of a poll's votes.
-func (m *model) words(id uuid.UUID) []poll.WordCount {
+func (m *model) words(id uuid.UUID) map[string]int64 {
 	q, counts := m.polls[id], map[string]int64{}
 	for _, v := range q.votes {
 		said := map[string]bool{}
@@ -147,7 +147,7 @@ func (m *model) words(id uuid.UUID) []poll.WordCount {
 			}
 		}
 	}
-	return topWords(counts)
+	return counts
 }
 
 func (m *model) seal(s poll.Seal) {

@@ -157,7 +157,7 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 		want := d.before[i]
 		want.Revision = r.Revision
 		require.Equal(d.rt, want, r.State, "poll %d", i)
-		require.Equal(d.rt, d.model.words(q.ID), r.Words, "poll %d", i)
+		requireWords(d.rt, d.store, r, d.model.words(q.ID))
 
 		var answers []poll.VoterAnswer
 		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil, func(a poll.VoterAnswer) error {
