@@ -187,6 +187,7 @@ function sayOfNone(vote) {
 /** Whether there is an answer that counts, or may count, and can be taken back. */
 function canTakeBack(vote) {
   if (!vote || !slide.open || isEmpty(vote.answer)) return false;
+  if (vote.code === "voters") return false; // it is another's
   return vote.state !== "over" && (vote.state !== "refused" || Boolean(vote.stands));
 }
 
