@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -140,6 +141,25 @@ func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 		require.Equal(t, told[1], told[0], "%s is logged and measured alike", c.path)
 		if c.quickly {
 			require.Contains(t, strings.Join(told[0], "\n"), "path="+aVotesPath, "as the routes know it")
+		}
+	}
+}
+
+// TestBelowAPathTheQuickReaderTakesWhatItTakesElsewhere and nothing besides.
+func TestBelowAPathTheQuickReaderTakesWhatItTakesElsewhere(t *testing.T) {
+	const root = "/our/polls"
+	for _, request := range append(oddRequests(), goodRequests...) {
+		q, ok := quickRequest(request, "")
+		same, took := quickRequest(request, root)
+		require.Equal(t, ok, took, "a proxy has taken the path off: %q", request)
+		require.Equal(t, q, same, "%q", request)
+		below := bytes.Replace(request, []byte("POST "), []byte("POST "+root), 1)
+		same, took = quickRequest(below, root)
+		require.Equal(t, ok, took, "%q", below)
+		require.Equal(t, q, same, "%q", below)
+		if ok {
+			_, took = quickRequest(below, "")
+			require.False(t, took, "%q", below)
 		}
 	}
 }
