@@ -32,7 +32,8 @@ let unsettled = ""; // the poll that left before its vote came to a good end
 function displayed({ version, poll, voting }) {
   if (version < slide.version) return;
   const open = (voting ?? poll?.voting ?? "open") === "open";
-  const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameText(slide.poll, poll);
+  const same = slide.poll && poll && slide.poll.poll_id === poll.poll_id && sameBallot(slide.poll, poll);
+  const mended = same && !sameText(slide.poll, poll);
   const closes = same && slide.open && !open;
   const reopens = same && !slide.open && open;
   if (slide.poll && slide.poll.poll_id !== poll?.poll_id) leave(slide.poll);
@@ -56,6 +57,7 @@ function displayed({ version, poll, voting }) {
     return;
   }
   if (same) {
+    if (mended) reword(poll);
     if (closes) announce(t("audience.closed"));
     if (reopens) announce(t("audience.reopened"));
     return voteChanged(poll.poll_id);
@@ -63,6 +65,8 @@ function displayed({ version, poll, voting }) {
   build(poll, first, focused);
 }
 
+const sameBallot = (a, b) => JSON.stringify([a.kind, a.max_choices, keys(a)]) === JSON.stringify([b.kind, b.max_choices, keys(b)]);
+const keys = (poll) => poll.options.map((option) => option.key);
 const sameText = (a, b) => JSON.stringify([a.question, a.kind, a.options]) === JSON.stringify([b.question, b.kind, b.options]);
 
 /** Builds a poll's ballot and chart. */
@@ -85,6 +89,16 @@ function build(poll, first, focused) {
   if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
   if (!first) scrollTo({ top: 0 });
+}
+
+/** Shows the texts of a poll that were mended while people vote. What was chosen stays, sent or not. */
+function reword(poll) {
+  write(part.question, poll.question);
+  form.reword(poll);
+  bars = chart(poll);
+  part.chart.replaceChildren(bars.element);
+  if (results && !results.hidden) bars.update(results);
+  announce(t("audience.mended", { question: poll.question }));
 }
 
 /** What is left of a poll whose vote has no good end yet, or had a bad one: on a phone that wakes both come at the same moment. */

@@ -9,9 +9,9 @@ const longest = { word_cloud: 50, open_text: 500 }; // characters that the API t
 const stands = (vote) => ["sending", "retrying", "counted", "accepted", "late"].includes(vote?.state);
 
 /**
- * Makes the ballot of a poll: {element, hint, update(vote, open, anew)}. cast is called with an answer as votes.js takes it.
+ * Makes the ballot of a poll: {element, hint, update(vote, open, anew), reword(poll)}. cast is called with an answer as votes.js takes it.
  * update shows what was answered and whether one may answer still; anew says that the vote is of an earlier time. What cannot be
- * used keeps the focus, so that a keyboard goes on from where it was.
+ * used keeps the focus, so that a keyboard goes on from where it was. reword shows the texts of the same poll when they were mended.
  */
 export function ballot(poll, cast) {
   switch (poll.kind) {
@@ -43,6 +43,7 @@ function single(poll, cast) {
         enable(button, open);
       }
     },
+    reword: (now) => now.options.forEach(({ key, value }) => write(buttons.get(key).lastElementChild, value)),
   };
 }
 
@@ -87,6 +88,7 @@ function multiple(poll, cast) {
       sent = stands(vote) && !anew ? now : "";
       count();
     },
+    reword: (now) => now.options.forEach(({ key, value }) => write(boxes.get(key).nextElementSibling, value)),
   };
 }
 
@@ -137,5 +139,6 @@ function written(poll, cast, entries) {
       sent = stands(vote) && !anew ? now : "";
       check();
     },
+    reword() {},
   };
 }
