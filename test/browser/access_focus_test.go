@@ -129,8 +129,17 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v.tabTo("#polls > :nth-child(1) [data-field=question]")
 	r.show(0)
 	v.types("?")
+	v.until(`document.querySelector("#polls > :nth-child(1)").classList.contains("runs")`)
+	v.focused("#polls > :nth-child(1) [data-field=question]") // a text can be mended
+	r.show(1)
+	r.final(0)
+	v.looksAgain()
 	v.until(`document.querySelector("#polls > :nth-child(1) [data-field=question]").closest("fieldset:disabled")`)
 	v.focused("#polls > :nth-child(1) .poll-shown span")
+	r.ask(http.MethodPost, r.path("/polls/"+r.polls[0].PollID+"/reset"), nil, nil)
+	r.show(0)
+	v.looksAgain()
+	v.until(`document.querySelector("#polls > :nth-child(1)").classList.contains("runs")`)
 	v.tabTo("#polls > :nth-child(1) [data-do=reset]")
 	v.press(kb.Enter) // not before its results are final
 	require.False(t, value[bool](v, `Boolean(document.querySelector("dialog"))`))

@@ -88,7 +88,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	hide(hidden)
 	hide(foreign)
 	left.show(1)
-	rooms := []*room{lobby, choice, multiple, rating, closed, closedMultiple, hidden, left} // and not the foreign one
+	edited, edits := create(t, w.title, poll("choice"), poll("rating")), 0
+	rooms := []*room{lobby, choice, multiple, rating, closed, closedMultiple, hidden, left, edited} // and not the foreign one
 
 	there := func(path, selector string) func(*visitor) {
 		return func(v *visitor) {
@@ -162,6 +163,21 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"edit-shown", desktop, edit(choice), true},
 		{"edit-remote", desktop, then(edit(choice), click("#remote"), aDialog), true},
 		{"edit-delete", desktop, then(edit(choice), click("#delete"), aDialog), true},
+		{"edit-import", desktop, func(v *visitor) {
+			edit(lobby)(v)
+			v.click("#paste")
+			v.types("- lost\n\n" + w.question + "\n- " + w.options[0] + "\n- " + w.options[1])
+			v.sees(".import-preview li li")
+		}, true},
+		{"edit-elsewhere", desktop, func(v *visitor) {
+			edit(edited)(v)
+			v.expect("412")
+			edits++
+			theirs := fmt.Sprint(edits) + string([]rune(w.question)[1:])
+			edited.ask(http.MethodPatch, edited.path("/polls/"+edited.polls[0].PollID), map[string]any{"question": theirs}, nil)
+			v.run(`const q = document.querySelector("#polls [data-field=question]"); q.value = "?" + q.value; q.dispatchEvent(new Event("input", { bubbles: true }))`)
+			v.sees(".elsewhere")
+		}, true},
 		{"edit-foreign", desktop, there("/edit/"+foreign.ID, "#trouble"), false},
 		{"stage-lobby", desktop, onStage(lobby), true},
 		{"stage-choice", desktop, onStage(choice), true},

@@ -73,17 +73,16 @@ const answers = ({ kind, options, max_choices }) => JSON.stringify([kind, max_ch
 const sameBallot = (a, b) => answers(a) === answers(b);
 const sameTexts = (a, b) => JSON.stringify(a.options) === JSON.stringify(b.options);
 
-/** Shows a poll's texts as the presenter has mended them. Votes stay, and so does what was begun; nobody is torn from what they write. */
+/** Shows a poll's texts as the presenter has mended them. Votes stay, and so does what was begun. */
 function mend(before, poll) {
   if (before.question !== poll.question) {
     write(part.question, poll.question);
-    announce(poll.question);
+    announce(t("audience.mended", { question: poll.question }));
   }
   if (sameTexts(before, poll)) return;
-  const focused = part.ballot.contains(document.activeElement);
-  draw(poll);
+  form.reword(poll);
+  redraw(poll);
   if (results && !results.hidden) bars.update(results);
-  if (focused) part.question.focus();
 }
 
 /** Puts an element in another's place for one. */
@@ -111,11 +110,16 @@ function draw(poll) {
   form = ballot(poll, cast, (begun) => (begun ? keepDraft(id, poll.poll_id, begun) : dropDraft(id)));
   write(part.hint, form.hint);
   fill(part.ballot, form.element);
-  bars = chart(poll);
-  fill(part.chart, bars.element);
+  redraw(poll);
   voteChanged(poll.poll_id);
   const begun = draftOf(id, poll.poll_id);
   if (begun) form.resume(begun);
+}
+
+/** Begins a poll's chart anew. */
+function redraw(poll) {
+  bars = chart(poll);
+  fill(part.chart, bars.element);
 }
 
 /** Casts a vote with an answer to the displayed poll. */

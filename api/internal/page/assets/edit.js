@@ -6,7 +6,12 @@ import { at, call, get, Problem } from "./api.js";
 import { askForKey, createKey } from "./createkey.js";
 import { ask, askForCode, remote, renewLinks } from "./dialogs.js";
 import { announce, enable, find, make, notify, show, usable, write } from "./dom.js";
-import { kinds, PollForm } from "./pollform.js";
+import { dragging } from "./drag.js";
+import { elsewhere } from "./elsewhere.js";
+import { maxPolls } from "./import.js";
+import { chooseImport, importFile } from "./importer.js";
+import { insertNew, mergeOrder, same } from "./merge.js";
+import { PollForm } from "./pollform.js";
 import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
@@ -15,7 +20,7 @@ import * as voters from "./voterform.js";
 
 const saveAfter = 800; // ms without a key being pressed
 const tries = 6;
-const asked = ["question", "kind", "options", "max_choices"]; // what people are asked; they belong together
+const lookEvery = 20_000; // ms; what is done elsewhere is taken in
 
 const title = find("#title");
 const list = find("#polls");
@@ -25,8 +30,12 @@ let id = here()[1];
 if (id === "new") id = null;
 let token = null;
 let forms = []; // in the order of the presentation
-let savedTitle = "";
+let revision = null; // of the presentation, as far as this page has taken it in; every edit names it
+let there = null; // the presentation as it was read last
+let savedTitle = ""; // this and what follows: as far as it was taken in; what is written here began with that
 let savedVoters = voters.usual;
+let savedOrder = []; // ids of polls
+const asked = new Map(); // the questions whose stays, of what is not a card's: "title", "voters", "order"
 let work = Promise.resolve(); // what is sent goes one after the other
 let pending = 0; // how much of that is not done
 const timers = new Map(); // of what will be sent: by form, or "title", or "voters"
@@ -77,6 +86,12 @@ function edited(form, now) {
   later(form, () => savePoll(form), now);
 }
 
+/** Takes a card away that the API has no poll for. */
+function takeAway(form) {
+  removeForm(form);
+  tell();
+}
+
 async function act(form, name) {
   const index = forms.indexOf(form);
   switch (name) {
@@ -89,6 +104,8 @@ async function act(form, name) {
       return edited(copy, true);
     }
     case "delete": return remove(form);
+    case "again": return edited(form, true);
+    case "drop": return takeAway(form);
     case "reset": return reset(form);
   }
 }
@@ -104,32 +121,7 @@ function move(form, to, name) {
   else keepDraft();
 }
 
-// A card that is dragged by its handle moves along; it stays where it is let go. Who has no mouse has the buttons.
-let dragged = null;
-
-list.addEventListener("dragstart", (event) => {
-  dragged = event.target.closest?.(".handle") ? forms.find((form) => form.element.contains(event.target)) : null;
-  if (!dragged) return;
-  event.dataTransfer.effectAllowed = "move";
-  event.dataTransfer.setData("text/plain", "");
-  event.dataTransfer.setDragImage(dragged.element, 20, 20);
-  dragged.element.classList.add("dragged");
-});
-list.addEventListener("dragover", (event) => {
-  if (!dragged) return;
-  event.preventDefault();
-  const over = event.target.closest(".poll");
-  if (!over || over === dragged.element) return;
-  const box = over.getBoundingClientRect();
-  if (event.clientY < box.top + box.height / 2) over.before(dragged.element);
-  else over.after(dragged.element);
-});
-list.addEventListener("drop", (event) => dragged && event.preventDefault());
-list.addEventListener("dragend", () => {
-  if (!dragged) return;
-  dragged.element.classList.remove("dragged");
-  dragged = null;
-  const order = [...list.children];
+dragging(list, (order) => {
   const before = forms;
   forms = order.map((element) => before.find((form) => form.element === element));
   if (forms.every((form, i) => form === before[i])) return;
@@ -148,7 +140,8 @@ async function remove(form) {
   clearTimeout(timers.get(form));
   timers.delete(form);
   send(null, async () => {
-    if (form.id) await insist("DELETE", at(id, "polls", form.id), {}, [404]);
+    if (form.id) await revise(() => form.id && ["DELETE", at(id, "polls", form.id)], [404]);
+    savedOrder = savedOrder.filter((poll) => poll !== form.id);
     removeForm(form);
   });
 }
@@ -156,7 +149,7 @@ async function remove(form) {
 async function reset(form) {
   if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
   send(null, async () => {
-    await insist("POST", at(id, "polls", form.id, "reset"));
+    await revise(() => ["POST", at(id, "polls", form.id, "reset")]);
     form.setStatus("pending");
     notify(t("control.reset_done"));
     form.focus();
@@ -165,9 +158,13 @@ async function reset(form) {
 
 // --- a presentation that is there is saved as it is written ------------------------------------------------------------------
 
-/** Does something when no key has been pressed for a while, or now. */
+/** Does something when no key has been pressed for a while, or now. A whole room reads what is mended: that waits until it is written. */
 function later(key, act, now) {
   clearTimeout(timers.get(key));
+  if (key.runs && !now) {
+    timers.set(key, 0);
+    return tell();
+  }
   const run = () => {
     timers.delete(key);
     return send(key, act);
@@ -206,7 +203,7 @@ async function insist(method, path, options = {}, fine = []) {
     try {
       return await call(method, path, { token, ...options });
     } catch (problem) {
-      if (fine.includes(problem.status)) return { data: null };
+      if (fine.includes(problem.status)) return { data: null, etag: null };
       if (!problem.passes || i >= tries) throw problem;
       write(find("#state"), t("edit.retrying"));
       await pause(Math.max(problem.retryAfter, i / 2) * 1000);
@@ -214,91 +211,240 @@ async function insist(method, path, options = {}, fine = []) {
   }
 }
 
-async function saveTitle() {
+/**
+ * Makes an edit of what this page has taken in. Whoever was first wins: then it takes in what they did, and make says anew what is left
+ * to send, as [method, path, body], or nothing. Gives the answer, null where nothing was left. A server whose answer was lost has
+ * done it, perhaps: that is found in the same way.
+ */
+async function revise(make, fine) {
+  for (let i = 1; ; i++) {
+    const [method, path, body] = make() || [];
+    if (!method) return null;
+    const headers = revision ? { "If-Match": revision } : {};
+    try {
+      const answer = await insist(method, path, { body, headers }, fine);
+      if (answer.etag) revision = strong(answer.etag);
+      return answer;
+    } catch (problem) {
+      const behind = problem.status === 412 || problem.status === 404 || ["poll_ids", "index"].includes(problem.field);
+      if (!behind || i >= tries) throw problem;
+      if (i > 1) await pause(100 * 2 ** i * Math.random());
+      await look();
+    }
+  }
+}
+
+/** Gives a tag as the server made it: a proxy that packs an answer makes its tag a weak one, which If-Match refuses. */
+const strong = (tag) => tag.replace(/^W\//, "");
+
+/** Reads the presentation and takes it in. */
+async function look() {
+  const { data, etag } = await call("GET", at(id), { token });
+  if (data.role !== "owner") throw new Problem({ status: 403, code: "forbidden" }); // it has not all polls
+  takeIn(data, etag);
+}
+
+/** Takes in the presentation as it is now: what was changed elsewhere only, and asks of what was changed here, too. */
+function takeIn(p, etag) {
+  revision = etag && strong(etag);
+  there = p;
+  takeTitle(p.title);
+  takeVoters(p);
+  for (const poll of p.polls) {
+    const form = forms.find((f) => f.id === poll.poll_id);
+    if (form) form.meet(poll);
+    else adopt(poll);
+  }
+  for (const form of forms.filter((f) => f.id && !p.polls.some((poll) => poll.poll_id === f.id))) {
+    if (form.dirty || form.element.contains(document.activeElement)) form.lose();
+    else removeForm(form);
+  }
+  takeOrder(p.polls.map((poll) => poll.poll_id));
+  for (const form of [...failed].filter((key) => key.id && Object.keys(key.changes()).length === 0)) { // what people see is what counts
+    failed.delete(form);
+    form.right();
+    form.say("");
+  }
+  tell();
+}
+
+/** Finds the card of a poll that is new: one that was sent from here, and whose answer was lost, or another one. */
+function adopt(poll) {
+  const form = forms.find((f) => !f.id && f.adding && f.adding.question === poll.question && f.adding.kind === poll.kind);
+  if (!form) return addForm(poll);
+  form.kept(poll, form.adding);
+}
+
+function takeTitle(theirs) {
+  const mine = writtenTitle();
+  if (theirs === savedTitle || theirs === mine || mine === savedTitle) {
+    settle("title");
+    if (mine === savedTitle && theirs !== mine) {
+      if (document.activeElement === title) return; // it is taken in when the hand leaves it
+      title.value = theirs;
+    }
+    if (theirs !== savedTitle) savedTitle = theirs;
+    return name();
+  }
+  const take = () => {
+    savedTitle = theirs;
+    title.value = theirs;
+    name();
+  };
+  decide("title", theirs, find("#title-wrong"), () => { savedTitle = theirs; }, take, () => later("title", saveTitle, true));
+}
+
+/** Gives the title as it is written, which is what is saved where a field of one line can only not show it. */
+function writtenTitle() {
   const text = title.value.trim();
-  if (text === savedTitle) return;
-  await insist("PATCH", at(id), { body: { title: text } });
+  return text === savedTitle.replace(/[\r\n]/g, "").trim() ? savedTitle : text;
+}
+
+const entry = ({ voters: who, max_voters = 0, passcode = "" }) => ({ voters: who, max_voters, passcode });
+
+function takeVoters(p) {
+  const theirs = entry(p);
+  const mine = entry(voters.chosen());
+  const changed = Object.keys(theirs).filter((key) => mine[key] !== savedVoters[key]);
+  const clash = changed.filter((key) => theirs[key] !== savedVoters[key] && theirs[key] !== mine[key]);
+  if (clash.length === 0) {
+    settle("voters");
+    const writing = voters.busy() || timers.has("voters");
+    if (changed.length === 0 && writing) return; // it is taken in when the hand leaves it
+    savedVoters = theirs;
+    if (!writing) voters.fill({ ...theirs, ...Object.fromEntries(changed.map((key) => [key, mine[key]])) });
+    return;
+  }
+  const text = [theirs.voters === "pass" ? t("edit.pass") : t("edit.anyone"), theirs.max_voters || "", theirs.passcode].filter(Boolean).join(" · ");
+  const take = () => {
+    savedVoters = theirs;
+    voters.fill(theirs);
+  };
+  decide("voters", text, find("#with-pass"), () => { savedVoters = theirs; }, take, () => later("voters", saveVoters, true));
+}
+
+function takeOrder(theirs) {
+  const mine = forms.map((f) => f.id).filter((poll) => savedOrder.includes(poll));
+  const merged = mergeOrder(savedOrder, mine, theirs);
+  if (merged) {
+    settle("order");
+    savedOrder = theirs;
+    return order(merged);
+  }
+  order(insertNew(mine, theirs));
+  const base = () => { savedOrder = theirs; };
+  const take = () => {
+    base();
+    order(theirs);
+  };
+  decide("order", t("edit.other_order"), list, base, take, () => send("order", saveOrder), true);
+}
+
+/** Puts the cards into the order of their polls. Those that have none stay behind the card that they stood behind. */
+function order(ids) {
+  const sorted = ids.map((poll) => forms.find((f) => f.id === poll)).filter(Boolean);
+  forms.forEach((form, i) => {
+    if (!form.id) sorted.splice(i === 0 ? 0 : sorted.indexOf(forms[i - 1]) + 1, 0, form);
+  });
+  if (sorted.every((form, i) => form === forms[i])) return;
+  forms = sorted;
+  const active = document.activeElement;
+  forms.forEach((form, i) => list.children[i] === form.element || list.insertBefore(form.element, list.children[i] ?? null));
+  if (active !== document.activeElement) active.focus();
+  arrange();
+}
+
+/** Asks whose stays, next to a place. keep and take say what it is then, and send sends it. */
+function decide(key, text, place, keep, take, send, before = false) {
+  if (asked.get(key)?.text === text) return;
+  settle(key);
+  const then = (act) => () => {
+    asked.delete(key);
+    act();
+    tell();
+    send();
+  };
+  const element = elsewhere(text, { keep: then(keep), take: then(take) });
+  asked.set(key, { element, text });
+  if (before) place.before(element);
+  else place.after(element);
+  announce(`${t("edit.elsewhere")} ${text}`);
+}
+
+/** Takes a question away that nobody has to answer any more. */
+function settle(key) {
+  asked.get(key)?.element.remove();
+  asked.delete(key);
+}
+
+async function saveTitle() {
+  let text = "";
+  const answer = await revise(() => {
+    takeTitle(there.title);
+    text = writtenTitle();
+    return text !== savedTitle && !asked.has("title") && ["PATCH", at(id), { title: text }];
+  });
+  if (!answer) return;
+  if (token) keepPresentation({ id, title: answer.data.title });
   savedTitle = text;
-  if (token) keepPresentation({ id, title: text });
-  name();
+  takeIn(answer.data, answer.etag);
 }
 
 /** Saves who may vote, and of that only what was changed here. */
 async function saveVoters() {
   if (voters.missing()) throw new Problem({ status: 400, code: "invalid", field: "max_voters" });
-  const body = voters.changes(savedVoters);
-  if (Object.keys(body).length === 0) return;
-  keepVoters((await insist("PATCH", at(id), { body })).data);
+  const answer = await revise(() => {
+    takeVoters(there);
+    const body = voters.changes(savedVoters);
+    return Object.keys(body).length > 0 && !asked.has("voters") && ["PATCH", at(id), body];
+  });
+  if (!answer) return;
+  keepVoters(answer.data);
+  takeIn(answer.data, answer.etag);
 }
 
-function keepVoters({ voters: who, max_voters, passcode }) {
-  savedVoters = { voters: who, max_voters, passcode };
+function keepVoters(p) {
+  savedVoters = entry(p);
   if (!voters.busy() && !timers.has("voters")) voters.fill(savedVoters);
 }
 
 async function savePoll(form) {
-  if (!forms.includes(form)) return;
+  if (!forms.includes(form) || form.undecided && !form.id) return;
+  if (form.id) form.meet();
   const missing = form.missing();
   if (missing) {
     form.say(t("edit.unfinished", { why: missing.text }));
     return;
   }
-  const body = form.value();
-  if (!form.id) {
-    body.index = forms.slice(0, forms.indexOf(form)).filter((f) => f.id).length;
-    const { poll_id: made, status } = await addPoll(form, body);
-    form.id = made;
-    form.setStatus(status ?? "pending");
-    form.saved = { banned_words: [], ...body };
-  } else {
-    // Only what was changed here is sent: the rest may have been changed elsewhere, like who sees the results, on the stage.
-    body.banned_words ??= [];
-    const now = { ...body };
-    const same = (name) => JSON.stringify(body[name]) === JSON.stringify(form.saved[name]);
-    const shown = form.status !== "pending";
-    if (shown || asked.every(same)) for (const name of asked) delete body[name];
-    for (const name of ["results_visibility", "banned_words"]) if (same(name)) delete body[name];
-    if (Object.keys(body).length === 0) return form.say("");
-    form.saved = Object.fromEntries(Object.entries(form.saved).filter(([name]) => !(name in body))); // until it is answered
-    await insist("PATCH", at(id, "polls", form.id), { body });
-    form.saved = shown ? { ...form.saved, ...body } : now;
+  let sent = null;
+  const answer = await revise(() => {
+    if (!forms.includes(form) || (form.undecided && !form.id)) return null;
+    sent = form.mine;
+    if (!form.id) {
+      form.adding = sent;
+      const index = forms.slice(0, forms.indexOf(form)).filter((f) => f.id).length;
+      return ["POST", at(id, "polls"), { ...form.value(), index }];
+    }
+    const body = form.changes();
+    return Object.keys(body).length > 0 && ["PATCH", at(id, "polls", form.id), body];
+  });
+  if (answer) {
+    if (!form.id) savedOrder = insertNew(savedOrder, forms.map((f) => f.id ?? (f === form ? answer.data.poll_id : null)).filter(Boolean));
+    form.kept(answer.data, sent);
   }
+  form.adding = null;
   form.right();
   form.say("");
 }
 
-/** Adds a poll. Where the answer leaves open whether it is there, it is looked for before it is sent again. */
-async function addPoll(form, body) {
-  for (let i = 1; ; i++) {
-    try {
-      return (await call("POST", at(id, "polls"), { token, body })).data;
-    } catch (problem) {
-      if (!problem.passes || i >= tries) throw problem;
-      write(find("#state"), t("edit.retrying"));
-      await pause(Math.max(problem.retryAfter, i / 2) * 1000);
-      const there = (await get(at(id), { token })).polls;
-      const found = there.find((p) => p.question === body.question && !forms.some((f) => f.id === p.poll_id));
-      if (found) return found;
-    }
-  }
-}
-
 async function saveOrder() {
-  const put = () => insist("PUT", at(id, "polls", "order"), { body: { poll_ids: forms.filter((f) => f.id).map((f) => f.id) } });
-  try {
-    await put();
-  } catch (problem) {
-    if (problem.status !== 400 && problem.status !== 404) throw problem;
-    await meet(); // an order names all polls, and somebody else has added or deleted one
-    await put();
-  }
-}
-
-/** Makes the cards those of the polls that are there. */
-async function meet() {
-  const { polls } = await get(at(id), { token });
-  for (const form of forms.filter((f) => f.id && !polls.some((p) => p.poll_id === f.id))) removeForm(form);
-  polls.forEach((poll, i) => forms.some((f) => f.id === poll.poll_id) || addForm(poll, Math.min(i, forms.length)));
+  const answer = await revise(() => {
+    const ids = forms.filter((f) => f.id).map((f) => f.id);
+    return !same(ids, savedOrder) && !asked.has("order") && ["PUT", at(id, "polls", "order"), { poll_ids: ids }];
+  });
+  if (!answer) return;
+  savedOrder = answer.data.polls.map((poll) => poll.poll_id);
+  takeIn(answer.data, answer.etag);
 }
 
 /** Shows what was refused where it belongs. */
@@ -319,23 +465,10 @@ function refused(key, problem) {
   }
 }
 
-/** Reads what became of the polls: they may have been displayed from another page. */
-async function catchUp() {
+/** Reads what became of the presentation: it may have been edited or shown from another page. It waits for its turn, and is not told of. */
+function catchUp() {
   if (!id) return;
-  const there = await get(at(id), { token }).catch(() => null);
-  if (there && !timers.has("voters") && !failed.has("voters") && pending === 0) keepVoters(there);
-  for (const poll of there?.polls ?? []) {
-    const form = forms.find((f) => f.id === poll.poll_id);
-    if (!form || form.status === poll.status) continue;
-    if (poll.status !== "pending" && !timers.has(form)) { // what people see is what counts
-      form.right();
-      form.fill(poll);
-      form.say("");
-      failed.delete(form);
-    }
-    form.setStatus(poll.status);
-  }
-  tell();
+  work = work.then(look).catch(() => {}); // what is sent says when the server is away
 }
 
 function wrongTitle(text) {
@@ -346,6 +479,9 @@ function wrongTitle(text) {
   else title.removeAttribute("aria-invalid");
 }
 
+/** Gives the first question that is to be answered before everything is saved. */
+const undecided = () => asked.values().next().value?.element ?? forms.find((form) => form.undecided)?.undecided;
+
 /** Says whether everything is saved. */
 function tell() {
   if (!id) return;
@@ -353,6 +489,7 @@ function tell() {
   let text = t("edit.saved");
   if (pending > 0 || timers.size > 0) text = t("edit.saving");
   else if (failed.size > 0) text = t("edit.not_saved");
+  else if (undecided()) text = t("edit.undecided");
   else if (unfinished) text = t("edit.some_unfinished");
   write(find("#state"), text);
 }
@@ -458,6 +595,11 @@ async function save() {
   for (const form of unfinished) form.right();
   if (!check(unfinished)) return false;
   await flush();
+  const question = undecided();
+  if (question) {
+    find("button", question).focus();
+    return false;
+  }
   const bad = failed.values().next().value;
   if (bad === undefined) return true;
   if (bad === "title") title.focus();
@@ -489,45 +631,43 @@ async function exportFile() {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Whether something in a file is a poll. What else is wrong with it the API says, at its field. */
-function legible(poll) {
-  const { question, kind = "choice", options = [], banned_words: banned = [] } = poll ?? {};
-  return typeof question === "string" && kinds.includes(kind) && Array.isArray(options) && Array.isArray(banned)
-    && options.every((o) => typeof o?.value === "string" && typeof (o.key ?? "") === "string");
-}
+/** For how many more polls there is room. */
+const room = () => maxPolls - forms.filter((form) => form.id || !form.empty).length;
 
-/** Takes the polls of a file: into a new presentation with its title, into one that is there at its end. */
-async function importFile() {
+/** Takes in a file. */
+async function takeFile() {
   const [file] = find("#file").files;
   find("#file").value = "";
   if (!file) return;
-  let presentation = null;
   try {
-    presentation = JSON.parse(await file.text());
-  } catch {
-    return notify(t("edit.no_json"), "error");
+    takePolls(await importFile(file, room()));
+  } catch (problem) {
+    notify(problem.message, "error");
   }
-  const polls = Array.isArray(presentation) ? presentation : presentation?.polls;
-  if (!Array.isArray(polls) || polls.length === 0 || !polls.every(legible)) return notify(t("edit.no_polls"), "error");
+}
+
+/** Takes polls into a new presentation with their title, into one that is there at its end. */
+function takePolls(taken) {
+  if (!taken) return;
   for (const form of forms.filter((f) => f.empty && !f.id)) {
     form.element.remove();
     forms = forms.filter((f) => f !== form);
   }
-  if (title.value.trim() === "" && typeof presentation.title === "string") {
-    title.value = presentation.title;
+  if (title.value.trim() === "" && taken.title) {
+    title.value = taken.title;
     if (id) later("title", saveTitle, true);
   }
-  if (!id) takeVoters(presentation);
-  for (const { question, kind, options, max_choices, results_visibility, banned_words } of polls) {
+  if (!id) chooseVoters(taken);
+  for (const { question, kind, options, max_choices, results_visibility, banned_words } of taken.polls) {
     const form = addForm({ question, kind, options, max_choices, results_visibility, banned_words });
     if (id) later(form, () => savePoll(form), true);
   }
   if (!id) keepDraft();
-  notify(t("edit.imported", { n: polls.length }));
+  notify(t("edit.imported", { n: taken.polls.length }));
 }
 
 /** Takes from a file who may vote, where it says so as it should; into a new presentation only, like its title. */
-function takeVoters({ voters: who, max_voters: most }) {
+function chooseVoters({ voters: who, max_voters: most }) {
   if (who === "anyone") voters.fill({ voters: who });
   else if (who === "pass" && Number.isInteger(most ?? 0)) voters.fill({ ...voters.chosen(), voters: who, max_voters: most });
 }
@@ -593,9 +733,12 @@ async function begin() {
   token = presenterToken(id);
   try {
     await get(at(id, "export"), { token }); // only a presenter may
-    const p = await get(at(id), { token });
+    const { data: p, etag } = await call("GET", at(id), { token });
+    revision = etag && strong(etag);
+    there = p;
     title.value = savedTitle = p.title;
     for (const poll of p.polls) addForm(poll);
+    savedOrder = p.polls.map((poll) => poll.poll_id);
     keepVoters(p);
     keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
@@ -624,6 +767,11 @@ title.addEventListener("input", () => {
   else keepDraft();
 });
 title.addEventListener("change", () => id && later("title", saveTitle, true));
+title.addEventListener("blur", () => there && takeTitle(there.title)); // what waited for that
+list.addEventListener("focusout", ({ target }) => {
+  const form = forms.find((f) => f.element.contains(target));
+  if (timers.get(form) === 0) later(form, () => savePoll(form), true);
+});
 title.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
@@ -643,7 +791,8 @@ find("#save").addEventListener("click", async () => {
 });
 find("#add").addEventListener("click", () => next());
 find("#import").addEventListener("click", () => find("#file").click());
-find("#file").addEventListener("change", importFile);
+find("#file").addEventListener("change", takeFile);
+find("#paste").addEventListener("click", async () => takePolls(await chooseImport(room())));
 find("#export").addEventListener("click", exportFile);
 find("#remote").addEventListener("click", () => remote(id, token));
 find("#renew-code").addEventListener("click", renewCode);
@@ -665,11 +814,13 @@ addEventListener("keydown", (event) => {
   next(forms.find((form) => form.element.contains(document.activeElement)));
 });
 addEventListener("beforeunload", (event) => {
-  if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0)) event.preventDefault();
+  if (!leaving && id && (pending > 0 || timers.size > 0 || failed.size > 0 || undecided())) event.preventDefault();
 });
 voters.listen(() => (id ? later("voters", saveVoters, true) : keepDraft()));
 addEventListener("pagehide", () => !id && keepDraftNow());
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && catchUp());
+const seen = () => document.visibilityState === "visible" && catchUp();
+document.addEventListener("visibilitychange", seen);
+setInterval(seen, lookEvery);
 
 voters.fill(voters.usual);
 begin();

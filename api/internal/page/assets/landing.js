@@ -21,7 +21,7 @@ function line(presentation) {
     make("a", { class: `button small ${kind}`, href: `${root}/${to}/${encodeURIComponent(presentation.id)}` }, text, of());
   return make("li", { class: "row" },
     make("div", { class: "grow" },
-      make("strong", {}, title), " ", make("span", { class: "code soft small" }, presentation.join_code ?? "")),
+      make("strong", { class: "said", dir: "auto" }, title), " ", make("span", { class: "code soft small" }, presentation.join_code ?? "")),
     make("div", { class: "row tight" },
       link("stage", t("landing.present"), "primary"), link("edit", t("landing.edit")), link("results", t("landing.results")),
       make("button", { type: "button", class: "quiet small", click: () => remove(presentation) }, t("landing.remove"), of())));

@@ -2,6 +2,8 @@
 // looks like there.
 
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
+import { deletedElsewhere, elsewhere } from "./elsewhere.js";
+import { merge, part, parts, same, shape, withPart } from "./merge.js";
 import { t } from "./text.js";
 
 const mostOptions = 100;
@@ -13,6 +15,16 @@ export const keyOf = (n) => (n < 26 ? "" : String.fromCharCode(64 + Math.floor(n
 /** How a poll can be answered. */
 export const kinds = ["choice", "multiple", "rating", "word_cloud", "open_text"];
 
+/** Shows a text in a field, which may be able to show less of it: a field of one line has no line ends. */
+function put(field, text, value = text) {
+  field.value = text;
+  field.given = { shown: field.value, value };
+}
+
+/** Gives what is in a field: what was given, as long as nobody has written there, else what read makes of the text. */
+const taken = (field, read) => (field.given?.shown === field.value ? field.given.value : read(field.value.trim()));
+
+const fold = (text) => text.normalize("NFKC").toLocaleLowerCase().replace(/\s+/gu, " ").trim();
 const isText = (kind) => kind === "word_cloud" || kind === "open_text";
 const hasOptions = (kind) => kind === "choice" || kind === "multiple";
 
@@ -20,7 +32,10 @@ const hasOptions = (kind) => kind === "choice" || kind === "multiple";
 export class PollForm {
   id = null; // of the poll, once the API has it
   status = "pending";
-  saved = {}; // what the API has of it, as far as this page knows
+  saved = {}; // what the API has of it, as far as this page knows and has taken it in; what is written here began with that
+  #theirs = {}; // what the API has of it, as far as this page knows
+  #lost = null; // the question what is to become of it, where it was deleted elsewhere
+  #asked = new Map(); // what was changed here and elsewhere: the questions whose stays, by the part
   #number = ++made;
   #options;
   #ownKeys = false; // somebody chose them, in a file
@@ -38,6 +53,7 @@ export class PollForm {
     this.element.addEventListener("click", (event) => this.#click(event));
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.element.addEventListener("paste", (event) => this.#paste(event));
+    this.element.addEventListener("focusout", () => setTimeout(() => this.id && this.meet())); // what waited for that
     this.fill(poll);
   }
 
@@ -52,35 +68,57 @@ export class PollForm {
   /** Writes a poll into the card, as the API gives it. */
   fill(poll) {
     this.id = poll.poll_id ?? this.id;
+    put(this.#field("question"), poll.question ?? "");
+    this.#field("results_visibility").value = poll.results_visibility ?? "live";
+    this.#putBanned(poll.banned_words ?? []);
+    this.#putBallot(poll);
+    if (poll.poll_id) {
+      this.saved = this.#theirs = shape(poll);
+      this.#decided();
+    }
+    this.setStatus(poll.status ?? this.status);
+  }
+
+  #putBanned(words) {
+    put(this.#find('[data-field="banned_words"]'), words.join("\n"), words);
+  }
+
+  #putBallot(poll) {
     const kind = poll.kind ?? "choice";
     this.#find(`[value="${kind}"]`).checked = true;
-    this.#field("question").value = poll.question ?? "";
-    this.#field("results_visibility").value = poll.results_visibility ?? "live";
-    this.#find('[data-field="banned_words"]').value = (poll.banned_words ?? []).join("\n");
     const options = hasOptions(kind) ? poll.options ?? [] : [];
     this.#ownKeys = options.some((option, i) => (option.key ?? keyOf(i)) !== keyOf(i));
     this.#options.replaceChildren();
     for (const option of options) this.#addOption(option.value, option.key);
     while (this.#options.childElementCount < 2) this.#addOption();
-    const all = kind === "multiple" ? options.length : kind === "word_cloud" ? 3 : 1;
-    for (const field of this.element.querySelectorAll("[type=number]")) {
-      field.value = poll.max_choices && poll.max_choices !== all ? poll.max_choices : "";
-    }
+    this.#putMost(poll);
     this.#arrange();
-    if (poll.poll_id) this.saved = { banned_words: [], ...this.value() };
-    this.setStatus(poll.status ?? this.status);
   }
 
-  /** Says what may still be edited: a poll that people have seen keeps what they answered. */
+  #putMost({ kind = "choice", max_choices: most, options = [] }) {
+    const all = kind === "multiple" ? options.length : kind === "word_cloud" ? 3 : 1;
+    for (const field of this.element.querySelectorAll("[type=number]")) field.value = most && most !== all ? most : "";
+  }
+
+  /** Whether people vote, or have just done so: then texts can be mended, and nothing else. */
+  get runs() {
+    return this.status === "open" || this.status === "closing";
+  }
+
+  /** Says what may still be edited: of a poll that people have seen what they answer with stays, and of one that is final all. */
   setStatus(status) {
     this.status = status;
     const locked = status !== "pending";
-    const written = locked && this.#find(".poll-locked").contains(document.activeElement);
-    this.#find(".poll-locked").disabled = locked;
+    const active = this.#find(".poll-locked").contains(document.activeElement) ? document.activeElement : null;
+    this.element.classList.toggle("runs", this.runs);
+    this.#find(".poll-locked").disabled = status === "final";
+    this.#find(".kinds").disabled = this.runs;
+    for (const field of this.element.querySelectorAll("[type=number]")) field.disabled = this.runs;
     show(this.#find(".poll-shown"), locked);
     enable(this.#find("[data-do=reset]"), status === "final");
-    write(this.#find(".poll-shown span"), status === "final" ? t("edit.has_been_shown") : t("edit.not_final"));
-    if (written) this.#find(".poll-shown span").focus(); // it says why there is nothing to write any more
+    write(this.#find(".poll-shown span"), status === "final" ? t("edit.has_been_shown") : t("edit.mend"));
+    const idle = active?.matches(":disabled") || (this.runs && active?.tagName === "BUTTON");
+    if (idle) this.#find(".poll-shown span").focus(); // it says why there is nothing to write any more
     enable(this.#find("[data-do=delete]"), !locked);
     const badge = this.#find(".poll-status");
     show(badge, locked);
@@ -126,23 +164,199 @@ export class PollForm {
     return [...this.#options.children];
   }
 
-  /** The options that have a text. */
+  /** The options that have a text, and while people vote those that had one. */
   #written() {
-    return hasOptions(this.kind) ? this.#rows().filter((row) => find("input", row).value.trim() !== "") : [];
+    const there = this.runs ? (this.saved.options ?? []).map((option) => option.key) : [];
+    const is = (row) => there.includes(row.dataset.key) || find("input", row).value.trim() !== "";
+    return hasOptions(this.kind) ? this.#rows().filter(is) : [];
   }
 
   /** Gives the poll as the API takes it. */
   value() {
     const { kind } = this;
-    const text = (name) => this.#field(name).value.trim();
-    const poll = { question: text("question"), kind, results_visibility: text("results_visibility") };
-    const option = (row) => ({ key: row.dataset.key, value: find("input", row).value.trim() });
+    const question = taken(this.#field("question"), String);
+    const poll = { question, kind, results_visibility: this.#field("results_visibility").value };
+    const option = (row) => ({ key: row.dataset.key, value: taken(find("input", row), String) });
     if (hasOptions(kind)) poll.options = this.#written().map(option);
     if (kind === "multiple") poll.max_choices = this.#most(poll.options.length);
     if (kind === "word_cloud") poll.max_choices = this.#most(3);
-    if (isText(kind)) poll.banned_words = text("banned_words").split(/[\n,;]/).map((w) => w.trim()).filter(Boolean);
+    const words = (text) => text.split(/[\n,;]/).map((w) => w.trim()).filter(Boolean);
+    if (isText(kind)) poll.banned_words = taken(this.#find('[data-field="banned_words"]'), words);
     return poll;
   }
+
+  /** Gives it with everything that a poll of its kind has. */
+  get mine() {
+    return { banned_words: [], ...this.value() };
+  }
+
+  // --- what is saved, and what others do meanwhile ---
+
+  /** Takes in a poll as the API has it now, whoever changed it. Without one, what has waited for the hand to leave its field. */
+  meet(poll) {
+    if (poll) {
+      this.#theirs = shape(poll);
+      this.setStatus(poll.status);
+    }
+    this.#settle();
+    const { take, both, ask } = merge(this.saved, this.mine, this.#theirs);
+    for (const name of both) this.#take(name);
+    for (const name of take.filter((name) => !this.#holds(name))) {
+      this.#put(name);
+      this.#take(name);
+    }
+    this.#ask(ask);
+    this.#warn();
+  }
+
+  /** Takes over what can be changed no more: what people see, or have answered to, is what counts. */
+  #settle() {
+    const asked = (name) => name !== "results_visibility" && name !== "banned_words";
+    const fixed = (name) => (this.status === "final" ? asked(name) : this.runs && (name === "ballot" || name === "max_choices"));
+    for (const name of parts(this.mine, this.#theirs).filter(fixed)) {
+      if (same(part(this.mine, name), part(this.#theirs, name))) continue;
+      const here = this.#holds(name);
+      this.#put(name);
+      if (here && !this.element.contains(document.activeElement)) this.#find(".poll-shown span").focus();
+    }
+    if (this.status === "final") {
+      const { results_visibility, banned_words } = this.saved;
+      this.saved = { ...this.#theirs, results_visibility, banned_words };
+    } else if (this.runs && parts(this.saved, this.#theirs).includes("ballot")) {
+      this.saved = withPart(this.saved, "ballot", this.#theirs);
+    }
+  }
+
+  #take(name) {
+    this.saved = withPart(this.saved, name, this.#theirs);
+  }
+
+  /** Takes in the answer to what this page has sent: mine as it was then. The API may have cleaned it. */
+  kept(poll, sent) {
+    if (!this.id) {
+      this.id = poll.poll_id;
+      this.saved = sent;
+    }
+    this.#theirs = shape(poll);
+    const now = this.mine;
+    for (const name of parts(this.saved, sent, this.#theirs)) {
+      const [before, then, there] = [this.saved, sent, this.#theirs].map((p) => part(p, name));
+      const waits = this.#asked.has(name) || (same(then, before) && !same(there, before) && then !== undefined && this.#holds(name));
+      if (waits) continue;
+      if (same(part(now, name), then) && !same(then, there) && !this.#holds(name)) this.#put(name);
+      this.#take(name);
+    }
+    this.setStatus(poll.status);
+  }
+
+  /** Gives what was changed here, as the API takes it, but for what waits for a decision. */
+  changes() {
+    const { mine, saved } = this;
+    let wanted = this.#theirs;
+    for (const name of parts(saved, mine, wanted)) {
+      if (!this.#asked.has(name) && !same(part(mine, name), part(saved, name))) wanted = withPart(wanted, name, mine);
+    }
+    const changed = (name) => !same(part(wanted, name), part(this.#theirs, name));
+    const body = changed("ballot") ? part(wanted, "ballot") : {};
+    for (const name of ["question", "results_visibility", "banned_words"]) if (changed(name)) body[name] = wanted[name];
+    return body;
+  }
+
+  /** Whether something is written here that is not saved. */
+  get dirty() {
+    return !same(this.mine, { ...this.mine, ...this.saved });
+  }
+
+  /** What has to be decided first, if anything. */
+  get undecided() {
+    return this.#lost ?? this.#asked.values().next().value?.element ?? null;
+  }
+
+  /** Says that the poll was deleted elsewhere. What is written here stays, to be added again. */
+  lose() {
+    this.#decided();
+    this.id = null;
+    this.saved = {};
+    this.setStatus("pending");
+    const decide = (act) => () => {
+      this.#lost = null;
+      this.#on.act(this, act);
+    };
+    this.#lost = deletedElsewhere({ add: decide("again"), remove: decide("drop") });
+    this.#find(".poll-head").after(this.#lost);
+    announce(t("edit.deleted_elsewhere"));
+  }
+
+  #decided(name) {
+    for (const [asked, { element }] of [...this.#asked]) {
+      if (name !== undefined && asked !== name) continue;
+      element.remove();
+      this.#asked.delete(asked);
+    }
+  }
+
+  /** Asks of these parts whose stays. */
+  #ask(names) {
+    for (const [name, { theirs }] of [...this.#asked]) {
+      if (!names.includes(name) || !same(theirs, part(this.#theirs, name))) this.#decided(name);
+    }
+    for (const name of names.filter((name) => !this.#asked.has(name))) {
+      const theirs = part(this.#theirs, name);
+      const decide = (put) => () => {
+        this.#asked.delete(name);
+        if (parts(this.saved, this.mine, this.#theirs).includes(name)) {
+          if (put) this.#put(name);
+          this.#take(name);
+        }
+        (this.#control(name) ?? this.#field("question")).focus();
+        this.meet();
+        this.#on.edited(this, true);
+      };
+      const element = elsewhere(this.#say(name, theirs), { keep: decide(false), take: decide(true) });
+      this.#asked.set(name, { element, theirs });
+      const control = this.#control(name);
+      const row = control.closest(".choice");
+      if (row) row.append(element);
+      else (control.closest("label.field") ?? control).after(element);
+      announce(`${t("edit.elsewhere")} ${this.#say(name, theirs)}`);
+    }
+  }
+
+  /** Says in words what a part is. */
+  #say(name, value) {
+    if (name === "results_visibility") return find(`option[value=${value}]`, this.#field(name)).textContent;
+    if (name === "banned_words") return value.join(", ");
+    if (name !== "ballot") return String(value);
+    const kind = this.#find(`[value="${value.kind}"]`).nextElementSibling.textContent;
+    return [kind, ...(value.options ?? []).map((option) => option.value)].join(" · ");
+  }
+
+  /** Gives the field of a part. */
+  #control(name) {
+    if (name === "ballot") return this.#find(".kinds");
+    if (!name.startsWith("options[")) return this.#field(name);
+    const row = this.#rows().find((row) => `options[${row.dataset.key}]` === name);
+    return row ? find("input", row) : null;
+  }
+
+  /** Whether the hand is in a part. */
+  #holds(name) {
+    const active = document.activeElement;
+    if (name !== "ballot") return this.#control(name) === active;
+    return [".kinds", ".choices"].some((group) => this.#find(group).contains(active)) || active === this.#field("max_choices");
+  }
+
+  /** Writes a part as it is elsewhere. */
+  #put(name) {
+    const poll = this.#theirs;
+    if (name === "ballot") this.#putBallot(poll);
+    else if (name === "banned_words") this.#putBanned(poll.banned_words);
+    else if (name === "results_visibility") this.#field(name).value = poll.results_visibility;
+    else if (name === "max_choices") this.#putMost(poll);
+    else if (this.#control(name)) put(this.#control(name), part(poll, name));
+  }
+
+  // --- the card ---
 
   #most(otherwise) {
     const { value } = this.#field("max_choices");
@@ -152,8 +366,10 @@ export class PollForm {
   /** Says what is missing before the API is asked: {field, text}, or null. */
   missing() {
     const poll = this.value();
-    if (poll.question === "") return { field: "question", text: t("edit.no_question") };
+    if (poll.question.trim() === "") return { field: "question", text: t("edit.no_question") };
     if (poll.options?.length === 0) return { field: "options", text: t("edit.no_options") };
+    const blank = (poll.options ?? []).findIndex((option) => option.value.trim() === "");
+    if (blank >= 0) return { field: `options[${blank}].value`, text: t("edit.no_text") };
     if (!Number.isInteger(poll.max_choices ?? 1)) return { field: "max_choices", text: t("edit.no_number") };
     return null;
   }
@@ -192,7 +408,7 @@ export class PollForm {
   #addOption(value = "", key = "", before = null) {
     if (this.#options.childElementCount >= mostOptions) return null;
     const row = document.getElementById("option").content.firstElementChild.cloneNode(true);
-    find("input", row).value = value;
+    put(find("input", row), value);
     row.dataset.key = key;
     this.#options.insertBefore(row, before);
     return row;
@@ -228,10 +444,20 @@ export class PollForm {
       name("option-delete", t("edit.option_delete", { key }), rows.length > 1);
     });
     enable(this.#find("[data-do=option]"), rows.length < mostOptions);
+    this.#warn();
+  }
+
+  /** Says which options people cannot tell apart. That is no mistake: they may be meant so. */
+  #warn() {
+    const texts = new Map(this.#written().map((row) => [row, fold(find("input", row).value)]));
+    const first = [...texts.values()].find((text, i, all) => all.indexOf(text) < i);
+    const alike = [...texts.keys()].filter((row) => texts.get(row) === first);
+    write(this.#find(".twins"), alike.length > 0 ? t("edit.twins", { keys: alike.map((row) => row.dataset.key).join(", ") }) : "");
   }
 
   #input(event) {
     if (event.target.type === "radio" || event.target.tagName === "SELECT") return;
+    this.#warn();
     this.#on.edited(this, false);
   }
 
@@ -297,10 +523,10 @@ export class PollForm {
     } else if (key === "Enter" && row && target.tagName === "INPUT") {
       event.preventDefault();
       if (target.value.trim() === "" && row === this.#rows().at(-1)) this.#on.act(this, "next");
-      else find("input", row.nextElementSibling ?? this.#grow(null)).focus();
+      else find("input", row.nextElementSibling ?? (this.runs ? row : this.#grow(null))).focus();
     } else if (key === "Enter" && target.tagName === "INPUT") {
       event.preventDefault();
-    } else if (key === "Backspace" && row && target.tagName === "INPUT" && target.value === "" && this.#rows().length > 1) {
+    } else if (key === "Backspace" && row && target.tagName === "INPUT" && target.value === "" && this.#rows().length > 1 && !this.runs) {
       event.preventDefault();
       this.#shrink(row);
     }
@@ -310,13 +536,13 @@ export class PollForm {
   #paste(event) {
     const row = event.target.closest(".choice");
     const texts = event.clipboardData?.getData("text/plain").split(/\r?\n/).map((line) => line.trim()).filter(Boolean) ?? [];
-    if (!row || texts.length < 2) return;
+    if (!row || texts.length < 2 || this.runs) return;
     event.preventDefault();
     let at = row;
     for (const text of texts) {
       const free = at && find("input", at).value.trim() === "" ? at : this.#addOption("", "", at?.nextElementSibling ?? null);
       if (!free) break;
-      find("input", free).value = text.slice(0, 1000);
+      put(find("input", free), text.slice(0, 1000));
       at = free.nextElementSibling ?? free;
     }
     this.#arrange();
