@@ -28,6 +28,10 @@ func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error
 	return s.edited, s.err
 }
 
+func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) (poll.WordCount, poll.Edited, error) {
+	return poll.WordCount{Hidden: hidden}, s.edited, s.err
+}
+
 func (s transit) Delete(context.Context, uuid.UUID) error { return s.err }
 
 func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, poll.Access) error { return s.err }

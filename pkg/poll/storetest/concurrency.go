@@ -103,6 +103,6 @@ func requireRecount(t *testing.T, s poll.Store, p poll.Presentation, index int) 
 		}
 	}
 	require.Equal(t, counts, r.Counts)
-	require.Equal(t, topWords(words), r.Words)
+	requireWords(t, s, r, words)
 	require.EqualValues(t, len(answers), r.Voters)
 }
