@@ -82,7 +82,7 @@ function words(element, className, order, paint) {
   return {
     element,
     update(results) {
-      const all = results.words ?? [];
+      const all = results.words || [];
       empty.hidden = all.length > 0;
       const seen = new Set(all.map((word) => word.text));
       for (const [text, item] of known) {

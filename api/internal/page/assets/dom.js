@@ -44,7 +44,7 @@ export function enable(control, yes) {
 export const usable = (control) => control.getAttribute("aria-disabled") !== "true";
 
 /** Gives where what is said must stand: all that is outside of an open dialog is covered, and not spoken. */
-export const front = () => [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+export const front = () => [...document.querySelectorAll("dialog[open]")].pop() || document.body;
 
 /** Puts something to the front, if it is not there already. */
 function bring(region) {
@@ -68,7 +68,7 @@ let toasts;
 
 /** Shows a short notice at the bottom and says it. An error stays longer. kind: "info" or "error". */
 export function notify(text, kind = "info") {
-  toasts ??= make("div", { class: "toasts" });
+  if (!toasts) toasts = make("div", { class: "toasts" });
   bring(toasts);
   const toast = make("p", { class: `toast toast-${kind}`, role: kind === "error" ? "alert" : "status" });
   toasts.append(toast);

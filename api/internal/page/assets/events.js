@@ -3,7 +3,7 @@
 
 import { at, base } from "./api.js";
 
-const silence = 40_000; // the server says something every 15 s
+const silence = 40000; // the server says something every 15 s
 const unseen = 5000; // ms without anybody looking, until a page gives its connection back
 
 /**
@@ -29,7 +29,7 @@ export function watch(id, on, { token, always = false } = {}) {
   const state = (now) => {
     if (now === said || closed) return;
     said = now;
-    on.state?.(now);
+    if (on.state) on.state(now);
   };
 
   function dispatch(block) {
@@ -47,16 +47,16 @@ export function watch(id, on, { token, always = false } = {}) {
     }
     if (data.length === 0) return;
     try {
-      on[name]?.(JSON.parse(data.join("\n")));
+      if (on[name]) on[name](JSON.parse(data.join("\n")));
     } catch (error) {
-      reportError(error); // a fault of the page's is no reason to leave the stream
+      setTimeout(() => { throw error; }); // a fault of the page's is no reason to leave the stream
     }
   }
 
   async function connect() {
     clearTimeout(timer);
     if (closed) return;
-    stop?.abort();
+    if (stop) stop.abort();
     const mine = new AbortController();
     stop = mine;
     heard = Date.now();
@@ -67,7 +67,7 @@ export function watch(id, on, { token, always = false } = {}) {
       if (token) headers.Authorization = `Bearer ${token}`;
       const options = { headers, signal: mine.signal, cache: "no-store", credentials: "omit" };
       const answer = await fetch(base + at(id, "events"), options);
-      const ours = answer.headers.get("Content-Type")?.startsWith("application/problem+json"); // a proxy may refuse streams, too
+      const ours = (answer.headers.get("Content-Type") || "").startsWith("application/problem+json"); // a proxy may refuse streams, too
       if (ours && [400, 401, 403, 404].includes(answer.status)) {
         state("gone");
         close();
@@ -100,7 +100,7 @@ export function watch(id, on, { token, always = false } = {}) {
   function again() {
     stop = null;
     state(navigator.onLine === false ? "offline" : "connecting");
-    const longest = Math.min(wait * 2 ** failures++, 15_000);
+    const longest = Math.min(wait * 2 ** failures++, 15000);
     timer = setTimeout(connect, longest / 2 + Math.random() * longest / 2);
   }
 
@@ -133,7 +133,7 @@ export function watch(id, on, { token, always = false } = {}) {
     clearTimeout(timer);
     const old = stop;
     stop = null;
-    old?.abort();
+    if (old) old.abort();
   }
   const back = (event) => event.persisted && soon();
 
@@ -144,7 +144,7 @@ export function watch(id, on, { token, always = false } = {}) {
     clearTimeout(timer);
     clearTimeout(leaving);
     clearInterval(watchdog);
-    stop?.abort();
+    if (stop) stop.abort();
     document.removeEventListener("visibilitychange", looked);
     document.removeEventListener("freeze", left);
     document.removeEventListener("resume", resumed);

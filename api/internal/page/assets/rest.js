@@ -62,9 +62,9 @@ export function filled(event, known) {
     return [...now, ...before.filter((one) => !there.has(one[name]))];
   };
   const results = { ...event, options: rest(event.options, known.options, "key") };
-  if (event.words) results.words = rest(event.words, known.words ?? [], "text").slice(0, 100);
+  if (event.words) results.words = rest(event.words, known.words || [], "text").slice(0, 100);
   return results;
 }
 
 /** Gives results that were read, or the newer ones that an event brought meanwhile, filled with them. */
-export const completed = (now, read) => (now?.more && now.poll_id === read.poll_id && now.revision > read.revision ? filled(now, read) : read);
+export const completed = (now, read) => (now && now.more && now.poll_id === read.poll_id && now.revision > read.revision ? filled(now, read) : read);

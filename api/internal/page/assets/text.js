@@ -11,7 +11,7 @@ const percents = new Intl.NumberFormat(lang, { style: "percent" });
 export function t(key, values = {}) {
   let text = messages[key];
   if (text === undefined) throw new Error(`there is no message ${key}`);
-  if (typeof text !== "string") text = text[plurals.select(values.n)] ?? text.other;
+  if (typeof text !== "string") text = text[plurals.select(values.n)] || text.other;
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     const value = values[name];
     if (value === undefined) return whole;
