@@ -186,8 +186,8 @@ func TestAPastedLinkIsAsGoodAsItsCode(t *testing.T) {
 		"https://plenary.example/p/" + someID:                        "/p/" + someID,
 		"https://plenary.example/p/" + strings.ToUpper(someID) + "/": "/p/" + someID,
 		"https://evil.example/p/%2F%2Fevil.example":                  "/join/",
-		"/join/":                                                     "/join/",
-		"https://plenary.example/join/" + strings.Repeat("x", 900):   "/",
+		"/join/": "/join/",
+		"https://plenary.example/join/" + strings.Repeat("x", 900): "/",
 	} {
 		res := ask(t, app, "/join?code="+url.QueryEscape(typed))
 		require.Equal(t, 303, res.StatusCode, typed)
