@@ -26,6 +26,7 @@ func TestThePhoneDrawsWhatPeopleWroteAsTheyWroteIt(t *testing.T) {
 	v := visit(t, "voter", phone)
 	v.open("/p/" + r.ID)
 	v.until(`document.querySelector("#question").innerText === %s`, js(code))
+	v.shows("#title", "عنوان!")
 	require.Equal(t, "rtl", v.direction("#title"))
 	require.Equal(t, "ltr", v.direction("#question"))
 	const option = "#ballot .option:nth-child(%d) .value"

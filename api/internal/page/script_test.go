@@ -15,8 +15,9 @@ var (
 	separated = regexp.MustCompile(`\b\d[\da-fA-Fx]*_[\da-fA-F]+`)
 	// later are functions that Safari 13 and Chrome 73 do not have.
 	later = regexp.MustCompile(`\.(at|replaceAll|replaceChildren|findLast|findLastIndex|requestSubmit|checkVisibility|` +
-		`toSorted|toReversed|toSpliced)\(|structuredClone|queueMicrotask|globalThis|randomUUID|` +
-		`Promise\.(allSettled|any)|Object\.(hasOwn|groupBy)|AbortSignal\.|TextDecoderStream|WeakRef|:has\(`)
+		`toSorted|toReversed|toSpliced)\(|structuredClone|reportError|randomUUID|` +
+		`Promise\.(allSettled|any)|Object\.(hasOwn|groupBy)|AbortSignal\.|TextDecoderStream|WeakRef|FinalizationRegistry|:has\(|` +
+		`Intl\.(ListFormat|Segmenter|RelativeTimeFormat|DisplayNames)`)
 )
 
 // newer gives what of a module a browser of 2019 does not understand, or "".

@@ -6,9 +6,8 @@ import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
 import { announce, make, show, write } from "./dom.js";
-import { entry } from "./entry.js";
 import { follow } from "./follow.js";
-import { door } from "./pass.js";
+import { door, entry } from "./pass.js";
 import { completed, filled, reader } from "./rest.js";
 import { draftOf, dropDraft, keepDraft, lasts } from "./store.js";
 import { t } from "./text.js";
@@ -209,7 +208,7 @@ function voteChanged(pollID) {
   if (!poll || pollID !== poll.poll_id) return;
   const vote = box.of(pollID);
   // A poll that is displayed again asks again, and one that is open again asks whoever came too late. An answer from before stands,
-  // unless the presenter has reset the poll; one that came too late is forgotten, and so is that one was taken back.
+  // unless the presenter has reset the poll; one that came too late is forgotten, and one that was taken back is none.
   const again = slide.open && Boolean(vote) && vote.version < (isGood(vote) ? slide.since : slide.version);
   const none = Boolean(vote) && isGood(vote) && isEmpty(vote.answer);
   const earlier = again && !none && counts(vote);

@@ -9,11 +9,11 @@ const longest = { word_cloud: 50, open_text: 500 }; // characters that the API t
 const stands = (vote) => ["sending", "retrying", "counted", "accepted", "late"].includes((vote || {}).state);
 
 /**
- * Makes the ballot of a poll: {element, hint, nothing, update(vote, open, anew), resume(draft), reword(poll)}. cast is called with an answer as
- * votes.js takes it; nothing is the one that takes another back. drafted is called with what was begun and is not sent, {keys} or
- * {texts}, or with null where that is what was sent; resume puts it in again. update shows what was answered and whether one may
- * answer still; anew says that the vote is of an earlier time. What cannot be used keeps the focus, so that a keyboard goes on from
- * where it was. reword shows the texts of the same poll when they were mended.
+ * Makes the ballot of a poll: {element, hint, nothing, update(vote, open, anew), resume(draft), reword(poll)}. cast is called with an
+ * answer as votes.js takes it; nothing is the one that takes another back. drafted is called with what was begun and is not
+ * sent, {keys} or {texts}, or with null where that is what was sent; resume puts it in again. update shows what was answered
+ * and whether one may answer still; anew says that the vote is of an earlier time. What cannot be used keeps the focus, so
+ * that a keyboard goes on from where it was. reword shows the texts of the same poll when they were mended.
  */
 export function ballot(poll, cast, drafted) {
   switch (poll.kind) {

@@ -76,8 +76,8 @@ export function notify(text, kind = "info") {
   setTimeout(() => toast.remove(), kind === "error" ? 9000 : 4000);
 }
 
-// The page's own module and all that it needs have been read, and run in a moment. Where none fails, the page says no more that this
-// browser may be too old for it.
+// The page's own module and all that it needs have been read, and run in a moment. Where none fails, the page says no
+// more that this browser may be too old for it.
 const works = setTimeout(() => {
   const old = document.getElementById("old");
   if (old) old.remove();

@@ -2,7 +2,9 @@
 // server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode.
 
 import { at, call, Problem, rest } from "./api.js";
+import { announce, enable, find, show, write } from "./dom.js";
 import { keep, nameOf, read, uuid, voter } from "./store.js";
+import { t } from "./text.js";
 
 const day = 86400000; // ms
 const longest = 15; // seconds between two tries
@@ -172,3 +174,61 @@ export function door(presentation, changed) {
 function report(problem) {
   if (!(problem instanceof Problem)) throw problem;
 }
+
+// --- what the audience's page asks or says before somebody may vote: the passcode, and that the room is full -------------------
+
+const card = find("#entry");
+const form = find("#entry-form");
+const field = find("#passcode");
+const note = find("#entry-note");
+let shown = null; // the door
+let said = "";
+
+function noteOf({ state, seconds }) {
+  switch (state) {
+    case "wrong": return t("entry.wrong");
+    case "checking": return t("entry.checking");
+    case "busy": return t("entry.busy", { n: seconds });
+    case "retrying": return t("entry.retrying", { n: seconds });
+    default: return "";
+  }
+}
+
+/** Shows what there is to say of a door. */
+function update(door) {
+  shown = door;
+  const { asks, full, state } = door;
+  const comes = card.hidden && (asks || full);
+  const before = said;
+  said = full ? "full" : state;
+  show(card, asks || full);
+  if (card.hidden) {
+    field.value = "";
+    return;
+  }
+  const lost = full && form.contains(document.activeElement); // what has the focus goes
+  const name = full ? t("entry.full") : t("entry.name");
+  write(find("#entry-title"), name);
+  write(find("#entry-text"), full ? t("entry.full_text") : t("entry.text"));
+  show(form, !full);
+  show(find("#again"), full);
+  field.setAttribute("aria-invalid", String(state === "wrong"));
+  note.classList.toggle("wrong", state === "wrong");
+  write(note, noteOf(door));
+  for (const button of [find("#enter"), find("#again")]) enable(button, state !== "checking");
+  if (state === "wrong" && before !== "wrong") {
+    field.focus();
+    field.select();
+  } else if (lost) find("#entry-title").focus();
+  else if (comes && asks && !document.activeElement.matches("input, textarea")) field.focus(); // nobody is torn from what they write
+  if (comes || lost || (full && state === "" && before === "full")) announce(name);
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (field.value.trim() === "") return field.focus();
+  if (shown.state !== "checking") shown.type(field.value.trim());
+});
+find("#again").addEventListener("click", () => shown.state !== "checking" && shown.again());
+
+export const entry = { update };

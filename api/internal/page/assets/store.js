@@ -1,5 +1,6 @@
-// What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page. What makes a voter
-// one voter then lives in the page's entry of the history besides: a reload finds it there, and the way back to the page does.
+// What this browser keeps. Where it may keep nothing (a private window, a full disk) it lasts as long as the page.
+// What makes a voter one voter then lives in the page's entry of the history besides: a reload finds it there, and the
+// way back to the page does.
 
 import { root } from "./address.js";
 
@@ -12,7 +13,7 @@ function inEntry() {
   return Object.entries(plenary || {}).filter(([, text]) => typeof text === "string");
 }
 
-const pause = 500; // ms between two letters of a draft that enter: a browser takes a hundred entries in half a minute
+const pause = 500; // ms until a draft enters: a browser takes a hundred entries in half a minute
 let due = 0; // the timer of a draft
 
 /** Puts into the entry what only the page knows. A browser may forbid that, too. */

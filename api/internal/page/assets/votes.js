@@ -18,8 +18,8 @@ import { keep, nameOf, nextSeq, read } from "./store.js";
  *   refused    the answer is not one that the poll takes; `code` and `detail` say why
  *
  * A vote is {question, version, answer, seq, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}, where empty
- * keys or texts take back the answer before; as is how it says whose it is (pass.js), "" before it is sent. One that stands, or may stand, is not sent again as somebody else's, which would count
- * it twice: it is late or unknown then, with the code "voters".
+ * keys or texts take back the answer before; as is how it says whose it is (pass.js), "" before it is sent. One that stands, or may
+ * stand, is not sent again as somebody else's, which would count it twice: it is late or unknown then, with the code "voters".
  */
 export const settled = (vote) => !vote || (vote.state !== "sending" && vote.state !== "retrying");
 
