@@ -161,6 +161,11 @@ type Store interface {
 	// anybody can hold an entry of the log.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
+	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has
+	// counted (Folding.Due), in one transaction that excludes counting and transitions of the poll. It gives the change if results
+	// are others then. more: there may be more to do. Any number of calls may be under way at once: each takes another poll.
+	Refold(ctx context.Context) (changed *Change, more bool, err error)
+
 	// Secret gives the key of that name, which is fresh at the first call, and for ever after what that call wrote.
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
 

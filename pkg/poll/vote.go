@@ -15,8 +15,17 @@ type Answer string
 // Keys gives the option keys of the answer.
 func (a Answer) Keys() []string { return strings.Split(string(a), "\n") }
 
-// Texts gives the texts of an answer to a poll of free text.
-func (a Answer) Texts() []string { return strings.Split(string(a), "\n") }
+// Texts gives the texts of an answer to a poll of free text, as they were written. An open text is one, however many lines it has.
+func (a Answer) Texts() []string {
+	if a == "" { // the vote was taken back
+		return nil
+	}
+	texts := strings.Split(string(a), "\n")
+	for i := range texts {
+		texts[i] = Written(texts[i])
+	}
+	return texts
+}
 
 // Vote is one voter's answer to one poll, as it travels through the log.
 type Vote struct {
