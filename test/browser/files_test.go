@@ -107,8 +107,9 @@ func TestResultsAreTakenAwayAsFiles(t *testing.T) {
 		require.True(t, strings.HasSuffix(name, ".csv"), name)
 		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw), "\uFEFF"))).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity"}, rows[0])
-		require.Equal(t, []string{"1", plain.question, "choice", "final", "6", "", "", "A", plain.options[0], "3", "client"}, rows[1])
+		require.Equal(t, []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity",
+			"first_at", "hidden", "exported_at"}, rows[0])
+		require.Equal(t, []string{"1", plain.question, "choice", "final", "6", "", "", "A", plain.options[0], "3", "client"}, rows[1][:11])
 		last := rows[len(rows)-1]
 		require.Equal(t, "2", last[4], "how many voted is no secret")
 		require.Equal(t, hidden, last[9] != "1", "%q", last)

@@ -119,3 +119,47 @@ func TestNothingIsCutThroughOnPaper(t *testing.T) {
 		})
 	}
 }
+
+// TestNoTextIsCutThroughOnPaper prints what people wrote, on the wall that is there at first and in the list with times.
+func TestNoTextIsCutThroughOnPaper(t *testing.T) {
+	r := create(t, "TheTitle", newPoll{question: "QuestionQ1Q?", kind: "open_text"}, newPoll{question: "QuestionQ2Q?", kind: "word_cloud"})
+	var texts, words []string
+	for i := range 120 {
+		texts = append(texts, fmt.Sprintf("Row%d_ %s end%d_E", i, strings.Repeat("is so long that it takes two lines of a page ", 5), i))
+		words = append(words, fmt.Sprintf("word%dw", i))
+	}
+	r.show(0)
+	r.writes(0, texts)
+	r.show(1)
+	r.writes(1, words[:30])
+	v := visit(t, "guest", desktop)
+	v.open("/results/" + r.ID)
+	v.until(`document.querySelectorAll("#polls .poll").length === 2`)
+	check := func(want int) {
+		lines, pages := v.prints()
+		t.Logf("%d of %d texts on %d pages", want, len(texts), pages)
+		begins, ends := pagesOf(lines, `Row(\d+)_`), pagesOf(lines, `end(\d+)_E`)
+		require.Len(t, begins, want)
+		require.Equal(t, begins, ends, "no text is on two pages")
+		require.Equal(t, []int{1}, pagesOf(lines, `(QuestionQ1Q)`)["QuestionQ1Q"])
+		require.Len(t, pagesOf(lines, `word(\d+)w`), 30, "every word is on paper")
+		cloud := pagesOf(lines, `(QuestionQ2Q|word)\d*w?`)
+		require.Equal(t, cloud["QuestionQ2Q"], cloud["word"], "the cloud is on its question's page")
+		more := len(pagesOf(lines, `(\+\d+more)`))
+		require.Equal(t, want == 120, more == 0, "what is not there is said")
+	}
+	v.click("#polls .poll:first-child .more")
+	v.until(`document.querySelectorAll("#polls .answers > li").length === 100`)
+	check(100)
+	v.click("#polls .poll:first-child .more")
+	v.until(`document.querySelectorAll("#polls .answers > li").length === 120`)
+	check(120)
+
+	v.reload()
+	v.until(`document.querySelectorAll("#polls .wall .answer").length === 100`)
+	lines, _ := v.prints()
+	begins, ends := pagesOf(lines, `Row(\d+)_`), pagesOf(lines, `end(\d+)_E`)
+	require.Len(t, begins, 100)
+	require.Equal(t, begins, ends)
+	require.NotEmpty(t, pagesOf(lines, `(100of120)`))
+}

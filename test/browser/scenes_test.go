@@ -285,6 +285,9 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			v.run(fmt.Sprintf(`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, full.ID, full.polls[0].PollID, vote))
 			asVoter(full, `#vote[data-state="superseded"]`)(v)
 		}, true},
+		scene{"results-list", desktop, then(there("/results/"+text.ID, "#polls .more"), func(v *visitor) {
+			v.run(`for (const button of document.querySelectorAll("#polls .more")) button.click()`)
+		}, "#polls .poll .answers > li"), true},
 		scene{"stage-words", desktop, show(0, onStage(text)), true},
 		scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
 		scene{"stage-text", desktop, show(1, onStage(text)), true},

@@ -66,6 +66,7 @@ export function written(id, token, poll, chart) {
   async function read(what) {
     if (reading) return;
     reading = true;
+    enable(button, false);
     list.setAttribute("aria-busy", "true");
     try {
       await what();
