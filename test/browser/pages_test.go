@@ -76,13 +76,21 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 	stage.until(`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
 	// The stack's port is another one on each run, and no phone's.
 	const elsewhere = `document.querySelector("#host").textContent = "plenary.example"; document.querySelector("#unreachable").hidden = true`
-	stage.run(elsewhere)
-	pictures := map[string][]byte{"stage": stage.shoot("readme-stage"), "phone": voter.shoot("readme-phone")}
+	shoot := func(name string) (picture []byte) {
+		for range 10 { // it may draw both again
+			stage.run(elsewhere)
+			picture = stage.shoot(name)
+			if stage.text("#host") == "plenary.example" {
+				break
+			}
+		}
+		return picture
+	}
+	pictures := map[string][]byte{"stage": shoot("readme-stage"), "phone": voter.shoot("readme-phone")}
 	r.show(1)
 	stage.until(`document.querySelectorAll("#chart .word").length === 20`)
 	stage.run(spots)
-	stage.run(elsewhere)
-	pictures["cloud"] = stage.shoot("readme-cloud")
+	pictures["cloud"] = shoot("readme-cloud")
 	for name, picture := range pictures {
 		assert.Less(t, len(picture), 150_000, name)
 		if *write {

@@ -73,8 +73,8 @@ function place(boxes, width, height, points, known) {
  * it can. Gives {height, fonts, places}; a place is [x, y] or null.
  */
 export function arrange(words, { width, height, most, least, before = [] }) {
-  const boxesFor = (unit) => words.map(({ wide, weight: heavy, tall }) => {
-    const spread = clamp(0.6, (0.06 * width) / unit, 2.4);
+  const boxesFor = (unit, part = 1) => words.map(({ wide, weight: heavy, tall }) => {
+    const spread = part * clamp(0.6, (0.06 * width) / unit, 2.4);
     const font = Math.max(least, Math.min(unit * (1 + spread * heavy), (width - 1) / wide));
     const wraps = wide * font > width;
     return { font, w: wraps ? width : Math.min(width, wide * font + 0.4 * unit), h: wraps ? tall : lineHeight * font };
@@ -85,8 +85,7 @@ export function arrange(words, { width, height, most, least, before = [] }) {
     const fresh = place(boxes, width, high, points, []);
     const known = before.map((at) => at && [at[0] + width / 2, at[1] + high / 2]);
     const kept = place(boxes, width, high, points, known);
-    const shown = (places) => places.filter(Boolean).length;
-    return { height: high, fonts: boxes.map(({ font }) => font), places: shown(kept) < shown(fresh) ? fresh : kept };
+    return { height: high, fonts: boxes.map(({ font }) => font), places: all(fresh) && all(kept) ? kept : fresh };
   };
   if (!height) {
     const boxes = boxesFor(Math.max(most, least));
@@ -97,12 +96,16 @@ export function arrange(words, { width, height, most, least, before = [] }) {
     }
   }
   const points = outwards(width, height, least / 2);
+  const fits = (boxes) => area(boxes) <= 0.8 * width * height && all(place(boxes, width, height, points, []));
   for (let unit = Math.max(most, least); unit > least; unit *= shrink) {
     const boxes = boxesFor(unit);
-    if (area(boxes) > 0.8 * width * height) continue;
-    if (all(place(boxes, width, height, points, []))) return settle(boxes, height, points);
+    if (fits(boxes)) return settle(boxes, height, points);
   }
-  return settle(boxesFor(least), height, points);
+  for (const part of [1, 0.8, 0.6, 0.4, 0.2]) { // of the difference between many votes and few
+    const boxes = boxesFor(least, part);
+    if (fits(boxes)) return settle(boxes, height, points);
+  }
+  return settle(boxesFor(least, 0), height, points);
 }
 
 /**
