@@ -100,17 +100,16 @@ function listOf(poll, control, hide) {
       items.append(rows.get(item.text).element);
     }
     next = page.next;
-    const focused = [more, fresh].includes(document.activeElement);
+    if (next === undefined && more === document.activeElement) find("button", items.children[known] ?? items)?.focus(); // it goes
     show(more, next !== undefined);
     show(none, rows.size === 0);
-    if (focused && !document.activeElement.checkVisibility()) find("button", items.children[anew ? 0 : known])?.focus();
   }
 
   /** Says whether there are answers that are not in the list. */
   function update() {
-    const goes = fresh === document.activeElement && voters() <= heard;
-    show(fresh, voters() > heard);
-    if (goes) find("button", items)?.focus();
+    const anyNew = voters() > heard;
+    if (!anyNew && fresh === document.activeElement) find("button", items)?.focus(); // it goes
+    show(fresh, anyNew);
   }
 
   show(more, false);
