@@ -14,7 +14,7 @@ const noticeFor = 6000; // ms
 export function ask(title, text, yes) {
   const dialog = make("dialog", { class: "ask", "aria-labelledby": "ask-name", "aria-describedby": "ask-text" },
     make("h2", { id: "ask-name" }, title),
-    make("p", { id: "ask-text" }, text),
+    make("p", { id: "ask-text", dir: "auto" }, text),
     make("form", { method: "dialog", class: "row dialog-end" },
       make("button", { value: "no", autofocus: true }, t("dialog.cancel")),
       make("button", { value: "yes", class: "danger" }, yes)));

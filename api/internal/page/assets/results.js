@@ -5,6 +5,7 @@ import { publicBase } from "./address.js";
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
+import { mended } from "./mended.js";
 import { t } from "./text.js";
 import { keepToken, presenterToken } from "./token.js";
 
@@ -27,10 +28,11 @@ function card(poll) {
   const total = make("span", { class: "soft" });
   const hidden = make("p", { class: "soft" }, t("results.hidden"));
   const identity = make("p", { class: "soft small identity" });
+  const mends = mended(id, poll.poll_id);
   const element = make("li", { class: "card poll" },
     make("h2", {}, poll.question),
     make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total),
-    bars.element, hidden, identity);
+    bars.element, hidden, mends.element, identity);
   return {
     element,
     update(results) {
@@ -39,6 +41,7 @@ function card(poll) {
       write(total, voters(results));
       show(hidden, Boolean(results.hidden));
       write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
+      mends.update(results);
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);
     },
