@@ -23,21 +23,24 @@ type Mend struct {
 	After    string
 }
 
-// mendable says whether a poll may be mended: votes for it may still come, and they name keys, which stay. Of a final poll
-// nothing changes any more, and one that nobody has seen needs no history.
+// mendable says whether a poll may be mended. Votes for it may still come, and they name keys,
+// which stay. Of a final poll nothing changes any more. A poll that nobody has seen needs no history.
 func (d *Draft) mendable() bool {
 	return d.State.Status == Open || d.State.Status == Closing
 }
 
-// mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than texts, or too much was mended.
+// mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than texts,
+// or too much was mended.
 func (d *Draft) mend(old, now *Poll) error {
 	if !sameBallot(old, now) {
-		return Errorf(HasBeenShown, "the poll has been displayed: of it, only the question and the options' values can be changed while people "+
-			"vote; take it off the slide and reset it, and everything can be edited again")
+		return Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+
+			"changed while people vote; take it off the slide and reset it, and it can be edited again")
 	}
 	add := func(field, before, after string) {
 		if before != after {
-			d.Mends = append(d.Mends, Mend{PollID: now.ID, Revision: d.State.Revision + 1, Field: field, Before: before, After: after})
+			d.Mends = append(d.Mends, Mend{
+				PollID: now.ID, Revision: d.State.Revision + 1, Field: field, Before: before, After: after,
+			})
 		}
 	}
 	add("question", old.Question, now.Question)
@@ -50,8 +53,8 @@ func (d *Draft) mend(old, now *Poll) error {
 	}
 	now.Mended = old.Mended + len(d.Mends)
 	if now.Mended > MaxMends || all > MaxHistory {
-		return Errorf(HasBeenShown, "the poll has been displayed, and its texts were mended too often: at most %d of a poll and %d of a "+
-			"presentation can be; take it off the slide and reset it, and it can be edited again", MaxMends, MaxHistory)
+		return Errorf(HasBeenShown, "the poll has been displayed, and texts were mended too often: at most %d of a poll "+
+			"and %d of a presentation can be; take it off the slide and reset it", MaxMends, MaxHistory)
 	}
 	return nil
 }

@@ -2,7 +2,8 @@ package poll
 
 import "slices"
 
-// Seen is the revisions of a presentation, by Presentation.Edits, that an edit or a deletion may find. nil is any.
+// Seen is the revisions of a presentation that an edit or a deletion may find, by
+// Presentation.Edits. nil is any.
 type Seen []int64
 
 // Check refuses a presentation that was edited since. Stale.
@@ -10,11 +11,12 @@ func (s Seen) Check(edits int64) error {
 	if s == nil || slices.Contains(s, edits) {
 		return nil
 	}
-	return Errorf(Stale, "the presentation was edited meanwhile; read it again, and send the edit with its new ETag")
+	return Errorf(Stale, "the presentation was edited meanwhile; "+
+		"read it again, and send the edit with its new ETag")
 }
 
-// IfSeen is an edit that is made only where the presentation is at a revision that its presenter has seen. Of many who have
-// seen the same one and edit at once, one succeeds. A transition in between does no harm.
+// IfSeen is an edit that is made only where the presentation is at a revision that its presenter
+// has seen. Of many editors of the same revision one succeeds. A transition does no harm.
 type IfSeen struct {
 	Edit
 	Seen Seen

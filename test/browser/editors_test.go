@@ -256,6 +256,14 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 		{"question", "Wich ones?", "Which ones?"}, {"options[B]", "Bleu", "Blue"}, {"question", "Which ones?", "Which ones, then?"},
 	}, history.Items)
 
+	// Everybody can see afterwards that it was reworded, and how.
+	guest := visit(t, "guest", desktop)
+	guest.open("/results/" + r.ID)
+	guest.shows(".mended summary", "The wording was changed while people voted")
+	guest.click(".mended summary")
+	guest.until(`JSON.stringify([...document.querySelectorAll(".mended ins")].map((e) => e.textContent)) === '["Which ones?","Blue","Which ones, then?"]'`)
+	guest.shows(".mended li:nth-child(2) del", "Bleu")
+
 	// An option keeps a text, and is not taken out with the last letter.
 	author.expect("400")
 	author.fill(card(1, `[aria-label="Option B"]`), "")

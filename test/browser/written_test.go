@@ -36,7 +36,7 @@ func many(n int) (texts []string) {
 	return texts
 }
 
-const listed = `[...document.querySelectorAll("#polls .poll:nth-child(%d) .answers > li .said")].map((e) => e.textContent)`
+const onPage = `[...document.querySelectorAll("#polls .poll:nth-child(%d) .answers > li .said")].map((e) => e.textContent)`
 
 // TestEverythingThatWasSaidIsOnTheResultsPage reads 150 texts and 150 words with the keyboard, a hundred at a time.
 func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
@@ -56,18 +56,18 @@ func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 		v.shows(poll+".more", button)
 		v.run(fmt.Sprintf(`document.querySelector(%s).focus()`, js(poll+".more")))
 		v.press(kb.Enter)
-		v.until(listed+`.length === 100`, i+1)
+		v.until(onPage+`.length === 100`, i+1)
 		v.hears("Answers 1 to 100 have been added.")
 		v.shows(poll+".rest-of", "+ 50 more")
 		v.shows(poll+".more", "Show more")
 		v.press(kb.Enter)
-		v.until(listed+`.length === 150`, i+1)
+		v.until(onPage+`.length === 150`, i+1)
 		v.hears("Answers 101 to 150 have been added.")
 		v.focused(poll + ".more")
 		v.shows(poll+".more", "All are shown")
 		v.shows(poll+".shown", "150 of 150 different answers shown")
 		require.False(t, value[bool](v, fmt.Sprintf(`document.querySelector(%s).checkVisibility()`, js(poll+".rest-of"))))
-		require.ElementsMatch(t, texts, value[[]string](v, fmt.Sprintf(listed, i+1)))
+		require.ElementsMatch(t, texts, value[[]string](v, fmt.Sprintf(onPage, i+1)))
 		require.Zero(t, value[int](v, fmt.Sprintf(`[...document.querySelectorAll(%s)].filter((e) => e.dir !== "auto").length`, js(poll+".said"))))
 	}
 
@@ -78,14 +78,14 @@ func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 	}
 	owner.open("/results/" + r.ID)
 	for i := range 2 {
-		v.until(listed+`.length === 149`, i+1)
-		require.NotContains(t, value[[]string](v, fmt.Sprintf(listed, i+1)), texts[7])
+		v.until(onPage+`.length === 149`, i+1)
+		require.NotContains(t, value[[]string](v, fmt.Sprintf(onPage, i+1)), texts[7])
 		poll := fmt.Sprintf("#polls .poll:nth-child(%d) ", i+1)
 		for range 2 {
 			owner.sees(poll + ".more:not([aria-disabled=true])")
 			owner.click(poll + ".more")
 		}
-		owner.until(listed+`.length === 150`, i+1)
+		owner.until(onPage+`.length === 150`, i+1)
 		require.Equal(t, []string{texts[7]}, value[[]string](owner, fmt.Sprintf(
 			`[...document.querySelectorAll(%s)].filter((e) => e.querySelector(".badge").checkVisibility()).map((e) => e.querySelector(".said").textContent)`,
 			js(poll+".answers > li"))))

@@ -267,7 +267,7 @@ func (s *suite) anything(t *testing.T, store poll.Store, p poll.Presentation, i,
 	}
 	one := p.Polls[rand.IntN(len(p.Polls))].ID
 	var e poll.Edit
-	switch rand.IntN(7) {
+	switch rand.IntN(8) {
 	case 0:
 		e = poll.AddPoll{Poll: poll.Poll{Question: fmt.Sprint(i, " ", j), Options: options("A")}, Index: of(rand.IntN(len(now.Polls) + 1))}
 	case 1:
@@ -280,6 +280,8 @@ func (s *suite) anything(t *testing.T, store poll.Store, p poll.Presentation, i,
 		e = poll.EditPoll{PollID: one, Visibility: of([]poll.Visibility{poll.Live, poll.After}[rand.IntN(2)])}
 	case 3:
 		e = poll.Reset{PollID: one}
+	case 4:
+		e = poll.EditPoll{PollID: one, Question: of(fmt.Sprint("Question ", i, " ", j))} // a mend, where people vote
 	default:
 		_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.Target(rand.IntN(int(poll.ToOpen) + 1)), PollID: one}, nil)
 		return err

@@ -7,7 +7,7 @@ import { askForKey, createKey } from "./createkey.js";
 import { ask, askForCode, remote, renewLinks } from "./dialogs.js";
 import { announce, enable, find, make, notify, show, usable, write } from "./dom.js";
 import { dragging } from "./drag.js";
-import { elsewhere } from "./elsewhere.js";
+import { Decisions } from "./elsewhere.js";
 import { maxPolls } from "./import.js";
 import { chooseImport, importFile } from "./importer.js";
 import { insertNew, mergeOrder, same } from "./merge.js";
@@ -16,6 +16,7 @@ import { refusal, wrong } from "./refusal.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
 import { keepToken, presenterPage, presenterToken } from "./token.js";
+import * as titles from "./titleform.js";
 import * as voters from "./voterform.js";
 
 const saveAfter = 800; // ms without a key being pressed
@@ -31,11 +32,9 @@ if (id === "new") id = null;
 let token = null;
 let forms = []; // in the order of the presentation
 let revision = null; // of the presentation, as far as this page has taken it in; every edit names it
-let there = null; // the presentation as it was read last
-let savedTitle = ""; // this and what follows: as far as it was taken in; what is written here began with that
-let savedVoters = voters.usual;
-let savedOrder = []; // ids of polls
-const asked = new Map(); // the questions whose stays, of what is not a card's: "title", "voters", "order"
+let savedOrder = []; // ids of polls, as far as it was taken in
+let otherOrder = []; // the one that people are asked about
+const asked = new Decisions(); // of the order
 let work = Promise.resolve(); // what is sent goes one after the other
 let pending = 0; // how much of that is not done
 const timers = new Map(); // of what will be sent: by form, or "title", or "voters"
@@ -247,9 +246,8 @@ async function look() {
 /** Takes in the presentation as it is now: what was changed elsewhere only, and asks of what was changed here, too. */
 function takeIn(p, etag) {
   revision = etag && strong(etag);
-  there = p;
-  takeTitle(p.title);
-  takeVoters(p);
+  meetTitle(p.title);
+  meetVoters(p);
   for (const poll of p.polls) {
     const form = forms.find((f) => f.id === poll.poll_id);
     if (form) form.meet(poll);
@@ -275,69 +273,36 @@ function adopt(poll) {
   form.kept(poll, form.adding);
 }
 
-function takeTitle(theirs) {
-  const mine = writtenTitle();
-  if (theirs === savedTitle || theirs === mine || mine === savedTitle) {
-    settle("title");
-    if (mine === savedTitle && theirs !== mine) {
-      if (document.activeElement === title) return; // it is taken in when the hand leaves it
-      title.value = theirs;
-    }
-    if (theirs !== savedTitle) savedTitle = theirs;
-    return name();
-  }
-  const take = () => {
-    savedTitle = theirs;
-    title.value = theirs;
-    name();
-  };
-  decide("title", theirs, find("#title-wrong"), () => { savedTitle = theirs; }, take, () => later("title", saveTitle, true));
+function meetTitle(theirs) {
+  titles.meet(theirs, () => later("title", saveTitle, true));
+  name();
 }
 
-/** Gives the title as it is written, which is what is saved where a field of one line can only not show it. */
-function writtenTitle() {
-  const text = title.value.trim();
-  return text === savedTitle.replace(/[\r\n]/g, "").trim() ? savedTitle : text;
-}
-
-const entry = ({ voters: who, max_voters = 0, passcode = "" }) => ({ voters: who, max_voters, passcode });
-
-function takeVoters(p) {
-  const theirs = entry(p);
-  const mine = entry(voters.chosen());
-  const changed = Object.keys(theirs).filter((key) => mine[key] !== savedVoters[key]);
-  const clash = changed.filter((key) => theirs[key] !== savedVoters[key] && theirs[key] !== mine[key]);
-  if (clash.length === 0) {
-    settle("voters");
-    const writing = voters.busy() || timers.has("voters");
-    if (changed.length === 0 && writing) return; // it is taken in when the hand leaves it
-    savedVoters = theirs;
-    if (!writing) voters.fill({ ...theirs, ...Object.fromEntries(changed.map((key) => [key, mine[key]])) });
-    return;
-  }
-  const text = [theirs.voters === "pass" ? t("edit.pass") : t("edit.anyone"), theirs.max_voters || "", theirs.passcode].filter(Boolean).join(" · ");
-  const take = () => {
-    savedVoters = theirs;
-    voters.fill(theirs);
-  };
-  decide("voters", text, find("#with-pass"), () => { savedVoters = theirs; }, take, () => later("voters", saveVoters, true));
+function meetVoters(theirs) {
+  voters.meet(theirs, timers.has("voters"), () => later("voters", saveVoters, true));
 }
 
 function takeOrder(theirs) {
   const mine = forms.map((f) => f.id).filter((poll) => savedOrder.includes(poll));
   const merged = mergeOrder(savedOrder, mine, theirs);
   if (merged) {
-    settle("order");
+    asked.settle("order");
     savedOrder = theirs;
     return order(merged);
   }
   order(insertNew(mine, theirs));
-  const base = () => { savedOrder = theirs; };
-  const take = () => {
-    base();
-    order(theirs);
+  if (asked.has("order") && same(theirs, otherOrder)) return;
+  asked.settle("order");
+  otherOrder = theirs;
+  const keep = () => {
+    savedOrder = theirs;
+    send("order", saveOrder);
   };
-  decide("order", t("edit.other_order"), list, base, take, () => send("order", saveOrder), true);
+  const take = () => {
+    order(theirs);
+    keep();
+  };
+  asked.ask("order", t("edit.other_order"), (question) => list.before(question), { keep, take });
 }
 
 /** Puts the cards into the order of their polls. Those that have none stay behind the card that they stood behind. */
@@ -354,39 +319,16 @@ function order(ids) {
   arrange();
 }
 
-/** Asks whose stays, next to a place. keep and take say what it is then, and send sends it. */
-function decide(key, text, place, keep, take, send, before = false) {
-  if (asked.get(key)?.text === text) return;
-  settle(key);
-  const then = (act) => () => {
-    asked.delete(key);
-    act();
-    tell();
-    send();
-  };
-  const element = elsewhere(text, { keep: then(keep), take: then(take) });
-  asked.set(key, { element, text });
-  if (before) place.before(element);
-  else place.after(element);
-  announce(`${t("edit.elsewhere")} ${text}`);
-}
-
-/** Takes a question away that nobody has to answer any more. */
-function settle(key) {
-  asked.get(key)?.element.remove();
-  asked.delete(key);
-}
-
 async function saveTitle() {
-  let text = "";
+  let text = null;
   const answer = await revise(() => {
-    takeTitle(there.title);
-    text = writtenTitle();
-    return text !== savedTitle && !asked.has("title") && ["PATCH", at(id), { title: text }];
+    meetTitle();
+    text = titles.change();
+    return text !== null && ["PATCH", at(id), { title: text }];
   });
   if (!answer) return;
   if (token) keepPresentation({ id, title: answer.data.title });
-  savedTitle = text;
+  titles.kept(text);
   takeIn(answer.data, answer.etag);
 }
 
@@ -394,18 +336,13 @@ async function saveTitle() {
 async function saveVoters() {
   if (voters.missing()) throw new Problem({ status: 400, code: "invalid", field: "max_voters" });
   const answer = await revise(() => {
-    takeVoters(there);
-    const body = voters.changes(savedVoters);
-    return Object.keys(body).length > 0 && !asked.has("voters") && ["PATCH", at(id), body];
+    meetVoters();
+    const body = voters.change();
+    return body && ["PATCH", at(id), body];
   });
   if (!answer) return;
-  keepVoters(answer.data);
+  voters.kept(answer.data, timers.has("voters"));
   takeIn(answer.data, answer.etag);
-}
-
-function keepVoters(p) {
-  savedVoters = entry(p);
-  if (!voters.busy() && !timers.has("voters")) voters.fill(savedVoters);
 }
 
 async function savePoll(form) {
@@ -455,7 +392,7 @@ function refused(key, problem) {
     key.say(t("edit.not_saved"));
     announce(wrong(problem));
   } else if (key === "title" && problem.code === "invalid") {
-    wrongTitle(t("edit.wrong", { name: t("edit.title"), text: wrong(problem) }));
+    titles.wrong(t("edit.wrong", { name: t("edit.title"), text: wrong(problem) }));
   } else if (key === "voters" && problem.code === "invalid" && voters.wrong(problem.field, wrong(problem))) {
     announce(wrong(problem));
   } else {
@@ -471,16 +408,8 @@ function catchUp() {
   work = work.then(look).catch(() => {}); // what is sent says when the server is away
 }
 
-function wrongTitle(text) {
-  const note = find("#title-wrong");
-  show(note, Boolean(text));
-  write(note, text ?? "");
-  if (text) title.setAttribute("aria-invalid", "true");
-  else title.removeAttribute("aria-invalid");
-}
-
 /** Gives the first question that is to be answered before everything is saved. */
-const undecided = () => asked.values().next().value?.element ?? forms.find((form) => form.undecided)?.undecided;
+const undecided = () => titles.undecided() ?? voters.undecided() ?? asked.first ?? forms.find((form) => form.undecided)?.undecided;
 
 /** Says whether everything is saved. */
 function tell() {
@@ -517,7 +446,7 @@ function keepDraftNow() {
 async function create() {
   const sent = forms.filter((form) => !form.empty);
   for (const form of forms) form.right();
-  wrongTitle();
+  titles.wrong();
   const body = whole();
   if (sent.length === 0) {
     forms[0].wrong("question", t("edit.no_question")).focus();
@@ -546,7 +475,7 @@ async function create() {
     else if (index === undefined && problem.field !== "title") notify(refusal(problem), "error");
     else {
       const text = wrong(problem);
-      if (index === undefined) wrongTitle(t("edit.wrong", { name: t("edit.title"), text }));
+      if (index === undefined) titles.wrong(t("edit.wrong", { name: t("edit.title"), text }));
       else sent[index].refused(field, text).focus();
       announce(text);
     }
@@ -735,11 +664,10 @@ async function begin() {
     await get(at(id, "export"), { token }); // only a presenter may
     const { data: p, etag } = await call("GET", at(id), { token });
     revision = etag && strong(etag);
-    there = p;
-    title.value = savedTitle = p.title;
+    titles.fill(p.title);
     for (const poll of p.polls) addForm(poll);
     savedOrder = p.polls.map((poll) => poll.poll_id);
-    keepVoters(p);
+    voters.kept(p);
     keepToken({ id, title: p.title, join_code: p.join_code, token });
     reveal(p.join_code);
     if (history.state?.saved) find("#more").focus(); // there it was saved
@@ -761,13 +689,13 @@ function reveal(code) {
 let leaving = false;
 
 title.addEventListener("input", () => {
-  wrongTitle();
+  titles.wrong();
   name();
   if (id) later("title", saveTitle, false);
   else keepDraft();
 });
 title.addEventListener("change", () => id && later("title", saveTitle, true));
-title.addEventListener("blur", () => there && takeTitle(there.title)); // what waited for that
+title.addEventListener("blur", () => id && meetTitle()); // what waited for that
 list.addEventListener("focusout", ({ target }) => {
   const form = forms.find((f) => f.element.contains(target));
   if (timers.get(form) === 0) later(form, () => savePoll(form), true);

@@ -2,7 +2,7 @@
 // looks like there.
 
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
-import { deletedElsewhere, elsewhere } from "./elsewhere.js";
+import { Decisions, deletedElsewhere } from "./elsewhere.js";
 import { merge, part, parts, same, shape, withPart } from "./merge.js";
 import { t } from "./text.js";
 
@@ -35,7 +35,7 @@ export class PollForm {
   saved = {}; // what the API has of it, as far as this page knows and has taken it in; what is written here began with that
   #theirs = {}; // what the API has of it, as far as this page knows
   #lost = null; // the question what is to become of it, where it was deleted elsewhere
-  #asked = new Map(); // what was changed here and elsewhere: the questions whose stays, by the part
+  #asked = new Decisions(); // what was changed here and elsewhere, by the part
   #number = ++made;
   #options;
   #ownKeys = false; // somebody chose them, in a file
@@ -269,7 +269,7 @@ export class PollForm {
 
   /** What has to be decided first, if anything. */
   get undecided() {
-    return this.#lost ?? this.#asked.values().next().value?.element ?? null;
+    return this.#lost ?? this.#asked.first;
   }
 
   /** Says that the poll was deleted elsewhere. What is written here stays, to be added again. */
@@ -284,26 +284,17 @@ export class PollForm {
     };
     this.#lost = deletedElsewhere({ add: decide("again"), remove: decide("drop") });
     this.#find(".poll-head").after(this.#lost);
-    announce(t("edit.deleted_elsewhere"));
   }
 
-  #decided(name) {
-    for (const [asked, { element }] of [...this.#asked]) {
-      if (name !== undefined && asked !== name) continue;
-      element.remove();
-      this.#asked.delete(asked);
-    }
+  #decided() {
+    for (const name of this.#asked.keys) this.#asked.settle(name);
   }
 
   /** Asks of these parts whose stays. */
   #ask(names) {
-    for (const [name, { theirs }] of [...this.#asked]) {
-      if (!names.includes(name) || !same(theirs, part(this.#theirs, name))) this.#decided(name);
-    }
-    for (const name of names.filter((name) => !this.#asked.has(name))) {
-      const theirs = part(this.#theirs, name);
+    for (const name of this.#asked.keys.filter((name) => !names.includes(name))) this.#asked.settle(name);
+    for (const name of names) {
       const decide = (put) => () => {
-        this.#asked.delete(name);
         if (parts(this.saved, this.mine, this.#theirs).includes(name)) {
           if (put) this.#put(name);
           this.#take(name);
@@ -312,13 +303,14 @@ export class PollForm {
         this.meet();
         this.#on.edited(this, true);
       };
-      const element = elsewhere(this.#say(name, theirs), { keep: decide(false), take: decide(true) });
-      this.#asked.set(name, { element, theirs });
       const control = this.#control(name);
-      const row = control.closest(".choice");
-      if (row) row.append(element);
-      else (control.closest("label.field") ?? control).after(element);
-      announce(`${t("edit.elsewhere")} ${this.#say(name, theirs)}`);
+      const place = (question) => {
+        const row = control.closest(".choice");
+        if (row) row.append(question);
+        else (control.closest("label.field") ?? control).after(question);
+      };
+      const text = this.#say(name, part(this.#theirs, name));
+      this.#asked.ask(name, text, place, { keep: decide(false), take: decide(true) });
     }
   }
 

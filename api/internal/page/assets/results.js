@@ -5,6 +5,7 @@ import { here, leaveFrames, publicBase } from "./address.js";
 import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
+import { mended } from "./mended.js";
 import { t } from "./text.js";
 import { keepToken, presenterToken } from "./token.js";
 import { written } from "./written.js";
@@ -30,10 +31,11 @@ function card(poll) {
   const hidden = make("p", { class: "soft" }, t("results.hidden"));
   const identity = make("p", { class: "soft small identity" });
   const all = texts.includes(poll.kind) ? written(id, token, poll, bars.element) : null;
+  const mends = mended(id, poll.poll_id);
   const element = make("li", { class: "card poll" },
     make("h2", { class: "said", dir: "auto" }, poll.question),
     make("p", { class: "row small" }, make("span", { class: "badge" }, kinds()[poll.kind] ?? poll.kind), status, total, all?.shown),
-    bars.element, all?.element, hidden, identity);
+    bars.element, all?.element, hidden, mends.element, identity);
   return {
     element,
     update(results) {
@@ -42,6 +44,7 @@ function card(poll) {
       write(total, voters(results));
       show(hidden, Boolean(results.hidden));
       write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
+      mends.update(results);
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);
       all?.update(results);

@@ -1,6 +1,7 @@
 // Who may vote, on the page for writing: with a pass or without one, the size of the room, the passcode.
 
 import { find, show, write } from "./dom.js";
+import { Decisions } from "./elsewhere.js";
 import { t } from "./text.js";
 
 /** What new presentations begin with here. The API's own default is "anyone". */
@@ -10,6 +11,9 @@ const radios = [...document.querySelectorAll("[name=voters]")];
 const room = find("#max-voters");
 const passcode = find("#passcode");
 const fields = { max_voters: room, passcode };
+const asked = new Decisions();
+let saved = usual; // as far as it was taken in; what is written here began with that
+let theirs = usual; // what the API has, as far as this page knows
 
 /** Begins to listen. edited is called when something else was chosen: a half of a number or a passcode is none yet. */
 export function listen(edited) {
@@ -28,9 +32,51 @@ export function chosen() {
   return { voters: "pass", max_voters: room.value.trim() === "" ? 0 : Number(room.value), passcode: passcode.value.trim() };
 }
 
-/** Gives the part of it that is not as it was saved. */
-export function changes(saved) {
-  return Object.fromEntries(Object.entries(chosen()).filter(([name, value]) => value !== saved[name]));
+const entry = ({ voters, max_voters = 0, passcode = "" }) => ({ voters, max_voters, passcode });
+
+/** Gives the part of it that is to be sent, or null. */
+export function change() {
+  const body = Object.fromEntries(Object.entries(chosen()).filter(([name, value]) => value !== saved[name]));
+  return Object.keys(body).length === 0 || asked.has("voters") ? null : body;
+}
+
+/** Takes in that it was saved as the API has it now. waits says that something is to be sent still. */
+export function kept(now, waits) {
+  saved = theirs = entry(now);
+  if (!busy() && !waits) fill(saved);
+}
+
+/** The question that is to be answered before it can be saved, or null. */
+export const undecided = () => asked.first;
+
+/** Takes in what it is elsewhere. decided is called after a question was answered. */
+export function meet(now, waits, decided) {
+  theirs = now ? entry(now) : theirs;
+  const there = theirs;
+  const mine = entry(chosen());
+  const changed = Object.keys(there).filter((name) => mine[name] !== saved[name]);
+  const here = Object.fromEntries(changed.map((name) => [name, mine[name]]));
+  const clash = changed.some((name) => there[name] !== saved[name] && there[name] !== mine[name]);
+  if (clash) {
+    const keep = () => {
+      saved = there;
+      decided();
+    };
+    const take = () => {
+      fill(there);
+      keep();
+    };
+    return asked.ask("voters", say(there), (question) => find("#with-pass").after(question), { keep, take });
+  }
+  asked.settle("voters");
+  if (changed.length === 0 && (busy() || waits)) return; // it is taken in when the hand leaves it
+  saved = there;
+  if (!busy() && !waits) fill({ ...there, ...here });
+}
+
+/** Says in words who may vote. */
+function say({ voters, max_voters: most, passcode: word }) {
+  return [voters === "pass" ? t("edit.pass") : t("edit.anyone"), most || "", word].filter(Boolean).join(" · ");
 }
 
 /** Shows what is saved. */
@@ -45,7 +91,7 @@ export function fill({ voters, max_voters: most = 0, passcode: word = "" }) {
 }
 
 /** Whether somebody is writing here. */
-export const busy = () => Object.values(fields).includes(document.activeElement);
+const busy = () => Object.values(fields).includes(document.activeElement);
 
 function dress() {
   show(find("#with-pass"), chosen().voters === "pass");
