@@ -484,7 +484,7 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 			require.Equal(t, []string{"Why\nnot?"}, p.batch.Votes[0].Answer.Texts())
 			b.log.reply(p, poll.Counted)
 		}()
-		require.NoError(t, cast(Ballot{Texts: []string{" Why\nnot? "}}))
+		require.NoError(t, cast(Ballot{Texts: []string{"\nWhy\r\nnot? "}}))
 		b.cache.kind = poll.Choice
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
 	})
