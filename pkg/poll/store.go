@@ -124,7 +124,7 @@ type Store interface {
 	// most limit of them. Create, Display, Transit and Edit note it.
 	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
 
-	// Expire removes a presentation with everything of it but votes and words, if its use was still noted last age ago
+	// Expire removes a presentation with everything of it but votes, words and spellings, if its use was still noted last age ago
 	// or longer, in one transaction that excludes transitions, edits, a note of its use, and the counting of its polls. What is
 	// counted for it later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing was removed, since
 	// it was used, is gone, or another call is about to change it. Of many calls at once, one gives true.
