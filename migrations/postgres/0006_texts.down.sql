@@ -1,3 +1,4 @@
+ALTER TABLE poll_states DROP COLUMN stale;
 ALTER TABLE poll_states DROP COLUMN fold, DROP COLUMN fold_revision;
 DROP TABLE spellings;
 DROP INDEX words_hidden, words_newest, words_ranked;

@@ -23,7 +23,14 @@ CREATE TABLE spellings (
 );
 
 -- The version of the fold that a poll's words are counted by, and the poll's revision when a process that knows this column
--- wrote the state last. Where that is not the poll's revision, a process of before this column has counted since.
+-- wrote the state last. Where that is not the poll's revision (stale), the words may have been counted by another version since,
+-- and are to be counted anew. Polls without words need not; those that are final keep the first version. Counting changes the
+-- revision each time: a column for what the index asks keeps it out of the index (HOT).
 ALTER TABLE poll_states
     ADD COLUMN fold          smallint NOT NULL DEFAULT 1,
     ADD COLUMN fold_revision bigint   NOT NULL DEFAULT 0;
+UPDATE poll_states
+SET fold = CASE WHEN counts = '{}' AND status = 'final' THEN 1 ELSE 2 END, fold_revision = revision
+WHERE counts <> '{}' OR status IN ('pending', 'final');
+ALTER TABLE poll_states ADD COLUMN stale boolean GENERATED ALWAYS AS (fold_revision <> revision) STORED;
+CREATE INDEX poll_states_stale ON poll_states (poll_id) WHERE stale;

@@ -1,3 +1,4 @@
+DROP INDEX poll_states_stale;
 ALTER TABLE poll_states DROP COLUMN fold;
 ALTER TABLE poll_states DROP COLUMN fold_revision;
 DROP TABLE spellings;

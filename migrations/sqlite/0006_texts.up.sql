@@ -17,3 +17,7 @@ CREATE TABLE spellings (
 
 ALTER TABLE poll_states ADD COLUMN fold INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE poll_states ADD COLUMN fold_revision INTEGER NOT NULL DEFAULT 0;
+UPDATE poll_states
+SET fold = CASE WHEN counts = '[]' AND status = 'final' THEN 1 ELSE 2 END, fold_revision = revision
+WHERE counts <> '[]' OR status IN ('pending', 'final');
+CREATE INDEX poll_states_stale ON poll_states (poll_id) WHERE fold_revision <> revision;

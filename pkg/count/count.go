@@ -37,6 +37,7 @@ type Store interface {
 	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
 	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
+	Refold(ctx context.Context) (changed *poll.Change, more bool, err error)
 }
 
 // Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
@@ -67,6 +68,7 @@ func (c *Counter) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { c.sweep(ctx) })
 	running.Go(func() { c.forget(ctx) })
+	running.Go(func() { c.refold(ctx) })
 	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start together, within a step, each in
 	// an order of its own, each is the first somewhere.
 	step := min(maxStep, time.Second/time.Duration(c.partitions))

@@ -32,6 +32,9 @@ type fakeStore struct {
 	closing []poll.ClosingPoll
 	slow    time.Duration // of Closing
 	old     int           // batch ids that may be forgotten
+	folded  []poll.Change // of polls whose words another fold has counted
+	refolds int           // calls
+	tired   bool          // they fail
 }
 
 func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (poll.Outcome, error) {
@@ -73,6 +76,19 @@ func (s *fakeStore) Forget(_ context.Context, age time.Duration, limit int) (int
 		s.old -= n
 	}
 	return n, nil
+}
+
+func (s *fakeStore) Refold(context.Context) (changed *poll.Change, more bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refolds++; s.tired {
+		return nil, false, errors.New("too much")
+	}
+	if len(s.folded) == 0 {
+		return nil, false, nil
+	}
+	changed, s.folded = &s.folded[0], s.folded[1:]
+	return changed, true, nil
 }
 
 // fakeLog is one partition's log, and all that is done to it, in order.

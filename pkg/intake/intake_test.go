@@ -481,10 +481,10 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
 		go func() {
 			p := <-b.log.published
-			require.Equal(t, poll.Answer("Why not?"), p.batch.Votes[0].Answer)
+			require.Equal(t, []string{"Why\nnot?"}, p.batch.Votes[0].Answer.Texts())
 			b.log.reply(p, poll.Counted)
 		}()
-		require.NoError(t, cast(Ballot{Texts: []string{" Why\nnot? "}}))
+		require.NoError(t, cast(Ballot{Texts: []string{"\nWhy\r\nnot? "}}))
 		b.cache.kind = poll.Choice
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
 	})

@@ -6,6 +6,9 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // codeLetters are the letters and digits of join codes: none that look alike on a projector, and no vowels, so that no
@@ -31,9 +34,18 @@ func NewJoinCode() string {
 	return string(code)
 }
 
-// CleanJoinCode gives a code that a person typed the form it is stored in: capitals, without spaces and hyphens.
+// CleanJoinCode gives a code that a person typed, or pasted with what stood around it, the form it is stored in: capital letters
+// and digits, compatible ones alike (NFKC), and nothing else. Of what is far too long it gives what no code is.
 func CleanJoinCode(typed string) string {
-	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(typed))
+	if len(typed) > maxTyped {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			return -1
+		}
+		return plainSign(r)
+	}, strings.ToUpper(norm.NFKC.String(typed)))
 }
 
 // IsJoinCode says whether a code, cleaned, could be one that NewJoinCode gave.

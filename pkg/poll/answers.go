@@ -48,10 +48,12 @@ type Listing struct {
 	Hidden bool       // also those that are hidden
 }
 
-// Sieve is for stores. It gives what marks the words of a poll that are banned, and says which are listed.
+// Sieve is for stores. It gives what marks the words of a poll that are banned, has texts as they were written, and says which are
+// listed.
 func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
 	banned := bansOf(q.Banned)
 	return func(w *WordCount) bool {
+		w.Text = Written(w.Text)
 		w.Hidden = w.Hidden || len(q.Banned) > 0 && banned.in(w.Word)
 		return l.Hidden || !w.Hidden
 	}
@@ -78,6 +80,7 @@ func (q *Poll) Forms(text string) ([]string, error) {
 // Hide is for stores, which have read the word, in a transaction that excludes counting. It hides the word, or shows it, and says whether
 // that is to be written. NotFound: nobody says it. WordBanned: it is to be shown and cannot be.
 func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
+	w.Text = Written(w.Text)
 	switch {
 	case w.Count <= 0 && !w.Hidden:
 		return false, NoWord()

@@ -133,11 +133,11 @@ func (p *Presentation) Find(pollID uuid.UUID) int {
 
 func (e EditPresentation) apply(d *Draft) error {
 	title, admission := d.Title, d.Admission
-	if e.Title != nil {
-		title = strings.TrimSpace(*e.Title)
-	}
-	if err := checkText("title", title, true); err != nil {
-		return err
+	if e.Title != nil && *e.Title != title { // the present one may be of before what titles must be now
+		var err error
+		if title, err = cleanTitle(*e.Title); err != nil {
+			return err
+		}
 	}
 	if e.Voters != nil {
 		if *e.Voters == "" { // which is said, and is neither
@@ -176,7 +176,7 @@ func (e AddPoll) apply(d *Draft) error {
 	case at < 0 || at > len(d.Polls):
 		return Field("index", "must be between 0 and %d", len(d.Polls))
 	}
-	q, err := newSinglePoll(e.Poll)
+	q, err := newSinglePoll(e.Poll, nil)
 	if err != nil {
 		return err
 	}
@@ -188,8 +188,8 @@ func (e AddPoll) apply(d *Draft) error {
 }
 
 // newSinglePoll is newPoll for one that is sent alone: its fields stand at the top.
-func newSinglePoll(q Poll) (Poll, error) {
-	q, err := newPoll("", q)
+func newSinglePoll(q Poll, old *Poll) (Poll, error) {
+	q, err := newPoll("", q, old)
 	if e, ok := errors.AsType[*Error](err); ok {
 		e.Field = strings.TrimPrefix(e.Field, ".")
 	}
@@ -199,7 +199,7 @@ func newSinglePoll(q Poll) (Poll, error) {
 func (e EditPoll) apply(d *Draft) error {
 	i := d.Find(e.PollID)
 	old := d.Polls[i]
-	q, err := newSinglePoll(e.over(old))
+	q, err := newSinglePoll(e.over(old), &old)
 	if err != nil {
 		return err
 	}

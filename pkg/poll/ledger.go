@@ -25,6 +25,15 @@ type Outcome struct {
 	Changed  []Change
 }
 
+// AlsoChanged adds changes of polls that are not among those that have changed.
+func (o *Outcome) AlsoChanged(changes []Change) {
+	for _, c := range changes {
+		if !slices.ContainsFunc(o.Changed, func(other Change) bool { return other.PollID == c.PollID }) {
+			o.Changed = append(o.Changed, c)
+		}
+	}
+}
+
 // VoteKey names the one row that a voter has in a poll.
 type VoteKey struct{ PollID, VoterID uuid.UUID }
 
@@ -45,8 +54,37 @@ type account struct {
 	kind           Kind
 	state          State
 	options        map[string]int
-	words          map[string]int64 // for free text: by how much their counts move
+	fold           Fold
+	words          map[string]*move  // for free text
+	spellings      map[spelled]*move // of a word cloud whose fold knows them
 	touched        bool
+}
+
+// move is by how much a count moves, and the oldest of the votes that raise it.
+type move struct {
+	by    int64
+	first uuid.UUID
+}
+
+// shift adds to what moves the count of a key.
+func shift[K comparable](moves map[K]*move, key K, n int64, vote *Vote) {
+	m := moves[key]
+	if m == nil {
+		m = &move{}
+		moves[key] = m
+	}
+	m.by += n
+	if n > 0 {
+		m.first = older(m.first, vote.ID)
+	}
+}
+
+// older gives the id that is known and was made first: ids of votes begin with their time.
+func older(a, b uuid.UUID) uuid.UUID {
+	if a == uuid.Nil || b != uuid.Nil && slices.Compare(b[:], a[:]) < 0 {
+		return b
+	}
+	return a
 }
 
 // claim is the last vote of one voter in one poll within the transaction, and where its verdict goes.
@@ -92,13 +130,25 @@ func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind Kind, options []str
 	}
 	a := &account{presentationID: presentationID, kind: kind, state: s, options: make(map[string]int, len(options))}
 	if kind.FreeText() {
-		a.words = map[string]int64{}
+		a.fold, a.words = PresentFold, map[string]*move{}
+		if kind == WordCloud {
+			a.spellings = map[spelled]*move{}
+		}
 	}
 	a.state.Counts = slices.Clone(s.Counts)
 	for i, key := range options {
 		a.options[key] = i
 	}
 	l.accounts[pollID] = a
+}
+
+// Folded says by which fold the words of a poll that is loaded are counted, where it is not the present one. They are moved
+// by it. The first one knows no spellings.
+func (l *Ledger) Folded(pollID uuid.UUID, f Fold) {
+	a := l.accounts[pollID]
+	if a.fold = f; f == FirstFold {
+		a.spellings = nil
+	}
 }
 
 // Walk goes through the batches whose ids the transaction has just recorded; fresh holds them. A batch that is not
@@ -209,12 +259,21 @@ type PollState struct {
 	State
 }
 
-// WordChange is by how much the count of a word in a poll of free text moves, never 0. A word whose count is 0 then is
-// there no more.
+// WordChange is by how much the count of a word in a poll of free text moves, and those of its spellings. A word or spelling
+// whose count is 0 then is there no more, unless the word is hidden.
 type WordChange struct {
-	PollID uuid.UUID
-	Word   string
-	By     int64
+	PollID    uuid.UUID
+	Word      string
+	By        int64     // 0: only the spellings move
+	First     uuid.UUID // the oldest of the votes that name the word now; Nil: none does
+	Spellings []SpellingChange
+}
+
+// SpellingChange is by how much the count of a spelling moves, never 0, and the oldest of the votes that write it now.
+type SpellingChange struct {
+	Spelling string
+	By       int64
+	First    uuid.UUID
 }
 
 // LostWords gives the polls, sorted, of which a word has lost votes, and may be there no more.
@@ -260,9 +319,17 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 
 // changes appends what the account moves.
 func (a *account) changes(words []WordChange, pollID uuid.UUID) []WordChange {
-	for word, by := range a.words {
-		if by != 0 {
-			words = append(words, WordChange{pollID, word, by})
+	spellings := map[string][]SpellingChange{}
+	for s, m := range a.spellings {
+		if m.by != 0 {
+			spellings[s.word] = append(spellings[s.word], SpellingChange{s.spelling, m.by, m.first})
+		}
+	}
+	for word, m := range a.words {
+		of := spellings[word]
+		if m.by != 0 || len(of) > 0 {
+			slices.SortFunc(of, func(a, b SpellingChange) int { return strings.Compare(a.Spelling, b.Spelling) })
+			words = append(words, WordChange{pollID, word, m.by, m.first, of})
 		}
 	}
 	return words
@@ -287,18 +354,22 @@ func (a *account) move(old, v *Vote) {
 	a.touched = true
 	if old != nil && !old.Answer.TakenBack() {
 		a.state.Voters--
-		a.add(old.Answer, -1)
+		a.add(old, -1)
 	}
 	if !v.Answer.TakenBack() {
 		a.state.Voters++
-		a.add(v.Answer, 1)
+		a.add(v, 1)
 	}
 }
 
-func (a *account) add(answer Answer, n int64) {
+func (a *account) add(v *Vote, n int64) {
+	answer := v.Answer
 	if a.kind.FreeText() {
-		for _, word := range a.kind.Words(answer) {
-			a.words[word] += n
+		for _, s := range a.kind.spelled(a.fold, answer) {
+			shift(a.words, s.word, n, v)
+			if a.spellings != nil {
+				shift(a.spellings, s, n, v)
+			}
 		}
 		return
 	}

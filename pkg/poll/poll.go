@@ -123,8 +123,8 @@ func Field(field, format string, args ...any) error {
 // New checks what a presenter wrote and makes a presentation of it with new ids and nothing displayed. The join
 // code and the token are for the caller to add. Errors are of the kind Invalid and name the field.
 func New(title string, polls []Poll) (Presentation, error) {
-	title = strings.TrimSpace(title)
-	if err := checkText("title", title, true); err != nil {
+	title, err := cleanTitle(title)
+	if err != nil {
 		return Presentation{}, err
 	}
 	switch {
@@ -137,7 +137,7 @@ func New(title string, polls []Poll) (Presentation, error) {
 		ID: newID(), Title: title, Admission: Admission{Voters: Anyone}, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
 	}
 	for i, q := range polls {
-		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q)
+		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q, nil)
 		if err != nil {
 			return Presentation{}, err
 		}
@@ -175,13 +175,15 @@ func (p *Presentation) checkSize(field string, before int) error {
 	return nil
 }
 
-func newPoll(at string, q Poll) (Poll, error) {
+// newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay as they are: an edit of
+// something else must not fail on them, nor change them.
+func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 	q.Identity = cmp.Or(q.Identity, ByClient)
-	q.Question = strings.TrimSpace(q.Question)
-	if err := checkText(at+".question", q.Question, false); err != nil {
+	known := textsOf(old)
+	if q.Question, err = known.clean(at+".question", q.Question, MaxValueLength, inLines); err != nil {
 		return q, err
 	}
-	if err := q.checkRoom(at); err != nil {
+	if err := q.checkRoom(at, known); err != nil {
 		return q, err
 	}
 	switch q.Kind {
@@ -191,7 +193,7 @@ func newPoll(at string, q Poll) (Poll, error) {
 	default:
 		return q, Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
 	}
-	if err := q.setOptions(at + ".options"); err != nil {
+	if err := q.setOptions(at+".options", known); err != nil {
 		return q, err
 	}
 	if err := q.setMaxChoices(at + ".max_choices"); err != nil {
@@ -201,7 +203,7 @@ func newPoll(at string, q Poll) (Poll, error) {
 }
 
 // setOptions checks the options, and makes those that the presenter does not give.
-func (p *Poll) setOptions(at string) error {
+func (p *Poll) setOptions(at string, known texts) error {
 	switch {
 	case p.Kind.FreeText() && len(p.Options) > 0:
 		return Field(at, "must be left out: voters write what they like")
@@ -215,7 +217,8 @@ func (p *Poll) setOptions(at string) error {
 			p.Options = append(p.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
 		}
 	}
-	return checkOptions(at, p.Options)
+	p.Options = slices.Clone(p.Options)
+	return checkOptions(at, p.Options, known)
 }
 
 // setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter does not.
@@ -272,7 +275,8 @@ func sizeInJSON(s string) int {
 	return size
 }
 
-func checkOptions(at string, options []Option) error {
+// checkOptions checks options and cleans their values. Keys stay as they are: voters name them.
+func checkOptions(at string, options []Option, known texts) (err error) {
 	switch {
 	case len(options) == 0:
 		return Field(at, "must hold at least one option")
@@ -288,27 +292,51 @@ func checkOptions(at string, options []Option) error {
 		if !printable(o.Key) || strings.TrimSpace(o.Key) != o.Key {
 			return Field(field+".key", "must not hold control characters or begin or end with a space")
 		}
+		if _, err := known.clean(field+".key", o.Key, MaxKeyLength, oneLine); err != nil {
+			return err
+		}
 		if seen[o.Key] {
 			return Field(field+".key", "%q is there twice", o.Key)
 		}
 		seen[o.Key] = true
-		if err := checkText(field+".value", o.Value, false); err != nil {
+		if options[i].Value, err = known.clean(field+".value", o.Value, MaxValueLength, inLines); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func checkText(field, s string, mayBeEmpty bool) error {
-	switch {
-	case s == "" && !mayBeEmpty, s != "" && strings.TrimSpace(s) == "":
-		return Field(field, "must not be empty")
-	case utf8.RuneCountInString(s) > MaxValueLength:
-		return Field(field, "must have at most %d characters", MaxValueLength)
-	case strings.ContainsRune(s, 0):
-		return Field(field, "must not hold the NUL character")
+// cleanTitle cleans a title, which may be empty.
+func cleanTitle(title string) (string, error) {
+	if strings.TrimSpace(title) == "" {
+		return "", nil
 	}
-	return nil
+	return clean("title", title, MaxValueLength, oneLine)
+}
+
+// texts holds those that are in use already.
+type texts map[string]bool
+
+func textsOf(q *Poll) texts {
+	if q == nil {
+		return nil
+	}
+	known := texts{q.Question: true}
+	for _, o := range q.Options {
+		known[o.Key], known[o.Value] = true, true
+	}
+	for _, word := range q.Banned {
+		known[word] = true
+	}
+	return known
+}
+
+// clean cleans a text that is not in use already.
+func (t texts) clean(field, text string, most int, l layout) (string, error) {
+	if t[text] {
+		return text, nil
+	}
+	return clean(field, text, most, l)
 }
 
 func printable(s string) bool {

@@ -27,7 +27,7 @@ type Results struct {
 const maxSifted = MaxWords * 100
 
 // Sift is for stores, which read the first words of a poll: read of them, or all if there are fewer. It leaves out the
-// banned ones, and what is too much. When it says false there is room for more: read ten times as many, with everything
+// banned ones, and what is too much, and has texts as they were written. When it says false there is room for more: read ten times as many, with everything
 // else anew, and begin with MaxWords.
 func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
@@ -38,6 +38,9 @@ func (r *Results) Sift(read int) (done bool) {
 	}
 	if len(r.Words) >= MaxWords {
 		r.Words, done = r.Words[:MaxWords], true
+	}
+	for i := range r.Words {
+		r.Words[i].Text = Written(r.Words[i].Text)
 	}
 	return done
 }

@@ -120,7 +120,7 @@ type Store interface {
 	// most limit of them. Create, Display, Transit and Edit note it.
 	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
 
-	// Expire removes a presentation with everything of it but votes and words, if its use was still noted last age ago
+	// Expire removes a presentation with everything of it but votes, words and spellings, if its use was still noted last age ago
 	// or longer, in one transaction that excludes transitions, edits, a note of its use, and the counting of its polls. What is
 	// counted for it later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing was removed, since
 	// it was used, is gone, or another call is about to change it. Of many calls at once, one gives true.
@@ -160,6 +160,11 @@ type Store interface {
 	// and gives how many it dropped. Such a batch would have its effect again if it came again: age must be far longer than
 	// anybody can hold an entry of the log.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
+
+	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has
+	// counted (Folding.Due), in one transaction that excludes counting and transitions of the poll. It gives the change if results
+	// are others then. more: there may be more to do. Any number of calls may be under way at once: each takes another poll.
+	Refold(ctx context.Context) (changed *Change, more bool, err error)
 
 	// Secret gives the key of that name, which is fresh at the first call, and for ever after what that call wrote.
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)

@@ -5,11 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 )
 
 // What voters may write to a poll of free text.
@@ -55,11 +51,11 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
 	banned := bansOf(p.Banned)
 	for i, text := range texts {
-		entry, err := p.Kind.clean(field, text)
+		entry, err := clean(field, text, p.Kind.maxLength(), layout(p.Kind == OpenText))
 		if err != nil {
 			return "", err
 		}
-		word := p.Kind.word(entry)
+		word := p.Kind.word(PresentFold, entry)
 		switch {
 		case utf8.RuneCountInString(word) > p.Kind.maxLength():
 			return "", Field(field, "must have at most %d characters, and some of these stand for several", p.Kind.maxLength())
@@ -70,99 +66,32 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		}
 		entries[i], said[word] = entry, true
 	}
+	if p.Kind == OpenText {
+		return Answer(stored.Replace(entries[0])), nil
+	}
 	slices.Sort(entries)
 	return Answer(strings.Join(entries, "\n")), nil
-}
-
-// clean gives a text the form in which it is stored: composed (NFC), with single spaces between its words and none around
-// them.
-func (k Kind) clean(field, text string) (string, error) {
-	// Readers of JSON put the replacement character where there was no character.
-	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
-		return "", Field(field, "must be valid UTF-8")
-	}
-	text = spaced(norm.NFC.String(text))
-	switch {
-	case !visible(text):
-		return "", Field(field, "must not be empty")
-	case utf8.RuneCountInString(text) > k.maxLength():
-		return "", Field(field, "must have at most %d characters", k.maxLength())
-	case !printable(text):
-		return "", Field(field, "must not hold control characters")
-	}
-	return text, nil
 }
 
 // takes says whether an answer that comes from the log is one that a store can keep and count. It asks no more than that: what
 // is clean is decided at the door, by the Unicode of its day.
 func (k Kind) takes(a Answer) bool {
-	entries := a.Texts()
+	entries := strings.Split(string(a), "\n")
 	return len(entries) <= k.maxEntries() && !slices.ContainsFunc(entries, func(text string) bool {
-		return !utf8.ValidString(text) || !visible(text) || !printable(text) || utf8.RuneCountInString(text) > k.maxLength()
+		return !lax(text) || utf8.RuneCountInString(text) > k.maxLength()
 	})
 }
 
 // Words gives what an answer to a poll of free text counts as, in order: in a word cloud its texts folded, so that "Berlin",
-// "berlin " and "BERLIN!" are one word; else its text as it is. A person counts once for each.
-func (k Kind) Words(a Answer) []string {
-	words := a.Texts()
-	for i := range words {
-		words[i] = k.word(words[i])
+// "berlin " and "BERLIN!" are one word; else its text as it is stored (Written). A person counts once for each.
+func (k Kind) Words(a Answer) []string { return k.WordsBy(PresentFold, a) }
+
+// WordsBy is Words by a version of the fold.
+func (k Kind) WordsBy(f Fold, a Answer) (words []string) {
+	for _, s := range k.spelled(f, a) {
+		words = append(words, s.word)
 	}
-	slices.Sort(words)
-	return slices.Compact(words)
-}
-
-func (k Kind) word(entry string) string {
-	if k != WordCloud {
-		return entry
-	}
-	word := fold(entry)
-	if bare := strings.TrimRightFunc(word, ending); bare != "" {
-		return bare
-	}
-	return word // "!!!", say
-}
-
-// ending tells what may end a sentence. Other punctuation may belong to the word, as in "C#".
-func ending(r rune) bool { return r == ' ' || unicode.Is(unicode.Terminal_Punctuation, r) }
-
-// maxFolds bounds the rounds of fold. Each of folding and normalizing may make something for the other to do, once or twice.
-const maxFolds = 8
-
-// fold gives the form in which texts are compared: without case, compatible characters alike (NFKC), single spaces, and
-// without characters that only direct how others are shown, but for the joiners, which words and pictures are made with.
-func fold(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
-		return spaced(strings.ToLower(s))
-	}
-	s = without(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !joiner(r) })
-	for range maxFolds {
-		folded := spaced(norm.NFKC.String(cases.Fold().String(s)))
-		if folded == s {
-			break
-		}
-		s = folded
-	}
-	return s
-}
-
-func without(s string, unwanted func(rune) bool) string {
-	return strings.Map(func(r rune) rune {
-		if unwanted(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
-
-func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
-
-func spaced(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// visible says whether there is anything to see in a text.
-func visible(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) }) >= 0
+	return words
 }
 
 // bans finds banned words in texts, whole words or several in a row.
@@ -177,7 +106,7 @@ func newBans(banned []string) bans {
 	for _, s := range banned {
 		if words := wordsOf(s); len(words) > 0 {
 			b.rows[words[0]] = append(b.rows[words[0]], words)
-		} else if s = fold(s); s != "" {
+		} else if s = PresentFold.of(s); s != "" {
 			b.signs = append(b.signs, s)
 		}
 	}
@@ -198,7 +127,7 @@ func (b bans) in(text string) bool {
 	if len(b.signs) == 0 {
 		return false
 	}
-	text = fold(text)
+	text = PresentFold.of(text)
 	return slices.ContainsFunc(b.signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
@@ -233,10 +162,4 @@ func bansOf(banned []string) bans {
 		lists.made[hash.Sum64()] = b
 	}
 	return b
-}
-
-// wordsOf takes a text apart into its words, folded. A joiner does not make two of one.
-func wordsOf(text string) []string {
-	text = without(fold(text), joiner)
-	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
 }

@@ -71,7 +71,9 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 		{cloud, []string{"a\xff"}, "", "texts"},
 		{lone, []string{"a", "b"}, "", "texts"},
 		{lone, []string{""}, "", "text"},
-		{essay, []string{"First.\n\nThen – \"this\"; <b>that</b> "}, "First. Then – \"this\"; <b>that</b>", ""},
+		{essay, []string{"First.\n\nThen – \"this\"; <b>that</b> "}, "First.\u2028\u2028Then – \"this\"; <b>that</b>", ""},
+		{essay, []string{"if x:\r\n\tgo  on \v\n \n\u200b\n\nelse\u2029  stop\n\n"}, "if x:\u2028\u2029go  on\u2028\u2028else\u2028  stop", ""},
+		{essay, []string{"  alone \n\n"}, "alone", ""},
 		{essay, []string{strings.Repeat("💬", 500)}, poll.Answer(strings.Repeat("💬", 500)), ""},
 		{essay, []string{strings.Repeat("x", 501)}, "", "text"},
 		{essay, []string{"a", "b"}, "", "texts"},
@@ -108,25 +110,33 @@ func TestWordsThatAreTheSameToPeopleAreOneWord(t *testing.T) {
 		{"café", "Cafe\u0301", "CAFÉ,"},
 		{"new york", "New\u00a0York", "NEW  YORK."},
 		{"c#", "C#"}, {"c", "C"}, {"c++", "C++"}, {".net", ".NET"}, {"100%", "100%!"},
+		{"❤", "❤️", "❤\ufe0e", "❤️!"}, {"istanbul", "İstanbul", "ISTANBUL", "İSTANBUL", "ıstanbul", "I\u0307stanbul"}, {"ș", "s\u034f\u0326"},
+		{"葛", "葛\U000e0101"}, {"rome", "Rome\u200d", "ro\u2060me", "\u200cRome!\u200d"}, {"1⃣", "1️⃣"}, {"می\u200cخواهم", "می\u200cخواهم!"},
 		{"!!!", "!!!"}, {"👍", "👍!"}, {"👨‍👩‍👧", "👨‍👩‍👧"}, {"ок", "ОК"}, {"σας", "ΣΑΣ"}, {"東京", "東京。"},
 	} {
 		for _, text := range same[1:] {
 			require.Equal(t, poll.WordCloud.Words(poll.Answer(same[0])), poll.WordCloud.Words(poll.Answer(text)), "%q", text)
 		}
 	}
-	require.Equal(t, []string{"berlin"}, poll.WordCloud.Words("BERLIN!"), "they are shown folded")
+	require.Equal(t, []string{"berlin"}, poll.WordCloud.Words("BERLIN!"), "they are counted folded")
+	for _, others := range [][]string{
+		{"👍", "👍🏽"}, {"می\u200cخواهم", "میخواهم"}, {"❤\u200d🔥", "❤🔥"}, {"a", "à"}, {"kir", "kır\u0323"},
+		{"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"},
+	} {
+		require.NotEqual(t, poll.WordCloud.Words(poll.Answer(others[0])), poll.WordCloud.Words(poll.Answer(others[1])), "%q", others)
+	}
 	require.Equal(t, []string{"berlin", "rome"}, poll.WordCloud.Words("BERLIN\nBerlin\nRome"), "a person counts once for each")
 	require.Equal(t, []string{"Berlin!"}, poll.OpenText.Words("Berlin!"), "an open text counts as it is")
 }
 
 func TestAnEntryThatHoldsABannedWordIsRefused(t *testing.T) {
 	cloud, essay := freeText(t)
-	cloud.Banned = []string{"Darn", " two  WORDS ", "👎", "don't", "Ｗｉｄｅ", "", "  "}
+	cloud.Banned = []string{"Darn", " two  WORDS ", "👎", "don't", "Ｗｉｄｅ", "", "  ", "hell", "❤️", "idiot"}
 	essay.Banned = cloud.Banned
 	for text, field := range map[string]string{
 		"darn": "texts", "DARN!": "texts", "oh, darn it": "texts", "darn-it": "texts", "d\u00adarn": "texts", "da\u200drn": "texts",
 		"two words": "texts", "Two, words": "texts", "these two words here": "texts", "so 👎👎": "texts", "DON’T do": "texts", "Don't do": "texts",
-		"wide": "texts", "darning": "", "two other words": "", "words two": "", "👍": "", "wider": "",
+		"wide": "texts", "hell\ufe0e": "texts", "HELL\u200d!": "texts", "❤": "texts", "so ❤\ufe0e": "texts", "İDIOT": "texts", "darning": "", "two other words": "", "words two": "", "👍": "", "wider": "",
 	} {
 		for _, q := range []poll.Poll{cloud, essay} {
 			_, err := q.TextAnswer([]string{text})
@@ -198,8 +208,11 @@ func TestVotesOfFreeTextMoveWordsByTheDifference(t *testing.T) {
 	l.Load(talk, essay, poll.OpenText, nil, m.states[essay])
 	l.Walk(map[uuid.UUID]bool{b.ID: true})
 	_, _, words, _ := l.Settle()
-	require.Equal(t, []poll.WordChange{{PollID: cloud, Word: "a", By: 1}, {PollID: cloud, Word: "m", By: 1}, {PollID: cloud, Word: "z", By: 1},
-		{PollID: essay, Word: "b", By: 1}}, words, "whoever writes them locks in one order")
+	once := func(word string) poll.WordChange {
+		return poll.WordChange{PollID: cloud, Word: word, By: 1, Spellings: []poll.SpellingChange{{Spelling: word, By: 1}}}
+	}
+	require.Equal(t, []poll.WordChange{once("a"), once("m"), once("z"), {PollID: essay, Word: "b", By: 1}}, words,
+		"whoever writes them locks in one order")
 }
 
 func TestTextThatNoStoreCouldKeepIsRejectedAloneAndNotItsBatch(t *testing.T) {
@@ -257,6 +270,7 @@ func TestTheWordsEqualARecount(t *testing.T) {
 func FuzzText(f *testing.F) {
 	for _, s := range []string{
 		"Berlin", " New \t York\n", "Cafe\u0301", "Straße!", "\u202eabc\u200b", "👨‍👩‍👧", "a\x00", "\xff", "\ufffd", "İI", "ΌΣΟΣ", "\ufdfa", "¨´", "ﬃ",
+		"İ\u0323", "❤️\u200d🔥", "🏴\U000e0067\U000e0062\U000e007f", "a\u034f\u0301", "\u3164x", "\u202ex\u202c", "a\tb\r\n\r\n\r\nc", "e" + strings.Repeat("\u0301", 45),
 		"\u0344\u0345", strings.Repeat("\u0301", 60), strings.Repeat("x", 501), "...", " . ", "\u2028", "ǅ", "\u1e9e", "한글", "㎏", "\u0390",
 	} {
 		f.Add(s, "darn")
@@ -276,7 +290,8 @@ func FuzzText(f *testing.F) {
 			require.True(t, utf8.ValidString(s) && norm.NFC.IsNormalString(s))
 			require.Less(t, strings.IndexFunc(s, unicode.IsControl), 0, "%q", s)
 			require.LessOrEqual(t, utf8.RuneCountInString(s), 500)
-			again, err := q.TextAnswer([]string{s})
+			require.Len(t, answer.Texts(), 1)
+			again, err := q.TextAnswer(answer.Texts())
 			require.NoError(t, err)
 			require.Equal(t, answer, again)
 
@@ -286,8 +301,17 @@ func FuzzText(f *testing.F) {
 			require.Less(t, strings.IndexFunc(words[0], unicode.IsControl), 0, "%q", words)
 			require.LessOrEqual(t, utf8.RuneCountInString(words[0]), map[poll.Kind]int{poll.WordCloud: 50, poll.OpenText: 500}[q.Kind])
 			require.Equal(t, words, q.Kind.Words(poll.Answer(words[0])), "what is folded stays as it is")
+			for _, form := range []norm.Form{norm.NFC, norm.NFD} {
+				if q.Kind == poll.WordCloud {
+					require.Equal(t, words, q.Kind.Words(poll.Answer(form.String(s))), "however it is composed")
+				}
+				other, err := q.TextAnswer([]string{form.String(answer.Texts()[0])})
+				require.NoError(t, err)
+				require.Equal(t, answer, other)
+			}
+			require.NotEmpty(t, q.Kind.WordsBy(poll.FirstFold, answer)[0])
 
-			q.Banned = []string{text}
+			q.Banned = answer.Texts()
 			_, err = q.TextAnswer([]string{text})
 			require.Error(t, err, "a text that is banned as a whole is refused")
 			q.Banned = []string{banned}

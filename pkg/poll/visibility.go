@@ -1,10 +1,6 @@
 package poll
 
-import (
-	"strconv"
-	"strings"
-	"unicode/utf8"
-)
+import "strconv"
 
 // What banned words a poll may have.
 const (
@@ -28,7 +24,7 @@ func (r *Results) Hidden() bool {
 }
 
 // checkRoom checks what a poll says of its results and of free text in the room, and puts it into its usual form.
-func (q *Poll) checkRoom(at string) error {
+func (q *Poll) checkRoom(at string, known texts) error {
 	switch q.Visibility {
 	case "":
 		q.Visibility = Live
@@ -41,9 +37,9 @@ func (q *Poll) checkRoom(at string) error {
 	}
 	var banned []string
 	for i, word := range q.Banned {
-		word = strings.TrimSpace(word)
-		if word == "" || utf8.RuneCountInString(word) > MaxBannedLength || !printable(word) {
-			return Field(at+".banned_words["+strconv.Itoa(i)+"]", "must have 1 to %d characters and no control characters", MaxBannedLength)
+		word, err := known.clean(at+".banned_words["+strconv.Itoa(i)+"]", word, MaxBannedLength, oneLine)
+		if err != nil {
+			return err
 		}
 		banned = append(banned, word)
 	}

@@ -23,12 +23,16 @@ func (a Answer) Keys() []string {
 	return strings.Split(string(a), "\n")
 }
 
-// Texts gives the texts of an answer to a poll of free text.
+// Texts gives the texts of an answer to a poll of free text, as they were written. An open text is one, however many lines it has.
 func (a Answer) Texts() []string {
-	if a == "" { // the vote was taken back
+	if a.TakenBack() {
 		return nil
 	}
-	return strings.Split(string(a), "\n")
+	texts := strings.Split(string(a), "\n")
+	for i := range texts {
+		texts[i] = Written(texts[i])
+	}
+	return texts
 }
 
 // Vote is one voter's answer to one poll, as it travels through the log.

@@ -90,7 +90,8 @@ func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 	states, err := stateArrays([]poll.PollState{{PollID: rows[0].PollID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 0}}}})
 	require.NoError(b, err)
 	one := func(id uuid.UUID) []byte { return uuidArray(1, func(int) uuid.UUID { return id }) }
-	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, wordArrays(nil), states)
+	words, more := wordArrays(nil)
+	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, words, states, more)
 }
 
 type call struct {

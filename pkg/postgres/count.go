@@ -32,13 +32,16 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	return outcome, nil
 }
 
-// count takes four round trips, with BEGIN and COMMIT, however much it counts.
+// count takes four round trips, with BEGIN and COMMIT, however much it counts; more only once for a poll whose words another
+// fold has counted.
 func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
-	if err := claim(ctx, tx, ledger, partition, batches); err != nil {
+	refolded, err := claim(ctx, tx, ledger, partition, batches)
+	if err != nil {
 		return o, err
 	}
 	votes, states, words, o := ledger.Settle()
+	o.AlsoChanged(refolded)
 	return o, settle(ctx, tx, votes, states, words)
 }
 
@@ -48,7 +51,7 @@ const lockPartition = `SELECT id FROM partitions WHERE id = $1 FOR UPDATE`
 // wait for an edit to let go of the state. No vote is counted by them: a vote that is not late was accepted after its poll was
 // displayed, which was after the last edit of its options (poll.Draft), and so the statement began after that edit, too.
 const lockAccounts = `
-	SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, ` + stateColumns + `
+	SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, s.fold, s.stale, ` + stateColumns + `
 	FROM poll_states s JOIN polls q ON q.id = s.poll_id
 	WHERE s.poll_id = ANY($2)
 	ORDER BY s.poll_id FOR UPDATE OF s`
@@ -81,8 +84,9 @@ var claimRoutine = routine{"claim", claimTypes, `
 
 var claimCall = claimRoutine.call()
 
-// claim locks and reads what counting the batches needs, and has the ledger walk through them.
-func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) error {
+// claim locks and reads what counting the batches needs, and has the ledger walk through them. It gives the changes of polls whose
+// words it has counted anew for that.
+func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) (refolded []poll.Change, err error) {
 	var keys []poll.VoteKey
 	for i := range batches {
 		for j := range batches[i].Votes {
@@ -95,32 +99,37 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 		Fresh, Answers         pq.StringArray
 		Places, Versions, Seqs pq.Int64Array
 	}
-	err := tx.GetContext(ctx, &found, claimCall, partition,
+	err = tx.GetContext(ctx, &found, claimCall, partition,
 		uuidArray(len(polls), func(i int) uuid.UUID { return polls[i] }),
 		uuidArray(len(batches), func(i int) uuid.UUID { return batches[i].ID }),
 		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),
 		uuidArray(len(keys), func(i int) uuid.UUID { return keys[i].VoterID }))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var accounts []struct {
-		PresentationID uuid.UUID `json:"presentation_id"`
-		PollID         uuid.UUID `json:"poll_id"`
-		Kind           poll.Kind `json:"kind"`
-		OptionKeys     []string  `json:"option_keys"`
-		poll.State               // its columns have the names of its fields
-	}
+	var accounts []account
 	if err := json.Unmarshal(found.Accounts, &accounts); err != nil {
-		return err
+		return nil, err
 	}
-	for _, a := range accounts {
+	for i := range accounts {
+		a := &accounts[i]
+		if a.folding().Due(a.Kind, a.Status) && a.Voters <= poll.MaxRefolded {
+			changed, err := refold(ctx, tx, a)
+			if err != nil {
+				return nil, err
+			}
+			if changed != nil {
+				refolded = append(refolded, *changed)
+			}
+		}
 		ledger.Load(a.PresentationID, a.PollID, a.Kind, a.OptionKeys, a.State)
+		ledger.Folded(a.PollID, a.Fold)
 	}
 	fresh := make(map[uuid.UUID]bool, len(found.Fresh))
 	for _, text := range found.Fresh {
 		id, err := uuid.Parse(text)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		fresh[id] = true
 	}
@@ -131,12 +140,13 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: poll.Answer(found.Answers[i]),
 		})
 	}
-	return nil
+	return refolded, nil
 }
 
-// settleTypes are those of upsertVotes, of moveWords and forgetWords, and of the states.
+// settleTypes are those of upsertVotes, of moveWords and forgetWords, of the states, and of the words' votes and spellings.
 const settleTypes = `uuid[], uuid[], bigint[], bigint[], text[], uuid[], uuid[], text[], bigint[], uuid[],
-	uuid[], text[], bigint[], bigint[], bigint[], bigint[], text[]`
+	uuid[], text[], bigint[], bigint[], bigint[], bigint[], text[],
+	uuid[], uuid[], text[], text[], bigint[], uuid[]`
 
 // settleRoutine writes, and fails where a statement wrote fewer or more rows than it was given: the tallies would be wrong. It
 // says nothing of words where there are none, as in every poll of another kind.
@@ -145,6 +155,8 @@ var settleRoutine = routine{
 	IF cardinality($7) > 0 THEN ` + writing(moveWords, "words", 7) + `
 	END IF;
 	IF cardinality($10) > 0 THEN ` + forgetWords + `;
+	END IF;
+	IF cardinality($19) > 0 THEN ` + writing(moveSpellings, "spellings", 19) + forgetSpellings + `;
 	END IF;` + writing(updateStates(11), "states", 11),
 }
 
@@ -167,7 +179,8 @@ func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), wordArrays(words), args)...)
+	moved, more := wordArrays(words)
+	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), moved, args, more)...)
 	return err
 }
 

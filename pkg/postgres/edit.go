@@ -125,8 +125,7 @@ func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM words WHERE poll_id = ANY($1::uuid[])`, arg)
-	return err
+	return deleteWords(ctx, tx, ids)
 }
 
 // deletePolls deletes polls whose states are locked, with these.

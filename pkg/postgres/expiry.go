@@ -77,6 +77,7 @@ func (s *Store) Erase(ctx context.Context, limit int) (n int, err error) {
 		for _, statement := range []string{
 			`DELETE FROM votes WHERE ctid = ANY(ARRAY(SELECT ctid FROM votes WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
 			`DELETE FROM words WHERE ctid = ANY(ARRAY(SELECT ctid FROM words WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
+			`DELETE FROM spellings WHERE ctid = ANY(ARRAY(SELECT ctid FROM spellings WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
 			// Where this one has its turn, the others have left nothing.
 			`DELETE FROM erasures WHERE poll_id = ANY(ARRAY(SELECT unnest($1::uuid[]) LIMIT $2))`,
 		} {

@@ -37,6 +37,7 @@ func TestStore(t *testing.T) {
 		storetest.Apart(func(t *testing.T, s poll.Store, p poll.Poll) (func(int), func()) {
 			return hold(t, admin(t, urls[s]), p.ID)
 		}),
+		storetest.Folds(inside()),
 		storetest.Ageing(
 			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
 				_, err := s.(*Store).db.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
@@ -61,7 +62,59 @@ func TestStore(t *testing.T) {
 }
 
 // ofWhom is the column of each table that names whom a row is of.
-var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
+var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
+
+// inside knows the tables of stores, and what processes of before the present fold did with them.
+func inside() storetest.Inside {
+	exec := func(t require.TestingT, s poll.Store, query string, args ...any) {
+		_, err := s.(*Store).db.Exec(query, args...)
+		require.NoError(t, err)
+	}
+	return storetest.Inside{
+		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+			db := s.(*Store).db
+			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
+			var rows []struct {
+				Word   string
+				Count  int64
+				First  uuid.UUID
+				Hidden bool
+			}
+			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`, id))
+			for _, r := range rows {
+				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				require.NoError(t, db.Select(&w.Spellings, `
+					SELECT spelling, count, first FROM spellings WHERE poll_id = $1 AND word = $2 ORDER BY spelling`, id, r.Word))
+				words = append(words, w)
+			}
+			return words, f
+		},
+		Hide: func(t require.TestingT, s poll.Store, id uuid.UUID, word string) {
+			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = $1 AND word = $2`, id, word)
+		},
+		Begin: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = $1`, id)
+		},
+		Count: func(t require.TestingT, s poll.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
+			for _, v := range votes {
+				exec(t, s, `
+					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES ($1, $2, $3, $4, $5, $6)
+					ON CONFLICT (poll_id, voter_id) DO UPDATE SET answer = excluded.answer, vote_id = excluded.vote_id`,
+					id, v.VoterID, v.Version, v.Seq, string(v.Answer), v.ID)
+			}
+			for word, by := range moves {
+				exec(t, s, `
+					INSERT INTO words AS w (poll_id, word, count) VALUES ($1, $2, $3)
+					ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`, id, word, by)
+			}
+			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
+			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
+		},
+		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
+			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = revision + 2 WHERE poll_id = $1`, id, version)
+		},
+	}
+}
 
 // hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
 func hold(t *testing.T, db *sql.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {

@@ -85,9 +85,9 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts)
-		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[] FROM `+unnestStates(1),
-		append(args, presentationID)...)
+		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
+		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision FROM `+unnestStates(1),
+		append(args, presentationID, poll.PresentFold)...)
 	return err
 }
 
@@ -95,7 +95,8 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 func updateStates(first int) string {
 	return `
 	UPDATE poll_states s
-	SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts::bigint[]
+	SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts::bigint[],
+		` + keepFold + `
 	FROM ` + unnestStates(first) + ` WHERE s.poll_id = u.poll_id`
 }
 

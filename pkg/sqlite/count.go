@@ -33,7 +33,8 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	if err := checkPartition(ctx, tx, partition); err != nil {
 		return o, err
 	}
-	if err := readAccounts(ctx, tx, ledger); err != nil {
+	refolded, err := readAccounts(ctx, tx, ledger)
+	if err != nil {
 		return o, err
 	}
 	fresh, err := recordBatches(ctx, tx, partition, batches)
@@ -45,6 +46,7 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 		return o, err
 	}
 	votes, states, words, o := ledger.Settle()
+	o.AlsoChanged(refolded)
 	if err := upsertVotes(ctx, tx, votes); err != nil {
 		return o, err
 	}
@@ -63,29 +65,35 @@ func checkPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
 	return err
 }
 
-func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
+// readAccounts brings the ledger the polls that it asks for. It gives the changes of those whose words it has counted anew for that.
+func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refolded []poll.Change, err error) {
 	ids := ledger.Polls()
 	arg, err := rows(len(ids), func(i int) []any { return []any{hexOf(ids[i])} })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var found []struct {
-		PresentationID uuid.UUID    `db:"presentation_id"`
-		PollID         uuid.UUID    `db:"poll_id"`
-		Kind           poll.Kind    `db:"kind"`
-		OptionKeys     list[string] `db:"option_keys"`
-		stateRow
-	}
+	var found []account
 	err = tx.SelectContext(ctx, &found, `
-		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, `+stateColumns+`
+		SELECT s.presentation_id, s.poll_id, q.kind, q.option_keys, s.fold, s.fold_revision, `+stateColumns+`
 		FROM json_each(?) u CROSS JOIN poll_states s ON s.poll_id = unhex(u.value->>0) JOIN polls q ON q.id = s.poll_id`, arg)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range found {
-		ledger.Load(found[i].PresentationID, found[i].PollID, found[i].Kind, found[i].OptionKeys, found[i].state())
+		a := &found[i]
+		if a.folding().Due(a.Kind, poll.Status(a.Status)) && a.Voters <= poll.MaxRefolded {
+			changed, err := refold(ctx, tx, a)
+			if err != nil {
+				return nil, err
+			}
+			if changed != nil {
+				refolded = append(refolded, *changed)
+			}
+		}
+		ledger.Load(a.PresentationID, a.PollID, a.Kind, a.OptionKeys, a.state())
+		ledger.Folded(a.PollID, a.Fold)
 	}
-	return nil
+	return refolded, nil
 }
 
 // recordBatches gives the ids of the batches that were not recorded before.

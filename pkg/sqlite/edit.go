@@ -131,9 +131,10 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// What deletes all votes for a poll, the poll itself, and what a presentation has beside its polls.
+// What deletes the words of a poll, all votes for it, the poll itself, and what a presentation has beside its polls.
 var (
-	votesOf = []string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM words WHERE poll_id = ?`}
+	wordsOf = []string{`DELETE FROM words WHERE poll_id = ?`, `DELETE FROM spellings WHERE poll_id = ?`}
+	votesOf = append([]string{`DELETE FROM votes WHERE poll_id = ?`}, wordsOf...)
 	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
 
 	presentationOf = []string{

@@ -65,6 +65,8 @@ func (s *Store) Erase(ctx context.Context, limit int) (n int, err error) {
 				SELECT poll_id, voter_id FROM votes WHERE poll_id IN (SELECT poll_id FROM erasures) LIMIT ?)`,
 			`DELETE FROM words WHERE (poll_id, word) IN (
 				SELECT poll_id, word FROM words WHERE poll_id IN (SELECT poll_id FROM erasures) LIMIT ?)`,
+			`DELETE FROM spellings WHERE (poll_id, word, spelling) IN (
+				SELECT poll_id, word, spelling FROM spellings WHERE poll_id IN (SELECT poll_id FROM erasures) LIMIT ?)`,
 			// Where this one has its turn, the others have left nothing.
 			`DELETE FROM erasures WHERE poll_id IN (SELECT poll_id FROM erasures LIMIT ?)`,
 		} {

@@ -49,8 +49,9 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts)
-		SELECT poll_id, ?2, status, opened, sealed, revision, voters, counts FROM (`+selectStates+`)`, arg, presentationID[:])
+		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
+		SELECT poll_id, ?2, status, opened, sealed, revision, voters, counts, ?3, revision FROM (`+selectStates+`)`,
+		arg, presentationID[:], poll.PresentFold)
 	return err
 }
 
@@ -64,7 +65,8 @@ func updateStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) err
 	}
 	result, err := tx.ExecContext(ctx, `
 		UPDATE poll_states
-		SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts
+		SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts,
+			`+keepFold+`
 		FROM (`+selectStates+`) u WHERE poll_states.poll_id = u.poll_id`, arg)
 	return exactly(len(states), "states", result, err)
 }

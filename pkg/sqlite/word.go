@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -30,27 +31,68 @@ func (r *wordsRow) words() []poll.WordCount {
 	return r.Words
 }
 
-var givenWords, wordWidth = given("poll_id id", "word text", "moved number")
+// keepOldest has a row keep the oldest vote that anybody knows of.
+func keepOldest(table string) string {
+	const unknown = `x'00000000000000000000000000000000'`
+	return strings.ReplaceAll(`first = CASE WHEN row.first = `+unknown+` OR excluded.first <> `+unknown+` AND excluded.first < row.first
+		THEN excluded.first ELSE row.first END`, "row", table)
+}
+
+var givenWords, wordWidth = given("poll_id id", "word text", "moved number", "first id")
 
 var addWords = givenWords + `
-	INSERT INTO words (poll_id, word, count) SELECT poll_id, word, moved FROM given WHERE true
-	ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count`
+	INSERT INTO words (poll_id, word, count, first) SELECT poll_id, word, moved, first FROM given WHERE true
+	ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count, ` + keepOldest("words")
 
-// moveWords writes the changes of words. It says nothing to the database where there are none, as in every poll of another
-// kind.
+var givenSpellings, spellingWidth = given("poll_id id", "word text", "spelling text", "moved number", "first id")
+
+var addSpellings = givenSpellings + `
+	INSERT INTO spellings (poll_id, word, spelling, count, first) SELECT poll_id, word, spelling, moved, first FROM given WHERE true
+	ON CONFLICT (poll_id, word, spelling) DO UPDATE SET count = spellings.count + excluded.count, ` + keepOldest("spellings")
+
+// forgetSpellings forgets those of the given ones that nobody writes any more.
+var forgetSpellings = givenSpellings + `
+	DELETE FROM spellings WHERE count = 0 AND (poll_id, word, spelling) IN (SELECT poll_id, word, spelling FROM given)`
+
+// moveWords writes the changes of words and of how they are written. It says nothing to the database where there are none, as in
+// every poll of another kind.
 func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
-	if len(words) == 0 {
-		return nil
-	}
-	given := newSet(len(words), wordWidth)
+	moved, spelled := 0, 0
+	given, spellings := newSet(len(words), wordWidth), newSet(len(words), spellingWidth)
+	lost := newSet(0, spellingWidth)
 	for i := range words {
-		given.id(words[i].PollID)
-		given.text(words[i].Word)
-		given.number(words[i].By)
+		w := &words[i]
+		if w.By != 0 {
+			given.id(w.PollID)
+			given.text(w.Word)
+			given.number(w.By)
+			given.id(w.First)
+			moved++
+		}
+		for j := range w.Spellings {
+			spellings.spelling(w, &w.Spellings[j])
+			spelled++
+			if w.Spellings[j].By < 0 {
+				lost.spelling(w, &w.Spellings[j])
+			}
+		}
 	}
-	result, err := tx.ExecContext(ctx, addWords, given.rows, given.texts)
-	if err := exactly(len(words), "words", result, err); err != nil {
-		return err
+	if moved > 0 {
+		result, err := tx.ExecContext(ctx, addWords, given.rows, given.texts)
+		if err := exactly(moved, "words", result, err); err != nil {
+			return err
+		}
+	}
+	if spelled > 0 {
+		result, err := tx.ExecContext(ctx, addSpellings, spellings.rows, spellings.texts)
+		if err := exactly(spelled, "spellings", result, err); err != nil {
+			return err
+		}
+	}
+	if len(lost.rows) > 0 {
+		if _, err := tx.ExecContext(ctx, forgetSpellings, lost.rows, lost.texts); err != nil {
+			return err
+		}
 	}
 	polls := poll.LostWords(words)
 	if len(polls) == 0 {
@@ -63,4 +105,13 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 	_, err = tx.ExecContext(ctx, `
 		DELETE FROM words INDEXED BY words_ranked WHERE count = 0 AND NOT hidden AND poll_id IN (SELECT unhex(value->>0) FROM json_each(?))`, arg)
 	return err
+}
+
+// spelling adds a row of givenSpellings.
+func (s *set) spelling(w *poll.WordChange, c *poll.SpellingChange) {
+	s.id(w.PollID)
+	s.text(w.Word)
+	s.text(c.Spelling)
+	s.number(c.By)
+	s.id(c.First)
 }

@@ -30,7 +30,7 @@ var mutants = map[string]mutant{
 		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-embedded", []check.Kind{check.Lost}, true,
 	},
 	"a tally that is written and not moved": {
-		[]change{{"pkg/poll/ledger.go", "		a.add(old.Answer, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
+		[]change{{"pkg/poll/ledger.go", "		a.add(old, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
 	},
 	"an answer before the confirm": {
 		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-rabbitmq", []check.Kind{check.Lost}, false,
@@ -76,7 +76,7 @@ var mutants = map[string]mutant{
 		"lose-announcements", []check.Kind{check.Lost}, false,
 	},
 	"words that a voter cannot take back": {
-		[]change{{"pkg/poll/ledger.go", "a.words[word] += n", "a.words[word] += max(n, 0)"}}, "calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "	m.by += n\n", "	m.by += max(n, 0)\n"}}, "calm", []check.Kind{check.Tally}, false,
 	},
 	"a tally that counts every vote for a new person": {
 		[]change{{"pkg/poll/ledger.go", "		a.state.Voters--\n", ""}}, "calm", []check.Kind{check.Tally}, false,

@@ -37,24 +37,25 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 		r.Count(Ballot{PollID: cloud, ClientID: bob, Text: "berlin"})
 		r.Count(Ballot{PollID: cloud, ClientID: cyd, Texts: []string{"<script>alert(1)</script>", "New\u00a0\n York", "🗳️"}})
 		res := r.Recount(cloud)
-		require.Equal(t, []Word{{"berlin", 2}, {"<script>alert(1)</script>", 1}, {"new york", 1}, {"rome", 1}, {"🗳️", 1}}, res.Words)
+		require.Equal(t, []Word{{"BERLIN!", 2}, {"Rome", 1}, {"<script>alert(1)</script>", 1}, {"New York", 1}, {"🗳️", 1}}, res.Words,
+			"as most people wrote them, of equals as the first one did; the older ones first")
 		require.EqualValues(t, 3, res.Total, "people are counted, not words")
 		e := v.until(t, "three voters", total(cloud, 3))
 		require.Equal(t, res.Words, e.tallies.Words)
 		require.Empty(t, e.tallies.Options)
 
 		r.Count(Ballot{PollID: cloud, ClientID: ann, Text: "Oslo"}) // she changes her mind
-		require.Equal(t, []Word{{"<script>alert(1)</script>", 1}, {"berlin", 1}, {"new york", 1}, {"oslo", 1}, {"🗳️", 1}}, r.Recount(cloud).Words)
+		require.Equal(t, []Word{{"berlin", 1}, {"<script>alert(1)</script>", 1}, {"New York", 1}, {"🗳️", 1}, {"Oslo", 1}}, r.Recount(cloud).Words)
 		require.Contains(t, r.Votes(cloud), CountedVote{ClientID: cyd, Texts: []string{"<script>alert(1)</script>", "New York", "🗳️"}})
 		require.Contains(t, r.Votes(cloud), CountedVote{ClientID: ann, Texts: []string{"Oslo"}})
 
 		r.Next()
 		long := strings.Repeat("💬", 500)
-		r.Count(Ballot{PollID: essay, ClientID: ann, Text: "More time,\nplease. "})
+		r.Count(Ballot{PollID: essay, ClientID: ann, Text: "More time,\r\n\r\n\r\n  please. "})
 		r.Count(Ballot{PollID: essay, ClientID: bob, Text: "=HYPERLINK(\"x\")"})
 		r.Count(Ballot{PollID: essay, ClientID: cyd, Texts: []string{long}})
-		require.Equal(t, []Word{{"=HYPERLINK(\"x\")", 1}, {"More time, please.", 1}, {long, 1}}, r.Recount(essay).Words)
-		require.Contains(t, r.Votes(essay), CountedVote{ClientID: ann, Text: "More time, please."})
+		require.Equal(t, []Word{{long, 1}, {"=HYPERLINK(\"x\")", 1}, {"More time,\n\n  please.", 1}}, r.Recount(essay).Words)
+		require.Contains(t, r.Votes(essay), CountedVote{ClientID: ann, Text: "More time,\n\n  please."})
 
 		table := func(pollID string) string {
 			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken,
@@ -65,6 +66,7 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 		require.Contains(t, table(cloud), cyd+",<script>alert(1)</script>,New York,🗳️,then\n")
 		require.Contains(t, table(cloud), ann+",Oslo,,,then\n")
 		require.Contains(t, table(essay), "client_id,text,cast_at\n")
+		require.Contains(t, table(essay), ann+",\"More time,\n\n  please.\",then\n")
 		require.Contains(t, table(essay), bob+`,"'=HYPERLINK(""x"")",then`+"\n")
 
 		final := finalOf(t, r, cloud)
@@ -87,6 +89,12 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 				{"a NUL", `,"text":"a\u0000b"`, "400 invalid texts"},
 				{"a control character", `,"text":"\u001b[31mred"`, "400 invalid texts"},
 				{"half of a pair", `,"text":"\ud83d"`, "400 invalid texts"},
+				{"a Hangul filler", `,"text":"\u3164"`, "400 invalid texts"},
+				{"an empty Braille cell", `,"text":"\u2800"`, "400 invalid texts"},
+				{"a lone mark", `,"text":"\u0301"`, "400 invalid texts"},
+				{"BEL", `,"text":"\u0007"`, "400 invalid texts"},
+				{"a selector alone", `,"text":"\ufe0f"`, "400 invalid texts"},
+				{"the same picture twice", `,"texts":["❤️","❤"]`, "400 invalid texts"},
 				{"bytes that are no UTF-8", ",\"text\":\"a\xff\"", "400 invalid body"},
 				{"51 characters", `,"text":"` + strings.Repeat("é", 51) + `"`, "400 invalid texts"},
 				{"50 characters that count as 900", `,"text":"` + strings.Repeat("\ufdfa", 50) + `"`, "400 invalid texts"},
@@ -127,6 +135,9 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 			{"an open text with options", `"kind":"open_text","options":[{"key":"A","value":"a"}]`, "400 invalid polls[0].options"},
 			{"eleven words", `"kind":"word_cloud","max_choices":11`, "400 invalid polls[0].max_choices"},
 			{"two open texts", `"kind":"open_text","max_choices":2`, "400 invalid polls[0].max_choices"},
+			{"an option that shows nothing", `"options":[{"key":"A","value":"\u034f"}]`, "400 invalid polls[0].options[0].value"},
+			{"a key that shows nothing", `"options":[{"key":"\u200b","value":"a"}]`, "400 invalid polls[0].options[0].key"},
+			{"a banned word that shows nothing", `"kind":"open_text","banned_words":["\u00ad"]`, "400 invalid polls[0].banned_words[0]"},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				c.check(t, root.wrongAt(t, Base+"/presentations", `{"polls":[{"question":"Q",`+c.body+`}]}`, jsonEnc))
@@ -150,7 +161,7 @@ func TestResultsHaveTheHundredWordsThatMostPeopleSay(t *testing.T) {
 		res := r.Results(pollID)
 		require.EqualValues(t, 12, res.Total)
 		require.Len(t, res.Words, 100)
-		require.Equal(t, []Word{{"everywhere", 12}, {"place 0-0", 1}, {"place 0-1", 1}}, res.Words[:3])
+		require.Equal(t, []Word{{"everywhere", 12}, {"Place 0-0", 1}, {"Place 0-1", 1}}, res.Words[:3])
 		r.Recount(pollID)
 	})
 }

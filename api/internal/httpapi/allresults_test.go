@@ -47,6 +47,9 @@ func held(t *testing.T) *afterwards {
 		{Question: "Secret?", Kind: poll.Rating},
 	})
 	require.NoError(t, err)
+	for i, value := range []string{" =1", "\t=1"} { // which doors of before let through
+		p.Polls[1].Options[i].Value = value
+	}
 	s := &afterwards{p: p}
 	s.token, s.p.TokenHash = poll.NewToken()
 	s.p.Slide = poll.Slide{Version: 6, Index: 2, Displayed: true}

@@ -185,7 +185,7 @@ func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
 	case poll.WordCloud:
 		l.Texts = v.Answer.Texts()
 	case poll.OpenText:
-		l.Text = string(v.Answer)
+		l.Text = poll.Written(string(v.Answer))
 	default:
 		l.Key = string(v.Answer)
 	}

@@ -146,7 +146,7 @@ func TestMatchingEntityTags(t *testing.T) {
 }
 
 // manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
-var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "\u2028"}
+var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n\t=lines"}
 
 func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...poll.Answer) string {
 	t.Helper()
@@ -168,7 +168,7 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	essay := &poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
 	answers := make([]poll.Answer, len(manyTexts))
 	for i, text := range manyTexts {
-		answers[i] = poll.Answer(text)
+		answers[i] = poll.Answer(strings.NewReplacer("\n", "\u2028", "\t", "\u2029").Replace(text))
 	}
 	var lines []voteLine
 	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(essay), answers...)), &lines))

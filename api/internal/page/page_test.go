@@ -168,7 +168,8 @@ func TestTheFormToJoinWorksWithoutAScript(t *testing.T) {
 	require.NotContains(t, body(t, ask(t, app, "/")), "noscript")
 	require.Contains(t, body(t, ask(t, app, "/join/BCD234")), "noscript")
 	for code, want := range map[string]string{
-		"bcd+2-34": "/join/BCD234", "": "/", "%2F%2Fevil.example": "/join/%2F%2FEVIL.EXAMPLE", "%0d%0ax": "/join/",
+		"bcd+2-34": "/join/BCD234", "": "/", "%2F%2Fevil.example": "/join/EVILEXAMPLE", "%0d%0ax": "/join/X", "BCD%E2%80%93234.": "/join/BCD234", "%EF%BC%A2cd%C2%A0234": "/join/BCD234",
+		"+.+%E2%80%93": "/",
 	} {
 		res := ask(t, app, "/join?code="+code)
 		require.Equal(t, 303, res.StatusCode)

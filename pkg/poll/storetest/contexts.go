@@ -44,6 +44,7 @@ func (s *suite) contexts(t *testing.T) {
 		"Present": func() error {
 			return store.Present(ctx, uuid.New(), map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute)
 		},
+		"Refold":     func() error { _, _, err := store.Refold(ctx); return err },
 		"Secret":     func() error { _, err := store.Secret(ctx, "late", []byte("late")); return err },
 		"Grant":      func() error { _, err := store.Grant(ctx, p.ID, 1); return err },
 		"Audiences":  func() error { _, err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute); return err },

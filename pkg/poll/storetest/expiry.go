@@ -124,10 +124,11 @@ func (s *suite) expiry(t *testing.T) {
 			require.NoError(t, err)
 			require.LessOrEqual(t, n, 10)
 		}
-		require.Equal(t, 25+2+2+2, deleted, "votes, words, and notes of two polls")
+		require.Equal(t, 25+2+2+2+2, deleted, "votes, words, spellings, and notes of two polls")
 		for i := range p.Polls {
 			require.Zero(t, s.rows(t, store, "votes", p.Polls[i].ID))
 			require.Zero(t, s.rows(t, store, "words", p.Polls[i].ID))
+			require.Zero(t, s.rows(t, store, "spellings", p.Polls[i].ID))
 		}
 		requireRecount(t, store, other, 0)
 		require.EqualValues(t, 1, results(t, store, other, 0).Voters)
@@ -200,12 +201,15 @@ func (s *suite) expiry(t *testing.T) {
 	})
 
 	t.Run("a deleted one leaves nothing", func(t *testing.T) {
-		p := created(t, store)
+		p := created(t, store, poll.Poll{Question: "?", Kind: poll.WordCloud})
 		v := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, v, "A")))
 		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))
+		require.Equal(t, 1, s.rows(t, store, "spellings", p.Polls[0].ID))
 		require.NoError(t, store.Delete(t.Context(), p.ID))
-		require.Zero(t, s.rows(t, store, "votes", p.Polls[0].ID))
+		for _, table := range []string{"votes", "words", "spellings"} {
+			require.Zero(t, s.rows(t, store, table, p.Polls[0].ID), table)
+		}
 		for _, table := range []string{"presence", "passes"} {
 			require.Zero(t, s.rows(t, store, table, p.ID), table)
 		}

@@ -16,7 +16,7 @@ import (
 func (s *suite) property(t *testing.T) {
 	store := s.store(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		d := &drill{rt: rt, store: store, p: newPresentation(t, everyKind()...), voters: make([]uuid.UUID, 4)}
+		d := &drill{rt: rt, store: store, inside: s.inside, p: newPresentation(t, everyKind()...), voters: make([]uuid.UUID, 4)}
 		for i := range d.voters {
 			d.voters[i] = uuid.New()
 		}
@@ -43,6 +43,7 @@ func (s *suite) property(t *testing.T) {
 type drill struct {
 	rt        *rapid.T
 	store     poll.Store
+	inside    *Inside
 	p         poll.Presentation
 	model     *model
 	voters    []uuid.UUID
@@ -165,6 +166,9 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 			return nil
 		}))
 		require.Len(d.rt, answers, len(d.model.polls[q.ID].standing()))
+		if d.inside != nil && q.Kind.FreeText() {
+			d.inside.requireCounted(d.rt, d.store, q.ID, q.Kind, answers)
+		}
 		require.True(d.rt, slices.IsSortedFunc(answers, func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) }))
 		for _, a := range answers {
 			require.Equal(d.rt, d.model.polls[q.ID].votes[a.VoterID].Answer, a.Answer)

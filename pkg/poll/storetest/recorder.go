@@ -68,6 +68,8 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 	ended("Count", err)
 	_, err = s.Forget(ctx, time.Hour, 100)
 	ended("Forget", err)
+	_, _, err = s.Refold(ctx)
+	ended("Refold", err)
 	edit := func(e poll.Edit) poll.Edited {
 		edited, err := s.Edit(ctx, p.ID, e)
 		ended("Edit", err)

@@ -33,6 +33,8 @@ type suite struct {
 	rows  func(t *testing.T, s poll.Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
 	date  func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
+
+	inside *Inside
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
@@ -63,6 +65,9 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	}
 	if s.again != nil {
 		t.Run("several stores on the same data", s.shared)
+	}
+	if s.inside != nil {
+		t.Run("words are counted by one fold", s.folds)
 	}
 	if s.hold != nil {
 		t.Run("counting stands in nobody's way but in its partition and its polls", s.apart)

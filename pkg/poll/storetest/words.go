@@ -64,6 +64,47 @@ func (s *suite) words(t *testing.T) {
 		words(t, p, 1, 3, poll.WordCount{Word: "Why not?", Count: 2}, poll.WordCount{Word: "why not?", Count: 1})
 	})
 
+	t.Run("an open text with lines is one, and is read with its lines", func(t *testing.T) {
+		p, v := begin(t, 1)
+		q := p.Polls[1]
+		answer, err := q.TextAnswer([]string{"Why?\n\n\t- because"})
+		require.NoError(t, err)
+		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 1, v, answer))).Verdicts)
+		r := results(t, store, p, 1)
+		require.Len(t, r.Words, 1)
+		require.Equal(t, "Why?\n\n\t- because", r.Words[0].Text)
+		require.Equal(t, r.Words, wordsOf(t, store, p.ID, q.ID, poll.Listing{Order: poll.NewestFirst}))
+		hidden, _, err := store.Hide(t.Context(), p.ID, q.ID, r.Words[0].Text, true)
+		require.NoError(t, err)
+		require.Equal(t, r.Words[0].Text, hidden.Text)
+		require.Empty(t, results(t, store, p, 1).Words)
+	})
+
+	t.Run("a word is shown as most people wrote it, and of equals as the first one did", func(t *testing.T) {
+		p, v := begin(t, 0)
+		shown := func(want string) {
+			t.Helper()
+			r := results(t, store, p, 0)
+			require.Len(t, r.Words, 1)
+			require.Equal(t, want, r.Words[0].Text)
+		}
+		write := func(voter uuid.UUID, age int, text poll.Answer) {
+			w := by(voter, 0, vote(p, 0, v, text))
+			w.ID = aged(age)
+			count(t, store, votes(w))
+		}
+		ann, bob, cyd := uuid.New(), uuid.New(), uuid.New()
+		write(ann, 2, "m2")
+		shown("m2")
+		write(bob, 1, "m²")
+		shown("m²")
+		write(cyd, 3, "m2")
+		shown("m2")
+		write(ann, 4, "M²")
+		write(cyd, 5, "m²")
+		shown("m²")
+	})
+
 	t.Run("a change of mind moves the words, in later calls and within one, and leaves none that nobody says", func(t *testing.T) {
 		p, v := begin(t, 0)
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Berlin\nRome")), vote(p, 0, v, "Rome")))
@@ -103,7 +144,7 @@ func (s *suite) words(t *testing.T) {
 			for i := range 150 {
 				add(fmt.Sprintf("%s %03d", kind, i), i%10+1)
 			}
-			for _, word := range []string{"a", "b", "é", "z", "ü", "a b", "a-b", "ab", "日本", "🗳️", "1", "_"} {
+			for _, word := range []string{"a", "b", "é", "z", "ü", "a b", "a-b", "ab", "日本", "🗳", "1", "_"} {
 				add(word, 20)
 			}
 			count(t, store, batch)

@@ -1,0 +1,174 @@
+package poll_test
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/norm"
+	"pgregory.net/rapid"
+
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+// nothingToSee are texts that nobody sees anything of, and one that is no text.
+var nothingToSee = map[string]string{
+	"a zero-width space": "\u200b", "a soft hyphen": "\u00ad", "a Hangul filler": "\u3164", "a narrow one": "\uffa0", "fillers of jamo": "\u115f\u1160",
+	"an empty Braille cell": "\u2800", "a grapheme joiner": "\u034f", "a lone accent": "\u0301", "a lone keycap": "\u20e3", "a lone vowel sign": "\u093f",
+	"a variation selector": "\ufe0f", "an ideographic one": "\U000e0100", "a Mongolian one": "\u180b", "BEL": "\a", "an escape": "a\x1b[31m", "NUL": "a\x00",
+	"half an emoji": "\ufffd", "a half beside a whole": "fine \ufffd", "a joiner": "\u200d", "tags": "\U000e0067\U000e007f", "a byte order mark": "\ufeff",
+	"an object that is not there": "\ufffc", "a word joiner": "\u2060", "Khmer vowels that are not drawn": "\u17b4\u17b5", "an override": "\u202e",
+	"a note without a head": "\U0001d159", "wide spaces": "\u3000\u2003", "line breaks": " \n\r\n\t\u2028", "no character": "a\uffff", "no UTF-8": "a\xff",
+	"much of it": " \u200b\u2800\n\u3164\u0301\ufe0f ",
+}
+
+// Whoever sends a text that people see: it is refused where there is nothing to see, and the field is named.
+func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
+	question := func(q poll.Poll) error { _, err := poll.New("", []poll.Poll{q}); return err }
+	cloud, essay := freeText(t)
+	existing, err := poll.New("", []poll.Poll{{Question: "Q", Options: []poll.Option{{Key: "A", Value: "a"}}}})
+	require.NoError(t, err)
+	edit := func(e poll.Edit) error {
+		d := poll.Draft{Presentation: existing, State: poll.PollState{PollID: existing.Polls[0].ID, State: existing.State(0)}}
+		return d.Apply(e)
+	}
+	for name, text := range nothingToSee {
+		options := []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: text}}
+		for field, err := range map[string]error{
+			"polls[0].question":         question(poll.Poll{Question: text, Kind: poll.OpenText}),
+			"polls[0].options[1].value": question(poll.Poll{Question: "Q", Options: options}),
+			"polls[0].options[0].key":   question(poll.Poll{Question: "Q", Options: []poll.Option{{Key: text, Value: "a"}}}),
+			"polls[0].banned_words[0]":  question(poll.Poll{Question: "Q", Kind: poll.OpenText, Banned: []string{text}}),
+			"texts":                     func() error { _, err := cloud.TextAnswer([]string{"fine", text}); return err }(),
+			"text":                      func() error { _, err := essay.TextAnswer([]string{text}); return err }(),
+			"question":                  edit(poll.EditPoll{PollID: existing.Polls[0].ID, Question: &text}),
+			"options[1].value":          edit(poll.EditPoll{PollID: existing.Polls[0].ID, Options: &options}),
+			"banned_words[0]":           edit(poll.EditPoll{PollID: existing.Polls[0].ID, Banned: &[]string{text}}),
+		} {
+			var e *poll.Error
+			require.ErrorAs(t, err, &e, "%s as %s", name, field)
+			require.Equal(t, poll.Invalid, e.Kind)
+			require.Equal(t, field, e.Field, name)
+			require.NotEmpty(t, e.Detail)
+		}
+		_, err := poll.New(text, []poll.Poll{{Question: "Q", Kind: poll.OpenText}})
+		if strings.TrimSpace(text) == "" {
+			require.NoError(t, err, "a title may be left out")
+			continue
+		}
+		var e *poll.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, "title", e.Field)
+		require.ErrorAs(t, edit(poll.EditPresentation{Title: &text}), &e, name)
+	}
+}
+
+func TestTextsOfAllScriptsAndPicturesAreTaken(t *testing.T) {
+	for _, text := range []string{
+		"A", "?", "1️⃣", "👨‍👩‍👧", "❤️", "🇩🇪", "🇩", "🏽", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "می\u200cخواهم", "\u200fשלום!", "ที่นี้",
+		"क्षि", "བསྒྲུབས", "བྷྲཱུཾ", "ကြွှို့", "בְּרֵאשִׁ֖ית", "Tiếng Việt", "한글", "葛\U000e0100", "\U0001fae9", "\U000f0000", "€", "∑", "x\u0301\u0323",
+		"\ue000",
+	} {
+		p, err := poll.New(text, []poll.Poll{{Question: text, Options: []poll.Option{{Key: text, Value: text}}}})
+		require.NoError(t, err, "%q", text)
+		for _, got := range []string{p.Title, p.Polls[0].Question, p.Polls[0].Options[0].Value} {
+			require.Equal(t, norm.NFC.String(text), got)
+		}
+		require.Equal(t, text, p.Polls[0].Options[0].Key, "voters name it as it is")
+	}
+}
+
+func TestQuestionsKeepTheirLinesAndIndentation(t *testing.T) {
+	code := "What does this print?\r\n\r\n\r\n\tfor i := range 3 {\r\n\t\tprint(i)  \r\n\t}\r\n\r\n"
+	want := "What does this print?\n\n\tfor i := range 3 {\n\t\tprint(i)\n\t}"
+	p, err := poll.New(" A\n title\t!", []poll.Poll{{Question: code, Options: []poll.Option{{Key: "A", Value: "  x\r  y\u2028z "}}}})
+	require.NoError(t, err)
+	require.Equal(t, "A title !", p.Title)
+	require.Equal(t, want, p.Polls[0].Question)
+	require.Equal(t, "  x\n  y\nz", p.Polls[0].Options[0].Value)
+}
+
+func TestAnOpenTextIsOneTextHoweverManyLinesItHas(t *testing.T) {
+	_, essay := freeText(t)
+	answer, err := essay.TextAnswer([]string{"First\n\n\n  - second\t!"})
+	require.NoError(t, err)
+	require.NotContains(t, string(answer), "\n", "workers of before take one line for one text")
+	require.Less(t, strings.IndexFunc(string(answer), unicode.IsControl), 0, "and reject control characters")
+	require.Equal(t, []string{"First\n\n  - second\t!"}, answer.Texts())
+	require.Equal(t, []string{string(answer)}, poll.OpenText.Words(answer))
+	require.Equal(t, answer.Texts()[0], poll.Written(poll.OpenText.Words(answer)[0]))
+	require.Equal(t, poll.OpenText.Words(answer), poll.OpenText.Words("First\n\n  - second\t!"), "who writes it as it is shown means that word")
+	require.Empty(t, poll.OpenText.Words(""))
+	require.Empty(t, poll.WordCloud.Words(""))
+	require.Empty(t, poll.Answer("").Texts())
+}
+
+func TestWhatCoversOrTurnsTheTextsOfOthersIsTakenAway(t *testing.T) {
+	cloud, _ := freeText(t)
+	for text, want := range map[string]string{
+		"Z" + strings.Repeat("\u0301", 45) + "a\u0300": "\u0179" + strings.Repeat("\u0301", 7) + "\u00e0",
+		"e" + strings.Repeat("\u20dd", 40):             "e" + strings.Repeat("\u20dd", 8),
+		strings.Repeat("e\u0301\u0323", 20):            strings.Repeat("\u1eb9\u0301", 20),
+		"\u202eabc\u202c d\u2067e\u2069":               "abc de",
+		"\u200fשלום":                                   "\u200fשלום",
+	} {
+		answer, err := cloud.TextAnswer([]string{text})
+		require.NoError(t, err)
+		require.Equal(t, poll.Answer(want), answer)
+	}
+}
+
+// What was written before the rules were as they are does not stand in the way of an edit of something else.
+func TestAnEditOfSomethingElseLeavesTheTextsOfBeforeAsTheyAre(t *testing.T) {
+	p, err := poll.New("", []poll.Poll{{Question: "Q", Options: []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}})
+	require.NoError(t, err)
+	p.Title, p.Polls[0].Question, p.Polls[0].Banned = "old\a", " Q\r\n\u2800", []string{"\u200b"}
+	p.Polls[0].Options = []poll.Option{{Key: "\u3164", Value: "\u200b"}, {Key: "B", Value: "b "}}
+	before := p.Polls[0]
+	d := poll.Draft{Presentation: p, State: poll.PollState{PollID: p.Polls[0].ID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 2}}}}
+	d.Slide = poll.Slide{Version: 1, Displayed: true}
+	visibility := poll.After
+	same := d
+	require.NoError(t, same.Apply(poll.EditPoll{PollID: before.ID, Visibility: &visibility, Question: &before.Question, Options: &before.Options}))
+	want := before
+	want.Visibility = poll.After
+	require.Equal(t, want, same.Polls[0])
+	title := d.Title
+	require.NoError(t, d.Apply(poll.EditPresentation{Title: &title}))
+	require.False(t, d.Changed)
+}
+
+func TestWhatIsCleanStaysAsItIs(t *testing.T) {
+	signs := []rune("aé Z\t\n\r\u0301\u0323\u0345\u20dd\u200b\u200d\ufe0f\u202e\u2066\u2800\u3164\u1160가ắ\u2028İ\u0307\u05b0\u302e👍🏽\u0f71\u0f72")
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.SampledFrom(signs), 1, 40, -1).Draw(t, "text")
+		p, err := poll.New("", []poll.Poll{{Question: text, Kind: poll.OpenText}})
+		if err != nil {
+			return
+		}
+		question := p.Polls[0].Question
+		again, err := poll.New(question, []poll.Poll{{Question: question, Kind: poll.OpenText}})
+		require.NoError(t, err)
+		require.Equal(t, question, again.Polls[0].Question)
+		title, err := poll.New(again.Title, []poll.Poll{{Question: norm.NFD.String(question), Kind: poll.OpenText}})
+		require.NoError(t, err)
+		require.Equal(t, again.Title, title.Title)
+		require.Equal(t, question, title.Polls[0].Question)
+		require.NotContains(t, question, "\n\n\n")
+		require.False(t, strings.ContainsAny(question, "\r\u202e\u2066\u2028"))
+	})
+}
+
+func TestJoinCodesAreTakenAsPeoplePasteThem(t *testing.T) {
+	for _, typed := range []string{
+		"BCD234", " bcd-2 34", "BCD–234", "BCD\u00a0234", "bcd 234.", "ＢＣＤ２３４", "«BCD 234»", "BCD\u2011234\n", "B C D — 2 3 4", "(bcd234)", "\u200bBCD\u00ad234\u202c",
+		"bcd٢٣٤", "𝐁𝐂𝐃𝟐𝟑𝟒", "bcd_234!",
+	} {
+		require.Equal(t, "BCD234", poll.CleanJoinCode(typed), "%q", typed)
+	}
+	for _, typed := range []string{"", " – . ", "\xff", "👍", strings.Repeat("B", 1<<20)} {
+		require.False(t, poll.IsJoinCode(poll.CleanJoinCode(typed)), "%.20q", typed)
+	}
+	require.Equal(t, "BCD23É", poll.CleanJoinCode("bcd23é"), "another letter is another code")
+}

@@ -1,0 +1,145 @@
+package poll
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// MaxRefolded is how many voters a poll may have whose words are counted anew on the way of other work. A larger one is
+// left to Store.Refold.
+const MaxRefolded = 5000
+
+// Folding says how the words of a poll are counted.
+type Folding struct {
+	Fold  Fold
+	Stale bool // a process that does not know this fold wrote the poll's state last, and may have counted by another one
+}
+
+// Due says whether the words are to be counted anew by the present fold. A poll whose results are final keeps the words of
+// one older fold that counted all of them.
+func (f Folding) Due(kind Kind, status Status) bool {
+	switch {
+	case !kind.FreeText() || status == Pending:
+		return false
+	case status == Final:
+		return f.Stale && f.Fold == PresentFold
+	}
+	return f.Stale || f.Fold != PresentFold
+}
+
+// CountedWord is a word of a poll as a store has it.
+type CountedWord struct {
+	Word      string
+	Count     int64
+	First     uuid.UUID
+	Hidden    bool
+	Spellings []CountedSpelling // in the order of their bytes
+}
+
+// CountedSpelling is how somebody wrote a word.
+type CountedSpelling struct {
+	Spelling string
+	Count    int64
+	First    uuid.UUID
+}
+
+// Refolding counts the words of a poll anew from its votes, by the present fold, within one transaction of a store, which
+// has locked the poll's state. The order of calls is: Had and HadSpelling for all that is there; Vote for every vote; Words.
+// A word keeps its age, and is hidden if what its texts counted as before is.
+type Refolding struct {
+	kind       Kind
+	fold       Fold
+	had, words map[string]*refolded
+}
+
+type refolded struct {
+	count     int64
+	first     uuid.UUID
+	hidden    bool
+	spellings map[string]CountedSpelling
+}
+
+// NewRefolding begins with a poll whose words were counted by a fold.
+func NewRefolding(kind Kind, f Fold) *Refolding {
+	return &Refolding{kind: kind, fold: f, had: map[string]*refolded{}, words: map[string]*refolded{}}
+}
+
+// Had brings a word that is there. Its spellings do not matter.
+func (r *Refolding) Had(w CountedWord) {
+	r.had[w.Word] = &refolded{count: w.Count, first: w.First, hidden: w.Hidden}
+}
+
+// HadSpelling brings a spelling that is there.
+func (r *Refolding) HadSpelling(word string, s CountedSpelling) { named(r.had, word).spell(s) }
+
+// Vote brings a vote that stands.
+func (r *Refolding) Vote(a VoterAnswer) {
+	for _, s := range r.kind.spelled(PresentFold, a.Answer) {
+		w := named(r.words, s.word)
+		w.count++
+		w.first = older(w.first, a.VoteID)
+		if r.kind != WordCloud {
+			continue
+		}
+		spelling := w.spellings[s.spelling]
+		spelling.Spelling = s.spelling
+		spelling.Count++
+		spelling.First = older(spelling.First, a.VoteID)
+		w.spell(spelling)
+	}
+	if a.Answer == "" {
+		return
+	}
+	for _, entry := range a.Answer.entries(r.kind) {
+		if had := r.had[r.kind.word(r.fold, entry)]; had != nil {
+			named(r.words, r.kind.word(PresentFold, entry)).inherit(had)
+		}
+	}
+}
+
+// Words gives the words as they are now, in the order of their bytes, and whether anything of them is new.
+func (r *Refolding) Words() (words []CountedWord, changed bool) {
+	for word, had := range r.had {
+		if had.hidden {
+			named(r.words, r.kind.word(PresentFold, word)).inherit(had)
+		}
+		if now := r.words[word]; now != nil {
+			for s, spelling := range now.spellings {
+				spelling.First = older(spelling.First, had.spellings[s].First)
+				now.spellings[s] = spelling
+			}
+		}
+	}
+	changed = !maps.EqualFunc(r.had, r.words, func(a, b *refolded) bool {
+		return a.count == b.count && a.first == b.first && a.hidden == b.hidden && maps.Equal(a.spellings, b.spellings)
+	})
+	for word, w := range r.words {
+		spellings := slices.SortedFunc(maps.Values(w.spellings), func(a, b CountedSpelling) int { return strings.Compare(a.Spelling, b.Spelling) })
+		words = append(words, CountedWord{word, w.count, w.first, w.hidden, spellings})
+	}
+	slices.SortFunc(words, func(a, b CountedWord) int { return strings.Compare(a.Word, b.Word) })
+	return words, changed
+}
+
+func named(words map[string]*refolded, word string) *refolded {
+	w := words[word]
+	if w == nil {
+		w = &refolded{}
+		words[word] = w
+	}
+	return w
+}
+
+func (w *refolded) spell(s CountedSpelling) {
+	if w.spellings == nil {
+		w.spellings = map[string]CountedSpelling{}
+	}
+	w.spellings[s.Spelling] = s
+}
+
+func (w *refolded) inherit(had *refolded) {
+	w.first, w.hidden = older(w.first, had.first), w.hidden || had.hidden
+}
