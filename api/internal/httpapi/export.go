@@ -277,7 +277,7 @@ func columns(q *poll.Poll) []any {
 func row(q *poll.Poll, v poll.VoterAnswer) []any {
 	switch q.Kind {
 	case poll.OpenText: // which may have lines
-		return []any{v.VoterID.String(), string(v.Answer), v.CastAt()}
+		return []any{v.VoterID.String(), poll.Written(string(v.Answer)), v.CastAt()}
 	case poll.WordCloud:
 	default:
 		return []any{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";"), v.CastAt()}
