@@ -348,15 +348,18 @@ func (c *claim) settleBefore() {
 	}
 }
 
-// move shifts the tallies by the difference between a voter's old vote, if any, and the new one.
+// move shifts the tallies by the difference between a voter's old vote, if any, and the new one. Those who have taken theirs back
+// are no voters.
 func (a *account) move(old, v *Vote) {
 	a.touched = true
-	if old == nil {
-		a.state.Voters++
-	} else {
+	if old != nil && !old.Answer.TakenBack() {
+		a.state.Voters--
 		a.add(old, -1)
 	}
-	a.add(v, 1)
+	if !v.Answer.TakenBack() {
+		a.state.Voters++
+		a.add(v, 1)
+	}
 }
 
 func (a *account) add(v *Vote, n int64) {
@@ -382,6 +385,9 @@ func (a *account) add(v *Vote, n int64) {
 }
 
 func (a *account) has(answer Answer) bool {
+	if answer.TakenBack() {
+		return true
+	}
 	if a.kind.FreeText() {
 		return a.kind.takes(answer)
 	}

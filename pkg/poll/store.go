@@ -134,9 +134,9 @@ type Store interface {
 	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
-	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from
-	// one snapshot, in the order of voter ids, and with memory that does not depend on their number. Where it begins costs
-	// nothing. It stops at the first error of yield and returns it. NotFound comes before the first yield.
+	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), but of those
+	// who took theirs back, from one snapshot, in the order of voter ids, and with memory that does not depend on their number. Where
+	// it begins costs nothing. It stops at the first error of yield and returns it. NotFound comes before the first yield.
 	Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(VoterAnswer) error) error
 
 	// Answers calls yield for the words of a poll of free text, of other kinds for none, from one snapshot, in an order, and with

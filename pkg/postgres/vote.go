@@ -55,7 +55,7 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 	}
 	_, err = tx.ExecContext(ctx, `
 		DECLARE list NO SCROLL CURSOR FOR
-		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2 ORDER BY voter_id`, pollID, after)
+		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2 AND answer <> '' ORDER BY voter_id`, pollID, after)
 	if err != nil {
 		return translate(err)
 	}

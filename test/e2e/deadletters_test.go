@@ -98,7 +98,7 @@ func (o operator) badVotes() {
 	r = show(o.Client, wordCloud("Where?"))
 	o.publish(r, encode(o, o.votes(r, "Rome", "a\x00b", "", "\xff", "Rome\n", strings.Repeat("x", 51), "ROME!")))
 	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 2 })
-	require.Equal(o, []Word{{"rome", 2}}, r.Recount(r.Polls[0].PollID).Words)
+	require.Equal(o, []Word{{"Rome", 2}}, r.Recount(r.Polls[0].PollID).Words)
 	o.list(0)
 }
 
@@ -363,7 +363,7 @@ func (o operator) votes(r *Room, answers ...string) poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for _, answer := range answers {
 		b.Votes = append(b.Votes, poll.Vote{
-			ID: uuid.New(), PollID: uuid.MustParse(r.Polls[0].PollID), VoterID: uuid.New(), Version: 1, Answer: poll.Answer(answer),
+			ID: uuid.Must(uuid.NewV7()), PollID: uuid.MustParse(r.Polls[0].PollID), VoterID: uuid.New(), Version: 1, Answer: poll.Answer(answer),
 		})
 	}
 	return b

@@ -165,7 +165,7 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 			answers = append(answers, a)
 			return nil
 		}))
-		require.Len(d.rt, answers, len(d.model.polls[q.ID].votes))
+		require.Len(d.rt, answers, len(d.model.polls[q.ID].standing()))
 		if d.inside != nil && q.Kind.FreeText() {
 			d.inside.requireCounted(d.rt, d.store, q.ID, q.Kind, answers)
 		}

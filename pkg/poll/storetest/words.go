@@ -185,7 +185,7 @@ func (s *suite) words(t *testing.T) {
 	t.Run("text that could not be kept is rejected, good text beside it counts", func(t *testing.T) {
 		p, v := begin(t, 0)
 		o := count(t, store, votes(
-			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, ""), vote(p, 0, v, "a\n\nb"),
+			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, " "), vote(p, 0, v, "a\n\nb"),
 			vote(p, 0, v, poll.Answer(strings.Repeat("x", poll.MaxWordLength+1))), vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
 		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, rejected, rejected, counted, counted}}, o.Verdicts)
 		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
