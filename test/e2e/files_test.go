@@ -26,7 +26,7 @@ import (
 )
 
 // alphabets begin texts whose bytes stand far apart.
-var alphabets = []string{"zebra", "über", "жук", "عربي", "中文", "🗳️"}
+var alphabets = []string{"Zebra", "Über", "Жук", "عربي", "中文", "🗳️"}
 
 // many gives n texts of all alphabets.
 func many(n int) (texts []string) {
@@ -107,6 +107,7 @@ func TestFilesHoldEveryTextAndWordInEveryAlphabet(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, openText("What did you think?"), wordCloud("One word?"))
 		texts := many(150)
+		times := map[string]string{"csv&separator=%3B": "2006-01-02T15:04:05.000Z", "xlsx": time.DateTime, "json": time.RFC3339}
 		say(r, r.Polls[0].PollID, texts)
 		r.Next()
 		say(r, r.Polls[1].PollID, texts)
@@ -118,6 +119,9 @@ func TestFilesHoldEveryTextAndWordInEveryAlphabet(t *testing.T) {
 						var got []string
 						for _, k := range file(t, r, format, token, i) {
 							got = append(got, k.text)
+							at, err := time.Parse(times[format], k.first)
+							require.NoError(t, err, "of %q", k.text)
+							require.WithinDuration(t, time.Now(), at, 10*time.Minute)
 						}
 						require.ElementsMatch(t, texts, got, "poll %d as %s", i+1, format)
 					}
