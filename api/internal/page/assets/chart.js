@@ -1,7 +1,7 @@
 // Results as people see them: bars, a rating's average with its histogram, a word cloud, a wall of answers. All of it is text in
 // lists, which a screen reader reads as it stands; colours and patterns are added to labels and never instead of them.
 
-import { drawer, weight } from "./cloud.js";
+import { drawer, weigh } from "./cloud.js";
 import { make, write } from "./dom.js";
 import { number, percent, t } from "./text.js";
 
@@ -164,7 +164,7 @@ function cloud(bounded) {
 
   /** Draws what is there into a room. The same words of the same weights in the same room stay as they are. */
   function fill(room) {
-    const what = JSON.stringify([room, all.map(({ text, weight: heavy }) => [text, heavy]), getComputedStyle(element).fontSize]);
+    const what = JSON.stringify([room, all.map(({ text, weight }) => [text, weight]), getComputedStyle(element).fontSize]);
     if (what === drawn) return;
     const shown = pen.draw(all, room);
     if (shown < 0) return;
@@ -201,7 +201,7 @@ function cloud(bounded) {
     },
     update(results) {
       const found = list.update(results).sort((a, b) => b.count - a.count);
-      all = found.map((word) => ({ ...word, weight: weight(word.count, found[0].count) }));
+      all = found.map((word) => ({ ...word, weight: weigh(word.count, found[0].count) }));
       soon();
     },
   };

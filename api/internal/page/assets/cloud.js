@@ -14,8 +14,8 @@ const golden = Math.PI * (3 - Math.sqrt(5));
 
 const clamp = (low, n, high) => Math.min(Math.max(low, n), high);
 
-/** How much a word weighs, from 0 to 1, in steps. */
-export function weight(count, most) {
+/** Gives how much a word weighs, from 0 to 1, in steps. */
+export function weigh(count, most) {
   return most > 1 ? Math.round(steps * Math.sqrt((count - 1) / (most - 1))) / steps : 0;
 }
 
@@ -73,9 +73,9 @@ function place(boxes, width, height, points, known) {
  * it can. Gives {height, fonts, places}; a place is [x, y] or null.
  */
 export function arrange(words, { width, height, most, least, before = [] }) {
-  const boxesFor = (unit, part = 1) => words.map(({ wide, weight: heavy, tall }) => {
+  const boxesFor = (unit, part = 1) => words.map(({ wide, weight, tall }) => {
     const spread = part * clamp(0.6, (0.06 * width) / unit, 2.4);
-    const font = Math.max(least, Math.min(unit * (1 + spread * heavy), (width - 1) / wide));
+    const font = Math.max(least, Math.min(unit * (1 + spread * weight), (width - 1) / wide));
     const wraps = wide * font > width;
     return { font, w: wraps ? width : Math.min(width, wide * font + 0.4 * unit), h: wraps ? tall : lineHeight * font };
   });
@@ -135,7 +135,7 @@ export function drawer(list) {
     list.append(...wrapped);
     const tall = probes.map((probe) => probe.offsetHeight);
     for (const probe of wrapped) probe.remove();
-    return items.map(({ weight: heavy }, i) => ({ wide: wide[i], weight: heavy, tall: tall[i] }));
+    return items.map(({ weight }, i) => ({ wide: wide[i], weight, tall: tall[i] }));
   }
 
   return {

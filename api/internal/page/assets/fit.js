@@ -27,7 +27,10 @@ export function first(tries, apply, fits) {
   return yes;
 }
 
-/** Gives a function that fits a stage's slide, ticket and controls into the window: fit(chart), the slide's chart or null. */
+/**
+ * Gives {fit, forget} for a stage. fit(chart), with the slide's chart or null, fits its slide, ticket and controls into the window;
+ * nothing is measured where nothing changed. forget() is for what it cannot see: other fonts.
+ */
 export function fitter(stage) {
   const [slide, ticket, foot, question, place, covered] =
     ["#slide", ".ticket", ".stage-foot", "#question", "#chart", "#covered"].map((name) => stage.querySelector(name));
@@ -167,13 +170,19 @@ export function fitter(stage) {
     if (chart && chart.fill) chart.fill({ width: place.clientWidth, least: least() });
   }
 
-  return (now) => {
-    if (stage.hidden) return;
-    const same = now === chart && shown() === fitted;
-    chart = now;
-    if (!same) {
-      if (!fitStage(false) && !fitStage(true)) scroll();
-      fitted = shown();
-    } else if (chart && chart.fill && !stage.classList.contains("scrolls")) pour(); // its words may weigh more
+  return {
+    fit(now) {
+      if (stage.hidden) return;
+      const same = now === chart && shown() === fitted;
+      chart = now;
+      if (!same) {
+        if (!fitStage(false) && !fitStage(true)) scroll();
+        fitted = shown();
+      } else if (chart && chart.fill && !stage.classList.contains("scrolls")) pour(); // its words may weigh more
+    },
+    forget() {
+      fitted = "";
+      if (chart && chart.forget) chart.forget();
+    },
   };
 }
