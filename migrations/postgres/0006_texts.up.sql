@@ -9,6 +9,9 @@ DROP INDEX words_top;
 CREATE INDEX words_ranked ON words (poll_id, count DESC, first, word);
 CREATE INDEX words_newest ON words (poll_id, first DESC, word);
 
+-- The hidden ones, which are few: how many words are not hidden is told by both indexes, without a look at those words.
+CREATE INDEX words_hidden ON words (poll_id, count) WHERE hidden;
+
 -- How people wrote a word of a word cloud: how many people's votes hold it in this form. Written by counting alone, like words.
 CREATE TABLE spellings (
     poll_id  uuid             NOT NULL,

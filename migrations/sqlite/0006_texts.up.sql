@@ -4,6 +4,7 @@ ALTER TABLE words ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 DROP INDEX words_top;
 CREATE INDEX words_ranked ON words (poll_id, count DESC, first, word);
 CREATE INDEX words_newest ON words (poll_id, first DESC, word);
+CREATE INDEX words_hidden ON words (poll_id, count) WHERE hidden;
 
 CREATE TABLE spellings (
     poll_id  BLOB    NOT NULL,

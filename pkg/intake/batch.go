@@ -128,7 +128,7 @@ func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v p
 	select {
 	case <-b.replied:
 		if at, ok := b.written(place); ok && at < len(b.verdicts) {
-			if v, err = verdictError(b.verdicts[at]); async && durable && err == nil {
+			if v, err = b.verdict(at); async && durable && err == nil {
 				v = 0
 			}
 			return v, true, err
@@ -148,6 +148,15 @@ func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v p
 	default:
 		return 0, false, nil
 	}
+}
+
+// verdict gives what became of the vote at a place in the message.
+func (b *batch) verdict(at int) (poll.Verdict, error) {
+	if b.verdicts[at] == poll.Rejected && b.Votes[at].Answer.TakenBack() {
+		// It was a worker of before there was that, or the poll is gone. The next try finds out.
+		return 0, poll.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
+	}
+	return verdictError(b.verdicts[at])
 }
 
 // answer closes the verdict side. It is called once.

@@ -26,7 +26,7 @@ const (
 // a goroutine.
 const DefaultMaxWaiting = 50_000
 
-// Ballot is what a voter sends: keys, or texts where the poll takes free text.
+// Ballot is what a voter sends: keys, or texts where the poll takes free text, or none of either to take back what they sent before.
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string

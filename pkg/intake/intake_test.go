@@ -478,7 +478,6 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 			return err
 		}
 		require.ErrorContains(t, cast(Ballot{Keys: []string{"A"}}), "key")
-		require.ErrorContains(t, cast(Ballot{Texts: []string{}}), "text")
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
 		go func() {
 			p := <-b.log.published
@@ -489,6 +488,34 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 		b.cache.kind = poll.Choice
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
 	})
+}
+
+func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
+	for _, kind := range []poll.Kind{poll.Choice, poll.Multiple, poll.Rating, poll.WordCloud, poll.OpenText} {
+		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}}, "no texts": {Texts: []string{}}} {
+			t.Run(string(kind)+", "+name, func(t *testing.T) {
+				run(t, func(t *testing.T, b *bench) {
+					b.cache.kind = kind
+					ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
+					for _, c := range []struct {
+						said poll.Verdict
+						want poll.ErrorKind
+					}{
+						{poll.Counted, ""}, {poll.Superseded, ""}, {poll.Late, poll.TooLate},
+						{poll.Rejected, poll.Unavailable}, // by a worker of before, so what stood still stands
+					} {
+						go func() {
+							p := <-b.log.published
+							require.Equal(t, poll.Answer(""), p.batch.Votes[0].Answer)
+							b.log.reply(p, c.said)
+						}()
+						_, err := b.Cast(context.Background(), talk, ballot, usual)
+						require.Equal(t, c.want, poll.KindOf(err), "%s: %v", c.said, err)
+					}
+				})
+			})
+		}
+	}
 }
 
 // Prefetch batches of them are what a worker holds of a partition.

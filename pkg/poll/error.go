@@ -21,6 +21,8 @@ const (
 	HasBeenShown ErrorKind = "poll_has_been_shown" // people have seen the poll as it is: it cannot be edited any more
 	NotFinal     ErrorKind = "poll_not_final"      // votes for the poll may still arrive: it cannot be reset yet
 	LastPoll     ErrorKind = "last_poll"           // a presentation keeps at least one poll
+	NotFreeText  ErrorKind = "not_free_text"       // people choose their answers to the poll: it has none in free text
+	WordBanned   ErrorKind = "word_banned"         // the text holds a banned word: it cannot be shown
 	Busy         ErrorKind = "too_many_requests"   // too much of this voter at once
 	NoPass       ErrorKind = "pass_required"       // the presentation takes votes with a pass only
 	BadPass      ErrorKind = "invalid_pass"        // a pass that was not given for this presentation

@@ -281,15 +281,18 @@ func (c *claim) settleBefore() {
 	}
 }
 
-// move shifts the tallies by the difference between a voter's old vote, if any, and the new one.
+// move shifts the tallies by the difference between a voter's old vote, if any, and the new one. Those who have taken theirs back
+// are no voters.
 func (a *account) move(old, v *Vote) {
 	a.touched = true
-	if old == nil {
-		a.state.Voters++
-	} else {
+	if old != nil && !old.Answer.TakenBack() {
+		a.state.Voters--
 		a.add(old.Answer, -1)
 	}
-	a.add(v.Answer, 1)
+	if !v.Answer.TakenBack() {
+		a.state.Voters++
+		a.add(v.Answer, 1)
+	}
 }
 
 func (a *account) add(answer Answer, n int64) {
@@ -311,6 +314,9 @@ func (a *account) add(answer Answer, n int64) {
 }
 
 func (a *account) has(answer Answer) bool {
+	if answer.TakenBack() {
+		return true
+	}
 	if a.kind.FreeText() {
 		return a.kind.takes(answer)
 	}

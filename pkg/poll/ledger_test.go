@@ -75,6 +75,16 @@ func (m *memory) count(batches ...poll.Batch) poll.Outcome {
 	return outcome
 }
 
+// voters counts the votes that were not taken back.
+func (m *memory) voters(pollID uuid.UUID) (n int64) {
+	for key, v := range m.votes {
+		if key.PollID == pollID && v.Answer != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func batch(votes ...poll.Vote) poll.Batch { return poll.Batch{ID: uuid.New(), Votes: votes} }
 
 func replayed(votes ...poll.Vote) poll.Batch {
@@ -135,6 +145,24 @@ func TestVerdicts(t *testing.T) {
 		"within a replayed batch the voter's last vote stands, not in a second one": {
 			[]poll.Batch{replayed(vote(1, 1, 0, "A"), vote(1, 1, 0, "B")), replayed(vote(1, 1, 0, "C"))},
 			[][]poll.Verdict{{poll.Superseded, poll.Counted}, {poll.Superseded}}, []int64{0, 1, 0}},
+		"a vote is taken back, and given again": {
+			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "A"), vote(3, 1, 0, "B")), batch(vote(1, 1, 0, ""), vote(3, 1, 0, "")), batch(vote(3, 1, 0, "C"))},
+			[][]poll.Verdict{{poll.Superseded, poll.Counted, poll.Superseded}, {poll.Counted, poll.Superseded}, {poll.Counted}}, []int64{1, 0, 1}},
+		"who has no vote takes back none, and an older one does not come behind it": {
+			[]poll.Batch{batch(vote(1, 1, 5, "")), batch(vote(1, 1, 4, "A"))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{0, 0, 0}},
+		"a take-back does not replace a vote with a higher seq": {
+			[]poll.Batch{batch(vote(1, 1, 5, "A")), batch(vote(1, 1, 4, ""))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{1, 0, 0}},
+		"a vote is not taken back behind its seal": {
+			[]poll.Batch{batch(vote(1, 1, 0, "A")), seal(pollA, 1), batch(vote(1, 1, 0, ""))},
+			[][]poll.Verdict{{poll.Counted}, {}, {poll.Late}}, []int64{1, 0, 0}},
+		"a replayed vote does not come back that was taken back": {
+			[]poll.Batch{batch(vote(1, 1, 0, "")), replayed(vote(1, 1, 0, "A"))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{0, 0, 0}},
+		"a replayed take-back takes back nothing that stands": {
+			[]poll.Batch{batch(vote(1, 1, 0, "A")), replayed(vote(1, 1, 9, ""), vote(2, 1, 9, ""))},
+			[][]poll.Verdict{{poll.Counted}, {poll.Superseded, poll.Counted}}, []int64{1, 0, 0}},
 		"a replayed vote behind its seal is late": {
 			[]poll.Batch{seal(pollA, 1), replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{}, {poll.Late}}, []int64{0, 0, 0}},
 	} {
@@ -142,6 +170,7 @@ func TestVerdicts(t *testing.T) {
 			m := newMemory()
 			require.Equal(t, c.want, m.count(c.batches...).Verdicts)
 			require.Equal(t, c.counts, m.states[pollA].Counts)
+			require.Equal(t, m.voters(pollA), m.states[pollA].Voters)
 			before := maps.Clone(m.states)
 			again := m.count(c.batches...)
 			require.Equal(t, make([][]poll.Verdict, len(c.batches)), again.Verdicts, "a second delivery has no verdicts")
@@ -188,7 +217,7 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 			log[i] = poll.Batch{ID: uuid.New(), Replayed: rapid.Bool().Draw(t, "replayed")}
 			for range rapid.IntRange(1, 3).Draw(t, "votes") {
 				log[i].Votes = append(log[i].Votes, vote(rapid.IntRange(1, 2).Draw(t, "voter"), rapid.Int64Range(1, 2).Draw(t, "version"),
-					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]poll.Answer{"A", "B", "C"}).Draw(t, "answer")))
+					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]poll.Answer{"A", "B", "C", ""}).Draw(t, "answer")))
 			}
 		}
 		for _, b := range log {
@@ -210,7 +239,7 @@ func TestTheTallyEqualsARecount(t *testing.T) {
 		m := newMemory()
 		want := map[poll.VoteKey]poll.Vote{}
 		var log []poll.Batch
-		answers := []poll.Answer{"A", "B", "C", "A\nB", "A\nB\nC", "B\nC"}
+		answers := []poll.Answer{"A", "B", "C", "A\nB", "A\nB\nC", "B\nC", ""}
 		for range rapid.IntRange(1, 20).Draw(t, "batches") {
 			var votes []poll.Vote
 			for range rapid.IntRange(1, 10).Draw(t, "votes") {
@@ -241,7 +270,7 @@ func TestTheTallyEqualsARecount(t *testing.T) {
 		require.Equal(t, want, m.votes)
 		recount := map[uuid.UUID]*poll.State{pollA: {Counts: make([]int64, 3)}, pollB: {Counts: make([]int64, 3)}}
 		for key, v := range m.votes {
-			recount[key.PollID].Voters++
+			recount[key.PollID].Voters = m.voters(key.PollID)
 			for _, k := range v.Answer.Keys() {
 				recount[key.PollID].Counts[slices.Index(keys, k)]++
 			}

@@ -161,7 +161,7 @@ func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
 		{one, []string{"C"}, "", "key"},
 		{one, []string{""}, "", "key"},
 		{one, []string{"a"}, "", "key"},
-		{one, nil, "", "key"},
+		{one, nil, "", ""},
 		{one, []string{"A", "B"}, "", "keys"},
 		{some, []string{"C", "A"}, "A\nC", ""},
 		{some, []string{"A", "C"}, "A\nC", ""},
@@ -169,7 +169,7 @@ func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
 		{some, []string{"B", "B"}, "", "keys"},
 		{some, []string{"B", "D"}, "", "keys"},
 		{some, []string{"A", "B", "C"}, "", "keys"},
-		{some, []string{}, "", "keys"},
+		{some, []string{}, "", ""},
 		{some, []string{"A\nB"}, "", "keys"},
 		{stars, []string{"5"}, "5", ""},
 		{stars, []string{"6"}, "", "key"},
@@ -185,6 +185,8 @@ func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
 		require.Equal(t, c.field, e.Field, "%v", c.keys)
 	}
 	require.Equal(t, []string{"A", "C"}, poll.Answer("A\nC").Keys())
+	require.Empty(t, poll.Answer("").Keys())
+	require.Empty(t, poll.Answer("").Texts())
 }
 
 func TestMeanAndMedianOfARating(t *testing.T) {

@@ -10,17 +10,17 @@ import (
 // MaxWords is how many words results hold at most.
 const MaxWords = 100
 
-// Results is what people see of a poll. Two Results with the status Final and the same Version are equal.
+// Results is what people see of a poll. Two Results with the status Final and the same Version are equal, but for words that
+// the presenter hid, banned or showed in between.
 type Results struct {
 	Poll
 	State
-	Words []WordCount // for free text: the MaxWords with the most votes, then in the order of their bytes, without banned ones
-}
 
-// WordCount is a word, and how many people's votes hold it.
-type WordCount struct {
-	Text  string
-	Count int64
+	// For free text: the first MaxWords in the order of the kind, without hidden and banned ones.
+	Words []WordCount
+	// How many words there are that are not hidden, counted up to MaxTotal. Words that were banned after they were written are in it
+	// only where there are too many to look at.
+	WordsTotal int
 }
 
 // maxSifted bounds how many words are read for the sake of those that were banned after they were written.
@@ -32,7 +32,9 @@ const maxSifted = MaxWords * 100
 func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
 	if banned := bansOf(r.Banned); len(r.Banned) > 0 {
-		r.Words = slices.DeleteFunc(r.Words, func(w WordCount) bool { return banned.in(w.Text) })
+		r.WordsTotal -= len(r.Words)
+		r.Words = slices.DeleteFunc(r.Words, func(w WordCount) bool { return banned.in(w.Word) })
+		r.WordsTotal += len(r.Words)
 	}
 	if len(r.Words) >= MaxWords {
 		r.Words, done = r.Words[:MaxWords], true
@@ -81,9 +83,11 @@ type VoterAnswer struct {
 
 // CastAt gives the time at which a replica took the vote, by its own clock, in milliseconds: it informs, and nothing is ordered by it.
 // It is zero where the vote's id does not hold it.
-func (v VoterAnswer) CastAt() time.Time {
-	if v.VoteID.Version() != 7 {
+func (v VoterAnswer) CastAt() time.Time { return castAt(v.VoteID) }
+
+func castAt(voteID uuid.UUID) time.Time {
+	if voteID.Version() != 7 {
 		return time.Time{}
 	}
-	return time.Unix(v.VoteID.Time().UnixTime()).UTC()
+	return time.Unix(voteID.Time().UnixTime()).UTC()
 }

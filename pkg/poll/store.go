@@ -134,10 +134,21 @@ type Store interface {
 	// nor on that of words that were not banned later. NotFound: no such poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
-	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), from
-	// one snapshot, in the order of voter ids, and with memory that does not depend on their number. Where it begins costs
-	// nothing. It stops at the first error of yield and returns it. NotFound comes before the first yield.
+	// Votes calls yield for the counted vote of every voter of a poll whose id is above after (uuid.Nil: every voter), but of those
+	// who took theirs back, from one snapshot, in the order of voter ids, and with memory that does not depend on their number. Where
+	// it begins costs nothing. It stops at the first error of yield and returns it. NotFound comes before the first yield.
 	Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(VoterAnswer) error) error
+
+	// Answers calls yield for the words of a poll of free text, of other kinds for none, from one snapshot, in an order, and with
+	// memory that does not depend on their number. Where it begins costs nothing. Words that nobody says any more are not among them.
+	// It stops at the first error of yield and returns it. NotFound comes before the first yield.
+	Answers(ctx context.Context, presentationID, pollID uuid.UUID, l Listing, yield func(WordCount) error) error
+
+	// Hide hides a word of a poll, which is named by a text (Poll.Forms), or shows it again, in one transaction that excludes the
+	// counting of the poll; if that changes anything, it raises the poll's revision. A hidden word stays hidden, also while nobody
+	// says it, until the poll is reset. It counts as before, and only Answers gives it. NotFound: also of a word
+	// that nobody says. NotFreeText, WordBanned.
+	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (WordCount, Edited, error)
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
 	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count

@@ -45,10 +45,10 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		field = "texts"
 	}
 	switch {
+	case len(texts) == 0:
+		return "", nil // as of no keys
 	case !p.Kind.FreeText():
 		return "", Field(field, "this poll takes a key, not text")
-	case len(texts) == 0:
-		return "", Field(field, "must hold a text")
 	case len(texts) > p.MaxChoices:
 		return "", Field("texts", "this poll takes at most %d", p.MaxChoices)
 	}

@@ -63,8 +63,8 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 		{essay, []string{strings.Repeat("\ufdfa", 500)}, poll.Answer(strings.Repeat("\ufdfa", 500)), ""}, // which is not folded
 		{cloud, []string{"Berlin", "BERLIN!"}, "", "texts"},
 		{cloud, []string{"a", "b", "c", "d"}, "", "texts"},
-		{cloud, []string{}, "", "texts"},
-		{cloud, nil, "", "texts"},
+		{cloud, []string{}, "", ""},
+		{cloud, nil, "", ""},
 		{cloud, []string{"a", " \u200b\u00ad "}, "", "texts"},
 		{cloud, []string{"a\x00b"}, "", "texts"},
 		{cloud, []string{"a\x1b[31mb"}, "", "texts"},
@@ -147,11 +147,12 @@ func TestAnEntryThatHoldsABannedWordIsRefused(t *testing.T) {
 func TestWordsBannedLaterAreLeftOutAndOthersTakeTheirPlace(t *testing.T) {
 	all := make([]poll.WordCount, 100_000)
 	for i := range all {
-		all[i] = poll.WordCount{Text: "word" + strconv.Itoa(i), Count: int64(len(all) - i)}
+		all[i] = poll.WordCount{Word: "word" + strconv.Itoa(i), Count: int64(len(all) - i)}
 	}
 	read := func(stored []poll.WordCount, banned ...string) (poll.Results, int) {
 		for n := poll.MaxWords; ; n *= 10 {
 			r := poll.Results{Poll: poll.Poll{Kind: poll.WordCloud, Banned: banned}, Words: slices.Clone(stored[:min(n, len(stored))])}
+			r.WordsTotal = min(len(stored), poll.MaxTotal)
 			if r.Sift(n) {
 				return r, n
 			}
@@ -163,11 +164,13 @@ func TestWordsBannedLaterAreLeftOutAndOthersTakeTheirPlace(t *testing.T) {
 	r, n = read(all, "word7", "word50")
 	require.Equal(t, slices.Concat(all[:7], all[8:50], all[51:102]), r.Words)
 	require.Equal(t, 1000, n)
+	require.Equal(t, poll.MaxTotal-2, r.WordsTotal)
 	r, _ = read(all[:20], "word7")
+	require.Equal(t, 19, r.WordsTotal)
 	require.Equal(t, slices.Concat(all[:7], all[8:20]), r.Words)
 
 	for i := range all[:50_000] {
-		all[i].Text += " darn"
+		all[i].Word += " darn"
 	}
 	r, n = read(all, "darn")
 	require.Empty(t, r.Words, "there is an end to looking for others")
@@ -204,7 +207,7 @@ func TestTextThatNoStoreCouldKeepIsRejectedAloneAndNotItsBatch(t *testing.T) {
 	write := func(pollID uuid.UUID, v int, answer poll.Answer) poll.Vote {
 		return poll.Vote{PollID: pollID, VoterID: voter(v), Version: 1, Answer: answer}
 	}
-	bad := []poll.Answer{"", "a\x00b", "\xff", "a\n\nb", "a\n ", "\u200b", "a\tb", poll.Answer(strings.Repeat("x", 51)),
+	bad := []poll.Answer{"\n", "a\x00b", "\xff", "a\n\nb", "a\n ", "\u200b", "a\tb", poll.Answer(strings.Repeat("x", 51)),
 		poll.Answer(strings.Repeat("a\n", 10) + "a")}
 	b := batch(write(cloud, 1, "good"))
 	want := []poll.Verdict{poll.Counted}
@@ -289,7 +292,7 @@ func FuzzText(f *testing.F) {
 			require.Error(t, err, "a text that is banned as a whole is refused")
 			q.Banned = []string{banned}
 			_, refused := q.TextAnswer([]string{text})
-			r := poll.Results{Poll: q, Words: []poll.WordCount{{Text: words[0], Count: 1}}}
+			r := poll.Results{Poll: q, Words: []poll.WordCount{{Word: words[0], Count: 1}}}
 			require.True(t, r.Sift(poll.MaxWords))
 			require.True(t, refused != nil || len(r.Words) == 1, "what is taken is not left out")
 		}

@@ -9,14 +9,27 @@ import (
 
 // Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no control
 // character), or what they wrote: their texts, sorted, one per line. It is canonical: two answers that choose or say the
-// same are equal.
+// same are equal. An empty one takes back what the voter has answered: it stands like any other, and counts for nothing.
 type Answer string
 
+// TakenBack says whether the answer is empty.
+func (a Answer) TakenBack() bool { return a == "" }
+
 // Keys gives the option keys of the answer.
-func (a Answer) Keys() []string { return strings.Split(string(a), "\n") }
+func (a Answer) Keys() []string {
+	if a.TakenBack() {
+		return nil
+	}
+	return strings.Split(string(a), "\n")
+}
 
 // Texts gives the texts of an answer to a poll of free text.
-func (a Answer) Texts() []string { return strings.Split(string(a), "\n") }
+func (a Answer) Texts() []string {
+	if a == "" { // the vote was taken back
+		return nil
+	}
+	return strings.Split(string(a), "\n")
+}
 
 // Vote is one voter's answer to one poll, as it travels through the log.
 type Vote struct {
@@ -52,7 +65,7 @@ const (
 	Counted    Verdict = 1 // it is the voter's vote now
 	Superseded Verdict = 2 // a later vote of that voter stands
 	Late       Verdict = 3 // its version was sealed before it came
-	Rejected   Verdict = 4 // it names a poll or an option that does not exist, or holds no text
+	Rejected   Verdict = 4 // it names a poll or an option that does not exist, or is no text that can be kept
 )
 
 func (v Verdict) String() string {
@@ -69,9 +82,12 @@ func (v Verdict) String() string {
 	return "unknown"
 }
 
-// Answer checks the keys that a voter chose against the poll and makes an answer of them. Errors are of the
-// kind Invalid and name the field: "key" where the poll takes one key, "keys" where it takes several.
+// Answer checks the keys that a voter chose against the poll and makes an answer of them: of none the empty one, for polls of any
+// kind. Errors are of the kind Invalid and name the field: "key" where the poll takes one key, "keys" where it takes several.
 func (p *Poll) Answer(keys []string) (Answer, error) {
+	if len(keys) == 0 {
+		return "", nil
+	}
 	if p.Kind.FreeText() {
 		return "", Field(p.keyField(), "this poll takes text, not a key")
 	}
@@ -82,8 +98,6 @@ func (p *Poll) Answer(keys []string) (Answer, error) {
 		return Answer(keys[0]), nil
 	}
 	switch {
-	case len(keys) == 0:
-		return "", Field(p.keyField(), "must name an option")
 	case p.Kind != Multiple:
 		return "", Field("keys", "this poll takes one key")
 	case len(keys) > p.MaxChoices:

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 	"github.com/lib/pq/oid"
 )
 
@@ -52,3 +53,9 @@ func arrayHeader(element oid.Oid, n, size int) []byte {
 	buf = binary.BigEndian.AppendUint32(buf, uint32(n))
 	return binary.BigEndian.AppendUint32(buf, 1) // the first index
 }
+
+// uuids is a column that holds an array of ids, or null.
+type uuids []uuid.UUID
+
+// Scan implements sql.Scanner.
+func (u *uuids) Scan(value any) error { return pq.Array((*[]uuid.UUID)(u)).Scan(value) }

@@ -30,6 +30,14 @@ func BenchmarkCount(b *testing.B) {
 	})
 }
 
+func BenchmarkWords(b *testing.B) {
+	storetest.BenchmarkWords(b, func(b *testing.B) poll.Store {
+		s, err := Open(b.Context(), Config{URL: stack.PostgresURL(b)})
+		require.NoError(b, err)
+		return s
+	})
+}
+
 // BenchmarkRoundTrips sends what a counting transaction sends in three ways: in its two routines, as the store does; as six
 // prepared statements; and as six that are parsed and planned each time. They take turns, so that what else the machine does
 // meets all of them. The figures are the medians of a transaction's microseconds, with BEGIN and COMMIT.

@@ -166,13 +166,13 @@ func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, r
 		wordsRow
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT `+pollColumns+`, `+stateColumns+`, `+topWords+`
-		FROM polls q JOIN poll_states s ON s.poll_id = q.id
+		SELECT `+pollColumns+`, `+stateColumns+`, shown.*, `+total+`
+		FROM polls q JOIN poll_states s ON s.poll_id = q.id, `+shownWords+`
 		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID, read)
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words()}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words(), WordsTotal: row.WordsTotal}, nil
 }
 
 func noPoll(err error) error {

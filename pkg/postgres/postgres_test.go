@@ -45,7 +45,19 @@ func TestStore(t *testing.T) {
 			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
 				require.NoError(t, s.(*Store).db.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
 				return n
-			}))
+			}),
+		storetest.Dating(func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+			db := s.(*Store).db
+			_, err := db.Exec(`UPDATE words SET first = $3 WHERE poll_id = $1 AND word = $2`, pollID, word, first)
+			require.NoError(t, err)
+			_, err = db.Exec(`DELETE FROM spellings WHERE poll_id = $1 AND word = $2`, pollID, word)
+			require.NoError(t, err)
+			for spelling, count := range spellings {
+				_, err := db.Exec(`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES ($1, $2, $3, $4, $5)`,
+					pollID, word, spelling, count, first)
+				require.NoError(t, err)
+			}
+		}))
 }
 
 // ofWhom is the column of each table that names whom a row is of.

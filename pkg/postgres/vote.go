@@ -55,25 +55,11 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 	}
 	_, err = tx.ExecContext(ctx, `
 		DECLARE list NO SCROLL CURSOR FOR
-		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2 ORDER BY voter_id`, pollID, after)
+		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2 AND answer <> '' ORDER BY voter_id`, pollID, after)
 	if err != nil {
 		return translate(err)
 	}
-	page := make([]voterAnswerRow, 0, pageSize)
-	for {
-		page = page[:0]
-		if err := tx.SelectContext(ctx, &page, fetchPage); err != nil {
-			return translate(err)
-		}
-		for _, r := range page {
-			if err := yield(poll.VoterAnswer(r)); err != nil {
-				return err
-			}
-		}
-		if len(page) < pageSize {
-			return nil
-		}
-	}
+	return fetchAll(ctx, tx, func(r voterAnswerRow) error { return yield(poll.VoterAnswer(r)) })
 }
 
 const (

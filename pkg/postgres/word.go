@@ -7,20 +7,28 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// topWords reads the first $3 words of the poll $1, as two lists in one order. A count below zero, which nobody sees, is
-// left where a newer Unicode folds a text otherwise than when it was counted.
-const topWords = `
-	ARRAY(SELECT word FROM words w WHERE w.poll_id = $1 AND w.count > 0 ORDER BY w.count DESC, w.word LIMIT $3) AS words,
-	ARRAY(SELECT count FROM words w WHERE w.poll_id = $1 AND w.count > 0 ORDER BY w.count DESC, w.word LIMIT $3) AS word_counts`
+// shownWords has the first $3 words of the poll q that are not hidden as lists in one order, that of its kind. A count below zero, which
+// nobody sees, is left where a newer Unicode folds a text otherwise than when it was counted.
+var shownWords = `LATERAL (
+	SELECT array_agg(w.word) AS words, array_agg(w.text) AS texts, array_agg(w.count) AS word_counts, array_agg(w.first) AS firsts FROM (
+		` + firstWords(`q.kind <> 'open_text'`, poll.MostFirst) + ` UNION ALL ` + firstWords(`q.kind = 'open_text'`, poll.NewestFirst) + `) w) shown`
+
+func firstWords(of string, order poll.Order) string {
+	return `(SELECT ` + wordColumns + ` FROM words w WHERE ` + of + ` AND w.poll_id = q.id AND NOT w.hidden
+		` + inOrder[order] + ` LIMIT $3)`
+}
 
 type wordsRow struct {
 	Words      pq.StringArray `db:"words"`
+	Texts      pq.StringArray `db:"texts"`
 	WordCounts pq.Int64Array  `db:"word_counts"`
+	Firsts     uuids          `db:"firsts"`
+	WordsTotal int            `db:"words_total"`
 }
 
 func (r *wordsRow) words() (words []poll.WordCount) {
 	for i, word := range r.Words {
-		words = append(words, poll.WordCount{Text: word, Count: r.WordCounts[i]})
+		words = append(words, poll.WordCount{Word: word, Text: r.Texts[i], Count: r.WordCounts[i], First: r.Firsts[i]})
 	}
 	return words
 }
@@ -31,7 +39,7 @@ const moveWords = `
 	ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`
 
 // forgetWords forgets the words that nobody says any more, of polls where one may have become such.
-const forgetWords = `DELETE FROM words WHERE poll_id = ANY($10) AND count = 0`
+const forgetWords = `DELETE FROM words WHERE poll_id = ANY($10) AND count = 0 AND NOT hidden`
 
 // wordArrays gives the parameters of both.
 func wordArrays(words []poll.WordChange) []any {

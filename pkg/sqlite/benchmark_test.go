@@ -11,3 +11,7 @@ import (
 func BenchmarkCount(b *testing.B) {
 	storetest.Benchmark(b, func(b *testing.B) poll.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
 }
+
+func BenchmarkWords(b *testing.B) {
+	storetest.BenchmarkWords(b, func(b *testing.B) poll.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
+}

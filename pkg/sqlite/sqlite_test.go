@@ -42,7 +42,19 @@ func TestStore(t *testing.T) {
 			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
 				require.NoError(t, s.(*Store).reader.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = ?`, id[:]))
 				return n
-			}))
+			}),
+		storetest.Dating(func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+			w := s.(*Store).writer
+			_, err := w.Exec(`UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:], pollID[:], word)
+			require.NoError(t, err)
+			_, err = w.Exec(`DELETE FROM spellings WHERE poll_id = ? AND word = ?`, pollID[:], word)
+			require.NoError(t, err)
+			for spelling, count := range spellings {
+				_, err := w.Exec(`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES (?, ?, ?, ?, ?)`,
+					pollID[:], word, spelling, count, first[:])
+				require.NoError(t, err)
+			}
+		}))
 }
 
 // ofWhom is the column of each table that names whom a row is of.

@@ -82,7 +82,7 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 		return noPoll(err)
 	}
 	answers, err := s.lists.QueryContext(ctx, `
-		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? ORDER BY voter_id`, pollID[:], after[:])
+		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? AND answer <> '' ORDER BY voter_id`, pollID[:], after[:])
 	if err != nil {
 		return translate(err)
 	}

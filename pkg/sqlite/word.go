@@ -8,13 +8,19 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// topWords reads the first ?3 words of the poll ?1. A count below zero, which nobody sees, is left where a newer Unicode
-// folds a text otherwise than when it was counted.
-const topWords = `(SELECT json_group_array(json_object('Text', word, 'Count', count)) FROM (
-	SELECT word, count FROM words WHERE poll_id = ?1 AND count > 0 ORDER BY count DESC, word LIMIT ?3)) AS words`
+// shownWords reads the first ?3 words of the poll ?1 that are not hidden, in the order of the kind of the poll q. A count below zero, which
+// nobody sees, is left where a newer Unicode folds a text otherwise than when it was counted.
+var shownWords = `CASE q.kind WHEN 'open_text' THEN ` + firstWords(poll.NewestFirst) + ` ELSE ` + firstWords(poll.MostFirst) + ` END AS words`
+
+func firstWords(order poll.Order) string {
+	in := inOrder[order]
+	return `(SELECT json_group_array(json_object('Word', word, 'Text', text, 'Count', count, 'First', lower(hex(first)))) FROM (
+		SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND NOT w.hidden ` + in.order + ` LIMIT ?3))`
+}
 
 type wordsRow struct {
-	Words list[poll.WordCount] `db:"words"`
+	Words      list[poll.WordCount] `db:"words"`
+	WordsTotal int                  `db:"words_total"`
 }
 
 func (r *wordsRow) words() []poll.WordCount {
@@ -55,6 +61,6 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		DELETE FROM words WHERE count = 0 AND poll_id IN (SELECT unhex(value->>0) FROM json_each(?))`, arg)
+		DELETE FROM words INDEXED BY words_ranked WHERE count = 0 AND NOT hidden AND poll_id IN (SELECT unhex(value->>0) FROM json_each(?))`, arg)
 	return err
 }

@@ -25,6 +25,7 @@ type Stage struct {
 type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
+	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, poll.Edited, error)
 	Delete(ctx context.Context, id uuid.UUID) error
 	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
@@ -56,16 +57,28 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 // Edit makes an edit. Errors: as poll.Store.Edit; after Unavailable it may have happened.
 func (s *Stage) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error) {
 	edited, err := s.store.Edit(ctx, id, e)
-	s.cache.Drop(id)
+	s.edited(ctx, id, edited, err)
+	return edited, err
+}
+
+// Hide hides an answer in free text, or shows it again. Errors: as poll.Store.Hide; after Unavailable it may have happened.
+func (s *Stage) Hide(ctx context.Context, id, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, error) {
+	word, edited, err := s.store.Hide(ctx, id, pollID, text, hidden)
+	s.edited(ctx, id, edited, err)
+	return word, err
+}
+
+// edited has everybody read anew what an edit has changed.
+func (s *Stage) edited(ctx context.Context, id uuid.UUID, edited poll.Edited, err error) {
+	s.cache.Drop(id) // also after an error: it may have happened
 	if err != nil || !edited.Changed {
-		return edited, err
+		return
 	}
 	changes := []poll.Change{{PresentationID: id}}
 	if q := edited.Poll; q != nil {
 		changes = append(changes, poll.Change{PresentationID: id, PollID: q.ID, Version: edited.State.Opened, Revision: edited.State.Revision})
 	}
 	s.announce(ctx, changes...)
-	return edited, nil
 }
 
 // Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as poll.Store.Delete; after

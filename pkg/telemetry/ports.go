@@ -107,6 +107,13 @@ func (s *measuredStore) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (ed
 	return s.Store.Edit(ctx, id, e)
 }
 
+func (s *measuredStore) Hide(
+	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
+) (w poll.WordCount, edited poll.Edited, err error) {
+	defer s.took("hide", time.Now(), &err)
+	return s.Store.Hide(ctx, presentationID, pollID, text, hidden)
+}
+
 func (s *measuredStore) Delete(ctx context.Context, id uuid.UUID) (err error) {
 	defer s.took("delete", time.Now(), &err)
 	return s.Store.Delete(ctx, id)

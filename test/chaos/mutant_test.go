@@ -79,8 +79,16 @@ var mutants = map[string]mutant{
 		[]change{{"pkg/poll/ledger.go", "a.words[word] += n", "a.words[word] += max(n, 0)"}}, "calm", []check.Kind{check.Tally}, false,
 	},
 	"a tally that counts every vote for a new person": {
-		[]change{{"pkg/poll/ledger.go", "	if old == nil {\n		a.state.Voters++", "	if true {\n		a.state.Voters++"}},
-		"calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "		a.state.Voters--\n", ""}}, "calm", []check.Kind{check.Tally}, false,
+	},
+	"a vote that was taken back and is a voter's all the same": {
+		[]change{{"pkg/poll/ledger.go", "	if !v.Answer.TakenBack() {\n", "	if true {\n"}}, "calm", []check.Kind{check.Tally}, false,
+	},
+	"a votes list with those who took theirs back": {
+		[]change{
+			{"pkg/postgres/vote.go", " AND answer <> ''", ""}, {"pkg/sqlite/vote.go", " AND answer <> ''", ""},
+		},
+		"calm", []check.Kind{check.Ghost, check.Tally}, false,
 	},
 }
 

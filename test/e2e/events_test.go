@@ -53,6 +53,8 @@ type (
 		More   bool     `json:"more"`
 
 		Identity string `json:"identity"`
+
+		WordsTotal int `json:"words_total"`
 	}
 )
 

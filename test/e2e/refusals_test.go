@@ -100,7 +100,8 @@ func TestMultipleVoteTakesEachOptionOnceAndNotMoreThanItMay(t *testing.T) {
 		for _, c := range []refusal{
 			{"the same key twice", `,"keys":["R","R"]`, "400 invalid keys"},
 			{"one key too many", `,"keys":["R","G","B"]`, "400 invalid keys"},
-			{"no key at all", `,"keys":[]`, "400 invalid keys"},
+			{"keys that are null", `,"keys":null`, "400 invalid key"},
+			{"no keys and no texts", `,"keys":[],"texts":[]`, "400 invalid texts"},
 			{"an unknown key among good ones", `,"keys":["R","Z"]`, "400 invalid keys"},
 			{"a key that is null", `,"keys":["R",null]`, "400 invalid keys"},
 			{"a key with a line break", `,"keys":["R\nG"]`, "400 invalid keys"},

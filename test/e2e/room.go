@@ -126,6 +126,8 @@ type (
 		Median   *float64 `json:"median"`
 		Hidden   bool     `json:"hidden"`
 		Identity string   `json:"identity"`
+
+		WordsTotal int `json:"words_total"`
 	}
 	// CountedVote is a line of the votes list.
 	CountedVote struct {

@@ -83,7 +83,7 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 				{"an empty text", `,"text":""`, "400 invalid texts"},
 				{"blanks", `,"texts":["a"," \n\t "]`, "400 invalid texts"},
 				{"nothing that can be seen", `,"texts":["\u200b\u00ad"]`, "400 invalid texts"},
-				{"no texts", `,"texts":[]`, "400 invalid texts"},
+				{"texts that are null", `,"texts":null`, "400 invalid key"},
 				{"a NUL", `,"text":"a\u0000b"`, "400 invalid texts"},
 				{"a control character", `,"text":"\u001b[31mred"`, "400 invalid texts"},
 				{"half of a pair", `,"text":"\ud83d"`, "400 invalid texts"},

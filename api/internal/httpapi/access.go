@@ -15,7 +15,8 @@ import (
 // Who may do what: the least role for each.
 const (
 	toMove  = poll.Remote // what is displayed, and whether it takes votes
-	toSee   = poll.Remote // polls that nobody has seen, results that are hidden, how many people are connected
+	toSee   = poll.Remote // polls that nobody has seen, results and answers that are hidden, how many people are connected
+	toHide  = poll.Remote // an answer that somebody wrote
 	toEdit  = poll.Owner  // the presentation and its polls, also to reset and to delete
 	toTake  = poll.Owner  // away: exports, votes lists, hidden results in tables
 	toGrant = poll.Owner  // tokens and join codes
@@ -69,7 +70,7 @@ func (c *call) allow(a *poll.Access, least poll.Role) error {
 	case c.token() == "":
 		return poll.Errorf(unauthorized, "this needs the presenter's token")
 	case role == poll.Remote:
-		return poll.Errorf(forbidden, "a remote's token may only move slides and open or close voting")
+		return poll.Errorf(forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
 	}
 	return poll.Errorf(forbidden, "this is not a token of this presentation, or not any more")
 }

@@ -43,6 +43,7 @@ func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
 func FuzzVoteBody(f *testing.F) {
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11","seq":7}`))
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":["A","B"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":[],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	f.Add([]byte(`{"poll_id":null,"key":[],"client_id":1e400,"seq":-0.5}`))
 	f.Add([]byte(`[{"\ud800":"\u0000"}]`))
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","text":" Why\n not\u00e9? ","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
@@ -82,7 +83,8 @@ func FuzzVoteBody(f *testing.F) {
 		}
 		p := poll.Poll{Kind: poll.Multiple, MaxChoices: 2, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
 		if answer, err := p.Answer(b.Keys); err == nil {
-			require.Contains(t, []poll.Answer{"A", "B", "A\nB"}, answer)
+			require.Contains(t, []poll.Answer{"A", "B", "A\nB", ""}, answer)
+			require.Equal(t, len(b.Keys) == 0, answer.TakenBack())
 		}
 	})
 }

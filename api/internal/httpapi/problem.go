@@ -39,6 +39,8 @@ var statuses = map[poll.ErrorKind]int{
 	poll.HasBeenShown:    http.StatusConflict,
 	poll.NotFinal:        http.StatusConflict,
 	poll.LastPoll:        http.StatusConflict,
+	poll.NotFreeText:     http.StatusConflict,
+	poll.WordBanned:      http.StatusConflict,
 	poll.Stale:           http.StatusPreconditionFailed,
 	poll.Busy:            http.StatusTooManyRequests,
 	poll.NoPass:          http.StatusUnauthorized,

@@ -36,6 +36,8 @@ type wireResults[O any] struct {
 	Median  *float64   `json:"median,omitempty"`
 	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
 	More    bool       `json:"more,omitempty"`   // there is more, for which an event had no room
+
+	WordsTotal *int `json:"words_total,omitempty"` // with words: how many there are
 }
 
 type wireWord struct {
@@ -117,8 +119,9 @@ func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireRe
 	if r.Kind.FreeText() {
 		w.Words = make([]wireWord, len(r.Words))
 		for i, word := range r.Words {
-			w.Words[i] = wireWord(word)
+			w.Words[i] = wireWord{Text: word.Text, Count: word.Count}
 		}
+		w.WordsTotal = &r.WordsTotal
 	}
 	if mean, ok := r.Mean(); ok {
 		w.Mean = &mean

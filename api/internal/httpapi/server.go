@@ -123,6 +123,7 @@ type Server struct {
 	// Of the services' store.
 	results    coalescedResults
 	allResults *coalesced[uuid.UUID, *encodedAll]
+	answers    *coalesced[answersPage, []byte]
 
 	spared    atomic.Int64        // connections that gave way
 	changes   *budget.Turns       // at writing a presentation, or a part of one
@@ -204,6 +205,8 @@ func (s *Server) routes() {
 	v1.Delete("/presentations/:id/polls/:poll_id", s.with(deletePoll))
 	v1.Post("/presentations/:id/polls/:poll_id/reset", s.with(resetPoll))
 	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
+	v1.Get("/presentations/:id/polls/:poll_id/answers", s.with(getAnswers))
+	v1.Patch("/presentations/:id/polls/:poll_id/answers", s.with(patchAnswer))
 	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
 	v1.Get("/presentations/:id/results", s.with(getAllResults))
 	v1.Get("/presentations/:id/events", s.with(getEvents))
@@ -247,6 +250,7 @@ func (s *Server) Start(services Services) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.answers = newCoalescedAnswers(services.Store, s.Costly)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
 }
@@ -266,6 +270,7 @@ func (s *Server) Close() {
 		s.entrance.close()
 		s.results.close()
 		s.allResults.close()
+		s.answers.close()
 	}
 }
 

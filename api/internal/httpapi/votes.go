@@ -45,10 +45,6 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 		return b, poll.Field("key", "is missing: a vote has a key, keys, a text or texts")
 	case len(answers) > 1:
 		return b, poll.Field(answers[1], "must be left out where %s is given", answers[0])
-	case v.Keys != nil && len(*v.Keys) == 0:
-		return b, poll.Field("keys", "must name an option")
-	case v.Texts != nil && len(*v.Texts) == 0:
-		return b, poll.Field("texts", "must hold a text")
 	case v.Seq < 0 || v.Seq > maxSeq:
 		return b, poll.Field("seq", "must be between 0 and %d", int64(maxSeq))
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -65,4 +66,66 @@ func benchmark(b *testing.B, store poll.Store, size int, fresh bool, kind poll.K
 		}
 	}
 	b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "votes/s")
+}
+
+// BenchmarkWords measures what results of free text cost, and a page of 100 answers from the middle of the list, however many there are.
+func BenchmarkWords(b *testing.B, open func(b *testing.B) poll.Store) {
+	for _, kind := range []poll.Kind{poll.WordCloud, poll.OpenText} {
+		for _, words := range []int{0, 100, 10_000, 30_000} {
+			b.Run(fmt.Sprintf("%s/%d", kind, words), func(b *testing.B) { benchmarkWords(b, open(b), kind, words) })
+		}
+	}
+}
+
+func benchmarkWords(b *testing.B, store poll.Store, kind poll.Kind, n int) {
+	b.Cleanup(func() { require.NoError(b, store.Close()) })
+	ctx := b.Context()
+	require.NoError(b, store.Partitions(ctx, 1))
+	p, err := poll.New("", []poll.Poll{{Question: "Where?", Kind: kind}})
+	require.NoError(b, err)
+	p.JoinCode, p.Slide = p.ID.String(), poll.Slide{Version: 1, Displayed: true}
+	require.NoError(b, store.Create(ctx, p))
+	for from := 0; from < n; from += 5000 {
+		batch := poll.Batch{ID: uuid.New()}
+		for i := range min(5000, n) {
+			batch.Votes = append(batch.Votes, poll.Vote{
+				ID: uuid.Must(uuid.NewV7()), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: poll.Answer(fmt.Sprintf("Place %d", from+i)),
+			})
+		}
+		_, err := store.Count(ctx, 0, []poll.Batch{batch})
+		require.NoError(b, err)
+	}
+	b.Run("results", func(b *testing.B) {
+		for b.Loop() {
+			r, err := store.Results(ctx, p.ID, p.Polls[0].ID)
+			if err != nil || r.WordsTotal != min(n, poll.MaxTotal) {
+				b.Fatal(r.WordsTotal, err)
+			}
+		}
+	})
+	for name, order := range map[string]poll.Order{"page most": poll.MostFirst, "page newest": poll.NewestFirst} {
+		b.Run(name, func(b *testing.B) { benchmarkPage(b, store, p.Polls[0], order, n/2) })
+	}
+}
+
+// benchmarkPage reads a hundred answers behind the one in the middle.
+func benchmarkPage(b *testing.B, store poll.Store, q poll.Poll, order poll.Order, middle int) {
+	read := func(after *poll.WordCount, n int) (last *poll.WordCount) {
+		full, seen := errors.New("the page is full"), 0
+		err := store.Answers(b.Context(), q.PresentationID, q.ID, poll.Listing{Order: order, After: after}, func(w poll.WordCount) error {
+			if seen++; seen >= n {
+				last = &w
+				return full
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, full) {
+			b.Fatal(err)
+		}
+		return last
+	}
+	from := read(nil, middle)
+	for b.Loop() {
+		read(from, 100)
+	}
 }

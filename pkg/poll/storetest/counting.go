@@ -185,7 +185,7 @@ func (s *suite) counting(t *testing.T) {
 		unknown := vote(p, 0, v, "A")
 		unknown.PollID = uuid.New()
 		o := count(t, store,
-			votes(vote(p, 0, v, "Z"), vote(p, 0, v, "A"), unknown, vote(p, 0, v, ""), vote(p, 0, v, "A\nZ"), vote(p, 0, v, "B")),
+			votes(vote(p, 0, v, "Z"), vote(p, 0, v, "A"), unknown, vote(p, 0, v, "\n"), vote(p, 0, v, "A\nZ"), vote(p, 0, v, "B")),
 			poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: uuid.New(), Version: 1}})
 		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, counted}, {}}, o.Verdicts)
 		tally(t, p, 0, 2, 1, 1, 0)
@@ -259,6 +259,42 @@ func (s *suite) counting(t *testing.T) {
 		tally(t, p, 0, 0, 0, 0, 0)
 	})
 
+	t.Run("a vote is taken back, its row stays, and it is given again", func(t *testing.T) {
+		for i, answer := range []poll.Answer{"A", "B\nD", "5", "Berlin\nRome", "Why not?"} {
+			p := created(t, store, everyKind()...)
+			v := show(t, store, p, i)
+			given, another := vote(p, i, v, answer), vote(p, i, v, answer)
+			count(t, store, votes(given, another))
+			before := results(t, store, p, i)
+			again := func(a poll.Answer) poll.Vote { return by(given.VoterID, 7, vote(p, i, v, a)) }
+			o := count(t, store, votes(again("")))
+			require.Equal(t, []verdicts{{counted}}, o.Verdicts)
+			require.Len(t, o.Changed, 1)
+			r := results(t, store, p, i)
+			require.EqualValues(t, 1, r.Voters)
+			require.Equal(t, before.WordsTotal, r.WordsTotal)
+			require.Equal(t, []uuid.UUID{another.VoterID}, votersOf(list(t, store, p, i)), "who took theirs back is not in the list")
+			requireRecount(t, store, p, i)
+
+			o = count(t, store, votes(by(given.VoterID, 6, vote(p, i, v, answer))), replayed(by(given.VoterID, 9, vote(p, i, v, answer))), votes(again("")))
+			require.Equal(t, []verdicts{{superseded}, {superseded}, {counted}}, o.Verdicts, "nothing of before comes back")
+			require.EqualValues(t, 1, results(t, store, p, i).Voters)
+			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(again(answer))).Verdicts)
+			r = results(t, store, p, i)
+			require.Equal(t, before.Counts, r.Counts)
+			require.EqualValues(t, 2, r.Voters)
+			requireRecount(t, store, p, i)
+
+			stranger := vote(p, i, v, "")
+			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(stranger)).Verdicts, "who has none takes back none")
+			require.EqualValues(t, 2, results(t, store, p, i).Voters)
+			require.Equal(t, []verdicts{{superseded}}, count(t, store, replayed(by(stranger.VoterID, 9, vote(p, i, v, answer)))).Verdicts)
+			count(t, store, seal(p, i, v))
+			require.Equal(t, []verdicts{{late}}, count(t, store, votes(by(given.VoterID, 9, vote(p, i, v, "")))).Verdicts)
+			requireRecount(t, store, p, i)
+		}
+	})
+
 	t.Run("one call counts for many polls of many presentations", func(t *testing.T) {
 		var batch poll.Batch
 		var all []poll.Presentation
@@ -296,4 +332,11 @@ func (s *suite) counting(t *testing.T) {
 		count(t, store, big)
 		tally(t, p, 0, 5000, 2500, 2500, 0)
 	})
+}
+
+func votersOf(list []poll.VoterAnswer) (voters []uuid.UUID) {
+	for _, a := range list {
+		voters = append(voters, a.VoterID)
+	}
+	return voters
 }

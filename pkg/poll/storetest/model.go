@@ -124,6 +124,9 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 
 // takes knows the answers that the drill draws, and no others.
 func (q *modelPoll) takes(a poll.Answer) bool {
+	if a == "" { // it takes back
+		return true
+	}
 	lines := strings.Split(string(a), "\n")
 	switch q.kind {
 	case poll.WordCloud, poll.OpenText:
@@ -133,9 +136,9 @@ func (q *modelPoll) takes(a poll.Answer) bool {
 }
 
 // words counts the words of a poll's votes.
-func (m *model) words(id uuid.UUID) []poll.WordCount {
+func (m *model) words(id uuid.UUID) map[string]int64 {
 	q, counts := m.polls[id], map[string]int64{}
-	for _, v := range q.votes {
+	for _, v := range q.standing() {
 		said := map[string]bool{}
 		for _, text := range strings.Split(string(v.Answer), "\n") {
 			if q.kind == poll.WordCloud {
@@ -147,7 +150,18 @@ func (m *model) words(id uuid.UUID) []poll.WordCount {
 			}
 		}
 	}
-	return topWords(counts)
+	return counts
+}
+
+// standing gives the votes that were not taken back.
+func (q *modelPoll) standing() map[uuid.UUID]poll.Vote {
+	standing := map[uuid.UUID]poll.Vote{}
+	for voter, v := range q.votes {
+		if v.Answer != "" {
+			standing[voter] = v
+		}
+	}
+	return standing
 }
 
 func (m *model) seal(s poll.Seal) {
@@ -165,9 +179,9 @@ func (m *model) seal(s poll.Seal) {
 func (m *model) state(id uuid.UUID) poll.State {
 	q := m.polls[id]
 	s := poll.State{
-		Status: q.status, Opened: q.opened, Sealed: q.sealed, Voters: int64(len(q.votes)), Counts: make([]int64, len(q.options)),
+		Status: q.status, Opened: q.opened, Sealed: q.sealed, Voters: int64(len(q.standing())), Counts: make([]int64, len(q.options)),
 	}
-	for _, v := range q.votes {
+	for _, v := range q.standing() {
 		for _, key := range v.Answer.Keys() {
 			if i := slices.Index(q.options, key); i >= 0 {
 				s.Counts[i]++

@@ -157,14 +157,14 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 		want := d.before[i]
 		want.Revision = r.Revision
 		require.Equal(d.rt, want, r.State, "poll %d", i)
-		require.Equal(d.rt, d.model.words(q.ID), r.Words, "poll %d", i)
+		requireWords(d.rt, d.store, r, d.model.words(q.ID))
 
 		var answers []poll.VoterAnswer
 		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil, func(a poll.VoterAnswer) error {
 			answers = append(answers, a)
 			return nil
 		}))
-		require.Len(d.rt, answers, len(d.model.polls[q.ID].votes))
+		require.Len(d.rt, answers, len(d.model.polls[q.ID].standing()))
 		require.True(d.rt, slices.IsSortedFunc(answers, func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) }))
 		for _, a := range answers {
 			require.Equal(d.rt, d.model.polls[q.ID].votes[a.VoterID].Answer, a.Answer)

@@ -32,6 +32,7 @@ type suite struct {
 	age   func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration)
 	rows  func(t *testing.T, s poll.Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
+	date  func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
@@ -48,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 	t.Run("counting", s.counting)
 	t.Run("seals", s.seals)
 	t.Run("words of free text", s.words)
+	t.Run("answers in free text", s.answers)
 	t.Run("votes list", s.votesList)
 	t.Run("partitions", s.partitions)
 	t.Run("presence", s.presence)

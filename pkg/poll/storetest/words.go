@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"bytes"
+	"cmp"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -40,7 +43,7 @@ func (s *suite) words(t *testing.T) {
 	words := func(t *testing.T, p poll.Presentation, index int, voters int64, want ...poll.WordCount) {
 		t.Helper()
 		r := results(t, store, p, index)
-		require.Equal(t, want, r.Words)
+		requireWords(t, store, r, countsOf(want))
 		require.Equal(t, voters, r.Voters)
 		require.Empty(t, r.Counts)
 		require.Len(t, list(t, store, p, index), int(voters))
@@ -52,27 +55,27 @@ func (s *suite) words(t *testing.T) {
 		o := count(t, store, votes(vote(p, 0, v, "Berlin\nRome"), vote(p, 0, v, "BERLIN!")), votes(vote(p, 0, v, "Oslo")))
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		require.Len(t, o.Changed, 1)
-		words(t, p, 0, 3, poll.WordCount{Text: "berlin", Count: 2}, poll.WordCount{Text: "oslo", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
+		words(t, p, 0, 3, poll.WordCount{Word: "berlin", Count: 2}, poll.WordCount{Word: "oslo", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
 	})
 
 	t.Run("open texts are as they were written", func(t *testing.T) {
 		p, v := begin(t, 1)
 		count(t, store, votes(vote(p, 1, v, "Why not?"), vote(p, 1, v, "why not?"), vote(p, 1, v, "Why not?")))
-		words(t, p, 1, 3, poll.WordCount{Text: "Why not?", Count: 2}, poll.WordCount{Text: "why not?", Count: 1})
+		words(t, p, 1, 3, poll.WordCount{Word: "Why not?", Count: 2}, poll.WordCount{Word: "why not?", Count: 1})
 	})
 
 	t.Run("a change of mind moves the words, in later calls and within one, and leaves none that nobody says", func(t *testing.T) {
 		p, v := begin(t, 0)
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Berlin\nRome")), vote(p, 0, v, "Rome")))
 		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "Oslo\nRome")))).Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Text: "rome", Count: 2}, poll.WordCount{Text: "oslo", Count: 1})
+		words(t, p, 0, 2, poll.WordCount{Word: "rome", Count: 2}, poll.WordCount{Word: "oslo", Count: 1})
 		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "Paris")), by(voter, 0, vote(p, 0, v, "Lima"))), votes(by(voter, 0, vote(p, 0, v, "Berlin"))))
 		require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Text: "berlin", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
+		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
 		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
 
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN!")))) // said otherwise, and the same
-		words(t, p, 0, 2, poll.WordCount{Text: "berlin", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
+		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
 		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
 	})
 
@@ -83,30 +86,32 @@ func (s *suite) words(t *testing.T) {
 		o := count(t, store, votes(by(voter, 4, vote(p, 0, v, "Rome"))), replayed(by(voter, 9, vote(p, 0, v, "Oslo"))), first)
 		require.Equal(t, []verdicts{{superseded}, {superseded}, nil}, o.Verdicts)
 		require.Empty(t, o.Changed)
-		words(t, p, 0, 1, poll.WordCount{Text: "berlin", Count: 1})
+		words(t, p, 0, 1, poll.WordCount{Word: "berlin", Count: 1})
 	})
 
-	t.Run("the hundred words with the most votes are shown, equal ones in the order of their bytes", func(t *testing.T) {
-		p, v := begin(t, 1)
-		var batch poll.Batch
-		var want []poll.WordCount
-		for i := range 150 {
-			word := fmt.Sprintf("word %03d", i)
-			for range i%10 + 1 {
-				batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(word)))
+	t.Run("results show a hundred words, and say how many there are", func(t *testing.T) {
+		for index, kind := range []string{"word", "text"} {
+			p, v := begin(t, index)
+			batch := poll.Batch{ID: uuid.New()}
+			want := map[string]int64{}
+			add := func(word string, n int) {
+				for range n {
+					batch.Votes = append(batch.Votes, vote(p, index, v, poll.Answer(word)))
+				}
+				want[word] = int64(n)
 			}
-			want = append(want, poll.WordCount{Text: word, Count: int64(i%10 + 1)})
-		}
-		for _, word := range []string{"a", "B", "é", "z", "Z", "a b", "a-b", "ab", "日本", "🗳️", "1", "_"} {
-			for range 20 {
-				batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(word)))
+			for i := range 150 {
+				add(fmt.Sprintf("%s %03d", kind, i), i%10+1)
 			}
-			want = append(want, poll.WordCount{Text: word, Count: 20})
+			for _, word := range []string{"a", "b", "é", "z", "ü", "a b", "a-b", "ab", "日本", "🗳️", "1", "_"} {
+				add(word, 20)
+			}
+			count(t, store, batch)
+			r := results(t, store, p, index)
+			require.Len(t, r.Words, poll.MaxWords)
+			require.Equal(t, len(want), r.WordsTotal)
+			requireWords(t, store, r, want)
 		}
-		batch.ID = uuid.New()
-		count(t, store, batch)
-		sortWords(want)
-		words(t, p, 1, int64(len(batch.Votes)), want[:poll.MaxWords]...)
 	})
 
 	t.Run("text keeps every character", func(t *testing.T) {
@@ -119,10 +124,9 @@ func (s *suite) words(t *testing.T) {
 		batch := poll.Batch{ID: uuid.New()}
 		for _, text := range hard {
 			batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(text)))
-			want = append(want, poll.WordCount{Text: text, Count: 1})
+			want = append(want, poll.WordCount{Word: text, Count: 1})
 		}
 		require.Equal(t, []verdicts{slices.Repeat(verdicts{counted}, len(hard))}, count(t, store, batch).Verdicts)
-		sortWords(want)
 		words(t, p, 1, int64(len(hard)), want...)
 		for _, a := range list(t, store, p, 1) {
 			require.Contains(t, hard, string(a.Answer))
@@ -140,11 +144,11 @@ func (s *suite) words(t *testing.T) {
 	t.Run("text that could not be kept is rejected, good text beside it counts", func(t *testing.T) {
 		p, v := begin(t, 0)
 		o := count(t, store, votes(
-			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, ""), vote(p, 0, v, "a\n\nb"),
+			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, " "), vote(p, 0, v, "a\n\nb"),
 			vote(p, 0, v, poll.Answer(strings.Repeat("x", poll.MaxWordLength+1))), vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
 		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, rejected, rejected, counted, counted}}, o.Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Text: "berlin", Count: 1}, poll.WordCount{Text: "rome", Count: 1})
-		words(t, p, 1, 1, poll.WordCount{Text: "Yes", Count: 1})
+		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
+		words(t, p, 1, 1, poll.WordCount{Word: "Yes", Count: 1})
 	})
 
 	t.Run("final words stay what they are", func(t *testing.T) {
@@ -170,14 +174,14 @@ func (s *suite) words(t *testing.T) {
 		count(t, store, big)
 		r := results(t, store, p, 1)
 		require.Len(t, r.Words, poll.MaxWords)
-		require.Equal(t, poll.WordCount{Text: "0000" + tail, Count: 1}, r.Words[0])
+		require.Equal(t, 5000, r.WordsTotal)
 		requireRecount(t, store, p, 1)
 		big.ID = uuid.New()
 		for i := range big.Votes {
 			big.Votes[i].Answer = []poll.Answer{"yes", "no", "yes"}[i%3]
 		}
 		count(t, store, big)
-		words(t, p, 1, 5000, poll.WordCount{Text: "yes", Count: 3333}, poll.WordCount{Text: "no", Count: 1667})
+		words(t, p, 1, 5000, poll.WordCount{Word: "yes", Count: 3333}, poll.WordCount{Word: "no", Count: 1667})
 	})
 
 	t.Run("words that are banned later are left out, and others take their place", func(t *testing.T) {
@@ -189,35 +193,74 @@ func (s *suite) words(t *testing.T) {
 		}
 		v := show(t, store, p, 0)
 		batch := poll.Batch{ID: uuid.New()}
-		var want []poll.WordCount
+		want := map[string]int64{}
 		for i := range 250 { // they came before the ban
 			text := fmt.Sprintf("word%03d", i)
 			if i < 120 {
-				text += " DARN"
-			} else {
-				want = append(want, poll.WordCount{Text: text, Count: 1})
+				text += " darn"
 			}
+			want[text] = 1
 			batch.Votes = append(batch.Votes, vote(p, 0, v, poll.Answer(text)))
 		}
 		count(t, store, batch)
-		words(t, p, 0, 250, want[:poll.MaxWords]...)
+		r := results(t, store, p, 0)
+		require.Len(t, r.Words, poll.MaxWords)
+		require.False(t, slices.ContainsFunc(r.Words, func(w poll.WordCount) bool { return strings.Contains(w.Word, "darn") }))
+		require.Equal(t, 130, r.WordsTotal)
+		requireWords(t, store, r, want)
 	})
 }
 
-func sortWords(words []poll.WordCount) {
-	slices.SortFunc(words, func(a, b poll.WordCount) int {
-		if a.Count != b.Count {
-			return int(b.Count - a.Count)
-		}
-		return strings.Compare(a.Text, b.Text)
-	})
-}
-
-// topWords makes the words of results of counts.
-func topWords(counts map[string]int64) (words []poll.WordCount) {
-	for word, n := range counts {
-		words = append(words, poll.WordCount{Text: word, Count: n})
+func countsOf(words []poll.WordCount) map[string]int64 {
+	counts := map[string]int64{}
+	for _, w := range words {
+		counts[w.Word] = w.Count
 	}
-	sortWords(words)
-	return words[:min(len(words), poll.MaxWords)]
+	return counts
+}
+
+// inOrder compares two words that stand in an order.
+func inOrder(order poll.Order) func(a, b poll.WordCount) int {
+	return func(a, b poll.WordCount) int {
+		age, word := bytes.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word)
+		if order == poll.NewestFirst {
+			return cmp.Or(-age, word)
+		}
+		return cmp.Or(cmp.Compare(b.Count, a.Count), age, word)
+	}
+}
+
+// requireWords compares all words of a poll with what they must be, and its results with all words. The suite does not know
+// how old a word is, and which are hidden: that is told by the listing, in which they must stand in order.
+func requireWords(t require.TestingT, s poll.Store, r poll.Results, want map[string]int64) {
+	for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
+		var all, shown []poll.WordCount
+		for _, hidden := range []bool{true, false} {
+			got := wordsOf(t, s, r.PresentationID, r.ID, poll.Listing{Order: order, Hidden: hidden})
+			require.True(t, slices.IsSortedFunc(got, inOrder(order)))
+			if hidden {
+				all = got
+			} else {
+				shown = got
+			}
+		}
+		require.Equal(t, want, countsOf(all))
+		require.Len(t, all, len(want), "each word is there once")
+		all = slices.DeleteFunc(all, func(w poll.WordCount) bool { return w.Hidden })
+		require.Equal(t, all, shown, "hidden words are left out")
+		if order == r.Kind.Order() {
+			require.Equal(t, shown[:min(len(shown), poll.MaxWords)], r.Words)
+			require.Equal(t, min(len(shown), poll.MaxTotal), r.WordsTotal)
+		}
+	}
+}
+
+// wordsOf reads words of a poll; nil: there is none.
+func wordsOf(t require.TestingT, s poll.Store, presentationID, pollID uuid.UUID, l poll.Listing) (words []poll.WordCount) {
+	err := s.Answers(context.Background(), presentationID, pollID, l, func(w poll.WordCount) error {
+		words = append(words, w)
+		return nil
+	})
+	require.NoError(t, err)
+	return words
 }

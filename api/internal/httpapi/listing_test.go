@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	"github.com/valyala/fasthttp"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/poll"
+)
+
+func TestPagesOfAnswers(t *testing.T) {
+	w := poll.WordCount{Word: "Köln", Count: 300, First: uuid.MustParse("01931c6e-7a1c-7d31-b0c5-93a1c1a8b1f2")}
+	most, newest := mark(poll.MostFirst, w), mark(poll.NewestFirst, w)
+	read := func(query string) (answersPage, error) {
+		var args fasthttp.Args
+		args.Parse(query)
+		return answersPageOf(&args)
+	}
+	for query, want := range map[string]answersPage{
+		"": {limit: 100}, "limit=1000&order=newest": {limit: 1000, ordered: true, order: poll.NewestFirst},
+		"order=most&cursor=" + most: {limit: 100, ordered: true, cursor: most}, "cursor=" + newest + "&x=y": {limit: 100, cursor: newest},
+	} {
+		got, err := read(query)
+		require.NoError(t, err, query)
+		require.Equal(t, want, got, query)
+	}
+	l, err := answersPage{order: poll.MostFirst, cursor: most, hidden: true}.listing()
+	require.NoError(t, err)
+	require.Equal(t, poll.Listing{Order: poll.MostFirst, After: &w, Hidden: true}, l)
+	_, err = answersPage{order: poll.NewestFirst, cursor: most}.listing()
+	require.ErrorContains(t, err, "cursor")
+	negative := mark(poll.MostFirst, poll.WordCount{Word: "a", Count: -1})
+	for query, field := range map[string]string{
+		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=1001": "limit", "limit=1e3": "limit", "limit=%31%00": "limit",
+		"order": "order", "order=": "order", "order=Most": "order", "order=most,newest": "order",
+		"cursor": "cursor", "cursor=" + most[1:]: "cursor", "cursor=" + most + "=": "cursor", "cursor=" + most[:9] + "%0A" + most[9:]: "cursor",
+		"cursor=" + negative: "cursor", "cursor=" + mark(poll.MostFirst, poll.WordCount{Word: "a"}): "cursor",
+		"cursor=" + mark(poll.NewestFirst, poll.WordCount{}): "cursor", "cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: "a\x00"}): "cursor",
+		"cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: "\xff"}): "cursor", "cursor=" + mark(9, w): "cursor",
+		"cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
+	} {
+		_, err := read(query)
+		require.Equal(t, poll.Invalid, poll.KindOf(err), query)
+		require.ErrorContains(t, err, field, query)
+	}
+}
+
+// FuzzMark: a cursor is what next was, byte for byte, or it is refused.
+func FuzzMark(f *testing.F) {
+	for _, s := range []string{"", "AAECAw", mark(poll.MostFirst, poll.WordCount{Word: "a", Count: 1}), mark(poll.NewestFirst, poll.WordCount{Word: "日本"})} {
+		f.Add(s, "word", int64(7))
+	}
+	f.Fuzz(func(t *testing.T, s, word string, count int64) {
+		order, w, err := parseMark(s)
+		if err != nil {
+			require.Equal(t, poll.Invalid, poll.KindOf(err))
+		} else {
+			require.Equal(t, s, mark(order, w))
+			require.Regexp(t, `^[A-Za-z0-9_-]+$`, s)
+			require.LessOrEqual(t, len(s), 2720)
+		}
+		for order := range poll.NewestFirst + 1 {
+			want := poll.WordCount{Word: word, Count: count, First: aPoll}
+			_, got, err := parseMark(mark(order, want))
+			if err == nil && order == poll.MostFirst {
+				require.Equal(t, want, got)
+			}
+		}
+	})
+}
+
+// writtenAnswers is a store of one poll with texts that are as long as they may be.
+type writtenAnswers struct {
+	poll.Store
+	n     int
+	reads atomic.Int64
+	hold  chan struct{} // nil: none waits
+}
+
+func (s *writtenAnswers) Access(context.Context, uuid.UUID) (a poll.Access, err error) { return a, nil }
+
+func (s *writtenAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
+	return poll.Results{Poll: poll.Poll{Kind: poll.OpenText}, State: poll.State{Status: poll.Open}}, nil
+}
+
+func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listing, yield func(poll.WordCount) error) error {
+	s.reads.Add(1)
+	if s.hold != nil {
+		<-s.hold
+	}
+	from := 0
+	if l.After != nil {
+		_, err := fmt.Sscanf(l.After.Word, "%d", &from)
+		if err != nil {
+			return err
+		}
+	}
+	for i := from + 1; i <= s.n; i++ {
+		text := fmt.Sprintf("%06d", i) + strings.Repeat("<", poll.MaxTextLength-6) // each is six bytes in JSON
+		if err := yield(poll.WordCount{Word: text, Text: text, Count: 1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestAPageOfLongAnswersEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
+	const n = 1000
+	s := newTestServer()
+	s.Start(Services{Store: &writtenAnswers{n: n}, Bus: inproc.NewBus()})
+	defer s.Close()
+	path := Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/answers?limit=1000"
+	seen, pages := 0, 0
+	for next := ""; ; pages++ {
+		res, err := s.app.Test(httptest.NewRequest("GET", path+next, nil), -1)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, 200, res.StatusCode)
+		require.Less(t, len(body), maxPageBytes*11/10)
+		var page struct {
+			Items []wireAnswer
+			Next  string
+		}
+		require.NoError(t, json.Unmarshal(body, &page))
+		for _, a := range page.Items {
+			seen++
+			require.Equal(t, fmt.Sprintf("%06d", seen), a.Text[:6], "every answer once, in order")
+		}
+		if next = "&cursor=" + page.Next; page.Next == "" {
+			break
+		}
+	}
+	require.Equal(t, n, seen)
+	require.Equal(t, 2, pages, "full ones before the last")
+}
+
+func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
+		answers := newCoalescedAnswers(store, budget.Costly())
+		defer answers.close()
+		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: poll.NewestFirst, ordered: true, limit: 100}
+		var room sync.WaitGroup
+		turn := func() {
+			room.Go(func() {
+				body, err := answers.read(t.Context(), page)
+				require.NoError(t, err)
+				require.Contains(t, string(body), `"000010`)
+			})
+		}
+		turn()
+		synctest.Wait()
+		for range 1000 {
+			turn()
+		}
+		synctest.Wait()
+		close(store.hold)
+		room.Wait()
+		require.EqualValues(t, 2, store.reads.Load())
+		time.Sleep(time.Minute) // nothing is kept of what nobody reads
+		answers.mu.Lock()
+		defer answers.mu.Unlock()
+		require.Empty(t, answers.lines)
+	})
+}

@@ -1,0 +1,93 @@
+package poll
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// MaxTotal is up to how many words of a poll are counted.
+const MaxTotal = 10_000
+
+// WordCount is a word of a poll of free text, and how many people's votes hold it.
+type WordCount struct {
+	Word   string    // by which it is counted: the fold of what people wrote
+	Text   string    // as most people wrote it; Word where nobody knows
+	Count  int64     // of people
+	First  uuid.UUID // the vote that named it first; Nil: a process counted it that does not note that
+	Hidden bool      // the presenter hides it, or it holds a banned word
+}
+
+// FirstAt gives the time at which a replica took the vote that named the word first, as VoterAnswer.CastAt does.
+func (w WordCount) FirstAt() time.Time { return castAt(w.First) }
+
+// Order is the order of a poll's words. Equal ones stand in the order of their bytes.
+type Order byte
+
+// The orders.
+const (
+	MostFirst   Order = iota // the most named ones first; of those that are named as often, the older ones
+	NewestFirst              // the newest first
+)
+
+// Order gives the order in which results have words: a cloud is about what many say, texts are to be read.
+func (k Kind) Order() Order {
+	if k == OpenText {
+		return NewestFirst
+	}
+	return MostFirst
+}
+
+// Listing says which words of a poll Store.Answers gives.
+type Listing struct {
+	Order  Order
+	After  *WordCount // where to begin: behind its Count, First and Word, be it there or not; nil: with the first one
+	Hidden bool       // also those that are hidden
+}
+
+// Sieve is for stores. It gives what marks the words of a poll that are banned, and says which are listed.
+func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
+	banned := bansOf(q.Banned)
+	return func(w *WordCount) bool {
+		w.Hidden = w.Hidden || len(q.Banned) > 0 && banned.in(w.Word)
+		return l.Hidden || !w.Hidden
+	}
+}
+
+// TakesText refuses what is about answers in free text where there are none. NotFreeText.
+func (q *Poll) TakesText() error {
+	if !q.Kind.FreeText() {
+		return Errorf(NotFreeText, "people choose their answers to this poll, and write none")
+	}
+	return nil
+}
+
+// Forms gives the words that somebody may mean who names a text: that very one, else the one that it counts as. So what a listing says
+// always names what it was said of. NotFreeText.
+func (q *Poll) Forms(text string) ([]string, error) {
+	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) { // no store has such
+		return nil, q.TakesText()
+	}
+	forms := append([]string{text}, q.Kind.Words(Answer(text))...)
+	return forms[:min(2, len(slices.Compact(forms)))], q.TakesText()
+}
+
+// Hide is for stores, which have read the word, in a transaction that excludes counting. It hides the word, or shows it, and says whether
+// that is to be written. NotFound: nobody says it. WordBanned: it is to be shown and cannot be.
+func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
+	switch {
+	case w.Count <= 0 && !w.Hidden:
+		return false, NoWord()
+	case !hidden && bansOf(q.Banned).in(w.Word):
+		return false, Errorf(WordBanned, "it holds a banned word, and stays hidden for as long as that is banned")
+	}
+	changed = w.Hidden != hidden
+	w.Hidden = hidden
+	return changed, nil
+}
+
+// NoWord is the error about a word that nobody says.
+func NoWord() error { return Errorf(NotFound, "nobody has written that") }
