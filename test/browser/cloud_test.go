@@ -29,8 +29,9 @@ const spots = `(async () => {
 	}));
 })()`
 
-// TestACloudHasItsMostNamedWordInTheMiddle shows words with many votes and with few: the first is in the middle, and those with
-// more votes are nearer to it than those with fewer, on the stage and on a phone. Their list is in the order of their votes.
+// TestACloudHasItsMostNamedWordInTheMiddle shows words with many votes and with few: the first is
+// in the middle, and those with more votes are nearer to it than those with fewer, on the stage
+// and on a phone. Their list is in the order of their votes.
 func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 	all := named(25)
 	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud", most: 3})
@@ -60,8 +61,9 @@ func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestACloudIsCalmWhenCountsChange gives twelve of twenty-five words five votes more while things may move: in no frame is
-// anything below the window's edge. A vote that changes no word's size moves none, and the same window shows the same sizes.
+// TestACloudIsCalmWhenCountsChange gives twelve of twenty-five words five votes more while things
+// may move: in no frame is anything below the window's edge. A vote that changes no word's size
+// moves none, and the same window shows the same sizes.
 func TestACloudIsCalmWhenCountsChange(t *testing.T) {
 	all := named(25)
 	r := create(t, plain.title, newPoll{question: plain.question, kind: "word_cloud", most: 10})
@@ -111,8 +113,8 @@ func TestACloudIsCalmWhenCountsChange(t *testing.T) {
 	stage.shoot("stage-cloud")
 }
 
-// TestStackedMarksStayInTheirOwnCard replaces a text by signs with dozens of marks above and below: not a pixel of a neighbour's
-// changes.
+// TestStackedMarksStayInTheirOwnCard replaces a text by signs with dozens of marks above and
+// below: not a pixel of a neighbour's changes.
 func TestStackedMarksStayInTheirOwnCard(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: []string{"Over it", "aaaaaaaa", "Below it"}},
 		newPoll{question: plain.question, kind: "open_text"}, newPoll{question: plain.question, kind: "word_cloud"})
@@ -164,8 +166,8 @@ func picture(t *testing.T, v *visitor, name string) image.Image {
 	return p
 }
 
-// TestRoundingHidesNobody shows one vote beside 999: on every page it is "<1%" and not nothing, and the others are not all. Equal
-// counts have equal bars.
+// TestRoundingHidesNobody shows one vote beside 999: on every page it is "<1%" and not nothing,
+// and the others are not all. Equal counts have equal bars.
 func TestRoundingHidesNobody(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
 		newPoll{question: "How was it?", kind: "rating"}, newPoll{question: "All?", kind: "choice", options: plain.options},
@@ -220,7 +222,8 @@ func js2(texts []string) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-// TestTheStageShowsTextAsItWasWritten shows code with its lines and indentation, and Arabic with its full stop on its own side.
+// TestTheStageShowsTextAsItWasWritten shows code with its lines and indentation, and Arabic with
+// its full stop on its own side.
 func TestTheStageShowsTextAsItWasWritten(t *testing.T) {
 	const code = "What does it print?\nfor i := range 3 {\n    fmt.Println(i)\n}"
 	r := create(t, "مرحبا!", newPoll{question: code, kind: "choice", options: []string{"أين القطار؟ نعم!", "0 1 2"}})

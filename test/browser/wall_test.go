@@ -16,7 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walls are the windows in which a stage is held. The last three are what is left of one at a zoom of 200 %, and a phone.
+// walls are the windows in which a stage is held. The last three are what is left of one at a zoom
+// of 200 %, and a phone.
 var walls = []screen{
 	{1024, 768, false}, {1280, 720, false}, {1366, 768, false}, {1920, 1080, false}, {3840, 2160, false},
 	{640, 360, false}, {512, 384, false}, {320, 568, false},
@@ -28,7 +29,8 @@ type content struct {
 	options, words, texts []string
 }
 
-// contents are short, as long as is allowed, as many as are allowed, in other scripts, and without a place to break a line.
+// contents are short, as long as is allowed, as many as are allowed, in other scripts, and without
+// a place to break a line.
 func contents() []content {
 	repeat := func(n int, text func(i int) string) (all []string) {
 		for i := range n {
@@ -54,7 +56,7 @@ func contents() []content {
 			repeat(12, numbered(latin, 140)),
 		},
 		{"longest", short(latin, 1000), repeat(6, numbered(latin, 1000)), repeat(25, numbered(latin, 50)), repeat(12, numbered(latin, 500))},
-		{"many", plain.question, repeat(100, numbered("Option", 55)), repeat(100, numbered("word", 50)), repeat(100, numbered(latin, 60))},
+		{"many", plain.question, repeat(100, numbered("Option", 55)), repeat(150, numbered("word", 50)), repeat(150, numbered(latin, 60))},
 		{"all", short(latin, 1000), repeat(100, numbered(latin, 1000)), repeat(100, numbered(latin, 50)), repeat(100, numbered(latin, 500))},
 		{"arabic", short(arabic, 120), repeat(5, numbered(arabic, 60)), repeat(30, numbered(arabic, 20)), repeat(15, numbered(arabic, 120))},
 		{"chinese", short(chinese, 100), repeat(5, numbered(chinese, 60)), repeat(30, numbered(chinese, 8)), repeat(15, numbered(chinese, 120))},
@@ -93,8 +95,9 @@ type fitted struct {
 	Sizes string
 }
 
-// lookAtTheWall gives what is wrong on a stage, after the frame in which it is drawn: what is outside of the window, covered,
-// smaller than 14 pixels, or cut although it could be smaller. A word or row that is not shown must be counted in "+ n more".
+// lookAtTheWall gives what is wrong on a stage, after the frame in which it is drawn: what is
+// outside of the window, covered, smaller than 14 pixels, or cut although it could be smaller. A
+// word or row that is not shown must be counted in "+ n more".
 const lookAtTheWall = `(async () => {
 	await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
 	const wrong = [], stage = document.querySelector("#stage"), root = document.documentElement;
@@ -135,7 +138,12 @@ const lookAtTheWall = `(async () => {
 	return { wrong, sizes };
 })()`
 
-// lookAtThePhone gives what is wrong on an audience's page: what is cut at its sides, or smaller than 14 pixels.
+// allThatIsSaid counts the words or answers that are shown, and those that are not.
+const allThatIsSaid = `[...document.querySelectorAll("#chart .word, #chart .answer")].filter((e) => !e.hidden).length +
+	Number(document.querySelector("#chart .rest:not([hidden])")?.textContent.replace(/\D/g, "") ?? 0)`
+
+// lookAtThePhone gives what is wrong on an audience's page: what is cut at its sides, or smaller
+// than 14 pixels.
 const lookAtThePhone = `(async () => {
 	await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
 	const wrong = [], root = document.documentElement;
@@ -157,8 +165,9 @@ const lookAtThePhone = `(async () => {
 	return { wrong, sizes: "" };
 })()`
 
-// TestWhatIsOnTheWallFitsTheWall shows every kind of question with texts of every sort and with none, one and thousands of votes, on
-// every screen: all of it is inside, readable, and covered by nothing, and it has the same sizes when its window has them again.
+// TestWhatIsOnTheWallFitsTheWall shows every kind of question with texts of every sort and with
+// none, one and thousands of votes, on every screen: all of it is inside, readable, and covered by
+// nothing, and it has the same sizes when its window has them again.
 func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 	kinds := []string{"choice", "multiple", "rating", "word_cloud", "open_text"}
 	votes := map[string][]int{"choice": {0, 1, 12345}, "multiple": {12345}, "rating": {0, 1, 12345}, "word_cloud": {0, 1, 12345}, "open_text": {0, 1, 12345}}
@@ -216,6 +225,9 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 					voter.until(`document.querySelector("#voters").textContent.startsWith((%d).toLocaleString("en") + " ")`, n)
 				}
 				assert.Empty(t, value[fitted](voter, lookAtThePhone).Wrong, "%s, on a phone", what)
+				if texts := map[string][]string{"word_cloud": c.words, "open_text": c.texts}[p.kind]; n > 1 && texts != nil {
+					assert.Equal(t, len(texts), value[int](stage, allThatIsSaid), "%s: shown, and counted in “+ n more”", what)
+				}
 				if n > 1 {
 					for _, s := range walls[1:4:4] {
 						stage.resize(s)
@@ -229,8 +241,9 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 	}
 }
 
-// TestNoNoticePushesTheControlsOffTheWall shows a long question whose results are hidden, with all that the stage may have to say
-// besides: the passcode, that phones cannot reach it, and that many passes went to one address.
+// TestNoNoticePushesTheControlsOffTheWall shows a long question whose results are hidden, with all
+// that the stage may have to say besides: the passcode, that phones cannot reach it, and that many
+// passes went to one address.
 func TestNoNoticePushesTheControlsOffTheWall(t *testing.T) {
 	const widest = "WWWWWWWWWWWW" // passcode
 	c := contents()[1]
@@ -256,7 +269,8 @@ func TestNoNoticePushesTheControlsOffTheWall(t *testing.T) {
 	}
 }
 
-// everywhere looks at a slide in each window, and in the first one again: there it must be as it was.
+// everywhere looks at a slide in each window, and in the first one again: there it must be as it
+// was.
 func everywhere(t *testing.T, stage *visitor, what string) {
 	t.Helper()
 	first := ""

@@ -1,7 +1,7 @@
 // Results as people see them: bars, a rating's average with its histogram, a word cloud, a wall of answers. All of it is text in
 // lists, which a screen reader reads as it stands; colours and patterns are added to labels and never instead of them.
 
-import { drawer, weight } from "./cloud.js";
+import { drawer, weigh } from "./cloud.js";
 import { make, write } from "./dom.js";
 import { number, percent, t } from "./text.js";
 
@@ -9,8 +9,11 @@ import { number, percent, t } from "./text.js";
  * Makes the chart of a poll: {element, update(results)}. poll is as the API gives it (kind, options with values); results may be
  * those of the API or of the event stream, which have no values. Elements stay while their numbers change, so that bars move.
  *
- * What has room for so much and no more, as a wall, makes a bounded chart and fits it (fit.js): columns is into how many it may be
- * laid, each at least column em wide, items() are its rows, limit(n) shows n of them and says how many more there are. A cloud has fill(room) instead.
+ * A wall has so much room and no more. It makes a bounded chart and fits it (fit.js):
+ * - columns is into how many it may be laid, each at least column em wide;
+ * - items() are its rows;
+ * - limit(n) shows n of them, and says how many more there are.
+ * A cloud has fill(room) instead.
  */
 export function chart(poll, bounded = false) {
   switch (poll.kind) {
@@ -113,8 +116,9 @@ function rating(poll) {
 }
 
 /**
- * Keeps the words of free text in a list, with an element for each that stays while it is among them: {update, say}. update gives
- * the words, each with its item; say says how many of all words are not shown.
+ * Keeps the words of free text in a list, with an element for each that stays while it is among
+ * them: {update, say}. update gives the words, each with its item; say says how many of all words
+ * are not shown.
  */
 function words(element, className, paint) {
   let known = new Map();
@@ -128,7 +132,8 @@ function words(element, className, paint) {
       const all = results.words || [];
       total = Math.max(results.words_total || 0, all.length);
       empty.hidden = all.length > 0;
-      const now = new Map(all.map(({ text }) => [text, known.get(text) || make("li", { class: `${className} series-${colour(text)}` })]));
+      const itemOf = (text) => known.get(text) || make("li", { class: `${className} series-${colour(text)}` });
+      const now = new Map(all.map(({ text }) => [text, itemOf(text)]));
       for (const [text, item] of known) if (!now.has(text)) item.remove();
       known = now;
       let before = empty;
@@ -162,9 +167,9 @@ function cloud(bounded) {
   let all = [];
   let drawn = ""; // what was drawn last, and in which room
 
-  /** Draws what is there into a room. The same words of the same weights in the same room stay as they are. */
+  /** Draws all words into a room. Where words, weights and room are as before, nothing changes. */
   function fill(room) {
-    const what = JSON.stringify([room, all.map(({ text, weight: heavy }) => [text, heavy]), getComputedStyle(element).fontSize]);
+    const what = JSON.stringify([room, all.map(({ text, weight }) => [text, weight]), getComputedStyle(element).fontSize]);
     if (what === drawn) return;
     const shown = pen.draw(all, room);
     if (shown < 0) return;
@@ -201,7 +206,7 @@ function cloud(bounded) {
     },
     update(results) {
       const found = list.update(results).sort((a, b) => b.count - a.count);
-      all = found.map((word) => ({ ...word, weight: weight(word.count, found[0].count) }));
+      all = found.map((word) => ({ ...word, weight: weigh(word.count, found[0].count) }));
       soon();
     },
   };

@@ -1,8 +1,10 @@
-// A word cloud: the word that most people named in the middle, the others around it, each as large as its votes make it. No two
-// overlap. Places are found by arithmetic on boxes, so the same words in the same box always have the same sizes.
+// A word cloud: the word that most people named in the middle, the others around it, each as large
+// as its votes make it. No two overlap. Places are found by arithmetic on boxes, so the same words
+// in the same box always have the same sizes.
 //
-// Libraries for this (d3-cloud, wordcloud2.js) read the pixels of a canvas and begin at random places. Each change of a count
-// would throw all words about, and a canvas has no text that can be selected or read aloud.
+// Libraries for this (d3-cloud, wordcloud2.js) read the pixels of a canvas and begin at random
+// places. Each change of a count would throw all words about, and a canvas has no text that can be
+// selected or read aloud.
 
 import { make } from "./dom.js";
 
@@ -14,12 +16,15 @@ const golden = Math.PI * (3 - Math.sqrt(5));
 
 const clamp = (low, n, high) => Math.min(Math.max(low, n), high);
 
-/** How much a word weighs, from 0 to 1, in steps. */
-export function weight(count, most) {
+/** Gives how much a word weighs, from 0 to 1, in steps. */
+export function weigh(count, most) {
   return most > 1 ? Math.round(steps * Math.sqrt((count - 1) / (most - 1))) / steps : 0;
 }
 
-/** Points of a box, from its middle outwards, evenly spread: a sunflower's seeds, as wide and high as the box. */
+/**
+ * Points of a box, from its middle outwards, evenly spread: a sunflower's seeds, as wide and high
+ * as the box.
+ */
 function outwards(width, height, apart) {
   const n = clamp(1, Math.ceil((width * height * Math.PI) / 2 / (apart * apart)), mostPoints);
   return Array.from({ length: n }, (_, i) => {
@@ -29,8 +34,9 @@ function outwards(width, height, apart) {
 }
 
 /**
- * Gives each box {w, h} the place [x, y] of its middle, or null where there is none. The first box is in the middle. A box whose
- * place is known keeps it where it still fits; the others, in their order, get the free place that is nearest to the middle.
+ * Gives each box {w, h} the place [x, y] of its middle, or null where there is none. The first box
+ * is in the middle. A box whose place is known keeps it where it still fits; the others, in their
+ * order, get the free place that is nearest to the middle.
  */
 function place(boxes, width, height, points, known) {
   const dot = { w: 0, h: 0 };
@@ -67,15 +73,16 @@ function place(boxes, width, height, points, known) {
 }
 
 /**
- * Finds a size and a place for each word {wide, weight, tall}: how wide it is at a font of 1 px, what it weighs, and how tall it is
- * at the smallest font where the box is too narrow for it. The words' unit is as large as possible, from most down to least px.
- * Without a height the unit is most, and the box as high as it takes. A word keeps its place of before, seen from the middle, where
- * it can. Gives {height, fonts, places}; a place is [x, y] or null.
+ * Finds a size and a place for each word {wide, weight, tall}: how wide it is at a font of 1 px,
+ * what it weighs, and how tall it is at the smallest font where the box is too narrow for it. The
+ * words' unit is as large as possible, from most down to least px. Without a height the unit is
+ * most, and the box as high as it takes. A word keeps its place of before, seen from the middle,
+ * where it can. Gives {height, fonts, places}; a place is [x, y] or null.
  */
 export function arrange(words, { width, height, most, least, before = [] }) {
-  const boxesFor = (unit, part = 1) => words.map(({ wide, weight: heavy, tall }) => {
+  const boxesFor = (unit, part = 1) => words.map(({ wide, weight, tall }) => {
     const spread = part * clamp(0.6, (0.06 * width) / unit, 2.4);
-    const font = Math.max(least, Math.min(unit * (1 + spread * heavy), (width - 1) / wide));
+    const font = Math.max(least, Math.min(unit * (1 + spread * weight), (width - 1) / wide));
     const wraps = wide * font > width;
     return { font, w: wraps ? width : Math.min(width, wide * font + 0.4 * unit), h: wraps ? tall : lineHeight * font };
   });
@@ -109,9 +116,10 @@ export function arrange(words, { width, height, most, least, before = [] }) {
 }
 
 /**
- * Draws words into a list: draw(items, room) with items {text, weight, item}, the most named first, item being an element of the
- * list. room is {width, height, least}; a room without a height is made as high as it takes. It gives how many words have a place,
- * or -1 where there is nothing to see of the list yet.
+ * Draws words into a list: draw(items, room) with items {text, weight, item}, the most named
+ * first, item being an element of the list. room is {width, height, least}; a room without a
+ * height is made as high as it takes. It gives how many words have a place, or -1 where there is
+ * nothing to see of the list yet.
  */
 export function drawer(list) {
   let widths = new Map(); // by word, at a font of 1 px
@@ -135,7 +143,7 @@ export function drawer(list) {
     list.append(...wrapped);
     const tall = probes.map((probe) => probe.offsetHeight);
     for (const probe of wrapped) probe.remove();
-    return items.map(({ weight: heavy }, i) => ({ wide: wide[i], weight: heavy, tall: tall[i] }));
+    return items.map(({ weight }, i) => ({ wide: wide[i], weight, tall: tall[i] }));
   }
 
   return {

@@ -1,5 +1,6 @@
-// What is on the wall fits the wall. Sizes are a function of what is shown and of the window, and of nothing else: the same slide
-// in the same window always looks the same. Nothing that a size depends on has a transition, so each measure is of the end.
+// What is on the wall fits the wall. Sizes are a function of what is shown and of the window, and
+// of nothing else: the same slide in the same window always looks the same. Nothing that a size
+// depends on has a transition, so each measure is of the end.
 
 const steps = Array.from({ length: 45 }, (_, i) => 0.95 ** i);
 
@@ -7,8 +8,8 @@ const steps = Array.from({ length: 45 }, (_, i) => 0.95 ** i);
 export const least = () => Math.max(14, Math.min(innerWidth * 0.0073, innerHeight * 0.013));
 
 /**
- * Applies the first of several tries, from large to small, with which all fits, and else the last one. It looks for it by
- * halves. Gives its index, or -1 where none fits.
+ * Applies the first of several tries, from large to small, with which all fits, and else the last
+ * one. It looks for it by halves. Gives its index, or -1 where none fits.
  */
 export function first(tries, apply, fits) {
   const does = (i) => {
@@ -27,7 +28,11 @@ export function first(tries, apply, fits) {
   return yes;
 }
 
-/** Gives a function that fits a stage's slide, ticket and controls into the window: fit(chart), the slide's chart or null. */
+/**
+ * Gives {fit, forget} for a stage. fit(chart), with the slide's chart or null, fits its slide,
+ * ticket and controls into the window; nothing is measured where nothing changed. forget() is for
+ * what it cannot see: other fonts.
+ */
 export function fitter(stage) {
   const [slide, ticket, foot, question, place, covered] =
     ["#slide", ".ticket", ".stage-foot", "#question", "#chart", "#covered"].map((name) => stage.querySelector(name));
@@ -38,7 +43,10 @@ export function fitter(stage) {
   const box = (element) => element.getBoundingClientRect();
   const sizeOf = (element, fits) => first(steps, (size) => set(element, "fit", size), fits);
 
-  /** What sizes depend on. A digit is as wide as any other, so a count that grows changes nothing until it takes one more. */
+  /**
+   * What sizes depend on. A digit is as wide as any other, so a count that grows changes nothing
+   * until it takes one more.
+   */
   function shown() {
     const hidden = [...stage.querySelectorAll("[hidden]")].map((e) => e.id || e.className).join();
     const room = [innerWidth, innerHeight, slide.clientWidth, slide.clientHeight, foot.offsetHeight, ticket.offsetHeight];
@@ -54,8 +62,8 @@ export function fitter(stage) {
   const inside = () => box(foot).bottom <= innerHeight + 0.5;
 
   /**
-   * Gives the question no more than a share of the slide, and gives whether that is enough. With cuts its lines are cut where it is
-   * too long even at the smallest size.
+   * Gives the question no more than a share of the slide, and gives whether that is enough. With
+   * cuts its lines are cut where it is too long even at the smallest size.
    */
   function ask(share, cuts) {
     const lobby = stage.classList.contains("lobby"); // whose slide is as high as the question
@@ -73,7 +81,10 @@ export function fitter(stage) {
     place.dataset.columns = n;
   }
 
-  /** Lays the chart into as few columns as let it be about as large as it can be. Gives whether it fits. */
+  /**
+   * Lays the chart into as few columns as let it be about as large as it can be. Gives whether it
+   * fits.
+   */
   function spread() {
     const most = Math.max(1, Math.min(chart.columns, Math.floor(place.clientWidth / (chart.column * least()))));
     let best = { size: steps.length - 1, n: most };
@@ -95,12 +106,15 @@ export function fitter(stage) {
     return found;
   }
 
-  /** Cuts texts at the smallest size, and leaves out what has no room even so. Gives whether anything of the chart is left. */
+  /**
+   * Cuts texts at the smallest size, and leaves out what has no room even so. Gives whether
+   * anything of the chart is left.
+   */
   function cut() {
     stage.classList.add("cut");
     let n = Math.max(1, Math.min(chart.columns, Math.floor(place.clientWidth / (1.6 * chart.column * least()))));
     for (columns(n); n > 1 && !fitsAcross(); n--) columns(n - 1);
-    if (first([12, 8, 6, 4, 3, 2, 1], (lines) => set(place, "lines", lines), fits) >= 0) return true;
+    if (first([20, 16, 13, 11, 9, 8, 7, 6, 5, 4, 3, 2, 1], (lines) => set(place, "lines", lines), fits) >= 0) return true;
     const items = chart.items();
     for (const lines of place.matches(".kind-open_text") ? [4, 2, 1] : [1]) { // fewer answers, but more of each
       set(place, "lines", lines);
@@ -139,7 +153,10 @@ export function fitter(stage) {
     return spread() || cut();
   }
 
-  /** Fits all of it, and gives whether it does fit. In a tight window what is around the slide takes less room. */
+  /**
+   * Fits all of it, and gives whether it does fit. In a tight window what is around the slide
+   * takes less room.
+   */
   function fitStage(tight) {
     const lobby = stage.classList.contains("lobby");
     stage.classList.remove("cut", "scrolls");
@@ -167,13 +184,19 @@ export function fitter(stage) {
     if (chart && chart.fill) chart.fill({ width: place.clientWidth, least: least() });
   }
 
-  return (now) => {
-    if (stage.hidden) return;
-    const same = now === chart && shown() === fitted;
-    chart = now;
-    if (!same) {
-      if (!fitStage(false) && !fitStage(true)) scroll();
-      fitted = shown();
-    } else if (chart && chart.fill && !stage.classList.contains("scrolls")) pour(); // its words may weigh more
+  return {
+    fit(now) {
+      if (stage.hidden) return;
+      const same = now === chart && shown() === fitted;
+      chart = now;
+      if (!same) {
+        if (!fitStage(false) && !fitStage(true)) scroll();
+        fitted = shown();
+      } else if (chart && chart.fill && !stage.classList.contains("scrolls")) pour(); // its words may weigh more
+    },
+    forget() {
+      fitted = "";
+      if (chart && chart.forget) chart.forget();
+    },
   };
 }

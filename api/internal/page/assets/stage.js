@@ -20,7 +20,7 @@ const token = presenterToken(id);
 const control = new Control(id, token, { changed, say, always: true }); // a wall may show it while another window is in front
 const written = answers(control);
 
-const fit = fitter(find("#stage"));
+const wall = fitter(find("#stage"));
 
 let drawn = {}; // {id, text, hidden}: the chart that is on the slide
 let said = ""; // of the slide, to screen readers
@@ -76,7 +76,7 @@ function draw() {
   drawControls(shown);
   drawOverview?.();
   written.update();
-  fit(find("#chart").contains(drawn.chart?.element ?? null) ? drawn.chart : null);
+  wall.fit(find("#chart").contains(drawn.chart?.element ?? null) ? drawn.chart : null);
   const now = shown ? shown.question : "";
   if (now !== said) announce(now || t("stage.empty"));
   said = now;
@@ -130,9 +130,11 @@ function drawChart(shown, results) {
   }
 }
 
-for (const target of [window, document.fonts]) {
-  for (const name of ["resize", "loadingdone"]) target.addEventListener(name, changed);
-}
+addEventListener("resize", changed);
+document.fonts.addEventListener("loadingdone", () => {
+  wall.forget();
+  changed();
+});
 new ResizeObserver(changed).observe(find(".stage-foot")); // whatever is said there
 
 function drawControls(shown) {

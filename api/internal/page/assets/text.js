@@ -31,8 +31,8 @@ export function number(n, digits) {
 }
 
 /**
- * Writes a count as a part of a total, in percent. Rounding hides nobody: only a count of none is "0 %", and only a count of all
- * is "100 %". What would be rounded to them is "<1 %" or ">99 %".
+ * Writes a count as a part of a total, in percent. Rounding hides nobody: only a count of none is
+ * "0 %", and only a count of all is "100 %". Counts next to these are "<1 %" and ">99 %".
  */
 export function percent(count, total) {
   const part = total > 0 ? count / total : 0;
