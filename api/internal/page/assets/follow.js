@@ -35,6 +35,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   let live = false; // the stream tells us what happens
   let asked = false; // since the stream was asked for, a look was answered sooner
   let seeing = false; // by looking we see what happens
+  let away = false; // the browser says that it has no connection
   let version = -1; // of what we told was displayed
   let read = {}; // what was read last, by the name of the event
   let said = "";
@@ -46,7 +47,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   let leaving = 0; // the timer of one that is not seen
 
   /** Says how the page follows now. */
-  function state(now = live ? "open" : seeing ? "slow" : navigator.onLine === false ? "offline" : "connecting") {
+  function state(now = live ? "open" : seeing ? "slow" : away ? "offline" : "connecting") {
     if (now === said || closed) return;
     said = now;
     on.state(now);
@@ -78,6 +79,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
     stop = mine;
     heard = Date.now();
     asked = false;
+    away = navigator.onLine === false;
     lost();
     try {
       const gone = await stream(id, { token, from: lastID, signal: mine.signal }, {
@@ -122,6 +124,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
 
   /** Comes back after a while, longer each time, and not at the same moment as everybody else. */
   function again() {
+    away = navigator.onLine === false;
     lost();
     const most = Math.min(wait * 2 ** failures++, 15000);
     timer = setTimeout(connect, most / 2 + Math.random() * most / 2);
@@ -207,6 +210,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   };
   const resumed = () => (always || document.visibilityState === "visible") && soon();
   const offline = () => {
+    away = true;
     seeing = false;
     lost();
   };
