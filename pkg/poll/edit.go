@@ -229,7 +229,7 @@ func (e EditPoll) apply(d *Draft) error {
 	if same && q.Visibility == old.Visibility && slices.Equal(q.Banned, old.Banned) {
 		return nil
 	}
-	if !same && d.Mends == nil {
+	if !sameBallot(&old, &q) {
 		d.State.Counts = make([]int64, len(q.Options))
 	}
 	d.State.Revision++
