@@ -148,7 +148,7 @@ async function remove(form) {
 async function reset(form) {
   if (!await ask(t("control.reset_name"), t("control.reset_ask"), t("control.reset_yes"))) return;
   send(null, async () => {
-    await revise(() => ["POST", at(id, "polls", form.id, "reset")]);
+    if (!await revise(() => form.id && ["POST", at(id, "polls", form.id, "reset")])) return; // it was deleted elsewhere
     form.setStatus("pending");
     notify(t("control.reset_done"));
     form.focus();

@@ -1,4 +1,5 @@
-// Taking questions in from elsewhere: from a file of ours, or, with a preview, from plain text or a table that is pasted or in a file.
+// Taking questions in from elsewhere: from a file of ours, or, with a preview, from plain text or a
+// table that is pasted or in a file.
 
 import { open } from "./dialogs.js";
 import { enable, make, show, usable, write } from "./dom.js";
@@ -29,8 +30,8 @@ function readJSON(text) {
 const isJSON = (file) => /\.json$/iu.test(file.name) || file.type === "application/json";
 
 /**
- * Takes a file: {title, polls, …} of one of ours at once, of another one after a preview. null: nothing was wanted. room is for how many
- * polls there is room. Throws an Error that says what is wrong.
+ * Takes a file: {title, polls, …} of one of ours at once, of another one after a preview. null: nothing
+ * was wanted. room is for how many polls there is room. Throws an Error that says what is wrong.
  */
 export async function importFile(file, room) {
   if (isJSON(file)) return readJSON(await file.text());
@@ -42,7 +43,8 @@ export async function importFile(file, room) {
 async function textOf(file) {
   const bytes = await file.arrayBuffer();
   const [a, b] = new Uint8Array(bytes);
-  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) return new TextDecoder(a === 0xff ? "utf-16le" : "utf-16be").decode(bytes);
+  const wide = { "255 254": "utf-16le", "254 255": "utf-16be" }[`${a} ${b}`];
+  if (wide) return new TextDecoder(wide).decode(bytes);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
@@ -63,21 +65,30 @@ function saying({ line, code, n }) {
 
 /** Asks for questions, shows what they are read as, and gives them when they are wanted, else null. */
 export function chooseImport(room, { text = "", format = "" } = {}) {
-  const written = make("textarea", { id: "import-text", rows: "8", dir: "auto", spellcheck: "false", "aria-describedby": "import-hint import-wrong", input: soon });
-  const file = make("input", { type: "file", id: "import-file", class: "unseen", tabindex: "-1", "aria-label": t("import.file"),
-    accept: ".txt,.md,.csv,.tsv,.json,text/plain,text/csv,application/json", change: readFile });
+  const written = make("textarea", {
+    id: "import-text", rows: "8", dir: "auto", spellcheck: "false", input: soon,
+    "aria-describedby": "import-hint import-wrong",
+  });
+  const file = make("input", {
+    type: "file", id: "import-file", class: "unseen", tabindex: "-1", "aria-label": t("import.file"),
+    accept: ".txt,.md,.csv,.tsv,.json,text/plain,text/csv,application/json", change: readFile,
+  });
   const option = (value, name) => make("option", { value, selected: value === format }, name);
   const chosen = make("select", { id: "import-format", change: read },
     option("", t("import.guess")), option("text", t("import.as_text")), option("csv", t("import.as_table")));
-  const wrong = make("ul", { id: "import-wrong", class: "wrong", role: "alert" });
-  const count = make("h3", { id: "import-count", role: "status" });
+  const wrong = make("div", { id: "import-wrong", class: "wrong", role: "alert" });
+  const count = make("p", { id: "import-count", role: "status" });
   const preview = make("ol", { class: "import-preview", "aria-labelledby": "import-count", tabindex: "0" });
-  const add = make("button", { id: "import-add", class: "primary", value: "add", click: (event) => usable(add) || event.preventDefault() });
+  const add = make("button", {
+    id: "import-add", class: "primary", value: "add", click: (event) => usable(add) || event.preventDefault(),
+  });
   const dialog = make("dialog", { class: "import-dialog", "aria-labelledby": "import-name" },
     make("h2", { id: "import-name" }, t("import.name")),
-    make("div", { id: "import-hint", class: "hint" }, make("p", {}, t("import.hint_text")), make("p", {}, t("import.hint_table")), make("p", {}, t("import.hint_none"))),
+    make("div", { id: "import-hint", class: "hint" },
+      [t("import.hint_text"), t("import.hint_table"), t("import.hint_none")].map((hint) => make("p", {}, hint))),
     make("label", { for: "import-text" }, t("import.paste")), written,
-    make("div", { class: "row" }, make("button", { type: "button", id: "import-choose", click: () => file.click() }, t("import.file")), file,
+    make("div", { class: "row" },
+      make("button", { type: "button", id: "import-choose", click: () => file.click() }, t("import.file")), file,
       make("label", { for: "import-format" }, t("import.format")), chosen),
     wrong, count, preview,
     make("form", { method: "dialog", class: "row dialog-end" }, make("button", { value: "no" }, t("dialog.cancel")), add));
@@ -116,7 +127,7 @@ export function chooseImport(room, { text = "", format = "" } = {}) {
   }
 
   function tell(mistakes, polls) {
-    wrong.replaceChildren(...mistakes.map((mistake) => make("li", {}, mistake)));
+    wrong.replaceChildren(make("ul", {}, mistakes.map((mistake) => make("li", {}, mistake))));
     show(wrong, mistakes.length > 0);
     if (mistakes.length > 0) written.setAttribute("aria-invalid", "true");
     else written.removeAttribute("aria-invalid");
@@ -137,9 +148,13 @@ export function chooseImport(room, { text = "", format = "" } = {}) {
 
 /** Shows a poll as it was read. */
 function line({ question, kind = "choice", options = [] }) {
-  const name = { choice: t("edit.choice"), multiple: t("edit.multiple"), rating: t("edit.rating"), word_cloud: t("edit.word_cloud"), open_text: t("edit.open_text") }[kind];
+  const name = {
+    choice: t("edit.choice"), multiple: t("edit.multiple"), rating: t("edit.rating"),
+    word_cloud: t("edit.word_cloud"), open_text: t("edit.open_text"),
+  }[kind];
   return make("li", {},
     make("span", { class: "said", dir: "auto" }, question), " ", make("span", { class: "badge" }, name),
-    options.length > 0 && make("ul", {}, options.map((option) => make("li", { class: "said", dir: "auto" }, option.value))));
+    options.length > 0
+      && make("ul", {}, options.map((option) => make("li", { class: "said", dir: "auto" }, option.value))));
 }
 

@@ -241,12 +241,11 @@ export class PollForm {
     const now = this.mine;
     for (const name of parts(this.saved, sent, this.#theirs)) {
       const [before, then, there] = [this.saved, sent, this.#theirs].map((p) => part(p, name));
-      const waits = this.#asked.has(name) || (same(then, before) && !same(there, before) && then !== undefined && this.#holds(name));
-      if (waits) continue;
+      if (this.#asked.has(name) || same(then, before)) continue; // it was not sent
       if (same(part(now, name), then) && !same(then, there) && !this.#holds(name)) this.#put(name);
       this.#take(name);
     }
-    this.setStatus(poll.status);
+    this.meet(poll);
   }
 
   /** Gives what was changed here, as the API takes it, but for what waits for a decision. */
