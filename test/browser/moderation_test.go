@@ -57,6 +57,7 @@ func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 			remote.click("#rude")
 			voter.until(`!`+onWall+`.includes(%s)`, js(somebody))
 			remote.reload()
+			remote.until(onWall + `.length === 3`)
 			remote.click("#answers")
 			remote.until("%s", row+`?.classList.contains("is-hidden")`)
 			remote.run(`(` + row + `).querySelector("button").id = "rude"`)

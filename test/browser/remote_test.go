@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -167,4 +168,32 @@ func (v *visitor) listQuestions() {
 	v.t.Helper()
 	v.sees(".remote-list summary")
 	v.run(`document.querySelector(".remote-list summary").click()`)
+}
+
+// TestTheRemoteShowsTextAsItsWritersReadIt has questions and options in Arabic, and in lines, on a remote in English.
+func TestTheRemoteShowsTextAsItsWritersReadIt(t *testing.T) {
+	const arabic, code, hebrew = "أي مدينة؟", "What does it print?\n  for {\n    x++\n  }", "שלום!"
+	r := create(t, hebrew, newPoll{question: arabic, kind: "choice", options: []string{"القاهرة", "Berlin"}},
+		newPoll{question: code, kind: "rating"}, newPoll{question: hebrew, kind: "rating"})
+	r.show(0)
+	remote := visit(t, "remote", phone).presents(r)
+	remote.open("/remote/" + r.ID)
+	remote.shows("#question", arabic)
+	runs := func(selector, direction string) {
+		t.Helper()
+		remote.until(`document.querySelector(%s).dir === "auto" && getComputedStyle(document.querySelector(%[1]s)).direction === %s`,
+			js(selector), js(direction))
+	}
+	runs("#question", "rtl")
+	runs("#title", "rtl")
+	runs("#following .said", "ltr")
+	r.show(1)
+	remote.until(`document.querySelector("#following").textContent === %s`, js("Next: "+hebrew))
+	runs("#following .said", "rtl")
+	runs("#question", "ltr")
+	for i, direction := range []string{"rtl", "ltr", "rtl"} {
+		runs("#questions li:nth-child("+strconv.Itoa(i+1)+") .said", direction)
+	}
+	r.show(2)
+	remote.shows("#following", "This is the last question.")
 }

@@ -296,7 +296,10 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			text.show(1)
 			text.close()
 			asVoter(text, `#vote[data-state="closed"]`)(v)
-		}, true})
+		}, true},
+		scene{"stage-answers", desktop, show(1, then(onStage(text), click("#answers"), ".answers-list li")), true},
+		scene{"remote-answers", phone, show(0, then(remote(text, "#chart .word"),
+			click("#answers", ".answers-list li:not(.is-hidden) button"), "#notice button")), true})
 	return all, func(v *visitor) {
 		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404
 		v.expect(foreign.ID, "422")

@@ -49,7 +49,7 @@ export function answers(control) {
 /** Makes the list of all answers to a poll, in a dialog. */
 function listOf(poll, control, hide) {
   let next; // where the next page begins; undefined: there is none
-  let heard = Infinity; // voters when the first page was read
+  let heard; // voters when the first page was read; undefined: nobody has said yet
   let reading = 0; // the number of the newest read
   const rows = new Map(); // by text
   const items = make("ol", { class: "answers-list" });
@@ -66,7 +66,7 @@ function listOf(poll, control, hide) {
     fresh, items, none, more,
     make("form", { method: "dialog", class: "row dialog-end" }, make("button", { class: "primary" }, t("dialog.close"))));
 
-  const voters = () => control.results.get(poll.poll_id)?.total ?? 0;
+  const voters = () => control.results.get(poll.poll_id)?.total;
 
   /** Reads the next page, or the first one anew. */
   async function read(anew) {
@@ -107,6 +107,7 @@ function listOf(poll, control, hide) {
 
   /** Says whether there are answers that are not in the list. */
   function update() {
+    heard ??= voters();
     const anyNew = voters() > heard;
     if (!anyNew && fresh === document.activeElement) find("button", items)?.focus(); // it goes
     show(fresh, anyNew);
