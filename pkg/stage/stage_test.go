@@ -148,9 +148,12 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 	}{
 		"an edit of a poll": {transit{edited: changed}, edit, []poll.Change{
 			{PresentationID: talk}, {PresentationID: talk, PollID: pollID, Version: 3, Revision: 8}}},
-		"another edit":                         {transit{edited: poll.Edited{Changed: true}}, edit, []poll.Change{{PresentationID: talk}}},
-		"an edit that changes nothing":         {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
-		"an edit of which nothing is known":    {transit{err: away}, edit, nil},
+		"another edit":                      {transit{edited: poll.Edited{Changed: true}}, edit, []poll.Change{{PresentationID: talk}}},
+		"an edit that changes nothing":      {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
+		"an edit of which nothing is known": {transit{err: away}, edit, nil},
+		"an answer that is hidden": {transit{edited: changed}, hide, []poll.Change{
+			{PresentationID: talk}, {PresentationID: talk, PollID: pollID, Version: 3, Revision: 8}}},
+		"an answer that was hidden before":     {transit{edited: poll.Edited{Poll: changed.Poll}}, hide, nil},
 		"a deletion":                           {transit{}, remove, []poll.Change{{PresentationID: talk}}},
 		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
 	} {
@@ -174,6 +177,11 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 
 func edit(s *Stage) error {
 	_, err := s.Edit(context.Background(), talk, poll.EditPresentation{})
+	return err
+}
+
+func hide(s *Stage) error {
+	_, err := s.Hide(context.Background(), talk, pollID, "Berlin", true)
 	return err
 }
 

@@ -30,7 +30,7 @@ var mutants = map[string]mutant{
 		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-embedded", []check.Kind{check.Lost}, true,
 	},
 	"a tally that is written and not moved": {
-		[]change{{"pkg/poll/ledger.go", "		a.add(old.Answer, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
+		[]change{{"pkg/poll/ledger.go", "		a.add(old, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
 	},
 	"an answer before the confirm": {
 		[]change{{"pkg/intake/intake.go", awaits, awaitsNot}}, "kill-rabbitmq", []check.Kind{check.Lost}, false,
@@ -76,11 +76,19 @@ var mutants = map[string]mutant{
 		"lose-announcements", []check.Kind{check.Lost}, false,
 	},
 	"words that a voter cannot take back": {
-		[]change{{"pkg/poll/ledger.go", "a.words[word] += n", "a.words[word] += max(n, 0)"}}, "calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "	m.by += n\n", "	m.by += max(n, 0)\n"}}, "calm", []check.Kind{check.Tally}, false,
 	},
 	"a tally that counts every vote for a new person": {
-		[]change{{"pkg/poll/ledger.go", "	if old == nil {\n		a.state.Voters++", "	if true {\n		a.state.Voters++"}},
-		"calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "		a.state.Voters--\n", ""}}, "calm", []check.Kind{check.Tally}, false,
+	},
+	"a vote that was taken back and is a voter's all the same": {
+		[]change{{"pkg/poll/ledger.go", "	if !v.Answer.TakenBack() {\n", "	if true {\n"}}, "calm", []check.Kind{check.Tally}, false,
+	},
+	"a votes list with those who took theirs back": {
+		[]change{
+			{"pkg/postgres/vote.go", " AND answer <> ''", ""}, {"pkg/sqlite/vote.go", " AND answer <> ''", ""},
+		},
+		"calm", []check.Kind{check.Ghost, check.Tally}, false,
 	},
 }
 

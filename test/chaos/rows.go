@@ -91,6 +91,9 @@ func (s *store) rows(ctx context.Context, c *Crowd) (rows []check.Row, err error
 		if row.Poll >= 0 {
 			row.Answer = kinds[row.Poll%roomPolls].answer(strings.Split(answer, "\n"))
 		}
+		if answer == "" {
+			row.Answer = check.TakenBack
+		}
 		row.Voter, row.ID = -1, check.ID(voteID)
 		if row.Poll >= 0 {
 			row.Voter = c.voterOf(c.rooms[row.Poll/roomPolls], voterID)

@@ -114,8 +114,11 @@ func (t *teller) one(v *voter) {
 	if kinds[at].several {
 		c.Answer = check.Answer(1 + t.rng.IntN(1<<len(kinds[at].answers)-1))
 	}
-	if t.rng.IntN(200) == 0 {
+	switch t.rng.IntN(200) {
+	case 0:
 		c.Answer, c.Wrong = unknownOption, true
+	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
+		c.Answer = check.TakenBack
 	}
 	if v.seq {
 		c.Seq = v.seqs.Add(1)
@@ -157,6 +160,8 @@ func (t *teller) ballot(r *room, v *voter, at int32, c *check.Cast) []byte {
 	}
 	choice := `"keys":["` + strings.Join(chosen, `","`) + `"]`
 	switch {
+	case c.Answer == check.TakenBack:
+		choice = []string{`"keys":[]`, `"texts":[]`}[v.number%2]
 	case k.own() && !c.Wrong: // a key is wrong there, whichever
 		choice = `"texts":["` + strings.Join(chosen, `","`) + `"]`
 	case !k.several:

@@ -158,7 +158,9 @@ func TestAnAnswerIsHiddenFromEverybodyAtOnceAndShownAgain(t *testing.T) {
 			}
 			told := func(what string, words int) {
 				for _, v := range streams {
-					v.until(t, what, func(e event) bool { return e.tallies != nil && e.tallies.PollID == pollID && len(e.tallies.Words) == words })
+					v.until(t, what, func(e event) bool {
+						return e.tallies != nil && e.tallies.PollID == pollID && len(e.tallies.Words) == words
+					})
 				}
 			}
 			a := r.hide(pollID, []string{"RUDE!", "Rude"}[i], true, remote)

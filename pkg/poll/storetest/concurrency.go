@@ -12,7 +12,7 @@ import (
 )
 
 // concurrency lets workers count the same and different partitions, even the same presentation from two partitions, as
-// two workers do that both believe to be active, while presenters go to and fro and seals come in.
+// two workers do that both believe to be active, while presenters go to and fro and hide words, and seals come in.
 func (s *suite) concurrency(t *testing.T) {
 	crowd(t, s.store(t))
 }
@@ -46,6 +46,17 @@ func crowd(t *testing.T, stores ...poll.Store) {
 			return nil
 		})
 	}
+	for i, p := range shows {
+		group.Go(func() error {
+			for range rounds {
+				_, _, err := pick(i).Hide(t.Context(), p.ID, p.Polls[3+rand.IntN(2)].ID, []string{"A", "B"}[rand.IntN(2)], rand.IntN(2) > 0)
+				if err != nil && poll.KindOf(err) != poll.NotFound { // nobody says it yet, or any more
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	for i := range workers {
 		group.Go(func() error {
 			var last poll.Batch
@@ -54,7 +65,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 				for range 30 {
 					p := shows[rand.IntN(len(shows))]
 					index := []int{0, 1, 3, 4}[rand.IntN(4)]
-					v := vote(p, index, rand.Int64N(rounds), []poll.Answer{"A", "B", "C"}[rand.IntN(3)])
+					v := vote(p, index, rand.Int64N(rounds), []poll.Answer{"A", "B", "C", ""}[rand.IntN(4)])
 					batch.Votes = append(batch.Votes, by(voters[rand.IntN(len(voters))], rand.Int64N(5), v))
 				}
 				batches := []poll.Batch{batch, last, batch}

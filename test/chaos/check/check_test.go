@@ -44,6 +44,18 @@ func acknowledged(t *testing.T, h *History) (row *Row, casts []*Cast) {
 // put makes a vote the one that stands.
 func (row *Row) put(c *Cast) { row.Answer, row.Seq, row.ID = c.Answer, int64(c.Seq), c.ID }
 
+// takenBack finds a row of a voter who has taken theirs back.
+func takenBack(t *testing.T, h *History) *Row {
+	t.Helper()
+	for i := range h.Rows {
+		if h.Rows[i].Answer == TakenBack {
+			return &h.Rows[i]
+		}
+	}
+	t.Fatal("nobody has taken a vote back")
+	return nil
+}
+
 // answered finds a vote that got an answer.
 func answered(t *testing.T, h *History, status uint16) *Cast {
 	t.Helper()
@@ -67,6 +79,7 @@ func remake(h *History) {
 				rows = append(rows, row)
 			}
 		}
+		rows = counting(rows)
 		e.Counts, e.Voters = recount(rows, options), int64(len(rows))
 		for j := range e.Told {
 			e.Told[j] = Told{e.Told[j].Replica, e.Counts, e.Voters, rows}
@@ -278,6 +291,29 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 			for i := range h.Ends[2].Told {
 				h.Ends[2].Told[i].Total++
 			}
+		}},
+		"a vote that was taken back is still a voter's": {Tally, func(t *testing.T, h *History) {
+			e := &h.Ends[takenBack(t, h).Poll]
+			e.Voters++
+			for i := range e.Told {
+				e.Told[i].Total++
+			}
+		}},
+		"a vote that was taken back is in a list": {Ghost, func(t *testing.T, h *History) {
+			row := takenBack(t, h)
+			told := &h.Ends[row.Poll].Told[0]
+			told.List = append(told.List, *row)
+		}},
+		"a vote that was taken back stands again": {Lost, func(t *testing.T, h *History) {
+			row, casts := acknowledged(t, h)
+			last := casts[len(casts)-1]
+			for _, c := range casts {
+				if c.Answer == last.Answer {
+					c.Answer = TakenBack
+				}
+			}
+			row.put(casts[0])
+			remake(h)
 		}},
 		"one replica tells another tally": {Tally, func(_ *testing.T, h *History) {
 			h.Ends[1].Told[1].Counts[0]--

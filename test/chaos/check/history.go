@@ -35,6 +35,9 @@ func (id ID) String() string { return fmt.Sprintf("%x", id[12:]) }
 // Answer is what a voter chose: a bit per option.
 type Answer uint16
 
+// TakenBack is the answer of a voter who has taken theirs back: a row like any other, and none that is counted or listed.
+const TakenBack Answer = 1 << 14
+
 // Cast is one request of a voter. A retry is a request of its own with the same answer.
 type Cast struct {
 	Sent, Done time.Duration

@@ -76,6 +76,9 @@ func (w *world) castAll(poll int32, status uint16, n int) {
 
 func (w *world) cast(poll, voter int32, status uint16) {
 	answer := Answer(1 << w.rng.IntN(options))
+	if w.rng.IntN(8) == 0 {
+		answer = TakenBack
+	}
 	var seq int32
 	if voter%3 == 0 {
 		seq = int32(len(w.Casts) + 1)
@@ -151,6 +154,7 @@ func (w *world) end() {
 	for poll := range int32(polls) {
 		rows := w.rows(poll)
 		w.Rows = append(w.Rows, rows...)
+		rows = counting(rows)
 		e := End{Poll: poll, Counts: recount(rows, options), Voters: int64(len(rows))}
 		for replica := range int32(2) {
 			e.Told = append(e.Told, Told{replica, slices.Clone(e.Counts), e.Voters, slices.Clone(rows)})

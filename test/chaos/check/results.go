@@ -97,6 +97,9 @@ func (r *Report) ends(h *History) {
 	for _, row := range h.Rows {
 		rows[row.Poll] = append(rows[row.Poll], row)
 	}
+	for poll, all := range rows {
+		rows[poll] = counting(all)
+	}
 	for _, e := range h.Ends {
 		counts := recount(rows[e.Poll], len(e.Counts))
 		if voters := int64(len(rows[e.Poll])); e.Voters != voters || !slices.Equal(e.Counts, counts) {
@@ -113,6 +116,11 @@ func (r *Report) ends(h *History) {
 	for poll, left := range rows {
 		r.add(Ghost, poll, -1, "%d rows are of a poll that nobody made", len(left))
 	}
+}
+
+// counting leaves out the rows of those who have taken their votes back.
+func counting(rows []Row) []Row {
+	return slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.Answer == TakenBack })
 }
 
 func recount(rows []Row, options int) []int64 {
