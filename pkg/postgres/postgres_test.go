@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"database/sql"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -109,6 +110,12 @@ func inside() storetest.Inside {
 			}
 			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
 			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
+		},
+		Downgrade: func(t require.TestingT, s poll.Store) {
+			down, err := os.ReadFile("../../migrations/postgres/0006_texts.down.sql")
+			require.NoError(t, err)
+			exec(t, s, string(down))
+			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
 		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
 			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = revision + 2 WHERE poll_id = $1`, id, version)

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -106,6 +107,12 @@ func inside() storetest.Inside {
 			}
 			exec(t, s, `DELETE FROM words WHERE poll_id = ?1 AND count = 0`, id[:])
 			exec(t, s, `UPDATE poll_states SET voters = voters + ?2, revision = revision + 1 WHERE poll_id = ?1`, id[:], voters)
+		},
+		Downgrade: func(t require.TestingT, s poll.Store) {
+			down, err := os.ReadFile("../../migrations/sqlite/0006_texts.down.sql")
+			require.NoError(t, err)
+			exec(t, s, string(down))
+			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
 		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
 			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = ?2, revision = revision + 2 WHERE poll_id = ?1`, id[:], version)

@@ -25,6 +25,8 @@ type Inside struct {
 	Count func(t require.TestingT, s poll.Store, pollID uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64)
 	// Seal does what a process of before does with a poll's state when it closes voting and seals the poll.
 	Seal func(t require.TestingT, s poll.Store, pollID uuid.UUID, version int64)
+	// Downgrade takes the schema back to what it was before it knew of folds. It is brought up by the next store that is opened.
+	Downgrade func(t require.TestingT, s poll.Store)
 }
 
 // Folds says that a store's tables can be looked into, and that processes of before the present fold may use them.
@@ -260,6 +262,42 @@ func (s *suite) folds(t *testing.T) {
 		before.count(vote(p, 0, v, "İzmir")) // which an earlier worker did before the seal
 		require.Len(t, refolded(t, store), 1)
 		requireCounted(t, p, 0)
+	})
+
+	t.Run("an upgrade of the schema finds what is to be counted anew, and nothing else", func(t *testing.T) {
+		if s.again == nil {
+			t.Skip("nobody else can open the store's data")
+		}
+		before := s.open(t)
+		require.NoError(t, before.Partitions(t.Context(), Partitions))
+		p := created(t, before, append(textPolls(), append(textPolls(), threePolls()...)...)...)
+		shown := []int{2, 4, 1, 0} // the last one stays; 3, 5 and 6 are pending
+		answers := map[int]poll.Answer{0: "İ", 1: "İ", 2: "İ", 4: "A"}
+		for i, index := range shown {
+			v := show(t, before, p, index)
+			count(t, before, votes(vote(p, index, v, answers[index])))
+			if i > 0 {
+				count(t, before, seal(p, shown[i-1], v-1))
+			}
+		}
+		in.Downgrade(t, before)
+		require.NoError(t, before.Close())
+
+		after := s.again(t, before)
+		t.Cleanup(func() { require.NoError(t, after.Close()) })
+		var due []int
+		for i, q := range p.Polls {
+			_, f := in.Words(t, after, q.ID)
+			if f.Stale {
+				due = append(due, i)
+			}
+			require.Equal(t, i == 0 || i == 1 || i == 2, f.Fold == poll.FirstFold, "poll %d", i)
+		}
+		require.Equal(t, []int{0}, due)
+		final := results(t, after, p, 2)
+		require.Len(t, refolded(t, after), 1)
+		in.requireCounted(t, after, p.Polls[0].ID, poll.WordCloud, list(t, after, p, 0))
+		require.Equal(t, final, results(t, after, p, 2))
 	})
 
 	t.Run("final results that an earlier fold counted alone stay what they are until voting opens again", func(t *testing.T) {
