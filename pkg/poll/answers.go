@@ -21,7 +21,8 @@ type WordCount struct {
 	Hidden bool      // the presenter hides it, or it holds a banned word
 }
 
-// FirstAt gives the time at which a replica took the vote that named the word first, as VoterAnswer.CastAt does.
+// FirstAt gives the time at which a replica took the vote that named the word first, as
+// VoterAnswer.CastAt does.
 func (w WordCount) FirstAt() time.Time { return castAt(w.First) }
 
 // Order is the order of a poll's words. Equal ones stand in the order of their bytes.
@@ -33,7 +34,8 @@ const (
 	NewestFirst              // the newest first
 )
 
-// Order gives the order in which results have words: a cloud is about what many say, texts are to be read.
+// Order gives the order in which results have words: a cloud is about what many say, texts are to
+// be read.
 func (k Kind) Order() Order {
 	if k == OpenText {
 		return NewestFirst
@@ -48,8 +50,8 @@ type Listing struct {
 	Hidden bool       // also those that are hidden
 }
 
-// Sieve is for stores. It gives what marks the words of a poll that are banned, has texts as they were written, and says which are
-// listed.
+// Sieve is for stores. It gives what marks the words of a poll that are banned, has texts as they
+// were written, and says which are listed.
 func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
 	banned := bansOf(q.Banned)
 	return func(w *WordCount) bool {
@@ -67,8 +69,8 @@ func (q *Poll) TakesText() error {
 	return nil
 }
 
-// Forms gives the words that somebody may mean who names a text: that very one, else the one that it counts as. So what a listing says
-// always names what it was said of. NotFreeText.
+// Forms gives the words that somebody may mean who names a text: that very one, else the one that
+// it counts as. So what a listing says always names what it was said of. NotFreeText.
 func (q *Poll) Forms(text string) ([]string, error) {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) { // no store has such
 		return nil, q.TakesText()
@@ -77,8 +79,9 @@ func (q *Poll) Forms(text string) ([]string, error) {
 	return forms[:min(2, len(slices.Compact(forms)))], q.TakesText()
 }
 
-// Hide is for stores, which have read the word, in a transaction that excludes counting. It hides the word, or shows it, and says whether
-// that is to be written. NotFound: nobody says it. WordBanned: it is to be shown and cannot be.
+// Hide is for stores, which have read the word, in a transaction that excludes counting. It hides
+// the word, or shows it, and says whether that is to be written. NotFound: nobody says it.
+// WordBanned: it is to be shown and cannot be.
 func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 	w.Text = Written(w.Text)
 	switch {

@@ -26,21 +26,23 @@ type wordRow struct {
 	Hidden bool      `db:"hidden"`
 }
 
-// inOrder says of words that somebody says how an index has them, from its first row on. The other index knows their counts, too, and
-// where there are few rows the planner would take that one and sort, for as long as a session lasts: so it is not told.
+// inOrder says of words that somebody says how an index has them, from its first row on. The other
+// index knows their counts, too, and where there are few rows the planner would take that one and
+// sort, for as long as a session lasts: so it is not told.
 var inOrder = map[poll.Order]string{
 	poll.MostFirst:   `AND w.count > 0 ORDER BY w.count DESC, w.first, w.word`,
 	poll.NewestFirst: `AND w.count + 0 > 0 ORDER BY w.first DESC, w.word`,
 }
 
-// stretch is a part of the listing of the words of the poll $1, hidden ones if $2, that one look into an index finds.
+// stretch is a part of the listing of the words of the poll $1, hidden ones if $2, that one look
+// into an index finds.
 type stretch struct {
 	where string
 	args  []any
 }
 
-// stretches gives the parts of a listing, one behind the other: words that are named as often as the one that it begins behind, or
-// as new, then the others.
+// stretches gives the parts of a listing, one behind the other: words that are named as often as
+// the one that it begins behind, or as new, then the others.
 func stretches(l poll.Listing) []stretch {
 	switch a := l.After; {
 	case a == nil:
@@ -49,20 +51,25 @@ func stretches(l poll.Listing) []stretch {
 		return []stretch{{`AND w.first = $3 AND w.word > $4`, []any{a.First, a.Word}}, {`AND w.first < $3`, []any{a.First}}}
 	default:
 		return []stretch{
-			{`AND w.count = $3 AND (w.first, w.word) > ($4::uuid, $5)`, []any{a.Count, a.First, a.Word}}, {`AND w.count < $3`, []any{a.Count}},
+			{`AND w.count = $3 AND (w.first, w.word) > ($4::uuid, $5)`, []any{a.Count, a.First, a.Word}},
+			{`AND w.count < $3`, []any{a.Count}},
 		}
 	}
 }
 
-// Answers implements poll.Store. As for a votes list, cursors give it in pages. All that it reads is of one moment.
-func (s *Store) Answers(ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error) error {
+// Answers implements poll.Store. As for a votes list, cursors give it in pages. All that it reads
+// is of one moment.
+func (s *Store) Answers(
+	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
+) error {
 	tx, err := s.lists.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return translate(err)
 	}
 	defer func() { _ = tx.Rollback() }() // it reads only
 	var row pollRow
-	err = tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
+	err = tx.GetContext(ctx, &row,
+		`SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
 	if err != nil {
 		return noPoll(err)
 	}
@@ -117,8 +124,9 @@ func fetchAll[R any](ctx context.Context, tx *sqlx.Tx, yield func(R) error) erro
 	}
 }
 
-// Hide implements poll.Store. It locks the state of the poll, as counting does. What it joins to that may be of before an edit
-// for which it had to wait, and then its words are gone with the votes.
+// Hide implements poll.Store. It locks the state of the poll, as counting does. What it joins to
+// that may be of before an edit for which it had to wait, and then its words are gone with the
+// votes.
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
 ) (word poll.WordCount, edited poll.Edited, err error) {
@@ -174,15 +182,17 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (poll
 }
 
 func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
-	result, err := tx.ExecContext(ctx, `UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID, word.Word, word.Hidden)
+	result, err := tx.ExecContext(ctx,
+		`UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID, word.Word, word.Hidden)
 	if err := exactly(1, "words", result, err); err != nil {
 		return err
 	}
 	return writeStates(ctx, tx, []poll.PollState{state})
 }
 
-// total counts the words of the poll q that are not hidden: all, but no more than MaxTotal that are not, less the hidden ones. The order
-// and a limit that is no constant have the planner walk through an index and stop, instead of reading whatever the poll has.
+// total counts the words of the poll q that are not hidden: all, but no more than MaxTotal that
+// are not, less the hidden ones. The order and a limit that is no constant have the planner walk
+// through an index and stop, instead of reading whatever the poll has.
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT FROM words w WHERE w.poll_id = q.id %s LIMIT (SELECT %d + %s)) w) - %[3]s AS words_total`,
 	inOrder[poll.MostFirst], poll.MaxTotal, `(SELECT count(*) FROM words h WHERE h.poll_id = q.id AND h.count > 0 AND h.hidden)`)

@@ -27,7 +27,8 @@ type wordRow struct {
 	Hidden bool      `db:"hidden"`
 }
 
-// words has the words w that somebody says, of polls that are named by then, in an order, which the index named has from its first row on.
+// words has the words w that somebody says, of polls that are named by then, in an order, which
+// the index named has from its first row on.
 type words struct{ from, order string }
 
 var inOrder = map[poll.Order]words{
@@ -35,8 +36,9 @@ var inOrder = map[poll.Order]words{
 	poll.NewestFirst: {`words w INDEXED BY words_newest WHERE w.count > 0`, `ORDER BY first DESC, word`},
 }
 
-// listing reads words of the poll ?1, hidden ones if ?2. Behind a word it reads two stretches, each of which one look into an index
-// finds: words that are named as often as that one, or are as new, and then the others.
+// listing reads words of the poll ?1, hidden ones if ?2. Behind a word it reads two stretches,
+// each of which one look into an index finds: words that are named as often as that one, or are as
+// new, and then the others.
 func listing(l poll.Listing) (query string, args []any) {
 	in := inOrder[l.Order]
 	all := `SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND (?2 OR NOT w.hidden) `
@@ -53,7 +55,9 @@ func listing(l poll.Listing) (query string, args []any) {
 }
 
 // Answers implements poll.Store. As for a votes list, the rows of one statement are of one moment.
-func (s *Store) Answers(ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error) error {
+func (s *Store) Answers(
+	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
+) error {
 	var row pollRow
 	err := s.lists.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ? AND q.presentation_id = ?`,
 		pollID[:], presentationID[:])
@@ -135,14 +139,16 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word
 }
 
 func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
-	result, err := tx.ExecContext(ctx, `UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden, state.PollID[:], word.Word)
+	result, err := tx.ExecContext(ctx,
+		`UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden, state.PollID[:], word.Word)
 	if err := exactly(1, "words", result, err); err != nil {
 		return err
 	}
 	return updateStates(ctx, tx, []poll.PollState{state})
 }
 
-// total counts the words of the poll ?1 that are not hidden: all, but no more than MaxTotal that are not, less the hidden ones.
+// total counts the words of the poll ?1 that are not hidden: all, but no more than MaxTotal that
+// are not, less the hidden ones.
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT 1 FROM %s AND w.poll_id = ?1 LIMIT %d + %s)) - %[3]s AS words_total`,
 	inOrder[poll.MostFirst].from, poll.MaxTotal,

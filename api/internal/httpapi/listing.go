@@ -38,8 +38,8 @@ type wireAnswer struct {
 
 func toAnswer(w poll.WordCount) wireAnswer { return wireAnswer{w.Text, w.Count, w.FirstAt(), w.Hidden} }
 
-// answersPage is what a client asked for: the first answers of a listing, or those behind a place in it. Those who ask for the same share
-// a read.
+// answersPage is what a client asked for: the first answers of a listing, or those behind a place
+// in it. Those who ask for the same share a read.
 type answersPage struct {
 	pollKey
 	ordered bool // order was named; else it is the poll's own
@@ -82,7 +82,8 @@ func (p answersPage) listing() (l poll.Listing, err error) {
 	return l, err
 }
 
-// mark names the place behind a word in a listing of that order: where it stands there, whatever is said meanwhile.
+// mark names the place behind a word in a listing of that order: where it stands there, whatever
+// is said meanwhile.
 func mark(order poll.Order, w poll.WordCount) string {
 	b := append([]byte{byte(order)}, w.First[:]...)
 	if order == poll.MostFirst {
@@ -107,14 +108,16 @@ func parseMark(s string) (order poll.Order, w poll.WordCount, err error) {
 	}
 	w.Word = string(b)
 	switch {
-	case w.Word == "" || utf8.RuneCountInString(w.Word) > poll.MaxTextLength, !utf8.ValidString(w.Word), strings.ContainsRune(w.Word, 0),
+	case w.Word == "" || utf8.RuneCountInString(w.Word) > poll.MaxTextLength,
+		!utf8.ValidString(w.Word) || strings.ContainsRune(w.Word, 0),
 		w.Count < 0, w.Count == 0 && order == poll.MostFirst, mark(order, w) != s:
 		return 0, poll.WordCount{}, wrong
 	}
 	return order, w, nil
 }
 
-// newCoalescedAnswers coalesces the reads of pages: a room turns them together. costly are the turns at writing them down.
+// newCoalescedAnswers coalesces the reads of pages: a room turns them together. costly are the
+// turns at writing them down.
 func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *coalesced[answersPage, []byte] {
 	return newCoalesced(func(ctx context.Context, p answersPage) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -125,7 +128,8 @@ func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *coalesced[answ
 	})
 }
 
-// read writes the page down, whose memory depends on nothing but its own size. It calls turn when the store has begun to answer.
+// read writes the page down, whose memory depends on nothing but its own size. It calls turn when
+// the store has begun to answer.
 func (p answersPage) read(ctx context.Context, store poll.Store, turn func() error) ([]byte, error) {
 	l, err := p.listing()
 	if err != nil {
@@ -161,7 +165,8 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 	return slices.Concat([]byte(`{"items":[`), items, []byte("]"+next+"}")), nil
 }
 
-// getAnswers gives a page of the answers in free text to a poll. Presenters see those that are hidden as well, and nobody else does.
+// getAnswers gives a page of the answers in free text to a poll. Presenters see those that are
+// hidden as well, and nobody else does.
 func getAnswers(c *call) error {
 	page, err := answersPageOf(c.Context().QueryArgs())
 	if err != nil {
