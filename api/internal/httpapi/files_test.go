@@ -30,10 +30,11 @@ import (
 // written is a store of one presentation whose first two polls are of free text.
 type written struct {
 	*afterwards
-	mu    sync.Mutex
-	words []poll.WordCount
-	reads atomic.Int64           // of words
-	moves func([]poll.WordCount) // is called after each of them
+	mu     sync.Mutex
+	words  []poll.WordCount
+	sorted map[poll.Order][]*poll.WordCount // of words that do not move
+	reads  atomic.Int64                     // of words
+	moves  func([]poll.WordCount)           // is called after each of them
 }
 
 // at is when the i-th word came first.
@@ -52,7 +53,7 @@ func firstAt(t time.Time) (id uuid.UUID) {
 // wrote makes a store of n words, of which every tenth is hidden.
 func wrote(t *testing.T, n int) *written {
 	t.Helper()
-	s := &written{afterwards: held(t)}
+	s := &written{afterwards: held(t), sorted: map[poll.Order][]*poll.WordCount{}}
 	for i, kind := range []poll.Kind{poll.OpenText, poll.WordCloud} {
 		q := &s.p.Polls[i]
 		q.Kind, q.Options, s.states[i].Counts = kind, nil, nil
@@ -92,12 +93,20 @@ func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listing, yie
 		}
 		return cmp.Or(-cmp.Compare(a.Count, b.Count), slices.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word))
 	}
-	all := slices.SortedFunc(slices.Values(s.words), func(a, b poll.WordCount) int { return before(&a, &b) })
+	all := s.sorted[l.Order]
+	if all == nil || s.moves != nil {
+		all = nil
+		for i := range s.words {
+			all = append(all, &s.words[i])
+		}
+		slices.SortFunc(all, before)
+		s.sorted[l.Order] = all
+	}
 	for i := range all {
-		if all[i].Hidden && !l.Hidden || l.After != nil && before(l.After, &all[i]) >= 0 {
+		if all[i].Hidden && !l.Hidden || l.After != nil && before(l.After, all[i]) >= 0 {
 			continue
 		}
-		if err := yield(all[i]); err != nil {
+		if err := yield(*all[i]); err != nil {
 			return err
 		}
 	}
@@ -188,7 +197,7 @@ var fileFormats = []string{"csv", "xlsx", "json"}
 
 // A presentation whose texts are of many alphabets, more than results hold, and more than a page of a read.
 func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
-	for _, n := range []int{0, 1, 150, maxWordsRead, maxWordsRead + 1, 3500} {
+	for _, n := range []int{0, 150, maxWordsRead + 200} {
 		s := wrote(t, n)
 		ask := serving(t, s)
 		for _, format := range fileFormats {
@@ -228,7 +237,7 @@ func TestWordsOfAFinalPollStandTheMostNamedFirst(t *testing.T) {
 
 // While a file is read page by page, counts move; a word that was there from the begin is in it once all the same.
 func TestNoWordIsMissingOrTwiceInAFileWhileCountsMove(t *testing.T) {
-	s := wrote(t, 5*maxWordsRead)
+	s := wrote(t, 3*maxWordsRead)
 	for i := range s.words {
 		s.words[i].Hidden = false
 	}
@@ -380,4 +389,27 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 	room.Wait()
 	res := serving(t, s)("GET", s.path("?format=csv"))
 	require.Len(t, wordsIn(t, "csv", bodyOf(t, res), 1), texts*9/10)
+}
+
+func TestAPageOfWordsHasABoundAndSaysWhetherItIsTheLast(t *testing.T) {
+	s := wrote(t, maxWordsRead)
+	page := func() *wordsPage {
+		p, err := readWords(t.Context(), s, wordsKey{begins: true, hidden: true, order: poll.NewestFirst})
+		require.NoError(t, err)
+		return p
+	}
+	require.Len(t, page().words, maxWordsRead)
+	require.Nil(t, page().last)
+	s.words, s.sorted = append(s.words, poll.WordCount{Word: "x", Text: "x", Count: 1}), map[poll.Order][]*poll.WordCount{}
+	require.Len(t, page().words, maxWordsRead)
+	require.NotNil(t, page().last)
+	for i := range s.words {
+		s.words[i].Text = strings.Repeat("🗳️", 500)
+	}
+	size := 0
+	for _, w := range page().words {
+		size += len(w.text)
+	}
+	require.InDelta(t, maxPageSize, size, 8<<10)
+	require.NotNil(t, page().last)
 }
