@@ -172,7 +172,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"edit-elsewhere", desktop, func(v *visitor) {
 			edit(edited)(v)
 			v.expect("412")
-			v.run(`addEventListener("beforeunload", (event) => event.stopImmediatePropagation(), true)`) // else it asks before it is left
+			v.run(`BeforeUnloadEvent.prototype.preventDefault = () => {}`) // else it asks before it is left
 			edits++
 			theirs := fmt.Sprint(edits) + string([]rune(w.question)[1:])
 			edited.ask(http.MethodPatch, edited.path("/polls/"+edited.polls[0].PollID), map[string]any{"question": theirs}, nil)
