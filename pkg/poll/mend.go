@@ -24,13 +24,14 @@ type Mend struct {
 }
 
 // mendable says whether a poll may be mended. Votes for it may still come, and they name keys,
-// which stay. Of a final poll nothing changes any more. A poll that nobody has seen needs no history.
+// which stay. Of a final poll nothing changes any more. A poll that nobody has seen needs no
+// history.
 func (d *Draft) mendable() bool {
 	return d.State.Status == Open || d.State.Status == Closing
 }
 
-// mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than texts,
-// or too much was mended.
+// mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than
+// texts, or too much was mended.
 func (d *Draft) mend(old, now *Poll) error {
 	if !sameBallot(old, now) {
 		return Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+

@@ -9,7 +9,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// maxHistory is how many texts one answer tells of: each may have been, and have become, as long as a question.
+// maxHistory is how many texts one answer tells of: each may have been, and have become, as long as
+// a question.
 const maxHistory = 100
 
 // wireMend is a text that was changed while people voted.
@@ -22,7 +23,8 @@ type wireMend struct {
 	After    string    `json:"after"`
 }
 
-// getHistory tells everybody which texts were changed while people voted: a voter may have answered to the one of before.
+// getHistory tells everybody which texts were changed while people voted. A voter may have answered
+// to the text of before.
 func getHistory(c *call) error {
 	limit, after, err := c.historyPart()
 	if err != nil {

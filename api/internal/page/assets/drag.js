@@ -1,4 +1,5 @@
-// Cards that are dragged by their handles. A card moves along, and stays where it is let go. Who has no mouse has buttons elsewhere.
+// Cards that are dragged by their handles. A card moves along, and stays where it is let go. Buttons
+// elsewhere do the same without a mouse.
 
 /** Lets the cards of a list be dragged. moved is called with them in their new order. */
 export function dragging(list, moved) {

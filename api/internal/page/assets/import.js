@@ -1,5 +1,5 @@
-// Reads questions that people have written elsewhere, as plain text or as a table (CSV). It knows no document: it gives
-// { title, polls, errors }, and each error has the line that it is about and a code.
+// Reads questions that people have written elsewhere, as plain text or as a table (CSV). It knows no
+// document: it gives { title, polls, errors }, and each error has the line that it is about and a code.
 
 export const maxPolls = 500;
 export const maxOptions = 100;
@@ -49,9 +49,13 @@ class Collection {
   }
 
   result(title) {
-    for (const { line, question } of this.polls) if (lengthOf(question) > maxText) this.wrong(line, "text", maxText);
+    for (const { line, question } of this.polls) {
+      if (lengthOf(question) > maxText) this.wrong(line, "text", maxText);
+    }
     if (this.polls.length === 0 && this.errors.length === 0) this.wrong(1, "nothing");
-    const polls = this.polls.map(({ question, kind, options }) => (options.length > 0 ? { question, kind, options } : { question, kind }));
+    const polls = this.polls.map(({ question, kind, options }) => (
+      options.length > 0 ? { question, kind, options } : { question, kind }
+    ));
     this.errors.sort((a, b) => a.line - b.line);
     return { title, polls, errors: this.errors };
   }
@@ -75,8 +79,9 @@ function blocksOf(lines) {
 }
 
 /**
- * Reads plain text: a question, which may have several lines, then its options, each behind "-", "*", "•", "A)" or "1."; boxes, "[ ]",
- * are for several answers. A question without options is one for free text. A first line behind "#" is the title.
+ * Reads plain text: a question, which may have several lines, then its options, each behind "-", "*", "•",
+ * "A)" or "1."; boxes, "[ ]", are for several answers. A question without options is one for free text.
+ * A first line behind "#" is the title.
  */
 export function parseText(text, room = maxPolls) {
   const found = new Collection(room);
@@ -85,7 +90,7 @@ export function parseText(text, room = maxPolls) {
   const title = /^#\s+(.*\S)/u.exec(lines[first] ?? "")?.[1];
   if (title !== undefined) lines[first] = "";
   const blocks = blocksOf(lines);
-  const counted = blocks.length > 1 && blocks.every(([[, line]]) => numbered.test(line)); // questions that are numbered
+  const counted = blocks.length > 1 && blocks.every(([[, line]]) => numbered.test(line)); // the questions
   const plain = (line) => (counted ? numbered.exec(line)[1] : line.trim());
   for (const block of blocks) {
     const all = block.every(([, line]) => numbered.test(line));
@@ -94,7 +99,8 @@ export function parseText(text, room = maxPolls) {
       for (const [line, text] of block) found.question(line, numbered.exec(text)[1]);
       continue;
     }
-    const goesOn = !counted && optionOf(block[0][1]) && (!numbered.test(block[0][1]) || (all && (free || block.length === 1)));
+    const first = block[0][1];
+    const goesOn = !counted && optionOf(first) && (!numbered.test(first) || (all && (free || block.length === 1)));
     readBlock(found, block, goesOn, plain);
   }
   return found.result(title);
@@ -169,8 +175,10 @@ function separatorOf(text) {
   return separators.reduce((best, separator) => (count(separator) > count(best) ? separator : best));
 }
 
+const optionName = /^(options?|answers?|choices?|antwort(en)?|optionen)\s*([A-Z]|\d+)?$/iu;
+
 const isHeader = (fields) => /^(questions?|fragen?|polls?|prompt|سؤال|السؤال)$/iu.test(fields[0])
-  || (fields.length > 1 && fields.slice(1).every((field) => /^(options?|answers?|choices?|antwort(en)?|optionen)\s*([\dA-Z]|\d+)?$/iu.test(field)));
+  || (fields.length > 1 && fields.slice(1).every((field) => optionName.test(field)));
 
 /** Reads a table: a question and its options in each row. A first row of names is left out. */
 export function parseCSV(text, room = maxPolls) {
@@ -196,7 +204,8 @@ export function looksLikeCSV(text) {
   if (/^\uFEFF?sep=/iu.test(text)) return true;
   if (linesOf(text).some((line) => bullet.test(line) || box.test(line))) return false;
   const separator = separatorOf(text);
-  const rows = parseRecords(text.replace(/^\uFEFF/u, ""), separator).records.filter(({ fields }) => fields.some(Boolean));
+  const { records } = parseRecords(text.replace(/^\uFEFF/u, ""), separator);
+  const rows = records.filter(({ fields }) => fields.some(Boolean));
   const least = separator === "," && !text.includes('"') ? 3 : 2; // a comma stands in many a question
   return rows.length > 0 && rows.every(({ fields }) => fields.length >= least);
 }

@@ -1,4 +1,5 @@
-// Which texts of a poll were changed while people voted: a line that says so, and when it is opened, what they were.
+// Which texts of a poll were changed while people voted: a line that says so, and when it is opened,
+// what they were.
 
 import { at, get, Problem } from "./api.js";
 import { make, show } from "./dom.js";

@@ -1,4 +1,5 @@
-// Merges what is written here with what was written elsewhere, by what both began with, part by part. It knows no document.
+// Merges what is written here with what was written elsewhere, by what both began with, part by part.
+// It knows no document.
 
 export const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
@@ -15,7 +16,10 @@ export function shape({ question, kind, options, max_choices: most, results_visi
 
 const keys = (poll) => (poll.options ?? []).map((option) => option.key);
 
-/** Names the parts of polls that are merged by themselves: each option's text where all have the same ones, else the ballot as a whole. */
+/**
+ * Names the parts of polls that are merged by themselves: each option's text where all have the same ones,
+ * else the ballot as a whole.
+ */
 export function parts(first, ...others) {
   const alike = others.every((poll) => poll.kind === first.kind && same(keys(poll), keys(first)));
   const ballot = alike ? [...keys(first).map((key) => `options[${key}]`), "max_choices"] : ["ballot"];
@@ -40,7 +44,7 @@ export function withPart(poll, name, other) {
   return { ...poll, options: poll.options.map((option) => (option.key === key ? { key, value } : option)) };
 }
 
-/** Names the parts that were changed elsewhere only (take), there and here alike (both), and there and here otherwise (ask). */
+/** Names the parts that were changed elsewhere only (take), there and here alike (both) or otherwise (ask). */
 export function merge(base, mine, theirs) {
   const found = { take: [], both: [], ask: [] };
   for (const name of parts(base, mine, theirs)) {
@@ -53,7 +57,10 @@ export function merge(base, mine, theirs) {
   return found;
 }
 
-/** Merges the orders of what is there. null: it was put into another order here and there. What is new stands where it stands there. */
+/**
+ * Merges the orders of what is there. null: it was put into another order here and there. What is new
+ * stands where it stands there.
+ */
 export function mergeOrder(base, mine, theirs) {
   const common = (list) => list.filter((id) => [base, mine, theirs].every((order) => order.includes(id)));
   const [before, here, there] = [base, mine, theirs].map(common);
