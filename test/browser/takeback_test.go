@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/cdproto/network"
@@ -150,6 +151,7 @@ func TestWhatIsTakenBackTooLateCounts(t *testing.T) {
 
 	// Nobody takes back what was said by another name.
 	r.admit(map[string]any{"voters": "pass"})
+	r.takesPassesOnly(0)
 	v.click("#take-back")
 	v.shows("#vote", "The presenter has changed how people vote. The answer that you gave before counts, and can no longer be changed.")
 	pressed(1)
@@ -161,4 +163,19 @@ func TestWhatIsTakenBackTooLateCounts(t *testing.T) {
 	v.click("#take-back")
 	v.taken()
 	require.Zero(t, r.results(1).Total)
+}
+
+// takesPassesOnly waits until every replica knows that voters of the i-th poll, which is displayed, have passes.
+func (r *room) takesPassesOnly(i int) {
+	r.t.Helper()
+	vote := map[string]any{"poll_id": r.polls[i].PollID, "client_id": r.voter(), "key": "no option"} // refused in any case
+	inARow := 0
+	require.Eventually(r.t, func() bool {
+		if status, _ := r.once(http.MethodPost, r.path("/polls/current/votes"), vote); status == http.StatusUnauthorized {
+			inARow++
+		} else {
+			inARow = 0
+		}
+		return inARow >= 12
+	}, patience, tick)
 }
