@@ -53,7 +53,11 @@ type Refolding struct {
 	kind       Kind
 	fold       Fold
 	had, words map[string]*refolded
+	folded     map[string]folded // of each text, as folding costs more than all the rest
 }
+
+// folded is what a text counts as now, and what it counted as before.
+type folded struct{ now, before string }
 
 type refolded struct {
 	count     int64
@@ -64,7 +68,7 @@ type refolded struct {
 
 // NewRefolding begins with a poll whose words were counted by a fold.
 func NewRefolding(kind Kind, f Fold) *Refolding {
-	return &Refolding{kind: kind, fold: f, had: map[string]*refolded{}, words: map[string]*refolded{}}
+	return &Refolding{kind: kind, fold: f, had: map[string]*refolded{}, words: map[string]*refolded{}, folded: map[string]folded{}}
 }
 
 // Had brings a word that is there. Its spellings do not matter.
@@ -77,27 +81,36 @@ func (r *Refolding) HadSpelling(word string, s CountedSpelling) { named(r.had, w
 
 // Vote brings a vote that stands.
 func (r *Refolding) Vote(a VoterAnswer) {
-	for _, s := range r.kind.spelled(PresentFold, a.Answer) {
-		w := named(r.words, s.word)
-		w.count++
-		w.first = older(w.first, a.VoteID)
-		if r.kind != WordCloud {
-			continue
-		}
-		spelling := w.spellings[s.spelling]
-		spelling.Spelling = s.spelling
-		spelling.Count++
-		spelling.First = older(spelling.First, a.VoteID)
-		w.spell(spelling)
-	}
-	if a.Answer == "" {
+	if a.Answer.TakenBack() {
 		return
 	}
-	for _, entry := range a.Answer.entries(r.kind) {
-		if had := r.had[r.kind.word(r.fold, entry)]; had != nil {
-			named(r.words, r.kind.word(PresentFold, entry)).inherit(had)
+	entries := a.Answer.entries(r.kind)
+	for i, entry := range entries {
+		f := r.both(entry)
+		w := named(r.words, f.now)
+		if had := r.had[f.before]; had != nil {
+			w.inherit(had)
+		}
+		if slices.ContainsFunc(entries[:i], func(other string) bool { return r.both(other).now == f.now }) {
+			continue // a person counts once for each word
+		}
+		w.count++
+		w.first = older(w.first, a.VoteID)
+		if r.kind == WordCloud {
+			spelling := w.spellings[entry]
+			w.spell(CountedSpelling{entry, spelling.Count + 1, older(spelling.First, a.VoteID)})
 		}
 	}
+}
+
+// both folds a text by both versions.
+func (r *Refolding) both(entry string) folded {
+	f, known := r.folded[entry]
+	if !known {
+		f = folded{r.kind.word(PresentFold, entry), r.kind.word(r.fold, entry)}
+		r.folded[entry] = f
+	}
+	return f
 }
 
 // Words gives the words as they are now, in the order of their bytes, and whether anything of them is new.

@@ -158,7 +158,10 @@ function colour(text) {
 function cloud(bounded) {
   const element = make("ul", { class: "cloud" });
   const list = words(element, "word", (item, word) => {
-    if (!item.firstChild) item.append(make("span", { class: "said", dir: "auto" }), make("span", { class: "unseen" }));
+    if (!item.firstChild) {
+      item.append(make("span", { class: "said", dir: "auto" }), make("span", { class: "unseen" }));
+      item.hidden = true; // until it has a place
+    }
     write(item.firstChild, word.text);
     write(item.lastChild, ` (${t("chart.votes", { n: word.count })})`);
     item.title = t("chart.votes", { n: word.count });
