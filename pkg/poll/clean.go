@@ -29,6 +29,9 @@ func clean(field, text string, most int, l layout) (string, error) {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
 		return "", Field(field, "must be valid UTF-8")
 	}
+	if strings.TrimSpace(text) == "" {
+		return "", Field(field, "must not be empty")
+	}
 	if l == inLines {
 		text = breaks.Replace(text)
 	} else {
@@ -47,8 +50,6 @@ func clean(field, text string, most int, l layout) (string, error) {
 		text = spaced(text)
 	}
 	switch {
-	case text == "":
-		return "", Field(field, "must not be empty")
 	case !visible(text):
 		return "", Field(field, "must hold something that can be seen")
 	case utf8.RuneCountInString(text) > most:

@@ -146,7 +146,7 @@ func TestMatchingEntityTags(t *testing.T) {
 }
 
 // manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
-var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n\t=lines"}
+var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n  lines"}
 
 func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...poll.Answer) string {
 	t.Helper()
