@@ -7,21 +7,27 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 )
 
-func ask(t *testing.T, method, target string, header ...string) (*http.Response, string) {
-	t.Helper()
+// site is unpacked once for all tests.
+var site = sync.OnceValue(func() *fiber.App {
 	app := fiber.New()
 	Mount("")(app)
+	return app
+})
+
+func ask(t *testing.T, method, target string, header ...string) (*http.Response, string) {
+	t.Helper()
 	req := httptest.NewRequest(method, target, nil)
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	res, err := app.Test(req, -1)
+	res, err := site().Test(req, -1)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, res.Body.Close()) }()
 	var body io.Reader = res.Body
