@@ -26,6 +26,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
+let early = null; // results that came before their poll, which takes longer where it is large
 let followed = false; // the stream has told us every step since the slide that we show
 let unsettled = ""; // the poll that left before its vote came to a good end
 
@@ -99,6 +100,7 @@ function build(poll, first, focused) {
   if (unsettled === poll.poll_id) unsettled = "";
   showBefore();
   draw(poll);
+  if (early && early.poll_id === poll.poll_id) tallied(early);
   if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
   if (!first) scrollTo(0, 0);
@@ -252,7 +254,10 @@ function atTheDoor() {
 function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
   if (["pending", "final"].includes(now.status) && draftOf(id, now.poll_id)) dropDraft(id);
-  if (!slide.poll || now.poll_id !== slide.poll.poll_id) return;
+  if (!slide.poll || now.poll_id !== slide.poll.poll_id) {
+    early = now;
+    return;
+  }
   const { version = 0, revision = 0 } = results || {};
   const older = now.version < version || (now.version === version && now.revision < revision);
   if (older && now.status !== "pending") return;

@@ -55,18 +55,21 @@ export function reader(id, token, tell) {
 }
 
 /**
- * Gives an event's results with what is known of the rest from an earlier moment. They say still that there is more. Where there are
- * fewer words than before, one was hidden, which may be among those that are known.
+ * Gives an event's results with what is known of the rest from an earlier moment. They say still that there is more. A word that
+ * was hidden since may be among those that are known: where there are fewer words than there should be, the rest is left out.
  */
 export function filled(event, known) {
   if (!event.more || !known || known.poll_id !== event.poll_id || known.version !== event.version) return event;
-  if (event.words_total < known.words_total) return event;
+  const words = known.words || [];
   const rest = (now, before, name) => {
     const there = new Set(now.map((one) => one[name]));
     return [...now, ...before.filter((one) => !there.has(one[name]))];
   };
+  const all = event.words && rest(event.words, words, "text");
+  const fresh = all && words.length === known.words_total ? all.length - words.length : 0;
+  if (event.words_total < known.words_total + fresh) return event;
   const results = { ...event, options: rest(event.options, known.options, "key") };
-  if (event.words) results.words = rest(event.words, known.words || [], "text").slice(0, 100);
+  if (all) results.words = all.slice(0, 100);
   return results;
 }
 
