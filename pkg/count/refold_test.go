@@ -42,3 +42,12 @@ func TestWordsThatAnotherFoldCountedAreCountedAnewAndAnnounced(t *testing.T) {
 		require.NoError(t, b.Ready())
 	})
 }
+
+func TestAPollThatCannotBeCountedAnewIsTriedLessAndLessOften(t *testing.T) {
+	run(t, func(b *bench) { b.store.tired = true }, func(t *testing.T, b *bench) {
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		require.Less(t, b.store.refolds, 25, "its voters wait at each try")
+		require.Greater(t, b.store.refolds, 15)
+	})
+}
