@@ -112,9 +112,11 @@ func inside() storetest.Inside {
 			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
 		},
 		Downgrade: func(t require.TestingT, s poll.Store) {
-			down, err := os.ReadFile("../../migrations/postgres/0006_texts.down.sql")
-			require.NoError(t, err)
-			exec(t, s, string(down))
+			for _, name := range []string{"0007_mends", "0006_texts"} {
+				down, err := os.ReadFile("../../migrations/postgres/" + name + ".down.sql")
+				require.NoError(t, err)
+				exec(t, s, string(down))
+			}
 			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
 		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
