@@ -19,11 +19,14 @@ type Folding struct {
 }
 
 // Due says whether the words are to be counted anew by the present fold. A poll whose results are final keeps the words of
-// one older fold that counted all of them.
+// one older fold that counted all of them. A pending one has no words; but a process that knows no
+// spellings leaves them behind when it resets a poll.
 func (f Folding) Due(kind Kind, status Status) bool {
 	switch {
-	case !kind.FreeText() || status == Pending:
+	case !kind.FreeText():
 		return false
+	case status == Pending:
+		return f.Stale
 	case status == Final:
 		return f.Stale && f.Fold == PresentFold
 	}

@@ -111,6 +111,13 @@ func inside() storetest.Inside {
 			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
 			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
 		},
+		Reset: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+			exec(t, s, `DELETE FROM votes WHERE poll_id = $1`, id)
+			exec(t, s, `DELETE FROM words WHERE poll_id = $1`, id)
+			exec(t, s, `
+				UPDATE poll_states SET status = 'pending', opened = 0, voters = 0, revision = revision + 1
+				WHERE poll_id = $1`, id)
+		},
 		Downgrade: func(t require.TestingT, s poll.Store) {
 			for _, name := range []string{"0007_mends", "0006_texts"} {
 				down, err := os.ReadFile("../../migrations/postgres/" + name + ".down.sql")

@@ -13,12 +13,15 @@ import (
 )
 
 // keepFold are the assignments of an UPDATE of poll_states to u that say how their words are counted. A state that this fold
-// counted alone stays so; a poll without words or votes is counted by it from now on.
+// counted alone stays so; a poll without words or votes is counted by it from now on. A poll that is
+// reset loses them in the same transaction.
 var keepFold = fmt.Sprintf(`
 	fold = CASE WHEN %[2]s THEN %[1]d ELSE poll_states.fold END,
 	fold_revision = CASE WHEN %[2]s OR poll_states.fold = %[1]d AND fold_revision = poll_states.revision
 		THEN u.revision ELSE fold_revision END`,
-	poll.PresentFold, `(poll_states.counts <> '[]' OR 'pending' IN (poll_states.status, u.status))`)
+	poll.PresentFold, `(poll_states.counts <> '[]'
+		OR poll_states.status = 'pending' AND fold_revision = poll_states.revision
+		OR poll_states.status <> 'pending' AND u.status = 'pending')`)
 
 // settleFolds says of stale states whose words are not to be counted anew that nothing is to be done.
 var settleFolds = fmt.Sprintf(`
@@ -26,7 +29,7 @@ var settleFolds = fmt.Sprintf(`
 	SET fold = CASE WHEN counts = '[]' AND status = 'final' THEN fold ELSE %[1]d END, fold_revision = revision
 	WHERE poll_id IN (
 		SELECT poll_id FROM poll_states
-		WHERE fold_revision <> revision AND (counts <> '[]' OR status = 'pending' OR status = 'final' AND fold <> %[1]d) LIMIT ?)`,
+		WHERE fold_revision <> revision AND (counts <> '[]' OR status = 'final' AND fold <> %[1]d) LIMIT ?)`,
 	poll.PresentFold)
 
 // settledAtOnce is how many states settleFolds looks at.

@@ -25,6 +25,8 @@ type Inside struct {
 	Count func(t require.TestingT, s poll.Store, pollID uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64)
 	// Seal does what a process of before does with a poll's state when it closes voting and seals the poll.
 	Seal func(t require.TestingT, s poll.Store, pollID uuid.UUID, version int64)
+	// Reset does what a process of before does that resets a poll: it knows of no spellings.
+	Reset func(t require.TestingT, s poll.Store, pollID uuid.UUID)
 	// Downgrade takes the schema back to what it was before it knew of folds. It is brought up by the next store that is opened.
 	Downgrade func(t require.TestingT, s poll.Store)
 }
@@ -383,6 +385,33 @@ func (s *suite) folds(t *testing.T) {
 		in.Begin(t, store, p.Polls[2].ID)
 		count(t, store, votes(vote(p, 2, v, "A")))
 		require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, 2), "whoever counts says so as well")
+	})
+
+	t.Run("an earlier process that resets a poll leaves nothing behind", func(t *testing.T) {
+		edited := []string{"heck"}
+		for name, then := range map[string]func(p poll.Presentation){
+			"nothing else": func(poll.Presentation) {},
+			"Refold":       func(poll.Presentation) { require.Len(t, refolded(t, store), 1) },
+			"an edit": func(p poll.Presentation) {
+				_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[0].ID, Banned: &edited})
+				require.NoError(t, err)
+			},
+		} {
+			refolded(t, store)
+			p := created(t, store, textPolls()...)
+			v := show(t, store, p, 0)
+			count(t, store, votes(vote(p, 0, v, "NATO"), vote(p, 0, v, "NATO")))
+			show(t, store, p, 1)
+			count(t, store, seal(p, 0, v))
+			in.Reset(t, store, p.Polls[0].ID)
+			then(p)
+			v = show(t, store, p, 0)
+			count(t, store, votes(vote(p, 0, v, "nato")))
+			requireCounted(t, p, 0)
+			require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, 0), name)
+			require.Equal(t, "nato", results(t, store, p, 0).Words[0].Text, name)
+			require.Empty(t, refolded(t, store), name)
+		}
 	})
 
 	t.Run("a vote that was taken back counts for nothing", func(t *testing.T) {
