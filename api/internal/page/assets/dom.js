@@ -8,15 +8,7 @@ export const find = (selector, root = document) => root.querySelector(selector);
  * and undefined are left out, true stands alone. Children are elements or text.
  */
 export function make(tag, properties = {}, ...children) {
-  return fill(document.createElement(tag), properties, children);
-}
-
-/** Makes an element of SVG. */
-export function makeSVG(tag, properties = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
-}
-
-function fill(element, properties, children) {
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") element.addEventListener(name, value);
     else if (value === true) element.setAttribute(name, "");
