@@ -15,12 +15,15 @@ export function mended(id, pollID) {
 
   async function read() {
     if (!element.open || shown === count) return;
+    const of = count;
     try {
       const found = await history(id, pollID);
-      shown = count;
+      if (of !== count) return; // a newer read is on its way
+      shown = of;
       list.replaceChildren(...found.map(line));
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
+      if (of !== count) return;
       list.replaceChildren(make("li", {}, t("results.unreachable")));
     }
   }

@@ -68,8 +68,10 @@ export function written(id, token, poll, chart) {
     reading = true;
     enable(button, false);
     list.setAttribute("aria-busy", "true");
+    let came = false;
     try {
       await what();
+      came = true;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       if (problem.passes) notify(t("results.unreachable"), "error");
@@ -78,7 +80,13 @@ export function written(id, token, poll, chart) {
       reading = false;
       list.removeAttribute("aria-busy");
       if (!results.hidden) draw();
+      if (came) keepUp();
     }
+  }
+
+  /** Reads again where the list is of another moment than the results, which may have come while it was read. */
+  function keepUp() {
+    if (opened && !results.hidden && known !== moment()) renew();
   }
 
   function grow() {
@@ -128,7 +136,7 @@ export function written(id, token, poll, chart) {
       show(shown, !now.hidden);
       if (now.hidden) return;
       draw();
-      if (opened && known !== moment()) renew();
+      keepUp();
     },
   };
 }
