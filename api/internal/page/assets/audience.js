@@ -26,7 +26,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
-let early = null; // results that came before their poll, which takes longer where it is large
+const early = new Map(); // results that came before their poll, which takes longer where it is large; by poll
 let followed = false; // the stream has told us every step since the slide that we show
 let unsettled = ""; // the poll that left before its vote came to a good end
 
@@ -100,7 +100,9 @@ function build(poll, first, focused) {
   if (unsettled === poll.poll_id) unsettled = "";
   showBefore();
   draw(poll);
-  if (early && early.poll_id === poll.poll_id) tallied(early);
+  const came = early.get(poll.poll_id);
+  early.clear(); // what is older than a slide may tell of a reset, after which people have voted again
+  if (came) tallied(came);
   if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));
   if (!first) scrollTo(0, 0);
@@ -255,7 +257,7 @@ function tallied(now) {
   if (now.status === "pending") box.forget(now.poll_id); // the presenter has reset it
   if (["pending", "final"].includes(now.status) && draftOf(id, now.poll_id)) dropDraft(id);
   if (!slide.poll || now.poll_id !== slide.poll.poll_id) {
-    early = now;
+    early.set(now.poll_id, now);
     return;
   }
   const { version = 0, revision = 0 } = results || {};
