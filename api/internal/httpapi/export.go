@@ -91,16 +91,25 @@ const (
 )
 
 func partOf(query *fasthttp.Args) (p part, err error) {
-	if query.Has("limit") {
-		p.limit, err = strconv.Atoi(string(query.Peek("limit")))
-		if err != nil || p.limit < 1 || p.limit > maxPage {
-			return part{}, poll.Field("limit", "must be a number from 1 to %d", maxPage)
-		}
+	if p.limit, err = limitOf(query, 0, maxPage); err != nil {
+		return part{}, err
 	}
 	if query.Has("after") {
 		p.after, err = parseCursor(string(query.Peek("after")))
 	}
 	return p, err
+}
+
+// limitOf gives how many items a client asks for, at most so many; or usual, where it does not say.
+func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
+	if !query.Has("limit") {
+		return usual, nil
+	}
+	limit, err := strconv.Atoi(string(query.Peek("limit")))
+	if err != nil || limit < 1 || limit > most {
+		return 0, poll.Field("limit", "must be a number from 1 to %d", most)
+	}
+	return limit, nil
 }
 
 // separatorOf gives what is to part the cells of a table.

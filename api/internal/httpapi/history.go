@@ -60,12 +60,8 @@ func getHistory(c *call) error {
 // historyPart reads which part of a history a client asks for.
 func (c *call) historyPart() (limit int, after int64, err error) {
 	query := c.Context().QueryArgs()
-	limit = maxHistory
-	if query.Has("limit") {
-		limit, err = strconv.Atoi(string(query.Peek("limit")))
-		if err != nil || limit < 1 || limit > maxHistory {
-			return 0, 0, poll.Field("limit", "must be a number from 1 to %d", maxHistory)
-		}
+	if limit, err = limitOf(query, maxHistory, maxHistory); err != nil {
+		return 0, 0, err
 	}
 	if query.Has("cursor") {
 		said := string(query.Peek("cursor"))

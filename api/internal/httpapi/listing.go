@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -50,16 +49,13 @@ type answersPage struct {
 }
 
 func answersPageOf(query *fasthttp.Args) (p answersPage, err error) {
-	p.limit = defaultAnswers
 	if query.Has("order") {
 		if p.order, p.ordered = orders[string(query.Peek("order"))]; !p.ordered {
 			return p, poll.Field("order", `must be "newest" or "most"`)
 		}
 	}
-	if query.Has("limit") {
-		if p.limit, err = strconv.Atoi(string(query.Peek("limit"))); err != nil || p.limit < 1 || p.limit > maxAnswers {
-			return p, poll.Field("limit", "must be a number from 1 to %d", maxAnswers)
-		}
+	if p.limit, err = limitOf(query, defaultAnswers, maxAnswers); err != nil {
+		return p, err
 	}
 	if query.Has("cursor") {
 		p.cursor = string(query.Peek("cursor"))
