@@ -39,7 +39,7 @@ func (w wireShown) fit(int) fitting {
 	return w
 }
 
-// fit keeps the first options and the most named words.
+// fit keeps the first options and words.
 func (w wireResults[O]) fit(room int) fitting {
 	all := w
 	w.Options, w.Words, w.More = all.Options[:0], all.Words[:0], true
