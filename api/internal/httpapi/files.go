@@ -83,13 +83,13 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 
 // wordsKey names a page of a poll's words.
 type wordsKey struct {
-	presentationID, pollID uuid.UUID
-	order                  poll.Order
-	hidden                 bool
-	begins                 bool // with the first word; else it begins behind that of the place
-	count                  int64
-	first                  uuid.UUID
-	word                   string
+	pollKey
+	order  poll.Order
+	hidden bool
+	begins bool // with the first word; else it begins behind that of the place
+	count  int64
+	first  uuid.UUID
+	word   string
 }
 
 // wordsPage are words that follow each other.
@@ -129,29 +129,17 @@ func newWordPages(store poll.Store) wordPages {
 	})}
 }
 
-// errPageFull ends a page that has room for no more.
-var errPageFull = errors.New("the page is full")
-
 func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, error) {
 	l := poll.Listing{Order: k.order, Hidden: k.hidden}
 	if !k.begins {
 		l.After = &poll.WordCount{Word: k.word, Count: k.count, First: k.first}
 	}
-	page, size := &wordsPage{}, 0
-	var last poll.WordCount
-	err := store.Answers(ctx, k.presentationID, k.pollID, l, func(w poll.WordCount) error {
-		if len(page.words) == maxWordsRead || size >= maxPageSize {
-			page.last = &last
-			return errPageFull
-		}
-		last = w
+	page := &wordsPage{}
+	var err error
+	page.last, err = readPage(ctx, store, k.pollKey, l, maxWordsRead, maxPageSize, func(w poll.WordCount) (int, error) {
 		page.words = append(page.words, pageWord{w.Text, w.Count, w.First, w.Hidden})
-		size += len(w.Text) + int(unsafe.Sizeof(pageWord{}))
-		return nil
+		return len(w.Text) + int(unsafe.Sizeof(pageWord{})), nil
 	})
-	if page.last != nil {
-		err = nil
-	}
 	return page, err
 }
 
@@ -160,7 +148,7 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 func (pages wordPages) all(
 	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*pageWord) error,
 ) error {
-	k := wordsKey{presentationID: presentationID, pollID: p.PollID, order: p.Kind.Order(), hidden: hidden, begins: true}
+	k := wordsKey{pollKey: pollKey{presentationID, p.PollID}, order: p.Kind.Order(), hidden: hidden, begins: true}
 	for {
 		turn.pause()
 		page, err := pages.read(ctx, k)

@@ -132,33 +132,51 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 		return nil, err
 	}
 	var items []byte
-	var last poll.WordCount
-	full, more, n := errors.New("the page is full"), false, 0
-	err = store.Answers(ctx, p.presentationID, p.pollID, l, func(w poll.WordCount) error {
+	last, err := readPage(ctx, store, p.pollKey, l, p.limit, maxPageBytes, func(w poll.WordCount) (int, error) {
 		if err := turn(); err != nil {
-			return err
-		}
-		if n == p.limit || len(items) >= maxPageBytes {
-			more = true
-			return full
+			return 0, err
 		}
 		data, err := json.Marshal(toAnswer(w))
-		if n > 0 {
-			items = append(items, ',')
+		if len(items) > 0 {
+			data = append([]byte{','}, data...)
 		}
 		items = append(items, data...)
-		last = w
-		n++
-		return err
+		return len(data), err
 	})
-	if err != nil && !errors.Is(err, full) {
+	if err != nil {
 		return nil, err
 	}
 	next := ""
-	if more {
-		next = `,"next":"` + mark(p.order, last) + `"`
+	if last != nil {
+		next = `,"next":"` + mark(p.order, *last) + `"`
 	}
 	return slices.Concat([]byte(`{"items":[`), items, []byte("]"+next+"}")), nil
+}
+
+// errPageFull ends a page that has room for no more.
+var errPageFull = errors.New("the page is full")
+
+// readPage calls add for the words of a listing, until there are most of them, or their sizes, which
+// add gives, come to room. It gives the last one if there are more behind it, else nil.
+func readPage(
+	ctx context.Context, store poll.Store, k pollKey, l poll.Listing, most, room int,
+	add func(poll.WordCount) (size int, err error),
+) (last *poll.WordCount, err error) {
+	n, size := 0, 0
+	var before poll.WordCount
+	err = store.Answers(ctx, k.presentationID, k.pollID, l, func(w poll.WordCount) error {
+		if n == most || size >= room {
+			last = &before
+			return errPageFull
+		}
+		more, err := add(w)
+		n, size, before = n+1, size+more, w
+		return err
+	})
+	if errors.Is(err, errPageFull) {
+		err = nil
+	}
+	return last, err
 }
 
 // getAnswers gives a page of the answers in free text to a poll. Presenters see those that are
