@@ -3,8 +3,8 @@
 
 export const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
 
-const hasOptions = (kind) => kind === "choice" || kind === "multiple";
-const isText = (kind) => kind === "word_cloud" || kind === "open_text";
+export const hasOptions = (kind) => kind === "choice" || kind === "multiple";
+export const isText = (kind) => kind === "word_cloud" || kind === "open_text";
 
 /** Gives a poll of the API as the page writes it: what its kind has no use for is left out. */
 export function shape({ question, kind, options, max_choices: most, results_visibility, banned_words: banned }) {

@@ -3,7 +3,7 @@
 
 import { announce, enable, find, make, show, usable, write } from "./dom.js";
 import { Decisions, deletedElsewhere } from "./elsewhere.js";
-import { merge, part, parts, same, shape, withPart } from "./merge.js";
+import { hasOptions, isText, merge, part, parts, same, shape, withPart } from "./merge.js";
 import { t } from "./text.js";
 
 const mostOptions = 100;
@@ -25,8 +25,6 @@ function put(field, text, value = text) {
 const taken = (field, read) => (field.given?.shown === field.value ? field.given.value : read(field.value.trim()));
 
 const fold = (text) => text.normalize("NFKC").toLocaleLowerCase().replace(/\s+/gu, " ").trim();
-const isText = (kind) => kind === "word_cloud" || kind === "open_text";
-const hasOptions = (kind) => kind === "choice" || kind === "multiple";
 
 /** A card for a poll. on has edited(form, now), and act(form, name) for what concerns more than the card itself. */
 export class PollForm {

@@ -116,11 +116,10 @@ function drawChart(shown, results) {
   const { hidden } = control;
   const text = JSON.stringify([shown.kind, shown.options]);
   if (drawn.id !== shown.poll_id || drawn.text !== text || drawn.hidden !== hidden || drawn.version > (results?.version ?? 0)) {
-    const free = shown.kind === "word_cloud" || shown.kind === "open_text";
     drawn = { id: shown.poll_id, text, hidden, chart: chart(shown, true), version: 0 };
     place.className = `slide-chart kind-${shown.kind}`;
     place.classList.toggle("without-results", hidden);
-    place.replaceChildren(...hidden && free ? [] : [drawn.chart.element]);
+    place.replaceChildren(...hidden && isWritten(shown) ? [] : [drawn.chart.element]);
     show(find("#covered"), hidden);
   }
   if (hidden) write(find("#covered"), control.visibility === "after" ? t("stage.covered_after") : t("stage.covered"));
