@@ -20,7 +20,8 @@ var keepFold = fmt.Sprintf(`
 	fold = CASE WHEN %[2]s THEN %[1]d ELSE s.fold END,
 	fold_revision = CASE WHEN %[2]s OR s.fold = %[1]d AND NOT s.stale THEN u.revision ELSE s.fold_revision END`,
 	poll.PresentFold,
-	`(s.counts <> '{}' OR s.status = 'pending' AND NOT s.stale OR s.status <> 'pending' AND u.status = 'pending')`)
+	`(s.counts <> '{}' OR s.status = 'pending' AND NOT s.stale
+		OR s.status <> 'pending' AND u.status = 'pending')`)
 
 // settleFolds says of stale states whose words are not to be counted anew that nothing is to be done. It waits for nobody.
 var settleFolds = fmt.Sprintf(`
@@ -28,7 +29,8 @@ var settleFolds = fmt.Sprintf(`
 	SET fold = CASE WHEN counts = '{}' AND status = 'final' THEN fold ELSE %[1]d END, fold_revision = revision
 	WHERE poll_id = ANY(ARRAY(
 		SELECT poll_id FROM poll_states
-		WHERE stale AND (counts <> '{}' OR status = 'final' AND fold <> %[1]d) LIMIT $1 FOR UPDATE SKIP LOCKED))`,
+		WHERE stale AND (counts <> '{}' OR status = 'final' AND fold <> %[1]d)
+		LIMIT $1 FOR UPDATE SKIP LOCKED))`,
 	poll.PresentFold)
 
 const (

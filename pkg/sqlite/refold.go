@@ -29,7 +29,8 @@ var settleFolds = fmt.Sprintf(`
 	SET fold = CASE WHEN counts = '[]' AND status = 'final' THEN fold ELSE %[1]d END, fold_revision = revision
 	WHERE poll_id IN (
 		SELECT poll_id FROM poll_states
-		WHERE fold_revision <> revision AND (counts <> '[]' OR status = 'final' AND fold <> %[1]d) LIMIT ?)`,
+		WHERE fold_revision <> revision AND (counts <> '[]' OR status = 'final' AND fold <> %[1]d)
+		LIMIT ?)`,
 	poll.PresentFold)
 
 // settledAtOnce is how many states settleFolds looks at.

@@ -100,7 +100,7 @@ func partOf(query *fasthttp.Args) (p part, err error) {
 	return p, err
 }
 
-// limitOf gives how many items a client asks for, at most so many; or usual, where it does not say.
+// limitOf gives how many items a client asks for, at most so many, or usual where it does not say.
 func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
 	if !query.Has("limit") {
 		return usual, nil

@@ -136,10 +136,11 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 	}
 	page := &wordsPage{}
 	var err error
-	page.last, err = readPage(ctx, store, k.pollKey, l, maxWordsRead, maxPageSize, func(w poll.WordCount) (int, error) {
+	add := func(w poll.WordCount) (size int, err error) {
 		page.words = append(page.words, pageWord{w.Text, w.Count, w.First, w.Hidden})
 		return len(w.Text) + int(unsafe.Sizeof(pageWord{})), nil
-	})
+	}
+	page.last, err = readPage(ctx, store, k.pollKey, l, maxWordsRead, maxPageSize, add)
 	return page, err
 }
 
@@ -148,7 +149,10 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 func (pages wordPages) all(
 	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*pageWord) error,
 ) error {
-	k := wordsKey{pollKey: pollKey{presentationID, p.PollID}, order: p.Kind.Order(), hidden: hidden, begins: true}
+	k := wordsKey{
+		pollKey: pollKey{presentationID, p.PollID},
+		order:   p.Kind.Order(), hidden: hidden, begins: true,
+	}
 	for {
 		turn.pause()
 		page, err := pages.read(ctx, k)

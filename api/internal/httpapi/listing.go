@@ -132,7 +132,7 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 		return nil, err
 	}
 	var items []byte
-	last, err := readPage(ctx, store, p.pollKey, l, p.limit, maxPageBytes, func(w poll.WordCount) (int, error) {
+	add := func(w poll.WordCount) (size int, err error) {
 		if err := turn(); err != nil {
 			return 0, err
 		}
@@ -142,7 +142,8 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 		}
 		items = append(items, data...)
 		return len(data), err
-	})
+	}
+	last, err := readPage(ctx, store, p.pollKey, l, p.limit, maxPageBytes, add)
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +157,8 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 // errPageFull ends a page that has room for no more.
 var errPageFull = errors.New("the page is full")
 
-// readPage calls add for the words of a listing, until there are most of them, or their sizes, which
-// add gives, come to room. It gives the last one if there are more behind it, else nil.
+// readPage calls add for the words of a listing, until there are most of them, or their sizes
+// come to room. It gives the last one if there are more behind it, else nil.
 func readPage(
 	ctx context.Context, store poll.Store, k pollKey, l poll.Listing, most, room int,
 	add func(poll.WordCount) (size int, err error),

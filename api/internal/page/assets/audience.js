@@ -26,7 +26,7 @@ let slide = { version: -1, poll: null, open: false, since: 0 }; // since: the ve
 let form = null; // the displayed poll's ballot
 let bars = null; // its chart
 let results = null; // its newest results
-const early = new Map(); // results that came before their poll, which takes longer where it is large; by poll
+const early = new Map(); // by poll: results that came before it, which takes longer if it is large
 let followed = false; // the stream has told us every step since the slide that we show
 let unsettled = ""; // the poll that left before its vote came to a good end
 
@@ -101,7 +101,7 @@ function build(poll, first, focused) {
   showBefore();
   draw(poll);
   const came = early.get(poll.poll_id);
-  early.clear(); // what is older than a slide may tell of a reset, after which people have voted again
+  early.clear(); // what is older may tell of a reset, after which people have voted again
   if (came) tallied(came);
   if (focused) part.question.focus();
   if (!first) announce(t("audience.next", { question: poll.question }));

@@ -84,7 +84,7 @@ export function written(id, token, poll, chart) {
     }
   }
 
-  /** Reads again where the list is of another moment than the results, which may have come while it was read. */
+  /** Reads again where the results are of another moment than the list. */
   function keepUp() {
     if (opened && !results.hidden && known !== moment()) renew();
   }
