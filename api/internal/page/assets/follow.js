@@ -157,9 +157,9 @@ export function follow(id, on, { token, presents = false, always = false } = {})
         seeing = blind();
         asked = asked || connection === stop;
       } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
+        if (!(problem instanceof Problem)) setTimeout(() => { throw problem; }); // a fault of the page's is no reason to stop
         if (problem.code === "not_found" && blind()) return end();
-        retryAfter = problem.retryAfter;
+        retryAfter = problem.retryAfter || 0;
         seeing = false;
       }
       state();
@@ -171,8 +171,16 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   async function readAll() {
     const shown = await current();
     if (blind()) news("displayed", shown, false);
-    if (blind() && shown.poll) news("results", await get(at(id, "polls", shown.poll.poll_id, "results"), { token, tries: 1 }));
+    if (blind() && shown.poll) await counted(shown.poll.poll_id);
     if (blind() && presents) news("audience", await get(at(id, "audience"), { token, tries: 1 }));
+  }
+
+  async function counted(pollID) {
+    try {
+      news("results", await get(at(id, "polls", pollID, "results"), { token, tries: 1 }));
+    } catch (problem) {
+      if (problem.code !== "not_found") throw problem; // the poll is gone, the presentation may be there
+    }
   }
 
   async function current() {
