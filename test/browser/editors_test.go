@@ -260,6 +260,7 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	guest := visit(t, "guest", desktop)
 	guest.open("/results/" + r.ID)
 	guest.shows(".mended summary", "The wording was changed while people voted")
+	guest.until(`((e) => e.getBoundingClientRect().top - e.previousElementSibling.getBoundingClientRect().bottom >= 8)(document.querySelector(".mended"))`)
 	guest.click(".mended summary")
 	guest.until(`JSON.stringify([...document.querySelectorAll(".mended ins")].map((e) => e.textContent)) === '["Which ones?","Blue","Which ones, then?"]'`)
 	guest.shows(".mended li:nth-child(2) del", "Bleu")

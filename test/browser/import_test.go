@@ -149,6 +149,15 @@ func TestQuestionsAreImportedAfterAPreview(t *testing.T) {
 	v.shows(".import-preview > li:nth-child(3) .badge", "Several")
 	require.Equal(t, 1, value[int](v, `document.querySelectorAll("#polls > *").length`), "nothing is added before")
 	v.shows("#import-add", "Add 3 questions")
+	v.until(inSight, js("#import-add"))
+	require.True(t, value[bool](v, `(() => {
+		const { left, right, top } = document.querySelector("#import-format").getBoundingClientRect();
+		const label = document.querySelector("label[for=import-format]").getBoundingClientRect();
+		return label.right <= left && top < label.bottom && right <= document.querySelector("#import-text").getBoundingClientRect().right + 1;
+	})()`), "a field stands beside its name")
+	require.Greater(t, value[float64](v, `(({ left }) => left - document.querySelector(".import-preview > li").getBoundingClientRect().left)(document.querySelector(".import-preview ul li").getBoundingClientRect())`),
+		10.0, "options stand below their question")
+	v.shoot("import-preview")
 	v.click("#import-add")
 	v.until(`document.querySelectorAll("#polls > *").length === 3`)
 	v.reads("#title", "The talk")

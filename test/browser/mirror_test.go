@@ -94,6 +94,28 @@ func TestBarsTicketAndArrowsStandOnTheOtherSideInArabic(t *testing.T) {
 	}
 }
 
+// TestALabelBeginsWhereItsBarDoes whichever way it is written, and not beside the numbers at the bar's other end.
+func TestALabelBeginsWhereItsBarDoes(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: []string{arabic.options[0], "In English", "Another one that is longer than a line of a phone's screen can be"}})
+	r.show(0)
+	r.votes(0, 1, 2, 3)
+	for lang, side := range map[string]string{"en": "left", "ar": "right"} {
+		for name, s := range map[string]screen{"stage": desktop, "p": narrow} {
+			v := visit(t, lang+name, s).presents(r)
+			v.speaks(lang)
+			v.open("/" + name + "/" + r.ID)
+			v.until(`document.querySelectorAll("#chart .percent").length === 3`)
+			v.until(`[...document.querySelectorAll("#chart .bar")].every((bar) => {
+				const text = document.createRange(), label = bar.querySelector(".label").getBoundingClientRect();
+				text.selectNodeContents(bar.querySelector(".label"));
+				const { left, right } = text.getBoundingClientRect(); // where a line is broken a space may hang over the edge
+				const at = { left: Math.max(left, label.left), right: Math.min(right, label.right) };
+				return Math.abs(at.%s - bar.querySelector(".track").getBoundingClientRect().%[1]s) < 4;
+			}) /* %[2]s %[3]s */`, side, name, lang)
+		}
+	}
+}
+
 // TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic: by itself "234 BCD" would stand as "BCD 234".
 func TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic(t *testing.T) {
 	r := create(t, arabic.title, newPoll{question: arabic.question, kind: "rating"})

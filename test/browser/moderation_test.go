@@ -16,6 +16,37 @@ const (
 	somebody = "a rude word"
 )
 
+// inSight says whether a control can be pressed where it stands.
+const inSight = `((e) => {
+	const { left, top, width, height } = e.getBoundingClientRect();
+	return e.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+})(document.querySelector(%s))`
+
+// TestALongListOfAnswersIsClosedWithoutScrolling: a phone has no Escape. What the focus comes to is not behind the button.
+func TestALongListOfAnswersIsClosedWithoutScrolling(t *testing.T) {
+	r := create(t, plain.title, newPoll{question: "Why?", kind: "open_text"})
+	r.show(0)
+	for i := range 40 {
+		r.vote(0, map[string]any{"text": fmt.Sprintf("because of %d", i)})
+	}
+	for page, s := range map[string]screen{"stage": desktop, "remote": narrow} {
+		v := visit(t, page, s).presents(r)
+		v.open("/" + page + "/" + r.ID)
+		v.sees("#answers")
+		v.click("#answers")
+		v.until(listed + `.length === 40`)
+		v.until(inSight, js(".answers .dialog-end button"))
+		for i := 1; i <= 12; i++ {
+			row := fmt.Sprintf(".answers-list li:nth-child(%d) button", i)
+			v.tabTo(row)
+			v.until(inSight, js(row))
+		}
+		v.shoot("answers-" + page)
+		v.click(".answers .dialog-end button")
+		v.until(`!document.querySelector("dialog")`)
+	}
+}
+
 // TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack takes a text off the wall with the remote's token. The stage and a phone show it no
 // more, nobody's vote is lost, and Undo brings it back.
 func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {

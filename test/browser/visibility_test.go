@@ -54,6 +54,8 @@ func TestResultsForAfterwardsAreSeenAfterwards(t *testing.T) {
 	voter.counted()
 	r.vote(1, map[string]any{"key": "3"})
 	covered("2")
+	voter.until(`document.querySelector("#so-far").getBoundingClientRect().top -
+		Math.max(...[...document.querySelectorAll(".card")].map((e) => e.getBoundingClientRect().bottom)) >= 8 /* it does not stick to a card */`)
 	voter.click("#so-far a")
 	voter.until(`location.pathname.startsWith("/results/")`)
 	guest.reload()

@@ -239,6 +239,7 @@ func TestEveryMessageIsUsedAndThereInEveryLanguage(t *testing.T) {
 				require.NotEmpty(t, text, "%s %s", key, form)
 			}
 			require.Equal(t, placeholders(placeholder, english[key]), placeholders(placeholder, m), "%s in %s", key, l.tag)
+			require.Equal(t, strings.Count(fmt.Sprint(english[key]), "Enter"), strings.Count(fmt.Sprint(m), "Enter"), "the keys of %s in %s", key, l.tag)
 		}
 	}
 }
