@@ -119,7 +119,7 @@ func inside() storetest.Inside {
 				WHERE poll_id = $1`, id)
 		},
 		Downgrade: func(t require.TestingT, s poll.Store) {
-			for _, name := range []string{"0007_mends", "0006_texts"} {
+			for _, name := range []string{"0008_spellings", "0007_mends", "0006_texts"} {
 				down, err := os.ReadFile("../../migrations/postgres/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))

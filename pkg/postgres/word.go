@@ -55,12 +55,13 @@ var moveSpellings = `
 	INSERT INTO spellings AS s (poll_id, word, spelling, count, first) SELECT * FROM unnest($19, $20, $21, $22, $23)
 	ON CONFLICT (poll_id, word, spelling) DO UPDATE SET count = s.count + excluded.count, ` + keepOldest("s")
 
-// forgetSpellings forgets those that nobody writes any more.
+// forgetSpellings forgets those that nobody writes any more. It finds each by its whole key, and not by the index that knows
+// counts: so that is not told.
 const forgetSpellings = `
 	DELETE FROM spellings WHERE ctid = ANY(ARRAY(
 		SELECT s.ctid FROM unnest($19, $20, $21, $22) AS u (poll_id, word, spelling, moved) CROSS JOIN LATERAL (
 			SELECT ctid FROM spellings
-			WHERE poll_id = u.poll_id AND word = u.word AND spelling = u.spelling AND count = 0 OFFSET 0) s
+			WHERE poll_id = u.poll_id AND word = u.word AND spelling = u.spelling AND count + 0 = 0 OFFSET 0) s
 		WHERE u.moved < 0))`
 
 // noWords and noMore are what wordArrays gives for polls of other kinds.

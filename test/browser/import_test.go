@@ -120,6 +120,20 @@ func TestQuestionsAreReadAsPeopleWriteThem(t *testing.T) {
 	require.Equal(t, "1001 polls", tooMany[len(tooMany)-1])
 	require.Equal(t, []string{"0 size"}, read(strings.Repeat("Q?\n\n", 1<<20/4+1), ""))
 	require.LessOrEqual(t, value[int](v, `window.reader.parseQuestions("- a\n".repeat(1000)).errors.length`), 20, "nobody reads a thousand mistakes")
+	for name, text := range map[string]string{
+		"white space":   `"- x\n- " + " ".repeat(2 ** 20 - 9)`,
+		"numbers":       `"1. " + " ".repeat(2 ** 20 - 9)`,
+		"boxes":         `"- [ ] " + " ".repeat(2 ** 20 - 9)`,
+		"a title":       `"# " + " ".repeat(2 ** 20 - 9)`,
+		"between words": `"- " + "x ".repeat(2 ** 19 - 9) + "x"`,
+	} {
+		took := value[float64](v, `(() => {
+			const before = performance.now();
+			window.reader.parseQuestions(`+text+`);
+			return performance.now() - before;
+		})()`)
+		require.Less(t, took, 10_000.0, "%s: each line is read once, be it as long as a text may be", name)
+	}
 	require.True(t, value[bool](v, `(() => { // whatever comes, it is read
 		for (let i = 0; i < 3000; i++) {
 			const text = Array.from({ length: 60 }, () => 'a1-. \n\t;,"[]()#\r•'[Math.floor(Math.random() * 17)]).join("");

@@ -70,6 +70,10 @@ func (s *afterwards) Presentation(_ context.Context, id uuid.UUID) (poll.Present
 	return s.p, s.states, nil
 }
 
+func (s *afterwards) History(context.Context, uuid.UUID, int64, int) ([]poll.Mend, error) {
+	return []poll.Mend{}, nil
+}
+
 func (s *afterwards) path(query string) string {
 	return Base + "/presentations/" + s.p.ID.String() + "/results" + query
 }

@@ -252,7 +252,7 @@ func TestWhoFindsSomethingCostlyUnderWayWaits(t *testing.T) {
 	s, server := heldAndLarge(t, 10<<20)
 	end, err := server.Costly.Take(t.Context())
 	require.NoError(t, err)
-	paths := []string{"/results?format=xlsx", "/results?format=csv", "/results", "", "/export"}
+	paths := []string{"/results?format=xlsx", "/results?format=csv", "/results", "", "/export", "/history"}
 	answered := make(chan int)
 	for _, rest := range paths {
 		go func() {

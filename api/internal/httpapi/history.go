@@ -34,8 +34,11 @@ func getHistory(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
-	defer cancel()
+	ctx, done, err := c.load() // as large as a presentation
+	if err != nil {
+		return err
+	}
+	defer done()
 	mends, err := c.Store.History(ctx, id, after, limit+1)
 	if err != nil {
 		return err

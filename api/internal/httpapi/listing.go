@@ -18,10 +18,13 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// What a page of answers holds: maxPageBytes ends it early.
+// What a page of answers holds: maxPageBytes ends it early. And how many are read at once: whoever
+// asks for one page after the other, of a poll with many banned words, leaves connections to lists
+// and files.
 const (
 	maxAnswers     = 1000
 	defaultAnswers = 100
+	maxPagesRead   = 2
 )
 
 // orders are those of answers, by their names in a query.
@@ -115,9 +118,15 @@ func parseMark(s string) (order poll.Order, w poll.WordCount, err error) {
 // newCoalescedAnswers coalesces the reads of pages: a room turns them together. costly are the
 // turns at writing them down.
 func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *coalesced[answersPage, []byte] {
+	reading := budget.NewTurns(maxPagesRead)
 	return newCoalesced(func(ctx context.Context, p answersPage) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		defer cancel()
+		end, err := reading.Take(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer end()
 		turn := &costlyTurn{ctx: ctx, turns: costly}
 		defer turn.pause()
 		return p.read(ctx, store, turn.take)

@@ -179,3 +179,24 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 		require.Empty(t, answers.lines)
 	})
 }
+
+func TestPagesOfAnswersLeaveConnectionsToListsAndFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
+		answers := newCoalescedAnswers(store, budget.Costly())
+		defer answers.close()
+		var room sync.WaitGroup
+		for limit := range 100 { // of which each is another page
+			room.Go(func() {
+				page := answersPage{pollKey: pollKey{aTalk, aPoll}, limit: limit + 1}
+				_, err := answers.read(t.Context(), page)
+				require.NoError(t, err)
+			})
+		}
+		synctest.Wait()
+		require.EqualValues(t, maxPagesRead, store.reads.Load(), "at once")
+		close(store.hold)
+		room.Wait()
+		require.EqualValues(t, 100, store.reads.Load())
+	})
+}

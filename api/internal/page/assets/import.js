@@ -6,9 +6,10 @@ export const maxOptions = 100;
 export const maxText = 1000; // characters of a question or an option
 export const maxSize = 2 ** 20; // bytes of all
 
-const bullet = /^\s*(?:[-*+•‣▪◦●○–—·]|\(?[A-Za-z]\)|[A-Za-z]\.)\s+(.*\S)\s*$/u;
-const box = /^\s*(?:[-*+•]\s+)?\[[ xX]?\]\s+(.*\S)\s*$/u;
-const numbered = /^\s*\(?\d{1,3}[.)]\s+(.*\S)\s*$/u;
+// What begins an option, in lines without white space at their ends: so each walks through a line once.
+const bullet = /^\s*(?:[-*+•‣▪◦●○–—·]|\(?[A-Za-z]\)|[A-Za-z]\.)\s+(\S.*)$/u;
+const box = /^\s*(?:[-*+•]\s+)?\[[ xX]?\]\s+(\S.*)$/u;
+const numbered = /^\s*\(?\d{1,3}[.)]\s+(\S.*)$/u;
 
 /** Gives the text of an option and whether it is a box to tick, or null. */
 function optionOf(line) {
@@ -61,7 +62,10 @@ class Collection {
   }
 }
 
-const linesOf = (text) => text.replace(/^\uFEFF/u, "").split(/\r\n|\n|\r/u);
+/** Gives the lines, without white space at their ends. */
+const linesOf = (text) => (
+  text.replace(/^\uFEFF/u, "").split(/\r\n|\n|\r/u).map((line) => line.trimEnd())
+);
 
 /** Gives the text as blocks of lines between which there are blank ones: [[line, text], …]. */
 function blocksOf(lines) {
@@ -87,7 +91,7 @@ export function parseText(text, room = maxPolls) {
   const found = new Collection(room);
   const lines = linesOf(text);
   const first = lines.findIndex((line) => line.trim() !== "");
-  const title = /^#\s+(.*\S)/u.exec(lines[first] ?? "")?.[1];
+  const title = /^#\s+(\S.*)$/u.exec(lines[first] ?? "")?.[1];
   if (title !== undefined) lines[first] = "";
   const blocks = blocksOf(lines);
   const counted = blocks.length > 1 && blocks.every(([[, line]]) => numbered.test(line)); // the questions
@@ -115,7 +119,7 @@ function readBlock(found, block, goesOn, plain) {
       found.option(line, option.text, option.many);
       state = "options";
     } else if (state === "question") {
-      found.polls.at(-1).question += `\n${text.trimEnd()}`;
+      found.polls.at(-1).question += `\n${text}`;
     } else if (state === "options" && /^\s/u.test(text) && found.polls.length > 0) {
       const last = found.polls.at(-1).options.at(-1);
       last.value += ` ${text.trim()}`;

@@ -3,7 +3,7 @@
 
 import { open } from "./dialogs.js";
 import { enable, make, show, usable, write } from "./dom.js";
-import { maxSize, parseQuestions } from "./import.js";
+import { maxOptions, maxPolls, maxSize, parseQuestions } from "./import.js";
 import { kinds } from "./pollform.js";
 import { t } from "./text.js";
 
@@ -132,7 +132,8 @@ export function chooseImport(room, { text = "", format = "" } = {}) {
     if (mistakes.length > 0) written.setAttribute("aria-invalid", "true");
     else written.removeAttribute("aria-invalid");
     write(count, polls.length > 0 ? t("import.found", { n: polls.length }) : "");
-    preview.replaceChildren(...polls.map(line));
+    // More are a mistake, and too many to draw.
+    preview.replaceChildren(...polls.slice(0, maxPolls).map(line));
     show(preview, polls.length > 0);
     write(add, polls.length > 0 ? t("import.add", { n: polls.length }) : t("import.add_none"));
     enable(add, polls.length > 0 && mistakes.length === 0);
@@ -155,6 +156,7 @@ function line({ question, kind = "choice", options = [] }) {
   return make("li", {},
     make("span", { class: "said", dir: "auto" }, question), " ", make("span", { class: "badge" }, name),
     options.length > 0
-      && make("ul", {}, options.map((option) => make("li", { class: "said", dir: "auto" }, option.value))));
+      && make("ul", {}, options.slice(0, maxOptions).map(
+        (option) => make("li", { class: "said", dir: "auto" }, option.value))));
 }
 

@@ -1,0 +1,1 @@
+DROP INDEX spellings_ranked;

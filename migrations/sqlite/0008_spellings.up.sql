@@ -1,0 +1,1 @@
+CREATE INDEX spellings_ranked ON spellings (poll_id, word, count DESC, first, spelling);
