@@ -12,6 +12,7 @@ const lineHeight = 1.3;
 const steps = 6; // of weight: a small change of a count changes no size
 const shrink = 0.93; // from one size that is tried to the next
 const mostPoints = 4000; // that are looked at for a word's place
+const hinted = 1.03; // how much wider than its share of 100 px a small font may be drawn
 const golden = Math.PI * (3 - Math.sqrt(5));
 
 const clamp = (low, n, high) => Math.min(Math.max(low, n), high);
@@ -131,7 +132,7 @@ export function drawer(list) {
     const unknown = probes.filter((_, i) => !widths.has(items[i].text));
     for (const probe of unknown) probe.style.fontSize = "100px";
     list.append(...unknown);
-    const found = new Map(items.map(({ text }, i) => [text, widths.get(text) || probes[i].offsetWidth / 100]));
+    const found = new Map(items.map(({ text }, i) => [text, widths.get(text) || hinted * probes[i].offsetWidth / 100]));
     for (const probe of unknown) probe.remove();
     widths = found;
     const wide = items.map(({ text }) => widths.get(text));
