@@ -72,7 +72,8 @@ func tallied(t *testing.T, db *sql.DB, pollID string, voters int, counts []int64
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	_, err := db.ExecContext(ctx, `UPDATE poll_states SET voters = $2, counts = $3, revision = revision + 1 WHERE poll_id = $1`,
+	_, err := db.ExecContext(ctx, `UPDATE poll_states SET voters = $2, counts = $3,
+		revision = revision + 1, fold_revision = revision + 1 WHERE poll_id = $1`,
 		pollID, voters, pq.Array(counts))
 	require.NoError(t, err)
 	_, err = db.ExecContext(ctx, `INSERT INTO words (poll_id, word, count) SELECT $1, word, $3 / n + 1 FROM unnest($2::text[])
