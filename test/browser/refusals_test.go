@@ -20,9 +20,9 @@ func TestWhatIsRefusedIsSaidInTheReadersLanguage(t *testing.T) {
 	option := func(key, value string) map[string]string { return map[string]string{"key": key, "value": value} }
 	long, two := strings.Repeat("x", 1001), []any{option("A", "Ja"), option("B", "Nein")}
 	for says, file := range map[string]map[string]any{
-		"Frage: Zwischen 1 und 1.000 Zeichen.":                                                                          {"question": long, "options": two},
+		"Frage: Zwischen 1 und 1.000 Zeichen, von denen etwas zu sehen ist.":                                            {"question": long, "options": two},
 		"Antwort A: Jede Antwort hat ihren eigenen Schlüssel mit höchstens 64 Zeichen.":                                 {"question": "?", "options": []any{option("A", "Ja"), option("A", "Nein")}},
-		"Antwort B: Zwischen 1 und 1.000 Zeichen.":                                                                      {"question": "?", "options": []any{option("A", "Ja"), option("B", long)}},
+		"Antwort B: Zwischen 1 und 1.000 Zeichen, von denen etwas zu sehen ist.":                                        {"question": "?", "options": []any{option("A", "Ja"), option("B", long)}},
 		"Antworten je Person, höchstens: Mindestens 1 und nicht mehr, als es Antworten gibt; bei Wörtern höchstens 10.": {"question": "?", "kind": "multiple", "options": two, "max_choices": 7},
 		"Verbotene Wörter: Höchstens 200 Wörter mit je höchstens 64 Zeichen.":                                           {"question": "?", "kind": "open_text", "banned_words": []string{long}},
 	} {
@@ -44,7 +44,7 @@ func TestWhatIsRefusedIsSaidInTheReadersLanguage(t *testing.T) {
 	author.run(`document.querySelector("[data-field=question]").value = "x".repeat(1001)`)
 	author.click("#polls > :nth-child(1) [data-do=option]")
 	author.types("Noch eine")
-	author.shows("#polls .wrong", "Frage: Zwischen 1 und 1.000 Zeichen.")
+	author.shows("#polls .wrong", "Frage: Zwischen 1 und 1.000 Zeichen, von denen etwas zu sehen ist.")
 	author.shows("#state", "Nicht gespeichert")
 	author.fill("#polls > :nth-child(1) [data-field=question]", "One?")
 	author.shows("#state", "Alles ist gespeichert")
