@@ -237,7 +237,7 @@ func publicURL(v string) (string, error) {
 	case path != "" && !plainPath.MatchString(path):
 		return "", fmt.Errorf("its path must be names of A-Z a-z 0-9 - . _ ~ with one slash before each")
 	case slices.ContainsFunc(strings.Split(path, "/"), isDots):
-		return "", fmt.Errorf("its path must not hold the names . and ..")
+		return "", fmt.Errorf("its path must not hold . or .. as a name")
 	}
 	return u.Scheme + "://" + u.Host + path, nil
 }

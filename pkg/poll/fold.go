@@ -89,7 +89,7 @@ func plain(s string) string {
 			r = 'i'
 		case r == '\u0307' && before == 'i':
 			continue
-		case ignorable(r) && !joiner(r) && !(tag(r) && (before == flag || tag(before))):
+		case ignorable(r) && !joiner(r) && (!tag(r) || before != flag && !tag(before)):
 			continue
 		}
 		kept.WriteRune(r)

@@ -42,7 +42,7 @@ var inOrder = map[poll.Order]words{
 func listing(l poll.Listing) (query string, args []any) {
 	in := inOrder[l.Order]
 	all := `SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND (?2 OR NOT w.hidden) `
-	first, then := ``, ``
+	var first, then string
 	switch a := l.After; {
 	case a == nil:
 		return all + in.order, nil

@@ -211,7 +211,7 @@ func TestAQuestionIsDeletedElsewhereWhileItIsWritten(t *testing.T) {
 
 // TestATypoIsMendedWhilePeopleVote mends the texts of a question that is on the slide. Phones show it at once, and keep what was chosen.
 func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "Wich ones?", kind: "multiple", options: []string{"Red", "Bleu", "Green"}})
+	r := create(t, plain.title, newPoll{question: "Whoch ones?", kind: "multiple", options: []string{"Red", "Bleu", "Green"}})
 	r.show(0)
 	author, voter, stage := visit(t, "author", desktop).presents(r), visit(t, "voter", phone), visit(t, "stage", desktop).presents(r)
 	author.open("/edit/" + r.ID)
@@ -220,15 +220,15 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	require.True(t, value[bool](author, `document.querySelector(".kinds").disabled && !document.querySelector("[data-field=question]").closest(":disabled")`))
 	require.Zero(t, value[int](author, `[...document.querySelectorAll(".choice button, [data-do=option]")].filter((e) => e.checkVisibility({ visibilityProperty: true })).length`))
 	voter.open("/p/" + r.ID)
-	voter.shows("#question", "Wich ones?")
+	voter.shows("#question", "Whoch ones?")
 	voter.click(`#ballot label:nth-child(2)`)
 	stage.open("/stage/" + r.ID)
-	stage.shows("#question", "Wich ones?")
+	stage.shows("#question", "Whoch ones?")
 	version := r.version()
 
 	author.fill(question(1), "Which ones?")
 	author.shows("#state", "Saving…")
-	voter.shows("#question", "Wich ones?") // not before it is written
+	voter.shows("#question", "Whoch ones?") // not before it is written
 	author.click(card(1, `[aria-label="Option B"]`))
 	voter.shows("#question", "Which ones?")
 	author.run(`document.activeElement.select()`)
@@ -253,7 +253,7 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	}
 	r.ask(http.MethodGet, r.path("/history"), nil, &history)
 	require.Equal(t, []struct{ Field, Before, After string }{
-		{"question", "Wich ones?", "Which ones?"}, {"options[B]", "Bleu", "Blue"}, {"question", "Which ones?", "Which ones, then?"},
+		{"question", "Whoch ones?", "Which ones?"}, {"options[B]", "Bleu", "Blue"}, {"question", "Which ones?", "Which ones, then?"},
 	}, history.Items)
 
 	// Everybody can see afterwards that it was reworded, and how.

@@ -154,21 +154,21 @@ func TestABrowserThatKeepsNothingSaysSo(t *testing.T) {
 
 // TestAMendedTypoTakesNothingFromVoters mends the texts of a question while somebody answers it, on a phone that reads them now and then.
 func TestAMendedTypoTakesNothingFromVoters(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "Wich?", kind: "multiple", options: []string{"Trians", "Bikes", "Buses"}, most: 2},
+	r := create(t, plain.title, newPoll{question: "Whoch?", kind: "multiple", options: []string{"Trians", "Bikes", "Buses"}, most: 2},
 		newPoll{question: "Wy?", kind: "open_text"})
 	v := visit(t, "voter", phone)
 	v.prepares(`const real = window.fetch;
 		window.fetch = async (url, options) => {
 			const answer = await real(url, options);
 			if (!url.endsWith("/polls/current") || !window.mended) return answer;
-			const text = (await answer.text()).replace("Wich", "Which").replace("Trians", "Trains").replace("Wy", "Why");
+			const text = (await answer.text()).replace("Whoch", "Which").replace("Trians", "Trains").replace("Wy", "Why");
 			return new Response(text, { status: answer.status, headers: answer.headers });
 		};`)
 	v.expect("net::ERR_")
 	v.block("/*/events")
 	r.show(0)
 	v.open("/p/" + r.ID)
-	v.shows("#question", "Wich?")
+	v.shows("#question", "Whoch?")
 	v.click("#ballot label:nth-of-type(1)")
 	v.click("#ballot [type=submit]")
 	v.counted()

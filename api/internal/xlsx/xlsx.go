@@ -162,7 +162,7 @@ func (b *Book) row(style int, cells []any) error {
 }
 
 func (b *Book) cell(at string, style int, cell any) error {
-	kind, value := "", ""
+	var kind, value string
 	switch v := cell.(type) {
 	case nil:
 		return nil
