@@ -88,6 +88,7 @@ func TestCreatingAsksForTheKeyOfAServerThatHasOne(t *testing.T) {
 	v.fill("#create-key", key)
 	v.click("dialog.ask .primary")
 	v.until(`JSON.parse(localStorage["plenary.presentations"] ?? "[]").length === 1`)
+	v.shows("#state", "Everything is saved")
 	v.open("/")
 	v.sees("#create")
 	require.False(t, value[bool](v, `document.querySelector("#key-form").checkVisibility()`), "it is kept")

@@ -43,43 +43,52 @@ func editCalls(r *Room) []accessCall {
 
 func TestNoEditTakesBackWhatItsPresenterHasNotSeen(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		for i := range editCalls(&Room{Polls: make([]Poll, 2)}) {
-			r := show(s.Client, choice("One"), choice("Two"))
-			r.moved(object{"move": "close"})
-			finalOf(t, r, r.Polls[0].PollID)
-			c := editCalls(r)[i]
-			seen := r.revision()
-			other := r.editIf(seen, http.MethodPatch, "", object{"title": "Somebody else's"})
-			require.Equal(t, "200", other.Code(), "%v", other)
-			before := r.Presentation(true)
-			for _, stale := range []string{seen, `W/` + other.Header.Get("ETag"), `"2-presenter"`, seen + ", " + seen} {
-				a := r.editIf(stale, c.Method, c.Path, c.JSON)
-				require.Equal(t, "412 stale", a.Code(), "%s %s: %s: %v", c.Method, c.Path, stale, a)
-			}
-			require.Equal(t, before, r.Presentation(true))
-			for _, garbage := range []string{"3", "x", `"x"`, `"1-B"`, `"1-b`, "*, *", strings.Repeat("*", 3000)} {
-				a := r.Do(Request{Method: c.Method, Path: r.Path(c.Path), Token: r.PresenterToken, JSON: c.JSON, Wrong: true,
-					Header: map[string]string{"If-Match": garbage}})
-				require.Equal(t, "400 invalid If-Match", a.Code(), "%s %s: %s", c.Method, c.Path, garbage)
-			}
-			r.moved(object{"move": "open"}) // which is no edit
-			r.moved(object{"move": "close"})
-			finalOf(t, r, r.Polls[0].PollID)
-			a := r.editIf(seen+`, `+other.Header.Get("ETag"), c.Method, c.Path, c.JSON)
-			require.Less(t, a.Status, 300, "%s %s: %v", c.Method, c.Path, a)
-			if c.Path == "" && c.Method == http.MethodDelete {
-				require.Equal(t, "404 not_found", r.edit(http.MethodDelete, "", nil).Code())
-				continue
-			}
-			require.Equal(t, r.revision(), a.Header.Get("ETag"), "a client goes on with what it is answered")
-			require.NotEqual(t, other.Header.Get("ETag"), a.Header.Get("ETag"))
-			for _, fine := range []string{a.Header.Get("ETag"), "*", ""} {
-				require.Equal(t, "200", r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken,
-					JSON: object{"title": "fine " + fine}, Wrong: fine == "", Header: map[string]string{"If-Match": fine}}).Code())
-			}
-			require.Equal(t, "200", r.Move(object{"move": "open"}, map[string]string{"If-Match": r.revision()}).Code(), "a transition takes it, too")
+		for i, call := range editCalls(&Room{Polls: make([]Poll, 2)}) {
+			t.Run(call.Method+" "+call.Path, func(t *testing.T) {
+				t.Parallel() // each waits for a poll to be final, in a presentation of its own
+				requireNothingIsTakenBack(t, s, i)
+			})
 		}
 	})
+}
+
+// requireNothingIsTakenBack makes the edit with that number, with what another presenter did unseen, and seen.
+func requireNothingIsTakenBack(t *testing.T, s site, i int) {
+	t.Helper()
+	r := show(s.Client, choice("One"), choice("Two"))
+	r.moved(object{"move": "close"})
+	finalOf(t, r, r.Polls[0].PollID)
+	c := editCalls(r)[i]
+	seen := r.revision()
+	other := r.editIf(seen, http.MethodPatch, "", object{"title": "Somebody else's"})
+	require.Equal(t, "200", other.Code(), "%v", other)
+	before := r.Presentation(true)
+	for _, stale := range []string{seen, `W/` + other.Header.Get("ETag"), `"2-presenter"`, seen + ", " + seen} {
+		a := r.editIf(stale, c.Method, c.Path, c.JSON)
+		require.Equal(t, "412 stale", a.Code(), "%s %s: %s: %v", c.Method, c.Path, stale, a)
+	}
+	require.Equal(t, before, r.Presentation(true))
+	for _, garbage := range []string{"3", "x", `"x"`, `"1-B"`, `"1-b`, "*, *", strings.Repeat("*", 3000)} {
+		a := r.Do(Request{Method: c.Method, Path: r.Path(c.Path), Token: r.PresenterToken, JSON: c.JSON, Wrong: true,
+			Header: map[string]string{"If-Match": garbage}})
+		require.Equal(t, "400 invalid If-Match", a.Code(), "%s %s: %s", c.Method, c.Path, garbage)
+	}
+	r.moved(object{"move": "open"}) // which is no edit
+	r.moved(object{"move": "close"})
+	finalOf(t, r, r.Polls[0].PollID)
+	a := r.editIf(seen+`, `+other.Header.Get("ETag"), c.Method, c.Path, c.JSON)
+	require.Less(t, a.Status, 300, "%s %s: %v", c.Method, c.Path, a)
+	if c.Path == "" && c.Method == http.MethodDelete {
+		require.Equal(t, "404 not_found", r.edit(http.MethodDelete, "", nil).Code())
+		return
+	}
+	require.Equal(t, r.revision(), a.Header.Get("ETag"), "a client goes on with what it is answered")
+	require.NotEqual(t, other.Header.Get("ETag"), a.Header.Get("ETag"))
+	for _, fine := range []string{a.Header.Get("ETag"), "*", ""} {
+		require.Equal(t, "200", r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken,
+			JSON: object{"title": "fine " + fine}, Wrong: fine == "", Header: map[string]string{"If-Match": fine}}).Code())
+	}
+	require.Equal(t, "200", r.Move(object{"move": "open"}, map[string]string{"If-Match": r.revision()}).Code(), "a transition takes it, too")
 }
 
 func TestOfManyEditorsWithTheSameRevisionOneWins(t *testing.T) {
