@@ -6,7 +6,7 @@ GO ?= go
 # Further flags for the Go tests, as in: make test GOTESTFLAGS='-count=3 -run Vote'
 GOTESTFLAGS ?=
 # Two test packages at a time: they start servers, and two processors have to do.
-GOTEST := $(GO) test -race -shuffle=on -p 2 -timeout 20m
+GOTEST := $(GO) test -race -shuffle=on -p 2 -timeout 25m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
