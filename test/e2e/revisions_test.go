@@ -75,7 +75,9 @@ func requireNothingIsTakenBack(t *testing.T, s site, i int) {
 	}
 	r.moved(object{"move": "open"}) // which is no edit
 	r.moved(object{"move": "close"})
-	finalOf(t, r, r.Polls[0].PollID)
+	if strings.HasSuffix(c.Path, "/reset") {
+		finalOf(t, r, r.Polls[0].PollID)
+	}
 	a := r.editIf(seen+`, `+other.Header.Get("ETag"), c.Method, c.Path, c.JSON)
 	require.Less(t, a.Status, 300, "%s %s: %v", c.Method, c.Path, a)
 	if c.Path == "" && c.Method == http.MethodDelete {
