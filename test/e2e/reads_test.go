@@ -309,7 +309,7 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 			insert(few+1, c.many)
 			after := peak(c.many, 1)
 			t.Logf("%d MiB at most while it sent a list of %d, %d MiB of %d", before, few, after, c.many)
-			require.Less(t, after-before, 32, "which a busy garbage collector may need, and no list")
+			require.Less(t, after-before, 24)
 		})
 	}
 }
