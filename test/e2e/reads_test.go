@@ -295,13 +295,12 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 			}
 			// peak is the most memory that the process holds while it sends the list in both forms.
 			peak := func(lines, times int) int {
-				pid := st.APIs[0].Pid()
-				require.NoError(t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0), "the peak begins anew")
-				for range times {
-					require.Equal(t, lines, sent(t, r, "text/csv", "\n")-1, "the head is no line")
-					require.Equal(t, lines, sent(t, r, "application/json", "{"))
-				}
-				return peakMiB(t, pid)
+				return peakMiBOf(t, st.APIs[0].Pid(), func() {
+					for range times {
+						require.Equal(t, lines, sent(t, r, "text/csv", "\n")-1, "the head is no line")
+						require.Equal(t, lines, sent(t, r, "application/json", "{"))
+					}
+				})
 			}
 			const few = 10_000
 			insert(1, few)
@@ -333,6 +332,14 @@ func sent(t *testing.T, r *Room, accept, mark string) (n int) {
 		}
 		require.NoError(t, err)
 	}
+}
+
+// peakMiBOf gives the most memory that a process holds while something is done.
+func peakMiBOf(t *testing.T, pid int, during func()) int {
+	t.Helper()
+	require.NoError(t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0), "the peak begins anew")
+	during()
+	return peakMiB(t, pid)
 }
 
 // peakMiB gives the most memory that a process has held since it was asked to forget the peak.
