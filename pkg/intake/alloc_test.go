@@ -35,23 +35,23 @@ func (c *knownDisplay) Known(uuid.UUID) (poll.Display, time.Time, bool) {
 type countingLog struct {
 	sync.RWMutex // held: nothing is published
 	replies      chan queue.Reply
-	verdicts     []poll.Verdict
+	verdicts     []byte
 }
 
-func (l *countingLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l *countingLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
 	l.RLock()
 	defer l.RUnlock()
 	confirmed(nil)
-	l.replies <- queue.Reply{BatchID: b.ID, Verdicts: l.verdicts[:len(b.Votes)]}
+	l.replies <- queue.Reply{EntryID: e.ID, Body: l.verdicts[:poll.VotesIn(e)]}
 	return nil
 }
 
 func (l *countingLog) Replies() <-chan queue.Reply { return l.replies }
 
 func newCountingLog() *countingLog {
-	l := &countingLog{replies: make(chan queue.Reply, 100), verdicts: make([]poll.Verdict, maxBatchVotes)}
+	l := &countingLog{replies: make(chan queue.Reply, 100), verdicts: make([]byte, maxBatchVotes)}
 	for i := range l.verdicts {
-		l.verdicts[i] = poll.Counted
+		l.verdicts[i] = byte(poll.Counted)
 	}
 	return l
 }

@@ -38,7 +38,9 @@ type batch struct {
 	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown
 
 	replied  chan struct{} // closed when verdicts is set
-	verdicts []poll.Verdict
+	verdicts poll.Verdicts
+
+	body []byte // what was published, until it is confirmed
 
 	home  *batcher
 	lapse *time.Timer // of the home's; nil: not confirmed yet
@@ -153,15 +155,16 @@ func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v p
 
 // verdict gives what became of the vote at a place in the message.
 func (b *batch) verdict(at int) (poll.Verdict, error) {
-	if b.verdicts[at] == poll.Rejected && b.Votes[at].Answer.TakenBack() {
+	verdict := b.verdicts.At(at)
+	if verdict == poll.Rejected && b.Votes[at].Answer.TakenBack() {
 		// It was a worker of before there was that, or the poll is gone. The next try finds out.
 		return 0, fault.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
 	}
-	return verdictError(b.verdicts[at])
+	return verdictError(verdict)
 }
 
 // answer closes the verdict side. It is called once.
-func (b *batch) answer(verdicts []poll.Verdict) {
+func (b *batch) answer(verdicts poll.Verdicts) {
 	b.verdicts = verdicts
 	close(b.replied)
 }

@@ -48,10 +48,11 @@ type batcher struct {
 	flying   int                 // publishes that are not confirmed
 	underWay map[*batch]struct{} // published, and neither answered nor confirmed for longer than patience
 	voters   map[uuid.UUID]int
-	held     int  // votes without an answer
-	usual    int  // how many votes the last batch had: the next has room for as many from the start
-	stalled  bool // no publish was confirmed for a window: whoever comes now would wait in vain
-	stopping bool // what waits leaves as it is
+	held     int      // votes without an answer
+	spare    [][]byte // for bodies: those that are confirmed are used again
+	usual    int      // how many votes the last batch had: the next has room for as many from the start
+	stalled  bool     // no publish was confirmed for a window: whoever comes now would wait in vain
+	stopping bool     // what waits leaves as it is
 }
 
 func newBatcher(in *Intake, partition int) *batcher {
@@ -233,13 +234,25 @@ func (b *batcher) publish(next *batch) bool {
 	b.intake.expect(next)
 	ctx, cancel := context.WithTimeout(context.Background(), poll.Window)
 	defer cancel()
-	err := b.intake.log.Publish(ctx, b.partition, next.Batch, func(err error) {
-		b.settle(next, err)
-	})
+	entry, err := poll.EncodeBatch(b.room(), &next.Batch)
+	if err == nil {
+		next.body = entry.Body
+		err = b.intake.log.Publish(ctx, b.partition, entry, func(err error) { b.settle(next, err) })
+	}
 	if err != nil {
 		b.settle(next, err)
 	}
 	return err == nil || ctx.Err() == nil
+}
+
+// room gives what an earlier body needs no more, or nil. There are at most as many as publishes.
+func (b *batcher) room() (buf []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.spare); n > 0 {
+		buf, b.spare = b.spare[n-1], b.spare[:n-1]
+	}
+	return buf
 }
 
 // settle says what became of a publish.
@@ -255,6 +268,10 @@ func (b *batcher) settle(next *batch, err error) {
 	defer b.mu.Unlock()
 	b.flying--
 	b.stalled = false
+	if err == nil {
+		b.spare = append(b.spare, next.body[:0])
+		next.body = nil
+	}
 	if _, unanswered := b.underWay[next]; unanswered && err == nil {
 		next.lapse = time.AfterFunc(patience, func() { b.over(next) })
 	} else {

@@ -322,8 +322,8 @@ func (in *Intake) readReplies() {
 			if !ok {
 				return
 			}
-			if b := in.forget(r.BatchID); b != nil {
-				b.answer(r.Verdicts)
+			if b := in.forget(r.EntryID); b != nil {
+				b.answer(r.Body)
 				b.home.over(b)
 				in.tell(b)
 			}

@@ -66,7 +66,21 @@ type publish struct {
 	confirmed func(error)
 }
 
-func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+// opened gives the batch of an entry.
+func opened(e queue.Entry) poll.Batch {
+	b, err := poll.DecodeBatch(e)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// replyTo gives the reply to a batch.
+func replyTo(b poll.Batch, verdicts ...poll.Verdict) queue.Reply {
+	return queue.Reply{EntryID: b.ID, Body: poll.EncodeVerdicts(verdicts)}
+}
+
+func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
 	if l.deaf.Load() {
 		<-ctx.Done()
 		return queue.ErrRefused
@@ -74,7 +88,7 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, conf
 	if l.refuse != nil {
 		return l.refuse
 	}
-	l.published <- &publish{partition, b, confirmed}
+	l.published <- &publish{partition, opened(e), confirmed}
 	return nil
 }
 
@@ -85,7 +99,7 @@ func (l *fakeLog) reply(p *publish, v poll.Verdict) {
 	for i := range verdicts {
 		verdicts[i] = v
 	}
-	l.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: verdicts}
+	l.replies <- replyTo(p.batch, verdicts...)
 }
 
 type answer struct {
@@ -526,7 +540,9 @@ func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
 		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
 	}
 	require.Len(t, b.Votes, 33)
-	data, err := queue.Encode(nil, &b.Batch)
+	e, err := poll.EncodeBatch(nil, &b.Batch)
+	require.NoError(t, err)
+	data, err := queue.Encode(nil, e)
 	require.NoError(t, err)
 	require.Less(t, len(data), queue.MaxBytes/100)
 }

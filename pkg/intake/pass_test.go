@@ -74,7 +74,7 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 				p := <-log.published
 				require.Equal(t, c.voter, p.batch.Votes[0].VoterID)
 				p.confirmed(nil)
-				log.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Counted}}
+				log.replies <- replyTo(p.batch, poll.Counted)
 				require.NoError(t, <-heard)
 			}
 			in.Close()

@@ -360,9 +360,7 @@ func TestAVoteThatExpiredBeforeTheWriteIsRefusedAndTheOthersHearTheirOwn(t *test
 				requireUnavailable(t, <-oldAsync.heard, poll.Window+1)
 				requireDurable(t, <-third.heard, poll.Window-500*time.Millisecond+1)
 			}
-			b.log.replies <- queue.Reply{
-				BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Superseded, poll.Rejected, poll.Late, poll.Counted},
-			}
+			b.log.replies <- replyTo(p.batch, poll.Superseded, poll.Rejected, poll.Late, poll.Counted)
 			require.Equal(t, poll.Superseded, (<-first.heard).receipt.Verdict)
 			require.Equal(t, poll.TooLate, fault.CodeOf((<-second.heard).err))
 			if confirmed == "after" {
@@ -534,7 +532,7 @@ func TestWhoIsTakenAndWhoWaitsInOneBatchGetTheirOwnVerdicts(t *testing.T) {
 				verdicts[i] = []poll.Verdict{poll.Counted, poll.Superseded, poll.Late, poll.Rejected}[dice.IntN(4)]
 			}
 			p.confirmed(nil)
-			b.log.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: verdicts}
+			b.log.replies <- replyTo(p.batch, verdicts...)
 			for i, v := range p.batch.Votes {
 				got := <-answers[v.VoterID]
 				require.Equal(t, Receipt{v.ID, verdicts[i]}, got.receipt)
@@ -683,7 +681,8 @@ type randomLog struct {
 	answering sync.WaitGroup
 }
 
-func (l *randomLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l *randomLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+	b := opened(e)
 	verdicts := make([]poll.Verdict, len(b.Votes))
 	for i, v := range b.Votes {
 		verdicts[i] = poll.Verdict(v.Seq)
@@ -707,7 +706,7 @@ func (l *randomLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed fu
 	if !errors.Is(become, queue.ErrRefused) {
 		l.answering.Go(func() {
 			time.Sleep(reply + late)
-			l.replies <- queue.Reply{BatchID: b.ID, Verdicts: verdicts}
+			l.replies <- replyTo(b, verdicts...)
 		})
 	}
 	return nil

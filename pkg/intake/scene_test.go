@@ -89,7 +89,8 @@ type sceneLog struct {
 	replies   chan queue.Reply
 }
 
-func (l *sceneLog) Publish(ctx context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l *sceneLog) Publish(ctx context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+	b := opened(e)
 	k := l.published
 	f := l.fates[k%len(l.fates)]
 	l.published++
@@ -104,7 +105,7 @@ func (l *sceneLog) Publish(ctx context.Context, _ int, b poll.Batch, confirmed f
 	if f.reply != never && !errors.Is(f.err, queue.ErrRefused) && !errors.Is(f.become, queue.ErrRefused) {
 		go func() {
 			time.Sleep(f.reply + apart(1, k))
-			l.replies <- queue.Reply{BatchID: b.ID, Verdicts: verdicts}
+			l.replies <- replyTo(b, verdicts...)
 		}()
 	}
 	if f.err == nil && f.confirm != never {

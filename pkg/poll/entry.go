@@ -1,176 +1,154 @@
-package queue
+package poll
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// The encoding of a log entry, version 1. Numbers are unsigned varints (encoding/binary) unless said otherwise.
+// Stream is the name of the log that votes and seals travel in.
+const Stream = "votes"
+
+// The encoding of a batch as an entry's body. Numbers are unsigned varints (encoding/binary).
 //
-//	"PLN"  version byte  type byte  batch id (16 bytes)
 //	type 1, votes:  n > 0 slides, each poll id (16 bytes), version
 //	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq, length, answer (UTF-8)
 //	type 2, seal:   poll id (16 bytes), version
 //
-// and of replies:
-//
-//	"PLR"  version byte  n > 0 times: batch id (16 bytes), number of verdicts (2 bytes, big-endian), verdicts (a byte each)
-//
-// Without the three letters an entry is poison; with them and another version it is from a newer program.
+// The body of a reply is a byte per vote, its verdict.
 const (
-	version    = 1
-	typeVotes  = 1
-	typeSeal   = 2
-	entryMagic = "PLN"
-	replyMagic = "PLR"
+	typeVotes = 1
+	typeSeal  = 2
+
+	leastSlide, leastVote = 17, 35 // bytes
 )
 
-// Limits of what a decoder takes. A batcher keeps well below.
-const (
-	// MaxVotes is the most votes that a batch may hold.
-	MaxVotes = 5000
-	// MaxBytes is the most bytes that an encoded batch may have.
-	MaxBytes = 8 << 20
-)
-
-// What a decoder may say.
-var (
-	// ErrVersion: written by a newer version of the program.
-	ErrVersion = errors.New("encoding version is not known")
-	// ErrMalformed: not an entry of this log.
-	ErrMalformed = errors.New("malformed")
-)
+// MaxVotes is the most votes that a batch may hold. A batcher keeps well below.
+const MaxVotes = 5000
 
 type slide struct {
 	pollID  uuid.UUID
 	version int64
 }
 
-// Encode appends a batch to buf and gives the longer slice. A batch is either votes (1 to MaxVotes) or one seal.
-func Encode(buf []byte, b *poll.Batch) ([]byte, error) {
+// EncodeBatch makes an entry of a batch, whose body it appends to buf. A batch is either votes (1 to
+// MaxVotes) or one seal.
+func EncodeBatch(buf []byte, b *Batch) (queue.Entry, error) {
 	if (b.Seal == nil) == (len(b.Votes) == 0) || len(b.Votes) > MaxVotes {
-		return buf, fmt.Errorf("a batch holds 1 to %d votes or one seal", MaxVotes)
+		return queue.Entry{}, fmt.Errorf("a batch holds 1 to %d votes or one seal", MaxVotes)
 	}
-	buf = append(buf, entryMagic...)
+	e := queue.Entry{ID: b.ID, Replayed: b.Replayed}
 	if b.Seal != nil {
-		buf = append(append(buf, version, typeSeal), b.ID[:]...)
-		buf = append(buf, b.Seal.PollID[:]...)
-		return binary.AppendUvarint(buf, uint64(b.Seal.Version)), nil
+		e.Type = typeSeal
+		e.Body = binary.AppendUvarint(append(buf, b.Seal.PollID[:]...), uint64(b.Seal.Version))
+		return e, nil
 	}
-	buf = append(append(buf, version, typeVotes), b.ID[:]...)
-	slides, refs := slidesOf(b.Votes)
+	e.Type, e.Body = typeVotes, appendVotes(slices.Grow(buf, 32+40*len(b.Votes)), b.Votes)
+	return e, nil
+}
+
+func appendVotes(buf []byte, votes []Vote) []byte {
+	slides, refs := slidesOf(votes)
 	buf = binary.AppendUvarint(buf, uint64(len(slides)))
 	for i := range slides {
 		buf = append(buf, slides[i].pollID[:]...)
 		buf = binary.AppendUvarint(buf, uint64(slides[i].version))
 	}
-	buf = binary.AppendUvarint(buf, uint64(len(b.Votes)))
-	for i := range b.Votes {
-		v := &b.Votes[i]
+	buf = binary.AppendUvarint(buf, uint64(len(votes)))
+	for i := range votes {
+		v := &votes[i]
 		buf = append(buf, v.ID[:]...)
 		buf = append(buf, v.VoterID[:]...)
-		buf = binary.AppendUvarint(buf, uint64(refs(v)))
+		buf = binary.AppendUvarint(buf, uint64(refs[slide{v.PollID, v.Version}]))
 		buf = binary.AppendUvarint(buf, uint64(v.Seq))
 		buf = binary.AppendUvarint(buf, uint64(len(v.Answer)))
 		buf = append(buf, v.Answer...)
 	}
-	return buf, nil
+	return buf
 }
 
-// slidesOf gives the distinct slides of votes, and a function that finds a vote's among them. Mostly there is one.
-func slidesOf(votes []poll.Vote) ([]slide, func(*poll.Vote) int) {
-	slides := []slide{{votes[0].PollID, votes[0].Version}}
-	var index map[slide]int
+// slidesOf gives the distinct slides of votes, and the place of each. Mostly there is one, which needs
+// no map: a nil one says 0 of it.
+func slidesOf(votes []Vote) (slides []slide, refs map[slide]int) {
+	slides = []slide{{votes[0].PollID, votes[0].Version}}
 	for i := range votes {
 		s := slide{votes[i].PollID, votes[i].Version}
 		if s == slides[0] {
 			continue
 		}
-		if index == nil {
-			index = map[slide]int{slides[0]: 0}
+		if refs == nil {
+			refs = map[slide]int{slides[0]: 0}
 		}
-		if _, ok := index[s]; !ok {
-			index[s] = len(slides)
+		if _, ok := refs[s]; !ok {
+			refs[s] = len(slides)
 			slides = append(slides, s)
 		}
 	}
-	return slides, func(v *poll.Vote) int { return index[slide{v.PollID, v.Version}] }
+	return slides, refs
 }
 
-// Decode reads a batch. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
-func Decode(data []byte) (poll.Batch, error) {
-	r := reader{data: data}
-	if len(data) > MaxBytes {
-		return poll.Batch{}, fmt.Errorf("%w: %d bytes, more than %d", ErrMalformed, len(data), MaxBytes)
-	}
-	if err := r.magic(entryMagic); err != nil {
-		return poll.Batch{}, err
-	}
-	kind := r.byte()
-	b := poll.Batch{ID: r.uuid()}
-	switch kind {
+// DecodeBatch reads the batch of an entry. It keeps nothing of the body. Errors are
+// queue.ErrMalformed.
+func DecodeBatch(e queue.Entry) (Batch, error) {
+	r := reader{data: e.Body}
+	b := Batch{ID: e.ID, Replayed: e.Replayed}
+	switch e.Type {
 	case typeVotes:
 		b.Votes = r.votes()
 	case typeSeal:
-		b.Seal = &poll.Seal{PollID: r.uuid(), Version: r.int()}
+		b.Seal = &Seal{PollID: r.uuid(), Version: r.int()}
 	default:
-		r.fail("type %d", kind)
+		r.fail("type %d", e.Type)
 	}
 	if r.err == nil && len(r.data) > 0 {
 		r.fail("%d bytes too many", len(r.data))
 	}
 	if r.err != nil {
-		return poll.Batch{}, r.err
+		return Batch{}, r.err
 	}
 	return b, nil
 }
 
-// EncodeReplies appends replies to buf and gives the longer slice.
-func EncodeReplies(buf []byte, replies ...Reply) []byte {
-	buf = append(append(buf, replyMagic...), version)
-	for _, r := range replies {
-		buf = append(buf, r.BatchID[:]...)
-		buf = binary.BigEndian.AppendUint16(buf, uint16(len(r.Verdicts)))
-		for _, v := range r.Verdicts {
-			buf = append(buf, byte(v))
-		}
+// VotesIn gives how many votes an entry says that it holds, without a look at them.
+func VotesIn(e queue.Entry) int {
+	if e.Type != typeVotes {
+		return 0
 	}
-	return buf
+	r := reader{data: e.Body}
+	for range r.count(leastSlide) {
+		r.uuid()
+		r.int()
+	}
+	return r.count(leastVote)
 }
 
-// DecodeReplies reads replies. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
-func DecodeReplies(data []byte) ([]Reply, error) {
-	r := reader{data: data}
-	if err := r.magic(replyMagic); err != nil {
-		return nil, err
+// Verdicts is the body of a reply: a verdict per vote of a batch, in order.
+type Verdicts []byte
+
+// At gives the verdict on the vote at a place.
+func (v Verdicts) At(place int) Verdict { return Verdict(v[place]) }
+
+// EncodeVerdicts makes the body of a reply.
+func EncodeVerdicts(verdicts []Verdict) Verdicts {
+	body := make(Verdicts, len(verdicts))
+	for i, v := range verdicts {
+		body[i] = byte(v)
 	}
-	var replies []Reply
-	for more := true; more; more = r.err == nil && len(r.data) > 0 {
-		reply := Reply{BatchID: r.uuid()}
-		n := 0
-		if size := r.take(2); size != nil {
-			n = int(binary.BigEndian.Uint16(size))
-		}
-		if n > MaxVotes {
-			r.fail("%d verdicts", n)
-		}
-		said := r.take(n)
-		reply.Verdicts = make([]poll.Verdict, len(said))
-		for i, b := range said {
-			reply.Verdicts[i] = poll.Verdict(b)
-		}
-		replies = append(replies, reply)
+	return body
+}
+
+// DecodeVerdicts reads the body of a reply. It keeps nothing of it.
+func DecodeVerdicts(body Verdicts) []Verdict {
+	verdicts := make([]Verdict, len(body))
+	for i, b := range body {
+		verdicts[i] = Verdict(b)
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	return replies, nil
+	return verdicts
 }
 
 // reader takes values off data; the first error stays and everything after it is zero.
@@ -181,21 +159,9 @@ type reader struct {
 
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+		r.err = queue.Malformedf(format, args...)
 	}
 	r.data = nil
-}
-
-func (r *reader) magic(want string) error {
-	if got := r.take(len(want)); r.err == nil && string(got) != want {
-		r.fail("does not begin with %q", want)
-	}
-	if v := r.byte(); r.err == nil && v == 0 {
-		r.fail("version 0")
-	} else if r.err == nil && v != version {
-		return fmt.Errorf("%w: %d", ErrVersion, v)
-	}
-	return r.err
 }
 
 func (r *reader) take(n int) []byte {
@@ -206,13 +172,6 @@ func (r *reader) take(n int) []byte {
 	b := r.data[:n]
 	r.data = r.data[n:]
 	return b
-}
-
-func (r *reader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
 }
 
 func (r *reader) uuid() (id uuid.UUID) {
@@ -241,12 +200,12 @@ func (r *reader) count(size int) int {
 	return int(n)
 }
 
-func (r *reader) votes() []poll.Vote {
-	slides := make([]slide, r.count(17))
+func (r *reader) votes() []Vote {
+	slides := make([]slide, r.count(leastSlide))
 	for i := range slides {
 		slides[i] = slide{r.uuid(), r.int()}
 	}
-	votes := make([]poll.Vote, r.count(35))
+	votes := make([]Vote, r.count(leastVote))
 	if len(votes) > MaxVotes {
 		r.fail("%d votes", len(votes))
 		return nil
@@ -263,7 +222,7 @@ func (r *reader) votes() []poll.Vote {
 		if r.err != nil {
 			return nil
 		}
-		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, poll.Answer(answer)
+		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, Answer(answer)
 	}
 	return votes
 }

@@ -1,4 +1,4 @@
-package queue
+package poll_test
 
 import (
 	"encoding/hex"
@@ -12,11 +12,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew; only right with a new encoding version")
 
 func id(n byte) uuid.UUID { return uuid.UUID{15: n} }
+
+// encode makes an entry of a batch as it travels.
+func encode(t require.TestingT, b poll.Batch) []byte {
+	e, err := poll.EncodeBatch(nil, &b)
+	require.NoError(t, err)
+	data, err := queue.Encode(nil, e)
+	require.NoError(t, err)
+	return data
+}
+
+func decode(data []byte) (poll.Batch, error) {
+	e, err := queue.Decode(data)
+	if err != nil {
+		return poll.Batch{}, err
+	}
+	return poll.DecodeBatch(e)
+}
 
 var golden = map[string]poll.Batch{
 	"votes": {ID: id(1), Votes: []poll.Vote{
@@ -31,115 +49,82 @@ func TestEncodingIsTheOneOfTheGoldenFiles(t *testing.T) {
 	for name, batch := range golden {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join("testdata", name+".v1.hex")
-			data, err := Encode(nil, &batch)
-			require.NoError(t, err)
+			data := encode(t, batch)
 			if *update {
 				require.NoError(t, os.WriteFile(file, []byte(hex.EncodeToString(data)+"\n"), 0o644))
 			}
 			want, err := os.ReadFile(file)
 			require.NoError(t, err)
 			require.Equal(t, strings.TrimSpace(string(want)), hex.EncodeToString(data))
-			got, err := Decode(data)
+			got, err := decode(data)
 			require.NoError(t, err)
 			require.Equal(t, batch, got)
 		})
 	}
 }
 
-func TestRepliesKeepTheirVerdictsInOrder(t *testing.T) {
-	replies := []Reply{
-		{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted, poll.Late, poll.Superseded, poll.Rejected}},
-		{BatchID: id(2), Verdicts: []poll.Verdict{poll.Counted}},
-	}
-	data := EncodeReplies(nil, replies...)
-	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"0004"+"01030204"+"00000000000000000000000000000002"+"0001"+"01",
-		hex.EncodeToString(data))
-	got, err := DecodeReplies(data)
-	require.NoError(t, err)
-	require.Equal(t, replies, got)
-	for n := range len(data) {
-		if n == len(data)-19 { // whole replies before it
-			continue
-		}
-		_, err := DecodeReplies(data[:n])
-		require.ErrorIs(t, err, ErrMalformed, "%d bytes", n)
-	}
+func TestVerdictsAreAByteEachInOrder(t *testing.T) {
+	verdicts := []poll.Verdict{poll.Counted, poll.Late, poll.Superseded, poll.Rejected}
+	body := poll.EncodeVerdicts(verdicts)
+	require.Equal(t, poll.Verdicts{1, 3, 2, 4}, body)
+	require.Equal(t, poll.Late, body.At(1))
+	require.Equal(t, verdicts, poll.DecodeVerdicts(body))
 }
 
 func TestEveryCutOffOrLongerEntryIsMalformed(t *testing.T) {
 	for name, batch := range golden {
-		data, err := Encode(nil, &batch)
-		require.NoError(t, err)
+		data := encode(t, batch)
 		for n := range len(data) {
-			_, err := Decode(data[:n])
-			require.ErrorIs(t, err, ErrMalformed, "%s cut to %d bytes", name, n)
+			_, err := decode(data[:n])
+			require.ErrorIs(t, err, queue.ErrMalformed, "%s cut to %d bytes", name, n)
 		}
-		_, err = Decode(append(data, 0))
-		require.ErrorIs(t, err, ErrMalformed)
+		_, err := decode(append(data, 0))
+		require.ErrorIs(t, err, queue.ErrMalformed)
 	}
 }
 
-func TestOnlyAnEntryWithOurLettersCanBeFromANewerVersion(t *testing.T) {
-	for data, want := range map[string]error{
-		"PLN\x02 whatever comes": ErrVersion,
-		"PLN\xff":                ErrVersion,
-		"PLN\x00":                ErrMalformed,
-		"PLN":                    ErrMalformed,
-		"":                       ErrMalformed,
-		`{"vote":"A"}`:           ErrMalformed,
-		"PLN\x01\x09":            ErrMalformed,
-	} {
-		_, err := Decode([]byte(data))
-		require.ErrorIs(t, err, want, "%q", data)
+func TestABatchOfAnotherTypeIsMalformed(t *testing.T) {
+	for _, kind := range []byte{0, 3, 9, 255} {
+		_, err := poll.DecodeBatch(queue.Entry{ID: id(1), Type: kind, Body: []byte{1}})
+		require.ErrorIs(t, err, queue.ErrMalformed)
 	}
-	_, err := DecodeReplies([]byte("PLR\x02"))
-	require.ErrorIs(t, err, ErrVersion)
-	_, err = DecodeReplies([]byte("junk"))
-	require.ErrorIs(t, err, ErrMalformed)
+}
+
+func TestAnEntrySaysHowManyVotesItHolds(t *testing.T) {
+	for name, want := range map[string]int{"votes": 3, "seal": 0} {
+		batch := golden[name]
+		e, err := poll.EncodeBatch(nil, &batch)
+		require.NoError(t, err)
+		require.Equal(t, want, poll.VotesIn(e), name)
+		for n := range len(e.Body) {
+			require.LessOrEqual(t, poll.VotesIn(queue.Entry{Type: e.Type, Body: e.Body[:n]}), want, "cut off")
+		}
+	}
 }
 
 func TestABatchIsVotesOrASealAndNotTooLarge(t *testing.T) {
 	for name, b := range map[string]poll.Batch{
-		"empty": {}, "both": {Votes: make([]poll.Vote, 1), Seal: &poll.Seal{}}, "too many": {Votes: make([]poll.Vote, MaxVotes+1)},
+		"empty": {}, "both": {Votes: make([]poll.Vote, 1), Seal: &poll.Seal{}}, "too many": {Votes: make([]poll.Vote, poll.MaxVotes+1)},
 	} {
-		_, err := Encode(nil, &b)
+		_, err := poll.EncodeBatch(nil, &b)
 		require.Error(t, err, name)
-	}
-}
-
-func TestThePartitionOfAPresentationNeverChanges(t *testing.T) {
-	for name, want := range map[string]int{
-		"00000000-0000-0000-0000-000000000001": 2,
-		"0198c0de-0000-7000-8000-0000000000aa": 0,
-		"ffffffff-ffff-ffff-ffff-ffffffffffff": 1,
-	} {
-		require.Equal(t, want, Partition(uuid.MustParse(name), 4), name)
 	}
 }
 
 func FuzzDecode(f *testing.F) {
 	for _, batch := range golden {
-		data, _ := Encode(nil, &batch)
-		f.Add(data)
+		f.Add(encode(f, batch))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, err := Decode(data)
+		b, err := decode(data)
 		if err != nil {
 			return
 		}
-		again, err := Encode(nil, &b)
-		require.NoError(t, err)
-		back, err := Decode(again)
+		back, err := decode(encode(t, b))
 		require.NoError(t, err)
 		require.Equal(t, b, back)
-	})
-}
-
-func FuzzDecodeReplies(f *testing.F) {
-	f.Add(EncodeReplies(nil, Reply{BatchID: id(1), Verdicts: []poll.Verdict{poll.Counted}}))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if r, err := DecodeReplies(data); err == nil {
-			require.Equal(t, data, EncodeReplies(nil, r...))
-		}
+		e, err := queue.Decode(data)
+		require.NoError(t, err)
+		require.Equal(t, len(b.Votes), poll.VotesIn(e))
 	})
 }

@@ -1,4 +1,4 @@
-package queue
+package stage
 
 import (
 	"context"
@@ -7,25 +7,30 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // sealTimeout bounds the wait for a seal's confirm.
 const sealTimeout = 5 * time.Second
 
-// PublishSeal writes a seal to its partition's log and waits for the confirm. A nil error promises that it is in the
-// log. Publishing a seal again, as a new entry, does no harm.
-func PublishSeal(ctx context.Context, log Publisher, partitions int, presentationID uuid.UUID, seal poll.Seal) error {
+// PublishSeal writes a seal to its partition's log and waits for the confirm. A nil error promises
+// that it is in the log. Publishing a seal again, as a new entry, does no harm.
+func PublishSeal(ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal poll.Seal) error {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
+	e, err := poll.EncodeBatch(nil, &poll.Batch{ID: uuid.Must(uuid.NewV7()), Seal: &seal})
+	if err != nil {
+		return err
+	}
 	confirmed := make(chan error, 1)
-	b := poll.Batch{ID: uuid.Must(uuid.NewV7()), Seal: &seal}
-	if err := log.Publish(ctx, Partition(presentationID, partitions), b, func(err error) { confirmed <- err }); err != nil {
+	partition := queue.Partition(presentationID, partitions)
+	if err := log.Publish(ctx, partition, e, func(err error) { confirmed <- err }); err != nil {
 		return err
 	}
 	select {
 	case err := <-confirmed:
 		return err
 	case <-ctx.Done():
-		return ErrUnknown
+		return queue.ErrUnknown
 	}
 }
