@@ -180,6 +180,11 @@ func (r *reader) uuid() (id uuid.UUID) {
 }
 
 func (r *reader) int() int64 {
+	if len(r.data) > 0 && r.data[0] < 0x80 { // as most
+		n := r.data[0]
+		r.data = r.data[1:]
+		return int64(n)
+	}
 	n, size := binary.Uvarint(r.data)
 	if size <= 0 || n > math.MaxInt64 {
 		r.fail("bad number")
@@ -212,16 +217,17 @@ func (r *reader) votes() []Vote {
 	}
 	for i := range votes {
 		v := &votes[i]
-		v.ID, v.VoterID = r.uuid(), r.uuid()
+		ids := r.take(2 * len(v.ID))
 		ref := r.int()
+		v.Seq = r.int()
+		answer := r.take(int(min(r.int(), int64(len(r.data)+1))))
 		if r.err == nil && ref >= int64(len(slides)) {
 			r.fail("slide %d of %d", ref, len(slides))
 		}
-		v.Seq = r.int()
-		answer := r.take(int(min(r.int(), int64(len(r.data)+1))))
 		if r.err != nil {
 			return nil
 		}
+		v.ID, v.VoterID = uuid.UUID(ids[:16]), uuid.UUID(ids[16:])
 		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, Answer(answer)
 	}
 	return votes
