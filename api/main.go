@@ -24,8 +24,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
-	"github.com/plenary-live/plenary/pkg/count"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
@@ -165,10 +165,9 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	counting, stopCounting := context.WithCancel(context.Background())
 	p.stopCounting = stopCounting
 	if adapters.Embedded() {
-		counter := count.New(adapters.Store, adapters.Votes, adapters.Bus, cfg.Partitions, logger)
-		p.counting.Go(func() { counter.Run(counting) })
-		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
-		p.counting.Go(func() { expiry.Run(counting) })
+		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
+		votes := poll.NewCounting(adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p
 }

@@ -49,18 +49,14 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 		v.Raw = d.Raw
 	}
 	b, err := batchOf(d)
-	switch {
-	case err != nil:
+	if err != nil {
 		v.Contents, v.Error = "unreadable", err.Error()
 		return v
-	case b.Seal != nil:
-		v.Contents = "a seal"
-		v.Polls = []pollView{{PollID: b.Seal.PollID, Version: b.Seal.Version}}
-	default:
-		v.Contents = "votes: " + fmt.Sprint(len(b.Votes))
-		v.Polls = pollsOf(b.Votes)
 	}
-	v.BatchID = b.ID.String()
+	v.Contents, v.Polls, v.BatchID = b.Describe(), pollsOf(b.Votes), b.ID.String()
+	if b.Seal != nil {
+		v.Polls = []pollView{{PollID: b.Seal.PollID, Version: b.Seal.Version}}
+	}
 	return v
 }
 

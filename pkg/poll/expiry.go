@@ -1,4 +1,4 @@
-package count
+package poll
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 const (
@@ -24,7 +23,7 @@ const (
 	expiryTimeout = 5 * time.Second
 )
 
-// ExpiryStore is the part of poll.Store that an Expiry needs.
+// ExpiryStore is the part of Store that an Expiry needs.
 type ExpiryStore interface {
 	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
 	Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error)
@@ -68,7 +67,7 @@ func (e *Expiry) Once(ctx context.Context) (removed int, err error) {
 		return 0, err
 	}
 	// What is used is noted once in UseNoted: one that is used now may look as if it had not been for that long.
-	age := e.keep + poll.UseNoted
+	age := e.keep + UseNoted
 	for ctx.Err() == nil {
 		var ids []uuid.UUID
 		err := e.call(ctx, func(ctx context.Context) (err error) {

@@ -1,12 +1,19 @@
-package count
+package poll
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
+
+// refoldEvery is how often a Refold looks.
+const refoldEvery = 2 * time.Second
+
+// announceTimeout bounds what may be lost.
+const announceTimeout = 2 * time.Second
 
 // refoldTimeout bounds the counting anew of one poll's words. Each statement of it has the store's own time-outs.
 const refoldTimeout = time.Minute
@@ -15,13 +22,30 @@ const refoldTimeout = time.Minute
 // the store's time-outs must not keep its voters waiting again and again.
 const maxRefoldWait = 10 * time.Minute
 
-// refold looks for polls whose words another fold has counted, and has them counted anew: after an upgrade, and while processes
-// of before are at work. Polls that get votes are found by counting as well. A pause after a failure is twice the one before.
-func (c *Counter) refold(ctx context.Context) {
-	for wait := sweepEvery; ; {
+// RefoldStore is the part of Store that a Refold needs.
+type RefoldStore interface {
+	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
+}
+
+// Refold looks for polls whose words another fold has counted, and has them counted anew: after an upgrade, and while
+// processes of before are at work. Polls that get votes are found by counting as well. Any number may run.
+type Refold struct {
+	store  RefoldStore
+	bus    bus.Bus
+	logger *slog.Logger
+}
+
+// NewRefold makes a Refold.
+func NewRefold(store RefoldStore, b bus.Bus, logger *slog.Logger) *Refold {
+	return &Refold{store: store, bus: b, logger: logger}
+}
+
+// Run looks again and again until ctx ends. A pause after a failure is twice the one before.
+func (r *Refold) Run(ctx context.Context) {
+	for wait := refoldEvery; ; {
 		wait = min(2*wait, maxRefoldWait)
-		if c.refoldAll(ctx) {
-			wait = sweepEvery
+		if r.all(ctx) {
+			wait = refoldEvery
 		}
 		select {
 		case <-time.After(wait):
@@ -31,21 +55,29 @@ func (c *Counter) refold(ctx context.Context) {
 	}
 }
 
-// refoldAll goes on until nothing is left to do, and gives true, or a call fails. A call under way is finished when ctx ends.
-func (c *Counter) refoldAll(ctx context.Context) bool {
+// all goes on until nothing is left to do, and gives true, or a call fails. A call under way is finished when ctx ends.
+func (r *Refold) all(ctx context.Context) bool {
 	for more := true; more && ctx.Err() == nil; {
 		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), refoldTimeout)
-		changed, left, err := c.store.Refold(once)
+		changed, left, err := r.store.Refold(once)
 		cancel()
 		if err != nil {
 			if fault.CodeOf(err) != fault.Unavailable { // else the store is away, which others say
-				c.logger.Warn("the words of a poll are not counted anew; trying again", "error", err)
+				r.logger.Warn("the words of a poll are not counted anew; trying again", "error", err)
 			}
 			return false
 		}
 		if more = left; changed != nil {
-			c.news.add([]bus.Change{*changed})
+			r.announce(ctx, *changed)
 		}
 	}
 	return true
+}
+
+func (r *Refold) announce(ctx context.Context, c bus.Change) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
+	defer cancel()
+	if err := r.bus.Announce(ctx, c); err != nil {
+		r.logger.Debug("results not announced", "poll_id", c.Part, "error", err)
+	}
 }

@@ -1,4 +1,4 @@
-package stage
+package poll
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -15,10 +14,10 @@ const sealTimeout = 5 * time.Second
 
 // PublishSeal writes a seal to its partition's log and waits for the confirm. A nil error promises
 // that it is in the log. Publishing a seal again, as a new entry, does no harm.
-func PublishSeal(ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal poll.Seal) error {
+func PublishSeal(ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal Seal) error {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
-	e, err := poll.EncodeBatch(nil, &poll.Batch{ID: uuid.Must(uuid.NewV7()), Seal: &seal})
+	e, err := EncodeBatch(nil, &Batch{ID: uuid.Must(uuid.NewV7()), Seal: &seal})
 	if err != nil {
 		return err
 	}

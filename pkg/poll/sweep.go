@@ -1,45 +1,63 @@
-package count
+package poll
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
-	"github.com/plenary-live/plenary/pkg/stage"
 )
 
 const (
 	sweepEvery = 2 * time.Second
 	// orphaned is how long a poll must have been seen closing before a worker seals it in place of the replica that should
-	// have. It is measured on this worker's monotonic clock and far longer than poll.SealDelay, so no acknowledged vote
+	// have. It is measured on this worker's monotonic clock and far longer than SealDelay, so no acknowledged vote
 	// is behind the seal.
 	orphaned = 10 * time.Second
 )
 
-// sweep seals polls whose replica died before it did, through the log like any seal.
-func (c *Counter) sweep(ctx context.Context) {
+// ClosingStore is the part of Store that a Sweep needs.
+type ClosingStore interface {
+	Closing(ctx context.Context) ([]ClosingPoll, error)
+}
+
+// Sweep seals polls whose replica died before it did, through the log like any seal. Any number may run.
+type Sweep struct {
+	store      ClosingStore
+	log        queue.Publisher
+	partitions int
+	mine       func(partition int) bool
+	logger     *slog.Logger
+}
+
+// NewSweep makes a Sweep. It seals the polls of partitions that are mine: another process has the others.
+func NewSweep(store ClosingStore, log queue.Publisher, partitions int, mine func(partition int) bool, logger *slog.Logger) *Sweep {
+	return &Sweep{store: store, log: log, partitions: partitions, mine: mine, logger: logger}
+}
+
+// Run sweeps again and again until ctx ends.
+func (s *Sweep) Run(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
-	seen := make(map[poll.Seal]time.Time)
+	seen := make(map[Seal]time.Time)
 	for {
 		select {
 		case <-ticker.C:
-			c.sweepOnce(ctx, seen)
+			s.once(ctx, seen)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// sweepOnce looks at what is closing and seals what has been for long enough. seen is since when, by poll and version.
-func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time) {
-	closing, err := c.store.Closing(ctx)
+// once looks at what is closing and seals what has been for long enough. seen is since when, by poll and version.
+func (s *Sweep) once(ctx context.Context, seen map[Seal]time.Time) {
+	closing, err := s.store.Closing(ctx)
 	now := time.Now() // after the answer: the read may have taken long, or this process may have been stopped in it
 	if err != nil {
 		return // the store is away: what was seen stays seen, nothing is sealed without a new look
 	}
-	still := make(map[poll.Seal]bool, len(closing))
+	still := make(map[Seal]bool, len(closing))
 	for _, p := range closing {
 		still[p.Seal] = true
 		since, ok := seen[p.Seal]
@@ -47,25 +65,17 @@ func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time) {
 			seen[p.Seal] = now
 			continue
 		}
-		partition := queue.Partition(p.PresentationID, c.partitions)
-		if now.Sub(since) < orphaned || !c.reads(partition) {
+		if now.Sub(since) < orphaned || !s.mine(queue.Partition(p.PresentationID, s.partitions)) {
 			continue
 		}
 		seen[p.Seal] = now // if the log is slow, the next try is as far away
-		if err := stage.PublishSeal(ctx, c.log, c.partitions, p.PresentationID, p.Seal); err != nil {
-			c.logger.Warn("seal not published; trying again", "poll_id", p.Seal.PollID, "error", err)
+		if err := PublishSeal(ctx, s.log, s.partitions, p.PresentationID, p.Seal); err != nil {
+			s.logger.Warn("seal not published; trying again", "poll_id", p.Seal.PollID, "error", err)
 		}
 	}
-	for s := range seen {
-		if !still[s] {
-			delete(seen, s)
+	for seal := range seen {
+		if !still[seal] {
+			delete(seen, seal)
 		}
 	}
-}
-
-// reads says whether this counter has a subscription to a partition.
-func (c *Counter) reads(partition int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state[partition] == nil
 }

@@ -1,6 +1,6 @@
 //go:build faultpoints
 
-package count
+package work
 
 import (
 	"os"

@@ -1,126 +1,38 @@
-// Package count is the worker's job: read the partitions' logs, have the store count what was delivered, acknowledge,
-// answer, announce.
-package count
+package work
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 const (
-	// maxVotes is the most votes of one transaction.
-	maxVotes = 5000
-	// countTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
-	countTimeout = 20 * time.Second
-	// maxStep is the most that passes at the start between two partitions.
-	maxStep = 100 * time.Millisecond
-	// provenAfter is how long a partition must have given no entry of a newer version, after it gave one, to count as
-	// read again.
+	// maxItems is the most items of one transaction.
+	maxItems = 5000
+	// applyTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
+	applyTimeout = 20 * time.Second
+	// provenAfter is how long a partition must have given no entry of a newer version, after it gave one, to
+	// count as followed again.
 	provenAfter = time.Second
 	// replyTimeout bounds what comes after the commit and may be lost.
 	replyTimeout = 2 * time.Second
 )
 
-// Store is the part of poll.Store that a counter needs.
-type Store interface {
-	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
-	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
-	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
-	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
-}
-
-// Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
-// processes: each partition has one that is active, and every batch has its effect once.
-type Counter struct {
-	store      Store
-	log        queue.Stream
-	news       *news
-	partitions int
-	logger     *slog.Logger
-
-	mu    sync.Mutex
-	state map[int]error // per partition that is not being read: why
-}
-
-// New makes a counter.
-func New(store Store, log queue.Stream, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
-	c := &Counter{store: store, log: log, news: newNews(b, logger), partitions: partitions, logger: logger, state: make(map[int]error)}
-	for p := range partitions {
-		c.state[p] = errors.New("not begun yet")
-	}
-	return c
-}
-
-// Run counts until ctx ends. Then it finishes the transactions under way, acknowledges them, and returns. What was
-// delivered beyond them goes to the next counter.
-func (c *Counter) Run(ctx context.Context) {
-	var running sync.WaitGroup
-	running.Go(func() { c.sweep(ctx) })
-	running.Go(func() { c.forget(ctx) })
-	running.Go(func() { c.refold(ctx) })
-	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start together, within a step, each in
-	// an order of its own, each is the first somewhere.
-	step := min(maxStep, time.Second/time.Duration(c.partitions))
-	for i, p := range rand.Perm(c.partitions) {
-		running.Go(func() {
-			select {
-			case <-time.After(time.Duration(i) * step):
-				c.follow(ctx, p)
-			case <-ctx.Done():
-			}
-		})
-	}
-	counted := make(chan struct{})
-	var announcing sync.WaitGroup
-	announcing.Go(func() { c.news.run(counted) })
-	running.Wait()
-	close(counted)
-	announcing.Wait()
-}
-
-// Ready tells why not every partition is being read; nil: all are.
-func (c *Counter) Ready() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var errs []error
-	for p, err := range c.state {
-		errs = append(errs, fmt.Errorf("partition %d: %w", p, err))
-	}
-	return errors.Join(errs...)
-}
-
-func (c *Counter) setState(partition int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil {
-		delete(c.state, partition)
-	} else {
-		c.state[partition] = err
-	}
-}
-
 var errEnded = errors.New("the subscription ended")
 
-// follow reads one partition, subscription after subscription.
-func (c *Counter) follow(ctx context.Context, partition int) {
+// follow follows one partition, subscription after subscription.
+func (w *Worker) follow(ctx context.Context, partition int) {
 	var retry backoff
 	newer := false // an entry was found that is left to a newer worker
 	for ctx.Err() == nil {
-		sub, err := c.log.Subscribe(ctx, partition)
+		sub, err := w.stream.Subscribe(ctx, partition)
 		if err == nil {
-			f := follower{Counter: c, partition: partition, sub: sub, doubtful: newer}
+			f := follower{Worker: w, partition: partition, sub: sub, doubtful: newer}
 			begun := time.Now()
 			reading, stop := context.WithCancel(ctx)
 			if err = f.run(reading); time.Since(begun) > maxWait {
@@ -129,14 +41,14 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 			stop()
 			f.aside.Wait()
 			if closeErr := sub.Close(); closeErr != nil {
-				c.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
+				w.logger.Warn("closing a subscription", "partition", partition, "error", closeErr)
 			}
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		c.setState(partition, err)
-		c.logger.Warn("not counting a partition; trying again", "partition", partition, "error", err)
+		w.note(partition, err)
+		w.logger.Warn("not following a partition; trying again", "partition", partition, "error", err)
 		if newer = errors.Is(err, queue.ErrVersion); newer {
 			retry.long()
 		}
@@ -144,35 +56,29 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 	}
 }
 
-// delivery is an entry and the batch in it.
-type delivery struct {
-	queue.Delivery
-	batch poll.Batch
-}
-
 // follower reads one subscription.
 type follower struct {
-	*Counter
+	*Worker
 	partition int
 	sub       queue.Subscription
-	aside     sync.WaitGroup // entries on their way to the dead letters
-	held      *delivery      // came, and was too much for the transaction before
-	doubtful  bool           // the last subscription ended at an entry that only a newer worker can read
+	aside     sync.WaitGroup  // entries on their way to the dead letters
+	ahead     *queue.Delivery // came, and was too much for the transaction before
+	doubtful  bool            // the last subscription ended at an entry that only a newer worker can read
 }
 
-// run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
-// ends.
+// run applies what is delivered, a transaction at a time, each over all that is there, until the
+// subscription or ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	var proven <-chan time.Time
 	if f.doubtful { // that entry is delivered at once, unless a newer worker has it: until then this one is not ready
 		proven = time.After(provenAfter)
 	} else {
-		f.setState(f.partition, nil)
+		f.note(f.partition, nil)
 	}
 	for ctx.Err() == nil { // asked first: select picks any of what is ready
-		if held := f.held; held != nil {
-			f.held = nil
-			if err := f.process(ctx, f.gather(*held)); err != nil {
+		if ahead := f.ahead; ahead != nil {
+			f.ahead = nil
+			if err := f.process(ctx, f.gather(*ahead)); err != nil {
 				return err
 			}
 			continue
@@ -182,42 +88,28 @@ func (f *follower) run(ctx context.Context) error {
 			if !ok {
 				return errEnded
 			}
-			if err := f.process(ctx, f.gather(f.open(d))); err != nil {
+			if err := f.process(ctx, f.gather(d)); err != nil {
 				return err
 			}
 		case <-proven:
-			f.setState(f.partition, nil)
+			f.note(f.partition, nil)
 		case <-ctx.Done():
 		}
 	}
 	return ctx.Err()
 }
 
-// open decodes an entry. One that is no batch is held, so that setting it aside may take its time.
-func (f *follower) open(d queue.Delivery) delivery {
-	if d.Err != nil {
-		return delivery{Delivery: d}
-	}
-	batch, err := poll.DecodeBatch(d.Entry)
-	if err != nil {
-		f.sub.Hold(d.Tag)
-		d.Err = err
-	}
-	return delivery{d, batch}
-}
-
 // gather adds to a first delivery what else is there already and fits into a transaction.
-func (f *follower) gather(first delivery) []delivery {
-	all, votes := []delivery{first}, len(first.batch.Votes)
-	for votes < maxVotes {
+func (f *follower) gather(first queue.Delivery) []queue.Delivery {
+	all, items := []queue.Delivery{first}, f.applier.Size(first.Entry)
+	for items < maxItems {
 		select {
-		case next, ok := <-f.sub.Deliveries():
+		case d, ok := <-f.sub.Deliveries():
 			if !ok {
-				return all // still counted: it is known by its batch ids when it comes again
+				return all // still applied: it is known by its ids when it comes again
 			}
-			d := f.open(next)
-			if votes += len(d.batch.Votes); votes > maxVotes {
-				f.held = &d
+			if items += f.applier.Size(d.Entry); items > maxItems {
+				f.ahead = &d
 				return all
 			}
 			all = append(all, d)
@@ -228,192 +120,104 @@ func (f *follower) gather(first delivery) []delivery {
 	return all
 }
 
-// process deals with deliveries in their order. Those that are no batch are set aside; the runs between them are
-// counted.
-func (f *follower) process(ctx context.Context, all []delivery) error {
+// process deals with deliveries in their order. Those that are no entry are set aside; the runs between
+// them are applied.
+func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
 	from := 0
 	for i, d := range all {
 		if d.Err == nil {
 			continue
 		}
-		if err := f.count(ctx, all[from:i]); err != nil {
+		if err := f.apply(ctx, all[from:i]); err != nil {
 			return err
 		}
 		if errors.Is(d.Err, queue.ErrVersion) {
 			return d.Err
 		}
-		f.aside.Go(func() { // what follows does not wait for it
-			if f.deadLetter(ctx, d, d.Err) == nil {
-				f.ack(d)
-			}
-		})
+		f.setAside(ctx, d, d.Err)
 		from = i + 1
 	}
-	return f.count(ctx, all[from:])
+	return f.apply(ctx, all[from:])
 }
 
-// count commits a run of batches, acknowledges, answers and announces.
-func (f *follower) count(ctx context.Context, run []delivery) error {
+// apply commits a run of entries, acknowledges, replies and announces.
+func (f *follower) apply(ctx context.Context, run []queue.Delivery) error {
 	if len(run) == 0 {
 		return nil
 	}
-	outcome, err := f.commit(ctx, run)
-	if ctx.Err() == nil && fault.CodeOf(err) == fault.Invalid {
+	entries := make([]Partitioned, len(run))
+	for i, d := range run {
+		entries[i] = Partitioned{Entry: d.Entry, Partition: f.partition}
+	}
+	applied, err := f.commit(ctx, entries)
+	if ctx.Err() == nil && blamesOne(err) {
 		return f.isolate(ctx, run, err)
 	}
 	if err != nil {
 		return err
 	}
 	faultPoint("committed")
-	return f.conclude(ctx, run, outcome)
+	return f.conclude(ctx, run, applied)
 }
 
-// conclude acknowledges what was counted, answers and announces. The commit stands: nothing here may fail it, and a stop does
-// not cut it short.
-func (f *follower) conclude(ctx context.Context, run []delivery, outcome poll.Outcome) error {
+// blamesOne says whether an error of the Applier is about the data of one entry.
+func blamesOne(err error) bool {
+	return fault.CodeOf(err) == fault.Invalid || errors.Is(err, queue.ErrMalformed)
+}
+
+// conclude acknowledges what was applied, replies and announces. The commit stands: nothing here may fail
+// it, and a stop does not cut it short.
+func (f *follower) conclude(ctx context.Context, run []queue.Delivery, applied Applied) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	ackErr := f.sub.Ack(run[len(run)-1].Tag)
-	f.reply(ctx, run, outcome)
-	f.news.add(outcome.Changed)
+	f.reply(ctx, run, applied)
+	f.news.add(applied.Changed)
 	return ackErr
 }
 
-// commit has the store count a run, as often as it takes: the batch ids make that safe. Acknowledged votes are kept
-// whatever the database says, but for data that it cannot take (Invalid); after a fault that is no passing one, such as
-// a schema that is not ours, the partition waits, and the worker is not ready. A transaction under way is finished
-// when ctx ends; no new one is begun.
-func (f *follower) commit(ctx context.Context, run []delivery) (poll.Outcome, error) {
-	batches := make([]poll.Batch, len(run))
-	for i, d := range run {
-		batches[i] = d.batch
-	}
+// commit has the Applier apply entries, as often as it takes: their ids make that safe. What was confirmed
+// is kept whatever the store says, but for data that it cannot take. After a fault that is no passing one,
+// such as a schema that is not ours, the partition waits, and the worker is not ready. A transaction under
+// way is finished when ctx ends; no new one is begun.
+func (f *follower) commit(ctx context.Context, entries []Partitioned) (Applied, error) {
 	var retry backoff
 	faulty := false
 	for {
-		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
-		outcome, err := f.store.Count(once, f.partition, batches)
+		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+		applied, err := f.applier.Apply(once, entries)
 		cancel()
-		if err == nil || fault.CodeOf(err) == fault.Invalid {
+		if err == nil || blamesOne(err) {
 			if faulty {
-				f.setState(f.partition, nil)
+				f.note(f.partition, nil)
 			}
-			return outcome, err
+			return applied, err
 		}
 		level := slog.LevelWarn
 		if fault.CodeOf(err) != fault.Unavailable {
 			level, faulty = slog.LevelError, true
-			f.setState(f.partition, err)
+			f.note(f.partition, err)
 			retry.long()
 		}
-		f.logger.Log(ctx, level, "counting failed; trying again", "partition", f.partition, "batches", len(run), "error", err)
+		f.logger.Log(ctx, level, "entries not applied; trying again",
+			"partition", f.partition, "entries", len(entries), "error", err)
 		if !retry.wait(ctx) {
-			return poll.Outcome{}, err
+			return Applied{}, err
 		}
 	}
 }
 
-// isolate counts the batches of a run one by one, after the store could not take the data of one of them, and the votes of
-// that one in parts, so that nobody suffers for the vote that is to blame.
-func (f *follower) isolate(ctx context.Context, run []delivery, cause error) error {
-	if len(run) > 1 {
-		for i := range run {
-			if err := f.count(ctx, run[i:i+1]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	d := run[0]
-	if len(d.batch.Votes) < 2 || d.batch.Replayed { // of a replayed batch the votes must be seen together
-		if err := f.deadLetter(ctx, d, cause); err != nil {
-			return err
-		}
-		f.ack(d)
-		return nil
-	}
-	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{nil}}
-	if err := f.split(ctx, d, d.batch, &outcome); err != nil {
-		return err
-	}
-	// Now the whole is recorded as well, last: until then a redelivery finds its way through the same parts again.
-	if _, err := f.commit(ctx, []delivery{{batch: poll.Batch{ID: d.batch.ID}}}); err != nil {
-		return err
-	}
-	return f.conclude(ctx, run, outcome)
-}
-
-// split counts the halves of a batch that the store refuses, and their halves, in order, each under an id that follows from
-// the batch's. A vote that is refused alone is set aside as a batch of its own and has no verdict: it was acknowledged, may
-// be, and whoever mends the store can replay it. Nothing overtakes it on its way there, since it has a place in the order.
-func (f *follower) split(ctx context.Context, d delivery, b poll.Batch, whole *poll.Outcome) error {
-	half := len(b.Votes) / 2
-	for i, votes := range [][]poll.Vote{b.Votes[:half], b.Votes[half:]} {
-		part := d
-		part.batch = poll.Batch{ID: uuid.NewSHA1(b.ID, []byte{byte(i)}), Votes: votes}
-		outcome, err := f.commit(ctx, []delivery{part})
-		verdicts := make([]poll.Verdict, len(votes)) // not known
-		switch {
-		case err == nil:
-			copy(verdicts, outcome.Verdicts[0]) // nil: counted before
-			whole.Changed = append(whole.Changed, outcome.Changed...)
-		case ctx.Err() != nil || fault.CodeOf(err) != fault.Invalid:
-			return err
-		case len(votes) > 1:
-			if err := f.split(ctx, d, part.batch, whole); err != nil {
-				return err
-			}
-			continue
-		default:
-			f.logger.Error("a vote cannot be counted", "partition", f.partition, "vote_id", votes[0].ID, "poll_id", votes[0].PollID, "error", err)
-			e, encodeErr := poll.EncodeBatch(nil, &part.batch)
-			if encodeErr != nil {
-				return encodeErr
-			}
-			part.Entry = e
-			if err := f.deadLetter(ctx, part, err); err != nil {
-				return err
-			}
-		}
-		whole.Verdicts[0] = append(whole.Verdicts[0], verdicts...)
-	}
-	return nil
-}
-
-// deadLetter sets an entry aside. After a nil error it is kept, and may be acknowledged.
-func (f *follower) deadLetter(ctx context.Context, d delivery, reason error) error {
-	f.logger.Error("setting an entry of the log aside", "partition", f.partition, "reason", reason)
-	var retry backoff
-	for {
-		err := f.sub.DeadLetter(ctx, d.Delivery, reason.Error())
-		if err == nil {
-			return nil
-		}
-		f.logger.Warn("not set aside; trying again", "partition", f.partition, "error", err)
-		if !retry.wait(ctx) {
-			return err
-		}
-	}
-}
-
-// ack acknowledges an entry that was set aside. If that fails the subscription has ended, which is noticed elsewhere.
-func (f *follower) ack(d delivery) {
-	if err := f.sub.Ack(d.Tag); err != nil {
-		f.logger.Warn("an entry that was set aside will come again", "partition", f.partition, "error", err)
-	}
-}
-
-// reply answers every batch that was counted now and whose publisher may wait: one message for each publisher.
-func (f *follower) reply(ctx context.Context, run []delivery, outcome poll.Outcome) {
+// reply sends the results of what was applied now to the publishers that may wait: one message for each.
+func (f *follower) reply(ctx context.Context, run []queue.Delivery, applied Applied) {
 	replies := map[string][]queue.Reply{}
 	for i, d := range run {
-		if d.ReplyTo != "" && len(outcome.Verdicts[i]) > 0 {
-			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{EntryID: d.batch.ID, Body: poll.EncodeVerdicts(outcome.Verdicts[i])})
+		if d.ReplyTo != "" && len(applied.Results[i]) > 0 {
+			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{EntryID: d.Entry.ID, Body: applied.Results[i]})
 		}
 	}
 	for to, rs := range replies {
 		if err := f.sub.Reply(ctx, to, rs...); err != nil {
-			f.logger.Debug("verdicts lost", "partition", f.partition, "batches", len(rs), "error", err)
+			f.logger.Debug("results lost", "partition", f.partition, "entries", len(rs), "error", err)
 		}
 	}
 }

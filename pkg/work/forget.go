@@ -1,4 +1,4 @@
-package count
+package work
 
 import (
 	"context"
@@ -6,24 +6,25 @@ import (
 )
 
 const (
-	// keepIDs is how long the id of a counted batch is remembered. A batch that comes again later would count again: no
-	// worker holds entries for so long, nor does one go on after such a pause without having been restarted.
+	// keepIDs is how long the id of an applied entry is remembered. An entry that comes again later would
+	// have its effect again: no worker holds entries for so long, nor does one go on after such a pause
+	// without having been restarted.
 	keepIDs     = 7 * 24 * time.Hour
 	forgetEvery = time.Hour
-	forgetStep  = 5000 // ids a transaction, so that counting is not held up
+	forgetStep  = 5000 // ids a transaction, so that others are not held up
 )
 
-// forget keeps the record of counted batches from growing for ever.
-func (c *Counter) forget(ctx context.Context) {
+// forget keeps the record of applied entries from growing for ever.
+func (w *Worker) forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
 			for ctx.Err() == nil {
-				n, err := c.store.Forget(ctx, keepIDs, forgetStep)
+				n, err := w.ids.Forget(ctx, keepIDs, forgetStep)
 				if err != nil {
-					c.logger.Warn("old batch ids not forgotten; trying again in an hour", "error", err)
+					w.logger.Warn("old ids not forgotten; trying again in an hour", "error", err)
 				}
 				if err != nil || n < forgetStep {
 					break

@@ -1,4 +1,4 @@
-package count
+package work
 
 import (
 	"context"
@@ -15,18 +15,21 @@ import (
 // costs every replica a message.
 const newsEvery = 100 * time.Millisecond
 
-// news announces which polls' results changed: the first change at once, what follows in bundles.
+// news announces what has changed: the first change at once, what follows in bundles.
 type news struct {
 	bus    bus.Bus
 	logger *slog.Logger
 	wake   chan struct{}
 
 	mu      sync.Mutex
-	changed map[uuid.UUID]bus.Change // by poll, the newest
+	changed map[subject]bus.Change // the newest
 }
 
+// subject is what a change is about.
+type subject struct{ thing, part uuid.UUID }
+
 func newNews(b bus.Bus, logger *slog.Logger) *news {
-	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: map[uuid.UUID]bus.Change{}}
+	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: map[subject]bus.Change{}}
 }
 
 // add has changes announced. It waits for nothing.
@@ -36,8 +39,9 @@ func (n *news) add(changes []bus.Change) {
 	}
 	n.mu.Lock()
 	for _, c := range changes {
-		if old, ok := n.changed[c.Part]; !ok || old.Revision < c.Revision {
-			n.changed[c.Part] = c
+		about := subject{c.Thing, c.Part}
+		if old, ok := n.changed[about]; !ok || old.Revision < c.Revision {
+			n.changed[about] = c
 		}
 	}
 	n.mu.Unlock()
@@ -78,6 +82,6 @@ func (n *news) announce() {
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
 	if err := n.bus.Announce(ctx, changes...); err != nil {
-		n.logger.Debug("results not announced", "polls", len(changes), "error", err)
+		n.logger.Debug("changes not announced", "changes", len(changes), "error", err)
 	}
 }

@@ -1,10 +1,11 @@
-package count
+package work
 
 import (
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,284 +18,83 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeStore counts what it is given, unless its test makes it fail.
-type fakeStore struct {
-	mu      sync.Mutex
-	fail    func(batches []poll.Batch) error
-	counted [][]poll.Batch // per transaction
-	hold    chan struct{}  // if not nil, a transaction waits for a token
-	holding chan struct{}
-	closing []poll.ClosingPoll
-	slow    time.Duration // of Closing
-	old     int           // batch ids that may be forgotten
-	folded  []bus.Change  // of polls whose words another fold has counted
-	refolds int           // calls
-	tired   bool          // they fail
-}
-
-func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (poll.Outcome, error) {
-	if s.hold != nil {
-		s.holding <- struct{}{}
-		<-s.hold
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fail != nil {
-		if err := s.fail(batches); err != nil {
-			return poll.Outcome{}, err
-		}
-	}
-	s.counted = append(s.counted, batches)
-	o := poll.Outcome{Changed: []bus.Change{{Thing: talk, Revision: int64(len(s.counted))}}}
-	for _, b := range batches {
-		verdicts := make([]poll.Verdict, len(b.Votes))
-		for i := range verdicts {
-			verdicts[i] = poll.Counted
-		}
-		o.Verdicts = append(o.Verdicts, verdicts)
-	}
-	return o, ctx.Err()
-}
-
-func (s *fakeStore) Closing(context.Context) ([]poll.ClosingPoll, error) {
-	time.Sleep(s.slow)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing, nil
-}
-
-func (s *fakeStore) Forget(_ context.Context, age time.Duration, limit int) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := min(s.old, limit)
-	if age == keepIDs {
-		s.old -= n
-	}
-	return n, nil
-}
-
-func (s *fakeStore) Refold(context.Context) (changed *bus.Change, more bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.refolds++; s.tired {
-		return nil, false, errors.New("too much")
-	}
-	if len(s.folded) == 0 {
-		return nil, false, nil
-	}
-	changed, s.folded = &s.folded[0], s.folded[1:]
-	return changed, true, nil
-}
-
-// fakeLog is one partition's log, and all that is done to it, in order.
-type fakeLog struct {
-	announced [][]bus.Change // under mu
-	queue.Stream
-	mu         sync.Mutex
-	deliveries chan queue.Delivery
-	subscribed int
-	closed     int
-	away       error
-	did        []string
-	replies    chan queue.Reply
-	sealed     chan poll.Batch
-	noDead     error
-	closing    func() // called when a subscription is closed
-}
-
-func (l *fakeLog) note(what string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.did = append(l.did, what)
-}
-
-func (l *fakeLog) Subscribe(context.Context, int) (queue.Subscription, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.away != nil {
-		return nil, l.away
-	}
-	l.subscribed++
-	return &fakeSubscription{l}, nil
-}
-
-func (l *fakeLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
-	b, err := poll.DecodeBatch(e)
-	if err != nil {
-		return err
-	}
-	l.sealed <- b
-	confirmed(nil)
-	return nil
-}
-
-func (l *fakeLog) closings() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.closed
-}
-
-type fakeSubscription struct{ *fakeLog }
-
-func (s *fakeSubscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
-
-func (s *fakeSubscription) Hold(uint64) {}
-
-func (s *fakeSubscription) Ack(tag uint64) error {
-	s.note("ack " + string(rune('0'+tag)))
-	return nil
-}
-
-func (s *fakeSubscription) Reply(_ context.Context, to string, replies ...queue.Reply) error {
-	s.note("reply to " + to)
-	for _, r := range replies {
-		s.replies <- r
-	}
-	return nil
-}
-
-func (s *fakeSubscription) DeadLetter(_ context.Context, d queue.Delivery, reason string) error {
-	s.mu.Lock()
-	err := s.noDead
-	s.mu.Unlock()
-	if err == nil {
-		s.note("dead letter " + string(rune('0'+d.Tag)) + ": " + reason)
-	}
-	return err
-}
-
-func (s *fakeSubscription) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed++
-	if s.closing != nil {
-		s.closing()
-	}
-	return nil
-}
-
-type fakeBus struct {
-	bus.Bus
-	log *fakeLog
-}
-
-func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
-	b.log.mu.Lock()
-	defer b.log.mu.Unlock()
-	b.log.announced = append(b.log.announced, changes)
-	return errors.New("the bus is away")
-}
-
-var talk = uuid.UUID{15: 1}
-
-type bench struct {
-	*Counter
-	store *fakeStore
-	log   *fakeLog
-	stop  context.CancelFunc
-	done  chan struct{}
-}
-
-// run gives f a counter of one partition that is running, in a bubble where time passes only while everybody waits.
-// prepare is called before it runs.
-func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		log := &fakeLog{deliveries: make(chan queue.Delivery, 9000), replies: make(chan queue.Reply, 9000), sealed: make(chan poll.Batch, 99)}
-		b := &bench{store: &fakeStore{}, log: log, done: make(chan struct{})}
-		b.Counter = New(b.store, log, &fakeBus{log: log}, 1, slog.New(slog.DiscardHandler))
-		require.Error(t, b.Ready(), "before it runs nothing is read")
-		prepare(b)
-		ctx, stop := context.WithCancel(t.Context())
-		b.stop = stop
-		go func() { defer close(b.done); b.Run(ctx) }()
-		f(t, b)
-		stop()
-		<-b.done
-	})
-}
-
-func delivered(tag uint64, votes int) queue.Delivery {
-	return delivering(tag, poll.Batch{ID: uuid.UUID{15: byte(tag)}, Votes: make([]poll.Vote, votes)})
-}
-
-func delivering(tag uint64, b poll.Batch) queue.Delivery {
-	e, err := poll.EncodeBatch(nil, &b)
-	if err != nil {
-		panic(err)
-	}
-	return queue.Delivery{Tag: tag, ReplyTo: "api", Entry: e}
-}
-
-func nothing(*bench) {}
-
-func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
+func TestWhatIsDeliveredTogetherIsAppliedTogetherAndInOrder(t *testing.T) {
 	run(t, func(b *bench) {
-		for i := range uint64(3) {
-			b.log.deliveries <- delivered(i+1, 2)
+		for i := range byte(3) {
+			b.publish(i+1, usual, "ab")
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.NoError(t, b.Ready())
-		require.Len(t, b.store.counted, 1)
-		for i, batch := range b.store.counted[0] {
-			require.Equal(t, uuid.UUID{15: byte(i + 1)}, batch.ID)
-			r := <-b.log.replies
-			require.Equal(t, batch.ID, r.EntryID)
-			require.Equal(t, []poll.Verdict{poll.Counted, poll.Counted}, poll.DecodeVerdicts(r.Body))
+		require.Len(t, b.toy.applied, 1)
+		for i, e := range b.toy.applied[0] {
+			require.Equal(t, uuid.UUID{15: byte(i + 1)}, e.ID)
+			require.Equal(t, queue.Reply{EntryID: e.ID, Body: []byte{done, done}}, <-b.log.Replies())
 		}
-		require.Equal(t, []string{"ack 3", "reply to api"}, b.log.did,
+		require.Equal(t, []string{"ack 3", "reply to inproc"}, b.log.did,
 			"one acknowledgement, after the commit; a bus that is away fails nothing")
 	})
 }
 
 func TestATransactionIsBounded(t *testing.T) {
 	run(t, func(b *bench) {
-		for i := range uint64(8) {
-			b.log.deliveries <- delivered(i+1, 2000)
+		for i := range byte(8) {
+			b.publish(i+1, usual, strings.Repeat("a", 2000))
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Len(t, b.store.counted, 4)
-		for i, batches := range b.store.counted {
-			require.Len(t, batches, 2, "4,000 votes: one more batch would be too many")
-			require.Equal(t, uuid.UUID{15: byte(2*i + 1)}, batches[0].ID, "and the order stays")
+		require.Len(t, b.toy.applied, 4)
+		for i, entries := range b.toy.applied {
+			require.Len(t, entries, 2, "4,000 items: one more entry would be too many")
+			require.Equal(t, uuid.UUID{15: byte(2*i + 1)}, entries[0].ID, "and the order stays")
 		}
 	})
 }
 
-func TestNobodyIsAnsweredWhoDoesNotWaitOrWasCountedBefore(t *testing.T) {
+func TestNobodyIsAnsweredWhoDoesNotWaitOrHasNothingToHear(t *testing.T) {
 	run(t, func(b *bench) {
-		silent := delivered(1, 1)
-		silent.ReplyTo = ""
-		b.log.deliveries <- silent
-		b.log.deliveries <- delivering(2, poll.Batch{Seal: &poll.Seal{}}) // no votes, no verdicts
+		b.publish(1, silent, "a")
+		b.publish(2, usual, "") // no items, no results
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Empty(t, b.log.replies)
+		require.Empty(t, b.log.Replies())
 		require.Equal(t, []string{"ack 2"}, b.log.did)
 	})
 }
 
-func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
+func TestAnEntryThatComesAgainHasNoSecondEffectAndNoSecondReply(t *testing.T) {
+	run(t, func(b *bench) {
+		b.log.noAck = errors.New("the connection was lost")
+		b.publish(1, usual, "a")
+	}, func(t *testing.T, b *bench) {
+		time.Sleep(2 * maxWait)
+		synctest.Wait()
+		require.Len(t, b.toy.applied, 2, "it was asked again")
+		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: []byte{done}}, <-b.log.Replies())
+		require.Empty(t, b.log.Replies())
+		require.Equal(t, []string{"reply to inproc", "ack 1"}, b.log.did)
+		require.Equal(t, 2, b.log.subscribed)
+	})
+}
+
+func TestWhileTheStoreIsAwayTheEntryIsKept(t *testing.T) {
 	tries := 0
 	run(t, func(b *bench) {
-		b.store.fail = func([]poll.Batch) error {
+		b.toy.fail = func([]Partitioned) error {
 			if tries++; tries < 20 {
 				return fault.Errorf(fault.Unavailable, "away")
 			}
 			return nil
 		}
-		b.log.deliveries <- delivered(1, 1)
+		b.publish(1, usual, "a")
 	}, func(t *testing.T, b *bench) {
 		begun := time.Now()
-		<-b.log.replies
+		<-b.log.Replies()
 		require.Equal(t, 20, tries)
 		require.Less(t, time.Since(begun), 20*maxWait)
 		require.Equal(t, 1, b.log.subscribed, "the subscription stays: nothing is delivered again or out of order")
@@ -302,29 +102,35 @@ func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
 }
 
 func TestAnEntryThatCannotBeDecodedHoldsUpNobodyWhileNothingTakesItAside(t *testing.T) {
-	run(t, func(b *bench) {
-		b.log.noDead = errors.New("the broker takes no messages")
-		b.log.deliveries <- delivered(1, 1)
-		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrMalformed, Raw: []byte("?")}
-		b.log.deliveries <- delivered(3, 1)
-	}, func(t *testing.T, b *bench) {
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		counted := []string{"ack 1", "reply to api", "ack 3", "reply to api"}
-		require.Equal(t, counted, b.log.did, "it is not acknowledged before it is kept aside safely")
-		b.log.mu.Lock()
-		b.log.noDead = nil
-		b.log.mu.Unlock()
-		time.Sleep(2 * maxWait)
-		synctest.Wait()
-		require.Equal(t, append(counted, "dead letter 2: malformed", "ack 2"), b.log.did)
-	})
+	for name, c := range map[string]struct {
+		kind   byte
+		reason string
+	}{"its envelope": {junk, "malformed"}, "its body": {odd, "malformed: odd"}} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(b *bench) {
+				b.log.noDead = errors.New("the broker takes no messages")
+				b.publish(1, usual, "a")
+				b.publish(2, c.kind, "b")
+				b.publish(3, usual, "c")
+			}, func(t *testing.T, b *bench) {
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				counted := []string{"ack 1", "reply to inproc", "ack 3", "reply to inproc"}
+				require.Equal(t, counted, b.log.did, "it is not acknowledged before it is kept aside safely")
+				b.log.set(func() { b.log.noDead = nil })
+				time.Sleep(2 * maxWait)
+				synctest.Wait()
+				require.Equal(t, append(counted, "dead letter 2: "+c.reason, "ack 2"), b.log.did)
+				require.Equal(t, []string{"b"}, b.letters())
+			})
+		})
+	}
 }
 
 func TestAStopDoesNotWaitForWhatCannotBeSetAside(t *testing.T) {
 	run(t, func(b *bench) {
 		b.log.noDead = errors.New("the broker takes no messages")
-		b.log.deliveries <- queue.Delivery{Tag: 1, Err: queue.ErrMalformed}
+		b.publish(1, junk, "a")
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		begun := time.Now()
@@ -335,99 +141,126 @@ func TestAStopDoesNotWaitForWhatCannotBeSetAside(t *testing.T) {
 	})
 }
 
-func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
-	bad := uuid.UUID{15: 2}
-	run(t, func(b *bench) {
-		b.store.fail = func(batches []poll.Batch) error {
-			for _, batch := range batches {
-				if batch.ID == bad {
-					return fault.Field("answer", "cannot be stored")
-				}
+// refuse fails where an item is among the entries that the store cannot keep.
+func refuse(item string) func([]Partitioned) error {
+	return func(entries []Partitioned) error {
+		for _, e := range entries {
+			if !e.Halved && strings.Contains(string(e.Body), item) {
+				return fault.Field("answer", "cannot be stored")
 			}
-			return nil
 		}
-		for i := range uint64(3) {
-			b.log.deliveries <- delivered(i+1, 1)
-		}
+		return nil
+	}
+}
+
+func TestAnEntryThatCannotBeAppliedDoesNotHoldUpItsNeighbours(t *testing.T) {
+	run(t, func(b *bench) {
+		b.toy.fail = refuse("!")
+		b.publish(1, usual, "a")
+		b.publish(2, usual, "!")
+		b.publish(3, usual, "c")
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Len(t, b.store.counted, 2)
-		require.Equal(t, []string{"ack 1", "reply to api", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to api"}, b.log.did)
+		require.Len(t, b.toy.applied, 2)
+		require.Equal(t, []string{
+			"ack 1", "reply to inproc", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to inproc",
+		}, b.log.did)
 	})
 }
 
-func TestAVoteThatCannotBeCountedIsSetAsideAloneAndTheOthersOfItsBatchCountInOrder(t *testing.T) {
+func TestAnItemThatCannotBeAppliedIsSetAsideAloneAndTheOthersOfItsEntryApplyInOrder(t *testing.T) {
 	run(t, func(b *bench) {
-		b.store.fail = func(batches []poll.Batch) error {
-			for _, batch := range batches {
-				for _, v := range batch.Votes {
-					if v.Answer == "bad" {
-						return fault.Field("answer", "cannot be stored")
-					}
-				}
-			}
-			return nil
-		}
-		batch := poll.Batch{ID: uuid.UUID{15: 1}, Votes: make([]poll.Vote, 7)}
-		for i := range batch.Votes {
-			batch.Votes[i].Seq = int64(i)
-		}
-		batch.Votes[2].Answer, batch.Votes[5].Answer = "bad", "bad"
-		b.log.deliveries <- delivering(1, batch)
-		b.log.deliveries <- delivered(2, 1)
+		b.toy.fail = refuse("!")
+		b.publish(1, usual, "ab!de!g")
+		b.publish(2, usual, "h")
 	}, func(t *testing.T, b *bench) {
-		counted, unknown := poll.Counted, poll.Verdict(0)
-		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: poll.EncodeVerdicts([]poll.Verdict{counted, counted, unknown, counted, counted, unknown, counted})}, <-b.log.replies)
+		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: []byte{done, done, 0, done, done, 0, done}}, <-b.log.Replies())
 		synctest.Wait()
-		var seqs []int64
-		var last poll.Batch
+		items := ""
+		var last Partitioned
 		ids := map[uuid.UUID]bool{}
-		for _, batches := range b.store.counted[:len(b.store.counted)-1] {
-			for _, v := range batches[0].Votes {
-				seqs = append(seqs, v.Seq)
+		for _, entries := range b.toy.applied[:len(b.toy.applied)-1] {
+			last = entries[0]
+			if !last.Halved {
+				items += string(last.Body)
 			}
-			last = batches[0]
 			require.False(t, ids[last.ID])
 			ids[last.ID] = true
 		}
-		require.Equal(t, []int64{0, 1, 3, 4, 6}, seqs)
-		require.Equal(t, poll.Batch{ID: uuid.UUID{15: 1}}, last, "then the whole is recorded")
+		require.Equal(t, "abdeg", items)
+		require.Equal(t, uuid.UUID{15: 1}, last.ID, "then the whole is recorded")
+		require.True(t, last.Halved)
 		require.Equal(t, []string{"dead letter 1: invalid: answer: cannot be stored", "dead letter 1: invalid: answer: cannot be stored",
-			"ack 1", "reply to api", "ack 2", "reply to api"}, b.log.did)
+			"ack 1", "reply to inproc", "ack 2", "reply to inproc"}, b.log.did)
+		require.Equal(t, []string{"!", "!"}, b.letters())
 	})
 }
 
-func TestAFaultOfTheDatabaseCostsNoVote(t *testing.T) {
+func TestHalvesThatComeAgainAreKnownByTheirIDs(t *testing.T) {
+	run(t, func(b *bench) {
+		b.toy.fail = refuse("!")
+		b.log.noAck = errors.New("the connection was lost")
+		b.publish(1, usual, "ab!d")
+	}, func(t *testing.T, b *bench) {
+		time.Sleep(2 * maxWait)
+		synctest.Wait()
+		require.Equal(t, []byte{done, done, 0, done}, (<-b.log.Replies()).Body)
+		require.Equal(t, []byte{0, 0, 0, 0}, (<-b.log.Replies()).Body, "what was applied before is not known again")
+		require.Len(t, b.toy.ids, 3, "two halves, and the whole")
+		require.Equal(t, []string{"!"}, b.letters(), "kept twice, and the same letter")
+	})
+}
+
+func TestADeadLetterThatIsReplayedIsAppliedAsSuch(t *testing.T) {
+	run(t, func(b *bench) {
+		b.toy.fail = refuse("!")
+		b.publish(1, usual, "!")
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		b.toy.mu.Lock()
+		b.toy.fail = nil
+		b.toy.mu.Unlock()
+		require.NoError(t, b.log.VisitDeadLetters(t.Context(),
+			func(queue.DeadLetter) queue.Fate { return queue.Replay }, func(_ queue.DeadLetter, err error) { require.NoError(t, err) }))
+		synctest.Wait()
+		require.True(t, b.toy.applied[0][0].Replayed)
+		require.Empty(t, b.letters())
+	})
+}
+
+func TestAFaultOfTheStoreCostsNothing(t *testing.T) {
 	var fault atomic.Bool
 	fault.Store(true)
 	run(t, func(b *bench) {
-		b.store.fail = func([]poll.Batch) error {
+		b.toy.fail = func([]Partitioned) error {
 			if fault.Load() {
 				return errors.New("column does not exist")
 			}
 			return nil
 		}
-		b.log.deliveries <- delivered(1, 1)
+		b.publish(1, usual, "a")
 	}, func(t *testing.T, b *bench) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.ErrorContains(t, b.Ready(), "column does not exist")
+		require.False(t, b.Follows(0))
 		require.Empty(t, b.log.did, "nothing is set aside or acknowledged")
 		fault.Store(false)
-		<-b.log.replies
+		<-b.log.Replies()
 		synctest.Wait()
 		require.NoError(t, b.Ready())
+		require.True(t, b.Follows(0))
 	})
 }
 
 func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 	run(t, func(b *bench) {
-		b.log.deliveries <- delivered(1, 1)
-		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrVersion}
-		b.log.deliveries <- delivered(3, 1)
+		b.publish(1, usual, "a")
+		b.publish(2, newer, "b")
+		b.publish(3, usual, "c")
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Equal(t, []string{"ack 1", "reply to api"}, b.log.did, "it is not set aside, and nothing overtakes it")
+		require.Equal(t, []string{"ack 1", "reply to inproc"}, b.log.did, "it is not set aside, and nothing overtakes it")
 		require.Equal(t, 1, b.log.closed)
 		require.ErrorIs(t, b.Ready(), queue.ErrVersion)
 	})
@@ -435,14 +268,16 @@ func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 
 func TestAWorkerThatLeftAnEntryToANewerOneIsNotReadyUntilItReadsWithoutIt(t *testing.T) {
 	run(t, func(b *bench) {
-		newer := queue.Delivery{Tag: 1, Err: queue.ErrVersion}
-		b.log.deliveries <- newer
+		b.publish(1, newer, "a")
 		b.log.closing = func() {
 			if b.log.closed > 1 && b.log.closed <= 5 {
 				require.ErrorIs(t, b.Ready(), queue.ErrVersion, "not for a moment")
 			}
-			if b.log.closed < 5 { // it comes again at each subscription until somebody else has it
-				b.log.deliveries <- newer
+			if b.log.closed == 5 { // it comes again at each subscription until somebody else has it
+				sub, err := b.log.Stream.Subscribe(context.Background(), 0)
+				require.NoError(t, err)
+				require.NoError(t, sub.Ack((<-sub.Deliveries()).Tag))
+				require.NoError(t, sub.Close())
 			}
 		}
 	}, func(t *testing.T, b *bench) {
@@ -457,12 +292,12 @@ func TestAWorkerThatLeftAnEntryToANewerOneIsNotReadyUntilItReadsWithoutIt(t *tes
 }
 
 func TestALostSubscriptionIsTakenUpAgain(t *testing.T) {
-	run(t, func(b *bench) { close(b.log.deliveries) }, func(t *testing.T, b *bench) {
+	run(t, nothing, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.NoError(t, b.Ready())
+		require.NoError(t, b.log.last.Close())
 		synctest.Wait()
 		require.Error(t, b.Ready())
-		b.log.mu.Lock()
-		b.log.deliveries = make(chan queue.Delivery)
-		b.log.mu.Unlock()
 		time.Sleep(2 * maxWait)
 		synctest.Wait()
 		require.NoError(t, b.Ready())
@@ -475,19 +310,20 @@ func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareTh
 		const partitions = 40
 		var mu sync.Mutex
 		first := map[int]int{}
-		log := &fakeLog{away: errors.New("away")}
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		for worker := range 2 {
-			spy := &spyLog{fakeLog: log, subscribe: func(partition int) {
+			log := &spy{away: errors.New("away"), asked: func(partition int) {
 				mu.Lock()
 				defer mu.Unlock()
 				if _, taken := first[partition]; !taken {
 					first[partition] = worker
 				}
 			}}
-			c := New(&fakeStore{}, spy, &fakeBus{log: log}, partitions, slog.New(slog.DiscardHandler))
-			running.Go(func() { c.Run(ctx) })
+			w := New(Config{
+				Stream: log, Partitions: partitions, Applier: &toy{}, IDs: &toy{}, Bus: &awayBus{}, Logger: slog.New(slog.DiscardHandler),
+			})
+			running.Go(func() { w.Run(ctx) })
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -503,81 +339,36 @@ func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareTh
 	})
 }
 
-// spyLog tells who subscribes.
-type spyLog struct {
-	*fakeLog
-	subscribe func(partition int)
-}
-
-func (l *spyLog) Subscribe(ctx context.Context, partition int) (queue.Subscription, error) {
-	l.subscribe(partition)
-	return l.fakeLog.Subscribe(ctx, partition)
-}
-
 func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
 	run(t, func(b *bench) {
-		b.store.hold, b.store.holding = make(chan struct{}), make(chan struct{})
-		b.log.deliveries <- delivered(1, 1)
+		b.toy.hold, b.toy.holding = make(chan struct{}), make(chan struct{})
+		b.publish(1, usual, "a")
 	}, func(t *testing.T, b *bench) {
-		<-b.store.holding
-		b.log.deliveries <- delivered(2, 1)
+		<-b.toy.holding
+		b.publish(2, usual, "b")
 		b.stop()
-		b.store.hold <- struct{}{}
+		b.toy.hold <- struct{}{}
 		begun := 1
 		for stopped := false; !stopped; {
 			select {
 			case <-b.done:
 				stopped = true
-			case <-b.store.holding:
+			case <-b.toy.holding:
 				begun++
-				b.store.hold <- struct{}{}
+				b.toy.hold <- struct{}{}
 			}
 		}
 		require.Equal(t, 1, begun)
-		require.Equal(t, []string{"ack 1", "reply to api"}, b.log.did)
+		require.Equal(t, []string{"ack 1", "reply to inproc"}, b.log.did)
 		require.Equal(t, 1, b.log.closed)
 	})
 }
 
-func TestAPollWhoseReplicaDiedIsSealedAfterItsTime(t *testing.T) {
-	orphan := poll.ClosingPoll{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: 4}}
-	run(t, func(b *bench) { b.store.closing = []poll.ClosingPoll{orphan} }, func(t *testing.T, b *bench) {
-		begun := time.Now()
-		sealed := <-b.log.sealed
-		require.Equal(t, &orphan.Seal, sealed.Seal)
-		require.GreaterOrEqual(t, time.Since(begun), orphaned)
-	})
-}
-
-func TestATimeThatPassedBeforeTheFirstAnswerDoesNotCount(t *testing.T) {
-	orphan := poll.ClosingPoll{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: 4}}
-	run(t, func(b *bench) {
-		b.store.slow = 2 * orphaned // the poll may have begun to close just before the answer
-		b.store.closing = []poll.ClosingPoll{orphan}
-	}, func(t *testing.T, b *bench) {
-		begun := time.Now()
-		<-b.log.sealed
-		require.GreaterOrEqual(t, time.Since(begun), b.store.slow+orphaned)
-	})
-}
-
-func TestOnlyWhatWasSeenClosingUnderOneVersionIsSealed(t *testing.T) {
-	run(t, nothing, func(t *testing.T, b *bench) {
-		for version := range int64(20) { // displayed again and closed again all the time
-			b.store.mu.Lock()
-			b.store.closing = []poll.ClosingPoll{{PresentationID: talk, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: version}}}
-			b.store.mu.Unlock()
-			time.Sleep(orphaned / 2)
-		}
-		require.Empty(t, b.log.sealed)
-	})
-}
-
-func TestOldBatchIDsAreForgotten(t *testing.T) {
-	run(t, func(b *bench) { b.store.old = 2*forgetStep + 1 }, func(t *testing.T, b *bench) {
+func TestOldIDsAreForgotten(t *testing.T) {
+	run(t, func(b *bench) { b.toy.old = 2*forgetStep + 1 }, func(t *testing.T, b *bench) {
 		time.Sleep(forgetEvery)
 		synctest.Wait()
-		require.Zero(t, b.store.old)
+		require.Zero(t, b.toy.old)
 	})
 }
 
@@ -589,9 +380,9 @@ func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {
 	run(t, nothing, func(t *testing.T, b *bench) {
 		announced := func() [][]bus.Change {
 			synctest.Wait()
-			b.log.mu.Lock()
-			defer b.log.mu.Unlock()
-			return slices.Clone(b.log.announced)
+			b.bus.mu.Lock()
+			defer b.bus.mu.Unlock()
+			return slices.Clone(b.bus.announced)
 		}
 		b.news.add(change(1))
 		require.Equal(t, [][]bus.Change{change(1)}, announced())
@@ -601,7 +392,7 @@ func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {
 		require.Len(t, announced(), 1)
 		time.Sleep(newsEvery)
 		require.Len(t, announced(), 2)
-		require.ElementsMatch(t, slices.Concat(change(4), other), announced()[1], "the newest of each poll")
+		require.ElementsMatch(t, slices.Concat(change(4), other), announced()[1], "the newest of each")
 		b.news.add(change(5))
 		b.stop()
 		<-b.done

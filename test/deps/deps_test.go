@@ -21,12 +21,12 @@ const module = "github.com/plenary-live/plenary/"
 var allowed = map[string][]string{
 	"pkg/fault":              {},
 	"pkg/access":             {"pkg/fault", "github.com/google/uuid", "golang.org/x/text"},
-	"pkg/poll":               {"pkg/fault", "pkg/access", "pkg/bus", "pkg/queue", "github.com/google/uuid", "golang.org/x/text"},
+	"pkg/poll":               {"pkg/fault", "pkg/access", "pkg/bus", "pkg/queue", "pkg/work", "github.com/google/uuid", "golang.org/x/text"},
 	"pkg/queue":              {"github.com/google/uuid"},
 	"pkg/bus":                {"github.com/google/uuid"},
 	"pkg/stage":              {"pkg/fault", "pkg/access", "pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
 	"pkg/intake":             {"pkg/fault", "pkg/access", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
-	"pkg/count":              {"pkg/fault", "pkg/access", "pkg/poll", "pkg/queue", "pkg/bus", "pkg/stage", "github.com/google/uuid"},
+	"pkg/work":               {"pkg/fault", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
 	"pkg/postgres":           {"pkg/fault", "pkg/access", "pkg/poll", "pkg/bus", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/golang-migrate/migrate/v4"},
 	"pkg/sqlite":             {"pkg/fault", "pkg/access", "pkg/poll", "pkg/bus", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/golang-migrate/migrate/v4"},
 	"pkg/rabbitmq":           {"pkg/fault", "pkg/queue", "pkg/bus", "github.com/google/uuid", "github.com/rabbitmq/amqp091-go"},
@@ -46,9 +46,9 @@ var allowed = map[string][]string{
 	"api/internal/xlsx":      {"api/internal/table", "github.com/xuri/excelize/v2"},
 	"api/internal/docs":      {"api/internal/budget", "github.com/gofiber/fiber/v2", "github.com/swaggest/swgui"},
 	"api/internal/qr":        {"api/internal/budget", "pkg/fault", "pkg/access", "pkg/poll", "github.com/gofiber/fiber/v2", "github.com/boombuler/barcode", "github.com/hashicorp/golang-lru/v2"},
-	"api":                    {"api/internal/budget", "api/internal/docs", "api/internal/httpapi", "api/internal/page", "api/internal/qr", "github.com/gofiber/fiber/v2", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/fault", "pkg/access", "pkg/poll", "pkg/stage", "pkg/telemetry"},
+	"api":                    {"api/internal/budget", "api/internal/docs", "api/internal/httpapi", "api/internal/page", "api/internal/qr", "github.com/gofiber/fiber/v2", "pkg/backend", "pkg/config", "pkg/intake", "pkg/fault", "pkg/access", "pkg/poll", "pkg/stage", "pkg/telemetry"},
 	"api/internal/noop":      {"api/internal/httpapi", "github.com/gofiber/fiber/v2"},
-	"worker":                 {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry", "pkg/fault", "pkg/access", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
+	"worker":                 {"pkg/backend", "pkg/config", "pkg/telemetry", "pkg/fault", "pkg/access", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
 	"migrations":             {"github.com/golang-migrate/migrate/v4"},
 }
 
