@@ -151,6 +151,16 @@ func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatIsNoBatchIsNotReplayed(t *testing.T) {
+	raw, err := queue.Encode(nil, queue.Entry{ID: uuid.UUID{15: 1}, Type: 9, Body: []byte("?")})
+	require.NoError(t, err)
+	l := &fakeLog{letters: []queue.DeadLetter{{ID: "odd", Raw: raw}}}
+	out, err := ask(t, l, "replay", "--all")
+	require.ErrorContains(t, err, "1 of 1 dead letters stayed")
+	require.Equal(t, "odd  stays: it still cannot be decoded (malformed: type 9)\n", out)
+	require.Equal(t, map[string]queue.Fate{"odd": queue.Keep}, l.fates)
+}
+
 func TestAReplayDoesNotWaitForeverForVerdicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := three(t)

@@ -77,7 +77,11 @@ func reads(votes *poll.Counting) error {
 	return nil
 }
 
-func count(ctx context.Context, cfg config.Config, adapters *backend.Backend, ready *atomic.Pointer[poll.Counting], watch *watch, logger *slog.Logger) error {
+// count counts votes until ctx ends.
+func count(
+	ctx context.Context, cfg config.Config, adapters *backend.Backend,
+	ready *atomic.Pointer[poll.Counting], watch *watch, logger *slog.Logger,
+) error {
 	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 	votes := poll.NewCounting(adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
 	ready.Store(votes)

@@ -12,8 +12,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Bounds of the dead letters of a stream. The oldest ones make room: their publishers were told that
-// they are not in the log.
+// Bounds of the dead letters of a stream. The oldest ones make room: their publishers were told
+// that they are not in the log.
 const (
 	maxLetters     = 1000
 	maxLetterBytes = 16 << 20
@@ -33,14 +33,17 @@ type letter struct {
 }
 
 // keep sets an entry aside. One that is kept already stays as it is.
-func (g *graveyard) keep(stream string, partition int, found entry, e queue.Entry, reason string) error {
+func (g *graveyard) keep(
+	stream string, partition int, found entry, e queue.Entry, reason string,
+) error {
 	raw, err := queue.Encode(nil, e)
 	if err != nil {
 		return err
 	}
 	now := time.Now().UTC().Round(0)
+	name := fmt.Appendf(nil, "%d %d %s", partition, found.tag, e.ID)
 	l := letter{entry: e, DeadLetter: queue.DeadLetter{
-		ID:     uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%d %d %s", partition, found.tag, e.ID)).String(),
+		ID:     uuid.NewSHA1(uuid.Nil, name).String(),
 		Reason: reason, Time: now, FirstTime: found.died,
 		Origin: fmt.Sprintf("%s.%d", stream, partition), Partition: partition,
 		MessageID: e.ID.String(), Raw: raw,
@@ -98,10 +101,12 @@ func (s *stream) CountDeadLetters(ctx context.Context) (int, error) {
 	return s.dead.count(), s.open(ctx)
 }
 
-// VisitDeadLetters is the promise of queue.DeadLetters. A letter that is replayed has left when it is
-// in the log, which keeps it as it keeps everything: until it is acknowledged, or the process ends.
+// VisitDeadLetters is the promise of queue.DeadLetters. A letter that is replayed has left when
+// it is in the log, which keeps it as it keeps everything: until it is acknowledged, or the
+// process ends.
 func (s *stream) VisitDeadLetters(
-	ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),
+	ctx context.Context,
+	decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),
 ) error {
 	if err := s.open(ctx); err != nil {
 		return err
@@ -130,7 +135,9 @@ func (s *stream) VisitDeadLetters(
 			replayed = append(replayed, i)
 		}
 	}
-	slices.SortStableFunc(replayed, func(a, b int) int { return all[a].FirstTime.Compare(all[b].FirstTime) })
+	slices.SortStableFunc(replayed, func(a, b int) int {
+		return all[a].FirstTime.Compare(all[b].FirstTime)
+	})
 	for _, i := range slices.Backward(replayed) {
 		if err := s.open(ctx); err != nil {
 			return err
@@ -142,9 +149,11 @@ func (s *stream) VisitDeadLetters(
 	return nil
 }
 
-// putBack writes a letter to its partition's log. Its publisher knows already that it was set aside.
+// putBack writes a letter to its partition's log. Its publisher knows already that it was set
+// aside.
 func (s *stream) putBack(l letter) error {
 	e := l.entry
 	e.Replayed = true
-	return s.partitions[l.Partition].append(entry{Entry: e, died: l.FirstTime, confirmed: func(error) {}})
+	back := entry{Entry: e, died: l.FirstTime, confirmed: func(error) {}}
+	return s.partitions[l.Partition].append(back)
 }

@@ -1,6 +1,6 @@
-// Package inproc is the queue and the bus of a process that runs alone, in memory. Its log survives
-// nothing, so it confirms an entry only when the consumer acknowledged it, which the worker does after
-// the commit: what was confirmed is applied and needs no log any more.
+// Package inproc is the queue and the bus of a process that runs alone, in memory. Its log
+// survives nothing, so it confirms an entry only when the consumer acknowledged it, which the
+// worker does after the commit: what was confirmed is applied and needs no log any more.
 package inproc
 
 import (
@@ -40,7 +40,7 @@ var _ queue.Log = (*Log)(nil)
 // Open makes a log. Other logs, of this process or another, see nothing of it.
 func Open(c Config) (*Log, error) {
 	if c.Partitions < 1 || c.MaxEntries < 0 || c.MaxBytes < 0 {
-		return nil, fmt.Errorf("an in-process log of %d partitions, %d entries and %d bytes cannot be",
+		return nil, fmt.Errorf("a log of %d partitions, %d entries and %d bytes cannot be",
 			c.Partitions, c.MaxEntries, c.MaxBytes)
 	}
 	if c.MaxEntries == 0 {

@@ -30,8 +30,8 @@ type entry struct {
 
 func (e *entry) size() int { return overhead + len(e.Body) }
 
-// partition is one ordered log. Its entries are those not acknowledged yet; the first of its subscriptions is active
-// and has delivered the entries before next.
+// partition is one ordered log. Its entries are those not acknowledged yet; the first of its
+// subscriptions is active and has delivered the entries before next.
 type partition struct {
 	maxEntries, maxBytes int
 
@@ -43,7 +43,7 @@ type partition struct {
 	bytes   int
 	lastTag uint64
 	subs    []*subscription
-	changed chan struct{} // closed and replaced when something of the above may concern a subscription
+	changed chan struct{} // closed and replaced when something may concern a subscription
 }
 
 func newPartition(maxEntries, maxBytes int) *partition {
@@ -110,7 +110,8 @@ func (p *partition) hold(s *subscription, tag uint64) {
 	}
 }
 
-// refuse marks an entry that s was given as one that is set aside, unless only a part of it is, and gives it.
+// refuse marks an entry that s was given as one that is set aside, unless only a part of it is,
+// and gives it.
 func (p *partition) refuse(s *subscription, d queue.Delivery, reason string) (entry, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +125,8 @@ func (p *partition) refuse(s *subscription, d queue.Delivery, reason string) (en
 	return *e, nil
 }
 
-// ack forgets what s was given up to tag, but what is held, or the held entry of that tag, and confirms it.
+// ack forgets what s was given up to tag, but what is held, or the held entry of that tag, and
+// confirms it.
 func (p *partition) ack(s *subscription, tag uint64) error {
 	p.mu.Lock()
 	if p.closed || len(p.subs) == 0 || p.subs[0] != s {
@@ -166,7 +168,8 @@ func (p *partition) ack(s *subscription, tag uint64) error {
 	return nil
 }
 
-// leave ends s: what it did not acknowledge goes to the next one. It must not be delivering any more.
+// leave ends s: what it did not acknowledge goes to the next one. It must not be delivering any
+// more.
 func (p *partition) leave(s *subscription) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,8 +187,8 @@ func (p *partition) leave(s *subscription) {
 	}
 }
 
-// close ends every subscription and tells the publishers of what is left that nobody will apply it: whether somebody
-// did is not known here.
+// close ends every subscription and tells the publishers of what is left that nobody will apply
+// it: whether somebody did is not known here.
 func (p *partition) close() {
 	p.mu.Lock()
 	if p.closed {

@@ -10,6 +10,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
+// maxBody leaves room for the envelope, of which dead letters have one.
+const maxBody = queue.MaxBytes - overhead
+
 // stream is a queue.Stream.
 type stream struct {
 	name       string
@@ -30,18 +33,21 @@ func newStream(name string, c Config) *stream {
 }
 
 // Publish is the promise of queue.Publisher. It never waits: what does not fit is refused at once.
-func (s *stream) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (s *stream) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	p, err := s.partition(partition)
 	if err != nil {
 		return err
 	}
-	if len(e.Body) > queue.MaxBytes-overhead {
-		return fmt.Errorf("an entry of %d bytes is larger than %d", len(e.Body), queue.MaxBytes-overhead)
+	if n := len(e.Body); n > maxBody {
+		return fmt.Errorf("an entry of %d bytes is larger than %d", n, maxBody)
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrRefused, err)
 	}
-	// Once it is confirmed the publisher may use the bytes again, while a consumer still looks at them.
+	// Once it is confirmed the publisher may use the bytes again, while a consumer still looks
+	// at them.
 	e.Body = slices.Clone(e.Body)
 	return p.append(entry{Entry: e, confirmed: confirmed})
 }

@@ -11,7 +11,8 @@ import (
 // replyTo is where the replies to every entry go: there is one publisher.
 const replyTo = "inproc"
 
-// deliveriesBuffer is how much can be taken without waiting, if it is there: a worker applies that in one transaction.
+// deliveriesBuffer is how much can be taken without waiting, if it is there: a worker applies
+// that in one transaction.
 const deliveriesBuffer = 256
 
 // subscription is a queue.Subscription.
@@ -86,8 +87,8 @@ func (s *subscription) Reply(_ context.Context, to string, replies ...queue.Repl
 	return nil
 }
 
-// DeadLetter is the promise of queue.Subscription. The publisher, who waits, is told. Of a part of an
-// entry it is told by the reply.
+// DeadLetter is the promise of queue.Subscription. The publisher, who waits, is told. Of a part
+// of an entry it is told by the reply.
 func (s *subscription) DeadLetter(_ context.Context, d queue.Delivery, reason string) error {
 	found, err := s.partition.refuse(s, d, reason)
 	if err != nil {

@@ -29,8 +29,8 @@ func NewApplier(store counter, logger *slog.Logger) *Applier {
 	return &Applier{store: store, logger: logger}
 }
 
-// Apply is the promise of work.Applier, for the entries of one partition. A result is the Verdicts of a
-// batch.
+// Apply is the promise of work.Applier, for the entries of one partition. A result is the
+// Verdicts of a batch.
 func (a *Applier) Apply(ctx context.Context, entries []work.Partitioned) (work.Applied, error) {
 	partition := entries[0].Partition
 	batches := make([]Batch, len(entries))
@@ -63,7 +63,8 @@ func (a *Applier) Apply(ctx context.Context, entries []work.Partitioned) (work.A
 func (a *Applier) blame(batches []Batch, partition int, err error) {
 	if len(batches) == 1 && len(batches[0].Votes) == 1 && fault.CodeOf(err) == fault.Invalid {
 		v := batches[0].Votes[0]
-		a.logger.Error("a vote cannot be counted", "partition", partition, "vote_id", v.ID, "poll_id", v.PollID, "error", err)
+		a.logger.Error("a vote cannot be counted",
+			"partition", partition, "vote_id", v.ID, "poll_id", v.PollID, "error", err)
 	}
 }
 

@@ -20,8 +20,8 @@ type CountingStore interface {
 	ExpiryStore
 }
 
-// Counting is all that a process does which counts votes: a worker, and the chores of the feature. Any
-// number of processes may do it.
+// Counting is all that a process does which counts votes: a worker, and the chores of the
+// feature. Any number of processes may do it.
 type Counting struct {
 	*work.Worker
 	chores []chore
@@ -30,15 +30,21 @@ type Counting struct {
 // chore is a part that runs until ctx ends.
 type chore interface{ Run(ctx context.Context) }
 
-// NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for ever.
+// NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for
+// ever.
 func NewCounting(
-	store CountingStore, votes queue.Stream, partitions int, b bus.Bus, keep time.Duration, logger *slog.Logger,
+	store CountingStore, votes queue.Stream, partitions int, b bus.Bus, keep time.Duration,
+	logger *slog.Logger,
 ) *Counting {
 	w := work.New(work.Config{
-		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: store, Bus: b, Logger: logger,
+		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: store,
+		Bus: b, Logger: logger,
 	})
 	return &Counting{w, []chore{
-		w, NewSweep(store, votes, partitions, w.Follows, logger), NewRefold(store, b, logger), NewExpiry(store, b, keep, logger),
+		w,
+		NewSweep(store, votes, partitions, w.Follows, logger),
+		NewRefold(store, b, logger),
+		NewExpiry(store, b, keep, logger),
 	}}
 }
 

@@ -36,8 +36,8 @@ type slide struct {
 	version int64
 }
 
-// EncodeBatch makes an entry of a batch, whose body it appends to buf. A batch is either votes (1 to
-// MaxVotes) or one seal.
+// EncodeBatch makes an entry of a batch, whose body it appends to buf. A batch is either votes
+// (1 to MaxVotes) or one seal.
 func EncodeBatch(buf []byte, b *Batch) (queue.Entry, error) {
 	if (b.Seal == nil) == (len(b.Votes) == 0) || len(b.Votes) > MaxVotes {
 		return queue.Entry{}, fmt.Errorf("a batch holds 1 to %d votes or one seal", MaxVotes)
@@ -72,8 +72,8 @@ func appendVotes(buf []byte, votes []Vote) []byte {
 	return buf
 }
 
-// slidesOf gives the distinct slides of votes, and the place of each. Mostly there is one, which needs
-// no map: a nil one says 0 of it.
+// slidesOf gives the distinct slides of votes, and the place of each. Mostly there is one, which
+// needs no map: a nil one says 0 of it.
 func slidesOf(votes []Vote) (slides []slide, refs map[slide]int) {
 	slides = []slide{{votes[0].PollID, votes[0].Version}}
 	for i := range votes {
@@ -194,8 +194,8 @@ func (r *reader) int() int64 {
 	return int64(n)
 }
 
-// count reads a number of things that take at least size bytes each, so that no number makes us allocate more than
-// a small multiple of what was sent.
+// count reads a number of things that take at least size bytes each, so that no number makes us
+// allocate more than a small multiple of what was sent.
 func (r *reader) count(size int) int {
 	n := r.int()
 	if n == 0 || n > int64(len(r.data)/size) {

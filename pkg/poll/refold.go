@@ -15,11 +15,13 @@ const refoldEvery = 2 * time.Second
 // announceTimeout bounds what may be lost.
 const announceTimeout = 2 * time.Second
 
-// refoldTimeout bounds the counting anew of one poll's words. Each statement of it has the store's own time-outs.
+// refoldTimeout bounds the counting anew of one poll's words. Each statement of it has the
+// store's own time-outs.
 const refoldTimeout = time.Minute
 
-// maxRefoldWait is the longest pause after calls that failed. A poll is locked while it is counted anew: one that is too large for
-// the store's time-outs must not keep its voters waiting again and again.
+// maxRefoldWait is the longest pause after calls that failed. A poll is locked while it is
+// counted anew: one that is too large for the store's time-outs must not keep its voters waiting
+// again and again.
 const maxRefoldWait = 10 * time.Minute
 
 // RefoldStore is the part of Store that a Refold needs.
@@ -27,8 +29,9 @@ type RefoldStore interface {
 	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
 }
 
-// Refold looks for polls whose words another fold has counted, and has them counted anew: after an upgrade, and while
-// processes of before are at work. Polls that get votes are found by counting as well. Any number may run.
+// Refold looks for polls whose words another fold has counted, and has them counted anew: after
+// an upgrade, and while processes of before are at work. Polls that get votes are found by
+// counting as well. Any number may run.
 type Refold struct {
 	store  RefoldStore
 	bus    bus.Bus
@@ -55,7 +58,8 @@ func (r *Refold) Run(ctx context.Context) {
 	}
 }
 
-// all goes on until nothing is left to do, and gives true, or a call fails. A call under way is finished when ctx ends.
+// all goes on until nothing is left to do, and gives true, or a call fails. A call under way is
+// finished when ctx ends.
 func (r *Refold) all(ctx context.Context) bool {
 	for more := true; more && ctx.Err() == nil; {
 		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), refoldTimeout)
@@ -63,7 +67,7 @@ func (r *Refold) all(ctx context.Context) bool {
 		cancel()
 		if err != nil {
 			if fault.CodeOf(err) != fault.Unavailable { // else the store is away, which others say
-				r.logger.Warn("the words of a poll are not counted anew; trying again", "error", err)
+				r.logger.Warn("words are not counted anew; trying again", "error", err)
 			}
 			return false
 		}

@@ -14,7 +14,9 @@ const sealTimeout = 5 * time.Second
 
 // PublishSeal writes a seal to its partition's log and waits for the confirm. A nil error promises
 // that it is in the log. Publishing a seal again, as a new entry, does no harm.
-func PublishSeal(ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal Seal) error {
+func PublishSeal(
+	ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal Seal,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
 	e, err := EncodeBatch(nil, &Batch{ID: uuid.Must(uuid.NewV7()), Seal: &seal})

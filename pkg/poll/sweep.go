@@ -10,9 +10,9 @@ import (
 
 const (
 	sweepEvery = 2 * time.Second
-	// orphaned is how long a poll must have been seen closing before a worker seals it in place of the replica that should
-	// have. It is measured on this worker's monotonic clock and far longer than SealDelay, so no acknowledged vote
-	// is behind the seal.
+	// orphaned is how long a poll must have been seen closing before a worker seals it in place
+	// of the replica that should have. It is measured on this worker's monotonic clock and far
+	// longer than SealDelay, so no acknowledged vote is behind the seal.
 	orphaned = 10 * time.Second
 )
 
@@ -21,7 +21,8 @@ type ClosingStore interface {
 	Closing(ctx context.Context) ([]ClosingPoll, error)
 }
 
-// Sweep seals polls whose replica died before it did, through the log like any seal. Any number may run.
+// Sweep seals polls whose replica died before it did, through the log like any seal. Any number
+// may run.
 type Sweep struct {
 	store      ClosingStore
 	log        queue.Publisher
@@ -30,8 +31,12 @@ type Sweep struct {
 	logger     *slog.Logger
 }
 
-// NewSweep makes a Sweep. It seals the polls of partitions that are mine: another process has the others.
-func NewSweep(store ClosingStore, log queue.Publisher, partitions int, mine func(partition int) bool, logger *slog.Logger) *Sweep {
+// NewSweep makes a Sweep. It seals the polls of partitions that are mine: another process has
+// the others.
+func NewSweep(
+	store ClosingStore, log queue.Publisher, partitions int, mine func(partition int) bool,
+	logger *slog.Logger,
+) *Sweep {
 	return &Sweep{store: store, log: log, partitions: partitions, mine: mine, logger: logger}
 }
 
@@ -50,10 +55,12 @@ func (s *Sweep) Run(ctx context.Context) {
 	}
 }
 
-// once looks at what is closing and seals what has been for long enough. seen is since when, by poll and version.
+// once looks at what is closing and seals what has been for long enough. seen is since when, by
+// poll and version.
 func (s *Sweep) once(ctx context.Context, seen map[Seal]time.Time) {
 	closing, err := s.store.Closing(ctx)
-	now := time.Now() // after the answer: the read may have taken long, or this process may have been stopped in it
+	// After the answer: the read may have taken long, or this process may have been stopped in it.
+	now := time.Now()
 	if err != nil {
 		return // the store is away: what was seen stays seen, nothing is sealed without a new look
 	}
@@ -70,7 +77,8 @@ func (s *Sweep) once(ctx context.Context, seen map[Seal]time.Time) {
 		}
 		seen[p.Seal] = now // if the log is slow, the next try is as far away
 		if err := PublishSeal(ctx, s.log, s.partitions, p.PresentationID, p.Seal); err != nil {
-			s.logger.Warn("seal not published; trying again", "poll_id", p.Seal.PollID, "error", err)
+			s.logger.Warn("seal not published; trying again",
+				"poll_id", p.Seal.PollID, "error", err)
 		}
 	}
 	for seal := range seen {

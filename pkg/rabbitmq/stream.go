@@ -18,9 +18,11 @@ type stream struct {
 	replies chan queue.Reply
 }
 
-// Publish is the promise of queue.Publisher. Entries that are published while the consuming connection is away name
-// no place for replies.
-func (s *stream) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+// Publish is the promise of queue.Publisher. Entries that are published while the consuming
+// connection is away name no place for replies.
+func (s *stream) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	if err := s.check(partition); err != nil {
 		return err
 	}

@@ -33,7 +33,8 @@ func (l *measuredLog) Stream(name string) (queue.Stream, error) {
 func (m *Metrics) stream(name string, s queue.Stream) queue.Stream {
 	return &measuredStream{
 		Stream: s, name: name, m: m,
-		confirmTime: m.confirmTime.WithLabelValues(name), deadLetters: m.deadLetters.WithLabelValues(name),
+		confirmTime: m.confirmTime.WithLabelValues(name),
+		deadLetters: m.deadLetters.WithLabelValues(name),
 	}
 }
 
@@ -45,7 +46,9 @@ type measuredStream struct {
 	deadLetters prometheus.Counter
 }
 
-func (s *measuredStream) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (s *measuredStream) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	begun := time.Now()
 	if s.name == poll.Stream {
 		if n := poll.VotesIn(e); n > 0 {

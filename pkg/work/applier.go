@@ -18,17 +18,18 @@ type Partitioned struct {
 
 // Applied is what a transaction did.
 type Applied struct {
-	// Results holds the body of a reply for each entry, in the order given. One that is empty is not sent:
-	// the entry was applied before, or has nothing to say.
+	// Results holds the body of a reply for each entry, in the order given. One that is empty is
+	// not sent: the entry was applied before, or has nothing to say.
 	Results [][]byte
 	Changed []bus.Change // what others may want to know
 }
 
-// Applier gives the entries of a feature's stream their effect. It is safe for use by many goroutines.
+// Applier gives the entries of a feature's stream their effect. It is safe for use by many
+// goroutines.
 type Applier interface {
-	// Apply gives entries their effect, in one transaction, each exactly once however often it is given. The
-	// entries of a partition are the next ones of its log, in its order. Errors, after which nothing is
-	// applied but as Unavailable says:
+	// Apply gives entries their effect, in one transaction, each exactly once however often it
+	// is given. The entries of a partition are the next ones of its log, in its order. Errors,
+	// after which nothing is applied but as Unavailable says:
 	//   - Invalid: the store cannot keep the data of one of them.
 	//   - queue.ErrMalformed: one of them cannot be decoded.
 	//   - Unavailable: the store is away, and the outcome is unknown.
@@ -38,9 +39,9 @@ type Applier interface {
 	// Size gives how many items an entry holds. A transaction is bounded by them.
 	Size(queue.Entry) int
 
-	// Halve parts an entry, so that the one item is found that the store cannot keep. The parts need no ids.
-	// Applied one after the other they have the entry's effect, and their results, one behind the other, are
-	// the entry's. ok is false where an entry must stay whole.
+	// Halve parts an entry, so that the one item is found that the store cannot keep. The parts
+	// need no ids. Applied one after the other they have the entry's effect, and their results,
+	// one behind the other, are the entry's. ok is false where an entry must stay whole.
 	Halve(queue.Entry) (a, b queue.Entry, ok bool)
 
 	// Unknown gives the result of an entry of which nothing is known.
@@ -52,7 +53,7 @@ type Applier interface {
 
 // IDs is where the ids of applied entries are recorded.
 type IDs interface {
-	// Forget drops the ids of entries that were applied more than age ago, at most limit of them, and gives
-	// how many it dropped.
+	// Forget drops the ids of entries that were applied more than age ago, at most limit of
+	// them, and gives how many it dropped.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 }

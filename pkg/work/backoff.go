@@ -11,8 +11,8 @@ const (
 	maxWait   = time.Second
 )
 
-// backoff waits longer each time, with jitter, so that workers that failed together do not come back together. The
-// zero value is ready.
+// backoff waits longer each time, with jitter, so that workers that failed together do not come
+// back together. The zero value is ready.
 type backoff struct{ next time.Duration }
 
 func (b *backoff) reset() { b.next = 0 }

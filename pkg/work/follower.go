@@ -14,10 +14,11 @@ import (
 const (
 	// maxItems is the most items of one transaction.
 	maxItems = 5000
-	// applyTimeout bounds a transaction, so that a stop is bounded too. The store's own time-outs are shorter.
+	// applyTimeout bounds a transaction, so that a stop is bounded too. The store's own
+	// time-outs are shorter.
 	applyTimeout = 20 * time.Second
-	// provenAfter is how long a partition must have given no entry of a newer version, after it gave one, to
-	// count as followed again.
+	// provenAfter is how long a partition must have given no entry of a newer version, after it
+	// gave one, to count as followed again.
 	provenAfter = time.Second
 	// replyTimeout bounds what comes after the commit and may be lost.
 	replyTimeout = 2 * time.Second
@@ -48,7 +49,8 @@ func (w *Worker) follow(ctx context.Context, partition int) {
 			return
 		}
 		w.note(partition, err)
-		w.logger.Warn("not following a partition; trying again", "partition", partition, "error", err)
+		w.logger.Warn("a partition is not followed; trying again",
+			"partition", partition, "error", err)
 		if newer = errors.Is(err, queue.ErrVersion); newer {
 			retry.long()
 		}
@@ -63,14 +65,14 @@ type follower struct {
 	sub       queue.Subscription
 	aside     sync.WaitGroup  // entries on their way to the dead letters
 	ahead     *queue.Delivery // came, and was too much for the transaction before
-	doubtful  bool            // the last subscription ended at an entry that only a newer worker can read
+	doubtful  bool            // the last subscription ended at an entry of a newer version
 }
 
 // run applies what is delivered, a transaction at a time, each over all that is there, until the
 // subscription or ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	var proven <-chan time.Time
-	if f.doubtful { // that entry is delivered at once, unless a newer worker has it: until then this one is not ready
+	if f.doubtful { // that entry is delivered at once, unless a newer worker has it
 		proven = time.After(provenAfter)
 	} else {
 		f.note(f.partition, nil)
@@ -120,8 +122,8 @@ func (f *follower) gather(first queue.Delivery) []queue.Delivery {
 	return all
 }
 
-// process deals with deliveries in their order. Those that are no entry are set aside; the runs between
-// them are applied.
+// process deals with deliveries in their order. Those that are no entry are set aside; the runs
+// between them are applied.
 func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
 	from := 0
 	for i, d := range all {
@@ -165,8 +167,8 @@ func blamesOne(err error) bool {
 	return fault.CodeOf(err) == fault.Invalid || errors.Is(err, queue.ErrMalformed)
 }
 
-// conclude acknowledges what was applied, replies and announces. The commit stands: nothing here may fail
-// it, and a stop does not cut it short.
+// conclude acknowledges what was applied, replies and announces. The commit stands: nothing here
+// may fail it, and a stop does not cut it short.
 func (f *follower) conclude(ctx context.Context, run []queue.Delivery, applied Applied) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
@@ -176,10 +178,10 @@ func (f *follower) conclude(ctx context.Context, run []queue.Delivery, applied A
 	return ackErr
 }
 
-// commit has the Applier apply entries, as often as it takes: their ids make that safe. What was confirmed
-// is kept whatever the store says, but for data that it cannot take. After a fault that is no passing one,
-// such as a schema that is not ours, the partition waits, and the worker is not ready. A transaction under
-// way is finished when ctx ends; no new one is begun.
+// commit has the Applier apply entries, as often as it takes: their ids make that safe. What was
+// confirmed is kept whatever the store says, but for data that it cannot take. After a fault
+// that is no passing one, such as a schema that is not ours, the partition waits, and the worker
+// is not ready. A transaction under way is finished when ctx ends; no new one is begun.
 func (f *follower) commit(ctx context.Context, entries []Partitioned) (Applied, error) {
 	var retry backoff
 	faulty := false
@@ -207,17 +209,20 @@ func (f *follower) commit(ctx context.Context, entries []Partitioned) (Applied, 
 	}
 }
 
-// reply sends the results of what was applied now to the publishers that may wait: one message for each.
+// reply sends the results of what was applied now to the publishers that may wait: one message
+// for each.
 func (f *follower) reply(ctx context.Context, run []queue.Delivery, applied Applied) {
 	replies := map[string][]queue.Reply{}
 	for i, d := range run {
 		if d.ReplyTo != "" && len(applied.Results[i]) > 0 {
-			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{EntryID: d.Entry.ID, Body: applied.Results[i]})
+			r := queue.Reply{EntryID: d.Entry.ID, Body: applied.Results[i]}
+			replies[d.ReplyTo] = append(replies[d.ReplyTo], r)
 		}
 	}
 	for to, rs := range replies {
 		if err := f.sub.Reply(ctx, to, rs...); err != nil {
-			f.logger.Debug("results lost", "partition", f.partition, "entries", len(rs), "error", err)
+			f.logger.Debug("replies lost", "partition", f.partition,
+				"replies", len(rs), "error", err)
 		}
 	}
 }

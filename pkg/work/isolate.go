@@ -9,8 +9,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// isolate applies the entries of a run one by one, after the data of one of them could not be taken, and
-// the items of that one in parts, so that nobody suffers for the item that is to blame.
+// isolate applies the entries of a run one by one, after the data of one of them could not be
+// taken, and the items of that one in parts, so that nobody suffers for the item that is to
+// blame.
 func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
 	if len(run) > 1 {
 		for i := range run {
@@ -38,9 +39,10 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 	if err != nil {
 		return err
 	}
-	// Now the whole is recorded as well, last: until then it finds its way through the same parts again if it
-	// comes again.
-	if _, err := f.commit(ctx, []Partitioned{{Entry: d.Entry, Partition: f.partition, Halved: true}}); err != nil {
+	// Now the whole is recorded as well, last: until then it finds its way through the same
+	// parts again if it comes again.
+	halved := Partitioned{Entry: d.Entry, Partition: f.partition, Halved: true}
+	if _, err := f.commit(ctx, []Partitioned{halved}); err != nil {
 		return err
 	}
 	whole.Results = [][]byte{result}
@@ -50,12 +52,14 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 // errWhole says that an entry has no halves.
 var errWhole = errors.New("the entry cannot be halved")
 
-// halve applies the halves of an entry that was refused, and their halves, in order, each under an id that
-// follows from the entry's. It gives the result of the entry, and adds to what has changed. An item that is
-// refused alone is set aside as an entry of its own, and its result is unknown: it was acknowledged, may
-// be, and an operator who mends the store can replay it. Nothing overtakes it on its way there, since it
-// has a place in the order.
-func (f *follower) halve(ctx context.Context, d queue.Delivery, e queue.Entry, whole *Applied) (result []byte, err error) {
+// halve applies the halves of an entry that was refused, and their halves, in order, each under
+// an id that follows from the entry's. It gives the result of the entry, and adds to what has
+// changed. An item that is refused alone is set aside as an entry of its own, and its result is
+// unknown: it was acknowledged, may be, and an operator who mends the store can replay it.
+// Nothing overtakes it on its way there, since it has a place in the order.
+func (f *follower) halve(
+	ctx context.Context, d queue.Delivery, e queue.Entry, whole *Applied,
+) (result []byte, err error) {
 	a, b, ok := f.applier.Halve(e)
 	if !ok {
 		return nil, errWhole
@@ -72,7 +76,9 @@ func (f *follower) halve(ctx context.Context, d queue.Delivery, e queue.Entry, w
 }
 
 // applyHalf applies a half, or what can be applied of it, and gives its result.
-func (f *follower) applyHalf(ctx context.Context, d queue.Delivery, half queue.Entry, whole *Applied) ([]byte, error) {
+func (f *follower) applyHalf(
+	ctx context.Context, d queue.Delivery, half queue.Entry, whole *Applied,
+) ([]byte, error) {
 	applied, err := f.commit(ctx, []Partitioned{{Entry: half, Partition: f.partition}})
 	if err == nil {
 		whole.Changed = append(whole.Changed, applied.Changed...)
@@ -92,7 +98,8 @@ func (f *follower) applyHalf(ctx context.Context, d queue.Delivery, half queue.E
 	return f.applier.Unknown(half), f.deadLetter(ctx, d, err)
 }
 
-// setAside sets an entry aside that is held, and acknowledges it then. What follows does not wait for it.
+// setAside sets an entry aside that is held, and acknowledges it then. What follows does not
+// wait for it.
 func (f *follower) setAside(ctx context.Context, d queue.Delivery, reason error) {
 	f.aside.Go(func() {
 		if f.deadLetter(ctx, d, reason) == nil {
@@ -125,10 +132,11 @@ func (f *follower) describe(d queue.Delivery) string {
 	return f.applier.Describe(d.Entry)
 }
 
-// ack acknowledges an entry that was set aside. If that fails the subscription has ended, which is noticed
-// elsewhere.
+// ack acknowledges an entry that was set aside. If that fails the subscription has ended, which
+// is noticed elsewhere.
 func (f *follower) ack(d queue.Delivery) {
 	if err := f.sub.Ack(d.Tag); err != nil {
-		f.logger.Warn("an entry that was set aside will come again", "partition", f.partition, "error", err)
+		f.logger.Warn("an entry that was set aside will come again",
+			"partition", f.partition, "error", err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 )
 
-// newsEvery is the least time between announcements: nobody watches bars that move more often, and each announcement
-// costs every replica a message.
+// newsEvery is the least time between announcements: nobody watches bars that move more often,
+// and each announcement costs every replica a message.
 const newsEvery = 100 * time.Millisecond
 
 // news announces what has changed: the first change at once, what follows in bundles.
@@ -29,7 +29,8 @@ type news struct {
 type subject struct{ thing, part uuid.UUID }
 
 func newNews(b bus.Bus, logger *slog.Logger) *news {
-	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: map[subject]bus.Change{}}
+	changed := map[subject]bus.Change{}
+	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: changed}
 }
 
 // add has changes announced. It waits for nothing.

@@ -260,8 +260,8 @@ func newSpy(t *testing.T, partitions int) (s *spy, end func()) {
 	return &spy{Stream: stream}, func() { require.NoError(t, log.Close()) }
 }
 
-// run gives f a worker of one partition that is running, in a bubble where time passes only while everybody
-// waits. prepare is called before it runs.
+// run gives f a worker of one partition that is running, in a bubble where time passes only
+// while everybody waits. prepare is called before it runs.
 func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -283,8 +283,8 @@ func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	})
 }
 
-// publish publishes an entry whose id is its place among all that were published, as its tag is, and gives
-// where the outcome comes.
+// publish publishes an entry whose id is its place among all that were published, as its tag is,
+// and gives where the outcome comes.
 func (b *bench) publish(n byte, kind byte, body string) <-chan error {
 	outcome := make(chan error, 1)
 	e := queue.Entry{ID: uuid.UUID{15: n}, Type: kind, Body: []byte(body)}

@@ -1,6 +1,6 @@
-// Package work is the worker: it follows a stream's partitions, applies what is delivered, acknowledges,
-// replies and announces. It isolates what cannot be applied, and forgets ids that nobody needs any more.
-// It knows no feature: a feature's Applier says what an entry does.
+// Package work is the worker: it follows a stream's partitions, applies what is delivered,
+// acknowledges, replies and announces. It isolates what cannot be applied, and forgets ids that
+// nobody needs any more. It knows no feature: a feature's Applier says what an entry does.
 package work
 
 import (
@@ -29,9 +29,9 @@ type Config struct {
 	Logger     *slog.Logger
 }
 
-// Worker applies the entries of all partitions of a stream. Any number of workers may run on one log and
-// store, in any number of processes: each partition has one that is active, and every entry has its effect
-// once.
+// Worker applies the entries of all partitions of a stream. Any number of workers may run on one
+// log and store, in any number of processes: each partition has one that is active, and every
+// entry has its effect once.
 type Worker struct {
 	stream     queue.Stream
 	partitions int
@@ -56,13 +56,13 @@ func New(c Config) *Worker {
 	return w
 }
 
-// Run works until ctx ends. Then it finishes the transactions under way, acknowledges them, and returns.
-// What was delivered beyond them goes to the next worker.
+// Run works until ctx ends. Then it finishes the transactions under way, acknowledges them, and
+// returns. What was delivered beyond them goes to the next worker.
 func (w *Worker) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { w.forget(ctx) })
-	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start together, within
-	// a step, each in an order of its own, each is the first somewhere.
+	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start
+	// together, within a step, each in an order of its own, each is the first somewhere.
 	step := min(maxStep, time.Second/time.Duration(w.partitions))
 	for i, p := range rand.Perm(w.partitions) {
 		running.Go(func() {

@@ -103,7 +103,8 @@ func next(t testing.TB, sub queue.Subscription) queue.Delivery {
 	return d
 }
 
-// works waits until the log works again after a fault, as its users do: by trying, on the last partition.
+// works waits until the log works again after a fault, as its users do: by trying, on the last
+// partition.
 func works(t testing.TB, l log) {
 	t.Helper()
 	require.Eventually(t, func() bool { return roundTrip(t, l) }, patience, 5*time.Millisecond)

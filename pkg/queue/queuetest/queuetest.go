@@ -1,5 +1,5 @@
-// Package queuetest is the conformance suite of the log's port: every adapter passes it, with its differences
-// declared.
+// Package queuetest is the conformance suite of the log's port: every adapter passes it, with
+// its differences declared.
 package queuetest
 
 import (
@@ -16,39 +16,44 @@ import (
 // Partitions is how many the log under test must have, in each of Streams.
 const Partitions = 3
 
-// Streams are the names of those that the log under test must have. All but a few promises are about
-// the first one, of which Env speaks.
+// Streams are the names of those that the log under test must have. All but a few promises are
+// about the first one, of which Env speaks.
 var Streams = []string{"votes", "others"}
 
-// Capabilities are the ways in which adapters differ. The suite tests both what one says and what it denies.
+// Capabilities are the ways in which adapters differ. The suite tests both what one says and
+// what it denies.
 type Capabilities struct {
-	// Durable: entries are kept by something that outlives a Log, and every Log of an Env writes and reads the same
-	// ones, as the processes of a deployment do. An entry is confirmed when it is kept. Without it a Log is alone,
-	// and an entry is confirmed when it was acknowledged, since nothing else would survive. One that was set aside is
-	// refused to its publisher then.
+	// Durable: entries are kept by something that outlives a Log, and every Log of an Env writes
+	// and reads the same ones, as the processes of a deployment do. An entry is confirmed when
+	// it is kept. Without it a Log is alone, and an entry is confirmed when it was acknowledged,
+	// since nothing else would survive. One that was set aside is refused to its publisher then.
 	Durable bool
 
 	// Open: others may write to the log, so there may be entries whose envelope cannot be decoded.
 	Open bool
 
-	// Remote: there is a connection that can stall and break, and an operator who can delete the log.
+	// Remote: there is a connection that can stall and break, and an operator who can delete the
+	// log.
 	Remote bool
 }
 
-// Env is an empty log, and what a test may do to it. Open must be there, the others where a capability asks for them.
+// Env is an empty log, and what a test may do to it. Open must be there, the others where a
+// capability asks for them.
 type Env struct {
 	// Open opens the log, as another process would. The test closes it.
 	Open func(testing.TB) queue.Log
 
-	// OpenSmall opens a log (not the one of Open) whose partitions take some entries of 36 kB, but not 500.
+	// OpenSmall opens a log (not the one of Open) whose partitions take some entries of 36 kB,
+	// but not 500.
 	OpenSmall func(testing.TB) queue.Log
 
-	// Capability Open: Inject writes an entry that is not ours. DeadLetters takes all that is kept.
+	// Capability Open: Inject writes an entry that is not ours. DeadLetters takes all that is
+	// kept.
 	Inject      func(tb testing.TB, partition int, messageID string, raw []byte)
 	DeadLetters func(testing.TB) []DeadLetter
 
-	// Remote: Stall holds back everything that comes from the log; Cut breaks every connection, also stalled ones,
-	// and lets new ones be made; Delete deletes a partition's log.
+	// Remote: Stall holds back everything that comes from the log; Cut breaks every connection,
+	// also stalled ones, and lets new ones be made; Delete deletes a partition's log.
 	Stall  func()
 	Cut    func()
 	Delete func(tb testing.TB, partition int)
@@ -73,8 +78,8 @@ type suite struct {
 	Env
 }
 
-// Run tests every promise against a new environment. Goroutines that live longer than the environment are leaks, but
-// for those that ignore names.
+// Run tests every promise against a new environment. Goroutines that live longer than the
+// environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
 	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering, streaming, ending, failing} {
 		for _, p := range group {

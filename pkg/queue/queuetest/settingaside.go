@@ -145,7 +145,8 @@ func setAsideNext(t testing.TB, l queue.Stream, reason string) {
 	require.NoError(t, sub.Close())
 }
 
-// requireOwnNames requires that each letter has an id of its own, and says where it is from and since when.
+// requireOwnNames requires that each letter has an id of its own, and says where it is from and
+// since when.
 func requireOwnNames(t testing.TB, all []queue.DeadLetter) {
 	t.Helper()
 	ids := map[string]bool{"": true}
