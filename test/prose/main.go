@@ -112,8 +112,7 @@ func checkTree(root string) (all []offence, err error) {
 			}
 			return nil
 		}
-		page := file == "README.md" ||
-			strings.HasPrefix(file, "docs/") && strings.HasSuffix(file, ".md")
+		page := isPage(file)
 		if !page && !strings.HasSuffix(file, ".go") {
 			return nil
 		}
@@ -141,4 +140,9 @@ func checkTree(root string) (all []offence, err error) {
 		return a.line - b.line
 	})
 	return all, err
+}
+
+// isPage is whether a file is one of the documentation.
+func isPage(file string) bool {
+	return file == "README.md" || strings.HasPrefix(file, "docs/") && strings.HasSuffix(file, ".md")
 }

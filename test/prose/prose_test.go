@@ -187,12 +187,12 @@ func TestWhatIsKnownStaysKnownWhereItMovesAndNothingIsAdded(t *testing.T) {
 
 	require.ErrorContains(t, check(), "1 sentences", "nothing is known yet")
 	require.ErrorIs(t, run(io.Discard, root, mode{begin: true}), os.ErrExist, "there is a list")
-	require.ErrorContains(t, run(io.Discard, root, mode{shrink: true}), "1 sentences", "shrinking adds nothing")
+	require.ErrorContains(t, run(io.Discard, root, mode{shrink: true}), "1 sentences", "none added")
 	require.NoError(t, os.Remove(list))
 	require.ErrorIs(t, check(), os.ErrNotExist)
 	require.NoError(t, run(io.Discard, root, mode{begin: true}))
 	require.NoError(t, check())
-	require.ErrorContains(t, run(io.Discard, root, mode{all: true}), "1 sentences", "-all lists what is known")
+	require.ErrorContains(t, run(io.Discard, root, mode{all: true}), "1 sentences", "with all")
 
 	require.NoError(t, os.Rename(filepath.Join(root, "a"), filepath.Join(root, "moved")))
 	write(t, root, map[string]string{"moved/a.go": "package moved\n\nfunc f() {\n" +
