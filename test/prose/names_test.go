@@ -173,6 +173,26 @@ func TestEverythingThatThePagesNameExists(t *testing.T) {
 	}
 }
 
+func TestTheFeaturesPagesHaveTheSameHeadings(t *testing.T) {
+	files, err := filepath.Glob("../../docs/features/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var headings []string
+		for line := range strings.SplitSeq(string(text), "\n") {
+			if heading, ok := strings.CutPrefix(line, "## "); ok {
+				headings = append(headings, heading)
+			}
+		}
+		require.Equal(t, []string{
+			"What it is", "Words", "API", "Promises and how they are kept", "Data",
+			"Limits and settings", "How it is tested",
+		}, headings, file)
+	}
+}
+
 func TestWhatAPageNamesAndIsNotThereIsFound(t *testing.T) {
 	r := read(t, "../..")
 	twice := strings.Repeat("gone", 2) // no string of a test
