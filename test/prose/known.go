@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,16 +13,19 @@ import (
 // A mark names the text and not its file, so what moves to another file stays known.
 type known map[string]int
 
-// mark names an offence by its text. Pages and code have marks of their own, so a long sentence of
-// the code is not known in a page.
+// mark names an offence by its text, without the packages of names: what moves to another package has
+// the same mark. Pages and code have marks of their own, so no long sentence of code is known in a page.
 func (o offence) mark() string {
-	where := "go"
-	if strings.HasSuffix(o.file, ".md") {
-		where = "page"
+	where, text := "page", o.text
+	if strings.HasSuffix(o.file, ".go") {
+		where, text = "go", qualifier.ReplaceAllString(o.text, "$1")
 	}
-	sum := sha256.Sum256([]byte(where + "\x00" + o.kind + "\x00" + o.text))
+	sum := sha256.Sum256([]byte(where + "\x00" + o.kind + "\x00" + text))
 	return where + " " + o.kind + " " + hex.EncodeToString(sum[:6])
 }
+
+// qualifier is a package before an exported name.
+var qualifier = regexp.MustCompile(`\b[a-z][a-z0-9]*\.([A-Z])`)
 
 // parseKnown reads a list of marks, one a line. Nothing else may stand in it.
 func parseKnown(text string) (known, error) {

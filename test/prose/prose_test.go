@@ -214,6 +214,15 @@ func TestWhatIsKnownStaysKnownWhereItMovesAndNothingIsAdded(t *testing.T) {
 	require.Empty(t, text)
 }
 
+func TestALineKeepsItsMarkWhereItsNamesMoveToAnotherPackage(t *testing.T) {
+	line := func(file, text string) string { return offence{file: file, kind: "line", text: text}.mark() }
+	require.Equal(t, line("a.go", "return poll.NotFound(x)"), line("b.go", "return fault.NotFound(x)"))
+	require.Equal(t, line("a.go", "[]poll.Seen"), line("a.go", "[]Seen"))
+	require.NotEqual(t, line("a.go", "return poll.NotFound(x)"), line("a.go", "return poll.Found(x)"))
+	require.NotEqual(t, line("a.go", "poll.found"), line("a.go", "fault.found"))
+	require.NotEqual(t, line("a.md", "poll.Found"), line("a.md", "fault.Found"))
+}
+
 func TestAListOrATreeThatIsNoneIsAnError(t *testing.T) {
 	for _, text := range []string{
 		"x", " ", "\xff", "go sentence 0123456789ab x", "go sentence 0123456789AB",
