@@ -13,8 +13,8 @@ import (
 // A mark names the text and not its file, so what moves to another file stays known.
 type known map[string]int
 
-// mark names an offence by its text, without the packages of names: what moves to another package has
-// the same mark. Pages and code have marks of their own, so no long sentence of code is known in a page.
+// mark names an offence by its text. In code the packages before names are no part of it, so a line
+// keeps its mark where its names move to another package. Pages have marks of their own.
 func (o offence) mark() string {
 	where, text := "page", o.text
 	if strings.HasSuffix(o.file, ".go") {

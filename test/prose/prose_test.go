@@ -215,10 +215,12 @@ func TestWhatIsKnownStaysKnownWhereItMovesAndNothingIsAdded(t *testing.T) {
 }
 
 func TestALineKeepsItsMarkWhereItsNamesMoveToAnotherPackage(t *testing.T) {
-	line := func(file, text string) string { return offence{file: file, kind: "line", text: text}.mark() }
-	require.Equal(t, line("a.go", "return poll.NotFound(x)"), line("b.go", "return fault.NotFound(x)"))
+	line := func(file, text string) string {
+		return offence{file: file, kind: "line", text: text}.mark()
+	}
+	require.Equal(t, line("a.go", "poll.NotFound(x)"), line("b.go", "fault.NotFound(x)"))
 	require.Equal(t, line("a.go", "[]poll.Seen"), line("a.go", "[]Seen"))
-	require.NotEqual(t, line("a.go", "return poll.NotFound(x)"), line("a.go", "return poll.Found(x)"))
+	require.NotEqual(t, line("a.go", "poll.NotFound(x)"), line("a.go", "poll.Found(x)"))
 	require.NotEqual(t, line("a.go", "poll.found"), line("a.go", "fault.found"))
 	require.NotEqual(t, line("a.md", "poll.Found"), line("a.md", "fault.Found"))
 }
