@@ -1,95 +1,75 @@
-package intake
+package commit
 
 import (
-	"encoding/binary"
 	"errors"
-	"math/rand/v2"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Bounds of a batch. They keep a message far below what a broker takes, and a worker that holds a full prefetch of
-// decoded batches within some 30 MB a partition, or twice that where people write as much as they may: 30 texts of 500
-// characters of four bytes fill a batch.
+// Bounds of a batch. They keep an entry far below what a broker takes, and a worker's decoded prefetch small.
 const (
-	maxBatchVotes = 500
-	maxBatchBytes = 64 << 10 // answers only; ids add about 40 bytes a vote
+	maxItems = 500
+	maxBytes = 64 << 10 // of Item.Bytes
 )
 
-// batch is the votes that leave in one message. Whoever waits for one of them is told with all the others, or waits on its
-// channels (Cast), and its verdicts come under its id: a vote needs neither a channel nor a place in Intake.expects of its own. It
-// does have a count under its voter's id (batcher.voters). TestAVoteAllocatesLittleAloneAndLessInACrowd bounds what all that allocates.
-type batch struct {
-	poll.Batch
-	accepted []time.Time // per vote
+// batch is the items that leave in one entry. What becomes of the entry is the fate of each of them, so an
+// item has neither a channel nor a place in Group.expected of its own.
+//
+// The lane's lock guards a batch while it is open. Nobody adds to it after that.
+type batch[T, R any] struct {
+	home     *lane[T, R]
+	id       uuid.UUID
+	items    []T
+	accepted []time.Time // per item
 	bytes    int
-	expired  []bool // votes that were taken out before the write, per vote; nil: none
+	expired  []bool // items that were taken out before the write; nil: none
 
-	confirmed   chan struct{} // closed when err and confirmedAt are set
-	refused     chan struct{} // closed as well if votes of the batch are not in the log and never will be
-	confirmedAt time.Time
-	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown
-
-	replied  chan struct{} // closed when verdicts is set
-	verdicts []poll.Verdict
-
-	home  *batcher
-	lapse *time.Timer // of the home's; nil: not confirmed yet
-
-	pending   []pending   // per vote, up to the last one that Take took; under home.mu while the batch is open
-	mu        sync.Mutex  // of pending, after that
-	asyncs    bool        // somebody waits for the confirm only
-	attention *time.Timer // for whoever has no answer when the usual wait is over; nil: nobody waits so
+	fate    fate[R]
+	lapse   *time.Timer // the lane's; nil: not confirmed yet
+	waiters waiters
+	hearers hearers[T, R]
 }
 
-// newBatch makes a batch with room for so many votes.
-func newBatch(home *batcher, votes int) *batch {
-	return &batch{
-		home:      home,
-		Batch:     poll.Batch{ID: newID(), Votes: make([]poll.Vote, 0, votes)},
-		accepted:  make([]time.Time, 0, votes),
-		confirmed: make(chan struct{}),
-		refused:   make(chan struct{}),
-		replied:   make(chan struct{}),
+// newBatch makes a batch with room for so many items.
+func newBatch[T, R any](home *lane[T, R], items int) *batch[T, R] {
+	return &batch[T, R]{
+		home: home, id: NewID(), items: make([]T, 0, items), accepted: make([]time.Time, 0, items),
 	}
 }
 
-func (b *batch) full() bool { return len(b.Votes) >= maxBatchVotes || b.bytes >= maxBatchBytes }
+func (b *batch[T, R]) full() bool { return len(b.items) >= maxItems || b.bytes >= maxBytes }
 
-// add appends a vote and gives its place.
-func (b *batch) add(v poll.Vote, accepted time.Time) int {
-	b.Votes = append(b.Votes, v)
-	b.accepted = append(b.accepted, accepted)
-	b.bytes += len(v.Answer)
-	return len(b.Votes) - 1
+// put appends an item and gives its place.
+func (b *batch[T, R]) put(item *Item[T]) int {
+	b.items = append(b.items, item.Value)
+	b.accepted = append(b.accepted, item.Accepted)
+	b.bytes += item.Bytes
+	return len(b.items) - 1
 }
 
-// expire takes out the votes that were accepted more than a window before now. Their places stay what they are.
-func (b *batch) expire(now time.Time) {
-	if !slices.ContainsFunc(b.accepted, func(at time.Time) bool { return now.Sub(at) > poll.Window }) {
-		return // as always but under a stalled broker
+// expire gives the items to write: those that were accepted no longer than a window before now. Places stay.
+func (b *batch[T, R]) expire(now time.Time, window time.Duration) []T {
+	old := func(at time.Time) bool { return window > 0 && now.Sub(at) > window }
+	if !slices.ContainsFunc(b.accepted, old) {
+		return b.items // as always but under a stalled broker
 	}
 	b.expired = make([]bool, len(b.accepted))
-	kept := make([]poll.Vote, 0, len(b.Votes))
-	for i, at := range b.accepted {
-		if now.Sub(at) <= poll.Window {
-			kept = append(kept, b.Votes[i])
-			continue
+	kept := make([]T, 0, len(b.items))
+	for place, at := range b.accepted {
+		if b.expired[place] = old(at); !b.expired[place] {
+			kept = append(kept, b.items[place])
 		}
-		b.expired[i] = true
 	}
-	b.Votes = kept
+	return kept
 }
 
-// written says whether the vote at a place was in the message, and where.
-func (b *batch) written(place int) (at int, ok bool) {
+// written says whether the item at a place was in the entry, and where.
+func (b *batch[T, R]) written(place int) (at int, ok bool) {
 	at = place
 	if b.expired == nil {
 		return at, true
@@ -102,74 +82,92 @@ func (b *batch) written(place int) (at int, ok bool) {
 	return at, !b.expired[place]
 }
 
-// settle closes the confirm side. It is called once.
-func (b *batch) settle(err error, now time.Time) {
-	b.err, b.confirmedAt = err, now
-	close(b.confirmed)
-	if b.expired != nil || err != nil && !errors.Is(err, queue.ErrUnknown) {
-		close(b.refused)
-	}
+// settle notes what became of the publish, and wakes the waiters that learn something by it. It is called
+// once.
+func (b *batch[T, R]) settle(err error, now time.Time) {
+	b.fate.confirm(err, now)
+	b.waiters.wake(b.expired != nil || b.fate.refused())
 }
 
-// durable says whether a vote that was accepted then is in the log for certain, and in time: only then may the answer be
-// that it is accepted. The error is the publish's.
-func (b *batch) durable(accepted time.Time) (bool, error) {
-	select {
-	case <-b.confirmed:
-		return b.err == nil && b.confirmedAt.Sub(accepted) <= poll.Window, b.err
-	default:
+// reply notes the results, and wakes the waiters. It is called once.
+func (b *batch[T, R]) reply(results []R) {
+	b.fate.reply(results)
+	b.waiters.wake(true)
+}
+
+// durable says whether an item that was accepted then is in the log for certain, and in time. Only then may
+// a sender be told that the item is accepted. The error is the publish's.
+func (b *batch[T, R]) durable(accepted time.Time) (bool, error) {
+	return b.fate.durable(accepted, b.home.group.Window)
+}
+
+// answer gives what the sender of the item at a place is told, and whether that is known. A patient sender
+// waits for the result, another one until the item is durable. An async sender is told no more than that,
+// except what is wrong.
+func (b *batch[T, R]) answer(place int, accepted time.Time, patient, async bool) (r R, known bool, err error) {
+	var none R
+	words := &b.home.group.Words
+	durable, err := b.durable(accepted)
+	switch {
+	case b.fate.replied.Load():
+		at, ok := b.written(place)
+		if !ok || at >= len(b.fate.results) {
+			return r, true, words.Unknown(err)
+		}
+		if r, err = b.judge(place, at); async && durable && err == nil {
+			r = none
+		}
+		return r, true, err
+	case !b.fate.confirmed.Load():
+		return r, false, nil
+	}
+	if _, ok := b.written(place); !ok {
+		return r, true, words.refused(queue.ErrRefused)
+	}
+	if b.fate.refused() {
+		return r, true, words.refused(b.fate.err)
+	}
+	return r, durable && !patient, nil
+}
+
+// judge gives what the result at a place of the entry means.
+func (b *batch[T, R]) judge(place, at int) (R, error) {
+	if judge := b.home.group.Judge; judge != nil {
+		return judge(b.items[place], b.fate.results[at])
+	}
+	return b.fate.results[at], nil
+}
+
+// fate is what became of an entry. It is written once on each side, and any goroutine may read it.
+type fate[R any] struct {
+	confirmed   atomic.Bool // err and confirmedAt are set
+	confirmedAt time.Time
+	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown or a fault of the program
+
+	replied atomic.Bool // results is set
+	results []R
+}
+
+func (f *fate[R]) confirm(err error, now time.Time) {
+	f.err, f.confirmedAt = err, now
+	f.confirmed.Store(true)
+}
+
+func (f *fate[R]) reply(results []R) {
+	f.results = results
+	f.replied.Store(true)
+}
+
+// refused says whether the entry is not in the log and never will be.
+func (f *fate[R]) refused() bool { return f.confirmed.Load() && refuses(f.err) }
+
+// refuses says whether an error of a publish means that the entry is not in the log.
+func refuses(err error) bool { return err != nil && !errors.Is(err, queue.ErrUnknown) }
+
+// durable says whether the entry was confirmed within the window of an item that was accepted then.
+func (f *fate[R]) durable(accepted time.Time, window time.Duration) (bool, error) {
+	if !f.confirmed.Load() {
 		return false, nil
 	}
-}
-
-// outcome says what a request is answered that waits for the vote at a place, and whether that is known: who is patient waits for the
-// verdict, others until the vote is durable. Who asked for no more than that (async) is told no more, except what is wrong.
-func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v poll.Verdict, known bool, err error) {
-	durable, err := b.durable(accepted)
-	select {
-	case <-b.replied:
-		if at, ok := b.written(place); ok && at < len(b.verdicts) {
-			if v, err = b.verdict(at); async && durable && err == nil {
-				v = 0
-			}
-			return v, true, err
-		}
-		return 0, true, unknown(err)
-	default:
-	}
-	select {
-	case <-b.confirmed:
-		if _, ok := b.written(place); !ok {
-			return 0, true, refused(queue.ErrRefused)
-		}
-		if err != nil && !errors.Is(err, queue.ErrUnknown) {
-			return 0, true, refused(err)
-		}
-		return 0, durable && !patient, nil
-	default:
-		return 0, false, nil
-	}
-}
-
-// verdict gives what became of the vote at a place in the message.
-func (b *batch) verdict(at int) (poll.Verdict, error) {
-	if b.verdicts[at] == poll.Rejected && b.Votes[at].Answer.TakenBack() {
-		// It was a worker of before there was that, or the poll is gone. The next try finds out.
-		return 0, fault.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
-	}
-	return verdictError(b.verdicts[at])
-}
-
-// answer closes the verdict side. It is called once.
-func (b *batch) answer(verdicts []poll.Verdict) {
-	b.verdicts = verdicts
-	close(b.replied)
-}
-
-// newID makes a UUIDv7 (RFC 9562, section 5.7). Ids are no secrets, and nothing is ordered by them, so the runtime's
-// generator does: the usual one asks the kernel under a lock, for every vote (BenchmarkID).
-func newID() (id uuid.UUID) {
-	binary.BigEndian.PutUint64(id[:], uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
-	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
-	return id
+	return f.err == nil && (window <= 0 || f.confirmedAt.Sub(accepted) <= window), f.err
 }

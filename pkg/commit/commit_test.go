@@ -1,174 +1,30 @@
-package intake
+package commit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var (
-	talk   = uuid.UUID{15: 1}
-	pollID = uuid.UUID{15: 2}
-	other  = uuid.UUID{15: 3}
-)
-
-// fakeCache displays a poll.
-type fakeCache struct {
-	first, fresh uuid.UUID // what an old entry says, and what a read after the request says
-	was, closed  bool      // whether voting is closed, says that entry and that read
-	err          error
-	reads        int
-	kind         poll.Kind // Choice, if empty
-}
-
-func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
-	shown, closed := c.first, c.was
-	if !since.IsZero() {
-		c.reads++
-		shown, closed = c.fresh, c.closed
-	}
-	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
-}
-
-func (c *fakeCache) Known(uuid.UUID) (poll.Display, time.Time, bool) {
-	return poll.Display{}, time.Time{}, false
-}
-
-// fakeLog lets its test decide what becomes of a publish.
-type fakeLog struct {
-	published chan *publish
-	refuse    error
-	deaf      atomic.Bool // takes nothing, as a connection whose peer does not read
-	replies   chan queue.Reply
-}
-
-type publish struct {
-	partition int
-	batch     poll.Batch
-	confirmed func(error)
-}
-
-func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
-	if l.deaf.Load() {
-		<-ctx.Done()
-		return queue.ErrRefused
-	}
-	if l.refuse != nil {
-		return l.refuse
-	}
-	l.published <- &publish{partition, b, confirmed}
-	return nil
-}
-
-func (l *fakeLog) Replies() <-chan queue.Reply { return l.replies }
-
-func (l *fakeLog) reply(p *publish, v poll.Verdict) {
-	verdicts := make([]poll.Verdict, len(p.batch.Votes))
-	for i := range verdicts {
-		verdicts[i] = v
-	}
-	l.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: verdicts}
-}
-
-type answer struct {
-	receipt Receipt
-	err     error
-	took    time.Duration
-}
-
-// mayWait is how many votes may wait in one partition.
-const mayWait = 250
-
-type bench struct {
-	*Intake
-	cache *fakeCache
-	log   *fakeLog
-}
-
-// run gives f an intake in a bubble where time passes only while everybody waits.
-func run(t *testing.T, f func(t *testing.T, b *bench)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := &bench{
-			cache: &fakeCache{first: pollID, fresh: pollID},
-			log:   &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply)},
-		}
-		b.Intake = New(b.cache, nil, b.log, 4, 2*mayWait, time.Now)
-		f(t, b)
-		b.Close()
-		close(b.log.replies)
-		b.Wait()
-	})
-}
-
-func (b *bench) cast(voter byte, key string, wait Wait) <-chan answer {
-	out := make(chan answer, 1)
-	begun := time.Now()
-	go func() {
-		r, err := b.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{key}, VoterID: uuid.UUID{15: voter}}, wait)
-		out <- answer{r, err, time.Since(begun)}
-	}()
-	return out
-}
-
-// castMany casts votes of as many voters at once.
-func (b *bench) castMany(n int) (answers []<-chan answer) {
-	for i := range n {
-		answers = append(answers, b.cast(byte(i), "A", usual))
-	}
-	return answers
-}
-
-var usual = Wait{For: DefaultWait}
-
-func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
-	for verdict, want := range map[poll.Verdict]fault.Code{
-		poll.Counted: fault.Code{}, poll.Superseded: fault.Code{}, poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
-	} {
-		run(t, func(t *testing.T, b *bench) {
-			a := b.cast(1, "B", usual)
-			p := <-b.log.published
-			require.Equal(t, queue.Partition(talk, 4), p.partition)
-			require.Len(t, p.batch.Votes, 1)
-			v := p.batch.Votes[0]
-			require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "B"}, v)
-			b.log.reply(p, verdict) // the reply may come before the confirm
-			got := <-a
-			require.Equal(t, want, fault.CodeOf(got.err))
-			if want == (fault.Code{}) {
-				require.Equal(t, Receipt{v.ID, verdict}, got.receipt)
-			}
-			p.confirmed(nil)
-		})
-	}
-}
-
-func TestADurableVoteIsAcceptedWhenTheVoterHasWaitedEnough(t *testing.T) {
+func TestADurableItemIsAcceptedWhenTheSenderHasWaitedEnough(t *testing.T) {
 	for _, wait := range []Wait{usual, {For: 0}, {For: 3 * time.Second}, {For: Deadline}, {For: time.Hour}} {
 		run(t, func(t *testing.T, b *bench) {
-			a := b.cast(1, "A", wait)
-			(<-b.log.published).confirmed(nil)
+			a := b.commit(1, wait)
+			(<-b.log.Entries).Confirm(nil)
 			got := <-a
 			require.NoError(t, got.err)
-			require.Zero(t, got.receipt.Verdict)
+			require.Zero(t, got.result)
 			require.Equal(t, min(wait.For, Deadline), got.took)
 		})
 	}
@@ -176,34 +32,34 @@ func TestADurableVoteIsAcceptedWhenTheVoterHasWaitedEnough(t *testing.T) {
 
 func TestAsyncWaitsForTheConfirmAndNoLonger(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		a := b.cast(1, "A", Wait{For: DefaultWait, Async: true})
-		p := <-b.log.published
+		a := b.commit(1, Wait{For: DefaultWait, Async: true})
+		p := <-b.log.Entries
 		time.Sleep(300 * time.Millisecond)
 		require.Empty(t, a, "not before it is durable")
-		p.confirmed(nil)
+		p.Confirm(nil)
 		got := <-a
 		require.NoError(t, got.err)
 		require.Equal(t, 300*time.Millisecond, got.took)
 	})
 }
 
-func TestAVoteConfirmedAfterTheWindowNeedsAVerdict(t *testing.T) {
+func TestAnItemConfirmedAfterTheWindowNeedsAResult(t *testing.T) {
 	for _, wait := range []Wait{usual, {For: 0}, {Async: true, For: DefaultWait}} {
 		run(t, func(t *testing.T, b *bench) {
-			a := b.cast(1, "A", wait)
-			p := <-b.log.published
-			time.Sleep(poll.Window + 1)
-			p.confirmed(nil)
+			a := b.commit(1, wait)
+			p := <-b.log.Entries
+			time.Sleep(window + 1)
+			p.Confirm(nil)
 			time.Sleep(time.Second)
 			require.Empty(t, a, "its seal may be before it in the log")
-			b.log.reply(p, poll.Counted)
+			b.reply(p, kept)
 			require.NoError(t, (<-a).err)
 		})
 		run(t, func(t *testing.T, b *bench) {
-			a := b.cast(1, "A", wait)
-			p := <-b.log.published
-			time.Sleep(poll.Window + 1)
-			p.confirmed(nil)
+			a := b.commit(1, wait)
+			p := <-b.log.Entries
+			time.Sleep(window + 1)
+			p.Confirm(nil)
 			got := <-a
 			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 			require.Equal(t, Deadline, got.took)
@@ -211,42 +67,42 @@ func TestAVoteConfirmedAfterTheWindowNeedsAVerdict(t *testing.T) {
 	}
 }
 
-func TestAVoteThatIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
+func TestAnItemThatIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		a := b.cast(1, "A", usual)
-		p := <-b.log.published
+		a := b.commit(1, usual)
+		p := <-b.log.Entries
 		got := <-a
 		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Equal(t, Deadline, got.took)
-		p.confirmed(queue.ErrUnknown)
+		p.Confirm(queue.ErrUnknown)
 	})
 }
 
-func TestAfterALostConnectionOnlyAVerdictIsAnAnswer(t *testing.T) {
+func TestAfterALostConnectionOnlyAResultIsAnAnswer(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		a := b.cast(1, "A", usual)
-		p := <-b.log.published
-		p.confirmed(queue.ErrUnknown)
+		a := b.commit(1, usual)
+		p := <-b.log.Entries
+		p.Confirm(queue.ErrUnknown)
 		time.Sleep(2 * time.Second)
 		require.Empty(t, a)
-		b.log.reply(p, poll.Counted)
+		b.reply(p, kept)
 		require.NoError(t, (<-a).err)
-		require.Empty(t, b.log.published, "nothing is published twice")
+		require.Empty(t, b.log.Entries, "nothing is published twice")
 	})
 }
 
 func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		a := b.cast(1, "A", usual)
-		(<-b.log.published).confirmed(queue.ErrRefused)
+		a := b.commit(1, usual)
+		(<-b.log.Entries).Confirm(queue.ErrRefused)
 		got := <-a
 		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Zero(t, got.took)
-		require.Empty(t, b.expects)
+		require.Empty(t, b.expected)
 
 		for _, err := range []error{queue.ErrRefused, queue.ErrUnknown, errors.New("cannot be encoded")} {
-			b.log.refuse = err
-			got = <-b.cast(1, "A", usual)
+			b.log.Fail(err)
+			got = <-b.commit(1, usual)
 			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err), err)
 		}
 	})
@@ -254,21 +110,21 @@ func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 
 func TestABatchLeavesAtOnceAndWhatArrivesMeanwhileFormsTheNext(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		first := b.cast(1, "A", usual)
-		flying := <-b.log.published
-		require.Len(t, flying.batch.Votes, 1)
-		answers := b.castMany(worthwhile - 1)
+		first := b.commit(1, usual)
+		flying := <-b.log.Entries
+		require.Len(t, postsOf(flying), 1)
+		answers := b.commitMany(worthwhile - 1)
 		synctest.Wait()
-		require.Empty(t, b.log.published, "a message for so few would cost more than they do")
-		flying.confirmed(nil)
+		require.Empty(t, b.log.Entries, "a message for so few would cost more than they do")
+		flying.Confirm(nil)
 		synctest.Wait()
-		require.Empty(t, b.log.published, "the worker is not done with the last one")
-		b.log.reply(flying, poll.Counted)
+		require.Empty(t, b.log.Entries, "the worker is not done with the last one")
+		b.reply(flying, kept)
 		require.NoError(t, (<-first).err)
-		next := <-b.log.published
-		require.Len(t, next.batch.Votes, worthwhile-1)
-		b.log.reply(next, poll.Counted)
-		next.confirmed(nil)
+		next := <-b.log.Entries
+		require.Len(t, postsOf(next), worthwhile-1)
+		b.reply(next, kept)
+		next.Confirm(nil)
 		for _, a := range answers {
 			require.NoError(t, (<-a).err)
 		}
@@ -277,24 +133,24 @@ func TestABatchLeavesAtOnceAndWhatArrivesMeanwhileFormsTheNext(t *testing.T) {
 
 func TestABatchThatIsWorthItsMessageLeavesUntilEverySlotIsTaken(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		answers := b.castMany(1)
-		flying := []*publish{<-b.log.published}
+		answers := b.commitMany(1)
+		flying := []*committest.Entry{<-b.log.Entries}
 		for len(flying) < publishSlots {
-			answers = append(answers, b.castMany(worthwhile)...)
-			flying = append(flying, <-b.log.published)
-			require.Len(t, flying[len(flying)-1].batch.Votes, worthwhile)
+			answers = append(answers, b.commitMany(worthwhile)...)
+			flying = append(flying, <-b.log.Entries)
+			require.Len(t, postsOf(flying[len(flying)-1]), worthwhile)
 		}
-		answers = append(answers, b.castMany(2*worthwhile)...)
+		answers = append(answers, b.commitMany(2*worthwhile)...)
 		synctest.Wait()
-		require.Empty(t, b.log.published, "no slot is free")
-		flying[0].confirmed(nil)
-		flying = append(flying, <-b.log.published)
-		require.Len(t, flying[publishSlots].batch.Votes, 2*worthwhile)
+		require.Empty(t, b.log.Entries, "no slot is free")
+		flying[0].Confirm(nil)
+		flying = append(flying, <-b.log.Entries)
+		require.Len(t, postsOf(flying[publishSlots]), 2*worthwhile)
 		for i, p := range flying {
 			if i > 0 {
-				p.confirmed(nil)
+				p.Confirm(nil)
 			}
-			b.log.reply(p, poll.Counted)
+			b.reply(p, kept)
 		}
 		for _, a := range answers {
 			require.NoError(t, (<-a).err)
@@ -302,87 +158,88 @@ func TestABatchThatIsWorthItsMessageLeavesUntilEverySlotIsTaken(t *testing.T) {
 	})
 }
 
-func TestWhereNobodyCountsAFewVotesLeaveAllTheSame(t *testing.T) {
+func TestWhereNoWorkerAppliesAFewItemsLeaveAllTheSame(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.cast(1, "A", usual)
-		(<-b.log.published).confirmed(nil)
+		b.commit(1, usual)
+		(<-b.log.Entries).Confirm(nil)
 		begun := time.Now()
-		a := b.cast(2, "A", Wait{Async: true})
-		p := <-b.log.published
+		a := b.commit(2, Wait{Async: true})
+		p := <-b.log.Entries
 		require.Equal(t, patience, time.Since(begun))
-		p.confirmed(nil)
+		p.Confirm(nil)
 		require.NoError(t, (<-a).err)
 		time.Sleep(Deadline)
 	})
 }
 
-func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
+func TestItemsThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		batcher := newBatcher(b.Intake, 0) // not running: its steps are done by hand
-		old, place, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 1}, Answer: "A"}, time.Now(), nil)
+		l := newLane(b.Group, 0) // not running: its steps are done by hand
+		item := itemOf(1, "A")
+		old, place, err := l.admit(&item, b.waiter())
 		require.NoError(t, err)
-		time.Sleep(poll.Window + 1)
-		open, young, err := batcher.add(poll.Vote{VoterID: uuid.UUID{15: 2}, Answer: "B"}, time.Now(), nil)
+		time.Sleep(window + 1)
+		item = itemOf(2, "B")
+		open, young, err := l.admit(&item, b.waiter())
 		require.NoError(t, err)
 		require.Same(t, old, open)
 
-		next, _ := batcher.take()
-		batcher.publish(next)
-		p := <-b.log.published
-		require.Len(t, p.batch.Votes, 1)
-		require.Equal(t, poll.Answer("B"), p.batch.Votes[0].Answer)
+		next, _ := l.depart()
+		l.publish(next)
+		e := <-b.log.Entries
+		require.Equal(t, []post{{2, "B"}}, postsOf(e))
 		_, ok := old.written(place)
 		require.False(t, ok)
 		at, ok := old.written(young)
 		require.True(t, ok)
-		require.Zero(t, at, "verdicts are for what was written")
-		p.confirmed(nil)
+		require.Zero(t, at, "results are for what was written")
+		e.Confirm(nil)
 
-		_, err = b.await(t.Context(), old, place, time.Now(), time.Now(), usual)
+		_, err = old.await(t.Context(), b.waiter(), place, time.Now(), time.Now(), usual)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	})
 }
 
 func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.cast(1, "A", usual)
-		flying := <-b.log.published
-		got := <-b.cast(99, "A", usual)
+		b.commit(1, usual)
+		flying := <-b.log.Entries
+		got := <-b.commit(99, usual)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
-		require.LessOrEqual(t, got.took, poll.Window)
-		got = <-b.cast(99, "A", usual)
+		require.LessOrEqual(t, got.took, stall)
+		got = <-b.commit(99, usual)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
-		require.Zero(t, got.took, "whoever comes after that does not wait")
-		flying.confirmed(queue.ErrUnknown)
+		require.Zero(t, got.took, "what comes after that does not wait")
+		flying.Confirm(queue.ErrUnknown)
 		synctest.Wait()
-		a := b.cast(99, "A", usual)
-		p := <-b.log.published
-		p.confirmed(nil)
-		b.log.reply(p, poll.Counted)
-		require.NoError(t, (<-a).err, "when the broker is back, votes are taken again")
+		a := b.commit(99, usual)
+		p := <-b.log.Entries
+		p.Confirm(nil)
+		b.reply(p, kept)
+		require.NoError(t, (<-a).err, "when the broker is back, items are taken again")
 		time.Sleep(Deadline)
 	})
 }
 
-func TestAConfirmInTheLastMomentOfTheWindowLeavesNobodyRefusedForEver(t *testing.T) {
+func TestAConfirmInTheLastMomentOfAStallLeavesNobodyRefusedForEver(t *testing.T) {
 	for _, early := range []time.Duration{0, 1, patience / 2} {
 		run(t, func(t *testing.T, b *bench) {
-			b.cast(1, "A", usual)
-			flying := <-b.log.published
-			b.cast(2, "A", usual) // waits for the verdict of the first
+			b.commit(1, usual)
+			flying := <-b.log.Entries
+			b.commit(2, usual) // waits for the result of the first
 			synctest.Wait()
-			time.Sleep(poll.Window - early)
-			flying.confirmed(nil)
+			time.Sleep(stall - early)
+			flying.Confirm(nil)
 			time.Sleep(2 * patience)
 			synctest.Wait()
-			for len(b.log.published) > 0 {
-				(<-b.log.published).confirmed(nil)
+			for len(b.log.Entries) > 0 {
+				(<-b.log.Entries).Confirm(nil)
 			}
-			a := b.cast(3, "A", Wait{Async: true})
+			a := b.commit(3, Wait{Async: true})
 			time.Sleep(2 * patience)
 			synctest.Wait()
-			require.NotEmpty(t, b.log.published, "a vote that comes now is taken")
-			(<-b.log.published).confirmed(nil)
+			require.NotEmpty(t, b.log.Entries, "an item that comes now is taken")
+			(<-b.log.Entries).Confirm(nil)
 			require.NoError(t, (<-a).err)
 			time.Sleep(Deadline)
 		})
@@ -391,252 +248,241 @@ func TestAConfirmInTheLastMomentOfTheWindowLeavesNobodyRefusedForEver(t *testing
 
 func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.log.deaf.Store(true)
-		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.cast(1, "A", usual)).err))
+		b.log.Deafen(true)
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.commit(1, usual)).err))
 		for range 3 {
-			got := <-b.cast(2, "A", usual)
+			got := <-b.commit(2, usual)
 			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 			require.Zero(t, got.took)
 		}
-		b.log.deaf.Store(false)
-		time.Sleep(poll.Window)
+		b.log.Deafen(false)
+		time.Sleep(stall)
 		synctest.Wait()
-		a := b.cast(3, "A", usual)
-		p := <-b.log.published
-		p.confirmed(nil)
-		b.log.reply(p, poll.Counted)
-		require.NoError(t, (<-a).err, "it is tried again after a window")
+		a := b.commit(3, usual)
+		p := <-b.log.Entries
+		p.Confirm(nil)
+		b.reply(p, kept)
+		require.NoError(t, (<-a).err, "it is tried again after the time of a stall")
 	})
 }
 
 func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.castMany(1)
-		<-b.log.published // never confirmed
-		a := b.cast(99, "A", usual)
+		b.commitMany(1)
+		<-b.log.Entries // never confirmed
+		a := b.commit(99, usual)
 		synctest.Wait()
 		begun := time.Now()
 		close(b.stop)
-		<-b.batchers[queue.Partition(talk, 4)].done
-		require.LessOrEqual(t, time.Since(begun), poll.Window)
+		<-b.lanes[partition].done
+		require.LessOrEqual(t, time.Since(begun), stall)
 		require.Equal(t, fault.Unavailable, fault.CodeOf((<-a).err))
 		b.stop = make(chan struct{}) // for the end of the test
 		time.Sleep(Deadline)
 	})
 }
 
-func TestOnlyAReadAfterTheRequestMayRefuse(t *testing.T) {
-	run(t, func(t *testing.T, b *bench) {
-		b.cache.first = other // the entry is from before the transition that the voter has seen
-		a := b.cast(1, "A", usual)
-		p := <-b.log.published
-		b.log.reply(p, poll.Counted)
-		require.NoError(t, (<-a).err)
-		require.Equal(t, 1, b.cache.reads)
-		p.confirmed(nil)
-
-		b.cache.fresh = other
-		got := <-b.cast(1, "A", usual)
-		require.Equal(t, poll.NotDisplayed, fault.CodeOf(got.err))
-		require.Equal(t, 2, b.cache.reads)
-	})
-}
-
-func TestAClosedPollTakesNoVotesUnlessItWasOpenedSinceTheEntryWasRead(t *testing.T) {
-	for _, closed := range []bool{true, false} {
-		run(t, func(t *testing.T, b *bench) {
-			b.cache.was, b.cache.closed = true, closed
-			a := b.cast(1, "A", Wait{Async: true})
-			if closed {
-				got := <-a
-				require.Equal(t, poll.NotDisplayed, fault.CodeOf(got.err))
-				require.ErrorContains(t, got.err, "closed")
-			} else {
-				(<-b.log.published).confirmed(nil)
-				require.NoError(t, (<-a).err)
-			}
-			require.Equal(t, 1, b.cache.reads, "an entry of before the request refuses nobody")
-		})
-	}
-}
-
-func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
-	run(t, func(t *testing.T, b *bench) {
-		require.Equal(t, fault.Invalid, fault.CodeOf((<-b.cast(1, "Z", usual)).err))
-		b.cache.err = fault.Errorf(fault.NotFound, "no such presentation")
-		require.Equal(t, fault.NotFound, fault.CodeOf((<-b.cast(1, "A", usual)).err))
-		require.Empty(t, b.log.published)
-		require.Zero(t, b.Waiting())
-	})
-}
-
-func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
-	run(t, func(t *testing.T, b *bench) {
-		b.cache.kind = poll.OpenText
-		cast := func(ballot Ballot) error {
-			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
-			_, err := b.Cast(context.Background(), talk, ballot, usual)
-			return err
-		}
-		require.ErrorContains(t, cast(Ballot{Keys: []string{"A"}}), "key")
-		require.ErrorContains(t, cast(Ballot{Texts: []string{"a\x00b"}}), "text")
-		go func() {
-			p := <-b.log.published
-			require.Equal(t, []string{"Why\nnot?"}, p.batch.Votes[0].Answer.Texts())
-			b.log.reply(p, poll.Counted)
-		}()
-		require.NoError(t, cast(Ballot{Texts: []string{"\nWhy\r\nnot? "}}))
-		b.cache.kind = poll.Choice
-		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
-	})
-}
-
-func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
-	for _, kind := range []poll.Kind{poll.Choice, poll.Multiple, poll.Rating, poll.WordCloud, poll.OpenText} {
-		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}}, "no texts": {Texts: []string{}}} {
-			t.Run(string(kind)+", "+name, func(t *testing.T) {
-				run(t, func(t *testing.T, b *bench) {
-					b.cache.kind = kind
-					ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
-					for _, c := range []struct {
-						said poll.Verdict
-						want fault.Code
-					}{
-						{poll.Counted, fault.Code{}}, {poll.Superseded, fault.Code{}}, {poll.Late, poll.TooLate},
-						{poll.Rejected, fault.Unavailable}, // by a worker of before, so what stood still stands
-					} {
-						go func() {
-							p := <-b.log.published
-							require.Equal(t, poll.Answer(""), p.batch.Votes[0].Answer)
-							b.log.reply(p, c.said)
-						}()
-						_, err := b.Cast(context.Background(), talk, ballot, usual)
-						require.Equal(t, c.want, fault.CodeOf(err), "%s: %v", c.said, err)
-					}
-				})
-			})
-		}
-	}
-}
-
-// Prefetch batches of them are what a worker holds of a partition.
-func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
-	b := newBatch(nil, 0)
-	for !b.full() {
-		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
-	}
-	require.Len(t, b.Votes, 33)
-	data, err := queue.Encode(nil, &b.Batch)
-	require.NoError(t, err)
-	require.Less(t, len(data), queue.MaxBytes/100)
-}
-
 func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		var answers []<-chan answer
-		answers = append(answers, b.castMany(mayWait)...)
+		answers := b.commitMany(mayWait)
 		synctest.Wait()
 		require.Equal(t, mayWait, b.Waiting(), "half of what may wait in all, for one partition")
-		got := <-b.cast(200, "A", usual)
+		got := <-b.commit(200, usual)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Zero(t, got.took)
 		go func() {
-			for p := range b.log.published {
-				p.confirmed(nil)
+			for e := range b.log.Entries {
+				e.Confirm(nil)
 			}
 		}()
 		for _, a := range answers {
 			require.NoError(t, (<-a).err)
 		}
-		close(b.log.published)
 		require.Zero(t, b.Waiting())
 
-		b.max = 0 // as if other partitions held all
-		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.cast(1, "A", usual)).err))
+		b.MaxWaiting = 0 // as if other partitions held all
+		require.Equal(t, fault.Unavailable, fault.CodeOf(b.Enter()))
+		require.Zero(t, b.Waiting(), "a sender that may not enter has no seat")
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.commit(1, usual)).err))
 	})
 }
 
-func TestOneVoterMayNotFillTheWaitingRoom(t *testing.T) {
+func TestOneSenderMayNotFillTheWaitingRoom(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		batcher := newBatcher(b.Intake, 0)
-		voter := uuid.UUID{15: 1}
-		b.maxPartition = voterInFlight + 1
-		for range voterInFlight {
-			_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
-			require.NoError(t, err)
+		l := newLane(b.Group, 0)
+		b.maxLane = senderItems + 1
+		admit := func() error {
+			item := itemOf(1, "A")
+			_, _, err := l.admit(&item, b.waiter())
+			return err
 		}
-		_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
-		require.Equal(t, fault.Busy, fault.CodeOf(err))
-		batcher.leave(voter)
-		_, _, err = batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
-		require.NoError(t, err)
-		for range voterInFlight {
-			batcher.leave(voter)
+		for range senderItems {
+			require.NoError(t, admit())
 		}
-		require.Empty(t, batcher.voters, "no voter is remembered")
+		require.Equal(t, fault.Busy, fault.CodeOf(admit()))
+		sender := itemOf(1, "A").Sender
+		l.release(sender)
+		require.NoError(t, admit())
+		for range senderItems {
+			l.release(sender)
+		}
+		require.Empty(t, l.senders, "no sender is remembered")
 	})
 }
 
-func TestVerdictsThatNeverComeAreForgotten(t *testing.T) {
+func TestResultsThatNeverComeAreForgotten(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		a := b.cast(1, "A", Wait{Async: true})
-		(<-b.log.published).confirmed(nil)
+		a := b.commit(1, Wait{Async: true})
+		(<-b.log.Entries).Confirm(nil)
 		require.NoError(t, (<-a).err)
 		time.Sleep(3 * Deadline)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		require.Empty(t, b.expects)
+		require.Empty(t, b.expected)
 	})
 }
 
 func TestClosingSendsWhatWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		log := &fakeLog{published: make(chan *publish, 1000), replies: make(chan queue.Reply)}
-		in := New(&fakeCache{first: pollID}, nil, log, 4, 1000, time.Now)
-		var casting sync.WaitGroup
+	c := config()
+	c.MaxWaiting = 1000
+	runWith(t, c, func(t *testing.T, b *bench) {
+		var committing sync.WaitGroup
 		for i := range 500 {
-			casting.Go(func() {
-				_, err := in.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: uuid.UUID{byte(i), byte(i >> 8), 1}}, Wait{Async: true})
-				if err != nil {
-					panic(fmt.Sprint("an accepted vote was not sent: ", err))
+			committing.Go(func() {
+				item := itemOf(byte(i), "A")
+				item.Sender = uuid.UUID{byte(i), byte(i >> 8), 1}
+				if _, err := b.send(context.Background(), item, Wait{Async: true}); err != nil {
+					panic(fmt.Sprint("an accepted item was not sent: ", err))
 				}
 			})
 		}
 		synctest.Wait()
 		go func() {
-			for p := range log.published {
-				p.confirmed(nil)
+			for e := range b.log.Entries {
+				e.Confirm(nil)
 			}
 		}()
-		in.Close()
-		casting.Wait()
-		close(log.published)
-		close(log.replies)
-		in.Wait()
+		b.Close()
+		committing.Wait()
+		b.stop = make(chan struct{}) // for the end of the test
 	})
 }
 
-func BenchmarkCast(b *testing.B) {
-	log := &fakeLog{published: make(chan *publish, 100), replies: make(chan queue.Reply, 100)}
-	in := New(&fakeCache{first: pollID}, nil, log, 4, 1<<20, time.Now)
-	go func() {
-		for p := range log.published {
-			p.confirmed(nil)
-			log.reply(p, poll.Counted)
-		}
-	}()
-	b.ReportAllocs()
-	b.SetParallelism(64)
-	b.RunParallel(func(pb *testing.PB) {
-		voter := uuid.New()
-		for pb.Next() {
-			if _, err := in.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: voter}, usual); err != nil {
-				b.Fatal(err)
+func TestASenderIsToldWhatItsResultMeans(t *testing.T) {
+	for result, want := range map[int]fault.Code{
+		kept: {}, replaced: {}, late: tooLate, wrong: fault.Invalid, 77: fault.Unavailable,
+	} {
+		run(t, func(t *testing.T, b *bench) {
+			a := b.commit(1, usual)
+			e := <-b.log.Entries
+			require.Equal(t, partition, e.Partition)
+			require.EqualValues(t, 7, e.Type)
+			require.Equal(t, []post{{1, "A"}}, postsOf(e))
+			b.reply(e, result) // the reply may come before the confirm
+			got := <-a
+			require.Equal(t, want, fault.CodeOf(got.err))
+			if want == (fault.Code{}) {
+				require.Equal(t, result, got.result)
 			}
-		}
+			e.Confirm(nil)
+		})
+	}
+}
+
+func TestWhereNothingJudgesAResultIsWhatItIs(t *testing.T) {
+	c := config()
+	c.Judge = nil
+	runWith(t, c, func(t *testing.T, b *bench) {
+		a := b.commit(1, usual)
+		b.reply(<-b.log.Entries, 77)
+		require.Equal(t, 77, (<-a).result)
 	})
-	in.Close()
-	close(log.published)
-	close(log.replies)
-	in.Wait()
+}
+
+func TestAReplyWithTooFewResultsLeavesTheOthersUnknown(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		first := b.commit(1, usual)
+		flying := <-b.log.Entries
+		told, silent := b.submit(2, false), b.submit(3, false)
+		b.reply(flying, kept)
+		require.NoError(t, (<-first).err)
+		(<-b.log.Entries).Reply(encodeResults(kept))
+		require.Equal(t, kept, (<-told.heard).result)
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-silent.heard).err))
+	})
+}
+
+func TestWithoutAWindowAConfirmIsEnoughWheneverItComes(t *testing.T) {
+	c := config()
+	c.Window = 0
+	runWith(t, c, func(t *testing.T, b *bench) {
+		blocks := b.commit(1, Wait{Async: true})
+		e := <-b.log.Entries
+		time.Sleep(3 * time.Second)
+		require.Empty(t, blocks)
+		e.Confirm(nil)
+		require.Equal(t, answer{took: 3 * time.Second}, <-blocks)
+		b.reply(e, kept)
+
+		hears := b.submit(2, true)
+		e = <-b.log.Entries
+		time.Sleep(3 * time.Second)
+		require.Empty(t, hears.heard)
+		e.Confirm(nil)
+		require.Equal(t, answer{took: 3 * time.Second}, <-hears.heard)
+		b.reply(e, kept)
+	})
+}
+
+func TestWithoutAWindowNothingExpiresBeforeTheWrite(t *testing.T) {
+	c := config()
+	c.Window = 0
+	runWith(t, c, func(t *testing.T, b *bench) {
+		l := newLane(b.Group, 0)
+		h := b.submitTo(t.Context(), l, 1, false)
+		time.Sleep(DefaultWait / 2)
+		next, _ := l.depart()
+		time.Sleep(DefaultWait)
+		l.publish(next)
+		e := <-b.log.Entries
+		require.Len(t, postsOf(e), 1)
+		e.Confirm(nil)
+		require.NoError(t, (<-h.heard).err)
+	})
+}
+
+func TestAnItemWithoutATimeOfAcceptanceIsAcceptedWhenItArrived(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		item := itemOf(1, "A")
+		item.Accepted = time.Time{}
+		out := make(chan error)
+		go func() {
+			_, err := b.send(t.Context(), item, Wait{Async: true})
+			out <- err
+		}()
+		e := <-b.log.Entries
+		time.Sleep(window)
+		e.Confirm(nil)
+		require.NoError(t, <-out)
+	})
+}
+
+func TestWhatCannotBeEncodedIsRefusedAndTheNextItemIsNot(t *testing.T) {
+	c := config()
+	broken := errors.New("cannot be encoded")
+	c.Encode = func(items []post) (byte, []byte, error) {
+		if items[0].author == 1 {
+			return 0, nil, broken
+		}
+		return encodePosts(items)
+	}
+	runWith(t, c, func(t *testing.T, b *bench) {
+		got := <-b.commit(1, usual)
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
+		require.ErrorIs(t, got.err, broken)
+		require.Zero(t, got.took)
+		h := b.submit(2, false)
+		b.reply(<-b.log.Entries, kept)
+		require.NoError(t, (<-h.heard).err)
+	})
 }

@@ -1,4 +1,4 @@
-package intake
+package commit
 
 import (
 	"context"
@@ -11,137 +11,53 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
-
-// hearing is a hearer, and what it heard.
-type hearing struct {
-	begun time.Time
-	told  atomic.Int32
-	heard chan answer
-}
-
-func newHearing() *hearing { return &hearing{begun: time.Now(), heard: make(chan answer, 9)} }
-
-func (h *hearing) Heard(r Receipt, err error) {
-	h.told.Add(1)
-	h.heard <- answer{r, err, time.Since(h.begun)}
-}
-
-// takers is a bench whose cache knows what is displayed, and those who vote there without waiting.
-type takers struct {
-	*bench
-	known *knownDisplay
-	taken []*hearing
-}
-
-// runTaking gives f an intake that takes. When f is done everybody must have been told once, and nothing of them be left.
-func runTaking(t *testing.T, f func(t *testing.T, b *takers)) {
-	t.Helper()
-	run(t, func(t *testing.T, bench *bench) {
-		b := &takers{bench: bench, known: newKnownDisplay()}
-		b.Intake.cache = b.known
-		f(t, b)
-		synctest.Wait()
-		for _, h := range b.taken {
-			require.EqualValues(t, 1, h.told.Load(), "whoever is heard hears once")
-		}
-		b.nothingIsLeft(t)
-	})
-}
-
-func (b *takers) nothingIsLeft(t *testing.T) {
-	t.Helper()
-	require.Zero(t, b.Waiting())
-	for _, home := range b.batchers {
-		home.mu.Lock()
-		require.Zero(t, home.held)
-		require.Empty(t, home.voters, "no voter is remembered")
-		require.Empty(t, home.waiting)
-		home.mu.Unlock()
-	}
-}
-
-func ballotOf(voter byte, key string) Ballot {
-	return Ballot{PollID: pollID, Keys: []string{key}, VoterID: uuid.UUID{15: voter}}
-}
-
-// take takes a vote, which must be possible.
-func (b *takers) take(voter byte, async bool) *hearing {
-	return b.takeFor(context.Background(), voter, async)
-}
-
-func (b *takers) takeFor(ctx context.Context, voter byte, async bool) *hearing {
-	h := newHearing()
-	if !b.Take(ctx, talk, ballotOf(voter, "A"), async, h) {
-		panic("a vote that can be taken was not")
-	}
-	b.taken = append(b.taken, h)
-	return h
-}
-
-// takeInto takes a vote into a batcher that does not run.
-func (b *takers) takeInto(home *batcher, ctx context.Context, voter byte, async bool) *hearing {
-	h := newHearing()
-	v := poll.Vote{ID: newID(), PollID: pollID, VoterID: uuid.UUID{15: voter}, Answer: "A"}
-	b.waiting.Add(1)
-	b.telling.Add(1)
-	_, _, err := home.add(v, time.Now(), &pending{
-		hearer: h, ctx: ctx, voteID: v.ID, voterID: v.VoterID, arrived: time.Now(), async: async,
-	})
-	if err != nil {
-		panic(err)
-	}
-	b.taken = append(b.taken, h)
-	return h
-}
 
 func requireUnavailable(t *testing.T, got answer, took time.Duration) {
 	t.Helper()
 	require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
-	require.Zero(t, got.receipt.Verdict)
+	require.Zero(t, got.result)
 	require.Equal(t, took, got.took)
 }
 
 func requireDurable(t *testing.T, got answer, took time.Duration) {
 	t.Helper()
 	require.NoError(t, got.err)
-	require.Zero(t, got.receipt.Verdict)
+	require.Zero(t, got.result)
 	require.Equal(t, took, got.took)
 }
 
-func TestAVoteThatIsTakenHearsItsVerdict(t *testing.T) {
-	for verdict, want := range map[poll.Verdict]fault.Code{
-		poll.Counted: (fault.Code{}), poll.Superseded: (fault.Code{}), poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
+func TestAnItemThatIsSubmittedHearsItsResult(t *testing.T) {
+	for result, want := range map[int]fault.Code{
+		kept: {}, replaced: {}, late: tooLate, wrong: fault.Invalid, 77: fault.Unavailable,
 	} {
 		for _, confirmed := range []string{"before", "after", "never"} {
-			runTaking(t, func(t *testing.T, b *takers) {
-				h := b.take(1, false)
-				p := <-b.log.published
-				v := p.batch.Votes[0]
-				require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "A"}, v)
+			run(t, func(t *testing.T, b *bench) {
+				h := b.submit(1, false)
+				e := <-b.log.Entries
+				require.Equal(t, []post{{1, "A"}}, postsOf(e))
 				if confirmed == "before" {
-					p.confirmed(nil)
+					e.Confirm(nil)
 				}
 				time.Sleep(300 * time.Millisecond)
 				require.Empty(t, h.heard, "the confirm alone is not what it waits for")
-				b.log.reply(p, verdict)
+				b.reply(e, result)
 				got := <-h.heard
 				require.Equal(t, want, fault.CodeOf(got.err))
 				require.Equal(t, 300*time.Millisecond, got.took)
-				_, err := verdictError(verdict)
-				require.Equal(t, err, got.err, "as Cast says it")
-				require.Equal(t, v.ID, got.receipt.VoteID)
-				if verdict != 77 {
-					require.Equal(t, verdict, got.receipt.Verdict)
+				_, err := judgePost(post{}, result)
+				require.Equal(t, err, got.err, "as Commit says it")
+				require.Equal(t, post{1, "A"}, h.item)
+				if result != 77 {
+					require.Equal(t, result, got.result)
 				}
 				if confirmed == "after" {
-					p.confirmed(nil)
+					e.Confirm(nil)
 				}
 				time.Sleep(2 * Deadline)
 			})
@@ -149,31 +65,31 @@ func TestAVoteThatIsTakenHearsItsVerdict(t *testing.T) {
 	}
 }
 
-func TestADurableVoteThatWasTakenIsAcceptedAfterTheUsualWait(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		h := b.take(1, false)
-		p := <-b.log.published
-		p.confirmed(nil)
+func TestADurableItemThatWasSubmittedIsAcceptedAfterTheUsualWait(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		h := b.submit(1, false)
+		p := <-b.log.Entries
+		p.Confirm(nil)
 		got := <-h.heard
 		requireDurable(t, got, DefaultWait)
-		require.Equal(t, p.batch.Votes[0].ID, got.receipt.VoteID)
+		require.Equal(t, postsOf(p)[0], h.item)
 	})
 }
 
-func TestEveryVoteOfABatchWaitsAsLongAsTheFirst(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		first := b.take(1, false)
-		flying := <-b.log.published
+func TestEveryItemOfABatchWaitsAsLongAsTheFirst(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		first := b.submit(1, false)
+		flying := <-b.log.Entries
 		var votes []*hearing
 		for i := range 4 {
-			votes = append(votes, b.take(byte(2+i), false))
+			votes = append(votes, b.submit(byte(2+i), false))
 			time.Sleep(100 * time.Millisecond)
 		}
-		flying.confirmed(nil)
-		b.log.reply(flying, poll.Counted)
-		p := <-b.log.published
-		require.Len(t, p.batch.Votes, len(votes))
-		p.confirmed(nil)
+		flying.Confirm(nil)
+		b.reply(flying, kept)
+		p := <-b.log.Entries
+		require.Len(t, postsOf(p), len(votes))
+		p.Confirm(nil)
 		for _, h := range votes {
 			requireDurable(t, <-h.heard, DefaultWait)
 		}
@@ -181,51 +97,51 @@ func TestEveryVoteOfABatchWaitsAsLongAsTheFirst(t *testing.T) {
 	})
 }
 
-func TestAVoteThatWasTakenAndIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
+func TestAnItemThatWasSubmittedAndIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			h := b.take(1, async)
-			<-b.log.published
+		run(t, func(t *testing.T, b *bench) {
+			h := b.submit(1, async)
+			<-b.log.Entries
 			requireUnavailable(t, <-h.heard, Deadline)
 		})
 	}
 }
 
-func TestAConfirmAfterTheWindowMakesNoVoteThatWasTakenDurable(t *testing.T) {
+func TestAConfirmAfterTheWindowMakesNoItemThatWasSubmittedDurable(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		for _, counted := range []bool{false, true} {
-			runTaking(t, func(t *testing.T, b *takers) {
-				h := b.take(1, async)
-				p := <-b.log.published
-				time.Sleep(poll.Window + 1)
-				p.confirmed(nil)
+		for _, applied := range []bool{false, true} {
+			run(t, func(t *testing.T, b *bench) {
+				h := b.submit(1, async)
+				p := <-b.log.Entries
+				time.Sleep(window + 1)
+				p.Confirm(nil)
 				time.Sleep(DefaultWait)
 				require.Empty(t, h.heard, "its seal may be before it in the log")
-				if !counted {
+				if !applied {
 					requireUnavailable(t, <-h.heard, Deadline)
 					return
 				}
-				b.log.reply(p, poll.Counted)
+				b.reply(p, kept)
 				got := <-h.heard
 				require.NoError(t, got.err)
-				require.Equal(t, poll.Counted, got.receipt.Verdict)
+				require.Equal(t, kept, got.result)
 			})
 		}
 	}
 }
 
-func TestAConfirmIsLateForTheVotesOfABatchThatWereTakenFirst(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.take(1, true)
-		flying := <-b.log.published
-		early, earlyAsync := b.take(2, false), b.take(3, true)
+func TestAConfirmIsLateForTheItemsOfABatchThatWereSubmittedFirst(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.submit(1, true)
+		flying := <-b.log.Entries
+		early, earlyAsync := b.submit(2, false), b.submit(3, true)
 		time.Sleep(600 * time.Millisecond)
-		late, lateAsync := b.take(4, false), b.take(5, true)
-		flying.confirmed(nil)
-		b.log.reply(flying, poll.Counted)
-		p := <-b.log.published
+		late, lateAsync := b.submit(4, false), b.submit(5, true)
+		flying.Confirm(nil)
+		b.reply(flying, kept)
+		p := <-b.log.Entries
 		time.Sleep(500 * time.Millisecond)
-		p.confirmed(nil)
+		p.Confirm(nil)
 		requireDurable(t, <-lateAsync.heard, 500*time.Millisecond)
 		requireDurable(t, <-late.heard, DefaultWait)
 		requireUnavailable(t, <-early.heard, Deadline)
@@ -233,187 +149,186 @@ func TestAConfirmIsLateForTheVotesOfABatchThatWereTakenFirst(t *testing.T) {
 	})
 }
 
-func TestAVoteThatWasTakenAndThatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
+func TestAnItemThatWasSubmittedAndThatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			h := b.take(1, async)
-			(<-b.log.published).confirmed(queue.ErrRefused)
+		run(t, func(t *testing.T, b *bench) {
+			h := b.submit(1, async)
+			(<-b.log.Entries).Confirm(queue.ErrRefused)
 			requireUnavailable(t, <-h.heard, 0)
-			require.Empty(t, b.expects)
+			require.Empty(t, b.expected)
 
 			for _, err := range []error{queue.ErrRefused, errors.New("cannot be encoded")} {
-				b.log.refuse = err
-				requireUnavailable(t, <-b.take(1, async).heard, 0)
+				b.log.Fail(err)
+				requireUnavailable(t, <-b.submit(1, async).heard, 0)
 			}
 		})
 	}
 }
 
-func TestAVoteThatWasTakenAndThatTheLogMayHaveNeedsAVerdict(t *testing.T) {
+func TestAnItemThatWasSubmittedAndThatTheLogMayHaveNeedsAResult(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		for _, counted := range []time.Duration{0, DefaultWait / 2, 2 * DefaultWait, Deadline} {
-			runTaking(t, func(t *testing.T, b *takers) {
-				h := b.take(1, async)
-				p := <-b.log.published
-				p.confirmed(queue.ErrUnknown)
-				if counted == Deadline {
+		for _, applied := range []time.Duration{0, DefaultWait / 2, 2 * DefaultWait, Deadline} {
+			run(t, func(t *testing.T, b *bench) {
+				h := b.submit(1, async)
+				p := <-b.log.Entries
+				p.Confirm(queue.ErrUnknown)
+				if applied == Deadline {
 					requireUnavailable(t, <-h.heard, Deadline)
 					return
 				}
-				time.Sleep(counted)
+				time.Sleep(applied)
 				synctest.Wait()
 				require.Empty(t, h.heard)
-				b.log.reply(p, poll.Superseded)
+				b.reply(p, replaced)
 				got := <-h.heard
 				require.NoError(t, got.err)
-				require.Equal(t, poll.Superseded, got.receipt.Verdict)
-				require.Equal(t, counted, got.took)
+				require.Equal(t, replaced, got.result)
+				require.Equal(t, applied, got.took)
 			})
 		}
 	}
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.log.refuse = queue.ErrUnknown
-		requireUnavailable(t, <-b.take(1, false).heard, Deadline)
+	run(t, func(t *testing.T, b *bench) {
+		b.log.Fail(queue.ErrUnknown)
+		requireUnavailable(t, <-b.submit(1, false).heard, Deadline)
 	})
 }
 
-func TestAnAsyncVoteThatWasTakenHearsItsConfirm(t *testing.T) {
-	for _, after := range []time.Duration{0, 300 * time.Millisecond, poll.Window} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			h := b.take(1, true)
-			p := <-b.log.published
+func TestAnAsyncItemThatWasSubmittedHearsItsConfirm(t *testing.T) {
+	for _, after := range []time.Duration{0, 300 * time.Millisecond, window} {
+		run(t, func(t *testing.T, b *bench) {
+			h := b.submit(1, true)
+			p := <-b.log.Entries
 			time.Sleep(after)
 			synctest.Wait()
 			require.Empty(t, h.heard, "not before it is durable")
-			p.confirmed(nil)
+			p.Confirm(nil)
 			requireDurable(t, <-h.heard, after)
-			b.log.reply(p, poll.Counted)
+			b.reply(p, kept)
 		})
 	}
-	for verdict, want := range map[poll.Verdict]fault.Code{poll.Counted: (fault.Code{}), poll.Late: poll.TooLate} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			h := b.take(1, true)
-			p := <-b.log.published
-			b.log.reply(p, verdict)
+	for result, want := range map[int]fault.Code{kept: {}, late: tooLate} {
+		run(t, func(t *testing.T, b *bench) {
+			h := b.submit(1, true)
+			p := <-b.log.Entries
+			b.reply(p, result)
 			got := <-h.heard
-			require.Equal(t, want, fault.CodeOf(got.err), "a verdict before the confirm is what it is")
-			require.Equal(t, verdict, got.receipt.Verdict)
-			p.confirmed(nil)
+			require.Equal(t, want, fault.CodeOf(got.err), "a result before the confirm is what it is")
+			require.Equal(t, result, got.result)
+			p.Confirm(nil)
 		})
 	}
 }
 
-func TestAnAsyncVoteHearsItsConfirmAlsoWhenItsVerdictComesInTheSameMoment(t *testing.T) {
-	for range 20 { // who is first then is chance
-		runTaking(t, func(t *testing.T, b *takers) {
-			b.take(1, true)
-			flying := <-b.log.published
-			taken, waits := b.take(2, true), b.cast(3, "A", Wait{For: DefaultWait, Async: true})
+func TestAnAsyncItemHearsItsConfirmAlsoWhenItsResultComesInTheSameMoment(t *testing.T) {
+	for range 20 { // which is first then is chance
+		run(t, func(t *testing.T, b *bench) {
+			b.submit(1, true)
+			flying := <-b.log.Entries
+			taken, waits := b.submit(2, true), b.commit(3, Wait{For: DefaultWait, Async: true})
 			synctest.Wait()
-			flying.confirmed(nil)
-			b.log.reply(flying, poll.Counted)
-			p := <-b.log.published
-			p.confirmed(nil)
-			b.log.reply(p, poll.Counted)
+			flying.Confirm(nil)
+			b.reply(flying, kept)
+			p := <-b.log.Entries
+			p.Confirm(nil)
+			b.reply(p, kept)
 			requireDurable(t, <-taken.heard, 0)
 			requireDurable(t, <-waits, 0)
 		})
 	}
 }
 
-func TestAPatientVoteDoesNotHearWhatItsAsyncNeighbourHears(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.take(1, true)
-		flying := <-b.log.published
-		patient, async := b.take(2, false), b.take(3, true)
-		flying.confirmed(nil)
-		b.log.reply(flying, poll.Counted)
-		p := <-b.log.published
-		p.confirmed(nil)
+func TestAPatientItemDoesNotHearWhatItsAsyncNeighbourHears(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.submit(1, true)
+		flying := <-b.log.Entries
+		patient, async := b.submit(2, false), b.submit(3, true)
+		flying.Confirm(nil)
+		b.reply(flying, kept)
+		p := <-b.log.Entries
+		p.Confirm(nil)
 		requireDurable(t, <-async.heard, 0)
 		time.Sleep(time.Millisecond)
 		require.Empty(t, patient.heard)
-		b.log.reply(p, poll.Counted)
-		require.Equal(t, poll.Counted, (<-patient.heard).receipt.Verdict)
+		b.reply(p, kept)
+		require.Equal(t, kept, (<-patient.heard).result)
 	})
 }
 
-func TestAVoteThatExpiredBeforeTheWriteIsRefusedAndTheOthersHearTheirOwn(t *testing.T) {
+func TestAnItemThatExpiredBeforeTheWriteIsRefusedAndTheOthersHearTheirOwn(t *testing.T) {
 	for _, confirmed := range []string{"before", "after"} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			home := newBatcher(b.Intake, 0) // not running: its steps are done by hand
-			old, oldAsync := b.takeInto(home, t.Context(), 1, false), b.takeInto(home, t.Context(), 2, true)
+		run(t, func(t *testing.T, b *bench) {
+			home := newLane(b.Group, 0) // not running: its steps are done by hand
+			old, oldAsync := b.submitTo(t.Context(), home, 1, false), b.submitTo(t.Context(), home, 2, true)
 			time.Sleep(500 * time.Millisecond)
-			first := b.takeInto(home, t.Context(), 3, false)
-			_, _, err := home.add(poll.Vote{VoterID: uuid.UUID{15: 4}}, time.Now(), nil) // Cast's
+			first := b.submitTo(t.Context(), home, 3, false)
+			item := itemOf(4, "A")
+			_, _, err := home.admit(&item, b.waiter()) // of one that blocks
 			require.NoError(t, err)
-			second, third := b.takeInto(home, t.Context(), 5, false), b.takeInto(home, t.Context(), 6, true)
-			time.Sleep(poll.Window - 500*time.Millisecond + 1)
+			second, third := b.submitTo(t.Context(), home, 5, false), b.submitTo(t.Context(), home, 6, true)
+			time.Sleep(window - 500*time.Millisecond + 1)
 
-			next, _ := home.take()
+			next, _ := home.depart()
 			home.publish(next)
-			p := <-b.log.published
-			require.Len(t, p.batch.Votes, 4)
+			p := <-b.log.Entries
+			require.Len(t, postsOf(p), 4)
 			if confirmed == "before" {
-				p.confirmed(nil)
-				requireUnavailable(t, <-old.heard, poll.Window+1)
-				requireUnavailable(t, <-oldAsync.heard, poll.Window+1)
-				requireDurable(t, <-third.heard, poll.Window-500*time.Millisecond+1)
+				p.Confirm(nil)
+				requireUnavailable(t, <-old.heard, window+1)
+				requireUnavailable(t, <-oldAsync.heard, window+1)
+				requireDurable(t, <-third.heard, window-500*time.Millisecond+1)
 			}
-			b.log.replies <- queue.Reply{
-				BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Superseded, poll.Rejected, poll.Late, poll.Counted},
-			}
-			require.Equal(t, poll.Superseded, (<-first.heard).receipt.Verdict)
-			require.Equal(t, poll.TooLate, fault.CodeOf((<-second.heard).err))
+			p.Reply(encodeResults(replaced, wrong, late, kept))
+			require.Equal(t, replaced, (<-first.heard).result)
+			require.Equal(t, tooLate, fault.CodeOf((<-second.heard).err))
 			if confirmed == "after" {
-				requireUnavailable(t, <-old.heard, poll.Window+1)
-				requireUnavailable(t, <-oldAsync.heard, poll.Window+1)
-				require.Equal(t, poll.Counted, (<-third.heard).receipt.Verdict)
-				p.confirmed(nil)
+				requireUnavailable(t, <-old.heard, window+1)
+				requireUnavailable(t, <-oldAsync.heard, window+1)
+				require.Equal(t, kept, (<-third.heard).result)
+				p.Confirm(nil)
 			}
 			synctest.Wait()
-			home.leave(uuid.UUID{15: 4})
+			home.release(item.Sender)
 			require.Zero(t, home.held)
-			require.Empty(t, home.voters)
+			require.Empty(t, home.senders)
 		})
 	}
 }
 
-func TestAVoteTakenIntoABatchThatIsOpenForLongIsNotForgotten(t *testing.T) {
+func TestAnItemSubmittedToABatchThatIsOpenForLongIsNotForgotten(t *testing.T) {
 	for _, leaves := range []time.Duration{0, 30 * time.Millisecond, 300 * time.Millisecond} {
-		runTaking(t, func(t *testing.T, b *takers) {
-			home := newBatcher(b.Intake, 0) // not running: its steps are done by hand
-			old := b.takeInto(home, t.Context(), 1, false)
-			time.Sleep(poll.Window + 20*time.Millisecond) // whoever was there is attended already
+		run(t, func(t *testing.T, b *bench) {
+			home := newLane(b.Group, 0) // not running: its steps are done by hand
+			old := b.submitTo(t.Context(), home, 1, false)
+			time.Sleep(window + 20*time.Millisecond) // the ones that were there are attended already
 			ctx, cancel := context.WithCancel(t.Context())
-			young, async := b.takeInto(home, t.Context(), 2, false), b.takeInto(home, t.Context(), 3, true)
-			gone := b.takeInto(home, ctx, 4, false)
+			young, async := b.submitTo(t.Context(), home, 2, false), b.submitTo(t.Context(), home, 3, true)
+			gone := b.submitTo(ctx, home, 4, false)
 			cancel()
 			time.Sleep(leaves)
-			next, _ := home.take()
+			next, _ := home.depart()
 			home.publish(next)
-			p := <-b.log.published
-			p.confirmed(nil)
-			require.Len(t, p.batch.Votes, 3)
+			p := <-b.log.Entries
+			p.Confirm(nil)
+			require.Len(t, postsOf(p), 3)
 			requireDurable(t, <-async.heard, leaves)
 			requireDurable(t, <-young.heard, DefaultWait)
 			got := <-gone.heard
 			require.LessOrEqual(t, got.took, DefaultWait)
-			requireUnavailable(t, <-old.heard, poll.Window+20*time.Millisecond+leaves)
-			require.Zero(t, home.waits())
-			require.Empty(t, home.voters)
+			requireUnavailable(t, <-old.heard, window+20*time.Millisecond+leaves)
+			require.Zero(t, home.holds())
+			require.Empty(t, home.senders)
 		})
 	}
 }
 
-func TestWhoIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
-	gone := func(after time.Duration, log func(b *takers, p *publish), check func(t *testing.T, got answer)) {
+func TestASenderThatIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
+	gone := func(after time.Duration, log func(b *bench, p *committest.Entry), check func(t *testing.T, got answer)) {
 		for _, async := range []bool{false, true} {
-			runTaking(t, func(t *testing.T, b *takers) {
+			run(t, func(t *testing.T, b *bench) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				h := b.takeFor(ctx, 1, async)
-				p := <-b.log.published
+				h := b.submitFor(ctx, 1, async)
+				p := <-b.log.Entries
 				time.AfterFunc(after, cancel)
 				log(b, p)
 				got := <-h.heard
@@ -422,242 +337,243 @@ func TestWhoIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
 			})
 		}
 	}
-	nothing := func(*takers, *publish) {}
+	nothing := func(*bench, *committest.Entry) {}
 	unknown := func(t *testing.T, got answer) { require.Equal(t, fault.Unavailable, fault.CodeOf(got.err)) }
 	gone(0, nothing, unknown)
 	gone(500*time.Millisecond, nothing, unknown)
 	gone(3*time.Second, nothing, func(t *testing.T, got answer) { requireUnavailable(t, got, 3*time.Second) })
-	gone(time.Millisecond, func(_ *takers, p *publish) { p.confirmed(queue.ErrUnknown) }, unknown)
-	gone(time.Millisecond, func(_ *takers, p *publish) { p.confirmed(nil) }, func(t *testing.T, got answer) {
+	gone(time.Millisecond, func(_ *bench, p *committest.Entry) { p.Confirm(queue.ErrUnknown) }, unknown)
+	gone(time.Millisecond, func(_ *bench, p *committest.Entry) { p.Confirm(nil) }, func(t *testing.T, got answer) {
 		require.NoError(t, got.err)
-		require.Zero(t, got.receipt.Verdict)
+		require.Zero(t, got.result)
 	})
-	gone(0, func(b *takers, p *publish) {
+	gone(0, func(b *bench, p *committest.Entry) {
 		time.Sleep(DefaultWait / 2)
-		b.log.reply(p, poll.Late)
+		b.reply(p, late)
 	}, func(t *testing.T, got answer) {
-		require.Equal(t, poll.TooLate, fault.CodeOf(got.err))
+		require.Equal(t, tooLate, fault.CodeOf(got.err))
 	})
 }
 
-func TestWhenTheBrokerConfirmsNothingWhoWasTakenIsRefusedWithTheOthers(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.take(1, true)
-		flying := <-b.log.published
-		waits := b.cast(2, "A", usual)
+func TestWhenTheBrokerConfirmsNothingWhatWasSubmittedIsRefusedWithTheOthers(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.submit(1, true)
+		flying := <-b.log.Entries
+		waits := b.commit(2, usual)
 		time.Sleep(700 * time.Millisecond)
-		h, async := b.take(3, false), b.take(4, true)
-		requireUnavailable(t, <-waits, poll.Window)
-		requireUnavailable(t, <-h.heard, poll.Window-700*time.Millisecond)
-		requireUnavailable(t, <-async.heard, poll.Window-700*time.Millisecond)
-		flying.confirmed(nil)
-		b.log.reply(flying, poll.Counted)
-		last := b.take(5, false)
-		b.log.reply(<-b.log.published, poll.Counted)
-		require.NoError(t, (<-last.heard).err, "when the broker is back, votes are taken again")
+		h, async := b.submit(3, false), b.submit(4, true)
+		requireUnavailable(t, <-waits, stall)
+		requireUnavailable(t, <-h.heard, stall-700*time.Millisecond)
+		requireUnavailable(t, <-async.heard, stall-700*time.Millisecond)
+		flying.Confirm(nil)
+		b.reply(flying, kept)
+		last := b.submit(5, false)
+		b.reply(<-b.log.Entries, kept)
+		require.NoError(t, (<-last.heard).err, "when the broker is back, items are taken again")
 	})
 }
 
-func TestWhatCannotBeTakenAtOnceIsNot(t *testing.T) {
-	shown := newKnownDisplay().display
-	for name, change := range map[string]func(b *takers, ballot *Ballot){
-		"an unknown display": func(b *takers, _ *Ballot) { b.Intake.cache = b.cache },
-		"no slide":           func(b *takers, _ *Ballot) { b.known.display.Poll = nil },
-		"a closed poll":      func(b *takers, _ *Ballot) { b.known.display.Closed = true },
-		"another poll":       func(_ *takers, ballot *Ballot) { ballot.PollID = other },
-		"an unknown key":     func(_ *takers, ballot *Ballot) { ballot.Keys = []string{"Z"} },
-		"text for keys":      func(_ *takers, ballot *Ballot) { ballot.Keys, ballot.Texts = nil, []string{"A"} },
-		"a full intake":      func(b *takers, _ *Ballot) { b.max = int64(b.Waiting()) },
-		"a full partition":   func(b *takers, _ *Ballot) { b.maxPartition = b.Waiting() },
-		"a busy voter": func(b *takers, ballot *Ballot) {
-			b.maxPartition = 1000
-			for range voterInFlight - 1 {
-				b.take(1, false)
+func TestAnItemThatIsNotTakenIsNotHeardOf(t *testing.T) {
+	for name, change := range map[string]func(b *bench, item *Item[post]){
+		"a full group":     func(b *bench, _ *Item[post]) { b.MaxWaiting = b.Waiting() },
+		"a full partition": func(b *bench, _ *Item[post]) { b.maxLane = b.Waiting() },
+		"a busy sender": func(b *bench, item *Item[post]) {
+			b.maxLane = 1000
+			for range senderItems - 1 {
+				b.submit(1, false)
 			}
-			ballot.VoterID = uuid.UUID{15: 1}
+			item.Sender = itemOf(1, "A").Sender
 		},
-		"a stalled partition": func(b *takers, _ *Ballot) {
-			h := b.take(2, false) // waits for the confirm of the first
-			requireUnavailable(t, <-h.heard, poll.Window)
+		"a stalled partition": func(b *bench, _ *Item[post]) {
+			h := b.submit(2, false) // waits for the confirm of the first
+			requireUnavailable(t, <-h.heard, stall)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			runTaking(t, func(t *testing.T, b *takers) {
-				b.known.display = shown
-				b.take(1, false)
-				flying := <-b.log.published
-				ballot := ballotOf(9, "A")
-				change(b, &ballot)
-				waiting, home := b.Waiting(), b.batchers[queue.Partition(talk, 4)]
-				held := home.waits()
+			run(t, func(t *testing.T, b *bench) {
+				b.submit(1, false)
+				flying := <-b.log.Entries
+				item := itemOf(9, "A")
+				change(b, &item)
+				waiting, home := b.Waiting(), b.lanes[partition]
+				held := home.holds()
 				for _, async := range []bool{false, true} {
 					h := newHearing()
-					require.False(t, b.Take(t.Context(), talk, ballot, async, h))
+					err := b.try(t.Context(), item, async, h)
+					require.Error(t, err)
+					_, blocked := b.send(t.Context(), item, Wait{Async: async})
+					require.Equal(t, blocked, err, "as Commit says it")
 					require.Equal(t, waiting, b.Waiting())
-					require.Equal(t, held, home.waits())
+					require.Equal(t, held, home.holds())
 					defer func() { require.Zero(t, h.told.Load(), "it hears nothing, and never") }()
 				}
-				flying.confirmed(nil)
-				b.log.reply(flying, poll.Counted)
+				flying.Confirm(nil)
+				b.reply(flying, kept)
 				time.Sleep(2 * Deadline)
 			})
 		})
 	}
 }
 
-func TestWhoIsTakenAndWhoWaitsInOneBatchGetTheirOwnVerdicts(t *testing.T) {
+func TestThoseThatHearAndThoseThatBlockInOneBatchGetTheirOwnResults(t *testing.T) {
 	for seed := range uint64(20) {
-		runTaking(t, func(t *testing.T, b *takers) {
+		run(t, func(t *testing.T, b *bench) {
 			dice := rand.New(rand.NewPCG(seed, 1))
-			first := b.take(0, false)
-			flying := <-b.log.published
-			answers := make(map[uuid.UUID]<-chan answer)
+			first := b.submit(0, false)
+			flying := <-b.log.Entries
+			answers := make(map[byte]<-chan answer)
 			for i := range worthwhile - 1 {
-				voter := byte(1 + i)
+				author := byte(1 + i)
 				if dice.IntN(2) == 0 {
-					answers[uuid.UUID{15: voter}] = b.take(voter, false).heard
+					answers[author] = b.submit(author, false).heard
 				} else {
-					answers[uuid.UUID{15: voter}] = b.cast(voter, "A", usual)
+					answers[author] = b.commit(author, usual)
 				}
 				if dice.IntN(2) == 0 {
-					synctest.Wait() // else Cast's come in any order
+					synctest.Wait() // else those that block come in any order
 				}
 			}
 			synctest.Wait()
-			flying.confirmed(nil)
-			b.log.reply(flying, poll.Counted)
+			flying.Confirm(nil)
+			b.reply(flying, kept)
 			require.NoError(t, (<-first.heard).err)
-			p := <-b.log.published
-			require.Len(t, p.batch.Votes, worthwhile-1)
-			verdicts := make([]poll.Verdict, len(p.batch.Votes))
-			for i := range verdicts {
-				verdicts[i] = []poll.Verdict{poll.Counted, poll.Superseded, poll.Late, poll.Rejected}[dice.IntN(4)]
+			e := <-b.log.Entries
+			posts := postsOf(e)
+			require.Len(t, posts, worthwhile-1)
+			results := make([]int, len(posts))
+			for i := range results {
+				results[i] = []int{kept, replaced, late, wrong}[dice.IntN(4)]
 			}
-			p.confirmed(nil)
-			b.log.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: verdicts}
-			for i, v := range p.batch.Votes {
-				got := <-answers[v.VoterID]
-				require.Equal(t, Receipt{v.ID, verdicts[i]}, got.receipt)
-				_, err := verdictError(verdicts[i])
+			e.Confirm(nil)
+			e.Reply(encodeResults(results...))
+			for i, p := range posts {
+				got := <-answers[p.author]
+				require.Equal(t, results[i], got.result)
+				_, err := judgePost(p, results[i])
 				require.Equal(t, err, got.err)
+			}
+			for _, h := range b.submitted[1:] {
+				require.Contains(t, posts, h.item)
 			}
 		})
 	}
 }
 
-func TestABatchLeavesWhenItHasBecomeAWorthwhileShareOfWhoWaits(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.take(0, false)
-		flying := []*publish{<-b.log.published}
-		flying[0].confirmed(nil)
+func TestABatchLeavesWhenItHasBecomeAWorthwhileShareOfWhatWaits(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.submit(0, false)
+		flying := []*committest.Entry{<-b.log.Entries}
+		flying[0].Confirm(nil)
 		for len(flying) < publishSlots+1 {
 			for range worthwhile {
-				b.take(byte(len(b.taken)), false)
+				b.submit(byte(len(b.submitted)), false)
 			}
-			flying = append(flying, <-b.log.published)
+			flying = append(flying, <-b.log.Entries)
 		}
-		flying[1].confirmed(nil) // a slot is free
+		flying[1].Confirm(nil) // a slot is free
 		const few = worthwhile + 2
 		for range few {
-			b.take(byte(len(b.taken)), false)
+			b.submit(byte(len(b.submitted)), false)
 		}
 		synctest.Wait()
-		require.Empty(t, b.log.published, "they are less than a quarter of who waits")
+		require.Empty(t, b.log.Entries, "they are less than a quarter of what waits")
 		begun := time.Now()
-		b.log.reply(flying[1], poll.Counted)
-		p := <-b.log.published
-		require.Len(t, p.batch.Votes, few)
+		b.reply(flying[1], kept)
+		p := <-b.log.Entries
+		require.Len(t, postsOf(p), few)
 		require.Zero(t, time.Since(begun))
 		for _, p := range append(flying[2:], flying[0], p) {
-			b.log.reply(p, poll.Counted)
+			b.reply(p, kept)
 		}
-		for _, h := range b.taken {
-			require.Equal(t, poll.Counted, (<-h.heard).receipt.Verdict)
+		for _, h := range b.submitted {
+			require.Equal(t, kept, (<-h.heard).result)
 		}
 	})
 }
 
-func TestWhenEverybodyOfABatchWasToldItHasNoTimer(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		h := b.take(1, false)
-		p := <-b.log.published
+func TestWhenEveryHearerOfABatchWasToldItHasNoTimer(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		h := b.submit(1, false)
+		p := <-b.log.Entries
 		b.mu.Lock()
-		batch := b.expects[p.batch.ID]
+		batch := b.expected[p.ID]
 		b.mu.Unlock()
-		b.log.reply(p, poll.Counted)
+		b.reply(p, kept)
 		<-h.heard
 		synctest.Wait()
-		require.False(t, batch.attention.Stop(), "it was stopped")
-		p.confirmed(nil)
+		require.False(t, batch.hearers.attention.Stop(), "it was stopped")
+		p.Confirm(nil)
 	})
 }
 
-func TestClosingSendsWhatWasTaken(t *testing.T) {
-	runTaking(t, func(t *testing.T, b *takers) {
-		b.take(0, true)
-		flying := <-b.log.published
+func TestClosingSendsWhatWasSubmitted(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.submit(0, true)
+		flying := <-b.log.Entries
 		for i := range worthwhile - 1 {
-			b.take(byte(1+i), true)
+			b.submit(byte(1+i), true)
 		}
 		go func() {
-			flying.confirmed(nil)
-			(<-b.log.published).confirmed(nil)
+			flying.Confirm(nil)
+			(<-b.log.Entries).Confirm(nil)
 		}()
 		b.Close()
-		for _, h := range b.taken {
-			require.NoError(t, (<-h.heard).err, "an accepted vote is sent")
+		for _, h := range b.submitted {
+			require.NoError(t, (<-h.heard).err, "an accepted item is sent")
 		}
 		b.stop = make(chan struct{}) // for the end of the test
 	})
 }
 
-func TestWaitReturnsWhenEverybodyWasTold(t *testing.T) {
+func TestWaitReturnsWhenEveryHearerWasTold(t *testing.T) {
 	for become, took := range map[error]time.Duration{nil: DefaultWait, queue.ErrUnknown: Deadline} {
 		synctest.Test(t, func(t *testing.T) {
-			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
-			in := New(newKnownDisplay(), nil, log, 1, 100, time.Now)
+			b := &bench{log: committest.Open(4)}
+			b.Group = New(b.log, config())
 			h := newHearing()
-			require.True(t, in.Take(t.Context(), talk, ballotOf(1, "A"), false, h))
-			(<-log.published).confirmed(become)
-			in.Close()
-			close(log.replies)
-			in.Wait()
+			require.NoError(t, b.try(t.Context(), itemOf(1, "A"), false, h))
+			(<-b.log.Entries).Confirm(become)
+			b.Close()
+			b.log.Close()
+			b.Wait()
 			require.EqualValues(t, 1, h.told.Load())
 			require.Equal(t, took, (<-h.heard).took)
-			require.Zero(t, in.Waiting())
+			require.Zero(t, b.Waiting())
 		})
 	}
 }
 
-// again votes again when it hears of its vote, as somebody does who sends on one connection what was waiting for it.
+// again submits again when it hears, as a sender does that has more to send on one connection.
 type again struct {
-	b     *takers
+	b     *bench
 	async bool
 	left  int
 	done  chan error
 }
 
-func (a *again) Heard(_ Receipt, err error) {
-	if a.left--; a.left > 0 && a.b.Take(context.Background(), talk, ballotOf(1, "A"), a.async, a) {
+func (a *again) submit() error { return a.b.try(context.Background(), itemOf(1, "A"), a.async, a) }
+
+func (a *again) Heard(_ post, _ int, err error) {
+	if a.left--; a.left > 0 && a.submit() == nil {
 		return
 	}
 	a.done <- err
 }
 
-func TestWhoHearsMayVoteAgainAtOnce(t *testing.T) {
+func TestAHearerMaySubmitAgainAtOnce(t *testing.T) {
 	for _, async := range []bool{false, true} {
-		for name, become := range map[string]func(b *takers, p *publish){
-			"confirmed": func(_ *takers, p *publish) { p.confirmed(nil) },
-			"refused":   func(_ *takers, p *publish) { p.confirmed(queue.ErrRefused) },
-			"counted":   func(b *takers, p *publish) { b.log.reply(p, poll.Counted); p.confirmed(nil) },
+		for name, become := range map[string]func(b *bench, p *committest.Entry){
+			"confirmed": func(_ *bench, p *committest.Entry) { p.Confirm(nil) },
+			"refused":   func(_ *bench, p *committest.Entry) { p.Confirm(queue.ErrRefused) },
+			"applied":   func(b *bench, p *committest.Entry) { b.reply(p, kept); p.Confirm(nil) },
 		} {
 			t.Run(fmt.Sprint(name, async), func(t *testing.T) {
-				runTaking(t, func(t *testing.T, b *takers) {
+				run(t, func(t *testing.T, b *bench) {
 					const times = 10
 					a := &again{b: b, async: async, left: times, done: make(chan error, 1)}
-					require.True(t, b.Take(t.Context(), talk, ballotOf(1, "A"), async, a))
+					require.NoError(t, a.submit())
 					for range times {
-						become(b, <-b.log.published)
+						become(b, <-b.log.Entries)
 					}
 					require.Equal(t, name == "refused", <-a.done != nil)
 					require.Zero(t, a.left)
@@ -665,95 +581,107 @@ func TestWhoHearsMayVoteAgainAtOnce(t *testing.T) {
 			})
 		}
 	}
-	runTaking(t, func(t *testing.T, b *takers) { // what waits is refused while nothing is taken
-		b.take(9, false)
-		flying := <-b.log.published
+	run(t, func(t *testing.T, b *bench) { // what waits is refused while nothing is taken
+		b.submit(9, false)
+		flying := <-b.log.Entries
 		a := &again{b: b, left: 9, done: make(chan error, 1)}
-		require.True(t, b.Take(t.Context(), talk, ballotOf(1, "A"), false, a))
+		require.NoError(t, a.submit())
 		require.Error(t, <-a.done)
 		require.Equal(t, 8, a.left, "a stalled partition takes nothing")
-		b.log.reply(flying, poll.Counted)
-		flying.confirmed(nil)
+		b.reply(flying, kept)
+		flying.Confirm(nil)
 	})
 }
 
 // randomLog answers at random moments, about DefaultWait some of them, each batch from two goroutines.
 type randomLog struct {
-	replies   chan queue.Reply
+	*committest.Stream
 	answering sync.WaitGroup
 }
 
-func (l *randomLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
-	verdicts := make([]poll.Verdict, len(b.Votes))
-	for i, v := range b.Votes {
-		verdicts[i] = poll.Verdict(v.Seq)
-	}
-	confirm, reply := time.Duration(rand.IntN(2000))*time.Microsecond, time.Duration(rand.IntN(3000))*time.Microsecond
-	become, late := error(nil), time.Duration(0)
-	switch rand.IntN(20) {
-	case 0:
+func (l *randomLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+	if rand.IntN(20) == 0 {
 		return queue.ErrRefused
-	case 1:
-		become = queue.ErrRefused
-	case 2, 3:
-		become = queue.ErrUnknown
-	case 4, 5, 6, 7:
-		late = DefaultWait - 15*time.Millisecond
 	}
-	l.answering.Go(func() {
-		time.Sleep(confirm)
-		confirmed(become)
-	})
-	if !errors.Is(become, queue.ErrRefused) {
-		l.answering.Go(func() {
-			time.Sleep(reply + late)
-			l.replies <- queue.Reply{BatchID: b.ID, Verdicts: verdicts}
-		})
-	}
-	return nil
+	return l.Stream.Publish(ctx, partition, e, confirmed)
 }
 
-func (l *randomLog) Replies() <-chan queue.Reply { return l.replies }
+// answer answers what is published. The result of a post is its text.
+func (l *randomLog) answer() {
+	for e := range l.Entries {
+		var results []int
+		for _, p := range postsOf(e) {
+			results = append(results, int(p.text[0]))
+		}
+		confirm := time.Duration(rand.IntN(2000)) * time.Microsecond
+		reply := time.Duration(rand.IntN(3000)) * time.Microsecond
+		become := error(nil)
+		switch rand.IntN(19) {
+		case 0:
+			become = queue.ErrRefused
+		case 1, 2:
+			become = queue.ErrUnknown
+		case 3, 4, 5, 6:
+			reply += DefaultWait - 15*time.Millisecond
+		}
+		l.answering.Go(func() {
+			time.Sleep(confirm)
+			e.Confirm(become)
+		})
+		if !errors.Is(become, queue.ErrRefused) {
+			l.answering.Go(func() {
+				time.Sleep(reply)
+				e.Reply(encodeResults(results...))
+			})
+		}
+	}
+}
 
-func TestEverybodyHearsOnceWheneverTheLogAnswers(t *testing.T) {
-	log := &randomLog{replies: make(chan queue.Reply)}
-	in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
+func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
+	c := config()
+	c.Partitions, c.MaxWaiting = 1, 1<<20
+	log := &randomLog{Stream: committest.Open(1)}
+	b := &bench{Group: New(log, c)}
 	stop := make(chan struct{})
-	var voting, watching sync.WaitGroup
+	var sending, watching, answering sync.WaitGroup
+	answering.Go(log.answer)
 	watching.Go(func() { // as the timer of a batch that waits for long does
 		for {
 			select {
 			case <-stop:
 				return
 			case <-time.After(time.Millisecond):
-				in.attendWhoWaits()
+				b.attendAll()
 			}
 		}
 	})
-	const voters, votes = 16, 100
-	var taken atomic.Int32
-	all := make(chan *hearing, voters*votes)
-	for voter := range voters {
-		voting.Go(func() {
-			for range votes {
-				ballot := ballotOf(byte(voter), "A")
-				verdict := 1 + rand.IntN(2)
-				ballot.Seq = int64(verdict)
+	const authors, posts = 16, 100
+	var submitted atomic.Int32
+	all := make(chan *hearing, authors*posts)
+	for author := range authors {
+		sending.Go(func() {
+			for range posts {
+				result := 1 + rand.IntN(2)
+				item := itemOf(byte(author), string(rune(result)))
+				item.Partition = 0
 				ctx, cancel := context.WithCancel(t.Context())
 				h, async := newHearing(), rand.IntN(4) == 0
-				if rand.IntN(2) == 0 && in.Take(ctx, talk, ballot, async, h) {
-					taken.Add(1)
+				if rand.IntN(2) == 0 && b.try(ctx, item, async, h) == nil {
+					submitted.Add(1)
 				} else {
-					voting.Go(func() { h.Heard(in.Cast(ctx, talk, ballot, Wait{For: DefaultWait, Async: async})) })
+					sending.Go(func() {
+						result, err := b.send(ctx, item, Wait{For: DefaultWait, Async: async})
+						h.Heard(item.Value, result, err)
+					})
 				}
-				voting.Go(func() {
+				sending.Go(func() {
 					if rand.IntN(8) == 0 {
 						cancel()
 					}
 					got := <-h.heard
 					cancel()
-					if v := got.receipt.Verdict; got.err == nil && v != 0 && v != poll.Verdict(verdict) {
-						panic(fmt.Sprint("heard another one's verdict: ", v))
+					if got.err == nil && got.result != 0 && got.result != result || h.item != item.Value {
+						panic(fmt.Sprint("heard of another one: ", got.result, h.item))
 					}
 					all <- h
 				})
@@ -761,42 +689,42 @@ func TestEverybodyHearsOnceWheneverTheLogAnswers(t *testing.T) {
 			}
 		})
 	}
-	voting.Wait()
+	sending.Wait()
 	close(stop)
 	watching.Wait()
-	in.Close()
+	b.Close()
+	time.Sleep(2 * DefaultWait) // the log has nothing left to say
+	log.Close()
+	answering.Wait()
 	log.answering.Wait()
-	close(log.replies)
-	in.Wait()
-	require.NotZero(t, taken.Load())
+	b.Wait()
+	require.NotZero(t, submitted.Load())
 	close(all)
 	for h := range all {
 		require.EqualValues(t, 1, h.told.Load())
 	}
-	require.Zero(t, in.Waiting())
-	require.Zero(t, in.batchers[0].waits())
-	require.Empty(t, in.batchers[0].voters)
+	b.nothingIsLeft(t)
 }
 
-// attendWhoWaits attends every batch that waits for its turn or for its verdicts.
-func (in *Intake) attendWhoWaits() {
-	var batches []*batch
-	home := in.batchers[0]
-	home.mu.Lock()
-	for _, b := range home.waiting {
-		if b.attention != nil {
-			batches = append(batches, b)
+// attendAll attends every batch that waits for its turn or for its results.
+func (b *bench) attendAll() {
+	var batches []*batch[post, int]
+	l := b.lanes[0]
+	l.mu.Lock()
+	for _, batch := range l.waiting {
+		if batch.hearers.attention != nil {
+			batches = append(batches, batch)
 		}
 	}
-	home.mu.Unlock()
-	in.mu.Lock()
-	for _, b := range in.expects {
-		if b.attention != nil && rand.IntN(4) == 0 {
-			batches = append(batches, b)
+	l.mu.Unlock()
+	b.mu.Lock()
+	for _, batch := range b.expected {
+		if batch.hearers.attention != nil && rand.IntN(4) == 0 {
+			batches = append(batches, batch)
 		}
 	}
-	in.mu.Unlock()
-	for _, b := range batches {
-		in.attend(b)
+	b.mu.Unlock()
+	for _, batch := range batches {
+		batch.attend()
 	}
 }

@@ -1,159 +1,183 @@
-package intake
+package commit
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// publishSlots is how many publishes of a partition may be in flight: enough to keep the broker's disk busy while the
-// next batch forms, few enough that batches grow under load instead of multiplying.
+// publishSlots is how many publishes of a partition may be in flight: enough to keep the broker's disk busy while
+// the next batch forms, few enough that batches grow under load instead of multiplying.
 const publishSlots = 4
 
-// A message costs the broker, the worker and the database as much as counting dozens of votes does, whatever it holds. So a
-// smaller batch leaves only when no other of its partition is under way, and the processors have something left for more votes.
-// A larger one does not wait for that, if it is a worthwhile share of all votes that wait for an answer: then one forms, one is
-// written, one is counted, and one waits for whoever of these is done first, each as large as can be. That is worth up to 2.8 times as
-// many votes through NGINX ("Tried and kept" in docs/benchmarks.md, which has the limits that were tried, too).
+// A message costs the broker, the worker and the database as much as applying dozens of items does. So a smaller
+// batch leaves only when no other of its partition is under way. The processors have something left then for
+// more items. A larger one does not wait, if it is a worthwhile share of the items without an answer. Then one
+// forms, one is written, one is applied, and one waits for the first of these to be done, each as large as can
+// be ("Tried and kept" in docs/benchmarks.md).
 const (
 	worthwhile      = 32
 	worthwhileShare = 4 // one in so many
 )
 
-// patience is how long after its confirm a batch that has no verdict yet counts as under way: where nobody counts, votes are
-// accepted all the same.
-const patience = 10 * time.Millisecond
+const (
+	// patience is how long after its confirm a batch without results counts as under way. Where no worker
+	// applies, items are taken all the same.
+	patience = 10 * time.Millisecond
+	// stall is how long the log may confirm nothing, or the connection take nothing, before what waits is refused.
+	stall = time.Second
+	// senderItems is how many items of one sender may wait in a partition. A person has one; the rest is for
+	// retries over a bad network.
+	senderItems = 256
+)
 
-// voterInFlight is how many votes of one voter may wait in a partition at once. A person has one; the rest is for
-// retries over a bad network.
-const voterInFlight = 256
-
-// batcher is the group commit of one partition: one goroutine, and no timer between a vote and an idle log. A batch leaves as
-// soon as it may; what arrives meanwhile forms the next one.
-type batcher struct {
-	intake    *Intake
+// lane is the group commit of one partition: one goroutine, and no timer between an item and an idle log. A
+// batch leaves as soon as it may; what arrives meanwhile forms the next one.
+type lane[T, R any] struct {
+	group     *Group[T, R]
 	partition int
-	wake      chan struct{} // holds a token when there is something new for run
+	nudged    chan struct{} // holds a token when there is something new for run
 	done      chan struct{}
 
 	mu       sync.Mutex
-	waiting  []*batch            // the last one is open
-	flying   int                 // publishes that are not confirmed
-	underWay map[*batch]struct{} // published, and neither answered nor confirmed for longer than patience
-	voters   map[uuid.UUID]int
-	held     int  // votes without an answer
-	usual    int  // how many votes the last batch had: the next has room for as many from the start
-	stalled  bool // no publish was confirmed for a window: whoever comes now would wait in vain
+	waiting  []*batch[T, R]            // the last one is open
+	flying   int                       // publishes that are not confirmed
+	underWay map[*batch[T, R]]struct{} // published, and neither replied to nor confirmed for longer than patience
+	senders  map[uuid.UUID]int
+	held     int  // items without an answer
+	usual    int  // how many items the last batch had: the next has room for as many from the start
+	stalled  bool // nothing was confirmed for the time of a stall: what comes now would wait in vain
 	stopping bool // what waits leaves as it is
 }
 
-func newBatcher(in *Intake, partition int) *batcher {
-	return &batcher{
-		intake:    in,
+func newLane[T, R any](g *Group[T, R], partition int) *lane[T, R] {
+	return &lane[T, R]{
+		group:     g,
 		partition: partition,
-		wake:      make(chan struct{}, 1),
+		nudged:    make(chan struct{}, 1),
 		done:      make(chan struct{}),
-		underWay:  make(map[*batch]struct{}, publishSlots),
-		voters:    make(map[uuid.UUID]int),
+		underWay:  make(map[*batch[T, R]]struct{}, publishSlots),
+		senders:   make(map[uuid.UUID]int),
 	}
 }
 
-// add puts a vote into the open batch and gives the batch and the place in it. Busy: too many votes of that voter wait.
-// Unavailable: the partition is full or stalled. After a nil error leave must be called once.
-func (b *batcher) add(v poll.Vote, accepted time.Time, waits *pending) (*batch, int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.voters[v.VoterID] >= voterInFlight:
-		return nil, 0, fault.Errorf(fault.Busy, "too many votes of this voter are under way")
-	case b.held >= b.intake.maxPartition:
-		return nil, 0, full()
-	case b.stalled:
-		return nil, 0, fault.Errorf(fault.Unavailable, "votes cannot be stored at the moment; send it again")
+// admit puts an item into the open batch and gives the batch and the place in it. After a nil error release
+// must be called once.
+func (l *lane[T, R]) admit(item *Item[T], w *waiter) (*batch[T, R], int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, place, err := l.join(item)
+	if err == nil {
+		b.waiters.add(w)
 	}
-	b.held++
-	b.voters[v.VoterID]++
-	n := len(b.waiting)
-	if n == 0 || b.waiting[n-1].full() {
-		b.waiting = append(b.waiting, newBatch(b, b.usual))
+	return b, place, err
+}
+
+// enlist puts an item into the open batch, which releases its sender when the hearer is told.
+func (l *lane[T, R]) enlist(item *Item[T], h hearer[T, R]) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b, place, err := l.join(item)
+	if err == nil {
+		h.place = place
+		b.listen(&h)
+	}
+	return err
+}
+
+// join puts an item into the open batch. Busy: too many items of that sender wait. Unavailable: the partition is
+// full or stalled. mu is held.
+func (l *lane[T, R]) join(item *Item[T]) (*batch[T, R], int, error) {
+	switch {
+	case l.senders[item.Sender] >= senderItems:
+		return nil, 0, l.group.Words.busy()
+	case l.held >= l.group.maxLane:
+		return nil, 0, l.group.Words.full()
+	case l.stalled:
+		return nil, 0, l.group.Words.stalled()
+	}
+	if item.Accepted.IsZero() {
+		item.Accepted = item.Arrived
+	}
+	l.held++
+	l.senders[item.Sender]++
+	n := len(l.waiting)
+	if n == 0 || l.waiting[n-1].full() {
+		l.waiting = append(l.waiting, newBatch(l, l.usual))
 		n++
 	}
-	open := b.waiting[n-1]
-	place := open.add(v, accepted)
-	if waits != nil {
-		open.await(place, waits)
-	}
-	if place == 0 || b.ready() { // the first one wakes run in any case: from now on something waits
-		b.wakeUp()
+	open := l.waiting[n-1]
+	place := open.put(item)
+	if place == 0 || l.due() { // the first one nudges in any case: from now on something waits
+		l.nudge()
 	}
 	return open, place, nil
 }
 
-// leave says that a request of each of these voters has its answer.
-func (b *batcher) leave(voters ...uuid.UUID) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held -= len(voters)
-	for _, voter := range voters {
-		if b.voters[voter]--; b.voters[voter] <= 0 {
-			delete(b.voters, voter)
+// release says that an item of each of these senders has its answer.
+func (l *lane[T, R]) release(senders ...uuid.UUID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held -= len(senders)
+	for _, sender := range senders {
+		if l.senders[sender]--; l.senders[sender] <= 0 {
+			delete(l.senders, sender)
 		}
 	}
-	if b.ready() { // fewer wait: what waits to leave may be a worthwhile share of them now
-		b.wakeUp()
+	if l.due() { // fewer wait: what waits to leave may be a worthwhile share of them now
+		l.nudge()
 	}
 }
 
-// ready says whether a batch may leave now. mu is held.
-func (b *batcher) ready() bool {
-	return len(b.waiting) > 0 && b.flying < publishSlots &&
-		(len(b.underWay) == 0 || len(b.waiting) > 1 || len(b.waiting[0].Votes) >= max(worthwhile, b.held/worthwhileShare) || b.stopping)
+// due says whether a batch may leave now. mu is held.
+func (l *lane[T, R]) due() bool {
+	return len(l.waiting) > 0 && l.flying < publishSlots &&
+		(len(l.underWay) == 0 || len(l.waiting) > 1 || l.stopping ||
+			len(l.waiting[0].items) >= max(worthwhile, l.held/worthwhileShare))
 }
 
-// wakeUp has run look again.
-func (b *batcher) wakeUp() {
+// nudge has run look again.
+func (l *lane[T, R]) nudge() {
 	select {
-	case b.wake <- struct{}{}:
+	case l.nudged <- struct{}{}:
 	default:
 	}
 }
 
-// take gives the oldest batch if it may leave, as one that is under way; after that nobody adds to it. Else it says whether
-// one waits.
-func (b *batcher) take() (next *batch, waits bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.ready() {
-		return nil, len(b.waiting) > 0
+// depart gives the oldest batch if it may leave, as one that is under way; after that nobody adds to it. Else
+// it says whether one waits.
+func (l *lane[T, R]) depart() (next *batch[T, R], waits bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.due() {
+		return nil, len(l.waiting) > 0
 	}
-	next = b.waiting[0]
-	b.waiting[0] = nil
-	b.waiting = b.waiting[1:]
-	b.usual = len(next.Votes)
-	b.flying++
-	b.underWay[next] = struct{}{}
+	next = l.waiting[0]
+	l.waiting = slices.Delete(l.waiting, 0, 1)
+	l.usual = len(next.items)
+	l.flying++
+	l.underWay[next] = struct{}{}
 	return next, true
 }
 
-// run sends until stop is closed and nothing waits any more, or nothing is confirmed any more: what waited is refused then.
-func (b *batcher) run(stop <-chan struct{}) {
-	defer close(b.done)
-	window := time.NewTimer(poll.Window)
-	defer window.Stop()
-	blocked := false // since window began
+// run publishes until stop is closed and nothing waits any more, or nothing is confirmed any more: what waited is
+// refused then.
+func (l *lane[T, R]) run(stop <-chan struct{}) {
+	defer close(l.done)
+	stalls := time.NewTimer(stall)
+	defer stalls.Stop()
+	blocked := false // since stalls was set
 	for {
-		next, waits := b.take()
+		next, waits := l.depart()
 		switch {
 		case next != nil:
 			blocked = false
-			if !b.publish(next) && !b.pause(stop) {
+			if !l.publish(next) && !l.pause(stop) {
 				return
 			}
 			continue
@@ -161,16 +185,16 @@ func (b *batcher) run(stop <-chan struct{}) {
 			return
 		case waits && !blocked:
 			blocked = true
-			window.Reset(poll.Window)
+			stalls.Reset(stall)
 		}
 		select {
-		case <-b.wake:
+		case <-l.nudged:
 		case <-stop:
 			stop = nil
-			b.hurry()
-		case <-window.C:
+			l.hurry()
+		case <-stalls.C:
 			if blocked {
-				b.refuse(false)
+				l.refuse(false)
 				blocked = false
 			}
 		}
@@ -178,102 +202,104 @@ func (b *batcher) run(stop <-chan struct{}) {
 }
 
 // hurry has what waits leave.
-func (b *batcher) hurry() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stopping = true
+func (l *lane[T, R]) hurry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopping = true
 }
 
-// pause refuses what waits and what comes, for a window, after a publish that the connection did not take in one: the
-// next would wait in vain, too. It says whether the time passed without a stop.
-func (b *batcher) pause(stop <-chan struct{}) bool {
-	b.refuse(true)
-	defer b.resume()
+// pause refuses what waits and what comes, for the time of a stall, after a publish that the connection did not
+// take in one: the next would wait in vain, too. It says whether the time passed without a stop.
+func (l *lane[T, R]) pause(stop <-chan struct{}) bool {
+	l.refuse(true)
+	defer l.resume()
 	select {
-	case <-time.After(poll.Window):
+	case <-time.After(stall):
 		return true
 	case <-stop:
 		return false
 	}
 }
 
-// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed, or the pause is over. Without
-// a pause, and with nothing that a confirm is still to come for, it does nothing: the last one came just now, what waits may
-// leave in a moment, and nobody would ever say that votes are taken again.
-func (b *batcher) refuse(paused bool) {
-	b.mu.Lock()
-	if !paused && b.flying == 0 {
-		b.mu.Unlock()
+// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed, or the pause is
+// over. Without a pause, and with nothing that a confirm is still to come for, it does nothing: the last one
+// came just now, what waits may leave in a moment, and nothing would ever say that items are taken again.
+func (l *lane[T, R]) refuse(paused bool) {
+	l.mu.Lock()
+	if !paused && l.flying == 0 {
+		l.mu.Unlock()
 		return
 	}
-	waiting := b.waiting
-	b.waiting, b.stalled = nil, true
-	b.mu.Unlock()
-	for _, next := range waiting {
-		next.settle(queue.ErrRefused, b.intake.now())
-		b.intake.tell(next)
+	waiting := l.waiting
+	l.waiting, l.stalled = nil, true
+	l.mu.Unlock()
+	for _, b := range waiting {
+		b.settle(queue.ErrRefused, l.group.Now())
+		b.tell()
 	}
 }
 
-// resume takes votes again.
-func (b *batcher) resume() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stalled = false
+// resume takes items again.
+func (l *lane[T, R]) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stalled = false
 }
 
-// publish writes a batch that was taken. false: the connection took nothing for a window.
-func (b *batcher) publish(next *batch) bool {
-	now := b.intake.now()
-	next.expire(now)
-	if len(next.Votes) == 0 {
-		b.settle(next, queue.ErrRefused)
+// publish writes a batch that has departed. False: the connection took nothing for the time of a stall.
+func (l *lane[T, R]) publish(b *batch[T, R]) bool {
+	items := b.expire(l.group.Now(), l.group.Window)
+	if len(items) == 0 {
+		l.land(b, queue.ErrRefused)
 		return true
 	}
-	b.intake.expect(next)
-	ctx, cancel := context.WithTimeout(context.Background(), poll.Window)
-	defer cancel()
-	err := b.intake.log.Publish(ctx, b.partition, next.Batch, func(err error) {
-		b.settle(next, err)
-	})
+	kind, body, err := l.group.Encode(items)
 	if err != nil {
-		b.settle(next, err)
+		l.land(b, err)
+		return true
+	}
+	l.group.expect(b)
+	ctx, cancel := context.WithTimeout(context.Background(), stall)
+	defer cancel()
+	entry := queue.Entry{ID: b.id, Type: kind, Body: body}
+	if err = l.group.log.Publish(ctx, l.partition, entry, func(err error) { l.land(b, err) }); err != nil {
+		l.land(b, err)
 	}
 	return err == nil || ctx.Err() == nil
 }
 
-// settle says what became of a publish.
-func (b *batcher) settle(next *batch, err error) {
-	if err != nil && !errors.Is(err, queue.ErrUnknown) {
-		b.intake.forget(next.ID) // it is not in the log: there will be no verdict
+// land ends a publish.
+func (l *lane[T, R]) land(b *batch[T, R], err error) {
+	if refuses(err) {
+		l.group.forget(b.id) // it is not in the log: there will be no results
 	}
-	next.settle(err, b.intake.now())
-	if err != nil || next.expired != nil || next.asyncs {
-		b.intake.tell(next)
+	b.settle(err, l.group.Now())
+	if err != nil || b.expired != nil || b.hearers.asyncs {
+		b.tell()
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.flying--
-	b.stalled = false
-	if _, unanswered := b.underWay[next]; unanswered && err == nil {
-		next.lapse = time.AfterFunc(patience, func() { b.over(next) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flying--
+	l.stalled = false
+	if _, unanswered := l.underWay[b]; unanswered && err == nil {
+		b.lapse = time.AfterFunc(patience, func() { l.retire(b) })
 	} else {
-		delete(b.underWay, next)
+		delete(l.underWay, b)
 	}
-	if b.ready() {
-		b.wakeUp()
+	if l.due() {
+		l.nudge()
 	}
 }
 
-// over says that a batch has its verdicts, or that nobody waits with the next one for them any more.
-func (b *batcher) over(gone *batch) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if gone.lapse != nil {
-		gone.lapse.Stop()
+// retire says that a batch has its results, or that the next one waits no longer for them.
+func (l *lane[T, R]) retire(b *batch[T, R]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if b.lapse != nil {
+		b.lapse.Stop()
 	}
-	delete(b.underWay, gone)
-	if b.ready() {
-		b.wakeUp()
+	delete(l.underWay, b)
+	if l.due() {
+		l.nudge()
 	}
 }

@@ -1,4 +1,4 @@
-package intake
+package commit
 
 import (
 	"context"
@@ -10,29 +10,27 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// scene is who votes when, and what becomes of what is published, one after the other.
+// scene is which items come when, and what becomes of what is published, one after the other.
 type scene struct {
-	votes []sceneVote
-	fates []fate
+	items []sceneItem
+	fates []sceneFate
 }
 
-type sceneVote struct {
-	at, gone time.Duration // gone: how long after that the voter is; 0: never
-	key      string
+type sceneItem struct {
+	at, gone time.Duration // gone: how long after that the sender is; 0: never
 	async    bool
-	verdict  poll.Verdict
+	result   int
 }
 
-type fate struct {
+type sceneFate struct {
 	deaf    bool  // the connection takes nothing
 	err     error // of Publish
 	confirm time.Duration
@@ -49,23 +47,22 @@ func drawScene(t *rapid.T) scene {
 	soon := func(label string) time.Duration {
 		return rapid.SampledFrom([]time.Duration{0, ms(label, 30), ms(label, 1500), ms(label, 4500), never}).Draw(t, label)
 	}
-	verdicts := []poll.Verdict{poll.Counted, poll.Counted, poll.Superseded, poll.Late, poll.Rejected}
+	results := []int{kept, kept, replaced, late, wrong}
 	var s scene
 	span := rapid.SampledFrom([]int{20, 600, 3000}).Draw(t, "span")
-	for range rapid.IntRange(1, 60).Draw(t, "votes") {
-		v := sceneVote{
-			at:      ms("at", span),
-			key:     rapid.SampledFrom([]string{"A", "A", "A", "B", "B", "Z"}).Draw(t, "key"),
-			async:   rapid.Bool().Draw(t, "async"),
-			verdict: rapid.SampledFrom(verdicts).Draw(t, "verdict"),
+	for range rapid.IntRange(1, 60).Draw(t, "items") {
+		item := sceneItem{
+			at:     ms("at", span),
+			async:  rapid.Bool().Draw(t, "async"),
+			result: rapid.SampledFrom(results).Draw(t, "result"),
 		}
 		if rapid.IntRange(0, 3).Draw(t, "leaves") == 0 {
-			v.gone = ms("gone", 6000) + 1
+			item.gone = ms("gone", 6000) + 1
 		}
-		s.votes = append(s.votes, v)
+		s.items = append(s.items, item)
 	}
 	for range rapid.IntRange(1, 6).Draw(t, "fates") {
-		s.fates = append(s.fates, fate{
+		s.fates = append(s.fates, sceneFate{
 			deaf:    rapid.IntRange(0, 15).Draw(t, "deaf") == 0,
 			err:     rapid.SampledFrom([]error{nil, nil, nil, nil, nil, nil, queue.ErrRefused, queue.ErrUnknown}).Draw(t, "publish"),
 			become:  rapid.SampledFrom([]error{nil, nil, nil, nil, queue.ErrUnknown, queue.ErrRefused}).Draw(t, "become"),
@@ -83,142 +80,148 @@ func apart(kind, i int) time.Duration {
 
 // sceneLog plays the fates.
 type sceneLog struct {
+	*committest.Stream
 	scene
 	published int
-	ids       map[int64]uuid.UUID // of the votes that were written
-	replies   chan queue.Reply
+	playing   sync.WaitGroup
 }
 
-func (l *sceneLog) Publish(ctx context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l *sceneLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
 	k := l.published
 	f := l.fates[k%len(l.fates)]
 	l.published++
-	if f.deaf {
+	switch {
+	case f.deaf:
 		<-ctx.Done()
 		return queue.ErrRefused
+	case errors.Is(f.err, queue.ErrRefused):
+		return f.err
+	case f.err != nil: // it is in the log all the same
+		confirmed = func(error) {}
 	}
-	verdicts := make([]poll.Verdict, len(b.Votes))
-	for i, v := range b.Votes {
-		verdicts[i], l.ids[v.Seq] = l.votes[v.Seq-1].verdict, v.ID
+	if err := l.Stream.Publish(ctx, partition, e, confirmed); err != nil {
+		return err
 	}
-	if f.reply != never && !errors.Is(f.err, queue.ErrRefused) && !errors.Is(f.become, queue.ErrRefused) {
-		go func() {
-			time.Sleep(f.reply + apart(1, k))
-			l.replies <- queue.Reply{BatchID: b.ID, Verdicts: verdicts}
-		}()
-	}
-	if f.err == nil && f.confirm != never {
-		go func() {
-			time.Sleep(f.confirm + apart(2, k))
-			confirmed(f.become)
-		}()
-	}
+	found := <-l.Entries
+	l.playing.Go(func() { l.play(f, k, found) })
 	return f.err
 }
 
-func (l *sceneLog) Replies() <-chan queue.Reply { return l.replies }
-
-// end is how a vote ended.
-type end struct {
-	taken   bool // else it was refused before it was one
-	verdict poll.Verdict
-	kind    fault.Code
-	err     string
-	took    time.Duration
+// play answers the entry that was published as the one at a place.
+func (l *sceneLog) play(f sceneFate, place int, e *committest.Entry) {
+	if f.reply != never && !errors.Is(f.become, queue.ErrRefused) {
+		l.playing.Go(func() {
+			time.Sleep(f.reply + apart(1, place))
+			var results []int
+			for _, p := range postsOf(e) {
+				results = append(results, l.items[p.text[0]].result)
+			}
+			e.Reply(encodeResults(results...))
+		})
+	}
+	if f.err == nil && f.confirm != never {
+		time.Sleep(f.confirm + apart(2, place))
+		e.Confirm(f.become)
+	}
 }
 
-// play plays a scene. take says who votes by Take, leave whether voters leave.
-func (s scene) play(t *testing.T, take func(i int) bool, leave bool) []end {
-	ends := make([]end, len(s.votes))
+// end is how an item ended.
+type end struct {
+	result int
+	kind   fault.Code
+	err    string
+	took   time.Duration
+}
+
+// play plays a scene. submits says which items are submitted, leave whether senders leave.
+func (s scene) play(t *testing.T, submits func(i int) bool, leave bool) []end {
+	ends := make([]end, len(s.items))
 	synctest.Test(t, func(t *testing.T) {
-		log := &sceneLog{scene: s, ids: make(map[int64]uuid.UUID), replies: make(chan queue.Reply)}
-		in := New(newKnownDisplay(), nil, log, 1, 1000, time.Now)
-		receipts, hearings := make([]Receipt, len(s.votes)), make([]*hearing, len(s.votes))
-		var voting sync.WaitGroup
-		for i, v := range s.votes {
-			voting.Go(func() {
+		c := config()
+		c.Partitions, c.MaxWaiting = 1, 1000
+		log := &sceneLog{Stream: committest.Open(1), scene: s}
+		b := &bench{Group: New(log, c)}
+		hearings := make([]*hearing, len(s.items))
+		var sending sync.WaitGroup
+		for i, v := range s.items {
+			sending.Go(func() {
 				time.Sleep(v.at + apart(3, i))
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				if leave && v.gone > 0 {
 					time.AfterFunc(v.gone+apart(4, i), cancel)
 				}
-				ballot := Ballot{PollID: pollID, Keys: []string{v.key}, VoterID: uuid.UUID{15: byte(i % 7)}, Seq: int64(i + 1)}
+				item := itemOf(byte(i%7), string([]byte{byte(i)}))
+				item.Partition = 0
 				h := newHearing()
-				if !take(i) {
-					h.Heard(in.Cast(ctx, talk, ballot, Wait{For: DefaultWait, Async: v.async}))
-				} else if !in.Take(ctx, talk, ballot, v.async, h) {
-					return
+				hearings[i] = h
+				if !submits(i) {
+					result, err := b.send(ctx, item, Wait{For: DefaultWait, Async: v.async})
+					h.Heard(item.Value, result, err)
+				} else if err := b.try(ctx, item, v.async, h); err != nil {
+					require.Zero(t, h.told.Load(), "what is not taken is not heard of")
+					h.Heard(item.Value, 0, err)
 				}
 				got := <-h.heard
-				hearings[i], receipts[i] = h, got.receipt
-				if got.receipt.VoteID == uuid.Nil { // Cast says why it was not taken
-					require.Zero(t, got.took)
-					return
-				}
-				ends[i] = end{true, got.receipt.Verdict, fault.CodeOf(got.err), fmt.Sprint(got.err), got.took}
+				require.Equal(t, item.Value, h.item)
+				ends[i] = end{got.result, fault.CodeOf(got.err), fmt.Sprint(got.err), got.took}
 			})
 		}
-		voting.Wait()
+		sending.Wait()
 		time.Sleep(3 * Deadline) // the log has nothing left to say
-		in.Close()
-		close(log.replies)
-		in.Wait()
-		for i := range s.votes {
-			if ends[i].taken {
-				require.EqualValues(t, 1, hearings[i].told.Load())
-			}
-			if id, ok := log.ids[int64(i+1)]; ok {
-				require.Equal(t, id, receipts[i].VoteID)
-			}
+		b.Close()
+		log.Close()
+		log.playing.Wait()
+		b.Wait()
+		for i := range s.items {
+			require.EqualValues(t, 1, hearings[i].told.Load())
 		}
-		require.Zero(t, in.Waiting())
-		require.Zero(t, in.batchers[0].held)
-		require.Empty(t, in.batchers[0].voters)
+		b.nothingIsLeft(t)
 	})
 	return ends
 }
 
-func TestTakeSaysWhatCastSaysAtTheSameMoment(t *testing.T) {
+func TestSubmitSaysWhatCommitSaysAtTheSameMoment(t *testing.T) {
 	everybody, nobody := func(int) bool { return true }, func(int) bool { return false }
 	rapid.Check(t, func(rt *rapid.T) {
 		s := drawScene(rt)
-		staying, cast := s.play(t, nobody, false), s.play(t, nobody, true)
+		staying, commit := s.play(t, nobody, false), s.play(t, nobody, true)
 		require.Equal(rt, staying, s.play(t, everybody, false))
 		half, all := s.play(t, func(i int) bool { return i%2 == 0 }, true), s.play(t, everybody, true)
-		for i, v := range s.votes {
+		for i, v := range s.items {
 			gone := v.gone + apart(4, i)
 			if v.gone == 0 {
 				gone = never
 			}
-			requireLikeCast(rt, all[i], cast[i], staying[i], gone)
+			requireLikeCommit(rt, all[i], commit[i], staying[i], gone)
 			if i%2 == 0 {
-				requireLikeCast(rt, half[i], cast[i], staying[i], gone)
+				requireLikeCommit(rt, half[i], commit[i], staying[i], gone)
 			} else {
-				require.Equal(rt, cast[i], half[i], "who else is taken changes nothing")
+				require.Equal(rt, commit[i], half[i], "what else is submitted changes nothing")
 			}
 		}
 	})
 }
 
-// requireLikeCast requires that Take's end is Cast's. When the voter was gone it may come later, and be the one of a voter who stays.
-func requireLikeCast(t require.TestingT, take, cast, staying end, gone time.Duration) {
-	if cast.took < gone {
-		require.Equal(t, cast, take)
+// requireLikeCommit requires that Submit's end is Commit's. When the sender was gone it may come later, and be the one
+// of a sender that stays.
+func requireLikeCommit(t require.TestingT, submit, commit, staying end, gone time.Duration) {
+	if commit.took < gone {
+		require.Equal(t, commit, submit)
 		return
 	}
-	require.Equal(t, gone, cast.took)
-	require.GreaterOrEqual(t, take.took, gone)
-	require.LessOrEqual(t, take.took, min(max(gone, DefaultWait), staying.took))
+	require.Equal(t, gone, commit.took)
+	require.GreaterOrEqual(t, submit.took, gone)
+	require.LessOrEqual(t, submit.took, min(max(gone, DefaultWait), staying.took))
 	switch {
-	case take.took == staying.took && take.took < DefaultWait:
-		take.err = staying.err // both may happen at once where a batch is refused after a window
-		require.Equal(t, staying, take, "the answer came before anybody noticed")
-	case cast.kind == (fault.Code{}):
-		require.Equal(t, end{true, 0, fault.Code{}, cast.err, take.took}, take, "what is durable stays durable")
-	case take.kind == (fault.Code{}):
-		require.Zero(t, take.verdict)
+	case submit.took == staying.took && submit.took < DefaultWait:
+		submit.err = staying.err // both may happen at once where a batch is refused after a stall
+		require.Equal(t, staying, submit, "the answer came before anybody noticed")
+	case commit.kind == (fault.Code{}):
+		require.Equal(t, end{0, fault.Code{}, commit.err, submit.took}, submit, "what is durable stays durable")
+	case submit.kind == (fault.Code{}):
+		require.Zero(t, submit.result)
 	default:
-		require.Equal(t, fault.Unavailable, take.kind)
+		require.Equal(t, fault.Unavailable, submit.kind)
 	}
 }
