@@ -150,8 +150,8 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	p.services = httpapi.Services{
 		Store:  adapters.Store,
 		Cache:  cache,
-		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),
-		Intake: intake.New(cache, passes, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache, logger),
+		Intake: intake.New(cache, passes, adapters.Votes, cfg.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
 	}
@@ -165,7 +165,7 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	counting, stopCounting := context.WithCancel(context.Background())
 	p.stopCounting = stopCounting
 	if adapters.Embedded() {
-		counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+		counter := count.New(adapters.Store, adapters.Votes, adapters.Bus, cfg.Partitions, logger)
 		p.counting.Go(func() { counter.Run(counting) })
 		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
 		p.counting.Go(func() { expiry.Run(counting) })

@@ -78,7 +78,7 @@ func reads(counter *count.Counter) error {
 }
 
 func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, ready *atomic.Pointer[count.Counter], watch *watch, logger *slog.Logger) error {
-	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+	counter := count.New(adapters.Store, adapters.Votes, adapters.Bus, cfg.Partitions, logger)
 	ready.Store(counter)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -86,14 +86,14 @@ func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, rea
 	go func() {
 		defer close(done)
 		var watching sync.WaitGroup
-		watching.Go(func() { watch.run(counting, adapters.Log, logger) })
+		watching.Go(func() { watch.run(counting, adapters.Votes, logger) })
 		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
 		watching.Go(func() { expiry.Run(counting) })
 		counter.Run(counting)
 		watching.Wait()
 	}()
 	go func() { // nobody waits for the verdicts of seals, but the log asks for a reader; it ends when the log is closed
-		for range adapters.Log.Replies() {
+		for range adapters.Votes.Replies() {
 		}
 	}()
 	logger.Info("counting", "partitions", cfg.Partitions)

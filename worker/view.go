@@ -48,7 +48,7 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	if whole {
 		v.Raw = d.Raw
 	}
-	b, err := queue.Decode(d.Raw)
+	b, err := batchOf(d)
 	switch {
 	case err != nil:
 		v.Contents, v.Error = "unreadable", err.Error()
@@ -62,6 +62,15 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	}
 	v.BatchID = b.ID.String()
 	return v
+}
+
+// batchOf gives the batch that a dead letter holds. Errors are queue.ErrVersion and queue.ErrMalformed.
+func batchOf(d queue.DeadLetter) (poll.Batch, error) {
+	e, err := queue.Decode(d.Raw)
+	if err != nil {
+		return poll.Batch{}, err
+	}
+	return poll.DecodeBatch(e)
 }
 
 // first is when it was set aside first; zero: not known.

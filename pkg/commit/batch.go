@@ -28,6 +28,7 @@ type batch[T, R any] struct {
 	accepted []time.Time // per item
 	bytes    int
 	expired  []bool // items that were taken out before the write; nil: none
+	body     []byte // of the entry, until that is confirmed
 
 	fate    fate[R]
 	lapse   *time.Timer // the lane's; nil: not confirmed yet

@@ -36,7 +36,8 @@ var tooLate = fault.Conflict.Named("late")
 var postWords = Words{Item: "post", Items: "posts", Sender: "author"}
 
 // encodePosts writes each post as its author, the length of its text, and the text.
-func encodePosts(posts []post) (kind byte, body []byte, err error) {
+func encodePosts(buf []byte, posts []post) (kind byte, body []byte, err error) {
+	body = buf
 	for _, p := range posts {
 		body = append(append(body, p.author, byte(len(p.text))), p.text...)
 	}

@@ -39,10 +39,11 @@ type Wait struct {
 
 // Config says what a group is to know of its items.
 type Config[T, R any] struct {
-	// Encode makes the type and the body of an entry of items, at least one. An error is a fault of the program.
-	Encode func(items []T) (kind byte, body []byte, err error)
-	// Decode reads a reply's body: one result per item of the entry, in order. What became of an item without
-	// a result is unknown.
+	// Encode makes the type and the body of an entry of items, at least one. It appends the body to buf. An
+	// error is a fault of the program.
+	Encode func(buf []byte, items []T) (kind byte, body []byte, err error)
+	// Decode reads a reply's body: one result per item of the entry, in order. It keeps nothing of the body.
+	// What became of an item without a result is unknown.
 	Decode func(body []byte) []R
 	// Judge says what a result means for its item: what the sender is told, or an error. Nil: the result.
 	Judge func(item T, result R) (R, error)

@@ -470,11 +470,11 @@ func TestAnItemWithoutATimeOfAcceptanceIsAcceptedWhenItArrived(t *testing.T) {
 func TestWhatCannotBeEncodedIsRefusedAndTheNextItemIsNot(t *testing.T) {
 	c := config()
 	broken := errors.New("cannot be encoded")
-	c.Encode = func(items []post) (byte, []byte, error) {
+	c.Encode = func(buf []byte, items []post) (byte, []byte, error) {
 		if items[0].author == 1 {
 			return 0, nil, broken
 		}
-		return encodePosts(items)
+		return encodePosts(buf, items)
 	}
 	runWith(t, c, func(t *testing.T, b *bench) {
 		got := <-b.commit(1, usual)

@@ -49,10 +49,11 @@ type lane[T, R any] struct {
 	flying   int                       // publishes that are not confirmed
 	underWay map[*batch[T, R]]struct{} // published, and neither replied to nor confirmed for longer than patience
 	senders  map[uuid.UUID]int
-	held     int  // items without an answer
-	usual    int  // how many items the last batch had: the next has room for as many from the start
-	stalled  bool // nothing was confirmed for the time of a stall: what comes now would wait in vain
-	stopping bool // what waits leaves as it is
+	spare    [][]byte // for bodies: those of confirmed entries are used again
+	held     int      // items without an answer
+	usual    int      // how many items the last batch had: the next has room for as many from the start
+	stalled  bool     // nothing was confirmed for the time of a stall: what comes now would wait in vain
+	stopping bool     // what waits leaves as it is
 }
 
 func newLane[T, R any](g *Group[T, R], partition int) *lane[T, R] {
@@ -253,11 +254,12 @@ func (l *lane[T, R]) publish(b *batch[T, R]) bool {
 		l.land(b, queue.ErrRefused)
 		return true
 	}
-	kind, body, err := l.group.Encode(items)
+	kind, body, err := l.group.Encode(l.room(), items)
 	if err != nil {
 		l.land(b, err)
 		return true
 	}
+	b.body = body
 	l.group.expect(b)
 	ctx, cancel := context.WithTimeout(context.Background(), stall)
 	defer cancel()
@@ -266,6 +268,16 @@ func (l *lane[T, R]) publish(b *batch[T, R]) bool {
 		l.land(b, err)
 	}
 	return err == nil || ctx.Err() == nil
+}
+
+// room gives the memory of a body that nobody needs any more, or nil. There is at most one for each slot.
+func (l *lane[T, R]) room() (buf []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.spare); n > 0 {
+		buf, l.spare = l.spare[n-1], l.spare[:n-1]
+	}
+	return buf
 }
 
 // land ends a publish.
@@ -281,6 +293,10 @@ func (l *lane[T, R]) land(b *batch[T, R], err error) {
 	defer l.mu.Unlock()
 	l.flying--
 	l.stalled = false
+	if err == nil {
+		l.spare = append(l.spare, b.body[:0])
+		b.body = nil
+	}
 	if _, unanswered := l.underWay[b]; unanswered && err == nil {
 		b.lapse = time.AfterFunc(patience, func() { l.retire(b) })
 	} else {

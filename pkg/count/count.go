@@ -45,7 +45,7 @@ type Store interface {
 // processes: each partition has one that is active, and every batch has its effect once.
 type Counter struct {
 	store      Store
-	log        queue.Log
+	log        queue.Stream
 	news       *news
 	partitions int
 	logger     *slog.Logger
@@ -55,7 +55,7 @@ type Counter struct {
 }
 
 // New makes a counter.
-func New(store Store, log queue.Log, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
+func New(store Store, log queue.Stream, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
 	c := &Counter{store: store, log: log, news: newNews(b, logger), partitions: partitions, logger: logger, state: make(map[int]error)}
 	for p := range partitions {
 		c.state[p] = errors.New("not begun yet")
@@ -144,14 +144,20 @@ func (c *Counter) follow(ctx context.Context, partition int) {
 	}
 }
 
+// delivery is an entry and the batch in it.
+type delivery struct {
+	queue.Delivery
+	batch poll.Batch
+}
+
 // follower reads one subscription.
 type follower struct {
 	*Counter
 	partition int
 	sub       queue.Subscription
-	aside     sync.WaitGroup  // entries on their way to the dead letters
-	held      *queue.Delivery // came, and was too much for the transaction before
-	doubtful  bool            // the last subscription ended at an entry that only a newer worker can read
+	aside     sync.WaitGroup // entries on their way to the dead letters
+	held      *delivery      // came, and was too much for the transaction before
+	doubtful  bool           // the last subscription ended at an entry that only a newer worker can read
 }
 
 // run counts what is delivered, a transaction at a time, each over all that is there, until the subscription or ctx
@@ -176,7 +182,7 @@ func (f *follower) run(ctx context.Context) error {
 			if !ok {
 				return errEnded
 			}
-			if err := f.process(ctx, f.gather(d)); err != nil {
+			if err := f.process(ctx, f.gather(f.open(d))); err != nil {
 				return err
 			}
 		case <-proven:
@@ -187,16 +193,30 @@ func (f *follower) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// open decodes an entry. One that is no batch is held, so that setting it aside may take its time.
+func (f *follower) open(d queue.Delivery) delivery {
+	if d.Err != nil {
+		return delivery{Delivery: d}
+	}
+	batch, err := poll.DecodeBatch(d.Entry)
+	if err != nil {
+		f.sub.Hold(d.Tag)
+		d.Err = err
+	}
+	return delivery{d, batch}
+}
+
 // gather adds to a first delivery what else is there already and fits into a transaction.
-func (f *follower) gather(first queue.Delivery) []queue.Delivery {
-	all, votes := []queue.Delivery{first}, len(first.Batch.Votes)
+func (f *follower) gather(first delivery) []delivery {
+	all, votes := []delivery{first}, len(first.batch.Votes)
 	for votes < maxVotes {
 		select {
-		case d, ok := <-f.sub.Deliveries():
+		case next, ok := <-f.sub.Deliveries():
 			if !ok {
 				return all // still counted: it is known by its batch ids when it comes again
 			}
-			if votes += len(d.Batch.Votes); votes > maxVotes {
+			d := f.open(next)
+			if votes += len(d.batch.Votes); votes > maxVotes {
 				f.held = &d
 				return all
 			}
@@ -210,7 +230,7 @@ func (f *follower) gather(first queue.Delivery) []queue.Delivery {
 
 // process deals with deliveries in their order. Those that are no batch are set aside; the runs between them are
 // counted.
-func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
+func (f *follower) process(ctx context.Context, all []delivery) error {
 	from := 0
 	for i, d := range all {
 		if d.Err == nil {
@@ -233,7 +253,7 @@ func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
 }
 
 // count commits a run of batches, acknowledges, answers and announces.
-func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
+func (f *follower) count(ctx context.Context, run []delivery) error {
 	if len(run) == 0 {
 		return nil
 	}
@@ -250,7 +270,7 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 
 // conclude acknowledges what was counted, answers and announces. The commit stands: nothing here may fail it, and a stop does
 // not cut it short.
-func (f *follower) conclude(ctx context.Context, run []queue.Delivery, outcome poll.Outcome) error {
+func (f *follower) conclude(ctx context.Context, run []delivery, outcome poll.Outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	ackErr := f.sub.Ack(run[len(run)-1].Tag)
@@ -263,10 +283,10 @@ func (f *follower) conclude(ctx context.Context, run []queue.Delivery, outcome p
 // whatever the database says, but for data that it cannot take (Invalid); after a fault that is no passing one, such as
 // a schema that is not ours, the partition waits, and the worker is not ready. A transaction under way is finished
 // when ctx ends; no new one is begun.
-func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outcome, error) {
+func (f *follower) commit(ctx context.Context, run []delivery) (poll.Outcome, error) {
 	batches := make([]poll.Batch, len(run))
 	for i, d := range run {
-		batches[i] = d.Batch
+		batches[i] = d.batch
 	}
 	var retry backoff
 	faulty := false
@@ -295,7 +315,7 @@ func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outco
 
 // isolate counts the batches of a run one by one, after the store could not take the data of one of them, and the votes of
 // that one in parts, so that nobody suffers for the vote that is to blame.
-func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
+func (f *follower) isolate(ctx context.Context, run []delivery, cause error) error {
 	if len(run) > 1 {
 		for i := range run {
 			if err := f.count(ctx, run[i:i+1]); err != nil {
@@ -305,7 +325,7 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 		return nil
 	}
 	d := run[0]
-	if len(d.Batch.Votes) < 2 || d.Batch.Replayed { // of a replayed batch the votes must be seen together
+	if len(d.batch.Votes) < 2 || d.batch.Replayed { // of a replayed batch the votes must be seen together
 		if err := f.deadLetter(ctx, d, cause); err != nil {
 			return err
 		}
@@ -313,11 +333,11 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 		return nil
 	}
 	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{nil}}
-	if err := f.split(ctx, d, d.Batch, &outcome); err != nil {
+	if err := f.split(ctx, d, d.batch, &outcome); err != nil {
 		return err
 	}
 	// Now the whole is recorded as well, last: until then a redelivery finds its way through the same parts again.
-	if _, err := f.commit(ctx, []queue.Delivery{{Batch: poll.Batch{ID: d.Batch.ID}}}); err != nil {
+	if _, err := f.commit(ctx, []delivery{{batch: poll.Batch{ID: d.batch.ID}}}); err != nil {
 		return err
 	}
 	return f.conclude(ctx, run, outcome)
@@ -326,12 +346,12 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 // split counts the halves of a batch that the store refuses, and their halves, in order, each under an id that follows from
 // the batch's. A vote that is refused alone is set aside as a batch of its own and has no verdict: it was acknowledged, may
 // be, and whoever mends the store can replay it. Nothing overtakes it on its way there, since it has a place in the order.
-func (f *follower) split(ctx context.Context, d queue.Delivery, b poll.Batch, whole *poll.Outcome) error {
+func (f *follower) split(ctx context.Context, d delivery, b poll.Batch, whole *poll.Outcome) error {
 	half := len(b.Votes) / 2
 	for i, votes := range [][]poll.Vote{b.Votes[:half], b.Votes[half:]} {
 		part := d
-		part.Batch = poll.Batch{ID: uuid.NewSHA1(b.ID, []byte{byte(i)}), Votes: votes}
-		outcome, err := f.commit(ctx, []queue.Delivery{part})
+		part.batch = poll.Batch{ID: uuid.NewSHA1(b.ID, []byte{byte(i)}), Votes: votes}
+		outcome, err := f.commit(ctx, []delivery{part})
 		verdicts := make([]poll.Verdict, len(votes)) // not known
 		switch {
 		case err == nil:
@@ -340,12 +360,17 @@ func (f *follower) split(ctx context.Context, d queue.Delivery, b poll.Batch, wh
 		case ctx.Err() != nil || fault.CodeOf(err) != fault.Invalid:
 			return err
 		case len(votes) > 1:
-			if err := f.split(ctx, d, part.Batch, whole); err != nil {
+			if err := f.split(ctx, d, part.batch, whole); err != nil {
 				return err
 			}
 			continue
 		default:
 			f.logger.Error("a vote cannot be counted", "partition", f.partition, "vote_id", votes[0].ID, "poll_id", votes[0].PollID, "error", err)
+			e, encodeErr := poll.EncodeBatch(nil, &part.batch)
+			if encodeErr != nil {
+				return encodeErr
+			}
+			part.Entry = e
 			if err := f.deadLetter(ctx, part, err); err != nil {
 				return err
 			}
@@ -356,11 +381,11 @@ func (f *follower) split(ctx context.Context, d queue.Delivery, b poll.Batch, wh
 }
 
 // deadLetter sets an entry aside. After a nil error it is kept, and may be acknowledged.
-func (f *follower) deadLetter(ctx context.Context, d queue.Delivery, reason error) error {
+func (f *follower) deadLetter(ctx context.Context, d delivery, reason error) error {
 	f.logger.Error("setting an entry of the log aside", "partition", f.partition, "reason", reason)
 	var retry backoff
 	for {
-		err := f.sub.DeadLetter(ctx, d, reason.Error())
+		err := f.sub.DeadLetter(ctx, d.Delivery, reason.Error())
 		if err == nil {
 			return nil
 		}
@@ -372,18 +397,18 @@ func (f *follower) deadLetter(ctx context.Context, d queue.Delivery, reason erro
 }
 
 // ack acknowledges an entry that was set aside. If that fails the subscription has ended, which is noticed elsewhere.
-func (f *follower) ack(d queue.Delivery) {
+func (f *follower) ack(d delivery) {
 	if err := f.sub.Ack(d.Tag); err != nil {
 		f.logger.Warn("an entry that was set aside will come again", "partition", f.partition, "error", err)
 	}
 }
 
 // reply answers every batch that was counted now and whose publisher may wait: one message for each publisher.
-func (f *follower) reply(ctx context.Context, run []queue.Delivery, outcome poll.Outcome) {
+func (f *follower) reply(ctx context.Context, run []delivery, outcome poll.Outcome) {
 	replies := map[string][]queue.Reply{}
 	for i, d := range run {
 		if d.ReplyTo != "" && len(outcome.Verdicts[i]) > 0 {
-			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{BatchID: d.Batch.ID, Verdicts: outcome.Verdicts[i]})
+			replies[d.ReplyTo] = append(replies[d.ReplyTo], queue.Reply{EntryID: d.batch.ID, Body: poll.EncodeVerdicts(outcome.Verdicts[i])})
 		}
 	}
 	for to, rs := range replies {

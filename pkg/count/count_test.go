@@ -95,7 +95,7 @@ func (s *fakeStore) Refold(context.Context) (changed *bus.Change, more bool, err
 // fakeLog is one partition's log, and all that is done to it, in order.
 type fakeLog struct {
 	announced [][]bus.Change // under mu
-	queue.Log
+	queue.Stream
 	mu         sync.Mutex
 	deliveries chan queue.Delivery
 	subscribed int
@@ -124,7 +124,11 @@ func (l *fakeLog) Subscribe(context.Context, int) (queue.Subscription, error) {
 	return &fakeSubscription{l}, nil
 }
 
-func (l *fakeLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l *fakeLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+	b, err := poll.DecodeBatch(e)
+	if err != nil {
+		return err
+	}
 	l.sealed <- b
 	confirmed(nil)
 	return nil
@@ -139,6 +143,8 @@ func (l *fakeLog) closings() int {
 type fakeSubscription struct{ *fakeLog }
 
 func (s *fakeSubscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
+
+func (s *fakeSubscription) Hold(uint64) {}
 
 func (s *fakeSubscription) Ack(tag uint64) error {
 	s.note("ack " + string(rune('0'+tag)))
@@ -214,8 +220,16 @@ func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	})
 }
 
-func delivery(tag uint64, votes int) queue.Delivery {
-	return queue.Delivery{Tag: tag, ReplyTo: "api", Batch: poll.Batch{ID: uuid.UUID{15: byte(tag)}, Votes: make([]poll.Vote, votes)}}
+func delivered(tag uint64, votes int) queue.Delivery {
+	return delivering(tag, poll.Batch{ID: uuid.UUID{15: byte(tag)}, Votes: make([]poll.Vote, votes)})
+}
+
+func delivering(tag uint64, b poll.Batch) queue.Delivery {
+	e, err := poll.EncodeBatch(nil, &b)
+	if err != nil {
+		panic(err)
+	}
+	return queue.Delivery{Tag: tag, ReplyTo: "api", Entry: e}
 }
 
 func nothing(*bench) {}
@@ -223,7 +237,7 @@ func nothing(*bench) {}
 func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
 	run(t, func(b *bench) {
 		for i := range uint64(3) {
-			b.log.deliveries <- delivery(i+1, 2)
+			b.log.deliveries <- delivered(i+1, 2)
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
@@ -232,8 +246,8 @@ func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
 		for i, batch := range b.store.counted[0] {
 			require.Equal(t, uuid.UUID{15: byte(i + 1)}, batch.ID)
 			r := <-b.log.replies
-			require.Equal(t, batch.ID, r.BatchID)
-			require.Equal(t, []poll.Verdict{poll.Counted, poll.Counted}, r.Verdicts)
+			require.Equal(t, batch.ID, r.EntryID)
+			require.Equal(t, []poll.Verdict{poll.Counted, poll.Counted}, poll.DecodeVerdicts(r.Body))
 		}
 		require.Equal(t, []string{"ack 3", "reply to api"}, b.log.did,
 			"one acknowledgement, after the commit; a bus that is away fails nothing")
@@ -243,7 +257,7 @@ func TestWhatIsDeliveredTogetherIsCountedTogetherAndInOrder(t *testing.T) {
 func TestATransactionIsBounded(t *testing.T) {
 	run(t, func(b *bench) {
 		for i := range uint64(8) {
-			b.log.deliveries <- delivery(i+1, 2000)
+			b.log.deliveries <- delivered(i+1, 2000)
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
@@ -257,10 +271,10 @@ func TestATransactionIsBounded(t *testing.T) {
 
 func TestNobodyIsAnsweredWhoDoesNotWaitOrWasCountedBefore(t *testing.T) {
 	run(t, func(b *bench) {
-		silent := delivery(1, 1)
+		silent := delivered(1, 1)
 		silent.ReplyTo = ""
 		b.log.deliveries <- silent
-		b.log.deliveries <- queue.Delivery{Tag: 2, ReplyTo: "api", Batch: poll.Batch{Seal: &poll.Seal{}}} // no votes, no verdicts
+		b.log.deliveries <- delivering(2, poll.Batch{Seal: &poll.Seal{}}) // no votes, no verdicts
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.Empty(t, b.log.replies)
@@ -277,7 +291,7 @@ func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
 			}
 			return nil
 		}
-		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- delivered(1, 1)
 	}, func(t *testing.T, b *bench) {
 		begun := time.Now()
 		<-b.log.replies
@@ -290,9 +304,9 @@ func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
 func TestAnEntryThatCannotBeDecodedHoldsUpNobodyWhileNothingTakesItAside(t *testing.T) {
 	run(t, func(b *bench) {
 		b.log.noDead = errors.New("the broker takes no messages")
-		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- delivered(1, 1)
 		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrMalformed, Raw: []byte("?")}
-		b.log.deliveries <- delivery(3, 1)
+		b.log.deliveries <- delivered(3, 1)
 	}, func(t *testing.T, b *bench) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -333,7 +347,7 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 			return nil
 		}
 		for i := range uint64(3) {
-			b.log.deliveries <- delivery(i+1, 1)
+			b.log.deliveries <- delivered(i+1, 1)
 		}
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
@@ -354,16 +368,16 @@ func TestAVoteThatCannotBeCountedIsSetAsideAloneAndTheOthersOfItsBatchCountInOrd
 			}
 			return nil
 		}
-		d := delivery(1, 7)
-		for i := range d.Batch.Votes {
-			d.Batch.Votes[i].Seq = int64(i)
+		batch := poll.Batch{ID: uuid.UUID{15: 1}, Votes: make([]poll.Vote, 7)}
+		for i := range batch.Votes {
+			batch.Votes[i].Seq = int64(i)
 		}
-		d.Batch.Votes[2].Answer, d.Batch.Votes[5].Answer = "bad", "bad"
-		b.log.deliveries <- d
-		b.log.deliveries <- delivery(2, 1)
+		batch.Votes[2].Answer, batch.Votes[5].Answer = "bad", "bad"
+		b.log.deliveries <- delivering(1, batch)
+		b.log.deliveries <- delivered(2, 1)
 	}, func(t *testing.T, b *bench) {
 		counted, unknown := poll.Counted, poll.Verdict(0)
-		require.Equal(t, queue.Reply{BatchID: uuid.UUID{15: 1}, Verdicts: []poll.Verdict{counted, counted, unknown, counted, counted, unknown, counted}}, <-b.log.replies)
+		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: poll.EncodeVerdicts([]poll.Verdict{counted, counted, unknown, counted, counted, unknown, counted})}, <-b.log.replies)
 		synctest.Wait()
 		var seqs []int64
 		var last poll.Batch
@@ -393,7 +407,7 @@ func TestAFaultOfTheDatabaseCostsNoVote(t *testing.T) {
 			}
 			return nil
 		}
-		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- delivered(1, 1)
 	}, func(t *testing.T, b *bench) {
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -408,9 +422,9 @@ func TestAFaultOfTheDatabaseCostsNoVote(t *testing.T) {
 
 func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 	run(t, func(b *bench) {
-		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- delivered(1, 1)
 		b.log.deliveries <- queue.Delivery{Tag: 2, Err: queue.ErrVersion}
-		b.log.deliveries <- delivery(3, 1)
+		b.log.deliveries <- delivered(3, 1)
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
 		require.Equal(t, []string{"ack 1", "reply to api"}, b.log.did, "it is not set aside, and nothing overtakes it")
@@ -503,10 +517,10 @@ func (l *spyLog) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
 	run(t, func(b *bench) {
 		b.store.hold, b.store.holding = make(chan struct{}), make(chan struct{})
-		b.log.deliveries <- delivery(1, 1)
+		b.log.deliveries <- delivered(1, 1)
 	}, func(t *testing.T, b *bench) {
 		<-b.store.holding
-		b.log.deliveries <- delivery(2, 1)
+		b.log.deliveries <- delivered(2, 1)
 		b.stop()
 		b.store.hold <- struct{}{}
 		begun := 1

@@ -6,6 +6,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/stage"
 )
 
 const (
@@ -51,7 +52,7 @@ func (c *Counter) sweepOnce(ctx context.Context, seen map[poll.Seal]time.Time) {
 			continue
 		}
 		seen[p.Seal] = now // if the log is slow, the next try is as far away
-		if err := queue.PublishSeal(ctx, c.log, c.partitions, p.PresentationID, p.Seal); err != nil {
+		if err := stage.PublishSeal(ctx, c.log, c.partitions, p.PresentationID, p.Seal); err != nil {
 			c.logger.Warn("seal not published; trying again", "poll_id", p.Seal.PollID, "error", err)
 		}
 	}

@@ -69,7 +69,7 @@ type Intake struct {
 // the monotonic clock, the same as the cache's. Close it before the log.
 func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	return &Intake{cache: cache, passes: passes, now: now, partitions: partitions, group: commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
-		Encode: encode, Decode: poll.DecodeVerdicts, Judge: judge, Window: poll.Window, Words: words,
+		Encode: encode, Decode: decode, Judge: judge, Window: poll.Window, Words: words,
 		Partitions: partitions, MaxWaiting: maxWaiting, Now: now,
 	})}
 }

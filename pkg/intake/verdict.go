@@ -9,11 +9,12 @@ import (
 // words name votes in what voters are told of them.
 var words = commit.Words{Item: "vote", Items: "votes", Sender: "voter"}
 
-// encode makes an entry of votes.
-func encode(votes []poll.Vote) (kind byte, body []byte, err error) {
-	e, err := poll.EncodeBatch(nil, &poll.Batch{Votes: votes})
+func encode(buf []byte, votes []poll.Vote) (kind byte, body []byte, err error) {
+	e, err := poll.EncodeBatch(buf, &poll.Batch{Votes: votes})
 	return e.Type, e.Body, err
 }
+
+func decode(body []byte) []poll.Verdict { return poll.DecodeVerdicts(body) }
 
 // judge says what a verdict means for its vote.
 func judge(v poll.Vote, verdict poll.Verdict) (poll.Verdict, error) {

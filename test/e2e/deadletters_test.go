@@ -372,7 +372,9 @@ func (o operator) votes(r *Room, answers ...string) poll.Batch {
 func (o operator) batch(r *Room, answers ...string) []byte { return encode(o, o.votes(r, answers...)) }
 
 func encode(t require.TestingT, b poll.Batch) []byte {
-	raw, err := queue.Encode(nil, &b)
+	e, err := poll.EncodeBatch(nil, &b)
+	require.NoError(t, err)
+	raw, err := queue.Encode(nil, e)
 	require.NoError(t, err)
 	return raw
 }

@@ -37,11 +37,11 @@ func (d alwaysDisplayed) Display(_ context.Context, id uuid.UUID, _ time.Time) (
 // countingLog counts votes at once.
 type countingLog struct{ replies chan queue.Reply }
 
-var counted = slices.Repeat([]poll.Verdict{poll.Counted}, 500)
+var counted = slices.Repeat([]byte{byte(poll.Counted)}, 500)
 
-func (l countingLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
+func (l countingLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
 	confirmed(nil)
-	l.replies <- queue.Reply{BatchID: b.ID, Verdicts: counted[:len(b.Votes)]}
+	l.replies <- queue.Reply{EntryID: e.ID, Body: counted[:poll.VotesIn(e)]}
 	return nil
 }
 

@@ -226,14 +226,19 @@ type fatefulLog struct {
 
 func (l fatefulLog) Replies() <-chan queue.Reply { return l.replies }
 
-func (l fatefulLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
-	reply := queue.Reply{BatchID: b.ID, Verdicts: make([]poll.Verdict, len(b.Votes))}
+func (l fatefulLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+	b, err := poll.DecodeBatch(e)
+	if err != nil {
+		return err
+	}
+	verdicts := make([]poll.Verdict, len(b.Votes))
 	for i, v := range b.Votes {
-		reply.Verdicts[i] = map[poll.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
-		if reply.Verdicts[i] == 0 {
-			reply.Verdicts[i] = poll.Counted
+		verdicts[i] = map[poll.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
+		if verdicts[i] == 0 {
+			verdicts[i] = poll.Counted
 		}
 	}
+	reply := queue.Reply{EntryID: b.ID, Body: poll.EncodeVerdicts(verdicts)}
 	switch b.Votes[0].Answer {
 	case "refused":
 		return queue.ErrRefused

@@ -1,4 +1,4 @@
-package queue
+package poll_test
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // someVotes is a batch of votes of one slide, as nearly all are.
@@ -22,18 +23,21 @@ func someVotes(n int, answer poll.Answer) *poll.Batch {
 func TestEncodingAllocatesPerBatchAndDecodingAlsoLongAnswers(t *testing.T) {
 	for _, n := range []int{1, 500} {
 		b := someVotes(n, "A")
-		buf, err := Encode(nil, b)
+		e, err := poll.EncodeBatch(nil, b)
 		require.NoError(t, err)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = Encode(buf[:0], b) }), 2.0, "the slides, of %d votes", n)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = Decode(buf) }), 1.0, "the votes, %d of them", n)
-		long, err := Encode(nil, someVotes(n, "yes"))
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.EncodeBatch(e.Body[:0], b) }), 2.0, "the slides, of %d votes", n)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(e) }), 1.0, "the votes, %d of them", n)
+		long, err := poll.EncodeBatch(nil, someVotes(n, "yes"))
 		require.NoError(t, err)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = Decode(long) }), float64(1+n), "%d votes, and an answer each", n)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(long) }), float64(1+n), "%d votes, and an answer each", n)
 
-		reply := Reply{BatchID: b.ID, Verdicts: make([]poll.Verdict, n)}
-		data := EncodeReplies(nil, reply)
-		require.Zero(t, testing.AllocsPerRun(100, func() { data = EncodeReplies(data[:0], reply) }))
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = DecodeReplies(data) }), 2.0, "the replies, and the verdicts of one")
+		reply := queue.Reply{EntryID: b.ID, Body: poll.EncodeVerdicts(make([]poll.Verdict, n))}
+		data, err := queue.EncodeReplies(nil, reply)
+		require.NoError(t, err)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() {
+			replies, _ := queue.DecodeReplies(data)
+			poll.DecodeVerdicts(replies[0].Body)
+		}), 2.0, "the replies, and the verdicts of one")
 	}
 }
 
@@ -42,18 +46,19 @@ func BenchmarkEncode(b *testing.B) {
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		buf, _ = Encode(buf[:0], batch)
+		e, _ := poll.EncodeBatch(buf[:0], batch)
+		buf = e.Body
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(batch.Votes)), "ns/vote")
 }
 
 func BenchmarkDecode(b *testing.B) {
 	batch := someVotes(500, "A")
-	buf, err := Encode(nil, batch)
+	e, err := poll.EncodeBatch(nil, batch)
 	require.NoError(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Decode(buf); err != nil {
+		if _, err := poll.DecodeBatch(e); err != nil {
 			b.Fatal(err)
 		}
 	}
