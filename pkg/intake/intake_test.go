@@ -15,6 +15,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -32,7 +33,7 @@ type fakeCache struct {
 	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
-	kind         poll.Kind // Choice, if empty
+	kind         question.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
@@ -41,7 +42,7 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 		c.reads++
 		shown, closed = c.fresh, c.closed
 	}
-	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	p := &poll.Poll{ID: shown, Question: question.Question{Kind: cmp.Or(c.kind, question.Choice), MaxChoices: 1, Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
@@ -218,7 +219,7 @@ func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 
 func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.cache.kind = poll.OpenText
+		b.cache.kind = question.OpenText
 		cast := func(ballot Ballot) error {
 			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
 			_, err := b.Cast(context.Background(), talk, ballot, usual)
@@ -232,13 +233,13 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 			reply(p, poll.Counted)
 		}()
 		require.NoError(t, cast(Ballot{Texts: []string{"\nWhy\r\nnot? "}}))
-		b.cache.kind = poll.Choice
+		b.cache.kind = question.Choice
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
 	})
 }
 
 func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
-	for _, kind := range []poll.Kind{poll.Choice, poll.Multiple, poll.Rating, poll.WordCloud, poll.OpenText} {
+	for _, kind := range []question.Kind{question.Choice, question.Multiple, question.Rating, question.WordCloud, question.OpenText} {
 		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}}, "no texts": {Texts: []string{}}} {
 			t.Run(string(kind)+", "+name, func(t *testing.T) {
 				run(t, func(t *testing.T, b *bench) {
@@ -253,7 +254,7 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 					} {
 						go func() {
 							p := <-b.log.Entries
-							require.Equal(t, poll.Answer(""), votesIn(p)[0].Answer)
+							require.Equal(t, question.Answer(""), votesIn(p)[0].Answer)
 							reply(p, c.said)
 						}()
 						_, err := b.Cast(context.Background(), talk, ballot, usual)
@@ -268,8 +269,8 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 // Prefetch batches of them are what a worker holds of a partition.
 func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.cache.kind = poll.OpenText
-		long := []string{strings.Repeat("💬", poll.MaxTextLength)}
+		b.cache.kind = question.OpenText
+		long := []string{strings.Repeat("💬", question.MaxTextLength)}
 		for voter := range byte(200) {
 			ballot := Ballot{PollID: pollID, Texts: long, VoterID: uuid.UUID{15: voter}}
 			go b.Cast(context.Background(), talk, ballot, usual) //nolint:errcheck // nobody answers

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -228,7 +229,7 @@ func (r *reader) votes() []Vote {
 			return nil
 		}
 		v.ID, v.VoterID = uuid.UUID(ids[:16]), uuid.UUID(ids[16:])
-		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, Answer(answer)
+		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, question.Answer(answer)
 	}
 	return votes
 }
