@@ -80,7 +80,8 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 }
 
 // Heard implements intake.Hearer: it answers.
-func (v *quickVote) Heard(receipt intake.Receipt, err error) {
+func (v *quickVote) Heard(vote poll.Vote, verdict poll.Verdict, err error) {
+	receipt := intake.Receipt{VoteID: vote.ID, Verdict: verdict}
 	s := v.server
 	defer s.sending.Done()
 	if err != nil {
