@@ -35,7 +35,8 @@ func earlier(t *testing.T) string {
 	source, dir := t.TempDir(), t.TempDir()
 	for _, line := range []string{
 		fmt.Sprintf("git -C '%s' archive %s | tar -x -C '%s'", root, beforePasses, source),
-		fmt.Sprintf("cd '%s' && go build -o '%s/' ./api ./worker", source, dir),
+		// Without paths in it, what is compiled once is found again in every later folder.
+		fmt.Sprintf("cd '%s' && go build -trimpath -o '%s/' ./api ./worker", source, dir),
 	} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput()
 		require.NoError(t, err, "%s\n%s", line, out)
@@ -55,7 +56,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
 	now, err := binaries.build()
 	require.NoError(t, err)
-	u := &upgrade{t: t, now: now, dir: filepath.Join(now, "upgrade"), apps: map[string]string{}}
+	u := &upgrade{t: t, now: now, dir: filepath.Join(now, t.Name()), apps: map[string]string{}}
 	require.NoError(t, os.MkdirAll(u.dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(u.dir)) })
 	from := earlier(t)
