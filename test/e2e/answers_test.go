@@ -211,6 +211,7 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 }
 
 func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
+	t.Parallel()
 	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_STOP_TIMEOUT=60s"}})
 	r := show(s.Client, choice("Who wins?"))
 	fill(r, "<")
