@@ -37,7 +37,6 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	t.Parallel()
 	binary := filepath.Join(t.TempDir(), "bench")
 	run(t, 5*time.Minute, nil, "go", "build", "-o", binary, "./cmd/bench")
 	dir := t.TempDir()
@@ -122,7 +121,6 @@ func TestAnEarlierPlenaryIsComparedWithAndWithoutPasses(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts servers")
 	}
-	t.Parallel()
 	dir := t.TempDir()
 	run(t, 5*time.Minute, nil, "go", "build", "-o", dir+string(filepath.Separator), "./cmd/bench", "../../api", "../../worker")
 	binary := filepath.Join(dir, "bench")
@@ -141,7 +139,6 @@ func TestTheK6ScriptsRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds k6")
 	}
-	t.Parallel()
 	s, err := stack.Start(t.Context(), stack.Config{Parts: stack.API, APIs: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
