@@ -95,6 +95,7 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a broker of its own")
 	}
+	t.Parallel()
 	broker, err := stack.Start(t.Context(), stack.Config{Parts: stack.RabbitMQ})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, broker.Close()) }()

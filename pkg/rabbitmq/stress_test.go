@@ -94,6 +94,7 @@ func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T
 	if testing.Short() {
 		t.Skip("starts a broker of its own")
 	}
+	t.Parallel()
 	broker, err := stack.Start(t.Context(), stack.Config{Parts: stack.RabbitMQ})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, broker.Close()) }()
@@ -112,6 +113,7 @@ func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T
 }
 
 func TestPublishingGoesOnWithinSecondsWhateverTheNetworkDoes(t *testing.T) {
+	t.Parallel()
 	p := newProxy(t, stack.RabbitMQURL(t))
 	const partitions = 4
 	l := open(t, rabbitmq.Config{URLs: []string{p.url}, Partitions: partitions, Heartbeat: 2 * time.Second, WriteTimeout: 2 * time.Second,

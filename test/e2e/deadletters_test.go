@@ -34,6 +34,7 @@ type operator struct {
 }
 
 func TestDeadLetters(t *testing.T) {
+	t.Parallel()
 	_, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
 	for name, test := range map[string]func(operator){
 		"what cannot be decoded holds up nobody and stays until it is dropped":    operator.junk,

@@ -204,7 +204,7 @@ func TestAVoteThatDoesNotStandSaysSo(t *testing.T) {
 const lease = time.Second
 
 func TestARoomThatIsOpenToAnyoneMayAskForPassesInTheMiddle(t *testing.T) {
-	everywhere(t, func(t *testing.T, s site) {
+	everywhereAlone(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("One"), choice("Two"))
 		one, two := r.Polls[0].PollID, r.Polls[1].PollID
 		ann := NewVoter()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	besideEachOther("6")
 	// fasthttp looks after a client's idle connections for a while after the last one was closed.
 	cleaner := goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner")
 	goleak.VerifyTestMain(running{stack.Main(m)}, cleaner,
@@ -24,6 +26,17 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+}
+
+// besideEachOther sets how many parallel tests run at a time, unless -parallel does. Parallel tests wait
+// most of their time, so there may be more of them than processors.
+func besideEachOther(tests string) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", tests) // the flag exists and takes a number
+	}
 }
 
 // running stops what this package's tests started.
@@ -129,8 +142,22 @@ func siteOf(t *testing.T, s *stack.Stack) site {
 	return out
 }
 
-// everywhere runs a test on every system, while those that come later are still starting.
+// everywhere runs a test on every system, beside other tests: each has rooms of its own, and waits most
+// of its time. A test that measures calls everywhereAlone.
 func everywhere(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	t.Parallel()
+	begin(systems...)
+	for _, s := range systems {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, s.on(t))
+		})
+	}
+}
+
+// everywhereAlone runs a test on every system, one after the other, while no other test of the package runs.
+func everywhereAlone(t *testing.T, test func(*testing.T, site)) {
 	t.Helper()
 	begin(systems...)
 	for _, s := range systems {
