@@ -51,13 +51,16 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	if cfg.Open {
 		logger.Warn("PLENARY_OPEN: everybody who reaches this address is the presenter of every presentation", "addr", ln.Addr().String())
 	}
+	if !cfg.FastVotes {
+		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
+	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	costly := budget.Costly()
 	proxies := httpapi.Proxies(cfg.TrustedProxies)
 	server := httpapi.New(httpapi.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
-		AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
+		AccessLog: cfg.AccessLog, FastVotes: cfg.FastVotes, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
 		Root:           cfg.Root(),
 		TrustedProxies: proxies,
 		Away:           adapters.Away,

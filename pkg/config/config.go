@@ -32,6 +32,7 @@ type Config struct {
 	KeepDays       int    // after so many days without use a presentation is removed; 0: never
 	LogLevel       slog.Level
 	AccessLog      bool
+	FastVotes      bool
 	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	MaxWaiting     int
 	MaxConnections int // 0: as many as the process may hold
@@ -93,6 +94,8 @@ var Settings = []Setting{
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
+	{"FAST_VOTES", "true", "true or false", "Takes votes of the usual form by a reader of their own, at less cost than other requests. The answers are the same; `false` is for whoever suspects that they are not.",
+		func(c *Config, v string) (err error) { c.FastVotes, err = boolean(v); return err }},
 	{"PASS_LIMIT", "3000", "0 to 1000000", "Voters' passes of one presentation that one address may get, at once and in each minute, from one API process; wide enough for a hall that sits behind one address. 0: any number.",
 		func(c *Config, v string) (err error) { c.PassLimit, err = number(v, 0, 1_000_000); return err }},
 	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between", "The origins of pages that may use the API from a browser, beside the pages that it serves itself. `*`: all; there are no cookies, so such a page can do no more than any other client.",

@@ -65,9 +65,10 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 	}
 	in := intake.New(alwaysDisplayed{shown}, thePasses, log, 1, 10_000, time.Now)
 	s := New(Config{
-		Logger:  slog.New(slog.DiscardHandler),
-		Observe: func(string, string, int, time.Duration) {},
-		Away:    func(context.Context) []string { return nil },
+		FastVotes: true,
+		Logger:    slog.New(slog.DiscardHandler),
+		Observe:   func(string, string, int, time.Duration) {},
+		Away:      func(context.Context) []string { return nil },
 	})
 	s.Start(Services{Intake: in, Bus: inproc.NewBus()})
 	ln := net.Listener(NewListener(listen(tb), 0, 0, s.Logger))

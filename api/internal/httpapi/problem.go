@@ -107,14 +107,25 @@ func problemOf(err error) problem {
 	return p
 }
 
-func (p problem) send(c *fiber.Ctx) error {
-	body, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
+// refusal is what an error is answered with, beside what every answer has.
+type refusal struct {
+	status int
+	fields []field
+	body   []byte // a problem
+}
+
+type field struct{ name, value string }
+
+const problemType = "application/problem+json"
+
+// refusalOf says of an error how the request with that id is answered. It is the only place where errors become HTTP.
+func refusalOf(err error, requestID string) refusal {
+	p := problemOf(err)
+	p.RequestID = requestID
+	r := refusal{status: p.Status}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds())))))
+		r.fields = append(r.fields, field{fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds()))))})
 	case http.StatusUnauthorized:
 		realm := `Bearer realm="presenter"`
 		switch p.Code {
@@ -123,8 +134,8 @@ func (p problem) send(c *fiber.Ctx) error {
 		case poll.NoPass, poll.BadPass, poll.OldPass:
 			realm = `Pass realm="voters"`
 		}
-		c.Set(fiber.HeaderWWWAuthenticate, realm)
+		r.fields = append(r.fields, field{fiber.HeaderWWWAuthenticate, realm})
 	}
-	c.Set(fiber.HeaderContentType, "application/problem+json")
-	return c.Status(p.Status).Send(body)
+	r.body, _ = json.Marshal(p) // of texts and a number: there is no error
+	return r
 }

@@ -20,24 +20,20 @@ import (
 // votePath is where votes are sent to, below Base.
 const votePath = "/presentations/:id/polls/current/votes"
 
-// usualRequest is as many bytes as a connection keeps between two votes.
-const usualRequest = 2 << 10
-
 // quickVote is a vote that waits for its answer without a goroutine. There is one for each connection that votes, for
 // one vote after the other.
 type quickVote struct {
-	server  *Server
-	conn    *eventloop.Conn
-	begun   time.Time
-	id      string     // of the request
-	client  netip.Addr // for the log
-	async   bool
-	request []byte // as it came: Fiber answers what is neither 204 nor 202
-	answer  []byte
+	server       *Server
+	conn         *eventloop.Conn
+	begun        time.Time
+	id           string     // of the request
+	client       netip.Addr // for the log
+	presentation [36]byte   // as its id was written, for the log
+	async        bool
+	answer       []byte
 }
 
-// takeVote takes the request that nearly every vote is, and leaves to Fiber what needs a second look or cannot be taken at
-// once. So requests are refused in one place, and this one only says 204 and 202.
+// takeVote takes a vote of the usual form that the intake can take at once. Every other request is left to Fiber.
 func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 	q, ok := quickRequest(request, s.Root)
 	if !ok {
@@ -64,13 +60,13 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 		conn.Data = v
 	}
 	v.begun, v.async = time.Now(), q.async
+	copy(v.presentation[:], q.presentation)
 	if v.id = q.id; v.id == "" {
 		v.id = newRequestID()
 	}
 	if s.AccessLog {
 		v.client = s.TrustedProxies.client(string(q.forwarded), conn.RemoteAddr())
 	}
-	v.request = append(v.request[:0], request...)
 	s.sending.Add(1)
 	if !s.services.Intake.Take(s.requests, presentation, ballot, q.async, v) {
 		s.sending.Done()
@@ -83,77 +79,83 @@ func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
 func (v *quickVote) Heard(receipt intake.Receipt, err error) {
 	s := v.server
 	defer s.sending.Done()
-	if err != nil {
-		v.conn.Pass(v.request, &refusedVote{v.begun, receipt, err})
-		return
-	}
-	status, last := http.StatusNoContent, s.streams.Err() != nil // it stops
-	if receipt.Verdict == 0 {
+	last := s.streams.Err() != nil // it stops
+	status := http.StatusNoContent
+	switch {
+	case err != nil:
+		r := refusalOf(err, v.id)
+		status = r.status
+		s.logFailure(http.MethodPost, v.path(), v.id, status, err)
+		v.begin(status, problemType, r.body)
+		for _, f := range r.fields {
+			v.field(f.name, f.value)
+		}
+		v.end(last, r.body)
+	case receipt.Verdict == 0:
 		status = http.StatusAccepted
+		v.begin(status, fiber.MIMEApplicationJSON, acceptedBody)
+		v.receipt(receipt)
+		v.end(last, acceptedBody)
+	default:
+		v.begin(status, "", nil)
+		v.receipt(receipt)
+		v.end(last, nil)
 	}
-	v.answer = v.head(v.answer[:0], status, receipt, last)
 	took := time.Since(v.begun)
 	s.Observe(http.MethodPost, Base+votePath, status, took)
 	if s.AccessLog {
-		path, _, _ := strings.Cut(string(v.request[len("POST "):]), " ")
-		own, _ := cutRoot([]byte(path), s.Root)
-		s.access(http.MethodPost, string(own), status, took, v.id, v.client)
-	}
-	if cap(v.request) > usualRequest {
-		v.request = nil
+		s.access(http.MethodPost, v.path(), status, took, v.id, v.client)
 	}
 	v.conn.Reply(v.answer, last)
 }
 
-// refusedVote is what became of a vote that was taken, where Fiber has to say it.
-type refusedVote struct {
-	begun   time.Time
-	receipt intake.Receipt
-	err     error
-}
+// path gives the request's, without the root.
+func (v *quickVote) path() string { return beforeID + string(v.presentation[:]) + behindID }
 
-// refused gives what became of the vote that a request is about, if it was taken; nil: it was not.
-func refused(c *fiber.Ctx) *refusedVote {
-	turn, ok := c.Context().Conn().(*eventloop.Turn)
-	if !ok {
-		return nil
+// begin writes the head of an answer up to the fields that not every answer to a vote has. The bytes are Fiber's.
+func (v *quickVote) begin(status int, contentType string, body []byte) {
+	v.answer = append(v.answer[:0], "HTTP/1.1 "...)
+	v.answer = strconv.AppendInt(v.answer, int64(status), 10)
+	v.answer = append(v.answer, ' ')
+	v.answer = append(v.answer, http.StatusText(status)...)
+	v.answer = append(v.answer, "\r\nDate: "...)
+	v.answer = append(v.answer, httpDate(time.Now())...)
+	if body != nil {
+		v.answer = append(v.answer, "\r\nContent-Type: "...)
+		v.answer = append(v.answer, contentType...)
+		v.answer = append(v.answer, "\r\nContent-Length: "...)
+		v.answer = strconv.AppendInt(v.answer, int64(len(body)), 10)
 	}
-	v, _ := turn.Outcome.(*refusedVote)
-	return v
-}
-
-// forgetRefused is called when the request has its answer: the next one on the connection is another.
-func forgetRefused(c *fiber.Ctx) { c.Context().Conn().(*eventloop.Turn).Outcome = nil }
-
-// head appends the answer, which is what Fiber's would be.
-func (v *quickVote) head(b []byte, status int, receipt intake.Receipt, last bool) []byte {
-	switch status {
-	case http.StatusAccepted:
-		b = append(b, "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: "...)
-		b = strconv.AppendInt(b, int64(len(acceptedBody)), 10)
-	default:
-		b = append(b, "HTTP/1.1 204 No Content"...)
-	}
-	b = append(b, "\r\nDate: "...)
-	b = append(b, httpDate(time.Now())...)
-	b = append(b, "\r\nX-Request-Id: "...)
-	b = append(b, v.id...)
-	b = append(b, "\r\nX-Content-Type-Options: nosniff\r\nX-Vote-Id: "...)
-	b = append(b, receipt.VoteID.String()...)
-	if receipt.Verdict == poll.Superseded {
-		b = append(b, "\r\nVote-Superseded: true"...)
-	}
+	v.answer = append(v.answer, "\r\nX-Request-Id: "...)
+	v.answer = append(v.answer, v.id...)
+	v.answer = append(v.answer, "\r\nX-Content-Type-Options: nosniff"...)
 	if v.async {
-		b = append(b, "\r\nPreference-Applied: respond-async"...)
+		v.answer = append(v.answer, "\r\nPreference-Applied: respond-async"...)
 	}
+}
+
+// receipt writes the fields of a vote that was accepted.
+func (v *quickVote) receipt(r intake.Receipt) {
+	v.answer = append(v.answer, "\r\nX-Vote-Id: "...)
+	v.answer = append(v.answer, r.VoteID.String()...)
+	if r.Verdict == poll.Superseded {
+		v.answer = append(v.answer, "\r\nVote-Superseded: true"...)
+	}
+}
+
+func (v *quickVote) field(name, value string) {
+	v.answer = append(v.answer, "\r\n"...)
+	v.answer = append(v.answer, name...)
+	v.answer = append(v.answer, ": "...)
+	v.answer = append(v.answer, value...)
+}
+
+func (v *quickVote) end(last bool, body []byte) {
 	if last {
-		b = append(b, "\r\nConnection: close"...)
+		v.answer = append(v.answer, "\r\nConnection: close"...)
 	}
-	b = append(b, "\r\n\r\n"...)
-	if status == http.StatusAccepted {
-		b = append(b, acceptedBody...)
-	}
-	return b
+	v.answer = append(v.answer, "\r\n\r\n"...)
+	v.answer = append(v.answer, body...)
 }
 
 // lastDate is the Date of this second's answers.
@@ -192,9 +194,9 @@ var (
 	beforeHost            = []byte("://")
 )
 
-// quickRequest reads one whole request for a vote that is plain: HTTP/1.1, header fields on a line of their own each (RFC 9112, section 5),
-// none of which changes how it is to be read or answered, but Prefer: respond-async, and a body of a known length and type. A page
-// that it comes from, if any, is of the origin that it was sent to. Its path may begin with the root, if there is one.
+// quickRequest reads one whole request for a vote that is plain: HTTP/1.1, a line for each header field (RFC 9112,
+// section 5), and a body of a known length and type. Every field is known here, or harmless. A page that it comes from,
+// if any, is of the origin that it was sent to. Its path may begin with the root, if there is one.
 func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	rest, ok := bytes.CutPrefix(request, quickMethod)
 	if !ok {
@@ -210,6 +212,7 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	}
 	var host, origin, proto []byte
 	length, typed, forwarded := -1, false, false
+	var space [maxFieldName]byte
 	for {
 		end := bytes.IndexByte(rest, '\n')
 		if end < 1 || rest[end-1] != '\r' {
@@ -225,54 +228,56 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 			return q, false
 		}
 		value = bytes.Trim(value, " ")
-		switch {
-		case is(name, "host"):
+		switch name := lower(&space, name); string(name) {
+		case "host":
 			if host != nil || !plainHost(value) {
 				return q, false
 			}
 			host = value
-		case is(name, "origin"):
+		case "origin":
 			if origin != nil || len(value) == 0 {
 				return q, false
 			}
 			origin = value
-		case is(name, "x-forwarded-proto"):
+		case "x-forwarded-proto":
 			if proto != nil || len(value) == 0 {
 				return q, false
 			}
 			proto = value
-		case is(name, "content-length"):
+		case "content-length":
 			n, err := strconv.ParseUint(string(value), 10, 16)
 			if length >= 0 || err != nil || n > maxVoteBody || value[0] == '+' {
 				return q, false
 			}
 			length = int(n)
-		case is(name, "content-type"):
+		case "content-type":
 			if typed || string(value) != "application/json" {
 				return q, false
 			}
 			typed = true
-		case is(name, "x-request-id"):
+		case "x-request-id":
 			if q.id != "" || !plainRequestID(string(value)) {
 				return q, false
 			}
 			q.id = string(value)
-		case is(name, "prefer"):
+		case "prefer":
 			if q.async || string(value) != "respond-async" {
 				return q, false
 			}
 			q.async = true
-		case is(name, "x-forwarded-for"):
+		case "x-forwarded-for":
 			if forwarded { // one list in several lines
 				return q, false
 			}
 			q.forwarded, forwarded = value, true
-		case is(name, "connection"):
+		case "connection":
 			if !is(value, "keep-alive") {
 				return q, false
 			}
-		case is(name, "transfer-encoding"), is(name, "content-encoding"), is(name, "expect"), is(name, "upgrade"), is(name, "trailer"), is(name, "te"):
-			return q, false
+		default:
+			if !harmless(name) {
+				return q, false
+			}
 		}
 	}
 	q.body = rest
@@ -290,6 +295,56 @@ func isOwn(origin, proto, host []byte) bool {
 	}
 	rest, ok = bytes.CutPrefix(rest, beforeHost)
 	return ok && bytes.Equal(rest, host)
+}
+
+// maxFieldName is the length of the longest name that is looked up among those that are known.
+const maxFieldName = 48
+
+// harmlessFields are those that change nothing about a vote and its answer, on whatever way. A field that is on no list
+// here may mean something to somebody one day: its request goes to Fiber.
+var harmlessFields = fieldNames(
+	// A vote's answer has one form, one language and no coding, whatever its client is and would like.
+	"accept", "accept-charset", "accept-encoding", "accept-language", "dnt", "priority", "save-data", "user-agent",
+	// Nobody is known by a cookie, and no answer depends on the page that asks.
+	"cookie", "referer",
+	// An answer to a POST is not kept.
+	"cache-control", "pragma",
+	// Proxies say these of themselves. Only X-Forwarded-For and X-Forwarded-Proto count here.
+	"forwarded", "via", "x-forwarded-host", "x-forwarded-port", "x-forwarded-server", "x-real-ip",
+	"cdn-loop", "cf-connecting-ip", "cf-ipcountry", "cf-ray", "cf-visitor",
+	// Those who trace requests carry these through.
+	"traceparent", "tracestate",
+)
+
+// browsersOwn begins the names of fields that only browsers can set, about themselves and the page (Fetch standard,
+// "forbidden request-header"). New ones come with new browsers.
+const browsersOwn = "sec-"
+
+func fieldNames(names ...string) map[string]struct{} {
+	set := make(map[string]struct{}, len(names))
+	for _, name := range names {
+		set[name] = struct{}{}
+	}
+	return set
+}
+
+// harmless says whether a field, whose name is in lower case, changes nothing.
+func harmless(name []byte) bool {
+	if _, ok := harmlessFields[string(name)]; ok {
+		return true
+	}
+	return bytes.HasPrefix(name, []byte(browsersOwn))
+}
+
+// lower gives the name of a plain field in lower case, in space. A name that is too long for it is no known one.
+func lower(space *[maxFieldName]byte, name []byte) []byte {
+	if len(name) > len(space) {
+		return nil
+	}
+	for i, c := range name {
+		space[i] = c | 0x20 // letters, digits and "-" alone
+	}
+	return space[:len(name)]
 }
 
 // is compares the name of a field, which is given in lower case.

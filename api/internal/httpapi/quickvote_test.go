@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/textproto"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,14 +47,55 @@ func voteRequest(path, body string, fields ...string) []byte {
 	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
 }
 
-// goodRequests are what NGINX, browsers and the load generator send.
-var goodRequests = [][]byte{
-	voteRequest(aVotesPath, aBody),
-	voteRequest(aVotesPath, aBody, "Prefer: respond-async", "X-Request-Id: 0198-a_b.C"),
-	voteRequest(aVotesPath, aBody, "X-Real-IP: 1.2.3.4", "X-Forwarded-For: 1.2.3.4, 5.6.7.8", "X-Forwarded-Proto: https",
-		"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Origin: https://plenary",
-		"Sec-Fetch-Mode: cors", "Cookie: a=b"),
-	voteRequest(aVotesPath, aBody, "connection:  Keep-Alive ", "X-Empty:", "x-1: \xff"),
+// clients are the header fields that the usual clients send with a vote, beside those of voteRequest.
+var clients = map[string][]string{
+	"none": nil,
+	"NGINX": {
+		"X-Request-Id: 4c5a8b0e6d1f4c0c9d0f8c2a7b6e5d4c", "X-Real-IP: 1.2.3.4", "X-Forwarded-For: 1.2.3.4",
+		"X-Forwarded-Proto: https", "X-Forwarded-Host: plenary.example", "User-Agent: x",
+	},
+	"Chrome": {
+		"Connection: keep-alive", "sec-ch-ua-platform: \"Android\"", "User-Agent: Mozilla/5.0 (Linux; Android 10; K)", "Accept: application/json",
+		"sec-ch-ua: \"Chromium\";v=\"142\", \"Not?A_Brand\";v=\"99\"", "sec-ch-ua-mobile: ?1", "Origin: http://plenary", "Sec-Fetch-Site: same-origin",
+		"Sec-Fetch-Mode: cors", "Sec-Fetch-Dest: empty", "Sec-Fetch-Storage-Access: active", "Referer: http://plenary/ABC123", "Accept-Encoding: gzip, deflate, br, zstd",
+		"Accept-Language: de-DE,de;q=0.9", "Priority: u=1, i", "Save-Data: on", "DNT: 1", "Sec-GPC: 1",
+	},
+	"Firefox": {
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0", "Accept: application/json", "Accept-Language: en-US,en;q=0.5",
+		"Accept-Encoding: gzip, deflate, br, zstd", "Referer: http://plenary/ABC123", "Origin: http://plenary", "DNT: 1", "Sec-GPC: 1", "Connection: keep-alive",
+		"Sec-Fetch-Dest: empty", "Sec-Fetch-Mode: cors", "Sec-Fetch-Site: same-origin", "Priority: u=0", "Pragma: no-cache", "Cache-Control: no-cache",
+	},
+	"Safari": {
+		"Accept: application/json", "Sec-Fetch-Site: same-origin", "Accept-Language: en-GB,en;q=0.9", "Accept-Encoding: gzip, deflate, br", "Sec-Fetch-Mode: cors",
+		"Origin: http://plenary", "User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X)", "Referer: http://plenary/ABC123", "Connection: keep-alive",
+		"Sec-Fetch-Dest: empty", "Priority: u=3, i", "Cookie: of=another; server=1",
+	},
+	"a proxy before NGINX": {
+		"Via: 1.1 caddy", "Forwarded: for=1.2.3.4;proto=https", "X-Forwarded-Port: 443", "X-Forwarded-Server: edge", "CDN-Loop: cloudflare", "CF-Ray: 8a-FRA",
+		"CF-Connecting-IP: 1.2.3.4", "CF-IPCountry: DE", "CF-Visitor: {\"scheme\":\"https\"}", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"tracestate: a=b",
+	},
+	"wrk":        {"Prefer: respond-async"},
+	"k6":         {"User-Agent: k6/1.8.0 (https://k6.io/)", "Accept-Encoding: gzip"},
+	"curl":       {"User-Agent: curl/7.88.1", "Accept: */*"},
+	"net/http":   {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"},
+	"odd values": {"connection:  Keep-Alive ", "Cookie:", "referer: \xff", "ACCEPT: a", "X-Request-Id: 0198-a_b.C"},
+}
+
+// goodRequests are what the usual clients send.
+var goodRequests = func() (all [][]byte) {
+	for _, client := range slices.Sorted(maps.Keys(clients)) {
+		all = append(all, voteRequest(aVotesPath, aBody, clients[client]...))
+	}
+	return all
+}()
+
+// unknownFields are lines that mean nothing to a vote today, and may mean something tomorrow.
+var unknownFields = []string{
+	"Authorization: Bearer abc", "Idempotency-Key: 01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa", "If-Match: \"1\"", "If-None-Match: *", "Range: bytes=0-1",
+	"X-HTTP-Method-Override: DELETE", "X-Empty:", "x-1: \xff", "Content-Language: en", "Content-MD5: x", "Date: now", "Keep-Alive: timeout=5", "X-Forwarded: a", "Sec: a",
+	"Security: a", "X-Sec-Fetch-Mode: cors", "Accept-: a", "Accept-Encodin: a", "Cookie2: a", strings.Repeat("a", maxFieldName+1) + ": a",
+	"sec-" + strings.Repeat("a", maxFieldName) + ": a",
 }
 
 // oddFields are lines with which a request is not plain.
@@ -81,7 +124,7 @@ func oddRequests() [][]byte {
 	} {
 		odd = append(odd, []byte(strings.Replace(good, change[0], change[1], 1)))
 	}
-	for _, field := range oddFields {
+	for _, field := range slices.Concat(oddFields, unknownFields) {
 		odd = append(odd, voteRequest(aVotesPath, aBody, field))
 	}
 	return odd
@@ -156,6 +199,21 @@ func TestPlainVotesAreReadQuicklyAndOddOnesAreNot(t *testing.T) {
 	}
 	for _, request := range oddRequests() {
 		require.False(t, requireAgreement(t, app, request), "%q", request)
+	}
+}
+
+// TestNGINXSaysNothingThatIsNotKnown reads what it adds from its own settings.
+func TestNGINXSaysNothingThatIsNotKnown(t *testing.T) {
+	settings, err := os.ReadFile("../../../nginx/nginx.conf")
+	require.NoError(t, err)
+	added := regexp.MustCompile(`(?m)^\s*proxy_set_header\s+(\S+)\s+(\S+?);`).FindAllSubmatch(settings, -1)
+	require.NotEmpty(t, added)
+	for _, field := range added {
+		name, own := string(field[1]), map[string]bool{"Host": true, "Connection": true} // every request has them, or none
+		if own[name] {
+			continue
+		}
+		require.True(t, slices.ContainsFunc(clients["NGINX"], func(line string) bool { return strings.HasPrefix(line, name+": ") }), name)
 	}
 }
 
@@ -316,6 +374,10 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 
 // newBoothBelow makes one that lives under a path.
 func newBoothBelow(t *testing.T, root string, proxies ...netip.Prefix) *booth {
+	return newBoothOf(t, Config{Root: root, TrustedProxies: proxies, FastVotes: true})
+}
+
+func newBoothOf(t *testing.T, cfg Config) *booth {
 	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
 	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1}
 	for _, fate := range fates {
@@ -323,15 +385,12 @@ func newBoothBelow(t *testing.T, root string, proxies ...netip.Prefix) *booth {
 	}
 	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, thePasses, log, 1, 9999, time.Now)
 	b := &booth{log: log, told: make(told, 99_999), Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
-	b.Server = New(Config{
-		AccessLog: true, Logger: slog.New(b.told),
-		Observe: func(method, route string, status int, _ time.Duration) {
-			b.told <- fmt.Sprint("measured ", method, route, status)
-		},
-		Root:           root,
-		TrustedProxies: proxies,
-		Away:           func(context.Context) []string { return nil },
-	})
+	cfg.AccessLog, cfg.Logger = true, slog.New(b.told)
+	cfg.Observe = func(method, route string, status int, _ time.Duration) {
+		b.told <- fmt.Sprint("measured ", method, route, status)
+	}
+	cfg.Away = func(context.Context) []string { return nil }
+	b.Server = New(cfg)
 	next := b.app.Server().Handler
 	b.app.Server().Handler = func(c *fasthttp.RequestCtx) {
 		b.byFiber.Add(1)
@@ -366,9 +425,10 @@ func passBallot(fate, pass string) string {
 
 // rawAnswer is an answer as it came.
 type rawAnswer struct {
-	line string
-	head textproto.MIMEHeader
-	body string
+	line  string
+	head  textproto.MIMEHeader
+	names []string // of the header fields, in their order
+	body  string
 }
 
 func readAnswer(r *bufio.Reader) (a rawAnswer, err error) {
@@ -376,8 +436,18 @@ func readAnswer(r *bufio.Reader) (a rawAnswer, err error) {
 	if a.line, err = text.ReadLine(); err != nil {
 		return a, err
 	}
-	if a.head, err = text.ReadMIMEHeader(); err != nil {
-		return a, err
+	a.head = textproto.MIMEHeader{}
+	for {
+		line, err := text.ReadLine()
+		if err != nil {
+			return a, err
+		}
+		if line == "" {
+			break
+		}
+		name, value, _ := strings.Cut(line, ": ")
+		a.head.Add(name, value)
+		a.names = append(a.names, name)
 	}
 	n, _ := strconv.Atoi(a.head.Get("Content-Length"))
 	body := make([]byte, n)
@@ -424,10 +494,10 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 		{"superseded", 204, aVotesPath, ballot("superseded"), nil, true},
 		{"durable, respond-async", 202, aVotesPath, ballot("uncounted"), []string{"Prefer: respond-async"}, true},
 		{"durable when the wait is over", 202, aVotesPath, ballot("uncounted"), nil, true},
-		{"late", 409, aVotesPath, ballot("late"), nil, false},
-		{"rejected", 400, aVotesPath, ballot("rejected"), nil, false},
-		{"refused by the log", 503, aVotesPath, ballot("refused"), nil, false},
-		{"refused by the log, respond-async", 503, aVotesPath, ballot("refused"), []string{"Prefer: respond-async"}, false},
+		{"late", 409, aVotesPath, ballot("late"), nil, true},
+		{"rejected", 400, aVotesPath, ballot("rejected"), nil, true},
+		{"refused by the log", 503, aVotesPath, ballot("refused"), nil, true},
+		{"refused by the log, respond-async", 503, aVotesPath, ballot("refused"), []string{"Prefer: respond-async"}, true},
 		{"an unknown key", 400, aVotesPath, ballot("unknown"), nil, false},
 		{"taken back", 204, aVotesPath, strings.Replace(ballot("counted"), `"key":"counted"`, `"keys":[]`, 1), nil, false},
 		{"taken back by no texts", 204, aVotesPath, strings.Replace(ballot("counted"), `"key":"counted"`, `"texts":[]`, 1), nil, false},
@@ -438,7 +508,7 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 		{"counted, with a pass", 204, passPath, passBallot("counted", pass), nil, true},
 		{"superseded, with a pass", 204, passPath, passBallot("superseded", pass), nil, true},
 		{"durable, with a pass", 202, passPath, passBallot("uncounted", pass), []string{"Prefer: respond-async"}, true},
-		{"late, with a pass", 409, passPath, passBallot("late", pass), nil, false},
+		{"late, with a pass", 409, passPath, passBallot("late", pass), nil, true},
 		{"a foreign pass where none is needed", 401, aVotesPath, passBallot("counted", pass), nil, false},
 		{"no pass", 401, passPath, ballot("counted"), nil, false},
 		{"a forged pass", 401, passPath, passBallot("counted", forged(pass)), nil, false},
@@ -494,6 +564,37 @@ func (a *rawAnswer) anonymous(told []string) []string {
 		}
 	}
 	return told
+}
+
+// TestAFieldThatIsNotKnownIsFibersAndItsVoteIsAnsweredAlike: what it means one day, one place will say.
+func TestAFieldThatIsNotKnownIsFibersAndItsVoteIsAnsweredAlike(t *testing.T) {
+	b := newBooth(t)
+	client := dial(t, b.Listener)
+	answers := bufio.NewReader(client)
+	for _, fate := range []string{"counted", "late"} {
+		body := ballot(fate)
+		b.told.next()
+		usual := client.vote(answers, voteRequest(aVotesPath, body))
+		usualTold := usual.anonymous(b.told.next())
+		require.Zero(t, b.byFiber.Load())
+		for _, field := range unknownFields {
+			answer := client.vote(answers, voteRequest(aVotesPath, body, field))
+			told := answer.anonymous(b.told.next())
+			require.EqualValues(t, 1, b.byFiber.Swap(0), field)
+			require.Equal(t, usual, answer, field)
+			require.Equal(t, usualTold, told, field)
+		}
+	}
+}
+
+func TestEveryVoteIsFibersWhereTheFastWayIsOff(t *testing.T) {
+	b := newBoothOf(t, Config{})
+	client := dial(t, b.Listener)
+	answers := bufio.NewReader(client)
+	for fate, status := range statusOfFate {
+		client.vote(answers, voteRequest(aVotesPath, ballot(fate))).require(t, status)
+		require.EqualValues(t, 1, b.byFiber.Swap(0), fate)
+	}
 }
 
 var statusOfFate = map[string]int{"counted": 204, "superseded": 204, "late": 409, "rejected": 400, "unknown": 400}

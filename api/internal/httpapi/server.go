@@ -68,7 +68,8 @@ var openAPI []byte
 
 // Config is what a server is made of.
 type Config struct {
-	Open bool // everybody is every presentation's presenter
+	Open      bool // everybody is every presentation's presenter
+	FastVotes bool // votes of the usual form are taken without Fiber
 
 	CreateLimit int    // presentations that one address may create in a minute; 0: any number
 	CreateKey   string // that creating one takes; empty: nothing
@@ -290,13 +291,17 @@ func (s *Server) started() bool {
 	return s.services != nil
 }
 
-// Serve answers requests on ln until Shutdown: votes by takeVote, where that can, and everything else by Fiber. It returns nil
-// after Shutdown.
+// Serve answers requests on ln until Shutdown: votes by takeVote, where that can and FastVotes is set, and everything else by Fiber.
+// It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
 	if bounded, ok := ln.(*Listener); ok {
 		bounded.MakeRoom(s.makeRoom)
 	}
-	front := eventloop.Wrap(ln, eventloop.Silence{First: readTimeout, Then: idleTimeout}, s.takeVote, s.app.Server().ServeConn)
+	answer := func(*eventloop.Conn, []byte) bool { return false }
+	if s.FastVotes {
+		answer = s.takeVote
+	}
+	front := eventloop.Wrap(ln, eventloop.Silence{First: readTimeout, Then: idleTimeout}, answer, s.app.Server().ServeConn)
 	s.mu.Lock()
 	s.front = front
 	s.mu.Unlock()
@@ -367,10 +372,6 @@ func (s *Server) Ready() error {
 // observe gives every request an id, and logs and measures it when it is answered.
 func (s *Server) observe(c *fiber.Ctx) error {
 	begun := time.Now()
-	if v := refused(c); v != nil {
-		begun = v.begun
-		defer forgetRefused(c)
-	}
 	id := s.mark(c)
 	if err := c.Next(); err != nil {
 		if err = s.fail(c, err); err != nil {
@@ -464,23 +465,33 @@ func notInRequestID(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// fail answers an error. It is the only place where errors become HTTP.
+// fail answers an error.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
-	p := problemOf(err)
 	if c.GetRespHeader(fiber.HeaderXRequestID) == "" { // refused before any handler ran
 		s.mark(c)
 	}
-	p.RequestID = c.GetRespHeader(fiber.HeaderXRequestID)
-	if p.Status >= statusAborted {
-		level := slog.LevelWarn
-		switch p.Status {
-		case statusAborted:
-			level = slog.LevelDebug
-		case fiber.StatusInternalServerError:
-			level = slog.LevelError
-		}
-		s.Logger.Log(context.Background(), level, "request failed", "method", c.Method(), "path", c.Path(),
-			"status", p.Status, "request_id", p.RequestID, "error", err)
+	id := c.GetRespHeader(fiber.HeaderXRequestID)
+	r := refusalOf(err, id)
+	s.logFailure(c.Method(), c.Path(), id, r.status, err)
+	for _, f := range r.fields {
+		c.Set(f.name, f.value)
 	}
-	return p.send(c)
+	c.Set(fiber.HeaderContentType, problemType)
+	return c.Status(r.status).Send(r.body)
+}
+
+// logFailure logs an error that is not its client's.
+func (s *Server) logFailure(method, path, id string, status int, err error) {
+	if status < statusAborted {
+		return
+	}
+	level := slog.LevelWarn
+	switch status {
+	case statusAborted:
+		level = slog.LevelDebug
+	case fiber.StatusInternalServerError:
+		level = slog.LevelError
+	}
+	s.Logger.Log(context.Background(), level, "request failed", "method", method, "path", path,
+		"status", status, "request_id", id, "error", err)
 }

@@ -17,7 +17,7 @@ import (
 // maxSeq is the largest integer that every JSON implementation keeps exact (RFC 8259, section 6).
 const maxSeq = 1<<53 - 1
 
-const acceptedBody = `{"status":"accepted"}`
+var acceptedBody = []byte(`{"status":"accepted"}`)
 
 type newVote struct {
 	PollID   *string   `json:"poll_id"`
@@ -113,7 +113,7 @@ func postVote(c *call) error {
 		return err
 	}
 	wait, applied := preference(lines(c.Ctx, "Prefer"))
-	receipt, err := c.cast(id, ballot, wait)
+	receipt, err := c.Intake.Cast(c.server.requests, id, ballot, wait)
 	if applied != "" {
 		c.Set("Preference-Applied", applied)
 	}
@@ -128,17 +128,9 @@ func postVote(c *call) error {
 		c.Response().Header.SetCanonical(headerSuperseded, superseded)
 	case 0:
 		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
-		return c.SendString(acceptedBody)
+		return c.Send(acceptedBody)
 	}
 	return c.SendStatus(http.StatusNoContent)
-}
-
-// cast takes a vote, unless that was done and only its answer is left (takeVote).
-func (c *call) cast(id uuid.UUID, ballot intake.Ballot, wait intake.Wait) (intake.Receipt, error) {
-	if v := refused(c.Ctx); v != nil {
-		return v.receipt, v.err
-	}
-	return c.Intake.Cast(c.server.requests, id, ballot, wait)
 }
 
 // preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not know it ignores, as
