@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -62,7 +63,7 @@ func (c *coalesced[K, V]) read(ctx context.Context, k K) (value V, err error) {
 	case <-r.done:
 		return r.value, r.err
 	case <-ctx.Done():
-		return value, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		return value, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -45,7 +46,7 @@ func (s *slowReader) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results,
 	select {
 	case <-time.After(time.Duration(s.takes.Load())):
 	case <-ctx.Done():
-		return poll.Results{}, poll.Unavailablef(ctx.Err(), "too slow")
+		return poll.Results{}, fault.Unavailablef(ctx.Err(), "too slow")
 	}
 	return poll.Results{Poll: poll.Poll{ID: aPoll}, State: poll.State{Status: poll.Open, Opened: 3, Revision: began}}, s.err
 }
@@ -122,13 +123,13 @@ func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlowReader(time.Millisecond)
-		store.err = poll.Errorf(poll.NotFound, "no")
+		store.err = fault.Errorf(fault.NotFound, "no")
 		c := newCoalescedResults(store)
 		var room sync.WaitGroup
 		for range 100 {
 			room.Go(func() {
 				_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
-				if poll.KindOf(err) != poll.NotFound {
+				if fault.CodeOf(err) != fault.NotFound {
 					t.Error(err)
 				}
 			})
@@ -151,7 +152,7 @@ func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.
 		impatient, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
 		_, err := c.read(impatient, pollKey{aTalk, aPoll})
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		next := make(chan error)
 		go func() {
 			_, err := c.read(t.Context(), pollKey{aTalk, aPoll})

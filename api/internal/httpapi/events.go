@@ -9,6 +9,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -23,7 +24,7 @@ const vanishedAfter = 25 * time.Second
 const streamShare = 80
 
 // errFull is what who would watch is told when there is no room, and nobody who takes more of it.
-var errFull = poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
+var errFull = fault.Errorf(fault.Unavailable, "too many people are watching on this replica")
 
 // getEvents answers with a stream that has no end. fasthttp's own streams keep a request's memory, some 30 KB, and cannot
 // tell a client that went from one that is silent; so the connection leaves the server when the answer's head is made.
@@ -45,7 +46,7 @@ func getEvents(c *call) error {
 	client, full := c.server.clientAddr(c.Ctx), false
 	if slot, ok := slotOf(c.Context().Conn()); ok {
 		if share := slot.listener.share; share > 0 && hub.guests.of(client) >= share {
-			return poll.Errorf(poll.Busy, "too many streams of this address are open")
+			return fault.Errorf(fault.Busy, "too many streams of this address are open")
 		}
 		full = hub.open.Load() >= int64(cap(slot.listener.slots))*streamShare/100
 	}

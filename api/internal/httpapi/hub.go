@@ -19,6 +19,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -113,11 +114,11 @@ func (h *hub) follow(b bus.Bus) {
 	for change := range b.Subscribe(h.ctx) {
 		now := time.Now()
 		h.mu.Lock()
-		if change == (poll.Change{}) {
+		if change == (bus.Change{}) {
 			for _, t := range h.topics {
 				t.quiet = quiet{at: now, every: quietLeast}
 			}
-		} else if t := h.topics[change.PresentationID]; t != nil {
+		} else if t := h.topics[change.Thing]; t != nil {
 			t.quiet.heard(now)
 			t.changed(change)
 		}
@@ -384,19 +385,19 @@ type followed struct {
 func (f *followed) final() bool { return f.status == poll.Final || f.status == poll.Pending }
 
 // changed hears what the bus says.
-func (t *topic) changed(c poll.Change) {
+func (t *topic) changed(c bus.Change) {
 	known := t.state.Load()
 	t.order(func(w *want) {
 		switch {
-		case c.PollID == uuid.Nil && c.Version == 0: // an edit
+		case c.Part == uuid.Nil && c.Version == 0: // an edit
 			w.since, w.tallies, w.others, w.finals = time.Now(), true, true, true
-		case c.PollID == uuid.Nil:
+		case c.Part == uuid.Nil:
 			if c.Version > known.id.version {
 				w.since = time.Now()
 			}
-		case c.PollID == known.shown:
+		case c.Part == known.shown:
 			w.tallies = true
-		case known.read == 0 || slices.ContainsFunc(known.followed, func(f followed) bool { return f.id == c.PollID && !f.final() }):
+		case known.read == 0 || slices.ContainsFunc(known.followed, func(f followed) bool { return f.id == c.Part && !f.final() }):
 			w.others = true
 		}
 	})
@@ -431,7 +432,7 @@ func (h *hub) await(ctx context.Context, id uuid.UUID, seen eventID) error {
 }
 
 // errStopping is what a hub that ends says.
-var errStopping = poll.Errorf(poll.Unavailable, "stopping: send it again")
+var errStopping = fault.Errorf(fault.Unavailable, "stopping: send it again")
 
 // await waits until the topic's state is there and not older than what a client saw last. Whatever that is, one read that
 // begins after this call is new enough.
@@ -453,7 +454,7 @@ func (t *topic) await(ctx context.Context, seen eventID) error {
 		case <-t.hub.ctx.Done():
 			return errStopping
 		case <-ctx.Done():
-			return poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+			return fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 		}
 	}
 }
@@ -504,7 +505,7 @@ func (t *topic) run(ctx context.Context) {
 		if !now.Before(slideAt) {
 			var moved bool
 			moved, err = t.readSlide(ctx, since)
-			if poll.KindOf(err) == poll.NotFound {
+			if fault.CodeOf(err) == fault.NotFound {
 				t.end(err)
 				return
 			}
@@ -566,7 +567,7 @@ func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err
 	defer cancel()
 	d, _, err := t.hub.slides.Display(ctx, t.id, since)
 	if err == nil {
-		t.hub.keys.check(t.id, d.Access)
+		t.hub.keys.check(t.id, d.Tokens)
 	}
 	if err != nil || len(t.frames) > 0 && d.Version < t.display.Version {
 		return false, err
@@ -622,7 +623,7 @@ func (t *topic) readTallies(ctx context.Context, others, finals bool) error {
 			continue
 		}
 		r, err := t.hub.tallies.Results(ctx, t.id, f.id)
-		if !shown && poll.KindOf(err) == poll.NotFound { // it was deleted
+		if !shown && fault.CodeOf(err) == fault.NotFound { // it was deleted
 			t.unfollow(f.id)
 			changed = true
 			continue

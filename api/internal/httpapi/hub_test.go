@@ -19,6 +19,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -41,7 +44,7 @@ type room struct {
 	looks   int
 	words   []poll.WordCount // of the first poll
 	said    *said            // of viewers
-	access  *poll.Access     // nil: nobody has said
+	access  *access.Tokens   // nil: nobody has said
 }
 
 func newRoom(t *testing.T) *room {
@@ -63,9 +66,9 @@ func (r *room) Display(_ context.Context, id uuid.UUID) (poll.Display, error) {
 		return poll.Display{}, r.err
 	}
 	if id != r.id {
-		return poll.Display{}, poll.Errorf(poll.NotFound, "no presentation")
+		return poll.Display{}, fault.Errorf(fault.NotFound, "no presentation")
 	}
-	d := poll.Display{PresentationID: id, Slide: r.slide, Access: r.access}
+	d := poll.Display{PresentationID: id, Slide: r.slide, Tokens: r.access}
 	if r.slide.Displayed {
 		d.Poll = &r.polls[r.slide.Index]
 	}
@@ -90,7 +93,7 @@ func (r *room) Results(_ context.Context, _, pollID uuid.UUID) (poll.Results, er
 			return results, nil
 		}
 	}
-	return poll.Results{}, poll.Errorf(poll.NotFound, "no poll")
+	return poll.Results{}, fault.Errorf(fault.NotFound, "no poll")
 }
 
 func (r *room) Newest(_ context.Context, presentations, polls []uuid.UUID) (poll.Newest, error) {
@@ -120,11 +123,11 @@ func (r *room) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration
 	return r.said.Audiences(ctx, ids, age)
 }
 
-func (r *room) Access(_ context.Context, id uuid.UUID) (a poll.Access, err error) {
+func (r *room) Access(_ context.Context, id uuid.UUID) (a access.Tokens, err error) {
 	if id != r.id {
-		return a, poll.Errorf(poll.NotFound, "no presentation")
+		return a, fault.Errorf(fault.NotFound, "no presentation")
 	}
-	return poll.Access{TokenHash: r.said.hash}, nil
+	return access.Tokens{TokenHash: r.said.hash}, nil
 }
 
 func (r *room) change(change func()) {
@@ -133,8 +136,8 @@ func (r *room) change(change func()) {
 	change()
 }
 
-func (r *room) announce(c poll.Change) {
-	c.PresentationID = r.id
+func (r *room) announce(c bus.Change) {
+	c.Thing = r.id
 	require.NoError(r.t, r.bus.Announce(r.t.Context(), c))
 }
 
@@ -290,17 +293,17 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	require.EqualValues(t, 1, e.shown(t).Version)
 	e = v.next()
 	require.Equal(t, "1.2", e.id)
-	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: poll.ByClient,
+	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: access.ByClient,
 		Options: []wireTally{{"A", 1}, {"B", 0}}}, e.tallies(t))
 
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1, Revision: 3})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1, Revision: 3})
 	e = v.next()
 	require.Equal(t, "1.3", e.id)
 	require.EqualValues(t, 2, e.tallies(t).Total)
 
 	r.show(-1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	e = v.next()
 	require.Equal(t, "2.0", e.id)
 	require.Equal(t, wireShown{Version: 2}, e.shown(t))
@@ -308,7 +311,7 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 
 	r.show(1)
 	r.vote()
-	r.announce(poll.Change{Version: 3})
+	r.announce(bus.Change{Version: 3})
 	require.Equal(t, poll.Rating, v.next().shown(t).Poll.Kind)
 	require.Equal(t, 1.0, *v.next().tallies(t).Mean)
 }
@@ -320,7 +323,7 @@ func TestThePollThatLeftIsFollowedUntilItIsFinal(t *testing.T) {
 	require.Equal(t, "displayed", v.next().event)
 	require.Equal(t, poll.Open, v.next().tallies(t).Status)
 	r.show(-1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	require.Equal(t, "displayed", v.next().event)
 	require.Equal(t, poll.Closing, v.next().tallies(t).Status)
 	r.change(func() { r.states[0].Status, r.states[0].Revision = poll.Final, 9 })
@@ -328,16 +331,16 @@ func TestThePollThatLeftIsFollowedUntilItIsFinal(t *testing.T) {
 	require.Equal(t, poll.Final, e.tallies(t).Status)
 	require.Equal(t, "2.0", e.id, "an id does not fall and names what is displayed")
 	_, before := r.reads()
-	r.announce(poll.Change{PollID: r.polls[0].ID})
+	r.announce(bus.Change{Part: r.polls[0].ID})
 	r.show(1)
-	r.announce(poll.Change{Version: 3})
+	r.announce(bus.Change{Version: 3})
 	require.Equal(t, r.polls[1].ID, v.next().shown(t).Poll.PollID)
 	require.Equal(t, r.polls[1].ID, v.next().tallies(t).PollID)
 	_, after := r.reads()
 	require.LessOrEqual(t, after, before+2, "what is final is not read again")
 
 	r.show(0)
-	r.announce(poll.Change{Version: 4})
+	r.announce(bus.Change{Version: 4})
 	require.Equal(t, r.polls[0].ID, v.next().shown(t).Poll.PollID)
 	again := v.next().tallies(t)
 	require.Equal(t, r.polls[0].ID, again.PollID)
@@ -385,7 +388,7 @@ func TestHoweverManyViewTheDatabaseIsReadForOne(t *testing.T) {
 	seeing.Wait()
 	for range votes {
 		r.vote()
-		r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+		r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	}
 	done.Wait()
 	slides, tallies := r.reads()
@@ -408,7 +411,7 @@ func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
 	voting.Go(func() {
 		for {
 			r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 			select {
 			case <-stop:
 				return
@@ -422,7 +425,7 @@ func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, time.Since(begun), (events-1)*paceLeast)
 	r.show(1) // a transition is not held back by that
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	for e := v.next(); e.event != "displayed"; e = v.next() {
 		require.Equal(t, "results", e.event)
 	}
@@ -440,7 +443,7 @@ func TestASlowViewerKeepsOnlyTheNewest(t *testing.T) {
 	}
 	for total := range int64(5) { // the slow one reads none of it
 		r.vote()
-		r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+		r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 		require.Equal(t, total+1, quick.next().tallies(t).Total)
 	}
 	require.EqualValues(t, 1, slow.next().tallies(t).Total, "it was being written")
@@ -458,7 +461,7 @@ func TestAViewerWhoReadsNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	require.Equal(t, "results", quick.next().event)
 	require.Eventually(t, func() bool { return h.cut.Load() == 1 && h.open.Load() == 1 }, 10*time.Second, time.Millisecond)
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	require.EqualValues(t, 1, quick.next().tallies(t).Total)
 }
 
@@ -484,8 +487,8 @@ func TestALostAnnouncementIsMadeGood(t *testing.T) {
 		require.Equal(t, poll.Closing, e.tallies(t).Status)
 	}
 	r.show(1)
-	r.announce(poll.Change{}) // which no presentation has, as after a lost connection
-	require.NoError(t, r.bus.Announce(t.Context(), poll.Change{}))
+	r.announce(bus.Change{}) // which no presentation has, as after a lost connection
+	require.NoError(t, r.bus.Announce(t.Context(), bus.Change{}))
 	for e := v.next(); e.event != "displayed"; e = v.next() {
 		require.Equal(t, "results", e.event)
 	}
@@ -500,7 +503,7 @@ func TestResultsNeverGoBack(t *testing.T) {
 	require.Equal(t, "1.3", v.next().id)
 	r.change(func() { r.states[0].Revision, r.states[0].Voters = 2, 1 }) // an answer that was overtaken
 	_, before := r.reads()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	require.Eventually(t, func() bool { _, now := r.reads(); return now > before }, 10*time.Second, time.Millisecond)
 	r.change(func() { r.states[0].Revision, r.states[0].Voters = 4, 3 })
 	require.Equal(t, "1.4", v.next().id)
@@ -522,11 +525,11 @@ func TestWhoWasAwayNeverSeesLessThanBefore(t *testing.T) {
 	require.Equal(t, "2.2", v.next().id)
 	require.NoError(t, h.await(t.Context(), r.id, eventID{99, 99}), "an id that we never gave holds up nobody")
 
-	r.change(func() { r.err = poll.Errorf(poll.Unavailable, "away") })
+	r.change(func() { r.err = fault.Errorf(fault.Unavailable, "away") })
 	require.NoError(t, h.await(t.Context(), r.id, eventID{2, 2}), "what is known needs no database")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.Equal(t, poll.Unavailable, poll.KindOf(h.await(ctx, r.id, eventID{2, 3})))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(h.await(ctx, r.id, eventID{2, 3})))
 	r.change(func() { r.err = nil })
 	require.NoError(t, h.await(t.Context(), r.id, eventID{2, 3}))
 }
@@ -534,7 +537,7 @@ func TestWhoWasAwayNeverSeesLessThanBefore(t *testing.T) {
 func TestAPresentationThatIsNotThereHasNoTopic(t *testing.T) {
 	r := newRoom(t)
 	h := r.hub()
-	require.Equal(t, poll.NotFound, poll.KindOf(h.await(t.Context(), uuid.New(), eventID{})))
+	require.Equal(t, fault.NotFound, fault.CodeOf(h.await(t.Context(), uuid.New(), eventID{})))
 	h.mu.Lock()
 	require.Empty(t, h.topics)
 	h.mu.Unlock()

@@ -16,6 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -269,7 +272,7 @@ func TestAStoreThatIsAwayDelaysTheNumberAndNothingElse(t *testing.T) {
 		store := &said{}
 		p, stop := store.replica()
 		defer stop()
-		store.fail(poll.Errorf(poll.Unavailable, "away"))
+		store.fail(fault.Errorf(fault.Unavailable, "away"))
 		_, leave := p.join(aTalk, false)
 		screen, _ := p.join(aTalk, true)
 		later()
@@ -277,7 +280,7 @@ func TestAStoreThatIsAwayDelaysTheNumberAndNothingElse(t *testing.T) {
 		store.fail(nil)
 		later()
 		require.Equal(t, 1, heard(t, screen))
-		store.fail(poll.Errorf(poll.Unavailable, "away"))
+		store.fail(fault.Errorf(fault.Unavailable, "away"))
 		leave()
 		later()
 		store.fail(nil)
@@ -320,7 +323,7 @@ func (v *viewer) audienceOf(t *testing.T, want int) {
 
 func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	r := newRoom(t)
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	r.said.hash = hash
 	_, ln, stop := r.serving(99)
 	defer stop()
@@ -341,7 +344,7 @@ func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	res, _ := r.ask(ln, "GET", uuid.New(), "Authorization: Bearer "+token+"\r\n")
 	require.Equal(t, 404, res.StatusCode)
 	r.show(1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	for _, v := range others[1:] {
 		require.NotEqual(t, "audience", v.next().event)
 	}
@@ -356,7 +359,7 @@ func TestWhoSendsNoTokenIsInTheRoomAlsoWhereEverybodyMayPresent(t *testing.T) {
 		c.Request().Header.Set("Authorization", header)
 		role, err := c.role(t.Context(), aTalk)
 		require.NoError(t, err)
-		require.Equal(t, poll.Owner, role)
+		require.Equal(t, access.Owner, role)
 		require.Equal(t, want, c.isOnStage(true))
 		require.False(t, c.isOnStage(false))
 		s.app.ReleaseCtx(c.Ctx)
@@ -390,7 +393,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	reading.Go(func() {
 		for time.Now().Before(ends) {
 			r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -406,7 +409,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 // TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream comes through.
 func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 	r := newRoom(t)
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	r.said.hash, r.said.given = hash, 12
 	s, ln, stop := r.serving(99)
 	defer stop()
