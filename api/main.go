@@ -21,6 +21,8 @@ import (
 	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
 	"github.com/plenary-live/plenary/api/internal/qr"
+	httpserver "github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
@@ -51,23 +53,28 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	if cfg.Open {
 		logger.Warn("PLENARY_OPEN: everybody who reaches this address is the presenter of every presentation", "addr", ln.Addr().String())
 	}
-	if !cfg.FastVotes {
-		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
-	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	costly := budget.Costly()
-	proxies := httpapi.Proxies(cfg.TrustedProxies)
-	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
-		AccessLog: cfg.AccessLog, FastVotes: cfg.FastVotes, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
-		Root:           cfg.Root(),
-		TrustedProxies: proxies,
-		Away:           adapters.Away,
-		Costly:         costly,
-		Mount:          []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes},
+	proxies := web.Proxies(cfg.TrustedProxies)
+	site := web.New(web.Config{
+		Record: web.Record{AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request},
+		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly, Limits: httpapi.BodyLimits,
 	})
-	if err := server.CheckRoot(); err != nil {
+	polls := httpapi.New(site, httpapi.Config{
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+	})
+	serving := httpserver.Config{Away: adapters.Away}
+	if cfg.FastVotes {
+		serving.Fast = polls.Votes.Take
+	} else {
+		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
+	}
+	server := httpserver.New(site, serving, polls)
+	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
+		mount(site.App)
+	}
+	if err := site.CheckRoot(); err != nil {
 		return errors.Join(fmt.Errorf("PLENARY_PUBLIC_URL: %w", err), ln.Close())
 	}
 	var operators *backend.Operators
@@ -77,7 +84,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		}
 	}
 	defer func() { err = errors.Join(err, operators.Close()) }() // the last one to end: it answers during the stop
-	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
+	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	listener.Share(cfg.AddressConns, proxies)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -104,15 +111,16 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		return errors.Join(err, stopErr)
 	}
 	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
-		func() float64 { open, _, _ := server.Streams(); return float64(open) })
+		func() float64 { open, _, _ := polls.Streams(); return float64(open) })
 	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
-		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
+		func() float64 { _, sent, _ := polls.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
-		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
+		func() float64 { _, _, cut := polls.Streams(); return float64(cut) })
 	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
 		func() float64 { return float64(server.Spared()) })
 	p := start(cfg, adapters, passes, metrics, logger)
-	server.Start(p.services)
+	polls.Start(p.services)
+	server.Start()
 	greet(out, cfg, ln.Addr())
 	logger.Info("ready", "addr", ln.Addr().String())
 
@@ -210,7 +218,7 @@ func greet(out io.Writer, cfg config.Config, addr net.Addr) {
 		where = path
 	}
 	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n%s",
-		net.JoinHostPort(host, port), httpapi.Base, where, phones)
+		net.JoinHostPort(host, port), web.Base, where, phones)
 }
 
 // ownAddress gives the address that this machine has towards others; empty: it has no way to any. Nothing is sent: to connect a

@@ -4,11 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"regexp"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
@@ -23,29 +23,18 @@ const (
 	toGrant = access.Owner  // tokens and join codes
 )
 
-// token gives the token of the request's Authorization; empty: there is none.
-func (c *call) token() string { return bearer(c.Ctx) }
-
-func bearer(c *fiber.Ctx) string {
-	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
 // roleOf gives the role of who makes the request.
 func (c *call) roleOf(a *access.Tokens) access.Role {
 	if c.server.Open {
 		return access.Owner
 	}
-	return a.RoleOf(c.token())
+	return a.RoleOf(c.Token())
 }
 
 // role is roleOf where everybody may make the request. What is no token of the presentation's is as none. Without one nothing is
 // read, nor asked whether there is such a presentation.
 func (c *call) role(ctx context.Context, id uuid.UUID) (access.Role, error) {
-	if c.server.Open || c.token() == "" {
+	if c.server.Open || c.Token() == "" {
 		return c.roleOf(&access.Tokens{}), nil
 	}
 	a, err := c.Store.Access(ctx, id)
@@ -68,7 +57,7 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 	switch {
 	case role >= least:
 		return nil
-	case c.token() == "":
+	case c.Token() == "":
 		return fault.Errorf(fault.Unauthenticated, "this needs the presenter's token")
 	case role == access.Remote:
 		return fault.Errorf(fault.Forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
@@ -78,11 +67,11 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 
 // grant puts other tokens in the place of a presentation's, for its owner.
 func (c *call) grant(change func(*access.Tokens)) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	a, err := c.need(ctx, id, toGrant)
 	if err != nil {
@@ -111,7 +100,7 @@ func postToken(c *call) error {
 		var body struct {
 			Token string `json:"presenter_token"`
 		}
-		if err := c.decode(&body); err != nil {
+		if err := c.Decode(&body); err != nil {
 			return err
 		}
 		if !aToken.MatchString(body.Token) {
@@ -138,11 +127,11 @@ func postRemote(c *call) error {
 
 // postJoinCode gives a new join code. The old one names nothing from then on.
 func postJoinCode(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	if _, err := c.need(ctx, id, toGrant); err != nil {
 		return err
@@ -177,11 +166,11 @@ func (c *call) mayCreate() error {
 	if key == "" {
 		return nil
 	}
-	given := c.token()
+	given := c.Token()
 	if given == "" {
-		return fault.Errorf(createKeyMissing, "creating a presentation takes the key of this server")
+		return fault.Errorf(web.CreateKeyMissing, "creating a presentation takes the key of this server")
 	}
-	addr := c.address()
+	addr := c.Address()
 	if wait := c.server.bounds.keys.Take(addr); wait > 0 {
 		return fault.BusyFor(wait, "too many wrong keys came from this address")
 	}
@@ -189,8 +178,8 @@ func (c *call) mayCreate() error {
 		c.server.bounds.keys.Give(addr)
 		return nil
 	}
-	return fault.Errorf(createKeyWrong, "this is not the key of this server")
+	return fault.Errorf(web.CreateKeyWrong, "this is not the key of this server")
 }
 
 // streamKey is by what a stream of a presenter's is known to be one: a token's hash.
-func (c *call) streamKey() [32]byte { return sha256.Sum256([]byte(c.token())) }
+func (c *call) streamKey() [32]byte { return sha256.Sum256([]byte(c.Token())) }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -93,7 +94,7 @@ type allView struct {
 func newCoalescedAll(store poll.Store, costly *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
 	reading := budget.NewTurns(maxAllResults)
 	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		read, err := reading.Take(ctx)
 		if err != nil {
@@ -178,11 +179,11 @@ func getAllResults(c *call) error {
 	if err != nil {
 		return err
 	}
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	e, err := c.server.allResults.read(ctx, id)
 	if err != nil {
@@ -198,12 +199,12 @@ func getAllResults(c *call) error {
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	if kept {
 		c.Set(fiber.HeaderContentDisposition, attachment(all.Title, f.name))
-		if c.unchanged("W/" + contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag, owns))) {
+		if c.Unchanged("W/" + contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag, owns))) {
 			return nil
 		}
 		return c.sendFile(ctx, f, separator, all, owns)
 	}
-	if c.unchanged(all.tag) {
+	if c.Unchanged(all.tag) {
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, f.mime)

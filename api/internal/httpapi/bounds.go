@@ -59,9 +59,6 @@ func (b *bounds) edit(id uuid.UUID) error {
 	return nil
 }
 
-// address is by what the sender of a request is limited.
-func (c *call) address() netip.Prefix { return limit.Address(c.server.clientAddr(c.Ctx)) }
-
 // sameSecret compares in a time that depends on neither.
 func sameSecret(a, b string) bool {
 	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))

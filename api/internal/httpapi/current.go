@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -38,15 +39,15 @@ func deleteCurrent(c *call) error {
 
 // transit does a presenter's move and sets the answer's ETag.
 func transit(c *call, move poll.Move) (poll.Display, error) {
-	seen, err := versions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
+	seen, err := versions(fiber.HeaderIfMatch, web.Lines(c.Ctx, fiber.HeaderIfMatch))
 	if err != nil {
 		return poll.Display{}, err
 	}
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return poll.Display{}, err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	if _, err := c.need(ctx, id, toMove); err != nil {
 		return poll.Display{}, err
@@ -57,7 +58,7 @@ func transit(c *call, move poll.Move) (poll.Display, error) {
 	}
 	display, err := c.Stage.Move(ctx, id, move, ifMatch)
 	if err == nil {
-		c.Set(fiber.HeaderETag, etag(display.Version))
+		c.Set(fiber.HeaderETag, web.ETag(display.Version))
 	}
 	return display, err
 }
@@ -89,14 +90,14 @@ func moveOf(c *call) (poll.Move, error) {
 		PollID *string `json:"poll_id"`
 		Move   *string `json:"move"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return poll.Move{}, err
 	}
 	switch {
 	case body.PollID != nil && body.Move != nil:
 		return poll.Move{}, fault.Field("move", "must be left out where poll_id is given")
 	case body.PollID != nil:
-		id, err := parseID("poll_id", *body.PollID)
+		id, err := web.ParseID("poll_id", *body.PollID)
 		return poll.Move{To: poll.ToPoll, PollID: id}, err
 	case body.Move == nil:
 		return poll.Move{}, fault.Field("move", `is missing: a body names a poll_id or a move`)
@@ -114,11 +115,11 @@ func moveOf(c *call) (poll.Move, error) {
 
 // getCurrent is served from the leased cache: a room that reloads at once costs the database one read.
 func getCurrent(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	display, _, err := c.Cache.Display(ctx, id, time.Time{})
 	if err != nil {
@@ -127,33 +128,10 @@ func getCurrent(c *call) error {
 	tag := standTag(display.Version, display.Edits)
 	if display.Poll == nil { // whoever asks now and then learns from the tag that a poll was there meanwhile
 		c.Set(fiber.HeaderETag, tag)
-	} else if c.unchanged(tag) {
+	} else if c.Unchanged(tag) {
 		return nil
 	}
 	return c.current(display)
-}
-
-// unchanged says what the answer's entity tag is and that it is to be asked for again before it is used again. If
-// the client has that already, it makes the answer 304: there is nothing more to do then.
-func (c *call) unchanged(tag string) bool {
-	c.Set(fiber.HeaderETag, tag)
-	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if !matches(lines(c.Ctx, fiber.HeaderIfNoneMatch), strings.TrimPrefix(tag, "W/")) {
-		return false
-	}
-	c.Status(http.StatusNotModified)
-	return true
-}
-
-// matches compares one of our entity tags, which hold no comma, with If-None-Match, in the weak way that it asks for (RFC
-// 9110, section 13.1.2).
-func matches(ifNoneMatch, tag string) bool {
-	for seen := range strings.SplitSeq(ifNoneMatch, ",") {
-		if seen = strings.TrimSpace(seen); seen == "*" || strings.TrimPrefix(seen, "W/") == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // current answers what is displayed.
@@ -177,14 +155,11 @@ func votingOf(d poll.Display) string {
 	return "open"
 }
 
-// etag gives a version as an entity tag (RFC 9110, section 8.8.3).
-func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
-
 // standTag is the entity tag of a version of a presentation with its edits: a transition's If-Match goes by the one, that of an
 // edit by the other. The edits, where there are any, are written in letters for digits. Replicas of before take nothing else there.
 func standTag(version, edits int64) string {
 	if edits == 0 {
-		return etag(version)
+		return web.ETag(version)
 	}
 	letters := strings.Map(func(digit rune) rune { return digit - '0' + 'a' }, strconv.FormatInt(edits, 10))
 	return `"` + strconv.FormatInt(version, 10) + "-" + letters + `"`

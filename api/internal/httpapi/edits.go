@@ -7,6 +7,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -14,11 +15,11 @@ import (
 
 // edit makes a presenter's edit of the presentation in the path, and sets the answer's ETag.
 func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll.Edited, err error) {
-	seen, err := revisions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
+	seen, err := revisions(fiber.HeaderIfMatch, web.Lines(c.Ctx, fiber.HeaderIfMatch))
 	if err != nil {
 		return id, edited, err
 	}
-	if id, err = parseID("presentation_id", c.Params("id")); err != nil {
+	if id, err = web.ParseID("presentation_id", c.Params("id")); err != nil {
 		return id, edited, err
 	}
 	if _, err = c.need(ctx, id, toEdit); err != nil {
@@ -62,7 +63,7 @@ func presentationEdit(c *call) (poll.Edit, error) {
 		MaxVoters *int           `json:"max_voters"`
 		Passcode  *string        `json:"passcode"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return nil, err
 	}
 	e := poll.EditPresentation(body)
@@ -78,7 +79,7 @@ func orderEdit(c *call) (poll.Edit, error) {
 	var body struct {
 		PollIDs []string `json:"poll_ids"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return nil, err
 	}
 	wrong := fault.Field("poll_ids", "must name each of the presentation's polls once")
@@ -87,7 +88,7 @@ func orderEdit(c *call) (poll.Edit, error) {
 	}
 	order := poll.Reorder{PollIDs: make([]uuid.UUID, len(body.PollIDs))}
 	for i, s := range body.PollIDs {
-		id, err := parseID("poll_ids", s)
+		id, err := web.ParseID("poll_ids", s)
 		if err != nil { // here it is a mistake, whatever is wrong with it
 			return nil, wrong
 		}
@@ -97,11 +98,11 @@ func orderEdit(c *call) (poll.Edit, error) {
 }
 
 func deletePresentation(c *call) error {
-	seen, err := revisions(fiber.HeaderIfMatch, lines(c.Ctx, fiber.HeaderIfMatch))
+	seen, err := revisions(fiber.HeaderIfMatch, web.Lines(c.Ctx, fiber.HeaderIfMatch))
 	if err != nil {
 		return err
 	}
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
@@ -126,20 +127,20 @@ func postPoll(c *call) error {
 	}
 	defer done()
 	var body newPoll
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return err
 	}
 	var place struct { // not one with the other: errors name a field by its whole path, and this one is a member like those
 		Index *int `json:"index"`
 	}
-	if err := c.unmarshal(&place); err != nil {
+	if err := c.Unmarshal(&place); err != nil {
 		return err
 	}
 	id, edited, err := c.edit(ctx, poll.AddPoll{Poll: body.poll(), Index: place.Index})
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderLocation, Base+"/presentations/"+id.String()+"/polls/"+edited.Poll.ID.String())
+	c.Set(fiber.HeaderLocation, web.Base+"/presentations/"+id.String()+"/polls/"+edited.Poll.ID.String())
 	return c.Status(http.StatusCreated).JSON(toStated(edited.Poll, edited.State.Status, true))
 }
 
@@ -157,7 +158,7 @@ func patchPoll(c *call) error {
 		Visibility *poll.Visibility `json:"results_visibility"`
 		Banned     *[]string        `json:"banned_words"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return err
 	}
 	_, pollID, err := c.pollIDs()
@@ -205,7 +206,7 @@ func (c *call) editPoll(edit func(pollID uuid.UUID) poll.Edit) error {
 
 // exportPresentation answers with what creating the presentation anew takes.
 func exportPresentation(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -29,11 +31,11 @@ var errFull = fault.Errorf(fault.Unavailable, "too many people are watching on t
 // getEvents answers with a stream that has no end. fasthttp's own streams keep a request's memory, some 30 KB, and cannot
 // tell a client that went from one that is silent; so the connection leaves the server when the answer's head is made.
 func getEvents(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	hub := c.server.hub
 	role, err := c.role(ctx, id)
@@ -43,12 +45,13 @@ func getEvents(c *call) error {
 	presenter := role >= toSee
 	onStage := c.isOnStage(presenter)
 	key := c.streamKey()
-	client, full := c.server.clientAddr(c.Ctx), false
+	client, full := c.Client(), false
 	if slot, ok := slotOf(c.Context().Conn()); ok {
-		if share := slot.listener.share; share > 0 && hub.guests.of(client) >= share {
+		connections, share := slot.Limits()
+		if share > 0 && hub.guests.of(client) >= share {
 			return fault.Errorf(fault.Busy, "too many streams of this address are open")
 		}
-		full = hub.open.Load() >= int64(cap(slot.listener.slots))*streamShare/100
+		full = hub.open.Load() >= int64(connections)*streamShare/100
 	}
 	if full && !hub.guests.hasRoomFor(client) {
 		return errFull
@@ -71,7 +74,7 @@ func getEvents(c *call) error {
 	fctx.Hijack(func(hijacked net.Conn) {
 		conn := hijacked.(interface{ UnsafeConn() net.Conn }).UnsafeConn()
 		if slot, ok := slotOf(conn); ok {
-			if tcp, ok := slot.Conn.(*net.TCPConn); ok {
+			if tcp, ok := slot.NetConn().(*net.TCPConn); ok {
 				_ = tcp.SetWriteBuffer(streamBuffer)
 				setUserTimeout(tcp, vanishedAfter)
 			}
@@ -87,15 +90,20 @@ func getEvents(c *call) error {
 	return nil
 }
 
-// Streams tells of event streams: how many are open, and since the start how many events were sent on them and how many were
-// cut off because their client was too slow.
-func (s *Server) Streams() (open, sent, cut int64) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.hub == nil {
-		return 0, 0, 0
+// listened is a connection whose listener has limits.
+type listened interface {
+	net.Conn
+	Limits() (connections, share int)
+	NetConn() net.Conn
+}
+
+// slotOf gives the connection that a server serves as the listener accepted it.
+func slotOf(conn net.Conn) (listened, bool) {
+	if turn, ok := conn.(*eventloop.Turn); ok {
+		conn = turn.Conn.Conn
 	}
-	return s.hub.open.Load(), s.hub.sent.Load(), s.hub.cut.Load()
+	slot, ok := conn.(listened)
+	return slot, ok
 }
 
 type wireShown struct {

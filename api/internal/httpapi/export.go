@@ -8,20 +8,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
-	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -42,7 +39,7 @@ func getVotes(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	if _, err := c.need(ctx, presentationID, toTake); err != nil {
 		return err
@@ -67,12 +64,12 @@ func getVotes(c *call) error {
 		}
 	}
 	if part.limit > 0 {
-		turn := costlyTurn{ctx: ctx, turns: c.server.Costly}
-		defer turn.pause()
-		return c.sendPage(part.limit, list, from(ctx).inTurns(turn.take))
+		turn := web.NewTurn(ctx, c.Site.Costly)
+		defer turn.Pause()
+		return c.sendPage(part.limit, list, from(ctx).inTurns(turn.Take))
 	}
-	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error {
-		return list(w, from(ctx).inTurns(turn.take))
+	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
+		return list(w, from(ctx).inTurns(turn.Take))
 	}, func() {})
 	if err != nil {
 		return err
@@ -301,118 +298,4 @@ func row(q *poll.Poll, v poll.VoterAnswer) []any {
 		cells = append(cells, nil)
 	}
 	return append(cells, v.CastAt())
-}
-
-// stream is an answer's body that a goroutine writes while the server reads it.
-type stream struct {
-	*io.PipeReader
-	leaving leaving
-	cancel  context.CancelFunc
-	done    chan struct{}
-	closed  atomic.Bool // by the server, which reads it no further
-	release func()
-}
-
-// newStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
-// error if it ended with one, or Unavailable if neither happens in time: until then the answer's status is not sent.
-// The server closes the stream, which ends the goroutine, waits for it, and releases what it was made of; so does an error. A later
-// error cuts the answer off, so that the client sees that it is not whole, and is logged, since the access log has called it a success.
-//
-// write takes the turn before each line: a buffer is filled in a turn at what is costly, which ends while the client takes it.
-func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error, release func()) (*stream, error) {
-	server := c.server
-	ctx, cancel := context.WithTimeout(server.streams, writeTimeout)
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) }) // also while nobody reads
-	s := &stream{
-		PipeReader: r, leaving: server.leave(c.Ctx), cancel: cancel, done: make(chan struct{}), release: release,
-	}
-	begun := make(chan error, 1)
-	var once sync.Once
-	begin := func(err error) { once.Do(func() { begun <- err }) }
-	server.sending.Go(func() {
-		defer close(s.done)
-		turn := &costlyTurn{ctx: ctx, turns: server.Costly, late: cancel}
-		buffer := bufio.NewWriterSize(beginner{w, begin, turn}, 32<<10)
-		err := write(ctx, buffer, turn)
-		begin(err)
-		if err == nil {
-			err = buffer.Flush()
-		}
-		turn.pause()
-		_ = w.CloseWithError(err) // never fails
-		switch {
-		case err == nil:
-		case s.closed.Load() && server.streams.Err() == nil:
-			server.Logger.Debug("a list was not sent whole: its client went away", "status", statusAborted, "error", err)
-		default:
-			server.Logger.Warn("a list was not sent whole", "error", err)
-		}
-	})
-	var err error
-	select {
-	case err = <-begun:
-	case <-time.After(callTimeout):
-		err = fault.Errorf(fault.Unavailable, "the list did not begin in time")
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
-}
-
-// beginner says that there is something to send before it is sent: nobody reads before. While it is sent there is no turn.
-type beginner struct {
-	io.Writer
-	begin func(error)
-	turn  *costlyTurn
-}
-
-func (b beginner) Write(p []byte) (int, error) {
-	b.begin(nil)
-	b.turn.pause()
-	return b.Writer.Write(p)
-}
-
-// costlyTurn is a turn at what is costly for a list, which comes and goes. It is for use by one goroutine.
-type costlyTurn struct {
-	ctx   context.Context
-	turns *budget.Turns
-	late  func() // ends a list whose turn lasts longer than a call may, since others wait; nil: ctx does
-	timer *time.Timer
-	end   func() // nil: there is no turn
-}
-
-// take waits for a turn, unless there is one.
-func (t *costlyTurn) take() (err error) {
-	if t.end != nil {
-		return nil
-	}
-	if t.end, err = t.turns.TakeLong(t.ctx); err == nil && t.late != nil {
-		t.timer = time.AfterFunc(callTimeout, t.late)
-	}
-	return err
-}
-
-// pause ends the turn, if there is one.
-func (t *costlyTurn) pause() {
-	if t.end == nil {
-		return
-	}
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	t.end()
-	t.end = nil
-}
-
-// Close ends the writer and waits for it.
-func (s *stream) Close() error {
-	s.closed.Store(true)
-	s.leaving.unwatch()
-	s.cancel()
-	err := s.PipeReader.Close()
-	<-s.done
-	s.release()
-	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/api/internal/xlsx"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -42,7 +43,7 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 	if err != nil {
 		return err
 	}
-	room, err := c.server.hold(c.Ctx, all.body)
+	room, err := c.Site.Answers.Hold(c.Ctx, all.body)
 	if err != nil {
 		left()
 		return err
@@ -53,8 +54,8 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 		c.Set(fiber.HeaderContentType, f.mime+"; charset=utf-8")
 	}
 	pages, now := c.server.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
-	body, err := c.newStream(func(ctx context.Context, w *bufio.Writer, turn *costlyTurn) error {
-		out, err := f.begin(w, all.wireAllResults, now, separator, turn.take)
+	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
+		out, err := f.begin(w, all.wireAllResults, now, separator, turn.Take)
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 				return err
 			}
 		}
-		if err := turn.take(); err != nil {
+		if err := turn.Take(); err != nil {
 			return err
 		}
 		return out.end()
@@ -118,7 +119,7 @@ type wordPages struct {
 func newWordPages(store poll.Store) wordPages {
 	reading := budget.NewTurns(maxReads)
 	return wordPages{newCoalesced(func(ctx context.Context, k wordsKey) (*wordsPage, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		end, err := reading.Take(ctx)
 		if err != nil {
@@ -147,14 +148,14 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 // all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may still change, they come by their
 // age, which does not: no word is left out or comes twice since its votes moved in between.
 func (pages wordPages) all(
-	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *costlyTurn, yield func(*pageWord) error,
+	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *web.Turn, yield func(*pageWord) error,
 ) error {
 	k := wordsKey{
 		pollKey: pollKey{presentationID, p.PollID},
 		order:   p.Kind.Order(), hidden: hidden, begins: true,
 	}
 	for {
-		turn.pause()
+		turn.Pause()
 		page, err := pages.read(ctx, k)
 		if err != nil {
 			return err
@@ -164,7 +165,7 @@ func (pages wordPages) all(
 			continue
 		}
 		for i := range page.words {
-			if err := turn.take(); err != nil {
+			if err := turn.Take(); err != nil {
 				return err
 			}
 			if err := yield(&page.words[i]); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -563,7 +564,7 @@ func earlier(a, b time.Time) time.Time {
 
 // readSlide reads what is displayed, and says whether that has changed. It is published before its results are read.
 func (t *topic) readSlide(ctx context.Context, since time.Time) (moved bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 	defer cancel()
 	d, _, err := t.hub.slides.Display(ctx, t.id, since)
 	if err == nil {
@@ -614,7 +615,7 @@ func (t *topic) redisplay(d poll.Display) {
 // readTallies reads the results of the displayed poll, or of every poll that is not final, or of all, and publishes what has
 // changed.
 func (t *topic) readTallies(ctx context.Context, others, finals bool) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 	defer cancel()
 	changed := false
 	for _, f := range slices.Backward(slices.Clone(t.followed)) { // the displayed one first

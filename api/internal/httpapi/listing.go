@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -122,16 +123,16 @@ func parseMark(s string) (order poll.Order, w poll.WordCount, err error) {
 func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *coalesced[answersPage, []byte] {
 	reading := budget.NewTurns(maxPagesRead)
 	return newCoalesced(func(ctx context.Context, p answersPage) ([]byte, error) {
-		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		end, err := reading.Take(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer end()
-		turn := &costlyTurn{ctx: ctx, turns: costly}
-		defer turn.pause()
-		return p.read(ctx, store, turn.take)
+		turn := web.NewTurn(ctx, costly)
+		defer turn.Pause()
+		return p.read(ctx, store, turn.Take)
 	})
 }
 
@@ -201,7 +202,7 @@ func getAnswers(c *call) error {
 	if page.presentationID, page.pollID, err = c.pollIDs(); err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	r, err := c.server.results.read(ctx, page.pollKey)
 	if err != nil {
@@ -224,7 +225,7 @@ func getAnswers(c *call) error {
 	if page.hidden = role >= toSee; page.hidden {
 		tag = resultsTag(&r.Results, ".presenter")
 	}
-	if _, err := page.listing(); err != nil || c.unchanged(tag) {
+	if _, err := page.listing(); err != nil || c.Unchanged(tag) {
 		return err
 	}
 	body, err := c.server.answers.read(ctx, page)
@@ -255,7 +256,7 @@ func patchAnswer(c *call) error {
 		Text   *string `json:"text"`
 		Hidden *bool   `json:"hidden"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return err
 	}
 	switch {
@@ -270,7 +271,7 @@ func patchAnswer(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	if _, err := c.need(ctx, id, toHide); err != nil {
 		return err

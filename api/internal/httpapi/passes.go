@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/limit"
@@ -19,7 +20,7 @@ import (
 
 const (
 	// grantTimeout bounds the write that counts passes as given.
-	grantTimeout = callTimeout
+	grantTimeout = web.CallTimeout
 	// maxKnownKeys bounds the idempotency keys that a replica knows.
 	maxKnownKeys = 100_000
 )
@@ -233,7 +234,7 @@ type newVoter struct {
 
 func (c *call) askedPass() (body newVoter, err error) {
 	if len(c.Request().Body()) > 0 {
-		err = c.decode(&body)
+		err = c.Decode(&body)
 	}
 	return body, err
 }
@@ -244,15 +245,15 @@ func postVoter(c *call) error {
 	if err != nil {
 		return err
 	}
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	key, err := c.idempotencyKey()
+	key, err := web.IdempotencyKey(c.Ctx)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	look := func(since time.Time) (poll.Display, error) {
 		d, _, err := c.Cache.Display(ctx, id, since)
@@ -268,13 +269,13 @@ func postVoter(c *call) error {
 		}
 		return c.pass(http.StatusOK, pass)
 	}
-	address := c.server.clientAddr(c.Ctx)
+	address := c.Client()
 	pass, fresh, err := c.server.entrance.enter(ctx, look, body.Passcode, key, address)
 	if err != nil {
 		return err
 	}
 	if fresh {
-		c.server.hub.present.gave(id, c.server.entrance.passes.Hash(c.address().String()))
+		c.server.hub.present.gave(id, c.server.entrance.passes.Hash(c.Address().String()))
 	}
 	return c.pass(http.StatusCreated, pass)
 }
@@ -286,17 +287,4 @@ func (c *call) pass(status int, pass access.Pass) error {
 		Pass    string    `json:"pass"`
 		Expires time.Time `json:"expires_at"`
 	}{pass.Text, pass.Expires.UTC()})
-}
-
-// idempotencyKey gives the key by which a client says that a request is the same as one before; Nil: none.
-func (c *call) idempotencyKey() (uuid.UUID, error) {
-	text := c.Get("Idempotency-Key")
-	if text == "" {
-		return uuid.Nil, nil
-	}
-	key, err := parseID("Idempotency-Key", text)
-	if err != nil {
-		return uuid.Nil, fault.Field("Idempotency-Key", "must be a UUID and not the nil UUID")
-	}
-	return key, nil
 }

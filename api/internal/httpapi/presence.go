@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -240,11 +241,11 @@ func newCoalescedAudiences(store presenceStore) *coalesced[uuid.UUID, wireAudien
 
 // getAudience tells presenters what the event "audience" does, where no stream comes through.
 func getAudience(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	if _, err := c.need(ctx, id, toSee); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -86,7 +86,7 @@ func create(c *call) error {
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
-	if err := c.tooMany(c.server.bounds.creation.Wait(c.address())); err != nil { // a look: what is no presentation costs nothing
+	if err := c.tooMany(c.server.bounds.creation.Wait(c.Address())); err != nil { // a look: what is no presentation costs nothing
 		return err
 	}
 	ctx, done, err := c.change()
@@ -95,14 +95,14 @@ func create(c *call) error {
 	}
 	defer done()
 	var body newPresentation
-	if err := c.decode(&body); err != nil {
+	if err := c.Decode(&body); err != nil {
 		return err
 	}
 	p, err := body.presentation()
 	if err != nil {
 		return err
 	}
-	if err := c.tooMany(c.server.bounds.creation.Take(c.address())); err != nil {
+	if err := c.tooMany(c.server.bounds.creation.Take(c.Address())); err != nil {
 		return err
 	}
 	token, hash := access.NewToken()
@@ -114,7 +114,7 @@ func create(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderLocation, Base+"/presentations/"+p.ID.String())
+	c.Set(fiber.HeaderLocation, web.Base+"/presentations/"+p.ID.String())
 	return c.Status(http.StatusCreated).JSON(fiber.Map{
 		"presentation_id": p.ID, "join_code": p.JoinCode, "presenter_token": token,
 	})
@@ -129,7 +129,7 @@ func (c *call) tooMany(wait time.Duration) error {
 }
 
 func getPresentation(c *call) error {
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
@@ -200,8 +200,8 @@ func join(c *call) error {
 	if err != nil {
 		code = ""
 	}
-	found, err := c.server.bounds.codes.look(c.address(), access.CleanCode(code), func(code string) (found joined, err error) {
-		ctx, cancel := c.timeout()
+	found, err := c.server.bounds.codes.look(c.Address(), access.CleanCode(code), func(code string) (found joined, err error) {
+		ctx, cancel := c.Timeout()
 		defer cancel()
 		found.id, found.title, err = c.Store.Join(ctx, code)
 		return found, err
@@ -209,7 +209,7 @@ func join(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	display, _, err := c.Cache.Display(ctx, found.id, time.Time{}) // which is a use, too
 	if err != nil {
@@ -225,10 +225,4 @@ func (c *call) use(id uuid.UUID) {
 	if c.Cache != nil { // tests of answers alone have none
 		c.Cache.Use(id)
 	}
-}
-
-// timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the
-// server begins to stop, when requests must still get their answers.
-func (c *call) timeout() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.server.requests, callTimeout)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -16,8 +17,8 @@ import (
 
 // pollIDs reads the two ids of a path.
 func (c *call) pollIDs() (presentationID, pollID uuid.UUID, err error) {
-	if presentationID, err = parseID("presentation_id", c.Params("id")); err == nil {
-		pollID, err = parseID("poll_id", c.Params("poll_id"))
+	if presentationID, err = web.ParseID("presentation_id", c.Params("id")); err == nil {
+		pollID, err = web.ParseID("poll_id", c.Params("poll_id"))
 	}
 	return presentationID, pollID, err
 }
@@ -53,7 +54,7 @@ func getResults(c *call) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.timeout()
+	ctx, cancel := c.Timeout()
 	defer cancel()
 	r, err := c.server.results.read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
@@ -76,7 +77,7 @@ func getResults(c *call) error {
 		}
 		c.Vary(fiber.HeaderAuthorization)
 	}
-	if c.unchanged(tag) {
+	if c.Unchanged(tag) {
 		return nil
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)

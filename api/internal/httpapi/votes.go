@@ -2,23 +2,26 @@ package httpapi
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/polls/fast"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
+var (
+	headerVoteID     = []byte("X-Vote-Id")
+	headerSuperseded = []byte("Vote-Superseded") // a later vote of the same voter stands
+	superseded       = []byte("true")
+)
+
 // maxSeq is the largest integer that every JSON implementation keeps exact (RFC 8259, section 6).
 const maxSeq = 1<<53 - 1
-
-var acceptedBody = []byte(`{"status":"accepted"}`)
 
 type newVote struct {
 	PollID   *string   `json:"poll_id"`
@@ -51,7 +54,7 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	}
 	if v.Pass != nil {
 		b.Pass = []byte(*v.Pass)
-	} else if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
+	} else if b.VoterID, err = web.ParseID("client_id", *v.ClientID); err != nil {
 		return b, fault.Field("client_id", "must be a UUID and not the nil UUID")
 	}
 	switch {
@@ -65,7 +68,7 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 		b.Texts = *v.Texts
 	}
 	b.Seq = v.Seq
-	b.PollID, err = parseID("poll_id", *v.PollID)
+	b.PollID, err = web.ParseID("poll_id", *v.PollID)
 	return b, err
 }
 
@@ -85,20 +88,20 @@ func (v *newVote) answers() (names []string) {
 // ParseVote reads a request's vote and checks all of it that needs no look-up. Exported for the benchmark's no-op, which
 // does this and nothing else.
 func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
-	if len(c.Request().Body()) > maxVoteBody {
-		return b, fault.Errorf(fault.TooLarge, "a vote has at most %d bytes", maxVoteBody)
+	if len(c.Request().Body()) > fast.MaxBody {
+		return b, fault.Errorf(fault.TooLarge, "a vote has at most %d bytes", fast.MaxBody)
 	}
-	if err := isJSON(c); err != nil {
+	if err := web.IsJSON(c); err != nil {
 		return b, err
 	}
-	if ballot, ok := quickBallot(c.Request().Body()); ok {
+	if ballot, ok := fast.Ballot(c.Request().Body()); ok {
 		return ballot, nil
 	}
 	if !utf8.Valid(c.Request().Body()) { // encoding/json would put something else in its place, and a text would be counted so
 		return b, fault.Field("body", "is no JSON: it is not UTF-8")
 	}
 	var body newVote
-	if err := unmarshal(c, &body); err != nil {
+	if err := web.Unmarshal(c, &body); err != nil {
 		return b, err
 	}
 	return body.ballot()
@@ -109,12 +112,12 @@ func postVote(c *call) error {
 	if err != nil {
 		return err
 	}
-	id, err := parseID("presentation_id", c.Params("id"))
+	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
 	}
-	wait, applied := preference(lines(c.Ctx, "Prefer"))
-	receipt, err := c.Intake.Cast(c.server.requests, id, ballot, wait)
+	wait, applied := web.Preference(web.Lines(c.Ctx, "Prefer"), intake.DefaultWait, intake.Deadline)
+	receipt, err := c.Intake.Cast(c.Site.Requests, id, ballot, intake.Wait(wait))
 	if applied != "" {
 		c.Set("Preference-Applied", applied)
 	}
@@ -129,39 +132,7 @@ func postVote(c *call) error {
 		c.Response().Header.SetCanonical(headerSuperseded, superseded)
 	case 0:
 		c.Status(http.StatusAccepted).Response().Header.SetContentType(fiber.MIMEApplicationJSON)
-		return c.Send(acceptedBody)
+		return c.Send(fast.AcceptedBody)
 	}
 	return c.SendStatus(http.StatusNoContent)
-}
-
-// preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not know it ignores, as
-// the RFC asks. The first of several preferences with one name counts.
-func preference(header string) (wait intake.Wait, applied string) {
-	wait = intake.Wait{For: intake.DefaultWait}
-	if header == "" {
-		return wait, ""
-	}
-	var said []string
-	waited := false
-	for p := range strings.SplitSeq(header, ",") {
-		p, _, _ = strings.Cut(p, ";")
-		name, value, _ := strings.Cut(p, "=")
-		switch name = strings.ToLower(strings.TrimSpace(name)); {
-		case name == "respond-async" && !wait.Async:
-			wait.Async = true
-			said = append(said, name)
-		case name == "wait" && !waited:
-			seconds, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 32)
-			if err != nil {
-				continue
-			}
-			waited = true
-			wait.For = min(time.Duration(seconds)*time.Second, intake.Deadline)
-			said = append(said, "wait="+strconv.Itoa(int(wait.For/time.Second)))
-		}
-	}
-	if waited { // RFC 7240, section 4.3: with both, the answer is asynchronous only when the wait is over
-		wait.Async = false
-	}
-	return wait, strings.Join(said, ", ")
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/plenary-live/plenary/api/internal/httpapi"
+	"github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 )
 
 func main() {
@@ -32,8 +34,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	app := httpapi.NewApp(fiber.DefaultErrorHandler)
-	app.Post(httpapi.Base+"/presentations/:id/polls/current/votes", func(c *fiber.Ctx) error {
+	app := web.NewApp(fiber.DefaultErrorHandler, httpapi.BodyLimits)
+	app.Post(web.Base+"/presentations/:id/polls/current/votes", func(c *fiber.Ctx) error {
 		if _, err := httpapi.ParseVote(c); err != nil {
 			return fiber.NewError(http.StatusBadRequest, err.Error())
 		}
@@ -41,9 +43,9 @@ func run() error {
 	})
 	ok := func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 	app.Get("/readyz", ok)
-	app.Get(httpapi.Base+"/ping", ok)
+	app.Get(web.Base+"/ping", ok)
 
-	listener := httpapi.NewListener(ln, 0, 0, slog.Default())
+	listener := server.NewListener(ln, 0, 0, slog.Default())
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(listener) }()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net"
@@ -12,9 +12,10 @@ import (
 type Proxies []netip.Prefix
 
 // Believe says whether that peer's word is believed.
-func (p Proxies) Believe(peer net.Addr) bool { return p.have(addressOf(peer)) }
+func (p Proxies) Believe(peer net.Addr) bool { return p.Have(AddressOf(peer)) }
 
-func (p Proxies) have(addr netip.Addr) bool {
+// Have says whether an address is one of theirs.
+func (p Proxies) Have(addr netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(addr) {
 			return true
@@ -23,12 +24,12 @@ func (p Proxies) have(addr netip.Addr) bool {
 	return false
 }
 
-// client gives the address of the client behind a peer. Each proxy adds to forwarded, at its end, where the request came to it from: so
+// Behind gives the address of the client behind a peer. Each proxy adds to forwarded, at its end, where the request came to it from: so
 // it is read from there, as long as the one that wrote it is believed. If a part of it that is read is no address, the peer is the client.
-func (p Proxies) client(forwarded string, peer net.Addr) netip.Addr {
-	own := addressOf(peer)
+func (p Proxies) Behind(forwarded string, peer net.Addr) netip.Addr {
+	own := AddressOf(peer)
 	for client := own; ; {
-		if !p.have(client) || strings.Trim(forwarded, ", \t") == "" {
+		if !p.Have(client) || strings.Trim(forwarded, ", \t") == "" {
 			return client
 		}
 		comma := strings.LastIndexByte(forwarded, ',')
@@ -65,8 +66,8 @@ func parseAddress(s string) (netip.Addr, bool) {
 // plainAddress gives each address one form: no zone, and of IPv4 if it stands for one.
 func plainAddress(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
-// addressOf gives a connection's peer; the zero address: it has none.
-func addressOf(peer net.Addr) netip.Addr {
+// AddressOf gives a connection's peer; the zero address: it has none.
+func AddressOf(peer net.Addr) netip.Addr {
 	tcp, ok := peer.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
@@ -74,15 +75,15 @@ func addressOf(peer net.Addr) netip.Addr {
 	return plainAddress(tcp.AddrPort().Addr())
 }
 
-// addressText is for logs.
-func addressText(addr netip.Addr) string {
+// AddressText is for logs.
+func AddressText(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
 	}
 	return addr.String()
 }
 
-// clientAddr gives the address of the client whose request it is. It is what everything here goes by that tells clients apart.
-func (s *Server) clientAddr(c *fiber.Ctx) netip.Addr {
-	return s.TrustedProxies.client(lines(c, fiber.HeaderXForwardedFor), c.Context().RemoteAddr())
+// Client gives the address of the client whose request it is. It is what everything goes by that tells clients apart.
+func (p Proxies) Client(c *fiber.Ctx) netip.Addr {
+	return p.Behind(Lines(c, fiber.HeaderXForwardedFor), c.Context().RemoteAddr())
 }

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bytes"
@@ -14,24 +14,41 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
+const (
+	// CallTimeout bounds what one request may ask of the services.
+	CallTimeout = 5 * time.Second
+	// DrainTime is how long a server that stops goes on answering on the connections that it has. Each answer then says that
+	// its connection closes; who asks nothing in that time is closed without a word.
+	DrainTime = time.Second
+)
+
 // What answers may take together while they are not sent. A client takes what it asked for in its own time, and anybody may ask.
 const (
-	// smallAnswer is the size up to which an answer is no matter: a connection has buffers of that size anyway, and so has its
+	// SmallAnswer is the size up to which an answer is no matter: a connection has buffers of that size anyway, and so has its
 	// socket. A vote's answer is far below it.
-	smallAnswer = 16 << 10
+	SmallAnswer = 16 << 10
 	maxUnsent   = 32 << 20 // bytes of large answers that are being sent
 	maxUnsaid   = 8 << 20  // bytes of those that wait for others to be sent
 	// unsentPatience is how long an answer waits for room. One that tells of a change waits longer, as long as a call may: what
 	// it tells of was done.
 	unsentPatience = time.Second
-	// Each of these may have a whole presentation in its hands, which takes ten times its text.
-	maxChanges    = 4
-	maxAllResults = 4
 )
+
+// Life is how long what a server does may take.
+type Life struct {
+	Streaming context.Context // of answers that are sent bit by bit; ends when the server stops
+	Requests  context.Context // of everything that requests ask of the services; ends when these end
+}
+
+// Answers are those that are being sent.
+type Answers struct {
+	life   Life
+	unsent *budget.Bytes // of large ones
+}
 
 // bounded lets every large answer take room in the server's budget until it is sent, or its connection is closed. Who finds no room
 // waits a little, and gets 503. Small answers, event streams, and whatever is in memory anyway are never held back.
-func (s *Server) bounded(c *fiber.Ctx) error {
+func (a *Answers) bounded(c *fiber.Ctx) error {
 	if err := c.Next(); err != nil {
 		return err
 	}
@@ -40,18 +57,18 @@ func (s *Server) bounded(c *fiber.Ctx) error {
 		return nil
 	}
 	body := res.Body()
-	if len(body) <= smallAnswer {
+	if len(body) <= SmallAnswer {
 		return nil
 	}
 	release := func() {}
 	if !budget.IsStanding(c) {
 		var err error
-		if release, err = s.hold(c, body); err != nil {
+		if release, err = a.Hold(c, body); err != nil {
 			return err
 		}
 	}
 	_ = res.SwapBody(nil) // it is ours now: fasthttp uses it again only if it gets it back
-	res.SetBodyStream(&sending{bytes.NewReader(body), s.leave(c), release}, len(body))
+	res.SetBodyStream(&sending{bytes.NewReader(body), a.leave(c), release}, len(body))
 	return nil
 }
 
@@ -61,18 +78,18 @@ var ofTheAnswer = []string{
 	fiber.HeaderLink,
 }
 
-// hold takes room for an answer. Where there is none, what was said of the answer already is taken back.
-func (s *Server) hold(c *fiber.Ctx, body []byte) (release func(), err error) {
+// Hold takes room for an answer. Where there is none, what was said of the answer already is taken back.
+func (a *Answers) Hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 	patience, done := unsentPatience, false
 	switch method := c.Method(); {
-	case len(body) <= smallAnswer, method == http.MethodHead:
+	case len(body) <= SmallAnswer, method == http.MethodHead:
 		return func() {}, nil
 	case method != http.MethodGet:
-		patience, done = callTimeout, true
+		patience, done = CallTimeout, true
 	}
-	ctx, cancel := context.WithTimeout(s.requests, patience)
+	ctx, cancel := context.WithTimeout(a.life.Requests, patience)
 	defer cancel()
-	release, err = s.unsent.Hold(ctx, body)
+	release, err = a.unsent.Hold(ctx, body)
 	if err == nil {
 		return release, nil
 	}
@@ -83,26 +100,6 @@ func (s *Server) hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 		err = fault.Unavailablef(err, "this was done, but there is no room for the answer: too many large ones are being sent")
 	}
 	return nil, err
-}
-
-// load takes a turn at reading a whole presentation and writing it down, and gives the context of what the request asks of the
-// services meanwhile.
-func (c *call) load() (ctx context.Context, done func(), err error) { return c.turn(c.server.Costly) }
-
-// change takes a turn at writing a presentation or a part of it, as load does. Take it when the body has arrived, and before it is
-// decoded: what it says is as large.
-func (c *call) change() (ctx context.Context, done func(), err error) {
-	return c.turn(c.server.changes)
-}
-
-func (c *call) turn(turns *budget.Turns) (ctx context.Context, done func(), err error) {
-	ctx, cancel := c.timeout()
-	end, err := turns.Take(ctx)
-	if err != nil {
-		cancel()
-		return nil, nil, err
-	}
-	return ctx, func() { end(); cancel() }, nil
 }
 
 // sending is a large answer on its way.
@@ -125,7 +122,7 @@ func (s *sending) Close() error {
 	return nil
 }
 
-// leaving gives a client drainTime to take what it asked for when the server stops, which does not wait for who reads slowly.
+// leaving gives a client DrainTime to take what it asked for when the server stops, which does not wait for who reads slowly.
 type leaving struct {
 	conn    net.Conn
 	stops   context.Context // of the server
@@ -133,13 +130,13 @@ type leaving struct {
 }
 
 // leave begins to watch for the server's stop, until unwatch is called.
-func (s *Server) leave(c *fiber.Ctx) leaving {
-	l := leaving{conn: c.Context().Conn(), stops: s.streams}
+func (a *Answers) leave(c *fiber.Ctx) leaving {
+	l := leaving{conn: c.Context().Conn(), stops: a.life.Streaming}
 	l.unwatch = context.AfterFunc(l.stops, l.hurry)
 	return l
 }
 
-func (l leaving) hurry() { _ = l.conn.SetWriteDeadline(time.Now().Add(drainTime)) }
+func (l leaving) hurry() { _ = l.conn.SetWriteDeadline(time.Now().Add(DrainTime)) }
 
 // again is for when fasthttp has set its own deadline, which it does when the handler has returned.
 func (l leaving) again() {

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net/http"
@@ -18,40 +18,43 @@ const (
 	preflightAge = "86400" // seconds: a day
 )
 
-// anyOrigin stands for all of them in Config.Origins.
+// anyOrigin stands for all of them.
 const anyOrigin = "*"
 
-// cors lets a page of an allowed origin read the answer to a call of the API. Answers that may be kept say that they depend on
+// origins are those of pages that may use the API.
+type origins []string
+
+// say lets a page of an allowed origin read the answer to a call of the API. Answers that may be kept say that they depend on
 // who asks.
-func (s *Server) cors(c *fiber.Ctx) {
-	if len(s.Origins) == 0 || !strings.HasPrefix(c.Path(), Base+"/") {
+func (all origins) say(c *fiber.Ctx) {
+	if len(all) == 0 || !strings.HasPrefix(c.Path(), Base+"/") {
 		return
 	}
 	if method := c.Method(); method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions {
 		c.Vary(fiber.HeaderOrigin)
 	}
-	if allowed := s.allowedOrigin(c); allowed != "" {
+	if allowed := all.allowed(c); allowed != "" {
 		c.Set(fiber.HeaderAccessControlAllowOrigin, allowed)
 		c.Set(fiber.HeaderAccessControlExposeHeaders, exposedHeaders)
 	}
 }
 
-// allowedOrigin gives what the answer says; empty: the request comes from no page, or from one that is not allowed.
-func (s *Server) allowedOrigin(c *fiber.Ctx) string {
+// allowed gives what the answer says; empty: the request comes from no page, or from one that is not allowed.
+func (all origins) allowed(c *fiber.Ctx) string {
 	origin := c.Get(fiber.HeaderOrigin)
 	switch {
 	case origin == "":
 		return ""
-	case slices.Contains(s.Origins, anyOrigin):
+	case slices.Contains(all, anyOrigin):
 		return anyOrigin
-	case slices.Contains(s.Origins, origin):
+	case slices.Contains(all, origin):
 		return origin
 	}
 	return ""
 }
 
 // preflight adds what a browser asks before it sends a request that no form could send.
-func (s *Server) preflight(c *fiber.Ctx, methods []string) {
+func preflight(c *fiber.Ctx, methods []string) {
 	if c.Get(fiber.HeaderAccessControlRequestMethod) == "" || c.GetRespHeader(fiber.HeaderAccessControlAllowOrigin) == "" {
 		return
 	}

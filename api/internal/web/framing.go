@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"bytes"
@@ -17,12 +17,12 @@ func plainlyFramed(head *fasthttp.RequestHeader) bool {
 		}
 		name, value, _ := bytes.Cut(line, []byte{':'})
 		switch {
-		case is(name, "host"):
+		case EqualFold(name, "host"):
 			hosts++
-		case is(name, "content-length"):
+		case EqualFold(name, "content-length"):
 			lengths++
-		case is(name, "transfer-encoding"):
-			if !is(bytes.Trim(value, " \t"), "chunked") {
+		case EqualFold(name, "transfer-encoding"):
+			if !EqualFold(bytes.Trim(value, " \t"), "chunked") {
 				return false
 			}
 			codings++

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"net/http"
@@ -84,8 +84,8 @@ func (p *pattern) before(q *pattern) bool {
 func isParameter(segment string) bool { return segment == "+" || strings.HasPrefix(segment, ":") }
 
 // method refuses what a path does not take, with what it takes, and answers OPTIONS. What is no path of ours is left to Fiber.
-func (s *Server) method(c *fiber.Ctx) error {
-	methods := s.paths.methods(c.Path())
+func (all paths) method(c *fiber.Ctx) error {
+	methods := all.methods(c.Path())
 	if methods == nil || c.Method() != http.MethodOptions && slices.Contains(methods, c.Method()) {
 		return c.Next()
 	}
@@ -93,6 +93,6 @@ func (s *Server) method(c *fiber.Ctx) error {
 	if c.Method() != http.MethodOptions {
 		return fiber.ErrMethodNotAllowed
 	}
-	s.preflight(c, methods)
+	preflight(c, methods)
 	return c.SendStatus(http.StatusNoContent)
 }

@@ -1,4 +1,4 @@
-package httpapi
+package web
 
 import (
 	"encoding/json"
@@ -16,14 +16,14 @@ import (
 
 // Codes of problems that are not the domain's. The last two are of no kind that a caller can do anything about.
 var (
-	createKeyMissing = fault.Unauthenticated.Named("create_key_missing")
-	createKeyWrong   = fault.Forbidden.Named("create_key_wrong")
+	CreateKeyMissing = fault.Unauthenticated.Named("create_key_missing")
+	CreateKeyWrong   = fault.Forbidden.Named("create_key_wrong")
 	internal         = fault.Code{Kind: "internal", Name: "internal"}
-	aborted          = fault.Code{Kind: "aborted", Name: "aborted"} // for the log and metrics: its client hears nothing any more
+	Aborted          = fault.Code{Kind: "aborted", Name: "aborted"} // for the log and metrics: its client hears nothing any more
 )
 
-// statusAborted is what NGINX, too, calls it where a client went away before its answer.
-const statusAborted = 499
+// StatusAborted is what NGINX, too, calls it where a client went away before its answer.
+const StatusAborted = 499
 
 // statuses maps the kinds of errors to HTTP, once.
 var statuses = map[fault.Kind]int{
@@ -38,7 +38,7 @@ var statuses = map[fault.Kind]int{
 	fault.Busy.Kind:            http.StatusTooManyRequests,
 	fault.Unavailable.Kind:     http.StatusServiceUnavailable,
 	internal.Kind:              http.StatusInternalServerError,
-	aborted.Kind:               statusAborted,
+	Aborted.Kind:               StatusAborted,
 }
 
 // fiberCodes names what Fiber refuses by itself.
@@ -85,35 +85,37 @@ func problemOf(err error) problem {
 	return p
 }
 
-// refusal is what an error is answered with, beside what every answer has.
-type refusal struct {
-	status int
-	fields []field
-	body   []byte // a problem
+// Refusal is what an error is answered with, beside what every answer has.
+type Refusal struct {
+	Status int
+	Fields []Field
+	Body   []byte // a problem
 }
 
-type field struct{ name, value string }
+// Field is a header field.
+type Field struct{ Name, Value string }
 
-const problemType = "application/problem+json"
+// ProblemType is the content type of a refusal.
+const ProblemType = "application/problem+json"
 
-// refusalOf says of an error how the request with that id is answered. It is the only place where errors become HTTP.
-func refusalOf(err error, requestID string) refusal {
+// RefusalOf says of an error how the request with that id is answered. It is the only place where errors become HTTP.
+func RefusalOf(err error, requestID string) Refusal {
 	p := problemOf(err)
 	p.RequestID = requestID
-	r := refusal{status: p.Status}
+	r := Refusal{Status: p.Status}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		r.fields = append(r.fields, field{fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds()))))})
+		r.Fields = append(r.Fields, Field{fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds()))))})
 	case http.StatusUnauthorized:
 		realm := `Bearer realm="presenter"`
 		switch p.Code {
-		case createKeyMissing.Name:
+		case CreateKeyMissing.Name:
 			realm = `Bearer realm="create"`
 		case access.NoPass.Name, access.BadPass.Name, access.OldPass.Name:
 			realm = `Pass realm="voters"`
 		}
-		r.fields = append(r.fields, field{fiber.HeaderWWWAuthenticate, realm})
+		r.Fields = append(r.Fields, Field{fiber.HeaderWWWAuthenticate, realm})
 	}
-	r.body, _ = json.Marshal(p) // of texts and a number: there is no error
+	r.Body, _ = json.Marshal(p) // of texts and a number: there is no error
 	return r
 }

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package httpapi
+package server
 
 import "syscall"
 

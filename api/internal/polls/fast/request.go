@@ -1,179 +1,18 @@
-package httpapi
+package fast
 
 import (
 	"bytes"
-	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
 
-	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
-
-	"github.com/plenary-live/plenary/api/internal/eventloop"
-	"github.com/plenary-live/plenary/pkg/intake"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/api/internal/web"
 )
 
-// votePath is where votes are sent to, below Base.
-const votePath = "/presentations/:id/polls/current/votes"
+// Path is where votes are sent to, below web.Base.
+const Path = "/presentations/:id/polls/current/votes"
 
-// quickVote is a vote that waits for its answer without a goroutine. There is one for each connection that votes, for
-// one vote after the other.
-type quickVote struct {
-	server       *Server
-	conn         *eventloop.Conn
-	begun        time.Time
-	id           string     // of the request
-	client       netip.Addr // for the log
-	presentation [36]byte   // as its id was written, for the log
-	async        bool
-	answer       []byte
-}
-
-// takeVote takes a vote of the usual form that the intake can take at once. Every other request is left to Fiber.
-func (s *Server) takeVote(conn *eventloop.Conn, request []byte) bool {
-	q, ok := quickRequest(request, s.Root)
-	if !ok {
-		return false
-	}
-	ballot, ok := quickBallot(q.body)
-	if !ok {
-		return false
-	}
-	presentation, ok := quickID(q.presentation)
-	if !ok {
-		return false
-	}
-	if !s.mu.TryRLock() { // Close waits for other requests: others on this loop must not
-		return false
-	}
-	defer s.mu.RUnlock()
-	if s.services == nil || s.streams.Err() != nil {
-		return false
-	}
-	v, ok := conn.Data.(*quickVote)
-	if !ok {
-		v = &quickVote{server: s, conn: conn}
-		conn.Data = v
-	}
-	v.begun, v.async = time.Now(), q.async
-	copy(v.presentation[:], q.presentation)
-	if v.id = q.id; v.id == "" {
-		v.id = newRequestID()
-	}
-	if s.AccessLog {
-		v.client = s.TrustedProxies.client(string(q.forwarded), conn.RemoteAddr())
-	}
-	s.sending.Add(1)
-	if !s.services.Intake.Take(s.requests, presentation, ballot, q.async, v) {
-		s.sending.Done()
-		return false
-	}
-	return true // nothing of v may be used any more: it may have its answer, and be the next vote
-}
-
-// Heard implements intake.Hearer: it answers.
-func (v *quickVote) Heard(receipt intake.Receipt, err error) {
-	s := v.server
-	defer s.sending.Done()
-	last := s.streams.Err() != nil // it stops
-	status := http.StatusNoContent
-	switch {
-	case err != nil:
-		r := refusalOf(err, v.id)
-		status = r.status
-		s.logFailure(http.MethodPost, v.path(), v.id, status, err)
-		v.begin(status, problemType, r.body)
-		for _, f := range r.fields {
-			v.field(f.name, f.value)
-		}
-		v.end(last, r.body)
-	case receipt.Verdict == 0:
-		status = http.StatusAccepted
-		v.begin(status, fiber.MIMEApplicationJSON, acceptedBody)
-		v.receipt(receipt)
-		v.end(last, acceptedBody)
-	default:
-		v.begin(status, "", nil)
-		v.receipt(receipt)
-		v.end(last, nil)
-	}
-	took := time.Since(v.begun)
-	s.Observe(http.MethodPost, Base+votePath, status, took)
-	if s.AccessLog {
-		s.access(http.MethodPost, v.path(), status, took, v.id, v.client)
-	}
-	v.conn.Reply(v.answer, last)
-}
-
-// path gives the request's, without the root.
-func (v *quickVote) path() string { return beforeID + string(v.presentation[:]) + behindID }
-
-// begin writes the head of an answer up to the fields that not every answer to a vote has. The bytes are Fiber's.
-func (v *quickVote) begin(status int, contentType string, body []byte) {
-	v.answer = append(v.answer[:0], "HTTP/1.1 "...)
-	v.answer = strconv.AppendInt(v.answer, int64(status), 10)
-	v.answer = append(v.answer, ' ')
-	v.answer = append(v.answer, http.StatusText(status)...)
-	v.answer = append(v.answer, "\r\nDate: "...)
-	v.answer = append(v.answer, httpDate(time.Now())...)
-	if body != nil {
-		v.answer = append(v.answer, "\r\nContent-Type: "...)
-		v.answer = append(v.answer, contentType...)
-		v.answer = append(v.answer, "\r\nContent-Length: "...)
-		v.answer = strconv.AppendInt(v.answer, int64(len(body)), 10)
-	}
-	v.answer = append(v.answer, "\r\nX-Request-Id: "...)
-	v.answer = append(v.answer, v.id...)
-	v.answer = append(v.answer, "\r\nX-Content-Type-Options: nosniff"...)
-	if v.async {
-		v.answer = append(v.answer, "\r\nPreference-Applied: respond-async"...)
-	}
-}
-
-// receipt writes the fields of a vote that was accepted.
-func (v *quickVote) receipt(r intake.Receipt) {
-	v.answer = append(v.answer, "\r\nX-Vote-Id: "...)
-	v.answer = append(v.answer, r.VoteID.String()...)
-	if r.Verdict == poll.Superseded {
-		v.answer = append(v.answer, "\r\nVote-Superseded: true"...)
-	}
-}
-
-func (v *quickVote) field(name, value string) {
-	v.answer = append(v.answer, "\r\n"...)
-	v.answer = append(v.answer, name...)
-	v.answer = append(v.answer, ": "...)
-	v.answer = append(v.answer, value...)
-}
-
-func (v *quickVote) end(last bool, body []byte) {
-	if last {
-		v.answer = append(v.answer, "\r\nConnection: close"...)
-	}
-	v.answer = append(v.answer, "\r\n\r\n"...)
-	v.answer = append(v.answer, body...)
-}
-
-// lastDate is the Date of this second's answers.
-var lastDate atomic.Pointer[dated]
-
-type dated struct {
-	second int64
-	text   []byte
-}
-
-func httpDate(now time.Time) []byte {
-	d := lastDate.Load()
-	if d == nil || d.second != now.Unix() {
-		d = &dated{now.Unix(), fasthttp.AppendHTTPDate(nil, now)}
-		lastDate.Store(d)
-	}
-	return d.text
-}
+// MaxBody is how many bytes a vote may have.
+const MaxBody = 4 << 10
 
 // quickHead is what a vote's request says.
 type quickHead struct {
@@ -186,7 +25,7 @@ type quickHead struct {
 
 // What stands before the presentation's id in a vote's request, and behind it.
 var (
-	beforeID, behindID, _ = strings.Cut(Base+votePath, ":id")
+	beforeID, behindID, _ = strings.Cut(web.Base+Path, ":id")
 	quickMethod           = []byte("POST ")
 	quickBegin            = []byte(beforeID)
 	quickRest             = []byte(behindID + " HTTP/1.1\r\n")
@@ -202,7 +41,7 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	if !ok {
 		return q, false
 	}
-	rest, _ = cutRoot(rest, root)
+	rest, _ = web.CutRoot(rest, root)
 	if rest, ok = bytes.CutPrefix(rest, quickBegin); !ok || len(rest) < 36 {
 		return q, false
 	}
@@ -246,7 +85,7 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 			proto = value
 		case "content-length":
 			n, err := strconv.ParseUint(string(value), 10, 16)
-			if length >= 0 || err != nil || n > maxVoteBody || value[0] == '+' {
+			if length >= 0 || err != nil || n > MaxBody || value[0] == '+' {
 				return q, false
 			}
 			length = int(n)
@@ -256,7 +95,7 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 			}
 			typed = true
 		case "x-request-id":
-			if q.id != "" || !plainRequestID(string(value)) {
+			if q.id != "" || !web.PlainRequestID(string(value)) {
 				return q, false
 			}
 			q.id = string(value)
@@ -271,7 +110,7 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 			}
 			q.forwarded, forwarded = value, true
 		case "connection":
-			if !is(value, "keep-alive") {
+			if !web.EqualFold(value, "keep-alive") {
 				return q, false
 			}
 		default:
@@ -345,11 +184,6 @@ func lower(space *[maxFieldName]byte, name []byte) []byte {
 		space[i] = c | 0x20 // letters, digits and "-" alone
 	}
 	return space[:len(name)]
-}
-
-// is compares the name of a field, which is given in lower case.
-func is(name []byte, lower string) bool {
-	return len(name) == len(lower) && strings.EqualFold(string(name), lower)
 }
 
 // plainHost says whether a host holds nothing about which readers may differ.

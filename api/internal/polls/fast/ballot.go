@@ -1,4 +1,4 @@
-package httpapi
+package fast
 
 import (
 	"bytes"
@@ -8,11 +8,11 @@ import (
 	"github.com/plenary-live/plenary/pkg/intake"
 )
 
-// quickBallot reads the body that nearly every vote has: one flat object of known members, each once, plain ASCII
+// Ballot reads the body that nearly every vote has: one flat object of known members, each once, plain ASCII
 // without escapes, a key, ids in their usual form, and a pass in place of the voter's. It does so without reflection, which would be the largest part of
 // what a vote costs here but system calls (BenchmarkParseVote). Whatever else it meets, right or wrong, it leaves to
 // encoding/json and to the checks that say what is wrong: ok is then false.
-func quickBallot(body []byte) (b intake.Ballot, ok bool) {
+func Ballot(body []byte) (b intake.Ballot, ok bool) {
 	var poll, key, client, pass []byte
 	q := quick{body}
 	if !q.is('{') {
@@ -117,7 +117,7 @@ func (q *quick) text() (s []byte, ok bool) {
 	return s, true
 }
 
-// number takes a positive integer below 10^15, which is below maxSeq.
+// number takes a positive integer below 10^15, which every JSON implementation keeps exact.
 func (q *quick) number() (n int64, ok bool) {
 	digits := 0
 	for digits < len(q.rest) && q.rest[digits] >= '0' && q.rest[digits] <= '9' {

@@ -1,4 +1,4 @@
-package httpapi
+package server
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
@@ -25,7 +25,7 @@ type Listener struct {
 	room   func(patient bool) bool // nil: nobody gives way
 
 	share   int // 0: none
-	proxies Proxies
+	proxies web.Proxies
 	mu      sync.Mutex
 	of      map[netip.Prefix]int // connections by address, where there is a share
 }
@@ -44,7 +44,7 @@ func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Lis
 
 // Share bounds how many connections one address may have at once, if most is not 0: more are closed at once. Proxies may have any
 // number, since others stand behind them. It is called before Accept.
-func (l *Listener) Share(most int, proxies Proxies) { l.share, l.proxies = most, proxies }
+func (l *Listener) Share(most int, proxies web.Proxies) { l.share, l.proxies = most, proxies }
 
 // MakeRoom has Accept call a function when there is a connection too many. It closes another one, which can be spared, and says whether
 // there was one; patient: there was none for a while. It is called before Accept.
@@ -57,7 +57,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		slot := &slotConn{Conn: conn, listener: l, from: limit.Address(addressOf(conn.RemoteAddr()))}
+		slot := &slotConn{Conn: conn, listener: l, from: limit.Address(web.AddressOf(conn.RemoteAddr()))}
 		if !l.shared(slot) {
 			_ = conn.Close()
 			continue
@@ -102,7 +102,7 @@ const (
 
 // shared counts a connection as its address's; false: it has its share. It does so until unshare.
 func (l *Listener) shared(c *slotConn) bool {
-	if l.share == 0 || l.proxies.have(addressOf(c.RemoteAddr())) {
+	if l.share == 0 || l.proxies.Have(web.AddressOf(c.RemoteAddr())) {
 		c.from = netip.Prefix{}
 		return true
 	}
@@ -184,11 +184,9 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// slotOf gives the connection that a server serves as the listener accepted it.
-func slotOf(conn net.Conn) (*slotConn, bool) {
-	if turn, ok := conn.(*eventloop.Turn); ok {
-		conn = turn.Conn.Conn
-	}
-	slot, ok := conn.(*slotConn)
-	return slot, ok
-}
+// Limits tells how many connections the listener holds, and how many of them one address may have;
+// 0: any number.
+func (c *slotConn) Limits() (connections, share int) { return cap(c.listener.slots), c.listener.share }
+
+// NetConn gives the connection as the kernel's listener accepted it.
+func (c *slotConn) NetConn() net.Conn { return c.Conn }

@@ -1,0 +1,198 @@
+// Package httpapi is the polls feature's HTTP face: its routes and what they answer. openapi.yaml is its reference.
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/polls/fast"
+	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/stage"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// Each of these may have a whole presentation in its hands, which takes ten times its text.
+const (
+	maxChanges    = 4
+	maxAllResults = 4
+)
+
+// BodyLimits are those of what an audience sends.
+var BodyLimits = web.BodyLimits{
+	{End: "/polls/current/votes", Bytes: fast.MaxBody, What: "a vote"}, {End: "/voters", Bytes: fast.MaxBody, What: "a vote"},
+}
+
+// Config is what the feature is made of.
+type Config struct {
+	Open bool // everybody is every presentation's presenter
+
+	CreateLimit int    // presentations that one address may create in a minute; 0: any number
+	CreateKey   string // that creating one takes; empty: nothing
+	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
+	PassLimit   int    // passes of one presentation that an address gets in a minute; 0: any number
+}
+
+// Services is what the routes work with.
+type Services struct {
+	Store  poll.Store
+	Stage  *stage.Stage
+	Cache  *stage.Cache
+	Intake *intake.Intake
+	Bus    bus.Bus
+	Passes *access.Passes
+}
+
+// Polls is the feature. Its routes say that they are starting until its site is open.
+type Polls struct {
+	Config
+	*web.Site
+	Votes *fast.Votes
+
+	bounds  *bounds
+	changes *budget.Turns  // at writing a presentation, or a part of one
+	files   *budget.Turns  // at being sent one with all results
+	slides  *encodedSlides // as they are answered
+
+	started  atomic.Bool
+	services *Services // from Start on
+	// Of the services.
+	hub        *hub
+	entrance   *entrance
+	results    coalescedResults
+	allResults *coalesced[uuid.UUID, *encodedAll]
+	wordPages  wordPages
+	audiences  *coalesced[uuid.UUID, wireAudience]
+	answers    *coalesced[answersPage, []byte]
+}
+
+// New adds the feature's routes to a site.
+func New(site *web.Site, cfg Config) *Polls {
+	s := &Polls{
+		Config: cfg, Site: site, Votes: fast.New(site), bounds: newBounds(cfg, time.Now),
+		changes: budget.NewTurns(maxChanges), files: budget.NewTurns(maxFiles), slides: newEncodedSlides(),
+	}
+	s.routes(site.App.Group(web.Base))
+	return s
+}
+
+func (s *Polls) routes(v1 fiber.Router) {
+	description := s.description()
+	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		budget.Standing(c)
+		c.Set(fiber.HeaderContentType, "application/yaml")
+		return c.Send(description)
+	})
+	v1.Post("/presentations", s.with(create))
+	v1.Get("/presentations/:id", s.with(getPresentation))
+	v1.Patch("/presentations/:id", s.with(patchPresentation))
+	v1.Delete("/presentations/:id", s.with(deletePresentation))
+	v1.Get("/presentations/:id/export", s.with(exportPresentation))
+	v1.Get("/presentations/:id/history", s.with(getHistory))
+	v1.Post("/presentations/:id/token", s.with(postToken))
+	v1.Post("/presentations/:id/remote", s.with(postRemote))
+	v1.Post("/presentations/:id/join_code", s.with(postJoinCode))
+	v1.Get("/join/:code", s.with(join))
+	v1.Put("/presentations/:id/polls/current", s.with(putCurrent))
+	v1.Delete("/presentations/:id/polls/current", s.with(deleteCurrent))
+	v1.Get("/presentations/:id/polls/current", s.with(getCurrent))
+	v1.Post(fast.Path, s.with(postVote))
+	v1.Post("/presentations/:id/voters", s.with(postVoter))
+	v1.Put("/presentations/:id/polls/order", s.with(putOrder))
+	v1.Post("/presentations/:id/polls", s.with(postPoll))
+	v1.Patch("/presentations/:id/polls/:poll_id", s.with(patchPoll))
+	v1.Delete("/presentations/:id/polls/:poll_id", s.with(deletePoll))
+	v1.Post("/presentations/:id/polls/:poll_id/reset", s.with(resetPoll))
+	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
+	v1.Get("/presentations/:id/polls/:poll_id/answers", s.with(getAnswers))
+	v1.Patch("/presentations/:id/polls/:poll_id/answers", s.with(patchAnswer))
+	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
+	v1.Get("/presentations/:id/results", s.with(getAllResults))
+	v1.Get("/presentations/:id/events", s.with(getEvents))
+	v1.Get("/presentations/:id/audience", s.with(getAudience))
+}
+
+// description gives openapi.yaml with what the paths in it are below.
+func (s *Polls) description() []byte {
+	if s.Root == "" {
+		return openAPI
+	}
+	return bytes.Replace(openAPI, serverURL, []byte(strings.TrimSuffix(string(serverURL), "/\n")+s.Root+"\n"), 1)
+}
+
+var serverURL = []byte("\nservers:\n  - url: /\n")
+
+// call is one request with what it works with.
+type call struct {
+	web.Call
+	*Services
+	server *Polls
+}
+
+// with gives a route the services.
+func (s *Polls) with(route func(*call) error) fiber.Handler {
+	return s.Serving(func(c *fiber.Ctx) error { return route(s.call(c)) })
+}
+
+func (s *Polls) call(c *fiber.Ctx) *call { return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s} }
+
+// load takes a turn at reading a whole presentation and writing it down, and gives the context of what the request asks of the
+// services meanwhile.
+func (c *call) load() (ctx context.Context, done func(), err error) { return c.Turn(c.Site.Costly) }
+
+// change takes a turn at writing a presentation or a part of it, as load does. Take it when the body has arrived, and before it is
+// decoded: what it says is as large.
+func (c *call) change() (ctx context.Context, done func(), err error) {
+	return c.Turn(c.server.changes)
+}
+
+// Start gives the routes their services. It is called before the site is opened.
+func (s *Polls) Start(services Services) {
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.wordPages = newWordPages(services.Store)
+	s.audiences = newCoalescedAudiences(services.Store)
+	s.answers = newCoalescedAnswers(services.Store, s.Costly)
+	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
+	s.hub = newHub(s.Streaming, services.Cache, s.results, services.Store, services.Bus, s.Logger)
+	s.Votes.Start(services.Intake)
+	s.started.Store(true)
+}
+
+// Close ends what works with the services beside requests. It is called when the site was closed.
+func (s *Polls) Close() {
+	if !s.started.Load() {
+		return
+	}
+	s.hub.close()
+	s.entrance.close()
+	s.results.close()
+	s.allResults.close()
+	s.wordPages.close()
+	s.audiences.close()
+	s.answers.close()
+}
+
+// Spare ends a stream for somebody who came, and says whether there was one.
+func (s *Polls) Spare() bool { return s.started.Load() && s.hub.guests.makeRoom(0) }
+
+// Streams tells of event streams: how many are open, and since the start how many events were sent on them and how many were
+// cut off because their client was too slow.
+func (s *Polls) Streams() (open, sent, cut int64) {
+	if !s.started.Load() {
+		return 0, 0, 0
+	}
+	return s.hub.open.Load(), s.hub.sent.Load(), s.hub.cut.Load()
+}
