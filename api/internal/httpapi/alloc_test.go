@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -64,14 +65,14 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 		Options: []poll.Option{{Key: "A"}, {Key: "B"}},
 	}
 	in := intake.New(alwaysDisplayed{shown}, thePasses, log, 1, 10_000, time.Now)
-	s := New(Config{
+	s := newWhole(wholeConfig{
 		FastVotes: true,
 		Logger:    slog.New(slog.DiscardHandler),
 		Observe:   func(string, string, int, time.Duration) {},
 		Away:      func(context.Context) []string { return nil },
 	})
 	s.Start(Services{Intake: in, Bus: inproc.NewBus()})
-	ln := net.Listener(NewListener(listen(tb), 0, 0, s.Logger))
+	ln := net.Listener(server.NewListener(listen(tb), 0, 0, s.Logger))
 	if strings.HasPrefix(way, "Fiber") {
 		ln = hidden{ln}
 	}

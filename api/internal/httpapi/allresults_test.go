@@ -23,6 +23,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
@@ -77,7 +78,7 @@ func (s *afterwards) History(context.Context, uuid.UUID, int64, int) ([]poll.Men
 }
 
 func (s *afterwards) path(query string) string {
-	return Base + "/presentations/" + s.p.ID.String() + "/results" + query
+	return web.Base + "/presentations/" + s.p.ID.String() + "/results" + query
 }
 
 // serving gives a way to ask a server that has the store.
@@ -178,7 +179,7 @@ func TestWhileAllResultsAreReadNobodyWaitsForATurn(t *testing.T) {
 	}()
 	<-s.asked
 	require.True(t, server.Costly.Free())
-	code, _ := answer(t, server, "GET", Base+"/presentations/"+s.p.ID.String())
+	code, _ := answer(t, server, "GET", web.Base+"/presentations/"+s.p.ID.String())
 	require.Equal(t, 200, code)
 	close(s.proceed)
 	require.Equal(t, 200, <-read)
@@ -344,8 +345,8 @@ func TestTheFormatIsWhatTheQuerySaysElseWhatIsAccepted(t *testing.T) {
 		require.EqualValues(t, "invalid", p.Code)
 	}
 	for path, want := range map[string]int{
-		Base + "/presentations/" + uuid.NewString() + "/results?format=xlsx": 404, Base + "/presentations/x/results": 404,
-		Base + "/presentations/" + uuid.Nil.String() + "/results": 400, Base + "/presentations/" + uuid.NewString() + "/results?format=x": 400,
+		web.Base + "/presentations/" + uuid.NewString() + "/results?format=xlsx": 404, web.Base + "/presentations/x/results": 404,
+		web.Base + "/presentations/" + uuid.Nil.String() + "/results": 400, web.Base + "/presentations/" + uuid.NewString() + "/results?format=x": 400,
 	} {
 		require.Equal(t, want, ask("GET", path).StatusCode, path)
 	}
@@ -374,7 +375,7 @@ func TestWhatIsKnownAlreadyIsNotSentAgain(t *testing.T) {
 func TestNobodyKeepsAPresentationByItsVersionWhichEditsDoNotChange(t *testing.T) {
 	s := held(t)
 	ask := serving(t, s)
-	path := Base + "/presentations/" + s.p.ID.String()
+	path := web.Base + "/presentations/" + s.p.ID.String()
 	was := bodyOf(t, ask("GET", path))
 	s.p.Title = "New"
 	res := ask("GET", path, "If-None-Match", `"6"`)

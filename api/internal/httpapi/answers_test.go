@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/limit"
@@ -29,7 +30,7 @@ import (
 )
 
 // heldAndLarge is held with a first poll of some 300 KB, and with room for so many bytes of answers.
-func heldAndLarge(t *testing.T, room int64) (*afterwards, *Server) {
+func heldAndLarge(t *testing.T, room int64) (*afterwards, *whole) {
 	t.Helper()
 	s := held(t)
 	q := &s.p.Polls[0]
@@ -39,7 +40,7 @@ func heldAndLarge(t *testing.T, room int64) (*afterwards, *Server) {
 	}
 	server := newTestServer()
 	server.Costly = budget.NewTurns(1)
-	server.unsent = budget.NewBytes(room, 1)
+	server.Answers.Unsent = budget.NewBytes(room, 1)
 	server.Start(Services{Store: s, Bus: inproc.NewBus()})
 	t.Cleanup(server.Close)
 	server.app.Handler() // prepares the routes
@@ -55,7 +56,7 @@ type slowClient struct {
 
 func (c slowClient) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 
-func askSlowly(t *testing.T, server *Server, request string) slowClient {
+func askSlowly(t *testing.T, server *whole, request string) slowClient {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	c := slowClient{ours, bufio.NewReaderSize(ours, 16), make(chan struct{})}
@@ -74,7 +75,7 @@ func askSlowly(t *testing.T, server *Server, request string) slowClient {
 }
 
 // get asks, and reads the first byte: then the answer has room.
-func get(t *testing.T, server *Server, path, token string) slowClient {
+func get(t *testing.T, server *whole, path, token string) slowClient {
 	t.Helper()
 	c := askSlowly(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
 	_, err := c.ReadByte()
@@ -101,7 +102,7 @@ func TestLargeAnswersThatAreNotReadAreBoundedOnEveryRoute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, server := heldAndLarge(t, 350_000)
-			path := Base + "/presentations/" + s.p.ID.String() + rest
+			path := web.Base + "/presentations/" + s.p.ID.String() + rest
 			var unread []slowClient
 			for {
 				c := get(t, server, path, s.token)
@@ -125,7 +126,7 @@ func TestLargeAnswersThatAreNotReadAreBoundedOnEveryRoute(t *testing.T) {
 					t.Fatal("nothing bounds them")
 				}
 			}
-			code, _ := answer(t, server, "GET", Base+"/ping")
+			code, _ := answer(t, server, "GET", web.Base+"/ping")
 			require.Equal(t, 200, code, "a small answer needs no room")
 			res, err := server.app.Test(httptest.NewRequest("HEAD", path, nil), -1)
 			require.NoError(t, err)
@@ -153,9 +154,9 @@ func TestAChangeWhoseAnswerFindsNoRoomSaysThatItWasDone(t *testing.T) {
 		done++
 		return c.Status(201).Send(make([]byte, 40_000))
 	})
-	release, err := server.unsent.Hold(t.Context(), make([]byte, 50_000))
+	release, err := server.Answers.Unsent.Hold(t.Context(), make([]byte, 50_000))
 	require.NoError(t, err)
-	server.cut() // as when the server's time is over: it does not wait
+	server.Cut() // as when the server's time is over: it does not wait
 	res, err := server.app.Test(httptest.NewRequest("PUT", "/much", nil), -1)
 	require.NoError(t, err)
 	require.Equal(t, 503, res.StatusCode)
@@ -166,17 +167,17 @@ func TestAChangeWhoseAnswerFindsNoRoomSaysThatItWasDone(t *testing.T) {
 
 func TestWhatIsInMemoryAnywayIsNeverHeldBack(t *testing.T) {
 	_, server := heldAndLarge(t, 20_000)
-	_, err := server.unsent.Hold(t.Context(), make([]byte, 20_000))
+	_, err := server.Answers.Unsent.Hold(t.Context(), make([]byte, 20_000))
 	require.NoError(t, err)
 	standing := make([]byte, 40_000)
 	server.app.Get("/standing", func(c *fiber.Ctx) error {
 		budget.Standing(c)
 		return c.Send(standing)
 	})
-	for _, path := range []string{Base + "/openapi.yaml", "/standing"} {
+	for _, path := range []string{web.Base + "/openapi.yaml", "/standing"} {
 		code, body := answer(t, server, "GET", path)
 		require.Equal(t, 200, code, path)
-		require.Greater(t, len(body), smallAnswer)
+		require.Greater(t, len(body), web.SmallAnswer)
 	}
 }
 
@@ -192,7 +193,7 @@ func TestAnAnswerIsSentAsItWasMadeHoweverItIsBuffered(t *testing.T) {
 		return err
 	})
 	server.app.Handler() // takes the new routes
-	for _, size := range []int{1, smallAnswer, smallAnswer + 1, 300_000} {
+	for _, size := range []int{1, web.SmallAnswer, web.SmallAnswer + 1, 300_000} {
 		for path, sign := range map[string]string{"/raw/": "r", "/copied/": "c"} {
 			path += strconv.Itoa(size)
 			var slow []slowClient
@@ -209,7 +210,7 @@ func TestAnAnswerIsSentAsItWasMadeHoweverItIsBuffered(t *testing.T) {
 			require.EqualValues(t, size, res.ContentLength, "a HEAD says how long it would be")
 		}
 	}
-	release, err := server.unsent.Hold(t.Context(), make([]byte, 1<<20))
+	release, err := server.Answers.Unsent.Hold(t.Context(), make([]byte, 1<<20))
 	require.NoError(t, err, "nothing is held")
 	release()
 }
@@ -219,16 +220,16 @@ func TestAServerThatStopsWaitsForNobodyWhoReadsSlowly(t *testing.T) {
 		t.Run(rest, func(t *testing.T) {
 			t.Parallel()
 			s, server := heldAndLarge(t, 10<<20)
-			path := Base + "/presentations/" + s.p.ID.String() + rest
+			path := web.Base + "/presentations/" + s.p.ID.String() + rest
 			slow, quick := get(t, server, path, s.token), get(t, server, path, s.token)
 			stopped := time.Now()
-			server.stop()
+			server.Stop()
 			if rest == "" { // a list of unknown length is cut off
 				_, body := quick.answer(t)
 				require.NotEmpty(t, body, "who reads at once gets all of it")
 			}
 			<-slow.served
-			require.Less(t, time.Since(stopped), writeTimeout/2)
+			require.Less(t, time.Since(stopped), web.WriteTimeout/2)
 		})
 	}
 }
@@ -236,7 +237,7 @@ func TestAServerThatStopsWaitsForNobodyWhoReadsSlowly(t *testing.T) {
 func TestWhoReadsAByteNowAndThenIsCutOff(t *testing.T) {
 	s, server := heldAndLarge(t, 10<<20)
 	server.app.Server().WriteTimeout = 200 * time.Millisecond
-	c := get(t, server, Base+"/presentations/"+s.p.ID.String(), s.token)
+	c := get(t, server, web.Base+"/presentations/"+s.p.ID.String(), s.token)
 	for {
 		if _, err := c.ReadByte(); err != nil {
 			break
@@ -244,7 +245,7 @@ func TestWhoReadsAByteNowAndThenIsCutOff(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	<-c.served
-	release, err := server.unsent.Hold(t.Context(), make([]byte, 10<<20))
+	release, err := server.Answers.Unsent.Hold(t.Context(), make([]byte, 10<<20))
 	require.NoError(t, err)
 	release()
 }
@@ -257,7 +258,7 @@ func TestWhoFindsSomethingCostlyUnderWayWaits(t *testing.T) {
 	answered := make(chan int)
 	for _, rest := range paths {
 		go func() {
-			req := httptest.NewRequest("GET", Base+"/presentations/"+s.p.ID.String()+rest, nil)
+			req := httptest.NewRequest("GET", web.Base+"/presentations/"+s.p.ID.String()+rest, nil)
 			req.Header.Set("Authorization", "Bearer "+s.token)
 			res, err := server.app.Test(req, -1)
 			if err != nil {
@@ -275,7 +276,7 @@ func TestWhoFindsSomethingCostlyUnderWayWaits(t *testing.T) {
 		t.Error("it did not wait")
 	case <-time.After(100 * time.Millisecond):
 	}
-	code, _ := answer(t, server, "GET", Base+"/ping")
+	code, _ := answer(t, server, "GET", web.Base+"/ping")
 	require.Equal(t, 200, code, "what costs little needs no turn")
 	end()
 	for range paths {
@@ -290,7 +291,7 @@ func TestAListHasATurnOnlyWhileItIsMade(t *testing.T) {
 	server.Start(Services{Store: longAnswers{voters: 500}, Bus: inproc.NewBus()})
 	t.Cleanup(server.Close)
 	server.app.Handler()
-	votes := Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/votes"
+	votes := web.Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/votes"
 	slow := get(t, server, votes, "")
 	require.Eventually(t, func() bool { return server.Costly.Free() }, 10*time.Second, time.Millisecond, "while it is not read there is none")
 	end, err := server.Costly.Take(t.Context())
@@ -319,10 +320,10 @@ func TestNoMoreThanAFewChangePresentationsAtOnce(t *testing.T) {
 		_, err := server.changes.Take(t.Context())
 		require.NoError(t, err)
 	}
-	server.cut() // nobody waits
-	presentation := Base + "/presentations/" + s.p.ID.String()
+	server.Cut() // nobody waits
+	presentation := web.Base + "/presentations/" + s.p.ID.String()
 	for _, c := range []struct{ method, path, body string }{
-		{"POST", Base + "/presentations", "no JSON"}, {"PATCH", presentation, "no JSON"}, {"DELETE", presentation, ""},
+		{"POST", web.Base + "/presentations", "no JSON"}, {"PATCH", presentation, "no JSON"}, {"DELETE", presentation, ""},
 		{"POST", presentation + "/polls", "no JSON"}, {"PATCH", presentation + "/polls/" + aPoll.String(), "no JSON"},
 		{"DELETE", presentation + "/polls/" + aPoll.String(), ""}, {"PUT", presentation + "/polls/order", "no JSON"},
 		{"POST", presentation + "/polls/" + aPoll.String() + "/reset", ""},
@@ -344,7 +345,7 @@ func (uneditable) Access(context.Context, uuid.UUID) (a access.Tokens, err error
 func (uneditable) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) { panic("a fault") }
 
 // editing gives a way to send edits, of a presentation that anybody may edit, to a server that cannot make them.
-func editing(t *testing.T) (server *Server, send func(method, path, body string) (int, string)) {
+func editing(t *testing.T) (server *whole, send func(method, path, body string) (int, string)) {
 	t.Helper()
 	server = newTestServer()
 	server.Open = true
@@ -353,7 +354,7 @@ func editing(t *testing.T) (server *Server, send func(method, path, body string)
 	t.Cleanup(server.Close)
 	return server, func(method, path, body string) (int, string) {
 		t.Helper()
-		req := httptest.NewRequest(method, Base+"/presentations"+path, strings.NewReader(body))
+		req := httptest.NewRequest(method, web.Base+"/presentations"+path, strings.NewReader(body))
 		req.Header.Set("Content-Type", "application/json")
 		res, err := server.app.Test(req, -1)
 		require.NoError(t, err)
@@ -405,7 +406,7 @@ func TestAnAddressThatMayCreateNothingMoreTakesNoTurn(t *testing.T) {
 		_, err := server.changes.Take(t.Context())
 		require.NoError(t, err)
 	}
-	server.cut() // nobody waits
+	server.Cut() // nobody waits
 	code, body := send("POST", "", `{}`)
 	require.Equal(t, 429, code, body)
 	require.Contains(t, body, "this address has created 1 presentations within a minute")

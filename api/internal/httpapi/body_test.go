@@ -14,7 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -22,11 +21,15 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/plenary-live/plenary/api/internal/polls/fast"
+	"github.com/plenary-live/plenary/api/internal/polls/fast/fasttest"
+	"github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // echoing serves what says how long its request's body is, beside the API, over a real listener. It gives the address.
-func echoing(t *testing.T, change func(*Server)) string {
+func echoing(t *testing.T, change func(*whole)) string {
 	t.Helper()
 	s := newTestServer("database")
 	change(s)
@@ -35,9 +38,9 @@ func echoing(t *testing.T, change func(*Server)) string {
 }
 
 // apiAddress serves until the test ends.
-func apiAddress(t *testing.T, s *Server) string {
+func apiAddress(t *testing.T, s *whole) string {
 	t.Helper()
-	ln := NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))
+	ln := server.NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	t.Cleanup(func() {
@@ -112,9 +115,9 @@ const (
 func announcing(bytes int) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n", bytes) }
 
 func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
-	addr := echoing(t, func(*Server) {})
+	addr := echoing(t, func(*whole) {})
 	e := connect(t, addr)
-	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1, 100_000, maxBody - 1, maxBody} {
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1, 100_000, web.MaxBody - 1, web.MaxBody} {
 		go e.say(lengthHead, announcing(size), strings.Repeat(" ", size))
 		_, body := e.hear()
 		require.Equal(t, fmt.Sprint(size), body)
@@ -140,7 +143,7 @@ func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
 
 // A trailer's line may end in a bare LF, and what is behind it would be a request for who reads it otherwise.
 func TestWhatComesBehindABodyInChunksIsNotServed(t *testing.T) {
-	addr := echoing(t, func(*Server) {})
+	addr := echoing(t, func(*whole) {})
 	for _, trailer := range []string{"0\r\n\r\n", "0\r\n\n", "0\r\nX: y\n\n", "0\r\nX: y\n\r\n"} {
 		e := connect(t, addr).say(lengthHead, chunkedEnd, chunks(2), trailer, lengthHead, announcing(1), "x")
 		res, _ := e.hear()
@@ -159,29 +162,29 @@ func sized(size int) string {
 }
 
 func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
-	addr := echoing(t, func(*Server) {})
-	vote := "POST " + aVotesPath + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	addr := echoing(t, func(*whole) {})
+	vote := "POST " + fasttest.APath + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	for name, request := range map[string]string{
-		"a body":                       lengthHead + announcing(maxBody+1),
+		"a body":                       lengthHead + announcing(web.MaxBody+1),
 		"4 MiB":                        lengthHead + announcing(4<<20),
-		"a body that waits for a word": lengthHead + "Expect: 100-continue\r\n" + announcing(maxBody+1),
-		"a vote":                       vote + announcing(maxVoteBody+1),
-		"a vote with a query":          strings.Replace(vote, " HTTP", "?a=b HTTP", 1) + announcing(maxVoteBody+1),
-		"a vote by its whole address":  strings.Replace(vote, "/api", "http://x/api", 1) + announcing(maxVoteBody+1),
-		"a vote that waits":            vote + "Expect: 100-continue\r\n" + announcing(maxBody),
-		"GET":                          "GET /healthz HTTP/1.1\r\nHost: x\r\n" + announcing(maxBody+1),
+		"a body that waits for a word": lengthHead + "Expect: 100-continue\r\n" + announcing(web.MaxBody+1),
+		"a vote":                       vote + announcing(fast.MaxBody+1),
+		"a vote with a query":          strings.Replace(vote, " HTTP", "?a=b HTTP", 1) + announcing(fast.MaxBody+1),
+		"a vote by its whole address":  strings.Replace(vote, "/api", "http://x/api", 1) + announcing(fast.MaxBody+1),
+		"a vote that waits":            vote + "Expect: 100-continue\r\n" + announcing(web.MaxBody),
+		"GET":                          "GET /healthz HTTP/1.1\r\nHost: x\r\n" + announcing(web.MaxBody+1),
 		"no path":                      "PUT /nowhere HTTP/1.1\r\nHost: x\r\n" + announcing(1<<40),
-		"a form":                       lengthHead + "Content-Type: multipart/form-data; boundary=x\r\n" + announcing(maxBody+1),
+		"a form":                       lengthHead + "Content-Type: multipart/form-data; boundary=x\r\n" + announcing(web.MaxBody+1),
 	} {
 		t.Run(name, func(t *testing.T) { connect(t, addr).say(request).refused(413, "payload_too_large") })
 	}
 	for name, request := range map[string]string{
-		"chunks of a body":           lengthHead + chunkedEnd + chunks(maxBody, 1),
-		"one chunk":                  lengthHead + chunkedEnd + chunks(maxBody+1),
-		"a vote in chunks":           vote + chunkedEnd + chunks(maxVoteBody, 1),
+		"chunks of a body":           lengthHead + chunkedEnd + chunks(web.MaxBody, 1),
+		"one chunk":                  lengthHead + chunkedEnd + chunks(web.MaxBody+1),
+		"a vote in chunks":           vote + chunkedEnd + chunks(fast.MaxBody, 1),
 		"a body that is sent whole":  lengthHead + announcing(2<<20) + strings.Repeat(" ", 2<<20),
 		"a vote that is sent whole":  vote + announcing(1<<20) + strings.Repeat(" ", 1<<20),
-		"a body with another behind": lengthHead + announcing(maxBody+9) + strings.Repeat(" ", maxBody+9) + lengthHead + announcing(0),
+		"a body with another behind": lengthHead + announcing(web.MaxBody+9) + strings.Repeat(" ", web.MaxBody+9) + lengthHead + announcing(0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := connect(t, addr)
@@ -192,7 +195,7 @@ func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
 }
 
 func TestABodyThatIsNotWholeIsRefused(t *testing.T) {
-	addr := echoing(t, func(*Server) {})
+	addr := echoing(t, func(*whole) {})
 	for name, request := range map[string]string{
 		"shorter than announced":         announcing(10) + "abc",
 		"a large one":                    announcing(100_000) + strings.Repeat(" ", 50_000),
@@ -212,7 +215,7 @@ func TestABodyThatIsNotWholeIsRefused(t *testing.T) {
 }
 
 func TestLargeBodiesShareABoundAndSmallOnesNeedNone(t *testing.T) {
-	addr := echoing(t, func(s *Server) { s.bodies = semaphore.NewWeighted(64 << 10) })
+	addr := echoing(t, func(s *whole) { s.Bodies = semaphore.NewWeighted(64 << 10) })
 	holds := connect(t, addr).say(lengthHead, announcing(60_000), strings.Repeat(" ", 50_000))
 	full := func() bool {
 		e := connect(t, addr).say(lengthHead, announcing(60_000), strings.Repeat(" ", 60_000))
@@ -225,35 +228,11 @@ func TestLargeBodiesShareABoundAndSmallOnesNeedNone(t *testing.T) {
 	}
 	require.Eventually(t, full, 10*time.Second, 10*time.Millisecond, "the first one has its share when it has arrived")
 	e := connect(t, addr)
-	_, body := e.say(lengthHead, announcing(smallBody), strings.Repeat(" ", smallBody)).hear()
-	require.Equal(t, fmt.Sprint(smallBody), body)
+	_, body := e.say(lengthHead, announcing(web.SmallBody), strings.Repeat(" ", web.SmallBody)).hear()
+	require.Equal(t, fmt.Sprint(web.SmallBody), body)
 	_, body = holds.say(strings.Repeat(" ", 10_000)).hear()
 	require.Equal(t, "60000", body)
 	require.Eventually(t, func() bool { return !full() }, 10*time.Second, 10*time.Millisecond, "and has given it back when it is answered")
-}
-
-func TestMemoryForABodyGrowsWithWhatArrives(t *testing.T) {
-	taken := 0
-	take := func(n int) bool { taken += n; return true }
-	arrived := io.MultiReader(strings.NewReader("x"), iotest.ErrReader(errors.New("no more")))
-	_, err := readBody(arrived, maxBody, maxBody, take)
-	require.ErrorContains(t, err, "no more")
-	require.Zero(t, taken, "one byte of all that was announced")
-	for _, size := range []int{0, 1, beginning, smallBody, smallBody + 1, 100_000, maxBody} {
-		for _, announced := range []int{size, -1} {
-			taken = 0
-			sent := bytes.Repeat([]byte("x"), size)
-			body, err := readBody(iotest.OneByteReader(bytes.NewReader(sent)), announced, maxBody, take)
-			require.NoError(t, err)
-			require.True(t, bytes.Equal(sent, body))
-			require.LessOrEqual(t, taken, max(0, 2*size-smallBody))
-			require.GreaterOrEqual(t, taken, size-smallBody)
-		}
-	}
-	_, err = readBody(bytes.NewReader(make([]byte, maxBody+1)), -1, maxBody, take)
-	require.Equal(t, fault.TooLarge, fault.CodeOf(err))
-	_, err = readBody(strings.NewReader("abc"), 4, maxBody, take)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 // TestAClientThatGoesIsNoFault: it is told where somebody looks for it, and with the status that it has everywhere.
@@ -268,14 +247,14 @@ func TestAClientThatGoesIsNoFault(t *testing.T) {
 	addr := apiAddress(t, s)
 	for _, request := range []string{
 		lengthHead + announcing(100) + "a", lengthHead + announcing(100_000) + strings.Repeat(" ", 50_000), lengthHead + chunkedEnd + "5\r\nab",
-		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + aVotesPath + " HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
+		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + fasttest.APath + " HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
 	} {
 		conn := connect(t, addr).say(request)
 		server := s.app.Server() // it has what was sent, of which the reset takes away what nobody has read
 		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 1 }, 10*time.Second, time.Millisecond)
 		require.NoError(t, conn.Conn.(*net.TCPConn).SetLinger(0))
 		require.NoError(t, conn.Close())
-		require.Equal(t, statusAborted, <-statuses, request)
+		require.Equal(t, web.StatusAborted, <-statuses, request)
 		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 0 }, 10*time.Second, time.Millisecond)
 	}
 	mu.Lock()
@@ -291,8 +270,8 @@ func TestAClientThatGoesIsNoFault(t *testing.T) {
 func TestNoRouteRunsForAConnectionThatGaveWay(t *testing.T) {
 	statuses := make(chan int, 9)
 	called, proceed := make(chan struct{}), make(chan struct{})
-	var s *Server
-	addr := echoing(t, func(it *Server) {
+	var s *whole
+	addr := echoing(t, func(it *whole) {
 		s = it
 		s.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
 		s.app.Use("/length", func(*fiber.Ctx) error { panic("it runs") })
@@ -314,9 +293,9 @@ func TestNoRouteRunsForAConnectionThatGaveWay(t *testing.T) {
 	} {
 		e := connect(t, addr).say(lengthHead, body)
 		<-called
-		require.True(t, s.makeRoom(false), what)
+		require.True(t, s.server.MakeRoom(false), what)
 		proceed <- struct{}{}
-		require.Equal(t, statusAborted, soonOf(statuses), what)
+		require.Equal(t, web.StatusAborted, soonOf(statuses), what)
 		_, err := io.ReadAll(e)
 		if !errors.Is(err, syscall.ECONNRESET) { // nobody has read its body
 			require.NoError(t, err, what)
@@ -330,9 +309,9 @@ func TestNoRouteRunsForAConnectionThatGaveWay(t *testing.T) {
 func TestABodyThatIsBeingReadGivesWay(t *testing.T) {
 	const shared = 64 << 10
 	statuses := make(chan int, 9)
-	var s *Server
-	addr := echoing(t, func(it *Server) {
-		s, it.bodies = it, semaphore.NewWeighted(shared)
+	var s *whole
+	addr := echoing(t, func(it *whole) {
+		s, it.Bodies = it, semaphore.NewWeighted(shared)
 		it.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
 	})
 	for what, body := range map[string]string{
@@ -341,16 +320,16 @@ func TestABodyThatIsBeingReadGivesWay(t *testing.T) {
 	} {
 		connect(t, addr).say(lengthHead, body)
 		require.Eventually(t, func() bool {
-			if !s.bodies.TryAcquire(shared) {
+			if !s.Bodies.TryAcquire(shared) {
 				return true
 			}
-			s.bodies.Release(shared)
+			s.Bodies.Release(shared)
 			return false
 		}, 10*time.Second, time.Millisecond, "it is being read")
-		require.True(t, s.makeRoom(false), what)
-		require.Equal(t, statusAborted, soonOf(statuses), what)
+		require.True(t, s.server.MakeRoom(false), what)
+		require.Equal(t, web.StatusAborted, soonOf(statuses), what)
 	}
-	require.True(t, s.bodies.TryAcquire(shared), "its share is given back")
+	require.True(t, s.Bodies.TryAcquire(shared), "its share is given back")
 }
 
 // soonOf gives the next status; 0: there is none.
@@ -382,17 +361,17 @@ func TestLargeBodiesAreDecodedInTurns(t *testing.T) {
 	c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
 	asked := calling(c)
 	var cut context.CancelFunc
-	asked.server.requests, cut = context.WithCancel(t.Context())
-	end, err := asked.server.Costly.Take(t.Context())
+	asked.Site.Requests, cut = context.WithCancel(t.Context())
+	end, err := asked.Site.Costly.Take(t.Context())
 	require.NoError(t, err)
 	var v any
-	c.Request().SetBodyString(`"` + strings.Repeat("x", smallBody-2) + `"`)
-	require.NoError(t, asked.decode(&v), "a small one waits for nobody")
+	c.Request().SetBodyString(`"` + strings.Repeat("x", web.SmallBody-2) + `"`)
+	require.NoError(t, asked.Decode(&v), "a small one waits for nobody")
 	c.Request().AppendBodyString(" ")
 	cut()
-	require.Equal(t, fault.Unavailable, fault.CodeOf(asked.decode(&v)))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(asked.Decode(&v)))
 	end()
-	asked.server.requests = t.Context()
-	require.NoError(t, asked.decode(&v))
-	require.True(t, asked.server.Costly.Free(), "it gives its turn back")
+	asked.Site.Requests = t.Context()
+	require.NoError(t, asked.Decode(&v))
+	require.True(t, asked.Site.Costly.Free(), "it gives its turn back")
 }

@@ -6,9 +6,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/api/internal/polls/fast/fasttest"
+	"github.com/plenary-live/plenary/api/internal/web"
 )
 
-func ofOrigins(origins ...string) *Server {
+func ofOrigins(origins ...string) *whole {
 	s := newTestServer("database")
 	s.Origins = origins
 	return s
@@ -20,9 +23,9 @@ func TestAPageOfAnotherOriginMayReadEveryAnswerOfTheAPI(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", Base + "/ping", 200}, {"GET", Base + "/presentations/" + anID, 503}, {"GET", Base + "/presentations/" + anID + "/events", 503},
-		{"POST", Base + "/presentations", 503}, {"DELETE", Base + "/presentations/" + anID + "/polls/current/votes", 405}, {"GET", Base + "/nowhere", 404},
-		{"BREW", Base + "/ping", 400}, {"OPTIONS", Base + "/nowhere", 404},
+		{"GET", web.Base + "/ping", 200}, {"GET", web.Base + "/presentations/" + anID, 503}, {"GET", web.Base + "/presentations/" + anID + "/events", 503},
+		{"POST", web.Base + "/presentations", 503}, {"DELETE", web.Base + "/presentations/" + anID + "/polls/current/votes", 405}, {"GET", web.Base + "/nowhere", 404},
+		{"BREW", web.Base + "/ping", 400}, {"OPTIONS", web.Base + "/nowhere", 404},
 	} {
 		res := request(t, s, c.method, c.path, "Origin", "https://a.example")
 		require.Equal(t, c.status, res.StatusCode, c)
@@ -44,8 +47,8 @@ func TestAPageOfAnotherOriginMayReadEveryAnswerOfTheAPI(t *testing.T) {
 func TestABrowserThatAsksFirstIsToldWhatThePathTakes(t *testing.T) {
 	s := ofOrigins("*")
 	for path, methods := range map[string]string{
-		Base + "/presentations/" + anID + "/polls/current/votes": "OPTIONS, POST",
-		Base + "/presentations/" + anID + "/polls/current":       "DELETE, GET, HEAD, OPTIONS, PUT",
+		web.Base + "/presentations/" + anID + "/polls/current/votes": "OPTIONS, POST",
+		web.Base + "/presentations/" + anID + "/polls/current":       "DELETE, GET, HEAD, OPTIONS, PUT",
 	} {
 		for _, asked := range []string{"POST", "PUT", "nonsense", "\xff"} {
 			res := request(t, s, "OPTIONS", path, "Origin", "https://a.example", "Access-Control-Request-Method", asked, "Access-Control-Request-Headers", "authorization,\"")
@@ -78,7 +81,7 @@ func TestOnlyAllowedOriginsAreAllowed(t *testing.T) {
 	} {
 		s := ofOrigins(c.origins...)
 		for _, method := range []string{"GET", "OPTIONS"} {
-			res := request(t, s, method, Base+"/ping", "Origin", c.origin, "Access-Control-Request-Method", "GET")
+			res := request(t, s, method, web.Base+"/ping", "Origin", c.origin, "Access-Control-Request-Method", "GET")
 			require.Equal(t, c.allowed, res.Header.Get("Access-Control-Allow-Origin"), c)
 			require.Equal(t, c.allowed != "", res.Header.Get("Access-Control-Expose-Headers") != "", c)
 			require.Equal(t, c.allowed != "" && method == "OPTIONS", res.Header.Get("Access-Control-Max-Age") != "", c)
@@ -93,9 +96,9 @@ func TestWhatCouldNotBeReadCanBeReadAcrossOrigins(t *testing.T) {
 		rest   string
 		status int
 	}{
-		"too large": {announcing(maxBody + 1), 413}, "broken": {chunkedEnd + "x\r\n", 400},
+		"too large": {announcing(web.MaxBody + 1), 413}, "broken": {chunkedEnd + "x\r\n", 400},
 	} {
-		res, _ := connect(t, addr).say("POST ", Base, "/presentations HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n", c.rest).hear()
+		res, _ := connect(t, addr).say("POST ", web.Base, "/presentations HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n", c.rest).hear()
 		require.Equal(t, c.status, res.StatusCode, name)
 		require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"), name)
 	}
@@ -108,7 +111,7 @@ func TestAVoteFromAnotherOriginIsLeftToFiber(t *testing.T) {
 	for i, origin := range []string{"http://plenary", "https://plenary", "http://plenary:80", "http://a.example", "null"} {
 		before := b.byFiber.Load()
 		e := connect(t, b.Listener.Addr().String())
-		e.say(string(voteRequest(aVotesPath, ballot("counted"), "Origin: "+origin)))
+		e.say(string(fasttest.Request(fasttest.APath, ballot("counted"), "Origin: "+origin)))
 		res, _ := e.hear()
 		require.Equal(t, http.StatusNoContent, res.StatusCode)
 		require.Equal(t, i > 0, b.byFiber.Load() > before, origin)

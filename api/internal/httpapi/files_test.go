@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -297,7 +298,7 @@ func TestATableIsWrittenWithTheSeparatorThatIsAskedFor(t *testing.T) {
 	require.Len(t, tags, 3, "another separator, another tag")
 	for _, wrong := range []string{"", " ", "|", ".", ";;", ",;", "TAB", "semicolon", "\x00", "\n", "🗳️", "\xff", "%3B", strings.Repeat(";", 5000)} {
 		for _, rest := range []string{"/results?", "/results?format=csv&", "/results?format=xlsx&", "/polls/" + s.p.Polls[0].ID.String() + "/votes?"} {
-			res := ask("GET", Base+"/presentations/"+s.p.ID.String()+rest+"separator="+url.QueryEscape(wrong), "Authorization", "Bearer "+s.token)
+			res := ask("GET", web.Base+"/presentations/"+s.p.ID.String()+rest+"separator="+url.QueryEscape(wrong), "Authorization", "Bearer "+s.token)
 			require.Equal(t, 400, res.StatusCode, "%s %q", rest, wrong)
 			var p problem
 			require.NoError(t, json.Unmarshal(bodyOf(t, res), &p))
@@ -383,7 +384,7 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 	require.LessOrEqual(t, served.Load(), int64(maxFiles))
 	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(100<<20))
 	require.Less(t, s.reads.Load(), int64(phones), "a page is read for many")
-	code, _ := answer(t, server, "GET", Base+"/ping")
+	code, _ := answer(t, server, "GET", web.Base+"/ping")
 	require.Equal(t, 200, code)
 	leave()
 	room.Wait()

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"net/http/httptest"
@@ -18,6 +17,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/polls/fast"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -26,7 +27,8 @@ import (
 
 // calling gives a request that asks nothing of the services.
 func calling(c *fiber.Ctx) *call {
-	return &call{Ctx: c, server: &Server{Config: Config{Costly: budget.NewTurns(1)}, requests: context.Background()}}
+	site := web.New(web.Config{Costly: budget.NewTurns(1)})
+	return &call{Call: web.Call{Ctx: c, Site: site}}
 }
 
 // decoded runs decode on a JSON body.
@@ -35,7 +37,7 @@ func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
 	defer app.ReleaseCtx(c)
 	c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
 	c.Request().SetBody(body)
-	err := calling(c).decode(v)
+	err := calling(c).Decode(v)
 	if err != nil {
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), "%q", body)
 	}
@@ -123,7 +125,7 @@ func FuzzCreateBody(f *testing.F) {
 				require.NoError(t, err, "an option that was taken can be voted for")
 				require.Equal(t, []string{o.Key}, answer.Keys())
 			}
-			require.LessOrEqual(t, len(fullest(t, q)), maxVoteBody, "a vote has room for whatever may be chosen")
+			require.LessOrEqual(t, len(fullest(t, q)), fast.MaxBody, "a vote has room for whatever may be chosen")
 		}
 	})
 }
@@ -202,14 +204,14 @@ func FuzzIdentity(f *testing.F) {
 		c.Request().Header.Set(fiber.HeaderXRequestID, request)
 		c.Request().Header.Set(fiber.HeaderXForwardedFor, forwarded)
 		tokens := &access.Tokens{TokenHash: sha256.Sum256([]byte(token))}
-		if err := (&call{c, nil, server}).allow(tokens, access.Owner); err == nil {
+		if err := server.call(c).allow(tokens, access.Owner); err == nil {
 			require.Regexp(t, `(?i)^bearer\s+`+token+`\s*$`, authorization)
 		} else {
 			require.Contains(t, []fault.Code{fault.Unauthenticated, fault.Forbidden}, fault.CodeOf(err))
 		}
-		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, requestID(c), "what a client says does not become more than an id")
-		require.Equal(t, "0.0.0.0", server.clientAddr(c).String(), "only a proxy's word is believed")
-		if parsed, err := parseID("poll_id", id); err == nil {
+		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, web.RequestID(c), "what a client says does not become more than an id")
+		require.Equal(t, "0.0.0.0", server.TrustedProxies.Client(c).String(), "only a proxy's word is believed")
+		if parsed, err := web.ParseID("poll_id", id); err == nil {
 			require.Equal(t, strings.ToLower(id), parsed.String(), "one id has one form")
 		}
 		require.NotContains(t, access.CleanCode(code), " ")
@@ -221,7 +223,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("wait=;;,=", `W/"`)
 	f.Add("", `"1", W/"2",, 3`)
 	f.Fuzz(func(t *testing.T, prefer, match string) {
-		wait, applied := preference(prefer)
+		wait, applied := web.Preference(prefer, intake.DefaultWait, intake.Deadline)
 		require.True(t, wait.For >= 0 && wait.For <= intake.Deadline)
 		require.NotContains(t, applied, "\n", "what a client says does not become a header of ours")
 		seen, err := versions("If-Match", match)
@@ -231,7 +233,7 @@ func FuzzHeaders(f *testing.F) {
 		var tags []string
 		for _, v := range seen {
 			require.GreaterOrEqual(t, v, int64(0))
-			tags = append(tags, etag(v))
+			tags = append(tags, web.ETag(v))
 		}
 		if len(tags) > 0 {
 			again, err := versions("If-Match", strings.Join(tags, ","))
@@ -267,12 +269,12 @@ func FuzzVoter(f *testing.F) {
 	d := byPass
 	d.Passcode = "GARDEN7"
 	f.Fuzz(func(t *testing.T, body []byte, header string) {
-		c := &call{server.app.AcquireCtx(&fasthttp.RequestCtx{}), nil, server}
+		c := server.call(server.app.AcquireCtx(&fasthttp.RequestCtx{}))
 		defer server.app.ReleaseCtx(c.Ctx)
 		c.Request().Header.SetContentType(fiber.MIMEApplicationJSON)
 		c.Request().Header.Set("Idempotency-Key", header)
 		c.Request().SetBody(body)
-		key, err := c.idempotencyKey()
+		key, err := web.IdempotencyKey(c.Ctx)
 		if err != nil {
 			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		} else if said := c.Get("Idempotency-Key"); said != "" {
@@ -306,7 +308,7 @@ func TestAPanicIsAnInternalErrorAndTellsNothing(t *testing.T) {
 	var p problem
 	require.NoError(t, json.NewDecoder(res.Body).Decode(&p))
 	require.Equal(t, 500, res.StatusCode)
-	require.Equal(t, internal.Name, p.Code)
+	require.Equal(t, "internal", p.Code)
 	require.NotContains(t, p.Detail, "secret")
 	require.NotEmpty(t, p.RequestID)
 }

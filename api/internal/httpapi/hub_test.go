@@ -19,6 +19,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -557,11 +559,11 @@ func TestEventIDs(t *testing.T) {
 }
 
 // serving starts a server over the room.
-func (r *room) serving(most int) (*Server, *Listener, func()) {
+func (r *room) serving(most int) (*whole, *server.Listener, func()) {
 	cache := stage.NewCache(r, time.Now)
 	s := newTestServer()
 	s.Start(Services{Store: r, Cache: cache, Bus: r.bus})
-	ln := NewListener(listen(r.t), most, 0, slog.New(slog.DiscardHandler))
+	ln := server.NewListener(listen(r.t), most, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	return s, ln, sync.OnceFunc(func() {
@@ -576,7 +578,7 @@ func (r *room) serving(most int) (*Server, *Listener, func()) {
 // ask sends a request for the stream and reads the answer's head.
 func (r *room) ask(ln net.Listener, method string, id uuid.UUID, header string) (*http.Response, *viewer) {
 	conn := dial(r.t, ln)
-	conn.send(method + " " + Base + "/presentations/" + id.String() + "/events HTTP/1.1\r\nHost: x\r\n" + header + "\r\n")
+	conn.send(method + " " + web.Base + "/presentations/" + id.String() + "/events HTTP/1.1\r\nHost: x\r\n" + header + "\r\n")
 	reader := bufio.NewReader(conn)
 	res, err := http.ReadResponse(reader, &http.Request{Method: method})
 	require.NoError(r.t, err)
@@ -612,7 +614,7 @@ func TestTheStreamOverHTTP(t *testing.T) {
 	require.Equal(t, 200, head.StatusCode)
 	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
 	require.NoError(t, v.conn.Close())
-	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == 0 && len(ln.slots) == 0 }, 10*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == 0 && ln.Open() == 0 }, 10*time.Second, time.Millisecond,
 		"a stream counts as a connection, and no longer than it lives")
 
 	res, _ = r.ask(ln, "GET", uuid.New(), "")
@@ -646,7 +648,7 @@ func TestAStreamTakesLittleMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapInuse + m.StackInuse
 	}
-	request := "GET " + Base + "/presentations/" + r.id.String() + "/events HTTP/1.1\r\nHost: x\r\n\r\n"
+	request := "GET " + web.Base + "/presentations/" + r.id.String() + "/events HTTP/1.1\r\nHost: x\r\n\r\n"
 	dial(t, ln).send(request)
 	before := used()
 	for range streams {

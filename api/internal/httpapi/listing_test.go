@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
@@ -127,7 +128,7 @@ func TestAPageOfLongAnswersEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 	s := newTestServer()
 	s.Start(Services{Store: &writtenAnswers{n: n}, Bus: inproc.NewBus()})
 	defer s.Close()
-	path := Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/answers?limit=1000"
+	path := web.Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/answers?limit=1000"
 	seen, pages := 0, 0
 	for next := ""; ; pages++ {
 		res, err := s.app.Test(httptest.NewRequest("GET", path+next, nil), -1)

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -355,7 +356,7 @@ func TestWhoSendsNoTokenIsInTheRoomAlsoWhereEverybodyMayPresent(t *testing.T) {
 	s := newTestServer()
 	s.Open = true
 	for header, want := range map[string]bool{"": false, "Bearer x": true} {
-		c := &call{Ctx: s.app.AcquireCtx(&fasthttp.RequestCtx{}), server: s}
+		c := s.call(s.app.AcquireCtx(&fasthttp.RequestCtx{}))
 		c.Request().Header.Set("Authorization", header)
 		role, err := c.role(t.Context(), aTalk)
 		require.NoError(t, err)
@@ -379,7 +380,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	for range 20 {
 		reading.Go(func() {
 			for time.Now().Before(ends) {
-				res, err := s.app.Test(httptest.NewRequest("GET", Base+"/presentations/"+r.id.String()+"/polls/"+r.polls[0].ID.String()+"/results", nil), -1)
+				res, err := s.app.Test(httptest.NewRequest("GET", web.Base+"/presentations/"+r.id.String()+"/polls/"+r.polls[0].ID.String()+"/results", nil), -1)
 				if err == nil {
 					err = res.Body.Close()
 				}
@@ -415,7 +416,7 @@ func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 	defer stop()
 	r.enter(ln)
 	ask := func(id, authorization string) (int, string) {
-		req := httptest.NewRequest("GET", Base+"/presentations/"+id+"/audience", nil)
+		req := httptest.NewRequest("GET", web.Base+"/presentations/"+id+"/audience", nil)
 		req.Header.Set("Authorization", authorization)
 		res, err := s.app.Test(req, -1)
 		require.NoError(t, err)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"log/slog"
 	"net/http"
@@ -13,6 +12,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
+
+	"github.com/plenary-live/plenary/api/internal/polls/fast/fasttest"
+	"github.com/plenary-live/plenary/api/internal/web"
 )
 
 func TestARootIsCutWhereItEndsOnly(t *testing.T) {
@@ -22,7 +24,7 @@ func TestARootIsCutWhereItEndsOnly(t *testing.T) {
 		{"/pollsters", "/polls", ""}, {"/p/1", "/polls", ""}, {"/POLLS/p", "/polls", ""}, {"/%70olls/p", "/polls", ""}, {"//polls/p", "/polls", ""},
 		{"/x/polls/p", "/polls", ""}, {"", "/polls", ""}, {"/a/bc", "/a/b", ""},
 	} {
-		rest, ok := cutRoot([]byte(c[0]), c[1])
+		rest, ok := web.CutRoot([]byte(c[0]), c[1])
 		require.Equal(t, c[2] != "", ok, c)
 		if !ok {
 			c[2] = c[0]
@@ -32,8 +34,8 @@ func TestARootIsCutWhereItEndsOnly(t *testing.T) {
 }
 
 // serverBelow gives what answers requests of a server with that root, which has a few routes more.
-func serverBelow(root string) (s *Server, ask func(method, target string) *fasthttp.Response) {
-	s = New(Config{
+func serverBelow(root string) (s *whole, ask func(method, target string) *fasthttp.Response) {
+	s = newWhole(wholeConfig{
 		Root: root, Logger: slog.New(slog.DiscardHandler), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
 		Mount: []func(fiber.Router){func(r fiber.Router) {
@@ -66,9 +68,9 @@ func TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot(t *testing.
 	for _, before := range []string{"", "/our/polls", "http://host", "http://host/our/polls"} {
 		require.Equal(t, "start /?7", string(ask("GET", before+"/?x=7").Body()), before)
 		require.Equal(t, 200, ask("GET", before+"/healthz").StatusCode(), before)
-		require.Equal(t, 200, ask("GET", before+Base+"/ping").StatusCode(), before)
+		require.Equal(t, 200, ask("GET", before+web.Base+"/ping").StatusCode(), before)
 		require.Equal(t, 404, ask("GET", before+"/nothing").StatusCode(), before)
-		res := ask("PUT", before+Base+"/presentations")
+		res := ask("PUT", before+web.Base+"/presentations")
 		require.Equal(t, 405, res.StatusCode(), before)
 		require.Equal(t, "OPTIONS, POST", string(res.Header.Peek("Allow")), before)
 
@@ -91,7 +93,7 @@ func TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot(t *testing.
 func TestTheDescriptionSaysWhatItsPathsAreBelow(t *testing.T) {
 	for root, url := range map[string]string{"": "/", "/polls": "/polls", "/a-b_c.d~/e": "/a-b_c.d~/e"} {
 		_, ask := serverBelow(root)
-		text := string(ask("GET", root+Base+"/openapi.yaml").Body())
+		text := string(ask("GET", root+web.Base+"/openapi.yaml").Body())
 		require.Contains(t, text, "\nservers:\n  - url: "+url+"\n", root)
 		require.Equal(t, 1, strings.Count(text, "\nservers:"))
 	}
@@ -117,15 +119,15 @@ func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 		status  int
 		quickly bool
 	}{
-		{aVotesPath, 204, true}, {root + aVotesPath, 204, true},
-		{"/our" + aVotesPath, 404, false}, {root + root + aVotesPath, 404, false}, {"/our/pollsters" + aVotesPath, 404, false}, {"/our/Polls" + aVotesPath, 404, false},
-		{root + "/" + aVotesPath, 404, false}, {root, 405, false},
+		{fasttest.APath, 204, true}, {root + fasttest.APath, 204, true},
+		{"/our" + fasttest.APath, 404, false}, {root + root + fasttest.APath, 404, false}, {"/our/pollsters" + fasttest.APath, 404, false}, {"/our/Polls" + fasttest.APath, 404, false},
+		{root + "/" + fasttest.APath, 404, false}, {root, 405, false},
 	} {
 		client := dial(t, b.Listener)
 		answers := bufio.NewReader(client)
 		var told [2][]string
 		for i, plain := range []bool{true, false} {
-			request := voteRequest(c.path, ballot("counted"), "X-Request-Id: one-and-the-same")
+			request := fasttest.Request(c.path, ballot("counted"), "X-Request-Id: one-and-the-same")
 			if !plain {
 				request = forFiber(request)
 			}
@@ -140,26 +142,7 @@ func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 		}
 		require.Equal(t, told[1], told[0], "%s is logged and measured alike", c.path)
 		if c.quickly {
-			require.Contains(t, strings.Join(told[0], "\n"), "path="+aVotesPath, "as the routes know it")
-		}
-	}
-}
-
-// TestBelowAPathTheQuickReaderTakesWhatItTakesElsewhere and nothing besides.
-func TestBelowAPathTheQuickReaderTakesWhatItTakesElsewhere(t *testing.T) {
-	const root = "/our/polls"
-	for _, request := range append(oddRequests(), goodRequests...) {
-		q, ok := quickRequest(request, "")
-		same, took := quickRequest(request, root)
-		require.Equal(t, ok, took, "a proxy has taken the path off: %q", request)
-		require.Equal(t, q, same, "%q", request)
-		below := bytes.Replace(request, []byte("POST "), []byte("POST "+root), 1)
-		same, took = quickRequest(below, root)
-		require.Equal(t, ok, took, "%q", below)
-		require.Equal(t, q, same, "%q", below)
-		if ok {
-			_, took = quickRequest(below, "")
-			require.False(t, took, "%q", below)
+			require.Contains(t, strings.Join(told[0], "\n"), "path="+fasttest.APath, "as the routes know it")
 		}
 	}
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -26,8 +28,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
-func newTestServer(away ...string) *Server {
-	return New(Config{
+func newTestServer(away ...string) *whole {
+	return newWhole(wholeConfig{
 		Logger:  slog.New(slog.DiscardHandler),
 		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return away },
@@ -57,10 +59,10 @@ func TestEveryRouteIsInTheOpenAPIFileAndBack(t *testing.T) {
 
 // anonymous takes the base path and the parameters' names off a path: the file's may be more telling.
 func anonymous(path string) string {
-	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, Base), "{}")
+	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, web.Base), "{}")
 }
 
-func answer(t *testing.T, s *Server, method, path string) (int, string) {
+func answer(t *testing.T, s *whole, method, path string) (int, string) {
 	t.Helper()
 	res, err := s.app.Test(httptest.NewRequest(method, path, nil), -1)
 	require.NoError(t, err)
@@ -72,7 +74,7 @@ func answer(t *testing.T, s *Server, method, path string) (int, string) {
 
 func TestPagesAreThereBesideTheAPIAndBeforeItsServices(t *testing.T) {
 	var observed string
-	s := New(Config{
+	s := newWhole(wholeConfig{
 		Logger:  slog.New(slog.DiscardHandler),
 		Observe: func(_, route string, _ int, _ time.Duration) { observed = route },
 		Away:    func(context.Context) []string { return []string{"database"} },
@@ -100,7 +102,7 @@ func TestAServerThatWaitsSaysSoAndTellsTheAudienceNothingElse(t *testing.T) {
 	code, body := answer(t, s, "GET", "/readyz")
 	require.Equal(t, 503, code)
 	require.Contains(t, body, `"detail":"not ready"`)
-	code, body = answer(t, s, "GET", Base+"/join/BCD234")
+	code, body = answer(t, s, "GET", web.Base+"/join/BCD234")
 	require.Equal(t, 503, code)
 	require.Contains(t, body, `"code":"unavailable"`)
 	require.NotContains(t, body, "database")
@@ -130,7 +132,7 @@ func TestPreferences(t *testing.T) {
 		"wait=99999999999999999999":       {time.Second, false, ""},
 		",,;=;\x00":                       {time.Second, false, ""},
 	} {
-		wait, applied := preference(header)
+		wait, applied := web.Preference(header, intake.DefaultWait, intake.Deadline)
 		require.Equal(t, want.wait, wait.For, header)
 		require.Equal(t, want.async, wait.Async, header)
 		require.Equal(t, want.applied, applied, header)
@@ -189,7 +191,7 @@ func TestRevisionsInHeaders(t *testing.T) {
 
 func TestNoAnswerIsTakenForAnotherType(t *testing.T) {
 	s := newTestServer("database")
-	for path, status := range map[string]int{"/healthz": 200, Base + "/openapi.yaml": 200, Base + "/join/BCD234": 503, "/x/y": 404} {
+	for path, status := range map[string]int{"/healthz": 200, web.Base + "/openapi.yaml": 200, web.Base + "/join/BCD234": 503, "/x/y": 404} {
 		res, err := s.app.Test(httptest.NewRequest("GET", path, nil), -1)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())

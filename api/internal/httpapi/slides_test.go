@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
@@ -20,11 +21,11 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 	cache := stage.NewCache(r, time.Now)
 	t.Cleanup(cache.Close)
 	server := newTestServer()
-	server.unsent = budget.NewBytes(60<<10, 1)
+	server.Answers.Unsent = budget.NewBytes(60<<10, 1)
 	server.Start(Services{Store: r, Cache: cache, Bus: r.bus})
 	t.Cleanup(server.Close)
 	server.app.Handler()
-	path := Base + "/presentations/" + r.id.String() + "/polls/current"
+	path := web.Base + "/presentations/" + r.id.String() + "/polls/current"
 	hall := make([]slowClient, 30)
 	for i := range hall {
 		if i == 15 {
@@ -41,7 +42,7 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 		require.Contains(t, string(body), r.polls[0].Options[0].Value)
 	}
 	require.Eventually(t, func() bool {
-		release, err := server.unsent.Hold(t.Context(), make([]byte, 60<<10))
+		release, err := server.Answers.Unsent.Hold(t.Context(), make([]byte, 60<<10))
 		if err == nil {
 			release()
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
@@ -104,7 +105,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	log := deadLog{replies: make(chan queue.Reply)}
 	cache := stage.NewCache(store, time.Now)
 	in := intake.New(cache, nil, log, 1, 99, time.Now)
-	s := New(Config{
+	s := newWhole(wholeConfig{
 		Logger: slog.New(slog.DiscardHandler), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
 	})
@@ -112,16 +113,16 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 		Store: store, Cache: cache, Intake: in, Bus: inproc.NewBus(),
 		Stage: stage.New(store, nil, log, 1, cache, slog.New(slog.DiscardHandler)),
 	})
-	ln := NewListener(listen(t), 99, 0, slog.New(slog.DiscardHandler))
+	ln := server.NewListener(listen(t), 99, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 
 	id := uuid.New()
 	ballot := fmt.Sprintf(`{"poll_id":%q,"key":"A","client_id":%q}`, uuid.New(), uuid.New())
 	vote := fmt.Sprintf("POST %s/presentations/%s/polls/current/votes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-		Base, id, len(ballot), ballot)
-	results := fmt.Sprintf("GET %s/presentations/%s/polls/%s/results HTTP/1.1\r\nHost: x\r\n\r\n", Base, id, uuid.New())
-	move := fmt.Sprintf("PUT %s/presentations/%s/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", Base, id)
+		web.Base, id, len(ballot), ballot)
+	results := fmt.Sprintf("GET %s/presentations/%s/polls/%s/results HTTP/1.1\r\nHost: x\r\n\r\n", web.Base, id, uuid.New())
+	move := fmt.Sprintf("PUT %s/presentations/%s/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", web.Base, id)
 
 	// Some wait for the database, and two have sent a part only: of the headers, and of the body.
 	waiting := map[string]raw{"a vote": dial(t, ln).send(vote), "results": dial(t, ln).send(results), "a transition": dial(t, ln).send(move)}

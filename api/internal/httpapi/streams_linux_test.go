@@ -31,9 +31,7 @@ func TestStreamsThatHaveEndedLeaveNothing(t *testing.T) {
 	for range 7 {
 		viewers = append(viewers, r.enter(ln))
 	}
-	s.mu.RLock()
 	hub := s.hub
-	s.mu.RUnlock()
 	hub.mu.Lock()
 	topic := hub.topics[r.id]
 	require.Equal(t, 7, topic.viewers)

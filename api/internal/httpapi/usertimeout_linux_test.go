@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
@@ -35,7 +36,7 @@ func TestAStreamsSocketBoundsHowLongAClientMayBeGone(t *testing.T) {
 	s.Start(Services{Store: r, Cache: cache, Bus: r.bus})
 	defer s.Close()
 	kept := keeping{listen(t), make(chan *net.TCPConn, 1)}
-	ln := NewListener(kept, 9, 0, slog.New(slog.DiscardHandler))
+	ln := server.NewListener(kept, 9, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ln) }()
 	res, _ := r.ask(ln, "GET", r.id, "") // its head comes after the connection was made ready

@@ -46,6 +46,9 @@ func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Lis
 // number, since others stand behind them. It is called before Accept.
 func (l *Listener) Share(most int, proxies web.Proxies) { l.share, l.proxies = most, proxies }
 
+// Open tells how many connections are open.
+func (l *Listener) Open() int { return len(l.slots) }
+
 // MakeRoom has Accept call a function when there is a connection too many. It closes another one, which can be spared, and says whether
 // there was one; patient: there was none for a while. It is called before Accept.
 func (l *Listener) MakeRoom(room func(patient bool) bool) { l.room = room }

@@ -73,7 +73,7 @@ func (s *Server) Close() {
 // after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
 	if bounded, ok := ln.(*Listener); ok {
-		bounded.MakeRoom(s.makeRoom)
+		bounded.MakeRoom(s.MakeRoom)
 	}
 	answer := s.Fast
 	if answer == nil {
@@ -99,8 +99,8 @@ func (s *Server) served() *eventloop.Listener {
 	return s.front
 }
 
-// makeRoom closes a connection on which no request is under way, and if there has been none for a while, ends a stream.
-func (s *Server) makeRoom(patient bool) bool {
+// MakeRoom closes a connection on which no request is under way, and if there has been none for a while, ends a stream.
+func (s *Server) MakeRoom(patient bool) bool {
 	front := s.served()
 	made := front != nil && front.MakeRoom()
 	for _, f := range s.features {

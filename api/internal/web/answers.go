@@ -43,7 +43,7 @@ type Life struct {
 // Answers are those that are being sent.
 type Answers struct {
 	life   Life
-	unsent *budget.Bytes // of large ones
+	Unsent *budget.Bytes // of large ones
 }
 
 // bounded lets every large answer take room in the server's budget until it is sent, or its connection is closed. Who finds no room
@@ -89,7 +89,7 @@ func (a *Answers) Hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 	}
 	ctx, cancel := context.WithTimeout(a.life.Requests, patience)
 	defer cancel()
-	release, err = a.unsent.Hold(ctx, body)
+	release, err = a.Unsent.Hold(ctx, body)
 	if err == nil {
 		return release, nil
 	}

@@ -64,7 +64,7 @@ var (
 func (all BodyLimits) headReceived(head *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	var why []byte
 	switch {
-	case !plainlyFramed(head):
+	case !PlainlyFramed(head):
 		why = refusedFrames
 	case head.ContentLength() > all.of(head.RequestURI()).Bytes:
 		why = refusedBody
@@ -81,16 +81,10 @@ func (all BodyLimits) headReceived(head *fasthttp.RequestHeader) fasthttp.Reques
 	return fasthttp.RequestConfig{}
 }
 
-// bodies reads the bodies of requests. Its limits are those of headReceived.
-type bodies struct {
-	limits BodyLimits
-	room   *semaphore.Weighted // bytes of those that are being read
-}
-
-// read reads a request's body before its route works with it: so that its memory is what has arrived, and at most the limit. An answer that
+// read reads a request's body before its route works with it: so that its memory is what has arrived, and at most the limit. Larger bodies take room. An answer that
 // is given before the client has sent all closes the connection. A connection may give way while its body arrives; then no route runs.
-func (b *bodies) read(c *fiber.Ctx) error {
-	limit := b.limits.of(c.Request().RequestURI())
+func (all BodyLimits) read(c *fiber.Ctx, room *semaphore.Weighted) error {
+	limit := all.of(c.Request().RequestURI())
 	switch why := c.Request().Header.PeekCanonical(refusedField); {
 	case bytes.Equal(why, refusedFrames):
 		return unwanted(c, fiber.ErrBadRequest)
@@ -101,7 +95,7 @@ func (b *bodies) read(c *fiber.Ctx) error {
 	if stream == nil {
 		return c.Next()
 	}
-	share := &bodyShare{of: b.room}
+	share := &bodyShare{of: room}
 	defer share.giveBack()
 	body, err := readBody(stream, c.Request().Header.ContentLength(), limit, share.take)
 	if err != nil {

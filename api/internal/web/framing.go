@@ -6,9 +6,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// plainlyFramed says whether everybody who reads this head finds the same end of the request (RFC 9112, section 6), and the same host. What
+// PlainlyFramed says whether everybody who reads this head finds the same end of the request (RFC 9112, section 6), and the same host. What
 // fasthttp refuses by itself does not get here.
-func plainlyFramed(head *fasthttp.RequestHeader) bool {
+func PlainlyFramed(head *fasthttp.RequestHeader) bool {
 	var hosts, lengths, codings int
 	for line := range bytes.Lines(head.RawHeaders()) {
 		line, whole := bytes.CutSuffix(line, []byte("\r\n"))

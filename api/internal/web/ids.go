@@ -9,9 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// requestID gives the client's own request id if it is a plain one, else a new one. The answer is a copy: Fiber uses
+// RequestID gives the client's own request id if it is a plain one, else a new one. The answer is a copy: Fiber uses
 // its buffers again.
-func requestID(c *fiber.Ctx) string {
+func RequestID(c *fiber.Ctx) string {
 	id := c.Get(fiber.HeaderXRequestID)
 	if !PlainRequestID(id) {
 		return NewRequestID()

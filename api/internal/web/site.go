@@ -40,7 +40,8 @@ type Site struct {
 	Life
 	App     *fiber.App
 	Answers Answers
-	Sending sync.WaitGroup // what works with the services after its request: streams, and votes that wait
+	Bodies  *semaphore.Weighted // bytes of larger ones that are being read
+	Sending sync.WaitGroup      // what works with the services after its request: streams, and votes that wait
 
 	stop, cut context.CancelFunc
 	paths     func() paths
@@ -62,11 +63,15 @@ func New(cfg Config) *Site {
 	s.App.Server().Handler = eventloop.Handle(below(s.Root, s.knownMethod(s.App.Server().Handler)))
 	s.App.Server().ErrorHandler = s.unread
 	s.paths = sync.OnceValue(func() paths { return newPaths(s.App.GetRoutes(true)) })
-	bodies := &bodies{cfg.Limits, semaphore.NewWeighted(maxBodyBytes)}
+	s.Bodies = semaphore.NewWeighted(maxBodyBytes)
+	body := func(c *fiber.Ctx) error { return s.Limits.read(c, s.Bodies) }
 	method := func(c *fiber.Ctx) error { return s.paths().method(c) }
-	s.App.Use(s.observe, s.Answers.bounded, recover.New(), bodies.read, method)
+	s.App.Use(s.observe, s.Answers.bounded, recover.New(), body, method)
 	return s
 }
+
+// Methods gives the methods that a path takes; none: there is no such path. It is called when the site has its routes.
+func (s *Site) Methods(path string) []string { return s.paths().methods(path) }
 
 // CheckRoot refuses a Root that begins like a path of the site's own. It is called when the site has its routes.
 func (s *Site) CheckRoot() error { return s.paths().check(s.Root) }
@@ -76,6 +81,9 @@ func (s *Site) Stop() { s.stop() }
 
 // Stopping says whether Stop was called.
 func (s *Site) Stopping() bool { return s.Streaming.Err() != nil }
+
+// Cut ends Requests.
+func (s *Site) Cut() { s.cut() }
 
 // Start gives the services to the routes.
 func (s *Site) Start() {
@@ -172,7 +180,7 @@ var (
 
 // mark gives an answer what every answer has, and the request its id.
 func (s *Site) mark(c *fiber.Ctx) (id string) {
-	id = requestID(c)
+	id = RequestID(c)
 	c.Response().Header.SetCanonical(headerRequestID, []byte(id))
 	c.Response().Header.SetCanonical(headerSniffing, noSniffing)
 	origins(s.Origins).say(c)
