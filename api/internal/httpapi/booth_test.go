@@ -168,7 +168,7 @@ func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 		in.Close()
 		close(log.replies)
 		in.Wait()
-		require.Zero(t, b.front.Open())
+		require.Zero(t, b.server.Open())
 	})
 	return b
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
 )
@@ -36,7 +35,6 @@ type whole struct {
 	*Polls
 	server *server.Server
 	app    *fiber.App
-	front  *eventloop.Listener
 }
 
 func newWhole(cfg wholeConfig) *whole {

@@ -99,6 +99,14 @@ func (s *Server) served() *eventloop.Listener {
 	return s.front
 }
 
+// Open tells how many connections are open and no streams.
+func (s *Server) Open() int {
+	if front := s.served(); front != nil {
+		return front.Open()
+	}
+	return 0
+}
+
 // MakeRoom closes a connection on which no request is under way, and if there has been none for a while, ends a stream.
 func (s *Server) MakeRoom(patient bool) bool {
 	front := s.served()
