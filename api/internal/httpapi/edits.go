@@ -11,6 +11,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // edit makes a presenter's edit of the presentation in the path, and sets the answer's ETag.
@@ -152,7 +153,7 @@ func patchPoll(c *call) error {
 	defer done()
 	var body struct {
 		Question   *string          `json:"question"`
-		Kind       *poll.Kind       `json:"kind"`
+		Kind       *question.Kind   `json:"kind"`
 		MaxChoices *int             `json:"max_choices"`
 		Options    *[]wireOption    `json:"options"`
 		Visibility *poll.Visibility `json:"results_visibility"`
@@ -229,7 +230,7 @@ func exportPresentation(c *call) error {
 	}
 	for i := range p.Polls {
 		q := &p.Polls[i]
-		export.Polls[i] = newPoll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
+		export.Polls[i] = newPoll{Question: q.Text, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
 		if q.Kind.TakesOptions() {
 			export.Polls[i].Options = toWire(q).Options
 		}
