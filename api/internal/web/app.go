@@ -8,6 +8,9 @@ import (
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 )
 
+// Base is the path that every call of the API begins with.
+const Base = "/api/v1"
+
 // Limits of requests and answers.
 const (
 	maxHeader    = 16 << 10

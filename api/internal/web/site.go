@@ -19,9 +19,6 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Base is the path that every call of the API begins with.
-const Base = "/api/v1"
-
 // Config is what a site is made of.
 type Config struct {
 	Record
