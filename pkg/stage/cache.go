@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -205,22 +204,24 @@ func (e *entry) drop() {
 	}
 }
 
-// Follow drops what the bus says has changed, until ctx ends.
-func (c *Cache) Follow(ctx context.Context, b bus.Bus) {
-	changes := b.Subscribe(ctx)
+// Heard drops what a change says is old.
+func (c *Cache) Heard(change poll.Change) {
+	switch {
+	case change == poll.Change{}:
+		c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
+	case change.PollID == uuid.Nil:
+		c.Drop(change.PresentationID)
+	}
+}
+
+// Forget drops entries that nobody uses, now and then until ctx ends.
+func (c *Cache) Forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
 		select {
-		case change, ok := <-changes:
-			switch {
-			case !ok:
-				return
-			case change == poll.Change{}:
-				c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
-			case change.PollID == uuid.Nil:
-				c.Drop(change.PresentationID)
-			}
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
 			c.forget()
 		}

@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
@@ -184,11 +183,9 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// slotOf gives the connection that a server serves as the listener accepted it.
-func slotOf(conn net.Conn) (*slotConn, bool) {
-	if turn, ok := conn.(*eventloop.Turn); ok {
-		conn = turn.Conn.Conn
-	}
-	slot, ok := conn.(*slotConn)
-	return slot, ok
-}
+// Limits tells how many connections the listener holds, and how many of them one address may have;
+// 0: any number.
+func (c *slotConn) Limits() (connections, share int) { return cap(c.listener.slots), c.listener.share }
+
+// NetConn gives the connection as the kernel's listener accepted it.
+func (c *slotConn) NetConn() net.Conn { return c.Conn }

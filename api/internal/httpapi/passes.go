@@ -272,7 +272,7 @@ func postVoter(c *call) error {
 		return err
 	}
 	if fresh {
-		c.server.hub.present.gave(id, c.server.entrance.passes.Hash(c.address().String()))
+		c.server.topics.present.gave(id, c.server.entrance.passes.Hash(c.address().String()))
 	}
 	return c.pass(http.StatusCreated, pass)
 }

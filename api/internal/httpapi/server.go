@@ -27,6 +27,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -115,7 +116,8 @@ type Server struct {
 	mu       sync.RWMutex        // held for reading by every request that works with the services
 	front    *eventloop.Listener // nil before Serve
 	services *Services           // nil before Start and after Close
-	hub      *hub                // of the services
+	hub      *live.Hub           // of the services
+	topics   *topics             // of the hub
 	entrance *entrance           // of the services
 	sending  sync.WaitGroup      // streams and votes that work with the services after their request
 
@@ -123,10 +125,10 @@ type Server struct {
 
 	// Of the services' store.
 	results    coalescedResults
-	allResults *coalesced[uuid.UUID, *encodedAll]
+	allResults *live.Reads[uuid.UUID, *encodedAll]
 	wordPages  wordPages
-	audiences  *coalesced[uuid.UUID, wireAudience]
-	answers    *coalesced[answersPage, []byte]
+	audiences  *live.Reads[uuid.UUID, wireAudience]
+	answers    *live.Reads[answersPage, []byte]
 
 	spared  atomic.Int64        // connections that gave way
 	changes *budget.Turns       // at writing a presentation, or a part of one
@@ -260,7 +262,10 @@ func (s *Server) Start(services Services) {
 	s.audiences = newCoalescedAudiences(services.Store)
 	s.answers = newCoalescedAnswers(services.Store, s.Costly)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
-	s.hub = newHub(s.streams, services.Cache, s.results, services.Store, services.Bus, s.Logger)
+	s.topics = newTopics(s.streams, services.Cache, s.results, services.Store, s.Logger)
+	s.hub = live.New(s.streams, live.Config{
+		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard, Logger: s.Logger,
+	})
 }
 
 // Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
@@ -274,13 +279,14 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.sending.Wait()
 	if started {
-		s.hub.close()
+		s.hub.Close()
+		s.topics.present.close()
 		s.entrance.close()
-		s.results.close()
-		s.allResults.close()
-		s.wordPages.close()
-		s.audiences.close()
-		s.answers.close()
+		s.results.Close()
+		s.allResults.Close()
+		s.wordPages.Close()
+		s.audiences.Close()
+		s.answers.Close()
 	}
 }
 
@@ -314,7 +320,7 @@ func (s *Server) makeRoom(patient bool) bool {
 		return false
 	}
 	defer s.mu.RUnlock()
-	made := s.front != nil && s.front.MakeRoom() || patient && s.hub != nil && s.hub.guests.makeRoom(0)
+	made := s.front != nil && s.front.MakeRoom() || patient && s.hub != nil && s.hub.MakeRoom()
 	if made {
 		s.spared.Add(1)
 	}

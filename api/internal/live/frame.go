@@ -1,27 +1,45 @@
-package httpapi
+package live
 
 import (
 	"encoding/json"
+	"log/slog"
 	"slices"
+	"sync"
+	"time"
 )
 
-// maxFrame is how many bytes an event has at most, with its id and its name. What does not fit is left out and read by
-// who needs it: a room is sent what one of it wrote, again and again.
-const maxFrame = 16 << 10
+// MaxEvent is how many bytes an event has at most, with its id and its name. Data that does not
+// fit is left out, and read elsewhere where it is needed: a room is sent one person's text again
+// and again.
+const MaxEvent = 16 << 10
 
-// fitting is the data of an event, which can do with less.
-type fitting interface {
-	// fit gives as much of it as so many bytes of JSON hold, and has it say that there is more.
-	fit(room int) fitting
+// Fitting is the data of an event, which can do with less. It is written as JSON, and must not
+// change.
+type Fitting interface {
+	// Fit gives as much of it as so many bytes of JSON hold, and has it say that there is more.
+	Fit(room int) Fitting
 }
 
-func encodeEvent(event string, id eventID, v fitting) ([]byte, error) {
-	frame := []byte("id: " + id.String() + "\nevent: " + event + "\ndata: ")
+// Event is what a topic tells of one of its parts.
+type Event struct {
+	Part     any // comparable; nil: the topic's head. An event takes the place of its part's last one
+	Name, ID string
+	Data     Fitting
+	Veiled   Fitting // for viewers from whom something is hidden; nil: they get Data, too
+}
+
+// Encode gives the event as it is sent: to a viewer who sees all, or to others.
+func (e Event) Encode(seesAll bool) ([]byte, error) {
+	v := e.Data
+	if e.Veiled != nil && !seesAll {
+		v = e.Veiled
+	}
+	frame := []byte("id: " + e.ID + "\nevent: " + e.Name + "\ndata: ")
 	const end = "\n\n"
-	room := maxFrame - len(frame) - len(end)
+	room := MaxEvent - len(frame) - len(end)
 	data, err := json.Marshal(v) // which has no line ends
 	if err == nil && len(data) > room {
-		data, err = json.Marshal(v.fit(room))
+		data, err = json.Marshal(v.Fit(room))
 	}
 	if err != nil {
 		return nil, err
@@ -29,40 +47,35 @@ func encodeEvent(event string, id eventID, v fitting) ([]byte, error) {
 	return slices.Concat(frame, data, []byte(end)), nil
 }
 
-// fit leaves out all options where there is no room for all: half a ballot would pass for a whole one.
-func (w wireShown) fit(int) fitting {
-	if w.Poll != nil {
-		p := *w.Poll
-		p.Options = []wireOption{}
-		w.Poll, w.More = &p, true
+// frame is an event that is encoded when it is wanted first. A topic has one for each part.
+type frame struct {
+	seq          uint64
+	made         time.Time
+	part         any
+	data, veiled func() []byte // veiled nil: data is for all
+}
+
+func newFrame(e Event, seq uint64, made time.Time, logger *slog.Logger) frame {
+	encoded := func(seesAll bool) func() []byte {
+		return sync.OnceValue(func() []byte {
+			data, err := e.Encode(seesAll)
+			if err != nil {
+				logger.Error("an event cannot be encoded", "event", e.Name, "id", e.ID, "error", err)
+			}
+			return data
+		})
 	}
-	return w
-}
-
-// fit keeps the first options and words.
-func (w wireResults[O]) fit(room int) fitting {
-	all := w
-	w.Options, w.Words, w.More = all.Options[:0], all.Words[:0], true
-	room -= jsonSize(w)
-	w.Options, room = holding(all.Options, room)
-	w.Words, _ = holding(all.Words, room)
-	return w
-}
-
-// holding gives the first of a list for which there is room, and what room is left then.
-func holding[E any](list []E, room int) ([]E, int) {
-	for i, e := range list {
-		size := jsonSize(e) + len(",")
-		if size > room {
-			return list[:i], 0
-		}
-		room -= size
+	f := frame{seq: seq, made: made, part: e.Part, data: encoded(true)}
+	if e.Veiled != nil {
+		f.veiled = encoded(false)
 	}
-	return list, room
+	return f
 }
 
-// jsonSize is how many bytes something takes that can be written.
-func jsonSize(v any) int {
-	b, _ := json.Marshal(v)
-	return len(b)
+// to gives what a viewer is sent.
+func (f frame) to(seesAll bool) []byte {
+	if f.veiled != nil && !seesAll {
+		return f.veiled()
+	}
+	return f.data()
 }

@@ -1,30 +1,24 @@
-package httpapi
+package live
 
 import (
 	"context"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// How often one thing is read from the store, however many ask for it.
-const (
-	readPace  = 100 * time.Millisecond // between reads when they never stop
-	readBurst = 10                     // reads that a quiet thing may have at once
-	// resultsTimeout bounds a read of a poll's results, for which others wait: on a connection that has fallen silent it must
-	// not hold them up.
-	resultsTimeout = 2 * time.Second
-)
+// Burst is how many reads a quiet thing may have at once. While they never stop it has one each Pace.
+const Burst = 10
 
-// coalesced reads for many at once, things that have a key: all who come while a read of the same thing is under way, or has to
-// wait for its turn, share the next one. So nobody gets an answer that is older than their request, from whichever replica (a
-// room that reloads through a proxy never sees its tally go back), and a thing costs the store readBurst reads and then one per
-// readPace; what a crowd pays is a wait of at most readPace and two reads. What many read is encoded once.
-// It is safe for use by many goroutines, and keeps nothing about what nobody has read for a second.
-type coalesced[K comparable, V any] struct {
+// Reads reads for many at once, things that have a key: all who come while a read of the same thing
+// is under way, or has to wait for its turn, share the next one. So nobody gets an answer that is
+// older than their request, from whichever replica: a room that reloads through a proxy never sees
+// its tally go back. A thing costs the store Burst reads and then one per Pace; a crowd pays for
+// that with a wait of at most Pace and two reads.
+// It is safe for use by many goroutines, and keeps nothing of a thing that nobody has read for a
+// second.
+type Reads[K comparable, V any] struct {
 	look   func(ctx context.Context, k K) (V, error)
 	ctx    context.Context // of the reads
 	cancel context.CancelFunc
@@ -36,9 +30,9 @@ type coalesced[K comparable, V any] struct {
 
 // line is those who wait for one thing.
 type line[V any] struct {
-	next *reading[V]   // that has not begun; nil: nobody waits for one. Under coalesced.mu
+	next *reading[V]   // that has not begun; nil: nobody waits for one. Under Reads.mu
 	asks chan struct{} // a token when there is a next one
-	paid time.Time     // until when the reads that were done are paid for, at one per readPace; of the thing's goroutine
+	paid time.Time     // until when the reads that were done are paid for, at one per Pace; of the thing's goroutine
 }
 
 // reading is one look at a thing. What it brought may be used when done is closed, and must not be changed.
@@ -48,15 +42,16 @@ type reading[V any] struct {
 	err   error
 }
 
-// newCoalesced makes a reader that reads with look. Close it before what that reads from.
-func newCoalesced[K comparable, V any](look func(ctx context.Context, k K) (V, error)) *coalesced[K, V] {
-	c := &coalesced[K, V]{look: look, lines: map[K]*line[V]{}}
+// NewReads makes a reader that reads with look. Close it before what that reads from.
+func NewReads[K comparable, V any](look func(ctx context.Context, k K) (V, error)) *Reads[K, V] {
+	c := &Reads[K, V]{look: look, lines: map[K]*line[V]{}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
-// read gives what a read brought that began after the call. The error is look's, or Unavailable when ctx ends.
-func (c *coalesced[K, V]) read(ctx context.Context, k K) (value V, err error) {
+// Read gives what a read brought that began after the call. It must not be changed, for others have
+// it, too. The error is look's, or Unavailable when ctx ends.
+func (c *Reads[K, V]) Read(ctx context.Context, k K) (value V, err error) {
 	r := c.join(k)
 	select {
 	case <-r.done:
@@ -67,7 +62,7 @@ func (c *coalesced[K, V]) read(ctx context.Context, k K) (value V, err error) {
 }
 
 // join gives the next read of a thing.
-func (c *coalesced[K, V]) join(k K) *reading[V] {
+func (c *Reads[K, V]) join(k K) *reading[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.lines[k]
@@ -84,7 +79,7 @@ func (c *coalesced[K, V]) join(k K) *reading[V] {
 }
 
 // serve does the reads of one thing, one after the other, until it has been left alone for as long as its reads are paid.
-func (c *coalesced[K, V]) serve(k K, l *line[V]) {
+func (c *Reads[K, V]) serve(k K, l *line[V]) {
 	for {
 		select {
 		case <-l.asks:
@@ -97,14 +92,14 @@ func (c *coalesced[K, V]) serve(k K, l *line[V]) {
 			return
 		}
 		select {
-		case <-time.After(time.Until(l.paid.Add(-(readBurst - 1) * readPace))):
+		case <-time.After(time.Until(l.paid.Add(-(Burst - 1) * Pace))):
 		case <-c.ctx.Done():
 			return
 		}
 		if now := time.Now(); l.paid.Before(now) {
 			l.paid = now
 		}
-		l.paid = l.paid.Add(readPace)
+		l.paid = l.paid.Add(Pace)
 		r := c.begin(l)
 		r.value, r.err = c.look(c.ctx, k) // not bound to a request: others wait, too
 		close(r.done)
@@ -112,7 +107,7 @@ func (c *coalesced[K, V]) serve(k K, l *line[V]) {
 }
 
 // leave forgets a line; false: somebody waits in it.
-func (c *coalesced[K, V]) leave(k K, l *line[V]) bool {
+func (c *Reads[K, V]) leave(k K, l *line[V]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l.next == nil {
@@ -122,7 +117,7 @@ func (c *coalesced[K, V]) leave(k K, l *line[V]) bool {
 }
 
 // begin takes the read that is next: who comes from now on waits for another one.
-func (c *coalesced[K, V]) begin(l *line[V]) *reading[V] {
+func (c *Reads[K, V]) begin(l *line[V]) *reading[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := l.next
@@ -130,53 +125,15 @@ func (c *coalesced[K, V]) begin(l *line[V]) *reading[V] {
 	return r
 }
 
-// close ends the reads and waits for them. read must not be called after it.
-func (c *coalesced[K, V]) close() {
+// Len says of how many things something is kept.
+func (c *Reads[K, V]) Len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lines)
+}
+
+// Close ends the reads and waits for them. Read must not be called after it.
+func (c *Reads[K, V]) Close() {
 	c.cancel()
 	c.things.Wait()
-}
-
-// resultsReader is the part of poll.Store that is needed for results. Coalesced results are one, too.
-type resultsReader interface {
-	Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error)
-}
-
-type pollKey struct{ presentationID, pollID uuid.UUID }
-
-// encodedResults are a poll's results, of one read.
-type encodedResults struct {
-	poll.Results
-	tag  string // entity tag
-	body []byte // JSON
-
-	veiledTag string // as tag and body, for others than the presenter, where the results are hidden from them
-	veiled    []byte // nil: they are not
-}
-
-// coalescedResults reads polls' results for many at once.
-type coalescedResults struct {
-	*coalesced[pollKey, *encodedResults]
-}
-
-func newCoalescedResults(store resultsReader) coalescedResults {
-	return coalescedResults{newCoalesced(func(ctx context.Context, k pollKey) (*encodedResults, error) {
-		ctx, cancel := context.WithTimeout(ctx, resultsTimeout)
-		defer cancel()
-		r, err := store.Results(ctx, k.presentationID, k.pollID)
-		if err != nil {
-			return nil, err
-		}
-		e := &encodedResults{Results: r, tag: resultsTag(&r, ""), veiledTag: resultsTag(&r, ".hidden")}
-		e.body, e.veiled, err = encodeResults(&r)
-		return e, err
-	})}
-}
-
-// Results is read for who needs no encoded answer: the event streams' hub, whose reads are those of everybody else then.
-func (c coalescedResults) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
-	r, err := c.read(ctx, pollKey{presentationID, pollID})
-	if err != nil {
-		return poll.Results{}, err
-	}
-	return r.Results, nil
 }

@@ -1,74 +1,62 @@
-package httpapi
+package live
 
 import (
 	"context"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-var aTalk, aPoll = uuid.UUID{15: 1}, uuid.UUID{15: 2}
-
-// slowReader takes a while for each read. The revision that it gives is the time at which the read began.
+// slowReader takes a while for each read of a thing. What it brings is the time at which it began.
 type slowReader struct {
-	takes atomic.Int64 // a duration
+	takes time.Duration
 	begun time.Time
 	reads atomic.Int64
 	atOne atomic.Int64
 	err   error
 }
 
-func newSlowReader(takes time.Duration) *slowReader {
-	s := &slowReader{begun: time.Now()}
-	s.takes.Store(int64(takes))
-	return s
+func newSlowReader(takes time.Duration) (*slowReader, *Reads[string, int64]) {
+	s := &slowReader{begun: time.Now(), takes: takes}
+	return s, NewReads(s.look)
 }
 
 func (s *slowReader) now() int64 { return int64(time.Since(s.begun)) }
 
-func (s *slowReader) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results, error) {
+func (s *slowReader) look(ctx context.Context, _ string) (int64, error) {
 	s.reads.Add(1)
 	defer s.atOne.Add(-1)
 	if s.atOne.Add(1) > 1 {
-		panic("two reads of one poll at a time")
+		panic("two reads of one thing at a time")
 	}
 	began := s.now()
 	select {
-	case <-time.After(time.Duration(s.takes.Load())):
+	case <-time.After(s.takes):
 	case <-ctx.Done():
-		return poll.Results{}, poll.Unavailablef(ctx.Err(), "too slow")
+		return 0, poll.Unavailablef(ctx.Err(), "too slow")
 	}
-	return poll.Results{Poll: poll.Poll{ID: aPoll}, State: poll.State{Status: poll.Open, Opened: 3, Revision: began}}, s.err
-}
-
-func revision(t *testing.T, r *encodedResults) int64 {
-	n, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(r.tag, `"3.`), `"`), 10, 64)
-	require.NoError(t, err)
-	return n
+	return began, s.err
 }
 
 func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderThanTheirRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people, lasts, takes = 2000, 2 * time.Second, 2 * time.Millisecond
-		store := newSlowReader(takes)
-		c := newCoalescedResults(store)
+		store, c := newSlowReader(takes)
 		var room sync.WaitGroup
 		var answers atomic.Int64
 		for i := range people {
 			room.Go(func() {
 				for time.Sleep(time.Duration(i) * 37 * time.Microsecond); store.now() < int64(lasts); answers.Add(1) {
 					asked := store.now()
-					r, err := c.read(t.Context(), pollKey{aTalk, aPoll})
-					if err != nil || revision(t, r) < asked || store.now()-asked > int64(readPace+2*takes) {
+					r, err := c.Read(t.Context(), "a poll")
+					if err != nil || r < asked || store.now()-asked > int64(Pace+2*takes) {
 						t.Errorf("asked at %v, answered at %v: %v", asked, store.now(), err)
 						return
 					}
@@ -76,58 +64,55 @@ func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderTha
 			})
 		}
 		room.Wait()
-		require.LessOrEqual(t, store.reads.Load(), int64(readBurst+lasts/readPace+1))
-		require.Greater(t, answers.Load(), int64(people*int(lasts/readPace)*9/10), "what one read brings is for all")
-		c.close()
+		require.LessOrEqual(t, store.reads.Load(), int64(Burst+lasts/Pace+1))
+		require.Greater(t, answers.Load(), int64(people*int(lasts/Pace)*9/10), "what one read brings is for all")
+		c.Close()
 	})
 }
 
 func TestWhoReadsAQuietPollNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newSlowReader(0)
-		c := newCoalescedResults(store)
+		store, c := newSlowReader(0)
 		for range 5 {
-			for range readBurst {
+			for range Burst {
 				asked := store.now()
-				r, err := c.read(t.Context(), pollKey{aTalk, aPoll})
+				r, err := c.Read(t.Context(), "a poll")
 				require.NoError(t, err)
 				require.Equal(t, asked, store.now())
-				require.Equal(t, asked, revision(t, r))
+				require.Equal(t, asked, r)
 			}
-			time.Sleep(readBurst * readPace)
+			time.Sleep(Burst * Pace)
 		}
-		c.close()
+		c.Close()
 	})
 }
 
 func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newSlowReader(0)
-		c := newCoalescedResults(store)
-		for range readBurst {
-			_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
+		store, c := newSlowReader(0)
+		for range Burst {
+			_, err := c.Read(t.Context(), "a poll")
 			require.NoError(t, err)
 		}
 		asked := store.now()
-		_, err := c.read(t.Context(), pollKey{aTalk, uuid.UUID{15: 9}})
+		_, err := c.Read(t.Context(), "another")
 		require.NoError(t, err)
 		require.Equal(t, asked, store.now())
-		_, err = c.read(t.Context(), pollKey{aTalk, aPoll})
+		_, err = c.Read(t.Context(), "a poll")
 		require.NoError(t, err)
 		require.Greater(t, store.now(), asked)
-		c.close()
+		c.Close()
 	})
 }
 
 func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newSlowReader(time.Millisecond)
+		store, c := newSlowReader(time.Millisecond)
 		store.err = poll.Errorf(poll.NotFound, "no")
-		c := newCoalescedResults(store)
 		var room sync.WaitGroup
 		for range 100 {
 			room.Go(func() {
-				_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
+				_, err := c.Read(t.Context(), "a poll")
 				if poll.KindOf(err) != poll.NotFound {
 					t.Error(err)
 				}
@@ -135,59 +120,37 @@ func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 		}
 		room.Wait()
 		require.LessOrEqual(t, store.reads.Load(), int64(2))
-		time.Sleep(readBurst * readPace)
+		time.Sleep(Burst * Pace)
 		synctest.Wait()
 		store.err = nil
-		_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
+		_, err := c.Read(t.Context(), "a poll")
 		require.NoError(t, err)
-		c.close()
-	})
-}
-
-func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := newSlowReader(time.Hour)
-		c := newCoalescedResults(store)
-		impatient, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
-		defer hangUp()
-		_, err := c.read(impatient, pollKey{aTalk, aPoll})
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
-		next := make(chan error)
-		go func() {
-			_, err := c.read(t.Context(), pollKey{aTalk, aPoll})
-			next <- err
-		}()
-		synctest.Wait()
-		store.takes.Store(0)
-		require.NoError(t, <-next)
-		require.Equal(t, int64(resultsTimeout), store.now())
-		c.close()
+		c.Close()
 	})
 }
 
 func TestWhatNobodyReadsIsForgottenWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCoalescedResults(newSlowReader(0))
-		for range 1000 {
-			_, err := c.read(t.Context(), pollKey{uuid.New(), uuid.New()})
+		_, c := newSlowReader(0)
+		for i := range 1000 {
+			_, err := c.Read(t.Context(), strconv.Itoa(i))
 			require.NoError(t, err)
 		}
-		time.Sleep(readBurst*readPace + 1)
+		time.Sleep(Burst*Pace + 1)
 		c.things.Wait() // their goroutines have ended
 		require.Empty(t, c.lines)
-		c.close()
+		c.Close()
 	})
 }
 
 func TestClosingEndsTheReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := newSlowReader(time.Hour)
-		c := newCoalescedResults(store)
+		store, c := newSlowReader(time.Hour)
 		ctx, cancel := context.WithCancel(t.Context())
-		go func() { _, _ = c.read(ctx, pollKey{aTalk, aPoll}) }()
+		go func() { _, _ = c.Read(ctx, "a poll") }()
 		synctest.Wait()
 		cancel()
-		c.close()
+		c.Close()
 		require.Zero(t, store.now())
 	})
 }
