@@ -21,11 +21,11 @@ import (
 	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
 	"github.com/plenary-live/plenary/api/internal/qr"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/count"
 	"github.com/plenary-live/plenary/pkg/intake"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
@@ -89,7 +89,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		return errors.Join(closeErr, <-served)
 	}
 
-	var passes *poll.Passes
+	var passes *access.Passes
 	if err = adapters.Open(ctx); err == nil {
 		passes, err = adapters.Passes(ctx)
 	}
@@ -144,7 +144,7 @@ type parts struct {
 	caching      sync.WaitGroup
 }
 
-func start(cfg config.Config, adapters *backend.Backend, passes *poll.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
+func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
 	p := &parts{}
 	cache := stage.NewCache(adapters.Store, time.Now)
 	p.services = httpapi.Services{

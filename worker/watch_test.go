@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
@@ -47,7 +47,7 @@ func TestDeadLettersAreCountedAndSaidOnceUntilThereAreMore(t *testing.T) {
 			defer close(done)
 			w.run(ctx, letters, slog.New(slog.NewTextHandler(&lines, nil)))
 		}()
-		away := poll.Errorf(poll.Unavailable, "away")
+		away := fault.Errorf(fault.Unavailable, "away")
 		for i, step := range []struct {
 			counted
 			want float64

@@ -12,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
@@ -76,11 +78,11 @@ func (b *Backend) Open(ctx context.Context) error {
 const passSecret = "voters' passes"
 
 // Passes gives voters' passes, signed with the key that every replica shares, after Open. It waits as Open does.
-func (b *Backend) Passes(ctx context.Context) (passes *poll.Passes, err error) {
+func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error) {
 	err = b.await(ctx, "database", func() error {
-		key, err := b.Store.Secret(ctx, passSecret, poll.NewPassKey())
+		key, err := b.Store.Secret(ctx, passSecret, access.NewPassKey())
 		if err == nil {
-			passes = poll.NewPasses(key)
+			passes = access.NewPasses(key)
 		}
 		return err
 	})
@@ -102,7 +104,7 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 // partitions writes the number of partitions, or checks that it is the one that was written.
 func partitions(ctx context.Context, store poll.Store, n int) error {
 	err := store.Partitions(ctx, n)
-	if poll.KindOf(err) == poll.Conflict {
+	if fault.CodeOf(err) == fault.Conflict {
 		return fmt.Errorf("PLENARY_PARTITIONS: %w; to change it, stop every API, wait until the workers have emptied the queues, "+
 			"stop the workers, delete every row of the table partitions, and start again with the new number everywhere", err)
 	}
@@ -120,7 +122,7 @@ func (b *Backend) await(ctx context.Context, name string, open func() error) err
 			delete(b.away, name)
 			return nil
 		}
-		if poll.KindOf(err) != poll.Unavailable {
+		if fault.CodeOf(err) != fault.Unavailable {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if said != err.Error() { // a line per reason, not per attempt

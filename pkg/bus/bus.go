@@ -6,20 +6,30 @@ import (
 	"context"
 	"sync"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/google/uuid"
 )
+
+// Change says that something of a thing (a presentation, say) is not as it was: a transition (Part nil), anything else that
+// its owner did, be it that it is gone (Part nil, Version 0), or the results of a part of it, such as a poll. It carries no
+// numbers that people see; whoever cares reads them from the store.
+type Change struct {
+	Thing    uuid.UUID
+	Part     uuid.UUID
+	Version  int64 // of the slide, or that displayed the poll
+	Revision int64 // of the part; 0 where whoever announces does not know it
+}
 
 // Bus carries changes between all replicas and workers of one deployment. It is safe for use by many goroutines.
 type Bus interface {
 	// Announce tells every subscriber, this process's own included, of changes. It never waits for a slow subscriber or a
 	// connection that is away: what cannot be sent now is lost. An error says that it was lost for sure; it is for logs.
-	Announce(ctx context.Context, changes ...poll.Change) error
+	Announce(ctx context.Context, changes ...Change) error
 
 	// Subscribe delivers changes that are announced from now on, in no promised order, some perhaps twice or never,
 	// until ctx ends; then the channel is closed. A subscriber that does not read loses changes and holds up nobody.
 	// After a time in which changes may have been lost (a lost connection, a full buffer) it gets a zero Change: everything it knows
 	// may be old.
-	Subscribe(ctx context.Context) <-chan poll.Change
+	Subscribe(ctx context.Context) <-chan Change
 
 	// Close gives back what the bus holds and closes every subscription.
 	Close() error
@@ -38,16 +48,16 @@ type Fanout struct {
 
 // subscriber has room for fanoutBuffer changes and behind them for one zero Change, which can thus always be said.
 type subscriber struct {
-	changes chan poll.Change
+	changes chan Change
 	told    bool // the last one put in was the zero Change
 	stop    func() bool
 }
 
 // Subscribe is the promise of Bus. After Close the channel is closed already.
-func (f *Fanout) Subscribe(ctx context.Context) <-chan poll.Change {
+func (f *Fanout) Subscribe(ctx context.Context) <-chan Change {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := &subscriber{changes: make(chan poll.Change, fanoutBuffer+1)}
+	s := &subscriber{changes: make(chan Change, fanoutBuffer+1)}
 	if f.closed {
 		close(s.changes)
 		return s.changes
@@ -68,12 +78,12 @@ func (f *Fanout) Subscribe(ctx context.Context) <-chan poll.Change {
 }
 
 // Send hands changes to every subscriber. One that is too far behind loses them and gets a zero Change.
-func (f *Fanout) Send(changes ...poll.Change) {
+func (f *Fanout) Send(changes ...Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.subs {
 		for _, c := range changes {
-			if len(s.changes) >= fanoutBuffer || c == (poll.Change{}) {
+			if len(s.changes) >= fanoutBuffer || c == (Change{}) {
 				s.missed()
 				continue
 			}
@@ -84,12 +94,12 @@ func (f *Fanout) Send(changes ...poll.Change) {
 }
 
 // Missed gives every subscriber a zero Change: changes may have been lost on their way here.
-func (f *Fanout) Missed() { f.Send(poll.Change{}) }
+func (f *Fanout) Missed() { f.Send(Change{}) }
 
 // missed puts the zero Change in, unless it is the last one inside: then whoever reads it reads the store after this.
 func (s *subscriber) missed() {
 	if !s.told || len(s.changes) == 0 {
-		s.changes <- poll.Change{}
+		s.changes <- Change{}
 		s.told = true
 	}
 }

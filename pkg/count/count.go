@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -37,7 +38,7 @@ type Store interface {
 	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
 	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
-	Refold(ctx context.Context) (changed *poll.Change, more bool, err error)
+	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
 }
 
 // Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
@@ -237,7 +238,7 @@ func (f *follower) count(ctx context.Context, run []queue.Delivery) error {
 		return nil
 	}
 	outcome, err := f.commit(ctx, run)
-	if ctx.Err() == nil && poll.KindOf(err) == poll.Invalid {
+	if ctx.Err() == nil && fault.CodeOf(err) == fault.Invalid {
 		return f.isolate(ctx, run, err)
 	}
 	if err != nil {
@@ -273,14 +274,14 @@ func (f *follower) commit(ctx context.Context, run []queue.Delivery) (poll.Outco
 		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTimeout)
 		outcome, err := f.store.Count(once, f.partition, batches)
 		cancel()
-		if err == nil || poll.KindOf(err) == poll.Invalid {
+		if err == nil || fault.CodeOf(err) == fault.Invalid {
 			if faulty {
 				f.setState(f.partition, nil)
 			}
 			return outcome, err
 		}
 		level := slog.LevelWarn
-		if poll.KindOf(err) != poll.Unavailable {
+		if fault.CodeOf(err) != fault.Unavailable {
 			level, faulty = slog.LevelError, true
 			f.setState(f.partition, err)
 			retry.long()
@@ -336,7 +337,7 @@ func (f *follower) split(ctx context.Context, d queue.Delivery, b poll.Batch, wh
 		case err == nil:
 			copy(verdicts, outcome.Verdicts[0]) // nil: counted before
 			whole.Changed = append(whole.Changed, outcome.Changed...)
-		case ctx.Err() != nil || poll.KindOf(err) != poll.Invalid:
+		case ctx.Err() != nil || fault.CodeOf(err) != fault.Invalid:
 			return err
 		case len(votes) > 1:
 			if err := f.split(ctx, d, part.Batch, whole); err != nil {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -32,7 +33,7 @@ type fakeStore struct {
 	closing []poll.ClosingPoll
 	slow    time.Duration // of Closing
 	old     int           // batch ids that may be forgotten
-	folded  []poll.Change // of polls whose words another fold has counted
+	folded  []bus.Change  // of polls whose words another fold has counted
 	refolds int           // calls
 	tired   bool          // they fail
 }
@@ -50,7 +51,7 @@ func (s *fakeStore) Count(ctx context.Context, _ int, batches []poll.Batch) (pol
 		}
 	}
 	s.counted = append(s.counted, batches)
-	o := poll.Outcome{Changed: []poll.Change{{PresentationID: talk, Revision: int64(len(s.counted))}}}
+	o := poll.Outcome{Changed: []bus.Change{{Thing: talk, Revision: int64(len(s.counted))}}}
 	for _, b := range batches {
 		verdicts := make([]poll.Verdict, len(b.Votes))
 		for i := range verdicts {
@@ -78,7 +79,7 @@ func (s *fakeStore) Forget(_ context.Context, age time.Duration, limit int) (int
 	return n, nil
 }
 
-func (s *fakeStore) Refold(context.Context) (changed *poll.Change, more bool, err error) {
+func (s *fakeStore) Refold(context.Context) (changed *bus.Change, more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.refolds++; s.tired {
@@ -93,7 +94,7 @@ func (s *fakeStore) Refold(context.Context) (changed *poll.Change, more bool, er
 
 // fakeLog is one partition's log, and all that is done to it, in order.
 type fakeLog struct {
-	announced [][]poll.Change // under mu
+	announced [][]bus.Change // under mu
 	queue.Log
 	mu         sync.Mutex
 	deliveries chan queue.Delivery
@@ -177,7 +178,7 @@ type fakeBus struct {
 	log *fakeLog
 }
 
-func (b *fakeBus) Announce(_ context.Context, changes ...poll.Change) error {
+func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
 	b.log.mu.Lock()
 	defer b.log.mu.Unlock()
 	b.log.announced = append(b.log.announced, changes)
@@ -272,7 +273,7 @@ func TestWhileTheDatabaseIsAwayTheBatchIsKept(t *testing.T) {
 	run(t, func(b *bench) {
 		b.store.fail = func([]poll.Batch) error {
 			if tries++; tries < 20 {
-				return poll.Errorf(poll.Unavailable, "away")
+				return fault.Errorf(fault.Unavailable, "away")
 			}
 			return nil
 		}
@@ -326,7 +327,7 @@ func TestABatchThatCannotBeCountedDoesNotHoldUpItsNeighbours(t *testing.T) {
 		b.store.fail = func(batches []poll.Batch) error {
 			for _, batch := range batches {
 				if batch.ID == bad {
-					return poll.Field("answer", "cannot be stored")
+					return fault.Field("answer", "cannot be stored")
 				}
 			}
 			return nil
@@ -347,7 +348,7 @@ func TestAVoteThatCannotBeCountedIsSetAsideAloneAndTheOthersOfItsBatchCountInOrd
 			for _, batch := range batches {
 				for _, v := range batch.Votes {
 					if v.Answer == "bad" {
-						return poll.Field("answer", "cannot be stored")
+						return fault.Field("answer", "cannot be stored")
 					}
 				}
 			}
@@ -567,20 +568,20 @@ func TestOldBatchIDsAreForgotten(t *testing.T) {
 }
 
 func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {
-	change := func(revision int64) []poll.Change {
-		return []poll.Change{{PollID: uuid.UUID{15: 1}, Revision: revision}}
+	change := func(revision int64) []bus.Change {
+		return []bus.Change{{Part: uuid.UUID{15: 1}, Revision: revision}}
 	}
-	other := []poll.Change{{PollID: uuid.UUID{15: 2}, Revision: 9}}
+	other := []bus.Change{{Part: uuid.UUID{15: 2}, Revision: 9}}
 	run(t, nothing, func(t *testing.T, b *bench) {
-		announced := func() [][]poll.Change {
+		announced := func() [][]bus.Change {
 			synctest.Wait()
 			b.log.mu.Lock()
 			defer b.log.mu.Unlock()
 			return slices.Clone(b.log.announced)
 		}
 		b.news.add(change(1))
-		require.Equal(t, [][]poll.Change{change(1)}, announced())
-		for _, c := range [][]poll.Change{change(2), other, change(4), change(3)} {
+		require.Equal(t, [][]bus.Change{change(1)}, announced())
+		for _, c := range [][]bus.Change{change(2), other, change(4), change(3)} {
 			b.news.add(c)
 		}
 		require.Len(t, announced(), 1)

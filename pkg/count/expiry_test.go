@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/count"
 	"github.com/plenary-live/plenary/pkg/inproc"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // shelf is presentations by how long nobody has used them, and what is left of those that were removed.
@@ -74,7 +74,7 @@ func TestWhatNobodyHasUsedForSoLongIsRemovedInSmallStepsAndAnnounced(t *testing.
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		require.Equal(t, []int{10, 1000, 1000, 500}, s.erased, "also what an earlier run left")
-		require.Equal(t, poll.Change{PresentationID: old}, <-changes)
+		require.Equal(t, bus.Change{Thing: old}, <-changes)
 		require.Len(t, s.idle, 3)
 		require.Contains(t, s.idle, justKept, "its last use may have been noted a day late")
 		cancel()

@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // newsEvery is the least time between announcements: nobody watches bars that move more often, and each announcement
@@ -23,22 +22,22 @@ type news struct {
 	wake   chan struct{}
 
 	mu      sync.Mutex
-	changed map[uuid.UUID]poll.Change // by poll, the newest
+	changed map[uuid.UUID]bus.Change // by poll, the newest
 }
 
 func newNews(b bus.Bus, logger *slog.Logger) *news {
-	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: map[uuid.UUID]poll.Change{}}
+	return &news{bus: b, logger: logger, wake: make(chan struct{}, 1), changed: map[uuid.UUID]bus.Change{}}
 }
 
 // add has changes announced. It waits for nothing.
-func (n *news) add(changes []poll.Change) {
+func (n *news) add(changes []bus.Change) {
 	if len(changes) == 0 {
 		return
 	}
 	n.mu.Lock()
 	for _, c := range changes {
-		if old, ok := n.changed[c.PollID]; !ok || old.Revision < c.Revision {
-			n.changed[c.PollID] = c
+		if old, ok := n.changed[c.Part]; !ok || old.Revision < c.Revision {
+			n.changed[c.Part] = c
 		}
 	}
 	n.mu.Unlock()
@@ -67,7 +66,7 @@ func (n *news) run(end <-chan struct{}) {
 
 func (n *news) announce() {
 	n.mu.Lock()
-	var changes []poll.Change
+	var changes []bus.Change
 	for _, c := range n.changed {
 		changes = append(changes, c)
 	}

@@ -4,7 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // refoldTimeout bounds the counting anew of one poll's words. Each statement of it has the store's own time-outs.
@@ -37,13 +38,13 @@ func (c *Counter) refoldAll(ctx context.Context) bool {
 		changed, left, err := c.store.Refold(once)
 		cancel()
 		if err != nil {
-			if poll.KindOf(err) != poll.Unavailable { // else the store is away, which others say
+			if fault.CodeOf(err) != fault.Unavailable { // else the store is away, which others say
 				c.logger.Warn("the words of a poll are not counted anew; trying again", "error", err)
 			}
 			return false
 		}
 		if more = left; changed != nil {
-			c.news.add([]poll.Change{*changed})
+			c.news.add([]bus.Change{*changed})
 		}
 	}
 	return true

@@ -9,26 +9,26 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
 )
 
 func TestWordsThatAnotherFoldCountedAreCountedAnewAndAnnounced(t *testing.T) {
-	change := func(n byte) poll.Change {
-		return poll.Change{PresentationID: talk, PollID: uuid.UUID{15: n}, Version: 1, Revision: int64(n)}
+	change := func(n byte) bus.Change {
+		return bus.Change{Thing: talk, Part: uuid.UUID{15: n}, Version: 1, Revision: int64(n)}
 	}
-	announced := func(b *bench) []poll.Change {
+	announced := func(b *bench) []bus.Change {
 		b.log.mu.Lock()
 		defer b.log.mu.Unlock()
 		return slices.Concat(b.log.announced...)
 	}
-	run(t, func(b *bench) { b.store.folded = []poll.Change{change(1), change(2)} }, func(t *testing.T, b *bench) {
+	run(t, func(b *bench) { b.store.folded = []bus.Change{change(1), change(2)} }, func(t *testing.T, b *bench) {
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.ElementsMatch(t, []poll.Change{change(1), change(2)}, announced(b), "at once")
+		require.ElementsMatch(t, []bus.Change{change(1), change(2)}, announced(b), "at once")
 		require.Equal(t, 3, b.store.refolds)
 
 		b.store.mu.Lock()
-		b.store.folded, b.store.tired = []poll.Change{change(3)}, true
+		b.store.folded, b.store.tired = []bus.Change{change(3)}, true
 		b.store.mu.Unlock()
 		time.Sleep(2 * sweepEvery)
 		synctest.Wait()

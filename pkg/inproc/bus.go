@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // Bus is a bus.Bus that ends at the process: what one goroutine announces, the others of this process hear.
@@ -21,7 +20,7 @@ var _ bus.Bus = (*Bus)(nil)
 func NewBus() *Bus { return &Bus{} }
 
 // Announce hands changes to every subscriber. It fails only after Close.
-func (b *Bus) Announce(_ context.Context, changes ...poll.Change) error {
+func (b *Bus) Announce(_ context.Context, changes ...bus.Change) error {
 	if b.closed.Load() {
 		return errors.New("the bus is closed")
 	}
@@ -30,7 +29,7 @@ func (b *Bus) Announce(_ context.Context, changes ...poll.Change) error {
 }
 
 // Subscribe is the promise of bus.Bus.
-func (b *Bus) Subscribe(ctx context.Context) <-chan poll.Change { return b.fanout.Subscribe(ctx) }
+func (b *Bus) Subscribe(ctx context.Context) <-chan bus.Change { return b.fanout.Subscribe(ctx) }
 
 // Close closes every subscription. It may be called more than once.
 func (b *Bus) Close() error {

@@ -6,13 +6,14 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 var errClosed = errors.New("the log is closed")
 
-func unavailable(cause error) error { return poll.Unavailablef(cause, "the log of votes is away") }
+func unavailable(cause error) error { return fault.Unavailablef(cause, "the log of votes is away") }
 
 // entry is a batch that waits to be acknowledged.
 type entry struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -154,7 +155,7 @@ func (b *batch) outcome(place int, accepted time.Time, patient, async bool) (v p
 func (b *batch) verdict(at int) (poll.Verdict, error) {
 	if b.verdicts[at] == poll.Rejected && b.Votes[at].Answer.TakenBack() {
 		// It was a worker of before there was that, or the poll is gone. The next try finds out.
-		return 0, poll.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
+		return 0, fault.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
 	}
 	return verdictError(b.verdicts[at])
 }

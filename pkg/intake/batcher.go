@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -71,11 +72,11 @@ func (b *batcher) add(v poll.Vote, accepted time.Time, waits *pending) (*batch, 
 	defer b.mu.Unlock()
 	switch {
 	case b.voters[v.VoterID] >= voterInFlight:
-		return nil, 0, poll.Errorf(poll.Busy, "too many votes of this voter are under way")
+		return nil, 0, fault.Errorf(fault.Busy, "too many votes of this voter are under way")
 	case b.held >= b.intake.maxPartition:
 		return nil, 0, full()
 	case b.stalled:
-		return nil, 0, poll.Errorf(poll.Unavailable, "votes cannot be stored at the moment; send it again")
+		return nil, 0, fault.Errorf(fault.Unavailable, "votes cannot be stored at the moment; send it again")
 	}
 	b.held++
 	b.voters[v.VoterID]++

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -57,7 +59,7 @@ type Display interface {
 // Intake takes votes. It is safe for use by many goroutines.
 type Intake struct {
 	cache  Display
-	passes *poll.Passes
+	passes *access.Passes
 	log    queue.Publisher
 	now    func() time.Time
 	max    int64
@@ -77,7 +79,7 @@ type Intake struct {
 // New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
 // an answer; one of several partitions may hold half of them. now is
 // the monotonic clock, the same as the cache's. Close it before the log.
-func New(cache Display, passes *poll.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
+func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	in := &Intake{
 		cache: cache, passes: passes, log: log, now: now, max: int64(maxWaiting), maxPartition: max(maxWaiting/min(partitions, 2), 1),
 		stop: make(chan struct{}), replies: make(chan struct{}),
@@ -202,7 +204,7 @@ func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ba
 
 // taken says whether a ballot is taken for what is displayed.
 func (b *Ballot) taken(d poll.Display) bool {
-	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Pass != nil || d.Voters != poll.ByPass)
+	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Pass != nil || d.Voters != access.ByPass)
 }
 
 // refusal says why it is not.
@@ -211,11 +213,11 @@ func (b *Ballot) refusal(d poll.Display) error {
 	case b.taken(d):
 		return nil
 	case d.Poll == nil || d.Poll.ID != b.PollID:
-		return poll.Errorf(poll.NotDisplayed, "the poll is not on the slide")
+		return fault.Errorf(poll.NotDisplayed, "the poll is not on the slide")
 	case d.Closed:
-		return poll.Errorf(poll.NotDisplayed, "voting for the poll is closed")
+		return fault.Errorf(poll.NotDisplayed, "voting for the poll is closed")
 	}
-	return poll.Errorf(poll.NoPass, "voters of this presentation need a pass")
+	return fault.Errorf(access.NoPass, "voters of this presentation need a pass")
 }
 
 // await waits for the answer of one vote. The voter's patience is measured from the request's arrival, what the
@@ -274,23 +276,23 @@ func verdictError(v poll.Verdict) (poll.Verdict, error) {
 	case poll.Counted, poll.Superseded:
 		return v, nil
 	case poll.Late:
-		return v, poll.Errorf(poll.TooLate, "the poll left the slide before the vote came")
+		return v, fault.Errorf(poll.TooLate, "the poll left the slide before the vote came")
 	case poll.Rejected:
-		return v, poll.Field("key", "names nothing that can be voted for")
+		return v, fault.Field("key", "names nothing that can be voted for")
 	}
 	return 0, unknown(nil)
 }
 
 func full() error {
-	return poll.Errorf(poll.Unavailable, "too many votes are waiting; send it again in a moment")
+	return fault.Errorf(fault.Unavailable, "too many votes are waiting; send it again in a moment")
 }
 
 func refused(cause error) error {
-	return poll.Unavailablef(cause, "the vote could not be stored; send it again")
+	return fault.Unavailablef(cause, "the vote could not be stored; send it again")
 }
 
 func unknown(cause error) error {
-	return poll.Unavailablef(cause, "it is not known yet whether the vote was stored; send it again")
+	return fault.Unavailablef(cause, "it is not known yet whether the vote was stored; send it again")
 }
 
 // expect remembers a batch until its verdicts come.

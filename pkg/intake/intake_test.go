@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -139,8 +140,8 @@ func (b *bench) castMany(n int) (answers []<-chan answer) {
 var usual = Wait{For: DefaultWait}
 
 func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
-	for verdict, want := range map[poll.Verdict]poll.ErrorKind{
-		poll.Counted: "", poll.Superseded: "", poll.Late: poll.TooLate, poll.Rejected: poll.Invalid, 77: poll.Unavailable,
+	for verdict, want := range map[poll.Verdict]fault.Code{
+		poll.Counted: (fault.Code{}), poll.Superseded: (fault.Code{}), poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
 	} {
 		run(t, func(t *testing.T, b *bench) {
 			a := b.cast(1, "B", usual)
@@ -151,8 +152,8 @@ func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 			require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "B"}, v)
 			b.log.reply(p, verdict) // the reply may come before the confirm
 			got := <-a
-			require.Equal(t, want, poll.KindOf(got.err))
-			if want == "" {
+			require.Equal(t, want, fault.CodeOf(got.err))
+			if want == (fault.Code{}) {
 				require.Equal(t, Receipt{v.ID, verdict}, got.receipt)
 			}
 			p.confirmed(nil)
@@ -204,7 +205,7 @@ func TestAVoteConfirmedAfterTheWindowNeedsAVerdict(t *testing.T) {
 			time.Sleep(poll.Window + 1)
 			p.confirmed(nil)
 			got := <-a
-			require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 			require.Equal(t, Deadline, got.took)
 		})
 	}
@@ -215,7 +216,7 @@ func TestAVoteThatIsNeverConfirmedIsUnknownAtTheDeadline(t *testing.T) {
 		a := b.cast(1, "A", usual)
 		p := <-b.log.published
 		got := <-a
-		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Equal(t, Deadline, got.took)
 		p.confirmed(queue.ErrUnknown)
 	})
@@ -239,14 +240,14 @@ func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 		a := b.cast(1, "A", usual)
 		(<-b.log.published).confirmed(queue.ErrRefused)
 		got := <-a
-		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Zero(t, got.took)
 		require.Empty(t, b.expects)
 
 		for _, err := range []error{queue.ErrRefused, queue.ErrUnknown, errors.New("cannot be encoded")} {
 			b.log.refuse = err
 			got = <-b.cast(1, "A", usual)
-			require.Equal(t, poll.Unavailable, poll.KindOf(got.err), err)
+			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err), err)
 		}
 	})
 }
@@ -338,7 +339,7 @@ func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 		p.confirmed(nil)
 
 		_, err = b.await(t.Context(), old, place, time.Now(), time.Now(), usual)
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	})
 }
 
@@ -347,10 +348,10 @@ func TestWhenTheBrokerConfirmsNothingWhatWaitsIsRefused(t *testing.T) {
 		b.cast(1, "A", usual)
 		flying := <-b.log.published
 		got := <-b.cast(99, "A", usual)
-		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.LessOrEqual(t, got.took, poll.Window)
 		got = <-b.cast(99, "A", usual)
-		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Zero(t, got.took, "whoever comes after that does not wait")
 		flying.confirmed(queue.ErrUnknown)
 		synctest.Wait()
@@ -391,10 +392,10 @@ func TestAConfirmInTheLastMomentOfTheWindowLeavesNobodyRefusedForEver(t *testing
 func TestWhenTheConnectionTakesNothingWhoeverComesIsToldAtOnce(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		b.log.deaf.Store(true)
-		require.Equal(t, poll.Unavailable, poll.KindOf((<-b.cast(1, "A", usual)).err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.cast(1, "A", usual)).err))
 		for range 3 {
 			got := <-b.cast(2, "A", usual)
-			require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 			require.Zero(t, got.took)
 		}
 		b.log.deaf.Store(false)
@@ -418,7 +419,7 @@ func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
 		close(b.stop)
 		<-b.batchers[queue.Partition(talk, 4)].done
 		require.LessOrEqual(t, time.Since(begun), poll.Window)
-		require.Equal(t, poll.Unavailable, poll.KindOf((<-a).err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-a).err))
 		b.stop = make(chan struct{}) // for the end of the test
 		time.Sleep(Deadline)
 	})
@@ -436,7 +437,7 @@ func TestOnlyAReadAfterTheRequestMayRefuse(t *testing.T) {
 
 		b.cache.fresh = other
 		got := <-b.cast(1, "A", usual)
-		require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
+		require.Equal(t, poll.NotDisplayed, fault.CodeOf(got.err))
 		require.Equal(t, 2, b.cache.reads)
 	})
 }
@@ -448,7 +449,7 @@ func TestAClosedPollTakesNoVotesUnlessItWasOpenedSinceTheEntryWasRead(t *testing
 			a := b.cast(1, "A", Wait{Async: true})
 			if closed {
 				got := <-a
-				require.Equal(t, poll.NotDisplayed, poll.KindOf(got.err))
+				require.Equal(t, poll.NotDisplayed, fault.CodeOf(got.err))
 				require.ErrorContains(t, got.err, "closed")
 			} else {
 				(<-b.log.published).confirmed(nil)
@@ -461,9 +462,9 @@ func TestAClosedPollTakesNoVotesUnlessItWasOpenedSinceTheEntryWasRead(t *testing
 
 func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		require.Equal(t, poll.Invalid, poll.KindOf((<-b.cast(1, "Z", usual)).err))
-		b.cache.err = poll.Errorf(poll.NotFound, "no such presentation")
-		require.Equal(t, poll.NotFound, poll.KindOf((<-b.cast(1, "A", usual)).err))
+		require.Equal(t, fault.Invalid, fault.CodeOf((<-b.cast(1, "Z", usual)).err))
+		b.cache.err = fault.Errorf(fault.NotFound, "no such presentation")
+		require.Equal(t, fault.NotFound, fault.CodeOf((<-b.cast(1, "A", usual)).err))
 		require.Empty(t, b.log.published)
 		require.Zero(t, b.Waiting())
 	})
@@ -499,10 +500,10 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 					ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
 					for _, c := range []struct {
 						said poll.Verdict
-						want poll.ErrorKind
+						want fault.Code
 					}{
-						{poll.Counted, ""}, {poll.Superseded, ""}, {poll.Late, poll.TooLate},
-						{poll.Rejected, poll.Unavailable}, // by a worker of before, so what stood still stands
+						{poll.Counted, (fault.Code{})}, {poll.Superseded, (fault.Code{})}, {poll.Late, poll.TooLate},
+						{poll.Rejected, fault.Unavailable}, // by a worker of before, so what stood still stands
 					} {
 						go func() {
 							p := <-b.log.published
@@ -510,7 +511,7 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 							b.log.reply(p, c.said)
 						}()
 						_, err := b.Cast(context.Background(), talk, ballot, usual)
-						require.Equal(t, c.want, poll.KindOf(err), "%s: %v", c.said, err)
+						require.Equal(t, c.want, fault.CodeOf(err), "%s: %v", c.said, err)
 					}
 				})
 			})
@@ -537,7 +538,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, mayWait, b.Waiting(), "half of what may wait in all, for one partition")
 		got := <-b.cast(200, "A", usual)
-		require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 		require.Zero(t, got.took)
 		go func() {
 			for p := range b.log.published {
@@ -551,7 +552,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 		require.Zero(t, b.Waiting())
 
 		b.max = 0 // as if other partitions held all
-		require.Equal(t, poll.Unavailable, poll.KindOf((<-b.cast(1, "A", usual)).err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.cast(1, "A", usual)).err))
 	})
 }
 
@@ -565,7 +566,7 @@ func TestOneVoterMayNotFillTheWaitingRoom(t *testing.T) {
 			require.NoError(t, err)
 		}
 		_, _, err := batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
-		require.Equal(t, poll.Busy, poll.KindOf(err))
+		require.Equal(t, fault.Busy, fault.CodeOf(err))
 		batcher.leave(voter)
 		_, _, err = batcher.add(poll.Vote{VoterID: voter}, time.Now(), nil)
 		require.NoError(t, err)

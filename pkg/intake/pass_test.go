@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -20,7 +22,7 @@ func (h heardOnce) Heard(_ Receipt, err error) { h <- err }
 // admitting displays a poll to voters of one kind, whatever was asked for.
 type admitting struct {
 	*knownDisplay
-	voters poll.Voters
+	voters access.Voters
 }
 
 func (d admitting) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
@@ -36,24 +38,24 @@ func (d admitting) Display(ctx context.Context, id uuid.UUID, since time.Time) (
 }
 
 func TestAVoteWithAPassIsItsVoters(t *testing.T) {
-	passes := poll.NewPasses(poll.NewPassKey())
+	passes := access.NewPasses(access.NewPassKey())
 	now := time.Now()
 	given := passes.Draw(talk, uuid.Nil, now)
 	for name, c := range map[string]struct {
-		voters poll.Voters
+		voters access.Voters
 		ballot Ballot
-		want   poll.ErrorKind
+		want   fault.Code
 		voter  uuid.UUID
 	}{
-		"a pass, where one is needed": {poll.ByPass, Ballot{Pass: []byte(given.Text)}, "", given.Voter},
-		"a pass, where none is":       {poll.Anyone, Ballot{Pass: []byte(given.Text)}, "", given.Voter},
-		"an id, where none is":        {poll.Anyone, Ballot{VoterID: other}, "", other},
-		"an id, where one is needed":  {poll.ByPass, Ballot{VoterID: other}, poll.NoPass, uuid.Nil},
-		"a voter's id for their pass": {poll.ByPass, Ballot{VoterID: given.Voter}, poll.NoPass, uuid.Nil},
-		"another room's pass":         {poll.ByPass, Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, poll.BadPass, uuid.Nil},
-		"an old one":                  {poll.ByPass, Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-poll.PassLife)).Text)}, poll.OldPass, uuid.Nil},
-		"an empty one":                {poll.ByPass, Ballot{Pass: []byte{}}, poll.BadPass, uuid.Nil},
-		"a forged one, where none is": {poll.Anyone, Ballot{Pass: []byte(forged(given.Text))}, poll.BadPass, uuid.Nil},
+		"a pass, where one is needed": {access.ByPass, Ballot{Pass: []byte(given.Text)}, (fault.Code{}), given.Voter},
+		"a pass, where none is":       {access.Anyone, Ballot{Pass: []byte(given.Text)}, (fault.Code{}), given.Voter},
+		"an id, where none is":        {access.Anyone, Ballot{VoterID: other}, (fault.Code{}), other},
+		"an id, where one is needed":  {access.ByPass, Ballot{VoterID: other}, access.NoPass, uuid.Nil},
+		"a voter's id for their pass": {access.ByPass, Ballot{VoterID: given.Voter}, access.NoPass, uuid.Nil},
+		"another room's pass":         {access.ByPass, Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, access.BadPass, uuid.Nil},
+		"an old one":                  {access.ByPass, Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-access.PassLife)).Text)}, access.OldPass, uuid.Nil},
+		"an empty one":                {access.ByPass, Ballot{Pass: []byte{}}, access.BadPass, uuid.Nil},
+		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))}, access.BadPass, uuid.Nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
@@ -64,10 +66,10 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 			ballot.PollID, ballot.Keys = pollID, []string{"A"}
 			heard := heardOnce(make(chan error, 1))
 			taken := in.Take(t.Context(), talk, ballot, false, heard)
-			require.Equal(t, c.want == "", taken, "what is refused is Cast's")
+			require.Equal(t, c.want == (fault.Code{}), taken, "what is refused is Cast's")
 			if !taken {
 				_, err := in.Cast(t.Context(), talk, ballot, Wait{For: time.Second})
-				require.Equal(t, c.want, poll.KindOf(err))
+				require.Equal(t, c.want, fault.CodeOf(err))
 			} else {
 				p := <-log.published
 				require.Equal(t, c.voter, p.batch.Votes[0].VoterID)

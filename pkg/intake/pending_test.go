@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -102,7 +103,7 @@ func (b *takers) takeInto(home *batcher, ctx context.Context, voter byte, async 
 
 func requireUnavailable(t *testing.T, got answer, took time.Duration) {
 	t.Helper()
-	require.Equal(t, poll.Unavailable, poll.KindOf(got.err))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
 	require.Zero(t, got.receipt.Verdict)
 	require.Equal(t, took, got.took)
 }
@@ -115,8 +116,8 @@ func requireDurable(t *testing.T, got answer, took time.Duration) {
 }
 
 func TestAVoteThatIsTakenHearsItsVerdict(t *testing.T) {
-	for verdict, want := range map[poll.Verdict]poll.ErrorKind{
-		poll.Counted: "", poll.Superseded: "", poll.Late: poll.TooLate, poll.Rejected: poll.Invalid, 77: poll.Unavailable,
+	for verdict, want := range map[poll.Verdict]fault.Code{
+		poll.Counted: (fault.Code{}), poll.Superseded: (fault.Code{}), poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
 	} {
 		for _, confirmed := range []string{"before", "after", "never"} {
 			runTaking(t, func(t *testing.T, b *takers) {
@@ -131,7 +132,7 @@ func TestAVoteThatIsTakenHearsItsVerdict(t *testing.T) {
 				require.Empty(t, h.heard, "the confirm alone is not what it waits for")
 				b.log.reply(p, verdict)
 				got := <-h.heard
-				require.Equal(t, want, poll.KindOf(got.err))
+				require.Equal(t, want, fault.CodeOf(got.err))
 				require.Equal(t, 300*time.Millisecond, got.took)
 				_, err := verdictError(verdict)
 				require.Equal(t, err, got.err, "as Cast says it")
@@ -289,13 +290,13 @@ func TestAnAsyncVoteThatWasTakenHearsItsConfirm(t *testing.T) {
 			b.log.reply(p, poll.Counted)
 		})
 	}
-	for verdict, want := range map[poll.Verdict]poll.ErrorKind{poll.Counted: "", poll.Late: poll.TooLate} {
+	for verdict, want := range map[poll.Verdict]fault.Code{poll.Counted: (fault.Code{}), poll.Late: poll.TooLate} {
 		runTaking(t, func(t *testing.T, b *takers) {
 			h := b.take(1, true)
 			p := <-b.log.published
 			b.log.reply(p, verdict)
 			got := <-h.heard
-			require.Equal(t, want, poll.KindOf(got.err), "a verdict before the confirm is what it is")
+			require.Equal(t, want, fault.CodeOf(got.err), "a verdict before the confirm is what it is")
 			require.Equal(t, verdict, got.receipt.Verdict)
 			p.confirmed(nil)
 		})
@@ -363,7 +364,7 @@ func TestAVoteThatExpiredBeforeTheWriteIsRefusedAndTheOthersHearTheirOwn(t *test
 				BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Superseded, poll.Rejected, poll.Late, poll.Counted},
 			}
 			require.Equal(t, poll.Superseded, (<-first.heard).receipt.Verdict)
-			require.Equal(t, poll.TooLate, poll.KindOf((<-second.heard).err))
+			require.Equal(t, poll.TooLate, fault.CodeOf((<-second.heard).err))
 			if confirmed == "after" {
 				requireUnavailable(t, <-old.heard, poll.Window+1)
 				requireUnavailable(t, <-oldAsync.heard, poll.Window+1)
@@ -422,7 +423,7 @@ func TestWhoIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
 		}
 	}
 	nothing := func(*takers, *publish) {}
-	unknown := func(t *testing.T, got answer) { require.Equal(t, poll.Unavailable, poll.KindOf(got.err)) }
+	unknown := func(t *testing.T, got answer) { require.Equal(t, fault.Unavailable, fault.CodeOf(got.err)) }
 	gone(0, nothing, unknown)
 	gone(500*time.Millisecond, nothing, unknown)
 	gone(3*time.Second, nothing, func(t *testing.T, got answer) { requireUnavailable(t, got, 3*time.Second) })
@@ -435,7 +436,7 @@ func TestWhoIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
 		time.Sleep(DefaultWait / 2)
 		b.log.reply(p, poll.Late)
 	}, func(t *testing.T, got answer) {
-		require.Equal(t, poll.TooLate, poll.KindOf(got.err))
+		require.Equal(t, poll.TooLate, fault.CodeOf(got.err))
 	})
 }
 

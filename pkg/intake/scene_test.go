@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -121,7 +122,7 @@ func (l *sceneLog) Replies() <-chan queue.Reply { return l.replies }
 type end struct {
 	taken   bool // else it was refused before it was one
 	verdict poll.Verdict
-	kind    poll.ErrorKind
+	kind    fault.Code
 	err     string
 	took    time.Duration
 }
@@ -155,7 +156,7 @@ func (s scene) play(t *testing.T, take func(i int) bool, leave bool) []end {
 					require.Zero(t, got.took)
 					return
 				}
-				ends[i] = end{true, got.receipt.Verdict, poll.KindOf(got.err), fmt.Sprint(got.err), got.took}
+				ends[i] = end{true, got.receipt.Verdict, fault.CodeOf(got.err), fmt.Sprint(got.err), got.took}
 			})
 		}
 		voting.Wait()
@@ -213,11 +214,11 @@ func requireLikeCast(t require.TestingT, take, cast, staying end, gone time.Dura
 	case take.took == staying.took && take.took < DefaultWait:
 		take.err = staying.err // both may happen at once where a batch is refused after a window
 		require.Equal(t, staying, take, "the answer came before anybody noticed")
-	case cast.kind == "":
-		require.Equal(t, end{true, 0, "", cast.err, take.took}, take, "what is durable stays durable")
-	case take.kind == "":
+	case cast.kind == (fault.Code{}):
+		require.Equal(t, end{true, 0, (fault.Code{}), cast.err, take.took}, take, "what is durable stays durable")
+	case take.kind == (fault.Code{}):
 		require.Zero(t, take.verdict)
 	default:
-		require.Equal(t, poll.Unavailable, take.kind)
+		require.Equal(t, fault.Unavailable, take.kind)
 	}
 }

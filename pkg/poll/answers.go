@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // MaxTotal is up to how many words of a poll are counted.
@@ -64,7 +66,7 @@ func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
 // TakesText refuses what is about answers in free text where there are none. NotFreeText.
 func (q *Poll) TakesText() error {
 	if !q.Kind.FreeText() {
-		return Errorf(NotFreeText, "people choose their answers to this poll, and write none")
+		return fault.Errorf(NotFreeText, "people choose their answers to this poll, and write none")
 	}
 	return nil
 }
@@ -88,7 +90,7 @@ func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 	case w.Count <= 0 && !w.Hidden:
 		return false, NoWord()
 	case !hidden && bansOf(q.Banned).in(w.Word):
-		return false, Errorf(WordBanned, "it holds a banned word, and stays hidden for as long as that is banned")
+		return false, fault.Errorf(WordBanned, "it holds a banned word, and stays hidden for as long as that is banned")
 	}
 	changed = w.Hidden != hidden
 	w.Hidden = hidden
@@ -96,4 +98,4 @@ func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 }
 
 // NoWord is the error about a word that nobody says.
-func NoWord() error { return Errorf(NotFound, "nobody has written that") }
+func NoWord() error { return fault.Errorf(fault.NotFound, "nobody has written that") }

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // maxMarks is how many marks one character may carry. The richest scripts stack some seven; more of them cover what
@@ -27,10 +29,10 @@ const (
 func clean(field, text string, most int, l layout) (string, error) {
 	// Readers of JSON put the replacement character where there was half of one.
 	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
-		return "", Field(field, "must be valid UTF-8")
+		return "", fault.Field(field, "must be valid UTF-8")
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", Field(field, "must not be empty")
+		return "", fault.Field(field, "must not be empty")
 	}
 	if l == inLines {
 		text = breaks.Replace(text)
@@ -39,7 +41,7 @@ func clean(field, text string, most int, l layout) (string, error) {
 	}
 	if i := strings.IndexFunc(text, control); i >= 0 {
 		r, _ := utf8.DecodeRuneInString(text[i:])
-		return "", Field(field, "must not hold control characters, such as %U", r)
+		return "", fault.Field(field, "must not hold control characters, such as %U", r)
 	}
 	if !ascii(text) {
 		text = norm.NFC.String(unstacked(without(text, overrides)))
@@ -51,9 +53,9 @@ func clean(field, text string, most int, l layout) (string, error) {
 	}
 	switch {
 	case !visible(text):
-		return "", Field(field, "must hold something that can be seen")
+		return "", fault.Field(field, "must hold something that can be seen")
 	case utf8.RuneCountInString(text) > most:
-		return "", Field(field, "must have at most %d characters", most)
+		return "", fault.Field(field, "must have at most %d characters", most)
 	}
 	return text, nil
 }

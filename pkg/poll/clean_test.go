@@ -9,6 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -46,9 +48,9 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 			"options[1].value":          edit(poll.EditPoll{PollID: existing.Polls[0].ID, Options: &options}),
 			"banned_words[0]":           edit(poll.EditPoll{PollID: existing.Polls[0].ID, Banned: &[]string{text}}),
 		} {
-			var e *poll.Error
+			var e *fault.Error
 			require.ErrorAs(t, err, &e, "%s as %s", name, field)
-			require.Equal(t, poll.Invalid, e.Kind)
+			require.Equal(t, fault.Invalid, e.Code)
 			require.Equal(t, field, e.Field, name)
 			require.NotEmpty(t, e.Detail)
 		}
@@ -57,7 +59,7 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 			require.NoError(t, err, "a title may be left out")
 			continue
 		}
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, name)
 		require.Equal(t, "title", e.Field)
 		require.ErrorAs(t, edit(poll.EditPresentation{Title: &text}), &e, name)
@@ -165,10 +167,10 @@ func TestJoinCodesAreTakenAsPeoplePasteThem(t *testing.T) {
 		"BCD234", " bcd-2 34", "BCD–234", "BCD\u00a0234", "bcd 234.", "ＢＣＤ２３４", "«BCD 234»", "BCD\u2011234\n", "B C D — 2 3 4", "(bcd234)", "\u200bBCD\u00ad234\u202c",
 		"bcd٢٣٤", "𝐁𝐂𝐃𝟐𝟑𝟒", "bcd_234!",
 	} {
-		require.Equal(t, "BCD234", poll.CleanJoinCode(typed), "%q", typed)
+		require.Equal(t, "BCD234", access.CleanCode(typed), "%q", typed)
 	}
 	for _, typed := range []string{"", " – . ", "\xff", "👍", strings.Repeat("B", 1<<20)} {
-		require.False(t, poll.IsJoinCode(poll.CleanJoinCode(typed)), "%.20q", typed)
+		require.False(t, access.IsCode(access.CleanCode(typed)), "%.20q", typed)
 	}
-	require.Equal(t, "BCD23É", poll.CleanJoinCode("bcd23é"), "another letter is another code")
+	require.Equal(t, "BCD23É", access.CleanCode("bcd23é"), "another letter is another code")
 }

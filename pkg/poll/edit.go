@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Edit is a change that a presenter makes to a presentation other than a Move: EditPresentation, AddPoll, EditPoll, DeletePoll,
@@ -19,7 +22,7 @@ type Edit interface {
 // EditPresentation changes what is not nil. A limit and a passcode, which are for passes, go with them.
 type EditPresentation struct {
 	Title     *string
-	Voters    *Voters
+	Voters    *access.Voters
 	MaxVoters *int
 	Passcode  *string
 }
@@ -91,7 +94,7 @@ type Draft struct {
 // HasBeenShown, NotFinal, LastPoll.
 func (d *Draft) Apply(e Edit) error {
 	if id := e.Concerns(); id != uuid.Nil && d.Find(id) < 0 {
-		return Errorf(NotFound, "the presentation has no such poll")
+		return fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
 	if given, ok := e.(IfSeen); ok {
 		if err := given.Seen.Check(d.Edits); err != nil {
@@ -154,9 +157,9 @@ func (e EditPresentation) apply(d *Draft) error {
 	}
 	if e.Voters != nil {
 		if *e.Voters == "" { // which is said, and is neither
-			return Field("voters", `must be "anyone" or "pass"`)
+			return fault.Field("voters", `must be "anyone" or "pass"`)
 		}
-		if admission.Voters = *e.Voters; admission.Voters != ByPass {
+		if admission.Voters = *e.Voters; admission.Voters != access.ByPass {
 			admission.MaxVoters, admission.Passcode = 0, ""
 		}
 	}
@@ -166,14 +169,14 @@ func (e EditPresentation) apply(d *Draft) error {
 	if e.Passcode != nil {
 		admission.Passcode = *e.Passcode
 	}
-	admission, err := admission.check()
+	admission, err := admission.Check()
 	if err != nil {
 		return err
 	}
 	d.Changed = title != d.Title || admission != d.Admission
 	d.Title, d.Admission = title, admission
-	if d.Slide.Displayed && !d.Slide.Closed && admission.Voters == Anyone {
-		d.Weakened = d.Polls[d.Slide.Index].Identity != ByClient
+	if d.Slide.Displayed && !d.Slide.Closed && admission.Voters == access.Anyone {
+		d.Weakened = d.Polls[d.Slide.Index].Identity != access.ByClient
 	}
 	return nil
 }
@@ -185,9 +188,9 @@ func (e AddPoll) apply(d *Draft) error {
 	}
 	switch {
 	case len(d.Polls) >= MaxPolls:
-		return Field("polls", "a presentation has at most %d polls", MaxPolls)
+		return fault.Field("polls", "a presentation has at most %d polls", MaxPolls)
 	case at < 0 || at > len(d.Polls):
-		return Field("index", "must be between 0 and %d", len(d.Polls))
+		return fault.Field("index", "must be between 0 and %d", len(d.Polls))
 	}
 	q, err := newSinglePoll(e.Poll, nil)
 	if err != nil {
@@ -203,7 +206,7 @@ func (e AddPoll) apply(d *Draft) error {
 // newSinglePoll is newPoll for one that is sent alone: its fields stand at the top.
 func newSinglePoll(q Poll, old *Poll) (Poll, error) {
 	q, err := newPoll("", q, old)
-	if e, ok := errors.AsType[*Error](err); ok {
+	if e, ok := errors.AsType[*fault.Error](err); ok {
 		e.Field = strings.TrimPrefix(e.Field, ".")
 	}
 	return q, err
@@ -281,7 +284,7 @@ func (e DeletePoll) apply(d *Draft) error {
 		return err
 	}
 	if len(d.Polls) == 1 {
-		return Errorf(LastPoll, "a presentation keeps at least one poll")
+		return fault.Errorf(LastPoll, "a presentation keeps at least one poll")
 	}
 	polls := slices.Delete(slices.Clone(d.Polls), i, i+1)
 	if i == d.Slide.Index { // it was displayed last, and reset; the next one is still the one after it
@@ -295,7 +298,7 @@ func (e DeletePoll) apply(d *Draft) error {
 }
 
 func (e Reorder) apply(d *Draft) error {
-	wrong := Field("poll_ids", "must name each of the presentation's %d polls once", len(d.Polls))
+	wrong := fault.Field("poll_ids", "must name each of the presentation's %d polls once", len(d.Polls))
 	if len(e.PollIDs) != len(d.Polls) {
 		return wrong
 	}
@@ -323,7 +326,7 @@ func (e Reset) apply(d *Draft) error {
 		return nil
 	case Final:
 	default:
-		return Errorf(NotFinal, "votes for the poll may still arrive; close it, and wait until its results are final")
+		return fault.Errorf(NotFinal, "votes for the poll may still arrive; close it, and wait until its results are final")
 	}
 	d.State.Forget()
 	d.Changed, d.Stated, d.Erased = true, true, e.PollID
@@ -345,7 +348,7 @@ func (s *State) Forget() {
 // unseen refuses edits of what people answer with, and of a poll that they have seen as it is. One that was reset on the slide is still seen.
 func (d *Draft) unseen(index int) error {
 	if d.State.Status != Pending || d.Slide.Displayed && d.Slide.Index == index {
-		return Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")
+		return fault.Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")
 	}
 	return nil
 }

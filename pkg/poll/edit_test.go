@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -117,17 +118,17 @@ func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
 	} {
 		before := *d
 		err := d.Apply(c.edit)
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, name)
-		require.Equal(t, poll.Invalid, e.Kind, name)
+		require.Equal(t, fault.Invalid, e.Code, name)
 		require.Equal(t, c.field, e.Field, name)
 		require.Equal(t, before, *d, name)
 	}
 	full := draft(t, unshown, -1, poll.State{})
 	full.Polls = make([]poll.Poll, poll.MaxPolls)
-	require.Equal(t, poll.Invalid, poll.KindOf(full.Apply(poll.AddPoll{Poll: good})))
+	require.Equal(t, fault.Invalid, fault.CodeOf(full.Apply(poll.AddPoll{Poll: good})))
 	for _, e := range []poll.Edit{poll.EditPoll{PollID: uuid.New()}, poll.DeletePoll{PollID: uuid.New()}, poll.Reset{PollID: uuid.New()}} {
-		require.Equal(t, poll.NotFound, poll.KindOf(d.Apply(e)))
+		require.Equal(t, fault.NotFound, fault.CodeOf(d.Apply(e)))
 	}
 }
 
@@ -137,14 +138,14 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 	for name, c := range map[string]struct {
 		slide poll.Slide
 		state poll.State
-		err   poll.ErrorKind
+		err   fault.Code
 	}{
-		"pending":                       {unshown, pending, ""},
+		"pending":                       {unshown, pending, fault.Code{}},
 		"open":                          {second, poll.State{Status: poll.Open, Opened: 7}, poll.HasBeenShown},
 		"closed on the slide":           {closed, poll.State{Status: poll.Closing, Opened: 6}, poll.HasBeenShown},
 		"closing":                       {poll.Slide{Version: 8, Index: 0, Displayed: true}, poll.State{Status: poll.Closing, Opened: 7}, poll.HasBeenShown},
 		"final":                         {unshown, poll.State{Status: poll.Final, Opened: 7, Sealed: 7}, poll.HasBeenShown},
-		"reset":                         {poll.Slide{Version: 8, Index: 1}, poll.State{Status: poll.Pending, Sealed: 7}, ""},
+		"reset":                         {poll.Slide{Version: 8, Index: 1}, poll.State{Status: poll.Pending, Sealed: 7}, fault.Code{}},
 		"reset, but still on the slide": {closed, poll.State{Status: poll.Pending, Sealed: 6}, poll.HasBeenShown},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +159,7 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 				require.Equal(t, []string{"question", "options[B]"}, []string{d.Mends[0].Field, d.Mends[1].Field})
 				require.Equal(t, 2, d.Polls[1].Mended)
 			} else {
-				require.Equal(t, c.err, poll.KindOf(d.Apply(words)))
+				require.Equal(t, c.err, fault.CodeOf(d.Apply(words)))
 				require.Empty(t, d.Mends)
 			}
 			for _, e := range []poll.Edit{
@@ -167,8 +168,8 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 			} {
 				d := draft(t, c.slide, 1, c.state)
 				e = aimed(e, d.Polls[1].ID)
-				require.Equal(t, c.err, poll.KindOf(d.Apply(e)), "%T", e)
-				require.Equal(t, c.err == "", d.Changed, "%T", e)
+				require.Equal(t, c.err, fault.CodeOf(d.Apply(e)), "%T", e)
+				require.Equal(t, c.err == (fault.Code{}), d.Changed, "%T", e)
 			}
 			for _, e := range []poll.EditPoll{{Visibility: of(poll.PresenterOnly)}, {Banned: &[]string{"no"}}, {Question: of("Which?"), Visibility: of(poll.After)}} {
 				d := draft(t, c.slide, 1, c.state)
@@ -195,14 +196,14 @@ func aimed(e poll.Edit, id uuid.UUID) poll.Edit {
 }
 
 func TestAPollIsResetOnlyWhenNothingIsUnderWayToIt(t *testing.T) {
-	for status, want := range map[poll.Status]poll.ErrorKind{
-		poll.Pending: "", poll.Open: poll.NotFinal, poll.Closing: poll.NotFinal, poll.Final: "",
+	for status, want := range map[poll.Status]fault.Code{
+		poll.Pending: fault.Code{}, poll.Open: poll.NotFinal, poll.Closing: poll.NotFinal, poll.Final: fault.Code{},
 	} {
 		d := draft(t, poll.Slide{Version: 9, Index: 0}, 1, poll.State{Status: status, Opened: 7, Sealed: 7, Revision: 4, Voters: 2})
 		d.State.Counts[1] = 2
 		before := d.State
 		err := d.Apply(poll.Reset{PollID: d.Polls[1].ID})
-		require.Equal(t, want, poll.KindOf(err), status)
+		require.Equal(t, want, fault.CodeOf(err), status)
 		if status != poll.Final {
 			require.Equal(t, before, d.State, status)
 			require.False(t, d.Changed, status)
@@ -219,7 +220,7 @@ func TestAPollIsResetOnlyWhenNothingIsUnderWayToIt(t *testing.T) {
 func TestTheLastPollStays(t *testing.T) {
 	d := draft(t, unshown, 0, pending)
 	d.Polls = d.Polls[:1]
-	require.Equal(t, poll.LastPoll, poll.KindOf(d.Apply(poll.DeletePoll{PollID: d.Polls[0].ID})))
+	require.Equal(t, poll.LastPoll, fault.CodeOf(d.Apply(poll.DeletePoll{PollID: d.Polls[0].ID})))
 }
 
 func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
@@ -245,7 +246,7 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 				edit = poll.Reorder{PollIDs: order}
 			}
 			if err := d.Apply(edit); err != nil {
-				require.Equal(t, poll.LastPoll, poll.KindOf(err))
+				require.Equal(t, poll.LastPoll, fault.CodeOf(err))
 				continue
 			}
 			for i, q := range d.Polls {

@@ -6,29 +6,21 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-)
 
-// Change says that something of a presentation is not as it was: a transition (PollID nil), anything else that a presenter
-// did, be it that it is gone (PollID nil, Version 0), or a poll's results.
-// It carries no numbers that people see; whoever cares reads them from the store.
-type Change struct {
-	PresentationID uuid.UUID
-	PollID         uuid.UUID
-	Version        int64 // of the slide, or that displayed the poll
-	Revision       int64 // of the poll; 0 where whoever announces does not know it
-}
+	"github.com/plenary-live/plenary/pkg/bus"
+)
 
 // Outcome is what a committed counting transaction did.
 type Outcome struct {
 	// Verdicts holds a verdict per vote for each batch, in the order given; nil for one that was counted before.
 	Verdicts [][]Verdict
-	Changed  []Change
+	Changed  []bus.Change
 }
 
 // AlsoChanged adds changes of polls that are not among those that have changed.
-func (o *Outcome) AlsoChanged(changes []Change) {
+func (o *Outcome) AlsoChanged(changes []bus.Change) {
 	for _, c := range changes {
-		if !slices.ContainsFunc(o.Changed, func(other Change) bool { return other.PollID == c.PollID }) {
+		if !slices.ContainsFunc(o.Changed, func(other bus.Change) bool { return other.Part == c.Part }) {
 			o.Changed = append(o.Changed, c)
 		}
 	}
@@ -307,7 +299,9 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 			a.state.Revision++
 			states = append(states, PollState{id, a.state})
 			words = a.changes(words, id)
-			o.Changed = append(o.Changed, Change{a.presentationID, id, a.state.Opened, a.state.Revision})
+			o.Changed = append(o.Changed, bus.Change{
+				Thing: a.presentationID, Part: id, Version: a.state.Opened, Revision: a.state.Revision,
+			})
 		}
 	}
 	slices.SortFunc(states, func(a, b PollState) int { return slices.Compare(a.PollID[:], b.PollID[:]) })

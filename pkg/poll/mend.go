@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // What a presentation's history may hold. Each text that a mend changes is one.
@@ -34,7 +36,7 @@ func (d *Draft) mendable() bool {
 // texts, or too much was mended.
 func (d *Draft) mend(old, now *Poll) error {
 	if !sameBallot(old, now) {
-		return Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+
+		return fault.Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+
 			"changed while people vote; take it off the slide and reset it, and it can be edited again")
 	}
 	add := func(field, before, after string) {
@@ -54,7 +56,7 @@ func (d *Draft) mend(old, now *Poll) error {
 	}
 	now.Mended = old.Mended + len(d.Mends)
 	if now.Mended > MaxMends || all > MaxHistory {
-		return Errorf(HasBeenShown, "the poll has been displayed, and texts were mended too often: at most %d of a poll "+
+		return fault.Errorf(HasBeenShown, "the poll has been displayed, and texts were mended too often: at most %d of a poll "+
 			"and %d of a presentation can be; take it off the slide and reset it", MaxMends, MaxHistory)
 	}
 	return nil

@@ -12,6 +12,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // The protocol's constants (DESIGN.md, section 3). They are no settings: every process must agree on them.
@@ -83,8 +86,8 @@ type Poll struct {
 	Banned         []string // words that answers in free text must not hold; nil: none
 	Options        []Option // none for free text
 	Visibility     Visibility
-	Identity       Identity // of its voters; the store's own, never edited
-	Mended         int      // how many of its texts were changed while people voted: so many Mends there are of it
+	Identity       access.Identity // of its voters; the store's own, never edited
+	Mended         int             // how many of its texts were changed while people voted: so many Mends there are of it
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -99,11 +102,11 @@ type State struct {
 
 // Presentation is an ordered list of polls, owned by a presenter and found by its join code.
 type Presentation struct {
-	ID       uuid.UUID
-	Title    string
-	JoinCode string
-	Access   // by its tokens
-	Admission
+	ID            uuid.UUID
+	Title         string
+	JoinCode      string
+	access.Tokens // by its tokens
+	access.Admission
 	Edits int64 // its revision: how often it was edited, and its tokens and its code were renewed
 	Slide Slide
 	Polls []Poll
@@ -117,11 +120,6 @@ type Slide struct {
 	Closed    bool  // it is, but voting for it is closed; never without Displayed
 }
 
-// Field is an error of the kind Invalid about one field of what was sent. The field is named as on the wire.
-func Field(field, format string, args ...any) error {
-	return &Error{Kind: Invalid, Field: field, Detail: sprintf(format, args...)}
-}
-
 // New checks what a presenter wrote and makes a presentation of it with new ids and nothing displayed. The join
 // code and the token are for the caller to add. Errors are of the kind Invalid and name the field.
 func New(title string, polls []Poll) (Presentation, error) {
@@ -131,12 +129,12 @@ func New(title string, polls []Poll) (Presentation, error) {
 	}
 	switch {
 	case len(polls) == 0:
-		return Presentation{}, Field("polls", "must hold at least one poll")
+		return Presentation{}, fault.Field("polls", "must hold at least one poll")
 	case len(polls) > MaxPolls:
-		return Presentation{}, Field("polls", "must hold at most %d polls", MaxPolls)
+		return Presentation{}, fault.Field("polls", "must hold at most %d polls", MaxPolls)
 	}
 	p := Presentation{
-		ID: newID(), Title: title, Admission: Admission{Voters: Anyone}, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
+		ID: newID(), Title: title, Admission: access.Admission{Voters: access.Anyone}, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
 	}
 	for i, q := range polls {
 		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q, nil)
@@ -171,7 +169,7 @@ func (p *Presentation) Text() int {
 // checkSize refuses more text than a presentation may have, unless it had as much before: one from before this limit may shrink.
 func (p *Presentation) checkSize(field string, before int) error {
 	if size := p.Text(); size > max(MaxText, before) {
-		return Field(field, "a presentation's title, questions, options and banned words must have at most %d bytes in all; they would have %d",
+		return fault.Field(field, "a presentation's title, questions, options and banned words must have at most %d bytes in all; they would have %d",
 			MaxText, size)
 	}
 	return nil
@@ -180,7 +178,7 @@ func (p *Presentation) checkSize(field string, before int) error {
 // newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay as they are: an edit of
 // something else must not fail on them, nor change them.
 func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
-	q.Identity = cmp.Or(q.Identity, ByClient)
+	q.Identity = cmp.Or(q.Identity, access.ByClient)
 	known := textsOf(old)
 	if q.Question, err = known.clean(at+".question", q.Question, MaxValueLength, inLines); err != nil {
 		return q, err
@@ -193,7 +191,7 @@ func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 		q.Kind = Choice
 	case Choice, Multiple, Rating, WordCloud, OpenText:
 	default:
-		return q, Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
+		return q, fault.Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
 	}
 	if err := q.setOptions(at+".options", known); err != nil {
 		return q, err
@@ -208,12 +206,12 @@ func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 func (p *Poll) setOptions(at string, known texts) error {
 	switch {
 	case p.Kind.FreeText() && len(p.Options) > 0:
-		return Field(at, "must be left out: voters write what they like")
+		return fault.Field(at, "must be left out: voters write what they like")
 	case p.Kind.FreeText():
 		p.Options = []Option{}
 		return nil
 	case p.Kind == Rating && len(p.Options) > 0:
-		return Field(at, "must be left out: a rating has the options 1 to 5")
+		return fault.Field(at, "must be left out: a rating has the options 1 to 5")
 	case p.Kind == Rating:
 		for i := 1; i <= 5; i++ {
 			p.Options = append(p.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
@@ -234,9 +232,9 @@ func (p *Poll) setMaxChoices(at string) error {
 	}
 	switch {
 	case limit == "" && p.MaxChoices > 1:
-		return Field(at, `is for the kinds "multiple" and "word_cloud" only`)
+		return fault.Field(at, `is for the kinds "multiple" and "word_cloud" only`)
 	case p.MaxChoices < 0 || p.MaxChoices > most:
-		return Field(at, "must be between 1 and %s", cmp.Or(limit, "1"))
+		return fault.Field(at, "must be between 1 and %s", cmp.Or(limit, "1"))
 	case p.MaxChoices == 0:
 		p.MaxChoices = usual
 	}
@@ -255,7 +253,7 @@ func (p *Poll) checkChosen(at string) error {
 		sum += size + len(",")
 	}
 	if sum > MaxChosenBytes {
-		return Field(at, "the longest keys, as many as a vote may name (%d), must together have at most %d bytes in JSON, with quotes, commas and "+
+		return fault.Field(at, "the longest keys, as many as a vote may name (%d), must together have at most %d bytes in JSON, with quotes, commas and "+
 			"escapes; they have %d: take shorter keys, or a smaller max_choices", p.MaxChoices, MaxChosenBytes, sum)
 	}
 	return nil
@@ -281,24 +279,24 @@ func sizeInJSON(s string) int {
 func checkOptions(at string, options []Option, known texts) (err error) {
 	switch {
 	case len(options) == 0:
-		return Field(at, "must hold at least one option")
+		return fault.Field(at, "must hold at least one option")
 	case len(options) > MaxOptions:
-		return Field(at, "must hold at most %d options", MaxOptions)
+		return fault.Field(at, "must hold at most %d options", MaxOptions)
 	}
 	seen := make(map[string]bool, len(options))
 	for i, o := range options {
 		field := at + "[" + strconv.Itoa(i) + "]"
 		if o.Key == "" || utf8.RuneCountInString(o.Key) > MaxKeyLength {
-			return Field(field+".key", "must have 1 to %d characters", MaxKeyLength)
+			return fault.Field(field+".key", "must have 1 to %d characters", MaxKeyLength)
 		}
 		if !printable(o.Key) || strings.TrimSpace(o.Key) != o.Key {
-			return Field(field+".key", "must not hold control characters or begin or end with a space")
+			return fault.Field(field+".key", "must not hold control characters or begin or end with a space")
 		}
 		if _, err := known.clean(field+".key", o.Key, MaxKeyLength, oneLine); err != nil {
 			return err
 		}
 		if seen[o.Key] {
-			return Field(field+".key", "%q is there twice", o.Key)
+			return fault.Field(field+".key", "%q is there twice", o.Key)
 		}
 		seen[o.Key] = true
 		if options[i].Value, err = known.clean(field+".value", o.Value, MaxValueLength, inLines); err != nil {
@@ -351,7 +349,7 @@ func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 // Open puts the poll with that 0-based index on the slide of a new presentation. The error is of the kind Invalid.
 func (p *Presentation) Open(index int) error {
 	if index < 0 || index >= len(p.Polls) {
-		return Field("current_poll_index", "must be between 0 and %d", len(p.Polls)-1)
+		return fault.Field("current_poll_index", "must be between 0 and %d", len(p.Polls)-1)
 	}
 	p.Slide = Slide{Version: 1, Index: index, Displayed: true}
 	return nil

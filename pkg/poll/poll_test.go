@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -83,9 +85,9 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.OpenText, nil, 2 }), "polls[1].max_choices"},
 	} {
 		_, err := poll.New(c.title, c.polls)
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, name)
-		require.Equal(t, poll.Invalid, e.Kind, name)
+		require.Equal(t, fault.Invalid, e.Code, name)
 		require.Equal(t, c.field, e.Field, name)
 		require.NotEmpty(t, e.Detail, name)
 	}
@@ -133,10 +135,10 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 			require.NoError(t, err, name)
 			continue
 		}
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, name)
 		require.Equal(t, "polls[1].options", e.Field, name)
-		require.Equal(t, poll.Invalid, e.Kind)
+		require.Equal(t, fault.Invalid, e.Code)
 
 		_, err = poll.New("", []poll.Poll{{Question: "Which?", Options: c.options}})
 		require.NoError(t, err, "%s: of a choice there is one key in a vote", name)
@@ -180,7 +182,7 @@ func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
 			require.Equal(t, c.want, got)
 			continue
 		}
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, "%v", c.keys)
 		require.Equal(t, c.field, e.Field, "%v", c.keys)
 	}
@@ -222,26 +224,26 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 func TestJoinCodesAndTokensAreReadableAndUnlikely(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		code := poll.NewJoinCode()
+		code := access.NewCode()
 		require.Regexp(t, `^[2-9BCDFGHJKMNPQRSTVWXZ]{6}$`, code)
 		seen[code] = true
 	}
 	require.Greater(t, len(seen), 990)
-	require.Equal(t, "BCD234", poll.CleanJoinCode(" bcd-2 34"))
+	require.Equal(t, "BCD234", access.CleanCode(" bcd-2 34"))
 }
 
 func TestWhatTheHolderOfATokenMayDo(t *testing.T) {
-	owners, owner := poll.NewToken()
-	remotes, remote := poll.NewToken()
-	a := poll.Access{TokenHash: owner, RemoteHash: remote}
-	require.Equal(t, poll.Owner, a.RoleOf(owners))
-	require.Equal(t, poll.Remote, a.RoleOf(remotes))
+	owners, owner := access.NewToken()
+	remotes, remote := access.NewToken()
+	a := access.Tokens{TokenHash: owner, RemoteHash: remote}
+	require.Equal(t, access.Owner, a.RoleOf(owners))
+	require.Equal(t, access.Remote, a.RoleOf(remotes))
 	for _, wrong := range []string{"", " ", owners + "x", owners[:42], remotes + "x", remotes[:42], "\x00"} {
-		require.Equal(t, poll.Anybody, a.RoleOf(wrong), "%q", wrong)
+		require.Equal(t, access.Anybody, a.RoleOf(wrong), "%q", wrong)
 	}
-	without := poll.Access{TokenHash: owner}
-	require.Equal(t, poll.Anybody, without.RoleOf(remotes))
-	require.Equal(t, poll.Anybody, without.Holds([32]byte{}), "what is no hash holds nothing, also where there is no remote")
-	require.Less(t, poll.Anybody, poll.Remote)
-	require.Less(t, poll.Remote, poll.Owner)
+	without := access.Tokens{TokenHash: owner}
+	require.Equal(t, access.Anybody, without.RoleOf(remotes))
+	require.Equal(t, access.Anybody, without.Holds([32]byte{}), "what is no hash holds nothing, also where there is no remote")
+	require.Less(t, access.Anybody, access.Remote)
+	require.Less(t, access.Remote, access.Owner)
 }

@@ -1,6 +1,10 @@
 package poll
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/plenary-live/plenary/pkg/fault"
+)
 
 // Seen is the revisions of a presentation that an edit or a deletion may find, by
 // Presentation.Edits. nil is any.
@@ -11,7 +15,7 @@ func (s Seen) Check(edits int64) error {
 	if s == nil || slices.Contains(s, edits) {
 		return nil
 	}
-	return Errorf(Stale, "the presentation was edited meanwhile; "+
+	return fault.Errorf(fault.Stale, "the presentation was edited meanwhile; "+
 		"read it again, and send the edit with its new ETag")
 }
 

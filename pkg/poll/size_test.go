@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -49,7 +50,7 @@ func TestAPresentationHasABoundOfTextInAll(t *testing.T) {
 		"a word":  {"t", append(heavy(-1), poll.Poll{Question: "q", Kind: poll.OpenText, Banned: []string{"b"}})},
 	} {
 		p, err := poll.New(c.title, c.polls)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), name)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
 		require.ErrorContains(t, err, "polls")
 		require.ErrorContains(t, err, "at most 1048576 bytes in all", name)
 		require.Empty(t, p, name)
@@ -76,7 +77,7 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 	} {
 		d := &poll.Draft{Presentation: p, State: poll.PollState{PollID: first.ID, State: pending}}
 		err := d.Apply(c.edit)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), name)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
 		require.ErrorContains(t, err, c.field+": a presentation's title", name)
 		require.ErrorContains(t, err, "at most 1048576 bytes in all", name)
 	}

@@ -5,18 +5,22 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Display is what is on a presentation's slide.
 type Display struct {
 	PresentationID uuid.UUID
-	Admission
+	access.Admission
 	Edits int64 // how often it was edited, and its tokens and its code were renewed
 	Slide
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 
 	// Of the store's Display only.
-	Access   *Access // shared, too
+	Tokens   *access.Tokens // shared, too
 	JoinCode string
 }
 
@@ -57,7 +61,7 @@ func (n *Newest) Add(id uuid.UUID, isPresentation bool, number int64) {
 // NewNewest makes an empty one, or refuses what is too much. It is for stores.
 func NewNewest(presentations, polls []uuid.UUID) (Newest, error) {
 	if n := len(presentations) + len(polls); n > MaxNewest {
-		return Newest{}, Errorf(Invalid, "one call is about at most %d ids, not %d", MaxNewest, n)
+		return Newest{}, fault.Errorf(fault.Invalid, "one call is about at most %d ids, not %d", MaxNewest, n)
 	}
 	return Newest{make(map[uuid.UUID]int64, len(presentations)), make(map[uuid.UUID]int64, len(polls))}, nil
 }
@@ -84,11 +88,11 @@ type Store interface {
 	Join(ctx context.Context, code string) (id uuid.UUID, title string, err error)
 
 	// Access reads what a presentation's tokens hash to. NotFound.
-	Access(ctx context.Context, id uuid.UUID) (Access, error)
+	Access(ctx context.Context, id uuid.UUID) (access.Tokens, error)
 
 	// SetAccess puts other tokens in the place of a presentation's, if its presenter's is still the one that hashes to presenter.
 	// Stale: it is not; whoever held that one has no say any more. NotFound.
-	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a Access) error
+	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error
 
 	// SetJoinCode gives a presentation another join code. The old one names nothing from then on. Conflict: the code is
 	// there already. NotFound.
@@ -168,7 +172,7 @@ type Store interface {
 	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has
 	// counted (Folding.Due), in one transaction that excludes counting and transitions of the poll. It gives the change if results
 	// are others then. more: there may be more to do. Any number of calls may be under way at once: each takes another poll.
-	Refold(ctx context.Context) (changed *Change, more bool, err error)
+	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
 
 	// Secret gives the key of that name, which is fresh at the first call, and for ever after what that call wrote.
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)

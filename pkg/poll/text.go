@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // What voters may write to a poll of free text.
@@ -44,9 +46,9 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 	case len(texts) == 0:
 		return "", nil // as of no keys
 	case !p.Kind.FreeText():
-		return "", Field(field, "this poll takes a key, not text")
+		return "", fault.Field(field, "this poll takes a key, not text")
 	case len(texts) > p.MaxChoices:
-		return "", Field("texts", "this poll takes at most %d", p.MaxChoices)
+		return "", fault.Field("texts", "this poll takes at most %d", p.MaxChoices)
 	}
 	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
 	banned := bansOf(p.Banned)
@@ -58,11 +60,11 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		word := p.Kind.word(PresentFold, entry)
 		switch {
 		case utf8.RuneCountInString(word) > p.Kind.maxLength():
-			return "", Field(field, "must have at most %d characters, and some of these stand for several", p.Kind.maxLength())
+			return "", fault.Field(field, "must have at most %d characters, and some of these stand for several", p.Kind.maxLength())
 		case said[word]:
-			return "", Field(field, "%q is there twice", entry)
+			return "", fault.Field(field, "%q is there twice", entry)
 		case banned.in(entry):
-			return "", Field(field, "holds a word that is not wanted here")
+			return "", fault.Field(field, "holds a word that is not wanted here")
 		}
 		entries[i], said[word] = entry, true
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -89,15 +90,15 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 			require.Equal(t, c.want, got)
 			continue
 		}
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e, "%q", c.texts)
-		require.Equal(t, poll.Invalid, e.Kind, "%q", c.texts)
+		require.Equal(t, fault.Invalid, e.Code, "%q", c.texts)
 		require.Equal(t, c.field, e.Field, "%q", c.texts)
 		require.NotEmpty(t, e.Detail)
 	}
 	for _, q := range []poll.Poll{cloud, essay} {
 		_, err := q.Answer([]string{"A"})
-		var e *poll.Error
+		var e *fault.Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "key", e.Field, "there are no keys")
 	}
@@ -144,7 +145,7 @@ func TestAnEntryThatHoldsABannedWordIsRefused(t *testing.T) {
 				require.NoError(t, err, text)
 				continue
 			}
-			var e *poll.Error
+			var e *fault.Error
 			require.ErrorAs(t, err, &e, text)
 			require.Contains(t, []string{"text", "texts"}, e.Field)
 			require.NotContains(t, strings.ToLower(e.Detail), "darn", "what is banned is not told")
@@ -282,7 +283,7 @@ func FuzzText(f *testing.F) {
 		for _, q := range []poll.Poll{cloud, essay} {
 			answer, err := q.TextAnswer([]string{text})
 			if err != nil {
-				require.Equal(t, poll.Invalid, poll.KindOf(err))
+				require.Equal(t, fault.Invalid, fault.CodeOf(err))
 				require.Empty(t, answer)
 				continue
 			}

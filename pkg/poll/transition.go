@@ -1,6 +1,10 @@
 package poll
 
-import "github.com/google/uuid"
+import (
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/fault"
+)
 
 // Move names what a presenter wants on the slide.
 type Move struct {
@@ -36,7 +40,7 @@ type Transition struct {
 // Errors: Stale, OutOfPolls, NotFound, NotDisplayed.
 func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, error) {
 	if ifMatch != nil && *ifMatch != s.Version {
-		return Transition{}, Errorf(Stale, "the presentation is at version %d, not %d", s.Version, *ifMatch)
+		return Transition{}, fault.Errorf(fault.Stale, "the presentation is at version %d, not %d", s.Version, *ifMatch)
 	}
 	target, err := s.target(ids, m)
 	if err != nil {
@@ -64,7 +68,7 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 	switch m.To {
 	case ToNext:
 		if s.Index+1 >= len(ids) {
-			return 0, Errorf(OutOfPolls, "there is no poll after the last one")
+			return 0, fault.Errorf(OutOfPolls, "there is no poll after the last one")
 		}
 		return s.Index + 1, nil
 	case ToPrevious:
@@ -73,7 +77,7 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 			i--
 		}
 		if i < 0 {
-			return 0, Errorf(OutOfPolls, "there is no poll before the first one")
+			return 0, fault.Errorf(OutOfPolls, "there is no poll before the first one")
 		}
 		return i, nil
 	case ToPoll:
@@ -82,10 +86,10 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 				return i, nil
 			}
 		}
-		return 0, Errorf(NotFound, "the presentation has no such poll")
+		return 0, fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	case ToClosed, ToOpen:
 		if !s.Displayed {
-			return 0, Errorf(NotDisplayed, "nothing is displayed")
+			return 0, fault.Errorf(NotDisplayed, "nothing is displayed")
 		}
 		return s.Index, nil
 	}

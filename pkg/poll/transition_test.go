@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -31,7 +32,7 @@ func TestMovesOfThePresenter(t *testing.T) {
 		from poll.Slide
 		move poll.Move
 		want poll.Transition
-		err  poll.ErrorKind
+		err  fault.Code
 	}{
 		"next displays the first":           {from: start, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: first, Left: -1, Shown: 0}},
 		"next leaves the present one":       {from: first, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: second, Left: 0, Ended: 1, Shown: 1}},
@@ -39,7 +40,7 @@ func TestMovesOfThePresenter(t *testing.T) {
 		"previous before the first":         {from: first, move: poll.Move{To: poll.ToPrevious}, err: poll.OutOfPolls},
 		"previous at the start":             {from: start, move: poll.Move{To: poll.ToPrevious}, err: poll.OutOfPolls},
 		"a poll that is displayed stays":    {from: second, move: to(1), want: poll.Transition{Slide: second, Left: -1, Shown: 1}},
-		"a poll that is not ours":           {from: second, move: poll.Move{To: poll.ToPoll, PollID: uuid.UUID{1}}, err: poll.NotFound},
+		"a poll that is not ours":           {from: second, move: poll.Move{To: poll.ToPoll, PollID: uuid.UUID{1}}, err: fault.NotFound},
 		"nothing empties the slide":         {from: second, move: poll.Move{To: poll.ToNothing}, want: poll.Transition{Changed: true, Slide: blank, Left: 1, Ended: 2, Shown: -1}},
 		"nothing on an empty slide":         {from: blank, move: poll.Move{To: poll.ToNothing}, want: poll.Transition{Slide: blank, Left: -1, Shown: -1}},
 		"next after an empty slide":         {from: blank, move: poll.Move{}, want: poll.Transition{Changed: true, Slide: poll.Slide{Version: 4, Index: 2, Displayed: true}, Left: -1, Shown: 2}},
@@ -58,14 +59,14 @@ func TestMovesOfThePresenter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.from.Decide(three, c.move, nil)
-			require.Equal(t, c.err, poll.KindOf(err))
-			if c.err == "" {
+			require.Equal(t, c.err, fault.CodeOf(err))
+			if c.err == (fault.Code{}) {
 				require.NoError(t, err)
 				require.Equal(t, c.want, got)
 			}
 			stale := c.from.Version + 1
 			_, err = c.from.Decide(three, c.move, &stale)
-			require.Equal(t, poll.Stale, poll.KindOf(err), "whatever the move, another version is refused")
+			require.Equal(t, fault.Stale, fault.CodeOf(err), "whatever the move, another version is refused")
 		})
 	}
 }

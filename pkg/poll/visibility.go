@@ -1,6 +1,10 @@
 package poll
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/plenary-live/plenary/pkg/fault"
+)
 
 // What banned words a poll may have.
 const (
@@ -30,10 +34,10 @@ func (q *Poll) checkRoom(at string, known texts) error {
 		q.Visibility = Live
 	case Live, After, PresenterOnly:
 	default:
-		return Field(at+".results_visibility", `must be "live", "after" or "presenter"`)
+		return fault.Field(at+".results_visibility", `must be "live", "after" or "presenter"`)
 	}
 	if len(q.Banned) > MaxBanned {
-		return Field(at+".banned_words", "must hold at most %d words", MaxBanned)
+		return fault.Field(at+".banned_words", "must hold at most %d words", MaxBanned)
 	}
 	var banned []string
 	for i, word := range q.Banned {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no control
@@ -93,31 +95,31 @@ func (p *Poll) Answer(keys []string) (Answer, error) {
 		return "", nil
 	}
 	if p.Kind.FreeText() {
-		return "", Field(p.keyField(), "this poll takes text, not a key")
+		return "", fault.Field(p.keyField(), "this poll takes text, not a key")
 	}
 	if len(keys) == 1 { // the usual case, without a copy
 		if p.option(keys[0]) < 0 {
-			return "", Field(p.keyField(), "%q is not an option of this poll", keys[0])
+			return "", fault.Field(p.keyField(), "%q is not an option of this poll", keys[0])
 		}
 		return Answer(keys[0]), nil
 	}
 	switch {
 	case p.Kind != Multiple:
-		return "", Field("keys", "this poll takes one key")
+		return "", fault.Field("keys", "this poll takes one key")
 	case len(keys) > p.MaxChoices:
-		return "", Field("keys", "this poll takes at most %d keys", p.MaxChoices)
+		return "", fault.Field("keys", "this poll takes at most %d keys", p.MaxChoices)
 	}
 	places := make([]int, len(keys))
 	for i, k := range keys {
 		if places[i] = p.option(k); places[i] < 0 {
-			return "", Field("keys", "%q is not an option of this poll", k)
+			return "", fault.Field("keys", "%q is not an option of this poll", k)
 		}
 	}
 	slices.Sort(places)
 	chosen := make([]string, len(places))
 	for i, place := range places {
 		if i > 0 && place == places[i-1] {
-			return "", Field("keys", "%q is there twice", p.Options[place].Key)
+			return "", fault.Field("keys", "%q is there twice", p.Options[place].Key)
 		}
 		chosen[i] = p.Options[place].Key
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 const accessColumns = `p.token_hash, p.remote_hash`
@@ -17,14 +18,14 @@ type accessRow struct {
 	RemoteHash []byte `db:"remote_hash"` // nil: there is no such token
 }
 
-func (r accessRow) access() (a poll.Access) {
+func (r accessRow) access() (a access.Tokens) {
 	copy(a.TokenHash[:], r.TokenHash)
 	copy(a.RemoteHash[:], r.RemoteHash)
 	return a
 }
 
 // remoteHash gives what is written of a remote's token.
-func remoteHash(a poll.Access) []byte {
+func remoteHash(a access.Tokens) []byte {
 	if a.RemoteHash == [32]byte{} {
 		return nil
 	}
@@ -32,16 +33,16 @@ func remoteHash(a poll.Access) []byte {
 }
 
 // Access implements poll.Store.
-func (s *Store) Access(ctx context.Context, id uuid.UUID) (poll.Access, error) {
+func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error) {
 	var row accessRow
 	if err := s.db.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1`, id); err != nil {
-		return poll.Access{}, noPresentation(err)
+		return access.Tokens{}, noPresentation(err)
 	}
 	return row.access(), nil
 }
 
 // SetAccess implements poll.Store.
-func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error {
+func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		var row accessRow
 		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
@@ -49,7 +50,7 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 			return noPresentation(err)
 		}
 		if row.access().TokenHash != presenter {
-			return poll.Errorf(poll.Stale, "the presentation has another token meanwhile")
+			return fault.Errorf(fault.Stale, "the presentation has another token meanwhile")
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE id = $1`, id, a.TokenHash[:], remoteHash(a))
 		return err
@@ -69,7 +70,7 @@ func (s *Store) updateOne(ctx context.Context, statement string, args ...any) er
 	}
 	n, err := result.RowsAffected()
 	if err == nil && n == 0 {
-		return poll.Errorf(poll.NotFound, "there is no such presentation")
+		return fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	return translate(err)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -86,7 +87,7 @@ var claimCall = claimRoutine.call()
 
 // claim locks and reads what counting the batches needs, and has the ledger walk through them. It gives the changes of polls whose
 // words it has counted anew for that.
-func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) (refolded []poll.Change, err error) {
+func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) (refolded []bus.Change, err error) {
 	var keys []poll.VoteKey
 	for i := range batches {
 		for j := range batches[i].Votes {

@@ -13,31 +13,31 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"github.com/plenary-live/plenary/migrations"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // translate gives a driver's error the domain's kind: the one place where that is decided. The domain's own errors and
 // faults stay as they are.
 func translate(err error) error {
-	if err == nil || poll.KindOf(err) != "" {
+	if err == nil || fault.CodeOf(err) != (fault.Code{}) {
 		return err
 	}
 	if e := pq.As(err); e != nil {
 		switch {
 		case e.Code == pqerror.UniqueViolation:
-			return &poll.Error{Kind: poll.Conflict, Detail: "that is there already", Cause: err}
+			return &fault.Error{Code: fault.Conflict, Detail: "that is there already", Cause: err}
 		case transient(e.Code):
-			return poll.Unavailablef(err, "the database cannot do it now")
+			return fault.Unavailablef(err, "the database cannot do it now")
 		case e.Code.Class() == pqerror.ClassDataException: // whatever state the database is in
-			return &poll.Error{Kind: poll.Invalid, Detail: "the database cannot store such data", Cause: err}
+			return &fault.Error{Code: fault.Invalid, Detail: "the database cannot store such data", Cause: err}
 		}
 		return err
 	}
 	if e, ok := errors.AsType[*connectError](err); ok && !settings(e) {
-		return poll.Unavailablef(err, "the database cannot be reached")
+		return fault.Unavailablef(err, "the database cannot be reached")
 	}
 	if away(err) {
-		return poll.Unavailablef(err, "the database is away or too slow")
+		return fault.Unavailablef(err, "the database is away or too slow")
 	}
 	return err
 }

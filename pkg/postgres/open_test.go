@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/plenary-live/plenary/migrations"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -97,7 +97,7 @@ func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
 			require.ErrorAs(t, err, &got)
 			require.Equal(t, want, *got)
 			require.Equal(t, want.Error(), err.Error())
-			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+			require.Empty(t, fault.CodeOf(err), "waiting does not heal it")
 		})
 	}
 }
@@ -124,7 +124,7 @@ func TestWrongSettingsAreOneLineWithoutThePassword(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(t.Context(), Config{URL: bad})
 			require.Error(t, err)
-			require.Empty(t, poll.KindOf(err), "waiting does not heal it: %v", err)
+			require.Empty(t, fault.CodeOf(err), "waiting does not heal it: %v", err)
 			require.NotContains(t, err.Error(), "\n")
 			if name != "unknown mode" {
 				require.NotContains(t, err.Error(), "secret")
@@ -146,9 +146,9 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err = Open(ctx, Config{URL: refusing})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	_, err = Open(t.Context(), Config{URL: silent + "&connect_timeout=1"})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 }
 
 func TestAStartWaitsForAnothersMigrationAsLongAsItsContextAllows(t *testing.T) {
@@ -160,7 +160,7 @@ func TestAStartWaitsForAnothersMigrationAsLongAsItsContextAllows(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err = Open(ctx, Config{URL: url})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 
 	opened := make(chan error, 1)
 	go func() {

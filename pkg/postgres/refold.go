@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -43,7 +44,7 @@ const (
 
 // Refold implements poll.Store. Of the polls that are to be counted anew it takes any, so that one that takes too long holds
 // up no other.
-func (s *Store) Refold(ctx context.Context) (changed *poll.Change, more bool, err error) {
+func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err error) {
 	result, err := s.db.ExecContext(ctx, settleFolds, settledAtOnce)
 	if err != nil {
 		return nil, false, translate(err)
@@ -97,7 +98,7 @@ type account struct {
 func (a *account) folding() poll.Folding { return poll.Folding{Fold: a.Fold, Stale: a.Stale} }
 
 // refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
-func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *poll.Change, err error) {
+func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
 	r := poll.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *poll.Change,
 			return nil, err
 		}
 		a.Revision++
-		changed = &poll.Change{PresentationID: a.PresentationID, PollID: a.PollID, Version: a.Opened, Revision: a.Revision}
+		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
 	}
 	a.Fold, a.Stale = poll.PresentFold, false
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,

@@ -17,6 +17,7 @@ import (
 	"github.com/lib/pq/pqerror"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/test/stack"
 )
@@ -35,10 +36,10 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 }
 
 func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
-	const unavailable, conflict = poll.Unavailable, poll.Conflict
+	const unavailable, conflict = fault.Unavailable, fault.Conflict
 	for _, c := range []struct {
 		err  error
-		want poll.ErrorKind
+		want fault.Code
 	}{
 		{&pq.Error{Code: pqerror.UniqueViolation}, conflict},
 		{&pq.Error{Code: pqerror.TRDeadlockDetected}, unavailable},
@@ -53,12 +54,12 @@ func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
 		{&pq.Error{Code: pqerror.ReadOnlySQLTransaction}, unavailable},
 		{&pq.Error{Code: pqerror.IdleInTransactionSessionTimeout}, unavailable},
 		{&pq.Error{Code: pqerror.ConnectionFailure}, unavailable},
-		{&pq.Error{Code: pqerror.UndefinedTable}, ""},
-		{&pq.Error{Code: pqerror.ForeignKeyViolation}, ""},
-		{&pq.Error{Code: pqerror.InvalidPassword}, ""},
-		{&connectError{&pq.Error{Code: pqerror.InvalidPassword}}, ""},
+		{&pq.Error{Code: pqerror.UndefinedTable}, (fault.Code{})},
+		{&pq.Error{Code: pqerror.ForeignKeyViolation}, (fault.Code{})},
+		{&pq.Error{Code: pqerror.InvalidPassword}, (fault.Code{})},
+		{&connectError{&pq.Error{Code: pqerror.InvalidPassword}}, (fault.Code{})},
 		{&connectError{&pq.Error{Code: pqerror.CannotConnectNow}}, unavailable},
-		{&connectError{pq.ErrSSLNotSupported}, ""},
+		{&connectError{pq.ErrSSLNotSupported}, (fault.Code{})},
 		{&connectError{errors.New("session is read-only")}, unavailable},
 		{driver.ErrBadConn, unavailable},
 		{io.ErrUnexpectedEOF, unavailable},
@@ -67,12 +68,12 @@ func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
 		{os.ErrDeadlineExceeded, unavailable},
 		{context.Canceled, unavailable},
 		{context.DeadlineExceeded, unavailable},
-		{errors.New("a fault"), ""},
-		{poll.Errorf(poll.Stale, "x"), poll.Stale},
+		{errors.New("a fault"), (fault.Code{})},
+		{fault.Errorf(fault.Stale, "x"), fault.Stale},
 	} {
-		require.Equal(t, c.want, poll.KindOf(translate(c.err)), "%v", c.err)
+		require.Equal(t, c.want, fault.CodeOf(translate(c.err)), "%v", c.err)
 		require.ErrorIs(t, translate(fmt.Errorf("wrapped: %w", c.err)), c.err)
-		require.Equal(t, c.want, poll.KindOf(translate(fmt.Errorf("wrapped: %w", c.err))), "%v", c.err)
+		require.Equal(t, c.want, fault.CodeOf(translate(fmt.Errorf("wrapped: %w", c.err))), "%v", c.err)
 	}
 	require.NoError(t, translate(nil))
 }
@@ -122,7 +123,7 @@ func TestWaitingForALockEndsWithTheContextAndLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	_, err = s.Count(ctx, 0, batches)
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.NoError(t, tx.Rollback())
 	o, err := s.Count(t.Context(), 0, batches)
 	require.NoError(t, err)
@@ -138,7 +139,7 @@ func TestALockThatIsHeldTooLongIsUnavailable(t *testing.T) {
 	_, err = tx.Exec(`SELECT FROM poll_states FOR UPDATE`)
 	require.NoError(t, err)
 	_, err = s.Count(t.Context(), 0, ballot(p)) // no deadline of its own
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.NoError(t, tx.Rollback())
 }
 
@@ -156,11 +157,11 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	_, err = db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
 	require.NoError(t, err)
 	_, err = count(t.Context(), tx, 0, ballot(p))
-	require.Equal(t, poll.Unavailable, poll.KindOf(translate(err)), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(translate(err)), "%v", err)
 	_ = tx.Rollback()
 	require.Eventually(t, func() bool {
 		_, err := s.Count(t.Context(), 0, ballot(p))
-		require.Contains(t, []poll.ErrorKind{"", poll.Unavailable}, poll.KindOf(err))
+		require.Contains(t, []fault.Code{(fault.Code{}), fault.Unavailable}, fault.CodeOf(err))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 }
@@ -203,7 +204,7 @@ func TestAFaultLeavesNothingBehind(t *testing.T) {
 	batches := ballot(p)
 	_, err = s.Count(t.Context(), 0, batches)
 	require.ErrorContains(t, err, "wrote 0 votes, not 1")
-	require.Empty(t, poll.KindOf(err))
+	require.Empty(t, fault.CodeOf(err))
 	_, err = db.Exec(`DROP TRIGGER skip ON votes`)
 	require.NoError(t, err)
 	o, err := s.Count(t.Context(), 0, batches)

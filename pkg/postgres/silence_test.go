@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/test/stack"
 )
@@ -83,7 +84,7 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 				begun := time.Now()
 				err := call(ctx, s)
 				took := time.Since(begun)
-				require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+				require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 				require.GreaterOrEqual(t, took, callContext)
 				require.Less(t, took, callBound)
 
@@ -129,7 +130,7 @@ func TestATransactionThatFallsSilentEndsSoonAfterItsContext(t *testing.T) {
 			defer cancel()
 			begun := time.Now()
 			err := end(ctx, s, func() { n.swallow("upstream", "downstream") })
-			require.Equal(t, poll.Unavailable, poll.KindOf(translate(err)), "%v", err)
+			require.Equal(t, fault.Unavailable, fault.CodeOf(translate(err)), "%v", err)
 			require.Less(t, time.Since(begun), callBound)
 			n.heal()
 			require.NoError(t, s.Ping(t.Context()))
@@ -144,7 +145,7 @@ func TestAStartOnASilentNetworkEndsSoonAfterItsContext(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	_, err := Open(ctx, Config{URL: url})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.Less(t, time.Since(begun), callBound)
 	n.heal()
 	open(t, url)
@@ -194,7 +195,7 @@ func TestACallThatIsCancelledLeavesThePoolInOrder(t *testing.T) {
 			require.Error(t, err)
 			_ = tx.Rollback()
 		}
-		require.Equal(t, poll.Unavailable, poll.KindOf(translate(err)), "%v", err)
+		require.Equal(t, fault.Unavailable, fault.CodeOf(translate(err)), "%v", err)
 		require.NoError(t, s.Ping(t.Context()))
 		cancel()
 	}

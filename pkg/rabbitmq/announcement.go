@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
 )
 
 // announcement is what travels on the bus: "PLB", a version byte, the sender's id (8 bytes), its number, and changes to
@@ -12,7 +12,7 @@ import (
 type announcement struct {
 	from    [8]byte
 	number  uint64 // of the sender's announcements, from 1: a gap says that some were lost
-	changes []poll.Change
+	changes []bus.Change
 }
 
 const (
@@ -30,8 +30,8 @@ func (a announcement) encode() []byte {
 	buf = append(append(buf, busVersion), a.from[:]...)
 	buf = binary.AppendUvarint(buf, a.number)
 	for _, c := range a.changes {
-		buf = append(buf, c.PresentationID[:]...)
-		buf = append(buf, c.PollID[:]...)
+		buf = append(buf, c.Thing[:]...)
+		buf = append(buf, c.Part[:]...)
 		buf = binary.AppendUvarint(buf, uint64(c.Version))
 		buf = binary.AppendUvarint(buf, uint64(c.Revision))
 	}
@@ -66,9 +66,9 @@ func decodeAnnouncement(data []byte) (a announcement, err error) {
 	bytes(a.from[:])
 	a.number = number()
 	for len(data) > 0 {
-		var c poll.Change
-		bytes(c.PresentationID[:])
-		bytes(c.PollID[:])
+		var c bus.Change
+		bytes(c.Thing[:])
+		bytes(c.Part[:])
 		c.Version, c.Revision = int64(number()), int64(number())
 		a.changes = append(a.changes, c)
 	}

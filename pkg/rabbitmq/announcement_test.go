@@ -6,11 +6,11 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
 )
 
 func FuzzAnnouncement(f *testing.F) {
-	whole := announcement{[8]byte{1}, 300, []poll.Change{{PresentationID: uuid.UUID{2}, PollID: uuid.UUID{3}, Version: 4, Revision: 1 << 40}, {}}}.encode()
+	whole := announcement{[8]byte{1}, 300, []bus.Change{{Thing: uuid.UUID{2}, Part: uuid.UUID{3}, Version: 4, Revision: 1 << 40}, {}}}.encode()
 	for n := range whole {
 		f.Add(whole[:n])
 	}

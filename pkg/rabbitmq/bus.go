@@ -12,7 +12,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // Bus is a bus.Bus over a fanout exchange. It lives on the connections of its Log.
@@ -36,7 +35,7 @@ func newBus(l *Log) *Bus {
 }
 
 // Announce is the promise of bus.Bus. What does not get out of the process is told within it.
-func (b *Bus) Announce(ctx context.Context, changes ...poll.Change) error {
+func (b *Bus) Announce(ctx context.Context, changes ...bus.Change) error {
 	if b.closed.Load() {
 		return errors.New("the bus is closed")
 	}
@@ -53,7 +52,7 @@ func (b *Bus) Announce(ctx context.Context, changes ...poll.Change) error {
 	return nil
 }
 
-func (b *Bus) send(changes []poll.Change) error {
+func (b *Bus) send(changes []bus.Change) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sent++
@@ -63,7 +62,7 @@ func (b *Bus) send(changes []poll.Change) error {
 
 // Subscribe is the promise of bus.Bus. It returns when the broker delivers to this process, or, when the broker is away,
 // at once: a zero Change comes when it is back.
-func (b *Bus) Subscribe(ctx context.Context) <-chan poll.Change {
+func (b *Bus) Subscribe(ctx context.Context) <-chan bus.Change {
 	changes := b.fanout.Subscribe(ctx)
 	b.wanted.Store(true) // before the session is asked for: either we find it, or attachAgain finds this
 	r, k, err := b.log.consuming.get()

@@ -11,6 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/rabbitmq"
@@ -290,13 +291,13 @@ func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *
 			require.NoError(t, ch.Publish("plenary.bus", "", false, false, amqp.Publishing{Body: []byte(body)}))
 		}
 	})
-	want := poll.Change{PresentationID: uuid.UUID([]byte("0123456789abcdef")), PollID: uuid.UUID([]byte("fedcba9876543210"))}
-	require.Equal(t, poll.Change{}, receive(t, changes), "of the newer version")
+	want := bus.Change{Thing: uuid.UUID([]byte("0123456789abcdef")), Part: uuid.UUID([]byte("fedcba9876543210"))}
+	require.Equal(t, bus.Change{}, receive(t, changes), "of the newer version")
 	want.Version, want.Revision = 7, 256
 	require.Equal(t, want, receive(t, changes))
 	want.Version, want.Revision = 8, 0
 	require.Equal(t, want, receive(t, changes))
-	require.Equal(t, poll.Change{}, receive(t, changes), "the sender's third got lost")
+	require.Equal(t, bus.Change{}, receive(t, changes), "the sender's third got lost")
 	want.Version = 9
 	require.Equal(t, want, receive(t, changes))
 }

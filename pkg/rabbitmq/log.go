@@ -22,6 +22,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -206,7 +207,7 @@ func (l *Log) Ping(ctx context.Context) error {
 	return nil
 }
 
-func unavailable(cause error) error { return poll.Unavailablef(cause, "the log of votes is away") }
+func unavailable(cause error) error { return fault.Unavailablef(cause, "the log of votes is away") }
 
 // Close is the promise of queue.Log. It may be called more than once and always returns nil.
 func (l *Log) Close() error {

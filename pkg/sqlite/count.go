@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -66,7 +67,7 @@ func checkPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
 }
 
 // readAccounts brings the ledger the polls that it asks for. It gives the changes of those whose words it has counted anew for that.
-func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refolded []poll.Change, err error) {
+func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refolded []bus.Change, err error) {
 	ids := ledger.Polls()
 	arg, err := rows(len(ids), func(i int) []any { return []any{hexOf(ids[i])} })
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -62,7 +63,7 @@ func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 		return err
 	}
 	states[0].Revision++
-	q.Identity = poll.ByClient
+	q.Identity = access.ByClient
 	if err := updateIdentity(ctx, tx, &q); err != nil {
 		return err
 	}

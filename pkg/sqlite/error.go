@@ -8,7 +8,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // code gives SQLite's primary result code, 0 when err is not SQLite's.
@@ -22,25 +22,25 @@ func code(err error) int {
 // translate gives a driver's error the domain's kind: the one place where that is decided. The domain's own errors and
 // faults stay as they are.
 func translate(err error) error {
-	if err == nil || poll.KindOf(err) != "" {
+	if err == nil || fault.CodeOf(err) != (fault.Code{}) {
 		return err
 	}
 	switch code(err) {
 	case sqlite3.SQLITE_CONSTRAINT:
 		if taken(err) {
-			return &poll.Error{Kind: poll.Conflict, Detail: "that is there already", Cause: err}
+			return &fault.Error{Code: fault.Conflict, Detail: "that is there already", Cause: err}
 		}
 		return err
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM:
-		return poll.Unavailablef(err, "the database is full")
+		return fault.Unavailablef(err, "the database is full")
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT:
-		return poll.Unavailablef(err, "the database is busy")
+		return fault.Unavailablef(err, "the database is busy")
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
-		return poll.Unavailablef(err, "the database cannot be read or written now")
+		return fault.Unavailablef(err, "the database cannot be read or written now")
 	}
 	for _, e := range []error{context.Canceled, context.DeadlineExceeded, sql.ErrTxDone, sql.ErrConnDone} {
 		if errors.Is(err, e) {
-			return poll.Unavailablef(err, "the database took too long")
+			return fault.Unavailablef(err, "the database took too long")
 		}
 	}
 	return err

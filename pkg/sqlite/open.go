@@ -15,7 +15,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/plenary-live/plenary/migrations"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // What every connection gets. A commit is on the disk when it returns: FULL syncs the log at each one, and fullfsync
@@ -124,7 +124,7 @@ func openError(path string, err error) error {
 	case sqlite3.SQLITE_READONLY:
 		reason = "cannot be written; look at the permissions of the file and its folder"
 	default:
-		if err = translate(err); poll.KindOf(err) != "" {
+		if err = translate(err); fault.CodeOf(err) != (fault.Code{}) {
 			return err
 		}
 		return fmt.Errorf("the database file %s: %w", path, err)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/plenary-live/plenary/migrations"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -199,7 +200,7 @@ func TestWhatCannotBeADatabaseStopsTheStartWithOneLine(t *testing.T) {
 			_, err := Open(t.Context(), Config{Path: c.path})
 			require.ErrorContains(t, err, c.says)
 			require.NotContains(t, err.Error(), "\n")
-			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+			require.Empty(t, fault.CodeOf(err), "waiting does not heal it")
 		})
 	}
 	before, err := os.ReadFile(text)
@@ -238,7 +239,7 @@ func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
 			require.Equal(t, want, *got)
 			require.Contains(t, err.Error(), path)
 			require.NotContains(t, err.Error(), "\n")
-			require.Empty(t, poll.KindOf(err), "waiting does not heal it")
+			require.Empty(t, fault.CodeOf(err), "waiting does not heal it")
 		})
 	}
 }
@@ -311,7 +312,7 @@ func TestAFullDiskIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	_, err := s.writer.Exec("PRAGMA max_page_count = 30") // what SQLite says of a disk, said of the file
 	require.NoError(t, err)
 	_, err = s.Count(t.Context(), 0, batches)
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	r, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
 	require.NoError(t, err)
 	require.Zero(t, r.Voters)
@@ -337,7 +338,7 @@ func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
 		began := time.Now()
 		_, err = s.Count(ctx, 0, batches)
 		cancel()
-		require.Equal(t, poll.Unavailable, poll.KindOf(err), "%v", err)
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 		require.Less(t, time.Since(began), 3*time.Second)
 	}
 	_, err = one.Results(t.Context(), p.ID, p.Polls[0].ID)

@@ -5,13 +5,13 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Partitions implements poll.Store.
 func (s *Store) Partitions(ctx context.Context, n int) error {
 	if n < 1 {
-		return poll.Field("partitions", "must be 1 or more")
+		return fault.Field("partitions", "must be 1 or more")
 	}
 	return s.write(ctx, func(tx *sqlx.Tx) error {
 		var found int
@@ -27,6 +27,6 @@ func (s *Store) Partitions(ctx context.Context, n int) error {
 				INSERT INTO partitions SELECT id FROM ids`, n)
 			return err
 		}
-		return poll.Errorf(poll.Conflict, "the store was set up for %d partitions, not %d", found, n)
+		return fault.Errorf(fault.Conflict, "the store was set up for %d partitions, not %d", found, n)
 	})
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -35,7 +37,7 @@ func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
 		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
 		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
-		Visibility: poll.Visibility(r.Visibility.String), Identity: poll.Identity(r.Identity.String),
+		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
 		Mended: int(r.Mended.Int64),
 	}
 	if len(r.Banned) > 0 {
@@ -167,7 +169,7 @@ func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, r
 
 func noPoll(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return poll.Errorf(poll.NotFound, "the presentation has no such poll")
+		return fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
 	return translate(err)
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -21,14 +23,14 @@ type slideRow struct {
 	Displayed bool  `db:"displayed"`
 	Closed    int64 `db:"closed"`
 
-	Voters    poll.Voters `db:"who"` // "voters" is a column of states
-	MaxVoters int         `db:"max_voters"`
-	Passcode  string      `db:"passcode"`
-	Edits     int64       `db:"edits"`
+	Voters    access.Voters `db:"who"` // "voters" is a column of states
+	MaxVoters int           `db:"max_voters"`
+	Passcode  string        `db:"passcode"`
+	Edits     int64         `db:"edits"`
 }
 
-func (r slideRow) admission() poll.Admission {
-	return poll.Admission{Voters: r.Voters, MaxVoters: r.MaxVoters, Passcode: r.Passcode}
+func (r slideRow) admission() access.Admission {
+	return access.Admission{Voters: r.Voters, MaxVoters: r.MaxVoters, Passcode: r.Passcode}
 }
 
 func (r slideRow) slide() poll.Slide {
@@ -46,7 +48,7 @@ func rowOf(s poll.Slide) slideRow {
 
 func noPresentation(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return poll.Errorf(poll.NotFound, "there is no such presentation")
+		return fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	return translate(err)
 }
@@ -58,7 +60,7 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode,
 				used_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
-			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(p.Access), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
+			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
 			p.Voters, p.MaxVoters, p.Passcode)
 		if err != nil {
 			return err
@@ -98,7 +100,7 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		return poll.Presentation{}, nil, noPresentation(err)
 	}
 	p := poll.Presentation{
-		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Access: rows[0].access(), Admission: rows[0].admission(),
+		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(), Admission: rows[0].admission(),
 		Edits: rows[0].Edits, Slide: rows[0].slide(),
 	}
 	states := make([]poll.State, len(rows))
@@ -145,7 +147,7 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		}
 	}
 	access := row.access()
-	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: row.slide(), Access: &access, JoinCode: row.JoinCode}
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: row.slide(), Tokens: &access, JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

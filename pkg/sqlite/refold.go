@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -37,7 +38,7 @@ var settleFolds = fmt.Sprintf(`
 const settledAtOnce = 500
 
 // Refold implements poll.Store.
-func (s *Store) Refold(ctx context.Context) (changed *poll.Change, more bool, err error) {
+func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err error) {
 	err = s.write(ctx, func(tx *sqlx.Tx) error {
 		changed, more = nil, false
 		result, err := tx.ExecContext(ctx, settleFolds, settledAtOnce)
@@ -85,7 +86,7 @@ func (a *account) folding() poll.Folding {
 }
 
 // refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
-func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *poll.Change, err error) {
+func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
 	r := poll.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *poll.Change,
 			return nil, err
 		}
 		a.Revision++
-		changed = &poll.Change{PresentationID: a.PresentationID, PollID: a.PollID, Version: a.Opened, Revision: a.Revision}
+		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
 	}
 	a.Fold, a.FoldRevision = poll.PresentFold, a.Revision
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -76,7 +78,7 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 		case asked.IsZero():
 			asked = now
 		case v != nil && !v.begun.Before(asked) && now.Sub(v.begun) >= poll.Lease:
-			return poll.Display{}, now, poll.Errorf(poll.Unavailable, "the database is too slow: what it says is old when it arrives")
+			return poll.Display{}, now, fault.Errorf(fault.Unavailable, "the database is too slow: what it says is old when it arrives")
 		}
 		r := c.begin(id, e, v)
 		if r == nil {
@@ -88,7 +90,7 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 				return poll.Display{}, now, r.err
 			}
 		case <-ctx.Done():
-			return poll.Display{}, now, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+			return poll.Display{}, now, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 		}
 	}
 }
@@ -167,7 +169,7 @@ func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	select {
 	case a = <-answers:
 	case <-ctx.Done():
-		a.err = poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		a.err = fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -175,7 +177,7 @@ func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	if a.err == nil && !r.stale {
 		e.view.Store(&view{a.display, begun})
 	}
-	if poll.KindOf(a.err) == poll.NotFound {
+	if fault.CodeOf(a.err) == fault.NotFound {
 		e.view.Store(nil)
 		c.entries.CompareAndDelete(id, e) // ids that name nothing must not fill the memory
 	}
@@ -205,12 +207,12 @@ func (e *entry) drop() {
 }
 
 // Heard drops what a change says is old.
-func (c *Cache) Heard(change poll.Change) {
+func (c *Cache) Heard(change bus.Change) {
 	switch {
-	case change == poll.Change{}:
+	case change == bus.Change{}:
 		c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
-	case change.PollID == uuid.Nil:
-		c.Drop(change.PresentationID)
+	case change.Part == uuid.Nil:
+		c.Drop(change.Thing)
 	}
 }
 

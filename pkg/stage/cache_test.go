@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -86,7 +87,7 @@ func TestACutOffReplicaRefusesAsSoonAsItsLeaseIsOver(t *testing.T) {
 	c, store, clock := newTestCache(t)
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
-	away := poll.Errorf(poll.Unavailable, "away")
+	away := fault.Errorf(fault.Unavailable, "away")
 	store.err.Store(&away)
 
 	clock.move(poll.Lease - 1)
@@ -96,7 +97,7 @@ func TestACutOffReplicaRefusesAsSoonAsItsLeaseIsOver(t *testing.T) {
 
 	clock.move(1)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "never an old truth")
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "never an old truth")
 }
 
 func TestADatabaseThatAnswersSlowerThanALeaseIsAsGoodAsAway(t *testing.T) {
@@ -109,7 +110,7 @@ func TestADatabaseThatAnswersSlowerThanALeaseIsAsGoodAsAway(t *testing.T) {
 		}
 	}()
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
-	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	require.Equal(t, int64(1), store.reads.Load(), "asking again and again would make it no faster")
 	close(store.begun)
 }
@@ -133,7 +134,7 @@ func TestAReadThatHangsIsGivenUpAfterALeaseAndHoldsUpNoOther(t *testing.T) {
 		c := NewCache(store, time.Now)
 		begun := time.Now()
 		_, _, err := c.Display(t.Context(), talk, time.Time{})
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		require.Equal(t, poll.Lease, time.Since(begun))
 		_, _, err = c.Display(t.Context(), talk, time.Time{})
 		require.NoError(t, err, "the next read goes its own way")
@@ -208,18 +209,18 @@ func TestAClientThatHangsUpDoesNotFailTheOthers(t *testing.T) {
 		second <- err
 	}()
 	hangUp()
-	require.Equal(t, poll.Unavailable, poll.KindOf(<-first))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(<-first))
 	close(store.proceed)
 	require.NoError(t, <-second)
 }
 
 func TestIDsThatNameNothingDoNotFillTheMemory(t *testing.T) {
 	c, store, clock := newTestCache(t)
-	missing := poll.Errorf(poll.NotFound, "no")
+	missing := fault.Errorf(fault.NotFound, "no")
 	store.err.Store(&missing)
 	for range 100 {
 		_, _, err := c.Display(t.Context(), uuid.New(), time.Time{})
-		require.Equal(t, poll.NotFound, poll.KindOf(err))
+		require.Equal(t, fault.NotFound, fault.CodeOf(err))
 	}
 	require.Zero(t, size(c))
 
@@ -242,11 +243,11 @@ func size(c *Cache) (n int) {
 // fakeBus hands on what is announced.
 type fakeBus struct {
 	bus.Bus
-	announced chan poll.Change
+	announced chan bus.Change
 	err       error
 }
 
-func (b *fakeBus) Announce(_ context.Context, changes ...poll.Change) error {
+func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
 	for _, c := range changes {
 		b.announced <- c
 	}
@@ -264,13 +265,13 @@ func TestTheCacheDropsWhatItHearsOf(t *testing.T) {
 	}
 	read(talk)
 	read(other)
-	c.Heard(poll.Change{PresentationID: uuid.UUID{15: 3}}) // nobody asked for that
-	c.Heard(poll.Change{PresentationID: talk, Version: 2})
+	c.Heard(bus.Change{Thing: uuid.UUID{15: 3}}) // nobody asked for that
+	c.Heard(bus.Change{Thing: talk, Version: 2})
 	require.Equal(t, int64(1), read(talk), "a transition drops the presentation's entry")
 	require.Zero(t, read(other), "and no other")
-	c.Heard(poll.Change{PresentationID: talk, PollID: uuid.UUID{1}})
+	c.Heard(bus.Change{Thing: talk, Part: uuid.UUID{1}})
 	require.Zero(t, read(talk), "results are not cached here")
-	c.Heard(poll.Change{})
+	c.Heard(bus.Change{})
 	require.Equal(t, int64(2), read(talk)+read(other), "after a gap nothing is trusted")
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -27,7 +28,7 @@ type writer interface {
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, poll.Edited, error)
 	Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error
-	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error
+	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 }
 
@@ -45,9 +46,9 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 	if err != nil || !turn.Changed {
 		return turn.Display, err
 	}
-	changes := []poll.Change{{PresentationID: id, Version: turn.Version}}
+	changes := []bus.Change{{Thing: id, Version: turn.Version}}
 	if turn.Ended != nil {
-		changes = append(changes, poll.Change{PresentationID: id, PollID: turn.Ended.PollID, Version: turn.Ended.Version})
+		changes = append(changes, bus.Change{Thing: id, Part: turn.Ended.PollID, Version: turn.Ended.Version})
 		s.sealer.add(id, *turn.Ended)
 	}
 	s.announce(ctx, changes...)
@@ -74,9 +75,9 @@ func (s *Stage) edited(ctx context.Context, id uuid.UUID, edited poll.Edited, er
 	if err != nil || !edited.Changed {
 		return
 	}
-	changes := []poll.Change{{PresentationID: id}}
+	changes := []bus.Change{{Thing: id}}
 	if q := edited.Poll; q != nil {
-		changes = append(changes, poll.Change{PresentationID: id, PollID: q.ID, Version: edited.State.Opened, Revision: edited.State.Revision})
+		changes = append(changes, bus.Change{Thing: id, Part: q.ID, Version: edited.State.Opened, Revision: edited.State.Revision})
 	}
 	s.announce(ctx, changes...)
 }
@@ -89,7 +90,7 @@ func (s *Stage) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error 
 
 // SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one that is none any more end where
 // the announcement arrives, the others within a lease. Errors: as poll.Store.SetAccess; after Unavailable it may have happened.
-func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a poll.Access) error {
+func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
 	return s.changed(ctx, id, s.store.SetAccess(ctx, id, presenter, a))
 }
 
@@ -102,16 +103,16 @@ func (s *Stage) SetJoinCode(ctx context.Context, id uuid.UUID, code string) erro
 func (s *Stage) changed(ctx context.Context, id uuid.UUID, err error) error {
 	s.cache.Drop(id)
 	if err == nil {
-		s.announce(ctx, poll.Change{PresentationID: id})
+		s.announce(ctx, bus.Change{Thing: id})
 	}
 	return err
 }
 
 // announce says what has changed of a presentation.
-func (s *Stage) announce(ctx context.Context, changes ...poll.Change) {
+func (s *Stage) announce(ctx context.Context, changes ...bus.Change) {
 	if err := s.bus.Announce(ctx, changes...); err != nil {
 		s.log.Warn("change not announced; other replicas learn of it when their lease ends",
-			"presentation_id", changes[0].PresentationID, "version", changes[0].Version, "error", err)
+			"presentation_id", changes[0].Thing, "version", changes[0].Version, "error", err)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -34,7 +37,7 @@ func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) 
 
 func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }
 
-func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, poll.Access) error { return s.err }
+func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, access.Tokens) error { return s.err }
 
 func (s transit) SetJoinCode(context.Context, uuid.UUID, string) error { return s.err }
 
@@ -79,7 +82,7 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, conf
 }
 
 func newTestStage(store writer, busErr error) (*Stage, *fakeBus, *fakeLog) {
-	b := &fakeBus{announced: make(chan poll.Change, 9), err: busErr}
+	b := &fakeBus{announced: make(chan bus.Change, 9), err: busErr}
 	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
 	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), b, log
@@ -98,8 +101,8 @@ func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 		d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err, "a lost announcement fails nothing: the lease covers it")
 		require.Equal(t, int64(5), d.Version)
-		require.Equal(t, poll.Change{PresentationID: talk, Version: 5}, <-b.announced)
-		require.Equal(t, poll.Change{PresentationID: talk, PollID: pollID, Version: 4}, <-b.announced)
+		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-b.announced)
+		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-b.announced)
 		p := <-log.published
 		require.Equal(t, poll.SealDelay, p.at.Sub(begun))
 		require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
@@ -110,15 +113,15 @@ func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
 	s, b, _ := newTestStage(transit{}, nil)
-	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, poll.Access{}))
-	require.Equal(t, poll.Change{PresentationID: talk}, <-b.announced)
+	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
+	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
 	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
-	require.Equal(t, poll.Change{PresentationID: talk}, <-b.announced)
+	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
 	s.Close(t.Context())
 
-	stale := poll.Errorf(poll.Stale, "no")
+	stale := fault.Errorf(fault.Stale, "no")
 	s, b, _ = newTestStage(transit{err: stale}, nil)
-	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, poll.Access{}))
+	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
 	require.Empty(t, b.announced)
 	s.Close(t.Context())
@@ -126,7 +129,7 @@ func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, store := range []transit{{turn: poll.Turn{Display: poll.Display{Slide: poll.Slide{Version: 3}}}}, {err: poll.Errorf(poll.Stale, "no")}} {
+		for _, store := range []transit{{turn: poll.Turn{Display: poll.Display{Slide: poll.Slide{Version: 3}}}}, {err: fault.Errorf(fault.Stale, "no")}} {
 			s, b, log := newTestStage(store, nil)
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.Equal(t, store.err, err)
@@ -139,22 +142,22 @@ func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 }
 
 func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
-	away := poll.Errorf(poll.Unavailable, "away")
+	away := fault.Errorf(fault.Unavailable, "away")
 	changed := poll.Edited{Changed: true, Poll: &poll.Poll{ID: pollID}, State: poll.State{Opened: 3, Revision: 8}}
 	for name, c := range map[string]struct {
 		store transit
 		do    func(s *Stage) error
-		want  []poll.Change
+		want  []bus.Change
 	}{
-		"an edit of a poll": {transit{edited: changed}, edit, []poll.Change{
-			{PresentationID: talk}, {PresentationID: talk, PollID: pollID, Version: 3, Revision: 8}}},
-		"another edit":                      {transit{edited: poll.Edited{Changed: true}}, edit, []poll.Change{{PresentationID: talk}}},
+		"an edit of a poll": {transit{edited: changed}, edit, []bus.Change{
+			{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
+		"another edit":                      {transit{edited: poll.Edited{Changed: true}}, edit, []bus.Change{{Thing: talk}}},
 		"an edit that changes nothing":      {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
 		"an edit of which nothing is known": {transit{err: away}, edit, nil},
-		"an answer that is hidden": {transit{edited: changed}, hide, []poll.Change{
-			{PresentationID: talk}, {PresentationID: talk, PollID: pollID, Version: 3, Revision: 8}}},
+		"an answer that is hidden": {transit{edited: changed}, hide, []bus.Change{
+			{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
 		"an answer that was hidden before":     {transit{edited: poll.Edited{Poll: changed.Poll}}, hide, nil},
-		"a deletion":                           {transit{}, remove, []poll.Change{{PresentationID: talk}}},
+		"a deletion":                           {transit{}, remove, []bus.Change{{Thing: talk}}},
 		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -77,7 +78,7 @@ type measuredStore struct {
 // took is deferred with the call's beginning and error.
 func (s *measuredStore) took(call string, begun time.Time, err *error) {
 	s.m.storeTime.WithLabelValues(call).Observe(time.Since(begun).Seconds())
-	if poll.KindOf(*err) == poll.Unavailable {
+	if fault.CodeOf(*err) == fault.Unavailable {
 		s.m.storeErrors.WithLabelValues(call).Inc()
 	}
 }

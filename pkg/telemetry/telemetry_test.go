@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
@@ -111,8 +112,8 @@ func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
 	got, err := m.Store(fakeStore{outcome: outcome}).Count(t.Context(), 0, nil)
 	require.NoError(t, err)
 	require.Equal(t, outcome, got)
-	_, err = m.Store(fakeStore{err: poll.Errorf(poll.Unavailable, "away")}).Count(t.Context(), 0, nil)
-	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	_, err = m.Store(fakeStore{err: fault.Errorf(fault.Unavailable, "away")}).Count(t.Context(), 0, nil)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	_, err = m.Store(fakeStore{err: errors.New("fault")}).Count(t.Context(), 0, nil)
 	require.Error(t, err)
 	out := scrape(m)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 // gate is where voters get their passes, in the rooms that ask for one. It keeps all that were given.
@@ -75,7 +75,7 @@ func (c *Crowd) identify(ctx context.Context, s *store) error {
 	if err != nil {
 		return fmt.Errorf("voters' passes: %w", err)
 	}
-	passes, voters, people := poll.NewPasses(key), map[int32]uuid.UUID{}, make([]int64, len(c.rooms))
+	passes, voters, people := access.NewPasses(key), map[int32]uuid.UUID{}, make([]int64, len(c.rooms))
 	for _, g := range c.gate.given {
 		id, err := passes.Check(uuid.MustParse(c.rooms[g.room].id), []byte(g.text), time.Now())
 		if err != nil {

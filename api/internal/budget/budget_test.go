@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 func over() context.Context {
@@ -25,7 +25,7 @@ func TestNoMoreThanSoManyHaveATurnAndTheNextOneWaits(t *testing.T) {
 	second, err := turns.Take(t.Context())
 	require.NoError(t, err)
 	_, err = turns.Take(over())
-	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	got := make(chan func())
 	go func() {
 		end, err := turns.Take(t.Context())
@@ -57,7 +57,7 @@ func TestTheSameBytesTakeRoomOnce(t *testing.T) {
 	other, err := b.Hold(over(), make([]byte, 40))
 	require.NoError(t, err)
 	_, err = b.Hold(over(), make([]byte, 1))
-	require.Equal(t, poll.Unavailable, poll.KindOf(err))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	for i, release := range releases {
 		release()
 		release() // counts once
@@ -114,7 +114,7 @@ func TestWhoFindsNoRoomWaitsAndWhatWaitsIsBounded(t *testing.T) {
 		return false
 	}, 10*time.Second, time.Millisecond, "two wait")
 	_, err = b.Hold(t.Context(), make([]byte, 1))
-	require.Equal(t, poll.Unavailable, poll.KindOf(err), "a third one does not even wait")
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "a third one does not even wait")
 	release()
 	require.NoError(t, <-waits)
 	require.NoError(t, <-waits)
@@ -127,7 +127,7 @@ func TestWhoFindsNoRoomWaitsAndWhatWaitsIsBounded(t *testing.T) {
 		waits <- err
 	}()
 	cancel()
-	require.Equal(t, poll.Unavailable, poll.KindOf(<-waits))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(<-waits))
 	release()
 	require.True(t, b.sending.TryAcquire(100), "all room is back")
 	require.True(t, b.waiting.TryAcquire(50))
@@ -183,7 +183,7 @@ func TestWhoWantsAShortTurnWaitsBehindOneLongOneAtMost(t *testing.T) {
 		}
 		wait("short", turns.Take)
 		_, err = turns.TakeLong(over())
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		end()
 		all.Wait()
 		require.Equal(t, []string{"long", "short", "long", "long", "long", "long"}, order)

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Bytes bounds how many bytes of answers are in memory until they are sent. The same bytes count once, however many they are sent to.
@@ -42,7 +42,7 @@ func (b *Bytes) Hold(ctx context.Context, answer []byte) (release func(), err er
 	if !b.join(at) {
 		size := min(int64(cap(answer)), b.most)
 		if err := b.acquire(ctx, size); err != nil {
-			return nil, poll.Unavailablef(err, "too many large answers are being sent")
+			return nil, fault.Unavailablef(err, "too many large answers are being sent")
 		}
 		b.begin(at, size)
 	}

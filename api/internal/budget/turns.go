@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Turns bounds how many do something costly at once. It is safe for use by many goroutines.
@@ -45,6 +45,6 @@ func take(ctx context.Context, turns chan struct{}) (end func(), err error) {
 	case turns <- struct{}{}:
 		return sync.OnceFunc(func() { <-turns }), nil
 	case <-ctx.Done():
-		return nil, poll.Unavailablef(ctx.Err(), "the server is busy: this did not get its turn in time")
+		return nil, fault.Unavailablef(ctx.Err(), "the server is busy: this did not get its turn in time")
 	}
 }

@@ -9,17 +9,18 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Who may do what: the least role for each.
 const (
-	toMove  = poll.Remote // what is displayed, and whether it takes votes
-	toSee   = poll.Remote // polls that nobody has seen, results and answers that are hidden, how many people are connected
-	toHide  = poll.Remote // an answer that somebody wrote
-	toEdit  = poll.Owner  // the presentation and its polls, also to reset and to delete
-	toTake  = poll.Owner  // away: exports, votes lists, hidden results in tables
-	toGrant = poll.Owner  // tokens and join codes
+	toMove  = access.Remote // what is displayed, and whether it takes votes
+	toSee   = access.Remote // polls that nobody has seen, results and answers that are hidden, how many people are connected
+	toHide  = access.Remote // an answer that somebody wrote
+	toEdit  = access.Owner  // the presentation and its polls, also to reset and to delete
+	toTake  = access.Owner  // away: exports, votes lists, hidden results in tables
+	toGrant = access.Owner  // tokens and join codes
 )
 
 // token gives the token of the request's Authorization; empty: there is none.
@@ -34,18 +35,18 @@ func bearer(c *fiber.Ctx) string {
 }
 
 // roleOf gives the role of who makes the request.
-func (c *call) roleOf(a *poll.Access) poll.Role {
+func (c *call) roleOf(a *access.Tokens) access.Role {
 	if c.server.Open {
-		return poll.Owner
+		return access.Owner
 	}
 	return a.RoleOf(c.token())
 }
 
 // role is roleOf where everybody may make the request. What is no token of the presentation's is as none. Without one nothing is
 // read, nor asked whether there is such a presentation.
-func (c *call) role(ctx context.Context, id uuid.UUID) (poll.Role, error) {
+func (c *call) role(ctx context.Context, id uuid.UUID) (access.Role, error) {
 	if c.server.Open || c.token() == "" {
-		return c.roleOf(&poll.Access{}), nil
+		return c.roleOf(&access.Tokens{}), nil
 	}
 	a, err := c.Store.Access(ctx, id)
 	return c.roleOf(&a), err
@@ -53,7 +54,7 @@ func (c *call) role(ctx context.Context, id uuid.UUID) (poll.Role, error) {
 
 // need refuses a request of who has not at least a role, and gives the presentation's tokens. NotFound comes before anything
 // about them.
-func (c *call) need(ctx context.Context, id uuid.UUID, least poll.Role) (poll.Access, error) {
+func (c *call) need(ctx context.Context, id uuid.UUID, least access.Role) (access.Tokens, error) {
 	a, err := c.Store.Access(ctx, id)
 	if err == nil {
 		err = c.allow(&a, least)
@@ -62,21 +63,21 @@ func (c *call) need(ctx context.Context, id uuid.UUID, least poll.Role) (poll.Ac
 }
 
 // allow is need for who has read the tokens.
-func (c *call) allow(a *poll.Access, least poll.Role) error {
+func (c *call) allow(a *access.Tokens, least access.Role) error {
 	role := c.roleOf(a)
 	switch {
 	case role >= least:
 		return nil
 	case c.token() == "":
-		return poll.Errorf(unauthorized, "this needs the presenter's token")
-	case role == poll.Remote:
-		return poll.Errorf(forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
+		return fault.Errorf(unauthorized, "this needs the presenter's token")
+	case role == access.Remote:
+		return fault.Errorf(forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
 	}
-	return poll.Errorf(forbidden, "this is not a token of this presentation, or not any more")
+	return fault.Errorf(forbidden, "this is not a token of this presentation, or not any more")
 }
 
 // grant puts other tokens in the place of a presentation's, for its owner.
-func (c *call) grant(change func(*poll.Access)) error {
+func (c *call) grant(change func(*access.Tokens)) error {
 	id, err := parseID("presentation_id", c.Params("id"))
 	if err != nil {
 		return err
@@ -93,8 +94,8 @@ func (c *call) grant(change func(*poll.Access)) error {
 	owner := a.TokenHash
 	change(&a)
 	err = c.Stage.SetAccess(ctx, id, owner, a)
-	if poll.KindOf(err) == poll.Stale { // whoever holds the old token has no say any more
-		return poll.Errorf(forbidden, "this is not a token of this presentation any more")
+	if fault.CodeOf(err) == fault.Stale { // whoever holds the old token has no say any more
+		return fault.Errorf(forbidden, "this is not a token of this presentation any more")
 	}
 	return err
 }
@@ -105,7 +106,7 @@ var aToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43,128}$`)
 // postToken gives a new presenter's token, or takes the one that the client has drawn: whose answer is lost then still has it. The
 // old one ends, and so does the remote's.
 func postToken(c *call) error {
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	if len(c.Request().Body()) > 0 {
 		var body struct {
 			Token string `json:"presenter_token"`
@@ -114,11 +115,11 @@ func postToken(c *call) error {
 			return err
 		}
 		if !aToken.MatchString(body.Token) {
-			return poll.Field("presenter_token", "must have 43 to 128 characters of A-Z a-z 0-9 - _, drawn at random")
+			return fault.Field("presenter_token", "must have 43 to 128 characters of A-Z a-z 0-9 - _, drawn at random")
 		}
 		token, hash = body.Token, sha256.Sum256([]byte(body.Token))
 	}
-	if err := c.grant(func(a *poll.Access) { *a = poll.Access{TokenHash: hash} }); err != nil {
+	if err := c.grant(func(a *access.Tokens) { *a = access.Tokens{TokenHash: hash} }); err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -127,8 +128,8 @@ func postToken(c *call) error {
 
 // postRemote gives a new remote's token. The old one ends.
 func postRemote(c *call) error {
-	token, hash := poll.NewToken()
-	if err := c.grant(func(a *poll.Access) { a.RemoteHash = hash }); err != nil {
+	token, hash := access.NewToken()
+	if err := c.grant(func(a *access.Tokens) { a.RemoteHash = hash }); err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -162,8 +163,8 @@ const codeTries = 10
 // freeCode draws join codes until take takes one.
 func freeCode(take func(code string) error) (code string, err error) {
 	for range codeTries {
-		code = poll.NewJoinCode()
-		if err = take(code); poll.KindOf(err) != poll.Conflict {
+		code = access.NewCode()
+		if err = take(code); fault.CodeOf(err) != fault.Conflict {
 			break
 		}
 	}
@@ -178,17 +179,17 @@ func (c *call) mayCreate() error {
 	}
 	given := c.token()
 	if given == "" {
-		return poll.Errorf(createKeyMissing, "creating a presentation takes the key of this server")
+		return fault.Errorf(createKeyMissing, "creating a presentation takes the key of this server")
 	}
 	addr := c.address()
 	if wait := c.server.bounds.keys.Take(addr); wait > 0 {
-		return poll.BusyFor(wait, "too many wrong keys came from this address")
+		return fault.BusyFor(wait, "too many wrong keys came from this address")
 	}
 	if sameSecret(given, key) {
 		c.server.bounds.keys.Give(addr)
 		return nil
 	}
-	return poll.Errorf(createKeyWrong, "this is not the key of this server")
+	return fault.Errorf(createKeyWrong, "this is not the key of this server")
 }
 
 // streamKey is by what a stream of a presenter's is known to be one: a token's hash.

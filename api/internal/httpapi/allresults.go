@@ -17,6 +17,8 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -45,7 +47,7 @@ func formatOf(c *fiber.Ctx) (f format, kept bool, err error) {
 		}
 	}
 	if query.Has("format") {
-		return format{}, false, poll.Field("format", `must be "json", "csv" or "xlsx"`)
+		return format{}, false, fault.Field("format", `must be "json", "csv" or "xlsx"`)
 	}
 	accepted := c.Accepts(offers...)
 	for _, f := range formats[1:] {
@@ -73,7 +75,7 @@ type wirePollResults struct {
 
 // encodedAll are all results of a presentation that were displayed, of one read.
 type encodedAll struct {
-	access    poll.Access
+	access    access.Tokens
 	bans      string // a tag of what is banned, by which files change
 	presenter allView
 	others    allView // the presenter's, where nothing is hidden
@@ -137,7 +139,7 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, true)})
 		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, false)})
 	}
-	e := &encodedAll{access: p.Access, bans: hex.EncodeToString(bans.Sum(nil)), presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
+	e := &encodedAll{access: p.Tokens, bans: hex.EncodeToString(bans.Sum(nil)), presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
 	if hidden {
 		e.others.wireAllResults = &veiled
 	}

@@ -24,6 +24,8 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -52,7 +54,7 @@ func held(t *testing.T) *afterwards {
 		p.Polls[1].Options[i].Value = value
 	}
 	s := &afterwards{p: p}
-	s.token, s.p.TokenHash = poll.NewToken()
+	s.token, s.p.TokenHash = access.NewToken()
 	s.p.Slide = poll.Slide{Version: 6, Index: 2, Displayed: true}
 	s.states = []poll.State{
 		{Status: poll.Final, Opened: 1, Sealed: 1, Revision: 9, Voters: 3, Counts: []int64{2, 1, 0}},
@@ -66,7 +68,7 @@ func held(t *testing.T) *afterwards {
 func (s *afterwards) Presentation(_ context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
 	s.reads.Add(1)
 	if id != s.p.ID {
-		return poll.Presentation{}, nil, poll.Errorf(poll.NotFound, "there is no such presentation")
+		return poll.Presentation{}, nil, fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	return s.p, s.states, nil
 }
@@ -158,7 +160,7 @@ func (s slowWords) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results, e
 	case <-s.proceed:
 		return poll.Results{Poll: s.p.Polls[0], State: s.states[0]}, nil
 	case <-ctx.Done():
-		return poll.Results{}, poll.Unavailablef(ctx.Err(), "too slow")
+		return poll.Results{}, fault.Unavailablef(ctx.Err(), "too slow")
 	}
 }
 
@@ -256,7 +258,7 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 
 func TestAPollWithoutAnswersHasARow(t *testing.T) {
 	all := wireAllResults{Polls: []wirePollResults{{
-		place: 4, Question: "What?", Kind: "open_text", wireResults: wireResults[wireCount]{Identity: poll.ByClient},
+		place: 4, Question: "What?", Kind: "open_text", wireResults: wireResults[wireCount]{Identity: access.ByClient},
 	}}}
 	var body bytes.Buffer
 	f, err := beginCSV(&body, &all, time.UnixMilli(0), ',', func() error { return nil })

@@ -11,7 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // What answers may take together while they are not sent. A client takes what it asked for in its own time, and anybody may ask.
@@ -80,7 +80,7 @@ func (s *Server) hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 		c.Response().Header.Del(name)
 	}
 	if done {
-		err = poll.Unavailablef(err, "this was done, but there is no room for the answer: too many large ones are being sent")
+		err = fault.Unavailablef(err, "this was done, but there is no room for the answer: too many large ones are being sent")
 	}
 	return nil, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -338,7 +339,7 @@ func TestNoMoreThanAFewChangePresentationsAtOnce(t *testing.T) {
 // uneditable is a store that panics when something is edited.
 type uneditable struct{ poll.Store }
 
-func (uneditable) Access(context.Context, uuid.UUID) (a poll.Access, err error) { return a, nil }
+func (uneditable) Access(context.Context, uuid.UUID) (a access.Tokens, err error) { return a, nil }
 
 func (uneditable) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) { panic("a fault") }
 

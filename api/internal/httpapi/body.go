@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 const (
@@ -87,7 +87,7 @@ func (s *Server) body(c *fiber.Ctx) error {
 		return s.unwanted(c, readError(err))
 	}
 	if turn, ok := c.Context().Conn().(*eventloop.Turn); ok && !turn.Whole() {
-		return s.unwanted(c, poll.Errorf(aborted, "the connection gave way"))
+		return s.unwanted(c, fault.Errorf(aborted, "the connection gave way"))
 	}
 	c.Request().SetBodyRaw(body)
 	return c.Next()
@@ -96,9 +96,9 @@ func (s *Server) body(c *fiber.Ctx) error {
 // tooLarge is the answer to a body of more than limit bytes.
 func tooLarge(limit int) error {
 	if limit == maxVoteBody {
-		return poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", limit)
+		return fault.Errorf(payloadTooLarge, "a vote has at most %d bytes", limit)
 	}
-	return poll.Errorf(payloadTooLarge, "a body has at most %d bytes", limit)
+	return fault.Errorf(payloadTooLarge, "a body has at most %d bytes", limit)
 }
 
 // unwanted ends the connection with the answer err, which the client can read although it is still sending.
@@ -129,7 +129,7 @@ func readBody(r io.Reader, announced, limit int, take func(bytes int) bool) ([]b
 		if len(body) == cap(body) {
 			size := min(2*cap(body), limit+1)
 			if size > smallBody && !take(size-max(cap(body), smallBody)) {
-				return nil, poll.Errorf(poll.Unavailable, "too many large requests at once")
+				return nil, fault.Errorf(fault.Unavailable, "too many large requests at once")
 			}
 			body = append(make([]byte, 0, size), body...)
 		}
@@ -186,7 +186,7 @@ func readError(err error) error {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fiber.ErrRequestEntityTooLarge
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
-		return poll.Errorf(aborted, "the client went away")
+		return fault.Errorf(aborted, "the client went away")
 	case errors.As(err, &network) && network.Timeout():
 		return fiber.ErrRequestTimeout
 	}
@@ -194,6 +194,6 @@ func readError(err error) error {
 }
 
 func isAnswer(err error) bool {
-	_, known := errors.AsType[*poll.Error](err)
+	_, known := errors.AsType[*fault.Error](err)
 	return known
 }

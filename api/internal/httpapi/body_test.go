@@ -22,7 +22,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // echoing serves what says how long its request's body is, beside the API, over a real listener. It gives the address.
@@ -251,7 +251,7 @@ func TestMemoryForABodyGrowsWithWhatArrives(t *testing.T) {
 		}
 	}
 	_, err = readBody(bytes.NewReader(make([]byte, maxBody+1)), -1, maxBody, take)
-	require.Equal(t, payloadTooLarge, poll.KindOf(err))
+	require.Equal(t, payloadTooLarge, fault.CodeOf(err))
 	_, err = readBody(strings.NewReader("abc"), 4, maxBody, take)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
@@ -390,7 +390,7 @@ func TestLargeBodiesAreDecodedInTurns(t *testing.T) {
 	require.NoError(t, asked.decode(&v), "a small one waits for nobody")
 	c.Request().AppendBodyString(" ")
 	cut()
-	require.Equal(t, poll.Unavailable, poll.KindOf(asked.decode(&v)))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(asked.decode(&v)))
 	end()
 	asked.server.requests = t.Context()
 	require.NoError(t, asked.decode(&v))

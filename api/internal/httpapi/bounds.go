@@ -10,6 +10,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -52,7 +54,7 @@ func perMinute(n int) limit.Rate { return limit.Rate{PerMinute: n, Burst: n} }
 // edit bounds the edits of a presentation, whoever makes them.
 func (b *bounds) edit(id uuid.UUID) error {
 	if wait := b.edits.Take(id); wait > 0 {
-		return poll.BusyFor(wait, "too many edits of this presentation at once")
+		return fault.BusyFor(wait, "too many edits of this presentation at once")
 	}
 	return nil
 }
@@ -112,27 +114,27 @@ func newGuesses(n int, now func() time.Time) *guesses {
 
 // look looks a code up that an address sent. Errors: the look-up's, NotFound for a wrong one, Busy.
 func (g *guesses) look(from netip.Prefix, code string, find func(code string) (joined, error)) (joined, error) {
-	if !poll.IsJoinCode(code) {
+	if !access.IsCode(code) {
 		code = "" // it needs no look-up, but it is a guess like any other
 	}
 	try := from.String() + " " + code
 	found, err, _ := g.under.Do(try, func() (any, error) {
 		if g.right.Contains(try) {
 			found, err := find(code)
-			if poll.KindOf(err) == poll.NotFound { // it was renewed
+			if fault.CodeOf(err) == fault.NotFound { // it was renewed
 				g.right.Remove(try)
 			}
 			return found, err
 		}
 		giveBack, wait := g.take(guess{from: from})
 		if wait > 0 {
-			return joined{}, poll.BusyFor(wait, "too many wrong join codes came from this address")
+			return joined{}, fault.BusyFor(wait, "too many wrong join codes came from this address")
 		}
-		found, err := joined{}, poll.Errorf(poll.NotFound, "no presentation has this code")
+		found, err := joined{}, fault.Errorf(fault.NotFound, "no presentation has this code")
 		if code != "" {
 			found, err = find(code)
 		}
-		if poll.KindOf(err) == poll.NotFound {
+		if fault.CodeOf(err) == fault.NotFound {
 			g.wrong()
 		} else { // right, or nobody knows
 			giveBack()

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // stillClock stands still until it is moved.
@@ -38,7 +38,7 @@ func newDoors(wrong int) *doors {
 }
 
 // try gives how a try ended, and the wait of one that was refused.
-func (d *doors) try(from netip.Prefix, code string) (poll.ErrorKind, time.Duration) {
+func (d *doors) try(from netip.Prefix, code string) (fault.Code, time.Duration) {
 	found, err := d.look(from, code, func(code string) (joined, error) {
 		d.looks.Add(1)
 		if d.hold != nil {
@@ -48,18 +48,18 @@ func (d *doors) try(from netip.Prefix, code string) (poll.ErrorKind, time.Durati
 		case d.err != nil:
 			return joined{}, d.err
 		case code != rightCode:
-			return joined{}, poll.Errorf(poll.NotFound, "no")
+			return joined{}, fault.Errorf(fault.NotFound, "no")
 		}
 		return joined{id: aTalk, title: "The talk"}, nil
 	})
 	if err == nil && found.id != aTalk {
 		return "nothing was found", 0
 	}
-	e, _ := errors.AsType[*poll.Error](err)
+	e, _ := errors.AsType[*fault.Error](err)
 	if e == nil {
-		return poll.KindOf(err), 0
+		return fault.CodeOf(err), 0
 	}
-	return e.Kind, e.Wait
+	return e.Code, e.Wait
 }
 
 func host(n byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32) }
@@ -76,12 +76,12 @@ func TestAnAddressMayTryAFewWrongCodesAndIsThenToldNothing(t *testing.T) {
 		kind, _ := d.try(host(1), rightCode)
 		require.Empty(t, kind, "right ones cost nothing")
 		kind, _ = d.try(host(1), wrongCode(i))
-		require.Equal(t, poll.NotFound, kind)
+		require.Equal(t, fault.NotFound, kind)
 	}
 	looks := d.looks.Load()
 	for _, code := range []string{wrongCode(7), "no code at all", ""} {
 		kind, wait := d.try(host(1), code)
-		require.Equal(t, poll.Busy, kind, code)
+		require.Equal(t, fault.Busy, kind, code)
 		require.Equal(t, 10*time.Second, wait)
 	}
 	require.Equal(t, looks, d.looks.Load(), "nothing is looked up for it")
@@ -93,9 +93,9 @@ func TestAnAddressMayTryAFewWrongCodesAndIsThenToldNothing(t *testing.T) {
 	kind, _ = d.try(host(1), rightCode)
 	require.Empty(t, kind)
 	kind, _ = d.try(host(1), "no code at all")
-	require.Equal(t, poll.NotFound, kind, "which is a guess like any other")
+	require.Equal(t, fault.NotFound, kind, "which is a guess like any other")
 	kind, _ = d.try(host(1), wrongCode(8))
-	require.Equal(t, poll.Busy, kind)
+	require.Equal(t, fault.Busy, kind)
 }
 
 func TestManyTriesAtOnceAreWorthNoMore(t *testing.T) {
@@ -106,9 +106,9 @@ func TestManyTriesAtOnceAreWorthNoMore(t *testing.T) {
 	for i := range 200 {
 		all.Go(func() {
 			switch kind, _ := d.try(host(1), wrongCode(i)); kind {
-			case poll.NotFound:
+			case fault.NotFound:
 				told.Add(1)
-			case poll.Busy:
+			case fault.Busy:
 				refused.Add(1)
 			}
 		})
@@ -126,7 +126,7 @@ func TestAHallBehindOneAddressJoinsAtOnceHoweverSlowTheDatabaseIs(t *testing.T) 
 	var all sync.WaitGroup
 	for range 300 {
 		all.Go(func() {
-			if kind, _ := d.try(host(1), rightCode); kind == "" {
+			if kind, _ := d.try(host(1), rightCode); kind == (fault.Code{}) {
 				in.Add(1)
 			}
 		})
@@ -139,10 +139,10 @@ func TestAHallBehindOneAddressJoinsAtOnceHoweverSlowTheDatabaseIs(t *testing.T) 
 
 func TestOutageCostsNoTries(t *testing.T) {
 	d := newDoors(3)
-	d.err = poll.Errorf(poll.Unavailable, "away")
+	d.err = fault.Errorf(fault.Unavailable, "away")
 	for range 20 {
 		kind, _ := d.try(host(1), rightCode)
-		require.Equal(t, poll.Unavailable, kind)
+		require.Equal(t, fault.Unavailable, kind)
 	}
 	d.err = nil
 	kind, _ := d.try(host(1), rightCode)
@@ -154,13 +154,13 @@ func TestManyAddressesTogetherAreSlowedDownAndAHallIsNot(t *testing.T) {
 	d := newDoors(60)
 	for i := range 6 { // people in the hall mistype all the time
 		kind, _ := d.try(host(200), wrongCode(i))
-		require.Equal(t, poll.NotFound, kind)
+		require.Equal(t, fault.NotFound, kind)
 	}
 	told := 0
 	for minute := range 3 {
 		for n := range byte(100) {
 			for i := range 20 {
-				if kind, _ := d.try(host(n), wrongCode(i)); kind == poll.NotFound {
+				if kind, _ := d.try(host(n), wrongCode(i)); kind == fault.NotFound {
 					told++
 				}
 			}
@@ -174,7 +174,7 @@ func TestManyAddressesTogetherAreSlowedDownAndAHallIsNot(t *testing.T) {
 			require.Empty(t, kind, "a hall in which nobody mistypes goes on")
 		}
 		kind, wait := d.try(host(0), rightCode)
-		require.Equal(t, poll.Busy, kind)
+		require.Equal(t, fault.Busy, kind)
 		require.LessOrEqual(t, wait, 10*time.Second)
 		d.clock.move(10 * time.Second)
 		kind, _ = d.try(host(200), rightCode)
@@ -184,7 +184,7 @@ func TestManyAddressesTogetherAreSlowedDownAndAHallIsNot(t *testing.T) {
 	d.clock.move(2 * time.Minute)
 	for i := range 60 {
 		kind, _ := d.try(host(0), wrongCode(i))
-		require.Equal(t, poll.NotFound, kind, "when they stop, all is as before")
+		require.Equal(t, fault.NotFound, kind, "when they stop, all is as before")
 	}
 }
 
@@ -192,7 +192,7 @@ func TestWithoutALimitCodesMayBeTriedForEver(t *testing.T) {
 	d := newDoors(0)
 	for i := range 1000 {
 		kind, _ := d.try(host(1), wrongCode(i))
-		require.Equal(t, poll.NotFound, kind)
+		require.Equal(t, fault.NotFound, kind)
 	}
 }
 
@@ -203,9 +203,9 @@ func TestOnePresentationsEditsAreBounded(t *testing.T) {
 	for range edits.Burst {
 		require.NoError(t, b.edit(id))
 	}
-	busy, ok := errors.AsType[*poll.Error](b.edit(id))
+	busy, ok := errors.AsType[*fault.Error](b.edit(id))
 	require.True(t, ok)
-	require.Equal(t, poll.Busy, busy.Kind)
+	require.Equal(t, fault.Busy, busy.Code)
 	require.Equal(t, 100*time.Millisecond, busy.Wait)
 	require.NoError(t, b.edit(uuid.New()), "others go on")
 	clock.move(time.Second)
@@ -220,26 +220,26 @@ func TestAHallThatHasJoinedGoesOnJoiningThoughSomebodyThereGuesses(t *testing.T)
 	g := newGuesses(3, time.Now)
 	find := func(code string) (joined, error) {
 		if code != "BCD234" {
-			return joined{}, poll.Errorf(poll.NotFound, "no")
+			return joined{}, fault.Errorf(fault.NotFound, "no")
 		}
 		return joined{id: aTalk}, nil
 	}
-	look := func(from netip.Prefix, code string) poll.ErrorKind {
+	look := func(from netip.Prefix, code string) fault.Code {
 		_, err := g.look(from, code, find)
-		return poll.KindOf(err)
+		return fault.CodeOf(err)
 	}
 	require.Empty(t, look(host(1), "BCD234"))
 	for range 3 {
-		require.Equal(t, poll.NotFound, look(host(1), "222222"))
+		require.Equal(t, fault.NotFound, look(host(1), "222222"))
 	}
-	require.Equal(t, poll.Busy, look(host(1), "222222"))
+	require.Equal(t, fault.Busy, look(host(1), "222222"))
 	for range 100 {
 		require.Empty(t, look(host(1), "BCD234"), "it is told nothing new")
 	}
 	for range 3 {
-		require.Equal(t, poll.NotFound, look(host(2), "222222"))
+		require.Equal(t, fault.NotFound, look(host(2), "222222"))
 	}
-	require.Equal(t, poll.Busy, look(host(2), "BCD234"), "who guesses first learns nothing")
+	require.Equal(t, fault.Busy, look(host(2), "BCD234"), "who guesses first learns nothing")
 }
 
 func TestACodeThatWasRightAndIsRenewedIsAGuessAgain(t *testing.T) {
@@ -247,15 +247,15 @@ func TestACodeThatWasRightAndIsRenewedIsAGuessAgain(t *testing.T) {
 	right := true
 	find := func(string) (joined, error) {
 		if !right {
-			return joined{}, poll.Errorf(poll.NotFound, "no")
+			return joined{}, fault.Errorf(fault.NotFound, "no")
 		}
 		return joined{id: aTalk}, nil
 	}
 	_, err := g.look(host(1), "BCD234", find)
 	require.NoError(t, err)
 	right = false
-	for _, want := range []poll.ErrorKind{poll.NotFound, poll.NotFound, poll.Busy} {
+	for _, want := range []fault.Code{fault.NotFound, fault.NotFound, fault.Busy} {
 		_, err := g.look(host(1), "BCD234", find)
-		require.Equal(t, want, poll.KindOf(err))
+		require.Equal(t, want, fault.CodeOf(err))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -75,7 +76,7 @@ func (c *call) oneOf(ctx context.Context, id uuid.UUID, seen []int64) (*int64, e
 		return nil, err
 	}
 	if !slices.Contains(seen, display.Version) {
-		return nil, poll.Errorf(poll.Stale, "the presentation is at version %d, and no strong tag of If-Match says so", display.Version)
+		return nil, fault.Errorf(fault.Stale, "the presentation is at version %d, and no strong tag of If-Match says so", display.Version)
 	}
 	return &display.Version, nil
 }
@@ -93,12 +94,12 @@ func moveOf(c *call) (poll.Move, error) {
 	}
 	switch {
 	case body.PollID != nil && body.Move != nil:
-		return poll.Move{}, poll.Field("move", "must be left out where poll_id is given")
+		return poll.Move{}, fault.Field("move", "must be left out where poll_id is given")
 	case body.PollID != nil:
 		id, err := parseID("poll_id", *body.PollID)
 		return poll.Move{To: poll.ToPoll, PollID: id}, err
 	case body.Move == nil:
-		return poll.Move{}, poll.Field("move", `is missing: a body names a poll_id or a move`)
+		return poll.Move{}, fault.Field("move", `is missing: a body names a poll_id or a move`)
 	case *body.Move == "next":
 		return poll.Move{To: poll.ToNext}, nil
 	case *body.Move == "previous":
@@ -108,7 +109,7 @@ func moveOf(c *call) (poll.Move, error) {
 	case *body.Move == "open":
 		return poll.Move{To: poll.ToOpen}, nil
 	}
-	return poll.Move{}, poll.Field("move", `must be "next", "previous", "close" or "open"`)
+	return poll.Move{}, fault.Field("move", `must be "next", "previous", "close" or "open"`)
 }
 
 // getCurrent is served from the leased cache: a room that reloads at once costs the database one read.
@@ -158,7 +159,7 @@ func matches(ifNoneMatch, tag string) bool {
 // current answers what is displayed.
 func (c *call) current(d poll.Display) error {
 	if d.Poll == nil {
-		return poll.Errorf(poll.NotDisplayed, "nothing is displayed")
+		return fault.Errorf(poll.NotDisplayed, "nothing is displayed")
 	}
 	body, err := c.server.slides.encode(&d)
 	if err != nil {
@@ -195,7 +196,7 @@ var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)(?:-([a-z]+))?"|(\d+))$`)
 // versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity tags, of which the weak ones
 // match nothing, or of bare numbers. nil: the header is missing or "*", which matches any.
 func versions(header, value string) ([]int64, error) {
-	return seenIn(value, poll.Field(header, `must be *, or one or more versions, as in "3"`), func(tag []string) (int64, bool) {
+	return seenIn(value, fault.Field(header, `must be *, or one or more versions, as in "3"`), func(tag []string) (int64, bool) {
 		version, err := strconv.ParseInt(tag[2]+tag[4], 10, 64)
 		return version, err == nil
 	})
@@ -203,7 +204,7 @@ func versions(header, value string) ([]int64, error) {
 
 // revisions reads the edits from a header as versions reads the versions. A bare number says nothing of them, and is refused.
 func revisions(header, value string) (poll.Seen, error) {
-	return seenIn(value, poll.Field(header, "must be *, or one or more ETags of the presentation"), func(tag []string) (int64, bool) {
+	return seenIn(value, fault.Field(header, "must be *, or one or more ETags of the presentation"), func(tag []string) (int64, bool) {
 		if _, err := strconv.ParseInt(tag[2], 10, 64); err != nil {
 			return 0, false
 		}

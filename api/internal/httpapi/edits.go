@@ -7,6 +7,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -55,17 +57,17 @@ func patchPresentation(c *call) error { return c.editPresentation(presentationEd
 
 func presentationEdit(c *call) (poll.Edit, error) {
 	var body struct {
-		Title     *string      `json:"title"`
-		Voters    *poll.Voters `json:"voters"`
-		MaxVoters *int         `json:"max_voters"`
-		Passcode  *string      `json:"passcode"`
+		Title     *string        `json:"title"`
+		Voters    *access.Voters `json:"voters"`
+		MaxVoters *int           `json:"max_voters"`
+		Passcode  *string        `json:"passcode"`
 	}
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
 	e := poll.EditPresentation(body)
 	if e == (poll.EditPresentation{}) {
-		return nil, poll.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
+		return nil, fault.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
 	}
 	return e, nil
 }
@@ -79,7 +81,7 @@ func orderEdit(c *call) (poll.Edit, error) {
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
-	wrong := poll.Field("poll_ids", "must name each of the presentation's polls once")
+	wrong := fault.Field("poll_ids", "must name each of the presentation's polls once")
 	if len(body.PollIDs) > poll.MaxPolls {
 		return nil, wrong
 	}
@@ -216,12 +218,12 @@ func exportPresentation(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.allow(&p.Access, toTake); err != nil {
+	if err := c.allow(&p.Tokens, toTake); err != nil {
 		return err
 	}
 	c.use(id)
 	export := newPresentation{Title: p.Title, Polls: make([]newPoll, len(p.Polls))}
-	if p.Voters != poll.Anyone { // a passcode is of one evening
+	if p.Voters != access.Anyone { // a passcode is of one evening
 		export.Voters, export.MaxVoters = &p.Voters, &p.MaxVoters
 	}
 	for i := range p.Polls {

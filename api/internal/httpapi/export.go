@@ -22,6 +22,8 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/table"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -107,7 +109,7 @@ func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
 	}
 	limit, err := strconv.Atoi(string(query.Peek("limit")))
 	if err != nil || limit < 1 || limit > most {
-		return 0, poll.Field("limit", "must be a number from 1 to %d", most)
+		return 0, fault.Field("limit", "must be a number from 1 to %d", most)
 	}
 	return limit, nil
 }
@@ -125,7 +127,7 @@ func separatorOf(query *fasthttp.Args) (rune, error) {
 	case "tab", "\t":
 		return '\t', nil
 	}
-	return 0, poll.Field("separator", `must be ",", ";" or "tab"`)
+	return 0, fault.Field("separator", `must be ",", ";" or "tab"`)
 }
 
 // cursors are opaque to clients: what they hold may change.
@@ -138,7 +140,7 @@ func parseCursor(s string) (uuid.UUID, error) {
 	b, _ := cursors.DecodeString(s) // of what is wrong, the length or the way back tells
 	voter, err := uuid.FromBytes(b)
 	if err != nil || voter == uuid.Nil || cursor(voter) != s {
-		return uuid.Nil, poll.Field("after", "must be what a Link header gave")
+		return uuid.Nil, fault.Field("after", "must be what a Link header gave")
 	}
 	return voter, nil
 }
@@ -208,7 +210,7 @@ type voteLine struct {
 
 func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
 	l := voteLine{CastAt: v.CastAt()}
-	if q.Identity == poll.Passed {
+	if q.Identity == access.Passed {
 		l.VoterID = &v.VoterID
 	} else {
 		l.ClientID = &v.VoterID
@@ -267,7 +269,7 @@ func listCSV(q *poll.Poll, separator rune) func(*bufio.Writer, votes) error {
 // columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything, in one each.
 func columns(q *poll.Poll) []any {
 	names := []any{"client_id"}
-	if q.Identity == poll.Passed {
+	if q.Identity == access.Passed {
 		names[0] = "voter_id"
 	}
 	switch q.Kind {
@@ -351,7 +353,7 @@ func (c *call) newStream(write func(ctx context.Context, w *bufio.Writer, turn *
 	select {
 	case err = <-begun:
 	case <-time.After(callTimeout):
-		err = poll.Errorf(poll.Unavailable, "the list did not begin in time")
+		err = fault.Errorf(fault.Unavailable, "the list did not begin in time")
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

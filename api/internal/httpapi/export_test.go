@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -45,7 +47,7 @@ func TestPartsOfAVotesList(t *testing.T) {
 		"after=AAAAAAAAAAAAAAAAAAAAAA": "after", "after=%ff": "after", "limit=1&after=x": "after",
 	} {
 		_, err := partOfQuery(query)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), query)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), query)
 		require.ErrorContains(t, err, field, query)
 	}
 }
@@ -61,7 +63,7 @@ func FuzzCursor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		voter, err := parseCursor(s)
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 			require.Equal(t, uuid.Nil, voter)
 		} else {
 			require.NotEqual(t, uuid.Nil, voter)
@@ -82,7 +84,7 @@ type longAnswers struct {
 	voters uint32
 }
 
-func (s longAnswers) Access(context.Context, uuid.UUID) (a poll.Access, err error) {
+func (s longAnswers) Access(context.Context, uuid.UUID) (a access.Tokens, err error) {
 	return a, nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 func TestAWrongTypeIsNamedByItsWholePlace(t *testing.T) {
@@ -53,12 +53,12 @@ func TestAWrongTypeIsNamedByItsWholePlace(t *testing.T) {
 		{new(newVote), `{"seq":9223372036854775808}`, "seq"},
 	} {
 		err := decoded(t, app, []byte(c.body), c.into)
-		wrong, is := errors.AsType[*poll.Error](err)
+		wrong, is := errors.AsType[*fault.Error](err)
 		require.True(t, is, c.body)
 		require.Equal(t, c.want, wrong.Field, c.body)
 	}
 	last := `{"polls":[` + strings.Repeat(`{"question":"Q","options":[{"key":"A","value":"a"}]},`, 10_000) + `{"question":1}]}`
-	wrong, _ := errors.AsType[*poll.Error](decoded(t, app, []byte(last), new(newPresentation)))
+	wrong, _ := errors.AsType[*fault.Error](decoded(t, app, []byte(last), new(newPresentation)))
 	require.Equal(t, "polls[10000].question", wrong.Field)
 }
 
@@ -70,7 +70,7 @@ func FuzzFieldNames(f *testing.F) {
 	app := fiber.New()
 	name := regexp.MustCompile(`^(body|title|current_poll_index|polls(\[\d+\](\.(question|kind|max_choices|results_visibility|banned_words(\[\d+\])?|options(\[\d+\](\.(key|value))?)?))?)?)$`)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if wrong, is := errors.AsType[*poll.Error](decoded(t, app, body, new(newPresentation))); is {
+		if wrong, is := errors.AsType[*fault.Error](decoded(t, app, body, new(newPresentation))); is {
 			require.Regexp(t, name, wrong.Field, "%q", body)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -147,7 +148,7 @@ func (r *room) write() {
 		r.states[0].Voters++
 		r.states[0].Revision++
 	})
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 }
 
 // bytesSeen counts what a viewer is sent, until its stream ends.

@@ -18,6 +18,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -35,7 +37,7 @@ func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
 	c.Request().SetBody(body)
 	err := calling(c).decode(v)
 	if err != nil {
-		require.Equal(t, poll.Invalid, poll.KindOf(err), "%q", body)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), "%q", body)
 	}
 	return err
 }
@@ -62,14 +64,14 @@ func FuzzVoteBody(f *testing.F) {
 		}
 		b, err := v.ballot()
 		if err != nil {
-			require.Contains(t, []poll.ErrorKind{poll.Invalid, poll.NotFound}, poll.KindOf(err))
+			require.Contains(t, []fault.Code{fault.Invalid, fault.NotFound}, fault.CodeOf(err))
 			return
 		}
 		require.NotEqual(t, uuid.Nil, b.PollID)
 		require.NotEqual(t, b.VoterID == uuid.Nil, b.Pass == nil, "an id or a pass")
 		if b.Pass != nil {
 			_, err := thePasses.Check(aTalk, b.Pass, time.Now())
-			require.Equal(t, poll.BadPass, poll.KindOf(err), "nobody makes a pass up")
+			require.Equal(t, access.BadPass, fault.CodeOf(err), "nobody makes a pass up")
 		}
 		require.True(t, b.Seq >= 0 && b.Seq <= maxSeq)
 		require.NotEqual(t, b.Keys == nil, b.Texts == nil, "keys or texts")
@@ -103,13 +105,13 @@ func FuzzCreateBody(f *testing.F) {
 		}
 		p, err := n.presentation()
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 			return
 		}
-		require.Contains(t, []poll.Voters{poll.Anyone, poll.ByPass}, p.Voters)
-		require.True(t, p.Voters == poll.ByPass || p.Admission == poll.Admission{Voters: poll.Anyone}, "%+v", p.Admission)
-		require.True(t, p.MaxVoters >= 0 && p.MaxVoters <= poll.MaxVotersLimit)
-		require.Equal(t, poll.CleanPasscode(p.Passcode), p.Passcode, "what was taken is in its usual form")
+		require.Contains(t, []access.Voters{access.Anyone, access.ByPass}, p.Voters)
+		require.True(t, p.Voters == access.ByPass || p.Admission == access.Admission{Voters: access.Anyone}, "%+v", p.Admission)
+		require.True(t, p.MaxVoters >= 0 && p.MaxVoters <= access.MaxVotersLimit)
+		require.Equal(t, access.CleanPasscode(p.Passcode), p.Passcode, "what was taken is in its usual form")
 		require.True(t, p.Opens(p.Passcode))
 		require.Equal(t, p.Passcode == "", p.Opens(""))
 		for i, q := range p.Polls {
@@ -153,7 +155,7 @@ func FuzzPollBody(f *testing.F) {
 		}
 		d := poll.Draft{Presentation: talk}
 		if err := d.Apply(poll.AddPoll{Poll: q.poll()}); err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 			return
 		}
 		added := d.Polls[1]
@@ -178,7 +180,7 @@ func FuzzMoveBody(f *testing.F) {
 		c.Request().SetBody(body)
 		move, err := moveOf(calling(c))
 		if err != nil {
-			require.Contains(t, []poll.ErrorKind{poll.Invalid, poll.NotFound}, poll.KindOf(err))
+			require.Contains(t, []fault.Code{fault.Invalid, fault.NotFound}, fault.CodeOf(err))
 			return
 		}
 		require.Equal(t, move.To == poll.ToPoll, move.PollID != uuid.Nil, "a poll is named where one is meant, and only there")
@@ -199,18 +201,18 @@ func FuzzIdentity(f *testing.F) {
 		c.Request().Header.Set(fiber.HeaderAuthorization, authorization)
 		c.Request().Header.Set(fiber.HeaderXRequestID, request)
 		c.Request().Header.Set(fiber.HeaderXForwardedFor, forwarded)
-		access := &poll.Access{TokenHash: sha256.Sum256([]byte(token))}
-		if err := (&call{c, nil, server}).allow(access, poll.Owner); err == nil {
+		access := &access.Tokens{TokenHash: sha256.Sum256([]byte(token))}
+		if err := (&call{c, nil, server}).allow(access, access.Owner); err == nil {
 			require.Regexp(t, `(?i)^bearer\s+`+token+`\s*$`, authorization)
 		} else {
-			require.Contains(t, []poll.ErrorKind{unauthorized, forbidden}, poll.KindOf(err))
+			require.Contains(t, []fault.Code{unauthorized, forbidden}, fault.CodeOf(err))
 		}
 		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, requestID(c), "what a client says does not become more than an id")
 		require.Equal(t, "0.0.0.0", server.clientAddr(c).String(), "only a proxy's word is believed")
 		if parsed, err := parseID("poll_id", id); err == nil {
 			require.Equal(t, strings.ToLower(id), parsed.String(), "one id has one form")
 		}
-		require.NotContains(t, poll.CleanJoinCode(code), " ")
+		require.NotContains(t, access.CleanCode(code), " ")
 	})
 }
 
@@ -224,7 +226,7 @@ func FuzzHeaders(f *testing.F) {
 		require.NotContains(t, applied, "\n", "what a client says does not become a header of ours")
 		seen, err := versions("If-Match", match)
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		}
 		var tags []string
 		for _, v := range seen {
@@ -238,7 +240,7 @@ func FuzzHeaders(f *testing.F) {
 		}
 		edits, err := revisions("If-Match", match)
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		}
 		for _, n := range edits {
 			if n >= 0 {
@@ -272,13 +274,13 @@ func FuzzVoter(f *testing.F) {
 		c.Request().SetBody(body)
 		key, err := c.idempotencyKey()
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		} else if said := c.Get("Idempotency-Key"); said != "" {
 			require.Equal(t, strings.ToLower(said), key.String(), "one key has one form")
 		}
 		asked, err := c.askedPass()
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 			return
 		}
 		if asked.Pass != nil {
@@ -286,10 +288,10 @@ func FuzzVoter(f *testing.F) {
 			require.Equal(t, *asked.Pass == good, err == nil, "%q", body)
 		}
 		_, _, err = server.entrance.enter(t.Context(), always(d), asked.Passcode, uuid.Nil, netip.Addr{})
-		if err == nil || poll.KindOf(err) == poll.RoomFull {
-			require.Equal(t, d.Passcode, poll.CleanPasscode(asked.Passcode))
+		if err == nil || fault.CodeOf(err) == access.RoomFull {
+			require.Equal(t, d.Passcode, access.CleanPasscode(asked.Passcode))
 		} else {
-			require.Contains(t, []poll.ErrorKind{poll.BadPasscode, poll.Busy}, poll.KindOf(err))
+			require.Contains(t, []fault.Code{access.BadPasscode, fault.Busy}, fault.CodeOf(err))
 		}
 	})
 }

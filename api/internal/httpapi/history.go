@@ -6,7 +6,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // maxHistory is how many texts one answer tells of: each may have been, and have become, as long as
@@ -70,7 +70,7 @@ func (c *call) historyPart() (limit int, after int64, err error) {
 		said := string(query.Peek("cursor"))
 		after, err = strconv.ParseInt(said, 10, 64)
 		if err != nil || after < 1 || strconv.FormatInt(after, 10) != said {
-			return 0, 0, poll.Field("cursor", "must be what an answer gave as next")
+			return 0, 0, fault.Field("cursor", "must be what an answer gave as next")
 		}
 	}
 	return limit, after, nil

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -18,8 +20,8 @@ func (r *room) edit(index int, change func(*poll.Poll, *poll.State)) {
 		r.polls = append([]poll.Poll(nil), r.polls...)
 		r.polls[index] = q
 	})
-	r.announce(poll.Change{})
-	r.announce(poll.Change{PollID: r.polls[index].ID})
+	r.announce(bus.Change{})
+	r.announce(bus.Change{Part: r.polls[index].ID})
 }
 
 // until reads on to an event that is as wanted.
@@ -48,11 +50,11 @@ func TestWhatIsHiddenIsForThePresenterOnly(t *testing.T) {
 	require.Equal(t, all.id, room.id)
 	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, all.tallies(t).Options)
 	require.Equal(t, wireResults[wireTally]{
-		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: poll.ByClient, Options: []wireTally{}, Hidden: true}, room.tallies(t))
+		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: access.ByClient, Options: []wireTally{}, Hidden: true}, room.tallies(t))
 	require.NotContains(t, all.data, "hidden")
 
 	r.show(-1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	all, room = presenter.until(isResults), other.until(isResults)
 	require.Equal(t, all, room, "it is after, now")
 	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, all.tallies(t).Options)
@@ -82,7 +84,7 @@ func TestAFinalPollThatIsHiddenLaterIsHiddenFromThoseWhoComeThen(t *testing.T) {
 	v.next()
 	r.show(-1)
 	r.change(func() { r.states[0].Status = poll.Final; r.states[0].Revision++ })
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	require.Equal(t, poll.Final, v.until(isResults).tallies(t).Status)
 	r.edit(0, func(q *poll.Poll, _ *poll.State) { q.Visibility = poll.PresenterOnly })
 	require.True(t, v.until(isResults).tallies(t).Hidden)
@@ -101,7 +103,7 @@ func TestAClosedPollStaysInView(t *testing.T) {
 		r.slide.Closed = true
 		r.states[0].Leave()
 	})
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	e := v.next()
 	require.Equal(t, "closed", e.shown(t).Voting)
 	require.Equal(t, r.polls[0].ID, e.shown(t).Poll.PollID)
@@ -122,7 +124,7 @@ func TestAClosedPollStaysInView(t *testing.T) {
 		r.slide.Closed = false
 		r.states[0].Show(3)
 	})
-	r.announce(poll.Change{Version: 3})
+	r.announce(bus.Change{Version: 3})
 	require.Equal(t, "open", v.next().shown(t).Voting)
 	require.Equal(t, poll.Open, v.next().tallies(t).Status)
 }
@@ -152,22 +154,22 @@ func TestADeletedPollIsNotReadOnAndADeletedPresentationEndsItsStreams(t *testing
 	require.Equal(t, "displayed", v.next().event)
 	v.next()
 	r.show(1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	v.until(func(e event) bool { return isResults(e) && e.tallies(t).Status == poll.Closing })
 	r.change(func() { r.polls, r.states, r.slide.Index = r.polls[1:], r.states[1:], 0 })
-	r.announce(poll.Change{})
+	r.announce(bus.Change{})
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID})
+	r.announce(bus.Change{Part: r.polls[0].ID})
 	v.until(func(e event) bool { return isResults(e) && e.tallies(t).Total == 1 })
 	late := view(t, h, r.id)
 	require.Equal(t, r.polls[0].ID, late.next().shown(t).Poll.PollID)
 	require.Equal(t, r.polls[0].ID, late.next().tallies(t).PollID)
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID})
+	r.announce(bus.Change{Part: r.polls[0].ID})
 	require.EqualValues(t, 2, late.next().tallies(t).Total, "nothing of the deleted poll comes before")
 
 	r.change(func() { r.id[0]++ })
-	require.NoError(t, r.bus.Announce(t.Context(), poll.Change{PresentationID: r.polls[0].PresentationID}))
+	require.NoError(t, r.bus.Announce(t.Context(), bus.Change{Thing: r.polls[0].PresentationID}))
 	require.Equal(t, event{}, v.until(func(event) bool { return false }), "the streams have ended")
 	require.Equal(t, event{}, late.until(func(event) bool { return false }))
 }

@@ -20,7 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -43,7 +45,7 @@ type room struct {
 	looks   int
 	words   []poll.WordCount // of the first poll
 	said    *said            // of viewers
-	access  *poll.Access     // nil: nobody has said
+	access  *access.Tokens   // nil: nobody has said
 }
 
 func newRoom(t *testing.T) *room {
@@ -65,9 +67,9 @@ func (r *room) Display(_ context.Context, id uuid.UUID) (poll.Display, error) {
 		return poll.Display{}, r.err
 	}
 	if id != r.id {
-		return poll.Display{}, poll.Errorf(poll.NotFound, "no presentation")
+		return poll.Display{}, fault.Errorf(fault.NotFound, "no presentation")
 	}
-	d := poll.Display{PresentationID: id, Slide: r.slide, Access: r.access}
+	d := poll.Display{PresentationID: id, Slide: r.slide, Tokens: r.access}
 	if r.slide.Displayed {
 		d.Poll = &r.polls[r.slide.Index]
 	}
@@ -92,7 +94,7 @@ func (r *room) Results(_ context.Context, _, pollID uuid.UUID) (poll.Results, er
 			return results, nil
 		}
 	}
-	return poll.Results{}, poll.Errorf(poll.NotFound, "no poll")
+	return poll.Results{}, fault.Errorf(fault.NotFound, "no poll")
 }
 
 func (r *room) Newest(_ context.Context, presentations, polls []uuid.UUID) (poll.Newest, error) {
@@ -122,11 +124,11 @@ func (r *room) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration
 	return r.said.Audiences(ctx, ids, age)
 }
 
-func (r *room) Access(_ context.Context, id uuid.UUID) (a poll.Access, err error) {
+func (r *room) Access(_ context.Context, id uuid.UUID) (a access.Tokens, err error) {
 	if id != r.id {
-		return a, poll.Errorf(poll.NotFound, "no presentation")
+		return a, fault.Errorf(fault.NotFound, "no presentation")
 	}
-	return poll.Access{TokenHash: r.said.hash}, nil
+	return access.Tokens{TokenHash: r.said.hash}, nil
 }
 
 func (r *room) change(change func()) {
@@ -135,8 +137,8 @@ func (r *room) change(change func()) {
 	change()
 }
 
-func (r *room) announce(c poll.Change) {
-	c.PresentationID = r.id
+func (r *room) announce(c bus.Change) {
+	c.Thing = r.id
 	require.NoError(r.t, r.bus.Announce(r.t.Context(), c))
 }
 
@@ -311,17 +313,17 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	require.EqualValues(t, 1, e.shown(t).Version)
 	e = v.next()
 	require.Equal(t, "1.2", e.id)
-	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: poll.ByClient,
+	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: access.ByClient,
 		Options: []wireTally{{"A", 1}, {"B", 0}}}, e.tallies(t))
 
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1, Revision: 3})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1, Revision: 3})
 	e = v.next()
 	require.Equal(t, "1.3", e.id)
 	require.EqualValues(t, 2, e.tallies(t).Total)
 
 	r.show(-1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	e = v.next()
 	require.Equal(t, "2.0", e.id)
 	require.Equal(t, wireShown{Version: 2}, e.shown(t))
@@ -329,7 +331,7 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 
 	r.show(1)
 	r.vote()
-	r.announce(poll.Change{Version: 3})
+	r.announce(bus.Change{Version: 3})
 	require.Equal(t, poll.Rating, v.next().shown(t).Poll.Kind)
 	require.Equal(t, 1.0, *v.next().tallies(t).Mean)
 }
@@ -341,7 +343,7 @@ func TestThePollThatLeftIsFollowedUntilItIsFinal(t *testing.T) {
 	require.Equal(t, "displayed", v.next().event)
 	require.Equal(t, poll.Open, v.next().tallies(t).Status)
 	r.show(-1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	require.Equal(t, "displayed", v.next().event)
 	require.Equal(t, poll.Closing, v.next().tallies(t).Status)
 	r.change(func() { r.states[0].Status, r.states[0].Revision = poll.Final, 9 })
@@ -349,16 +351,16 @@ func TestThePollThatLeftIsFollowedUntilItIsFinal(t *testing.T) {
 	require.Equal(t, poll.Final, e.tallies(t).Status)
 	require.Equal(t, "2.0", e.id, "an id does not fall and names what is displayed")
 	_, before := r.reads()
-	r.announce(poll.Change{PollID: r.polls[0].ID})
+	r.announce(bus.Change{Part: r.polls[0].ID})
 	r.show(1)
-	r.announce(poll.Change{Version: 3})
+	r.announce(bus.Change{Version: 3})
 	require.Equal(t, r.polls[1].ID, v.next().shown(t).Poll.PollID)
 	require.Equal(t, r.polls[1].ID, v.next().tallies(t).PollID)
 	_, after := r.reads()
 	require.LessOrEqual(t, after, before+2, "what is final is not read again")
 
 	r.show(0)
-	r.announce(poll.Change{Version: 4})
+	r.announce(bus.Change{Version: 4})
 	require.Equal(t, r.polls[0].ID, v.next().shown(t).Poll.PollID)
 	again := v.next().tallies(t)
 	require.Equal(t, r.polls[0].ID, again.PollID)
@@ -406,7 +408,7 @@ func TestHoweverManyViewTheDatabaseIsReadForOne(t *testing.T) {
 	seeing.Wait()
 	for range votes {
 		r.vote()
-		r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+		r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	}
 	done.Wait()
 	slides, tallies := r.reads()
@@ -430,7 +432,7 @@ func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
 	voting.Go(func() {
 		for {
 			r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 			select {
 			case <-stop:
 				return
@@ -444,7 +446,7 @@ func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, time.Since(begun), (events-1)*live.Pace)
 	r.show(1) // a transition is not held back by that
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	for e := v.next(); e.event != "displayed"; e = v.next() {
 		require.Equal(t, "results", e.event)
 	}
@@ -462,7 +464,7 @@ func TestASlowViewerKeepsOnlyTheNewest(t *testing.T) {
 	}
 	for total := range int64(5) { // the slow one reads none of it
 		r.vote()
-		r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+		r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 		require.Equal(t, total+1, quick.next().tallies(t).Total)
 	}
 	require.EqualValues(t, 1, slow.next().tallies(t).Total, "it was being written")
@@ -494,8 +496,8 @@ func TestALostAnnouncementIsMadeGood(t *testing.T) {
 		require.Equal(t, poll.Closing, e.tallies(t).Status)
 	}
 	r.show(1)
-	r.announce(poll.Change{}) // which no presentation has, as after a lost connection
-	require.NoError(t, r.bus.Announce(t.Context(), poll.Change{}))
+	r.announce(bus.Change{}) // which no presentation has, as after a lost connection
+	require.NoError(t, r.bus.Announce(t.Context(), bus.Change{}))
 	for e := v.next(); e.event != "displayed"; e = v.next() {
 		require.Equal(t, "results", e.event)
 	}
@@ -510,7 +512,7 @@ func TestResultsNeverGoBack(t *testing.T) {
 	require.Equal(t, "1.3", v.next().id)
 	r.change(func() { r.states[0].Revision, r.states[0].Voters = 2, 1 }) // an answer that was overtaken
 	_, before := r.reads()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	require.Eventually(t, func() bool { _, now := r.reads(); return now > before }, 10*time.Second, time.Millisecond)
 	r.change(func() { r.states[0].Revision, r.states[0].Voters = 4, 3 })
 	require.Equal(t, "1.4", v.next().id)
@@ -532,11 +534,11 @@ func TestWhoWasAwayNeverSeesLessThanBefore(t *testing.T) {
 	require.Equal(t, "2.2", v.next().id)
 	require.NoError(t, h.await(t.Context(), r.id, eventID{99, 99}), "an id that we never gave holds up nobody")
 
-	r.change(func() { r.err = poll.Errorf(poll.Unavailable, "away") })
+	r.change(func() { r.err = fault.Errorf(fault.Unavailable, "away") })
 	require.NoError(t, h.await(t.Context(), r.id, eventID{2, 2}), "what is known needs no database")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.Equal(t, poll.Unavailable, poll.KindOf(h.await(ctx, r.id, eventID{2, 3})))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(h.await(ctx, r.id, eventID{2, 3})))
 	r.change(func() { r.err = nil })
 	require.NoError(t, h.await(t.Context(), r.id, eventID{2, 3}))
 }
@@ -544,7 +546,7 @@ func TestWhoWasAwayNeverSeesLessThanBefore(t *testing.T) {
 func TestAPresentationThatIsNotThereHasNoTopic(t *testing.T) {
 	r := newRoom(t)
 	h := r.hub()
-	require.Equal(t, poll.NotFound, poll.KindOf(h.await(t.Context(), uuid.New(), eventID{})))
+	require.Equal(t, fault.NotFound, fault.CodeOf(h.await(t.Context(), uuid.New(), eventID{})))
 	require.Equal(t, event{}, view(t, h, uuid.New()).next())
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 // streamKeys remembers by which token each presenter's stream was opened, and closes those whose token has ended. It is safe for
@@ -44,7 +44,7 @@ func (k *streamKeys) forget(conn net.Conn, id uuid.UUID) {
 
 // check closes the streams of who may not see any more what they show. a is what the presentation's tokens are now; nil: nobody
 // has said.
-func (k *streamKeys) check(id uuid.UUID, a *poll.Access) {
+func (k *streamKeys) check(id uuid.UUID, a *access.Tokens) {
 	if a == nil {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 func TestStreamsAreClosedWhoseTokenIsNoneAnyMore(t *testing.T) {
@@ -20,18 +20,18 @@ func TestStreamsAreClosedWhoseTokenIsNoneAnyMore(t *testing.T) {
 		k.add(theirs, id, hash)
 		return func() bool { return theirs.SetDeadline(time.Time{}) == nil }
 	}
-	_, owner := poll.NewToken()
-	_, remote := poll.NewToken()
-	_, next := poll.NewToken()
+	_, owner := access.NewToken()
+	_, remote := access.NewToken()
+	_, next := access.NewToken()
 	elsewhere := uuid.New()
 	theOwner, theRemote, another := stream(aTalk, owner), stream(aTalk, remote), stream(elsewhere, owner)
 	k.check(aTalk, nil) // nobody has said
-	k.check(aTalk, &poll.Access{TokenHash: owner, RemoteHash: remote})
+	k.check(aTalk, &access.Tokens{TokenHash: owner, RemoteHash: remote})
 	require.True(t, theOwner() && theRemote() && another())
-	k.check(aTalk, &poll.Access{TokenHash: owner})
+	k.check(aTalk, &access.Tokens{TokenHash: owner})
 	require.False(t, theRemote(), "there is no remote any more")
 	require.True(t, theOwner() && another())
-	k.check(aTalk, &poll.Access{TokenHash: next})
+	k.check(aTalk, &access.Tokens{TokenHash: next})
 	require.False(t, theOwner())
 	require.True(t, another(), "of another presentation")
 	for id, conns := range k.of {
@@ -46,14 +46,14 @@ func TestStreamsAreClosedWhoseTokenIsNoneAnyMore(t *testing.T) {
 // The bus may lose what it is told: then the next look at the slide tells, within a second or two.
 func TestAStreamWhoseTokenHasEndedEndsAlsoWhenNobodyAnnouncedThat(t *testing.T) {
 	r := newRoom(t)
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	r.said.hash = hash
-	r.change(func() { r.access = &poll.Access{TokenHash: hash} })
+	r.change(func() { r.access = &access.Tokens{TokenHash: hash} })
 	_, ln, stop := r.serving(99)
 	defer stop()
 	_, v := r.ask(ln, "GET", r.id, "Authorization: Bearer "+token+"\r\n")
 	require.Equal(t, "displayed", v.next().event)
-	r.change(func() { r.access = &poll.Access{} })
+	r.change(func() { r.access = &access.Tokens{} })
 	require.NoError(t, v.conn.SetReadDeadline(time.Now().Add(20*time.Second)))
 	for {
 		if _, err := v.conn.Read(make([]byte, 1024)); err != nil {

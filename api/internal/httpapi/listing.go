@@ -16,6 +16,8 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -55,7 +57,7 @@ type answersPage struct {
 func answersPageOf(query *fasthttp.Args) (p answersPage, err error) {
 	if query.Has("order") {
 		if p.order, p.ordered = orders[string(query.Peek("order"))]; !p.ordered {
-			return p, poll.Field("order", `must be "newest" or "most"`)
+			return p, fault.Field("order", `must be "newest" or "most"`)
 		}
 	}
 	if p.limit, err = limitOf(query, defaultAnswers, maxAnswers); err != nil {
@@ -76,7 +78,7 @@ func (p answersPage) listing() (l poll.Listing, err error) {
 	}
 	order, after, err := parseMark(p.cursor)
 	if err == nil && order != p.order {
-		err = poll.Field("cursor", "is of another order than this one")
+		err = fault.Field("cursor", "is of another order than this one")
 	}
 	l.After = &after
 	return l, err
@@ -93,7 +95,7 @@ func mark(order poll.Order, w poll.WordCount) string {
 }
 
 func parseMark(s string) (order poll.Order, w poll.WordCount, err error) {
-	wrong := poll.Field("cursor", "must be what next was")
+	wrong := fault.Field("cursor", "must be what next was")
 	b, err := cursors.DecodeString(s)
 	if err != nil || len(b) <= 1+len(w.First) || b[0] > byte(poll.NewestFirst) {
 		return 0, poll.WordCount{}, wrong
@@ -235,7 +237,7 @@ func getAnswers(c *call) error {
 }
 
 // mayRead refuses who may not see a poll's results, and gives the role of who may.
-func (c *call) mayRead(ctx context.Context, id uuid.UUID, r *poll.Results) (role poll.Role, err error) {
+func (c *call) mayRead(ctx context.Context, id uuid.UUID, r *poll.Results) (role access.Role, err error) {
 	if r.Status == poll.Pending {
 		if err := c.pendingResults(ctx, id, r.ID); err != nil {
 			return role, err
@@ -259,11 +261,11 @@ func patchAnswer(c *call) error {
 	}
 	switch {
 	case body.Text == nil:
-		return poll.Field("text", "is missing: it says which answer is meant")
+		return fault.Field("text", "is missing: it says which answer is meant")
 	case *body.Text == "" || utf8.RuneCountInString(*body.Text) > poll.MaxTextLength:
-		return poll.Field("text", "must have 1 to %d characters", poll.MaxTextLength)
+		return fault.Field("text", "must have 1 to %d characters", poll.MaxTextLength)
 	case body.Hidden == nil:
-		return poll.Field("hidden", "is missing: true hides the answer, false shows it again")
+		return fault.Field("hidden", "is missing: true hides the answer, false shows it again")
 	}
 	id, pollID, err := c.pollIDs()
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -54,7 +56,7 @@ func TestPagesOfAnswers(t *testing.T) {
 		"cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
 	} {
 		_, err := read(query)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), query)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), query)
 		require.ErrorContains(t, err, field, query)
 	}
 }
@@ -67,7 +69,7 @@ func FuzzMark(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s, word string, count int64) {
 		order, w, err := parseMark(s)
 		if err != nil {
-			require.Equal(t, poll.Invalid, poll.KindOf(err))
+			require.Equal(t, fault.Invalid, fault.CodeOf(err))
 		} else {
 			require.Equal(t, s, mark(order, w))
 			require.Regexp(t, `^[A-Za-z0-9_-]+$`, s)
@@ -91,7 +93,9 @@ type writtenAnswers struct {
 	hold  chan struct{} // nil: none waits
 }
 
-func (s *writtenAnswers) Access(context.Context, uuid.UUID) (a poll.Access, err error) { return a, nil }
+func (s *writtenAnswers) Access(context.Context, uuid.UUID) (a access.Tokens, err error) {
+	return a, nil
+}
 
 func (s *writtenAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
 	return poll.Results{Poll: poll.Poll{Kind: poll.OpenText}, State: poll.State{Status: poll.Open}}, nil

@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -96,7 +98,7 @@ func TestAQuietRoomHearsAtOnceAndMissesNothingForLong(t *testing.T) {
 
 		r.show(1)
 		begun := time.Now()
-		r.announce(poll.Change{Version: 2})
+		r.announce(bus.Change{Version: 2})
 		require.EqualValues(t, 2, v.until(isDisplayed).shown(t).Version)
 		require.Zero(t, time.Since(begun), "the bus wakes it")
 		v.until(isResults)
@@ -116,7 +118,7 @@ func TestAQuietRoomHearsAtOnceAndMissesNothingForLong(t *testing.T) {
 		r.show(0)
 		r.change(func() { r.states[1].Status = poll.Closing })
 		begun = time.Now()
-		require.NoError(t, r.bus.Announce(t.Context(), poll.Change{}), "anything may have changed")
+		require.NoError(t, r.bus.Announce(t.Context(), bus.Change{}), "anything may have changed")
 		require.EqualValues(t, 3, v.until(isDisplayed).shown(t).Version)
 		require.LessOrEqual(t, time.Since(begun), lookEvery)
 
@@ -150,7 +152,7 @@ func TestWhileTheDatabaseIsAwayRoomsAskTogether(t *testing.T) {
 	inBubble(t, func(t *testing.T, r *room, h *hub) {
 		v := view(t, h, r.id).attentive()
 		v.until(isResults)
-		r.change(func() { r.err = poll.Errorf(poll.Unavailable, "away") })
+		r.change(func() { r.err = fault.Errorf(fault.Unavailable, "away") })
 		time.Sleep(time.Minute)
 		slides, tallies := r.reads()
 		time.Sleep(time.Minute)

@@ -116,7 +116,7 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 			for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(moment) {
 				for _, r := range store.rooms {
 					r.vote()
-					r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+					r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 				}
 			}
 		}
@@ -147,7 +147,7 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 		time.Sleep(time.Nanosecond) // a read of this very instant would count as new enough
 		large.show(1)
 		moved := time.Now()
-		large.announce(poll.Change{Version: 2})
+		large.announce(bus.Change{Version: 2})
 		time.Sleep(moment)
 		synctest.Wait()
 		require.Len(t, many.shown, crowd)

@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -34,7 +36,7 @@ type roomKey struct{ presentation, key uuid.UUID }
 // entrance gives passes. It is safe for use by many goroutines. Passes that are asked for at the same time are counted in one write for
 // each presentation: a room comes in all at once.
 type entrance struct {
-	passes *poll.Passes
+	passes *access.Passes
 	store  granter
 	given  *limit.Limiter[roomAddress]
 	wrong  *guesses // at passcodes
@@ -73,7 +75,7 @@ func (p *place) outcome() error {
 	case p.err != nil:
 		return p.err
 	case p.before >= p.granted:
-		return poll.Errorf(poll.RoomFull, "as many people have joined as this presentation has room for")
+		return fault.Errorf(access.RoomFull, "as many people have joined as this presentation has room for")
 	}
 	return nil
 }
@@ -90,7 +92,7 @@ func (p *place) refused() bool {
 
 // newEntrance makes an entrance that gives an address at most so many passes of a presentation, at once and in each minute; 0: any
 // number. wrong bounds what passcodes are tried. Close it before the store.
-func newEntrance(passes *poll.Passes, store granter, most int, wrong *guesses) *entrance {
+func newEntrance(passes *access.Passes, store granter, most int, wrong *guesses) *entrance {
 	known, err := simplelru.NewLRU[roomKey, *place](maxKnownKeys, nil)
 	if err != nil { // the size is positive
 		panic(err)
@@ -115,17 +117,17 @@ type shown func(since time.Time) (poll.Display, error)
 
 // enter gives somebody at an address a pass. key is their idempotency key; Nil: none. fresh: it was not counted before. Errors: NoPasses,
 // BadPasscode, RoomFull, Busy, and the store's.
-func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID, from netip.Addr) (pass poll.Pass, fresh bool, err error) {
+func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID, from netip.Addr) (pass access.Pass, fresh bool, err error) {
 	address := limit.Address(from)
 	d, err := look(time.Time{})
-	if err == nil && d.Voters != poll.ByPass { // only what is read now may say that
+	if err == nil && d.Voters != access.ByPass { // only what is read now may say that
 		d, err = look(time.Now())
 	}
 	switch {
 	case err != nil:
 		return pass, false, err
-	case d.Voters != poll.ByPass:
-		return pass, false, poll.Errorf(poll.NoPasses, "anyone may vote in this presentation, without a pass")
+	case d.Voters != access.ByPass:
+		return pass, false, fault.Errorf(access.NoPasses, "anyone may vote in this presentation, without a pass")
 	case d.Passcode != "":
 		if err := e.open(look, d, passcode, address); err != nil {
 			return pass, false, err
@@ -138,7 +140,7 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		return pass, false, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		return pass, false, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
 	if err := p.outcome(); err != nil {
 		return pass, false, err
@@ -149,11 +151,11 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 // open checks a passcode. A try takes its token before anything is compared: else the time of a refusal would tell right from wrong.
 func (e *entrance) open(look shown, d poll.Display, passcode string, address netip.Prefix) (err error) {
 	if strings.Trim(passcode, " -") == "" { // it is asked whether there is one, and nothing is guessed
-		return poll.Errorf(poll.BadPasscode, "this presentation asks for a passcode")
+		return fault.Errorf(access.BadPasscode, "this presentation asks for a passcode")
 	}
 	giveBack, wait := e.wrong.take(guess{d.PresentationID, address})
 	if wait > 0 {
-		return poll.BusyFor(wait, "too many wrong passcodes came from this address")
+		return fault.BusyFor(wait, "too many wrong passcodes came from this address")
 	}
 	opens := d.Opens(passcode)
 	if !opens { // only what is read now may say that
@@ -165,7 +167,7 @@ func (e *entrance) open(look shown, d poll.Display, passcode string, address net
 	}
 	if !opens {
 		e.wrong.wrong()
-		return poll.Errorf(poll.BadPasscode, "this is not the passcode on the slide")
+		return fault.Errorf(access.BadPasscode, "this is not the passcode on the slide")
 	}
 	giveBack()
 	return nil
@@ -179,7 +181,7 @@ func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh boo
 		return p, false, nil
 	}
 	if wait := e.given.Take(roomAddress{room.presentation, address}); wait > 0 {
-		return nil, false, poll.BusyFor(wait, "too many passes were given to this address")
+		return nil, false, fault.BusyFor(wait, "too many passes were given to this address")
 	}
 	l, writes := e.lines[room.presentation]
 	if l == nil { // what is being written, if anything is, is without this one
@@ -278,7 +280,7 @@ func postVoter(c *call) error {
 }
 
 // pass answers with a pass, which is its voter's secret.
-func (c *call) pass(status int, pass poll.Pass) error {
+func (c *call) pass(status int, pass access.Pass) error {
 	c.Set("Cache-Control", "no-store")
 	return c.Status(status).JSON(struct {
 		Pass    string    `json:"pass"`
@@ -294,7 +296,7 @@ func (c *call) idempotencyKey() (uuid.UUID, error) {
 	}
 	key, err := parseID("Idempotency-Key", text)
 	if err != nil {
-		return uuid.Nil, poll.Field("Idempotency-Key", "must be a UUID and not the nil UUID")
+		return uuid.Nil, fault.Field("Idempotency-Key", "must be a UUID and not the nil UUID")
 	}
 	return key, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -36,7 +38,7 @@ func (s *till) Grant(ctx context.Context, id uuid.UUID, n int) (int, error) {
 	select {
 	case <-time.After(s.takes):
 	case <-ctx.Done():
-		return 0, poll.Unavailablef(ctx.Err(), "the database is away")
+		return 0, fault.Unavailablef(ctx.Err(), "the database is away")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,10 +63,10 @@ func (s *till) counted(id uuid.UUID) int {
 }
 
 var (
-	thePasses = poll.NewPasses(make([]byte, poll.PassKeyLength))
+	thePasses = access.NewPasses(make([]byte, access.PassKeyLength))
 	hall      = netip.MustParseAddr("192.0.2.1")
 	elsewhere = netip.MustParseAddr("192.0.2.2")
-	byPass    = poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: poll.ByPass}}
+	byPass    = poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: access.ByPass}}
 )
 
 // always shows the same, however often it is looked at.
@@ -73,9 +75,9 @@ func always(d poll.Display) shown {
 }
 
 // comeIn has people come in at once, and gives the passes of those who got one, and how often each error came.
-func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool, refused map[poll.ErrorKind]int) {
+func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool, refused map[fault.Code]int) {
 	t.Helper()
-	voters, refused = map[uuid.UUID]bool{}, map[poll.ErrorKind]int{}
+	voters, refused = map[uuid.UUID]bool{}, map[fault.Code]int{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	for range people {
@@ -84,7 +86,7 @@ func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[u
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				refused[poll.KindOf(err)]++
+				refused[fault.CodeOf(err)]++
 				return
 			}
 			if voter, err := thePasses.Check(d.PresentationID, []byte(pass.Text), time.Now()); err != nil || voter != pass.Voter || !fresh {
@@ -127,22 +129,22 @@ func TestAsManyGetInAsTheRoomHasPlacesFor(t *testing.T) {
 		defer e.close()
 		voters, refused := comeIn(t, e, byPass, 1000)
 		require.Len(t, voters, 300)
-		require.Equal(t, map[poll.ErrorKind]int{poll.RoomFull: 700}, refused)
+		require.Equal(t, map[fault.Code]int{access.RoomFull: 700}, refused)
 		_, refused = comeIn(t, e, byPass, 1)
-		require.Equal(t, map[poll.ErrorKind]int{poll.RoomFull: 1}, refused)
+		require.Equal(t, map[fault.Code]int{access.RoomFull: 1}, refused)
 	})
 }
 
 func TestAFailureIsToldToAllWhoWaitAndToNobodyAfterThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &till{takes: time.Millisecond, err: poll.Errorf(poll.Unavailable, "away")}
+		store := &till{takes: time.Millisecond, err: fault.Errorf(fault.Unavailable, "away")}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
 		defer e.close()
 		_, refused := comeIn(t, e, byPass, 100)
-		require.Equal(t, map[poll.ErrorKind]int{poll.Unavailable: 100}, refused)
-		store.err = poll.Errorf(poll.NotFound, "deleted")
+		require.Equal(t, map[fault.Code]int{fault.Unavailable: 100}, refused)
+		store.err = fault.Errorf(fault.NotFound, "deleted")
 		_, refused = comeIn(t, e, byPass, 2)
-		require.Equal(t, map[poll.ErrorKind]int{poll.NotFound: 2}, refused)
+		require.Equal(t, map[fault.Code]int{fault.NotFound: 2}, refused)
 		store.err = nil
 		voters, _ := comeIn(t, e, byPass, 100)
 		require.Len(t, voters, 100)
@@ -155,7 +157,7 @@ func TestAStoreThatDoesNotAnswerHoldsNobodyForLong(t *testing.T) {
 		defer e.close()
 		begun := time.Now()
 		_, refused := comeIn(t, e, byPass, 100)
-		require.Equal(t, map[poll.ErrorKind]int{poll.Unavailable: 100}, refused)
+		require.Equal(t, map[fault.Code]int{fault.Unavailable: 100}, refused)
 		require.LessOrEqual(t, time.Since(begun), 2*grantTimeout)
 	})
 }
@@ -168,7 +170,7 @@ func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 		defer cancel()
 		begun := time.Now()
 		_, _, err := e.enter(ctx, always(byPass), "", uuid.Nil, hall)
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, time.Millisecond, time.Since(begun))
 	})
@@ -177,7 +179,7 @@ func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 func TestClosingTheEntranceEndsItsWritesAndTellsWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntrance(thePasses, &till{takes: time.Hour}, 0, newGuesses(wrongPasscodes, time.Now))
-		told := make(chan map[poll.ErrorKind]int)
+		told := make(chan map[fault.Code]int)
 		begun := time.Now()
 		for range 2 { // those who are being counted, and those who are next
 			go func() {
@@ -188,7 +190,7 @@ func TestClosingTheEntranceEndsItsWritesAndTellsWhoWaits(t *testing.T) {
 		}
 		e.close()
 		for range 2 {
-			require.Equal(t, map[poll.ErrorKind]int{poll.Unavailable: 50}, <-told)
+			require.Equal(t, map[fault.Code]int{fault.Unavailable: 50}, <-told)
 		}
 		require.Zero(t, time.Since(begun))
 	})
@@ -247,7 +249,7 @@ func TestAKeyThatComesAgainWaitsForWhatItHadBegun(t *testing.T) {
 		ctx, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
 		_, _, err := e.enter(ctx, always(byPass), "", key, hall)
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		_, _, err = e.enter(t.Context(), always(byPass), "", key, hall)
 		require.NoError(t, err)
 		require.Equal(t, 1, store.counted(aTalk))
@@ -270,7 +272,7 @@ func TestAKeyThatWasRefusedMayTryAgain(t *testing.T) {
 		_, _, err = e.enter(t.Context(), always(byPass), "", uuid.New(), hall)
 		require.NoError(t, err)
 		_, err = enter()
-		require.Equal(t, poll.RoomFull, poll.KindOf(err))
+		require.Equal(t, access.RoomFull, fault.CodeOf(err))
 		store.room = 2
 		fresh, err := enter()
 		require.NoError(t, err)
@@ -286,16 +288,16 @@ func requireBusy(t *testing.T, again func() error) {
 	t.Helper()
 	busy := func(err error) time.Duration {
 		t.Helper()
-		e, ok := errors.AsType[*poll.Error](err)
+		e, ok := errors.AsType[*fault.Error](err)
 		require.True(t, ok, "%v", err)
-		require.Equal(t, poll.Busy, e.Kind)
+		require.Equal(t, fault.Busy, e.Code)
 		require.Positive(t, e.Wait)
 		return e.Wait
 	}
 	time.Sleep(busy(again()) - time.Millisecond)
 	require.LessOrEqual(t, busy(again()), 2*time.Millisecond)
 	time.Sleep(2 * time.Millisecond)
-	require.NotEqual(t, poll.Busy, poll.KindOf(again()))
+	require.NotEqual(t, fault.Busy, fault.CodeOf(again()))
 }
 
 func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
@@ -310,7 +312,7 @@ func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
 		for range 3 {
 			require.NoError(t, enter("2001:db8::1", byPass))
 		}
-		require.Equal(t, poll.Busy, poll.KindOf(enter("2001:db8::2", byPass)), "a subscriber has 64 bits of addresses")
+		require.Equal(t, fault.Busy, fault.CodeOf(enter("2001:db8::2", byPass)), "a subscriber has 64 bits of addresses")
 		require.NoError(t, enter("2001:db8:0:1::1", byPass))
 		require.NoError(t, enter("192.0.2.1", byPass))
 		another := byPass
@@ -342,10 +344,10 @@ func TestWrongPasscodesAreLimitedAndRightOnesAreNot(t *testing.T) {
 			return err
 		}
 		for i := range wrongPasscodes {
-			require.Equal(t, poll.BadPasscode, poll.KindOf(enter(fmt.Sprint("wrong", i), hall)))
+			require.Equal(t, access.BadPasscode, fault.CodeOf(enter(fmt.Sprint("wrong", i), hall)))
 		}
 		require.Zero(t, store.counted(aTalk))
-		require.Equal(t, poll.Busy, poll.KindOf(enter("garden7", hall)), "else the refusals would tell which is right")
+		require.Equal(t, fault.Busy, fault.CodeOf(enter("garden7", hall)), "else the refusals would tell which is right")
 		for i := range 5 * wrongPasscodes { // a room comes in, from another address
 			require.NoError(t, enter([]string{"garden7", " Gar-den 7", "ＧＡＲＤＥＮ７"}[i%3], elsewhere))
 		}
@@ -365,10 +367,10 @@ func TestManyGuessesAtOnceAreNoMoreThanOneAfterTheOther(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 * wrongPasscodes {
 			all.Go(func() {
-				switch _, _, err := e.enter(t.Context(), always(d), "garden8", uuid.Nil, hall); poll.KindOf(err) {
-				case poll.BadPasscode:
+				switch _, _, err := e.enter(t.Context(), always(d), "garden8", uuid.Nil, hall); fault.CodeOf(err) {
+				case access.BadPasscode:
 					wrong.Add(1)
-				case poll.Busy:
+				case fault.Busy:
 					busy.Add(1)
 				}
 			})
@@ -384,11 +386,11 @@ func TestNobodyGetsAPassWhereAnyoneMayVote(t *testing.T) {
 		store := &till{}
 		e := newEntrance(thePasses, store, 1, newGuesses(wrongPasscodes, time.Now))
 		defer e.close()
-		for _, voters := range []poll.Voters{poll.Anyone, ""} {
+		for _, voters := range []access.Voters{access.Anyone, ""} {
 			for _, passcode := range []string{"", "GARDEN7"} {
-				d := poll.Display{PresentationID: aTalk, Admission: poll.Admission{Voters: voters, Passcode: passcode}}
+				d := poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: voters, Passcode: passcode}}
 				_, _, err := e.enter(t.Context(), always(d), "", uuid.New(), hall)
-				require.Equal(t, poll.NoPasses, poll.KindOf(err))
+				require.Equal(t, access.NoPasses, fault.CodeOf(err))
 			}
 		}
 		require.Zero(t, store.calls)

@@ -17,6 +17,9 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -264,7 +267,7 @@ func TestAStoreThatIsAwayDelaysTheNumberAndNothingElse(t *testing.T) {
 		store := &said{}
 		p, stop := store.replica()
 		defer stop()
-		store.fail(poll.Errorf(poll.Unavailable, "away"))
+		store.fail(fault.Errorf(fault.Unavailable, "away"))
 		_, leave := p.join(aTalk, false)
 		screen, _ := p.join(aTalk, true)
 		later()
@@ -272,7 +275,7 @@ func TestAStoreThatIsAwayDelaysTheNumberAndNothingElse(t *testing.T) {
 		store.fail(nil)
 		later()
 		require.Equal(t, 1, heard(t, screen))
-		store.fail(poll.Errorf(poll.Unavailable, "away"))
+		store.fail(fault.Errorf(fault.Unavailable, "away"))
 		leave()
 		later()
 		store.fail(nil)
@@ -315,7 +318,7 @@ func (v *viewer) audienceOf(t *testing.T, want int) {
 
 func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	r := newRoom(t)
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	r.said.hash = hash
 	_, ln, stop := r.serving(99)
 	defer stop()
@@ -336,7 +339,7 @@ func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	res, _ := r.ask(ln, "GET", uuid.New(), "Authorization: Bearer "+token+"\r\n")
 	require.Equal(t, 404, res.StatusCode)
 	r.show(1)
-	r.announce(poll.Change{Version: 2})
+	r.announce(bus.Change{Version: 2})
 	for _, v := range others[1:] {
 		require.NotEqual(t, "audience", v.next().event)
 	}
@@ -351,7 +354,7 @@ func TestWhoSendsNoTokenIsInTheRoomAlsoWhereEverybodyMayPresent(t *testing.T) {
 		c.Request().Header.Set("Authorization", header)
 		role, err := c.role(t.Context(), aTalk)
 		require.NoError(t, err)
-		require.Equal(t, poll.Owner, role)
+		require.Equal(t, access.Owner, role)
 		require.Equal(t, want, c.isOnStage(true))
 		require.False(t, c.isOnStage(false))
 		s.app.ReleaseCtx(c.Ctx)
@@ -385,7 +388,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	reading.Go(func() {
 		for time.Now().Before(ends) {
 			r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 			time.Sleep(time.Millisecond)
 		}
 	})
@@ -401,7 +404,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 // TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream comes through.
 func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 	r := newRoom(t)
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	r.said.hash, r.said.given = hash, 12
 	s, ln, stop := r.serving(99)
 	defer stop()

@@ -9,22 +9,24 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 type newPresentation struct {
-	Title            string       `json:"title"`
-	Polls            []newPoll    `json:"polls"`
-	CurrentPollIndex *int         `json:"current_poll_index,omitempty"`
-	Voters           *poll.Voters `json:"voters,omitempty"`
-	MaxVoters        *int         `json:"max_voters,omitempty"`
-	Passcode         *string      `json:"passcode,omitempty"`
+	Title            string         `json:"title"`
+	Polls            []newPoll      `json:"polls"`
+	CurrentPollIndex *int           `json:"current_poll_index,omitempty"`
+	Voters           *access.Voters `json:"voters,omitempty"`
+	MaxVoters        *int           `json:"max_voters,omitempty"`
+	Passcode         *string        `json:"passcode,omitempty"`
 }
 
-func (n *newPresentation) admission() (a poll.Admission, err error) {
+func (n *newPresentation) admission() (a access.Admission, err error) {
 	if n.Voters != nil {
 		if *n.Voters == "" { // which is said, and is neither
-			return a, poll.Field("voters", `must be "anyone" or "pass"`)
+			return a, fault.Field("voters", `must be "anyone" or "pass"`)
 		}
 		a.Voters = *n.Voters
 	}
@@ -70,7 +72,7 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 	if err == nil && n.CurrentPollIndex != nil {
 		err = p.Open(*n.CurrentPollIndex)
 	}
-	var a poll.Admission
+	var a access.Admission
 	if err == nil {
 		a, err = n.admission()
 	}
@@ -103,7 +105,7 @@ func create(c *call) error {
 	if err := c.tooMany(c.server.bounds.creation.Take(c.address())); err != nil {
 		return err
 	}
-	token, hash := poll.NewToken()
+	token, hash := access.NewToken()
 	p.TokenHash = hash
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code
@@ -123,7 +125,7 @@ func (c *call) tooMany(wait time.Duration) error {
 	if wait == 0 {
 		return nil
 	}
-	return poll.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
+	return fault.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
 }
 
 func getPresentation(c *call) error {
@@ -146,7 +148,7 @@ func (c *call) readPresentation(id uuid.UUID) error {
 		return err
 	}
 	c.use(id)
-	return c.presentation(p, states, c.roleOf(&p.Access))
+	return c.presentation(p, states, c.roleOf(&p.Tokens))
 }
 
 // statedPoll is a poll with what became of it.
@@ -167,7 +169,7 @@ func toStated(p *poll.Poll, status poll.Status, presenter bool) statedPoll {
 
 // presentation answers a presentation. Polls that nobody has seen are for those who present; one that was reset on the slide
 // is seen.
-func (c *call) presentation(p poll.Presentation, states []poll.State, role poll.Role) error {
+func (c *call) presentation(p poll.Presentation, states []poll.State, role access.Role) error {
 	polls := []statedPoll{}
 	for i := range p.Polls {
 		if role >= toSee || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
@@ -198,7 +200,7 @@ func join(c *call) error {
 	if err != nil {
 		code = ""
 	}
-	found, err := c.server.bounds.codes.look(c.address(), poll.CleanJoinCode(code), func(code string) (found joined, err error) {
+	found, err := c.server.bounds.codes.look(c.address(), access.CleanCode(code), func(code string) (found joined, err error) {
 		ctx, cancel := c.timeout()
 		defer cancel()
 		found.id, found.title, err = c.Store.Join(ctx, code)

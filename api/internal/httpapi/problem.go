@@ -10,46 +10,48 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // Codes of problems that are not the domain's.
 const (
-	unauthorized         poll.ErrorKind = "unauthorized"
-	forbidden            poll.ErrorKind = "forbidden"
-	createKeyMissing     poll.ErrorKind = "create_key_missing"
-	createKeyWrong       poll.ErrorKind = "create_key_wrong"
-	unsupportedMediaType poll.ErrorKind = "unsupported_media_type"
-	payloadTooLarge      poll.ErrorKind = "payload_too_large"
-	internal             poll.ErrorKind = "internal"
-	aborted              poll.ErrorKind = "aborted" // for the log and metrics: its client hears nothing any more
+	unauthorized         fault.Code = "unauthorized"
+	forbidden            fault.Code = "forbidden"
+	createKeyMissing     fault.Code = "create_key_missing"
+	createKeyWrong       fault.Code = "create_key_wrong"
+	unsupportedMediaType fault.Code = "unsupported_media_type"
+	payloadTooLarge      fault.Code = "payload_too_large"
+	internal             fault.Code = "internal"
+	aborted              fault.Code = "aborted" // for the log and metrics: its client hears nothing any more
 )
 
 // statusAborted is what NGINX, too, calls it where a client went away before its answer.
 const statusAborted = 499
 
 // statuses maps the kinds of errors to HTTP, once.
-var statuses = map[poll.ErrorKind]int{
-	poll.Invalid:         http.StatusBadRequest,
-	poll.NotFound:        http.StatusNotFound,
+var statuses = map[fault.Code]int{
+	fault.Invalid:        http.StatusBadRequest,
+	fault.NotFound:       http.StatusNotFound,
 	poll.NotDisplayed:    http.StatusConflict,
 	poll.TooLate:         http.StatusConflict,
 	poll.OutOfPolls:      http.StatusConflict,
-	poll.Conflict:        http.StatusConflict,
+	fault.Conflict:       http.StatusConflict,
 	poll.HasBeenShown:    http.StatusConflict,
 	poll.NotFinal:        http.StatusConflict,
 	poll.LastPoll:        http.StatusConflict,
 	poll.NotFreeText:     http.StatusConflict,
 	poll.WordBanned:      http.StatusConflict,
-	poll.Stale:           http.StatusPreconditionFailed,
-	poll.Busy:            http.StatusTooManyRequests,
-	poll.NoPass:          http.StatusUnauthorized,
-	poll.BadPass:         http.StatusUnauthorized,
-	poll.OldPass:         http.StatusUnauthorized,
-	poll.BadPasscode:     http.StatusForbidden,
-	poll.NoPasses:        http.StatusConflict,
-	poll.RoomFull:        http.StatusConflict,
-	poll.Unavailable:     http.StatusServiceUnavailable,
+	fault.Stale:          http.StatusPreconditionFailed,
+	fault.Busy:           http.StatusTooManyRequests,
+	access.NoPass:        http.StatusUnauthorized,
+	access.BadPass:       http.StatusUnauthorized,
+	access.OldPass:       http.StatusUnauthorized,
+	access.BadPasscode:   http.StatusForbidden,
+	access.NoPasses:      http.StatusConflict,
+	access.RoomFull:      http.StatusConflict,
+	fault.Unavailable:    http.StatusServiceUnavailable,
 	unauthorized:         http.StatusUnauthorized,
 	forbidden:            http.StatusForbidden,
 	createKeyMissing:     http.StatusUnauthorized,
@@ -62,27 +64,27 @@ var statuses = map[poll.ErrorKind]int{
 
 // fiberCodes names what Fiber refuses by itself.
 var fiberCodes = map[int]struct {
-	code   poll.ErrorKind
+	code   fault.Code
 	detail string
 }{
-	http.StatusNotFound:                    {poll.NotFound, "there is no such path"},
+	http.StatusNotFound:                    {fault.NotFound, "there is no such path"},
 	http.StatusMethodNotAllowed:            {"method_not_allowed", "this path does not take that method"},
 	http.StatusRequestEntityTooLarge:       {payloadTooLarge, "the body is too large"},
 	http.StatusUnsupportedMediaType:        {unsupportedMediaType, "this path does not take that content type"},
 	http.StatusRequestHeaderFieldsTooLarge: {"headers_too_large", "the headers are too large"},
 	http.StatusRequestTimeout:              {"timeout", "the request did not arrive in time"},
-	http.StatusBadRequest:                  {poll.Invalid, "the request cannot be read"},
+	http.StatusBadRequest:                  {fault.Invalid, "the request cannot be read"},
 }
 
 // problem is an answer after RFC 9457.
 type problem struct {
-	Type      string         `json:"type"`
-	Title     string         `json:"title"`
-	Status    int            `json:"status"`
-	Code      poll.ErrorKind `json:"code"`
-	Detail    string         `json:"detail"`
-	Field     string         `json:"field,omitempty"`
-	RequestID string         `json:"request_id"`
+	Type      string     `json:"type"`
+	Title     string     `json:"title"`
+	Status    int        `json:"status"`
+	Code      fault.Code `json:"code"`
+	Detail    string     `json:"detail"`
+	Field     string     `json:"field,omitempty"`
+	RequestID string     `json:"request_id"`
 
 	wait time.Duration // after which trying again may help; 0: nobody knows
 }
@@ -95,9 +97,9 @@ func problemOf(err error) problem {
 			p.Code, p.Detail, p.Status = known.code, known.detail, e.Code
 		}
 	}
-	if e, ok := errors.AsType[*poll.Error](err); ok {
-		if status, ok := statuses[e.Kind]; ok {
-			p.Code, p.Detail, p.Field, p.Status, p.wait = e.Kind, e.Detail, e.Field, status, e.Wait
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		if status, ok := statuses[e.Code]; ok {
+			p.Code, p.Detail, p.Field, p.Status, p.wait = e.Code, e.Detail, e.Field, status, e.Wait
 		}
 	}
 	if p.Status == 0 {
@@ -120,7 +122,7 @@ func (p problem) send(c *fiber.Ctx) error {
 		switch p.Code {
 		case createKeyMissing:
 			realm = `Bearer realm="create"`
-		case poll.NoPass, poll.BadPass, poll.OldPass:
+		case access.NoPass, access.BadPass, access.OldPass:
 			realm = `Pass realm="voters"`
 		}
 		c.Set(fiber.HeaderWWWAuthenticate, realm)

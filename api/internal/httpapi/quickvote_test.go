@@ -25,6 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -261,14 +263,14 @@ var (
 func (d displayedButOne) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
 	display, now, _ := d.alwaysDisplayed.Known(id)
 	if id == passPresentation {
-		display.Voters = poll.ByPass
+		display.Voters = access.ByPass
 	}
 	return display, now, id != noPresentation
 }
 
 func (d displayedButOne) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display, time.Time, error) {
 	if id == noPresentation {
-		return poll.Display{}, time.Time{}, poll.Errorf(poll.NotFound, "there is no such presentation")
+		return poll.Display{}, time.Time{}, fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	display, now, _ := d.Known(id)
 	return display, now, nil
@@ -411,7 +413,7 @@ func forged(pass string) string {
 func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 	b := newBooth(t)
 	passPath, pass := votesPath(passPresentation), thePasses.Draw(passPresentation, uuid.Nil, time.Now()).Text
-	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text, thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-poll.PassLife)).Text
+	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text, thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-access.PassLife)).Text
 	for _, test := range []struct {
 		what    string
 		status  int

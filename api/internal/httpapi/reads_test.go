@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -34,7 +35,7 @@ func (s *slowReader) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results,
 	case <-time.After(time.Duration(s.takes.Load())):
 		return poll.Results{}, nil
 	case <-ctx.Done():
-		return poll.Results{}, poll.Unavailablef(ctx.Err(), "too slow")
+		return poll.Results{}, fault.Unavailablef(ctx.Err(), "too slow")
 	}
 }
 
@@ -45,7 +46,7 @@ func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.
 		impatient, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
 		_, err := c.Read(impatient, pollKey{aTalk, aPoll})
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		next := make(chan error)
 		go func() {
 			_, err := c.Read(t.Context(), pollKey{aTalk, aPoll})

@@ -8,6 +8,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -27,8 +29,8 @@ type wireResults[O any] struct {
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
 
-	Identity poll.Identity `json:"identity"`         // how its voters are told apart, at the least
-	Mended   int           `json:"mended,omitempty"` // how many of its texts were changed while people voted
+	Identity access.Identity `json:"identity"`         // how its voters are told apart, at the least
+	Mended   int             `json:"mended,omitempty"` // how many of its texts were changed while people voted
 
 	Options []O        `json:"options"`
 	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
@@ -91,7 +93,7 @@ func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.U
 	}
 	display, _, err := c.Cache.Display(ctx, presentationID, time.Time{})
 	if err == nil && (display.Poll == nil || display.Poll.ID != pollID) {
-		err = poll.Errorf(poll.NotFound, "the presentation has no such poll")
+		err = fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
 	return err
 }

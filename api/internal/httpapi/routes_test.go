@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -153,7 +154,7 @@ func TestVersionsInHeaders(t *testing.T) {
 	} {
 		_, err := versions("If-Match", value)
 		require.ErrorContains(t, err, "If-Match", value)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), value)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), value)
 	}
 }
 
@@ -173,7 +174,7 @@ func TestRevisionsInHeaders(t *testing.T) {
 	} {
 		_, err := revisions("If-Match", value)
 		require.ErrorContains(t, err, "If-Match", value)
-		require.Equal(t, poll.Invalid, poll.KindOf(err), value)
+		require.Equal(t, fault.Invalid, fault.CodeOf(err), value)
 	}
 	for _, edits := range []int64{0, 1, 9, 10, 1234567890} {
 		tag := standTag(7, edits)

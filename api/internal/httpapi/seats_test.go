@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -112,7 +113,7 @@ func TestACrowdHasTheNewestResultsAPaceAfterTheLastChange(t *testing.T) {
 		for n := range 20 {
 			time.Sleep(time.Duration(n) * 37 * time.Millisecond)
 			total := r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 			if n%4 > 0 {
 				continue
 			}
@@ -145,7 +146,7 @@ func TestWhoComesAndGoesDoesNotHurryTheResultsOfACrowd(t *testing.T) {
 				guest = nil
 			}
 			r.vote()
-			r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+			r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 		}
 		synctest.Wait()
 		for _, times := range many.seats {
@@ -181,7 +182,7 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 		}
 	}
 	total := r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	quick.until(func(e event) bool { return e.event == "results" && e.tallies(t).Total == total })
 	seen, last := 0, -1
 	for last < edits-1 {
@@ -207,7 +208,7 @@ func TestWhoMayPresentSeesAllFromTheCrowdToo(t *testing.T) { // where everybody 
 	require.False(t, mayPresent.until(isResults).tallies(t).Hidden)
 	require.True(t, other.until(isResults).tallies(t).Hidden)
 	r.vote()
-	r.announce(poll.Change{PollID: r.polls[0].ID, Version: 1})
+	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, mayPresent.until(isResults).tallies(t).Options)
 	require.True(t, other.until(isResults).tallies(t).Hidden)
 }

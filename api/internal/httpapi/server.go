@@ -28,7 +28,9 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -99,7 +101,7 @@ type Services struct {
 	Cache  *stage.Cache
 	Intake *intake.Intake
 	Bus    bus.Bus
-	Passes *poll.Passes
+	Passes *access.Passes
 }
 
 // Server serves from the first moment: health at once, the API from Start on.
@@ -237,9 +239,9 @@ func (s *Server) with(route func(*call) error) fiber.Handler {
 			return err
 		}
 		if s.requests.Err() != nil {
-			return poll.Errorf(poll.Unavailable, "stopping: send it again")
+			return fault.Errorf(fault.Unavailable, "stopping: send it again")
 		}
-		return poll.Errorf(poll.Unavailable, "starting: send it again")
+		return fault.Errorf(fault.Unavailable, "starting: send it again")
 	}
 }
 
@@ -357,7 +359,7 @@ func (s *Server) ready(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if len(s.Away(ctx)) > 0 || s.Ready() != nil {
-		return poll.Errorf(poll.Unavailable, "not ready")
+		return fault.Errorf(fault.Unavailable, "not ready")
 	}
 	return c.JSON(fiber.Map{"status": "ready"})
 }
@@ -426,7 +428,7 @@ func (s *Server) knownMethod(next fasthttp.RequestHandler) fasthttp.RequestHandl
 		begun := time.Now()
 		c := s.app.AcquireCtx(fctx)
 		defer s.app.ReleaseCtx(c)
-		if err := s.fail(c, poll.Errorf(poll.Invalid, "there is no such method")); err != nil {
+		if err := s.fail(c, fault.Errorf(fault.Invalid, "there is no such method")); err != nil {
 			fctx.SetStatusCode(http.StatusBadRequest)
 		}
 		if s.streams.Err() != nil {

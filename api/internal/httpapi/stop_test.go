@@ -14,6 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
@@ -42,15 +44,15 @@ func (s *hangingStore) hang(ctx context.Context) error {
 		panic("the store was closed while it was used")
 	default:
 	}
-	return poll.Unavailablef(ctx.Err(), "away")
+	return fault.Unavailablef(ctx.Err(), "away")
 }
 
 func (s *hangingStore) Display(ctx context.Context, _ uuid.UUID) (poll.Display, error) {
 	return poll.Display{}, s.hang(ctx)
 }
 
-func (s *hangingStore) Access(ctx context.Context, _ uuid.UUID) (poll.Access, error) {
-	return poll.Access{}, s.hang(ctx)
+func (s *hangingStore) Access(ctx context.Context, _ uuid.UUID) (access.Tokens, error) {
+	return access.Tokens{}, s.hang(ctx)
 }
 
 func (s *hangingStore) Results(ctx context.Context, _, _ uuid.UUID) (r poll.Results, err error) {

@@ -12,6 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -76,7 +78,7 @@ func (s *topics) viewer(id uuid.UUID, client netip.Addr, presenter, onStage bool
 }
 
 // Topic implements live.Feature: a topic's key is the presentation's id.
-func (s *topics) Topic(c poll.Change) any { return c.PresentationID }
+func (s *topics) Topic(c bus.Change) any { return c.Thing }
 
 // Open implements live.Feature.
 func (s *topics) Open(key any) live.Source { return &source{topics: s, id: key.(uuid.UUID)} }
@@ -127,7 +129,7 @@ func (s *source) Head(ctx context.Context, since time.Time) (live.News, error) {
 	if err != nil {
 		return live.News{}, err
 	}
-	s.keys.check(s.id, d.Access)
+	s.keys.check(s.id, d.Tokens)
 	if s.read && d.Version < s.display.Version {
 		return live.News{}, nil
 	}
@@ -182,7 +184,7 @@ func (s *source) Body(ctx context.Context, depth live.Depth) (news live.News, er
 			continue
 		}
 		r, err := s.results.Results(ctx, s.id, f.id)
-		if !shown && poll.KindOf(err) == poll.NotFound { // it was deleted
+		if !shown && fault.CodeOf(err) == fault.NotFound { // it was deleted
 			s.followed = slices.DeleteFunc(slices.Clone(s.followed), func(other *followed) bool { return other == f })
 			news.Gone, news.Changed = append(news.Gone, f.id), true
 			continue
@@ -246,17 +248,17 @@ func (v *known) Behind(lastEventID string) bool { return parseEventID(lastEventI
 func (v *known) Main() any { return v.shown }
 
 // Heard implements live.View.
-func (v *known) Heard(c poll.Change) (w live.Want) {
+func (v *known) Heard(c bus.Change) (w live.Want) {
 	switch {
-	case c.PollID == uuid.Nil && c.Version == 0: // an edit
+	case c.Part == uuid.Nil && c.Version == 0: // an edit
 		w.Since, w.Depth = time.Now(), live.All
-	case c.PollID == uuid.Nil:
+	case c.Part == uuid.Nil:
 		if c.Version > v.id.version {
 			w.Since = time.Now()
 		}
-	case c.PollID == v.shown:
+	case c.Part == v.shown:
 		w.Depth = live.Main
-	case !v.read || slices.ContainsFunc(v.followed, func(f followed) bool { return f.id == c.PollID && !f.final() }):
+	case !v.read || slices.ContainsFunc(v.followed, func(f followed) bool { return f.id == c.Part && !f.final() }):
 		w.Depth = live.Changing
 	}
 	return w

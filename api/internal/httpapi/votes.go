@@ -10,6 +10,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -36,22 +37,22 @@ func (v *newVote) ballot() (b intake.Ballot, err error) {
 	answers := v.answers()
 	switch {
 	case v.PollID == nil:
-		return b, poll.Field("poll_id", "is missing")
+		return b, fault.Field("poll_id", "is missing")
 	case v.ClientID == nil && v.Pass == nil:
-		return b, poll.Field("client_id", "is missing: a vote has a client_id or a pass")
+		return b, fault.Field("client_id", "is missing: a vote has a client_id or a pass")
 	case v.ClientID != nil && v.Pass != nil:
-		return b, poll.Field("pass", "must be left out where client_id is given")
+		return b, fault.Field("pass", "must be left out where client_id is given")
 	case len(answers) == 0:
-		return b, poll.Field("key", "is missing: a vote has a key, keys, a text or texts")
+		return b, fault.Field("key", "is missing: a vote has a key, keys, a text or texts")
 	case len(answers) > 1:
-		return b, poll.Field(answers[1], "must be left out where %s is given", answers[0])
+		return b, fault.Field(answers[1], "must be left out where %s is given", answers[0])
 	case v.Seq < 0 || v.Seq > maxSeq:
-		return b, poll.Field("seq", "must be between 0 and %d", int64(maxSeq))
+		return b, fault.Field("seq", "must be between 0 and %d", int64(maxSeq))
 	}
 	if v.Pass != nil {
 		b.Pass = []byte(*v.Pass)
 	} else if b.VoterID, err = parseID("client_id", *v.ClientID); err != nil {
-		return b, poll.Field("client_id", "must be a UUID and not the nil UUID")
+		return b, fault.Field("client_id", "must be a UUID and not the nil UUID")
 	}
 	switch {
 	case v.Key != nil:
@@ -85,7 +86,7 @@ func (v *newVote) answers() (names []string) {
 // does this and nothing else.
 func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	if len(c.Request().Body()) > maxVoteBody {
-		return b, poll.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
+		return b, fault.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
 	}
 	if err := isJSON(c); err != nil {
 		return b, err
@@ -94,7 +95,7 @@ func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 		return ballot, nil
 	}
 	if !utf8.Valid(c.Request().Body()) { // encoding/json would put something else in its place, and a text would be counted so
-		return b, poll.Field("body", "is no JSON: it is not UTF-8")
+		return b, fault.Field("body", "is no JSON: it is not UTF-8")
 	}
 	var body newVote
 	if err := unmarshal(c, &body); err != nil {

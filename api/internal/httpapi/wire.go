@@ -12,6 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -40,14 +41,14 @@ func (c *call) unmarshal(v any) error {
 // isJSON checks what the headers say of the body.
 func isJSON(c *fiber.Ctx) error {
 	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return poll.Errorf(unsupportedMediaType, "the body must not be compressed")
+		return fault.Errorf(unsupportedMediaType, "the body must not be compressed")
 	}
 	said := c.Get(fiber.HeaderContentType)
 	if said == fiber.MIMEApplicationJSON { // as nearly always
 		return nil
 	}
 	if media, _, err := mime.ParseMediaType(said); err != nil || media != fiber.MIMEApplicationJSON {
-		return poll.Errorf(unsupportedMediaType, "the content type must be application/json")
+		return fault.Errorf(unsupportedMediaType, "the content type must be application/json")
 	}
 	return nil
 }
@@ -57,13 +58,13 @@ func isJSON(c *fiber.Ctx) error {
 func unmarshal(c *fiber.Ctx, v any) error {
 	err := json.Unmarshal(c.Request().Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return poll.Field(fieldAt(c.Request().Body(), e), "must not be a JSON %s", e.Value)
+		return fault.Field(fieldAt(c.Request().Body(), e), "must not be a JSON %s", e.Value)
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return poll.Field("body", "is no JSON: byte %d is wrong, or the end is missing", e.Offset)
+		return fault.Field("body", "is no JSON: byte %d is wrong, or the end is missing", e.Offset)
 	}
 	if err != nil {
-		return poll.Field("body", "is no JSON")
+		return fault.Field("body", "is no JSON")
 	}
 	return nil
 }
@@ -151,9 +152,9 @@ func parseID(field, s string) (uuid.UUID, error) {
 	id, err := uuid.Parse(s)
 	switch {
 	case err != nil || len(s) != len("00000000-0000-0000-0000-000000000000"):
-		return uuid.Nil, poll.Errorf(poll.NotFound, "%s names nothing", field)
+		return uuid.Nil, fault.Errorf(fault.NotFound, "%s names nothing", field)
 	case id == uuid.Nil:
-		return uuid.Nil, poll.Field(field, "must not be the nil UUID")
+		return uuid.Nil, fault.Field(field, "must not be the nil UUID")
 	}
 	return id, nil
 }

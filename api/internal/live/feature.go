@@ -4,14 +4,14 @@ import (
 	"context"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
 )
 
 // Feature has topics: things that people watch. It is comparable, and safe for use by many
 // goroutines.
 type Feature interface {
 	// Topic gives the key of the topic that a change tells of; nil: none of the feature's.
-	Topic(poll.Change) (key any)
+	Topic(bus.Change) (key any)
 	// Open gives the source of a topic that somebody begins to view.
 	Open(key any) Source
 	// Look asks for the newest of the first n of views: at least one, as many as one statement
@@ -53,7 +53,7 @@ type View interface {
 	// Main is the part that the head is about.
 	Main() any
 	// Heard gives what is to be read after a change.
-	Heard(poll.Change) Want
+	Heard(bus.Change) Want
 	// Soon says that something may happen of which nobody tells.
 	Soon() bool
 }

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/bus"
 )
 
 // lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
@@ -85,11 +85,11 @@ func (h *Hub) forget(t *viewed, ends bool) (forgotten bool, again time.Time) {
 
 // heard wakes the topics that a change concerns. Where the bus may have said too little the hub
 // looks at all topics at once.
-func (h *Hub) heard(change poll.Change) {
+func (h *Hub) heard(change bus.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	if change == (poll.Change{}) {
+	if change == (bus.Change{}) {
 		for _, t := range h.topics {
 			t.quiet = quiet{at: now, every: quietLeast}
 		}

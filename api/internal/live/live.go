@@ -12,7 +12,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Config is what a hub is made of.
@@ -20,7 +20,7 @@ type Config struct {
 	Features []Feature
 	Bus      bus.Bus
 	// First is told of every change before any topic is: what a topic then reads is not older.
-	First  func(poll.Change)
+	First  func(bus.Change)
 	Logger *slog.Logger
 }
 
@@ -60,7 +60,7 @@ func (h *Hub) Close() {
 const streamShare = 80
 
 // errFull is the answer where there is no room, and nobody has more of it than who asks.
-var errFull = poll.Errorf(poll.Unavailable, "too many people are watching on this replica")
+var errFull = fault.Errorf(fault.Unavailable, "too many people are watching on this replica")
 
 // Answer answers a request with a stream that has no end. The request's context bounds how long it
 // waits for the topic's state. fasthttp's own streams keep a request's memory, some 30 KB, and
@@ -71,7 +71,7 @@ func (h *Hub) Answer(ctx context.Context, c *fiber.Ctx, v Viewer) error {
 	if conn, ok := accepted(c.Context().Conn()).(listened); ok {
 		connections, share := conn.Limits()
 		if share > 0 && h.guests.of(v.Client) >= share {
-			return poll.Errorf(poll.Busy, "too many streams of this address are open")
+			return fault.Errorf(fault.Busy, "too many streams of this address are open")
 		}
 		full = h.open.Load() >= int64(connections)*streamShare/100
 	}

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Burst is how many reads a quiet thing may have at once. While they never stop it has one each Pace.
@@ -57,7 +57,7 @@ func (c *Reads[K, V]) Read(ctx context.Context, k K) (value V, err error) {
 	case <-r.done:
 		return r.value, r.err
 	case <-ctx.Done():
-		return value, poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+		return value, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // slowReader takes a while for each read of a thing. What it brings is the time at which it began.
@@ -40,7 +40,7 @@ func (s *slowReader) look(ctx context.Context, _ string) (int64, error) {
 	select {
 	case <-time.After(s.takes):
 	case <-ctx.Done():
-		return 0, poll.Unavailablef(ctx.Err(), "too slow")
+		return 0, fault.Unavailablef(ctx.Err(), "too slow")
 	}
 	return began, s.err
 }
@@ -108,12 +108,12 @@ func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, c := newSlowReader(time.Millisecond)
-		store.err = poll.Errorf(poll.NotFound, "no")
+		store.err = fault.Errorf(fault.NotFound, "no")
 		var room sync.WaitGroup
 		for range 100 {
 			room.Go(func() {
 				_, err := c.Read(t.Context(), "a poll")
-				if poll.KindOf(err) != poll.NotFound {
+				if fault.CodeOf(err) != fault.NotFound {
 					t.Error(err)
 				}
 			})

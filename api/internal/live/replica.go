@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // replica is what all topics and streams of a process share.
@@ -24,4 +24,4 @@ type replica struct {
 }
 
 // errStopping is what a hub that ends says.
-var errStopping = poll.Errorf(poll.Unavailable, "stopping: send it again")
+var errStopping = fault.Errorf(fault.Unavailable, "stopping: send it again")

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // readTimeout bounds each read of a source.
@@ -51,7 +51,7 @@ func (t *topic) read(ctx context.Context, do action) (in input, err error) {
 	switch do.do {
 	case readHead:
 		news, err = t.source.Head(ctx, do.since)
-		in = input{happened: headRead, moved: news.Moved, gone: poll.KindOf(err) == poll.NotFound}
+		in = input{happened: headRead, moved: news.Moved, gone: fault.CodeOf(err) == fault.NotFound}
 	case readBody:
 		news, err = t.source.Body(ctx, do.depth)
 		in = input{happened: bodyRead}

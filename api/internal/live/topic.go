@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // topic is something that people watch on this replica. It reads what its source says, encodes
@@ -126,7 +126,7 @@ func (t *topic) await(ctx context.Context, lastEventID string) error {
 		case <-t.ctx.Done():
 			return errStopping
 		case <-ctx.Done():
-			return poll.Unavailablef(ctx.Err(), "the database did not answer in time")
+			return fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 //go:embed pages assets messages
@@ -185,7 +185,7 @@ func toCode(c *fiber.Ctx) error {
 			return c.Redirect("/p/"+id.String(), http.StatusSeeOther)
 		}
 	}
-	code := poll.CleanJoinCode(typed)
+	code := access.CleanCode(typed)
 	if code == "" {
 		return c.Redirect("/", http.StatusSeeOther)
 	}

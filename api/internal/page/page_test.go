@@ -20,6 +20,7 @@ import (
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -280,7 +281,7 @@ func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
 	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d, size: %d };",
 		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength, poll.MaxText>>20))
 	require.Contains(t, string(text), fmt.Sprintf("const room = { voters: %d, least: %d, passcode: %d };",
-		poll.MaxVotersLimit, poll.MinPasscodeLength, poll.MaxPasscodeLength))
+		access.MaxVotersLimit, access.MinPasscodeLength, access.MaxPasscodeLength))
 }
 
 var dangerous = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +

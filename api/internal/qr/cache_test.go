@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // busy is a cache of which all turns at drawing are taken.
@@ -121,7 +121,7 @@ func TestWhoWaitsTooLongForACodeIsToldToComeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in which the time is not long
 		c, _, _ := busy(t)
 		_, err := c.draw([]byte("a"))
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		require.Zero(t, c.drawn.Len())
 	})
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // maxText is how many bytes a text may have. It fits into a code that a phone can read from a screen.
@@ -33,9 +34,9 @@ func Mount(public string, believe func(peer net.Addr) bool, turns *budget.Turns)
 
 // joinLink draws the link that the query's join code stands for.
 func joinLink(c *fiber.Ctx, drawn *cache, base string, believe func(net.Addr) bool) (err error) {
-	code := poll.CleanJoinCode(c.Query("code"))
-	if !poll.IsJoinCode(code) {
-		return poll.Field("code", "must be a join code")
+	code := access.CleanCode(c.Query("code"))
+	if !access.IsCode(code) {
+		return fault.Field("code", "must be a join code")
 	}
 	if base == "" {
 		if base, err = origin(c, believe(c.Context().RemoteAddr())); err != nil {
@@ -60,11 +61,11 @@ func text(c *fiber.Ctx, drawn *cache) error {
 	body := c.Request().Body() // as it came: Fiber's own would unpack it
 	switch {
 	case len(body) == 0:
-		return poll.Field("body", "must not be empty")
+		return fault.Field("body", "must not be empty")
 	case len(body) > maxText:
 		return fiber.ErrRequestEntityTooLarge
 	case !utf8.Valid(body):
-		return poll.Field("body", "must be UTF-8")
+		return fault.Field("body", "must be UTF-8")
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store") // it may hold a presenter's token
 	return send(c, drawn, body)
@@ -81,7 +82,7 @@ func origin(c *fiber.Ctx, proxy bool) (string, error) {
 	}
 	if forwarded := first(c.Get(fiber.HeaderXForwardedProto)); proxy && forwarded != "" {
 		if scheme = strings.ToLower(forwarded); scheme != "http" && scheme != "https" {
-			return "", poll.Field(fiber.HeaderXForwardedProto, "must be http or https")
+			return "", fault.Field(fiber.HeaderXForwardedProto, "must be http or https")
 		}
 	}
 	from, name := fiber.HeaderXForwardedHost, first(c.Get(fiber.HeaderXForwardedHost))
@@ -89,7 +90,7 @@ func origin(c *fiber.Ctx, proxy bool) (string, error) {
 		from, name = fiber.HeaderHost, string(c.Request().Host())
 	}
 	if !host.MatchString(name) {
-		return "", poll.Field(from, "must be the name of a host")
+		return "", fault.Field(from, "must be the name of a host")
 	}
 	return scheme + "://" + name, nil
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // ask gives the answer; what the domain refuses is 400 with the field as its body.
@@ -35,7 +35,7 @@ func anybody(net.Addr) bool { return true }
 func askAt(t *testing.T, public string, believe func(net.Addr) bool, method, target, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	app := fiber.New(fiber.Config{ErrorHandler: func(c *fiber.Ctx, err error) error {
-		if e, ok := errors.AsType[*poll.Error](err); ok && e.Kind == poll.Invalid {
+		if e, ok := errors.AsType[*fault.Error](err); ok && e.Code == fault.Invalid {
 			return c.Status(400).SendString(e.Field)
 		}
 		return fiber.DefaultErrorHandler(c, err)

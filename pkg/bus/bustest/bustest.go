@@ -12,7 +12,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // Capabilities are the ways in which adapters differ.
@@ -64,15 +63,15 @@ func (e Env) open(t *testing.T) bus.Bus {
 	return b
 }
 
-func change(n int) poll.Change {
-	return poll.Change{PresentationID: uuid.New(), PollID: uuid.New(), Version: int64(n), Revision: int64(n) << 30}
+func change(n int) bus.Change {
+	return bus.Change{Thing: uuid.New(), Part: uuid.New(), Version: int64(n), Revision: int64(n) << 30}
 }
 
 var promises = []promise{
 	{name: "every subscriber of the process hears every change", test: func(t *testing.T, e Env) {
 		b := e.open(t)
-		subs := []<-chan poll.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context()), b.Subscribe(t.Context())}
-		changes := []poll.Change{change(0), change(1), {PresentationID: uuid.New(), Version: 1}}
+		subs := []<-chan bus.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context()), b.Subscribe(t.Context())}
+		changes := []bus.Change{change(0), change(1), {Thing: uuid.New(), Version: 1}}
 		require.NoError(t, b.Announce(t.Context(), changes...))
 		require.NoError(t, b.Announce(t.Context()))
 		for _, sub := range subs {
@@ -81,7 +80,7 @@ var promises = []promise{
 	}},
 	{name: "every process hears every change", asks: func(c Capabilities) bool { return c.Shared }, test: func(t *testing.T, e Env) {
 		one, other := e.open(t), e.open(t)
-		subs := []<-chan poll.Change{one.Subscribe(t.Context()), other.Subscribe(t.Context())}
+		subs := []<-chan bus.Change{one.Subscribe(t.Context()), other.Subscribe(t.Context())}
 		a, b := change(1), change(2)
 		require.NoError(t, one.Announce(t.Context(), a))
 		require.NoError(t, other.Announce(t.Context(), b))
@@ -115,7 +114,7 @@ var promises = []promise{
 			hears(t, quick, c)
 		}
 		seen := 0
-		for receive(t, slow) != (poll.Change{}) {
+		for receive(t, slow) != (bus.Change{}) {
 			seen++
 		}
 		require.Less(t, seen, n)
@@ -136,7 +135,7 @@ var promises = []promise{
 	}},
 	{name: "closing the bus closes every subscription", test: func(t *testing.T, e Env) {
 		b := e.Open(t)
-		subs := []<-chan poll.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context())}
+		subs := []<-chan bus.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context())}
 		require.NoError(t, b.Close())
 		for _, sub := range append(subs, b.Subscribe(t.Context())) {
 			closes(t, sub)
@@ -148,7 +147,7 @@ var promises = []promise{
 		sub := b.Subscribe(t.Context())
 		for range 3 {
 			e.Cut()
-			for receive(t, sub) != (poll.Change{}) {
+			for receive(t, sub) != (bus.Change{}) {
 			}
 			// Announcing goes over a connection of its own, which may come back later, and loses what it cannot send.
 			c := change(1)
@@ -173,9 +172,9 @@ var promises = []promise{
 }
 
 // hears waits for the changes, in any order, among others that it heard before or twice.
-func hears(t testing.TB, sub <-chan poll.Change, changes ...poll.Change) {
+func hears(t testing.TB, sub <-chan bus.Change, changes ...bus.Change) {
 	t.Helper()
-	missing := map[poll.Change]bool{}
+	missing := map[bus.Change]bool{}
 	for _, c := range changes {
 		missing[c] = true
 	}
@@ -184,7 +183,7 @@ func hears(t testing.TB, sub <-chan poll.Change, changes ...poll.Change) {
 	}
 }
 
-func receive(t testing.TB, sub <-chan poll.Change) poll.Change {
+func receive(t testing.TB, sub <-chan bus.Change) bus.Change {
 	t.Helper()
 	select {
 	case c, ok := <-sub:
@@ -196,7 +195,7 @@ func receive(t testing.TB, sub <-chan poll.Change) poll.Change {
 	}
 }
 
-func closes(t testing.TB, sub <-chan poll.Change) {
+func closes(t testing.TB, sub <-chan bus.Change) {
 	t.Helper()
 	timeout := time.After(patience)
 	for {

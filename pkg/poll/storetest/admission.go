@@ -9,20 +9,22 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 func (s *suite) admission(t *testing.T) {
 	store := s.store(t)
-	byPass := poll.Admission{Voters: poll.ByPass, MaxVoters: 3, Passcode: "GARDEN"}
-	made := func(t *testing.T, a poll.Admission) poll.Presentation {
+	byPass := access.Admission{Voters: access.ByPass, MaxVoters: 3, Passcode: "GARDEN"}
+	made := func(t *testing.T, a access.Admission) poll.Presentation {
 		t.Helper()
 		p := newPresentation(t)
 		require.NoError(t, p.Admit(a))
 		require.NoError(t, store.Create(t.Context(), p))
 		return p
 	}
-	identity := func(t *testing.T, p poll.Presentation, index int) poll.Identity {
+	identity := func(t *testing.T, p poll.Presentation, index int) access.Identity {
 		t.Helper()
 		return results(t, store, p, index).Identity
 	}
@@ -32,7 +34,7 @@ func (s *suite) admission(t *testing.T) {
 		require.NoError(t, err)
 		return turn
 	}
-	admit := func(t *testing.T, p poll.Presentation, voters poll.Voters) {
+	admit := func(t *testing.T, p poll.Presentation, voters access.Voters) {
 		t.Helper()
 		_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Voters: &voters})
 		require.NoError(t, err)
@@ -50,28 +52,28 @@ func (s *suite) admission(t *testing.T) {
 	})
 
 	t.Run("and as it was edited, all of it or a part", func(t *testing.T) {
-		p := made(t, poll.Admission{})
-		_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Voters: new(poll.ByPass), MaxVoters: new(9), Passcode: new(" gar-den ")})
+		p := made(t, access.Admission{})
+		_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Voters: new(access.ByPass), MaxVoters: new(9), Passcode: new(" gar-den ")})
 		require.NoError(t, err)
 		_, err = store.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another"), MaxVoters: new(0)})
 		require.NoError(t, err)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Admission{Voters: poll.ByPass, Passcode: "GARDEN"}, d.Admission)
-		admit(t, p, poll.Anyone)
+		require.Equal(t, access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}, d.Admission)
+		admit(t, p, access.Anyone)
 		d, err = store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Admission{Voters: poll.Anyone}, d.Admission, "a limit and a passcode go with the passes")
+		require.Equal(t, access.Admission{Voters: access.Anyone}, d.Admission, "a limit and a passcode go with the passes")
 	})
 
 	t.Run("a poll's voters are told apart as the presentation says when it opens", func(t *testing.T) {
 		p := made(t, byPass)
-		require.Equal(t, poll.ByClient, identity(t, p, 0), "nobody has voted yet")
-		require.Equal(t, poll.Passed, move(t, p, poll.Move{}).Poll.Identity)
-		require.Equal(t, poll.Passed, identity(t, p, 0))
+		require.Equal(t, access.ByClient, identity(t, p, 0), "nobody has voted yet")
+		require.Equal(t, access.Passed, move(t, p, poll.Move{}).Poll.Identity)
+		require.Equal(t, access.Passed, identity(t, p, 0))
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, poll.Passed, d.Poll.Identity)
+		require.Equal(t, access.Passed, d.Poll.Identity)
 	})
 
 	t.Run("of one that is open from the start, too", func(t *testing.T) {
@@ -79,23 +81,23 @@ func (s *suite) admission(t *testing.T) {
 		require.NoError(t, p.Open(1))
 		require.NoError(t, p.Admit(byPass))
 		require.NoError(t, store.Create(t.Context(), p))
-		require.Equal(t, poll.Passed, identity(t, p, 1))
-		require.Equal(t, poll.ByClient, identity(t, p, 0))
+		require.Equal(t, access.Passed, identity(t, p, 1))
+		require.Equal(t, access.ByClient, identity(t, p, 0))
 	})
 
 	t.Run("votes that anyone cast keep a poll weak until it is reset", func(t *testing.T) {
-		p := made(t, poll.Admission{})
+		p := made(t, access.Admission{})
 		opened := move(t, p, poll.Move{})
-		admit(t, p, poll.ByPass)
-		require.Equal(t, poll.ByClient, identity(t, p, 0))
+		admit(t, p, access.ByPass)
+		require.Equal(t, access.ByClient, identity(t, p, 0))
 		move(t, p, poll.Move{To: poll.ToClosed})
-		require.Equal(t, poll.ByClient, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity, "the votes still stand")
+		require.Equal(t, access.ByClient, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity, "the votes still stand")
 		closed := move(t, p, poll.Move{To: poll.ToClosed})
 		require.Greater(t, closed.Version, opened.Version)
 		count(t, store, seal(p, 0, closed.Ended.Version))
 		_, err := store.Edit(t.Context(), p.ID, poll.Reset{PollID: p.Polls[0].ID})
 		require.NoError(t, err)
-		require.Equal(t, poll.Passed, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity)
+		require.Equal(t, access.Passed, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity)
 	})
 
 	t.Run("and one that is open when anyone may vote becomes weak, others do not", func(t *testing.T) {
@@ -103,11 +105,11 @@ func (s *suite) admission(t *testing.T) {
 		move(t, p, poll.Move{})
 		move(t, p, poll.Move{})
 		before := results(t, store, p, 1)
-		admit(t, p, poll.Anyone)
+		admit(t, p, access.Anyone)
 		require.Equal(t, before.Revision+1, results(t, store, p, 1).Revision, "whoever has its results must not take them for the same")
-		require.Equal(t, poll.Passed, identity(t, p, 0))
-		require.Equal(t, poll.ByClient, identity(t, p, 1))
-		require.Equal(t, poll.ByClient, move(t, p, poll.Move{To: poll.ToPrevious}).Poll.Identity, "it was opened for anyone")
+		require.Equal(t, access.Passed, identity(t, p, 0))
+		require.Equal(t, access.ByClient, identity(t, p, 1))
+		require.Equal(t, access.ByClient, move(t, p, poll.Move{To: poll.ToPrevious}).Poll.Identity, "it was opened for anyone")
 	})
 
 	t.Run("as many passes are granted as there is room for", func(t *testing.T) {
@@ -133,7 +135,7 @@ func (s *suite) admission(t *testing.T) {
 	})
 
 	t.Run("exactly as many, however many ask at once", func(t *testing.T) {
-		p := made(t, poll.Admission{Voters: poll.ByPass, MaxVoters: 100})
+		p := made(t, access.Admission{Voters: access.ByPass, MaxVoters: 100})
 		var granted atomic.Int64
 		var all sync.WaitGroup
 		for range 8 {
@@ -153,7 +155,7 @@ func (s *suite) admission(t *testing.T) {
 
 	t.Run("none of what is not there", func(t *testing.T) {
 		_, err := store.Grant(t.Context(), uuid.New(), 1)
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -164,7 +165,7 @@ func (s *suite) answers(t *testing.T) {
 				cancel()
 				return nil
 			})
-			requireKind(t, poll.Unavailable, err)
+			requireKind(t, fault.Unavailable, err)
 		}
 	})
 
@@ -176,9 +177,9 @@ func (s *suite) answers(t *testing.T) {
 				t.Error("there is one")
 				return nil
 			})
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 			_, _, err = store.Hide(t.Context(), ids[0], ids[1], "word 0001", true)
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 		}
 	})
 
@@ -219,7 +220,7 @@ func (s *suite) answers(t *testing.T) {
 		show(t, store, p, 3)
 		for i, text := range []string{"A", "A", "1", "Oslo", "Oslo", "", "a\nb", "\x00", "\xff"} {
 			i = min(i, len(p.Polls)-1)
-			want := poll.NotFound
+			want := fault.NotFound
 			if i < 3 {
 				want = poll.NotFreeText
 			}

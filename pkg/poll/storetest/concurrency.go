@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -50,7 +51,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 		group.Go(func() error {
 			for range rounds {
 				_, _, err := pick(i).Hide(t.Context(), p.ID, p.Polls[3+rand.IntN(2)].ID, []string{"A", "B"}[rand.IntN(2)], rand.IntN(2) > 0)
-				if err != nil && poll.KindOf(err) != poll.NotFound { // nobody says it yet, or any more
+				if err != nil && fault.CodeOf(err) != fault.NotFound { // nobody says it yet, or any more
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -20,7 +21,7 @@ func (s *suite) contexts(t *testing.T) {
 		"Presentation": func() error { _, _, err := store.Presentation(ctx, p.ID); return err },
 		"Join":         func() error { _, _, err := store.Join(ctx, p.JoinCode); return err },
 		"Access":       func() error { _, err := store.Access(ctx, p.ID); return err },
-		"SetAccess":    func() error { return store.SetAccess(ctx, p.ID, p.TokenHash, p.Access) },
+		"SetAccess":    func() error { return store.SetAccess(ctx, p.ID, p.TokenHash, p.Tokens) },
 		"SetJoinCode":  func() error { return store.SetJoinCode(ctx, p.ID, p.JoinCode) },
 		"Unused":       func() error { _, err := store.Unused(ctx, 0, 1); return err },
 		"Expire":       func() error { _, err := store.Expire(ctx, p.ID, 0); return err },
@@ -54,7 +55,7 @@ func (s *suite) contexts(t *testing.T) {
 		"Ping":       func() error { return store.Ping(ctx) },
 	}
 	for name, call := range calls {
-		t.Run(name, func(t *testing.T) { requireKind(t, poll.Unavailable, call()) })
+		t.Run(name, func(t *testing.T) { requireKind(t, fault.Unavailable, call()) })
 	}
 	t.Run("and the store works on", func(t *testing.T) {
 		count(t, store, votes(vote(p, 0, version, "A")))

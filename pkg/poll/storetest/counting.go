@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -73,7 +74,7 @@ func (s *suite) counting(t *testing.T) {
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		tally(t, p, 0, 3, 1, 2, 0)
 		r := results(t, store, p, 0)
-		require.Equal(t, []poll.Change{{PresentationID: p.ID, PollID: p.Polls[0].ID, Version: v, Revision: r.Revision}}, o.Changed)
+		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v, Revision: r.Revision}}, o.Changed)
 		require.Greater(t, r.Revision, before.Revision)
 		require.Equal(t, before.Status, r.Status)
 		require.Equal(t, before.Opened, r.Opened)

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -75,7 +77,7 @@ func (s *suite) edits(t *testing.T) {
 				require.Nil(t, edited.Poll)
 				want.Polls = slices.Delete(want.Polls, gone, gone+1)
 				_, err := store.Results(t.Context(), p.ID, op.PollID)
-				requireKind(t, poll.NotFound, err)
+				requireKind(t, fault.NotFound, err)
 			case poll.AddPoll:
 				edited := edit(t, p, op)
 				require.NotNil(t, edited.Poll)
@@ -118,7 +120,7 @@ func (s *suite) edits(t *testing.T) {
 		got := results(t, store, p, 0)
 		require.Equal(t, poll.Results{Poll: *edited.Poll, State: edited.State}, got)
 		require.Equal(t, poll.Poll{
-			ID: p.Polls[0].ID, PresentationID: p.ID, Question: "Which ones?", Kind: poll.Multiple, MaxChoices: 3, Identity: poll.ByClient,
+			ID: p.Polls[0].ID, PresentationID: p.ID, Question: "Which ones?", Kind: poll.Multiple, MaxChoices: 3, Identity: access.ByClient,
 			Options: options("X", "Y", "Z", "A"), Visibility: poll.PresenterOnly, Banned: []string{"word", "w,'\""},
 		}, got.Poll)
 		require.Equal(t, poll.State{Status: poll.Pending, Revision: before.Revision + 1, Counts: []int64{0, 0, 0, 0}}, got.State)
@@ -192,14 +194,14 @@ func (s *suite) edits(t *testing.T) {
 		want, states := read(t, other)
 		require.NoError(t, store.Delete(t.Context(), p.ID, nil))
 		_, _, err := store.Presentation(t.Context(), p.ID)
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 		_, err = store.Display(t.Context(), p.ID)
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 		_, _, err = store.Join(t.Context(), p.JoinCode)
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 		_, err = store.Results(t.Context(), p.ID, p.Polls[0].ID)
-		requireKind(t, poll.NotFound, err)
-		requireKind(t, poll.NotFound, store.Delete(t.Context(), p.ID, nil))
+		requireKind(t, fault.NotFound, err)
+		requireKind(t, fault.NotFound, store.Delete(t.Context(), p.ID, nil))
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
 		require.False(t, slices.ContainsFunc(closing, func(c poll.ClosingPoll) bool { return c.PresentationID == p.ID }))
@@ -221,8 +223,8 @@ func (s *suite) edits(t *testing.T) {
 			group.Go(func() error {
 				for j := range 8 {
 					if err := s.anything(t, store, p, i, j); err != nil {
-						switch poll.KindOf(err) {
-						case poll.HasBeenShown, poll.NotFinal, poll.OutOfPolls, poll.NotDisplayed, poll.Invalid:
+						switch fault.CodeOf(err) {
+						case poll.HasBeenShown, poll.NotFinal, poll.OutOfPolls, poll.NotDisplayed, fault.Invalid:
 							continue // somebody else was faster
 						}
 						return err

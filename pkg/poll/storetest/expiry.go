@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -109,7 +110,7 @@ func (s *suite) expiry(t *testing.T) {
 			func() error { _, _, err := store.Join(t.Context(), p.JoinCode); return err }(),
 			store.Delete(t.Context(), p.ID, nil),
 		} {
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 		}
 		require.Equal(t, []verdicts{{poll.Rejected}}, count(t, store, votes(vote(p, 1, v, `["late"]`))).Verdicts)
 		for _, table := range []string{"presence", "passes"} {
@@ -191,8 +192,8 @@ func (s *suite) expiry(t *testing.T) {
 				}
 			})
 			if _, _, err := store.Presentation(t.Context(), p.ID); expired {
-				requireKind(t, poll.NotFound, used)
-				requireKind(t, poll.NotFound, err)
+				requireKind(t, fault.NotFound, used)
+				requireKind(t, fault.NotFound, err)
 			} else {
 				require.NoError(t, used)
 				require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -230,7 +231,7 @@ func (s *suite) folds(t *testing.T) {
 		count(t, store, votes(vote(p, 1, v, "of another poll")))
 		revision := results(t, store, p, 0).Revision
 		changes := refolded(t, store)
-		require.Equal(t, []poll.Change{{PresentationID: p.ID, PollID: p.Polls[0].ID, Version: v, Revision: revision + 1}}, changes)
+		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v, Revision: revision + 1}}, changes)
 		requireCounted(t, p, 0)
 		require.Empty(t, refolded(t, store))
 		require.Equal(t, revision+1, results(t, store, p, 0).Revision)
@@ -459,7 +460,7 @@ func (s *suite) folds(t *testing.T) {
 }
 
 // refolded calls Refold until nothing is left to do.
-func refolded(t *testing.T, s poll.Store) (changes []poll.Change) {
+func refolded(t *testing.T, s poll.Store) (changes []bus.Change) {
 	t.Helper()
 	for more := true; more; {
 		changed, left, err := s.Refold(t.Context())

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -36,7 +37,7 @@ func (s *suite) revisions(t *testing.T) {
 		require.Equal(t, edited.Edits, before.Edits)
 		for _, seen := range [][]int64{{}, {p.Edits}, {-1, p.Edits, edited.Edits + 1}} {
 			_, err = rename("two", seen...)
-			requireKind(t, poll.Stale, err)
+			requireKind(t, fault.Stale, err)
 			require.Equal(t, before, read(t, p))
 		}
 		edited, err = rename("two", 77, edited.Edits)
@@ -62,13 +63,13 @@ func (s *suite) revisions(t *testing.T) {
 	t.Run("a poll that is not there is not found, whatever revision was seen", func(t *testing.T) {
 		p := created(t, store)
 		_, err := store.Edit(t.Context(), p.ID, poll.IfSeen{Edit: poll.DeletePoll{PollID: uuid.New()}, Seen: poll.Seen{99}})
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 	})
 
 	t.Run("a presentation is deleted only at a revision that was seen", func(t *testing.T) {
 		p := created(t, store)
-		requireKind(t, poll.Stale, store.Delete(t.Context(), p.ID, poll.Seen{p.Edits + 1}))
-		requireKind(t, poll.Stale, store.Delete(t.Context(), p.ID, poll.Seen{}))
+		requireKind(t, fault.Stale, store.Delete(t.Context(), p.ID, poll.Seen{p.Edits + 1}))
+		requireKind(t, fault.Stale, store.Delete(t.Context(), p.ID, poll.Seen{}))
 		require.Equal(t, p, read(t, p))
 		require.NoError(t, store.Delete(t.Context(), p.ID, poll.Seen{p.Edits}))
 	})
@@ -87,7 +88,7 @@ func (s *suite) revisions(t *testing.T) {
 					_, err := store.Edit(t.Context(), p.ID, poll.IfSeen{Edit: e, Seen: poll.Seen{p.Edits}})
 					if err == nil {
 						won.Add(1)
-					} else if poll.KindOf(err) == poll.Stale {
+					} else if fault.CodeOf(err) == fault.Stale {
 						err = nil
 					}
 					return err
@@ -232,7 +233,7 @@ func (s *suite) mends(t *testing.T) {
 		}
 		require.NoError(t, store.Delete(t.Context(), p.ID, nil))
 		_, err := store.History(t.Context(), p.ID, 0, 1)
-		requireKind(t, poll.NotFound, err)
+		requireKind(t, fault.NotFound, err)
 		require.NoError(t, store.Create(t.Context(), p))
 		require.Empty(t, history(t, p))
 		require.Len(t, history(t, other), 1)

@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -60,9 +62,9 @@ func (s *suite) newest(t *testing.T) {
 				require.NoError(t, err)
 			}, true, false},
 			{"other tokens", func() {
-				require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash, poll.Access{TokenHash: [32]byte{1}}))
+				require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash, access.Tokens{TokenHash: [32]byte{1}}))
 			}, true, false},
-			{"another join code", func() { require.NoError(t, store.SetJoinCode(t.Context(), p.ID, poll.NewJoinCode())) }, true, false},
+			{"another join code", func() { require.NoError(t, store.SetJoinCode(t.Context(), p.ID, access.NewCode())) }, true, false},
 			{"a slide that is empty", func() {
 				_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 				require.NoError(t, err)
@@ -99,6 +101,6 @@ func (s *suite) newest(t *testing.T) {
 		require.Equal(t, map[uuid.UUID]int64{p.ID: 0}, n.Versions)
 		require.Len(t, n.Revisions, 1)
 		_, err := store.Newest(t.Context(), ids, []uuid.UUID{p.Polls[0].ID, p.Polls[1].ID})
-		requireKind(t, poll.Invalid, err)
+		requireKind(t, fault.Invalid, err)
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -17,8 +18,8 @@ func (s *suite) partitions(t *testing.T) {
 
 	_, err := store.Count(t.Context(), 0, batch)
 	require.Error(t, err, "counted before the number of partitions was known")
-	requireKind(t, poll.Invalid, store.Partitions(t.Context(), 0))
-	requireKind(t, poll.Invalid, store.Partitions(t.Context(), -1))
+	requireKind(t, fault.Invalid, store.Partitions(t.Context(), 0))
+	requireKind(t, fault.Invalid, store.Partitions(t.Context(), -1))
 
 	var group errgroup.Group // replicas that start at once
 	for range 8 {
@@ -27,7 +28,7 @@ func (s *suite) partitions(t *testing.T) {
 	require.NoError(t, group.Wait())
 	for _, other := range []int{1, 2, 4} {
 		err := store.Partitions(t.Context(), other)
-		requireKind(t, poll.Conflict, err)
+		requireKind(t, fault.Conflict, err)
 		require.ErrorContains(t, err, "3")
 		require.ErrorContains(t, err, string(rune('0'+other)))
 	}
@@ -42,6 +43,6 @@ func (s *suite) partitions(t *testing.T) {
 		batch[0].ID = uuid.New()
 		_, err := store.Count(t.Context(), partition, batch)
 		require.Error(t, err)
-		require.Empty(t, poll.KindOf(err), "a partition that there is not is a fault, and no waiting heals it: %v", err)
+		require.Empty(t, fault.CodeOf(err), "a partition that there is not is a fault, and no waiting heals it: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -79,7 +80,7 @@ func (s *suite) presentations(t *testing.T) {
 		require.NoError(t, store.Create(t.Context(), p))
 		readBack(t, p)
 		_, err := store.Edit(t.Context(), p.ID, poll.AddPoll{Poll: poll.Poll{Question: "Q", Kind: poll.OpenText}})
-		requireKind(t, poll.Invalid, err)
+		requireKind(t, fault.Invalid, err)
 		readBack(t, p)
 		_, err = store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[2].ID})
 		require.NoError(t, err)
@@ -92,7 +93,7 @@ func (s *suite) presentations(t *testing.T) {
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
 		require.Equal(t, poll.Display{
-			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}, Access: &p.Access, JoinCode: p.JoinCode,
+			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}, Tokens: &p.Tokens, JoinCode: p.JoinCode,
 		}, d)
 	})
 
@@ -105,7 +106,7 @@ func (s *suite) presentations(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, poll.Display{
 			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: 1, Index: 1, Displayed: true}, Poll: &p.Polls[1],
-			Access: &p.Access, JoinCode: p.JoinCode,
+			Tokens: &p.Tokens, JoinCode: p.JoinCode,
 		}, d)
 		require.Equal(t, []poll.Verdict{poll.Counted}, count(t, store, votes(vote(p, 1, 1, "A"))).Verdicts[0])
 	})
@@ -114,10 +115,10 @@ func (s *suite) presentations(t *testing.T) {
 		first := created(t, store)
 		second := newPresentation(t)
 		second.JoinCode = first.JoinCode
-		requireKind(t, poll.Conflict, store.Create(t.Context(), second))
+		requireKind(t, fault.Conflict, store.Create(t.Context(), second))
 		_, _, err := store.Presentation(t.Context(), second.ID)
-		requireKind(t, poll.NotFound, err)
-		requireKind(t, poll.Conflict, store.Create(t.Context(), first))
+		requireKind(t, fault.NotFound, err)
+		requireKind(t, fault.Conflict, store.Create(t.Context(), first))
 		readBack(t, first)
 
 		second.JoinCode += "2" // and the same ids are free still
@@ -131,7 +132,7 @@ func (s *suite) presentations(t *testing.T) {
 		require.NoError(t, store.Create(t.Context(), p))
 		for _, code := range []string{"code" + p.ID.String(), p.JoinCode + " ", "", "%", "Code%", "Code\x00", p.JoinCode + "\x00", "Code\xff"} {
 			_, _, err := store.Join(t.Context(), code)
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 		}
 	})
 
@@ -140,41 +141,41 @@ func (s *suite) presentations(t *testing.T) {
 		never := func(poll.VoterAnswer) error { t.Error("not found, but yielded"); return nil }
 		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, uuid.Max, mine.Polls[0].ID} {
 			_, _, err := store.Presentation(t.Context(), id)
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 			_, err = store.Access(t.Context(), id)
-			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.SetAccess(t.Context(), id, mine.TokenHash, mine.Access))
-			requireKind(t, poll.NotFound, store.SetJoinCode(t.Context(), id, "nobody's"))
+			requireKind(t, fault.NotFound, err)
+			requireKind(t, fault.NotFound, store.SetAccess(t.Context(), id, mine.TokenHash, mine.Tokens))
+			requireKind(t, fault.NotFound, store.SetJoinCode(t.Context(), id, "nobody's"))
 			expired, err := store.Expire(t.Context(), id, 0)
 			require.NoError(t, err)
 			require.False(t, expired)
 			_, err = store.Display(t.Context(), id)
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 			for target := poll.ToNext; target <= poll.ToOpen; target++ {
 				_, err = store.Transit(t.Context(), id, poll.Move{To: target, PollID: mine.Polls[0].ID}, nil)
-				requireKind(t, poll.NotFound, err)
+				requireKind(t, fault.NotFound, err)
 			}
 			_, err = store.Edit(t.Context(), id, poll.EditPresentation{Title: new("nobody's")})
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 			_, err = store.Edit(t.Context(), id, poll.DeletePoll{PollID: mine.Polls[0].ID})
-			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Delete(t.Context(), id, nil))
+			requireKind(t, fault.NotFound, err)
+			requireKind(t, fault.NotFound, store.Delete(t.Context(), id, nil))
 			_, err = store.Results(t.Context(), id, mine.Polls[0].ID)
-			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, uuid.Nil, never))
+			requireKind(t, fault.NotFound, err)
+			requireKind(t, fault.NotFound, store.Votes(t.Context(), id, mine.Polls[0].ID, uuid.Nil, never))
 		}
 		for _, id := range []uuid.UUID{uuid.New(), uuid.Nil, other.Polls[0].ID, mine.ID} {
 			_, err := store.Results(t.Context(), mine.ID, id)
-			requireKind(t, poll.NotFound, err)
-			requireKind(t, poll.NotFound, store.Votes(t.Context(), mine.ID, id, uuid.Nil, never))
+			requireKind(t, fault.NotFound, err)
+			requireKind(t, fault.NotFound, store.Votes(t.Context(), mine.ID, id, uuid.Nil, never))
 			_, err = store.Transit(t.Context(), mine.ID, poll.Move{To: poll.ToPoll, PollID: id}, nil)
-			requireKind(t, poll.NotFound, err)
+			requireKind(t, fault.NotFound, err)
 			for _, e := range []poll.Edit{poll.DeletePoll{PollID: id}, poll.Reset{PollID: id}, poll.EditPoll{PollID: id}} {
 				if id == uuid.Nil {
 					continue // the wire refuses it
 				}
 				_, err = store.Edit(t.Context(), mine.ID, e)
-				requireKind(t, poll.NotFound, err)
+				requireKind(t, fault.NotFound, err)
 			}
 		}
 		readBack(t, mine)

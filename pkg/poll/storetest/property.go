@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -57,7 +58,7 @@ func (d *drill) transit(t *testing.T) {
 	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToOpen)).Draw(d.rt, "move"))}
 	move.PollID = d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	turn, err := d.store.Transit(t.Context(), d.p.ID, move, nil)
-	if kind := poll.KindOf(err); kind == poll.OutOfPolls || kind == poll.NotDisplayed {
+	if kind := fault.CodeOf(err); kind == poll.OutOfPolls || kind == poll.NotDisplayed {
 		return
 	}
 	require.NoError(d.rt, err)
@@ -77,7 +78,7 @@ func (d *drill) reset(t *testing.T) {
 	id := d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	edited, err := d.store.Edit(t.Context(), d.p.ID, poll.Reset{PollID: id})
 	if !d.model.mayReset(id) {
-		require.Equal(d.rt, poll.NotFinal, poll.KindOf(err))
+		require.Equal(d.rt, poll.NotFinal, fault.CodeOf(err))
 		d.compare(t, nil)
 		return
 	}
@@ -106,12 +107,12 @@ func (d *drill) count(t *testing.T) {
 	require.Equal(d.rt, want, o.Verdicts)
 	var changed []uuid.UUID
 	for _, c := range o.Changed {
-		require.Equal(d.rt, d.p.ID, c.PresentationID)
-		changed = append(changed, c.PollID)
+		require.Equal(d.rt, d.p.ID, c.Thing)
+		changed = append(changed, c.Part)
 	}
 	d.compare(t, changed)
 	for _, c := range o.Changed {
-		i := slices.IndexFunc(d.p.Polls, func(q poll.Poll) bool { return q.ID == c.PollID })
+		i := slices.IndexFunc(d.p.Polls, func(q poll.Poll) bool { return q.ID == c.Part })
 		require.Equal(d.rt, d.revisions[i], c.Revision)
 		require.Equal(d.rt, d.before[i].Opened, c.Version)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -30,7 +31,7 @@ func (s *suite) shared(t *testing.T) {
 		require.Equal(t, states, gotStates)
 		require.Equal(t, answers, list(t, store, p, 0))
 		require.Equal(t, []verdicts{nil}, count(t, store, batch).Verdicts)
-		requireKind(t, poll.Conflict, store.Partitions(t.Context(), Partitions+1))
+		requireKind(t, fault.Conflict, store.Partitions(t.Context(), Partitions+1))
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []poll.ClosingPoll{{PresentationID: p.ID, Seal: poll.Seal{PollID: p.Polls[0].ID, Version: v}}}, closing)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -158,10 +159,10 @@ func listAfter(t *testing.T, s poll.Store, p poll.Presentation, index int, after
 	return answers
 }
 
-func requireKind(t *testing.T, want poll.ErrorKind, err error) {
+func requireKind(t *testing.T, want fault.Code, err error) {
 	t.Helper()
 	require.Error(t, err)
-	require.Equal(t, want, poll.KindOf(err), "%v", err)
+	require.Equal(t, want, fault.CodeOf(err), "%v", err)
 }
 
 // ended gives a context that has ended.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -60,7 +61,7 @@ func (s *suite) transitions(t *testing.T) {
 			}
 			display, err := store.Display(t.Context(), p.ID)
 			require.NoError(t, err)
-			display.Access, display.JoinCode = nil, "" // which a transition does not give
+			display.Tokens, display.JoinCode = nil, "" // which a transition does not give
 			require.Equal(t, turn.Display, display, "step %d", i)
 			require.Equal(t, step.states, statuses(), "step %d", i)
 		}
@@ -89,7 +90,7 @@ func (s *suite) transitions(t *testing.T) {
 			}, turn, "step %d", i)
 			display, err := store.Display(t.Context(), p.ID)
 			require.NoError(t, err)
-			display.Access, display.JoinCode = nil, "" // which a transition does not give
+			display.Tokens, display.JoinCode = nil, "" // which a transition does not give
 			require.Equal(t, turn.Display, display, "step %d", i)
 			read, _, err := store.Presentation(t.Context(), p.ID)
 			require.NoError(t, err)
@@ -126,7 +127,7 @@ func (s *suite) transitions(t *testing.T) {
 		for _, stale := range []int64{version - 1, version + 1, -1} {
 			for _, move := range []poll.Move{{To: poll.ToPrevious}, {To: poll.ToNothing}, {To: poll.ToPoll, PollID: p.Polls[2].ID}} {
 				_, err = store.Transit(t.Context(), p.ID, move, &stale)
-				requireKind(t, poll.Stale, err)
+				requireKind(t, fault.Stale, err)
 			}
 		}
 		d, err := store.Display(t.Context(), p.ID)
@@ -210,7 +211,7 @@ func (s *suite) transitions(t *testing.T) {
 			group.Go(func() error {
 				turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, &version)
 				through[i] = turn.Changed
-				if poll.KindOf(err) == poll.Stale {
+				if fault.CodeOf(err) == fault.Stale {
 					return nil
 				}
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -45,7 +46,7 @@ func (s *suite) votesList(t *testing.T) {
 	})
 
 	t.Run("it ends at the reader's first error and returns it", func(t *testing.T) {
-		for _, stop := range []error{errors.New("enough"), context.Canceled, poll.Errorf(poll.Busy, "enough")} {
+		for _, stop := range []error{errors.New("enough"), context.Canceled, fault.Errorf(fault.Busy, "enough")} {
 			n := 0
 			err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil, func(poll.VoterAnswer) error {
 				if n++; n == 3 {
@@ -67,7 +68,7 @@ func (s *suite) votesList(t *testing.T) {
 			cancel()
 			return nil
 		})
-		requireKind(t, poll.Unavailable, err)
+		requireKind(t, fault.Unavailable, err)
 		require.Less(t, n, len(want))
 	})
 

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -14,7 +14,7 @@ var ending = []promise{
 		l := s.open(t)
 		require.NoError(t, l.Ping(t.Context()))
 		require.NoError(t, l.Close())
-		require.Equal(t, poll.Unavailable, poll.KindOf(l.Ping(t.Context())))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(l.Ping(t.Context())))
 	}},
 	{name: "closing the log ends everything", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
@@ -29,7 +29,7 @@ var ending = []promise{
 		require.NoError(t, sub.Close())
 		require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(2), neverConfirmed(t)), queue.ErrRefused)
 		_, err := l.Subscribe(t.Context(), 0)
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	}},
 	{name: "a subscription that nobody reads can be closed", test: func(t *testing.T, s *suite) {
 		l := s.open(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -143,7 +144,7 @@ var publishing = []promise{
 		cancel()
 		require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), neverConfirmed(t)), queue.ErrRefused)
 		_, err := l.Subscribe(ctx, 0)
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	}},
 	{name: "what does not fit is refused and the log works on when there is room again", test: func(t *testing.T, s *suite) {
 		l := s.OpenSmall(t)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -222,7 +223,7 @@ var settingAside = []promise{
 			s.Cut()
 			return queue.Replay
 		}, func(queue.DeadLetter, error) { require.Fail(t, "nothing was done") })
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		works(t, l)
 		require.Eventually(t, func() bool { // when the broker has noticed
 			n, err := l.CountDeadLetters(t.Context())
@@ -235,9 +236,9 @@ var settingAside = []promise{
 		require.Empty(t, letters(t, l))
 		require.NoError(t, l.Close())
 		_, err := l.CountDeadLetters(t.Context())
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		err = l.VisitDeadLetters(t.Context(), func(queue.DeadLetter) queue.Fate { return queue.Drop }, func(queue.DeadLetter, error) {})
-		require.Equal(t, poll.Unavailable, poll.KindOf(err))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	}},
 }
 

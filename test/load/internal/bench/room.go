@@ -19,7 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -88,7 +88,7 @@ func newPassRoom(ctx context.Context, url string) (room, error) {
 	if err != nil {
 		return t.room, err
 	}
-	_, err = call(ctx, t.token, http.MethodPatch, url+t.path(""), map[string]string{"voters": string(poll.ByPass)}, &struct{}{})
+	_, err = call(ctx, t.token, http.MethodPatch, url+t.path(""), map[string]string{"voters": string(access.ByPass)}, &struct{}{})
 	return t.room, err
 }
 
@@ -105,8 +105,8 @@ func passes(ctx context.Context, db *sql.DB, rooms []room, seconds int) ([]byte,
 	for i, r := range rooms {
 		ids[i] = uuid.MustParse(r.presentation)
 	}
-	signer, now, n := poll.NewPasses(key), time.Now(), passesPerSecond*seconds
-	all := make([]byte, 0, n*poll.PassLength)
+	signer, now, n := access.NewPasses(key), time.Now(), passesPerSecond*seconds
+	all := make([]byte, 0, n*access.PassLength)
 	for i := range n {
 		all = append(all, signer.Draw(ids[i%len(ids)], uuid.Nil, now).Text...)
 	}

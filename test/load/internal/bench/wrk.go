@@ -16,7 +16,7 @@ import (
 
 	_ "embed"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 //go:embed vote.lua
@@ -71,7 +71,7 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host, "VOTE_PREFER="+l.prefer,
 		fmt.Sprint("VOTE_SALT=", l.salt), "VOTE_PASSES="+passes)
 	if passes != "" {
-		cmd.Env = append(cmd.Env, fmt.Sprint("VOTE_PASS_LENGTH=", poll.PassLength))
+		cmd.Env = append(cmd.Env, fmt.Sprint("VOTE_PASS_LENGTH=", access.PassLength))
 	}
 	out, err := cmd.CombinedOutput()
 	_, line, found := bytes.Cut(out, []byte("\nJSON "))

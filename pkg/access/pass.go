@@ -1,4 +1,4 @@
-package poll
+package access
 
 import (
 	"crypto/hmac"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 const (
@@ -126,17 +128,17 @@ func (s *signer) pass(presentation uuid.UUID, id [16]byte, now time.Time) Pass {
 // verify takes a pass apart into raw.
 func (s *signer) verify(presentation uuid.UUID, pass []byte, now time.Time) error {
 	if len(pass) != PassLength {
-		return Errorf(BadPass, "this is no voter's pass")
+		return fault.Errorf(BadPass, "this is no voter's pass")
 	}
 	// The decoder skips line breaks: what is left of raw then is another's.
 	if n, err := passText.Decode(s.raw[:], pass); err != nil || n != passBytes {
-		return Errorf(BadPass, "this is no voter's pass")
+		return fault.Errorf(BadPass, "this is no voter's pass")
 	}
 	if !hmac.Equal(s.raw[20:], s.sum('p', presentation, s.raw[:20])[:passMAC]) {
-		return Errorf(BadPass, "this is no pass of this presentation")
+		return fault.Errorf(BadPass, "this is no pass of this presentation")
 	}
 	if now.Unix() >= int64(binary.BigEndian.Uint32(s.raw[16:])) {
-		return Errorf(OldPass, "the pass is too old: ask for a new one")
+		return fault.Errorf(OldPass, "the pass is too old: ask for a new one")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package poll
+package access
 
 import (
 	"crypto/subtle"
@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // What an admission may say.
@@ -16,7 +18,7 @@ const (
 	MaxPasscodeLength = 12
 )
 
-// Voters says who may vote in a presentation.
+// Voters says who may vote.
 type Voters string
 
 // The kinds of voters.
@@ -25,7 +27,7 @@ const (
 	ByPass Voters = "pass"   // a voter is a pass that the server has given
 )
 
-// Identity says how strongly the voters of a poll are told apart: as the weakest of its votes.
+// Identity says how strongly the voters are told apart: as the weakest of its votes.
 type Identity string
 
 // The identities, the weaker first.
@@ -34,7 +36,7 @@ const (
 	Passed   Identity = "pass"   // by a pass of the server's
 )
 
-// Admission says who may vote in a presentation, and what a pass takes.
+// Admission says who may vote, and what a pass takes.
 type Admission struct {
 	Voters    Voters
 	MaxVoters int    // how many passes are given; 0: any number
@@ -68,25 +70,25 @@ func plainSign(r rune) rune {
 	return r
 }
 
-// check checks an admission as a presenter wrote it, and puts it into its usual form. Errors name the field.
-func (a Admission) check() (Admission, error) {
+// Check checks an admission as its owner wrote it, and puts it into its usual form. Errors name the field.
+func (a Admission) Check() (Admission, error) {
 	a.Passcode = CleanPasscode(a.Passcode)
 	switch {
 	case a.Voters == "":
 		a.Voters = Anyone
 	case a.Voters != Anyone && a.Voters != ByPass:
-		return a, Field("voters", `must be "anyone" or "pass"`)
+		return a, fault.Field("voters", `must be "anyone" or "pass"`)
 	}
 	switch length := len([]rune(a.Passcode)); {
 	case a.MaxVoters < 0 || a.MaxVoters > MaxVotersLimit:
-		return a, Field("max_voters", "must be between 0 and %d", MaxVotersLimit)
+		return a, fault.Field("max_voters", "must be between 0 and %d", MaxVotersLimit)
 	case a.MaxVoters > 0 && a.Voters != ByPass:
-		return a, Field("max_voters", `is for voters with a pass only: voters must be "pass"`)
+		return a, fault.Field("max_voters", `is for voters with a pass only: voters must be "pass"`)
 	case a.Passcode != "" && a.Voters != ByPass:
-		return a, Field("passcode", `is for voters with a pass only: voters must be "pass"`)
+		return a, fault.Field("passcode", `is for voters with a pass only: voters must be "pass"`)
 	case a.Passcode == "":
 	case length < MinPasscodeLength || length > MaxPasscodeLength || strings.ContainsFunc(a.Passcode, notInPasscode):
-		return a, Field("passcode", "must have %d to %d letters and digits", MinPasscodeLength, MaxPasscodeLength)
+		return a, fault.Field("passcode", "must have %d to %d letters and digits", MinPasscodeLength, MaxPasscodeLength)
 	}
 	return a, nil
 }
@@ -98,26 +100,4 @@ func notInPasscode(r rune) bool {
 // Opens says whether a passcode, as it was typed, is the one that a pass takes, in a time that does not depend on where they differ.
 func (a Admission) Opens(typed string) bool {
 	return a.Passcode == "" || subtle.ConstantTimeCompare([]byte(CleanPasscode(typed)), []byte(a.Passcode)) == 1
-}
-
-// Admit sets who may vote in a new presentation. Errors are of the kind Invalid and name the field.
-func (p *Presentation) Admit(a Admission) (err error) {
-	p.Admission, err = a.check()
-	if err == nil && p.Slide.Displayed {
-		p.Polls[p.Slide.Index].Identify(Pending, p.Voters)
-	}
-	return err
-}
-
-// Identify is what happens to the identity of a poll when voting opens for it, or voters change while it is on the slide. status is the
-// poll's of before. Votes that stand are as weak as they were, so it only rises where there are none.
-func (q *Poll) Identify(status Status, voters Voters) (changed bool) {
-	before := q.Identity
-	switch {
-	case voters == Anyone:
-		q.Identity = ByClient
-	case status == Pending:
-		q.Identity = Passed
-	}
-	return q.Identity != before
 }

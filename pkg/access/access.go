@@ -1,4 +1,5 @@
-package poll
+// Package access says who may do what: a thing's owner by its token, a voter by a pass, anybody. It does no I/O.
+package access
 
 import (
 	"crypto/rand"
@@ -18,8 +19,8 @@ const codeLetters = "23456789BCDFGHJKMNPQRSTVWXZ"
 // codeLength makes about 387 million codes.
 const codeLength = 6
 
-// NewJoinCode draws a join code. Two may be equal: the store tells.
-func NewJoinCode() string {
+// NewCode draws a join code. Two may be equal: the store tells.
+func NewCode() string {
 	code := make([]byte, 0, codeLength)
 	var b [2 * codeLength]byte
 	for len(code) < codeLength {
@@ -34,9 +35,9 @@ func NewJoinCode() string {
 	return string(code)
 }
 
-// CleanJoinCode gives a code that a person typed, or pasted with what stood around it, the form it is stored in: capital letters
+// CleanCode gives a code that a person typed, or pasted with what stood around it, the form it is stored in: capital letters
 // and digits, compatible ones alike (NFKC), and nothing else. Of what is far too long it gives what no code is.
-func CleanJoinCode(typed string) string {
+func CleanCode(typed string) string {
 	if len(typed) > maxTyped {
 		return ""
 	}
@@ -48,12 +49,12 @@ func CleanJoinCode(typed string) string {
 	}, strings.ToUpper(norm.NFKC.String(typed)))
 }
 
-// IsJoinCode says whether a code, cleaned, could be one that NewJoinCode gave.
-func IsJoinCode(code string) bool {
+// IsCode says whether a code, cleaned, could be one that NewCode gave.
+func IsCode(code string) bool {
 	return len(code) == codeLength && strings.Trim(code, codeLetters) == ""
 }
 
-// Role says what somebody may do with a presentation. A higher one may do whatever a lower one may.
+// Role says what somebody may do with a thing, such as a presentation. A higher one may do whatever a lower one may.
 type Role int
 
 // The roles.
@@ -65,19 +66,19 @@ const (
 
 func (r Role) String() string { return [...]string{"anybody", "remote", "owner"}[r] }
 
-// Access is what the tokens of a presentation hash to, with SHA-256. The zero hash is no token's.
-type Access struct {
+// Tokens is what the tokens of a thing hash to, with SHA-256. The zero hash is no token's.
+type Tokens struct {
 	TokenHash  [32]byte // of the presenter's token
 	RemoteHash [32]byte // of the remote's; zero: there is none
 }
 
 // RoleOf says what the holder of a token may do, in a time that does not depend on where it differs from the right ones.
-func (a *Access) RoleOf(token string) Role {
+func (a *Tokens) RoleOf(token string) Role {
 	return a.Holds(sha256.Sum256([]byte(token)))
 }
 
 // Holds is RoleOf for a token's hash.
-func (a *Access) Holds(hash [32]byte) Role {
+func (a *Tokens) Holds(hash [32]byte) Role {
 	owner := subtle.ConstantTimeCompare(hash[:], a.TokenHash[:])
 	remote := subtle.ConstantTimeCompare(hash[:], a.RemoteHash[:])
 	switch {

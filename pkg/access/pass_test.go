@@ -1,4 +1,4 @@
-package poll
+package access
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 var passNow = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -31,9 +33,9 @@ func TestAPassIsGoodForItsPresentationAndItsTimeOnly(t *testing.T) {
 		room   uuid.UUID
 		pass   []byte
 		now    time.Time
-		want   ErrorKind
+		want   fault.Code
 	}{
-		"the last second":        {passes, room, given, passNow.Add(PassLife - time.Second), ""},
+		"the last second":        {passes, room, given, passNow.Add(PassLife - time.Second), fault.Code{}},
 		"its time is over":       {passes, room, given, passNow.Add(PassLife), OldPass},
 		"another's presentation": {passes, uuid.New(), given, passNow, BadPass},
 		"another key":            {NewPasses(NewPassKey()), room, given, passNow, BadPass},
@@ -48,9 +50,9 @@ func TestAPassIsGoodForItsPresentationAndItsTimeOnly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.passes.Check(c.room, c.pass, c.now)
-			require.Equal(t, c.want, KindOf(err))
+			require.Equal(t, c.want, fault.CodeOf(err))
 			_, err = c.passes.Renew(c.room, c.pass, c.now)
-			require.Equal(t, c.want, KindOf(err))
+			require.Equal(t, c.want, fault.CodeOf(err))
 		})
 	}
 }
@@ -63,7 +65,7 @@ func TestEveryBitOfAPassIsSigned(t *testing.T) {
 		forged := bytes.Clone(given)
 		forged[bit/8] ^= 1 << (bit % 8)
 		_, err := passes.Check(room, []byte(passText.EncodeToString(forged)), passNow)
-		require.Equal(t, BadPass, KindOf(err), "bit %d", bit)
+		require.Equal(t, BadPass, fault.CodeOf(err), "bit %d", bit)
 	}
 }
 
@@ -76,7 +78,7 @@ func TestNoPartOfAPassIsTakenFromTheOneBefore(t *testing.T) {
 			_, err := passes.Check(room, given, passNow)
 			require.NoError(t, err)
 			_, err = passes.Check(room, append(bytes.Clone(given[:PassLength-len(end)]), end...), passNow)
-			require.Equal(t, BadPass, KindOf(err))
+			require.Equal(t, BadPass, fault.CodeOf(err))
 		}
 	}
 }
@@ -140,7 +142,7 @@ func FuzzPass(f *testing.F) {
 		case string(pass) == good:
 			require.NoError(t, err)
 		default:
-			require.Equal(t, BadPass, KindOf(err))
+			require.Equal(t, BadPass, fault.CodeOf(err))
 		}
 	})
 }
@@ -175,10 +177,10 @@ func TestAdmissionsAreCheckedAndPutIntoTheirUsualForm(t *testing.T) {
 		"a passcode of hyphens alone": {Admission{ByPass, 0, "----"}, Admission{Voters: ByPass}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := c.given.check()
+			got, err := c.given.Check()
 			if c.field != "" {
-				require.Equal(t, Invalid, KindOf(err))
-				require.Equal(t, c.field, err.(*Error).Field) //nolint:errorlint // it is one
+				require.Equal(t, fault.Invalid, fault.CodeOf(err))
+				require.Equal(t, c.field, err.(*fault.Error).Field) //nolint:errorlint // it is one
 				return
 			}
 			require.NoError(t, err)
@@ -196,7 +198,7 @@ func TestAPasscodeIsWhatIsTyped(t *testing.T) {
 	}
 	require.True(t, Admission{Voters: ByPass}.Opens("whatever"))
 	for set, typed := range map[string]string{"Straße": "STRASSE", "٣٤٥٦": "3456", "3456": "٣٤٥٦", "ab–cd": "ab--cd"} {
-		a, err := Admission{ByPass, 0, set}.check()
+		a, err := Admission{ByPass, 0, set}.Check()
 		require.NoError(t, err)
 		require.True(t, a.Opens(typed), "%q for %q", typed, set)
 	}
