@@ -141,7 +141,7 @@ var usual = Wait{For: DefaultWait}
 
 func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 	for verdict, want := range map[poll.Verdict]fault.Code{
-		poll.Counted: (fault.Code{}), poll.Superseded: (fault.Code{}), poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
+		poll.Counted: fault.Code{}, poll.Superseded: fault.Code{}, poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
 	} {
 		run(t, func(t *testing.T, b *bench) {
 			a := b.cast(1, "B", usual)
@@ -502,7 +502,7 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 						said poll.Verdict
 						want fault.Code
 					}{
-						{poll.Counted, (fault.Code{})}, {poll.Superseded, (fault.Code{})}, {poll.Late, poll.TooLate},
+						{poll.Counted, fault.Code{}}, {poll.Superseded, fault.Code{}}, {poll.Late, poll.TooLate},
 						{poll.Rejected, fault.Unavailable}, // by a worker of before, so what stood still stands
 					} {
 						go func() {

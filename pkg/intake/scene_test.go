@@ -215,7 +215,7 @@ func requireLikeCast(t require.TestingT, take, cast, staying end, gone time.Dura
 		take.err = staying.err // both may happen at once where a batch is refused after a window
 		require.Equal(t, staying, take, "the answer came before anybody noticed")
 	case cast.kind == (fault.Code{}):
-		require.Equal(t, end{true, 0, (fault.Code{}), cast.err, take.took}, take, "what is durable stays durable")
+		require.Equal(t, end{true, 0, fault.Code{}, cast.err, take.took}, take, "what is durable stays durable")
 	case take.kind == (fault.Code{}):
 		require.Zero(t, take.verdict)
 	default:

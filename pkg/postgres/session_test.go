@@ -36,7 +36,7 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 }
 
 func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
-	const unavailable, conflict = fault.Unavailable, fault.Conflict
+	unavailable, conflict := fault.Unavailable, fault.Conflict
 	for _, c := range []struct {
 		err  error
 		want fault.Code
@@ -54,12 +54,12 @@ func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
 		{&pq.Error{Code: pqerror.ReadOnlySQLTransaction}, unavailable},
 		{&pq.Error{Code: pqerror.IdleInTransactionSessionTimeout}, unavailable},
 		{&pq.Error{Code: pqerror.ConnectionFailure}, unavailable},
-		{&pq.Error{Code: pqerror.UndefinedTable}, (fault.Code{})},
-		{&pq.Error{Code: pqerror.ForeignKeyViolation}, (fault.Code{})},
-		{&pq.Error{Code: pqerror.InvalidPassword}, (fault.Code{})},
-		{&connectError{&pq.Error{Code: pqerror.InvalidPassword}}, (fault.Code{})},
+		{&pq.Error{Code: pqerror.UndefinedTable}, fault.Code{}},
+		{&pq.Error{Code: pqerror.ForeignKeyViolation}, fault.Code{}},
+		{&pq.Error{Code: pqerror.InvalidPassword}, fault.Code{}},
+		{&connectError{&pq.Error{Code: pqerror.InvalidPassword}}, fault.Code{}},
 		{&connectError{&pq.Error{Code: pqerror.CannotConnectNow}}, unavailable},
-		{&connectError{pq.ErrSSLNotSupported}, (fault.Code{})},
+		{&connectError{pq.ErrSSLNotSupported}, fault.Code{}},
 		{&connectError{errors.New("session is read-only")}, unavailable},
 		{driver.ErrBadConn, unavailable},
 		{io.ErrUnexpectedEOF, unavailable},
@@ -68,7 +68,7 @@ func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
 		{os.ErrDeadlineExceeded, unavailable},
 		{context.Canceled, unavailable},
 		{context.DeadlineExceeded, unavailable},
-		{errors.New("a fault"), (fault.Code{})},
+		{errors.New("a fault"), fault.Code{}},
 		{fault.Errorf(fault.Stale, "x"), fault.Stale},
 	} {
 		require.Equal(t, c.want, fault.CodeOf(translate(c.err)), "%v", c.err)
@@ -161,7 +161,7 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	_ = tx.Rollback()
 	require.Eventually(t, func() bool {
 		_, err := s.Count(t.Context(), 0, ballot(p))
-		require.Contains(t, []fault.Code{(fault.Code{}), fault.Unavailable}, fault.CodeOf(err))
+		require.Contains(t, []fault.Code{fault.Code{}, fault.Unavailable}, fault.CodeOf(err))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 }

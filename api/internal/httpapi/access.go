@@ -69,11 +69,11 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 	case role >= least:
 		return nil
 	case c.token() == "":
-		return fault.Errorf(unauthorized, "this needs the presenter's token")
+		return fault.Errorf(fault.Unauthenticated, "this needs the presenter's token")
 	case role == access.Remote:
-		return fault.Errorf(forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
+		return fault.Errorf(fault.Forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
 	}
-	return fault.Errorf(forbidden, "this is not a token of this presentation, or not any more")
+	return fault.Errorf(fault.Forbidden, "this is not a token of this presentation, or not any more")
 }
 
 // grant puts other tokens in the place of a presentation's, for its owner.
@@ -95,7 +95,7 @@ func (c *call) grant(change func(*access.Tokens)) error {
 	change(&a)
 	err = c.Stage.SetAccess(ctx, id, owner, a)
 	if fault.CodeOf(err) == fault.Stale { // whoever holds the old token has no say any more
-		return fault.Errorf(forbidden, "this is not a token of this presentation any more")
+		return fault.Errorf(fault.Forbidden, "this is not a token of this presentation any more")
 	}
 	return err
 }

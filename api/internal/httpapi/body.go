@@ -96,9 +96,9 @@ func (s *Server) body(c *fiber.Ctx) error {
 // tooLarge is the answer to a body of more than limit bytes.
 func tooLarge(limit int) error {
 	if limit == maxVoteBody {
-		return fault.Errorf(payloadTooLarge, "a vote has at most %d bytes", limit)
+		return fault.Errorf(fault.TooLarge, "a vote has at most %d bytes", limit)
 	}
-	return fault.Errorf(payloadTooLarge, "a body has at most %d bytes", limit)
+	return fault.Errorf(fault.TooLarge, "a body has at most %d bytes", limit)
 }
 
 // unwanted ends the connection with the answer err, which the client can read although it is still sending.

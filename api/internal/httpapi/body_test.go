@@ -251,7 +251,7 @@ func TestMemoryForABodyGrowsWithWhatArrives(t *testing.T) {
 		}
 	}
 	_, err = readBody(bytes.NewReader(make([]byte, maxBody+1)), -1, maxBody, take)
-	require.Equal(t, payloadTooLarge, fault.CodeOf(err))
+	require.Equal(t, fault.TooLarge, fault.CodeOf(err))
 	_, err = readBody(strings.NewReader("abc"), 4, maxBody, take)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }

@@ -53,7 +53,7 @@ func (d *doors) try(from netip.Prefix, code string) (fault.Code, time.Duration) 
 		return joined{id: aTalk, title: "The talk"}, nil
 	})
 	if err == nil && found.id != aTalk {
-		return "nothing was found", 0
+		return fault.Code{Name: "nothing was found"}, 0
 	}
 	e, _ := errors.AsType[*fault.Error](err)
 	if e == nil {

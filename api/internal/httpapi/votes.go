@@ -86,7 +86,7 @@ func (v *newVote) answers() (names []string) {
 // does this and nothing else.
 func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	if len(c.Request().Body()) > maxVoteBody {
-		return b, fault.Errorf(payloadTooLarge, "a vote has at most %d bytes", maxVoteBody)
+		return b, fault.Errorf(fault.TooLarge, "a vote has at most %d bytes", maxVoteBody)
 	}
 	if err := isJSON(c); err != nil {
 		return b, err

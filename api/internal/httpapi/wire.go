@@ -41,14 +41,14 @@ func (c *call) unmarshal(v any) error {
 // isJSON checks what the headers say of the body.
 func isJSON(c *fiber.Ctx) error {
 	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return fault.Errorf(unsupportedMediaType, "the body must not be compressed")
+		return fault.Errorf(fault.Unsupported, "the body must not be compressed")
 	}
 	said := c.Get(fiber.HeaderContentType)
 	if said == fiber.MIMEApplicationJSON { // as nearly always
 		return nil
 	}
 	if media, _, err := mime.ParseMediaType(said); err != nil || media != fiber.MIMEApplicationJSON {
-		return fault.Errorf(unsupportedMediaType, "the content type must be application/json")
+		return fault.Errorf(fault.Unsupported, "the content type must be application/json")
 	}
 	return nil
 }
