@@ -15,6 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Count implements poll.Store. The order of statements is part of its correctness: each of them sees what was
@@ -138,7 +139,7 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 	for i, place := range found.Places { // they count from 1
 		key := keys[place-1]
 		ledger.Old(poll.Vote{
-			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: poll.Answer(found.Answers[i]),
+			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: question.Answer(found.Answers[i]),
 		})
 	}
 	return refolded, nil

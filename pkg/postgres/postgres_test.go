@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -72,7 +73,7 @@ func inside() storetest.Inside {
 		require.NoError(t, err)
 	}
 	return storetest.Inside{
-		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*Store).db
 			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
 			var rows []struct {
@@ -83,7 +84,7 @@ func inside() storetest.Inside {
 			}
 			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`, id))
 			for _, r := range rows {
-				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
 				require.NoError(t, db.Select(&w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = $1 AND word = $2 ORDER BY spelling`, id, r.Word))
 				words = append(words, w)

@@ -9,6 +9,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 const stateColumns = `s.status, s.opened, s.sealed, s.revision, s.voters, s.counts`
@@ -87,7 +88,7 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
 		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision FROM `+unnestStates(1),
-		append(args, presentationID, poll.PresentFold)...)
+		append(args, presentationID, question.PresentFold)...)
 	return err
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // upsertVotes writes the votes that stand now. The condition repeats what the ledger has decided: if the two ever
@@ -69,7 +70,7 @@ const (
 )
 
 type voterAnswerRow struct {
-	VoterID uuid.UUID   `db:"voter_id"`
-	Answer  poll.Answer `db:"answer"`
-	VoteID  uuid.UUID   `db:"vote_id"`
+	VoterID uuid.UUID       `db:"voter_id"`
+	Answer  question.Answer `db:"answer"`
+	VoteID  uuid.UUID       `db:"vote_id"`
 }

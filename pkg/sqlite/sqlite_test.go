@@ -12,6 +12,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,7 +70,7 @@ func inside() storetest.Inside {
 		require.NoError(t, err)
 	}
 	return storetest.Inside{
-		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*Store).writer
 			require.NoError(t, db.QueryRow(`SELECT fold, fold_revision <> revision FROM poll_states WHERE poll_id = ?1`, id[:]).Scan(&f.Fold, &f.Stale))
 			var rows []struct {
@@ -80,7 +81,7 @@ func inside() storetest.Inside {
 			}
 			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1 ORDER BY word`, id[:]))
 			for _, r := range rows {
-				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
 				require.NoError(t, db.Select(&w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2 ORDER BY spelling`, id[:], r.Word))
 				words = append(words, w)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -110,7 +111,7 @@ func (s *measuredStore) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (ed
 
 func (s *measuredStore) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
-) (w poll.WordCount, edited poll.Edited, err error) {
+) (w question.WordCount, edited poll.Edited, err error) {
 	defer s.took("hide", time.Now(), &err)
 	return s.Store.Hide(ctx, presentationID, pollID, text, hidden)
 }

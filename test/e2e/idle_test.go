@@ -10,6 +10,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -22,7 +23,7 @@ func idleRooms(t *testing.T, c *Client, url string, n int) (rooms []*Room) {
 	defer func() { require.NoError(t, store.Close()) }()
 	ids := make(chan poll.Presentation, n)
 	for range n {
-		p, err := poll.New("Idle", []poll.Poll{{Question: "Who?", Options: []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}})
+		p, err := poll.New("Idle", []poll.Poll{{Question: question.Question{Text: "Who?", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}})
 		require.NoError(t, err)
 		p.JoinCode = p.ID.String()
 		require.NoError(t, p.Open(0))

@@ -1,6 +1,10 @@
 package httpapi
 
-import "github.com/plenary-live/plenary/pkg/poll"
+import (
+	"github.com/plenary-live/plenary/pkg/poll"
+
+	"github.com/plenary-live/plenary/pkg/question"
+)
 
 func getEvents(c *call) error {
 	id, err := parseID("presentation_id", c.Params("id"))
@@ -59,5 +63,5 @@ type wireTally struct {
 }
 
 func toTallies(r poll.Results) wireResults[wireTally] {
-	return toResults(&r, func(o poll.Option, count int64) wireTally { return wireTally{o.Key, count} })
+	return toResults(&r, func(o question.Option, count int64) wireTally { return wireTally{o.Key, count} })
 }

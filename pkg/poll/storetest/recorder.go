@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Recorder writes down the statements that a store sends, for tests of their plans and number: those with parameters, and
@@ -78,10 +79,10 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 		require.True(t, edited.Changed)
 		return edited
 	}
-	first, question, kind := 0, "How?", poll.Rating
+	first, question, kind := 0, "How?", question.Rating
 	edit(poll.EditPresentation{Title: new("Another")})
 	edit(poll.Reset{PollID: displayed})
-	added := edit(poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &first}).Poll.ID
+	added := edit(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Which?", Kind: question.Rating}}, Index: &first}).Poll.ID
 	edit(poll.EditPoll{PollID: added, Question: &question, Kind: &kind})
 	var order []uuid.UUID
 	for _, q := range p.Polls {
