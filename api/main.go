@@ -151,8 +151,8 @@ type parts struct {
 	services     httpapi.Services
 	stopCounting context.CancelFunc
 	counting     sync.WaitGroup
-	stopFollow   context.CancelFunc
-	following    sync.WaitGroup
+	stopCaching  context.CancelFunc
+	caching      sync.WaitGroup
 }
 
 func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
@@ -169,9 +169,9 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
 		func() float64 { return float64(p.services.Intake.Waiting()) })
 
-	following, stopFollow := context.WithCancel(context.Background())
-	p.stopFollow = stopFollow
-	p.following.Go(func() { cache.Follow(following, adapters.Bus) })
+	caching, stopCaching := context.WithCancel(context.Background())
+	p.stopCaching = stopCaching
+	p.caching.Go(func() { cache.Forget(caching) })
 
 	counting, stopCounting := context.WithCancel(context.Background())
 	p.stopCounting = stopCounting
@@ -194,8 +194,8 @@ func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
 	p.services.Intake.Close()
 	p.stopCounting()
 	p.counting.Wait()
-	p.stopFollow()
-	p.following.Wait()
+	p.stopCaching()
+	p.caching.Wait()
 	p.services.Cache.Close()
 	err := adapters.CloseQueue()
 	p.services.Intake.Wait()

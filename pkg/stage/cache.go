@@ -206,22 +206,24 @@ func (e *entry) drop() {
 	}
 }
 
-// Follow drops what the bus says has changed, until ctx ends.
-func (c *Cache) Follow(ctx context.Context, b bus.Bus) {
-	changes := b.Subscribe(ctx)
+// Heard drops what a change says is old.
+func (c *Cache) Heard(change bus.Change) {
+	switch {
+	case change == bus.Change{}:
+		c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
+	case change.Part == uuid.Nil:
+		c.Drop(change.Thing)
+	}
+}
+
+// Forget drops entries that nobody uses, now and then until ctx ends.
+func (c *Cache) Forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
 		select {
-		case change, ok := <-changes:
-			switch {
-			case !ok:
-				return
-			case change == bus.Change{}:
-				c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
-			case change.Part == uuid.Nil:
-				c.Drop(change.Thing)
-			}
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
 			c.forget()
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -92,9 +93,9 @@ type allView struct {
 // newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room. costly are the turns at
 // encoding them. Reading them has turns of its own, since the store may take its time: these bound how many presentations are in
 // memory.
-func newCoalescedAll(store poll.Store, costly *budget.Turns) *coalesced[uuid.UUID, *encodedAll] {
+func newCoalescedAll(store poll.Store, costly *budget.Turns) *live.Reads[uuid.UUID, *encodedAll] {
 	reading := budget.NewTurns(maxAllResults)
-	return newCoalesced(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
+	return live.NewReads(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
 		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		read, err := reading.Take(ctx)
@@ -186,7 +187,7 @@ func getAllResults(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	e, err := c.server.allResults.read(ctx, id)
+	e, err := c.server.allResults.Read(ctx, id)
 	if err != nil {
 		return err
 	}

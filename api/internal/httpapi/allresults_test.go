@@ -22,6 +22,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
@@ -204,7 +205,7 @@ func TestOfManyWhoWantAllResultsFewAreReadAtOnceAndAPresenterWaitsBehindOneOfThe
 		var served atomic.Int64
 		for range 20 {
 			crowd.Go(func() {
-				_, err := c.read(t.Context(), uuid.New())
+				_, err := c.Read(t.Context(), uuid.New())
 				if served.Add(1); err != nil {
 					t.Error(err)
 				}
@@ -219,7 +220,7 @@ func TestOfManyWhoWantAllResultsFewAreReadAtOnceAndAPresenterWaitsBehindOneOfThe
 		before := served.Load()
 		end()
 		crowd.Wait()
-		c.close()
+		c.Close()
 		require.EqualValues(t, maxAllResults, read)
 		require.LessOrEqual(t, before, int64(1))
 	})
@@ -406,7 +407,7 @@ func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
 		})
 	}
 	room.Wait()
-	require.LessOrEqual(t, s.reads.Load(), int64(readBurst+time.Since(begun)/readPace+1))
+	require.LessOrEqual(t, s.reads.Load(), int64(live.Burst+time.Since(begun)/live.Pace+1))
 	require.NotEqual(t, tags[0], tags[1], "what one may see is not given to the other")
 	for i, tag := range tags {
 		require.Equal(t, tags[i%2], tag)

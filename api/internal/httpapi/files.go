@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/api/internal/xlsx"
@@ -114,12 +115,12 @@ func (w *pageWord) firstAt() time.Time { return (question.WordCount{First: w.fir
 // wordPages reads pages of words for many at once: a room that takes files away together costs the store little more than one
 // person does. Between two pages of a file there is no connection to the store, so a client that reads slowly holds none.
 type wordPages struct {
-	*coalesced[wordsKey, *wordsPage]
+	*live.Reads[wordsKey, *wordsPage]
 }
 
 func newWordPages(store poll.Store) wordPages {
 	reading := budget.NewTurns(maxReads)
-	return wordPages{newCoalesced(func(ctx context.Context, k wordsKey) (*wordsPage, error) {
+	return wordPages{live.NewReads(func(ctx context.Context, k wordsKey) (*wordsPage, error) {
 		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		end, err := reading.Take(ctx)
@@ -157,7 +158,7 @@ func (pages wordPages) all(
 	}
 	for {
 		turn.Pause()
-		page, err := pages.read(ctx, k)
+		page, err := pages.Read(ctx, k)
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
@@ -176,16 +177,35 @@ func (r *room) reads() (slides, tallies int) {
 	return r.slides, r.tallies
 }
 
+// hub is a hub of nothing but presentations.
+type hub struct {
+	*live.Hub
+	topics *topics
+}
+
+// newHub makes a hub over a store. Its streams end with ctx; close it in any case.
+func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end func()) {
+	cache, logger := stage.NewCache(store, time.Now), slog.New(slog.DiscardHandler)
+	ctx, cancel := context.WithCancel(ctx)
+	h = &hub{topics: newTopics(ctx, cache, store, store, logger)}
+	h.Hub = live.New(ctx, live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard, Logger: logger})
+	return h, func() {
+		cancel()
+		h.Close()
+		h.topics.present.close()
+		cache.Close()
+	}
+}
+
+// await waits for a presentation's state.
+func (h *hub) await(ctx context.Context, id uuid.UUID, seen eventID) error {
+	return h.Await(ctx, live.Name{Feature: h.topics, Key: id}, seen.String())
+}
+
 // hub makes a hub over the room, which ends with the test.
 func (r *room) hub() *hub {
-	cache := stage.NewCache(r, time.Now)
-	ctx, cancel := context.WithCancel(context.Background())
-	h := newHub(ctx, cache, r, r, r.bus, slog.New(slog.DiscardHandler))
-	r.t.Cleanup(func() {
-		cancel()
-		h.close()
-		cache.Close()
-	})
+	h, end := newHub(context.Background(), r, r.bus)
+	r.t.Cleanup(end)
 	return h
 }
 
@@ -224,7 +244,7 @@ func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
 
 func viewFrom(t *testing.T, h *hub, id uuid.UUID, presenter, onStage bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, netip.Addr{}, id, []byte("retry: 1000\n\n"), presenter, onStage)
+	h.Watch(theirs, h.topics.viewer(id, netip.Addr{}, presenter, onStage, nil), []byte("retry: 1000\n\n"))
 	return newViewer(t, ours)
 }
 
@@ -398,9 +418,10 @@ func TestHoweverManyViewTheDatabaseIsReadForOne(t *testing.T) {
 	took := time.Since(begun)
 	t.Logf("%d viewers: %d reads of the slide and %d of results in %s", viewers, slides, tallies, took)
 	require.LessOrEqual(t, slides, 3+int(3*took/poll.Lease))
-	require.LessOrEqual(t, tallies, 3+int(took/paceLeast))
+	require.LessOrEqual(t, tallies, 3+int(took/live.Pace))
 	require.Len(t, seen[votes], 1)
-	require.EqualValues(t, viewers, h.open.Load())
+	open, _, _ := h.Streams()
+	require.EqualValues(t, viewers, open)
 }
 
 func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
@@ -426,7 +447,7 @@ func TestResultsComeAtMostTenTimesASecond(t *testing.T) {
 	for range events {
 		require.Equal(t, "results", v.next().event)
 	}
-	require.GreaterOrEqual(t, time.Since(begun), (events-1)*paceLeast)
+	require.GreaterOrEqual(t, time.Since(begun), (events-1)*live.Pace)
 	r.show(1) // a transition is not held back by that
 	r.announce(bus.Change{Version: 2})
 	for e := v.next(); e.event != "displayed"; e = v.next() {
@@ -451,21 +472,8 @@ func TestASlowViewerKeepsOnlyTheNewest(t *testing.T) {
 	}
 	require.EqualValues(t, 1, slow.next().tallies(t).Total, "it was being written")
 	require.EqualValues(t, 5, slow.next().tallies(t).Total)
-	require.Zero(t, h.cut.Load())
-}
-
-func TestAViewerWhoReadsNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
-	r := newRoom(t)
-	h := r.hub()
-	h.slowest = 20 * time.Millisecond
-	view(t, h, r.id) // reads nothing
-	quick := view(t, h, r.id)
-	require.Equal(t, "displayed", quick.next().event)
-	require.Equal(t, "results", quick.next().event)
-	require.Eventually(t, func() bool { return h.cut.Load() == 1 && h.open.Load() == 1 }, 10*time.Second, time.Millisecond)
-	r.vote()
-	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
-	require.EqualValues(t, 1, quick.next().tallies(t).Total)
+	_, _, cut := h.Streams()
+	require.Zero(t, cut)
 }
 
 func TestAViewerWhoGoesIsNoticedAtOnce(t *testing.T) {
@@ -473,9 +481,10 @@ func TestAViewerWhoGoesIsNoticedAtOnce(t *testing.T) {
 	h := r.hub()
 	v := view(t, h, r.id)
 	v.next()
-	require.EqualValues(t, 1, h.open.Load())
+	open, _, _ := h.Streams()
+	require.EqualValues(t, 1, open)
 	require.NoError(t, v.conn.Close())
-	require.Eventually(t, func() bool { return h.open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { open, _, _ := h.Streams(); return open == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestALostAnnouncementIsMadeGood(t *testing.T) {
@@ -541,9 +550,6 @@ func TestAPresentationThatIsNotThereHasNoTopic(t *testing.T) {
 	r := newRoom(t)
 	h := r.hub()
 	require.Equal(t, fault.NotFound, fault.CodeOf(h.await(t.Context(), uuid.New(), eventID{})))
-	h.mu.Lock()
-	require.Empty(t, h.topics)
-	h.mu.Unlock()
 	require.Equal(t, event{}, view(t, h, uuid.New()).next())
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -123,9 +124,9 @@ func parseMark(s string) (order question.Order, w question.WordCount, err error)
 
 // newCoalescedAnswers coalesces the reads of pages: a room turns them together. costly are the
 // turns at writing them down.
-func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *coalesced[answersPage, []byte] {
+func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *live.Reads[answersPage, []byte] {
 	reading := budget.NewTurns(maxPagesRead)
-	return newCoalesced(func(ctx context.Context, p answersPage) ([]byte, error) {
+	return live.NewReads(func(ctx context.Context, p answersPage) ([]byte, error) {
 		ctx, cancel := context.WithTimeout(ctx, web.CallTimeout)
 		defer cancel()
 		end, err := reading.Take(ctx)
@@ -207,7 +208,7 @@ func getAnswers(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	r, err := c.server.results.read(ctx, page.pollKey)
+	r, err := c.server.results.Read(ctx, page.pollKey)
 	if err != nil {
 		return err
 	}
@@ -231,7 +232,7 @@ func getAnswers(c *call) error {
 	if _, err := page.listing(); err != nil || c.Unchanged(tag) {
 		return err
 	}
-	body, err := c.server.answers.read(ctx, page)
+	body, err := c.server.answers.Read(ctx, page)
 	if err != nil {
 		return err
 	}

@@ -160,12 +160,12 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
-		defer answers.close()
+		defer answers.Close()
 		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: question.NewestFirst, ordered: true, limit: 100}
 		var room sync.WaitGroup
 		turn := func() {
 			room.Go(func() {
-				body, err := answers.read(t.Context(), page)
+				body, err := answers.Read(t.Context(), page)
 				require.NoError(t, err)
 				require.Contains(t, string(body), `"000010`)
 			})
@@ -180,9 +180,7 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 		room.Wait()
 		require.EqualValues(t, 2, store.reads.Load())
 		time.Sleep(time.Minute) // nothing is kept of what nobody reads
-		answers.mu.Lock()
-		defer answers.mu.Unlock()
-		require.Empty(t, answers.lines)
+		require.Zero(t, answers.Len())
 	})
 }
 
@@ -190,12 +188,12 @@ func TestPagesOfAnswersLeaveConnectionsToListsAndFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
-		defer answers.close()
+		defer answers.Close()
 		var room sync.WaitGroup
 		for limit := range 100 { // of which each is another page
 			room.Go(func() {
 				page := answersPage{pollKey: pollKey{aTalk, aPoll}, limit: limit + 1}
-				_, err := answers.read(t.Context(), page)
+				_, err := answers.Read(t.Context(), page)
 				require.NoError(t, err)
 			})
 		}

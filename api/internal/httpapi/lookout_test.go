@@ -8,38 +8,24 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-func TestATopicIsLookedAtEverMoreRarelyUntilItHearsOfAnything(t *testing.T) {
-	const s = time.Second
-	begun := time.Now()
-	after := func(q quiet) time.Duration { return q.at.Sub(begun) }
-	var q quiet
-	q.heard(begun)
-	for _, want := range []time.Duration{1 * s, 3 * s, 7 * s, 15 * s, 30 * s, 45 * s} {
-		require.Equal(t, want, after(q))
-		q.looked(q.at, false)
-	}
-	q.heard(begun.Add(50 * s))
-	require.Equal(t, 51*s, after(q), "at once, and not when its time has come")
-	for at := 50 * s; at < 60*s; at += s / 10 { // it hears of votes all the time
-		if q.heard(begun.Add(at)); after(q) <= at {
-			q.looked(begun.Add(at), false)
-		}
-		require.LessOrEqual(t, after(q), at+2*s)
-	}
-	q.looked(begun.Add(70*s), true)
-	require.Equal(t, 71*s, after(q), "what a look finds is news")
-}
+// What live promises where an announcement is lost.
+const (
+	lookEvery  = 250 * time.Millisecond
+	quietLeast = time.Second
+	quietMost  = 15 * time.Second
+)
 
 func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	id, shown, left := uuid.New(), uuid.New(), uuid.New()
 	now := time.Now()
-	knows := &state{
-		stand: 3, id: eventID{version: 3, revision: 7}, shown: shown,
+	knows := &known{
+		presentation: id, stand: 3, id: eventID{version: 3, revision: 7}, shown: shown, keys: &streamKeys{},
 		followed: []followed{{left, 5, poll.Final}, {shown, 7, poll.Open}},
 	}
 	newest := func(version, ofLeft, ofShown int64) poll.Newest {
@@ -47,41 +33,42 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	}
 	for what, c := range map[string]struct {
 		newest poll.Newest
-		want   want
+		want   live.Want
 	}{
-		"nothing":                      {newest(3, 5, 7), want{}},
-		"it was quicker than the look": {newest(2, 4, 6), want{}},
-		"a transition":                 {newest(4, 5, 7), want{since: now}},
-		"votes":                        {newest(3, 5, 8), want{since: now, tallies: true}},
-		"an edit of what is final":     {newest(3, 6, 7), want{others: true, finals: true}},
-		"all of that":                  {newest(4, 6, 8), want{since: now, tallies: true, others: true, finals: true}},
-		"the presentation was deleted": {poll.Newest{}, want{since: now, tallies: true, others: true, finals: true}},
+		"nothing":                      {newest(3, 5, 7), live.Want{}},
+		"it was quicker than the look": {newest(2, 4, 6), live.Want{}},
+		"a transition":                 {newest(4, 5, 7), live.Want{Since: now}},
+		"votes":                        {newest(3, 5, 8), live.Want{Since: now, Depth: live.Main}},
+		"an edit of what is final":     {newest(3, 6, 7), live.Want{Depth: live.All}},
+		"all of that":                  {newest(4, 6, 8), live.Want{Since: now, Depth: live.All}},
+		"the presentation was deleted": {poll.Newest{}, live.Want{Since: now, Depth: live.All}},
 		"a poll that left was deleted": {poll.Newest{Versions: map[uuid.UUID]int64{id: 3}, Revisions: map[uuid.UUID]int64{shown: 7}},
-			want{others: true, finals: true}},
+			live.Want{Depth: live.All}},
 	} {
-		require.Equal(t, c.want, knows.missed(id, c.newest, now), what)
+		require.Equal(t, c.want, knows.missed(c.newest, now), what)
 	}
-	require.Equal(t, want{}, (&state{stand: 1, id: eventID{version: 1}}).missed(id, newest(1, 0, 0), now), "an empty slide")
-	require.False(t, knows.closing())
+	require.Equal(t, live.Want{}, (&known{presentation: id, stand: 1, id: eventID{version: 1}}).missed(newest(1, 0, 0), now), "an empty slide")
+	require.False(t, knows.Soon())
 	knows.followed[0].status = poll.Closing
-	require.True(t, knows.closing())
+	require.True(t, knows.Soon())
 }
 
 func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rooms, minutes = 510, 4 // with the polls of their slides more ids than one statement takes
-		store := building{}
+		store := building{rooms: map[uuid.UUID]*room{}}
 		bus := newRoom(t).bus
 		for range rooms {
 			r := newRoom(t)
 			r.bus = bus
-			store[r.id] = r
+			store.rooms[r.id] = r
 		}
 		h, closeHub := store.hub(t, bus)
 		defer closeHub()
+		viewers := map[uuid.UUID]attentive{}
 		var someone *room
-		for _, r := range store {
-			view(t, h, r.id).attentive()
+		for _, r := range store.rooms {
+			viewers[r.id] = view(t, h, r.id).attentive()
 			someone = r
 		}
 		time.Sleep(time.Minute)
@@ -99,9 +86,7 @@ func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 		synctest.Wait()
 		_, talliesNow, _ := store.reads()
 		require.Equal(t, talliesThen+1, talliesNow)
-		h.mu.Lock()
-		require.Equal(t, eventID{1, 2}, h.topics[someone.id].state.Load().id)
-		h.mu.Unlock()
+		viewers[someone.id].until(func(e event) bool { return e.id == eventID{1, 2}.String() })
 	})
 }
 
@@ -178,22 +163,5 @@ func TestWhileTheDatabaseIsAwayRoomsAskTogether(t *testing.T) {
 		begun := time.Now()
 		require.EqualValues(t, 1, v.until(isResults).tallies(t).Total)
 		require.LessOrEqual(t, time.Since(begun), lookEvery)
-	})
-}
-
-func TestATopicThatNobodyViewsIsForgotten(t *testing.T) {
-	inBubble(t, func(t *testing.T, r *room, h *hub) {
-		v := view(t, h, r.id).patient()
-		v.next()
-		v.next()
-		time.Sleep(5 * time.Minute)
-		require.NoError(t, v.conn.Close())
-		time.Sleep(lingerTime)
-		synctest.Wait()
-		h.mu.Lock()
-		require.Empty(t, h.topics)
-		h.mu.Unlock()
-		require.Zero(t, h.wanted.Load())
-		require.Zero(t, h.wantedBytes.Load())
 	})
 }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"sync"
 	"testing"
@@ -13,25 +12,28 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/stage"
 )
 
 // building is a store of several rooms.
-type building map[uuid.UUID]*room
+type building struct {
+	poll.Store
+	rooms map[uuid.UUID]*room
+}
 
 func (b building) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
-	return b[id].Display(ctx, id)
+	return b.rooms[id].Display(ctx, id)
 }
 
 func (b building) Results(ctx context.Context, id, pollID uuid.UUID) (poll.Results, error) {
-	return b[id].Results(ctx, id, pollID)
+	return b.rooms[id].Results(ctx, id, pollID)
 }
 
 func (b building) Newest(ctx context.Context, presentations, polls []uuid.UUID) (poll.Newest, error) {
 	all, err := poll.NewNewest(presentations, polls)
-	for _, r := range b {
+	for _, r := range b.rooms {
 		n, roomErr := r.Newest(ctx, presentations, polls)
 		maps.Copy(all.Versions, n.Versions)
 		maps.Copy(all.Revisions, n.Revisions)
@@ -50,17 +52,12 @@ func (b building) Audiences(context.Context, []uuid.UUID, time.Duration) (map[uu
 
 // hub makes a hub over all of them.
 func (b building) hub(t *testing.T, all bus.Bus) (h *hub, end func()) {
-	cache := stage.NewCache(b, time.Now)
-	h = newHub(t.Context(), cache, b, b, all, slog.New(slog.DiscardHandler))
-	return h, func() {
-		h.close()
-		cache.Close()
-	}
+	return newHub(t.Context(), b, all)
 }
 
 // reads is how often any of them was read. A look at several is one at each.
 func (b building) reads() (slides, tallies, looks int) {
-	for _, r := range b {
+	for _, r := range b.rooms {
 		r.change(func() { slides, tallies, looks = slides+r.slides, tallies+r.tallies, max(looks, r.looks) })
 	}
 	return slides, tallies, looks
@@ -105,7 +102,7 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 		const crowd, lasts, pace, moment = 1500, 3 * time.Second, 500 * time.Millisecond, 10 * time.Millisecond
 		large, small := newRoom(t), newRoom(t)
 		small.bus = large.bus
-		store := building{large.id: large, small.id: small}
+		store := building{rooms: map[uuid.UUID]*room{large.id: large, small.id: small}}
 		h, closeHub := store.hub(t, large.bus)
 		many, few, presenter := &audience{}, &audience{}, &audience{}
 		for range crowd {
@@ -117,7 +114,7 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 		presenter.listen(viewAs(t, h, large.id, true))
 		voting := func() {
 			for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(moment) {
-				for _, r := range store {
+				for _, r := range store.rooms {
 					r.vote()
 					r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
 				}
@@ -132,7 +129,7 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 
 		for _, l := range []*audience{few, presenter} {
 			for _, times := range l.seats {
-				require.InDelta(t, int(lasts/paceLeast), len(times), 3)
+				require.InDelta(t, int(lasts/live.Pace), len(times), 3)
 			}
 		}
 		moments := map[time.Time]int{}
@@ -159,40 +156,4 @@ func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRo
 		}
 		closeHub()
 	})
-}
-
-func TestOnlyWhenAllRoomsTogetherWantTooMuchDoTheySlowEachOtherDown(t *testing.T) {
-	h := &hub{}
-	fill := func(viewers int) *topic {
-		room := &topic{hub: h}
-		room.state.Store(&state{})
-		for range viewers {
-			room.admit(false)
-		}
-		return room
-	}
-	empty, small, large := fill(0), fill(300), fill(600)
-	require.Equal(t, paceLeast, empty.pace())
-	require.Equal(t, paceLeast, small.pace())
-	require.Equal(t, 2*paceLeast, large.pace())
-	require.EqualValues(t, paceAll, h.wanted.Load())
-
-	huge := fill(9000)
-	var leave []func()
-	for range 300 {
-		leave = append(leave, fill(0).admit(false)) // as many rooms of one
-	}
-	require.EqualValues(t, 2*paceAll, h.wanted.Load())
-	require.Equal(t, 2*paceLeast, small.pace())
-	require.Equal(t, 4*paceLeast, large.pace())
-	require.Equal(t, paceMost, huge.pace())
-	leaveStage := small.admit(true)
-	require.Equal(t, paceLeast, small.readPace(), "a presenter sees each")
-	leaveStage()
-	require.Equal(t, 2*paceLeast, small.readPace())
-	for _, leave := range leave {
-		leave()
-	}
-	require.EqualValues(t, 3*paceWrites, h.wanted.Load())
-	require.Equal(t, paceLeast*3/2, small.pace())
 }

@@ -275,7 +275,7 @@ func postVoter(c *call) error {
 		return err
 	}
 	if fresh {
-		c.server.hub.present.gave(id, c.server.entrance.passes.Hash(c.Address().String()))
+		c.server.topics.present.gave(id, c.server.entrance.passes.Hash(c.Address().String()))
 	}
 	return c.pass(http.StatusCreated, pass)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/polls/fast"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
@@ -70,13 +71,14 @@ type Polls struct {
 	started  atomic.Bool
 	services *Services // from Start on
 	// Of the services.
-	hub        *hub
+	hub        *live.Hub
+	topics     *topics // of the hub
 	entrance   *entrance
 	results    coalescedResults
-	allResults *coalesced[uuid.UUID, *encodedAll]
+	allResults *live.Reads[uuid.UUID, *encodedAll]
 	wordPages  wordPages
-	audiences  *coalesced[uuid.UUID, wireAudience]
-	answers    *coalesced[answersPage, []byte]
+	audiences  *live.Reads[uuid.UUID, wireAudience]
+	answers    *live.Reads[answersPage, []byte]
 }
 
 // New adds the feature's routes to a site.
@@ -166,7 +168,10 @@ func (s *Polls) Start(services Services) {
 	s.audiences = newCoalescedAudiences(services.Store)
 	s.answers = newCoalescedAnswers(services.Store, s.Costly)
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
-	s.hub = newHub(s.Streaming, services.Cache, s.results, services.Store, services.Bus, s.Logger)
+	s.topics = newTopics(s.Streaming, services.Cache, s.results, services.Store, s.Logger)
+	s.hub = live.New(s.Streaming, live.Config{
+		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard, Logger: s.Logger,
+	})
 	s.Votes.Start(services.Intake)
 	s.started.Store(true)
 }
@@ -176,17 +181,18 @@ func (s *Polls) Close() {
 	if !s.started.Load() {
 		return
 	}
-	s.hub.close()
+	s.hub.Close()
+	s.topics.present.close()
 	s.entrance.close()
-	s.results.close()
-	s.allResults.close()
-	s.wordPages.close()
-	s.audiences.close()
-	s.answers.close()
+	s.results.Close()
+	s.allResults.Close()
+	s.wordPages.Close()
+	s.audiences.Close()
+	s.answers.Close()
 }
 
 // Spare ends a stream for somebody who came, and says whether there was one.
-func (s *Polls) Spare() bool { return s.started.Load() && s.hub.guests.makeRoom(0) }
+func (s *Polls) Spare() bool { return s.started.Load() && s.hub.MakeRoom() }
 
 // Streams tells of event streams: how many are open, and since the start how many events were sent on them and how many were
 // cut off because their client was too slow.
@@ -194,5 +200,5 @@ func (s *Polls) Streams() (open, sent, cut int64) {
 	if !s.started.Load() {
 		return 0, 0, 0
 	}
-	return s.hub.open.Load(), s.hub.sent.Load(), s.hub.cut.Load()
+	return s.hub.Streams()
 }

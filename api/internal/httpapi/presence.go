@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -38,9 +39,24 @@ type presence struct {
 	store   presenceStore
 	logger  *slog.Logger
 	replica uuid.UUID // new with each start: what an earlier run said is forgotten by its age
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	crowds map[uuid.UUID]*crowd
+}
+
+// newPresence makes a presence that says and asks until ctx ends. Close it in any case.
+func newPresence(ctx context.Context, store presenceStore, logger *slog.Logger) *presence {
+	ctx, stop := context.WithCancel(ctx)
+	p := &presence{store: store, logger: logger, replica: uuid.New(), stop: stop, crowds: map[uuid.UUID]*crowd{}}
+	p.running.Go(func() { p.run(ctx) })
+	return p
+}
+
+func (p *presence) close() {
+	p.stop()
+	p.running.Wait()
 }
 
 // crowd is who watches a presentation on this replica, and who got passes here.
@@ -230,8 +246,8 @@ func toAudience(a poll.Audience) wireAudience {
 }
 
 // newCoalescedAudiences reads who is in a room for many at once.
-func newCoalescedAudiences(store presenceStore) *coalesced[uuid.UUID, wireAudience] {
-	return newCoalesced(func(ctx context.Context, id uuid.UUID) (wireAudience, error) {
+func newCoalescedAudiences(store presenceStore) *live.Reads[uuid.UUID, wireAudience] {
+	return live.NewReads(func(ctx context.Context, id uuid.UUID) (wireAudience, error) {
 		ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 		defer cancel()
 		audiences, err := store.Audiences(ctx, []uuid.UUID{id}, presenceAge)
@@ -250,7 +266,7 @@ func getAudience(c *call) error {
 	if _, err := c.need(ctx, id, toSee); err != nil {
 		return err
 	}
-	audience, err := c.server.audiences.read(ctx, id)
+	audience, err := c.server.audiences.Read(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
@@ -99,14 +100,8 @@ func (s *said) fail(err error) {
 
 // replica is a presence that runs until stop.
 func (s *said) replica() (p *presence, stop func()) {
-	p = &presence{store: s, logger: slog.New(slog.DiscardHandler), replica: uuid.New(), crowds: map[uuid.UUID]*crowd{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { p.run(ctx) })
-	return p, func() {
-		cancel()
-		running.Wait()
-	}
+	p = newPresence(context.Background(), s, slog.New(slog.DiscardHandler))
+	return p, p.close
 }
 
 // heard gives the newest number that a presenter was sent; -1: nothing new.
@@ -404,7 +399,7 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	})
 	reading.Wait()
 	_, after := r.reads()
-	require.LessOrEqual(t, after-before, readBurst+int(time.Since(begun)/readPace)+2)
+	require.LessOrEqual(t, after-before, live.Burst+int(time.Since(begun)/live.Pace)+2)
 }
 
 // TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream comes through.
@@ -449,5 +444,5 @@ func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 	}
 	asking.Wait()
 	_, after := r.said.calls()
-	require.LessOrEqual(t, after-before, readBurst+int(time.Since(begun)/readPace)+2)
+	require.LessOrEqual(t, after-before, live.Burst+int(time.Since(begun)/live.Pace)+2)
 }

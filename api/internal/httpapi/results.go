@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -57,7 +56,7 @@ func getResults(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	r, err := c.server.results.read(ctx, pollKey{presentationID, pollID})
+	r, err := c.server.results.Read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
 		return err
 	}
@@ -67,19 +66,23 @@ func getResults(c *call) error {
 		}
 	}
 	c.use(presentationID)
-	tag, body := r.tag, r.body
+	tag, encode := resultsTag(&r.Results, ""), r.body
 	if r.veiled != nil {
 		role, err := c.role(ctx, presentationID)
 		if err != nil {
 			return err
 		}
 		if role < toSee {
-			tag, body = r.veiledTag, r.veiled
+			tag, encode = resultsTag(&r.Results, ".hidden"), r.veiled
 		}
 		c.Vary(fiber.HeaderAuthorization)
 	}
 	if c.Unchanged(tag) {
 		return nil
+	}
+	body, err := encode()
+	if err != nil {
+		return err
 	}
 	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
 	return c.Send(body) // shared, not copied: nobody writes to it
@@ -95,15 +98,6 @@ func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.U
 		err = fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
 	return err
-}
-
-// encodeResults writes results as JSON, the same for the same revision in every replica. veiled is for others than the
-// presenter, nil where they see the same.
-func encodeResults(r *poll.Results) (body, veiled []byte, err error) {
-	if body, err = json.Marshal(seen(r, true)); err == nil && r.Hidden() {
-		veiled, err = json.Marshal(seen(r, false))
-	}
-	return body, veiled, err
 }
 
 // hide gives what of results people see from whom they are hidden.

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"bufio"
-	"context"
-	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
@@ -16,23 +14,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/stage"
 )
 
 // inBubble runs a claim about a room's hub by a clock that does not wait.
 func inBubble(t *testing.T, claim func(t *testing.T, r *room, h *hub)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRoom(t)
-		cache := stage.NewCache(r, time.Now)
-		h := newHub(t.Context(), cache, r, r, r.bus, slog.New(slog.DiscardHandler))
+		h, end := newHub(t.Context(), r, r.bus)
 		claim(t, r, h)
-		h.close()
-		cache.Close()
+		end()
 	})
 }
+
+// What live promises of its streams.
+const (
+	heartbeatEvery = 15 * time.Second
+	rows           = 100                   // in which a crowd sits
+	paceMoment     = 10 * time.Millisecond // in which several are written to
+)
 
 // hearts notes when heartbeats come to viewers.
 type hearts struct {
@@ -42,7 +44,7 @@ type hearts struct {
 
 func (l *hearts) listen(h *hub, r *room) {
 	ours, theirs := net.Pipe()
-	h.watch(theirs, netip.Addr{}, r.id, []byte("retry: 1000\n\n"), false, false)
+	h.Watch(theirs, h.topics.viewer(r.id, netip.Addr{}, false, false, nil), []byte("retry: 1000\n\n"))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seat := len(l.seats)
@@ -162,34 +164,6 @@ func TestWhoComesAndGoesDoesNotHurryTheResultsOfACrowd(t *testing.T) {
 	})
 }
 
-// hooked is a network that takes everything, and then something happens.
-type hooked struct{ then func() }
-
-func (h hooked) Write(data []byte) (int, error) {
-	h.then()
-	return len(data), nil
-}
-
-func TestAPresentationThatIsDeletedWhileResultsAreSentEndsItsStreams(t *testing.T) {
-	for range 50 { // whichever the usher sees first, of what happens meanwhile
-		ours, theirs := net.Pipe()
-		require.NoError(t, ours.SetDeadline(time.Now().Add(10*time.Second)))
-		room := &topic{hub: &hub{}, owed: make(chan struct{}, 1), begun: time.Now()}
-		s := &state{frames: []frame{{seq: 1, data: []byte("x")}}, next: make(chan struct{})}
-		room.state.Store(s)
-		ctx, cancel := context.WithCancel(t.Context())
-		v := &seat{conn: theirs, guest: &guest{}, now: hooked{func() {
-			room.state.Store(&state{err: fault.Errorf(fault.NotFound, "no presentation"), next: make(chan struct{})})
-			close(s.next)
-			cancel()
-		}}}
-		room.seats.sit(v)
-		room.usher(ctx)
-		_, err := ours.Read(make([]byte, 1))
-		require.EqualError(t, err, "EOF")
-	}
-}
-
 func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	r := newRoom(t)
 	s, ln, stop := r.serving(9)
@@ -198,7 +172,7 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	require.NoError(t, slow.conn.(raw).Conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	_, quick := r.ask(ln, "GET", r.id, "")
 	require.Equal(t, "displayed", quick.next().event)
-	const edits, long = 8, maxFrame * 9 / 20 // twice what the network keeps, together
+	const edits, long = 8, live.MaxEvent * 9 / 20 // twice what the network keeps, together
 	for n := range edits {
 		r.edit(0, func(p *poll.Poll, _ *poll.State) { p.Text = strconv.Itoa(n) + strings.Repeat(" ?", long) })
 		for {

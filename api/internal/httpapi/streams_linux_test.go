@@ -22,27 +22,3 @@ func TestAStreamOfTheCrowdHasNoGoroutine(t *testing.T) {
 	open, _, _ := s.Streams()
 	require.EqualValues(t, streams+1, open)
 }
-
-func TestStreamsThatHaveEndedLeaveNothing(t *testing.T) {
-	r := newRoom(t)
-	s, ln, stop := r.serving(99)
-	defer stop()
-	var viewers []*viewer
-	for range 7 {
-		viewers = append(viewers, r.enter(ln))
-	}
-	hub := s.hub
-	hub.mu.Lock()
-	topic := hub.topics[r.id]
-	require.Equal(t, 7, topic.viewers)
-	hub.mu.Unlock()
-	require.EqualValues(t, 7, topic.crowd.Load())
-	for _, v := range viewers {
-		require.NoError(t, v.conn.Close())
-	}
-	require.Eventually(t, func() bool {
-		hub.mu.Lock()
-		defer hub.mu.Unlock()
-		return topic.viewers == 0 && topic.crowd.Load() == 0 && hub.wanted.Load() == 0 && len(topic.seats.take(nil, 0, rows)) == 0
-	}, 10*time.Second, time.Millisecond)
-}

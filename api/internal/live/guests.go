@@ -1,4 +1,4 @@
-package httpapi
+package live
 
 import (
 	"net"
@@ -10,14 +10,15 @@ import (
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
-// guests are the streams that are open, by their clients' addresses: where there is no room for another, one gives way of the address
-// that has the most.
+// guests are the streams that are open, by their clients' addresses: where there is no room for
+// another, one gives way of the address that has the most.
 type guests struct {
 	mu   sync.Mutex
 	from map[netip.Prefix][]*guest
 }
 
-// guest is a stream. The one that was told nothing for the longest time gives way first; a heartbeat is nothing.
+// guest is a stream. The one that was told nothing for the longest time gives way first; a
+// heartbeat is nothing.
 type guest struct {
 	conn  net.Conn
 	from  netip.Prefix
@@ -83,7 +84,8 @@ func (s *guests) hasRoomFor(client netip.Addr) bool {
 	return len(s.most()) > len(s.from[limit.Address(client)])+1
 }
 
-// makeRoomFor ends a stream of the address that has the most, if it has more than that client with another one. False: it has not.
+// makeRoomFor ends a stream of the address that has the most, if it has more than that client with
+// another one. False: it has not.
 func (s *guests) makeRoomFor(client netip.Addr) bool { return s.makeRoom(s.of(client) + 1) }
 
 // makeRoom ends a stream of the address that has the most, if these are more than a number.
