@@ -3,13 +3,11 @@ package poll_test
 import (
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
@@ -92,36 +90,6 @@ func TestQuestionsKeepTheirLinesAndIndentation(t *testing.T) {
 	require.Equal(t, "  x\n  y\nz", p.Polls[0].Options[0].Value)
 }
 
-func TestAnOpenTextIsOneTextHoweverManyLinesItHas(t *testing.T) {
-	_, essay := freeText(t)
-	answer, err := essay.TextAnswer([]string{"First\n\n\n  - second\t!"})
-	require.NoError(t, err)
-	require.NotContains(t, string(answer), "\n", "workers of before take one line for one text")
-	require.Less(t, strings.IndexFunc(string(answer), unicode.IsControl), 0, "and reject control characters")
-	require.Equal(t, []string{"First\n\n  - second\t!"}, answer.Texts())
-	require.Equal(t, []string{string(answer)}, question.OpenText.Words(answer))
-	require.Equal(t, answer.Texts()[0], question.Written(question.OpenText.Words(answer)[0]))
-	require.Equal(t, question.OpenText.Words(answer), question.OpenText.Words("First\n\n  - second\t!"), "who writes it as it is shown means that word")
-	require.Empty(t, question.OpenText.Words(""))
-	require.Empty(t, question.WordCloud.Words(""))
-	require.Empty(t, question.Answer("").Texts())
-}
-
-func TestWhatCoversOrTurnsTheTextsOfOthersIsTakenAway(t *testing.T) {
-	cloud, _ := freeText(t)
-	for text, want := range map[string]string{
-		"Z" + strings.Repeat("\u0301", 45) + "a\u0300": "\u0179" + strings.Repeat("\u0301", 7) + "\u00e0",
-		"e" + strings.Repeat("\u20dd", 40):             "e" + strings.Repeat("\u20dd", 8),
-		strings.Repeat("e\u0301\u0323", 20):            strings.Repeat("\u1eb9\u0301", 20),
-		"\u202eabc\u202c d\u2067e\u2069":               "abc de",
-		"\u200fשלום":                                   "\u200fשלום",
-	} {
-		answer, err := cloud.TextAnswer([]string{text})
-		require.NoError(t, err)
-		require.Equal(t, question.Answer(want), answer)
-	}
-}
-
 // What was written before the rules were as they are does not stand in the way of an edit of something else.
 func TestAnEditOfSomethingElseLeavesTheTextsOfBeforeAsTheyAre(t *testing.T) {
 	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}})
@@ -161,17 +129,4 @@ func TestWhatIsCleanStaysAsItIs(t *testing.T) {
 		require.NotContains(t, clean, "\n\n\n")
 		require.False(t, strings.ContainsAny(clean, "\r\u202e\u2066\u2028"))
 	})
-}
-
-func TestJoinCodesAreTakenAsPeoplePasteThem(t *testing.T) {
-	for _, typed := range []string{
-		"BCD234", " bcd-2 34", "BCD–234", "BCD\u00a0234", "bcd 234.", "ＢＣＤ２３４", "«BCD 234»", "BCD\u2011234\n", "B C D — 2 3 4", "(bcd234)", "\u200bBCD\u00ad234\u202c",
-		"bcd٢٣٤", "𝐁𝐂𝐃𝟐𝟑𝟒", "bcd_234!",
-	} {
-		require.Equal(t, "BCD234", access.CleanCode(typed), "%q", typed)
-	}
-	for _, typed := range []string{"", " – . ", "\xff", "👍", strings.Repeat("B", 1<<20)} {
-		require.False(t, access.IsCode(access.CleanCode(typed)), "%.20q", typed)
-	}
-	require.Equal(t, "BCD23É", access.CleanCode("bcd23é"), "another letter is another code")
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
@@ -146,52 +145,6 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
-	p, err := poll.New("", []poll.Poll{
-		{Question: question.Question{Text: "one", Options: options("A", "B")}},
-		{Question: question.Question{Text: "some", Kind: question.Multiple, MaxChoices: 2, Options: options("A", "B", "C")}},
-		{Question: question.Question{Text: "stars", Kind: question.Rating}},
-	})
-	require.NoError(t, err)
-	one, some, stars := &p.Polls[0], &p.Polls[1], &p.Polls[2]
-	for _, c := range []struct {
-		poll  *poll.Poll
-		keys  []string
-		want  question.Answer
-		field string
-	}{
-		{one, []string{"B"}, "B", ""},
-		{one, []string{"C"}, "", "key"},
-		{one, []string{""}, "", "key"},
-		{one, []string{"a"}, "", "key"},
-		{one, nil, "", ""},
-		{one, []string{"A", "B"}, "", "keys"},
-		{some, []string{"C", "A"}, "A\nC", ""},
-		{some, []string{"A", "C"}, "A\nC", ""},
-		{some, []string{"B"}, "B", ""},
-		{some, []string{"B", "B"}, "", "keys"},
-		{some, []string{"B", "D"}, "", "keys"},
-		{some, []string{"A", "B", "C"}, "", "keys"},
-		{some, []string{}, "", ""},
-		{some, []string{"A\nB"}, "", "keys"},
-		{stars, []string{"5"}, "5", ""},
-		{stars, []string{"6"}, "", "key"},
-	} {
-		got, err := c.poll.Answer(c.keys)
-		if c.field == "" {
-			require.NoError(t, err)
-			require.Equal(t, c.want, got)
-			continue
-		}
-		var e *fault.Error
-		require.ErrorAs(t, err, &e, "%v", c.keys)
-		require.Equal(t, c.field, e.Field, "%v", c.keys)
-	}
-	require.Equal(t, []string{"A", "C"}, question.Answer("A\nC").Keys())
-	require.Empty(t, question.Answer("").Keys())
-	require.Empty(t, question.Answer("").Texts())
-}
-
 func TestMeanAndMedianOfARating(t *testing.T) {
 	for _, c := range []struct {
 		counts       []int64
@@ -220,31 +173,4 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 	choice := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Choice}}, State: poll.State{Voters: 1, Counts: []int64{1}}}
 	_, ok = choice.Median()
 	require.False(t, ok)
-}
-
-func TestJoinCodesAndTokensAreReadableAndUnlikely(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		code := access.NewCode()
-		require.Regexp(t, `^[2-9BCDFGHJKMNPQRSTVWXZ]{6}$`, code)
-		seen[code] = true
-	}
-	require.Greater(t, len(seen), 990)
-	require.Equal(t, "BCD234", access.CleanCode(" bcd-2 34"))
-}
-
-func TestWhatTheHolderOfATokenMayDo(t *testing.T) {
-	owners, owner := access.NewToken()
-	remotes, remote := access.NewToken()
-	a := access.Tokens{TokenHash: owner, RemoteHash: remote}
-	require.Equal(t, access.Owner, a.RoleOf(owners))
-	require.Equal(t, access.Remote, a.RoleOf(remotes))
-	for _, wrong := range []string{"", " ", owners + "x", owners[:42], remotes + "x", remotes[:42], "\x00"} {
-		require.Equal(t, access.Anybody, a.RoleOf(wrong), "%q", wrong)
-	}
-	without := access.Tokens{TokenHash: owner}
-	require.Equal(t, access.Anybody, without.RoleOf(remotes))
-	require.Equal(t, access.Anybody, without.Holds([32]byte{}), "what is no hash holds nothing, also where there is no remote")
-	require.Less(t, access.Anybody, access.Remote)
-	require.Less(t, access.Remote, access.Owner)
 }

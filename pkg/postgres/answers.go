@@ -78,7 +78,7 @@ func (s *Store) Answers(
 		return translate(err)
 	}
 	q := row.poll()
-	listed := l.Sieve(&q)
+	listed := l.Sieve(&q.Question)
 	for i, part := range stretches(l) {
 		if i > 0 {
 			if _, err := tx.ExecContext(ctx, `CLOSE list`); err != nil {

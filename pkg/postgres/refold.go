@@ -158,7 +158,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 			return err
 		}
 		for _, v := range page {
-			r.Vote(poll.VoterAnswer(v))
+			r.Vote(v.VoteID, v.Answer)
 		}
 		if len(page) < refoldPage {
 			return nil

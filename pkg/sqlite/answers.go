@@ -66,7 +66,7 @@ func (s *Store) Answers(
 		return noPoll(err)
 	}
 	q := row.poll()
-	listed := l.Sieve(&q)
+	listed := l.Sieve(&q.Question)
 	query, args := listing(l)
 	found, err := s.lists.QueryxContext(ctx, query, append([]any{pollID[:], l.Hidden}, args...)...)
 	if err != nil {

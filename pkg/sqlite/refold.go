@@ -149,7 +149,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		if err := answers.Scan(&a.VoterID, &a.Answer, &a.VoteID); err != nil {
 			return err
 		}
-		r.Vote(a)
+		r.Vote(a.VoteID, a.Answer)
 	}
 	return answers.Err()
 }

@@ -52,7 +52,10 @@ type newPoll struct {
 
 func (n newPoll) poll() poll.Poll {
 	return poll.Poll{
-		Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Visibility: n.Visibility, Banned: n.Banned,
+		Question: question.Question{
+			Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Banned: n.Banned,
+		},
+		Visibility: n.Visibility,
 	}
 }
 

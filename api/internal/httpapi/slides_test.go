@@ -51,9 +51,9 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 }
 
 // aSlide shows a poll with a question.
-func aSlide(question string) *poll.Display {
+func aSlide(text string) *poll.Display {
 	slide := poll.Slide{Version: 3, Displayed: true}
-	return &poll.Display{PresentationID: aTalk, Slide: slide, Poll: &poll.Poll{ID: aPoll, Question: question.Question{Text: question}}}
+	return &poll.Display{PresentationID: aTalk, Slide: slide, Poll: &poll.Poll{ID: aPoll, Question: question.Question{Text: text}}}
 }
 
 func TestASlideIsAnsweredAnewAsSoonAsAnythingAboutItChanges(t *testing.T) {

@@ -56,7 +56,7 @@ func (s *suite) edits(t *testing.T) {
 		displayed, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
 		for i, e := range []poll.Edit{
-			poll.AddPoll{Poll: poll.Poll{Text: "First?", Options: options("X"), Visibility: poll.After, Banned: []string{"y"}}, Index: of(0)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "First?", Options: options("X"), Banned: []string{"y"}}, Visibility: poll.After}, Index: of(0)},
 			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Last?", Kind: question.Rating}}},
 			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Between?", Options: options("X", "Y")}}, Index: of(2)},
 			poll.Reorder{}, poll.DeletePoll{}, poll.Reorder{}, poll.DeletePoll{},
@@ -121,8 +121,10 @@ func (s *suite) edits(t *testing.T) {
 		got := results(t, store, p, 0)
 		require.Equal(t, poll.Results{Poll: *edited.Poll, State: edited.State}, got)
 		require.Equal(t, poll.Poll{
-			ID: p.Polls[0].ID, PresentationID: p.ID, Text: "Which ones?", Kind: question.Multiple, MaxChoices: 3, Identity: access.ByClient,
-			Options: options("X", "Y", "Z", "A"), Visibility: poll.PresenterOnly, Banned: []string{"word", "w,'\""},
+			ID: p.Polls[0].ID, PresentationID: p.ID, Question: question.Question{
+				Text: "Which ones?", Kind: question.Multiple, MaxChoices: 3, Options: options("X", "Y", "Z", "A"), Banned: []string{"word", "w,'\""},
+			},
+			Identity: access.ByClient, Visibility: poll.PresenterOnly,
 		}, got.Poll)
 		require.Equal(t, poll.State{Status: poll.Pending, Revision: before.Revision + 1, Counts: []int64{0, 0, 0, 0}}, got.State)
 		version := show(t, store, p, 0)

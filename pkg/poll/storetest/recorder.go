@@ -79,11 +79,11 @@ func CallTheRest(t *testing.T, s poll.Store, p poll.Presentation, partition int,
 		require.True(t, edited.Changed)
 		return edited
 	}
-	first, question, kind := 0, "How?", question.Rating
+	first, text, kind := 0, "How?", question.Rating
 	edit(poll.EditPresentation{Title: new("Another")})
 	edit(poll.Reset{PollID: displayed})
 	added := edit(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Which?", Kind: question.Rating}}, Index: &first}).Poll.ID
-	edit(poll.EditPoll{PollID: added, Question: &question, Kind: &kind})
+	edit(poll.EditPoll{PollID: added, Question: &text, Kind: &kind})
 	var order []uuid.UUID
 	for _, q := range p.Polls {
 		order = append(order, q.ID)
