@@ -18,8 +18,8 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/docs"
-	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
+	"github.com/plenary-live/plenary/api/internal/polls"
 	"github.com/plenary-live/plenary/api/internal/qr"
 	httpserver "github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
@@ -59,18 +59,18 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	proxies := web.Proxies(cfg.TrustedProxies)
 	site := web.New(web.Config{
 		Record: web.Record{AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request},
-		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly, Limits: httpapi.BodyLimits,
+		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly, Limits: polls.BodyLimits,
 	})
-	polls := httpapi.New(site, httpapi.Config{
+	feature := polls.New(site, polls.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
 	serving := httpserver.Config{Away: adapters.Away}
 	if cfg.FastVotes {
-		serving.Fast = polls.Votes.Take
+		serving.Fast = feature.Votes.Take
 	} else {
 		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
 	}
-	server := httpserver.New(site, serving, polls)
+	server := httpserver.New(site, serving, feature)
 	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
 		mount(site.App)
 	}
@@ -111,15 +111,15 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		return errors.Join(err, stopErr)
 	}
 	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
-		func() float64 { open, _, _ := polls.Streams(); return float64(open) })
+		func() float64 { open, _, _ := feature.Streams(); return float64(open) })
 	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
-		func() float64 { _, sent, _ := polls.Streams(); return float64(sent) })
+		func() float64 { _, sent, _ := feature.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
-		func() float64 { _, _, cut := polls.Streams(); return float64(cut) })
+		func() float64 { _, _, cut := feature.Streams(); return float64(cut) })
 	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
 		func() float64 { return float64(server.Spared()) })
 	p := start(cfg, adapters, passes, metrics, logger)
-	polls.Start(p.services)
+	feature.Start(p.services)
 	server.Start()
 	greet(out, cfg, ln.Addr())
 	logger.Info("ready", "addr", ln.Addr().String())
@@ -148,7 +148,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 
 // parts is what runs between the server and the adapters.
 type parts struct {
-	services     httpapi.Services
+	services     polls.Services
 	stopCounting context.CancelFunc
 	counting     sync.WaitGroup
 	stopCaching  context.CancelFunc
@@ -158,7 +158,7 @@ type parts struct {
 func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
 	p := &parts{}
 	cache := stage.NewCache(adapters.Store, time.Now)
-	p.services = httpapi.Services{
+	p.services = polls.Services{
 		Store:  adapters.Store,
 		Cache:  cache,
 		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),

@@ -17,7 +17,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/plenary-live/plenary/api/internal/httpapi"
+	"github.com/plenary-live/plenary/api/internal/polls"
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
 )
@@ -34,9 +34,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	app := web.NewApp(fiber.DefaultErrorHandler, httpapi.BodyLimits)
+	app := web.NewApp(fiber.DefaultErrorHandler, polls.BodyLimits)
 	app.Post(web.Base+"/presentations/:id/polls/current/votes", func(c *fiber.Ctx) error {
-		if _, err := httpapi.ParseVote(c); err != nil {
+		if _, err := polls.ParseVote(c); err != nil {
 			return fiber.NewError(http.StatusBadRequest, err.Error())
 		}
 		return c.SendStatus(http.StatusNoContent)

@@ -1,4 +1,4 @@
-package httpapi
+package polls
 
 import (
 	"github.com/plenary-live/plenary/api/internal/web"

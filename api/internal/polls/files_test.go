@@ -1,4 +1,4 @@
-package httpapi
+package polls
 
 import (
 	"bufio"

@@ -1,5 +1,5 @@
-// Package httpapi is the polls feature's HTTP face: its routes and what they answer. openapi.yaml is its reference.
-package httpapi
+// Package polls is the polls feature's HTTP face: its routes and what they answer. openapi.yaml is its reference.
+package polls
 
 import (
 	"bytes"
