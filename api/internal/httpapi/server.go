@@ -266,7 +266,8 @@ func (s *Server) Start(services Services) {
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.topics = newTopics(s.streams, services.Cache, s.results, services.Store, s.Logger)
 	s.hub = live.New(s.streams, live.Config{
-		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard, Logger: s.Logger,
+		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard,
+		Logger: s.Logger,
 	})
 }
 
