@@ -77,7 +77,7 @@ func TestATopicsPlan(t *testing.T) {
 			{headIs, rests},
 		},
 		"tries again what fails, a while later": {
-			{wakes(500, Want{Since: at(500), Depth: Main}, 1), action{do: readHead, since: at(500)}},
+			{wakes(500, Want{at(500), Main}, 1), action{do: readHead, since: at(500)}},
 			{failedHead, action{do: readBody, depth: Main}},
 			{failedBody, waits(750)},
 			{wakes(750, Want{}, 1), action{do: readHead, since: at(500)}},
