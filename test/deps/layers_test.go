@@ -49,7 +49,8 @@ func compiled(t *testing.T, folders ...string) map[string]built {
 	}
 }
 
-// arrows gives, for each file of a package, the other files of which it uses something, and an example of what.
+// arrows gives, for each file of a package, the other files of which it uses something, and an
+// example of what.
 func arrows(t *testing.T, all map[string]built, p built) map[string]map[string]string {
 	fset := token.NewFileSet()
 	var files []*ast.File
@@ -69,7 +70,7 @@ func arrows(t *testing.T, all map[string]built, p built) map[string]map[string]s
 		arrows[name] = map[string]string{}
 	}
 	for id, used := range info.Uses {
-		if used.Pkg() == nil || used.Pkg().Path() != p.ImportPath || !used.Pos().IsValid() {
+		if used.Pkg() == nil || used.Pkg().Path() != p.ImportPath {
 			continue
 		}
 		if from, to := fileOf(id.Pos()), fileOf(used.Pos()); from != to {
@@ -79,8 +80,8 @@ func arrows(t *testing.T, all map[string]built, p built) map[string]map[string]s
 	return arrows
 }
 
-// upward takes away the files that use nothing but what was taken away before, and gives the arrows between those that stay:
-// they run in a circle.
+// upward takes away, again and again, the files that use no other file. It gives the arrows between
+// those that stay, which run in a circle.
 func upward(arrows map[string]map[string]string) (up []string) {
 	for {
 		var low []string

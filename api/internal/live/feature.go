@@ -17,7 +17,9 @@ type Feature interface {
 	// Look asks for the newest of the first n of views: at least one, as many as one statement
 	// takes. missed gives what a topic has to read that knows a view. now is a time after the
 	// answer: a read that begins then sees all of that.
-	Look(ctx context.Context, views []View) (n int, missed func(v View, now time.Time) Want, err error)
+	Look(ctx context.Context, views []View) (
+		n int, missed func(v View, now time.Time) Want, err error,
+	)
 }
 
 // Name is the name of a topic.

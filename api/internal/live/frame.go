@@ -22,7 +22,7 @@ type Fitting interface {
 
 // Event is what a topic tells of one of its parts.
 type Event struct {
-	Part     any // comparable; nil: the topic's head. An event takes the place of its part's last one
+	Part     any // comparable; nil: the topic's head. An event replaces its part's last one
 	Name, ID string
 	Data     Fitting
 	Veiled   Fitting // for viewers from whom something is hidden; nil: they get Data, too
@@ -60,7 +60,7 @@ func newFrame(e Event, seq uint64, made time.Time, logger *slog.Logger) frame {
 		return sync.OnceValue(func() []byte {
 			data, err := e.Encode(seesAll)
 			if err != nil {
-				logger.Error("an event cannot be encoded", "event", e.Name, "id", e.ID, "error", err)
+				logger.Error("an event cannot be encoded", "event", e.Name, "error", err)
 			}
 			return data
 		})

@@ -61,7 +61,8 @@ func (h *hall) change(change func()) {
 // say changes it, and says so.
 func (h *hall) say(part uuid.UUID, change func()) {
 	h.change(change)
-	require.NoError(h.t, h.bus.Announce(h.t.Context(), bus.Change{Thing: h.id, Part: part, Version: 1}))
+	said := bus.Change{Thing: h.id, Part: part, Version: 1}
+	require.NoError(h.t, h.bus.Announce(h.t.Context(), said))
 }
 
 // note is told of what is done, in order.
@@ -89,7 +90,8 @@ func (h *hall) name() Name { return Name{h, h.id} }
 func (h *hall) view(hub *Hub, seesAll, onStage bool) *viewer {
 	ours, theirs := net.Pipe()
 	h.t.Cleanup(func() { _ = ours.Close() })
-	hub.Watch(theirs, Viewer{Topic: h.name(), SeesAll: seesAll, OnStage: onStage}, []byte("retry: 1\n\n"))
+	v := Viewer{Topic: h.name(), SeesAll: seesAll, OnStage: onStage}
+	hub.Watch(theirs, v, []byte("retry: 1\n\n"))
 	return &viewer{ours, bufio.NewReader(ours)}
 }
 
@@ -137,7 +139,8 @@ func (s *hallSource) Head(context.Context, time.Time) (News, error) {
 	if !moved {
 		return News{}, nil
 	}
-	return News{Changed: true, Moved: true, Events: []Event{{Name: "head", ID: "1", Data: s.title}}}, nil
+	e := Event{Name: "head", ID: "1", Data: s.title}
+	return News{Changed: true, Moved: true, Events: []Event{e}}, nil
 }
 
 func (s *hallSource) Body(context.Context, Depth) (News, error) {

@@ -118,9 +118,11 @@ func (h *Hub) Await(ctx context.Context, name Name, lastEventID string) error {
 	return t.await(ctx, lastEventID)
 }
 
-// Streams tells of event streams: how many are open, and since the start how many events were sent
-// on them and how many were cut off because their client was too slow.
-func (h *Hub) Streams() (open, sent, cut int64) { return h.open.Load(), h.sent.Load(), h.cut.Load() }
+// Streams tells how many streams are open. It also tells, since the start, how many events were
+// sent, and how many streams were cut off because their client was too slow.
+func (h *Hub) Streams() (open, sent, cut int64) {
+	return h.open.Load(), h.sent.Load(), h.cut.Load()
+}
 
 // MakeRoom ends a stream of the address that has the most. False: there is none.
 func (h *Hub) MakeRoom() bool { return h.guests.makeRoom(0) }

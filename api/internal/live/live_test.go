@@ -28,7 +28,8 @@ func TestAHubTellsWhatAnyFeatureSays(t *testing.T) {
 	require.Equal(t, `body "a secret"`, presenter.next())
 	h.say(uuid.Nil, func() { h.title = "another" })
 	require.Equal(t, `head "another"`, v.next())
-	require.NoError(t, hub.Await(t.Context(), h.name(), "2"), "a client that knows more waits for one read")
+	err := hub.Await(t.Context(), h.name(), "2")
+	require.NoError(t, err, "a client that knows more waits for one read")
 	h.say(uuid.Nil, func() { h.gone = true })
 	require.Empty(t, v.next())
 	require.Equal(t, `head "another"`, presenter.next())
@@ -46,7 +47,8 @@ func TestLeasesAreDroppedBeforeATopicReads(t *testing.T) {
 		h.say(uuid.Nil, func() { h.title = "another" })
 		require.Equal(t, `head "another"`, v.next())
 		synctest.Wait()
-		require.Equal(t, []string{"leases are dropped", "the head is read", "the body is read"}, h.noted())
+		inTurn := []string{"leases are dropped", "the head is read", "the body is read"}
+		require.Equal(t, inTurn, h.noted())
 
 		require.NoError(t, h.bus.Announce(t.Context(), bus.Change{Thing: uuid.New()}))
 		synctest.Wait()
@@ -61,7 +63,8 @@ func TestLeasesAreDroppedUntilTheHubIsClosed(t *testing.T) {
 		h := newHall(t)
 		ctx, end := context.WithCancel(t.Context())
 		heard := 0
-		hub := New(ctx, Config{Features: []Feature{h}, Bus: h.bus, First: func(bus.Change) { heard++ }})
+		first := func(bus.Change) { heard++ }
+		hub := New(ctx, Config{Features: []Feature{h}, Bus: h.bus, First: first})
 		end()
 		h.say(uuid.Nil, func() {})
 		synctest.Wait()
@@ -113,7 +116,10 @@ func TestAViewerWhoReadsNothingIsCutOffAndHoldsUpNobody(t *testing.T) {
 	quick := h.view(hub, false, false)
 	require.Equal(t, `head "a title"`, quick.next())
 	require.Equal(t, `body "a body"`, quick.next())
-	require.Eventually(t, func() bool { open, _, cut := hub.Streams(); return cut == 1 && open == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		open, _, cut := hub.Streams()
+		return cut == 1 && open == 1
+	}, 10*time.Second, time.Millisecond)
 	h.say(uuid.New(), func() { h.body = "more" })
 	require.Equal(t, `body "more"`, quick.next())
 }
@@ -127,7 +133,8 @@ func (c counted) MarshalJSON() ([]byte, error) { *c.times++; return []byte("1"),
 
 func TestAnEventIsEncodedOnceForThoseWhoAreSentIt(t *testing.T) {
 	var data, veiled int
-	f := newFrame(Event{Name: "body", Data: counted{&data}, Veiled: counted{&veiled}}, 1, time.Now(), nil)
+	e := Event{Name: "body", Data: counted{&data}, Veiled: counted{&veiled}}
+	f := newFrame(e, 1, time.Now(), nil)
 	require.Zero(t, data+veiled, "nobody wants it")
 	first, second := f.to(false), f.to(false)
 	require.Same(t, &first[0], &second[0])
@@ -161,7 +168,8 @@ func TestAViewersStreamLeavesNoGoroutine(t *testing.T) {
 		require.NoError(t, v.Close())
 	}
 	hub.Close()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before }, 10*time.Second, time.Millisecond)
+	ended := func() bool { return runtime.NumGoroutine() <= before }
+	require.Eventually(t, ended, 10*time.Second, time.Millisecond)
 	ours, theirs := net.Pipe()
 	hub.Watch(theirs, Viewer{Topic: h.name()}, nil)
 	_, err := ours.Read(make([]byte, 1))

@@ -11,7 +11,7 @@ import (
 const (
 	// lookEvery is how often the hub looks for all topics that are due.
 	lookEvery = 250 * time.Millisecond
-	// usedEvery is how often a topic's head is read even so: that read notes that the topic is used.
+	// usedEvery is how often a topic's head is read even so, which notes that the topic is used.
 	usedEvery = time.Hour
 	// lookTimeout bounds each look.
 	lookTimeout = 2 * time.Second
@@ -65,7 +65,9 @@ func (h *Hub) look(ctx context.Context, f Feature) error {
 	}
 }
 
-func lookOnce(ctx context.Context, f Feature, views []View) (int, func(View, time.Time) Want, error) {
+func lookOnce(ctx context.Context, f Feature, views []View) (
+	n int, missed func(View, time.Time) Want, err error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	return f.Look(ctx, views)
@@ -77,8 +79,8 @@ func (h *Hub) due(f Feature, now time.Time) (due []*viewed, views []View) {
 	defer h.mu.Unlock()
 	for name, t := range h.topics {
 		s := t.state.Load()
-		if name.Feature != f || now.Before(t.quiet.at) || s.read == 0 { // what was never read is being read
-			continue
+		if name.Feature != f || now.Before(t.quiet.at) || s.read == 0 {
+			continue // what was never read is being read
 		}
 		due, views = append(due, t), append(views, s.view)
 	}

@@ -4,8 +4,8 @@ package live
 
 import "time"
 
-// Pace is the least time between two reads of one thing, and between two events about it, while
-// it changes all the time: ten times a second. Nothing else says how often that is.
+// Pace is the least time between two reads of one thing, and between two events about it. So they
+// come ten times a second while it changes all the time. Nothing else says how often that is.
 const Pace = 100 * time.Millisecond
 
 const (

@@ -136,5 +136,6 @@ func (p plan) bodyRead(in input) (plan, action) {
 }
 
 func (p plan) wait(answer int) (plan, action) {
-	return p, action{do: wait, answer: answer, until: earlier(p.turn.idle, earlier(p.headAt, p.bodyAt))}
+	until := earlier(p.turn.idle, earlier(p.headAt, p.bodyAt))
+	return p, action{do: wait, answer: answer, until: until}
 }

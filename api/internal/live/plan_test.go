@@ -31,15 +31,19 @@ func TestATopicsPlan(t *testing.T) {
 	}
 	read := func(in input, happened happening) input { in.happened = happened; return in }
 	headIs, bodyIs := read(input{}, headRead), read(input{}, bodyRead)
-	moved, failedHead, failedBody := read(input{moved: true}, headRead), read(input{failed: true}, headRead), read(input{failed: true}, bodyRead)
+	moved := read(input{moved: true}, headRead)
+	failedHead := read(input{failed: true}, headRead)
+	failedBody := read(input{failed: true}, bodyRead)
 	// opened has read all at 0 and answered the first who asked.
 	opened := []turn{
 		{wakes(0, Want{}, 1), action{do: readHead, since: at(0)}},
 		{moved, action{do: readBody, depth: All}},
 		{bodyIs, action{do: wait, answer: 1, until: never}},
 	}
-	slow, late, soon := wakes(500, Want{Depth: Main}, 1), wakes(50, Want{Since: at(50)}, 1), wakes(1000, Want{}, 1)
-	slow.pace, late.ready, soon.idle = time.Second, at(300), at(1005)
+	slow, late := wakes(500, Want{Depth: Main}, 1), wakes(50, Want{Since: at(50)}, 1)
+	slow.pace, late.ready = time.Second, at(300)
+	soon := wakes(1000, Want{}, 1)
+	soon.idle = at(1005)
 	for name, steps := range map[string][]turn{
 		"reads nothing that nobody wants": {
 			{wakes(1000, Want{}, 1), rests},
@@ -51,7 +55,7 @@ func TestATopicsPlan(t *testing.T) {
 			{wakes(20, Want{Since: at(20)}, 1), action{do: readHead, since: at(20)}},
 			{moved, action{do: readBody, depth: Changing}},
 			{bodyIs, rests},
-			{wakes(30, Want{Since: at(15)}, 1), rests}, // a read that began later has brought that
+			{wakes(30, Want{Since: at(15)}, 1), rests}, // a later read has brought that
 		},
 		"reads a body once each pace, as deep as anybody wants": {
 			{wakes(40, Want{Depth: Main}, 1), waits(100)},
@@ -73,14 +77,14 @@ func TestATopicsPlan(t *testing.T) {
 			{headIs, rests},
 		},
 		"tries again what fails, a while later": {
-			{wakes(500, Want{Since: at(500), Depth: Main}, 1), action{do: readHead, since: at(500)}},
+			{wakes(500, Want{at(500), Main}, 1), action{do: readHead, since: at(500)}},
 			{failedHead, action{do: readBody, depth: Main}},
 			{failedBody, waits(750)},
 			{wakes(750, Want{}, 1), action{do: readHead, since: at(500)}},
 			{headIs, action{do: readBody, depth: Main}},
 			{bodyIs, rests},
 		},
-		"answers with all of it, at a pace, and when all could be read": {
+		"answers with all of it, at a pace, when all could be read": {
 			{wakes(50, Want{}, 2), waits(100)},
 			{wakes(100, Want{}, 3), action{do: readHead, since: at(100)}},
 			{headIs, action{do: readBody, depth: All}},

@@ -8,14 +8,15 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Burst is how many reads a quiet thing may have at once. While they never stop it has one each Pace.
+// Burst is how many reads a quiet thing may have at once. While they never stop it has one each
+// Pace.
 const Burst = 10
 
-// Reads reads for many at once, things that have a key: all who come while a read of the same thing
-// is under way, or has to wait for its turn, share the next one. So nobody gets an answer that is
-// older than their request, from whichever replica: a room that reloads through a proxy never sees
-// its tally go back. A thing costs the store Burst reads and then one per Pace; a crowd pays for
-// that with a wait of at most Pace and two reads.
+// Reads reads things that have a key, for many at once. While a read of a thing is under way, or
+// waits for its turn, all others who ask share the next one. So no answer is older than its
+// request, from whichever replica. A room that reloads through a proxy never sees its tally go
+// back. A thing costs the store Burst reads and then one per Pace. A crowd pays for that with a
+// wait of at most Pace and two reads.
 // It is safe for use by many goroutines, and keeps nothing of a thing that nobody has read for a
 // second.
 type Reads[K comparable, V any] struct {
@@ -32,7 +33,7 @@ type Reads[K comparable, V any] struct {
 type line[V any] struct {
 	next *reading[V]   // that has not begun; nil: nobody waits for one. Under Reads.mu
 	asks chan struct{} // a token when there is a next one
-	paid time.Time     // until when the reads that were done are paid for, at one per Pace; of the thing's goroutine
+	paid time.Time     // until when its reads are paid for, at one per Pace; of its goroutine
 }
 
 // reading is one look at a thing. What it brought may be used when done is closed, and must not be changed.

@@ -14,7 +14,7 @@ import (
 type replica struct {
 	ctx     context.Context // of topics and streams
 	logger  *slog.Logger
-	slowest time.Duration  // how long a viewer may leave a write waiting before its stream is cut off
+	slowest time.Duration  // how long a viewer may leave a write waiting
 	running sync.WaitGroup // everything that has to end
 
 	guests          guests

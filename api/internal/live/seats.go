@@ -11,8 +11,8 @@ import (
 const rows = 100
 
 // seats are the streams of a topic's crowd, in rows of about the same size. A row has its moment
-// for bodies, one in every pace, and one for heartbeats: thousands who are written to in the same
-// instant hold up the votes for as long as that takes.
+// for bodies, one in every pace, and one for heartbeats. Thousands of writes in the same instant
+// would hold up the votes for as long as they take.
 //
 // Nobody but the topic's usher writes to them, so an event costs little more than its write. A
 // goroutine for each stream has to be awakened for it, and then again when its moment comes.
@@ -77,8 +77,8 @@ func (s *seats) empty(from int) (n int) {
 	return n
 }
 
-// round goes through the rows at an even pace, once in every period. Another period lets it go on
-// from where it is, however old it is: a guest who comes or goes changes a crowd's pace, and must
+// round goes through the rows at an even pace, once in every period. With another period it goes on
+// from where it is, however old it is. A guest who comes or goes changes a crowd's pace, and must
 // not move everybody's moment.
 type round struct {
 	last int       // the row that had its moment last

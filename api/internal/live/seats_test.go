@@ -24,11 +24,13 @@ func TestATopicThatEndsWhileItsBodyIsSentEndsItsStreams(t *testing.T) {
 		ours, theirs := net.Pipe()
 		require.NoError(t, ours.SetDeadline(time.Now().Add(10*time.Second)))
 		room := &topic{replica: &replica{}, owed: make(chan struct{}, 1), begun: time.Now()}
-		s := &state{view: hallView{}, frames: []frame{{seq: 1, part: "body", data: func() []byte { return []byte("x") }}}, next: make(chan struct{})}
+		body := frame{seq: 1, part: "body", data: func() []byte { return []byte("x") }}
+		s := &state{view: hallView{}, frames: []frame{body}, next: make(chan struct{})}
 		room.state.Store(s)
 		ctx, cancel := context.WithCancel(t.Context())
 		v := &seat{conn: theirs, guest: &guest{}, now: hooked{func() {
-			room.state.Store(&state{view: hallView{}, err: fault.Errorf(fault.NotFound, "no topic"), next: make(chan struct{})})
+			gone := fault.Errorf(fault.NotFound, "no topic")
+			room.state.Store(&state{view: hallView{}, err: gone, next: make(chan struct{})})
 			close(s.next)
 			cancel()
 		}}}

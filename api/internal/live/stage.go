@@ -17,7 +17,9 @@ func (t *topic) stage(g *guest, head []byte, news <-chan []byte, seesAll bool) (
 
 // play writes head and what the topic shows at first in one, and then whatever is new, there and in
 // news. Of what changed several times while a write waited there is only the newest.
-func (t *topic) play(ctx context.Context, g *guest, head []byte, news <-chan []byte, seesAll bool) error {
+func (t *topic) play(
+	ctx context.Context, g *guest, head []byte, news <-chan []byte, seesAll bool,
+) error {
 	hearts := time.NewTicker(heartbeatEvery)
 	defer hearts.Stop()
 	conn := g.conn

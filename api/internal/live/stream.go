@@ -36,8 +36,8 @@ func (m memberships) leave() {
 	}
 }
 
-// Watch takes over a connection and sends what a topic shows, after head, until the client is gone
-// or too slow or the hub ends; then it closes the connection.
+// Watch takes over a connection and sends what a topic shows, after head. When the client is gone
+// or too slow, or the hub ends, it closes the connection.
 func (h *Hub) Watch(conn net.Conn, v Viewer, head []byte) {
 	t := h.join(v.Topic)
 	if t == nil {
@@ -65,7 +65,8 @@ func (h *Hub) Watch(conn net.Conn, v Viewer, head []byte) {
 	} else {
 		all.add(t.seat(guest, head, v.SeesAll))
 	}
-	forgetEnd := context.AfterFunc(h.ctx, func() { _ = conn.Close() }) // which ends a read and a write that wait
+	// The end of the hub closes it, which ends a read and a write that wait.
+	forgetEnd := context.AfterFunc(h.ctx, func() { _ = conn.Close() })
 	all.add(func() { forgetEnd() })
 	// A client has nothing more to say: what it does is to go. A goroutine for each that waits for
 	// this is much for the collector of garbage to look at.

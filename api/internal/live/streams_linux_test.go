@@ -15,14 +15,17 @@ import (
 // serve answers every request with a stream of the hall, until stop.
 func (h *hall) serve(hub *Hub) (addr string, stop func()) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/", func(c *fiber.Ctx) error { return hub.Answer(c.Context(), c, Viewer{Topic: h.name()}) })
+	app.Get("/", func(c *fiber.Ctx) error {
+		return hub.Answer(c.Context(), c, Viewer{Topic: h.name()})
+	})
 	server := app.Server()
 	server.Handler = eventloop.Handle(server.Handler)
 	server.ConnState, server.KeepHijackedConns = eventloop.State, true
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(h.t, err)
 	fibers := func(*eventloop.Conn, []byte) bool { return false }
-	front := eventloop.Wrap(ln, eventloop.Silence{First: time.Minute, Then: time.Minute}, fibers, server.ServeConn)
+	silence := eventloop.Silence{First: time.Minute, Then: time.Minute}
+	front := eventloop.Wrap(ln, silence, fibers, server.ServeConn)
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(front) }()
 	return ln.Addr().String(), func() {
@@ -58,7 +61,8 @@ func TestStreamsThatHaveEndedLeaveNothing(t *testing.T) {
 	require.Eventually(t, func() bool {
 		hub.mu.Lock()
 		defer hub.mu.Unlock()
-		return topic.viewers == 0 && topic.crowd.Load() == 0 && hub.wanted.Load() == 0 && len(topic.seats.take(nil, 0, rows)) == 0
+		return topic.viewers == 0 && topic.crowd.Load() == 0 && hub.wanted.Load() == 0 &&
+			len(topic.seats.take(nil, 0, rows)) == 0
 	}, 10*time.Second, time.Millisecond)
 	stop()
 	require.Empty(t, hub.guests.from)

@@ -148,7 +148,8 @@ func (t *topic) admit(onStage bool) (leave func()) {
 // hear takes what a read has brought, and shows it to viewers who have seen something already.
 func (t *topic) hear(news News) {
 	if len(news.Gone)+len(news.Events) > 0 {
-		frames := slices.DeleteFunc(slices.Clone(t.frames), func(f frame) bool { // viewers read the old ones
+		frames := slices.Clone(t.frames) // viewers read the old ones
+		frames = slices.DeleteFunc(frames, func(f frame) bool {
 			return slices.Contains(news.Gone, f.part) ||
 				slices.ContainsFunc(news.Events, func(e Event) bool { return e.Part == f.part })
 		})
@@ -167,7 +168,8 @@ func (t *topic) hear(news News) {
 func (t *topic) publish(asked int) {
 	old := t.state.Load()
 	t.state.Store(&state{
-		view: t.source.View(), frames: t.frames, read: max(old.read, asked), next: make(chan struct{}),
+		view: t.source.View(), frames: t.frames,
+		read: max(old.read, asked), next: make(chan struct{}),
 	})
 	t.settle()
 	close(old.next)
@@ -203,8 +205,8 @@ func (t *topic) settle() {
 	t.share = now
 }
 
-// weight is how many bytes of a body one of the crowd is sent at a time: of its main part, and of
-// others that have just changed.
+// weight is how many bytes of a body one of the crowd is sent at a time. These are its main part,
+// and others that have just changed.
 func (t *topic) weight() (bytes int64) {
 	if t.crowd.Load() == 0 { // nobody needs that encoded
 		return 0

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAClientThatVanishedIsGivenUpAndASlowOneIsNot has two clients that read nothing. One is a phone
-// out of reach: whatever is sent to it is lost. The other one's kernel is there and takes what comes.
+// TestAClientThatVanishedIsGivenUpAndASlowOneIsNot has two clients that read nothing. One is a
+// phone out of reach, and loses what it is sent. The other one's kernel takes what comes.
 func TestAClientThatVanishedIsGivenUpAndASlowOneIsNot(t *testing.T) {
 	const wait = 300 * time.Millisecond
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -30,8 +30,8 @@ func (v *seat) news(t *topic, s *state) (data []byte) {
 	return data
 }
 
-// usher writes to the crowd what is new until ctx ends or the topic is gone: at once the head, and
-// all else too where they are few; the body to a large crowd row by row.
+// usher writes to the crowd what is new, until ctx ends or the topic is gone. It writes the head at
+// once, and all else too where they are few. A large crowd has the body row by row.
 func (t *topic) usher(ctx context.Context) {
 	var (
 		head, newest uint64 // that everybody was sent, or may be sent at the next moment
@@ -76,7 +76,8 @@ func (t *topic) usher(ctx context.Context) {
 		wait := hearts.until(time.Now(), heartbeatEvery, 1+t.seats.empty((hearts.last+1)%rows))
 		if behind > 0 { // at a moment for several, and not before somebody's
 			ahead := 1 + t.seats.empty((bodies.last+1)%rows)
-			wait = min(wait, max(paceMoment-time.Since(t.begun)%paceMoment, bodies.until(time.Now(), pace, ahead)))
+			moment := paceMoment - time.Since(t.begun)%paceMoment
+			wait = min(wait, max(moment, bodies.until(time.Now(), pace, ahead)))
 		}
 		timer.Reset(wait)
 		select {

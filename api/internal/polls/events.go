@@ -46,7 +46,8 @@ func toShown(d poll.Display) wireShown {
 	return w
 }
 
-// wireTally is an option without its value, which everybody knows who saw the poll: results are sent at each live.Pace.
+// wireTally is an option without its value, which a viewer of the poll knows: results are sent at
+// each live.Pace.
 type wireTally struct {
 	Key   string `json:"key"`
 	Count int64  `json:"count"`

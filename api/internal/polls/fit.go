@@ -6,7 +6,8 @@ import (
 	"github.com/plenary-live/plenary/api/internal/live"
 )
 
-// Fit leaves out all options where there is no room for all: half a ballot would pass for a whole one.
+// Fit leaves out all options where there is no room for all: half a ballot would pass for a whole
+// one.
 func (w wireShown) Fit(int) live.Fitting {
 	if w.Poll != nil {
 		p := *w.Poll

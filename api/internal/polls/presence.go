@@ -49,7 +49,8 @@ type presence struct {
 // newPresence makes a presence that says and asks until ctx ends. Close it in any case.
 func newPresence(ctx context.Context, store presenceStore, logger *slog.Logger) *presence {
 	ctx, stop := context.WithCancel(ctx)
-	p := &presence{store: store, logger: logger, replica: uuid.New(), stop: stop, crowds: map[uuid.UUID]*crowd{}}
+	p := &presence{store: store, logger: logger, replica: uuid.New(), stop: stop}
+	p.crowds = map[uuid.UUID]*crowd{}
 	p.running.Go(func() { p.run(ctx) })
 	return p
 }

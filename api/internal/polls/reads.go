@@ -23,8 +23,8 @@ type resultsReader interface {
 
 type pollKey struct{ presentationID, pollID uuid.UUID }
 
-// encodedResults are a poll's results, of one read. They are encoded once, when somebody first wants
-// them so: event streams need numbers only, and a client that has them already nothing.
+// encodedResults are a poll's results, of one read. They are encoded once, when they are first
+// wanted so: event streams need numbers only, and a client that has them already nothing.
 type encodedResults struct {
 	poll.Results
 	body   func() ([]byte, error) // JSON, for the presenter
@@ -34,7 +34,9 @@ type encodedResults struct {
 func newEncodedResults(r poll.Results) *encodedResults {
 	e := &encodedResults{Results: r}
 	encode := func(presenter bool) func() ([]byte, error) {
-		return sync.OnceValues(func() ([]byte, error) { return json.Marshal(seen(&e.Results, presenter)) })
+		return sync.OnceValues(func() ([]byte, error) {
+			return json.Marshal(seen(&e.Results, presenter))
+		})
 	}
 	e.body = encode(true)
 	if r.Hidden() {
@@ -49,7 +51,7 @@ type coalescedResults struct {
 }
 
 func newCoalescedResults(store resultsReader) coalescedResults {
-	return coalescedResults{live.NewReads(func(ctx context.Context, k pollKey) (*encodedResults, error) {
+	read := func(ctx context.Context, k pollKey) (*encodedResults, error) {
 		ctx, cancel := context.WithTimeout(ctx, resultsTimeout)
 		defer cancel()
 		r, err := store.Results(ctx, k.presentationID, k.pollID)
@@ -57,11 +59,11 @@ func newCoalescedResults(store resultsReader) coalescedResults {
 			return nil, err
 		}
 		return newEncodedResults(r), nil
-	})}
+	}
+	return coalescedResults{live.NewReads(read)}
 }
 
-// Results is read for who needs no encoded answer: event streams, whose reads are those of everybody
-// else then.
+// Results gives results that are not encoded: event streams so share the reads of everybody else.
 func (c coalescedResults) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
 	r, err := c.Read(ctx, pollKey{presentationID, pollID})
 	if err != nil {

@@ -59,7 +59,9 @@ func newTopics(
 
 // viewer is somebody who watches a presentation. key is that of a stream which ends when its token
 // does; nil: it does not.
-func (s *topics) viewer(id uuid.UUID, client netip.Addr, presenter, onStage bool, key *[32]byte) live.Viewer {
+func (s *topics) viewer(
+	id uuid.UUID, client netip.Addr, presenter, onStage bool, key *[32]byte,
+) live.Viewer {
 	v := live.Viewer{
 		Topic: live.Name{Feature: s, Key: id}, Client: client, SeesAll: presenter, OnStage: onStage,
 		Fresh: onStage, // the token may have ended since it was looked at
@@ -101,7 +103,8 @@ func (s *topics) Look(ctx context.Context, views []live.View) (
 		}
 	}
 	newest, err := s.newest.Newest(ctx, presentations, polls)
-	return n, func(v live.View, now time.Time) live.Want { return v.(*known).missed(newest, now) }, err
+	missed = func(v live.View, now time.Time) live.Want { return v.(*known).missed(newest, now) }
+	return n, missed, err
 }
 
 // source reads a presentation that is watched.
@@ -140,9 +143,10 @@ func (s *source) Head(ctx context.Context, since time.Time) (live.News, error) {
 		return s.redisplay(d), nil
 	}
 	s.display, s.read = d, true
+	id := eventID{version: d.Version}
 	return live.News{
 		Changed: true, Moved: true, Gone: s.follow(d),
-		Events: []live.Event{{Name: "displayed", ID: eventID{version: d.Version}.String(), Data: toShown(d)}},
+		Events: []live.Event{{Name: "displayed", ID: id.String(), Data: toShown(d)}},
 	}, nil
 }
 
@@ -185,7 +189,8 @@ func (s *source) Body(ctx context.Context, depth live.Depth) (news live.News, er
 		}
 		r, err := s.results.Results(ctx, s.id, f.id)
 		if !shown && fault.CodeOf(err) == fault.NotFound { // it was deleted
-			s.followed = slices.DeleteFunc(slices.Clone(s.followed), func(other *followed) bool { return other == f })
+			i := slices.Index(s.followed, f)
+			s.followed = slices.Delete(slices.Clone(s.followed), i, i+1)
 			news.Gone, news.Changed = append(news.Gone, f.id), true
 			continue
 		}
@@ -258,10 +263,17 @@ func (v *known) Heard(c bus.Change) (w live.Want) {
 		}
 	case c.Part == v.shown:
 		w.Depth = live.Main
-	case !v.read || slices.ContainsFunc(v.followed, func(f followed) bool { return f.id == c.Part && !f.final() }):
+	case !v.read || v.moves(c.Part):
 		w.Depth = live.Changing
 	}
 	return w
+}
+
+// moves says whether a change of a poll may be one of results that are followed.
+func (v *known) moves(pollID uuid.UUID) bool {
+	return slices.ContainsFunc(v.followed, func(f followed) bool {
+		return f.id == pollID && !f.final()
+	})
 }
 
 // missed gives what a topic has to read that knows v. What is missing was deleted, which a read
@@ -286,6 +298,7 @@ func (v *known) missed(n poll.Newest, now time.Time) (w live.Want) {
 // Soon implements live.View. Votes for a poll may still arrive after it was closed; its results are
 // final soon. And a presenter's stream must end soon after its token does, announced or not.
 func (v *known) Soon() bool {
-	closing := slices.ContainsFunc(v.followed, func(f followed) bool { return f.status == poll.Closing })
-	return closing || v.keys.any(v.presentation)
+	return v.keys.any(v.presentation) || slices.ContainsFunc(v.followed, func(f followed) bool {
+		return f.status == poll.Closing
+	})
 }

@@ -189,7 +189,9 @@ func (c *slotConn) SyscallConn() (syscall.RawConn, error) {
 
 // Limits tells how many connections the listener holds, and how many of them one address may have;
 // 0: any number.
-func (c *slotConn) Limits() (connections, share int) { return cap(c.listener.slots), c.listener.share }
+func (c *slotConn) Limits() (connections, share int) {
+	return cap(c.listener.slots), c.listener.share
+}
 
 // NetConn gives the connection as the kernel's listener accepted it.
 func (c *slotConn) NetConn() net.Conn { return c.Conn }
