@@ -21,7 +21,7 @@ import (
 )
 
 // layered are the folders whose files lie in layers: a file uses only what lies below it.
-var layered = []string{"api/internal/live"}
+var layered = []string{"api/internal/live", "api/internal/web", "api/internal/server", "api/internal/polls", "api/internal/polls/fast"}
 
 // built is a package as the go command has compiled it.
 type built struct {

@@ -13,16 +13,6 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Who may do what: the least role for each.
-const (
-	toMove  = access.Remote // what is displayed, and whether it takes votes
-	toSee   = access.Remote // polls that nobody has seen, results and answers that are hidden, how many people are connected
-	toHide  = access.Remote // an answer that somebody wrote
-	toEdit  = access.Owner  // the presentation and its polls, also to reset and to delete
-	toTake  = access.Owner  // away: exports, votes lists, hidden results in tables
-	toGrant = access.Owner  // tokens and join codes
-)
-
 // roleOf gives the role of who makes the request.
 func (c *call) roleOf(a *access.Tokens) access.Role {
 	if c.server.Open {

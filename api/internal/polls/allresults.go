@@ -6,59 +6,16 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"mime"
-	"strings"
-	"time"
-	"unicode"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
-
-// format is how the results of a presentation are written down.
-type format struct {
-	name  string // in a query, and the end of a file's name
-	mime  string
-	begin func(w io.Writer, all *wireAllResults, at time.Time, separator rune, turn func() error) (file, error)
-}
-
-// formats are those there are; the first one is for who has no wish.
-var formats = []format{
-	{"json", fiber.MIMEApplicationJSON, beginJSON},
-	{"csv", "text/csv", beginCSV},
-	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", beginBook},
-}
-
-// formatOf gives what a client wants: by its query, which a link can say, else by Accept. kept says that it is to be a file, which holds
-// everything.
-func formatOf(c *fiber.Ctx) (f format, kept bool, err error) {
-	query := c.Context().QueryArgs()
-	asked, offers := string(query.Peek("format")), make([]string, len(formats))
-	for i, f := range formats {
-		if offers[i] = f.mime; asked == f.name {
-			return f, true, nil
-		}
-	}
-	if query.Has("format") {
-		return format{}, false, fault.Field("format", `must be "json", "csv" or "xlsx"`)
-	}
-	accepted := c.Accepts(offers...)
-	for _, f := range formats[1:] {
-		if f.mime == accepted {
-			return f, true, nil
-		}
-	}
-	return formats[0], false, nil
-}
 
 // wireAllResults are the results of a presentation's polls that were displayed.
 type wireAllResults struct {
@@ -89,6 +46,9 @@ type allView struct {
 	body []byte // JSON
 	tag  string // its entity tag
 }
+
+// maxAllResults is how many presentations' results are read at once. Each takes ten times its text.
+const maxAllResults = 4
 
 // newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room. costly are the turns at
 // encoding them. Reading them has turns of its own, since the store may take its time: these bound how many presentations are in
@@ -169,70 +129,4 @@ func (v *allView) encode() (err error) {
 func contentTag(body []byte) string {
 	sum := sha256.Sum256(body)
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
-}
-
-// getAllResults gives the results of every poll that was displayed.
-func getAllResults(c *call) error {
-	f, kept, err := formatOf(c.Ctx)
-	if err != nil {
-		return err
-	}
-	separator, err := separatorOf(c.Context().QueryArgs())
-	if err != nil {
-		return err
-	}
-	id, err := web.ParseID("presentation_id", c.Params("id"))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	e, err := c.server.allResults.Read(ctx, id)
-	if err != nil {
-		return err
-	}
-	all := e.others
-	c.use(id)
-	owns := c.roleOf(&e.access) >= toTake
-	if owns {
-		all = e.presenter
-	}
-	c.Vary(fiber.HeaderAccept, fiber.HeaderAuthorization)
-	c.Set(fiber.HeaderCacheControl, "no-cache")
-	if kept {
-		c.Set(fiber.HeaderContentDisposition, attachment(all.Title, f.name))
-		if c.Unchanged("W/" + contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag, owns))) {
-			return nil
-		}
-		return c.sendFile(ctx, f, separator, all, owns)
-	}
-	if c.Unchanged(all.tag) {
-		return nil
-	}
-	c.Set(fiber.HeaderContentType, f.mime)
-	return c.Send(all.body) // shared, not copied: nobody writes to it
-}
-
-// seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
-// format.
-func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
-	all := toResults(r, func(o question.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
-	if !presenter && r.Hidden() {
-		return all.hide()
-	}
-	return all
-}
-
-// maxFileName is how many characters of a title the name of a file takes.
-const maxFileName = 60
-
-// attachment is a Content-Disposition that names a file after a presentation (RFC 6266).
-func attachment(title, end string) string {
-	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
-	name := []rune(strings.TrimLeftFunc(strings.Join(words, "-"), unicode.IsMark))
-	name = name[:min(len(name), maxFileName)]
-	if len(name) == 0 {
-		name = []rune("results")
-	}
-	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
 }

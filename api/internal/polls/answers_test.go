@@ -397,7 +397,7 @@ func TestAnOrderOfMorePollsThanThereCanBeIsRefusedAtOnce(t *testing.T) {
 func TestAnAddressThatMayCreateNothingMoreTakesNoTurn(t *testing.T) {
 	server, send := editing(t)
 	server.CreateLimit = 1
-	server.bounds = newBounds(server.Config, time.Now)
+	server.bounds = newBounds(server.CreateLimit, server.WrongCodes, time.Now)
 	code, _ := send("POST", "", `{}`)
 	require.Equal(t, 400, code)
 	code, _ = send("POST", "", `{}`)

@@ -39,13 +39,13 @@ type bounds struct {
 	passcode *guesses
 }
 
-func newBounds(cfg Config, now func() time.Time) *bounds {
+func newBounds(creations, wrongCodes int, now func() time.Time) *bounds {
 	return &bounds{
-		creation: limit.New[netip.Prefix](perMinute(cfg.CreateLimit), now),
+		creation: limit.New[netip.Prefix](perMinute(creations), now),
 		keys:     limit.New[netip.Prefix](perMinute(wrongKeys), now),
 		edits:    limit.New[uuid.UUID](edits, now),
-		codes:    newGuesses(cfg.WrongCodes, now),
-		passcode: newGuesses(passcodeRoom*cfg.WrongCodes, now),
+		codes:    newGuesses(wrongCodes, now),
+		passcode: newGuesses(passcodeRoom*wrongCodes, now),
 	}
 }
 

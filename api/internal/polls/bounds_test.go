@@ -198,7 +198,7 @@ func TestWithoutALimitCodesMayBeTriedForEver(t *testing.T) {
 
 func TestOnePresentationsEditsAreBounded(t *testing.T) {
 	var clock stillClock
-	b := newBounds(Config{}, clock.now)
+	b := newBounds(0, 0, clock.now)
 	id := uuid.New()
 	for range edits.Burst {
 		require.NoError(t, b.edit(id))

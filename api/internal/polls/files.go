@@ -1,17 +1,18 @@
 package polls
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 	"unsafe"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
@@ -36,52 +37,6 @@ type file interface {
 	poll(p *wirePollResults) error
 	word(w *pageWord) error
 	end() error
-}
-
-// sendFile answers with a file that holds all results, also the words that the shared ones have no room for. Until it is sent, what it
-// is made of takes room as that itself would. hidden says whether hidden words are in it, marked.
-func (c *call) sendFile(ctx context.Context, f format, separator rune, all allView, hidden bool) error {
-	left, err := c.server.files.Take(ctx)
-	if err != nil {
-		return err
-	}
-	room, err := c.Site.Answers.Hold(c.Ctx, all.body)
-	if err != nil {
-		left()
-		return err
-	}
-	release := func() { room(); left() }
-	c.Set(fiber.HeaderContentType, f.mime)
-	if f.name == "csv" {
-		c.Set(fiber.HeaderContentType, f.mime+"; charset=utf-8")
-	}
-	pages, now := c.server.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
-	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
-		out, err := f.begin(w, all.wireAllResults, now, separator, turn.Take)
-		if err != nil {
-			return err
-		}
-		for i := range all.Polls {
-			p := &all.Polls[i]
-			if err := out.poll(p); err != nil {
-				return err
-			}
-			if p.Hidden || !p.Kind.FreeText() {
-				continue
-			}
-			if err := pages.all(ctx, all.PresentationID, p, hidden, turn, out.word); err != nil {
-				return err
-			}
-		}
-		if err := turn.Take(); err != nil {
-			return err
-		}
-		return out.end()
-	}, release)
-	if err != nil {
-		return err
-	}
-	return c.SendStream(body)
 }
 
 // wordsKey names a page of a poll's words.
@@ -393,4 +348,18 @@ func optional(f *float64) any {
 		return nil
 	}
 	return *f
+}
+
+// maxFileName is how many characters of a title the name of a file takes.
+const maxFileName = 60
+
+// attachment is a Content-Disposition that names a file after a presentation (RFC 6266).
+func attachment(title, end string) string {
+	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
+	name := []rune(strings.TrimLeftFunc(strings.Join(words, "-"), unicode.IsMark))
+	name = name[:min(len(name), maxFileName)]
+	if len(name) == 0 {
+		name = []rune("results")
+	}
+	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
 }

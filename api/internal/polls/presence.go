@@ -8,11 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/live"
-	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -68,12 +66,6 @@ type crowd struct {
 	presenters []chan []byte // each holds the newest event that its stream has not sent
 	known      wireAudience  // over all replicas, as presenters know it
 	event      []byte        // that says so; nil: it is not known yet
-}
-
-// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with it: the one place that
-// knows. Where everybody may present (PLENARY_OPEN), who sends no token is somebody in the room all the same.
-func (c *call) isOnStage(presenter bool) bool {
-	return presenter && c.Get(fiber.HeaderAuthorization) != ""
 }
 
 // join counts a stream until leave is called. One that is on stage gets news instead: the events that it is to send.
@@ -254,26 +246,6 @@ func newCoalescedAudiences(store presenceStore) *live.Reads[uuid.UUID, wireAudie
 		audiences, err := store.Audiences(ctx, []uuid.UUID{id}, presenceAge)
 		return toAudience(audiences[id]), err
 	})
-}
-
-// getAudience tells presenters what the event "audience" does, where no stream comes through.
-func getAudience(c *call) error {
-	id, err := web.ParseID("presentation_id", c.Params("id"))
-	if err != nil {
-		return err
-	}
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	if _, err := c.need(ctx, id, toSee); err != nil {
-		return err
-	}
-	audience, err := c.server.audiences.Read(ctx, id)
-	if err != nil {
-		return err
-	}
-	c.use(id)
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(audience)
 }
 
 // know passes on what is known. The event has no id: it is no part of the state that a client resumes.

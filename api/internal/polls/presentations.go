@@ -223,10 +223,3 @@ func join(c *call) error {
 		"presentation_id": found.id, "title": found.title, "voters": display.Voters, "passcode_required": display.Passcode != "",
 	})
 }
-
-// use has it noted that a presentation is used.
-func (c *call) use(id uuid.UUID) {
-	if c.Cache != nil { // tests of answers alone have none
-		c.Cache.Use(id)
-	}
-}

@@ -35,3 +35,28 @@ func toWire(p *poll.Poll) wirePoll {
 	}
 	return w
 }
+
+// votingOf says whether votes are taken for the poll that is displayed.
+func votingOf(d poll.Display) string {
+	if d.Closed {
+		return "closed"
+	}
+	return "open"
+}
+
+type wireShown struct {
+	Version int64     `json:"version"`
+	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
+	Voting  string    `json:"voting,omitempty"`
+	Code    string    `json:"join_code,omitempty"`
+	More    bool      `json:"more,omitempty"` // the poll has options, and there was no room for them
+}
+
+func toShown(d poll.Display) wireShown {
+	w := wireShown{Version: d.Version, Code: d.JoinCode}
+	if d.Poll != nil {
+		p := toWire(d.Poll)
+		w.Poll, w.Voting = &p, votingOf(d)
+	}
+	return w
+}
