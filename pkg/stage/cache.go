@@ -38,9 +38,10 @@ type reader interface {
 }
 
 type entry struct {
-	view atomic.Pointer[view]
-	mu   sync.Mutex
-	read *read // under way; under mu
+	view  atomic.Pointer[view]
+	mu    sync.Mutex
+	read  *read // under way; under mu
+	drops int   // how often it was dropped, or something was kept; under mu
 }
 
 // view is a finished read.
@@ -201,9 +202,45 @@ func (e *entry) drop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.view.Store(nil)
+	e.outdate()
+}
+
+// outdate has nothing kept that was read before.
+func (e *entry) outdate() {
+	e.drops++
 	if e.read != nil {
 		e.read.stale = true
 	}
+}
+
+// mark is a moment at which what a presentation displays begins to be written.
+type mark struct {
+	begun time.Time
+	known *view // what was known then, also if its lease was over; nil: nothing
+	drops int
+}
+
+// mark begins a transition. Its lease, like a read's, begins before the store is asked.
+func (c *Cache) mark(id uuid.UUID) mark {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return mark{begun: c.now(), known: e.view.Load(), drops: e.drops}
+}
+
+// keep remembers what a transition has made displayed, as a read that began at m would. A transition
+// brings neither tokens nor the join code: they are those that were known before, if no edit was
+// made since. An announcement that came meanwhile may tell of something newer: nothing is kept then.
+func (c *Cache) keep(id uuid.UUID, d poll.Display, m mark) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.view.Store(nil)
+	if m.known != nil && m.known.display.Edits == d.Edits && m.drops == e.drops {
+		d.Tokens, d.JoinCode = m.known.display.Tokens, m.known.display.JoinCode
+		e.view.Store(&view{d, m.begun})
+	}
+	e.outdate()
 }
 
 // Heard drops what a change says is old.
@@ -211,9 +248,19 @@ func (c *Cache) Heard(change bus.Change) {
 	switch {
 	case change == bus.Change{}:
 		c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
-	case change.Part == uuid.Nil:
+	case change.Part == uuid.Nil && !c.has(change):
 		c.Drop(change.Thing)
 	}
+}
+
+// has says whether a change is a transition that is known already, such as the replica's own.
+func (c *Cache) has(change bus.Change) bool {
+	e, ok := c.entries.Load(change.Thing)
+	if !ok || change.Version == 0 {
+		return false
+	}
+	v := e.(*entry).view.Load()
+	return v != nil && v.display.Version >= change.Version
 }
 
 // Forget drops entries that nobody uses, now and then until ctx ends.

@@ -15,7 +15,7 @@ import (
 
 // roleOf gives the role of who makes the request.
 func (c *call) roleOf(a *access.Tokens) access.Role {
-	if c.server.Open {
+	if c.polls.Open {
 		return access.Owner
 	}
 	return a.RoleOf(c.Token())
@@ -24,7 +24,7 @@ func (c *call) roleOf(a *access.Tokens) access.Role {
 // role is roleOf where everybody may make the request. What is no token of the presentation's is as none. Without one nothing is
 // read, nor asked whether there is such a presentation.
 func (c *call) role(ctx context.Context, id uuid.UUID) (access.Role, error) {
-	if c.server.Open || c.Token() == "" {
+	if c.polls.Open || c.Token() == "" {
 		return c.roleOf(&access.Tokens{}), nil
 	}
 	a, err := c.Store.Access(ctx, id)
@@ -67,7 +67,7 @@ func (c *call) grant(change func(*access.Tokens)) error {
 	if err != nil {
 		return err
 	}
-	if err := c.server.bounds.edit(id); err != nil {
+	if err := c.polls.bounds.edit(id); err != nil {
 		return err
 	}
 	owner := a.TokenHash
@@ -126,7 +126,7 @@ func postJoinCode(c *call) error {
 	if _, err := c.need(ctx, id, toGrant); err != nil {
 		return err
 	}
-	if err := c.server.bounds.edit(id); err != nil {
+	if err := c.polls.bounds.edit(id); err != nil {
 		return err
 	}
 	code, err := freeCode(func(code string) error { return c.Stage.SetJoinCode(ctx, id, code) })
@@ -152,7 +152,7 @@ func freeCode(take func(code string) error) (code string, err error) {
 
 // mayCreate checks the key that creating a presentation takes. Who tries wrong ones is bounded.
 func (c *call) mayCreate() error {
-	key := c.server.CreateKey
+	key := c.polls.CreateKey
 	if key == "" {
 		return nil
 	}
@@ -161,11 +161,11 @@ func (c *call) mayCreate() error {
 		return fault.Errorf(web.CreateKeyMissing, "creating a presentation takes the key of this server")
 	}
 	addr := c.Address()
-	if wait := c.server.bounds.keys.Take(addr); wait > 0 {
+	if wait := c.polls.bounds.keys.Take(addr); wait > 0 {
 		return fault.BusyFor(wait, "too many wrong keys came from this address")
 	}
 	if sameSecret(given, key) {
-		c.server.bounds.keys.Give(addr)
+		c.polls.bounds.keys.Give(addr)
 		return nil
 	}
 	return fault.Errorf(web.CreateKeyWrong, "this is not the key of this server")

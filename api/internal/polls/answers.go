@@ -25,7 +25,7 @@ func getAnswers(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	r, err := c.server.results.Read(ctx, page.pollKey)
+	r, err := c.polls.results.Read(ctx, page.pollKey)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func getAnswers(c *call) error {
 	if _, err := page.listing(); err != nil || c.Unchanged(tag) {
 		return err
 	}
-	body, err := c.server.answers.Read(ctx, page)
+	body, err := c.polls.answers.Read(ctx, page)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func patchAnswer(c *call) error {
 	if _, err := c.need(ctx, id, toHide); err != nil {
 		return err
 	}
-	if err := c.server.bounds.edit(id); err != nil {
+	if err := c.polls.bounds.edit(id); err != nil {
 		return err
 	}
 	word, err := c.Stage.Hide(ctx, id, pollID, *body.Text, *body.Hidden)

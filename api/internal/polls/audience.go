@@ -23,7 +23,7 @@ func getAudience(c *call) error {
 	if _, err := c.need(ctx, id, toSee); err != nil {
 		return err
 	}
-	audience, err := c.server.audiences.Read(ctx, id)
+	audience, err := c.polls.audiences.Read(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ func (c *call) current(d poll.Display) error {
 	if d.Poll == nil {
 		return fault.Errorf(poll.NotDisplayed, "nothing is displayed")
 	}
-	body, err := c.server.slides.encode(&d)
+	body, err := c.polls.slides.encode(&d)
 	if err != nil {
 		return err
 	}

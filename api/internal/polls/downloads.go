@@ -65,7 +65,7 @@ func getAllResults(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	e, err := c.server.allResults.Read(ctx, id)
+	e, err := c.polls.allResults.Read(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func getAllResults(c *call) error {
 // sendFile answers with a file that holds all results, also the words that the shared ones have no room for. Until it is sent, what it
 // is made of takes room as that itself would. hidden says whether hidden words are in it, marked.
 func (c *call) sendFile(ctx context.Context, f format, separator rune, all allView, hidden bool) error {
-	left, err := c.server.files.Take(ctx)
+	left, err := c.polls.files.Take(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 	if f.name == "csv" {
 		c.Set(fiber.HeaderContentType, f.mime+"; charset=utf-8")
 	}
-	pages, now := c.server.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
+	pages, now := c.polls.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
 	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
 		out, err := f.begin(w, all.wireAllResults, now, separator, turn.Take)
 		if err != nil {

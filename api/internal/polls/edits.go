@@ -26,7 +26,7 @@ func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll
 	if _, err = c.need(ctx, id, toEdit); err != nil {
 		return id, edited, err
 	}
-	if err = c.server.bounds.edit(id); err != nil {
+	if err = c.polls.bounds.edit(id); err != nil {
 		return id, edited, err
 	}
 	edited, err = c.Stage.Edit(ctx, id, poll.IfSeen{Edit: e, Seen: seen})

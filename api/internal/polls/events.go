@@ -18,10 +18,10 @@ func getEvents(c *call) error {
 	presenter := role >= toSee
 	onStage := c.isOnStage(presenter)
 	var key *[32]byte
-	if onStage && !c.server.Open {
+	if onStage && !c.polls.Open {
 		hash := c.streamKey()
 		key = &hash
 	}
-	viewer := c.server.topics.viewer(id, c.Client(), presenter, onStage, key)
-	return c.server.hub.Answer(ctx, c.Ctx, viewer)
+	viewer := c.polls.topics.viewer(id, c.Client(), presenter, onStage, key)
+	return c.polls.hub.Answer(ctx, c.Ctx, viewer)
 }

@@ -75,7 +75,7 @@ type Polls struct {
 type call struct {
 	web.Call
 	*Services
-	server *Polls
+	polls *Polls
 }
 
 func (s *Polls) call(c *fiber.Ctx) *call { return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s} }
@@ -87,7 +87,7 @@ func (c *call) load() (ctx context.Context, done func(), err error) { return c.T
 // change takes a turn at writing a presentation or a part of it, as load does. Take it when the body has arrived, and before it is
 // decoded: what it says is as large.
 func (c *call) change() (ctx context.Context, done func(), err error) {
-	return c.Turn(c.server.changes)
+	return c.Turn(c.polls.changes)
 }
 
 // pollIDs reads the two ids of a path.

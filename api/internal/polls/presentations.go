@@ -90,7 +90,7 @@ func create(c *call) error {
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
-	if err := c.tooMany(c.server.bounds.creation.Wait(c.Address())); err != nil { // a look: what is no presentation costs nothing
+	if err := c.tooMany(c.polls.bounds.creation.Wait(c.Address())); err != nil { // a look: what is no presentation costs nothing
 		return err
 	}
 	ctx, done, err := c.change()
@@ -106,7 +106,7 @@ func create(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tooMany(c.server.bounds.creation.Take(c.Address())); err != nil {
+	if err := c.tooMany(c.polls.bounds.creation.Take(c.Address())); err != nil {
 		return err
 	}
 	token, hash := access.NewToken()
@@ -129,7 +129,7 @@ func (c *call) tooMany(wait time.Duration) error {
 	if wait == 0 {
 		return nil
 	}
-	return fault.BusyFor(wait, "this address has created %d presentations within a minute", c.server.CreateLimit)
+	return fault.BusyFor(wait, "this address has created %d presentations within a minute", c.polls.CreateLimit)
 }
 
 func getPresentation(c *call) error {
@@ -204,7 +204,7 @@ func join(c *call) error {
 	if err != nil {
 		code = ""
 	}
-	found, err := c.server.bounds.codes.look(c.Address(), access.CleanCode(code), func(code string) (found joined, err error) {
+	found, err := c.polls.bounds.codes.look(c.Address(), access.CleanCode(code), func(code string) (found joined, err error) {
 		ctx, cancel := c.Timeout()
 		defer cancel()
 		found.id, found.title, err = c.Store.Join(ctx, code)

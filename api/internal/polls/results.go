@@ -18,7 +18,7 @@ func getResults(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	r, err := c.server.results.Read(ctx, pollKey{presentationID, pollID})
+	r, err := c.polls.results.Read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
 		return err
 	}

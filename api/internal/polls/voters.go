@@ -46,19 +46,19 @@ func postVoter(c *call) error {
 		if _, err := look(time.Time{}); err != nil { // there must be such a presentation
 			return err
 		}
-		pass, err := c.server.entrance.passes.Renew(id, []byte(*body.Pass), time.Now())
+		pass, err := c.polls.entrance.passes.Renew(id, []byte(*body.Pass), time.Now())
 		if err != nil {
 			return err
 		}
 		return c.pass(http.StatusOK, pass)
 	}
 	address := c.Client()
-	pass, fresh, err := c.server.entrance.enter(ctx, look, body.Passcode, key, address)
+	pass, fresh, err := c.polls.entrance.enter(ctx, look, body.Passcode, key, address)
 	if err != nil {
 		return err
 	}
 	if fresh {
-		c.server.topics.present.gave(id, c.server.entrance.passes.Hash(c.Address().String()))
+		c.polls.topics.present.gave(id, c.polls.entrance.passes.Hash(c.Address().String()))
 	}
 	return c.pass(http.StatusCreated, pass)
 }
