@@ -215,6 +215,7 @@ func (e *entry) outdate() {
 
 // mark is a moment at which what a presentation displays begins to be written.
 type mark struct {
+	entry *entry
 	begun time.Time
 	known *view // what was known then, also if its lease was over; nil: nothing
 	drops int
@@ -225,7 +226,7 @@ func (c *Cache) mark(id uuid.UUID) mark {
 	e := c.entry(id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return mark{begun: c.now(), known: e.view.Load(), drops: e.drops}
+	return mark{entry: e, begun: c.now(), known: e.view.Load(), drops: e.drops}
 }
 
 // keep remembers what a transition has made displayed, as a read that began at m would. A transition
@@ -236,7 +237,7 @@ func (c *Cache) keep(id uuid.UUID, d poll.Display, m mark) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.view.Store(nil)
-	if m.known != nil && m.known.display.Edits == d.Edits && m.drops == e.drops {
+	if e == m.entry && m.drops == e.drops && m.known != nil && m.known.display.Edits == d.Edits {
 		d.Tokens, d.JoinCode = m.known.display.Tokens, m.known.display.JoinCode
 		e.view.Store(&view{d, m.begun})
 	}

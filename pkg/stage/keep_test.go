@@ -110,11 +110,12 @@ func TestWhatATransitionGivesIsNotKeptWhereSomethingMayBeNewer(t *testing.T) {
 		transit
 		meanwhile func(c *Cache)
 	}{
-		"an error, after which it may have happened": {transit{err: errors.New("cut off")}, func(*Cache) {}},
-		"an edit was made before":                    {transit{turn: turned(2, 4)}, func(*Cache) {}},
-		"an edit was heard of meanwhile":             {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk}) }},
-		"a transition was heard of meanwhile":        {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk, Version: 3}) }},
-		"announcements were lost meanwhile":          {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{}) }},
+		"an error, after which it may have happened":         {transit{err: errors.New("cut off")}, func(*Cache) {}},
+		"an edit was made before":                            {transit{turn: turned(2, 4)}, func(*Cache) {}},
+		"an edit was heard of meanwhile":                     {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk}) }},
+		"a transition was heard of meanwhile":                {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk, Version: 3}) }},
+		"announcements were lost meanwhile":                  {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{}) }},
+		"it was forgotten meanwhile, which hears of nothing": {transit{turn: turned(2, 3)}, func(c *Cache) { c.entries.Clear() }},
 		"another transition was kept meanwhile": {transit{turn: turned(2, 3)}, func(c *Cache) {
 			c.keep(talk, turned(3, 3).Display, c.mark(talk))
 		}},
