@@ -1,5 +1,5 @@
-// Package stage is what is on the slide: the presenter's transitions, the sealing of what left, and the replica's
-// leased cache of what is displayed.
+// Package stage is what is on the slide: the presenter's transitions, the sealing of what left,
+// and the replica's leased cache of what is displayed.
 package stage
 
 import (
@@ -21,8 +21,9 @@ const readTimeout = poll.Lease
 // forgetEvery is how often entries that nobody uses are dropped.
 const forgetEvery = 10 * time.Second
 
-// Cache knows what presentations display, each under a lease of poll.Lease that begins before the read does. It is safe
-// for use by many goroutines. A presentation costs at most a read or two per lease, however many ask.
+// Cache knows what presentations display, each under a lease of poll.Lease that begins before the
+// read does. It is safe for use by many goroutines. A presentation costs at most a read or two per
+// lease, however many ask.
 type Cache struct {
 	store   reader
 	now     func() time.Time
@@ -52,9 +53,10 @@ type view struct {
 
 // read is one under way, with those who wait for it.
 type read struct {
-	done  chan struct{}
-	err   error
-	stale bool // what it reads may be older than an announcement that came meanwhile; under the entry's mu
+	done chan struct{}
+	err  error
+	// what it reads may be older than an announcement that came meanwhile; under the entry's mu
+	stale bool
 }
 
 // NewCache makes a cache over a store. now is the monotonic clock: time.Now but in tests. Close it.
@@ -64,9 +66,10 @@ func NewCache(store reader, now func() time.Time) *Cache {
 	return c
 }
 
-// Display gives what a presentation displays, as of a read that began at or after since (the zero time: any) and less
-// than a lease before the time it returns. That time is the one to date an acceptance with: asking the clock again would
-// make the lease longer. The error is the store's: NotFound or Unavailable, never an old truth.
+// Display gives what a presentation displays, as of a read that began at or after since (the zero
+// time: any) and less than a lease before the time it returns. That time is the one to date an
+// acceptance with: asking the clock again would make the lease longer. The error is the store's:
+// NotFound or Unavailable, never an old truth.
 func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
 	e := c.entry(id)
 	var asked time.Time // when this call first had to wait
@@ -96,8 +99,8 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 	}
 }
 
-// Use has it noted that a presentation is used, which a read of the store does, and does not wait for that. It is for those who
-// use one without asking what it displays.
+// Use has it noted that a presentation is used, which a read of the store does, and does not wait
+// for that. It is for those who use one without asking what it displays.
 func (c *Cache) Use(id uuid.UUID) {
 	e := c.entry(id)
 	if v, _, ok := c.valid(id, e, time.Time{}); !ok {
@@ -126,7 +129,8 @@ func (c *Cache) valid(id uuid.UUID, e *entry, since time.Time) (*view, time.Time
 		return v, now, false
 	}
 	if now.Sub(v.begun) > poll.Lease/2 {
-		c.begin(id, e, v) // in use: read it anew before its lease is over, so that nobody has to wait
+		// in use: read it anew before its lease is over, so that nobody has to wait
+		c.begin(id, e, v)
 	}
 	return v, now, true
 }
@@ -139,7 +143,8 @@ func (c *Cache) entry(id uuid.UUID) *entry {
 	return e.(*entry)
 }
 
-// begin gives the read under way, or starts one for who has seen a view; nil: meanwhile there is another one.
+// begin gives the read under way, or starts one for who has seen a view; nil: meanwhile there is
+// another one.
 func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -154,9 +159,9 @@ func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	return e.read
 }
 
-// read is not bound to the request that started it: others wait for it too, and a phone that hangs up must not fail
-// them. Nor is it bound to the store: a driver may sit on a dead connection for long after its context has ended, and
-// the next read may get a good one.
+// read is not bound to the request that started it: others wait for it too, and a phone that hangs
+// up must not fail them. Nor is it bound to the store: a driver may sit on a dead connection for
+// long after its context has ended, and the next read may get a good one.
 func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	ctx, cancel := context.WithTimeout(c.ctx, readTimeout)
 	defer cancel()
@@ -229,9 +234,10 @@ func (c *Cache) mark(id uuid.UUID) mark {
 	return mark{entry: e, begun: c.now(), known: e.view.Load(), drops: e.drops}
 }
 
-// keep remembers what a transition has made displayed, as a read that began at m would. A transition
-// brings neither tokens nor the join code: they are those that were known before, if no edit was
-// made since. An announcement that came meanwhile may tell of something newer: nothing is kept then.
+// keep remembers what a transition has made displayed, as a read that began at m would. A
+// transition brings neither tokens nor the join code: they are those that were known before, if no
+// edit was made since. An announcement that came meanwhile may tell of something newer: nothing is
+// kept then.
 func (c *Cache) keep(id uuid.UUID, d poll.Display, m mark) {
 	e := c.entry(id)
 	e.mu.Lock()
@@ -278,7 +284,8 @@ func (c *Cache) Forget(ctx context.Context) {
 	}
 }
 
-// forget drops entries whose lease is over. Whoever holds one still may use it: its lease is checked at every use.
+// forget drops entries whose lease is over. Whoever holds one still may use it: its lease is
+// checked at every use.
 func (c *Cache) forget() {
 	now := c.now()
 	c.entries.Range(func(id, value any) bool {

@@ -1,4 +1,5 @@
-// Package polls is the polls feature's HTTP face: its routes and what they answer. openapi.yaml is its reference.
+// Package polls is the polls feature's HTTP face: its routes and what they answer. openapi.yaml is
+// its reference.
 package polls
 
 import (
@@ -19,7 +20,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
-// maxChanges is how many write a presentation at once. Each may have a whole one in its hands, which takes ten times its text.
+// maxChanges is how many write a presentation at once. Each may have a whole one in its hands,
+// which takes ten times its text.
 const maxChanges = 4
 
 // BodyLimits are those of what an audience sends.
@@ -80,12 +82,12 @@ type call struct {
 
 func (s *Polls) call(c *fiber.Ctx) *call { return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s} }
 
-// load takes a turn at reading a whole presentation and writing it down, and gives the context of what the request asks of the
-// services meanwhile.
+// load takes a turn at reading a whole presentation and writing it down, and gives the context of
+// what the request asks of the services meanwhile.
 func (c *call) load() (ctx context.Context, done func(), err error) { return c.Turn(c.Site.Costly) }
 
-// change takes a turn at writing a presentation or a part of it, as load does. Take it when the body has arrived, and before it is
-// decoded: what it says is as large.
+// change takes a turn at writing a presentation or a part of it, as load does. Take it when the
+// body has arrived, and before it is decoded: what it says is as large.
 func (c *call) change() (ctx context.Context, done func(), err error) {
 	return c.Turn(c.polls.changes)
 }

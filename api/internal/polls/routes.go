@@ -111,8 +111,8 @@ func (s *Polls) Close() {
 // Spare ends a stream for somebody who came, and says whether there was one.
 func (s *Polls) Spare() bool { return s.started.Load() && s.hub.MakeRoom() }
 
-// Streams tells of event streams: how many are open, and since the start how many events were sent on them and how many were
-// cut off because their client was too slow.
+// Streams tells of event streams: how many are open, and since the start how many events were sent
+// on them and how many were cut off because their client was too slow.
 func (s *Polls) Streams() (open, sent, cut int64) {
 	if !s.started.Load() {
 		return 0, 0, 0

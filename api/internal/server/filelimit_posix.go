@@ -4,7 +4,8 @@ package server
 
 import "syscall"
 
-// fileLimit gives how many files the process may hold open. Go raises the soft limit to the hard one at its start.
+// fileLimit gives how many files the process may hold open. Go raises the soft limit to the hard
+// one at its start.
 func fileLimit() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

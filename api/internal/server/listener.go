@@ -13,9 +13,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
-// Listener bounds a server's connections and outlives a process that runs out of file descriptors. fasthttp takes
-// EMFILE for the end of the listener and returns from Serve (its acceptConn retries time-outs only), which would end
-// the process. This one makes room, or waits until there is some: who comes then stays in the kernel's backlog, but for one.
+// Listener bounds a server's connections and outlives a process that runs out of file descriptors.
+// fasthttp takes EMFILE for the end of the listener and returns from Serve (its acceptConn retries
+// time-outs only), which would end the process. This one makes room, or waits until there is some:
+// who comes then stays in the kernel's backlog, but for one.
 type Listener struct {
 	net.Listener
 	logger *slog.Logger
@@ -33,8 +34,8 @@ type Listener struct {
 // reserved is how many descriptors are kept for what is neither a client nor a database connection.
 const reserved = 64
 
-// NewListener wraps ln. most bounds the connections that are open at once; 0: what the process may hold, less a
-// reserve and what databases take.
+// NewListener wraps ln. most bounds the connections that are open at once; 0: what the process may
+// hold, less a reserve and what databases take.
 func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Listener {
 	if limit := fileLimit() - reserved - databases; most == 0 || most > limit {
 		most = max(limit, 1)
@@ -42,18 +43,21 @@ func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Lis
 	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most), closed: make(chan struct{}), of: map[netip.Prefix]int{}}
 }
 
-// Share bounds how many connections one address may have at once, if most is not 0: more are closed at once. Proxies may have any
-// number, since others stand behind them. It is called before Accept.
+// Share bounds how many connections one address may have at once, if most is not 0: more are
+// closed at once. Proxies may have any number, since others stand behind them. It is called before
+// Accept.
 func (l *Listener) Share(most int, proxies web.Proxies) { l.share, l.proxies = most, proxies }
 
 // Open tells how many connections are open.
 func (l *Listener) Open() int { return len(l.slots) }
 
-// MakeRoom has Accept call a function when there is a connection too many. It closes another one, which can be spared, and says whether
-// there was one; patient: there was none for a while. It is called before Accept.
+// MakeRoom has Accept call a function when there is a connection too many. It closes another one,
+// which can be spared, and says whether there was one; patient: there was none for a while. It is
+// called before Accept.
 func (l *Listener) MakeRoom(room func(patient bool) bool) { l.room = room }
 
-// Accept waits for a connection, and until there is a slot for it. It gives an error only after Close.
+// Accept waits for a connection, and until there is a slot for it. It gives an error only after
+// Close.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.accept()
@@ -99,7 +103,8 @@ func (l *Listener) slot() bool {
 const (
 	// lookAgain is how soon somebody may be found who gives way, when there was nobody.
 	lookAgain = 20 * time.Millisecond
-	// patience is how long who comes waits for a request to end that is under way, before a stream has to give way.
+	// patience is how long who comes waits for a request to end that is under way, before a stream
+	// has to give way.
 	patience = time.Second
 )
 

@@ -1,4 +1,5 @@
-// Package server serves a site: its listener, and a life that outlives its limits. It knows features by what all of them do.
+// Package server serves a site: its listener, and a life that outlives its limits. It knows
+// features by what all of them do.
 package server
 
 import (
@@ -17,18 +18,20 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Feature is a part of the site that has services of its own. It adds its routes before the server is made, and has its
-// services before Start.
+// Feature is a part of the site that has services of its own. It adds its routes before the server
+// is made, and has its services before Start.
 type Feature interface {
 	// Spare ends what can be spared most on some connection, and says whether there was something.
 	Spare() bool
-	// Close ends what works with the services beside requests. It is called once no request works with them.
+	// Close ends what works with the services beside requests. It is called once no request works
+	// with them.
 	Close()
 }
 
 // Config is what a server is made of.
 type Config struct {
-	// Away names what the process waits for or has lost: "database", "queue". It must answer quickly.
+	// Away names what the process waits for or has lost: "database", "queue". It must answer
+	// quickly.
 	Away func(ctx context.Context) []string
 	// Fast answers requests without Fiber, where it takes them. nil: none.
 	Fast eventloop.Answerer
@@ -58,9 +61,10 @@ func New(site *web.Site, cfg Config, features ...Feature) *Server {
 // Start gives the routes their services.
 func (s *Server) Start() { s.site.Start() }
 
-// Close takes the services from the routes, after Shutdown. Requests that work with them still, because their time was up,
-// are answered within a second: by what is known of them, else by 503. When Close returns nothing uses the services any more,
-// and a request that arrives whole only then gets 503, too.
+// Close takes the services from the routes, after Shutdown. Requests that work with them still,
+// because their time was up, are answered within a second: by what is known of them, else by 503.
+// When Close returns nothing uses the services any more, and a request that arrives whole only
+// then gets 503, too.
 func (s *Server) Close() {
 	if s.site.Close() {
 		for _, f := range s.features {
@@ -69,8 +73,8 @@ func (s *Server) Close() {
 	}
 }
 
-// Serve answers requests on ln until Shutdown: by Fast, where that can, and everything else by Fiber. It returns nil
-// after Shutdown.
+// Serve answers requests on ln until Shutdown: by Fast, where that can, and everything else by
+// Fiber. It returns nil after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
 	if bounded, ok := ln.(*Listener); ok {
 		bounded.MakeRoom(s.MakeRoom)
@@ -107,7 +111,8 @@ func (s *Server) Open() int {
 	return 0
 }
 
-// MakeRoom closes a connection on which no request is under way, and if there has been none for a while, ends a stream.
+// MakeRoom closes a connection on which no request is under way, and if there has been none for a
+// while, ends a stream.
 func (s *Server) MakeRoom(patient bool) bool {
 	front := s.served()
 	made := front != nil && front.MakeRoom()
@@ -123,10 +128,12 @@ func (s *Server) MakeRoom(patient bool) bool {
 // Spared tells how many connections have given way to others since the start.
 func (s *Server) Spared() int64 { return s.spared.Load() }
 
-// Shutdown waits until every request that was read has its answer, or ctx ends. The listener must be closed before. A client
-// that uses its connection hears that it closes, and loses nothing; a request that is sent on an idle connection while it is
-// being closed is not handled and not answered, the one race that HTTP/1.1 leaves. Votes lists that are being
-// sent are cut off, and so are large answers that are not taken within web.DrainTime: they may take a minute each. Event streams end at once, and their clients go to another replica.
+// Shutdown waits until every request that was read has its answer, or ctx ends. The listener must
+// be closed before. A client that uses its connection hears that it closes, and loses nothing; a
+// request that is sent on an idle connection while it is being closed is not handled and not
+// answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut off, and so
+// are large answers that are not taken within web.DrainTime: they may take a minute each. Event
+// streams end at once, and their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.site.Stop()
 	front := s.served()
@@ -143,7 +150,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return cmp.Or(err, ctx.Err())
 }
 
-// ready says whether the server can take votes. What keeps it from that is for operators, who have another listener.
+// ready says whether the server can take votes. What keeps it from that is for operators, who have
+// another listener.
 func (s *Server) ready(c *fiber.Ctx) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

@@ -8,7 +8,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Proxies are the networks of those whose word is believed on whom they pass on (X-Forwarded-For, -Proto, -Host).
+// Proxies are the networks of those whose word is believed on whom they pass on (X-Forwarded-For,
+// -Proto, -Host).
 type Proxies []netip.Prefix
 
 // Believe says whether that peer's word is believed.
@@ -24,8 +25,9 @@ func (p Proxies) Have(addr netip.Addr) bool {
 	return false
 }
 
-// Behind gives the address of the client behind a peer. Each proxy adds to forwarded, at its end, where the request came to it from: so
-// it is read from there, as long as the one that wrote it is believed. If a part of it that is read is no address, the peer is the client.
+// Behind gives the address of the client behind a peer. Each proxy adds to forwarded, at its end,
+// where the request came to it from: so it is read from there, as long as the one that wrote it is
+// believed. If a part of it that is read is no address, the peer is the client.
 func (p Proxies) Behind(forwarded string, peer net.Addr) netip.Addr {
 	own := AddressOf(peer)
 	for client := own; ; {
@@ -45,7 +47,8 @@ func (p Proxies) Behind(forwarded string, peer net.Addr) netip.Addr {
 	}
 }
 
-// parseAddress takes an address as proxies write it: some with a port, and one of IPv6 in brackets then.
+// parseAddress takes an address as proxies write it: some with a port, and one of IPv6 in brackets
+// then.
 func parseAddress(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(s)
 	if err != nil {
@@ -83,7 +86,8 @@ func AddressText(addr netip.Addr) string {
 	return addr.String()
 }
 
-// Client gives the address of the client whose request it is. It is what everything goes by that tells clients apart.
+// Client gives the address of the client whose request it is. It is what everything goes by that
+// tells clients apart.
 func (p Proxies) Client(c *fiber.Ctx) netip.Addr {
 	return p.Behind(Lines(c, fiber.HeaderXForwardedFor), c.Context().RemoteAddr())
 }

@@ -17,27 +17,30 @@ import (
 const (
 	// CallTimeout bounds what one request may ask of the services.
 	CallTimeout = 5 * time.Second
-	// DrainTime is how long a server that stops goes on answering on the connections that it has. Each answer then says that
-	// its connection closes; who asks nothing in that time is closed without a word.
+	// DrainTime is how long a server that stops goes on answering on the connections that it has.
+	// Each answer then says that its connection closes; who asks nothing in that time is closed
+	// without a word.
 	DrainTime = time.Second
 )
 
-// What answers may take together while they are not sent. A client takes what it asked for in its own time, and anybody may ask.
+// What answers may take together while they are not sent. A client takes what it asked for in its
+// own time, and anybody may ask.
 const (
-	// SmallAnswer is the size up to which an answer is no matter: a connection has buffers of that size anyway, and so has its
-	// socket. A vote's answer is far below it.
+	// SmallAnswer is the size up to which an answer is no matter: a connection has buffers of that
+	// size anyway, and so has its socket. A vote's answer is far below it.
 	SmallAnswer = 16 << 10
 	maxUnsent   = 32 << 20 // bytes of large answers that are being sent
 	maxUnsaid   = 8 << 20  // bytes of those that wait for others to be sent
-	// unsentPatience is how long an answer waits for room. One that tells of a change waits longer, as long as a call may: what
-	// it tells of was done.
+	// unsentPatience is how long an answer waits for room. One that tells of a change waits
+	// longer, as long as a call may: what it tells of was done.
 	unsentPatience = time.Second
 )
 
 // Life is how long what a server does may take.
 type Life struct {
 	Streaming context.Context // of answers that are sent bit by bit; ends when the server stops
-	Requests  context.Context // of everything that requests ask of the services; ends when these end
+	// of everything that requests ask of the services; ends when these end
+	Requests context.Context
 }
 
 // Answers are those that are being sent.
@@ -46,14 +49,16 @@ type Answers struct {
 	Unsent *budget.Bytes // of large ones
 }
 
-// bounded lets every large answer take room in the server's budget until it is sent, or its connection is closed. Who finds no room
-// waits a little, and gets 503. Small answers, event streams, and whatever is in memory anyway are never held back.
+// bounded lets every large answer take room in the server's budget until it is sent, or its
+// connection is closed. Who finds no room waits a little, and gets 503. Small answers, event
+// streams, and whatever is in memory anyway are never held back.
 func (a *Answers) bounded(c *fiber.Ctx) error {
 	if err := c.Next(); err != nil {
 		return err
 	}
 	res := c.Response()
-	if res.IsBodyStream() || c.Method() == http.MethodHead { // a stream has a memory of its own, which does not grow
+	// a stream has a memory of its own, which does not grow
+	if res.IsBodyStream() || c.Method() == http.MethodHead {
 		return nil
 	}
 	body := res.Body()
@@ -78,7 +83,8 @@ var ofTheAnswer = []string{
 	fiber.HeaderLink,
 }
 
-// Hold takes room for an answer. Where there is none, what was said of the answer already is taken back.
+// Hold takes room for an answer. Where there is none, what was said of the answer already is taken
+// back.
 func (a *Answers) Hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 	patience, done := unsentPatience, false
 	switch method := c.Method(); {
@@ -122,7 +128,8 @@ func (s *sending) Close() error {
 	return nil
 }
 
-// leaving gives a client DrainTime to take what it asked for when the server stops, which does not wait for who reads slowly.
+// leaving gives a client DrainTime to take what it asked for when the server stops, which does not
+// wait for who reads slowly.
 type leaving struct {
 	conn    net.Conn
 	stops   context.Context // of the server

@@ -16,17 +16,19 @@ const (
 	maxHeader    = 16 << 10
 	ReadTimeout  = 10 * time.Second
 	WriteTimeout = time.Minute
-	// IdleTimeout is longer than a proxy keeps a connection to us (15 s in nginx.conf), so that it is the proxy that closes: a request never
-	// meets a connection that is just being closed.
+	// IdleTimeout is longer than a proxy keeps a connection to us (15 s in nginx.conf), so that it
+	// is the proxy that closes: a request never meets a connection that is just being closed.
 	IdleTimeout = 2 * time.Minute
 )
 
-// NewApp makes the bare Fiber application: the settings, no route yet. Exported for the benchmark's no-op.
+// NewApp makes the bare Fiber application: the settings, no route yet. Exported for the
+// benchmark's no-op.
 func NewApp(fail fiber.ErrorHandler, limits BodyLimits) *fiber.App {
 	app := fiber.New(fiber.Config{
-		AppName:                      "Plenary",
-		BodyLimit:                    MaxBody,
-		StreamRequestBody:            true, // the memory for a body is not taken when it is announced: see body.go
+		AppName:   "Plenary",
+		BodyLimit: MaxBody,
+		// the memory for a body is not taken when it is announced: see body.go
+		StreamRequestBody:            true,
 		DisablePreParseMultipartForm: true,
 		CaseSensitive:                true,
 		StrictRouting:                true,
@@ -40,6 +42,7 @@ func NewApp(fail fiber.ErrorHandler, limits BodyLimits) *fiber.App {
 	app.Server().CloseOnShutdown = true
 	app.Server().HeaderReceived = limits.headReceived
 	app.Server().ConnState = eventloop.State
-	app.Server().KeepHijackedConns = true // event streams close theirs; fasthttp's buffers do not wait for that
+	// event streams close theirs; fasthttp's buffers do not wait for that
+	app.Server().KeepHijackedConns = true
 	return app
 }

@@ -18,7 +18,8 @@ import (
 const (
 	// MaxBody is how many bytes a body may have that is not held to less.
 	MaxBody = 1 << 20
-	// SmallBody is what a body may take of the memory without a share of maxBodyBytes, and be decoded without a turn.
+	// SmallBody is what a body may take of the memory without a share of maxBodyBytes, and be
+	// decoded without a turn.
 	SmallBody = 16 << 10
 	// maxBodyBytes bounds the larger bodies that are being read or worked with, in all.
 	maxBodyBytes = 16 << 20
@@ -59,8 +60,8 @@ var (
 	refusedFrames = []byte("framing")
 )
 
-// headReceived is told of every head before anything of its body is read. A request that is refused by it has no body from then on, and
-// is the last of its connection.
+// headReceived is told of every head before anything of its body is read. A request that is
+// refused by it has no body from then on, and is the last of its connection.
 func (all BodyLimits) headReceived(head *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	var why []byte
 	switch {
@@ -69,7 +70,8 @@ func (all BodyLimits) headReceived(head *fasthttp.RequestHeader) fasthttp.Reques
 	case head.ContentLength() > all.of(head.RequestURI()).Bytes:
 		why = refusedBody
 	default:
-		if len(head.Peek(fiber.HeaderTransferEncoding)) > 0 { // what comes behind a body in chunks, whose trailer is read leniently, is no request
+		// what comes behind a body in chunks, whose trailer is read leniently, is no request
+		if len(head.Peek(fiber.HeaderTransferEncoding)) > 0 {
 			head.SetConnectionClose()
 		}
 		return fasthttp.RequestConfig{}
@@ -81,8 +83,10 @@ func (all BodyLimits) headReceived(head *fasthttp.RequestHeader) fasthttp.Reques
 	return fasthttp.RequestConfig{}
 }
 
-// read reads a request's body before its route works with it: so that its memory is what has arrived, and at most the limit. Larger bodies take room. An answer that
-// is given before the client has sent all closes the connection. A connection may give way while its body arrives; then no route runs.
+// read reads a request's body before its route works with it: so that its memory is what has
+// arrived, and at most the limit. Larger bodies take room. An answer that is given before the
+// client has sent all closes the connection. A connection may give way while its body arrives;
+// then no route runs.
 func (all BodyLimits) read(c *fiber.Ctx, room *semaphore.Weighted) error {
 	limit := all.of(c.Request().RequestURI())
 	switch why := c.Request().Header.PeekCanonical(refusedField); {
@@ -108,7 +112,8 @@ func (all BodyLimits) read(c *fiber.Ctx, room *semaphore.Weighted) error {
 	return c.Next()
 }
 
-// unwanted ends the connection with the answer err, which the client can read although it is still sending.
+// unwanted ends the connection with the answer err, which the client can read although it is still
+// sending.
 func unwanted(c *fiber.Ctx, err error) error {
 	c.Context().SetConnectionClose()
 	linger(c.Context())
@@ -121,8 +126,8 @@ func linger(fctx *fasthttp.RequestCtx) {
 	}
 }
 
-// readBody reads a body of as many bytes as were announced, or of a number that only its end tells (-1). Its memory grows with what
-// has arrived; what is more than SmallBody has to be taken first.
+// readBody reads a body of as many bytes as were announced, or of a number that only its end tells
+// (-1). Its memory grows with what has arrived; what is more than SmallBody has to be taken first.
 func readBody(r io.Reader, announced int, limit BodyLimit, take func(bytes int) bool) ([]byte, error) {
 	size := beginning
 	switch {
@@ -171,7 +176,8 @@ func (s *bodyShare) take(bytes int) bool {
 
 func (s *bodyShare) giveBack() { s.of.Release(s.taken) }
 
-// readError says what is to be answered where reading a request gave err. An error that is an answer stays what it is.
+// readError says what is to be answered where reading a request gave err. An error that is an
+// answer stays what it is.
 func readError(err error) error {
 	var network net.Error
 	switch {

@@ -16,8 +16,8 @@ type Call struct {
 	Site *Site
 }
 
-// Timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one as soon as the
-// server begins to stop, when requests must still get their answers.
+// Timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one
+// as soon as the server begins to stop, when requests must still get their answers.
 func (c *Call) Timeout() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(c.Site.Requests, CallTimeout)
 }
@@ -41,7 +41,8 @@ func (c *Call) Decode(v any) error {
 	return c.Unmarshal(v)
 }
 
-// Unmarshal reads the body into v. A large one takes a turn at what is costly: to decode a megabyte takes as long as some thousand votes.
+// Unmarshal reads the body into v. A large one takes a turn at what is costly: to decode a
+// megabyte takes as long as some thousand votes.
 func (c *Call) Unmarshal(v any) error {
 	if len(c.Request().Body()) > SmallBody {
 		ctx, cancel := c.Timeout()

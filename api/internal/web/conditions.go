@@ -8,8 +8,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Unchanged says what the answer's entity tag is and that it is to be asked for again before it is used again. If
-// the client has that already, it makes the answer 304: there is nothing more to do then.
+// Unchanged says what the answer's entity tag is and that it is to be asked for again before it is
+// used again. If the client has that already, it makes the answer 304: there is nothing more to do
+// then.
 func Unchanged(c *fiber.Ctx, tag string) bool {
 	c.Set(fiber.HeaderETag, tag)
 	c.Set(fiber.HeaderCacheControl, "no-cache")
@@ -20,8 +21,8 @@ func Unchanged(c *fiber.Ctx, tag string) bool {
 	return true
 }
 
-// matches compares one of our entity tags, which hold no comma, with If-None-Match, in the weak way that it asks for (RFC
-// 9110, section 13.1.2).
+// matches compares one of our entity tags, which hold no comma, with If-None-Match, in the weak
+// way that it asks for (RFC 9110, section 13.1.2).
 func matches(ifNoneMatch, tag string) bool {
 	for seen := range strings.SplitSeq(ifNoneMatch, ",") {
 		if seen = strings.TrimSpace(seen); seen == "*" || strings.TrimPrefix(seen, "W/") == tag {

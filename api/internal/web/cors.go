@@ -8,8 +8,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// What a page of another origin may send to the API and read of its answers (https://fetch.spec.whatwg.org/#http-cors-protocol). No answer
-// depends on cookies, so none allows them.
+// What a page of another origin may send to the API and read of its answers
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). No answer depends on cookies, so none
+// allows them.
 const (
 	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, " +
 		"Prefer, X-Request-Id"
@@ -24,8 +25,8 @@ const anyOrigin = "*"
 // origins are those of pages that may use the API.
 type origins []string
 
-// say lets a page of an allowed origin read the answer to a call of the API. Answers that may be kept say that they depend on
-// who asks.
+// say lets a page of an allowed origin read the answer to a call of the API. Answers that may be
+// kept say that they depend on who asks.
 func (all origins) say(c *fiber.Ctx) {
 	if len(all) == 0 || !strings.HasPrefix(c.Path(), Base+"/") {
 		return
@@ -39,7 +40,8 @@ func (all origins) say(c *fiber.Ctx) {
 	}
 }
 
-// allowed gives what the answer says; empty: the request comes from no page, or from one that is not allowed.
+// allowed gives what the answer says; empty: the request comes from no page, or from one that is
+// not allowed.
 func (all origins) allowed(c *fiber.Ctx) string {
 	origin := c.Get(fiber.HeaderOrigin)
 	switch {

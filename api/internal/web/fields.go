@@ -10,7 +10,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Lines gives a header field whose value is a list, which may come in several lines (RFC 9110, section 5.3).
+// Lines gives a header field whose value is a list, which may come in several lines (RFC 9110,
+// section 5.3).
 func Lines(c *fiber.Ctx, name string) string {
 	switch all := c.Request().Header.PeekAll(name); len(all) {
 	case 0:
@@ -43,7 +44,8 @@ func Bearer(c *fiber.Ctx) string {
 	return strings.TrimSpace(token)
 }
 
-// IdempotencyKey gives the key by which a client says that a request is the same as one before; Nil: none.
+// IdempotencyKey gives the key by which a client says that a request is the same as one before;
+// Nil: none.
 func IdempotencyKey(c *fiber.Ctx) (uuid.UUID, error) {
 	text := c.Get("Idempotency-Key")
 	if text == "" {

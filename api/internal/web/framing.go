@@ -6,14 +6,15 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// PlainlyFramed says whether everybody who reads this head finds the same end of the request (RFC 9112, section 6), and the same host. What
-// fasthttp refuses by itself does not get here.
+// PlainlyFramed says whether everybody who reads this head finds the same end of the request (RFC
+// 9112, section 6), and the same host. What fasthttp refuses by itself does not get here.
 func PlainlyFramed(head *fasthttp.RequestHeader) bool {
 	var hosts, lengths, codings int
 	for line := range bytes.Lines(head.RawHeaders()) {
 		line, whole := bytes.CutSuffix(line, []byte("\r\n"))
 		if !whole || len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			return false // a line feed alone ends a line for some; so may one that goes on in the next
+			// a line feed alone ends a line for some; so may one that goes on in the next
+			return false
 		}
 		name, value, _ := bytes.Cut(line, []byte{':'})
 		switch {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// RequestID gives the client's own request id if it is a plain one, else a new one. The answer is a copy: Fiber uses
-// its buffers again.
+// RequestID gives the client's own request id if it is a plain one, else a new one. The answer is
+// a copy: Fiber uses its buffers again.
 func RequestID(c *fiber.Ctx) string {
 	id := c.Get(fiber.HeaderXRequestID)
 	if !PlainRequestID(id) {
@@ -28,7 +28,8 @@ func notInRequestID(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// NewRequestID makes a UUIDv4 of the runtime's generator: it is no secret, and every vote needs one.
+// NewRequestID makes a UUIDv4 of the runtime's generator: it is no secret, and every vote needs
+// one.
 func NewRequestID() string {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:], rand.Uint64()&^0xf000|0x4000)

@@ -29,8 +29,8 @@ func IsJSON(c *fiber.Ctx) error {
 	return nil
 }
 
-// Unmarshal reads the body. Everything in v is a copy: Fiber uses its buffers again. The body is taken as it came:
-// Fiber's own Body would unpack a compressed one without a bound.
+// Unmarshal reads the body. Everything in v is a copy: Fiber uses its buffers again. The body is
+// taken as it came: Fiber's own Body would unpack a compressed one without a bound.
 func Unmarshal(c *fiber.Ctx, v any) error {
 	err := json.Unmarshal(c.Request().Body(), v)
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
@@ -45,8 +45,9 @@ func Unmarshal(c *fiber.Ctx, v any) error {
 	return nil
 }
 
-// fieldAt names the value that has the wrong type, as polls[1].question. The error itself knows the names, but of lists it knows only
-// where in the body it was; so the body is read once more, up to there.
+// fieldAt names the value that has the wrong type, as polls[1].question. The error itself knows
+// the names, but of lists it knows only where in the body it was; so the body is read once more,
+// up to there.
 func fieldAt(body []byte, e *json.UnmarshalTypeError) string {
 	names := strings.Split(e.Field, ".")
 	if e.Field == "" {
@@ -76,7 +77,8 @@ func fieldAt(body []byte, e *json.UnmarshalTypeError) string {
 // member is a step into an object; one into a list is an index.
 const member = -2
 
-// stepsTo gives the way from the whole of a JSON text to the value that ends at offset, or that begins there if it is a list or an object.
+// stepsTo gives the way from the whole of a JSON text to the value that ends at offset, or that
+// begins there if it is a list or an object.
 func stepsTo(text []byte, offset int64) (steps []int) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber() // no number is too large for that

@@ -8,8 +8,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// paths knows which methods each path takes. Fiber asks for the method first: to it "current" is a poll's id where only other methods
-// take polls/current. Here the path is first, and a segment that a route spells out is no parameter of another.
+// paths knows which methods each path takes. Fiber asks for the method first: to it "current" is a
+// poll's id where only other methods take polls/current. Here the path is first, and a segment
+// that a route spells out is no parameter of another.
 type paths []pattern
 
 type pattern struct {
@@ -83,7 +84,8 @@ func (p *pattern) before(q *pattern) bool {
 
 func isParameter(segment string) bool { return segment == "+" || strings.HasPrefix(segment, ":") }
 
-// method refuses what a path does not take, with what it takes, and answers OPTIONS. What is no path of ours is left to Fiber.
+// method refuses what a path does not take, with what it takes, and answers OPTIONS. What is no
+// path of ours is left to Fiber.
 func (all paths) method(c *fiber.Ctx) error {
 	methods := all.methods(c.Path())
 	if methods == nil || c.Method() != http.MethodOptions && slices.Contains(methods, c.Method()) {

@@ -12,8 +12,8 @@ type Wait struct {
 	Async bool          // not for the outcome at all, only until what was sent is durable
 }
 
-// Preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not know it ignores, as
-// the RFC asks. The first of several preferences with one name counts.
+// Preference reads a Prefer header (RFC 7240) and gives what to say was applied. What it does not
+// know it ignores, as the RFC asks. The first of several preferences with one name counts.
 func Preference(header string, usual, longest time.Duration) (wait Wait, applied string) {
 	wait = Wait{For: usual}
 	if header == "" {
@@ -38,7 +38,8 @@ func Preference(header string, usual, longest time.Duration) (wait Wait, applied
 			said = append(said, "wait="+strconv.Itoa(int(wait.For/time.Second)))
 		}
 	}
-	if waited { // RFC 7240, section 4.3: with both, the answer is asynchronous only when the wait is over
+	// RFC 7240, section 4.3: with both, the answer is asynchronous only when the wait is over
+	if waited {
 		wait.Async = false
 	}
 	return wait, strings.Join(said, ", ")

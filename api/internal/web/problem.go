@@ -14,12 +14,14 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Codes of problems that are not the domain's. The last two are of no kind that a caller can do anything about.
+// Codes of problems that are not the domain's. The last two are of no kind that a caller can do
+// anything about.
 var (
 	CreateKeyMissing = fault.Unauthenticated.Named("create_key_missing")
 	CreateKeyWrong   = fault.Forbidden.Named("create_key_wrong")
 	internal         = fault.Code{Kind: "internal", Name: "internal"}
-	Aborted          = fault.Code{Kind: "aborted", Name: "aborted"} // for the log and metrics: its client hears nothing any more
+	// for the log and metrics: its client hears nothing any more
+	Aborted = fault.Code{Kind: "aborted", Name: "aborted"}
 )
 
 // StatusAborted is what NGINX, too, calls it where a client went away before its answer.
@@ -98,7 +100,8 @@ type Field struct{ Name, Value string }
 // ProblemType is the content type of a refusal.
 const ProblemType = "application/problem+json"
 
-// RefusalOf says of an error how the request with that id is answered. It is the only place where errors become HTTP.
+// RefusalOf says of an error how the request with that id is answered. It is the only place where
+// errors become HTTP.
 func RefusalOf(err error, requestID string) Refusal {
 	p := problemOf(err)
 	p.RequestID = requestID

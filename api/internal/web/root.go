@@ -9,9 +9,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// below has a server live under the path root of its public address. A proxy in front may have taken that path off a request or
-// not, so both forms are answered alike, and no route knows of it. What an answer leads to is below the path again: the client
-// has it from the proxy.
+// below has a server live under the path root of its public address. A proxy in front may have
+// taken that path off a request or not, so both forms are answered alike, and no route knows of
+// it. What an answer leads to is below the path again: the client has it from the proxy.
 func below(root string, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	if root == "" {
 		return next
@@ -33,7 +33,8 @@ func below(root string, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 
 var slash = []byte("/")
 
-// CutRoot takes a root off the front of a path, or of what begins with one; false: that is not below it.
+// CutRoot takes a root off the front of a path, or of what begins with one; false: that is not
+// below it.
 func CutRoot(path []byte, root string) ([]byte, bool) {
 	if len(path) < len(root) || string(path[:len(root)]) != root {
 		return path, false
@@ -48,8 +49,8 @@ func CutRoot(path []byte, root string) ([]byte, bool) {
 	}
 }
 
-// check refuses a root that begins like a path of the server's own: of a request for one of these nobody could say whether a
-// proxy has taken the root off.
+// check refuses a root that begins like a path of the server's own: of a request for one of these
+// nobody could say whether a proxy has taken the root off.
 func (all paths) check(root string) error {
 	first, _, _ := strings.Cut(strings.TrimPrefix(root, "/"), "/")
 	for _, p := range all {

@@ -1,5 +1,5 @@
-// Package web is the manners of HTTP, which are the same for every feature: how requests are read, bounded and refused,
-// and how answers are sent. It knows no feature.
+// Package web is the manners of HTTP, which are the same for every feature: how requests are read,
+// bounded and refused, and how answers are sent. It knows no feature.
 package web
 
 import (
@@ -31,14 +31,16 @@ type Config struct {
 	Limits BodyLimits
 }
 
-// Site is an application whose requests and answers all have the same manners. Routes are added to App before it serves.
+// Site is an application whose requests and answers all have the same manners. Routes are added to
+// App before it serves.
 type Site struct {
 	Config
 	Life
 	App     *fiber.App
 	Answers Answers
 	Bodies  *semaphore.Weighted // bytes of larger ones that are being read
-	Sending sync.WaitGroup      // what works with the services after its request: streams, and votes that wait
+	// what works with the services after its request: streams, and votes that wait
+	Sending sync.WaitGroup
 
 	stop, cut context.CancelFunc
 	paths     func() paths
@@ -67,10 +69,12 @@ func New(cfg Config) *Site {
 	return s
 }
 
-// Methods gives the methods that a path takes; none: there is no such path. It is called when the site has its routes.
+// Methods gives the methods that a path takes; none: there is no such path. It is called when the
+// site has its routes.
 func (s *Site) Methods(path string) []string { return s.paths().methods(path) }
 
-// CheckRoot refuses a Root that begins like a path of the site's own. It is called when the site has its routes.
+// CheckRoot refuses a Root that begins like a path of the site's own. It is called when the site
+// has its routes.
 func (s *Site) CheckRoot() error { return s.paths().check(s.Root) }
 
 // Stop ends Streaming. Answers say from now on that their connection closes.
@@ -89,8 +93,9 @@ func (s *Site) Start() {
 	s.open = true
 }
 
-// Close takes the services from the routes, and says whether they had them. Requests that work with them still end their
-// calls. When Close returns nothing uses the services any more, and a request that arrives whole only then gets 503, too.
+// Close takes the services from the routes, and says whether they had them. Requests that work
+// with them still end their calls. When Close returns nothing uses the services any more, and a
+// request that arrives whole only then gets 503, too.
 func (s *Site) Close() (had bool) {
 	s.cut()
 	s.mu.Lock()
@@ -107,7 +112,8 @@ func (s *Site) IsOpen() bool {
 	return s.open
 }
 
-// TryEnter keeps the services open until Leave is called. False: they are not open, or are just being closed. It never waits.
+// TryEnter keeps the services open until Leave is called. False: they are not open, or are just
+// being closed. It never waits.
 func (s *Site) TryEnter() bool {
 	if !s.mu.TryRLock() { // Close waits for other requests: others on this loop must not
 		return false
@@ -122,8 +128,8 @@ func (s *Site) TryEnter() bool {
 // Leave ends what TryEnter began.
 func (s *Site) Leave() { s.mu.RUnlock() }
 
-// Serving makes a handler of a route that works with the services: it keeps them open until the route has returned, or says
-// that they are not there yet or any more.
+// Serving makes a handler of a route that works with the services: it keeps them open until the
+// route has returned, or says that they are not there yet or any more.
 func (s *Site) Serving(route fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if done, err := s.serve(c, route); done {
@@ -172,7 +178,8 @@ func (s *Site) observe(c *fiber.Ctx) error {
 var (
 	headerRequestID = []byte("X-Request-Id") // canonical: nothing to normalize for every answer
 	headerSniffing  = []byte(fiber.HeaderXContentTypeOptions)
-	noSniffing      = []byte("nosniff") // an answer holds what people wrote: no browser may take it for a page
+	// an answer holds what people wrote: no browser may take it for a page
+	noSniffing = []byte("nosniff")
 )
 
 // mark gives an answer what every answer has, and the request its id.
@@ -184,7 +191,8 @@ func (s *Site) mark(c *fiber.Ctx) (id string) {
 	return id
 }
 
-// knownMethod refuses what Fiber would refuse in plain text before any of our handlers runs: a method that HTTP does not have.
+// knownMethod refuses what Fiber would refuse in plain text before any of our handlers runs: a
+// method that HTTP does not have.
 func (s *Site) knownMethod(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(fctx *fasthttp.RequestCtx) {
 		if slices.Contains(fiber.DefaultMethods, string(fctx.Method())) {

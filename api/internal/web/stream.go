@@ -25,16 +25,20 @@ type Stream struct {
 	release func()
 }
 
-// NewStream runs write in a goroutine of its own and returns when the first buffer is full or write has ended, with its
-// error if it ended with one, or Unavailable if neither happens in time: until then the answer's status is not sent.
-// The server closes the stream, which ends the goroutine, waits for it, and releases what it was made of; so does an error. A later
-// error cuts the answer off, so that the client sees that it is not whole, and is logged, since the access log has called it a success.
+// NewStream runs write in a goroutine of its own and returns when the first buffer is full or
+// write has ended, with its error if it ended with one, or Unavailable if neither happens in time:
+// until then the answer's status is not sent. The server closes the stream, which ends the
+// goroutine, waits for it, and releases what it was made of; so does an error. A later error cuts
+// the answer off, so that the client sees that it is not whole, and is logged, since the access
+// log has called it a success.
 //
-// write takes the turn before each line: a buffer is filled in a turn at what is costly, which ends while the client takes it.
+// write takes the turn before each line: a buffer is filled in a turn at what is costly, which
+// ends while the client takes it.
 func (s *Site) NewStream(c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer, turn *Turn) error, release func()) (*Stream, error) {
 	ctx, cancel := context.WithTimeout(s.Streaming, WriteTimeout)
 	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) }) // also while nobody reads
+	// also while nobody reads
+	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
 	st := &Stream{
 		PipeReader: r, leaving: s.Answers.leave(c), cancel: cancel, done: make(chan struct{}), release: release,
 	}
@@ -72,7 +76,8 @@ func (s *Site) NewStream(c *fiber.Ctx, write func(ctx context.Context, w *bufio.
 	return st, nil
 }
 
-// beginner says that there is something to send before it is sent: nobody reads before. While it is sent there is no turn.
+// beginner says that there is something to send before it is sent: nobody reads before. While it
+// is sent there is no turn.
 type beginner struct {
 	io.Writer
 	begin func(error)
@@ -85,11 +90,13 @@ func (b beginner) Write(p []byte) (int, error) {
 	return b.Writer.Write(p)
 }
 
-// Turn is a turn at what is costly for a list, which comes and goes. It is for use by one goroutine.
+// Turn is a turn at what is costly for a list, which comes and goes. It is for use by one
+// goroutine.
 type Turn struct {
 	ctx   context.Context
 	turns *budget.Turns
-	late  func() // ends a list whose turn lasts longer than a call may, since others wait; nil: ctx does
+	// ends a list whose turn lasts longer than a call may, since others wait; nil: ctx does
+	late  func()
 	timer *time.Timer
 	end   func() // nil: there is no turn
 }

@@ -33,9 +33,10 @@ var (
 	beforeHost            = []byte("://")
 )
 
-// quickRequest reads one whole request for a vote that is plain: HTTP/1.1, a line for each header field (RFC 9112,
-// section 5), and a body of a known length and type. Every field is known here, or harmless. A page that it comes from,
-// if any, is of the origin that it was sent to. Its path may begin with the root, if there is one.
+// quickRequest reads one whole request for a vote that is plain: HTTP/1.1, a line for each header
+// field (RFC 9112, section 5), and a body of a known length and type. Every field is known here,
+// or harmless. A page that it comes from, if any, is of the origin that it was sent to. Its path
+// may begin with the root, if there is one.
 func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	rest, ok := bytes.CutPrefix(request, quickMethod)
 	if !ok {
@@ -123,7 +124,8 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	return q, typed && host != nil && length == len(rest) && (origin == nil || isOwn(origin, proto, host))
 }
 
-// isOwn says whether a page's origin is what the request was sent to: its browser then asks for no permission to read the answer.
+// isOwn says whether a page's origin is what the request was sent to: its browser then asks for no
+// permission to read the answer.
 func isOwn(origin, proto, host []byte) bool {
 	if proto == nil {
 		proto = plainScheme
@@ -139,11 +141,13 @@ func isOwn(origin, proto, host []byte) bool {
 // maxFieldName is the length of the longest name that is looked up among those that are known.
 const maxFieldName = 48
 
-// harmlessFields are those that change nothing about a vote and its answer, on whatever way. A field that is on no list
-// here may mean something to somebody one day: its request goes to Fiber.
+// harmlessFields are those that change nothing about a vote and its answer, on whatever way. A
+// field that is on no list here may mean something to somebody one day: its request goes to Fiber.
 var harmlessFields = fieldNames(
-	// A vote's answer has one form, one language and no coding, whatever its client is and would like.
-	"accept", "accept-charset", "accept-encoding", "accept-language", "dnt", "priority", "save-data", "user-agent",
+	// A vote's answer has one form, one language and no coding, whatever its client is and would
+	// like.
+	"accept", "accept-charset", "accept-encoding", "accept-language", "dnt", "priority",
+	"save-data", "user-agent",
 	// Nobody is known by a cookie, and no answer depends on the page that asks.
 	"cookie", "referer",
 	// An answer to a POST is not kept.
@@ -155,8 +159,8 @@ var harmlessFields = fieldNames(
 	"traceparent", "tracestate",
 )
 
-// browsersOwn begins the names of fields that only browsers can set, about themselves and the page (Fetch standard,
-// "forbidden request-header"). New ones come with new browsers.
+// browsersOwn begins the names of fields that only browsers can set, about themselves and the page
+// (Fetch standard, "forbidden request-header"). New ones come with new browsers.
 const browsersOwn = "sec-"
 
 func fieldNames(names ...string) map[string]struct{} {
@@ -175,7 +179,8 @@ func harmless(name []byte) bool {
 	return bytes.HasPrefix(name, []byte(browsersOwn))
 }
 
-// lower gives the name of a plain field in lower case, in space. A name that is too long for it is no known one.
+// lower gives the name of a plain field in lower case, in space. A name that is too long for it is
+// no known one.
 func lower(space *[maxFieldName]byte, name []byte) []byte {
 	if len(name) > len(space) {
 		return nil

@@ -21,8 +21,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/intake"
 )
 
-// requireAgreement: whatever quickRequest takes, for a presentation, is one whole request to fasthttp and Fiber, to net/http too, and
-// says the same to them.
+// requireAgreement: whatever quickRequest takes, for a presentation, is one whole request to
+// fasthttp and Fiber, to net/http too, and says the same to them.
 func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool) {
 	t.Helper()
 	sent := bytes.Clone(request)
@@ -100,7 +100,8 @@ func TestNGINXSaysNothingThatIsNotKnown(t *testing.T) {
 	added := regexp.MustCompile(`(?m)^\s*proxy_set_header\s+(\S+)\s+(\S+?);`).FindAllSubmatch(settings, -1)
 	require.NotEmpty(t, added)
 	for _, field := range added {
-		name, own := string(field[1]), map[string]bool{"Host": true, "Connection": true} // every request has them, or none
+		// every request has them, or none
+		name, own := string(field[1]), map[string]bool{"Host": true, "Connection": true}
 		if own[name] {
 			continue
 		}
@@ -118,9 +119,12 @@ func FuzzQuickRequest(f *testing.F) {
 
 // pieces are what requests are made of, and what others were tricked with.
 var pieces = []string{
-	"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\x00", "\xff", "0", "+", "-", "%", "close", "keep-alive", "chunked", "identity", "gzip",
-	"respond-async", "\r\n\r\n", "POST / HTTP/1.1\r\n", "HTTP/1.0", "Content-length:111\r\n", "Content-Length : 111\r\n", "Content_Length: 0\r\n",
-	"Transfer-Encoding:\x0bchunked\r\n", "Connection: keep-alive\r\n", "Prefer: respond-async\r\n", "X-Request-Id: b\r\n",
+	"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\x00", "\xff", "0", "+", "-", "%", "close",
+	"keep-alive", "chunked", "identity", "gzip",
+	"respond-async", "\r\n\r\n", "POST / HTTP/1.1\r\n", "HTTP/1.0", "Content-length:111\r\n",
+	"Content-Length : 111\r\n", "Content_Length: 0\r\n",
+	"Transfer-Encoding:\x0bchunked\r\n", "Connection: keep-alive\r\n", "Prefer: respond-async\r\n",
+	"X-Request-Id: b\r\n",
 	"X-Forwarded-For: 9.9.9.9\r\n", "X-Forwarded-For:\r\n", "X: y\r\n", " x: y\r\n",
 }
 

@@ -1,5 +1,5 @@
-// Package fast takes votes of the form that nearly every vote has, without a goroutine and without Fiber for each. Every
-// other request is left to Fiber, which answers alike.
+// Package fast takes votes of the form that nearly every vote has, without a goroutine and without
+// Fiber for each. Every other request is left to Fiber, which answers alike.
 package fast
 
 import (
@@ -33,8 +33,8 @@ func New(site *web.Site) *Votes { return &Votes{site: site} }
 // Start says where votes go. It is called before the site opens.
 func (s *Votes) Start(in *intake.Intake) { s.intake = in }
 
-// vote is one that waits for its answer without a goroutine. There is one for each connection that votes, for one vote
-// after the other.
+// vote is one that waits for its answer without a goroutine. There is one for each connection that
+// votes, for one vote after the other.
 type vote struct {
 	site         *web.Site
 	conn         *eventloop.Conn
@@ -119,7 +119,8 @@ func (v *vote) Heard(receipt intake.Receipt, err error) {
 // path gives the request's, without the root.
 func (v *vote) path() string { return beforeID + string(v.presentation[:]) + behindID }
 
-// begin writes the head of an answer up to the fields that not every answer to a vote has. The bytes are Fiber's.
+// begin writes the head of an answer up to the fields that not every answer to a vote has. The
+// bytes are Fiber's.
 func (v *vote) begin(status int, contentType string, body []byte) {
 	v.answer = append(v.answer[:0], "HTTP/1.1 "...)
 	v.answer = strconv.AppendInt(v.answer, int64(status), 10)
