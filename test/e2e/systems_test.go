@@ -44,7 +44,7 @@ type running struct{ stack.Tests }
 
 func (r running) Run() int {
 	code := r.Tests.Run()
-	for _, s := range systems {
+	for _, s := range append(systems, usualWay) {
 		code = max(code, s.stop())
 	}
 	binaries.remove()
@@ -69,6 +69,9 @@ var (
 	withDB     = &system{name: "PostgreSQL and in-process", cfg: stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1}}
 	production = &system{name: "production shape", cfg: stack.Config{}}
 	systems    = []*system{embedded, withDB, production}
+
+	// usualWay is embedded, and its votes take the way of all requests.
+	usualWay = &system{name: "embedded, no fast votes", cfg: stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"}}}
 )
 
 // start begins to start the system, without waiting for it.
@@ -120,7 +123,7 @@ type site struct {
 // on waits until the system runs. A short run has only what needs nothing but Go.
 func (s *system) on(t *testing.T) site {
 	t.Helper()
-	if testing.Short() && s != embedded {
+	if testing.Short() && s.cfg.Parts != stack.API {
 		t.Skip("-short: this system needs servers")
 	}
 	s.start()
@@ -165,10 +168,26 @@ func everywhereAlone(t *testing.T, test func(*testing.T, site)) {
 	}
 }
 
+// onBothWays runs a test about votes everywhere, and where no vote is taken without Fiber.
+func onBothWays(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	begin(usualWay)
+	everywhere(t, test)
+	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
+}
+
+// onBothWaysAlone is onBothWays for a test that measures: no other test of the package runs.
+func onBothWaysAlone(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	begin(usualWay)
+	everywhereAlone(t, test)
+	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
+}
+
 // begin starts systems in the background of the tests that come before theirs.
 func begin(systems ...*system) {
 	for _, s := range systems {
-		if s == embedded || !testing.Short() {
+		if s.cfg.Parts == stack.API || !testing.Short() {
 			s.start()
 		}
 	}
