@@ -177,7 +177,8 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	p.stopCounting = stopCounting
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-		votes := poll.NewCounting(adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+		votes := poll.NewCounting(
+			adapters.Store, adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
 		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p

@@ -83,7 +83,8 @@ func count(
 	ready *atomic.Pointer[poll.Counting], watch *watch, logger *slog.Logger,
 ) error {
 	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-	votes := poll.NewCounting(adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+	votes := poll.NewCounting(
+		adapters.Store, adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
 	ready.Store(votes)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()

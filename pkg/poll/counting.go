@@ -14,7 +14,6 @@ import (
 // CountingStore is the part of Store that Counting needs.
 type CountingStore interface {
 	counter
-	work.IDs
 	ClosingStore
 	RefoldStore
 	ExpiryStore
@@ -33,11 +32,11 @@ type chore interface{ Run(ctx context.Context) }
 // NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for
 // ever.
 func NewCounting(
-	store CountingStore, votes queue.Stream, partitions int, b bus.Bus, keep time.Duration,
-	logger *slog.Logger,
+	store CountingStore, ids work.IDs, votes queue.Stream, partitions int, b bus.Bus,
+	keep time.Duration, logger *slog.Logger,
 ) *Counting {
 	w := work.New(work.Config{
-		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: store,
+		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: ids,
 		Bus: b, Logger: logger,
 	})
 	return &Counting{w, []chore{
