@@ -22,8 +22,8 @@ func (g *Group[T, R]) forget(id uuid.UUID) *batch[T, R] {
 	return b
 }
 
-// readReplies hands results to their batches until the log is closed, and forgets batches whose results no
-// sender waits for any more.
+// readReplies hands results to their batches until the log is closed, and forgets batches whose
+// results no sender waits for any more.
 func (g *Group[T, R]) readReplies() {
 	defer close(g.replies)
 	ticker := time.NewTicker(Deadline)
