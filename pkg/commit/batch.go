@@ -101,7 +101,7 @@ func (b *batch[T, R]) reply(results []R) {
 // durable says whether an item that was accepted then is in the log for certain, and in time.
 // Only then may a sender be told that the item is accepted. The error is the publish's.
 func (b *batch[T, R]) durable(accepted time.Time) (bool, error) {
-	return b.fate.durable(accepted, b.home.group.Window)
+	return b.fate.durable(accepted, b.home.group.config.Window)
 }
 
 // answer gives what the sender of the item at a place is told, and whether that is known. A
@@ -111,7 +111,7 @@ func (b *batch[T, R]) answer(
 	place int, accepted time.Time, patient, async bool,
 ) (r R, known bool, err error) {
 	var none R
-	words := &b.home.group.Words
+	words := &b.home.group.config.Words
 	durable, err := b.durable(accepted)
 	switch {
 	case b.fate.replied.Load():
@@ -137,7 +137,7 @@ func (b *batch[T, R]) answer(
 
 // judge gives what the result at a place of the entry means.
 func (b *batch[T, R]) judge(place, at int) (R, error) {
-	if judge := b.home.group.Judge; judge != nil {
+	if judge := b.home.group.config.Judge; judge != nil {
 		return judge(b.items[place], b.fate.results[at])
 	}
 	return b.fate.results[at], nil

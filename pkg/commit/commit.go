@@ -65,7 +65,7 @@ type Config[T, R any] struct {
 // Group takes items of one stream. It is safe for use by many goroutines. The zero R means that
 // an item is durable and has no result yet.
 type Group[T, R any] struct {
-	Config[T, R]
+	config  Config[T, R]
 	log     queue.Publisher
 	maxLane int // bounds the items of one partition: a stalled one leaves room for the others
 	waiting atomic.Int64
@@ -82,7 +82,7 @@ type Group[T, R any] struct {
 // New starts a group over a log. Close it before the log.
 func New[T, R any](log queue.Publisher, c Config[T, R]) *Group[T, R] {
 	g := &Group[T, R]{
-		Config: c, log: log, maxLane: max(c.MaxWaiting/min(c.Partitions, 2), 1),
+		config: c, log: log, maxLane: max(c.MaxWaiting/min(c.Partitions, 2), 1),
 		stop: make(chan struct{}), replies: make(chan struct{}),
 		expected: make(map[uuid.UUID]*batch[T, R]),
 	}
@@ -100,9 +100,9 @@ func New[T, R any](log queue.Publisher, c Config[T, R]) *Group[T, R] {
 // free. After a nil error the seat must be given back once, by Leave or by a Submit that returns
 // nil.
 func (g *Group[T, R]) Enter() error {
-	if g.waiting.Add(1) > int64(g.MaxWaiting) {
+	if g.waiting.Add(1) > int64(g.config.MaxWaiting) {
 		g.waiting.Add(-1)
-		return g.Words.full()
+		return g.config.Words.full()
 	}
 	return nil
 }

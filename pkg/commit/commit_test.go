@@ -302,7 +302,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 		}
 		require.Zero(t, b.Waiting())
 
-		b.MaxWaiting = 0 // as if other partitions held all
+		b.config.MaxWaiting = 0 // as if other partitions held all
 		require.Equal(t, fault.Unavailable, fault.CodeOf(b.Enter()))
 		require.Zero(t, b.Waiting(), "a sender that may not enter has no seat")
 		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.commit(1, usual)).err))

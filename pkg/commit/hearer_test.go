@@ -386,7 +386,7 @@ func TestWhenTheBrokerConfirmsNothingWhatWasSubmittedIsRefusedWithTheOthers(t *t
 
 func TestAnItemThatIsNotTakenIsNotHeardOf(t *testing.T) {
 	for name, change := range map[string]func(b *bench, item *Item[post]){
-		"a full group":     func(b *bench, _ *Item[post]) { b.MaxWaiting = b.Waiting() },
+		"a full group":     func(b *bench, _ *Item[post]) { b.config.MaxWaiting = b.Waiting() },
 		"a full partition": func(b *bench, _ *Item[post]) { b.maxLane = b.Waiting() },
 		"a busy sender": func(b *bench, item *Item[post]) {
 			b.maxLane = 1000

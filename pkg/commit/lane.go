@@ -11,9 +11,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// publishSlots is how many publishes of a partition may be in flight: enough to keep the
-// broker's disk busy while the next batch forms, few enough that batches grow under load instead
-// of multiplying.
+// publishSlots is how many publishes of a partition may be in flight. They keep the broker's disk
+// busy while the next batch forms. With more of them batches would multiply under load, and not
+// grow.
 const publishSlots = 4
 
 // A message costs the broker, the worker and the database as much as applying dozens of items
@@ -99,11 +99,11 @@ func (l *lane[T, R]) enlist(item *Item[T], h hearer[T, R]) error {
 func (l *lane[T, R]) join(item *Item[T]) (*batch[T, R], int, error) {
 	switch {
 	case l.senders[item.Sender] >= senderItems:
-		return nil, 0, l.group.Words.busy()
+		return nil, 0, l.group.config.Words.busy()
 	case l.held >= l.group.maxLane:
-		return nil, 0, l.group.Words.full()
+		return nil, 0, l.group.config.Words.full()
 	case l.stalled:
-		return nil, 0, l.group.Words.stalled()
+		return nil, 0, l.group.config.Words.stalled()
 	}
 	if item.Accepted.IsZero() {
 		item.Accepted = item.Arrived
@@ -169,8 +169,8 @@ func (l *lane[T, R]) depart() (next *batch[T, R], waits bool) {
 	return next, true
 }
 
-// run publishes until stop is closed and nothing waits any more, or nothing is confirmed any
-// more: what waited is refused then.
+// run publishes until stop is closed and nothing waits any more. If nothing is confirmed any more,
+// what waited is refused then.
 func (l *lane[T, R]) run(stop <-chan struct{}) {
 	defer close(l.done)
 	stalls := time.NewTimer(stall)
@@ -212,9 +212,9 @@ func (l *lane[T, R]) hurry() {
 	l.stopping = true
 }
 
-// pause refuses what waits and what comes, for the time of a stall, after a publish that the
-// connection did not take in one: the next would wait in vain, too. It says whether the time
-// passed without a stop.
+// pause refuses what waits and what comes, for the time of a stall. It follows a publish that the
+// connection did not take in one: the next would wait in vain, too. It says whether the time passed
+// without a stop.
 func (l *lane[T, R]) pause(stop <-chan struct{}) bool {
 	l.refuse(true)
 	defer l.resume()
@@ -226,10 +226,11 @@ func (l *lane[T, R]) pause(stop <-chan struct{}) bool {
 	}
 }
 
-// refuse stalls, and answers what waits. What comes is refused, too, until something is
-// confirmed, or the pause is over. Without a pause, and with nothing that a confirm is still to
-// come for, it does nothing: the last one came just now, what waits may leave in a moment, and
-// nothing would ever say that items are taken again.
+// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed,
+// or the pause is over.
+//
+// Without a pause, and with no publish in flight, it does nothing. The last confirm came just now,
+// and what waits may leave in a moment. If it stalled, no confirm would ever end that.
 func (l *lane[T, R]) refuse(paused bool) {
 	l.mu.Lock()
 	if !paused && l.flying == 0 {
@@ -240,7 +241,7 @@ func (l *lane[T, R]) refuse(paused bool) {
 	l.waiting, l.stalled = nil, true
 	l.mu.Unlock()
 	for _, b := range waiting {
-		b.settle(queue.ErrRefused, l.group.Now())
+		b.settle(queue.ErrRefused, l.group.config.Now())
 		b.tell()
 	}
 }
@@ -255,12 +256,12 @@ func (l *lane[T, R]) resume() {
 // publish writes a batch that has departed. False: the connection took nothing for the time of a
 // stall.
 func (l *lane[T, R]) publish(b *batch[T, R]) bool {
-	items := b.expire(l.group.Now(), l.group.Window)
+	items := b.expire(l.group.config.Now(), l.group.config.Window)
 	if len(items) == 0 {
 		l.land(b, queue.ErrRefused)
 		return true
 	}
-	kind, body, err := l.group.Encode(l.room(), items)
+	kind, body, err := l.group.config.Encode(l.room(), items)
 	if err != nil {
 		l.land(b, err)
 		return true
@@ -293,7 +294,7 @@ func (l *lane[T, R]) land(b *batch[T, R], err error) {
 	if refuses(err) {
 		l.group.forget(b.id) // it is not in the log: there will be no results
 	}
-	b.settle(err, l.group.Now())
+	b.settle(err, l.group.config.Now())
 	if err != nil || b.expired != nil || b.hearers.asyncs {
 		b.tell()
 	}

@@ -35,7 +35,7 @@ func (g *Group[T, R]) readReplies() {
 				return
 			}
 			if b := g.forget(r.EntryID); b != nil {
-				b.reply(g.Decode(r.Body))
+				b.reply(g.config.Decode(r.Body))
 				b.home.retire(b)
 				b.tell()
 			}
@@ -46,7 +46,7 @@ func (g *Group[T, R]) readReplies() {
 }
 
 func (g *Group[T, R]) forgetOld() {
-	now := g.Now()
+	now := g.config.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, b := range g.expected {

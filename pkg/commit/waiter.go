@@ -57,7 +57,7 @@ func (w *waiters) wake(all bool) {
 func (b *batch[T, R]) await(
 	ctx context.Context, w *waiter, place int, arrived, accepted time.Time, wait Wait,
 ) (r R, err error) {
-	now, words := b.home.group.Now, &b.home.group.Words
+	now, words := b.home.group.config.Now, &b.home.group.config.Words
 	patient := !wait.Async && wait.For > 0 // it wants the result, until its wait is over
 	budget := Deadline
 	if patient {

@@ -92,7 +92,7 @@ var mutants = map[string]mutant{
 // The request is answered when its vote was handed over, whatever becomes of that.
 const (
 	awaits    = "return b.await(ctx, w, place, item.Arrived, item.Accepted, wait)"
-	awaitsNot = "_, _ = b, place\n\treturn g.Decode([]byte{1})[0], nil" // which is poll.Counted
+	awaitsNot = "_, _ = b, place\n\treturn g.config.Decode([]byte{1})[0], nil" // which is poll.Counted
 )
 
 // A checker that never finds anything proves nothing: it must find what is wrong with a product that lacks a rule.
