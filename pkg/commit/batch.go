@@ -11,14 +11,15 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Bounds of a batch. They keep an entry far below what a broker takes, and a worker's decoded prefetch small.
+// Bounds of a batch. They keep an entry far below what a broker takes, and a worker's decoded
+// prefetch small.
 const (
 	maxItems = 500
 	maxBytes = 64 << 10 // of Item.Bytes
 )
 
-// batch is the items that leave in one entry. What becomes of the entry is the fate of each of them, so an
-// item has neither a channel nor a place in Group.expected of its own.
+// batch is the items that leave in one entry. What becomes of the entry is the fate of each of
+// them, so an item has neither a channel nor a place in Group.expected of its own.
 //
 // The lane's lock guards a batch while it is open. Nobody adds to it after that.
 type batch[T, R any] struct {
@@ -53,7 +54,8 @@ func (b *batch[T, R]) put(item *Item[T]) int {
 	return len(b.items) - 1
 }
 
-// expire gives the items to write: those that were accepted no longer than a window before now. Places stay.
+// expire gives the items to write: those that were accepted no longer than a window before now.
+// Places stay.
 func (b *batch[T, R]) expire(now time.Time, window time.Duration) []T {
 	old := func(at time.Time) bool { return window > 0 && now.Sub(at) > window }
 	if !slices.ContainsFunc(b.accepted, old) {
@@ -83,8 +85,8 @@ func (b *batch[T, R]) written(place int) (at int, ok bool) {
 	return at, !b.expired[place]
 }
 
-// settle notes what became of the publish, and wakes the waiters that learn something by it. It is called
-// once.
+// settle notes what became of the publish, and wakes the waiters that learn something by it. It
+// is called once.
 func (b *batch[T, R]) settle(err error, now time.Time) {
 	b.fate.confirm(err, now)
 	b.waiters.wake(b.expired != nil || b.fate.refused())
@@ -96,18 +98,20 @@ func (b *batch[T, R]) reply(results []R) {
 	b.waiters.wake(true)
 }
 
-// durable says whether an item that was accepted then is in the log for certain, and in time. Only then may
-// a sender be told that the item is accepted. The error is the publish's.
+// durable says whether an item that was accepted then is in the log for certain, and in time.
+// Only then may a sender be told that the item is accepted. The error is the publish's.
 func (b *batch[T, R]) durable(accepted time.Time) (bool, error) {
-	return b.fate.durable(accepted, b.home.group.Window)
+	return b.fate.durable(accepted, b.home.group.config.Window)
 }
 
-// answer gives what the sender of the item at a place is told, and whether that is known. A patient sender
-// waits for the result, another one until the item is durable. An async sender is told no more than that,
-// except what is wrong.
-func (b *batch[T, R]) answer(place int, accepted time.Time, patient, async bool) (r R, known bool, err error) {
+// answer gives what the sender of the item at a place is told, and whether that is known. A
+// patient sender waits for the result, another one until the item is durable. An async sender is
+// told no more than that, except what is wrong.
+func (b *batch[T, R]) answer(
+	place int, accepted time.Time, patient, async bool,
+) (r R, known bool, err error) {
 	var none R
-	words := &b.home.group.Words
+	words := &b.home.group.config.Words
 	durable, err := b.durable(accepted)
 	switch {
 	case b.fate.replied.Load():
@@ -133,17 +137,18 @@ func (b *batch[T, R]) answer(place int, accepted time.Time, patient, async bool)
 
 // judge gives what the result at a place of the entry means.
 func (b *batch[T, R]) judge(place, at int) (R, error) {
-	if judge := b.home.group.Judge; judge != nil {
+	if judge := b.home.group.config.Judge; judge != nil {
 		return judge(b.items[place], b.fate.results[at])
 	}
 	return b.fate.results[at], nil
 }
 
-// fate is what became of an entry. It is written once on each side, and any goroutine may read it.
+// fate is what became of an entry. It is written once on each side, and any goroutine may read
+// it.
 type fate[R any] struct {
 	confirmed   atomic.Bool // err and confirmedAt are set
 	confirmedAt time.Time
-	err         error // of the publish: nil, queue.ErrRefused, queue.ErrUnknown or a fault of the program
+	err         error // of the publish; neither ErrRefused nor ErrUnknown: a fault of the program
 
 	replied atomic.Bool // results is set
 	results []R
@@ -165,7 +170,8 @@ func (f *fate[R]) refused() bool { return f.confirmed.Load() && refuses(f.err) }
 // refuses says whether an error of a publish means that the entry is not in the log.
 func refuses(err error) bool { return err != nil && !errors.Is(err, queue.ErrUnknown) }
 
-// durable says whether the entry was confirmed within the window of an item that was accepted then.
+// durable says whether the entry was confirmed within the window of an item that was accepted
+// then.
 func (f *fate[R]) durable(accepted time.Time, window time.Duration) (bool, error) {
 	if !f.confirmed.Load() {
 		return false, nil

@@ -101,8 +101,8 @@ type bench struct {
 	submitted []*hearing
 }
 
-// run gives f a group in a bubble where time passes only while everybody waits. When f is done every hearer must
-// have been told once.
+// run gives f a group in a bubble where time passes only while everybody waits. When f is done
+// every hearer must have been told once.
 func run(t *testing.T, f func(t *testing.T, b *bench)) {
 	t.Helper()
 	runWith(t, config(), f)
@@ -237,7 +237,9 @@ func (b *bench) submitFor(ctx context.Context, author byte, async bool) *hearing
 }
 
 // submitTo submits a post to a lane that does not run.
-func (b *bench) submitTo(ctx context.Context, l *lane[post, int], author byte, async bool) *hearing {
+func (b *bench) submitTo(
+	ctx context.Context, l *lane[post, int], author byte, async bool,
+) *hearing {
 	h := newHearing()
 	item := itemOf(author, "A")
 	b.waiting.Add(1)

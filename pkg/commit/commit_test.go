@@ -18,7 +18,8 @@ import (
 )
 
 func TestADurableItemIsAcceptedWhenTheSenderHasWaitedEnough(t *testing.T) {
-	for _, wait := range []Wait{usual, {For: 0}, {For: 3 * time.Second}, {For: Deadline}, {For: time.Hour}} {
+	for _, enough := range []time.Duration{DefaultWait, 0, 3 * time.Second, Deadline, time.Hour} {
+		wait := Wait{For: enough}
 		run(t, func(t *testing.T, b *bench) {
 			a := b.commit(1, wait)
 			(<-b.log.Entries).Confirm(nil)
@@ -100,7 +101,8 @@ func TestWhatTheLogRefusesIsRefusedAtOnce(t *testing.T) {
 		require.Zero(t, got.took)
 		require.Empty(t, b.expected)
 
-		for _, err := range []error{queue.ErrRefused, queue.ErrUnknown, errors.New("cannot be encoded")} {
+		broken := errors.New("cannot be encoded")
+		for _, err := range []error{queue.ErrRefused, queue.ErrUnknown, broken} {
 			b.log.Fail(err)
 			got = <-b.commit(1, usual)
 			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err), err)
@@ -300,7 +302,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 		}
 		require.Zero(t, b.Waiting())
 
-		b.MaxWaiting = 0 // as if other partitions held all
+		b.config.MaxWaiting = 0 // as if other partitions held all
 		require.Equal(t, fault.Unavailable, fault.CodeOf(b.Enter()))
 		require.Zero(t, b.Waiting(), "a sender that may not enter has no seat")
 		require.Equal(t, fault.Unavailable, fault.CodeOf((<-b.commit(1, usual)).err))

@@ -9,14 +9,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Hearer is told what became of an item (Group.Submit). It must be quick: the others of the batch are told after
-// it.
+// Hearer is told what became of an item (Group.Submit). It must be quick: the others of the
+// batch are told after it.
 type Hearer[T, R any] interface {
 	Heard(item T, result R, err error)
 }
 
-// hearer is a sender that does not block and is not told yet. A goroutine that waits would cost about as much
-// as all the rest of an item does (BenchmarkVote of the API): its stack grows cold while the entry is applied.
+// hearer is a sender that does not block and is not told yet. A goroutine that waits would cost
+// about as much as all the rest of an item does (BenchmarkVote of the API): its stack grows cold
+// while the entry is applied.
 type hearer[T, R any] struct {
 	to      Hearer[T, R]
 	place   int
@@ -26,12 +27,13 @@ type hearer[T, R any] struct {
 	async   bool
 }
 
-// hearers are those of a batch. The lane's lock guards them while the batch is open, and mu after that.
+// hearers are those of a batch. The lane's lock guards them while the batch is open, and mu
+// after that.
 type hearers[T, R any] struct {
 	mu        sync.Mutex
 	left      []hearer[T, R]
 	asyncs    bool        // a hearer waits for the confirm only
-	attention *time.Timer // for those that are left when the usual wait is over; nil: there are no hearers
+	attention *time.Timer // when the usual wait is over; nil: there are no hearers
 }
 
 // listen adds the hearer of the last item of an open batch.
@@ -51,8 +53,8 @@ type told[T, R any] struct {
 	err    error
 }
 
-// tell tells the hearers whose answer is known, in a goroutine: there may be hundreds, and each has an answer to
-// write. The batch is not open.
+// tell tells the hearers whose answer is known, in a goroutine: there may be hundreds, and each
+// has an answer to write. The batch is not open.
 func (b *batch[T, R]) tell() {
 	if b.hearers.attention == nil {
 		return
@@ -94,8 +96,8 @@ func (b *batch[T, R]) heard() []told[T, R] {
 	return all
 }
 
-// attend gives each hearer that is left a goroutine that waits as Commit does. They are few, or nothing is quick
-// any more.
+// attend gives each hearer that is left a goroutine that waits as Commit does. They are few, or
+// nothing is quick any more.
 func (b *batch[T, R]) attend() {
 	b.home.mu.Lock()
 	defer b.home.mu.Unlock()
@@ -116,7 +118,8 @@ func (b *batch[T, R]) attendTo(h hearer[T, R], item T, accepted time.Time) {
 	group := b.home.group
 	w := group.waiter()
 	b.waiters.add(w)
-	result, err := b.await(h.ctx, w, h.place, h.arrived, accepted, Wait{For: DefaultWait, Async: h.async})
+	wait := Wait{For: DefaultWait, Async: h.async}
+	result, err := b.await(h.ctx, w, h.place, h.arrived, accepted, wait)
 	group.waiters.Put(w)
 	b.home.release(h.sender)
 	group.waiting.Add(-1)

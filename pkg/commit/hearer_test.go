@@ -322,7 +322,11 @@ func TestAnItemSubmittedToABatchThatIsOpenForLongIsNotForgotten(t *testing.T) {
 }
 
 func TestASenderThatIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
-	gone := func(after time.Duration, log func(b *bench, p *committest.Entry), check func(t *testing.T, got answer)) {
+	type (
+		log   = func(b *bench, p *committest.Entry)
+		check = func(t *testing.T, got answer)
+	)
+	gone := func(after time.Duration, log log, check check) {
 		for _, async := range []bool{false, true} {
 			run(t, func(t *testing.T, b *bench) {
 				ctx, cancel := context.WithCancel(t.Context())
@@ -338,12 +342,19 @@ func TestASenderThatIsGoneIsAnsweredByWhatIsKnownSoon(t *testing.T) {
 		}
 	}
 	nothing := func(*bench, *committest.Entry) {}
-	unknown := func(t *testing.T, got answer) { require.Equal(t, fault.Unavailable, fault.CodeOf(got.err)) }
+	unknown := func(t *testing.T, got answer) {
+		require.Equal(t, fault.Unavailable, fault.CodeOf(got.err))
+	}
+	confirmed := func(become error) log {
+		return func(_ *bench, p *committest.Entry) { p.Confirm(become) }
+	}
 	gone(0, nothing, unknown)
 	gone(500*time.Millisecond, nothing, unknown)
-	gone(3*time.Second, nothing, func(t *testing.T, got answer) { requireUnavailable(t, got, 3*time.Second) })
-	gone(time.Millisecond, func(_ *bench, p *committest.Entry) { p.Confirm(queue.ErrUnknown) }, unknown)
-	gone(time.Millisecond, func(_ *bench, p *committest.Entry) { p.Confirm(nil) }, func(t *testing.T, got answer) {
+	gone(3*time.Second, nothing, func(t *testing.T, got answer) {
+		requireUnavailable(t, got, 3*time.Second)
+	})
+	gone(time.Millisecond, confirmed(queue.ErrUnknown), unknown)
+	gone(time.Millisecond, confirmed(nil), func(t *testing.T, got answer) {
 		require.NoError(t, got.err)
 		require.Zero(t, got.result)
 	})
@@ -375,7 +386,7 @@ func TestWhenTheBrokerConfirmsNothingWhatWasSubmittedIsRefusedWithTheOthers(t *t
 
 func TestAnItemThatIsNotTakenIsNotHeardOf(t *testing.T) {
 	for name, change := range map[string]func(b *bench, item *Item[post]){
-		"a full group":     func(b *bench, _ *Item[post]) { b.MaxWaiting = b.Waiting() },
+		"a full group":     func(b *bench, _ *Item[post]) { b.config.MaxWaiting = b.Waiting() },
 		"a full partition": func(b *bench, _ *Item[post]) { b.maxLane = b.Waiting() },
 		"a busy sender": func(b *bench, item *Item[post]) {
 			b.maxLane = 1000
@@ -593,13 +604,16 @@ func TestAHearerMaySubmitAgainAtOnce(t *testing.T) {
 	})
 }
 
-// randomLog answers at random moments, about DefaultWait some of them, each batch from two goroutines.
+// randomLog answers at random moments, about DefaultWait some of them, each batch from two
+// goroutines.
 type randomLog struct {
 	*committest.Stream
 	answering sync.WaitGroup
 }
 
-func (l *randomLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (l *randomLog) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	if rand.IntN(20) == 0 {
 		return queue.ErrRefused
 	}

@@ -11,33 +11,36 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// publishSlots is how many publishes of a partition may be in flight: enough to keep the broker's disk busy while
-// the next batch forms, few enough that batches grow under load instead of multiplying.
+// publishSlots is how many publishes of a partition may be in flight. They keep the broker's disk
+// busy while the next batch forms. With more of them batches would multiply under load, and not
+// grow.
 const publishSlots = 4
 
-// A message costs the broker, the worker and the database as much as applying dozens of items does. So a smaller
-// batch leaves only when no other of its partition is under way. The processors have something left then for
-// more items. A larger one does not wait, if it is a worthwhile share of the items without an answer. Then one
-// forms, one is written, one is applied, and one waits for the first of these to be done, each as large as can
-// be ("Tried and kept" in docs/benchmarks.md).
+// A message costs the broker, the worker and the database as much as applying dozens of items
+// does. So a smaller batch leaves only when no other of its partition is under way. The
+// processors have something left then for more items. A larger one does not wait, if it is a
+// worthwhile share of the items without an answer. Then one forms, one is written, one is
+// applied, and one waits for the first of these to be done, each as large as can be ("Tried and
+// kept" in docs/benchmarks.md).
 const (
 	worthwhile      = 32
 	worthwhileShare = 4 // one in so many
 )
 
 const (
-	// patience is how long after its confirm a batch without results counts as under way. Where no worker
-	// applies, items are taken all the same.
+	// patience is how long after its confirm a batch without results counts as under way. Where
+	// no worker applies, items are taken all the same.
 	patience = 10 * time.Millisecond
-	// stall is how long the log may confirm nothing, or the connection take nothing, before what waits is refused.
+	// stall is how long the log may confirm nothing, or the connection take nothing, before what
+	// waits is refused.
 	stall = time.Second
-	// senderItems is how many items of one sender may wait in a partition. A person has one; the rest is for
-	// retries over a bad network.
+	// senderItems is how many items of one sender may wait in a partition. A person has one; the
+	// rest is for retries over a bad network.
 	senderItems = 256
 )
 
-// lane is the group commit of one partition: one goroutine, and no timer between an item and an idle log. A
-// batch leaves as soon as it may; what arrives meanwhile forms the next one.
+// lane is the group commit of one partition: one goroutine, and no timer between an item and an
+// idle log. A batch leaves as soon as it may; what arrives meanwhile forms the next one.
 type lane[T, R any] struct {
 	group     *Group[T, R]
 	partition int
@@ -47,12 +50,12 @@ type lane[T, R any] struct {
 	mu       sync.Mutex
 	waiting  []*batch[T, R]            // the last one is open
 	flying   int                       // publishes that are not confirmed
-	underWay map[*batch[T, R]]struct{} // published, and neither replied to nor confirmed for longer than patience
+	underWay map[*batch[T, R]]struct{} // published; until the reply, or patience is over
 	senders  map[uuid.UUID]int
 	spare    [][]byte // for bodies: those of confirmed entries are used again
 	held     int      // items without an answer
-	usual    int      // how many items the last batch had: the next has room for as many from the start
-	stalled  bool     // nothing was confirmed for the time of a stall: what comes now would wait in vain
+	usual    int      // items of the last batch: the next one has room for as many
+	stalled  bool     // nothing was confirmed: what comes now would wait in vain
 	stopping bool     // what waits leaves as it is
 }
 
@@ -67,8 +70,8 @@ func newLane[T, R any](g *Group[T, R], partition int) *lane[T, R] {
 	}
 }
 
-// admit puts an item into the open batch and gives the batch and the place in it. After a nil error release
-// must be called once.
+// admit puts an item into the open batch and gives the batch and the place in it. After a nil
+// error release must be called once.
 func (l *lane[T, R]) admit(item *Item[T], w *waiter) (*batch[T, R], int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -91,16 +94,16 @@ func (l *lane[T, R]) enlist(item *Item[T], h hearer[T, R]) error {
 	return err
 }
 
-// join puts an item into the open batch. Busy: too many items of that sender wait. Unavailable: the partition is
-// full or stalled. mu is held.
+// join puts an item into the open batch. Busy: too many items of that sender wait. Unavailable:
+// the partition is full or stalled. mu is held.
 func (l *lane[T, R]) join(item *Item[T]) (*batch[T, R], int, error) {
 	switch {
 	case l.senders[item.Sender] >= senderItems:
-		return nil, 0, l.group.Words.busy()
+		return nil, 0, l.group.config.Words.busy()
 	case l.held >= l.group.maxLane:
-		return nil, 0, l.group.Words.full()
+		return nil, 0, l.group.config.Words.full()
 	case l.stalled:
-		return nil, 0, l.group.Words.stalled()
+		return nil, 0, l.group.config.Words.stalled()
 	}
 	if item.Accepted.IsZero() {
 		item.Accepted = item.Arrived
@@ -150,8 +153,8 @@ func (l *lane[T, R]) nudge() {
 	}
 }
 
-// depart gives the oldest batch if it may leave, as one that is under way; after that nobody adds to it. Else
-// it says whether one waits.
+// depart gives the oldest batch if it may leave, as one that is under way; after that nobody
+// adds to it. Else it says whether one waits.
 func (l *lane[T, R]) depart() (next *batch[T, R], waits bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,8 +169,8 @@ func (l *lane[T, R]) depart() (next *batch[T, R], waits bool) {
 	return next, true
 }
 
-// run publishes until stop is closed and nothing waits any more, or nothing is confirmed any more: what waited is
-// refused then.
+// run publishes until stop is closed and nothing waits any more. If nothing is confirmed any more,
+// what waited is refused then.
 func (l *lane[T, R]) run(stop <-chan struct{}) {
 	defer close(l.done)
 	stalls := time.NewTimer(stall)
@@ -209,8 +212,9 @@ func (l *lane[T, R]) hurry() {
 	l.stopping = true
 }
 
-// pause refuses what waits and what comes, for the time of a stall, after a publish that the connection did not
-// take in one: the next would wait in vain, too. It says whether the time passed without a stop.
+// pause refuses what waits and what comes, for the time of a stall. It follows a publish that the
+// connection did not take in one: the next would wait in vain, too. It says whether the time passed
+// without a stop.
 func (l *lane[T, R]) pause(stop <-chan struct{}) bool {
 	l.refuse(true)
 	defer l.resume()
@@ -222,9 +226,11 @@ func (l *lane[T, R]) pause(stop <-chan struct{}) bool {
 	}
 }
 
-// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed, or the pause is
-// over. Without a pause, and with nothing that a confirm is still to come for, it does nothing: the last one
-// came just now, what waits may leave in a moment, and nothing would ever say that items are taken again.
+// refuse stalls, and answers what waits. What comes is refused, too, until something is confirmed,
+// or the pause is over.
+//
+// Without a pause, and with no publish in flight, it does nothing. The last confirm came just now,
+// and what waits may leave in a moment. If it stalled, no confirm would ever end that.
 func (l *lane[T, R]) refuse(paused bool) {
 	l.mu.Lock()
 	if !paused && l.flying == 0 {
@@ -235,7 +241,7 @@ func (l *lane[T, R]) refuse(paused bool) {
 	l.waiting, l.stalled = nil, true
 	l.mu.Unlock()
 	for _, b := range waiting {
-		b.settle(queue.ErrRefused, l.group.Now())
+		b.settle(queue.ErrRefused, l.group.config.Now())
 		b.tell()
 	}
 }
@@ -247,14 +253,15 @@ func (l *lane[T, R]) resume() {
 	l.stalled = false
 }
 
-// publish writes a batch that has departed. False: the connection took nothing for the time of a stall.
+// publish writes a batch that has departed. False: the connection took nothing for the time of a
+// stall.
 func (l *lane[T, R]) publish(b *batch[T, R]) bool {
-	items := b.expire(l.group.Now(), l.group.Window)
+	items := b.expire(l.group.config.Now(), l.group.config.Window)
 	if len(items) == 0 {
 		l.land(b, queue.ErrRefused)
 		return true
 	}
-	kind, body, err := l.group.Encode(l.room(), items)
+	kind, body, err := l.group.config.Encode(l.room(), items)
 	if err != nil {
 		l.land(b, err)
 		return true
@@ -264,13 +271,15 @@ func (l *lane[T, R]) publish(b *batch[T, R]) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), stall)
 	defer cancel()
 	entry := queue.Entry{ID: b.id, Type: kind, Body: body}
-	if err = l.group.log.Publish(ctx, l.partition, entry, func(err error) { l.land(b, err) }); err != nil {
+	landed := func(err error) { l.land(b, err) }
+	if err = l.group.log.Publish(ctx, l.partition, entry, landed); err != nil {
 		l.land(b, err)
 	}
 	return err == nil || ctx.Err() == nil
 }
 
-// room gives the memory of a body that nobody needs any more, or nil. There is at most one for each slot.
+// room gives the memory of a body that nobody needs any more, or nil. There is at most one for
+// each slot.
 func (l *lane[T, R]) room() (buf []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -285,7 +294,7 @@ func (l *lane[T, R]) land(b *batch[T, R], err error) {
 	if refuses(err) {
 		l.group.forget(b.id) // it is not in the log: there will be no results
 	}
-	b.settle(err, l.group.Now())
+	b.settle(err, l.group.config.Now())
 	if err != nil || b.expired != nil || b.hearers.asyncs {
 		b.tell()
 	}

@@ -22,8 +22,8 @@ func (g *Group[T, R]) forget(id uuid.UUID) *batch[T, R] {
 	return b
 }
 
-// readReplies hands results to their batches until the log is closed, and forgets batches whose results no
-// sender waits for any more.
+// readReplies hands results to their batches until the log is closed, and forgets batches whose
+// results no sender waits for any more.
 func (g *Group[T, R]) readReplies() {
 	defer close(g.replies)
 	ticker := time.NewTicker(Deadline)
@@ -35,7 +35,7 @@ func (g *Group[T, R]) readReplies() {
 				return
 			}
 			if b := g.forget(r.EntryID); b != nil {
-				b.reply(g.Decode(r.Body))
+				b.reply(g.config.Decode(r.Body))
 				b.home.retire(b)
 				b.tell()
 			}
@@ -46,7 +46,7 @@ func (g *Group[T, R]) readReplies() {
 }
 
 func (g *Group[T, R]) forgetOld() {
-	now := g.Now()
+	now := g.config.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, b := range g.expected {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,9 +46,11 @@ func drawScene(t *rapid.T) scene {
 		return time.Duration(rapid.IntRange(0, most).Draw(t, label)) * time.Millisecond
 	}
 	soon := func(label string) time.Duration {
-		return rapid.SampledFrom([]time.Duration{0, ms(label, 30), ms(label, 1500), ms(label, 4500), never}).Draw(t, label)
+		waits := []time.Duration{0, ms(label, 30), ms(label, 1500), ms(label, 4500), never}
+		return rapid.SampledFrom(waits).Draw(t, label)
 	}
 	results := []int{kept, kept, replaced, late, wrong}
+	none, wrong := make([]error, 4), []error{queue.ErrRefused, queue.ErrUnknown}
 	var s scene
 	span := rapid.SampledFrom([]int{20, 600, 3000}).Draw(t, "span")
 	for range rapid.IntRange(1, 60).Draw(t, "items") {
@@ -64,8 +67,8 @@ func drawScene(t *rapid.T) scene {
 	for range rapid.IntRange(1, 6).Draw(t, "fates") {
 		s.fates = append(s.fates, sceneFate{
 			deaf:    rapid.IntRange(0, 15).Draw(t, "deaf") == 0,
-			err:     rapid.SampledFrom([]error{nil, nil, nil, nil, nil, nil, queue.ErrRefused, queue.ErrUnknown}).Draw(t, "publish"),
-			become:  rapid.SampledFrom([]error{nil, nil, nil, nil, queue.ErrUnknown, queue.ErrRefused}).Draw(t, "become"),
+			err:     rapid.SampledFrom(slices.Concat(none, none[:2], wrong)).Draw(t, "publish"),
+			become:  rapid.SampledFrom(slices.Concat(none, wrong)).Draw(t, "become"),
 			confirm: soon("confirm"),
 			reply:   soon("reply"),
 		})
@@ -73,7 +76,8 @@ func drawScene(t *rapid.T) scene {
 	return s
 }
 
-// apart gives every event its own nanosecond, so that no two happen at once, which might go one way or the other.
+// apart gives every event its own nanosecond, so that no two happen at once, which might go one
+// way or the other.
 func apart(kind, i int) time.Duration {
 	return time.Duration(rand.New(rand.NewPCG(uint64(kind), uint64(i))).IntN(int(time.Millisecond)))
 }
@@ -86,7 +90,9 @@ type sceneLog struct {
 	playing   sync.WaitGroup
 }
 
-func (l *sceneLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (l *sceneLog) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	k := l.published
 	f := l.fates[k%len(l.fates)]
 	l.published++
@@ -203,8 +209,8 @@ func TestSubmitSaysWhatCommitSaysAtTheSameMoment(t *testing.T) {
 	})
 }
 
-// requireLikeCommit requires that Submit's end is Commit's. When the sender was gone it may come later, and be the one
-// of a sender that stays.
+// requireLikeCommit requires that Submit's end is Commit's. When the sender was gone it may come
+// later, and be the one of a sender that stays.
 func requireLikeCommit(t require.TestingT, submit, commit, staying end, gone time.Duration) {
 	if commit.took < gone {
 		require.Equal(t, commit, submit)
@@ -218,7 +224,8 @@ func requireLikeCommit(t require.TestingT, submit, commit, staying end, gone tim
 		submit.err = staying.err // both may happen at once where a batch is refused after a stall
 		require.Equal(t, staying, submit, "the answer came before anybody noticed")
 	case commit.kind == (fault.Code{}):
-		require.Equal(t, end{0, fault.Code{}, commit.err, submit.took}, submit, "what is durable stays durable")
+		durable := end{0, fault.Code{}, commit.err, submit.took}
+		require.Equal(t, durable, submit, "what is durable stays durable")
 	case submit.kind == (fault.Code{}):
 		require.Zero(t, submit.result)
 	default:

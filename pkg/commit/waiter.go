@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// waiter is a sender that blocks. It is used again for other items, so its news may be about an earlier one:
-// after each the waiter asks its batch what is known.
+// waiter is a sender that blocks. It is used again for other items, so its news may be about an
+// earlier one: after each the waiter asks its batch what is known.
 type waiter struct {
 	news  chan struct{} // holds a token when something became of the batch
 	timer *time.Timer
 	eager atomic.Bool // the confirm alone is news
 }
 
-// waiter gives one that is not used. One made for each item would be a good part of what an item allocates.
+// waiter gives one that is not used. One made for each item would be a good part of what an item
+// allocates.
 func (g *Group[T, R]) waiter() *waiter {
 	if w, ok := g.waiters.Get().(*waiter); ok {
 		return w
@@ -51,12 +52,12 @@ func (w *waiters) wake(all bool) {
 	}
 }
 
-// await blocks until the answer of the item at a place is known. The waiter is one of the batch's. Its patience
-// is measured from the item's arrival, the window from the acceptance.
+// await blocks until the answer of the item at a place is known. The waiter is one of the
+// batch's. Its patience is measured from the item's arrival, the window from the acceptance.
 func (b *batch[T, R]) await(
 	ctx context.Context, w *waiter, place int, arrived, accepted time.Time, wait Wait,
 ) (r R, err error) {
-	now, words := b.home.group.Now, &b.home.group.Words
+	now, words := b.home.group.config.Now, &b.home.group.config.Words
 	patient := !wait.Async && wait.For > 0 // it wants the result, until its wait is over
 	budget := Deadline
 	if patient {

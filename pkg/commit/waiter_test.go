@@ -15,7 +15,7 @@ import (
 // batchAlone makes a batch of posts that no lane publishes.
 func batchAlone(posts int) *batch[post, int] {
 	c := config()
-	b := newBatch(newLane(&Group[post, int]{Config: c}, partition), posts)
+	b := newBatch(newLane(&Group[post, int]{config: c}, partition), posts)
 	for i := range posts {
 		item := itemOf(byte(i), "A")
 		b.put(&item)

@@ -6,7 +6,7 @@ import "github.com/plenary-live/plenary/pkg/fault"
 type Words struct{ Item, Items, Sender string }
 
 func (w Words) full() error {
-	return fault.Errorf(fault.Unavailable, "too many %s are waiting; send it again in a moment", w.Items)
+	return fault.Unavailablef(nil, "too many %s are waiting; send it again in a moment", w.Items)
 }
 
 func (w Words) busy() error {
@@ -14,7 +14,7 @@ func (w Words) busy() error {
 }
 
 func (w Words) stalled() error {
-	return fault.Errorf(fault.Unavailable, "%s cannot be stored at the moment; send it again", w.Items)
+	return fault.Unavailablef(nil, "%s cannot be stored at the moment; send it again", w.Items)
 }
 
 func (w Words) refused(cause error) error {
@@ -23,5 +23,6 @@ func (w Words) refused(cause error) error {
 
 // Unknown is the error of an item that may be stored or not.
 func (w Words) Unknown(cause error) error {
-	return fault.Unavailablef(cause, "it is not known yet whether the %s was stored; send it again", w.Item)
+	const text = "it is not known yet whether the %s was stored; send it again"
+	return fault.Unavailablef(cause, text, w.Item)
 }

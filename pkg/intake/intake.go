@@ -69,10 +69,11 @@ type Intake struct {
 // an answer; one of several partitions may hold half of them. now is
 // the monotonic clock, the same as the cache's. Close it before the log.
 func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
-	return &Intake{cache: cache, passes: passes, now: now, partitions: partitions, group: commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
+	group := commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
 		Encode: encode, Decode: decode, Judge: judge, Window: poll.Window, Words: words,
 		Partitions: partitions, MaxWaiting: maxWaiting, Now: now,
-	})}
+	})
+	return &Intake{cache: cache, passes: passes, now: now, partitions: partitions, group: group}
 }
 
 // Waiting gives the number of votes that wait for their answer now.
@@ -124,8 +125,8 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 // item makes an item of a vote. It was accepted when the lease of what is displayed was looked at.
 func (in *Intake) item(presentationID uuid.UUID, v poll.Vote, arrived, accepted time.Time) commit.Item[poll.Vote] {
 	return commit.Item[poll.Vote]{
-		Value: v, Partition: queue.Partition(presentationID, in.partitions), Sender: v.VoterID, Bytes: len(v.Answer),
-		Arrived: arrived, Accepted: accepted,
+		Value: v, Partition: queue.Partition(presentationID, in.partitions), Sender: v.VoterID,
+		Bytes: len(v.Answer), Arrived: arrived, Accepted: accepted,
 	}
 }
 

@@ -55,14 +55,17 @@ func (b *takers) take(t *testing.T, voter byte, async bool) *hearing {
 
 func TestAVoteThatIsTakenHearsItsVerdict(t *testing.T) {
 	for verdict, want := range map[poll.Verdict]fault.Code{
-		poll.Counted: {}, poll.Superseded: {}, poll.Late: poll.TooLate, poll.Rejected: fault.Invalid, 77: fault.Unavailable,
+		poll.Counted: {}, poll.Superseded: {}, 77: fault.Unavailable,
+		poll.Late: poll.TooLate, poll.Rejected: fault.Invalid,
 	} {
 		for _, confirmed := range []string{"before", "after", "never"} {
 			runTaking(t, 2*mayWait, func(t *testing.T, b *takers) {
 				h := b.take(t, 1, false)
 				p := <-b.log.Entries
 				v := votesIn(p)[0]
-				require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "A"}, v)
+				require.Equal(t, poll.Vote{
+					ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "A",
+				}, v)
 				if confirmed == "before" {
 					p.Confirm(nil)
 				}
@@ -106,7 +109,7 @@ func TestAVoteThatIsTakenIsAcceptedWhenItIsDurableInTime(t *testing.T) {
 			time.Sleep(poll.Window + 1)
 			p.Confirm(nil)
 			got := <-h.heard
-			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err), "its seal may be before it in the log")
+			require.Equal(t, fault.Unavailable, fault.CodeOf(got.err), "its seal may be before it")
 			require.Equal(t, Deadline, got.took)
 		})
 	}
@@ -114,18 +117,21 @@ func TestAVoteThatIsTakenIsAcceptedWhenItIsDurableInTime(t *testing.T) {
 
 func TestWhatCannotBeTakenAtOnceIsNot(t *testing.T) {
 	shown := newKnownDisplay().display
+	plain := func(change func(b *takers, ballot *Ballot)) func(*testing.T, *takers, *Ballot) {
+		return func(_ *testing.T, b *takers, ballot *Ballot) { change(b, ballot) }
+	}
 	for name, c := range map[string]struct {
 		maxWaiting int
 		change     func(t *testing.T, b *takers, ballot *Ballot)
 	}{
-		"an unknown display": {99, func(_ *testing.T, b *takers, _ *Ballot) { b.Intake.cache = b.cache }},
-		"no slide":           {99, func(_ *testing.T, b *takers, _ *Ballot) { b.known.display.Poll = nil }},
-		"a closed poll":      {99, func(_ *testing.T, b *takers, _ *Ballot) { b.known.display.Closed = true }},
-		"another poll":       {99, func(_ *testing.T, _ *takers, ballot *Ballot) { ballot.PollID = other }},
-		"an unknown key":     {99, func(_ *testing.T, _ *takers, ballot *Ballot) { ballot.Keys = []string{"Z"} }},
-		"text for keys": {99, func(_ *testing.T, _ *takers, ballot *Ballot) {
-			ballot.Keys, ballot.Texts = nil, []string{"A"}
-		}},
+		"an unknown display": {99, plain(func(b *takers, _ *Ballot) { b.Intake.cache = b.cache })},
+		"no slide":           {99, plain(func(b *takers, _ *Ballot) { b.known.display.Poll = nil })},
+		"a closed poll":      {99, plain(func(b *takers, _ *Ballot) { b.known.display.Closed = true })},
+		"another poll":       {99, plain(func(_ *takers, voted *Ballot) { voted.PollID = other })},
+		"an unknown key":     {99, plain(func(_ *takers, voted *Ballot) { voted.Keys = []string{"Z"} })},
+		"text for keys": {99, plain(func(_ *takers, voted *Ballot) {
+			voted.Keys, voted.Texts = nil, []string{"A"}
+		})},
 		"a full intake":    {1, func(*testing.T, *takers, *Ballot) {}},
 		"a full partition": {2, func(*testing.T, *takers, *Ballot) {}},
 		"a busy voter": {1000, func(t *testing.T, b *takers, ballot *Ballot) {

@@ -1,5 +1,5 @@
-// Package committest has a log for tests of what commits: the in-memory one, where a test says what becomes of
-// each entry.
+// Package committest has a log for tests of what commits: the in-memory one, where a test says
+// what becomes of each entry.
 package committest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Stream is a stream of the in-memory log. A test receives its entries and says what becomes of each. It also has
-// the faults that no log in memory has.
+// Stream is a stream of the in-memory log. A test receives its entries and says what becomes of
+// each. It also has the faults that no log in memory has.
 type Stream struct {
 	queue.Publisher
 	Entries chan *Entry // published, in the order of their partitions; closed by Close
@@ -42,14 +42,18 @@ func Open(partitions int) *Stream {
 		if err != nil {
 			panic(err)
 		}
-		p := &reader{stream: s, sub: sub, partition: partition, do: make(chan func()), ended: make(chan struct{})}
+		p := &reader{
+			stream: s, sub: sub, partition: partition, do: make(chan func()), ended: make(chan struct{}),
+		}
 		s.reading.Go(p.run)
 	}
 	return s
 }
 
 // Publish is the promise of queue.Publisher.
-func (s *Stream) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (s *Stream) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
 	s.mu.Lock()
 	deaf, err := s.deaf, s.err
 	s.mu.Unlock()
