@@ -165,7 +165,7 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	counting, stopCounting := context.WithCancel(context.Background())
 	p.stopCounting = stopCounting
 	if adapters.Embedded() {
-		counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+		counter := count.New(adapters.Store, adapters.Engine, adapters.Log, adapters.Bus, cfg.Partitions, logger)
 		p.counting.Go(func() { counter.Run(counting) })
 		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
 		p.counting.Go(func() { expiry.Run(counting) })

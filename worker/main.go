@@ -78,7 +78,7 @@ func reads(counter *count.Counter) error {
 }
 
 func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, ready *atomic.Pointer[count.Counter], watch *watch, logger *slog.Logger) error {
-	counter := count.New(adapters.Store, adapters.Log, adapters.Bus, cfg.Partitions, logger)
+	counter := count.New(adapters.Store, adapters.Engine, adapters.Log, adapters.Bus, cfg.Partitions, logger)
 	ready.Store(counter)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()

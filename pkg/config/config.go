@@ -37,6 +37,7 @@ type Config struct {
 	MaxConnections int // 0: as many as the process may hold
 	AddressConns   int // 0: any number
 	DatabaseConns  int
+	DatabasePooler bool
 	QueueBytes     int64
 	StopTimeout    time.Duration
 	PassLimit      int // 0: none
@@ -105,6 +106,9 @@ var Settings = []Setting{
 		func(c *Config, v string) (err error) { c.AddressConns, err = number(v, 0, 1_000_000); return err }},
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000", "PostgreSQL connections of one process, at most; votes lists take up to 4 more.",
 		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
+	{"DATABASE_POOLER", "false", "true or false", "Says that DATABASE_URL leads to PgBouncer in transaction mode, " +
+		"or to a pooler like it: nothing is then kept in a session. Direct connections count faster.",
+		func(c *Config, v string) (err error) { c.DatabasePooler, err = boolean(v); return err }},
 	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776", "Bytes that a partition's queue may hold; a full one refuses and voters get 503. Part of the queue's declaration: change it only together with the queue.",
 		func(c *Config, v string) (err error) {
 			n, err := number(v, 1<<20, 1<<40)

@@ -37,14 +37,19 @@ const (
 type Store interface {
 	Count(ctx context.Context, partition int, batches []poll.Batch) (poll.Outcome, error)
 	Closing(ctx context.Context) ([]poll.ClosingPoll, error)
-	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
+}
+
+// Memory is the part of an engine that a counter needs: the ids of what was counted.
+type Memory interface {
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 }
 
 // Counter counts the votes of all partitions. Any number of counters may run on one log and store, in any number of
 // processes: each partition has one that is active, and every batch has its effect once.
 type Counter struct {
 	store      Store
+	memory     Memory
 	log        queue.Log
 	news       *news
 	partitions int
@@ -55,8 +60,8 @@ type Counter struct {
 }
 
 // New makes a counter.
-func New(store Store, log queue.Log, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
-	c := &Counter{store: store, log: log, news: newNews(b, logger), partitions: partitions, logger: logger, state: make(map[int]error)}
+func New(store Store, memory Memory, log queue.Log, b bus.Bus, partitions int, logger *slog.Logger) *Counter {
+	c := &Counter{store: store, memory: memory, log: log, news: newNews(b, logger), partitions: partitions, logger: logger, state: make(map[int]error)}
 	for p := range partitions {
 		c.state[p] = errors.New("not begun yet")
 	}

@@ -202,7 +202,7 @@ func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &fakeLog{deliveries: make(chan queue.Delivery, 9000), replies: make(chan queue.Reply, 9000), sealed: make(chan poll.Batch, 99)}
 		b := &bench{store: &fakeStore{}, log: log, done: make(chan struct{})}
-		b.Counter = New(b.store, log, &fakeBus{log: log}, 1, slog.New(slog.DiscardHandler))
+		b.Counter = New(b.store, b.store, log, &fakeBus{log: log}, 1, slog.New(slog.DiscardHandler))
 		require.Error(t, b.Ready(), "before it runs nothing is read")
 		prepare(b)
 		ctx, stop := context.WithCancel(t.Context())
@@ -472,7 +472,7 @@ func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareTh
 					first[partition] = worker
 				}
 			}}
-			c := New(&fakeStore{}, spy, &fakeBus{log: log}, partitions, slog.New(slog.DiscardHandler))
+			c := New(&fakeStore{}, &fakeStore{}, spy, &fakeBus{log: log}, partitions, slog.New(slog.DiscardHandler))
 			running.Go(func() { c.Run(ctx) })
 		}
 		time.Sleep(time.Second)

@@ -21,7 +21,7 @@ func (c *Counter) forget(ctx context.Context) {
 		select {
 		case <-ticker.C:
 			for ctx.Err() == nil {
-				n, err := c.store.Forget(ctx, keepIDs, forgetStep)
+				n, err := c.memory.Forget(ctx, keepIDs, forgetStep)
 				if err != nil {
 					c.logger.Warn("old batch ids not forgotten; trying again in an hour", "error", err)
 				}

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 const accessColumns = `p.token_hash, p.remote_hash`
@@ -35,15 +36,18 @@ func remoteHash(a access.Tokens) []byte {
 // Access implements poll.Store.
 func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error) {
 	var row accessRow
-	if err := s.reader.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = ?`, id[:]); err != nil {
-		return access.Tokens{}, noPresentation(err)
+	err := s.db.Read(ctx, "access", func(q sqlite.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = ?`, id[:]))
+	})
+	if err != nil {
+		return access.Tokens{}, err
 	}
 	return row.access(), nil
 }
 
 // SetAccess implements poll.Store.
 func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+	return s.db.Write(ctx, "set_access", func(tx *sqlx.Tx) error {
 		var row accessRow
 		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = ?`, id[:])
 		if err != nil {
@@ -59,12 +63,12 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 
 // SetJoinCode implements poll.Store.
 func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
-	return s.updateOne(ctx, `UPDATE presentations SET join_code = ?, edits = edits + 1 WHERE id = ?`, code, id[:])
+	return s.updateOne(ctx, "set_join_code", `UPDATE presentations SET join_code = ?, edits = edits + 1 WHERE id = ?`, code, id[:])
 }
 
 // updateOne changes a presentation in one statement.
-func (s *Store) updateOne(ctx context.Context, statement string, args ...any) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+func (s *Store) updateOne(ctx context.Context, call, statement string, args ...any) error {
+	return s.db.Write(ctx, call, func(tx *sqlx.Tx) error {
 		result, err := tx.ExecContext(ctx, statement, args...)
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // spelled is how most people wrote the word w; of forms that as many wrote, the oldest.
@@ -58,42 +59,31 @@ func listing(l poll.Listing) (query string, args []any) {
 func (s *Store) Answers(
 	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
 ) error {
-	var row pollRow
-	err := s.lists.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ? AND q.presentation_id = ?`,
-		pollID[:], presentationID[:])
-	if err != nil {
-		return noPoll(err)
-	}
-	q := row.poll()
-	listed := l.Sieve(&q)
-	query, args := listing(l)
-	found, err := s.lists.QueryxContext(ctx, query, append([]any{pollID[:], l.Hidden}, args...)...)
-	if err != nil {
-		return translate(err)
-	}
-	defer func() { _ = found.Close() }()
-	for found.Next() {
-		var r wordRow
-		if err := found.StructScan(&r); err != nil {
-			return translate(err)
+	return s.db.List(ctx, "answers", func(r sqlite.Queryer) error {
+		var row pollRow
+		err := r.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ? AND q.presentation_id = ?`,
+			pollID[:], presentationID[:])
+		if err != nil {
+			return noPoll(err)
 		}
-		if w := poll.WordCount(r); listed(&w) {
-			if err := yield(w); err != nil {
-				return err
+		q := row.poll()
+		listed := l.Sieve(&q)
+		each := func(r wordRow) error {
+			if w := poll.WordCount(r); listed(&w) {
+				return yield(w)
 			}
+			return nil
 		}
-		if err := ctx.Err(); err != nil { // database/sql notices it in a goroutine of its own, which may come late
-			return translate(err)
-		}
-	}
-	return translate(found.Err())
+		query, args := listing(l)
+		return sqlite.Each(ctx, r, each, query, append([]any{pollID[:], l.Hidden}, args...)...)
+	})
 }
 
 // Hide implements poll.Store. There is one writer, so it keeps counting out by being it.
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
 ) (word poll.WordCount, edited poll.Edited, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "hide", func(tx *sqlx.Tx) error {
 		var row struct {
 			pollRow
 			stateRow
@@ -141,7 +131,7 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word
 func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
 	result, err := tx.ExecContext(ctx,
 		`UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden, state.PollID[:], word.Word)
-	if err := exactly(1, "words", result, err); err != nil {
+	if err := sqlite.Exactly(1, "words", result, err); err != nil {
 		return err
 	}
 	return updateStates(ctx, tx, []poll.PollState{state})

@@ -1,17 +1,16 @@
-package sqlite
+package polllite
 
 import (
 	"path/filepath"
 	"testing"
 
-	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/poll/polltest"
 )
 
 func BenchmarkCount(b *testing.B) {
-	storetest.Benchmark(b, func(b *testing.B) poll.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
+	polltest.Benchmark(b, func(b *testing.B) polltest.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
 }
 
 func BenchmarkWords(b *testing.B) {
-	storetest.BenchmarkWords(b, func(b *testing.B) poll.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
+	polltest.BenchmarkWords(b, func(b *testing.B) polltest.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
 }

@@ -1,17 +1,17 @@
-package sqlite
+package polllite
 
 import (
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // Count implements poll.Store. It is the only writer while it runs, so there is nothing to lock.
@@ -19,7 +19,7 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	if len(batches) == 0 {
 		return poll.Outcome{}, nil
 	}
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "count", func(tx *sqlx.Tx) error {
 		outcome, err = count(ctx, tx, partition, batches)
 		return err
 	})
@@ -69,7 +69,7 @@ func checkPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
 // readAccounts brings the ledger the polls that it asks for. It gives the changes of those whose words it has counted anew for that.
 func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refolded []bus.Change, err error) {
 	ids := ledger.Polls()
-	arg, err := rows(len(ids), func(i int) []any { return []any{hexOf(ids[i])} })
+	arg, err := sqlite.Rows(len(ids), func(i int) []any { return []any{sqlite.Hex(ids[i])} })
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +99,7 @@ func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refold
 
 // recordBatches gives the ids of the batches that were not recorded before.
 func recordBatches(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (map[uuid.UUID]bool, error) {
-	arg, err := rows(len(batches), func(i int) []any { return []any{hexOf(batches[i].ID)} })
+	arg, err := sqlite.Rows(len(batches), func(i int) []any { return []any{sqlite.Hex(batches[i].ID)} })
 	if err != nil {
 		return nil, err
 	}
@@ -115,28 +115,4 @@ func recordBatches(ctx context.Context, tx *sqlx.Tx, partition int, batches []po
 		fresh[id] = true
 	}
 	return fresh, nil
-}
-
-// exactly makes a fault of a statement that wrote fewer or more rows than it was given: the tallies would be wrong.
-func exactly(n int, what string, result sql.Result, err error) error {
-	if err != nil {
-		return err
-	}
-	if got, err := result.RowsAffected(); err != nil || got != int64(n) {
-		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
-	}
-	return nil
-}
-
-// Forget implements poll.Store.
-func (s *Store) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
-	result, err := s.writer.ExecContext(ctx, `
-		DELETE FROM batches WHERE id IN (
-			SELECT id FROM batches WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`,
-		fmt.Sprintf("%+.3f seconds", -age.Seconds()), limit)
-	if err != nil {
-		return 0, translate(err)
-	}
-	n, err := result.RowsAffected()
-	return int(n), translate(err)
 }

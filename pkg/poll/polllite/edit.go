@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 
 // Edit implements poll.Store. There is one writer, so it keeps out transitions and counting by being it.
 func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "edit", func(tx *sqlx.Tx) error {
 		d, err := readDraft(ctx, tx, id, e.Concerns())
 		if err == nil {
 			err = d.Apply(e)
@@ -121,7 +121,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 
 // Delete implements poll.Store.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+	return s.db.Write(ctx, "delete", func(tx *sqlx.Tx) error {
 		d, err := readDraft(ctx, tx, id, uuid.Nil)
 		if err == nil {
 			err = seen.Check(d.Edits)

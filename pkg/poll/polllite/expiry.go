@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // now is the present time as it is stored.
 const now = `strftime('%Y-%m-%dT%H:%M:%fZ')`
 
 // unnoted says of a presentation p that its use was noted too long ago.
-var unnoted = fmt.Sprintf(`p.used_at < strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now', '%s')`, ago(poll.UseNoted))
+var unnoted = fmt.Sprintf(`p.used_at < strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now', '%s')`, sqlite.Ago(poll.UseNoted))
 
 // noteUse is the assignment of an UPDATE of presentations p that notes their use.
 var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN ` + now + ` ELSE p.used_at END`
@@ -27,20 +28,23 @@ const unused = `used_at > '' AND used_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now'
 
 // use notes that a presentation is used. NotFound.
 func (s *Store) use(ctx context.Context, id uuid.UUID) error {
-	return s.updateOne(ctx, `UPDATE presentations SET used_at = `+now+` WHERE id = ?`, id[:])
+	return s.updateOne(ctx, "use", `UPDATE presentations SET used_at = `+now+` WHERE id = ?`, id[:])
 }
 
 // Unused implements poll.Store.
 func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
-	err = s.reader.SelectContext(ctx, &ids, `SELECT id FROM presentations WHERE `+unused+` ORDER BY used_at LIMIT ?`, ago(age), limit)
-	return ids, translate(err)
+	err = s.db.Read(ctx, "unused", func(q sqlite.Queryer) error {
+		return q.SelectContext(ctx, &ids, `SELECT id FROM presentations WHERE `+unused+` ORDER BY used_at LIMIT ?`,
+			sqlite.Ago(age), limit)
+	})
+	return ids, err
 }
 
 // Expire implements poll.Store. There is one writer, so it keeps out all others by being it.
 func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error) {
 	expired := false
-	err := s.write(ctx, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &expired, `SELECT true FROM presentations WHERE id = ? AND `+unused, id[:], ago(age))
+	err := s.db.Write(ctx, "expire", func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &expired, `SELECT true FROM presentations WHERE id = ? AND `+unused, id[:], sqlite.Ago(age))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -58,7 +62,7 @@ func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bo
 
 // Erase implements poll.Store.
 func (s *Store) Erase(ctx context.Context, limit int) (n int, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "erase", func(tx *sqlx.Tx) error {
 		n = 0
 		for _, statement := range []string{
 			`DELETE FROM votes WHERE (poll_id, voter_id) IN (

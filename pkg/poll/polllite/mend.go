@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // insertMends adds to the history of a presentation.
@@ -16,9 +17,9 @@ func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, men
 	if len(mends) == 0 {
 		return nil
 	}
-	arg, err := rows(len(mends), func(i int) []any {
+	arg, err := sqlite.Rows(len(mends), func(i int) []any {
 		m := &mends[i]
-		return []any{hexOf(m.PollID), m.Revision, m.Field, m.Before, m.After}
+		return []any{sqlite.Hex(m.PollID), m.Revision, m.Field, m.Before, m.After}
 	})
 	if err != nil {
 		return err
@@ -42,15 +43,18 @@ func (s *Store) History(ctx context.Context, id uuid.UUID, after int64, limit in
 		Before   sql.NullString `db:"before"`
 		After    sql.NullString `db:"after"`
 	}
-	err := s.reader.SelectContext(ctx, &rows, `
-		SELECT m.number, m.poll_id, m.mended_at, m.revision, m.field, m.before, m.after
-		FROM presentations p LEFT JOIN mends m ON m.presentation_id = p.id AND m.number > ?2
-		WHERE p.id = ?1 ORDER BY m.number LIMIT ?3`, id[:], after, limit)
-	if err == nil && len(rows) == 0 {
-		err = sql.ErrNoRows
-	}
+	err := s.db.Read(ctx, "history", func(q sqlite.Queryer) error {
+		err := q.SelectContext(ctx, &rows, `
+			SELECT m.number, m.poll_id, m.mended_at, m.revision, m.field, m.before, m.after
+			FROM presentations p LEFT JOIN mends m ON m.presentation_id = p.id AND m.number > ?2
+			WHERE p.id = ?1 ORDER BY m.number LIMIT ?3`, id[:], after, limit)
+		if err == nil && len(rows) == 0 {
+			err = sql.ErrNoRows
+		}
+		return noPresentation(err)
+	})
 	if err != nil {
-		return nil, noPresentation(err)
+		return nil, err
 	}
 	mends := []poll.Mend{}
 	for _, r := range rows {

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 // Secret implements poll.Store.
 func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []byte, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "secret", func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, name, fresh); err != nil {
 			return err
 		}
@@ -20,7 +20,7 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []
 
 // Grant implements poll.Store.
 func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "grant", func(tx *sqlx.Tx) error {
 		var row struct {
 			Most  int `db:"max_voters"`
 			Given int `db:"given"`

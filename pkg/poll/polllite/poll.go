@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
@@ -19,18 +20,18 @@ const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.pos
 
 // pollRow is a poll; all of it is null where a join found none.
 type pollRow struct {
-	ID             uuid.NullUUID  `db:"q_id"`
-	PresentationID uuid.NullUUID  `db:"q_presentation_id"`
-	Position       sql.NullInt64  `db:"position"`
-	Question       sql.NullString `db:"question"`
-	Kind           sql.NullString `db:"kind"`
-	MaxChoices     sql.NullInt64  `db:"max_choices"`
-	OptionKeys     list[string]   `db:"option_keys"`
-	OptionValues   list[string]   `db:"option_values"`
-	Visibility     sql.NullString `db:"visibility"`
-	Banned         list[string]   `db:"banned"`
-	Identity       sql.NullString `db:"identity"`
-	Mended         sql.NullInt64  `db:"mended"`
+	ID             uuid.NullUUID       `db:"q_id"`
+	PresentationID uuid.NullUUID       `db:"q_presentation_id"`
+	Position       sql.NullInt64       `db:"position"`
+	Question       sql.NullString      `db:"question"`
+	Kind           sql.NullString      `db:"kind"`
+	MaxChoices     sql.NullInt64       `db:"max_choices"`
+	OptionKeys     sqlite.List[string] `db:"option_keys"`
+	OptionValues   sqlite.List[string] `db:"option_values"`
+	Visibility     sql.NullString      `db:"visibility"`
+	Banned         sqlite.List[string] `db:"banned"`
+	Identity       sql.NullString      `db:"identity"`
+	Mended         sql.NullInt64       `db:"mended"`
 }
 
 func (r *pollRow) poll() poll.Poll {
@@ -77,7 +78,7 @@ func pollRows(polls []poll.Poll) (string, error) {
 	all := make([]object, len(polls))
 	for i, q := range polls {
 		o := object{
-			ID: hexOf(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
+			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
 			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
 			Identity: string(q.Identity), Mended: q.Mended,
 		}
@@ -116,13 +117,13 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 			option_keys = value->'keys', option_values = value->'values', visibility = value->>'visibility', banned = value->'banned',
 			mended = value->>'mended'
 		FROM json_each(?) WHERE polls.id = unhex(value->>'id')`, arg)
-	return exactly(1, "polls", result, err)
+	return sqlite.Exactly(1, "polls", result, err)
 }
 
 // updateIdentity writes how the voters of a poll are told apart.
 func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
 	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = ? WHERE id = ?`, q.Identity, q.ID[:])
-	return exactly(1, "polls", result, err)
+	return sqlite.Exactly(1, "polls", result, err)
 }
 
 // movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
@@ -131,33 +132,39 @@ func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls
 	if err != nil {
 		return err
 	}
-	arg, err := rows(len(polls), func(i int) []any { return []any{hexOf(polls[i].ID), polls[i].Index} })
+	arg, err := sqlite.Rows(len(polls), func(i int) []any { return []any{sqlite.Hex(polls[i].ID), polls[i].Index} })
 	if err != nil {
 		return err
 	}
 	result, err := tx.ExecContext(ctx, `
 		UPDATE polls SET position = value->>1 FROM json_each(?) WHERE polls.id = unhex(value->>0)`, arg)
-	return exactly(len(polls), "polls", result, err)
+	return sqlite.Exactly(len(polls), "polls", result, err)
 }
 
 // Results implements poll.Store.
-func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
-	for read := poll.MaxWords; ; read *= 10 {
-		r, err := s.results(ctx, presentationID, pollID, read)
-		if err != nil || r.Sift(read) {
-			return r, err
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
+	err = s.db.Read(ctx, "results", func(q sqlite.Queryer) error {
+		for read := poll.MaxWords; ; read *= 10 {
+			r, err = results(ctx, q, presentationID, pollID, read)
+			if err != nil || r.Sift(read) {
+				return err
+			}
 		}
+	})
+	if err != nil {
+		return poll.Results{}, err
 	}
+	return r, nil
 }
 
 // results reads everything in one statement, with the first words of the poll, read of them.
-func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
+func results(ctx context.Context, q sqlite.Queryer, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow
 		wordsRow
 	}
-	err := s.reader.GetContext(ctx, &row, `
+	err := q.GetContext(ctx, &row, `
 		SELECT `+pollColumns+`, `+stateColumns+`, `+shownWords+`, `+total+`
 		FROM polls q JOIN poll_states s ON s.poll_id = q.id
 		WHERE q.id = ?1 AND q.presentation_id = ?2`, pollID[:], presentationID[:], read)
@@ -171,5 +178,5 @@ func noPoll(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
-	return translate(err)
+	return err
 }

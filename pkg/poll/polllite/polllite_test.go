@@ -1,60 +1,78 @@
-package sqlite
+package polllite
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func open(t testing.TB, path string) *Store {
+// testStore is a store with its engine.
+type testStore struct {
+	*Store
+	*sqlite.DB
+	path string
+}
+
+func open(t testing.TB, path string) *testStore {
 	t.Helper()
-	s, err := Open(t.Context(), Config{Path: path})
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
 	require.NoError(t, err)
-	return s
+	return &testStore{New(db), db, path}
+}
+
+// exec runs statements that no store sends.
+func (s *testStore) exec(t require.TestingT, query string, args ...any) {
+	require.NoError(t, s.Write(context.Background(), "test", func(tx *sqlx.Tx) error {
+		_, err := tx.Exec(query, args...)
+		return err
+	}))
+}
+
+// read reads rows into a list, or one into anything else.
+func (s *testStore) read(t require.TestingT, into any, query string, args ...any) {
+	require.NoError(t, s.Read(context.Background(), "test", func(q sqlite.Queryer) error {
+		if reflect.TypeOf(into).Elem().Kind() == reflect.Slice {
+			return q.SelectContext(context.Background(), into, query, args...)
+		}
+		return q.GetContext(context.Background(), into, query, args...)
+	}))
 }
 
 func TestStore(t *testing.T) {
-	paths := map[poll.Store]string{}
-	keep := func(path string, s poll.Store) poll.Store {
-		paths[s] = path
-		return s
-	}
-	storetest.Run(t,
-		func(t *testing.T) poll.Store {
-			path := filepath.Join(t.TempDir(), "plenary.db")
-			return keep(path, open(t, path))
-		},
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return keep(paths[s], open(t, paths[s])) }),
-		storetest.Folds(inside()),
-		storetest.Ageing(
-			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
-				_, err := s.(*Store).writer.Exec(`UPDATE presentations SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?`, ago(age), id[:])
-				require.NoError(t, err)
+	polltest.Run(t,
+		func(t *testing.T) polltest.Store { return open(t, filepath.Join(t.TempDir(), "plenary.db")) },
+		polltest.Shared(func(t *testing.T, s polltest.Store) polltest.Store { return open(t, s.(*testStore).path) }),
+		polltest.Folds(inside()),
+		polltest.Ageing(
+			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
+				s.(*testStore).exec(t, `UPDATE presentations SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?`,
+					sqlite.Ago(age), id[:])
 			},
-			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
-				require.NoError(t, s.(*Store).reader.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = ?`, id[:]))
+			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {
+				s.(*testStore).read(t, &n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = ?`, id[:])
 				return n
 			}),
-		storetest.Dating(func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
-			w := s.(*Store).writer
-			_, err := w.Exec(`UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:], pollID[:], word)
-			require.NoError(t, err)
-			_, err = w.Exec(`DELETE FROM spellings WHERE poll_id = ? AND word = ?`, pollID[:], word)
-			require.NoError(t, err)
+		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+			w := s.(*testStore)
+			w.exec(t, `UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:], pollID[:], word)
+			w.exec(t, `DELETE FROM spellings WHERE poll_id = ? AND word = ?`, pollID[:], word)
 			for spelling, count := range spellings {
-				_, err := w.Exec(`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES (?, ?, ?, ?, ?)`,
+				w.exec(t, `INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES (?, ?, ?, ?, ?)`,
 					pollID[:], word, spelling, count, first[:])
-				require.NoError(t, err)
 			}
 		}))
 }
@@ -63,37 +81,36 @@ func TestStore(t *testing.T) {
 var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
 
 // inside knows the tables of stores, and what processes of before the present fold did with them.
-func inside() storetest.Inside {
-	exec := func(t require.TestingT, s poll.Store, query string, args ...any) {
-		_, err := s.(*Store).writer.Exec(query, args...)
-		require.NoError(t, err)
+func inside() polltest.Inside {
+	exec := func(t require.TestingT, s polltest.Store, query string, args ...any) {
+		s.(*testStore).exec(t, query, args...)
 	}
-	return storetest.Inside{
-		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
-			db := s.(*Store).writer
-			require.NoError(t, db.QueryRow(`SELECT fold, fold_revision <> revision FROM poll_states WHERE poll_id = ?1`, id[:]).Scan(&f.Fold, &f.Stale))
+	return polltest.Inside{
+		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+			db := s.(*testStore)
+			db.read(t, &f, `SELECT fold, fold_revision <> revision AS stale FROM poll_states WHERE poll_id = ?1`, id[:])
 			var rows []struct {
 				Word   string
 				Count  int64
 				First  uuid.UUID
 				Hidden bool
 			}
-			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1 ORDER BY word`, id[:]))
+			db.read(t, &rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1 ORDER BY word`, id[:])
 			for _, r := range rows {
 				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
-				require.NoError(t, db.Select(&w.Spellings, `
-					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2 ORDER BY spelling`, id[:], r.Word))
+				db.read(t, &w.Spellings, `
+					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2 ORDER BY spelling`, id[:], r.Word)
 				words = append(words, w)
 			}
 			return words, f
 		},
-		Hide: func(t require.TestingT, s poll.Store, id uuid.UUID, word string) {
+		Hide: func(t require.TestingT, s polltest.Store, id uuid.UUID, word string) {
 			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = ?1 AND word = ?2`, id[:], word)
 		},
-		Begin: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+		Begin: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = ?1`, id[:])
 		},
-		Count: func(t require.TestingT, s poll.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
+		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
 			for _, v := range votes {
 				exec(t, s, `
 					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -108,22 +125,22 @@ func inside() storetest.Inside {
 			exec(t, s, `DELETE FROM words WHERE poll_id = ?1 AND count = 0`, id[:])
 			exec(t, s, `UPDATE poll_states SET voters = voters + ?2, revision = revision + 1 WHERE poll_id = ?1`, id[:], voters)
 		},
-		Reset: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+		Reset: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `DELETE FROM votes WHERE poll_id = ?1`, id[:])
 			exec(t, s, `DELETE FROM words WHERE poll_id = ?1`, id[:])
 			exec(t, s, `
 				UPDATE poll_states SET status = 'pending', opened = 0, voters = 0, revision = revision + 1
 				WHERE poll_id = ?1`, id[:])
 		},
-		Downgrade: func(t require.TestingT, s poll.Store) {
-			for _, name := range []string{"0008_spellings", "0007_mends", "0006_texts"} {
-				down, err := os.ReadFile("../../migrations/sqlite/" + name + ".down.sql")
+		Downgrade: func(t require.TestingT, s polltest.Store) {
+			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends", "0006_texts"} {
+				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))
 			}
 			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
-		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
+		Seal: func(t require.TestingT, s polltest.Store, id uuid.UUID, version int64) {
 			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = ?2, revision = revision + 2 WHERE poll_id = ?1`, id[:], version)
 		},
 	}

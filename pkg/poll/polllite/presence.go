@@ -1,8 +1,7 @@
-package sqlite
+package polllite
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,20 +10,21 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // Present implements poll.Store.
 func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UUID]poll.Presence, age time.Duration) error {
 	ids := slices.Collect(maps.Keys(said))
-	arg, err := rows(len(ids), func(i int) []any {
+	arg, err := sqlite.Rows(len(ids), func(i int) []any {
 		room := said[ids[i]]
-		return []any{hexOf(ids[i]), room.Viewers, room.Most, room.MostBy}
+		return []any{sqlite.Hex(ids[i]), room.Viewers, room.Most, room.MostBy}
 	})
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM presence WHERE said_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`, ago(age))
+	return s.db.Write(ctx, "present", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM presence WHERE said_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`, sqlite.Ago(age))
 		if err != nil || len(ids) == 0 {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UU
 
 // Audiences implements poll.Store.
 func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
-	arg, err := rows(len(presentations), func(i int) []any { return []any{hexOf(presentations[i])} })
+	arg, err := sqlite.Rows(len(presentations), func(i int) []any { return []any{sqlite.Hex(presentations[i])} })
 	if err != nil {
 		return nil, err
 	}
@@ -50,17 +50,19 @@ func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age ti
 		Given   int64     `db:"given"`
 		Most    int       `db:"most"`
 	}
-	err = s.reader.SelectContext(ctx, &found, `
-		WITH asked AS (SELECT unhex(value->>0) AS id FROM json_each(?1))
-		SELECT id, coalesce((SELECT given FROM passes WHERE presentation_id = id), 0) AS given,
-			coalesce((SELECT sum(viewers) FROM presence
-				WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)), 0) AS viewers,
-			coalesce((SELECT sum(most) AS of_one FROM presence
-				WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)
-				GROUP BY most_by ORDER BY of_one DESC LIMIT 1), 0) AS most
-		FROM asked`, arg, ago(age))
+	err = s.db.Read(ctx, "audiences", func(q sqlite.Queryer) error {
+		return q.SelectContext(ctx, &found, `
+			WITH asked AS (SELECT unhex(value->>0) AS id FROM json_each(?1))
+			SELECT id, coalesce((SELECT given FROM passes WHERE presentation_id = id), 0) AS given,
+				coalesce((SELECT sum(viewers) FROM presence
+					WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)), 0) AS viewers,
+				coalesce((SELECT sum(most) AS of_one FROM presence
+					WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)
+					GROUP BY most_by ORDER BY of_one DESC LIMIT 1), 0) AS most
+			FROM asked`, arg, sqlite.Ago(age))
+	})
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	audiences := make(map[uuid.UUID]poll.Audience, len(found))
 	for _, f := range found {
@@ -68,6 +70,3 @@ func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age ti
 	}
 	return audiences, nil
 }
-
-// ago is a modifier of SQLite's times.
-func ago(age time.Duration) string { return fmt.Sprintf("%+.3f seconds", -age.Seconds()) }

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode, p.edits`
@@ -50,12 +51,12 @@ func noPresentation(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
-	return translate(err)
+	return err
 }
 
 // Create implements poll.Store.
 func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+	return s.db.Write(ctx, "create", func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode,
 				used_at)
@@ -86,18 +87,21 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		pollRow
 		stateRow
 	}
-	err := s.reader.SelectContext(ctx, &rows, `
-		SELECT p.title, p.join_code, `+accessColumns+`, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
-		FROM presentations p
-		JOIN polls q ON q.presentation_id = p.id
-		JOIN poll_states s ON s.poll_id = q.id
-		WHERE p.id = ?
-		ORDER BY q.position`, id[:])
-	if err == nil && len(rows) == 0 { // no presentation is without polls
-		err = sql.ErrNoRows
-	}
+	err := s.db.Read(ctx, "presentation", func(q sqlite.Queryer) error {
+		err := q.SelectContext(ctx, &rows, `
+			SELECT p.title, p.join_code, `+accessColumns+`, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
+			FROM presentations p
+			JOIN polls q ON q.presentation_id = p.id
+			JOIN poll_states s ON s.poll_id = q.id
+			WHERE p.id = ?
+			ORDER BY q.position`, id[:])
+		if err == nil && len(rows) == 0 { // no presentation is without polls
+			err = sql.ErrNoRows
+		}
+		return noPresentation(err)
+	})
 	if err != nil {
-		return poll.Presentation{}, nil, noPresentation(err)
+		return poll.Presentation{}, nil, err
 	}
 	p := poll.Presentation{
 		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(), Admission: rows[0].admission(),
@@ -117,8 +121,11 @@ func (s *Store) Join(ctx context.Context, code string) (uuid.UUID, string, error
 		ID    uuid.UUID `db:"id"`
 		Title string    `db:"title"`
 	}
-	if err := s.reader.GetContext(ctx, &row, `SELECT id, title FROM presentations WHERE join_code = ?`, code); err != nil {
-		return uuid.Nil, "", noPresentation(err)
+	err := s.db.Read(ctx, "join", func(q sqlite.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `SELECT id, title FROM presentations WHERE join_code = ?`, code))
+	})
+	if err != nil {
+		return uuid.Nil, "", err
 	}
 	return row.ID, row.Title, nil
 }
@@ -132,14 +139,16 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		slideRow
 		pollRow
 	}
-	err := s.reader.GetContext(ctx, &row, `
-		SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted, `+slideColumns+`, `+pollColumns+`
-		FROM presentations p
-		LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
-			AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
-		WHERE p.id = ?`, id[:])
+	err := s.db.Read(ctx, "display", func(q sqlite.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `
+			SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted, `+slideColumns+`, `+pollColumns+`
+			FROM presentations p
+			LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
+				AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
+			WHERE p.id = ?`, id[:]))
+	})
 	if err != nil {
-		return poll.Display{}, noPresentation(err)
+		return poll.Display{}, err
 	}
 	if row.Unnoted {
 		if err := s.use(ctx, id); err != nil {

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // keepFold are the assignments of an UPDATE of poll_states to u that say how their words are counted. A state that this fold
@@ -39,7 +40,7 @@ const settledAtOnce = 500
 
 // Refold implements poll.Store.
 func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "refold", func(tx *sqlx.Tx) error {
 		changed, more = nil, false
 		result, err := tx.ExecContext(ctx, settleFolds, settledAtOnce)
 		if err != nil {
@@ -72,12 +73,12 @@ func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err
 
 // account is a poll as counting knows it.
 type account struct {
-	PresentationID uuid.UUID    `db:"presentation_id"`
-	PollID         uuid.UUID    `db:"poll_id"`
-	Kind           poll.Kind    `db:"kind"`
-	OptionKeys     list[string] `db:"option_keys"`
-	Fold           poll.Fold    `db:"fold"`
-	FoldRevision   int64        `db:"fold_revision"`
+	PresentationID uuid.UUID           `db:"presentation_id"`
+	PollID         uuid.UUID           `db:"poll_id"`
+	Kind           poll.Kind           `db:"kind"`
+	OptionKeys     sqlite.List[string] `db:"option_keys"`
+	Fold           poll.Fold           `db:"fold"`
+	FoldRevision   int64               `db:"fold_revision"`
 	stateRow
 }
 
@@ -108,7 +109,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 	a.Fold, a.FoldRevision = poll.PresentFold, a.Revision
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,
 		a.Revision, a.Fold, a.PollID[:])
-	return changed, exactly(1, "states", result, err)
+	return changed, sqlite.Exactly(1, "states", result, err)
 }
 
 func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
@@ -154,36 +155,36 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 }
 
 var (
-	givenRefolded, refoldedWidth           = given("word text", "count number", "first id", "hidden number")
-	givenRefoldedSpellings, spelledAsWidth = given("word text", "spelling text", "count number", "first id")
+	givenRefolded, refoldedWidth           = sqlite.Given("word text", "count number", "first id", "hidden number")
+	givenRefoldedSpellings, spelledAsWidth = sqlite.Given("word text", "spelling text", "count number", "first id")
 )
 
 // writeWords writes words and their spellings, of which there are none.
 func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.CountedWord) error {
-	all, n := newSet(len(words), refoldedWidth), 0
-	spellings := newSet(len(words), spelledAsWidth)
+	all, n := sqlite.NewSet(len(words), refoldedWidth), 0
+	spellings := sqlite.NewSet(len(words), spelledAsWidth)
 	for _, w := range words {
-		all.text(w.Word)
-		all.number(w.Count)
-		all.id(w.First)
+		all.Text(w.Word)
+		all.Number(w.Count)
+		all.ID(w.First)
 		hidden := int64(0)
 		if w.Hidden {
 			hidden = 1
 		}
-		all.number(hidden)
+		all.Number(hidden)
 		for _, s := range w.Spellings {
-			spellings.text(w.Word)
-			spellings.text(s.Spelling)
-			spellings.number(s.Count)
-			spellings.id(s.First)
+			spellings.Text(w.Word)
+			spellings.Text(s.Spelling)
+			spellings.Number(s.Count)
+			spellings.ID(s.First)
 			n++
 		}
 	}
 	if len(words) > 0 {
 		result, err := tx.ExecContext(ctx, givenRefolded+`
 			INSERT INTO words (poll_id, word, count, first, hidden) SELECT ?3, word, count, first, hidden FROM given`,
-			all.rows, all.texts, id[:])
-		if err := exactly(len(words), "words", result, err); err != nil {
+			all.Rows, all.Texts, id[:])
+		if err := sqlite.Exactly(len(words), "words", result, err); err != nil {
 			return err
 		}
 	}
@@ -192,6 +193,6 @@ func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.Cou
 	}
 	result, err := tx.ExecContext(ctx, givenRefoldedSpellings+`
 		INSERT INTO spellings (poll_id, word, spelling, count, first) SELECT ?3, word, spelling, count, first FROM given`,
-		spellings.rows, spellings.texts, id[:])
-	return exactly(n, "spellings", result, err)
+		spellings.Rows, spellings.Texts, id[:])
+	return sqlite.Exactly(n, "spellings", result, err)
 }

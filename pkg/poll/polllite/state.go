@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -7,17 +7,18 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 const stateColumns = `s.status, s.opened, s.sealed, s.revision, s.voters, s.counts`
 
 type stateRow struct {
-	Status   string      `db:"status"`
-	Opened   int64       `db:"opened"`
-	Sealed   int64       `db:"sealed"`
-	Revision int64       `db:"revision"`
-	Voters   int64       `db:"voters"`
-	Counts   list[int64] `db:"counts"`
+	Status   string             `db:"status"`
+	Opened   int64              `db:"opened"`
+	Sealed   int64              `db:"sealed"`
+	Revision int64              `db:"revision"`
+	Voters   int64              `db:"voters"`
+	Counts   sqlite.List[int64] `db:"counts"`
 }
 
 func (r *stateRow) state() poll.State {
@@ -33,9 +34,9 @@ func readState(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (poll.PollState, 
 }
 
 func stateRows(states []poll.PollState) (string, error) {
-	return rows(len(states), func(i int) []any {
+	return sqlite.Rows(len(states), func(i int) []any {
 		s := &states[i]
-		return []any{hexOf(s.PollID), s.Status, s.Opened, s.Sealed, s.Revision, s.Voters, s.Counts}
+		return []any{sqlite.Hex(s.PollID), s.Status, s.Opened, s.Sealed, s.Revision, s.Voters, s.Counts}
 	})
 }
 
@@ -68,7 +69,7 @@ func updateStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) err
 		SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts,
 			`+keepFold+`
 		FROM (`+selectStates+`) u WHERE poll_states.poll_id = u.poll_id`, arg)
-	return exactly(len(states), "states", result, err)
+	return sqlite.Exactly(len(states), "states", result, err)
 }
 
 // Closing implements poll.Store.
@@ -78,10 +79,12 @@ func (s *Store) Closing(ctx context.Context) ([]poll.ClosingPoll, error) {
 		PollID         uuid.UUID `db:"poll_id"`
 		Opened         int64     `db:"opened"`
 	}
-	err := s.reader.SelectContext(ctx, &rows,
-		`SELECT presentation_id, poll_id, opened FROM poll_states WHERE status = 'closing' ORDER BY poll_id`)
+	err := s.db.Read(ctx, "closing", func(q sqlite.Queryer) error {
+		return q.SelectContext(ctx, &rows,
+			`SELECT presentation_id, poll_id, opened FROM poll_states WHERE status = 'closing' ORDER BY poll_id`)
+	})
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	closing := make([]poll.ClosingPoll, len(rows))
 	for i, r := range rows {

@@ -1,63 +1,31 @@
-package sqlite
+package polllite
 
 import (
-	"context"
-	"database/sql"
-	"database/sql/driver"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-// recorder opens connections that write down what they are asked to run. It is read only while nobody uses them.
-type recorder struct {
-	storetest.Recorder
-	connector
-}
-
-func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := r.connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &recordedConn{conn.(sqliteConn), r}, nil
-}
-
-type recordedConn struct {
-	sqliteConn
-	recorder *recorder
-}
-
-func (c *recordedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.recorder.Record(query, args)
-	return c.sqliteConn.ExecContext(ctx, query, args)
-}
-
-func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.recorder.Record(query, args)
-	return c.sqliteConn.QueryContext(ctx, query, args)
-}
-
-// recorded gives a store with one connection, whose statements are written down, and a presentation whose first poll is
-// open.
-func recorded(t *testing.T) (*Store, *recorder, poll.Presentation) {
+// recorded gives a store whose statements are written down, and a presentation whose first poll is open.
+func recorded(t *testing.T) (*testStore, *polltest.Recorder, poll.Presentation) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "plenary.db")
 	s := open(t, path)
 	p := presented(t, s)
 	require.NoError(t, s.Close())
-	r := &recorder{connector: newConnector(dsn(path, writing))}
-	db := sqlx.NewDb(sql.OpenDB(r), "sqlite")
-	db.SetMaxOpenConns(1)
+	r := &polltest.Recorder{}
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Wrap: r.Wrap})
+	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	return &Store{writer: db, reader: db, lists: db}, r, p
+	r.Take()
+	return &testStore{New(db), db, path}, r, p
 }
 
 // scanned is what may be read from end to end: the rows that were given (places is how a set is walked), or found by another
@@ -71,9 +39,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	seen := map[string]bool{}
 	plans := func(call string, err error) (plans []string) {
 		require.NoError(t, err, call)
+		defer r.Take() // what asked for plans
 		seen[call] = true
 		for _, st := range r.Take() {
-			plan := r.explain(t, s, st)
+			plan := explain(t, s, st)
 			for step := range strings.Lines(plan) {
 				if strings.HasPrefix(step, "SCAN") {
 					require.Regexp(t, scanned, step, "%s: %s\n%s", call, st.Query, plan)
@@ -129,10 +98,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
 		require.NotContains(t, plan, "ORDER BY", "the list comes in the order of the key, from the first row on")
 	}
-	storetest.CallTheRest(t, s, p, 1, func(call string, err error) { plans(call, err) })
+	polltest.CallTheRest(t, s, p, 1, func(call string, err error) { plans(call, err) })
 	clouded(t, s)
 	plans("Create", nil)
-	require.Empty(t, storetest.Unseen(seen), "calls that were not looked at")
+	require.Empty(t, polltest.Unseen(seen), "calls that were not looked at")
 }
 
 // ordered requires that words come in the order of the index, and how each is spelled as its index has it first.
@@ -143,7 +112,7 @@ func ordered(t *testing.T, plan string) {
 }
 
 // clouded is a word cloud that is open.
-func clouded(t *testing.T, s *Store) poll.Poll {
+func clouded(t *testing.T, s *testStore) poll.Poll {
 	t.Helper()
 	p, err := poll.New("", []poll.Poll{{Question: "Where?", Kind: poll.WordCloud}})
 	require.NoError(t, err)
@@ -162,14 +131,13 @@ func said(cloud poll.Poll, words ...poll.Answer) []poll.Batch {
 	return []poll.Batch{b}
 }
 
-func (r *recorder) explain(t *testing.T, s *Store, st storetest.Statement) string {
+func explain(t *testing.T, s *testStore, st polltest.Statement) string {
 	t.Helper()
 	var steps []struct {
 		ID, Parent, NotUsed int
 		Detail              string
 	}
-	require.NoError(t, s.reader.Select(&steps, "EXPLAIN QUERY PLAN "+st.Query, st.Args...), st.Query)
-	r.Take()
+	s.read(t, &steps, "EXPLAIN QUERY PLAN "+st.Query, st.Args...)
 	var plan strings.Builder
 	for _, step := range steps {
 		plan.WriteString(step.Detail + "\n")

@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 
 // Transit implements poll.Store. There is one writer, so it keeps out other transitions and counting by being it.
 func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "transit", func(tx *sqlx.Tx) error {
 		turn, err = transit(ctx, tx, id, m, ifMatch)
 		return err
 	})

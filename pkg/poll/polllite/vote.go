@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -7,9 +7,10 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-var givenKeys, keyWidth = given("poll_id id", "voter_id id")
+var givenKeys, keyWidth = sqlite.Given("poll_id id", "voter_id id")
 
 // CROSS JOIN says which table leads: the short one.
 var selectOld = givenKeys + `
@@ -22,12 +23,12 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	given := newSet(len(keys), keyWidth)
+	given := sqlite.NewSet(len(keys), keyWidth)
 	for i := range keys {
-		given.id(keys[i].PollID)
-		given.id(keys[i].VoterID)
+		given.ID(keys[i].PollID)
+		given.ID(keys[i].VoterID)
 	}
-	found, err := tx.QueryContext(ctx, selectOld, given.rows)
+	found, err := tx.QueryContext(ctx, selectOld, given.Rows)
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	return found.Err()
 }
 
-var givenVotes, voteWidth = given("poll_id id", "voter_id id", "version number", "seq number", "answer text", "vote_id id")
+var givenVotes, voteWidth = sqlite.Given("poll_id id", "voter_id id", "version number", "seq number", "answer text", "vote_id id")
 
 // The condition repeats what the ledger has decided: if the two ever disagree, the count of rows shows it and nothing is
 // committed.
@@ -60,44 +61,37 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	if len(votes) == 0 {
 		return nil
 	}
-	given := newSet(len(votes), voteWidth)
+	given := sqlite.NewSet(len(votes), voteWidth)
 	for _, v := range votes {
-		given.id(v.PollID)
-		given.id(v.VoterID)
-		given.number(v.Version)
-		given.number(v.Seq)
-		given.text(string(v.Answer))
-		given.id(v.ID)
+		given.ID(v.PollID)
+		given.ID(v.VoterID)
+		given.Number(v.Version)
+		given.Number(v.Seq)
+		given.Text(string(v.Answer))
+		given.ID(v.ID)
 	}
-	result, err := tx.ExecContext(ctx, writeVotes, given.rows, given.texts)
-	return exactly(len(votes), "votes", result, err)
+	result, err := tx.ExecContext(ctx, writeVotes, given.Rows, given.Texts)
+	return sqlite.Exactly(len(votes), "votes", result, err)
 }
 
 // Votes implements poll.Store. The rows of one statement are of one moment, and stream; while they do, the write-ahead
 // log cannot be emptied, but counting goes on.
 func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
-	var found bool
-	err := s.lists.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = ? AND presentation_id = ?`, pollID[:], presentationID[:])
-	if err != nil {
-		return noPoll(err)
-	}
-	answers, err := s.lists.QueryContext(ctx, `
-		SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? AND answer <> '' ORDER BY voter_id`, pollID[:], after[:])
-	if err != nil {
-		return translate(err)
-	}
-	defer func() { _ = answers.Close() }()
-	for answers.Next() {
-		var a poll.VoterAnswer
-		if err := answers.Scan(&a.VoterID, &a.Answer, &a.VoteID); err != nil {
-			return translate(err)
+	return s.db.List(ctx, "votes", func(q sqlite.Queryer) error {
+		var found bool
+		err := q.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = ? AND presentation_id = ?`, pollID[:], presentationID[:])
+		if err != nil {
+			return noPoll(err)
 		}
-		if err := yield(a); err != nil {
-			return err
-		}
-		if err := ctx.Err(); err != nil { // database/sql notices it in a goroutine of its own, which may come late
-			return translate(err)
-		}
-	}
-	return translate(answers.Err())
+		each := func(r voterAnswerRow) error { return yield(poll.VoterAnswer(r)) }
+		return sqlite.Each(ctx, q, each, `
+			SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? AND answer <> '' ORDER BY voter_id`,
+			pollID[:], after[:])
+	})
+}
+
+type voterAnswerRow struct {
+	VoterID uuid.UUID   `db:"voter_id"`
+	Answer  poll.Answer `db:"answer"`
+	VoteID  uuid.UUID   `db:"vote_id"`
 }

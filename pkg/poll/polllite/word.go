@@ -1,4 +1,4 @@
-package sqlite
+package polllite
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // shownWords reads the first ?3 words of the poll ?1 that are not hidden, in the order of the kind of the poll q. A count below zero, which
@@ -20,8 +21,8 @@ func firstWords(order poll.Order) string {
 }
 
 type wordsRow struct {
-	Words      list[poll.WordCount] `db:"words"`
-	WordsTotal int                  `db:"words_total"`
+	Words      sqlite.List[poll.WordCount] `db:"words"`
+	WordsTotal int                         `db:"words_total"`
 }
 
 func (r *wordsRow) words() []poll.WordCount {
@@ -38,13 +39,13 @@ func keepOldest(table string) string {
 		THEN excluded.first ELSE row.first END`, "row", table)
 }
 
-var givenWords, wordWidth = given("poll_id id", "word text", "moved number", "first id")
+var givenWords, wordWidth = sqlite.Given("poll_id id", "word text", "moved number", "first id")
 
 var addWords = givenWords + `
 	INSERT INTO words (poll_id, word, count, first) SELECT poll_id, word, moved, first FROM given WHERE true
 	ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count, ` + keepOldest("words")
 
-var givenSpellings, spellingWidth = given("poll_id id", "word text", "spelling text", "moved number", "first id")
+var givenSpellings, spellingWidth = sqlite.Given("poll_id id", "word text", "spelling text", "moved number", "first id")
 
 var addSpellings = givenSpellings + `
 	INSERT INTO spellings (poll_id, word, spelling, count, first) SELECT poll_id, word, spelling, moved, first FROM given WHERE true
@@ -58,39 +59,39 @@ var forgetSpellings = givenSpellings + `
 // every poll of another kind.
 func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
 	moved, spelled := 0, 0
-	given, spellings := newSet(len(words), wordWidth), newSet(len(words), spellingWidth)
-	lost := newSet(0, spellingWidth)
+	given, spellings := sqlite.NewSet(len(words), wordWidth), sqlite.NewSet(len(words), spellingWidth)
+	lost := sqlite.NewSet(0, spellingWidth)
 	for i := range words {
 		w := &words[i]
 		if w.By != 0 {
-			given.id(w.PollID)
-			given.text(w.Word)
-			given.number(w.By)
-			given.id(w.First)
+			given.ID(w.PollID)
+			given.Text(w.Word)
+			given.Number(w.By)
+			given.ID(w.First)
 			moved++
 		}
 		for j := range w.Spellings {
-			spellings.spelling(w, &w.Spellings[j])
+			addSpelling(spellings, w, &w.Spellings[j])
 			spelled++
 			if w.Spellings[j].By < 0 {
-				lost.spelling(w, &w.Spellings[j])
+				addSpelling(lost, w, &w.Spellings[j])
 			}
 		}
 	}
 	if moved > 0 {
-		result, err := tx.ExecContext(ctx, addWords, given.rows, given.texts)
-		if err := exactly(moved, "words", result, err); err != nil {
+		result, err := tx.ExecContext(ctx, addWords, given.Rows, given.Texts)
+		if err := sqlite.Exactly(moved, "words", result, err); err != nil {
 			return err
 		}
 	}
 	if spelled > 0 {
-		result, err := tx.ExecContext(ctx, addSpellings, spellings.rows, spellings.texts)
-		if err := exactly(spelled, "spellings", result, err); err != nil {
+		result, err := tx.ExecContext(ctx, addSpellings, spellings.Rows, spellings.Texts)
+		if err := sqlite.Exactly(spelled, "spellings", result, err); err != nil {
 			return err
 		}
 	}
-	if len(lost.rows) > 0 {
-		if _, err := tx.ExecContext(ctx, forgetSpellings, lost.rows, lost.texts); err != nil {
+	if len(lost.Rows) > 0 {
+		if _, err := tx.ExecContext(ctx, forgetSpellings, lost.Rows, lost.Texts); err != nil {
 			return err
 		}
 	}
@@ -98,7 +99,7 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 	if len(polls) == 0 {
 		return nil
 	}
-	arg, err := rows(len(polls), func(i int) []any { return []any{hexOf(polls[i])} })
+	arg, err := sqlite.Rows(len(polls), func(i int) []any { return []any{sqlite.Hex(polls[i])} })
 	if err != nil {
 		return err
 	}
@@ -107,11 +108,11 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 	return err
 }
 
-// spelling adds a row of givenSpellings.
-func (s *set) spelling(w *poll.WordChange, c *poll.SpellingChange) {
-	s.id(w.PollID)
-	s.text(w.Word)
-	s.text(c.Spelling)
-	s.number(c.By)
-	s.id(c.First)
+// addSpelling adds a row of givenSpellings.
+func addSpelling(s *sqlite.Set, w *poll.WordChange, c *poll.SpellingChange) {
+	s.ID(w.PollID)
+	s.Text(w.Word)
+	s.Text(c.Spelling)
+	s.Number(c.By)
+	s.ID(c.First)
 }

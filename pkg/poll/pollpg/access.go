@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 const accessColumns = `p.token_hash, p.remote_hash`
@@ -35,15 +36,18 @@ func remoteHash(a access.Tokens) []byte {
 // Access implements poll.Store.
 func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error) {
 	var row accessRow
-	if err := s.db.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1`, id); err != nil {
-		return access.Tokens{}, noPresentation(err)
+	err := s.db.Read(ctx, "access", func(q postgres.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1`, id))
+	})
+	if err != nil {
+		return access.Tokens{}, err
 	}
 	return row.access(), nil
 }
 
 // SetAccess implements poll.Store.
 func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+	return s.db.Write(ctx, "set_access", func(tx *sqlx.Tx) error {
 		var row accessRow
 		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
 		if err != nil {
@@ -59,18 +63,14 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 
 // SetJoinCode implements poll.Store.
 func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
-	return s.updateOne(ctx, `UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
+	return s.updateOne(ctx, "set_join_code", `UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
 }
 
 // updateOne changes a presentation in one statement, whose first parameter is its id.
-func (s *Store) updateOne(ctx context.Context, statement string, args ...any) error {
-	result, err := s.db.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return translate(err)
-	}
-	n, err := result.RowsAffected()
+func (s *Store) updateOne(ctx context.Context, call, statement string, args ...any) error {
+	n, err := s.db.Exec(ctx, call, statement, args...)
 	if err == nil && n == 0 {
 		return fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
-	return translate(err)
+	return err
 }

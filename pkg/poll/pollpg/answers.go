@@ -1,14 +1,14 @@
-package postgres
+package pollpg
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 // spelled is how most people wrote the word w; of forms that as many wrote, the oldest.
@@ -57,71 +57,36 @@ func stretches(l poll.Listing) []stretch {
 	}
 }
 
-// Answers implements poll.Store. As for a votes list, cursors give it in pages. All that it reads
-// is of one moment.
+// Answers implements poll.Store. All that it reads is of one moment.
 func (s *Store) Answers(
 	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
 ) error {
-	tx, err := s.lists.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if err != nil {
-		return translate(err)
-	}
-	defer func() { _ = tx.Rollback() }() // it reads only
-	var row pollRow
-	err = tx.GetContext(ctx, &row,
-		`SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
-	if err != nil {
-		return noPoll(err)
-	}
-	if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = '`+readerTimeout+`'`); err != nil {
-		return translate(err)
-	}
-	q := row.poll()
-	listed := l.Sieve(&q)
-	for i, part := range stretches(l) {
-		if i > 0 {
-			if _, err := tx.ExecContext(ctx, `CLOSE list`); err != nil {
-				return translate(err)
-			}
-		}
-		_, err := tx.ExecContext(ctx, `
-			DECLARE list NO SCROLL CURSOR FOR
-			SELECT `+wordColumns+` FROM words w
-			WHERE w.poll_id = $1 AND ($2 OR NOT w.hidden) `+part.where+` `+inOrder[l.Order],
-			append([]any{pollID, l.Hidden}, part.args...)...)
+	return s.db.List(ctx, "answers", func(tx *sqlx.Tx) error {
+		var row pollRow
+		err := tx.GetContext(ctx, &row,
+			`SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
 		if err != nil {
-			return translate(err)
+			return noPoll(err)
 		}
-		err = fetchAll(ctx, tx, func(r wordRow) error {
+		q := row.poll()
+		listed := l.Sieve(&q)
+		each := func(r wordRow) error {
 			if w := poll.WordCount(r); listed(&w) {
 				return yield(w)
 			}
 			return nil
-		})
-		if err != nil {
-			return err
 		}
-	}
-	return nil
-}
-
-// fetchAll calls yield for each row of the cursor list, page by page.
-func fetchAll[R any](ctx context.Context, tx *sqlx.Tx, yield func(R) error) error {
-	page := make([]R, 0, pageSize)
-	for {
-		page = page[:0]
-		if err := tx.SelectContext(ctx, &page, fetchPage); err != nil {
-			return translate(err)
-		}
-		for _, r := range page {
-			if err := yield(r); err != nil {
+		for _, part := range stretches(l) {
+			err := postgres.Each(ctx, tx, each, `
+				SELECT `+wordColumns+` FROM words w
+				WHERE w.poll_id = $1 AND ($2 OR NOT w.hidden) `+part.where+` `+inOrder[l.Order],
+				append([]any{pollID, l.Hidden}, part.args...)...)
+			if err != nil {
 				return err
 			}
 		}
-		if len(page) < pageSize {
-			return nil
-		}
-	}
+		return nil
+	})
 }
 
 // Hide implements poll.Store. It locks the state of the poll, as counting does. What it joins to
@@ -130,7 +95,7 @@ func fetchAll[R any](ctx context.Context, tx *sqlx.Tx, yield func(R) error) erro
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
 ) (word poll.WordCount, edited poll.Edited, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "hide", func(tx *sqlx.Tx) error {
 		var row struct {
 			pollRow
 			stateRow
@@ -167,7 +132,7 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (poll
 	}
 	var rows []wordRow
 	err = tx.SelectContext(ctx, &rows, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
-		q.ID, textArray(len(forms), func(i int) string { return forms[i] }))
+		q.ID, postgres.TextArray(len(forms), func(i int) string { return forms[i] }))
 	if err != nil {
 		return poll.WordCount{}, err
 	}
@@ -184,7 +149,7 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (poll
 func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
 	result, err := tx.ExecContext(ctx,
 		`UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID, word.Word, word.Hidden)
-	if err := exactly(1, "words", result, err); err != nil {
+	if err := postgres.Exactly(1, "words", result, err); err != nil {
 		return err
 	}
 	return writeStates(ctx, tx, []poll.PollState{state})

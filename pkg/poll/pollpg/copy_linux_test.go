@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -14,26 +14,33 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// BenchmarkWriting compares the two ways to write many votes: upsertVotes, whose arrays unnest takes apart, and COPY into a
+// BenchmarkWriting compares the two ways to write many votes: counting's statement, whose arrays unnest takes apart, and COPY into a
 // temporary table with an upsert from there. They take turns, so that what else the machine does meets both. ns is the
 // time per vote, cpu-ns what this process and PostgreSQL's use together.
 func BenchmarkWriting(b *testing.B) {
-	ways := []struct {
-		name  string
-		write func(context.Context, *sqlx.Tx, []*poll.Vote) error
-	}{{"unnest", unnestVotes}, {"copy", copyVotes}}
 	for _, size := range []int{100, 1000, 5000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
-			s, err := Open(b.Context(), Config{URL: stack.PostgresURL(b), MaxConns: 1})
-			require.NoError(b, err)
+			s := begin(b, postgres.Config{URL: stack.PostgresURL(b), MaxConns: 1})
 			b.Cleanup(func() { require.NoError(b, s.Close()) })
-			_, err = s.db.Exec("CREATE TEMPORARY TABLE incoming (LIKE votes) ON COMMIT DELETE ROWS")
+			_, err := s.Exec(b.Context(), "incoming", "CREATE TEMPORARY TABLE incoming (LIKE votes) ON COMMIT DELETE ROWS")
 			require.NoError(b, err)
 			var backend int
-			require.NoError(b, s.db.Get(&backend, "SELECT pg_backend_pid()"))
+			require.NoError(b, s.Read(b.Context(), "backend", func(q postgres.Queryer) error {
+				return q.GetContext(b.Context(), &backend, "SELECT pg_backend_pid()")
+			}))
+			settle := functionOf(b, s, "count_settle_1")
+			ways := []struct {
+				name  string
+				write func(context.Context, *sqlx.Tx, []*poll.Vote) error
+			}{{"unnest", func(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
+				upsert := alone(settle.types, settle.statements[0], voteArrays(votes))
+				result, err := tx.ExecContext(ctx, upsert.query, upsert.args...)
+				return postgres.Exactly(len(votes), "votes", result, err)
+			}}, {"copy", copyVotes}}
 			talk := voters(1)[0]
 			took, cpu := make([]time.Duration, len(ways)), make([]time.Duration, len(ways))
 			for b.Loop() {
@@ -44,7 +51,7 @@ func BenchmarkWriting(b *testing.B) {
 						rows[j] = &batch.Votes[j]
 					}
 					before, began := used(b, backend), time.Now()
-					err := s.write(b.Context(), func(tx *sqlx.Tx) error { return way.write(b.Context(), tx, rows) })
+					err := s.Write(b.Context(), "write", func(tx *sqlx.Tx) error { return way.write(b.Context(), tx, rows) })
 					took[i] += time.Since(began)
 					cpu[i] += used(b, backend) - before
 					require.NoError(b, err)
@@ -56,11 +63,6 @@ func BenchmarkWriting(b *testing.B) {
 			}
 		})
 	}
-}
-
-func unnestVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
-	result, err := tx.ExecContext(ctx, upsertVotes, voteArrays(votes)...)
-	return exactly(len(votes), "votes", result, err)
 }
 
 func copyVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
@@ -85,7 +87,7 @@ func copyVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 		ON CONFLICT (poll_id, voter_id) DO UPDATE
 		SET version = excluded.version, seq = excluded.seq, answer = excluded.answer, vote_id = excluded.vote_id
 		WHERE v.seq <= excluded.seq`)
-	return exactly(len(votes), "votes", result, err)
+	return postgres.Exactly(len(votes), "votes", result, err)
 }
 
 // used gives the processor time of this process and of a session's process at the server.

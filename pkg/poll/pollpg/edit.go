@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 // Edit implements poll.Store. It locks the presentation first, as transitions do, which keeps both out, and then the state
 // of the poll concerned, which keeps counting out.
 func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "edit", func(tx *sqlx.Tx) error {
 		d, err := lockDraft(ctx, tx, id, e.Concerns())
 		if err == nil {
 			err = d.Apply(e)
@@ -125,7 +126,7 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 
 // deleteVotes deletes all votes for polls whose states are locked, their words, and what was mended of them.
 func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
-	arg := uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] })
+	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
 		return err
 	}
@@ -137,12 +138,12 @@ func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 
 // deletePolls deletes polls whose states are locked, with these.
 func deletePolls(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
-	arg := uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] })
+	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	for _, statement := range []string{
 		`DELETE FROM poll_states WHERE poll_id = ANY($1::uuid[])`, `DELETE FROM polls WHERE id = ANY($1::uuid[])`,
 	} {
 		result, err := tx.ExecContext(ctx, statement, arg)
-		if err := exactly(len(ids), "polls", result, err); err != nil {
+		if err := postgres.Exactly(len(ids), "polls", result, err); err != nil {
 			return err
 		}
 	}
@@ -151,7 +152,7 @@ func deletePolls(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 
 // Delete implements poll.Store. The locks are those of a transition, with all the polls' states.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
-	return s.write(ctx, func(tx *sqlx.Tx) error {
+	return s.db.Write(ctx, "delete", func(tx *sqlx.Tx) error {
 		d, err := lockDraft(ctx, tx, id, uuid.Nil)
 		if err == nil {
 			err = seen.Check(d.Edits)

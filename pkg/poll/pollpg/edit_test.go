@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"testing"
@@ -29,7 +29,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	require.NoError(t, err)
 
 	for _, options := range [][]poll.Option{{{Key: "A", Value: "only"}}, {{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
-		waiting, release := hold(t, admin(t, url), edited) // so that both wait: the edit first
+		waiting, release := hold(t, s.raw, edited) // so that both wait: the edit first
 		edit, count := make(chan error, 1), make(chan error, 1)
 		go func() {
 			_, err := s.Edit(t.Context(), p.ID, poll.EditPoll{PollID: edited, Options: &options})
@@ -67,7 +67,7 @@ func TestASlideThatIsClosedIsEmptyToAProgramOfBefore(t *testing.T) {
 	turn, err := s.Transit(t.Context(), p.ID, poll.Move{To: poll.ToClosed}, nil)
 	require.NoError(t, err)
 	require.True(t, turn.Closed)
-	db := admin(t, url)
+	db := s.raw
 	var displayed bool
 	require.NoError(t, db.QueryRow(`SELECT displayed FROM presentations WHERE id = $1`, p.ID).Scan(&displayed))
 	require.False(t, displayed)

@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 // insertMends adds to the history of a presentation, which is locked.
@@ -23,11 +24,11 @@ func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, men
 		FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[])
 			WITH ORDINALITY AS u (poll_id, revision, field, before, after, place)`,
 		presentationID,
-		uuidArray(n, func(i int) uuid.UUID { return mends[i].PollID }),
-		int64Array(n, func(i int) int64 { return mends[i].Revision }),
-		textArray(n, func(i int) string { return mends[i].Field }),
-		textArray(n, func(i int) string { return mends[i].Before }),
-		textArray(n, func(i int) string { return mends[i].After }))
+		postgres.UUIDArray(n, func(i int) uuid.UUID { return mends[i].PollID }),
+		postgres.Int64Array(n, func(i int) int64 { return mends[i].Revision }),
+		postgres.TextArray(n, func(i int) string { return mends[i].Field }),
+		postgres.TextArray(n, func(i int) string { return mends[i].Before }),
+		postgres.TextArray(n, func(i int) string { return mends[i].After }))
 	return err
 }
 
@@ -42,15 +43,18 @@ func (s *Store) History(ctx context.Context, id uuid.UUID, after int64, limit in
 		Before   sql.NullString `db:"before"`
 		After    sql.NullString `db:"after"`
 	}
-	err := s.db.SelectContext(ctx, &rows, `
-		SELECT m.number, m.poll_id, m.mended_at, m.revision, m.field, m.before, m.after
-		FROM presentations p LEFT JOIN mends m ON m.presentation_id = p.id AND m.number > $2
-		WHERE p.id = $1 ORDER BY m.number LIMIT $3`, id, after, limit)
-	if err == nil && len(rows) == 0 {
-		err = sql.ErrNoRows
-	}
+	err := s.db.Read(ctx, "history", func(q postgres.Queryer) error {
+		err := q.SelectContext(ctx, &rows, `
+			SELECT m.number, m.poll_id, m.mended_at, m.revision, m.field, m.before, m.after
+			FROM presentations p LEFT JOIN mends m ON m.presentation_id = p.id AND m.number > $2
+			WHERE p.id = $1 ORDER BY m.number LIMIT $3`, id, after, limit)
+		if err == nil && len(rows) == 0 {
+			err = sql.ErrNoRows
+		}
+		return noPresentation(err)
+	})
 	if err != nil {
-		return nil, noPresentation(err)
+		return nil, err
 	}
 	mends := []poll.Mend{}
 	for _, r := range rows {

@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 // Secret implements poll.Store. Of two first calls at once the second waits for the first, and then reads what that wrote.
 func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []byte, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "secret", func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, fresh); err != nil {
 			return err
 		}
@@ -20,7 +20,7 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []
 
 // Grant implements poll.Store. The row of passes is locked first, so what is read of it next is what its last writer left.
 func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "grant", func(tx *sqlx.Tx) error {
 		var most int
 		err := tx.GetContext(ctx, &most, `SELECT max_voters FROM presentations WHERE id = $1`, id)
 		if err != nil {

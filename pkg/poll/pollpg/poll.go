@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
@@ -25,10 +25,10 @@ type pollRow struct {
 	Question       sql.NullString `db:"question"`
 	Kind           sql.NullString `db:"kind"`
 	MaxChoices     sql.NullInt64  `db:"max_choices"`
-	OptionKeys     pq.StringArray `db:"option_keys"`
-	OptionValues   pq.StringArray `db:"option_values"`
+	OptionKeys     postgres.Texts `db:"option_keys"`
+	OptionValues   postgres.Texts `db:"option_values"`
 	Visibility     sql.NullString `db:"visibility"`
-	Banned         pq.StringArray `db:"banned"`
+	Banned         postgres.Texts `db:"banned"`
 	Identity       sql.NullString `db:"identity"`
 	Mended         sql.NullInt64  `db:"mended"`
 }
@@ -64,32 +64,32 @@ func pollArrays(polls []poll.Poll) ([]any, error) {
 	n := len(polls)
 	keys, values, banned := make([]string, n), make([]string, n), make([]string, n)
 	for i := range polls {
-		k, v := make([]string, len(polls[i].Options)), make([]string, len(polls[i].Options))
+		k, v := make(postgres.Texts, len(polls[i].Options)), make(postgres.Texts, len(polls[i].Options))
 		for j, o := range polls[i].Options {
 			k[j], v[j] = o.Key, o.Value
 		}
 		var err error
-		if keys[i], err = arrayText(k); err != nil {
+		if keys[i], err = postgres.TextOf(k); err != nil {
 			return nil, err
 		}
-		if values[i], err = arrayText(v); err != nil {
+		if values[i], err = postgres.TextOf(v); err != nil {
 			return nil, err
 		}
-		if banned[i], err = arrayText(polls[i].Banned); err != nil {
+		if banned[i], err = postgres.TextOf(append(postgres.Texts{}, polls[i].Banned...)); err != nil {
 			return nil, err
 		}
 	}
 	return []any{
-		uuidArray(n, func(i int) uuid.UUID { return polls[i].ID }),
-		int64Array(n, func(i int) int64 { return int64(polls[i].Index) }),
-		textArray(n, func(i int) string { return polls[i].Question }),
-		textArray(n, func(i int) string { return string(polls[i].Kind) }),
-		int64Array(n, func(i int) int64 { return int64(polls[i].MaxChoices) }),
-		textArray(n, func(i int) string { return keys[i] }),
-		textArray(n, func(i int) string { return values[i] }),
-		textArray(n, func(i int) string { return string(polls[i].Visibility) }),
-		textArray(n, func(i int) string { return banned[i] }),
-		textArray(n, func(i int) string { return string(polls[i].Identity) }),
+		postgres.UUIDArray(n, func(i int) uuid.UUID { return polls[i].ID }),
+		postgres.Int64Array(n, func(i int) int64 { return int64(polls[i].Index) }),
+		postgres.TextArray(n, func(i int) string { return polls[i].Question }),
+		postgres.TextArray(n, func(i int) string { return string(polls[i].Kind) }),
+		postgres.Int64Array(n, func(i int) int64 { return int64(polls[i].MaxChoices) }),
+		postgres.TextArray(n, func(i int) string { return keys[i] }),
+		postgres.TextArray(n, func(i int) string { return values[i] }),
+		postgres.TextArray(n, func(i int) string { return string(polls[i].Visibility) }),
+		postgres.TextArray(n, func(i int) string { return banned[i] }),
+		postgres.TextArray(n, func(i int) string { return string(polls[i].Identity) }),
 	}, nil
 }
 
@@ -120,13 +120,13 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 		SET position = u.position, question = u.question, kind = u.kind, max_choices = u.max_choices,
 			option_keys = u.keys::text[], option_values = u.vals::text[], visibility = u.visibility, banned = u.banned::text[], mended = $11
 		FROM `+unnestPolls+` WHERE q.id = u.id`, append(args, q.Mended)...)
-	return exactly(1, "polls", result, err)
+	return postgres.Exactly(1, "polls", result, err)
 }
 
 // updateIdentity writes how the voters of a poll are told apart.
 func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
 	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = $2 WHERE id = $1`, q.ID, q.Identity)
-	return exactly(1, "polls", result, err)
+	return postgres.Exactly(1, "polls", result, err)
 }
 
 // movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
@@ -138,38 +138,35 @@ func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls
 	n := len(polls)
 	result, err := tx.ExecContext(ctx, `
 		UPDATE polls q SET position = u.position FROM unnest($1::uuid[], $2::bigint[]) AS u (id, position) WHERE q.id = u.id`,
-		uuidArray(n, func(i int) uuid.UUID { return polls[i].ID }),
-		int64Array(n, func(i int) int64 { return int64(polls[i].Index) }))
-	return exactly(n, "polls", result, err)
-}
-
-func arrayText(list []string) (string, error) {
-	v, err := append(pq.StringArray{}, list...).Value() // never nil, which would be NULL
-	if err != nil {
-		return "", err
-	}
-	s, _ := v.(string)
-	return s, nil
+		postgres.UUIDArray(n, func(i int) uuid.UUID { return polls[i].ID }),
+		postgres.Int64Array(n, func(i int) int64 { return int64(polls[i].Index) }))
+	return postgres.Exactly(n, "polls", result, err)
 }
 
 // Results implements poll.Store.
-func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
-	for read := poll.MaxWords; ; read *= 10 {
-		r, err := s.results(ctx, presentationID, pollID, read)
-		if err != nil || r.Sift(read) {
-			return r, err
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
+	err = s.db.Read(ctx, "results", func(q postgres.Queryer) error {
+		for read := poll.MaxWords; ; read *= 10 {
+			r, err = results(ctx, q, presentationID, pollID, read)
+			if err != nil || r.Sift(read) {
+				return err
+			}
 		}
+	})
+	if err != nil {
+		return poll.Results{}, err
 	}
+	return r, nil
 }
 
 // results reads everything in one statement, with the first words of the poll, read of them.
-func (s *Store) results(ctx context.Context, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
+func results(ctx context.Context, q postgres.Queryer, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow
 		wordsRow
 	}
-	err := s.db.GetContext(ctx, &row, `
+	err := q.GetContext(ctx, &row, `
 		SELECT `+pollColumns+`, `+stateColumns+`, shown.*, `+total+`
 		FROM polls q JOIN poll_states s ON s.poll_id = q.id, `+shownWords+`
 		WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID, read)
@@ -183,5 +180,5 @@ func noPoll(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fault.Errorf(fault.NotFound, "the presentation has no such poll")
 	}
-	return translate(err)
+	return err
 }

@@ -1,55 +1,79 @@
-package postgres
+package pollpg
 
 import (
-	"database/sql"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(stack.Main(m),
-		// toxiproxy forgets some of what it held back when a toxic is taken away.
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
-		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	goleak.VerifyTestMain(stack.Main(m))
+}
+
+// testStore is a store with its engine, and a plain way to the same database.
+type testStore struct {
+	*Store
+	*postgres.DB
+	url string
+	raw *sqlx.DB
+}
+
+// begin opens a store that somebody else closes.
+func begin(t testing.TB, c postgres.Config) *testStore {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), c)
+	require.NoError(t, err)
+	raw, err := sqlx.Open("postgres", c.URL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, raw.Close()) })
+	return &testStore{New(db), db, c.URL, raw}
+}
+
+func open(t testing.TB, url string) *testStore {
+	t.Helper()
+	s := begin(t, postgres.Config{URL: url})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
 }
 
 func TestStore(t *testing.T) {
-	urls := map[poll.Store]string{}
-	begin := func(t *testing.T, url string) poll.Store {
-		s, err := Open(t.Context(), Config{URL: url})
-		require.NoError(t, err)
-		urls[s] = url
-		return s
+	run(t, func(t *testing.T) string { return stack.PostgresURL(t) }, false)
+}
+
+// run runs the suite on databases that are found by URLs.
+func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
+	begin := func(t *testing.T, url string) polltest.Store {
+		return begin(t, postgres.Config{URL: url, Pooler: pooler})
 	}
-	storetest.Run(t,
-		func(t *testing.T) poll.Store { return begin(t, stack.PostgresURL(t)) },
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }),
-		storetest.Apart(func(t *testing.T, s poll.Store, p poll.Poll) (func(int), func()) {
-			return hold(t, admin(t, urls[s]), p.ID)
+	polltest.Run(t,
+		func(t *testing.T) polltest.Store { return begin(t, url(t)) },
+		polltest.Shared(func(t *testing.T, s polltest.Store) polltest.Store { return begin(t, s.(*testStore).url) }),
+		polltest.Apart(func(t *testing.T, s polltest.Store, p poll.Poll) (func(int), func()) {
+			return hold(t, s.(*testStore).raw, p.ID)
 		}),
-		storetest.Folds(inside()),
-		storetest.Ageing(
-			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
-				_, err := s.(*Store).db.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
+		polltest.Folds(inside()),
+		polltest.Ageing(
+			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
+				_, err := s.(*testStore).raw.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
 				require.NoError(t, err)
 			},
-			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
-				require.NoError(t, s.(*Store).db.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
+			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {
+				require.NoError(t, s.(*testStore).raw.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
 				return n
 			}),
-		storetest.Dating(func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
-			db := s.(*Store).db
+		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+			db := s.(*testStore).raw
 			_, err := db.Exec(`UPDATE words SET first = $3 WHERE poll_id = $1 AND word = $2`, pollID, word, first)
 			require.NoError(t, err)
 			_, err = db.Exec(`DELETE FROM spellings WHERE poll_id = $1 AND word = $2`, pollID, word)
@@ -66,14 +90,14 @@ func TestStore(t *testing.T) {
 var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
 
 // inside knows the tables of stores, and what processes of before the present fold did with them.
-func inside() storetest.Inside {
-	exec := func(t require.TestingT, s poll.Store, query string, args ...any) {
-		_, err := s.(*Store).db.Exec(query, args...)
+func inside() polltest.Inside {
+	exec := func(t require.TestingT, s polltest.Store, query string, args ...any) {
+		_, err := s.(*testStore).raw.Exec(query, args...)
 		require.NoError(t, err)
 	}
-	return storetest.Inside{
-		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
-			db := s.(*Store).db
+	return polltest.Inside{
+		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+			db := s.(*testStore).raw
 			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
 			var rows []struct {
 				Word   string
@@ -90,13 +114,13 @@ func inside() storetest.Inside {
 			}
 			return words, f
 		},
-		Hide: func(t require.TestingT, s poll.Store, id uuid.UUID, word string) {
+		Hide: func(t require.TestingT, s polltest.Store, id uuid.UUID, word string) {
 			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = $1 AND word = $2`, id, word)
 		},
-		Begin: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+		Begin: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = $1`, id)
 		},
-		Count: func(t require.TestingT, s poll.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
+		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
 			for _, v := range votes {
 				exec(t, s, `
 					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES ($1, $2, $3, $4, $5, $6)
@@ -111,29 +135,29 @@ func inside() storetest.Inside {
 			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
 			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
 		},
-		Reset: func(t require.TestingT, s poll.Store, id uuid.UUID) {
+		Reset: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `DELETE FROM votes WHERE poll_id = $1`, id)
 			exec(t, s, `DELETE FROM words WHERE poll_id = $1`, id)
 			exec(t, s, `
 				UPDATE poll_states SET status = 'pending', opened = 0, voters = 0, revision = revision + 1
 				WHERE poll_id = $1`, id)
 		},
-		Downgrade: func(t require.TestingT, s poll.Store) {
-			for _, name := range []string{"0008_spellings", "0007_mends", "0006_texts"} {
-				down, err := os.ReadFile("../../migrations/postgres/" + name + ".down.sql")
+		Downgrade: func(t require.TestingT, s polltest.Store) {
+			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends", "0006_texts"} {
+				down, err := os.ReadFile("../../../migrations/postgres/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))
 			}
 			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
-		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
+		Seal: func(t require.TestingT, s polltest.Store, id uuid.UUID, version int64) {
 			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = revision + 2 WHERE poll_id = $1`, id, version)
 		},
 	}
 }
 
 // hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
-func hold(t *testing.T, db *sql.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {
+func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {
 	t.Helper()
 	tx, err := db.Begin()
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -12,17 +12,8 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
-
-// keepFold are the assignments of an UPDATE of states s to u that say how their words are counted. A state that this fold
-// counted alone stays so; a poll without words or votes is counted by it from now on. A poll that is
-// reset loses them in the same transaction.
-var keepFold = fmt.Sprintf(`
-	fold = CASE WHEN %[2]s THEN %[1]d ELSE s.fold END,
-	fold_revision = CASE WHEN %[2]s OR s.fold = %[1]d AND NOT s.stale THEN u.revision ELSE s.fold_revision END`,
-	poll.PresentFold,
-	`(s.counts <> '{}' OR s.status = 'pending' AND NOT s.stale
-		OR s.status <> 'pending' AND u.status = 'pending')`)
 
 // settleFolds says of stale states whose words are not to be counted anew that nothing is to be done. It waits for nobody.
 var settleFolds = fmt.Sprintf(`
@@ -45,24 +36,23 @@ const (
 // Refold implements poll.Store. Of the polls that are to be counted anew it takes any, so that one that takes too long holds
 // up no other.
 func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err error) {
-	result, err := s.db.ExecContext(ctx, settleFolds, settledAtOnce)
+	settled, err := s.db.Exec(ctx, "settle_folds", settleFolds, settledAtOnce)
 	if err != nil {
-		return nil, false, translate(err)
-	}
-	settled, err := result.RowsAffected()
-	if err != nil {
-		return nil, false, translate(err)
+		return nil, false, err
 	}
 	var ids []uuid.UUID
-	if err := s.db.SelectContext(ctx, &ids, `SELECT poll_id FROM poll_states WHERE stale LIMIT $1`, refoldable); err != nil {
-		return nil, false, translate(err)
+	err = s.db.Read(ctx, "stale_folds", func(q postgres.Queryer) error {
+		return q.SelectContext(ctx, &ids, `SELECT poll_id FROM poll_states WHERE stale LIMIT $1`, refoldable)
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	more = settled > 0
 	if len(ids) == 0 {
 		return nil, more, nil
 	}
 	id := ids[rand.N(len(ids))]
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "refold", func(tx *sqlx.Tx) error {
 		changed = nil
 		var a account
 		err := tx.GetContext(ctx, &a, `
@@ -117,7 +107,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 	a.Fold, a.Stale = poll.PresentFold, false
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,
 		a.PollID, a.Revision, a.Fold)
-	return changed, exactly(1, "states", result, err)
+	return changed, postgres.Exactly(1, "states", result, err)
 }
 
 func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
@@ -179,11 +169,11 @@ func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.C
 			INSERT INTO words (poll_id, word, count, first, hidden)
 			SELECT $1, word, count, first, hidden <> 0
 			FROM unnest($2::text[], $3::bigint[], $4::uuid[], $5::bigint[]) AS u (word, count, first, hidden)`, id,
-			textArray(n, func(i int) string { return page[i].Word }),
-			int64Array(n, func(i int) int64 { return page[i].Count }),
-			uuidArray(n, func(i int) uuid.UUID { return page[i].First }),
-			int64Array(n, func(i int) int64 { return number(page[i].Hidden) }))
-		if err := exactly(n, "words", result, err); err != nil {
+			postgres.TextArray(n, func(i int) string { return page[i].Word }),
+			postgres.Int64Array(n, func(i int) int64 { return page[i].Count }),
+			postgres.UUIDArray(n, func(i int) uuid.UUID { return page[i].First }),
+			postgres.Int64Array(n, func(i int) int64 { return number(page[i].Hidden) }))
+		if err := postgres.Exactly(n, "words", result, err); err != nil {
 			return err
 		}
 		var of []string
@@ -199,11 +189,11 @@ func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.C
 		result, err = tx.ExecContext(ctx, `
 			INSERT INTO spellings (poll_id, word, spelling, count, first)
 			SELECT $1, u.* FROM unnest($2::text[], $3::text[], $4::bigint[], $5::uuid[]) u`, id,
-			textArray(n, func(i int) string { return of[i] }),
-			textArray(n, func(i int) string { return spellings[i].Spelling }),
-			int64Array(n, func(i int) int64 { return spellings[i].Count }),
-			uuidArray(n, func(i int) uuid.UUID { return spellings[i].First }))
-		if err := exactly(n, "spellings", result, err); err != nil {
+			postgres.TextArray(n, func(i int) string { return of[i] }),
+			postgres.TextArray(n, func(i int) string { return spellings[i].Spelling }),
+			postgres.Int64Array(n, func(i int) int64 { return spellings[i].Count }),
+			postgres.UUIDArray(n, func(i int) uuid.UUID { return spellings[i].First }))
+		if err := postgres.Exactly(n, "spellings", result, err); err != nil {
 			return err
 		}
 	}
@@ -212,7 +202,7 @@ func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.C
 
 // deleteWords deletes the words of polls, and how they were written.
 func deleteWords(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
-	arg := uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] })
+	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	for _, statement := range []string{
 		`DELETE FROM words WHERE poll_id = ANY($1::uuid[])`, `DELETE FROM spellings WHERE poll_id = ANY($1::uuid[])`,
 	} {

@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -6,20 +6,20 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
 const stateColumns = `s.status, s.opened, s.sealed, s.revision, s.voters, s.counts`
 
 type stateRow struct {
-	Status   string        `db:"status"`
-	Opened   int64         `db:"opened"`
-	Sealed   int64         `db:"sealed"`
-	Revision int64         `db:"revision"`
-	Voters   int64         `db:"voters"`
-	Counts   pq.Int64Array `db:"counts"`
+	Status   string          `db:"status"`
+	Opened   int64           `db:"opened"`
+	Sealed   int64           `db:"sealed"`
+	Revision int64           `db:"revision"`
+	Voters   int64           `db:"voters"`
+	Counts   postgres.Int64s `db:"counts"`
 }
 
 func (r *stateRow) state() poll.State {
@@ -37,7 +37,7 @@ func lockStates(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) ([]poll.PollS
 	}
 	err := tx.SelectContext(ctx, &rows, `
 		SELECT s.poll_id, `+stateColumns+` FROM poll_states s WHERE s.poll_id = ANY($1::uuid[]) ORDER BY s.poll_id FOR UPDATE`,
-		uuidArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
+		postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
 	if err != nil {
 		return nil, err
 	}
@@ -56,27 +56,20 @@ func stateArrays(states []poll.PollState) ([]any, error) {
 	n := len(states)
 	counts := make([]string, n) // of different lengths, so each travels as the text of an array
 	for i := range states {
-		v, err := pq.Int64Array(states[i].Counts).Value()
-		if err != nil {
+		var err error
+		if counts[i], err = postgres.TextOf(postgres.Int64s(states[i].Counts)); err != nil {
 			return nil, err
 		}
-		counts[i], _ = v.(string)
 	}
 	return []any{
-		uuidArray(n, func(i int) uuid.UUID { return states[i].PollID }),
-		textArray(n, func(i int) string { return string(states[i].Status) }),
-		int64Array(n, func(i int) int64 { return states[i].Opened }),
-		int64Array(n, func(i int) int64 { return states[i].Sealed }),
-		int64Array(n, func(i int) int64 { return states[i].Revision }),
-		int64Array(n, func(i int) int64 { return states[i].Voters }),
-		textArray(n, func(i int) string { return counts[i] }),
+		postgres.UUIDArray(n, func(i int) uuid.UUID { return states[i].PollID }),
+		postgres.TextArray(n, func(i int) string { return string(states[i].Status) }),
+		postgres.Int64Array(n, func(i int) int64 { return states[i].Opened }),
+		postgres.Int64Array(n, func(i int) int64 { return states[i].Sealed }),
+		postgres.Int64Array(n, func(i int) int64 { return states[i].Revision }),
+		postgres.Int64Array(n, func(i int) int64 { return states[i].Voters }),
+		postgres.TextArray(n, func(i int) string { return counts[i] }),
 	}, nil
-}
-
-// unnestStates makes rows of them, whose first parameter has a number.
-func unnestStates(first int) string {
-	return fmt.Sprintf(`unnest($%d::uuid[], $%d::text[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::bigint[], $%d::text[])
-	AS u (poll_id, status, opened, sealed, revision, voters, counts)`, first, first+1, first+2, first+3, first+4, first+5, first+6)
 }
 
 func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, states []poll.PollState) error {
@@ -86,30 +79,16 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
-		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision FROM `+unnestStates(1),
+		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+			AS u (poll_id, status, opened, sealed, revision, voters, counts)`,
 		append(args, presentationID, poll.PresentFold)...)
 	return err
 }
 
-// updateStates writes states whose rows the transaction has locked.
-func updateStates(first int) string {
-	return `
-	UPDATE poll_states s
-	SET status = u.status, opened = u.opened, sealed = u.sealed, revision = u.revision, voters = u.voters, counts = u.counts::bigint[],
-		` + keepFold + `
-	FROM ` + unnestStates(first) + ` WHERE s.poll_id = u.poll_id`
-}
-
+// writeStates writes states whose rows the transaction has locked, as counting does where nobody voted.
 func writeStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) error {
-	if len(states) == 0 {
-		return nil
-	}
-	args, err := stateArrays(states)
-	if err != nil {
-		return err
-	}
-	result, err := tx.ExecContext(ctx, updateStates(1), args...)
-	return exactly(len(states), "states", result, err)
+	return settle(ctx, tx, nil, states, nil)
 }
 
 // Closing implements poll.Store.
@@ -119,10 +98,12 @@ func (s *Store) Closing(ctx context.Context) ([]poll.ClosingPoll, error) {
 		PollID         uuid.UUID `db:"poll_id"`
 		Opened         int64     `db:"opened"`
 	}
-	err := s.db.SelectContext(ctx, &rows,
-		`SELECT presentation_id, poll_id, opened FROM poll_states WHERE status = 'closing' ORDER BY poll_id`)
+	err := s.db.Read(ctx, "closing", func(q postgres.Queryer) error {
+		return q.SelectContext(ctx, &rows,
+			`SELECT presentation_id, poll_id, opened FROM poll_states WHERE status = 'closing' ORDER BY poll_id`)
+	})
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	closing := make([]poll.ClosingPoll, len(rows))
 	for i, r := range rows {

@@ -1,13 +1,13 @@
-package postgres
+package pollpg
 
 import (
-	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"net"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,76 +16,60 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
+	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// recorder opens sessions that write down what they are asked to run. It is read only while nobody uses them.
-type recorder struct {
-	storetest.Recorder
-	*connector
-	sessions []*session
-	writes   atomic.Int64 // to the server, each of which waits for an answer
-}
-
-func (r *recorder) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := r.connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s := conn.(*session)
-	s.line.conn.Conn = &countedConn{s.line.conn.Conn, &r.writes}
-	r.sessions = append(r.sessions, s)
-	return &recordedSession{s, r}, nil
-}
-
-type countedConn struct {
-	net.Conn
-	writes *atomic.Int64
-}
-
-func (c *countedConn) Write(b []byte) (int, error) {
-	c.writes.Add(1)
-	return c.Conn.Write(b)
-}
-
-type recordedSession struct {
-	*session
-	recorder *recorder
-}
-
-func (s *recordedSession) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	s.recorder.Record(query, args)
-	return s.session.ExecContext(ctx, query, args)
-}
-
-func (s *recordedSession) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	s.recorder.Record(query, args)
-	return s.session.QueryContext(ctx, query, args)
-}
-
 // recorded gives a store with one session, whose statements are written down.
-func recorded(t *testing.T, url string) (*Store, *recorder) {
+func recorded(t *testing.T, url string) (*testStore, *polltest.Recorder) {
 	t.Helper()
-	cfg, err := Config{URL: url}.driverConfig()
-	require.NoError(t, err)
-	require.NoError(t, migrate(t.Context(), cfg))
-	r := &recorder{connector: working(cfg)}
-	db := sqlx.NewDb(sql.OpenDB(r), "postgres")
-	db.SetMaxOpenConns(1)
-	s := &Store{db: db, lists: db}
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	r := &polltest.Recorder{}
+	s := begin(t, postgres.Config{URL: url, MaxConns: 1, Wrap: r.Wrap})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s, r
 }
 
+// function is one of the schema's, taken apart into the statements that it runs.
+type function struct {
+	types      string // of its parameters
+	statements []string
+}
+
+var (
+	comment = regexp.MustCompile(`--.*`)
+	control = regexp.MustCompile(`(?s)^(BEGIN|IF .*? THEN|RAISE .*|GET DIAGNOSTICS .*|END\b.*)\s*`)
+	into    = regexp.MustCompile(`\s+INTO\s+[a-z, ]+$`)
+)
+
+func functionOf(t testing.TB, s *testStore, name string) (f function) {
+	t.Helper()
+	var body string
+	require.NoError(t, s.raw.QueryRow(`SELECT prosrc, array_to_string(proargtypes::regtype[], ', ') FROM pg_proc WHERE proname = $1`,
+		name).Scan(&body, &f.types))
+	for part := range strings.SplitSeq(comment.ReplaceAllString(body, ""), ";") {
+		query := strings.TrimSpace(part)
+		for control.MatchString(query) {
+			query = strings.TrimSpace(control.ReplaceAllString(query, ""))
+		}
+		if rest, ok := strings.CutPrefix(query, "PERFORM"); ok {
+			query = "SELECT" + rest
+		}
+		if query != "" {
+			f.statements = append(f.statements, into.ReplaceAllString(query, ""))
+		}
+	}
+	return f
+}
+
 // talk is a presentation whose first poll is open.
-func talk(t testing.TB, s *Store) poll.Presentation {
+func talk(t testing.TB, s *testStore) poll.Presentation {
 	t.Helper()
 	options := []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
 	return opened(t, s, poll.Poll{Question: "Which?", Options: options}, poll.Poll{Question: "And now?", Options: options})
 }
 
-func opened(t testing.TB, s *Store, polls ...poll.Poll) poll.Presentation {
+func opened(t testing.TB, s *testStore, polls ...poll.Poll) poll.Presentation {
 	t.Helper()
 	p, err := poll.New("", polls)
 	require.NoError(t, err)
@@ -145,7 +129,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			s, r := recorded(t, url)
 			require.NoError(t, s.Partitions(t.Context(), 4))
 			p := talk(t, s)
-			_, err := admin(t, url).Exec(contents)
+			_, err := s.raw.Exec(contents)
 			require.NoError(t, err)
 
 			good := func(call, query, plan string) {
@@ -160,14 +144,15 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			said, seen := map[string]bool{}, map[string]bool{"Count": true}
 			plans := func(call string, err error) (plans []string) {
 				require.NoError(t, err, call)
+				defer r.Take() // what asked for plans
 				seen[call] = true
 				for _, st := range r.Take() {
 					said[st.Query] = true
 					var plan string
 					if strings.HasPrefix(strings.TrimSpace(st.Query), "DECLARE") {
-						plan = r.explainCursor(t, s, st)
+						plan = explainCursor(t, s, st)
 					} else {
-						plan = r.explain(t, s, "", st.Query, len(st.Args))
+						plan = explain(t, s, "", st.Query, len(st.Args))
 					}
 					good(call, st.Query, plan)
 					plans = append(plans, plan)
@@ -180,24 +165,29 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			_, err = s.Count(ctx, 3, []poll.Batch{votes(displayed, "A", voters(2))})
 			require.NoError(t, err)
 			require.Equal(t, []string{claimCall, settleCall}, queries(r.Take()))
-			rest := claimRoutine.body + settleRoutine.body
-			for _, st := range []struct{ types, query, says string }{
-				{claimTypes, lockPartition, ""}, {claimTypes, lockAccounts, ""}, {claimTypes, recordBatches, ""},
-				{claimTypes, readOld, "Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))"}, // by the whole key
-				{settleTypes, upsertVotes, "Conflict Arbiter Indexes: votes_pkey"},
-				{settleTypes, moveWords, "Conflict Arbiter Indexes: words_pkey"},
-				{settleTypes, forgetWords, "Index Cond: ((poll_id = ANY ($10)) AND (count = 0))"},
-				{settleTypes, moveSpellings, "Conflict Arbiter Indexes: spellings_pkey"},
-				{settleTypes, forgetSpellings, "Index Cond: ((poll_id = u.poll_id) AND (word = u.word) AND (spelling = u.spelling))"},
-				{settleTypes, updateStates(11), ""},
+			for name, says := range map[string][]string{
+				"count_claim_1": {
+					"LockRows", "LockRows", "Insert on batches",
+					"Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))", // by the whole key
+				},
+				"count_settle_1": {
+					"Conflict Arbiter Indexes: votes_pkey",
+					"Conflict Arbiter Indexes: words_pkey",
+					"Index Cond: ((poll_id = ANY ($10)) AND (count = 0))",
+					"Conflict Arbiter Indexes: spellings_pkey",
+					"Index Cond: ((poll_id = u.poll_id) AND (word = u.word) AND (spelling = u.spelling))",
+					"Update on poll_states",
+				},
 			} {
-				require.Contains(t, rest, st.query)
-				rest = strings.Replace(rest, st.query, "", 1)
-				plan := r.explain(t, s, st.types, st.query, strings.Count(st.types, ",")+1)
-				good("Count", st.query, plan)
-				require.Contains(t, plan, st.says)
+				f := functionOf(t, s, name)
+				require.Len(t, f.statements, len(says), "%s runs other statements: %q", name, f.statements)
+				for i, query := range f.statements {
+					plan := explain(t, s, f.types, query, strings.Count(f.types, ",")+1)
+					good("Count", query, plan)
+					require.Contains(t, plan, says[i])
+				}
 			}
-			require.NotRegexp(t, `(?i)\b(insert|update|delete|join|where)\b`, rest, "a routine says what was not looked at")
+			r.Take()
 			_, err = s.Display(ctx, p.ID)
 			plans("Display", err)
 			_, err = s.Results(ctx, p.ID, displayed)
@@ -228,10 +218,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			}
 			_, err = s.Transit(ctx, p.ID, poll.Move{}, nil)
 			plans("Transit", err)
-			storetest.CallTheRest(t, s, p, 3, func(call string, err error) { plans(call, err) })
+			polltest.CallTheRest(t, s, p, 3, func(call string, err error) { plans(call, err) })
 			talk(t, s)
 			plans("Create", nil)
-			require.Empty(t, storetest.Unseen(seen), "calls that were not looked at")
+			require.Empty(t, polltest.Unseen(seen), "calls that were not looked at")
 			require.GreaterOrEqual(t, len(said), 34, "statements were recorded")
 		})
 	}
@@ -248,12 +238,12 @@ func ordered(t *testing.T, index, plan string) {
 }
 
 // explain gives a statement's plan in a session of the store: the one for all parameters, whose types may be named.
-func (r *recorder) explain(t *testing.T, s *Store, types, query string, parameters int) string {
+func explain(t *testing.T, s *testStore, types, query string, parameters int) string {
 	t.Helper()
 	if types != "" {
 		types = " (" + types + ")"
 	}
-	return r.explainWith(t, s, func(tx *sqlx.Tx) (lines []string) {
+	return explainWith(t, s, func(tx *sqlx.Tx) (lines []string) {
 		_, err := tx.Exec("PREPARE explained" + types + " AS " + query)
 		require.NoError(t, err, query)
 		nulls := ""
@@ -268,50 +258,104 @@ func (r *recorder) explain(t *testing.T, s *Store, types, query string, paramete
 }
 
 // explainCursor gives the plan of a cursor's declaration, which is planned each time.
-func (r *recorder) explainCursor(t *testing.T, s *Store, st storetest.Statement) string {
+func explainCursor(t *testing.T, s *testStore, st polltest.Statement) string {
 	t.Helper()
-	return r.explainWith(t, s, func(tx *sqlx.Tx) (lines []string) {
+	return explainWith(t, s, func(tx *sqlx.Tx) (lines []string) {
 		require.NoError(t, tx.Select(&lines, "EXPLAIN "+st.Query, st.Args...), st.Query)
 		return lines
 	})
 }
 
-func (r *recorder) explainWith(t *testing.T, s *Store, lines func(*sqlx.Tx) []string) string {
+func explainWith(t *testing.T, s *testStore, lines func(*sqlx.Tx) []string) (plan string) {
 	t.Helper()
-	tx, err := s.db.BeginTxx(t.Context(), nil)
-	require.NoError(t, err)
-	defer func() {
-		require.NoError(t, tx.Rollback())
-		r.Take()
-	}()
-	return strings.Join(lines(tx), "\n")
+	done := errors.New("done")
+	require.ErrorIs(t, s.Write(t.Context(), "explain", func(tx *sqlx.Tx) error {
+		plan = strings.Join(lines(tx), "\n")
+		return done // nothing stays
+	}), done)
+	return plan
 }
 
-func queries(all []storetest.Statement) (queries []string) {
+func queries(all []polltest.Statement) (queries []string) {
 	for _, st := range all {
 		queries = append(queries, st.Query)
 	}
 	return queries
 }
 
+// counted gives a way to a database that counts how often a client speaks after the server has: its round trips.
+func counted(t *testing.T, databaseURL string) (through string, trips *atomic.Int64) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	trips = &atomic.Int64{}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", u.Host)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			heard := &atomic.Bool{}
+			heard.Store(true)
+			running.Go(func() { pass(client, server, func() { trips.Add(int64(number(heard.Swap(false)))) }) })
+			running.Go(func() { pass(server, client, func() { heard.Store(true) }) })
+		}
+	})
+	t.Cleanup(running.Wait) // when the store is closed
+	t.Cleanup(func() { require.NoError(t, listener.Close()) })
+	through = strings.Replace(databaseURL, u.Host, listener.Addr().String(), 1)
+	return through, trips
+}
+
+// pass copies bytes from one connection to another until it ends, and says each time when there are some.
+func pass(from, to net.Conn, some func()) {
+	defer func() { _, _ = from.Close(), to.Close() }() // the other direction has closed them, or hears of it so
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			some()
+			_, err = to.Write(buf[:n])
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
 // However many votes are counted in how many batches, whether they are new or replace others, be they of words or not: the
 // same two calls, each parsed and planned once in a session, and four round trips with BEGIN and COMMIT.
 func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
-	s, r := recorded(t, stack.PostgresURL(t))
+	through, trips := counted(t, stack.PostgresURL(t))
+	s, r := recorded(t, through)
 	require.NoError(t, s.Partitions(t.Context(), 1))
 	p := talk(t, s)
 	cloud := opened(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}).Polls[0].ID
 	old := voters(5000)
-	count := func(batches ...poll.Batch) (said []string, trips int64) {
+	count := func(batches ...poll.Batch) (said []string, took int64) {
 		r.Take()
-		before := r.writes.Load()
+		before := trips.Load()
 		_, err := s.Count(t.Context(), 0, batches)
 		require.NoError(t, err)
-		return queries(r.Take()), r.writes.Load() - before
+		return queries(r.Take()), trips.Load() - before
 	}
-	count(votes(p.Polls[0].ID, "A", voters(1))) // which makes and prepares them
-	require.Len(t, r.sessions, 1)
-	prepared := len(r.sessions[0].stmts)
+	prepared := func() (n int) {
+		require.NoError(t, s.Read(t.Context(), "prepared", func(q postgres.Queryer) error {
+			return q.GetContext(t.Context(), &n, `SELECT count(*) FROM pg_prepared_statements`)
+		}))
+		return n
+	}
+	count(votes(p.Polls[0].ID, "A", voters(1))) // which prepares them
+	before := prepared()
+	require.Positive(t, before)
 
 	var many []poll.Batch
 	for range 500 {
@@ -328,21 +372,21 @@ func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 		{"words", []poll.Batch{votes(cloud, "Berlin\nRome", old), votes(p.Polls[0].ID, "A", old)}},
 		{"other words", []poll.Batch{votes(cloud, "Lima\nRome", old[:1])}},
 	} {
-		said, trips := count(c.batches...)
+		said, took := count(c.batches...)
 		require.Equal(t, []string{claimCall, settleCall}, said, c.name)
-		require.EqualValues(t, 4, trips, c.name)
+		require.EqualValues(t, 4, took, c.name)
 	}
-	require.Len(t, r.sessions[0].stmts, prepared, "nothing is prepared again")
+	require.Equal(t, before, prepared(), "nothing is prepared again")
 }
 
-// What a session has made within a transaction is gone when that is rolled back; the next count does not miss it.
+// What a transaction claimed is gone when it is rolled back; the next count does not miss it.
 func TestCountingGoesOnAfterItsFirstTransactionFailed(t *testing.T) {
 	s, _ := recorded(t, stack.PostgresURL(t))
 	p := talk(t, s)
 	require.NoError(t, s.Partitions(t.Context(), 1))
 	batch := votes(p.Polls[0].ID, "A", voters(1))
 	given := errors.New("given up") // after a call that went well
-	err := s.write(t.Context(), func(tx *sqlx.Tx) error {
+	err := s.Write(t.Context(), "count", func(tx *sqlx.Tx) error {
 		_, err := claim(t.Context(), tx, poll.NewLedger([]poll.Batch{batch}), 0, []poll.Batch{batch})
 		return errors.Join(err, given)
 	})

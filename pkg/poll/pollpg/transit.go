@@ -1,4 +1,4 @@
-package postgres
+package pollpg
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // Transit implements poll.Store. It locks the presentation first, which keeps other transitions out, then the states
 // of both polls in the order that counting uses too.
 func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
-	err = s.write(ctx, func(tx *sqlx.Tx) error {
+	err = s.db.Write(ctx, "transit", func(tx *sqlx.Tx) error {
 		turn, err = transit(ctx, tx, id, m, ifMatch)
 		return err
 	})

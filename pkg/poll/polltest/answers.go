@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 
 // Dating says that the suite may say of a word of a poll that is there which vote named it first,
 // and how many people wrote it how.
-func Dating(date func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)) Capability {
+func Dating(date func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)) Capability {
 	return func(s *suite) { s.date = date }
 }
 

@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 // Apart says that a writer keeps out only those who write the same: counting waits for its own partition and for the polls
 // that it is for. A store with one writer at a time, as SQLite's is, cannot say so. hold locks a poll's state as another
 // writer would, until release or the end of the test; waiting returns when so many calls of the store wait for locks.
-func Apart(hold func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())) Capability {
+func Apart(hold func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int), release func())) Capability {
 	return func(s *suite) { s.hold = hold }
 }
 

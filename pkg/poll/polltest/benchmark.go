@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 // Benchmark measures how many votes a second one worker counts, in batches of 1, 100 and 5000, from new voters and
 // from voters who change their minds; and from voters who write words, some of them new ones, and change their minds.
-func Benchmark(b *testing.B, open func(b *testing.B) poll.Store) {
+func Benchmark(b *testing.B, open func(b *testing.B) Store) {
 	for _, size := range []struct {
 		name  string
 		votes int
@@ -25,7 +25,7 @@ func Benchmark(b *testing.B, open func(b *testing.B) poll.Store) {
 	}
 }
 
-func benchmark(b *testing.B, store poll.Store, size int, fresh bool, kind poll.Kind) {
+func benchmark(b *testing.B, store Store, size int, fresh bool, kind poll.Kind) {
 	b.Cleanup(func() { require.NoError(b, store.Close()) })
 	ctx := b.Context()
 	require.NoError(b, store.Partitions(ctx, 1))
@@ -69,7 +69,7 @@ func benchmark(b *testing.B, store poll.Store, size int, fresh bool, kind poll.K
 }
 
 // BenchmarkWords measures what results of free text cost, and a page of 100 answers from the middle of the list, however many there are.
-func BenchmarkWords(b *testing.B, open func(b *testing.B) poll.Store) {
+func BenchmarkWords(b *testing.B, open func(b *testing.B) Store) {
 	for _, kind := range []poll.Kind{poll.WordCloud, poll.OpenText} {
 		for _, words := range []int{0, 100, 10_000, 30_000} {
 			b.Run(fmt.Sprintf("%s/%d", kind, words), func(b *testing.B) { benchmarkWords(b, open(b), kind, words) })
@@ -77,7 +77,7 @@ func BenchmarkWords(b *testing.B, open func(b *testing.B) poll.Store) {
 	}
 }
 
-func benchmarkWords(b *testing.B, store poll.Store, kind poll.Kind, n int) {
+func benchmarkWords(b *testing.B, store Store, kind poll.Kind, n int) {
 	b.Cleanup(func() { require.NoError(b, store.Close()) })
 	ctx := b.Context()
 	require.NoError(b, store.Partitions(ctx, 1))
@@ -109,7 +109,7 @@ func benchmarkWords(b *testing.B, store poll.Store, kind poll.Kind, n int) {
 }
 
 // benchmarkPage reads a hundred answers behind the one in the middle.
-func benchmarkPage(b *testing.B, store poll.Store, q poll.Poll, order poll.Order, middle int) {
+func benchmarkPage(b *testing.B, store Store, q poll.Poll, order poll.Order, middle int) {
 	read := func(after *poll.WordCount, n int) (last *poll.WordCount) {
 		full, seen := errors.New("the page is full"), 0
 		err := store.Answers(b.Context(), q.PresentationID, q.ID, poll.Listing{Order: order, After: after}, func(w poll.WordCount) error {

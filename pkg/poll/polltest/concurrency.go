@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"math/rand/v2"
@@ -18,9 +18,9 @@ func (s *suite) concurrency(t *testing.T) {
 	crowd(t, s.store(t))
 }
 
-func crowd(t *testing.T, stores ...poll.Store) {
+func crowd(t *testing.T, stores ...Store) {
 	const workers, rounds, presenters = 6, 12, 3
-	pick := func(i int) poll.Store { return stores[i%len(stores)] }
+	pick := func(i int) Store { return stores[i%len(stores)] }
 	shows := make([]poll.Presentation, 3)
 	for i := range shows {
 		shows[i] = created(t, stores[0], everyKind()...)
@@ -95,7 +95,7 @@ func crowd(t *testing.T, stores ...poll.Store) {
 }
 
 // requireRecount compares a poll's tallies and words with a count of its votes list.
-func requireRecount(t *testing.T, s poll.Store, p poll.Presentation, index int) {
+func requireRecount(t *testing.T, s Store, p poll.Presentation, index int) {
 	t.Helper()
 	answers, r := list(t, s, p, index), results(t, s, p, index)
 	counts := make([]int64, len(r.Options))

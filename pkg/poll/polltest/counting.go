@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"testing"
@@ -33,7 +33,7 @@ func seal(p poll.Presentation, index int, version int64) poll.Batch {
 }
 
 // count counts batches in one call.
-func count(t *testing.T, s poll.Store, batches ...poll.Batch) poll.Outcome {
+func count(t *testing.T, s Store, batches ...poll.Batch) poll.Outcome {
 	t.Helper()
 	o, err := s.Count(t.Context(), 0, batches)
 	require.NoError(t, err)

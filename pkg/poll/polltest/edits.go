@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"fmt"
@@ -262,7 +262,7 @@ func (s *suite) edits(t *testing.T) {
 }
 
 // anything is a random edit or move.
-func (s *suite) anything(t *testing.T, store poll.Store, p poll.Presentation, i, j int) error {
+func (s *suite) anything(t *testing.T, store Store, p poll.Presentation, i, j int) error {
 	now, _, err := store.Presentation(t.Context(), p.ID)
 	if err != nil {
 		return err

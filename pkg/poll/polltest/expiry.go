@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"sync"
@@ -15,8 +15,8 @@ import (
 
 // Ageing gives the suite what no call of a store does: age has the use of a presentation noted so long ago, and rows counts the
 // rows of a table that are of a presentation or a poll.
-func Ageing(age func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration),
-	rows func(t *testing.T, s poll.Store, table string, id uuid.UUID) int,
+func Ageing(age func(t *testing.T, s Store, id uuid.UUID, age time.Duration),
+	rows func(t *testing.T, s Store, table string, id uuid.UUID) int,
 ) Capability {
 	return func(s *suite) { s.age, s.rows = age, rows }
 }
@@ -25,7 +25,7 @@ const day = 24 * time.Hour
 
 func (s *suite) expiry(t *testing.T) {
 	store := s.store(t)
-	unused := func(t *testing.T, store poll.Store, age time.Duration) []uuid.UUID {
+	unused := func(t *testing.T, store Store, age time.Duration) []uuid.UUID {
 		t.Helper()
 		ids, err := store.Unused(t.Context(), age, 1000)
 		require.NoError(t, err)
@@ -146,7 +146,7 @@ func (s *suite) expiry(t *testing.T) {
 		}
 		count(t, store, batch)
 		s.age(t, store, p.ID, 3*day)
-		stores := []poll.Store{store}
+		stores := []Store{store}
 		if s.again != nil {
 			other := s.again(t, store)
 			t.Cleanup(func() { require.NoError(t, other.Close()) })
@@ -218,7 +218,7 @@ func (s *suite) expiry(t *testing.T) {
 }
 
 // erased deletes what earlier claims left.
-func (s *suite) erased(t *testing.T, store poll.Store) {
+func (s *suite) erased(t *testing.T, store Store) {
 	t.Helper()
 	for n := 1; n > 0; {
 		var err error

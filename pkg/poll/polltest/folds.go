@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"fmt"
@@ -16,20 +16,20 @@ import (
 // Inside is what the suite needs of a store's tables, and of what processes of before the present fold did with them.
 type Inside struct {
 	// Words reads the words of a poll, in the order of their bytes, and how they are counted.
-	Words func(t require.TestingT, s poll.Store, pollID uuid.UUID) ([]poll.CountedWord, poll.Folding)
+	Words func(t require.TestingT, s Store, pollID uuid.UUID) ([]poll.CountedWord, poll.Folding)
 	// Hide hides a word.
-	Hide func(t require.TestingT, s poll.Store, pollID uuid.UUID, word string)
+	Hide func(t require.TestingT, s Store, pollID uuid.UUID, word string)
 	// Begin writes a poll's state as a process of before does that makes the poll and opens it: it knows of no fold.
-	Begin func(t require.TestingT, s poll.Store, pollID uuid.UUID)
+	Begin func(t require.TestingT, s Store, pollID uuid.UUID)
 	// Count does what a process of before does when it counts: it writes votes, adds voters and counts of words, and raises the
 	// revision.
-	Count func(t require.TestingT, s poll.Store, pollID uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64)
+	Count func(t require.TestingT, s Store, pollID uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64)
 	// Seal does what a process of before does with a poll's state when it closes voting and seals the poll.
-	Seal func(t require.TestingT, s poll.Store, pollID uuid.UUID, version int64)
+	Seal func(t require.TestingT, s Store, pollID uuid.UUID, version int64)
 	// Reset does what a process of before does that resets a poll: it knows of no spellings.
-	Reset func(t require.TestingT, s poll.Store, pollID uuid.UUID)
+	Reset func(t require.TestingT, s Store, pollID uuid.UUID)
 	// Downgrade takes the schema back to what it was before it knew of folds. It is brought up by the next store that is opened.
-	Downgrade func(t require.TestingT, s poll.Store)
+	Downgrade func(t require.TestingT, s Store)
 }
 
 // Folds says that a store's tables can be looked into, and that processes of before the present fold may use them.
@@ -39,7 +39,7 @@ func Folds(in Inside) Capability { return func(s *suite) { s.inside = &in } }
 type earlier struct {
 	t      *testing.T
 	in     *Inside
-	store  poll.Store
+	store  Store
 	p      poll.Presentation
 	index  int
 	counts map[uuid.UUID]poll.Answer
@@ -111,7 +111,7 @@ func recounted(kind poll.Kind, answers []poll.VoterAnswer) []poll.CountedWord {
 
 // requireCounted compares all that a store has of a poll's words with a count of its votes. A vote that named a word first may
 // have been replaced since: which it is does not matter here.
-func (in *Inside) requireCounted(t require.TestingT, s poll.Store, pollID uuid.UUID, kind poll.Kind, answers []poll.VoterAnswer) {
+func (in *Inside) requireCounted(t require.TestingT, s Store, pollID uuid.UUID, kind poll.Kind, answers []poll.VoterAnswer) {
 	got, folding := in.Words(t, s, pollID)
 	want := recounted(kind, answers)
 	require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding)
@@ -460,7 +460,7 @@ func (s *suite) folds(t *testing.T) {
 }
 
 // refolded calls Refold until nothing is left to do.
-func refolded(t *testing.T, s poll.Store) (changes []bus.Change) {
+func refolded(t *testing.T, s Store) (changes []bus.Change) {
 	t.Helper()
 	for more := true; more; {
 		changed, left, err := s.Refold(t.Context())

@@ -1,6 +1,9 @@
-// Package storetest is the conformance suite of the store's port: what poll.Store promises, claim by claim. Every
+// Package polltest is the conformance suite of the store's port: what poll.Store promises, claim by claim. Every
 // adapter passes it.
-package storetest
+//
+// The cases of a group share a store where each has presentations of its own: a fresh database of PostgreSQL takes
+// as long as ten cases. A case that asks for what the whole store holds opens its own.
+package polltest
 
 import (
 	"context"
@@ -15,6 +18,15 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
+// Store is a store with the engine that keeps it, as far as the suite needs that.
+type Store interface {
+	poll.Store
+	Partitions(ctx context.Context, n int) error
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
+	Ping(ctx context.Context) error
+	Close() error
+}
+
 // Partitions is how many partitions the suite sets its stores up for.
 const Partitions = 4
 
@@ -23,23 +35,23 @@ type Capability func(*suite)
 
 // Shared says that several stores may be open on the same data at once, as those of several processes are. again opens
 // another one on the data of s, which may be closed by then; the suite closes it.
-func Shared(again func(t *testing.T, s poll.Store) poll.Store) Capability {
+func Shared(again func(t *testing.T, s Store) Store) Capability {
 	return func(s *suite) { s.again = again }
 }
 
 type suite struct {
-	open  func(t *testing.T) poll.Store
-	again func(t *testing.T, s poll.Store) poll.Store
-	age   func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration)
-	rows  func(t *testing.T, s poll.Store, table string, id uuid.UUID) int
-	hold  func(t *testing.T, s poll.Store, p poll.Poll) (waiting func(calls int), release func())
-	date  func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
+	open  func(t *testing.T) Store
+	again func(t *testing.T, s Store) Store
+	age   func(t *testing.T, s Store, id uuid.UUID, age time.Duration)
+	rows  func(t *testing.T, s Store, table string, id uuid.UUID) int
+	hold  func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int), release func())
+	date  func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
 
 	inside *Inside
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
-func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capability) {
+func Run(t *testing.T, open func(t *testing.T) Store, capabilities ...Capability) {
 	s := &suite{open: open}
 	for _, c := range capabilities {
 		c(s)
@@ -78,7 +90,7 @@ func Run(t *testing.T, open func(t *testing.T) poll.Store, capabilities ...Capab
 }
 
 // store opens a store, ready for counting, that is closed when the test ends.
-func (s *suite) store(t *testing.T) poll.Store {
+func (s *suite) store(t *testing.T) Store {
 	t.Helper()
 	store := s.open(t)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
@@ -118,7 +130,7 @@ func newPresentation(t *testing.T, polls ...poll.Poll) poll.Presentation {
 }
 
 // created makes a presentation and writes it; nothing is displayed.
-func created(t *testing.T, s poll.Store, polls ...poll.Poll) poll.Presentation {
+func created(t *testing.T, s Store, polls ...poll.Poll) poll.Presentation {
 	t.Helper()
 	p := newPresentation(t, polls...)
 	require.NoError(t, s.Create(t.Context(), p))
@@ -126,7 +138,7 @@ func created(t *testing.T, s poll.Store, polls ...poll.Poll) poll.Presentation {
 }
 
 // show displays the poll with that index and gives the version under which it is displayed.
-func show(t *testing.T, s poll.Store, p poll.Presentation, index int) int64 {
+func show(t *testing.T, s Store, p poll.Presentation, index int) int64 {
 	t.Helper()
 	turn, err := s.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[index].ID}, nil)
 	require.NoError(t, err)
@@ -135,7 +147,7 @@ func show(t *testing.T, s poll.Store, p poll.Presentation, index int) int64 {
 }
 
 // results reads the results of the poll with that index.
-func results(t *testing.T, s poll.Store, p poll.Presentation, index int) poll.Results {
+func results(t *testing.T, s Store, p poll.Presentation, index int) poll.Results {
 	t.Helper()
 	r, err := s.Results(t.Context(), p.ID, p.Polls[index].ID)
 	require.NoError(t, err)
@@ -143,13 +155,13 @@ func results(t *testing.T, s poll.Store, p poll.Presentation, index int) poll.Re
 }
 
 // list reads the votes list of the poll with that index.
-func list(t *testing.T, s poll.Store, p poll.Presentation, index int) []poll.VoterAnswer {
+func list(t *testing.T, s Store, p poll.Presentation, index int) []poll.VoterAnswer {
 	t.Helper()
 	return listAfter(t, s, p, index, uuid.Nil)
 }
 
 // listAfter is the part of the list behind a voter.
-func listAfter(t *testing.T, s poll.Store, p poll.Presentation, index int, after uuid.UUID) []poll.VoterAnswer {
+func listAfter(t *testing.T, s Store, p poll.Presentation, index int, after uuid.UUID) []poll.VoterAnswer {
 	t.Helper()
 	answers := []poll.VoterAnswer{}
 	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, after, func(a poll.VoterAnswer) error {

@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"sync"
@@ -25,7 +25,7 @@ func (s *suite) presence(t *testing.T) {
 		t.Helper()
 		require.NoError(t, store.Present(t.Context(), replica, rooms(viewers), time.Hour))
 	}
-	connected := func(t *testing.T, store poll.Store, id uuid.UUID) int {
+	connected := func(t *testing.T, store Store, id uuid.UUID) int {
 		t.Helper()
 		n, err := store.Audiences(t.Context(), []uuid.UUID{id}, time.Hour)
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func (s *suite) presence(t *testing.T) {
 	})
 
 	t.Run("many replicas speak at once, while each drops what the others have just said", func(t *testing.T) {
-		stores := []poll.Store{store}
+		stores := []Store{store}
 		if s.again != nil {
 			second := s.again(t, store)
 			t.Cleanup(func() { require.NoError(t, second.Close()) })

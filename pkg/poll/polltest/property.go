@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"bytes"
@@ -43,7 +43,7 @@ func (s *suite) property(t *testing.T) {
 
 type drill struct {
 	rt        *rapid.T
-	store     poll.Store
+	store     Store
 	inside    *Inside
 	p         poll.Presentation
 	model     *model

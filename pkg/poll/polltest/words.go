@@ -1,4 +1,4 @@
-package storetest
+package polltest
 
 import (
 	"bytes"
@@ -273,7 +273,7 @@ func inOrder(order poll.Order) func(a, b poll.WordCount) int {
 
 // requireWords compares all words of a poll with what they must be, and its results with all words. The suite does not know
 // how old a word is, and which are hidden: that is told by the listing, in which they must stand in order.
-func requireWords(t require.TestingT, s poll.Store, r poll.Results, want map[string]int64) {
+func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]int64) {
 	for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
 		var all, shown []poll.WordCount
 		for _, hidden := range []bool{true, false} {
@@ -297,7 +297,7 @@ func requireWords(t require.TestingT, s poll.Store, r poll.Results, want map[str
 }
 
 // wordsOf reads words of a poll; nil: there is none.
-func wordsOf(t require.TestingT, s poll.Store, presentationID, pollID uuid.UUID, l poll.Listing) (words []poll.WordCount) {
+func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID, l poll.Listing) (words []poll.WordCount) {
 	err := s.Answers(context.Background(), presentationID, pollID, l, func(w poll.WordCount) error {
 		words = append(words, w)
 		return nil
