@@ -15,25 +15,33 @@ import (
 // migrationLock is the key of the advisory lock that a starting replica holds while it looks at the schema.
 const migrationLock = 0x506c656e617279 // "Plenary"
 
-// migrate brings the schema to the newest version, in one transaction on a connection of its own: a migration that
-// breaks off leaves no trace. The lock ends with the transaction, which is all that a pooler lets anybody keep.
+// migrate brings the schema to the newest version, on a connection of its own. Each step is a transaction: a migration
+// that breaks off leaves no trace, and others wait for the tables of one step only. The lock ends with the
+// transaction, which is all that a pooler lets anybody keep.
 func migrate(ctx context.Context, session driver.Connector) (err error) {
 	db := sql.OpenDB(session)
 	db.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, db.Close()) }()
+	for newest := false; err == nil && !newest; {
+		newest, err = step(ctx, db)
+	}
+	return err
+}
+
+func step(ctx context.Context, db *sql.DB) (newest bool, err error) {
 	tx, err := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
-		return err
+		return false, err
 	}
 	m := &migrator{ctx, tx}
 	if err = m.begin(); err == nil {
-		err = migrations.Up(ctx, migrations.Postgres, m)
+		newest, err = migrations.Step(migrations.Postgres, m)
 	}
 	if err != nil {
 		_ = tx.Rollback() // the error that matters is the migration's
-		return err
+		return false, err
 	}
-	return tx.Commit()
+	return newest, tx.Commit()
 }
 
 // migrator is the library's driver for one transaction. The library's own has a lock of the session, for which it
