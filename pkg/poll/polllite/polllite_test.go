@@ -145,3 +145,13 @@ func inside() polltest.Inside {
 		},
 	}
 }
+
+func TestEveryCallIsMeasuredUnderItsName(t *testing.T) {
+	told := map[string]int{}
+	path := filepath.Join(t.TempDir(), "plenary.db")
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	s := &testStore{New(db), db, path}
+	polltest.RequireMeasured(t, s, func() map[string]int { return told })
+}

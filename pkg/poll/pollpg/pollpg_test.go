@@ -176,3 +176,10 @@ func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions in
 	t.Cleanup(release)
 	return waiting, release
 }
+
+func TestEveryCallIsMeasuredUnderItsName(t *testing.T) {
+	told := map[string]int{}
+	s := begin(t, postgres.Config{URL: stack.PostgresURL(t), Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	polltest.RequireMeasured(t, s, func() map[string]int { return told })
+}

@@ -14,7 +14,7 @@ import (
 
 // Present implements poll.Store. What another replica is writing at this moment it does not wait for: then it is not old.
 func (s *Store) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
-	_, err := s.db.Exec(ctx, "present", `
+	_, err := s.db.Exec(ctx, "forget_presence", `
 		DELETE FROM presence WHERE ctid = ANY(ARRAY(
 			SELECT ctid FROM presence WHERE said_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED))`, age.Seconds())
 	if err != nil || len(rooms) == 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -168,4 +169,46 @@ func Unseen(seen map[string]bool) (calls []string) {
 		}
 	}
 	return calls
+}
+
+// Measured are the names under which dashboards know the calls of a store.
+var Measured = []string{
+	"audiences", "count", "create", "delete", "display", "edit", "hide", "history", "newest", "present", "results", "transit",
+}
+
+// RequireMeasured makes each call of a store once and requires that its engine tells of it, once where a dashboard
+// knows it. observed gives what the engine has told so far.
+func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
+	t.Helper()
+	require.NoError(t, s.Partitions(t.Context(), Partitions))
+	p := created(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}, poll.Poll{Question: "Which?", Options: options("A", "B")})
+	version := show(t, s, p, 0)
+	count(t, s, votes(vote(p, 0, version, "Rome")))
+	_, err := s.Display(t.Context(), p.ID)
+	require.NoError(t, err)
+	results(t, s, p, 0)
+	_, _, err = s.Hide(t.Context(), p.ID, p.Polls[0].ID, "Rome", true)
+	require.NoError(t, err)
+	_, err = s.Newest(t.Context(), []uuid.UUID{p.ID}, nil)
+	require.NoError(t, err)
+	_, err = s.History(t.Context(), p.ID, 0, 1)
+	require.NoError(t, err)
+	_, err = s.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another")})
+	require.NoError(t, err)
+	require.NoError(t, s.Present(t.Context(), p.ID, map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute))
+	_, err = s.Audiences(t.Context(), []uuid.UUID{p.ID}, time.Minute)
+	require.NoError(t, err)
+	list(t, s, p, 0)
+	require.NoError(t, s.Answers(t.Context(), p.ID, p.Polls[0].ID, poll.Listing{}, func(poll.WordCount) error { return nil }))
+	require.NoError(t, s.Delete(t.Context(), p.ID, nil))
+	require.NoError(t, s.Ping(t.Context()))
+	told := observed()
+	for _, call := range Measured {
+		require.Equal(t, 1, told[call], call)
+	}
+	for _, call := range []string{"partitions", "ping", "votes", "answers"} {
+		require.Positive(t, told[call], call)
+	}
+	requireKind(t, fault.NotFound, s.Delete(t.Context(), p.ID, nil))
+	require.Equal(t, 2, observed()["delete"], "a call that fails is one, too")
 }
