@@ -4,6 +4,28 @@
 -- A function is never changed. What is to be said otherwise is a new one, with the next number in its name, in a new migration:
 -- processes of before go on calling the old one. pkg/poll/pollpg has the calls.
 
+-- The partitions of streams other than the votes', which have their rows in partitions. Whoever applies entries locks theirs; a
+-- row is made when it is locked first.
+CREATE TABLE stream_partitions (
+    stream    text    NOT NULL,
+    partition integer NOT NULL,
+    PRIMARY KEY (stream, partition)
+);
+
+-- entries_claim_1 locks the partitions of a stream in order, records the ids of entries, and gives those that are new.
+CREATE FUNCTION entries_claim_1(text, bigint[], uuid[], OUT fresh uuid[])
+LANGUAGE plpgsql VOLATILE SECURITY INVOKER AS $function$
+BEGIN
+    INSERT INTO stream_partitions (stream, partition) SELECT $1, p FROM unnest($2) AS u (p) ORDER BY p
+    ON CONFLICT DO NOTHING;
+    PERFORM FROM (
+        SELECT FROM stream_partitions WHERE stream = $1 AND partition = ANY($2) ORDER BY partition FOR UPDATE) s;
+    WITH b AS (
+        INSERT INTO batches (id, partition) SELECT id, $2[1] FROM unnest($3) AS u (id)
+        ON CONFLICT DO NOTHING RETURNING id)
+    SELECT array_agg(id) FROM b INTO fresh;
+END $function$;
+
 -- count_claim_1 locks and reads what counting needs: partition, polls, batches, and the poll and the voter of each vote.
 --
 -- The keys that it joins to a state may be old ones if it had to wait for an edit to let go of the state. No vote is counted by

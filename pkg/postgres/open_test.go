@@ -199,5 +199,5 @@ func TestFunctionsOfTheSchemaHaveTheRightsOfTheirCaller(t *testing.T) {
 		names = append(names, name)
 	}
 	require.NoError(t, rows.Err())
-	require.Equal(t, []string{"count_claim_1", "count_settle_1"}, names)
+	require.Equal(t, []string{"count_claim_1", "count_settle_1", "entries_claim_1"}, names)
 }

@@ -19,8 +19,12 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	if len(batches) == 0 {
 		return poll.Outcome{}, nil
 	}
-	err = s.db.Write(ctx, "count", func(tx *sqlx.Tx) error {
-		outcome, err = count(ctx, tx, partition, batches)
+	ids := make([]uuid.UUID, len(batches))
+	for i := range batches {
+		ids[i] = batches[i].ID
+	}
+	err = s.db.Once(ctx, "count", "votes", []int{partition}, ids, func(tx *sqlx.Tx, fresh map[uuid.UUID]bool) error {
+		outcome, err = count(ctx, tx, partition, batches, fresh)
 		return err
 	})
 	if err != nil {
@@ -29,16 +33,15 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	return outcome, nil
 }
 
-func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
+// count counts the batches, of which those that are not fresh have had their effect.
+func count(
+	ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch, fresh map[uuid.UUID]bool,
+) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
 	if err := checkPartition(ctx, tx, partition); err != nil {
 		return o, err
 	}
 	refolded, err := readAccounts(ctx, tx, ledger)
-	if err != nil {
-		return o, err
-	}
-	fresh, err := recordBatches(ctx, tx, partition, batches)
 	if err != nil {
 		return o, err
 	}
@@ -95,24 +98,4 @@ func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refold
 		ledger.Folded(a.PollID, a.Fold)
 	}
 	return refolded, nil
-}
-
-// recordBatches gives the ids of the batches that were not recorded before.
-func recordBatches(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (map[uuid.UUID]bool, error) {
-	arg, err := sqlite.Rows(len(batches), func(i int) []any { return []any{sqlite.Hex(batches[i].ID)} })
-	if err != nil {
-		return nil, err
-	}
-	var ids []uuid.UUID
-	err = tx.SelectContext(ctx, &ids, `
-		INSERT INTO batches (id, partition) SELECT unhex(value->>0), ? FROM json_each(?) WHERE true
-		ON CONFLICT DO NOTHING RETURNING id`, partition, arg)
-	if err != nil {
-		return nil, err
-	}
-	fresh := make(map[uuid.UUID]bool, len(ids))
-	for _, id := range ids {
-		fresh[id] = true
-	}
-	return fresh, nil
 }
