@@ -238,7 +238,9 @@ func (s *suite) counting(t *testing.T) {
 	})
 
 	t.Run("only ids that are old enough are forgotten, and no more than asked for", func(t *testing.T) {
-		p, v := begin(t, 0)
+		store := s.store(t)
+		p := created(t, store)
+		v := show(t, store, p, 0)
 		b := votes(vote(p, 0, v, "A"))
 		count(t, store, b, votes(vote(p, 0, v, "A")))
 		n, err := store.Forget(t.Context(), time.Hour, 100)
