@@ -74,7 +74,8 @@ check:
 	$(GO) vet ./...
 
 .PHONY: lint
-lint: check ## formatting, vet, staticcheck, golangci-lint, known vulnerabilities
+lint: check ## formatting, vet, length of sentences and lines, staticcheck, golangci-lint, known vulnerabilities
+	$(GO) run ./test/prose
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(GOLANGCI) run ./...
 	@scripts/vulncheck $(GOVULNCHECK)

@@ -61,61 +61,107 @@ var Settings = []Setting{
 		func(c *Config, v string) error { c.Addr = v; return checkAddr(v) }},
 	{"WORKER_ADDR", ":8081", "host:port", "Where a worker serves health and metrics.",
 		func(c *Config, v string) error { c.WorkerAddr = v; return checkAddr(v) }},
-	{"METRICS_ADDR", "", "host:port", "Where the API serves metrics, and readiness with what is away, for operators alone: on no address that the audience reaches. Empty: nowhere.",
+	{"METRICS_ADDR", "", "host:port",
+		"Where the API serves metrics, and readiness with what is away. It is for operators " +
+			"alone: on no address that the audience reaches. Empty: nowhere.",
 		func(c *Config, v string) error {
 			if c.MetricsAddr = v; v == "" {
 				return nil
 			}
 			return checkAddr(v)
 		}},
-	{"PUBLIC_URL", "", "http://host or https://host, with a port and a path if it has them", "The address that people's phones reach: QR codes and links lead there. With a path (`https://host/polls`) all pages and the API are below it; a proxy in front may take the path off a request or leave it there. Empty: to the address by which the page was opened that shows them, which is of no use to phones where that is localhost.",
+	{"PUBLIC_URL", "", "http://host or https://host, with a port and a path if it has them",
+		"The address that people's phones reach: QR codes and links lead there. With a path " +
+			"(`https://host/polls`), all pages and the API are below it. A proxy in front may " +
+			"take the path off a request, or leave it there. Empty: links lead to the address " +
+			"by which a page was opened. That is of no use to phones where it is localhost.",
 		func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
-	{"EMBED_ORIGINS", "none", "none, or http://host or https://host, several with commas between", "The origins of pages that may show the audience's and the results pages in a frame; no page may show the others. At most 2000 characters. `*` is refused: a page of anybody could have people vote who do not see what they press.",
+	{"EMBED_ORIGINS", "none", "none, or http://host or https://host, several with commas between",
+		"The origins of pages that may show the audience's and the results pages in a frame. " +
+			"No page may show the others. At most 2000 characters. `*` is refused: any page " +
+			"could have people vote who do not see what they press.",
 		func(c *Config, v string) (err error) { c.EmbedOrigins, err = embedOrigins(v); return err }},
-	{"TRUSTED_PROXIES", "127.0.0.0/8, ::1", "addresses and networks with commas between, or none", "Who may say for whom it asks: X-Forwarded-For, -Proto and -Host are believed from these addresses and from no other. NGINX's belong here, and those of what stands between it and the API.",
+	{"TRUSTED_PROXIES", "127.0.0.0/8, ::1", "addresses and networks with commas between, or none",
+		"The addresses whose X-Forwarded-For, -Proto and -Host are believed, and no other. " +
+			"NGINX's belong here, and those of what stands between it and the API.",
 		func(c *Config, v string) (err error) { c.TrustedProxies, err = networks(v); return err }},
-	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…", "Where presentations and votes are kept. A worker needs PostgreSQL.",
+	{"DATABASE_URL", "sqlite:plenary.db", "sqlite:PATH or postgres://…",
+		"Where presentations and votes are kept. A worker needs PostgreSQL.",
 		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
-	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between", "The RabbitMQ that carries votes from the API to the workers, or the nodes of its cluster. Empty: the API counts votes itself.",
+	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between",
+		"The RabbitMQ that carries votes from the API to the workers, or the nodes of its " +
+			"cluster. Empty: the API counts votes itself.",
 		func(c *Config, v string) (err error) { c.AMQPURLs, err = amqpURLs(v); return err }},
-	{"PARTITIONS", "4", "1 to 256", "Number of ordered queues. Written to the database at the first start; the same for every process.",
+	{"PARTITIONS", "4", "1 to 256",
+		"The number of ordered queues, the same for every process. It is written to the " +
+			"database at the first start.",
 		func(c *Config, v string) (err error) { c.Partitions, err = number(v, 1, 256); return err }},
-	{"OPEN", "false", "true or false", "Lets everybody act as the presenter of every presentation. Only for trusted networks and test suites.",
+	{"OPEN", "false", "true or false",
+		"Lets everybody act as the presenter of every presentation. Only for trusted networks " +
+			"and test suites.",
 		func(c *Config, v string) (err error) { c.Open, err = boolean(v); return err }},
-	{"CREATE_LIMIT", "60", "0 to 1000000", "Presentations that one address may create in a minute, or at once; more get 429. Each API process counts by itself. 0: any number.",
+	{"CREATE_LIMIT", "60", "0 to 1000000",
+		"Presentations that one address may create in a minute, or at once; more get 429. Each " +
+			"API process counts by itself. 0: any number.",
 		func(c *Config, v string) (err error) { c.CreateLimit, err = number(v, 0, 1_000_000); return err }},
-	{"CREATE_KEY", "", "8 to 200 characters of A-Z a-z 0-9 - . _ ~ + / =", "What creating a presentation takes, as Authorization: Bearer KEY; the start page asks for it. Empty: everybody may create.",
+	{"CREATE_KEY", "", "8 to 200 characters of A-Z a-z 0-9 - . _ ~ + / =",
+		"The key that creating a presentation takes, as Authorization: Bearer KEY. The start " +
+			"page asks for it. Empty: everybody may create.",
 		func(c *Config, v string) error { c.CreateKey = v; return checkKey(v) }},
-	{"WRONG_CODES", "60", "0 to 1000000", "Wrong join codes that one address may try in a minute, or at once; more get 429, as right ones do then. A process that sees ten times as many in all allows a tenth to each address. 0: any number.",
+	{"WRONG_CODES", "60", "0 to 1000000",
+		"Wrong join codes that one address may try in a minute, or at once. More get 429, as " +
+			"right ones do then. While a process sees ten times as many in all, it allows a " +
+			"tenth to each address. 0: any number.",
 		func(c *Config, v string) (err error) { c.WrongCodes, err = number(v, 0, 1_000_000); return err }},
-	{"KEEP_DAYS", "0", "0 to 36500", "After so many days, or one more, in which nobody used a presentation it is removed with its votes. The same for every process: workers remove it, and an API that counts itself. 0: never.",
+	{"KEEP_DAYS", "0", "0 to 36500",
+		"A presentation that nobody used for so many days, or one more, is removed with its " +
+			"votes. The same for every process: workers remove it, and an API that counts " +
+			"itself. 0: never.",
 		func(c *Config, v string) (err error) { c.KeepDays, err = number(v, 0, 36_500); return err }},
-	{"LOG_LEVEL", "info", "debug, info, warn or error", "The least important log lines that are written.",
+	{"LOG_LEVEL", "info", "debug, info, warn or error",
+		"The least important log lines that are written.",
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
-	{"PASS_LIMIT", "3000", "0 to 1000000", "Voters' passes of one presentation that one address may get, at once and in each minute, from one API process; wide enough for a hall that sits behind one address. 0: any number.",
+	{"PASS_LIMIT", "3000", "0 to 1000000",
+		"Voters' passes of one presentation that one address may get, at once and in each " +
+			"minute, from one API process. It is wide enough for a hall behind one address. 0: " +
+			"any number.",
 		func(c *Config, v string) (err error) { c.PassLimit, err = number(v, 0, 1_000_000); return err }},
-	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between", "The origins of pages that may use the API from a browser, beside the pages that it serves itself. `*`: all; there are no cookies, so such a page can do no more than any other client.",
+	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between",
+		"The origins of pages that may use the API from a browser, beside the pages that it " +
+			"serves itself. `*`: all. There are no cookies, so such a page can do no more than " +
+			"any other client.",
 		func(c *Config, v string) (err error) { c.CORSOrigins, err = origins(v); return err }},
-	{"MAX_WAITING", "50000", "1 to 1000000", "Votes that may wait for their answer in one API process; more get 503 at once.",
+	{"MAX_WAITING", "50000", "1 to 1000000",
+		"Votes that may wait for their answer in one API process. More get 503 at once.",
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
-	{"MAX_CONNECTIONS", "0", "0 to 1000000", "Connections that the API holds at once. For one more, the longest idle one gives way. 0: as many as the process has file descriptors for.",
+	{"MAX_CONNECTIONS", "0", "0 to 1000000",
+		"Connections that the API holds at once. For one more, the longest idle one gives way. " +
+			"0: as many as the process has file descriptors for.",
 		func(c *Config, v string) (err error) { c.MaxConnections, err = number(v, 0, 1_000_000); return err }},
-	{"ADDRESS_CONNECTIONS", "0", "0 to 1000000", "Connections that one address may have at once, a trusted proxy any number; event streams are counted by their clients' addresses behind one, too. 0: any number, since a whole hall may be behind one address.",
+	{"ADDRESS_CONNECTIONS", "0", "0 to 1000000",
+		"Connections that one address may have at once; a trusted proxy has any number. Behind " +
+			"one, event streams are counted by their clients' addresses. 0: any number, since " +
+			"a whole hall may be behind one address.",
 		func(c *Config, v string) (err error) { c.AddressConns, err = number(v, 0, 1_000_000); return err }},
-	{"DATABASE_CONNECTIONS", "16", "2 to 1000", "PostgreSQL connections of one process, at most; votes lists take up to 4 more.",
+	{"DATABASE_CONNECTIONS", "16", "2 to 1000",
+		"PostgreSQL connections of one process, at most. Votes lists take up to 4 more.",
 		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
-	{"DATABASE_POOLER", "false", "true or false", "Says that DATABASE_URL leads to PgBouncer in transaction mode, " +
-		"or to a pooler like it: nothing is then kept in a session. Direct connections count faster.",
+	{"DATABASE_POOLER", "false", "true or false",
+		"Says that DATABASE_URL leads to PgBouncer in transaction mode, or to a pooler like it. " +
+			"No session then keeps anything. Direct connections count faster.",
 		func(c *Config, v string) (err error) { c.DatabasePooler, err = boolean(v); return err }},
-	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776", "Bytes that a partition's queue may hold; a full one refuses and voters get 503. Part of the queue's declaration: change it only together with the queue.",
+	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776",
+		"Bytes that a partition's queue may hold. A full one refuses, and voters get 503. It " +
+			"is part of the queue's declaration: change it only together with the queue.",
 		func(c *Config, v string) (err error) {
 			n, err := number(v, 1<<20, 1<<40)
 			c.QueueBytes = int64(n)
 			return err
 		}},
-	{"STOP_TIMEOUT", "20s", "a duration, 1s to 5m", "How long a process that was asked to stop may take to answer and count what it has accepted.",
+	{"STOP_TIMEOUT", "20s", "a duration, 1s to 5m",
+		"How long a stopping process may take to answer and count what it has accepted.",
 		func(c *Config, v string) (err error) {
 			c.StopTimeout, err = duration(v, time.Second, 5*time.Minute)
 			return err

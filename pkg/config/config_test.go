@@ -16,8 +16,8 @@ const docs = "../../docs/config.md"
 
 const head = `# Settings
 
-Both processes read the environment and nothing else. A wrong value stops the start with a line that names it.
-Made from ` + "`pkg/config`" + ` by ` + "`go test ./pkg/config -update`" + `.
+Both processes read the environment and nothing else. A wrong value stops the start with a line
+that names it. This page is made by ` + "`go test ./pkg/config -update`" + `.
 
 `
 

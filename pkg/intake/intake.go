@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -169,7 +170,7 @@ func (b *Ballot) vote(display poll.Display) (poll.Vote, error) {
 }
 
 // answer checks what the voter chose or wrote.
-func (b *Ballot) answer(p *poll.Poll) (poll.Answer, error) {
+func (b *Ballot) answer(p *poll.Poll) (question.Answer, error) {
 	if b.Texts != nil {
 		return p.TextAnswer(b.Texts)
 	}

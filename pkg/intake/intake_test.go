@@ -18,6 +18,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -35,7 +36,7 @@ type fakeCache struct {
 	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
-	kind         poll.Kind // Choice, if empty
+	kind         question.Kind // Choice, if empty
 }
 
 func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
@@ -44,7 +45,7 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 		c.reads++
 		shown, closed = c.fresh, c.closed
 	}
-	p := &poll.Poll{ID: shown, Kind: cmp.Or(c.kind, poll.Choice), MaxChoices: 1, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+	p := &poll.Poll{ID: shown, Question: question.Question{Kind: cmp.Or(c.kind, question.Choice), MaxChoices: 1, Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
@@ -330,7 +331,7 @@ func TestVotesThatWaitedLongerThanTheWindowAreNotWritten(t *testing.T) {
 		batcher.publish(next)
 		p := <-b.log.published
 		require.Len(t, p.batch.Votes, 1)
-		require.Equal(t, poll.Answer("B"), p.batch.Votes[0].Answer)
+		require.Equal(t, question.Answer("B"), p.batch.Votes[0].Answer)
 		_, ok := old.written(place)
 		require.False(t, ok)
 		at, ok := old.written(young)
@@ -472,7 +473,7 @@ func TestWhatCannotBeTakenIsSaidAndNotPublished(t *testing.T) {
 
 func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
-		b.cache.kind = poll.OpenText
+		b.cache.kind = question.OpenText
 		cast := func(ballot Ballot) error {
 			ballot.PollID, ballot.VoterID = pollID, uuid.UUID{15: 1}
 			_, err := b.Cast(context.Background(), talk, ballot, usual)
@@ -486,13 +487,13 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 			b.log.reply(p, poll.Counted)
 		}()
 		require.NoError(t, cast(Ballot{Texts: []string{"\nWhy\r\nnot? "}}))
-		b.cache.kind = poll.Choice
+		b.cache.kind = question.Choice
 		require.ErrorContains(t, cast(Ballot{Texts: []string{"A"}}), "text")
 	})
 }
 
 func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
-	for _, kind := range []poll.Kind{poll.Choice, poll.Multiple, poll.Rating, poll.WordCloud, poll.OpenText} {
+	for _, kind := range []question.Kind{question.Choice, question.Multiple, question.Rating, question.WordCloud, question.OpenText} {
 		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}}, "no texts": {Texts: []string{}}} {
 			t.Run(string(kind)+", "+name, func(t *testing.T) {
 				run(t, func(t *testing.T, b *bench) {
@@ -507,7 +508,7 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 					} {
 						go func() {
 							p := <-b.log.published
-							require.Equal(t, poll.Answer(""), p.batch.Votes[0].Answer)
+							require.Equal(t, question.Answer(""), p.batch.Votes[0].Answer)
 							b.log.reply(p, c.said)
 						}()
 						_, err := b.Cast(context.Background(), talk, ballot, usual)
@@ -523,7 +524,7 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
 	b := newBatch(nil, 0)
 	for !b.full() {
-		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: poll.Answer(strings.Repeat("💬", poll.MaxTextLength))}, time.Now())
+		b.add(poll.Vote{ID: newID(), VoterID: newID(), PollID: pollID, Answer: question.Answer(strings.Repeat("💬", question.MaxTextLength))}, time.Now())
 	}
 	require.Len(t, b.Votes, 33)
 	data, err := queue.Encode(nil, &b.Batch)

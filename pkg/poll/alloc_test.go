@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // someBatches are n votes of different voters for one poll, as they come: in batches of at most 500.
@@ -15,7 +16,7 @@ func someBatches(n int) (batches []poll.Batch) {
 		b := batch()
 		for i := range min(500, n-len(batches)*500) {
 			voter := uuid.UUID{0: byte(i), 1: byte(i >> 8), 2: byte(len(batches))}
-			b.Votes = append(b.Votes, poll.Vote{PollID: pollA, VoterID: voter, Version: 1, Answer: poll.Answer(keys[i%len(keys)])})
+			b.Votes = append(b.Votes, poll.Vote{PollID: pollA, VoterID: voter, Version: 1, Answer: question.Answer(keys[i%len(keys)])})
 		}
 		batches = append(batches, b)
 	}
@@ -26,7 +27,7 @@ func someBatches(n int) (batches []poll.Batch) {
 func countAll(batches []poll.Batch, fresh map[uuid.UUID]bool, old []poll.Vote) (written []*poll.Vote) {
 	l := poll.NewLedger(batches)
 	for _, id := range l.Polls() {
-		l.Load(talk, id, poll.Multiple, keys, poll.State{Status: poll.Open, Opened: 1, Counts: make([]int64, len(keys))})
+		l.Load(talk, id, question.Multiple, keys, poll.State{Status: poll.Open, Opened: 1, Counts: make([]int64, len(keys))})
 	}
 	l.Walk(fresh)
 	for _, v := range old {

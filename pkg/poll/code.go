@@ -10,6 +10,4 @@ var (
 	HasBeenShown = fault.Conflict.Named("poll_has_been_shown") // people have seen the poll as it is: it cannot be edited any more
 	NotFinal     = fault.Conflict.Named("poll_not_final")      // votes for the poll may still arrive: it cannot be reset yet
 	LastPoll     = fault.Conflict.Named("last_poll")           // a presentation keeps at least one poll
-	NotFreeText  = fault.Conflict.Named("not_free_text")       // people choose their answers to the poll: it has none in free text
-	WordBanned   = fault.Conflict.Named("word_banned")         // the text holds a banned word: it cannot be shown
 )

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Edit is a change that a presenter makes to a presentation other than a Move: EditPresentation, AddPoll, EditPoll, DeletePoll,
@@ -38,9 +39,9 @@ type AddPoll struct {
 type EditPoll struct {
 	PollID     uuid.UUID
 	Question   *string
-	Kind       *Kind
+	Kind       *question.Kind
 	MaxChoices *int
-	Options    *[]Option
+	Options    *[]question.Option
 	Visibility *Visibility
 	Banned     *[]string
 }
@@ -219,7 +220,7 @@ func (e EditPoll) apply(d *Draft) error {
 	if err != nil {
 		return err
 	}
-	same := q.Question == old.Question && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices && slices.Equal(q.Options, old.Options)
+	same := q.Text == old.Text && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices && slices.Equal(q.Options, old.Options)
 	if !same {
 		err := d.unseen(i)
 		if err != nil && d.mendable() {
@@ -232,7 +233,7 @@ func (e EditPoll) apply(d *Draft) error {
 	if same && q.Visibility == old.Visibility && slices.Equal(q.Banned, old.Banned) {
 		return nil
 	}
-	if !sameBallot(&old, &q) {
+	if !old.SameBallot(&q.Question) {
 		d.State.Counts = make([]int64, len(q.Options))
 	}
 	d.State.Revision++
@@ -247,7 +248,7 @@ func (e EditPoll) apply(d *Draft) error {
 func (e EditPoll) over(q Poll) Poll {
 	old := q
 	if e.Question != nil {
-		q.Question = *e.Question
+		q.Text = *e.Question
 	}
 	if e.Kind != nil {
 		q.Kind = *e.Kind
@@ -274,9 +275,6 @@ func (e EditPoll) over(q Poll) Poll {
 	}
 	return q
 }
-
-// TakesOptions says whether the options of a poll of that kind are the presenter's.
-func (k Kind) TakesOptions() bool { return k == Choice || k == Multiple || k == "" }
 
 func (e DeletePoll) apply(d *Draft) error {
 	i := d.Find(e.PollID)

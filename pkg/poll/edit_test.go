@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // of gives a pointer to v.
@@ -19,9 +20,9 @@ func of[T any](v T) *T { return &v }
 // draft is a presentation of a choice, a multiple and a rating, with the state of the poll concerned.
 func draft(t require.TestingT, slide poll.Slide, concerned int, s poll.State) *poll.Draft {
 	p, err := poll.New("A talk", []poll.Poll{
-		{Question: "Who?", Options: options("A", "B")},
-		{Question: "Which?", Kind: poll.Multiple, Options: options("A", "B", "C")},
-		{Question: "How good?", Kind: poll.Rating},
+		{Question: question.Question{Text: "Who?", Options: options("A", "B")}},
+		{Question: question.Question{Text: "Which?", Kind: question.Multiple, Options: options("A", "B", "C")}},
+		{Question: question.Question{Text: "How good?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	p.Slide = slide
@@ -44,16 +45,16 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 		edit poll.EditPoll
 		want func(*poll.Poll)
 	}{
-		"its question":                      {0, poll.EditPoll{Question: of(" Whom? ")}, func(q *poll.Poll) { q.Question = "Whom?" }},
+		"its question":                      {0, poll.EditPoll{Question: of(" Whom? ")}, func(q *poll.Poll) { q.Text = "Whom?" }},
 		"its options":                       {0, poll.EditPoll{Options: of(options("A", "B", "C"))}, func(q *poll.Poll) { q.Options = options("A", "B", "C") }},
-		"its kind":                          {0, poll.EditPoll{Kind: of(poll.Multiple)}, func(q *poll.Poll) { q.Kind, q.MaxChoices = poll.Multiple, 2 }},
-		"its kind, to one with own options": {0, poll.EditPoll{Kind: of(poll.Rating)}, func(q *poll.Poll) { q.Kind, q.Options = poll.Rating, stars() }},
-		"its kind, from one with own options": {2, poll.EditPoll{Kind: of(poll.Choice), Options: of(options("A"))}, func(q *poll.Poll) {
-			q.Kind, q.Options = poll.Choice, options("A")
+		"its kind":                          {0, poll.EditPoll{Kind: of(question.Multiple)}, func(q *poll.Poll) { q.Kind, q.MaxChoices = question.Multiple, 2 }},
+		"its kind, to one with own options": {0, poll.EditPoll{Kind: of(question.Rating)}, func(q *poll.Poll) { q.Kind, q.Options = question.Rating, stars() }},
+		"its kind, from one with own options": {2, poll.EditPoll{Kind: of(question.Choice), Options: of(options("A"))}, func(q *poll.Poll) {
+			q.Kind, q.Options = question.Choice, options("A")
 		}},
 		"how many may be chosen":        {1, poll.EditPoll{MaxChoices: of(2)}, func(q *poll.Poll) { q.MaxChoices = 2 }},
 		"all may be chosen, and remain": {1, poll.EditPoll{Options: of(options("A", "B"))}, func(q *poll.Poll) { q.MaxChoices, q.Options = 2, options("A", "B") }},
-		"the question of a rating":      {2, poll.EditPoll{Question: of("How?")}, func(q *poll.Poll) { q.Question = "How?" }},
+		"the question of a rating":      {2, poll.EditPoll{Question: of("How?")}, func(q *poll.Poll) { q.Text = "How?" }},
 		"who sees its results":          {0, poll.EditPoll{Visibility: of(poll.After)}, func(q *poll.Poll) { q.Visibility = poll.After }},
 		"its banned words":              {0, poll.EditPoll{Banned: &[]string{" no "}}, func(q *poll.Poll) { q.Banned = []string{"no"} }},
 	} {
@@ -80,8 +81,8 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 	}
 }
 
-func stars() []poll.Option {
-	p, err := poll.New("", []poll.Poll{{Question: "Q", Kind: poll.Rating}})
+func stars() []question.Option {
+	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Kind: question.Rating}}})
 	if err != nil {
 		panic(err)
 	}
@@ -89,26 +90,26 @@ func stars() []poll.Option {
 }
 
 func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
-	long := strings.Repeat("é", poll.MaxValueLength+1)
+	long := strings.Repeat("é", question.MaxValueLength+1)
 	d := draft(t, unshown, 0, pending)
 	id, other := d.Polls[0].ID, d.Polls[1].ID
-	good := poll.Poll{Question: "Q", Options: options("A")}
+	good := poll.Poll{Question: question.Question{Text: "Q", Options: options("A")}}
 	for name, c := range map[string]struct {
 		edit  poll.Edit
 		field string
 	}{
 		"long title":          {poll.EditPresentation{Title: &long}, "title"},
 		"no question":         {poll.EditPoll{PollID: id, Question: of(" ")}, "question"},
-		"no options":          {poll.EditPoll{PollID: id, Options: &[]poll.Option{}}, "options"},
+		"no options":          {poll.EditPoll{PollID: id, Options: &[]question.Option{}}, "options"},
 		"option key":          {poll.EditPoll{PollID: id, Options: of(options("A", ""))}, "options[1].key"},
-		"kind":                {poll.EditPoll{PollID: id, Kind: of(poll.Kind("essay"))}, "kind"},
-		"options of a rating": {poll.EditPoll{PollID: id, Kind: of(poll.Rating), Options: of(options("A"))}, "options"},
+		"kind":                {poll.EditPoll{PollID: id, Kind: of(question.Kind("essay"))}, "kind"},
+		"options of a rating": {poll.EditPoll{PollID: id, Kind: of(question.Rating), Options: of(options("A"))}, "options"},
 		"max of a choice":     {poll.EditPoll{PollID: id, MaxChoices: of(2)}, "max_choices"},
 		"visibility":          {poll.EditPoll{PollID: id, Visibility: of(poll.Visibility("x"))}, "results_visibility"},
 		"banned words":        {poll.EditPoll{PollID: id, Banned: &[]string{""}}, "banned_words[0]"},
 		"keys too long":       {poll.EditPoll{PollID: other, Options: of(keyed(even(47, 64)...))}, "options"},
 		"new poll":            {poll.AddPoll{}, "question"},
-		"new keys too long":   {poll.AddPoll{Poll: poll.Poll{Question: "Q", Kind: poll.Multiple, Options: keyed(even(47, 64)...)}}, "options"},
+		"new keys too long":   {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Kind: question.Multiple, Options: keyed(even(47, 64)...)}}}, "options"},
 		"index too high":      {poll.AddPoll{Poll: good, Index: of(4)}, "index"},
 		"index negative":      {poll.AddPoll{Poll: good, Index: of(-1)}, "index"},
 		"a poll is missing":   {poll.Reorder{PollIDs: []uuid.UUID{id, other}}, "poll_ids"},
@@ -164,7 +165,7 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 			}
 			for _, e := range []poll.Edit{
 				poll.EditPoll{Options: of(options("A", "B"))}, poll.EditPoll{Options: of(options("A", "C", "B"))},
-				poll.EditPoll{Kind: of(poll.Choice)}, poll.EditPoll{MaxChoices: of(1)}, poll.DeletePoll{},
+				poll.EditPoll{Kind: of(question.Choice)}, poll.EditPoll{MaxChoices: of(1)}, poll.DeletePoll{},
 			} {
 				d := draft(t, c.slide, 1, c.state)
 				e = aimed(e, d.Polls[1].ID)
@@ -234,7 +235,7 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 			var edit poll.Edit
 			switch rapid.IntRange(0, 2).Draw(t, "edit") {
 			case 0:
-				edit = poll.AddPoll{Poll: poll.Poll{Question: "Q", Options: options("A")}, Index: of(rapid.IntRange(0, len(d.Polls)).Draw(t, "at"))}
+				edit = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Options: options("A")}}, Index: of(rapid.IntRange(0, len(d.Polls)).Draw(t, "at"))}
 			case 1:
 				d.State = poll.PollState{PollID: rapid.SampledFrom(d.Polls).Draw(t, "poll").ID, State: poll.State{Status: poll.Pending}}
 				edit = poll.DeletePoll{PollID: d.State.PollID}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Outcome is what a committed counting transaction did.
@@ -43,40 +44,9 @@ type Ledger struct {
 
 type account struct {
 	presentationID uuid.UUID
-	kind           Kind
-	state          State
-	options        map[string]int
-	fold           Fold
-	words          map[string]*move  // for free text
-	spellings      map[spelled]*move // of a word cloud whose fold knows them
+	state          State // but for the counts
+	tally          question.Tally
 	touched        bool
-}
-
-// move is by how much a count moves, and the oldest of the votes that raise it.
-type move struct {
-	by    int64
-	first uuid.UUID
-}
-
-// shift adds to what moves the count of a key.
-func shift[K comparable](moves map[K]*move, key K, n int64, vote *Vote) {
-	m := moves[key]
-	if m == nil {
-		m = &move{}
-		moves[key] = m
-	}
-	m.by += n
-	if n > 0 {
-		m.first = older(m.first, vote.ID)
-	}
-}
-
-// older gives the id that is known and was made first: ids of votes begin with their time.
-func older(a, b uuid.UUID) uuid.UUID {
-	if a == uuid.Nil || b != uuid.Nil && slices.Compare(b[:], a[:]) < 0 {
-		return b
-	}
-	return a
 }
 
 // claim is the last vote of one voter in one poll within the transaction, and where its verdict goes.
@@ -116,31 +86,16 @@ func (l *Ledger) Polls() []uuid.UUID {
 }
 
 // Load brings a locked poll: its kind, its options' keys in order and its state, with a count per option.
-func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind Kind, options []string, s State) {
-	if len(options) != len(s.Counts) { // those of before an edit, which no vote is for: see Draft
-		options = nil
-	}
-	a := &account{presentationID: presentationID, kind: kind, state: s, options: make(map[string]int, len(options))}
-	if kind.FreeText() {
-		a.fold, a.words = PresentFold, map[string]*move{}
-		if kind == WordCloud {
-			a.spellings = map[spelled]*move{}
-		}
-	}
-	a.state.Counts = slices.Clone(s.Counts)
-	for i, key := range options {
-		a.options[key] = i
-	}
+func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind question.Kind, options []string, s State) {
+	a := &account{presentationID: presentationID, state: s, tally: question.NewTally(kind, options, s.Counts)}
+	a.state.Counts = a.tally.Counts()
 	l.accounts[pollID] = a
 }
 
 // Folded says by which fold the words of a poll that is loaded are counted, where it is not the present one. They are moved
 // by it. The first one knows no spellings.
-func (l *Ledger) Folded(pollID uuid.UUID, f Fold) {
-	a := l.accounts[pollID]
-	if a.fold = f; f == FirstFold {
-		a.spellings = nil
-	}
+func (l *Ledger) Folded(pollID uuid.UUID, f question.Fold) {
+	l.accounts[pollID].tally.Folded(f)
 }
 
 // Walk goes through the batches whose ids the transaction has just recorded; fresh holds them. A batch that is not
@@ -177,7 +132,7 @@ func (l *Ledger) walkVote(b *Batch, v *Vote, verdict *Verdict) {
 		*verdict = Rejected
 	case v.Version <= a.state.Sealed: // asked first: the options may be others by now
 		*verdict = Late
-	case !a.has(v.Answer):
+	case !a.tally.Takes(v.Answer):
 		*verdict = Rejected
 	default:
 		l.claim(b, v, verdict)
@@ -251,21 +206,10 @@ type PollState struct {
 	State
 }
 
-// WordChange is by how much the count of a word in a poll of free text moves, and those of its spellings. A word or spelling
-// whose count is 0 then is there no more, unless the word is hidden.
+// WordChange is what moves of a word in a poll of free text.
 type WordChange struct {
-	PollID    uuid.UUID
-	Word      string
-	By        int64     // 0: only the spellings move
-	First     uuid.UUID // the oldest of the votes that name the word now; Nil: none does
-	Spellings []SpellingChange
-}
-
-// SpellingChange is by how much the count of a spelling moves, never 0, and the oldest of the votes that write it now.
-type SpellingChange struct {
-	Spelling string
-	By       int64
-	First    uuid.UUID
+	PollID uuid.UUID
+	question.WordMove
 }
 
 // LostWords gives the polls, sorted, of which a word has lost votes, and may be there no more.
@@ -298,7 +242,9 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 		if a.touched {
 			a.state.Revision++
 			states = append(states, PollState{id, a.state})
-			words = a.changes(words, id)
+			for _, moved := range a.tally.Words() {
+				words = append(words, WordChange{id, moved})
+			}
 			o.Changed = append(o.Changed, bus.Change{
 				Thing: a.presentationID, Part: id, Version: a.state.Opened, Revision: a.state.Revision,
 			})
@@ -309,24 +255,6 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 		return cmp.Or(slices.Compare(a.PollID[:], b.PollID[:]), strings.Compare(a.Word, b.Word))
 	})
 	return votes, states, words, o
-}
-
-// changes appends what the account moves.
-func (a *account) changes(words []WordChange, pollID uuid.UUID) []WordChange {
-	spellings := map[string][]SpellingChange{}
-	for s, m := range a.spellings {
-		if m.by != 0 {
-			spellings[s.word] = append(spellings[s.word], SpellingChange{s.spelling, m.by, m.first})
-		}
-	}
-	for word, m := range a.words {
-		of := spellings[word]
-		if m.by != 0 || len(of) > 0 {
-			slices.SortFunc(of, func(a, b SpellingChange) int { return strings.Compare(a.Spelling, b.Spelling) })
-			words = append(words, WordChange{pollID, word, m.by, m.first, of})
-		}
-	}
-	return words
 }
 
 // settleBefore decides between the claim's vote and a replayed one before it.
@@ -348,50 +276,10 @@ func (a *account) move(old, v *Vote) {
 	a.touched = true
 	if old != nil && !old.Answer.TakenBack() {
 		a.state.Voters--
-		a.add(old, -1)
+		a.tally.Add(old.Answer, old.ID, -1)
 	}
 	if !v.Answer.TakenBack() {
 		a.state.Voters++
-		a.add(v, 1)
+		a.tally.Add(v.Answer, v.ID, 1)
 	}
-}
-
-func (a *account) add(v *Vote, n int64) {
-	answer := v.Answer
-	if a.kind.FreeText() {
-		for _, s := range a.kind.spelled(a.fold, answer) {
-			shift(a.words, s.word, n, v)
-			if a.spellings != nil {
-				shift(a.spellings, s, n, v)
-			}
-		}
-		return
-	}
-	if i, ok := a.options[string(answer)]; ok { // one key, the usual case
-		a.state.Counts[i] += n
-		return
-	}
-	for _, key := range answer.Keys() {
-		if i, ok := a.options[key]; ok {
-			a.state.Counts[i] += n
-		}
-	}
-}
-
-func (a *account) has(answer Answer) bool {
-	if answer.TakenBack() {
-		return true
-	}
-	if a.kind.FreeText() {
-		return a.kind.takes(answer)
-	}
-	if _, ok := a.options[string(answer)]; ok {
-		return true
-	}
-	for _, key := range answer.Keys() {
-		if _, ok := a.options[key]; !ok {
-			return false
-		}
-	}
-	return true
 }

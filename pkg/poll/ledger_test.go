@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 var (
@@ -17,7 +18,7 @@ var (
 	cloud, essay = uuid.UUID{15: 3}, uuid.UUID{15: 4} // of free text
 	talk         = uuid.UUID{15: 99}
 	keys         = []string{"A", "B", "C"}
-	kinds        = map[uuid.UUID]poll.Kind{pollA: poll.Multiple, pollB: poll.Multiple, cloud: poll.WordCloud, essay: poll.OpenText}
+	kinds        = map[uuid.UUID]question.Kind{pollA: question.Multiple, pollB: question.Multiple, cloud: question.WordCloud, essay: question.OpenText}
 )
 
 func voter(n int) uuid.UUID { return uuid.UUID{0: 1, 15: byte(n)} }
@@ -95,7 +96,7 @@ func seal(pollID uuid.UUID, version int64) poll.Batch {
 	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: pollID, Version: version}}
 }
 
-func vote(v int, version, seq int64, answer poll.Answer) poll.Vote {
+func vote(v int, version, seq int64, answer question.Answer) poll.Vote {
 	return poll.Vote{PollID: pollA, VoterID: voter(v), Version: version, Seq: seq, Answer: answer}
 }
 
@@ -217,7 +218,7 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 			log[i] = poll.Batch{ID: uuid.New(), Replayed: rapid.Bool().Draw(t, "replayed")}
 			for range rapid.IntRange(1, 3).Draw(t, "votes") {
 				log[i].Votes = append(log[i].Votes, vote(rapid.IntRange(1, 2).Draw(t, "voter"), rapid.Int64Range(1, 2).Draw(t, "version"),
-					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]poll.Answer{"A", "B", "C", ""}).Draw(t, "answer")))
+					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]question.Answer{"A", "B", "C", ""}).Draw(t, "answer")))
 			}
 		}
 		for _, b := range log {
@@ -239,7 +240,7 @@ func TestTheTallyEqualsARecount(t *testing.T) {
 		m := newMemory()
 		want := map[poll.VoteKey]poll.Vote{}
 		var log []poll.Batch
-		answers := []poll.Answer{"A", "B", "C", "A\nB", "A\nB\nC", "B\nC", ""}
+		answers := []question.Answer{"A", "B", "C", "A\nB", "A\nB\nC", "B\nC", ""}
 		for range rapid.IntRange(1, 20).Draw(t, "batches") {
 			var votes []poll.Vote
 			for range rapid.IntRange(1, 10).Draw(t, "votes") {

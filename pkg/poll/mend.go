@@ -35,7 +35,7 @@ func (d *Draft) mendable() bool {
 // mend takes down which texts of a poll differ. Errors: HasBeenShown, where more differs than
 // texts, or too much was mended.
 func (d *Draft) mend(old, now *Poll) error {
-	if !sameBallot(old, now) {
+	if !old.SameBallot(&now.Question) {
 		return fault.Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+
 			"changed while people vote; take it off the slide and reset it, and it can be edited again")
 	}
@@ -46,7 +46,7 @@ func (d *Draft) mend(old, now *Poll) error {
 			})
 		}
 	}
-	add("question", old.Question, now.Question)
+	add("question", old.Text, now.Text)
 	for i, o := range old.Options {
 		add("options["+o.Key+"]", o.Value, now.Options[i].Value)
 	}
@@ -60,17 +60,4 @@ func (d *Draft) mend(old, now *Poll) error {
 			"and %d of a presentation can be; take it off the slide and reset it", MaxMends, MaxHistory)
 	}
 	return nil
-}
-
-// sameBallot says whether the same answers can be given to two polls.
-func sameBallot(a, b *Poll) bool {
-	if a.Kind != b.Kind || a.MaxChoices != b.MaxChoices || len(a.Options) != len(b.Options) {
-		return false
-	}
-	for i := range a.Options {
-		if a.Options[i].Key != b.Options[i].Key {
-			return false
-		}
-	}
-	return true
 }

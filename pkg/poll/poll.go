@@ -4,17 +4,15 @@ package poll
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // The protocol's constants (DESIGN.md, section 3). They are no settings: every process must agree on them.
@@ -32,30 +30,10 @@ const (
 
 // What a presentation may hold.
 const (
-	MaxPolls       = 500  // polls of one presentation
-	MaxOptions     = 100  // options of one poll
-	MaxKeyLength   = 64   // characters of an option's key
-	MaxValueLength = 1000 // characters of an option's value, of a question and of a title
+	MaxPolls = 500 // polls of one presentation
 
 	// MaxText is how many bytes a presentation's text has in all: see Presentation.Text.
 	MaxText = 1 << 20
-
-	// MaxChosenBytes is how many bytes the keys take that one vote may name, in the JSON of a client that escapes all it can.
-	// So a vote's body, which has 4 KiB, has room for whatever a voter may choose.
-	MaxChosenBytes = 3000
-)
-
-// Kind says how a poll is answered.
-type Kind string
-
-// The kinds of polls.
-const (
-	Choice   Kind = "choice"   // one option
-	Multiple Kind = "multiple" // one option or several, at most MaxChoices
-	Rating   Kind = "rating"   // one of the options 1 to 5, which the server makes
-
-	WordCloud Kind = "word_cloud" // short texts of the voter's own, at most MaxChoices; they are folded for counting
-	OpenText  Kind = "open_text"  // one text of the voter's own
 )
 
 // Status says what may still happen to a poll's results.
@@ -69,25 +47,15 @@ const (
 	Final   Status = "final"   // sealed: its results do not change under this version
 )
 
-// Option is one answer of a poll. Its key is unique within the poll.
-type Option struct {
-	Key   string
-	Value string
-}
-
 // Poll is one question on one slide: what a presenter wrote. What becomes of it is its State.
 type Poll struct {
 	ID             uuid.UUID
 	PresentationID uuid.UUID
 	Index          int // 0-based place in the presentation
-	Question       string
-	Kind           Kind
-	MaxChoices     int      // for Multiple and WordCloud: how many options or texts one answer may hold; else 1
-	Banned         []string // words that answers in free text must not hold; nil: none
-	Options        []Option // none for free text
-	Visibility     Visibility
-	Identity       access.Identity // of its voters; the store's own, never edited
-	Mended         int             // how many of its texts were changed while people voted: so many Mends there are of it
+	question.Question
+	Visibility Visibility
+	Identity   access.Identity // of its voters; the store's own, never edited
+	Mended     int             // how many of its texts were changed while people voted: so many Mends there are of it
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -154,14 +122,7 @@ func New(title string, polls []Poll) (Presentation, error) {
 func (p *Presentation) Text() int {
 	size := len(p.Title)
 	for i := range p.Polls {
-		q := &p.Polls[i]
-		size += len(q.Question)
-		for _, o := range q.Options {
-			size += len(o.Key) + len(o.Value)
-		}
-		for _, word := range q.Banned {
-			size += len(word)
-		}
+		size += p.Polls[i].Size()
 	}
 	return size
 }
@@ -175,135 +136,17 @@ func (p *Presentation) checkSize(field string, before int) error {
 	return nil
 }
 
-// newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay as they are: an edit of
-// something else must not fail on them, nor change them.
+// newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay as they are.
 func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 	q.Identity = cmp.Or(q.Identity, access.ByClient)
-	known := textsOf(old)
-	if q.Question, err = known.clean(at+".question", q.Question, MaxValueLength, inLines); err != nil {
+	var asked *question.Question
+	if old != nil {
+		asked = &old.Question
+	}
+	if q.Question, err = q.Question.Check(at, asked); err != nil {
 		return q, err
 	}
-	if err := q.checkRoom(at, known); err != nil {
-		return q, err
-	}
-	switch q.Kind {
-	case "":
-		q.Kind = Choice
-	case Choice, Multiple, Rating, WordCloud, OpenText:
-	default:
-		return q, fault.Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
-	}
-	if err := q.setOptions(at+".options", known); err != nil {
-		return q, err
-	}
-	if err := q.setMaxChoices(at + ".max_choices"); err != nil {
-		return q, err
-	}
-	return q, q.checkChosen(at + ".options")
-}
-
-// setOptions checks the options, and makes those that the presenter does not give.
-func (p *Poll) setOptions(at string, known texts) error {
-	switch {
-	case p.Kind.FreeText() && len(p.Options) > 0:
-		return fault.Field(at, "must be left out: voters write what they like")
-	case p.Kind.FreeText():
-		p.Options = []Option{}
-		return nil
-	case p.Kind == Rating && len(p.Options) > 0:
-		return fault.Field(at, "must be left out: a rating has the options 1 to 5")
-	case p.Kind == Rating:
-		for i := 1; i <= 5; i++ {
-			p.Options = append(p.Options, Option{Key: strconv.Itoa(i), Value: strconv.Itoa(i)})
-		}
-	}
-	p.Options = slices.Clone(p.Options)
-	return checkOptions(at, p.Options, known)
-}
-
-// setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter does not.
-func (p *Poll) setMaxChoices(at string) error {
-	most, usual, limit := 1, 1, ""
-	switch p.Kind {
-	case Multiple:
-		most, usual, limit = len(p.Options), len(p.Options), "the number of options"
-	case WordCloud:
-		most, usual, limit = MaxEntries, DefaultEntries, strconv.Itoa(MaxEntries)
-	}
-	switch {
-	case limit == "" && p.MaxChoices > 1:
-		return fault.Field(at, `is for the kinds "multiple" and "word_cloud" only`)
-	case p.MaxChoices < 0 || p.MaxChoices > most:
-		return fault.Field(at, "must be between 1 and %s", cmp.Or(limit, "1"))
-	case p.MaxChoices == 0:
-		p.MaxChoices = usual
-	}
-	return nil
-}
-
-// checkChosen checks that a vote has room for the longest keys, as many as a voter may choose.
-func (p *Poll) checkChosen(at string) error {
-	sizes := make([]int, len(p.Options))
-	for i, o := range p.Options {
-		sizes[i] = sizeInJSON(o.Key)
-	}
-	slices.Sort(sizes)
-	sum := 0
-	for _, size := range sizes[max(0, len(sizes)-p.MaxChoices):] {
-		sum += size + len(",")
-	}
-	if sum > MaxChosenBytes {
-		return fault.Field(at, "the longest keys, as many as a vote may name (%d), must together have at most %d bytes in JSON, with quotes, commas and "+
-			"escapes; they have %d: take shorter keys, or a smaller max_choices", p.MaxChoices, MaxChosenBytes, sum)
-	}
-	return nil
-}
-
-// sizeInJSON gives how many bytes a string has at most in JSON. Some clients escape whatever is not ASCII, and some signs that are.
-func sizeInJSON(s string) int {
-	size := len(`""`)
-	for _, r := range s {
-		switch {
-		case r > 0xffff:
-			size += len(`\ud83d\ude00`)
-		case r >= utf8.RuneSelf, strings.ContainsRune("\"\\/<>&'`+", r):
-			size += len(`\u00e9`)
-		default:
-			size++
-		}
-	}
-	return size
-}
-
-// checkOptions checks options and cleans their values. Keys stay as they are: voters name them.
-func checkOptions(at string, options []Option, known texts) (err error) {
-	switch {
-	case len(options) == 0:
-		return fault.Field(at, "must hold at least one option")
-	case len(options) > MaxOptions:
-		return fault.Field(at, "must hold at most %d options", MaxOptions)
-	}
-	seen := make(map[string]bool, len(options))
-	for i, o := range options {
-		field := at + "[" + strconv.Itoa(i) + "]"
-		if o.Key == "" || utf8.RuneCountInString(o.Key) > MaxKeyLength {
-			return fault.Field(field+".key", "must have 1 to %d characters", MaxKeyLength)
-		}
-		if !printable(o.Key) || strings.TrimSpace(o.Key) != o.Key {
-			return fault.Field(field+".key", "must not hold control characters or begin or end with a space")
-		}
-		if _, err := known.clean(field+".key", o.Key, MaxKeyLength, oneLine); err != nil {
-			return err
-		}
-		if seen[o.Key] {
-			return fault.Field(field+".key", "%q is there twice", o.Key)
-		}
-		seen[o.Key] = true
-		if options[i].Value, err = known.clean(field+".value", o.Value, MaxValueLength, inLines); err != nil {
-			return err
-		}
-	}
-	return nil
+	return q, q.setVisibility(at + ".results_visibility")
 }
 
 // cleanTitle cleans a title, which may be empty.
@@ -311,36 +154,7 @@ func cleanTitle(title string) (string, error) {
 	if strings.TrimSpace(title) == "" {
 		return "", nil
 	}
-	return clean("title", title, MaxValueLength, oneLine)
-}
-
-// texts holds those that are in use already.
-type texts map[string]bool
-
-func textsOf(q *Poll) texts {
-	if q == nil {
-		return nil
-	}
-	known := texts{q.Question: true}
-	for _, o := range q.Options {
-		known[o.Key], known[o.Value] = true, true
-	}
-	for _, word := range q.Banned {
-		known[word] = true
-	}
-	return known
-}
-
-// clean cleans a text that is not in use already.
-func (t texts) clean(field, text string, most int, l layout) (string, error) {
-	if t[text] {
-		return text, nil
-	}
-	return clean(field, text, most, l)
-}
-
-func printable(s string) bool {
-	return strings.IndexFunc(s, unicode.IsControl) < 0
+	return question.CleanLine("title", title, question.MaxValueLength)
 }
 
 // newID makes an id whose values rise with time, so that new rows stand together in an index.

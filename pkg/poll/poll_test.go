@@ -8,28 +8,28 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
-func options(keys ...string) (out []poll.Option) {
+func options(keys ...string) (out []question.Option) {
 	for _, k := range keys {
-		out = append(out, poll.Option{Key: k, Value: "option " + k})
+		out = append(out, question.Option{Key: k, Value: "option " + k})
 	}
 	return out
 }
 
 func TestANewPresentationHasIDsOrderAndNothingDisplayed(t *testing.T) {
 	p, err := poll.New("  A talk ", []poll.Poll{
-		{Question: "Who?", Options: options("A", "B")},
-		{Question: "Which?", Kind: poll.Multiple, Options: options("A", "B", "C")},
-		{Question: "How good?", Kind: poll.Rating},
+		{Question: question.Question{Text: "Who?", Options: options("A", "B")}},
+		{Question: question.Question{Text: "Which?", Kind: question.Multiple, Options: options("A", "B", "C")}},
+		{Question: question.Question{Text: "How good?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, "A talk", p.Title)
 	require.Equal(t, poll.Slide{Index: -1}, p.Slide)
-	require.Equal(t, poll.Choice, p.Polls[0].Kind, "a poll is a choice unless it says otherwise")
+	require.Equal(t, question.Choice, p.Polls[0].Kind, "a poll is a choice unless it says otherwise")
 	require.Equal(t, 3, p.Polls[1].MaxChoices, "all options may be chosen unless max_choices says otherwise")
 	require.Len(t, p.Polls[2].Options, 5)
 	for i, q := range p.Polls {
@@ -44,13 +44,13 @@ func TestANewPresentationHasIDsOrderAndNothingDisplayed(t *testing.T) {
 }
 
 func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
-	good := func() poll.Poll { return poll.Poll{Question: "Q", Options: options("A", "B")} }
+	good := func() poll.Poll { return poll.Poll{Question: question.Question{Text: "Q", Options: options("A", "B")}} }
 	with := func(change func(*poll.Poll)) []poll.Poll {
 		bad := good()
 		change(&bad)
 		return []poll.Poll{good(), bad}
 	}
-	long := strings.Repeat("é", poll.MaxValueLength+1)
+	long := strings.Repeat("é", question.MaxValueLength+1)
 	for name, c := range map[string]struct {
 		title string
 		polls []poll.Poll
@@ -60,29 +60,29 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 		"too many polls":   {"t", make([]poll.Poll, poll.MaxPolls+1), "polls"},
 		"long title":       {long, []poll.Poll{good()}, "title"},
 		"NUL":              {"a\x00b", []poll.Poll{good()}, "title"},
-		"no question":      {"t", with(func(p *poll.Poll) { p.Question = " \n" }), "polls[1].question"},
+		"no question":      {"t", with(func(p *poll.Poll) { p.Text = " \n" }), "polls[1].question"},
 		"kind":             {"t", with(func(p *poll.Poll) { p.Kind = "essay" }), "polls[1].kind"},
 		"no options":       {"t", with(func(p *poll.Poll) { p.Options = nil }), "polls[1].options"},
-		"too many options": {"t", with(func(p *poll.Poll) { p.Options = make([]poll.Option, 101) }), "polls[1].options"},
+		"too many options": {"t", with(func(p *poll.Poll) { p.Options = make([]question.Option, 101) }), "polls[1].options"},
 		"empty key":        {"t", with(func(p *poll.Poll) { p.Options[1].Key = "" }), "polls[1].options[1].key"},
 		"spaced key":       {"t", with(func(p *poll.Poll) { p.Options[1].Key = " A" }), "polls[1].options[1].key"},
 		"newline in key":   {"t", with(func(p *poll.Poll) { p.Options[0].Key = "A\nB" }), "polls[1].options[0].key"},
 		"long key":         {"t", with(func(p *poll.Poll) { p.Options[0].Key = strings.Repeat("k", 65) }), "polls[1].options[0].key"},
 		"key twice":        {"t", with(func(p *poll.Poll) { p.Options[1].Key = "A" }), "polls[1].options[1].key"},
 		"empty value":      {"t", with(func(p *poll.Poll) { p.Options[0].Value = " " }), "polls[1].options[0].value"},
-		"rated options":    {"t", with(func(p *poll.Poll) { p.Kind = poll.Rating }), "polls[1].options"},
+		"rated options":    {"t", with(func(p *poll.Poll) { p.Kind = question.Rating }), "polls[1].options"},
 		"max of a choice":  {"t", with(func(p *poll.Poll) { p.MaxChoices = 2 }), "polls[1].max_choices"},
-		"max too high":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, 3 }), "polls[1].max_choices"},
+		"max too high":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = question.Multiple, 3 }), "polls[1].max_choices"},
 		"visibility":       {"t", with(func(p *poll.Poll) { p.Visibility = "never" }), "polls[1].results_visibility"},
 		"blank word":       {"t", with(func(p *poll.Poll) { p.Banned = []string{"a", " "} }), "polls[1].banned_words[1]"},
 		"long word":        {"t", with(func(p *poll.Poll) { p.Banned = []string{strings.Repeat("é", 65)} }), "polls[1].banned_words[0]"},
 		"NUL in a word":    {"t", with(func(p *poll.Poll) { p.Banned = []string{"a\x00b"} }), "polls[1].banned_words[0]"},
-		"too many words":   {"t", with(func(p *poll.Poll) { p.Banned = make([]string, poll.MaxBanned+1) }), "polls[1].banned_words"},
-		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = poll.Multiple, -1 }), "polls[1].max_choices"},
-		"options to write": {"t", with(func(p *poll.Poll) { p.Kind = poll.WordCloud }), "polls[1].options"},
-		"too many entries": {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, 11 }), "polls[1].max_choices"},
-		"no entries":       {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.WordCloud, nil, -1 }), "polls[1].max_choices"},
-		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = poll.OpenText, nil, 2 }), "polls[1].max_choices"},
+		"too many words":   {"t", with(func(p *poll.Poll) { p.Banned = make([]string, question.MaxBanned+1) }), "polls[1].banned_words"},
+		"max negative":     {"t", with(func(p *poll.Poll) { p.Kind, p.MaxChoices = question.Multiple, -1 }), "polls[1].max_choices"},
+		"options to write": {"t", with(func(p *poll.Poll) { p.Kind = question.WordCloud }), "polls[1].options"},
+		"too many entries": {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = question.WordCloud, nil, 11 }), "polls[1].max_choices"},
+		"no entries":       {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = question.WordCloud, nil, -1 }), "polls[1].max_choices"},
+		"two open texts":   {"t", with(func(p *poll.Poll) { p.Kind, p.Options, p.MaxChoices = question.OpenText, nil, 2 }), "polls[1].max_choices"},
 	} {
 		_, err := poll.New(c.title, c.polls)
 		var e *fault.Error
@@ -98,10 +98,10 @@ func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
 }
 
 // keyed makes options whose keys take so many bytes in JSON, with the comma: one each.
-func keyed(sizes ...int) (out []poll.Option) {
+func keyed(sizes ...int) (out []question.Option) {
 	for i, size := range sizes {
 		key := string(rune('A'+i/26)) + string(rune('A'+i%26))
-		out = append(out, poll.Option{Key: key + strings.Repeat("k", size-len(`"",`)-len(key)), Value: "v"})
+		out = append(out, question.Option{Key: key + strings.Repeat("k", size-len(`"",`)-len(key)), Value: "v"})
 	}
 	return out
 }
@@ -110,15 +110,15 @@ func keyed(sizes ...int) (out []poll.Option) {
 func even(n, size int) []int { return slices.Repeat([]int{size}, n) }
 
 func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
-	repeated := func(times int, signs ...string) (out []poll.Option) {
+	repeated := func(times int, signs ...string) (out []question.Option) {
 		for i, sign := range signs {
-			out = append(out, poll.Option{Key: strings.Repeat(sign, times) + string(rune('a'+i)), Value: "v"})
+			out = append(out, question.Option{Key: strings.Repeat(sign, times) + string(rune('a'+i)), Value: "v"})
 		}
 		return out
 	}
 	for name, c := range map[string]struct {
 		most    int
-		options []poll.Option
+		options []question.Option
 		fits    bool
 	}{
 		"as many bytes as there may be":        {0, keyed(even(100, 30)...), true},
@@ -130,7 +130,7 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 		"too many of them":                     {0, repeated(63, "\U0001f600", "\U0001f600", "\U0001f600", "\U0001f600"), false},
 		"signs that some clients escape":       {0, repeated(55, `"`, `\`, "/", "<", ">", "&", "'", "`", "+"), false},
 	} {
-		_, err := poll.New("", []poll.Poll{{Question: "Q", Options: options("A")}, {Question: "Which?", Kind: poll.Multiple, MaxChoices: c.most, Options: c.options}})
+		_, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Options: options("A")}}, {Question: question.Question{Text: "Which?", Kind: question.Multiple, MaxChoices: c.most, Options: c.options}}})
 		if c.fits {
 			require.NoError(t, err, name)
 			continue
@@ -140,55 +140,9 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 		require.Equal(t, "polls[1].options", e.Field, name)
 		require.Equal(t, fault.Invalid, e.Code)
 
-		_, err = poll.New("", []poll.Poll{{Question: "Which?", Options: c.options}})
+		_, err = poll.New("", []poll.Poll{{Question: question.Question{Text: "Which?", Options: c.options}}})
 		require.NoError(t, err, "%s: of a choice there is one key in a vote", name)
 	}
-}
-
-func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
-	p, err := poll.New("", []poll.Poll{
-		{Question: "one", Options: options("A", "B")},
-		{Question: "some", Kind: poll.Multiple, MaxChoices: 2, Options: options("A", "B", "C")},
-		{Question: "stars", Kind: poll.Rating},
-	})
-	require.NoError(t, err)
-	one, some, stars := &p.Polls[0], &p.Polls[1], &p.Polls[2]
-	for _, c := range []struct {
-		poll  *poll.Poll
-		keys  []string
-		want  poll.Answer
-		field string
-	}{
-		{one, []string{"B"}, "B", ""},
-		{one, []string{"C"}, "", "key"},
-		{one, []string{""}, "", "key"},
-		{one, []string{"a"}, "", "key"},
-		{one, nil, "", ""},
-		{one, []string{"A", "B"}, "", "keys"},
-		{some, []string{"C", "A"}, "A\nC", ""},
-		{some, []string{"A", "C"}, "A\nC", ""},
-		{some, []string{"B"}, "B", ""},
-		{some, []string{"B", "B"}, "", "keys"},
-		{some, []string{"B", "D"}, "", "keys"},
-		{some, []string{"A", "B", "C"}, "", "keys"},
-		{some, []string{}, "", ""},
-		{some, []string{"A\nB"}, "", "keys"},
-		{stars, []string{"5"}, "5", ""},
-		{stars, []string{"6"}, "", "key"},
-	} {
-		got, err := c.poll.Answer(c.keys)
-		if c.field == "" {
-			require.NoError(t, err)
-			require.Equal(t, c.want, got)
-			continue
-		}
-		var e *fault.Error
-		require.ErrorAs(t, err, &e, "%v", c.keys)
-		require.Equal(t, c.field, e.Field, "%v", c.keys)
-	}
-	require.Equal(t, []string{"A", "C"}, poll.Answer("A\nC").Keys())
-	require.Empty(t, poll.Answer("").Keys())
-	require.Empty(t, poll.Answer("").Texts())
 }
 
 func TestMeanAndMedianOfARating(t *testing.T) {
@@ -202,7 +156,7 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 		{[]int64{0, 0, 2, 1, 0}, 10.0 / 3, 3},
 		{[]int64{1, 1, 1, 1, 6}, 4, 5},
 	} {
-		r := poll.Results{Poll: poll.Poll{Kind: poll.Rating}, State: poll.State{Counts: c.counts}}
+		r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}}, State: poll.State{Counts: c.counts}}
 		for _, n := range c.counts {
 			r.Voters += n
 		}
@@ -213,37 +167,10 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 		require.True(t, ok)
 		require.InDelta(t, c.median, median, 1e-9)
 	}
-	none := poll.Results{Poll: poll.Poll{Kind: poll.Rating}, State: poll.State{Counts: make([]int64, 5)}}
+	none := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}}, State: poll.State{Counts: make([]int64, 5)}}
 	_, ok := none.Mean()
 	require.False(t, ok)
-	choice := poll.Results{Poll: poll.Poll{Kind: poll.Choice}, State: poll.State{Voters: 1, Counts: []int64{1}}}
+	choice := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Choice}}, State: poll.State{Voters: 1, Counts: []int64{1}}}
 	_, ok = choice.Median()
 	require.False(t, ok)
-}
-
-func TestJoinCodesAndTokensAreReadableAndUnlikely(t *testing.T) {
-	seen := map[string]bool{}
-	for range 1000 {
-		code := access.NewCode()
-		require.Regexp(t, `^[2-9BCDFGHJKMNPQRSTVWXZ]{6}$`, code)
-		seen[code] = true
-	}
-	require.Greater(t, len(seen), 990)
-	require.Equal(t, "BCD234", access.CleanCode(" bcd-2 34"))
-}
-
-func TestWhatTheHolderOfATokenMayDo(t *testing.T) {
-	owners, owner := access.NewToken()
-	remotes, remote := access.NewToken()
-	a := access.Tokens{TokenHash: owner, RemoteHash: remote}
-	require.Equal(t, access.Owner, a.RoleOf(owners))
-	require.Equal(t, access.Remote, a.RoleOf(remotes))
-	for _, wrong := range []string{"", " ", owners + "x", owners[:42], remotes + "x", remotes[:42], "\x00"} {
-		require.Equal(t, access.Anybody, a.RoleOf(wrong), "%q", wrong)
-	}
-	without := access.Tokens{TokenHash: owner}
-	require.Equal(t, access.Anybody, without.RoleOf(remotes))
-	require.Equal(t, access.Anybody, without.Holds([32]byte{}), "what is no hash holds nothing, also where there is no remote")
-	require.Less(t, access.Anybody, access.Remote)
-	require.Less(t, access.Remote, access.Owner)
 }

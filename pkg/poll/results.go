@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // MaxWords is how many words results hold at most.
@@ -17,7 +19,7 @@ type Results struct {
 	State
 
 	// For free text: the first MaxWords in the order of the kind, without hidden and banned ones.
-	Words []WordCount
+	Words []question.WordCount
 	// How many words there are that are not hidden, counted up to MaxTotal. Words that were banned after they were written are in it
 	// only where there are too many to look at.
 	WordsTotal int
@@ -31,23 +33,23 @@ const maxSifted = MaxWords * 100
 // else anew, and begin with MaxWords.
 func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
-	if banned := bansOf(r.Banned); len(r.Banned) > 0 {
+	if banned := r.Bans(); banned != nil {
 		r.WordsTotal -= len(r.Words)
-		r.Words = slices.DeleteFunc(r.Words, func(w WordCount) bool { return banned.in(w.Word) })
+		r.Words = slices.DeleteFunc(r.Words, func(w question.WordCount) bool { return banned(w.Word) })
 		r.WordsTotal += len(r.Words)
 	}
 	if len(r.Words) >= MaxWords {
 		r.Words, done = r.Words[:MaxWords], true
 	}
 	for i := range r.Words {
-		r.Words[i].Text = Written(r.Words[i].Text)
+		r.Words[i].Text = question.Written(r.Words[i].Text)
 	}
 	return done
 }
 
 // Mean gives the average of a rating; ok is false for other kinds and while nobody has voted.
 func (r *Results) Mean() (mean float64, ok bool) {
-	if r.Kind != Rating || r.Voters == 0 {
+	if r.Kind != question.Rating || r.Voters == 0 {
 		return 0, false
 	}
 	var sum int64
@@ -60,7 +62,7 @@ func (r *Results) Mean() (mean float64, ok bool) {
 // Median gives the middle of a rating's votes, between two stars when the two in the middle differ; ok is as for
 // Mean.
 func (r *Results) Median() (median float64, ok bool) {
-	if r.Kind != Rating || r.Voters == 0 {
+	if r.Kind != question.Rating || r.Voters == 0 {
 		return 0, false
 	}
 	lower, upper := r.star((r.Voters+1)/2), r.star(r.Voters/2+1)
@@ -80,17 +82,10 @@ func (r *Results) star(nth int64) int {
 // VoterAnswer is a line of a poll's votes list.
 type VoterAnswer struct {
 	VoterID uuid.UUID
-	Answer  Answer
+	Answer  question.Answer
 	VoteID  uuid.UUID
 }
 
 // CastAt gives the time at which a replica took the vote, by its own clock, in milliseconds: it informs, and nothing is ordered by it.
 // It is zero where the vote's id does not hold it.
-func (v VoterAnswer) CastAt() time.Time { return castAt(v.VoteID) }
-
-func castAt(voteID uuid.UUID) time.Time {
-	if voteID.Version() != 7 {
-		return time.Time{}
-	}
-	return time.Unix(voteID.Time().UnixTime()).UTC()
-}
+func (v VoterAnswer) CastAt() time.Time { return question.CastAt(v.VoteID) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // heavy gives polls with as much text as a presentation may have in all, less what a title of one byte takes, plus more.
@@ -16,15 +17,15 @@ func heavy(more int) []poll.Poll {
 	const each = 20_000
 	polls := make([]poll.Poll, 0, poll.MaxText/each+1)
 	for left := poll.MaxText - 1 + more; left > 0; left -= each {
-		q := poll.Poll{Question: "q"}
-		size := min(left, each) - len(q.Question)
+		q := poll.Poll{Question: question.Question{Text: "q"}}
+		size := min(left, each) - len(q.Text)
 		for n := 0; size > 0; n++ {
 			key := fmt.Sprintf("%03d", n)
 			value := strings.Repeat("é", (min(size, 1500)-len(key))/2)
 			if size < 1500 && len(key)+len(value) < size {
 				value += "x"
 			}
-			q.Options = append(q.Options, poll.Option{Key: key, Value: value})
+			q.Options = append(q.Options, question.Option{Key: key, Value: value})
 			size -= len(key) + len(value)
 		}
 		polls = append(polls, q)
@@ -37,17 +38,17 @@ func TestAPresentationHasABoundOfTextInAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, poll.MaxText, p.Text())
 	banned := heavy(0)
-	banned[0] = poll.Poll{Question: banned[0].Question, Kind: poll.OpenText, Banned: []string{strings.Repeat("b", poll.MaxBannedLength)}}
+	banned[0] = poll.Poll{Question: question.Question{Text: banned[0].Text, Kind: question.OpenText, Banned: []string{strings.Repeat("b", question.MaxBannedLength)}}}
 	p, err = poll.New("t", banned)
 	require.NoError(t, err)
-	require.Equal(t, poll.MaxText-20_000+len("q")+poll.MaxBannedLength, p.Text(), "banned words are text, too")
+	require.Equal(t, poll.MaxText-20_000+len("q")+question.MaxBannedLength, p.Text(), "banned words are text, too")
 	for name, c := range map[string]struct {
 		title string
 		polls []poll.Poll
 	}{
 		"a poll":  {"t", heavy(1)},
 		"a title": {"tt", heavy(0)},
-		"a word":  {"t", append(heavy(-1), poll.Poll{Question: "q", Kind: poll.OpenText, Banned: []string{"b"}})},
+		"a word":  {"t", append(heavy(-1), poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText, Banned: []string{"b"}}})},
 	} {
 		p, err := poll.New(c.title, c.polls)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
@@ -61,19 +62,19 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 	p, err := poll.New("t", heavy(0))
 	require.NoError(t, err)
 	first := p.Polls[0]
-	larger := append([]poll.Option{{Key: "more", Value: "v"}}, first.Options[:len(first.Options)-1]...)
+	larger := append([]question.Option{{Key: "more", Value: "v"}}, first.Options[:len(first.Options)-1]...)
 	larger[1].Value += "xy"
-	grown := append(append([]poll.Option{}, first.Options...), poll.Option{Key: "more", Value: "v"})
+	grown := append(append([]question.Option{}, first.Options...), question.Option{Key: "more", Value: "v"})
 	for name, c := range map[string]struct {
 		edit  poll.Edit
 		field string
 	}{
-		"another poll":     {poll.AddPoll{Poll: poll.Poll{Question: "q", Kind: poll.OpenText}}, "polls"},
+		"another poll":     {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText}}}, "polls"},
 		"a longer title":   {poll.EditPresentation{Title: of("tt")}, "title"},
 		"another option":   {poll.EditPoll{PollID: first.ID, Options: &grown}, "polls"},
 		"a longer text":    {poll.EditPoll{PollID: first.ID, Question: of("qq")}, "polls"},
 		"one more ban":     {poll.EditPoll{PollID: first.ID, Banned: &[]string{"b"}}, "polls"},
-		"options it makes": {poll.AddPoll{Poll: poll.Poll{Question: "q", Kind: poll.Rating}}, "polls"},
+		"options it makes": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.Rating}}}, "polls"},
 	} {
 		d := &poll.Draft{Presentation: p, State: poll.PollState{PollID: first.ID, State: pending}}
 		err := d.Apply(c.edit)
@@ -112,5 +113,5 @@ func TestAPresentationThatIsTooLargeAlreadyMayShrink(t *testing.T) {
 	shorter := last.Options[1:]
 	require.NoError(t, apply(poll.EditPoll{PollID: last.ID, Options: &shorter}))
 	require.Error(t, apply(poll.EditPresentation{Title: of("tt")}))
-	require.Error(t, apply(poll.AddPoll{Poll: poll.Poll{Question: "q", Kind: poll.OpenText}}))
+	require.Error(t, apply(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText}}}))
 }

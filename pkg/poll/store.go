@@ -9,6 +9,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Display is what is on a presentation's slide.
@@ -150,13 +151,13 @@ type Store interface {
 	// Answers calls yield for the words of a poll of free text, of other kinds for none, from one snapshot, in an order, and with
 	// memory that does not depend on their number. Where it begins costs nothing. Words that nobody says any more are not among them.
 	// It stops at the first error of yield and returns it. NotFound comes before the first yield.
-	Answers(ctx context.Context, presentationID, pollID uuid.UUID, l Listing, yield func(WordCount) error) error
+	Answers(ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing, yield func(question.WordCount) error) error
 
 	// Hide hides a word of a poll, which is named by a text (Poll.Forms), or shows it again, in one transaction that excludes the
 	// counting of the poll; if that changes anything, it raises the poll's revision. A hidden word stays hidden, also while nobody
 	// says it, until the poll is reset. It counts as before, and only Answers gives it. NotFound: also of a word
 	// that nobody says. NotFreeText, WordBanned.
-	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (WordCount, Edited, error)
+	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (question.WordCount, Edited, error)
 
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
 	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count

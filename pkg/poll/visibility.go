@@ -1,15 +1,7 @@
 package poll
 
 import (
-	"strconv"
-
 	"github.com/plenary-live/plenary/pkg/fault"
-)
-
-// What banned words a poll may have.
-const (
-	MaxBanned       = 200 // words of one poll
-	MaxBannedLength = 64  // characters of one
 )
 
 // Visibility says when people other than the presenter see a poll's results.
@@ -27,26 +19,14 @@ func (r *Results) Hidden() bool {
 	return r.Visibility == PresenterOnly || r.Visibility == After && r.Status == Open
 }
 
-// checkRoom checks what a poll says of its results and of free text in the room, and puts it into its usual form.
-func (q *Poll) checkRoom(at string, known texts) error {
+// setVisibility checks when people see a poll's results, or says it where the presenter does not.
+func (q *Poll) setVisibility(at string) error {
 	switch q.Visibility {
 	case "":
 		q.Visibility = Live
 	case Live, After, PresenterOnly:
 	default:
-		return fault.Field(at+".results_visibility", `must be "live", "after" or "presenter"`)
+		return fault.Field(at, `must be "live", "after" or "presenter"`)
 	}
-	if len(q.Banned) > MaxBanned {
-		return fault.Field(at+".banned_words", "must hold at most %d words", MaxBanned)
-	}
-	var banned []string
-	for i, word := range q.Banned {
-		word, err := known.clean(at+".banned_words["+strconv.Itoa(i)+"]", word, MaxBannedLength, oneLine)
-		if err != nil {
-			return err
-		}
-		banned = append(banned, word)
-	}
-	q.Banned = banned
 	return nil
 }

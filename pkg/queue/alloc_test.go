@@ -6,10 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // someVotes is a batch of votes of one slide, as nearly all are.
-func someVotes(n int, answer poll.Answer) *poll.Batch {
+func someVotes(n int, answer question.Answer) *poll.Batch {
 	b := &poll.Batch{ID: id(1), Votes: make([]poll.Vote, n)}
 	for i := range b.Votes {
 		b.Votes[i] = poll.Vote{ID: id(2), PollID: id(3), VoterID: id(byte(i)), Version: 1, Answer: answer}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // The encoding of a log entry, version 1. Numbers are unsigned varints (encoding/binary) unless said otherwise.
@@ -263,7 +264,7 @@ func (r *reader) votes() []poll.Vote {
 		if r.err != nil {
 			return nil
 		}
-		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, poll.Answer(answer)
+		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, question.Answer(answer)
 	}
 	return votes
 }

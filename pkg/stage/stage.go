@@ -9,6 +9,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -26,7 +27,7 @@ type Stage struct {
 type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
-	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, poll.Edited, error)
+	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (question.WordCount, poll.Edited, error)
 	Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error
 	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
@@ -63,7 +64,7 @@ func (s *Stage) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edite
 }
 
 // Hide hides an answer in free text, or shows it again. Errors: as poll.Store.Hide; after Unavailable it may have happened.
-func (s *Stage) Hide(ctx context.Context, id, pollID uuid.UUID, text string, hidden bool) (poll.WordCount, error) {
+func (s *Stage) Hide(ctx context.Context, id, pollID uuid.UUID, text string, hidden bool) (question.WordCount, error) {
 	word, edited, err := s.store.Hide(ctx, id, pollID, text, hidden)
 	s.edited(ctx, id, edited, err)
 	return word, err

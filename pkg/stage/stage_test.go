@@ -16,6 +16,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -31,8 +32,8 @@ func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error
 	return s.edited, s.err
 }
 
-func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) (poll.WordCount, poll.Edited, error) {
-	return poll.WordCount{Hidden: hidden}, s.edited, s.err
+func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) (question.WordCount, poll.Edited, error) {
+	return question.WordCount{Hidden: hidden}, s.edited, s.err
 }
 
 func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/test/stack"
 )
@@ -363,7 +364,7 @@ func (o operator) votes(r *Room, answers ...string) poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for _, answer := range answers {
 		b.Votes = append(b.Votes, poll.Vote{
-			ID: uuid.Must(uuid.NewV7()), PollID: uuid.MustParse(r.Polls[0].PollID), VoterID: uuid.New(), Version: 1, Answer: poll.Answer(answer),
+			ID: uuid.Must(uuid.NewV7()), PollID: uuid.MustParse(r.Polls[0].PollID), VoterID: uuid.New(), Version: 1, Answer: question.Answer(answer),
 		})
 	}
 	return b

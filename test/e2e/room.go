@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // The bodies of section 5 of the design.
@@ -327,7 +328,7 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 		}
 		if len(v.Texts) > 0 {
 			cloud = true
-			for _, word := range poll.WordCloud.Words(poll.Answer(strings.Join(v.Texts, "\n"))) {
+			for _, word := range question.WordCloud.Words(question.Answer(strings.Join(v.Texts, "\n"))) {
 				words[word]++
 			}
 		}
@@ -338,7 +339,7 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 	for _, w := range res.Words {
 		word := w.Text
 		if cloud {
-			word = poll.WordCloud.Words(poll.Answer(word))[0] // it is shown as most people wrote it
+			word = question.WordCloud.Words(question.Answer(word))[0] // it is shown as most people wrote it
 		}
 		if words[word] != w.Count {
 			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text, w.Count, words[word])

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -94,7 +94,7 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	words := map[string]int64{}
 	for _, w := range res.Words {
 		require.True(t, slices.Contains(texts, w.Text), "%q is not as anybody wrote it", w.Text)
-		words[poll.WordCloud.Words(poll.Answer(w.Text))[0]] += w.Count
+		words[question.WordCloud.Words(question.Answer(w.Text))[0]] += w.Count
 	}
 	require.Len(t, words, len(res.Words), "%v are words by one fold", res.Words)
 	require.Subset(t, []string{"istanbul", "❤", "strasse", "rome", "1⃣"}, slices.Collect(maps.Keys(words)))

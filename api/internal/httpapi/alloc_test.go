@@ -19,6 +19,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -60,8 +61,8 @@ func (l hidden) Accept() (net.Conn, error) {
 func votingBooth(tb testing.TB, way string) (connect func() (send, receive func())) {
 	log := countingLog{make(chan queue.Reply, 10)}
 	shown := &poll.Poll{
-		ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1,
-		Options: []poll.Option{{Key: "A"}, {Key: "B"}},
+		ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Question: question.Question{Kind: question.Choice, MaxChoices: 1,
+			Options: []question.Option{{Key: "A"}, {Key: "B"}}},
 	}
 	in := intake.New(alwaysDisplayed{shown}, thePasses, log, 1, 10_000, time.Now)
 	s := New(Config{

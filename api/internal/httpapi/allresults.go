@@ -19,6 +19,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // format is how the results of a presentation are written down.
@@ -66,9 +67,9 @@ type wireAllResults struct {
 }
 
 type wirePollResults struct {
-	place    int       // of the poll in the presentation, from 1
-	Question string    `json:"question"`
-	Kind     poll.Kind `json:"kind"`
+	place    int           // of the poll in the presentation, from 1
+	Question string        `json:"question"`
+	Kind     question.Kind `json:"kind"`
 	wireResults[wireCount]
 }
 
@@ -135,8 +136,8 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 			}
 		}
 		hidden = hidden || r.Hidden()
-		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, true)})
-		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Question, q.Kind, seen(&r, false)})
+		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Text, q.Kind, seen(&r, true)})
+		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Text, q.Kind, seen(&r, false)})
 	}
 	e := &encodedAll{access: p.Tokens, bans: hex.EncodeToString(bans.Sum(nil)), presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
 	if hidden {
@@ -213,7 +214,7 @@ func getAllResults(c *call) error {
 // seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
 // format.
 func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
-	all := toResults(r, func(o poll.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
+	all := toResults(r, func(o question.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
 	if !presenter && r.Hidden() {
 		return all.hide()
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // afterwards is a store of one presentation that has been held.
@@ -43,10 +44,10 @@ func held(t *testing.T) *afterwards {
 	t.Helper()
 	hard := `=HYPERLINK("http://evil.example","x"), "quoted"` + "\nsecond line"
 	p, err := poll.New("Été: the \"best\"/worst 🗳️", []poll.Poll{
-		{Question: hard, Options: []poll.Option{{Key: "-A", Value: "+1"}, {Key: "B", Value: "@SUM(A1)"}, {Key: "C", Value: "<script>"}}},
-		{Question: "What?", Kind: poll.Multiple, Options: []poll.Option{{Key: "A", Value: " =1"}, {Key: "B", Value: "\t=1"}}},
-		{Question: "How?", Kind: poll.Rating},
-		{Question: "Secret?", Kind: poll.Rating},
+		{Question: question.Question{Text: hard, Options: []question.Option{{Key: "-A", Value: "+1"}, {Key: "B", Value: "@SUM(A1)"}, {Key: "C", Value: "<script>"}}}},
+		{Question: question.Question{Text: "What?", Kind: question.Multiple, Options: []question.Option{{Key: "A", Value: " =1"}, {Key: "B", Value: "\t=1"}}}},
+		{Question: question.Question{Text: "How?", Kind: question.Rating}},
+		{Question: question.Question{Text: "Secret?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	for i, value := range []string{" =1", "\t=1"} { // which doors of before let through
@@ -127,7 +128,7 @@ func TestAllResultsAreThoseOfThePollsThatWereDisplayed(t *testing.T) {
 		require.Len(t, all.Polls, 3, "the one that was not displayed is a secret")
 		for i, p := range all.Polls {
 			require.Equal(t, s.p.Polls[i].ID, p.PollID)
-			require.Equal(t, s.p.Polls[i].Question, p.Question)
+			require.Equal(t, s.p.Polls[i].Text, p.Question)
 			require.Equal(t, s.p.Polls[i].Kind, p.Kind)
 			require.Equal(t, s.states[i].Status, p.Status)
 			require.Equal(t, s.states[i].Voters, p.Total)
@@ -165,7 +166,7 @@ func (s slowWords) Results(ctx context.Context, _, _ uuid.UUID) (poll.Results, e
 
 func TestWhileAllResultsAreReadNobodyWaitsForATurn(t *testing.T) {
 	s := slowWords{held(t), make(chan struct{}), make(chan struct{})}
-	s.p.Polls[0].Kind, s.p.Polls[0].Options, s.states[0].Counts = poll.WordCloud, nil, nil
+	s.p.Polls[0].Kind, s.p.Polls[0].Options, s.states[0].Counts = question.WordCloud, nil, nil
 	server := newTestServer()
 	server.Costly = budget.NewTurns(1)
 	server.Start(Services{Store: s, Bus: inproc.NewBus()})
@@ -288,7 +289,7 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	require.Equal(t, [][]string{
 		{"title", s.p.Title}, {"exported_at (UTC)"}, nil,
 		{"poll", "question", "kind", "status", "total", "mean", "median", "identity"},
-		{"1", table.Text(s.p.Polls[0].Question), "choice", "final", "3", "", "", "client"},
+		{"1", table.Text(s.p.Polls[0].Text), "choice", "final", "3", "", "", "client"},
 		{"2", "What?", "multiple", "closing", "2", "", "", "client"},
 		{"3", "How?", "rating", "open", "2", "4.5", "4.5", "client"},
 	}, rows)

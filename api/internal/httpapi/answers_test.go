@@ -25,6 +25,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
@@ -35,7 +36,7 @@ func heldAndLarge(t *testing.T, room int64) (*afterwards, *Server) {
 	q := &s.p.Polls[0]
 	q.Options, s.states[0].Counts = nil, make([]int64, 100)
 	for i := range s.states[0].Counts {
-		q.Options = append(q.Options, poll.Option{Key: strconv.Itoa(i), Value: noise()})
+		q.Options = append(q.Options, question.Option{Key: strconv.Itoa(i), Value: noise()})
 	}
 	server := newTestServer()
 	server.Costly = budget.NewTurns(1)

@@ -10,6 +10,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // edit makes a presenter's edit of the presentation in the path, and sets the answer's ETag.
@@ -151,7 +152,7 @@ func patchPoll(c *call) error {
 	defer done()
 	var body struct {
 		Question   *string          `json:"question"`
-		Kind       *poll.Kind       `json:"kind"`
+		Kind       *question.Kind   `json:"kind"`
 		MaxChoices *int             `json:"max_choices"`
 		Options    *[]wireOption    `json:"options"`
 		Visibility *poll.Visibility `json:"results_visibility"`
@@ -228,7 +229,7 @@ func exportPresentation(c *call) error {
 	}
 	for i := range p.Polls {
 		q := &p.Polls[i]
-		export.Polls[i] = newPoll{Question: q.Question, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
+		export.Polls[i] = newPoll{Question: q.Text, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
 		if q.Kind.TakesOptions() {
 			export.Polls[i].Options = toWire(q).Options
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // streamBuffer is what the kernel keeps of a stream for a slow client, in bytes: what waits there is old.
@@ -122,5 +123,5 @@ type wireTally struct {
 }
 
 func toTallies(r poll.Results) wireResults[wireTally] {
-	return toResults(&r, func(o poll.Option, count int64) wireTally { return wireTally{o.Key, count} })
+	return toResults(&r, func(o question.Option, count int64) wireTally { return wireTally{o.Key, count} })
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // getVotes gives the votes list of a poll: a page of it, or all of it as a stream. Its memory does not depend on how many
@@ -216,12 +217,12 @@ func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
 		l.ClientID = &v.VoterID
 	}
 	switch q.Kind {
-	case poll.Multiple:
+	case question.Multiple:
 		l.Keys = v.Answer.Keys()
-	case poll.WordCloud:
+	case question.WordCloud:
 		l.Texts = v.Answer.Texts()
-	case poll.OpenText:
-		l.Text = poll.Written(string(v.Answer))
+	case question.OpenText:
+		l.Text = question.Written(string(v.Answer))
 	default:
 		l.Key = string(v.Answer)
 	}
@@ -273,9 +274,9 @@ func columns(q *poll.Poll) []any {
 		names[0] = "voter_id"
 	}
 	switch q.Kind {
-	case poll.OpenText:
+	case question.OpenText:
 		names = append(names, "text")
-	case poll.WordCloud:
+	case question.WordCloud:
 		for i := range q.MaxChoices {
 			names = append(names, "text_"+strconv.Itoa(i+1))
 		}
@@ -287,9 +288,9 @@ func columns(q *poll.Poll) []any {
 
 func row(q *poll.Poll, v poll.VoterAnswer) []any {
 	switch q.Kind {
-	case poll.OpenText: // which may have lines
-		return []any{v.VoterID.String(), poll.Written(string(v.Answer)), v.CastAt()}
-	case poll.WordCloud:
+	case question.OpenText: // which may have lines
+		return []any{v.VoterID.String(), question.Written(string(v.Answer)), v.CastAt()}
+	case question.WordCloud:
 	default:
 		return []any{v.VoterID.String(), strings.Join(v.Answer.Keys(), ";"), v.CastAt()}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func partOfQuery(query string) (part, error) {
@@ -89,11 +90,11 @@ func (s longAnswers) Access(context.Context, uuid.UUID) (a access.Tokens, err er
 }
 
 func (s longAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
-	return poll.Results{Poll: poll.Poll{Kind: poll.Multiple}}, nil
+	return poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Multiple}}}, nil
 }
 
 func (s longAnswers) Votes(_ context.Context, _, _, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
-	answer := poll.Answer(strings.Repeat(strings.Repeat("k", poll.MaxKeyLength)+"\n", poll.MaxOptions-1) + "A")
+	answer := question.Answer(strings.Repeat(strings.Repeat("k", question.MaxKeyLength)+"\n", question.MaxOptions-1) + "A")
 	for i := binary.BigEndian.Uint32(after[:]) + 1; i <= s.voters; i++ {
 		var voter uuid.UUID
 		binary.BigEndian.PutUint32(voter[:], i)
@@ -150,7 +151,7 @@ func TestMatchingEntityTags(t *testing.T) {
 // manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
 var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n  lines"}
 
-func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...poll.Answer) string {
+func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...question.Answer) string {
 	t.Helper()
 	var out strings.Builder
 	w := bufio.NewWriter(&out)
@@ -167,10 +168,10 @@ func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...poll
 }
 
 func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
-	essay := &poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
-	answers := make([]poll.Answer, len(manyTexts))
+	essay := &poll.Poll{Question: question.Question{Kind: question.OpenText, MaxChoices: 1}}
+	answers := make([]question.Answer, len(manyTexts))
 	for i, text := range manyTexts {
-		answers[i] = poll.Answer(strings.NewReplacer("\n", "\u2028", "\t", "\u2029").Replace(text))
+		answers[i] = question.Answer(strings.NewReplacer("\n", "\u2028", "\t", "\u2029").Replace(text))
 	}
 	var lines []voteLine
 	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(essay), answers...)), &lines))
@@ -185,7 +186,7 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 		require.Equal(t, strings.ReplaceAll(text, "'", ""), strings.ReplaceAll(rows[i+1][1], "'", ""), "a table has all of it")
 	}
 
-	cloud := &poll.Poll{Kind: poll.WordCloud, MaxChoices: 3}
+	cloud := &poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3}}
 	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
 		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(cloud), "Rome", "a;b\nb, c"))
 	require.Equal(t, "\uFEFF"+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
@@ -196,15 +197,15 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 }
 
 func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {
-	r := poll.Results{Poll: poll.Poll{ID: aPoll, Kind: poll.WordCloud}, State: poll.State{Status: poll.Open, Opened: 1, Revision: 1}}
+	r := poll.Results{Poll: poll.Poll{ID: aPoll, Question: question.Question{Kind: question.WordCloud}}, State: poll.State{Status: poll.Open, Opened: 1, Revision: 1}}
 	data, err := json.Marshal(toTallies(r))
 	require.NoError(t, err)
 	require.Contains(t, string(data), `"options":[],"words":[]`)
-	r.Words = []poll.WordCount{{Text: "<script>", Count: 2}}
+	r.Words = []question.WordCount{{Text: "<script>", Count: 2}}
 	data, err = json.Marshal(toTallies(r))
 	require.NoError(t, err)
 	require.Contains(t, string(data), `"words":[{"text":"\u003cscript\u003e","count":2}]`)
-	r.Kind = poll.Choice
+	r.Kind = question.Choice
 	data, err = json.Marshal(toTallies(r))
 	require.NoError(t, err)
 	require.NotContains(t, string(data), "words")

@@ -18,6 +18,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/api/internal/xlsx"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // What files with all results take of a process. Who reads a file slowly holds a page of words, a piece of a workbook, and a buffer.
@@ -84,7 +85,7 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 // wordsKey names a page of a poll's words.
 type wordsKey struct {
 	pollKey
-	order  poll.Order
+	order  question.Order
 	hidden bool
 	begins bool // with the first word; else it begins behind that of the place
 	count  int64
@@ -95,7 +96,7 @@ type wordsKey struct {
 // wordsPage are words that follow each other.
 type wordsPage struct {
 	words []pageWord
-	last  *poll.WordCount // behind which the next page begins; nil: there is none
+	last  *question.WordCount // behind which the next page begins; nil: there is none
 }
 
 // pageWord is what a file tells of a word.
@@ -107,7 +108,7 @@ type pageWord struct {
 }
 
 // firstAt is when it came first, as far as that is known.
-func (w *pageWord) firstAt() time.Time { return (poll.WordCount{First: w.first}).FirstAt() }
+func (w *pageWord) firstAt() time.Time { return (question.WordCount{First: w.first}).FirstAt() }
 
 // wordPages reads pages of words for many at once: a room that takes files away together costs the store little more than one
 // person does. Between two pages of a file there is no connection to the store, so a client that reads slowly holds none.
@@ -130,13 +131,13 @@ func newWordPages(store poll.Store) wordPages {
 }
 
 func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, error) {
-	l := poll.Listing{Order: k.order, Hidden: k.hidden}
+	l := question.Listing{Order: k.order, Hidden: k.hidden}
 	if !k.begins {
-		l.After = &poll.WordCount{Word: k.word, Count: k.count, First: k.first}
+		l.After = &question.WordCount{Word: k.word, Count: k.count, First: k.first}
 	}
 	page := &wordsPage{}
 	var err error
-	add := func(w poll.WordCount) (size int, err error) {
+	add := func(w question.WordCount) (size int, err error) {
 		page.words = append(page.words, pageWord{w.Text, w.Count, w.First, w.Hidden})
 		return len(w.Text) + int(unsafe.Sizeof(pageWord{})), nil
 	}
@@ -159,8 +160,8 @@ func (pages wordPages) all(
 		if err != nil {
 			return err
 		}
-		if page.last != nil && k.begins && k.order != poll.NewestFirst && p.Status != poll.Final {
-			k.order = poll.NewestFirst
+		if page.last != nil && k.begins && k.order != question.NewestFirst && p.Status != poll.Final {
+			k.order = question.NewestFirst
 			continue
 		}
 		for i := range page.words {

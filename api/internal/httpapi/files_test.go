@@ -25,16 +25,17 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // written is a store of one presentation whose first two polls are of free text.
 type written struct {
 	*afterwards
 	mu     sync.Mutex
-	words  []poll.WordCount
-	sorted map[poll.Order][]*poll.WordCount // of words that do not move
-	reads  atomic.Int64                     // of words
-	moves  func([]poll.WordCount)           // is called after each of them
+	words  []question.WordCount
+	sorted map[question.Order][]*question.WordCount // of words that do not move
+	reads  atomic.Int64                             // of words
+	moves  func([]question.WordCount)               // is called after each of them
 }
 
 // at is when the i-th word came first.
@@ -53,14 +54,14 @@ func firstAt(t time.Time) (id uuid.UUID) {
 // wrote makes a store of n words, of which every tenth is hidden.
 func wrote(t *testing.T, n int) *written {
 	t.Helper()
-	s := &written{afterwards: held(t), sorted: map[poll.Order][]*poll.WordCount{}}
-	for i, kind := range []poll.Kind{poll.OpenText, poll.WordCloud} {
+	s := &written{afterwards: held(t), sorted: map[question.Order][]*question.WordCount{}}
+	for i, kind := range []question.Kind{question.OpenText, question.WordCloud} {
 		q := &s.p.Polls[i]
 		q.Kind, q.Options, s.states[i].Counts = kind, nil, nil
 	}
 	for i := range n {
 		text := fmt.Sprintf("%s %d", []string{"plain", "Übung", "Привет", "مرحبا", "你好", "🗳️"}[i%6], i)
-		s.words = append(s.words, poll.WordCount{
+		s.words = append(s.words, question.WordCount{
 			Word: strings.ToLower(text), Text: text, Count: int64(1 + i%3), First: firstAt(at(i)), Hidden: i%10 == 9,
 		})
 	}
@@ -79,16 +80,16 @@ func (s *written) Results(_ context.Context, _, id uuid.UUID) (r poll.Results, e
 	return r, nil
 }
 
-func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listing, yield func(poll.WordCount) error) error {
+func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing, yield func(question.WordCount) error) error {
 	s.reads.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.moves != nil {
 		defer func() { s.moves(s.words) }()
 	}
-	before := func(a, b *poll.WordCount) int {
+	before := func(a, b *question.WordCount) int {
 		newer := cmp.Or(-slices.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word))
-		if l.Order == poll.NewestFirst {
+		if l.Order == question.NewestFirst {
 			return newer
 		}
 		return cmp.Or(-cmp.Compare(a.Count, b.Count), slices.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word))
@@ -246,7 +247,7 @@ func TestNoWordIsMissingOrTwiceInAFileWhileCountsMove(t *testing.T) {
 		want[w.Text] = 1
 	}
 	n := int64(0)
-	s.moves = func(words []poll.WordCount) {
+	s.moves = func(words []question.WordCount) {
 		n++
 		for i := range words {
 			words[i].Count = 1 + (int64(i)*7+n*13)%100
@@ -394,13 +395,13 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 func TestAPageOfWordsHasABoundAndSaysWhetherItIsTheLast(t *testing.T) {
 	s := wrote(t, maxWordsRead)
 	page := func() *wordsPage {
-		p, err := readWords(t.Context(), s, wordsKey{begins: true, hidden: true, order: poll.NewestFirst})
+		p, err := readWords(t.Context(), s, wordsKey{begins: true, hidden: true, order: question.NewestFirst})
 		require.NoError(t, err)
 		return p
 	}
 	require.Len(t, page().words, maxWordsRead)
 	require.Nil(t, page().last)
-	s.words, s.sorted = append(s.words, poll.WordCount{Word: "x", Text: "x", Count: 1}), map[poll.Order][]*poll.WordCount{}
+	s.words, s.sorted = append(s.words, question.WordCount{Word: "x", Text: "x", Count: 1}), map[question.Order][]*question.WordCount{}
 	require.Len(t, page().words, maxWordsRead)
 	require.NotNil(t, page().last)
 	for i := range s.words {

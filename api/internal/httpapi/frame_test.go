@@ -12,6 +12,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // longest are characters that take much: as they are, or escaped in JSON.
@@ -19,9 +20,9 @@ var longest = []string{"x", "é", "語", "\U0001F600", "<", "\u2028", `"`}
 
 func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 	id := eventID{1 << 62, 1 << 62}
-	words := func(n, runes int, of string) (words []poll.WordCount) {
+	words := func(n, runes int, of string) (words []question.WordCount) {
 		for i := range n {
-			words = append(words, poll.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat(of, runes-5), Count: int64(n - i)})
+			words = append(words, question.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat(of, runes-5), Count: int64(n - i)})
 		}
 		return words
 	}
@@ -30,7 +31,7 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 			name     string
 			n, runes int
 		}{{"few short words", 10, 20}, {"100 words of 50", 100, 50}, {"100 texts of 500", 100, 500}, {"3 texts of 500", 3, 500}, {"none", 0, 0}} {
-			r := poll.Results{Poll: poll.Poll{Kind: poll.OpenText}, Words: words(c.n, c.runes, of)}
+			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}}, Words: words(c.n, c.runes, of)}
 			whole := toTallies(r)
 			all, err := json.Marshal(whole)
 			require.NoError(t, err)
@@ -55,11 +56,11 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 
 func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 	for _, of := range longest {
-		q := poll.Poll{Kind: poll.Choice}
-		for i := range poll.MaxOptions {
-			q.Options = append(q.Options, poll.Option{Key: fmt.Sprintf("%02d", i) + strings.Repeat(of, poll.MaxKeyLength-2), Value: "v"})
+		q := poll.Poll{Question: question.Question{Kind: question.Choice}}
+		for i := range question.MaxOptions {
+			q.Options = append(q.Options, question.Option{Key: fmt.Sprintf("%02d", i) + strings.Repeat(of, question.MaxKeyLength-2), Value: "v"})
 		}
-		r := poll.Results{Poll: q, State: poll.State{Counts: make([]int64, poll.MaxOptions)}}
+		r := poll.Results{Poll: q, State: poll.State{Counts: make([]int64, question.MaxOptions)}}
 		for i := range r.Counts {
 			r.Counts[i] = 1 << 40
 		}
@@ -67,7 +68,7 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(data), maxFrame)
 		got := dataOf[wireResults[wireTally]](t, data)
-		require.Equal(t, len(got.Options) < poll.MaxOptions, got.More)
+		require.Equal(t, len(got.Options) < question.MaxOptions, got.More)
 		require.Equal(t, toTallies(r).Options[:len(got.Options)], got.Options)
 		require.NotEmpty(t, got.Options)
 		require.Nil(t, got.Words)
@@ -81,17 +82,17 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 
 func TestASlideWithoutRoomForItsOptionsHasNone(t *testing.T) {
 	for _, of := range longest {
-		for _, length := range []int{10, poll.MaxValueLength} {
-			q := poll.Poll{Kind: poll.Choice, Question: strings.Repeat(of, poll.MaxValueLength), MaxChoices: 1}
-			for i := range poll.MaxOptions {
-				q.Options = append(q.Options, poll.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
+		for _, length := range []int{10, question.MaxValueLength} {
+			q := poll.Poll{Question: question.Question{Kind: question.Choice, Text: strings.Repeat(of, question.MaxValueLength), MaxChoices: 1}}
+			for i := range question.MaxOptions {
+				q.Options = append(q.Options, question.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
 			}
 			whole := toShown(poll.Display{Slide: poll.Slide{Version: 3, Displayed: true}, Poll: &q})
 			data, err := encodeEvent("displayed", eventID{3, 0}, whole)
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(data), maxFrame)
 			got := dataOf[wireShown](t, data)
-			require.Equal(t, q.Question, got.Poll.Question)
+			require.Equal(t, q.Text, got.Poll.Question)
 			require.Equal(t, "open", got.Voting)
 			if length == 10 {
 				require.Equal(t, whole, got)
@@ -99,7 +100,7 @@ func TestASlideWithoutRoomForItsOptionsHasNone(t *testing.T) {
 				require.True(t, got.More)
 				require.Equal(t, []wireOption{}, got.Poll.Options)
 			}
-			require.Len(t, whole.Poll.Options, poll.MaxOptions)
+			require.Len(t, whole.Poll.Options, question.MaxOptions)
 		}
 	}
 }
@@ -126,11 +127,11 @@ func must(b []byte, err error) []byte {
 func essays(r *room) {
 	r.change(func() {
 		q := r.polls[0]
-		q.Kind, q.Options = poll.OpenText, []poll.Option{}
+		q.Kind, q.Options = question.OpenText, []question.Option{}
 		r.polls = append([]poll.Poll{q}, r.polls[1:]...)
 		r.states[0].Counts = nil
 		for i := range poll.MaxWords {
-			r.words = append(r.words, poll.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat("\U0001F600", 495), Count: 1})
+			r.words = append(r.words, question.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat("\U0001F600", 495), Count: 1})
 		}
 	})
 }
@@ -217,7 +218,7 @@ func TestASlideThatChangesAllTheTimeIsBoundedInBytesToo(t *testing.T) {
 		var seen bytesSeen
 		long := func(n int) {
 			r.edit(0, func(p *poll.Poll, _ *poll.State) {
-				p.Question = fmt.Sprint(n) + strings.Repeat("?", poll.MaxValueLength*6)
+				p.Text = fmt.Sprint(n) + strings.Repeat("?", question.MaxValueLength*6)
 			})
 		}
 		long(0)

@@ -22,6 +22,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // calling gives a request that asks nothing of the services.
@@ -55,8 +56,8 @@ func FuzzVoteBody(f *testing.F) {
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"\u0000😀","client_id":null}`))
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","PASS":["x"],"pass":{}}`))
 	app := fiber.New()
-	cloud := poll.Poll{Kind: poll.WordCloud, MaxChoices: 3, Banned: []string{"darn"}}
-	essay := poll.Poll{Kind: poll.OpenText, MaxChoices: 1}
+	cloud := poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3, Banned: []string{"darn"}}}
+	essay := poll.Poll{Question: question.Question{Kind: question.OpenText, MaxChoices: 1}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var v newVote
 		if decoded(t, app, body, &v) != nil {
@@ -83,9 +84,9 @@ func FuzzVoteBody(f *testing.F) {
 				require.Less(t, strings.IndexFunc(strings.ReplaceAll(string(answer), "\n", ""), unicode.IsControl), 0)
 			}
 		}
-		p := poll.Poll{Kind: poll.Multiple, MaxChoices: 2, Options: []poll.Option{{Key: "A"}, {Key: "B"}}}
+		p := poll.Poll{Question: question.Question{Kind: question.Multiple, MaxChoices: 2, Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
 		if answer, err := p.Answer(b.Keys); err == nil {
-			require.Contains(t, []poll.Answer{"A", "B", "A\nB", ""}, answer)
+			require.Contains(t, []question.Answer{"A", "B", "A\nB", ""}, answer)
 			require.Equal(t, len(b.Keys) == 0, answer.TakenBack())
 		}
 	})
@@ -146,7 +147,7 @@ func FuzzPollBody(f *testing.F) {
 	f.Add([]byte(`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],"results_visibility":"after","banned_words":["no"]}`))
 	f.Add([]byte(`{"question":"\u0000","options":null,"banned_words":[" "]}`))
 	app := fiber.New()
-	talk, err := poll.New("", []poll.Poll{{Question: "Which?", Kind: poll.Rating}})
+	talk, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Which?", Kind: question.Rating}}})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var q newPoll
@@ -160,7 +161,7 @@ func FuzzPollBody(f *testing.F) {
 		}
 		added := d.Polls[1]
 		require.Len(t, d.State.Counts, len(added.Options))
-		edit := poll.EditPoll{PollID: added.ID, Question: &added.Question, MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
+		edit := poll.EditPoll{PollID: added.ID, Question: &added.Text, MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
 		again := poll.Draft{Presentation: d.Presentation, State: d.State}
 		require.NoError(t, again.Apply(edit))
 		require.False(t, again.Changed, "what was taken is in its usual form")

@@ -24,6 +24,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
@@ -42,14 +43,14 @@ type room struct {
 	slides  int // reads
 	tallies int
 	looks   int
-	words   []poll.WordCount // of the first poll
-	said    *said            // of viewers
-	access  *access.Tokens   // nil: nobody has said
+	words   []question.WordCount // of the first poll
+	said    *said                // of viewers
+	access  *access.Tokens       // nil: nobody has said
 }
 
 func newRoom(t *testing.T) *room {
 	p, err := poll.New("", []poll.Poll{
-		{Question: "One?\nTwo?", Options: []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}, {Question: "Stars?", Kind: poll.Rating},
+		{Question: question.Question{Text: "One?\nTwo?", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}, {Question: question.Question{Text: "Stars?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	r := &room{t: t, said: &said{}, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls, states: []poll.State{p.State(0), p.State(1)}}
@@ -312,7 +313,7 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	r.show(1)
 	r.vote()
 	r.announce(bus.Change{Version: 3})
-	require.Equal(t, poll.Rating, v.next().shown(t).Poll.Kind)
+	require.Equal(t, question.Rating, v.next().shown(t).Poll.Kind)
 	require.Equal(t, 1.0, *v.next().tallies(t).Mean)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // What a page of answers holds: maxPageBytes ends it early. And how many are read at once: whoever
@@ -30,7 +31,7 @@ const (
 )
 
 // orders are those of answers, by their names in a query.
-var orders = map[string]poll.Order{"most": poll.MostFirst, "newest": poll.NewestFirst}
+var orders = map[string]question.Order{"most": question.MostFirst, "newest": question.NewestFirst}
 
 // wireAnswer is an answer in free text, or a word of a cloud.
 type wireAnswer struct {
@@ -40,14 +41,16 @@ type wireAnswer struct {
 	Hidden  bool      `json:"hidden,omitempty"`
 }
 
-func toAnswer(w poll.WordCount) wireAnswer { return wireAnswer{w.Text, w.Count, w.FirstAt(), w.Hidden} }
+func toAnswer(w question.WordCount) wireAnswer {
+	return wireAnswer{w.Text, w.Count, w.FirstAt(), w.Hidden}
+}
 
 // answersPage is what a client asked for: the first answers of a listing, or those behind a place
 // in it. Those who ask for the same share a read.
 type answersPage struct {
 	pollKey
 	ordered bool // order was named; else it is the poll's own
-	order   poll.Order
+	order   question.Order
 	limit   int
 	cursor  string // empty: from the first one on
 	hidden  bool   // with those that are hidden
@@ -70,8 +73,8 @@ func answersPageOf(query *fasthttp.Args) (p answersPage, err error) {
 }
 
 // listing is what the store is asked for, once the order is known.
-func (p answersPage) listing() (l poll.Listing, err error) {
-	l = poll.Listing{Order: p.order, Hidden: p.hidden}
+func (p answersPage) listing() (l question.Listing, err error) {
+	l = question.Listing{Order: p.order, Hidden: p.hidden}
 	if p.cursor == "" {
 		return l, nil
 	}
@@ -85,34 +88,34 @@ func (p answersPage) listing() (l poll.Listing, err error) {
 
 // mark names the place behind a word in a listing of that order: where it stands there, whatever
 // is said meanwhile.
-func mark(order poll.Order, w poll.WordCount) string {
+func mark(order question.Order, w question.WordCount) string {
 	b := append([]byte{byte(order)}, w.First[:]...)
-	if order == poll.MostFirst {
+	if order == question.MostFirst {
 		b = binary.AppendUvarint(b, uint64(w.Count)) // positive: somebody says it
 	}
 	return cursors.EncodeToString(append(b, w.Word...))
 }
 
-func parseMark(s string) (order poll.Order, w poll.WordCount, err error) {
+func parseMark(s string) (order question.Order, w question.WordCount, err error) {
 	wrong := fault.Field("cursor", "must be what next was")
 	b, err := cursors.DecodeString(s)
-	if err != nil || len(b) <= 1+len(w.First) || b[0] > byte(poll.NewestFirst) {
-		return 0, poll.WordCount{}, wrong
+	if err != nil || len(b) <= 1+len(w.First) || b[0] > byte(question.NewestFirst) {
+		return 0, question.WordCount{}, wrong
 	}
-	order = poll.Order(b[0])
+	order = question.Order(b[0])
 	copy(w.First[:], b[1:])
 	b = b[1+len(w.First):]
-	if order == poll.MostFirst {
+	if order == question.MostFirst {
 		count, n := binary.Uvarint(b)
 		w.Count = int64(count)
 		b = b[max(n, 0):]
 	}
 	w.Word = string(b)
 	switch {
-	case w.Word == "" || utf8.RuneCountInString(w.Word) > poll.MaxTextLength,
+	case w.Word == "" || utf8.RuneCountInString(w.Word) > question.MaxTextLength,
 		!utf8.ValidString(w.Word) || strings.ContainsRune(w.Word, 0),
-		w.Count < 0, w.Count == 0 && order == poll.MostFirst, mark(order, w) != s:
-		return 0, poll.WordCount{}, wrong
+		w.Count < 0, w.Count == 0 && order == question.MostFirst, mark(order, w) != s:
+		return 0, question.WordCount{}, wrong
 	}
 	return order, w, nil
 }
@@ -143,7 +146,7 @@ func (p answersPage) read(ctx context.Context, store poll.Store, turn func() err
 		return nil, err
 	}
 	var items []byte
-	add := func(w poll.WordCount) (size int, err error) {
+	add := func(w question.WordCount) (size int, err error) {
 		if err := turn(); err != nil {
 			return 0, err
 		}
@@ -171,12 +174,12 @@ var errPageFull = errors.New("the page is full")
 // readPage calls add for the words of a listing, until there are most of them, or their sizes
 // come to room. It gives the last one if there are more behind it, else nil.
 func readPage(
-	ctx context.Context, store poll.Store, k pollKey, l poll.Listing, most, room int,
-	add func(poll.WordCount) (size int, err error),
-) (last *poll.WordCount, err error) {
+	ctx context.Context, store poll.Store, k pollKey, l question.Listing, most, room int,
+	add func(question.WordCount) (size int, err error),
+) (last *question.WordCount, err error) {
 	n, size := 0, 0
-	var before poll.WordCount
-	err = store.Answers(ctx, k.presentationID, k.pollID, l, func(w poll.WordCount) error {
+	var before question.WordCount
+	err = store.Answers(ctx, k.presentationID, k.pollID, l, func(w question.WordCount) error {
 		if n == most || size >= room {
 			last = &before
 			return errPageFull
@@ -261,8 +264,8 @@ func patchAnswer(c *call) error {
 	switch {
 	case body.Text == nil:
 		return fault.Field("text", "is missing: it says which answer is meant")
-	case *body.Text == "" || utf8.RuneCountInString(*body.Text) > poll.MaxTextLength:
-		return fault.Field("text", "must have 1 to %d characters", poll.MaxTextLength)
+	case *body.Text == "" || utf8.RuneCountInString(*body.Text) > question.MaxTextLength:
+		return fault.Field("text", "must have 1 to %d characters", question.MaxTextLength)
 	case body.Hidden == nil:
 		return fault.Field("hidden", "is missing: true hides the answer, false shows it again")
 	}

@@ -22,38 +22,39 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func TestPagesOfAnswers(t *testing.T) {
-	w := poll.WordCount{Word: "Köln", Count: 300, First: uuid.MustParse("01931c6e-7a1c-7d31-b0c5-93a1c1a8b1f2")}
-	most, newest := mark(poll.MostFirst, w), mark(poll.NewestFirst, w)
+	w := question.WordCount{Word: "Köln", Count: 300, First: uuid.MustParse("01931c6e-7a1c-7d31-b0c5-93a1c1a8b1f2")}
+	most, newest := mark(question.MostFirst, w), mark(question.NewestFirst, w)
 	read := func(query string) (answersPage, error) {
 		var args fasthttp.Args
 		args.Parse(query)
 		return answersPageOf(&args)
 	}
 	for query, want := range map[string]answersPage{
-		"": {limit: 100}, "limit=1000&order=newest": {limit: 1000, ordered: true, order: poll.NewestFirst},
+		"": {limit: 100}, "limit=1000&order=newest": {limit: 1000, ordered: true, order: question.NewestFirst},
 		"order=most&cursor=" + most: {limit: 100, ordered: true, cursor: most}, "cursor=" + newest + "&x=y": {limit: 100, cursor: newest},
 	} {
 		got, err := read(query)
 		require.NoError(t, err, query)
 		require.Equal(t, want, got, query)
 	}
-	l, err := answersPage{order: poll.MostFirst, cursor: most, hidden: true}.listing()
+	l, err := answersPage{order: question.MostFirst, cursor: most, hidden: true}.listing()
 	require.NoError(t, err)
-	require.Equal(t, poll.Listing{Order: poll.MostFirst, After: &w, Hidden: true}, l)
-	_, err = answersPage{order: poll.NewestFirst, cursor: most}.listing()
+	require.Equal(t, question.Listing{Order: question.MostFirst, After: &w, Hidden: true}, l)
+	_, err = answersPage{order: question.NewestFirst, cursor: most}.listing()
 	require.ErrorContains(t, err, "cursor")
-	negative := mark(poll.MostFirst, poll.WordCount{Word: "a", Count: -1})
+	negative := mark(question.MostFirst, question.WordCount{Word: "a", Count: -1})
 	for query, field := range map[string]string{
 		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=1001": "limit", "limit=1e3": "limit", "limit=%31%00": "limit",
 		"order": "order", "order=": "order", "order=Most": "order", "order=most,newest": "order",
 		"cursor": "cursor", "cursor=" + most[1:]: "cursor", "cursor=" + most + "=": "cursor", "cursor=" + most[:9] + "%0A" + most[9:]: "cursor",
-		"cursor=" + negative: "cursor", "cursor=" + mark(poll.MostFirst, poll.WordCount{Word: "a"}): "cursor",
-		"cursor=" + mark(poll.NewestFirst, poll.WordCount{}): "cursor", "cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: "a\x00"}): "cursor",
-		"cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: "\xff"}): "cursor", "cursor=" + mark(9, w): "cursor",
-		"cursor=" + mark(poll.NewestFirst, poll.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
+		"cursor=" + negative: "cursor", "cursor=" + mark(question.MostFirst, question.WordCount{Word: "a"}): "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{}): "cursor", "cursor=" + mark(question.NewestFirst, question.WordCount{Word: "a\x00"}): "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: "\xff"}): "cursor", "cursor=" + mark(9, w): "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
 	} {
 		_, err := read(query)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), query)
@@ -63,7 +64,7 @@ func TestPagesOfAnswers(t *testing.T) {
 
 // FuzzMark: a cursor is what next was, byte for byte, or it is refused.
 func FuzzMark(f *testing.F) {
-	for _, s := range []string{"", "AAECAw", mark(poll.MostFirst, poll.WordCount{Word: "a", Count: 1}), mark(poll.NewestFirst, poll.WordCount{Word: "日本"})} {
+	for _, s := range []string{"", "AAECAw", mark(question.MostFirst, question.WordCount{Word: "a", Count: 1}), mark(question.NewestFirst, question.WordCount{Word: "日本"})} {
 		f.Add(s, "word", int64(7))
 	}
 	f.Fuzz(func(t *testing.T, s, word string, count int64) {
@@ -75,10 +76,10 @@ func FuzzMark(f *testing.F) {
 			require.Regexp(t, `^[A-Za-z0-9_-]+$`, s)
 			require.LessOrEqual(t, len(s), 2720)
 		}
-		for order := range poll.NewestFirst + 1 {
-			want := poll.WordCount{Word: word, Count: count, First: aPoll}
+		for order := range question.NewestFirst + 1 {
+			want := question.WordCount{Word: word, Count: count, First: aPoll}
 			_, got, err := parseMark(mark(order, want))
-			if err == nil && order == poll.MostFirst {
+			if err == nil && order == question.MostFirst {
 				require.Equal(t, want, got)
 			}
 		}
@@ -98,10 +99,10 @@ func (s *writtenAnswers) Access(context.Context, uuid.UUID) (a access.Tokens, er
 }
 
 func (s *writtenAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
-	return poll.Results{Poll: poll.Poll{Kind: poll.OpenText}, State: poll.State{Status: poll.Open}}, nil
+	return poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}}, State: poll.State{Status: poll.Open}}, nil
 }
 
-func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listing, yield func(poll.WordCount) error) error {
+func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing, yield func(question.WordCount) error) error {
 	s.reads.Add(1)
 	if s.hold != nil {
 		<-s.hold
@@ -114,8 +115,8 @@ func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l poll.Listi
 		}
 	}
 	for i := from + 1; i <= s.n; i++ {
-		text := fmt.Sprintf("%06d", i) + strings.Repeat("<", poll.MaxTextLength-6) // each is six bytes in JSON
-		if err := yield(poll.WordCount{Word: text, Text: text, Count: 1}); err != nil {
+		text := fmt.Sprintf("%06d", i) + strings.Repeat("<", question.MaxTextLength-6) // each is six bytes in JSON
+		if err := yield(question.WordCount{Word: text, Text: text, Count: 1}); err != nil {
 			return err
 		}
 	}
@@ -159,7 +160,7 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
 		defer answers.close()
-		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: poll.NewestFirst, ordered: true, limit: 100}
+		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: question.NewestFirst, ordered: true, limit: 100}
 		var room sync.WaitGroup
 		turn := func() {
 			room.Go(func() {

@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 type newPresentation struct {
@@ -42,7 +43,7 @@ func (n *newPresentation) admission() (a access.Admission, err error) {
 // newPoll is a poll as a presenter writes it.
 type newPoll struct {
 	Question   string          `json:"question"`
-	Kind       poll.Kind       `json:"kind"`
+	Kind       question.Kind   `json:"kind"`
 	MaxChoices int             `json:"max_choices"`
 	Options    []wireOption    `json:"options,omitempty"`
 	Visibility poll.Visibility `json:"results_visibility"`
@@ -51,14 +52,17 @@ type newPoll struct {
 
 func (n newPoll) poll() poll.Poll {
 	return poll.Poll{
-		Question: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Visibility: n.Visibility, Banned: n.Banned,
+		Question: question.Question{
+			Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Banned: n.Banned,
+		},
+		Visibility: n.Visibility,
 	}
 }
 
-func fromWire(options []wireOption) []poll.Option {
-	list := make([]poll.Option, len(options))
+func fromWire(options []wireOption) []question.Option {
+	list := make([]question.Option, len(options))
 	for i, o := range options {
-		list[i] = poll.Option(o)
+		list[i] = question.Option(o)
 	}
 	return list
 }

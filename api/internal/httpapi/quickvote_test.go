@@ -30,6 +30,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -229,7 +230,7 @@ func (l fatefulLog) Replies() <-chan queue.Reply { return l.replies }
 func (l fatefulLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
 	reply := queue.Reply{BatchID: b.ID, Verdicts: make([]poll.Verdict, len(b.Votes))}
 	for i, v := range b.Votes {
-		reply.Verdicts[i] = map[poll.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
+		reply.Verdicts[i] = map[question.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
 		if reply.Verdicts[i] == 0 {
 			reply.Verdicts[i] = poll.Counted
 		}
@@ -319,9 +320,9 @@ func newBooth(t *testing.T, proxies ...netip.Prefix) *booth {
 // newBoothBelow makes one that lives under a path.
 func newBoothBelow(t *testing.T, root string, proxies ...netip.Prefix) *booth {
 	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
-	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Kind: poll.Choice, MaxChoices: 1}
+	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Question: question.Question{Kind: question.Choice, MaxChoices: 1}}
 	for _, fate := range fates {
-		shown.Options = append(shown.Options, poll.Option{Key: fate})
+		shown.Options = append(shown.Options, question.Option{Key: fate})
 	}
 	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, thePasses, log, 1, 9999, time.Now)
 	b := &booth{log: log, told: make(told, 99_999), Listener: NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}

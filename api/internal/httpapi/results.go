@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // pollIDs reads the two ids of a path.
@@ -112,7 +113,7 @@ func (w wireResults[O]) hide() wireResults[O] {
 	}
 }
 
-func toResults[O any](r *poll.Results, option func(poll.Option, int64) O) wireResults[O] {
+func toResults[O any](r *poll.Results, option func(question.Option, int64) O) wireResults[O] {
 	w := wireResults[O]{
 		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Identity: r.Identity,
 		Mended: r.Mended, Options: make([]O, len(r.Options)),

@@ -200,7 +200,7 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	require.Equal(t, "displayed", quick.next().event)
 	const edits, long = 8, maxFrame * 9 / 20 // twice what the network keeps, together
 	for n := range edits {
-		r.edit(0, func(p *poll.Poll, _ *poll.State) { p.Question = strconv.Itoa(n) + strings.Repeat(" ?", long) })
+		r.edit(0, func(p *poll.Poll, _ *poll.State) { p.Text = strconv.Itoa(n) + strings.Repeat(" ?", long) })
 		for {
 			if e := quick.next(); e.event == "displayed" && strings.HasPrefix(e.shown(t).Poll.Question, strconv.Itoa(n)+" ") {
 				break

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
@@ -50,9 +51,9 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 }
 
 // aSlide shows a poll with a question.
-func aSlide(question string) *poll.Display {
+func aSlide(text string) *poll.Display {
 	slide := poll.Slide{Version: 3, Displayed: true}
-	return &poll.Display{PresentationID: aTalk, Slide: slide, Poll: &poll.Poll{ID: aPoll, Question: question}}
+	return &poll.Display{PresentationID: aTalk, Slide: slide, Poll: &poll.Poll{ID: aPoll, Question: question.Question{Text: text}}}
 }
 
 func TestASlideIsAnsweredAnewAsSoonAsAnythingAboutItChanges(t *testing.T) {
@@ -62,7 +63,7 @@ func TestASlideIsAnsweredAnewAsSoonAsAnythingAboutItChanges(t *testing.T) {
 		func(*poll.Display) {},
 		func(d *poll.Display) { d.Version, d.Closed = 4, true },
 		func(d *poll.Display) { d.Edits, d.Poll.Visibility = 2, poll.After },
-		func(d *poll.Display) { d.PresentationID, d.Poll.Question = aPoll, "another" },
+		func(d *poll.Display) { d.PresentationID, d.Poll.Text = aPoll, "another" },
 	} {
 		d := aSlide("a question")
 		change(d)
@@ -81,7 +82,7 @@ func TestASlideIsAnsweredAnewAsSoonAsAnythingAboutItChanges(t *testing.T) {
 		require.NoError(t, json.Unmarshal(body, &shown))
 		require.Equal(t, d.Version, shown.Version)
 		require.Equal(t, votingOf(*d), shown.Voting)
-		require.Equal(t, d.Poll.Question, shown.Question)
+		require.Equal(t, d.Poll.Text, shown.Question)
 		require.Equal(t, d.Poll.Visibility, shown.ResultsVisibility)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // decode reads a JSON body into v.
@@ -171,17 +172,17 @@ type wireCount struct {
 
 // wirePoll is a poll without anything about its votes.
 type wirePoll struct {
-	PollID     uuid.UUID    `json:"poll_id"`
-	Question   string       `json:"question"`
-	Kind       poll.Kind    `json:"kind"`
-	MaxChoices int          `json:"max_choices"`
-	Options    []wireOption `json:"options"`
+	PollID     uuid.UUID     `json:"poll_id"`
+	Question   string        `json:"question"`
+	Kind       question.Kind `json:"kind"`
+	MaxChoices int           `json:"max_choices"`
+	Options    []wireOption  `json:"options"`
 
 	Visibility poll.Visibility `json:"results_visibility"`
 }
 
 func toWire(p *poll.Poll) wirePoll {
-	w := wirePoll{p.ID, p.Question, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options)), p.Visibility}
+	w := wirePoll{p.ID, p.Text, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options)), p.Visibility}
 	for i, o := range p.Options {
 		w.Options[i] = wireOption(o)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func TestMain(m *testing.M) {
@@ -279,7 +280,7 @@ func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
 	text, err := files.ReadFile("assets/refusal.js")
 	require.NoError(t, err)
 	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d, size: %d };",
-		poll.MaxPolls, poll.MaxOptions, poll.MaxKeyLength, poll.MaxValueLength, poll.MaxEntries, poll.MaxBanned, poll.MaxBannedLength, poll.MaxText>>20))
+		poll.MaxPolls, question.MaxOptions, question.MaxKeyLength, question.MaxValueLength, question.MaxEntries, question.MaxBanned, question.MaxBannedLength, poll.MaxText>>20))
 	require.Contains(t, string(text), fmt.Sprintf("const room = { voters: %d, least: %d, passcode: %d };",
 		access.MaxVotersLimit, access.MinPasscodeLength, access.MaxPasscodeLength))
 }

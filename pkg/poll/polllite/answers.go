@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -32,22 +33,22 @@ type wordRow struct {
 // the index named has from its first row on.
 type words struct{ from, order string }
 
-var inOrder = map[poll.Order]words{
-	poll.MostFirst:   {`words w INDEXED BY words_ranked WHERE w.count > 0`, `ORDER BY count DESC, first, word`},
-	poll.NewestFirst: {`words w INDEXED BY words_newest WHERE w.count > 0`, `ORDER BY first DESC, word`},
+var inOrder = map[question.Order]words{
+	question.MostFirst:   {`words w INDEXED BY words_ranked WHERE w.count > 0`, `ORDER BY count DESC, first, word`},
+	question.NewestFirst: {`words w INDEXED BY words_newest WHERE w.count > 0`, `ORDER BY first DESC, word`},
 }
 
 // listing reads words of the poll ?1, hidden ones if ?2. Behind a word it reads two stretches,
 // each of which one look into an index finds: words that are named as often as that one, or are as
 // new, and then the others.
-func listing(l poll.Listing) (query string, args []any) {
+func listing(l question.Listing) (query string, args []any) {
 	in := inOrder[l.Order]
 	all := `SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND (?2 OR NOT w.hidden) `
 	var first, then string
 	switch a := l.After; {
 	case a == nil:
 		return all + in.order, nil
-	case l.Order == poll.NewestFirst:
+	case l.Order == question.NewestFirst:
 		first, then, args = `AND w.first = ?3 AND w.word > ?4`, `AND w.first < ?3`, []any{a.First[:], a.Word}
 	default:
 		first, then, args = `AND w.count = ?5 AND (w.first, w.word) > (?3, ?4)`, `AND w.count < ?5`, []any{a.First[:], a.Word, a.Count}
@@ -57,7 +58,7 @@ func listing(l poll.Listing) (query string, args []any) {
 
 // Answers implements poll.Store. As for a votes list, the rows of one statement are of one moment.
 func (s *Store) Answers(
-	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
+	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing, yield func(question.WordCount) error,
 ) error {
 	return s.db.List(ctx, "answers", func(r sqlite.Queryer) error {
 		var row pollRow
@@ -67,9 +68,9 @@ func (s *Store) Answers(
 			return noPoll(err)
 		}
 		q := row.poll()
-		listed := l.Sieve(&q)
+		listed := l.Sieve(&q.Question)
 		each := func(r wordRow) error {
-			if w := poll.WordCount(r); listed(&w) {
+			if w := question.WordCount(r); listed(&w) {
 				return yield(w)
 			}
 			return nil
@@ -82,7 +83,7 @@ func (s *Store) Answers(
 // Hide implements poll.Store. There is one writer, so it keeps counting out by being it.
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
-) (word poll.WordCount, edited poll.Edited, err error) {
+) (word question.WordCount, edited poll.Edited, err error) {
 	err = s.db.Write(ctx, "hide", func(tx *sqlx.Tx) error {
 		var row struct {
 			pollRow
@@ -107,13 +108,13 @@ func (s *Store) Hide(
 		return err
 	})
 	if err != nil {
-		return poll.WordCount{}, poll.Edited{}, err
+		return question.WordCount{}, poll.Edited{}, err
 	}
 	return word, edited, nil
 }
 
 // readWord reads the word that a text names.
-func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word poll.WordCount, err error) {
+func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word question.WordCount, err error) {
 	forms, err := q.Forms(text)
 	if err != nil {
 		return word, err
@@ -122,13 +123,13 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word
 		var row wordRow
 		err = tx.GetContext(ctx, &row, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = ? AND w.word = ?`, q.ID[:], form)
 		if !errors.Is(err, sql.ErrNoRows) {
-			return poll.WordCount(row), err
+			return question.WordCount(row), err
 		}
 	}
-	return poll.WordCount{}, poll.NoWord()
+	return question.WordCount{}, question.NoWord()
 }
 
-func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
+func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word question.WordCount) error {
 	result, err := tx.ExecContext(ctx,
 		`UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden, state.PollID[:], word.Word)
 	if err := sqlite.Exactly(1, "words", result, err); err != nil {
@@ -141,5 +142,5 @@ func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word po
 // are not, less the hidden ones.
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT 1 FROM %s AND w.poll_id = ?1 LIMIT %d + %s)) - %[3]s AS words_total`,
-	inOrder[poll.MostFirst].from, poll.MaxTotal,
+	inOrder[question.MostFirst].from, question.MaxTotal,
 	`(SELECT count(*) FROM words h INDEXED BY words_hidden WHERE h.poll_id = ?1 AND h.count > 0 AND h.hidden)`)

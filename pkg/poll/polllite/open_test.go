@@ -16,6 +16,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Tests that need another process run this binary again, with the name of what it is to do in this variable.
@@ -54,7 +55,7 @@ func help(t *testing.T, what, path string) *exec.Cmd {
 // presented makes a presentation whose first poll is displayed.
 func presented(t *testing.T, s *testStore) poll.Presentation {
 	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: "?", Options: []poll.Option{{Key: "A", Value: "a"}}}})
+	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "?", Options: []question.Option{{Key: "A", Value: "a"}}}}})
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))

@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -36,8 +37,8 @@ type pollRow struct {
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
-		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
-		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: question.Question{Text: r.Question.String,
+			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]question.Option, len(r.OptionKeys))},
 		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
 		Mended: int(r.Mended.Int64),
 	}
@@ -45,7 +46,7 @@ func (r *pollRow) poll() poll.Poll {
 		q.Banned = r.Banned
 	}
 	for i := range q.Options {
-		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
+		q.Options[i] = question.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
 	}
 	return q
 }
@@ -78,7 +79,7 @@ func pollRows(polls []poll.Poll) (string, error) {
 	all := make([]object, len(polls))
 	for i, q := range polls {
 		o := object{
-			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Question, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
+			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Text, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
 			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
 			Identity: string(q.Identity), Mended: q.Mended,
 		}

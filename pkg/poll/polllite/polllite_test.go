@@ -15,6 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -86,7 +87,7 @@ func inside() polltest.Inside {
 		s.(*testStore).exec(t, query, args...)
 	}
 	return polltest.Inside{
-		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*testStore)
 			db.read(t, &f, `SELECT fold, fold_revision <> revision AS stale FROM poll_states WHERE poll_id = ?1`, id[:])
 			var rows []struct {
@@ -97,7 +98,7 @@ func inside() polltest.Inside {
 			}
 			db.read(t, &rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1 ORDER BY word`, id[:])
 			for _, r := range rows {
-				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
 				db.read(t, &w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2 ORDER BY spelling`, id[:], r.Word)
 				words = append(words, w)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -21,7 +22,7 @@ var keepFold = fmt.Sprintf(`
 	fold = CASE WHEN %[2]s THEN %[1]d ELSE poll_states.fold END,
 	fold_revision = CASE WHEN %[2]s OR poll_states.fold = %[1]d AND fold_revision = poll_states.revision
 		THEN u.revision ELSE fold_revision END`,
-	poll.PresentFold, `(poll_states.counts <> '[]'
+	question.PresentFold, `(poll_states.counts <> '[]'
 		OR poll_states.status = 'pending' AND fold_revision = poll_states.revision
 		OR poll_states.status <> 'pending' AND u.status = 'pending')`)
 
@@ -33,7 +34,7 @@ var settleFolds = fmt.Sprintf(`
 		SELECT poll_id FROM poll_states
 		WHERE fold_revision <> revision AND (counts <> '[]' OR status = 'final' AND fold <> %[1]d)
 		LIMIT ?)`,
-	poll.PresentFold)
+	question.PresentFold)
 
 // settledAtOnce is how many states settleFolds looks at.
 const settledAtOnce = 500
@@ -75,9 +76,9 @@ func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err
 type account struct {
 	PresentationID uuid.UUID           `db:"presentation_id"`
 	PollID         uuid.UUID           `db:"poll_id"`
-	Kind           poll.Kind           `db:"kind"`
+	Kind           question.Kind       `db:"kind"`
 	OptionKeys     sqlite.List[string] `db:"option_keys"`
-	Fold           poll.Fold           `db:"fold"`
+	Fold           question.Fold       `db:"fold"`
 	FoldRevision   int64               `db:"fold_revision"`
 	stateRow
 }
@@ -88,7 +89,7 @@ func (a *account) folding() poll.Folding {
 
 // refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
 func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
-	r := poll.NewRefolding(a.Kind, a.Fold)
+	r := question.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
 	}
@@ -106,13 +107,13 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 		a.Revision++
 		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
 	}
-	a.Fold, a.FoldRevision = poll.PresentFold, a.Revision
+	a.Fold, a.FoldRevision = question.PresentFold, a.Revision
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,
 		a.Revision, a.Fold, a.PollID[:])
 	return changed, sqlite.Exactly(1, "states", result, err)
 }
 
-func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
+func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
 	var words []struct {
 		Word   string    `db:"word"`
 		Count  int64     `db:"count"`
@@ -123,7 +124,7 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 		return err
 	}
 	for _, w := range words {
-		r.Had(poll.CountedWord{Word: w.Word, Count: w.Count, First: w.First, Hidden: w.Hidden})
+		r.Had(question.CountedWord{Word: w.Word, Count: w.Count, First: w.First, Hidden: w.Hidden})
 	}
 	var spellings []struct {
 		Word     string    `db:"word"`
@@ -133,12 +134,12 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 	}
 	err := tx.SelectContext(ctx, &spellings, `SELECT word, spelling, count, first FROM spellings WHERE poll_id = ?`, id[:])
 	for _, s := range spellings {
-		r.HadSpelling(s.Word, poll.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
+		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
 	}
 	return err
 }
 
-func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
+func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
 	answers, err := tx.QueryContext(ctx, `SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ?`, id[:])
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 		if err := answers.Scan(&a.VoterID, &a.Answer, &a.VoteID); err != nil {
 			return err
 		}
-		r.Vote(a)
+		r.Vote(a.VoteID, a.Answer)
 	}
 	return answers.Err()
 }
@@ -160,7 +161,7 @@ var (
 )
 
 // writeWords writes words and their spellings, of which there are none.
-func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.CountedWord) error {
+func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []question.CountedWord) error {
 	all, n := sqlite.NewSet(len(words), refoldedWidth), 0
 	spellings := sqlite.NewSet(len(words), spelledAsWidth)
 	for _, w := range words {

@@ -7,6 +7,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -52,7 +53,7 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
 		SELECT poll_id, ?2, status, opened, sealed, revision, voters, counts, ?3, revision FROM (`+selectStates+`)`,
-		arg, presentationID[:], poll.PresentFold)
+		arg, presentationID[:], question.PresentFold)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polltest"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -80,13 +81,13 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	require.Contains(t, results[0], "SEARCH w USING COVERING INDEX words_ranked (poll_id=? AND count>?)", "they are counted without a look at them")
 	require.Contains(t, results[0], "SEARCH h USING INDEX words_hidden (poll_id=? AND count>?)")
 	ordered(t, results[0])
-	for order, behind := range map[poll.Order][]string{
-		poll.MostFirst:   {"words_ranked (poll_id=? AND count=? AND (first,word)>(?,?))", "words_ranked (poll_id=? AND count>? AND count<?)"},
-		poll.NewestFirst: {"words_newest (poll_id=? AND first=? AND word>?)", "words_newest (poll_id=? AND first<?)"},
+	for order, behind := range map[question.Order][]string{
+		question.MostFirst:   {"words_ranked (poll_id=? AND count=? AND (first,word)>(?,?))", "words_ranked (poll_id=? AND count>? AND count<?)"},
+		question.NewestFirst: {"words_newest (poll_id=? AND first=? AND word>?)", "words_newest (poll_id=? AND first<?)"},
 	} {
-		for _, after := range []*poll.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
-			listing := plans("Answers", s.Answers(ctx, cloud.PresentationID, cloud.ID, poll.Listing{Order: order, After: after},
-				func(poll.WordCount) error { return nil }))[1]
+		for _, after := range []*question.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
+			listing := plans("Answers", s.Answers(ctx, cloud.PresentationID, cloud.ID, question.Listing{Order: order, After: after},
+				func(question.WordCount) error { return nil }))[1]
 			ordered(t, listing)
 			for _, look := range behind {
 				require.True(t, after == nil || strings.Contains(listing, look), listing)
@@ -114,7 +115,7 @@ func ordered(t *testing.T, plan string) {
 // clouded is a word cloud that is open.
 func clouded(t *testing.T, s *testStore) poll.Poll {
 	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: "Where?", Kind: poll.WordCloud}})
+	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}})
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))
@@ -123,7 +124,7 @@ func clouded(t *testing.T, s *testStore) poll.Poll {
 }
 
 // said is a batch in which voters, always the same ones, say these words.
-func said(cloud poll.Poll, words ...poll.Answer) []poll.Batch {
+func said(cloud poll.Poll, words ...question.Answer) []poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for i, word := range words {
 		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: cloud.ID, VoterID: uuid.UUID{15: byte(i + 1)}, Version: 1, Answer: word})

@@ -7,6 +7,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -91,7 +92,7 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 }
 
 type voterAnswerRow struct {
-	VoterID uuid.UUID   `db:"voter_id"`
-	Answer  poll.Answer `db:"answer"`
-	VoteID  uuid.UUID   `db:"vote_id"`
+	VoterID uuid.UUID       `db:"voter_id"`
+	Answer  question.Answer `db:"answer"`
+	VoteID  uuid.UUID       `db:"vote_id"`
 }

@@ -7,25 +7,26 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
 // shownWords reads the first ?3 words of the poll ?1 that are not hidden, in the order of the kind of the poll q. A count below zero, which
 // nobody sees, is left where a newer Unicode folds a text otherwise than when it was counted.
-var shownWords = `CASE q.kind WHEN 'open_text' THEN ` + firstWords(poll.NewestFirst) + ` ELSE ` + firstWords(poll.MostFirst) + ` END AS words`
+var shownWords = `CASE q.kind WHEN 'open_text' THEN ` + firstWords(question.NewestFirst) + ` ELSE ` + firstWords(question.MostFirst) + ` END AS words`
 
-func firstWords(order poll.Order) string {
+func firstWords(order question.Order) string {
 	in := inOrder[order]
 	return `(SELECT json_group_array(json_object('Word', word, 'Text', text, 'Count', count, 'First', lower(hex(first)))) FROM (
 		SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND NOT w.hidden ` + in.order + ` LIMIT ?3))`
 }
 
 type wordsRow struct {
-	Words      sqlite.List[poll.WordCount] `db:"words"`
-	WordsTotal int                         `db:"words_total"`
+	Words      sqlite.List[question.WordCount] `db:"words"`
+	WordsTotal int                             `db:"words_total"`
 }
 
-func (r *wordsRow) words() []poll.WordCount {
+func (r *wordsRow) words() []question.WordCount {
 	if len(r.Words) == 0 {
 		return nil
 	}
@@ -109,7 +110,7 @@ func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error 
 }
 
 // addSpelling adds a row of givenSpellings.
-func addSpelling(s *sqlite.Set, w *poll.WordChange, c *poll.SpellingChange) {
+func addSpelling(s *sqlite.Set, w *poll.WordChange, c *question.SpellingMove) {
 	s.ID(w.PollID)
 	s.Text(w.Word)
 	s.Text(c.Spelling)

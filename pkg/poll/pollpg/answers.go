@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // spelled is how most people wrote the word w; of forms that as many wrote, the oldest.
@@ -29,9 +30,9 @@ type wordRow struct {
 // inOrder says of words that somebody says how an index has them, from its first row on. The other
 // index knows their counts, too, and where there are few rows the planner would take that one and
 // sort, for as long as a session lasts: so it is not told.
-var inOrder = map[poll.Order]string{
-	poll.MostFirst:   `AND w.count > 0 ORDER BY w.count DESC, w.first, w.word`,
-	poll.NewestFirst: `AND w.count + 0 > 0 ORDER BY w.first DESC, w.word`,
+var inOrder = map[question.Order]string{
+	question.MostFirst:   `AND w.count > 0 ORDER BY w.count DESC, w.first, w.word`,
+	question.NewestFirst: `AND w.count + 0 > 0 ORDER BY w.first DESC, w.word`,
 }
 
 // stretch is a part of the listing of the words of the poll $1, hidden ones if $2, that one look
@@ -43,11 +44,11 @@ type stretch struct {
 
 // stretches gives the parts of a listing, one behind the other: words that are named as often as
 // the one that it begins behind, or as new, then the others.
-func stretches(l poll.Listing) []stretch {
+func stretches(l question.Listing) []stretch {
 	switch a := l.After; {
 	case a == nil:
 		return []stretch{{``, nil}}
-	case l.Order == poll.NewestFirst:
+	case l.Order == question.NewestFirst:
 		return []stretch{{`AND w.first = $3 AND w.word > $4`, []any{a.First, a.Word}}, {`AND w.first < $3`, []any{a.First}}}
 	default:
 		return []stretch{
@@ -59,7 +60,7 @@ func stretches(l poll.Listing) []stretch {
 
 // Answers implements poll.Store. All that it reads is of one moment.
 func (s *Store) Answers(
-	ctx context.Context, presentationID, pollID uuid.UUID, l poll.Listing, yield func(poll.WordCount) error,
+	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing, yield func(question.WordCount) error,
 ) error {
 	return s.db.List(ctx, "answers", func(tx *sqlx.Tx) error {
 		var row pollRow
@@ -69,9 +70,9 @@ func (s *Store) Answers(
 			return noPoll(err)
 		}
 		q := row.poll()
-		listed := l.Sieve(&q)
+		listed := l.Sieve(&q.Question)
 		each := func(r wordRow) error {
-			if w := poll.WordCount(r); listed(&w) {
+			if w := question.WordCount(r); listed(&w) {
 				return yield(w)
 			}
 			return nil
@@ -94,7 +95,7 @@ func (s *Store) Answers(
 // votes.
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
-) (word poll.WordCount, edited poll.Edited, err error) {
+) (word question.WordCount, edited poll.Edited, err error) {
 	err = s.db.Write(ctx, "hide", func(tx *sqlx.Tx) error {
 		var row struct {
 			pollRow
@@ -119,34 +120,34 @@ func (s *Store) Hide(
 		return err
 	})
 	if err != nil {
-		return poll.WordCount{}, poll.Edited{}, err
+		return question.WordCount{}, poll.Edited{}, err
 	}
 	return word, edited, nil
 }
 
 // readWord reads the word that a text names.
-func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (poll.WordCount, error) {
+func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (question.WordCount, error) {
 	forms, err := q.Forms(text)
 	if err != nil {
-		return poll.WordCount{}, err
+		return question.WordCount{}, err
 	}
 	var rows []wordRow
 	err = tx.SelectContext(ctx, &rows, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
 		q.ID, postgres.TextArray(len(forms), func(i int) string { return forms[i] }))
 	if err != nil {
-		return poll.WordCount{}, err
+		return question.WordCount{}, err
 	}
 	for _, form := range forms {
 		for i := range rows {
 			if rows[i].Word == form {
-				return poll.WordCount(rows[i]), nil
+				return question.WordCount(rows[i]), nil
 			}
 		}
 	}
-	return poll.WordCount{}, poll.NoWord()
+	return question.WordCount{}, question.NoWord()
 }
 
-func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word poll.WordCount) error {
+func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word question.WordCount) error {
 	result, err := tx.ExecContext(ctx,
 		`UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID, word.Word, word.Hidden)
 	if err := postgres.Exactly(1, "words", result, err); err != nil {
@@ -160,4 +161,4 @@ func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word po
 // through an index and stop, instead of reading whatever the poll has.
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT FROM words w WHERE w.poll_id = q.id %s LIMIT (SELECT %d + %s)) w) - %[3]s AS words_total`,
-	inOrder[poll.MostFirst], poll.MaxTotal, `(SELECT count(*) FROM words h WHERE h.poll_id = q.id AND h.count > 0 AND h.hidden)`)
+	inOrder[question.MostFirst], question.MaxTotal, `(SELECT count(*) FROM words h WHERE h.poll_id = q.id AND h.count > 0 AND h.hidden)`)

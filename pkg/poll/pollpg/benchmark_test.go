@@ -19,6 +19,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polltest"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -91,7 +92,7 @@ func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 	require.NoError(b, err)
 	one := func(id uuid.UUID) []byte { return postgres.UUIDArray(1, func(int) uuid.UUID { return id }) }
 	words, more := wordArrays(nil)
-	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, words, states, more, []any{poll.PresentFold})
+	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, words, states, more, []any{question.PresentFold})
 }
 
 // said is a statement with its parameters.

@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Count implements poll.Store. The order of statements is part of its correctness: each of them sees what was
@@ -113,7 +114,7 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 	for i, place := range found.Places { // they count from 1
 		key := keys[place-1]
 		ledger.Old(poll.Vote{
-			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: poll.Answer(found.Answers[i]),
+			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: question.Answer(found.Answers[i]),
 		})
 	}
 	return refolded, nil
@@ -130,6 +131,6 @@ func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.
 		return err
 	}
 	moved, more := wordArrays(words)
-	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), moved, args, more, []any{poll.PresentFold})...)
+	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), moved, args, more, []any{question.PresentFold})...)
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -28,7 +29,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	_, err = s.Edit(t.Context(), p.ID, poll.Reset{PollID: edited})
 	require.NoError(t, err)
 
-	for _, options := range [][]poll.Option{{{Key: "A", Value: "only"}}, {{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
+	for _, options := range [][]question.Option{{{Key: "A", Value: "only"}}, {{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
 		waiting, release := hold(t, s.raw, edited) // so that both wait: the edit first
 		edit, count := make(chan error, 1), make(chan error, 1)
 		go func() {

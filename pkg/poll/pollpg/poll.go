@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 const pollColumns = `q.id AS q_id, q.presentation_id AS q_presentation_id, q.position, q.question, q.kind, q.max_choices,
@@ -35,8 +36,8 @@ type pollRow struct {
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
-		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: r.Question.String,
-		Kind: poll.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]poll.Option, len(r.OptionKeys)),
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: question.Question{Text: r.Question.String,
+			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]question.Option, len(r.OptionKeys))},
 		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
 		Mended: int(r.Mended.Int64),
 	}
@@ -44,7 +45,7 @@ func (r *pollRow) poll() poll.Poll {
 		q.Banned = r.Banned
 	}
 	for i := range q.Options {
-		q.Options[i] = poll.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
+		q.Options[i] = question.Option{Key: r.OptionKeys[i], Value: r.OptionValues[i]}
 	}
 	return q
 }
@@ -82,7 +83,7 @@ func pollArrays(polls []poll.Poll) ([]any, error) {
 	return []any{
 		postgres.UUIDArray(n, func(i int) uuid.UUID { return polls[i].ID }),
 		postgres.Int64Array(n, func(i int) int64 { return int64(polls[i].Index) }),
-		postgres.TextArray(n, func(i int) string { return polls[i].Question }),
+		postgres.TextArray(n, func(i int) string { return polls[i].Text }),
 		postgres.TextArray(n, func(i int) string { return string(polls[i].Kind) }),
 		postgres.Int64Array(n, func(i int) int64 { return int64(polls[i].MaxChoices) }),
 		postgres.TextArray(n, func(i int) string { return keys[i] }),

@@ -14,6 +14,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polltest"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -96,7 +97,7 @@ func inside() polltest.Inside {
 		require.NoError(t, err)
 	}
 	return polltest.Inside{
-		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []poll.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*testStore).raw
 			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
 			var rows []struct {
@@ -107,7 +108,7 @@ func inside() polltest.Inside {
 			}
 			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`, id))
 			for _, r := range rows {
-				w := poll.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
 				require.NoError(t, db.Select(&w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = $1 AND word = $2 ORDER BY spelling`, id, r.Word))
 				words = append(words, w)

@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // settleFolds says of stale states whose words are not to be counted anew that nothing is to be done. It waits for nobody.
@@ -23,7 +24,7 @@ var settleFolds = fmt.Sprintf(`
 		SELECT poll_id FROM poll_states
 		WHERE stale AND (counts <> '{}' OR status = 'final' AND fold <> %[1]d)
 		LIMIT $1 FOR UPDATE SKIP LOCKED))`,
-	poll.PresentFold)
+	question.PresentFold)
 
 const (
 	// settledAtOnce is how many states settleFolds looks at, and refoldable how many polls Refold chooses from.
@@ -76,20 +77,20 @@ func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err
 
 // account is a poll whose state is locked, as counting knows it.
 type account struct {
-	PresentationID uuid.UUID `json:"presentation_id" db:"presentation_id"`
-	PollID         uuid.UUID `json:"poll_id" db:"poll_id"`
-	Kind           poll.Kind `json:"kind" db:"kind"`
-	OptionKeys     []string  `json:"option_keys" db:"-"`
-	Fold           poll.Fold `json:"fold" db:"fold"`
-	Stale          bool      `json:"stale" db:"stale"`
-	poll.State               // its columns have the names of its fields
+	PresentationID uuid.UUID     `json:"presentation_id" db:"presentation_id"`
+	PollID         uuid.UUID     `json:"poll_id" db:"poll_id"`
+	Kind           question.Kind `json:"kind" db:"kind"`
+	OptionKeys     []string      `json:"option_keys" db:"-"`
+	Fold           question.Fold `json:"fold" db:"fold"`
+	Stale          bool          `json:"stale" db:"stale"`
+	poll.State                   // its columns have the names of its fields
 }
 
 func (a *account) folding() poll.Folding { return poll.Folding{Fold: a.Fold, Stale: a.Stale} }
 
 // refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
 func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
-	r := poll.NewRefolding(a.Kind, a.Fold)
+	r := question.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
 	}
@@ -104,13 +105,13 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 		a.Revision++
 		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
 	}
-	a.Fold, a.Stale = poll.PresentFold, false
+	a.Fold, a.Stale = question.PresentFold, false
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,
 		a.PollID, a.Revision, a.Fold)
 	return changed, postgres.Exactly(1, "states", result, err)
 }
 
-func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
+func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
 	var words []struct {
 		Word   string    `db:"word"`
 		Count  int64     `db:"count"`
@@ -121,7 +122,7 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 		return err
 	}
 	for _, w := range words {
-		r.Had(poll.CountedWord{Word: w.Word, Count: w.Count, First: w.First, Hidden: w.Hidden})
+		r.Had(question.CountedWord{Word: w.Word, Count: w.Count, First: w.First, Hidden: w.Hidden})
 	}
 	var spellings []struct {
 		Word     string    `db:"word"`
@@ -131,12 +132,12 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 	}
 	err := tx.SelectContext(ctx, &spellings, `SELECT word, spelling, count, first FROM spellings WHERE poll_id = $1`, id)
 	for _, s := range spellings {
-		r.HadSpelling(s.Word, poll.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
+		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
 	}
 	return err
 }
 
-func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding) error {
+func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
 	page := make([]voterAnswerRow, 0, refoldPage)
 	after := uuid.Nil
 	for {
@@ -147,7 +148,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 			return err
 		}
 		for _, v := range page {
-			r.Vote(poll.VoterAnswer(v))
+			r.Vote(v.VoteID, v.Answer)
 		}
 		if len(page) < refoldPage {
 			return nil
@@ -157,7 +158,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *poll.Refolding
 }
 
 // rewriteWords puts words and their spellings in the place of those that are there.
-func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.CountedWord) error {
+func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []question.CountedWord) error {
 	if err := deleteWords(ctx, tx, []uuid.UUID{id}); err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []poll.C
 			return err
 		}
 		var of []string
-		var spellings []poll.CountedSpelling
+		var spellings []question.CountedSpelling
 		for _, w := range page {
 			for _, s := range w.Spellings {
 				of, spellings = append(of, w.Word), append(spellings, s)

@@ -11,13 +11,14 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
 // presented makes a presentation whose first poll is displayed.
 func presented(t *testing.T, s *testStore) poll.Presentation {
 	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: "?", Options: []poll.Option{{Key: "A", Value: "a"}}}})
+	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "?", Options: []question.Option{{Key: "A", Value: "a"}}}}})
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))

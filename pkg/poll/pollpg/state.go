@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 const stateColumns = `s.status, s.opened, s.sealed, s.revision, s.voters, s.counts`
@@ -82,7 +83,7 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision
 		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
 			AS u (poll_id, status, opened, sealed, revision, voters, counts)`,
-		append(args, presentationID, poll.PresentFold)...)
+		append(args, presentationID, question.PresentFold)...)
 	return err
 }
 

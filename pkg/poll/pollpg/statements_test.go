@@ -18,6 +18,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polltest"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -65,8 +66,8 @@ func functionOf(t testing.TB, s *testStore, name string) (f function) {
 // talk is a presentation whose first poll is open.
 func talk(t testing.TB, s *testStore) poll.Presentation {
 	t.Helper()
-	options := []poll.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
-	return opened(t, s, poll.Poll{Question: "Which?", Options: options}, poll.Poll{Question: "And now?", Options: options})
+	options := []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
+	return opened(t, s, poll.Poll{Question: question.Question{Text: "Which?", Options: options}}, poll.Poll{Question: question.Question{Text: "And now?", Options: options}})
 }
 
 func opened(t testing.TB, s *testStore, polls ...poll.Poll) poll.Presentation {
@@ -79,7 +80,7 @@ func opened(t testing.TB, s *testStore, polls ...poll.Poll) poll.Presentation {
 	return p
 }
 
-func votes(pollID uuid.UUID, answer poll.Answer, voters []uuid.UUID) poll.Batch {
+func votes(pollID uuid.UUID, answer question.Answer, voters []uuid.UUID) poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for _, v := range voters {
 		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: v, Version: 1, Answer: answer})
@@ -197,14 +198,14 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 				ordered(t, "words_ranked", results[0])
 				require.Contains(t, results[0], "using words_newest")
 			}
-			cloud := opened(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud})
+			cloud := opened(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}})
 			_, err = s.Count(ctx, 3, []poll.Batch{votes(cloud.Polls[0].ID, "Rome", voters(1))})
 			require.NoError(t, err)
 			r.Take()
-			for order, index := range map[poll.Order]string{poll.MostFirst: "words_ranked", poll.NewestFirst: "words_newest"} {
-				for _, after := range []*poll.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
-					l := poll.Listing{Order: order, After: after}
-					for i, plan := range plans("Answers", s.Answers(ctx, cloud.ID, cloud.Polls[0].ID, l, func(poll.WordCount) error { return nil })) {
+			for order, index := range map[question.Order]string{question.MostFirst: "words_ranked", question.NewestFirst: "words_newest"} {
+				for _, after := range []*question.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
+					l := question.Listing{Order: order, After: after}
+					for i, plan := range plans("Answers", s.Answers(ctx, cloud.ID, cloud.Polls[0].ID, l, func(question.WordCount) error { return nil })) {
 						if i > 0 { // the first one finds the poll
 							ordered(t, index, plan)
 						}
@@ -338,7 +339,7 @@ func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	s, r := recorded(t, through)
 	require.NoError(t, s.Partitions(t.Context(), 1))
 	p := talk(t, s)
-	cloud := opened(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}).Polls[0].ID
+	cloud := opened(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}).Polls[0].ID
 	old := voters(5000)
 	count := func(batches ...poll.Batch) (said []string, took int64) {
 		r.Take()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // voteArrays gives the parameters that are votes.
@@ -39,7 +40,7 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 }
 
 type voterAnswerRow struct {
-	VoterID uuid.UUID   `db:"voter_id"`
-	Answer  poll.Answer `db:"answer"`
-	VoteID  uuid.UUID   `db:"vote_id"`
+	VoterID uuid.UUID       `db:"voter_id"`
+	Answer  question.Answer `db:"answer"`
+	VoteID  uuid.UUID       `db:"vote_id"`
 }

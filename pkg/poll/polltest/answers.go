@@ -12,6 +12,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Dating says that the suite may say of a word of a poll that is there which vote named it first,
@@ -27,11 +28,11 @@ func aged(n int) uuid.UUID {
 
 func (s *suite) answers(t *testing.T) {
 	store := s.store(t)
-	read := func(t *testing.T, p poll.Presentation, index int, l poll.Listing) []poll.WordCount {
+	read := func(t *testing.T, p poll.Presentation, index int, l question.Listing) []question.WordCount {
 		t.Helper()
 		return wordsOf(t, store, p.ID, p.Polls[index].ID, l)
 	}
-	hide := func(t *testing.T, p poll.Presentation, index int, text string, hidden bool) (poll.WordCount, poll.Edited) {
+	hide := func(t *testing.T, p poll.Presentation, index int, text string, hidden bool) (question.WordCount, poll.Edited) {
 		t.Helper()
 		w, edited, err := store.Hide(t.Context(), p.ID, p.Polls[index].ID, text, hidden)
 		require.NoError(t, err)
@@ -39,8 +40,8 @@ func (s *suite) answers(t *testing.T) {
 		require.Equal(t, p.Polls[index], *edited.Poll)
 		return w, edited
 	}
-	word := func(list []poll.WordCount, word string) *poll.WordCount {
-		if i := slices.IndexFunc(list, func(w poll.WordCount) bool { return w.Word == word }); i >= 0 {
+	word := func(list []question.WordCount, word string) *question.WordCount {
+		if i := slices.IndexFunc(list, func(w question.WordCount) bool { return w.Word == word }); i >= 0 {
 			return &list[i]
 		}
 		return nil
@@ -53,7 +54,7 @@ func (s *suite) answers(t *testing.T) {
 		batch := poll.Batch{ID: uuid.New()}
 		for j := range n {
 			for range j%3 + 1 {
-				batch.Votes = append(batch.Votes, vote(big, i, v, poll.Answer(fmt.Sprintf("word %04d", j*7%n))))
+				batch.Votes = append(batch.Votes, vote(big, i, v, question.Answer(fmt.Sprintf("word %04d", j*7%n))))
 			}
 		}
 		count(t, store, batch)
@@ -79,13 +80,13 @@ func (s *suite) answers(t *testing.T) {
 
 	t.Run("a listing goes on behind any word, there or not", func(t *testing.T) {
 		for i := range big.Polls {
-			for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
-				all := read(t, big, i, poll.Listing{Order: order})
+			for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
+				all := read(t, big, i, question.Listing{Order: order})
 				for _, at := range []int{0, 1, 99, 100, 833, 834, n / 2, n - 2, n - 1} {
-					require.Equal(t, all[at+1:], append([]poll.WordCount{}, read(t, big, i, poll.Listing{Order: order, After: &all[at]})...), "behind %d", at)
+					require.Equal(t, all[at+1:], append([]question.WordCount{}, read(t, big, i, question.Listing{Order: order, After: &all[at]})...), "behind %d", at)
 					gone := all[at]
 					gone.Word += "\x01"
-					require.Equal(t, all[at+1:], append([]poll.WordCount{}, read(t, big, i, poll.Listing{Order: order, After: &gone})...), "behind %d", at)
+					require.Equal(t, all[at+1:], append([]question.WordCount{}, read(t, big, i, question.Listing{Order: order, After: &gone})...), "behind %d", at)
 				}
 			}
 		}
@@ -97,7 +98,7 @@ func (s *suite) answers(t *testing.T) {
 		say := func(from, to int) {
 			batch := poll.Batch{ID: uuid.New()}
 			for j := from; j < to; j++ {
-				batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(fmt.Sprintf("text %04d", j))))
+				batch.Votes = append(batch.Votes, vote(p, 1, v, question.Answer(fmt.Sprintf("text %04d", j))))
 			}
 			count(t, store, batch)
 			for j := from; s.date != nil && j < to; j++ {
@@ -105,12 +106,12 @@ func (s *suite) answers(t *testing.T) {
 			}
 		}
 		say(0, 50)
-		want := read(t, p, 1, poll.Listing{Order: poll.NewestFirst})
-		var got []poll.WordCount
+		want := read(t, p, 1, question.Listing{Order: question.NewestFirst})
+		var got []question.WordCount
 		full := errors.New("the page is full")
-		for l := (poll.Listing{Order: poll.NewestFirst}); ; l.After = &got[len(got)-1] {
+		for l := (question.Listing{Order: question.NewestFirst}); ; l.After = &got[len(got)-1] {
 			page := 0
-			err := store.Answers(t.Context(), p.ID, p.Polls[1].ID, l, func(w poll.WordCount) error {
+			err := store.Answers(t.Context(), p.ID, p.Polls[1].ID, l, func(w question.WordCount) error {
 				if page++; page > 7 {
 					return full
 				}
@@ -124,22 +125,22 @@ func (s *suite) answers(t *testing.T) {
 			say(50+len(got), 53+len(got))
 		}
 		old := countsOf(want)
-		got = slices.DeleteFunc(got, func(w poll.WordCount) bool { return old[w.Word] == 0 })
+		got = slices.DeleteFunc(got, func(w question.WordCount) bool { return old[w.Word] == 0 })
 		require.Equal(t, want, got)
 	})
 
 	t.Run("a listing is of one moment and holds nobody up", func(t *testing.T) {
-		for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
-			want := read(t, big, 1, poll.Listing{Order: order})
-			l := poll.Listing{Order: order, After: &want[10]}
-			var got []poll.WordCount
-			err := store.Answers(t.Context(), big.ID, big.Polls[1].ID, l, func(w poll.WordCount) error {
+		for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
+			want := read(t, big, 1, question.Listing{Order: order})
+			l := question.Listing{Order: order, After: &want[10]}
+			var got []question.WordCount
+			err := store.Answers(t.Context(), big.ID, big.Polls[1].ID, l, func(w question.WordCount) error {
 				if got = append(got, w); len(got) > 1 {
 					return nil
 				}
 				display, err := store.Display(t.Context(), big.ID)
 				if err == nil {
-					_, err = store.Count(t.Context(), 0, []poll.Batch{votes(vote(big, 1, display.Version, poll.Answer(want[n-1].Word)), vote(big, 1, display.Version, "another"))})
+					_, err = store.Count(t.Context(), 0, []poll.Batch{votes(vote(big, 1, display.Version, question.Answer(want[n-1].Word)), vote(big, 1, display.Version, "another"))})
 				}
 				return err
 			})
@@ -149,9 +150,9 @@ func (s *suite) answers(t *testing.T) {
 	})
 
 	t.Run("a listing ends at the reader's first error and returns it, and with the context", func(t *testing.T) {
-		for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
+		for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
 			stop, n := errors.New("enough"), 0
-			err := store.Answers(t.Context(), big.ID, big.Polls[0].ID, poll.Listing{Order: order}, func(poll.WordCount) error {
+			err := store.Answers(t.Context(), big.ID, big.Polls[0].ID, question.Listing{Order: order}, func(question.WordCount) error {
 				if n++; n == 3 {
 					return stop
 				}
@@ -161,7 +162,7 @@ func (s *suite) answers(t *testing.T) {
 			require.Equal(t, 3, n)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			err = store.Answers(ctx, big.ID, big.Polls[0].ID, poll.Listing{Order: order}, func(poll.WordCount) error {
+			err = store.Answers(ctx, big.ID, big.Polls[0].ID, question.Listing{Order: order}, func(question.WordCount) error {
 				cancel()
 				return nil
 			})
@@ -171,9 +172,9 @@ func (s *suite) answers(t *testing.T) {
 
 	t.Run("there are answers of polls of the presentation only, and of other kinds than free text there is none", func(t *testing.T) {
 		other := created(t, store)
-		require.Empty(t, read(t, other, 0, poll.Listing{}))
+		require.Empty(t, read(t, other, 0, question.Listing{}))
 		for _, ids := range [][2]uuid.UUID{{other.ID, big.Polls[0].ID}, {big.ID, uuid.New()}, {uuid.New(), big.Polls[0].ID}} {
-			err := store.Answers(t.Context(), ids[0], ids[1], poll.Listing{}, func(poll.WordCount) error {
+			err := store.Answers(t.Context(), ids[0], ids[1], question.Listing{}, func(question.WordCount) error {
 				t.Error("there is one")
 				return nil
 			})
@@ -188,7 +189,7 @@ func (s *suite) answers(t *testing.T) {
 			i = min(i, 1)
 			p := created(t, store, textPolls()...)
 			v := show(t, store, p, i)
-			count(t, store, votes(vote(p, i, v, poll.Answer(texts[0])), vote(p, i, v, poll.Answer(texts[0])), vote(p, i, v, "Rome")))
+			count(t, store, votes(vote(p, i, v, question.Answer(texts[0])), vote(p, i, v, question.Answer(texts[0])), vote(p, i, v, "Rome")))
 			before := results(t, store, p, i)
 			hid, edited := hide(t, p, i, texts[1], true)
 			require.True(t, edited.Changed)
@@ -199,13 +200,13 @@ func (s *suite) answers(t *testing.T) {
 			require.Len(t, after.Words, 1)
 			require.Equal(t, 1, after.WordsTotal)
 			require.Equal(t, before.Voters, after.Voters)
-			require.Len(t, read(t, p, i, poll.Listing{}), 1)
-			require.Equal(t, &hid, word(read(t, p, i, poll.Listing{Hidden: true}), hid.Word))
+			require.Len(t, read(t, p, i, question.Listing{}), 1)
+			require.Equal(t, &hid, word(read(t, p, i, question.Listing{Hidden: true}), hid.Word))
 
 			again, edited := hide(t, p, i, hid.Text, true)
 			require.Equal(t, hid, again)
 			require.False(t, edited.Changed, "it was hidden already")
-			count(t, store, votes(vote(p, i, v, poll.Answer(texts[0]))))
+			count(t, store, votes(vote(p, i, v, question.Answer(texts[0]))))
 			requireWords(t, store, results(t, store, p, i), map[string]int64{hid.Word: 3, after.Words[0].Word: 1})
 
 			shown, edited := hide(t, p, i, hid.Word, false)
@@ -222,7 +223,7 @@ func (s *suite) answers(t *testing.T) {
 			i = min(i, len(p.Polls)-1)
 			want := fault.NotFound
 			if i < 3 {
-				want = poll.NotFreeText
+				want = question.NotFreeText
 			}
 			_, _, err := store.Hide(t.Context(), p.ID, p.Polls[i].ID, text, true)
 			requireKind(t, want, err)
@@ -237,9 +238,9 @@ func (s *suite) answers(t *testing.T) {
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Berlin")), vote(p, 0, v, "Rome")))
 		hide(t, p, 0, "Berlin", true)
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Rome"))))
-		require.Nil(t, word(read(t, p, 0, poll.Listing{Hidden: true}), "berlin"))
+		require.Nil(t, word(read(t, p, 0, question.Listing{Hidden: true}), "berlin"))
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN"))))
-		require.True(t, word(read(t, p, 0, poll.Listing{Hidden: true}), "berlin").Hidden)
+		require.True(t, word(read(t, p, 0, question.Listing{Hidden: true}), "berlin").Hidden)
 		require.Nil(t, word(results(t, store, p, 0).Words, "berlin"))
 
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Rome"))))
@@ -270,15 +271,15 @@ func (s *suite) answers(t *testing.T) {
 			p.Polls[0] = *edited.Poll
 		}
 		ban("darn")
-		require.Len(t, read(t, p, 0, poll.Listing{}), 1)
-		require.True(t, word(read(t, p, 0, poll.Listing{Hidden: true}), "darn it").Hidden)
+		require.Len(t, read(t, p, 0, question.Listing{}), 1)
+		require.True(t, word(read(t, p, 0, question.Listing{Hidden: true}), "darn it").Hidden)
 		_, _, err := store.Hide(t.Context(), p.ID, p.Polls[0].ID, "darn it", false)
-		requireKind(t, poll.WordBanned, err)
+		requireKind(t, question.WordBanned, err)
 		hide(t, p, 0, "darn it", true)
 		ban()
-		require.Len(t, read(t, p, 0, poll.Listing{}), 1, "it was hidden as well")
+		require.Len(t, read(t, p, 0, question.Listing{}), 1, "it was hidden as well")
 		hide(t, p, 0, "darn it", false)
-		require.Len(t, read(t, p, 0, poll.Listing{}), 2)
+		require.Len(t, read(t, p, 0, question.Listing{}), 2)
 	})
 
 	if s.date == nil {
@@ -292,7 +293,7 @@ func (s *suite) answers(t *testing.T) {
 			v := show(t, store, p, i)
 			var all []poll.Vote
 			for word := range ages {
-				all = append(all, vote(p, i, v, poll.Answer(word)))
+				all = append(all, vote(p, i, v, question.Answer(word)))
 			}
 			count(t, store, votes(append(all, vote(p, i, v, "d"), vote(p, i, v, "f"))...))
 			for word, age := range ages {
@@ -315,7 +316,7 @@ func (s *suite) answers(t *testing.T) {
 		s.date(t, store, id, "nato", aged(1), map[string]int64{"NATO": 2, "Nato": 3, "nato": 1})
 		s.date(t, store, id, "m2", aged(2), map[string]int64{"m2": 0, "M²": 4, "m²": 4})
 		s.date(t, store, id, "rome", aged(3), map[string]int64{})
-		texts := func(words []poll.WordCount) (texts []string) {
+		texts := func(words []question.WordCount) (texts []string) {
 			for _, w := range words {
 				texts = append(texts, w.Text)
 			}
@@ -323,8 +324,8 @@ func (s *suite) answers(t *testing.T) {
 		}
 		want := []string{"Nato", "M²", "rome"}
 		require.Equal(t, want, texts(results(t, store, p, 0).Words))
-		require.Equal(t, want, texts(read(t, p, 0, poll.Listing{})))
-		require.Equal(t, aged(2), word(read(t, p, 0, poll.Listing{}), "m2").First)
+		require.Equal(t, want, texts(read(t, p, 0, question.Listing{})))
+		require.Equal(t, aged(2), word(read(t, p, 0, question.Listing{}), "m2").First)
 		for _, text := range want { // what is shown names what is hidden
 			w, _ := hide(t, p, 0, text, true)
 			require.Equal(t, text, w.Text)
@@ -336,14 +337,14 @@ func (s *suite) answers(t *testing.T) {
 		p := created(t, store, textPolls()...)
 		v := show(t, store, p, 1)
 		batch := poll.Batch{ID: uuid.New()}
-		for i := range poll.MaxTotal + 1 {
-			batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(fmt.Sprint(i))))
+		for i := range question.MaxTotal + 1 {
+			batch.Votes = append(batch.Votes, vote(p, 1, v, question.Answer(fmt.Sprint(i))))
 		}
 		count(t, store, batch)
-		require.Equal(t, poll.MaxTotal, results(t, store, p, 1).WordsTotal)
+		require.Equal(t, question.MaxTotal, results(t, store, p, 1).WordsTotal)
 		hide(t, p, 1, "1", true)
-		require.Equal(t, poll.MaxTotal, results(t, store, p, 1).WordsTotal)
+		require.Equal(t, question.MaxTotal, results(t, store, p, 1).WordsTotal)
 		hide(t, p, 1, "2", true)
-		require.Equal(t, poll.MaxTotal-1, results(t, store, p, 1).WordsTotal)
+		require.Equal(t, question.MaxTotal-1, results(t, store, p, 1).WordsTotal)
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // concurrency lets workers count the same and different partitions, even the same presentation from two partitions, as
@@ -66,7 +67,7 @@ func crowd(t *testing.T, stores ...Store) {
 				for range 30 {
 					p := shows[rand.IntN(len(shows))]
 					index := []int{0, 1, 3, 4}[rand.IntN(4)]
-					v := vote(p, index, rand.Int64N(rounds), []poll.Answer{"A", "B", "C", ""}[rand.IntN(4)])
+					v := vote(p, index, rand.Int64N(rounds), []question.Answer{"A", "B", "C", ""}[rand.IntN(4)])
 					batch.Votes = append(batch.Votes, by(voters[rand.IntN(len(voters))], rand.Int64N(5), v))
 				}
 				batches := []poll.Batch{batch, last, batch}

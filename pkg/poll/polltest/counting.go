@@ -9,10 +9,11 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // vote is a new voter's vote.
-func vote(p poll.Presentation, index int, version int64, answer poll.Answer) poll.Vote {
+func vote(p poll.Presentation, index int, version int64, answer question.Answer) poll.Vote {
 	return poll.Vote{ID: uuid.New(), PollID: p.Polls[index].ID, VoterID: uuid.New(), Version: version, Answer: answer}
 }
 
@@ -263,13 +264,13 @@ func (s *suite) counting(t *testing.T) {
 	})
 
 	t.Run("a vote is taken back, its row stays, and it is given again", func(t *testing.T) {
-		for i, answer := range []poll.Answer{"A", "B\nD", "5", "Berlin\nRome", "Why not?"} {
+		for i, answer := range []question.Answer{"A", "B\nD", "5", "Berlin\nRome", "Why not?"} {
 			p := created(t, store, everyKind()...)
 			v := show(t, store, p, i)
 			given, another := vote(p, i, v, answer), vote(p, i, v, answer)
 			count(t, store, votes(given, another))
 			before := results(t, store, p, i)
-			again := func(a poll.Answer) poll.Vote { return by(given.VoterID, 7, vote(p, i, v, a)) }
+			again := func(a question.Answer) poll.Vote { return by(given.VoterID, 7, vote(p, i, v, a)) }
 			o := count(t, store, votes(again("")))
 			require.Equal(t, []verdicts{{counted}}, o.Verdicts)
 			require.Len(t, o.Changed, 1)
@@ -304,7 +305,7 @@ func (s *suite) counting(t *testing.T) {
 		for i := range 12 {
 			p, v := begin(t, i%3)
 			all = append(all, p)
-			answer := poll.Answer("A")
+			answer := question.Answer("A")
 			if i%3 == 2 {
 				answer = "1"
 			}
@@ -330,7 +331,7 @@ func (s *suite) counting(t *testing.T) {
 		tally(t, p, 0, 5000, 5000, 0, 0)
 		big.ID = uuid.New()
 		for i := range big.Votes {
-			big.Votes[i].Answer = []poll.Answer{"A", "B"}[i%2]
+			big.Votes[i].Answer = []question.Answer{"A", "B"}[i%2]
 		}
 		count(t, store, big)
 		tally(t, p, 0, 5000, 2500, 2500, 0)

@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func of[T any](v T) *T { return &v }
@@ -55,11 +56,11 @@ func (s *suite) edits(t *testing.T) {
 		displayed, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
 		for i, e := range []poll.Edit{
-			poll.AddPoll{Poll: poll.Poll{Question: "First?", Options: options("X"), Visibility: poll.After, Banned: []string{"y"}}, Index: of(0)},
-			poll.AddPoll{Poll: poll.Poll{Question: "Last?", Kind: poll.Rating}},
-			poll.AddPoll{Poll: poll.Poll{Question: "Between?", Options: options("X", "Y")}, Index: of(2)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "First?", Options: options("X"), Banned: []string{"y"}}, Visibility: poll.After}, Index: of(0)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Last?", Kind: question.Rating}}},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Between?", Options: options("X", "Y")}}, Index: of(2)},
 			poll.Reorder{}, poll.DeletePoll{}, poll.Reorder{}, poll.DeletePoll{},
-			poll.AddPoll{Poll: poll.Poll{Question: "More?", Options: options("X")}, Index: of(1)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "More?", Options: options("X")}}, Index: of(1)},
 		} {
 			before, _ := read(t, p)
 			want := before
@@ -81,7 +82,7 @@ func (s *suite) edits(t *testing.T) {
 			case poll.AddPoll:
 				edited := edit(t, p, op)
 				require.NotNil(t, edited.Poll)
-				require.Equal(t, op.Poll.Question, edited.Poll.Question)
+				require.Equal(t, op.Poll.Text, edited.Poll.Text)
 				require.Equal(t, poll.State{Status: poll.Pending, Counts: make([]int64, len(edited.Poll.Options))}, edited.State)
 				want.Polls = slices.Insert(want.Polls, edited.Poll.Index, *edited.Poll)
 			}
@@ -114,14 +115,16 @@ func (s *suite) edits(t *testing.T) {
 		p := created(t, store)
 		before := results(t, store, p, 0)
 		edited := edit(t, p, poll.EditPoll{
-			PollID: p.Polls[0].ID, Question: of("Which ones?"), Kind: of(poll.Multiple), Options: of(options("X", "Y", "Z", "A")), MaxChoices: of(3),
+			PollID: p.Polls[0].ID, Question: of("Which ones?"), Kind: of(question.Multiple), Options: of(options("X", "Y", "Z", "A")), MaxChoices: of(3),
 			Visibility: of(poll.PresenterOnly), Banned: &[]string{"word", "w,'\""},
 		})
 		got := results(t, store, p, 0)
 		require.Equal(t, poll.Results{Poll: *edited.Poll, State: edited.State}, got)
 		require.Equal(t, poll.Poll{
-			ID: p.Polls[0].ID, PresentationID: p.ID, Question: "Which ones?", Kind: poll.Multiple, MaxChoices: 3, Identity: access.ByClient,
-			Options: options("X", "Y", "Z", "A"), Visibility: poll.PresenterOnly, Banned: []string{"word", "w,'\""},
+			ID: p.Polls[0].ID, PresentationID: p.ID, Question: question.Question{
+				Text: "Which ones?", Kind: question.Multiple, MaxChoices: 3, Options: options("X", "Y", "Z", "A"), Banned: []string{"word", "w,'\""},
+			},
+			Identity: access.ByClient, Visibility: poll.PresenterOnly,
 		}, got.Poll)
 		require.Equal(t, poll.State{Status: poll.Pending, Revision: before.Revision + 1, Counts: []int64{0, 0, 0, 0}}, got.State)
 		version := show(t, store, p, 0)
@@ -238,7 +241,7 @@ func (s *suite) edits(t *testing.T) {
 				for range 20 {
 					batch := poll.Batch{ID: uuid.New()}
 					for range 20 {
-						batch.Votes = append(batch.Votes, vote(p, rand.IntN(2), rand.Int64N(20), []poll.Answer{"A", "B"}[rand.IntN(2)]))
+						batch.Votes = append(batch.Votes, vote(p, rand.IntN(2), rand.Int64N(20), []question.Answer{"A", "B"}[rand.IntN(2)]))
 					}
 					seal := seal(p, rand.IntN(2), rand.Int64N(20))
 					if _, err := store.Count(t.Context(), i, []poll.Batch{batch, seal}); err != nil {
@@ -271,7 +274,7 @@ func (s *suite) anything(t *testing.T, store Store, p poll.Presentation, i, j in
 	var e poll.Edit
 	switch rand.IntN(8) {
 	case 0:
-		e = poll.AddPoll{Poll: poll.Poll{Question: fmt.Sprint(i, " ", j), Options: options("A")}, Index: of(rand.IntN(len(now.Polls) + 1))}
+		e = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: fmt.Sprint(i, " ", j), Options: options("A")}}, Index: of(rand.IntN(len(now.Polls) + 1))}
 	case 1:
 		var order poll.Reorder
 		for _, k := range rand.Perm(len(now.Polls)) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Ageing gives the suite what no call of a store does: age has the use of a presentation noted so long ago, and rows counts the
@@ -86,7 +87,7 @@ func (s *suite) expiry(t *testing.T) {
 
 	t.Run("one that expires is gone at once, and its votes bit by bit", func(t *testing.T) {
 		s.erased(t, store)
-		p := created(t, store, poll.Poll{Question: "?", Options: options("A")}, poll.Poll{Question: "!", Kind: poll.WordCloud})
+		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Options: options("A")}}, poll.Poll{Question: question.Question{Text: "!", Kind: question.WordCloud}})
 		other := created(t, store)
 		v := show(t, store, p, 0)
 		batch := votes()
@@ -138,7 +139,7 @@ func (s *suite) expiry(t *testing.T) {
 
 	t.Run("of many who let it expire one does, and many may erase at once", func(t *testing.T) {
 		s.erased(t, store)
-		p := created(t, store, poll.Poll{Question: "?", Options: options("A")})
+		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Options: options("A")}})
 		v := show(t, store, p, 0)
 		batch := votes()
 		for range 200 {
@@ -202,7 +203,7 @@ func (s *suite) expiry(t *testing.T) {
 	})
 
 	t.Run("a deleted one leaves nothing", func(t *testing.T) {
-		p := created(t, store, poll.Poll{Question: "?", Kind: poll.WordCloud})
+		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Kind: question.WordCloud}})
 		v := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, v, "A")))
 		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))

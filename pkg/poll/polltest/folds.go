@@ -11,12 +11,13 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Inside is what the suite needs of a store's tables, and of what processes of before the present fold did with them.
 type Inside struct {
 	// Words reads the words of a poll, in the order of their bytes, and how they are counted.
-	Words func(t require.TestingT, s Store, pollID uuid.UUID) ([]poll.CountedWord, poll.Folding)
+	Words func(t require.TestingT, s Store, pollID uuid.UUID) ([]question.CountedWord, poll.Folding)
 	// Hide hides a word.
 	Hide func(t require.TestingT, s Store, pollID uuid.UUID, word string)
 	// Begin writes a poll's state as a process of before does that makes the poll and opens it: it knows of no fold.
@@ -42,7 +43,7 @@ type earlier struct {
 	store  Store
 	p      poll.Presentation
 	index  int
-	counts map[uuid.UUID]poll.Answer
+	counts map[uuid.UUID]question.Answer
 }
 
 func (e *earlier) count(list ...poll.Vote) {
@@ -50,14 +51,14 @@ func (e *earlier) count(list ...poll.Vote) {
 	voters, moves := 0, map[string]int64{}
 	for _, v := range list {
 		if old, voted := e.counts[v.VoterID]; voted {
-			for _, word := range q.Kind.WordsBy(poll.FirstFold, old) {
+			for _, word := range q.Kind.WordsBy(question.FirstFold, old) {
 				moves[word]--
 			}
 		} else {
 			voters++
 		}
 		e.counts[v.VoterID] = v.Answer
-		for _, word := range q.Kind.WordsBy(poll.FirstFold, v.Answer) {
+		for _, word := range q.Kind.WordsBy(question.FirstFold, v.Answer) {
 			moves[word]++
 		}
 	}
@@ -65,9 +66,9 @@ func (e *earlier) count(list ...poll.Vote) {
 }
 
 // recounted counts the words of a votes list as simply as possible.
-func recounted(kind poll.Kind, answers []poll.VoterAnswer) []poll.CountedWord {
-	all := map[string]*poll.CountedWord{}
-	spellings := map[string]map[string]*poll.CountedSpelling{}
+func recounted(kind question.Kind, answers []poll.VoterAnswer) []question.CountedWord {
+	all := map[string]*question.CountedWord{}
+	spellings := map[string]map[string]*question.CountedSpelling{}
 	older := func(a, b uuid.UUID) uuid.UUID {
 		if a == uuid.Nil || strings.Compare(string(b[:]), string(a[:])) < 0 {
 			return b
@@ -77,19 +78,19 @@ func recounted(kind poll.Kind, answers []poll.VoterAnswer) []poll.CountedWord {
 	for _, a := range answers {
 		said := map[string]bool{}
 		for _, text := range strings.Split(string(a.Answer), "\n") {
-			for _, word := range kind.Words(poll.Answer(text)) { // one, or none of a vote that was taken back
+			for _, word := range kind.Words(question.Answer(text)) { // one, or none of a vote that was taken back
 				if said[word] {
 					continue
 				}
 				said[word] = true
 				if all[word] == nil {
-					all[word], spellings[word] = &poll.CountedWord{Word: word}, map[string]*poll.CountedSpelling{}
+					all[word], spellings[word] = &question.CountedWord{Word: word}, map[string]*question.CountedSpelling{}
 				}
 				all[word].Count++
 				all[word].First = older(all[word].First, a.VoteID)
-				if kind == poll.WordCloud {
+				if kind == question.WordCloud {
 					if spellings[word][text] == nil {
-						spellings[word][text] = &poll.CountedSpelling{Spelling: text}
+						spellings[word][text] = &question.CountedSpelling{Spelling: text}
 					}
 					spellings[word][text].Count++
 					spellings[word][text].First = older(spellings[word][text].First, a.VoteID)
@@ -97,24 +98,24 @@ func recounted(kind poll.Kind, answers []poll.VoterAnswer) []poll.CountedWord {
 			}
 		}
 	}
-	words := make([]poll.CountedWord, 0, len(all))
+	words := make([]question.CountedWord, 0, len(all))
 	for word, w := range all {
 		for _, s := range spellings[word] {
 			w.Spellings = append(w.Spellings, *s)
 		}
-		slices.SortFunc(w.Spellings, func(a, b poll.CountedSpelling) int { return strings.Compare(a.Spelling, b.Spelling) })
+		slices.SortFunc(w.Spellings, func(a, b question.CountedSpelling) int { return strings.Compare(a.Spelling, b.Spelling) })
 		words = append(words, *w)
 	}
-	slices.SortFunc(words, func(a, b poll.CountedWord) int { return strings.Compare(a.Word, b.Word) })
+	slices.SortFunc(words, func(a, b question.CountedWord) int { return strings.Compare(a.Word, b.Word) })
 	return words
 }
 
 // requireCounted compares all that a store has of a poll's words with a count of its votes. A vote that named a word first may
 // have been replaced since: which it is does not matter here.
-func (in *Inside) requireCounted(t require.TestingT, s Store, pollID uuid.UUID, kind poll.Kind, answers []poll.VoterAnswer) {
+func (in *Inside) requireCounted(t require.TestingT, s Store, pollID uuid.UUID, kind question.Kind, answers []poll.VoterAnswer) {
 	got, folding := in.Words(t, s, pollID)
 	want := recounted(kind, answers)
-	require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding)
+	require.Equal(t, poll.Folding{Fold: question.PresentFold}, folding)
 	require.Len(t, got, len(want), "%v", got)
 	for i := range want {
 		require.NotEqual(t, uuid.Nil, got[i].First)
@@ -135,7 +136,7 @@ func (s *suite) folds(t *testing.T) {
 		p := created(t, store, append(textPolls(), threePolls()...)...)
 		v := show(t, store, p, index)
 		in.Begin(t, store, p.Polls[index].ID)
-		return p, v, &earlier{t, in, store, p, index, map[uuid.UUID]poll.Answer{}}
+		return p, v, &earlier{t, in, store, p, index, map[uuid.UUID]question.Answer{}}
 	}
 	requireCounted := func(t *testing.T, p poll.Presentation, index int) {
 		t.Helper()
@@ -146,7 +147,7 @@ func (s *suite) folds(t *testing.T) {
 		_, f := in.Words(t, store, p.Polls[index].ID)
 		return f
 	}
-	hard := []poll.Answer{"İstanbul", "istanbul\nRome", "❤️", "❤", "Straße", "STRASSE", "Rome!\nkır", "kir", "\u3164"}
+	hard := []question.Answer{"İstanbul", "istanbul\nRome", "❤️", "❤", "Straße", "STRASSE", "Rome!\nkır", "kir", "\u3164"}
 
 	t.Run("words know who named them first, and how they are written", func(t *testing.T) {
 		p := created(t, store, textPolls()...)
@@ -155,30 +156,30 @@ func (s *suite) folds(t *testing.T) {
 		for i := range ids {
 			ids[i] = uuid.UUID{0: 1, 15: byte(i)}
 		}
-		named := func(id int, voter byte, answer poll.Answer) poll.Vote {
+		named := func(id int, voter byte, answer question.Answer) poll.Vote {
 			w := by(uuid.UUID{0: 9, 15: voter}, 0, vote(p, 0, v, answer))
 			w.ID = ids[id]
 			return w
 		}
-		rows := func(want ...poll.CountedWord) {
+		rows := func(want ...question.CountedWord) {
 			t.Helper()
 			got, _ := in.Words(t, store, p.Polls[0].ID)
 			require.Equal(t, want, got)
 			requireCounted(t, p, 0)
 		}
-		spelling := func(s string, n int64, first uuid.UUID) poll.CountedSpelling {
-			return poll.CountedSpelling{Spelling: s, Count: n, First: first}
+		spelling := func(s string, n int64, first uuid.UUID) question.CountedSpelling {
+			return question.CountedSpelling{Spelling: s, Count: n, First: first}
 		}
 		count(t, store, votes(named(3, 1, "NATO"), named(2, 2, "nato")), votes(named(4, 3, "NATO")))
-		rows(poll.CountedWord{Word: "nato", Count: 3, First: ids[2], Spellings: []poll.CountedSpelling{spelling("NATO", 2, ids[3]), spelling("nato", 1, ids[2])}})
+		rows(question.CountedWord{Word: "nato", Count: 3, First: ids[2], Spellings: []question.CountedSpelling{spelling("NATO", 2, ids[3]), spelling("nato", 1, ids[2])}})
 		count(t, store, votes(named(1, 4, "Nato!"))) // taken earlier, and counted later
 		count(t, store, votes(named(5, 3, "nato")))  // said otherwise
-		rows(poll.CountedWord{Word: "nato", Count: 4, First: ids[1], Spellings: []poll.CountedSpelling{
+		rows(question.CountedWord{Word: "nato", Count: 4, First: ids[1], Spellings: []question.CountedSpelling{
 			spelling("NATO", 1, ids[3]), spelling("Nato!", 1, ids[1]), spelling("nato", 2, ids[2]),
 		}})
 		count(t, store, votes(named(5, 1, "EU"), named(5, 4, "EU")))
-		rows(poll.CountedWord{Word: "eu", Count: 2, First: ids[5], Spellings: []poll.CountedSpelling{spelling("EU", 2, ids[5])}},
-			poll.CountedWord{Word: "nato", Count: 2, First: ids[1], Spellings: []poll.CountedSpelling{spelling("nato", 2, ids[2])}})
+		rows(question.CountedWord{Word: "eu", Count: 2, First: ids[5], Spellings: []question.CountedSpelling{spelling("EU", 2, ids[5])}},
+			question.CountedWord{Word: "nato", Count: 2, First: ids[1], Spellings: []question.CountedSpelling{spelling("nato", 2, ids[2])}})
 	})
 
 	t.Run("a hidden word stays hidden while nobody says it, until the poll is reset", func(t *testing.T) {
@@ -202,7 +203,7 @@ func (s *suite) folds(t *testing.T) {
 		require.NoError(t, err)
 		words, f := in.Words(t, store, id)
 		require.Empty(t, words)
-		require.Equal(t, poll.Folding{Fold: poll.PresentFold}, f)
+		require.Equal(t, poll.Folding{Fold: question.PresentFold}, f)
 	})
 
 	t.Run("what an earlier process counted is counted anew before anything is added", func(t *testing.T) {
@@ -210,7 +211,7 @@ func (s *suite) folds(t *testing.T) {
 			p, v, before := begin(t, index)
 			for _, answer := range hard {
 				if index == 1 {
-					answer = poll.Answer(strings.ReplaceAll(string(answer), "\n", "\u2028"))
+					answer = question.Answer(strings.ReplaceAll(string(answer), "\n", "\u2028"))
 				}
 				before.count(vote(p, index, v, answer))
 			}
@@ -275,7 +276,7 @@ func (s *suite) folds(t *testing.T) {
 		require.NoError(t, before.Partitions(t.Context(), Partitions))
 		p := created(t, before, append(textPolls(), append(textPolls(), threePolls()...)...)...)
 		shown := []int{2, 4, 1, 0} // the last one stays; 3, 5 and 6 are pending
-		answers := map[int]poll.Answer{0: "İ", 1: "İ", 2: "İ", 4: "A"}
+		answers := map[int]question.Answer{0: "İ", 1: "İ", 2: "İ", 4: "A"}
 		for i, index := range shown {
 			v := show(t, before, p, index)
 			count(t, before, votes(vote(p, index, v, answers[index])))
@@ -294,12 +295,12 @@ func (s *suite) folds(t *testing.T) {
 			if f.Stale {
 				due = append(due, i)
 			}
-			require.Equal(t, i == 0 || i == 1 || i == 2, f.Fold == poll.FirstFold, "poll %d", i)
+			require.Equal(t, i == 0 || i == 1 || i == 2, f.Fold == question.FirstFold, "poll %d", i)
 		}
 		require.Equal(t, []int{0}, due)
 		final := results(t, after, p, 2)
 		require.Len(t, refolded(t, after), 1)
-		in.requireCounted(t, after, p.Polls[0].ID, poll.WordCloud, list(t, after, p, 0))
+		in.requireCounted(t, after, p.Polls[0].ID, question.WordCloud, list(t, after, p, 0))
 		require.Equal(t, final, results(t, after, p, 2))
 	})
 
@@ -315,7 +316,7 @@ func (s *suite) folds(t *testing.T) {
 		o := count(t, store, votes(vote(p, 0, v, "late")))
 		require.Equal(t, []verdicts{{late}}, o.Verdicts)
 		require.Equal(t, want, results(t, store, p, 0))
-		require.Equal(t, poll.Folding{Fold: poll.FirstFold}, folding(p, 0), "nothing is left to do")
+		require.Equal(t, poll.Folding{Fold: question.FirstFold}, folding(p, 0), "nothing is left to do")
 		words := []string{"shown by another"}
 		_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[0].ID, Banned: &words})
 		require.NoError(t, err)
@@ -330,7 +331,7 @@ func (s *suite) folds(t *testing.T) {
 	t.Run("a word that was hidden is hidden by any fold", func(t *testing.T) {
 		p, v, before := begin(t, 0)
 		before.count(vote(p, 0, v, "İstanbul"), vote(p, 0, v, "Rome"))
-		for _, word := range []string{poll.WordCloud.WordsBy(poll.FirstFold, "İstanbul")[0], "rome"} {
+		for _, word := range []string{question.WordCloud.WordsBy(question.FirstFold, "İstanbul")[0], "rome"} {
 			in.Hide(t, store, p.Polls[0].ID, word)
 		}
 		require.Len(t, refolded(t, store), 1)
@@ -345,11 +346,11 @@ func (s *suite) folds(t *testing.T) {
 		p, v, before := begin(t, 0)
 		list := make([]poll.Vote, poll.MaxRefolded+1)
 		for i := range list {
-			list[i] = vote(p, 0, v, poll.Answer(fmt.Sprintf("%s %d", []string{"İ", "i"}[i%2], i/2%100)))
+			list[i] = vote(p, 0, v, question.Answer(fmt.Sprintf("%s %d", []string{"İ", "i"}[i%2], i/2%100)))
 		}
 		before.count(list...)
 		count(t, store, votes(vote(p, 0, v, "İ 0"), by(list[1].VoterID, 0, vote(p, 0, v, "❤️"))))
-		require.Equal(t, poll.FirstFold, folding(p, 0).Fold)
+		require.Equal(t, question.FirstFold, folding(p, 0).Fold)
 		words, _ := in.Words(t, store, p.Polls[0].ID)
 		byWord := map[string]int64{}
 		for _, w := range words {
@@ -372,7 +373,7 @@ func (s *suite) folds(t *testing.T) {
 		_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[3].ID, Banned: &words})
 		require.NoError(t, err)
 		for i := range p.Polls {
-			require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, i))
+			require.Equal(t, poll.Folding{Fold: question.PresentFold}, folding(p, i))
 		}
 		require.Empty(t, refolded(t, store))
 	})
@@ -382,10 +383,10 @@ func (s *suite) folds(t *testing.T) {
 		before.count(vote(p, 2, v, "A"))
 		require.True(t, folding(p, 2).Stale)
 		require.Empty(t, refolded(t, store))
-		require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, 2))
+		require.Equal(t, poll.Folding{Fold: question.PresentFold}, folding(p, 2))
 		in.Begin(t, store, p.Polls[2].ID)
 		count(t, store, votes(vote(p, 2, v, "A")))
-		require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, 2), "whoever counts says so as well")
+		require.Equal(t, poll.Folding{Fold: question.PresentFold}, folding(p, 2), "whoever counts says so as well")
 	})
 
 	t.Run("an earlier process that resets a poll leaves nothing behind", func(t *testing.T) {
@@ -409,7 +410,7 @@ func (s *suite) folds(t *testing.T) {
 			v = show(t, store, p, 0)
 			count(t, store, votes(vote(p, 0, v, "nato")))
 			requireCounted(t, p, 0)
-			require.Equal(t, poll.Folding{Fold: poll.PresentFold}, folding(p, 0), name)
+			require.Equal(t, poll.Folding{Fold: question.PresentFold}, folding(p, 0), name)
 			require.Equal(t, "nato", results(t, store, p, 0).Words[0].Text, name)
 			require.Empty(t, refolded(t, store), name)
 		}
@@ -432,7 +433,7 @@ func (s *suite) folds(t *testing.T) {
 			shows[i] = created(t, store, textPolls()...)
 			v := show(t, store, shows[i], 0)
 			in.Begin(t, store, shows[i].Polls[0].ID)
-			before := &earlier{t, in, store, shows[i], 0, map[uuid.UUID]poll.Answer{}}
+			before := &earlier{t, in, store, shows[i], 0, map[uuid.UUID]question.Answer{}}
 			before.count(vote(shows[i], 0, v, "İ"), vote(shows[i], 0, v, "i"))
 		}
 		together(4, func(i int) {

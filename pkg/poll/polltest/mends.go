@@ -14,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func (s *suite) revisions(t *testing.T) {
@@ -54,7 +55,7 @@ func (s *suite) revisions(t *testing.T) {
 		p := created(t, store)
 		version := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, version, "A")))
-		e := poll.IfSeen{Edit: poll.AddPoll{Poll: poll.Poll{Question: "?", Options: options("A")}}, Seen: poll.Seen{p.Edits}}
+		e := poll.IfSeen{Edit: poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "?", Options: options("A")}}}, Seen: poll.Seen{p.Edits}}
 		edited, err := store.Edit(t.Context(), p.ID, e)
 		require.NoError(t, err)
 		require.Equal(t, version, edited.Version)
@@ -116,8 +117,8 @@ func (s *suite) mends(t *testing.T) {
 		require.True(t, edited.Changed)
 		return edited
 	}
-	reword := func(list []poll.Option, key, value string) *[]poll.Option {
-		list = append([]poll.Option{}, list...)
+	reword := func(list []question.Option, key, value string) *[]question.Option {
+		list = append([]question.Option{}, list...)
 		for i := range list {
 			if list[i].Key == key {
 				list[i].Value = value
@@ -138,7 +139,7 @@ func (s *suite) mends(t *testing.T) {
 		})
 		require.Equal(t, p.Edits+1, edited.Edits)
 		want := before
-		want.Question, want.Options, want.Mended = "Who wins?\nReally?", *reword(before.Options, "B", "Another"), 2
+		want.Text, want.Options, want.Mended = "Who wins?\nReally?", *reword(before.Options, "B", "Another"), 2
 		want.Revision++
 		require.Equal(t, want, results(t, store, p, 0))
 		mends := history(t, p)
@@ -158,7 +159,7 @@ func (s *suite) mends(t *testing.T) {
 		requireRecount(t, store, p, 0)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, want.Question, d.Poll.Question)
+		require.Equal(t, want.Text, d.Poll.Text)
 		require.Equal(t, version, d.Version)
 	})
 
@@ -189,8 +190,8 @@ func (s *suite) mends(t *testing.T) {
 			{PollID: id, Options: of(options("A", "B", "D", "C"))},
 			{PollID: id, Options: of(options("A", "B", "C", "d"))},
 			{PollID: id, MaxChoices: of(2)},
-			{PollID: id, Kind: of(poll.Choice)},
-			{PollID: id, Kind: of(poll.OpenText)},
+			{PollID: id, Kind: of(question.Choice)},
+			{PollID: id, Kind: of(question.OpenText)},
 		} {
 			_, err := store.Edit(t.Context(), p.ID, e)
 			requireKind(t, poll.HasBeenShown, err)
@@ -218,7 +219,7 @@ func (s *suite) mends(t *testing.T) {
 		_, err := store.Edit(t.Context(), p.ID, poll.Reset{PollID: p.Polls[0].ID})
 		require.NoError(t, err)
 		require.Zero(t, results(t, store, p, 0).Mended)
-		require.Equal(t, "One?", results(t, store, p, 0).Question)
+		require.Equal(t, "One?", results(t, store, p, 0).Text)
 		mends := history(t, p)
 		require.Len(t, mends, 1)
 		require.Equal(t, p.Polls[1].ID, mends[0].PollID)
@@ -251,15 +252,15 @@ func (s *suite) mends(t *testing.T) {
 	t.Run("a poll and a presentation have as many mends as they may, and then no more until a reset", func(t *testing.T) {
 		list := []poll.Poll{}
 		for i := range poll.MaxHistory/poll.MaxMends + 1 {
-			keys := make([]string, poll.MaxOptions)
+			keys := make([]string, question.MaxOptions)
 			for j := range keys {
 				keys[j] = strconv.Itoa(j)
 			}
-			list = append(list, poll.Poll{Question: fmt.Sprint("Question ", i), Options: options(keys...)})
+			list = append(list, poll.Poll{Question: question.Question{Text: fmt.Sprint("Question ", i), Options: options(keys...)}})
 		}
 		p := created(t, store, list...)
-		all := func(q poll.Poll) *[]poll.Option {
-			mended := append([]poll.Option{}, q.Options...)
+		all := func(q poll.Poll) *[]question.Option {
+			mended := append([]question.Option{}, q.Options...)
 			for i := range mended {
 				mended[i].Value = strings.ToUpper(mended[i].Value)
 			}

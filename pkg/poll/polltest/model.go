@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // model is what a store must look like, told as simply as possible and without a word of poll.Ledger: it keeps votes,
@@ -18,7 +19,7 @@ type model struct {
 }
 
 type modelPoll struct {
-	kind           poll.Kind
+	kind           question.Kind
 	options        []string
 	status         poll.Status
 	opened, sealed int64
@@ -123,14 +124,14 @@ func (m *model) vote(v poll.Vote, outdone bool) poll.Verdict {
 }
 
 // takes knows the answers that the drill draws, and no others.
-func (q *modelPoll) takes(a poll.Answer) bool {
+func (q *modelPoll) takes(a question.Answer) bool {
 	if a == "" { // it takes back
 		return true
 	}
 	lines := strings.Split(string(a), "\n")
 	switch q.kind {
-	case poll.WordCloud, poll.OpenText:
-		return a != "" && !strings.ContainsAny(string(a), "\x00") && utf8.ValidString(string(a)) && (q.kind == poll.WordCloud || len(lines) == 1)
+	case question.WordCloud, question.OpenText:
+		return a != "" && !strings.ContainsAny(string(a), "\x00") && utf8.ValidString(string(a)) && (q.kind == question.WordCloud || len(lines) == 1)
 	}
 	return !slices.ContainsFunc(lines, func(key string) bool { return !slices.Contains(q.options, key) })
 }
@@ -141,10 +142,10 @@ func (m *model) words(id uuid.UUID) map[string]int64 {
 	for _, v := range q.standing() {
 		said := map[string]bool{}
 		for _, text := range strings.Split(string(v.Answer), "\n") {
-			if q.kind == poll.WordCloud {
+			if q.kind == question.WordCloud {
 				text = strings.ToLower(strings.TrimRight(text, "!"))
 			}
-			if (q.kind == poll.WordCloud || q.kind == poll.OpenText) && !said[text] {
+			if (q.kind == question.WordCloud || q.kind == question.OpenText) && !said[text] {
 				said[text] = true
 				counts[text]++
 			}

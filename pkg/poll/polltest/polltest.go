@@ -17,6 +17,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Store is a store with the engine that keeps it, as far as the suite needs that.
@@ -100,10 +101,10 @@ func (s *suite) store(t *testing.T) Store {
 }
 
 // options makes options with these keys.
-func options(keys ...string) []poll.Option {
-	list := make([]poll.Option, len(keys))
+func options(keys ...string) []question.Option {
+	list := make([]question.Option, len(keys))
 	for i, key := range keys {
-		list[i] = poll.Option{Key: key, Value: "the answer " + key}
+		list[i] = question.Option{Key: key, Value: "the answer " + key}
 	}
 	return list
 }
@@ -111,9 +112,9 @@ func options(keys ...string) []poll.Option {
 // threePolls are a choice, a multiple and a rating.
 func threePolls() []poll.Poll {
 	return []poll.Poll{
-		{Question: "Who wins?", Options: options("A", "B", "C")},
-		{Question: "What do you like?", Kind: poll.Multiple, Options: options("A", "B", "C", "D")},
-		{Question: "How was it?", Kind: poll.Rating},
+		{Question: question.Question{Text: "Who wins?", Options: options("A", "B", "C")}},
+		{Question: question.Question{Text: "What do you like?", Kind: question.Multiple, Options: options("A", "B", "C", "D")}},
+		{Question: question.Question{Text: "How was it?", Kind: question.Rating}},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func (s *suite) presentations(t *testing.T) {
@@ -33,10 +34,10 @@ func (s *suite) presentations(t *testing.T) {
 
 	t.Run("text keeps every character", func(t *testing.T) {
 		hard := `Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?` + "\n\ttabs\u200b\u2028 العربية"
-		p, err := poll.New(hard, []poll.Poll{{Question: hard, Kind: poll.Multiple, Options: []poll.Option{
+		p, err := poll.New(hard, []poll.Poll{{Question: question.Question{Text: hard, Kind: question.Multiple, Options: []question.Option{
 			{Key: `{"a", 'b'}\`, Value: hard}, {Key: "NULL", Value: "NULL"}, {Key: "null", Value: `""`}, {Key: "ключ", Value: `\\`},
 			{Key: "🗳️", Value: "{}"}, {Key: "a b", Value: "a,b"},
-		}}})
+		}}}})
 		require.NoError(t, err)
 		p.JoinCode = "Zoë'" + p.ID.String()
 		require.NoError(t, store.Create(t.Context(), p))
@@ -59,11 +60,11 @@ func (s *suite) presentations(t *testing.T) {
 	t.Run("the largest presentation there may be fits", func(t *testing.T) {
 		polls := make([]poll.Poll, poll.MaxPolls)
 		for i := range polls {
-			polls[i] = poll.Poll{Question: strings.Repeat("é", 600), Options: options("A", "B")}
+			polls[i] = poll.Poll{Question: question.Question{Text: strings.Repeat("é", 600), Options: options("A", "B")}}
 		}
-		for i := range poll.MaxOptions {
-			polls[0].Options = append(polls[0].Options[:i], poll.Option{
-				Key: strings.Repeat("🗳", poll.MaxKeyLength-4) + string(rune('a'+i/26)) + string(rune('a'+i%26)), Value: strings.Repeat("💬", poll.MaxValueLength)})
+		for i := range question.MaxOptions {
+			polls[0].Options = append(polls[0].Options[:i], question.Option{
+				Key: strings.Repeat("🗳", question.MaxKeyLength-4) + string(rune('a'+i/26)) + string(rune('a'+i%26)), Value: strings.Repeat("💬", question.MaxValueLength)})
 		}
 		p := newPresentation(t, polls...)
 		p.Title = strings.Repeat("t", len(p.Title)+poll.MaxText-p.Text())
@@ -75,11 +76,11 @@ func (s *suite) presentations(t *testing.T) {
 	t.Run("a presentation of before there was a limit is read, and may only become smaller", func(t *testing.T) {
 		p := newPresentation(t)
 		for i := range p.Polls {
-			p.Polls[i].Question = strings.Repeat("q", poll.MaxText)
+			p.Polls[i].Text = strings.Repeat("q", poll.MaxText)
 		}
 		require.NoError(t, store.Create(t.Context(), p))
 		readBack(t, p)
-		_, err := store.Edit(t.Context(), p.ID, poll.AddPoll{Poll: poll.Poll{Question: "Q", Kind: poll.OpenText}})
+		_, err := store.Edit(t.Context(), p.ID, poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Kind: question.OpenText}}})
 		requireKind(t, fault.Invalid, err)
 		readBack(t, p)
 		_, err = store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[2].ID})

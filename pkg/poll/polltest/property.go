@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // property does random things to a presentation and to the model, and compares them after each.
@@ -118,7 +119,7 @@ func (d *drill) count(t *testing.T) {
 	}
 }
 
-var answers = []poll.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", "", "a!!", "b\nA", "A!\nC\na", "x\x00", "\xff"}
+var answers = []question.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", "", "a!!", "b\nA", "A!\nC\na", "x\x00", "\xff"}
 
 func (d *drill) batch() poll.Batch {
 	b := poll.Batch{ID: uuid.New(), Replayed: rapid.IntRange(0, 2).Draw(d.rt, "replayed") == 0}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // Recorder writes down the statements that a store sends, for tests of their plans and number: those with parameters, and
@@ -129,11 +130,11 @@ func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int, ende
 		require.True(t, edited.Changed)
 		return edited
 	}
-	first, question, kind := 0, "How?", poll.Rating
+	first, text, kind := 0, "How?", question.Rating
 	edit(poll.EditPresentation{Title: new("Another")})
 	edit(poll.Reset{PollID: displayed})
-	added := edit(poll.AddPoll{Poll: poll.Poll{Question: "Which?", Kind: poll.Rating}, Index: &first}).Poll.ID
-	edit(poll.EditPoll{PollID: added, Question: &question, Kind: &kind})
+	added := edit(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Which?", Kind: question.Rating}}, Index: &first}).Poll.ID
+	edit(poll.EditPoll{PollID: added, Question: &text, Kind: &kind})
 	var order []uuid.UUID
 	for _, q := range p.Polls {
 		order = append(order, q.ID)
@@ -181,7 +182,8 @@ var Measured = []string{
 func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
 	t.Helper()
 	require.NoError(t, s.Partitions(t.Context(), Partitions))
-	p := created(t, s, poll.Poll{Question: "Where?", Kind: poll.WordCloud}, poll.Poll{Question: "Which?", Options: options("A", "B")})
+	p := created(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}},
+		poll.Poll{Question: question.Question{Text: "Which?", Options: options("A", "B")}})
 	version := show(t, s, p, 0)
 	count(t, s, votes(vote(p, 0, version, "Rome")))
 	_, err := s.Display(t.Context(), p.ID)
@@ -199,7 +201,7 @@ func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
 	_, err = s.Audiences(t.Context(), []uuid.UUID{p.ID}, time.Minute)
 	require.NoError(t, err)
 	list(t, s, p, 0)
-	require.NoError(t, s.Answers(t.Context(), p.ID, p.Polls[0].ID, poll.Listing{}, func(poll.WordCount) error { return nil }))
+	require.NoError(t, s.Answers(t.Context(), p.ID, p.Polls[0].ID, question.Listing{}, func(question.WordCount) error { return nil }))
 	require.NoError(t, s.Delete(t.Context(), p.ID, nil))
 	require.NoError(t, s.Ping(t.Context()))
 	told := observed()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func (s *suite) shared(t *testing.T) {
@@ -47,7 +48,7 @@ func (s *suite) shared(t *testing.T) {
 			d, err := other.Display(t.Context(), p.ID)
 			require.NoError(t, err)
 			require.Equal(t, v, d.Version)
-			answer := poll.Answer("A")
+			answer := question.Answer("A")
 			if i%3 == 2 {
 				answer = "1"
 			}

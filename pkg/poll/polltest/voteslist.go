@@ -12,6 +12,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 func (s *suite) votesList(t *testing.T) {
@@ -22,7 +23,7 @@ func (s *suite) votesList(t *testing.T) {
 	want := make([]poll.VoterAnswer, n)
 	batch := poll.Batch{ID: uuid.New()}
 	for i := range want {
-		v := vote(p, 1, version, []poll.Answer{"A", "A\nD", "B"}[i%3])
+		v := vote(p, 1, version, []question.Answer{"A", "A\nD", "B"}[i%3])
 		batch.Votes = append(batch.Votes, v)
 		want[i] = poll.VoterAnswer{VoterID: v.VoterID, Answer: v.Answer, VoteID: v.ID}
 	}
@@ -92,6 +93,6 @@ func (s *suite) votesList(t *testing.T) {
 		now := list(t, store, p, 1)
 		require.Len(t, now, n+1)
 		require.Equal(t, poll.VoterAnswer{VoterID: uuid.Max, Answer: "C", VoteID: now[n].VoteID}, now[n])
-		require.Equal(t, poll.Answer("C"), now[n-1].Answer)
+		require.Equal(t, question.Answer("C"), now[n-1].Answer)
 	})
 }

@@ -14,11 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
 )
 
 // textPolls are a word cloud and an open text.
 func textPolls() []poll.Poll {
-	return []poll.Poll{{Question: "Where?", Kind: poll.WordCloud}, {Question: "Why?", Kind: poll.OpenText}}
+	return []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}, {Question: question.Question{Text: "Why?", Kind: question.OpenText}}}
 }
 
 // everyKind is a poll of every kind, the ones of free text last.
@@ -40,7 +41,7 @@ func (s *suite) words(t *testing.T) {
 		p := created(t, store, textPolls()...)
 		return p, show(t, store, p, index)
 	}
-	words := func(t *testing.T, p poll.Presentation, index int, voters int64, want ...poll.WordCount) {
+	words := func(t *testing.T, p poll.Presentation, index int, voters int64, want ...question.WordCount) {
 		t.Helper()
 		r := results(t, store, p, index)
 		requireWords(t, store, r, countsOf(want))
@@ -55,13 +56,13 @@ func (s *suite) words(t *testing.T) {
 		o := count(t, store, votes(vote(p, 0, v, "Berlin\nRome"), vote(p, 0, v, "BERLIN!")), votes(vote(p, 0, v, "Oslo")))
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		require.Len(t, o.Changed, 1)
-		words(t, p, 0, 3, poll.WordCount{Word: "berlin", Count: 2}, poll.WordCount{Word: "oslo", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
+		words(t, p, 0, 3, question.WordCount{Word: "berlin", Count: 2}, question.WordCount{Word: "oslo", Count: 1}, question.WordCount{Word: "rome", Count: 1})
 	})
 
 	t.Run("open texts are as they were written", func(t *testing.T) {
 		p, v := begin(t, 1)
 		count(t, store, votes(vote(p, 1, v, "Why not?"), vote(p, 1, v, "why not?"), vote(p, 1, v, "Why not?")))
-		words(t, p, 1, 3, poll.WordCount{Word: "Why not?", Count: 2}, poll.WordCount{Word: "why not?", Count: 1})
+		words(t, p, 1, 3, question.WordCount{Word: "Why not?", Count: 2}, question.WordCount{Word: "why not?", Count: 1})
 	})
 
 	t.Run("an open text with lines is one, and is read with its lines", func(t *testing.T) {
@@ -73,7 +74,7 @@ func (s *suite) words(t *testing.T) {
 		r := results(t, store, p, 1)
 		require.Len(t, r.Words, 1)
 		require.Equal(t, "Why?\n\n\t- because", r.Words[0].Text)
-		require.Equal(t, r.Words, wordsOf(t, store, p.ID, q.ID, poll.Listing{Order: poll.NewestFirst}))
+		require.Equal(t, r.Words, wordsOf(t, store, p.ID, q.ID, question.Listing{Order: question.NewestFirst}))
 		hidden, _, err := store.Hide(t.Context(), p.ID, q.ID, r.Words[0].Text, true)
 		require.NoError(t, err)
 		require.Equal(t, r.Words[0].Text, hidden.Text)
@@ -88,7 +89,7 @@ func (s *suite) words(t *testing.T) {
 			require.Len(t, r.Words, 1)
 			require.Equal(t, want, r.Words[0].Text)
 		}
-		write := func(voter uuid.UUID, age int, text poll.Answer) {
+		write := func(voter uuid.UUID, age int, text question.Answer) {
 			w := by(voter, 0, vote(p, 0, v, text))
 			w.ID = aged(age)
 			count(t, store, votes(w))
@@ -109,14 +110,14 @@ func (s *suite) words(t *testing.T) {
 		p, v := begin(t, 0)
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Berlin\nRome")), vote(p, 0, v, "Rome")))
 		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "Oslo\nRome")))).Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Word: "rome", Count: 2}, poll.WordCount{Word: "oslo", Count: 1})
+		words(t, p, 0, 2, question.WordCount{Word: "rome", Count: 2}, question.WordCount{Word: "oslo", Count: 1})
 		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "Paris")), by(voter, 0, vote(p, 0, v, "Lima"))), votes(by(voter, 0, vote(p, 0, v, "Berlin"))))
 		require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
+		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
 		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
 
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN!")))) // said otherwise, and the same
-		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
+		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
 		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
 	})
 
@@ -127,7 +128,7 @@ func (s *suite) words(t *testing.T) {
 		o := count(t, store, votes(by(voter, 4, vote(p, 0, v, "Rome"))), replayed(by(voter, 9, vote(p, 0, v, "Oslo"))), first)
 		require.Equal(t, []verdicts{{superseded}, {superseded}, nil}, o.Verdicts)
 		require.Empty(t, o.Changed)
-		words(t, p, 0, 1, poll.WordCount{Word: "berlin", Count: 1})
+		words(t, p, 0, 1, question.WordCount{Word: "berlin", Count: 1})
 	})
 
 	t.Run("results show a hundred words, and say how many there are", func(t *testing.T) {
@@ -137,7 +138,7 @@ func (s *suite) words(t *testing.T) {
 			want := map[string]int64{}
 			add := func(word string, n int) {
 				for range n {
-					batch.Votes = append(batch.Votes, vote(p, index, v, poll.Answer(word)))
+					batch.Votes = append(batch.Votes, vote(p, index, v, question.Answer(word)))
 				}
 				want[word] = int64(n)
 			}
@@ -161,11 +162,11 @@ func (s *suite) words(t *testing.T) {
 			`Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?`, "NULL", "null", `""`, `\\`, "{}", `{"a", 'b'}`, "a,b;c", "<script>alert(1)</script>", "\u200bx\u2028y",
 			"العربية", "0", "1e3", "true", "[1]", "--", strings.Repeat("'", 500), someText(500), someText(500),
 		}
-		var want []poll.WordCount
+		var want []question.WordCount
 		batch := poll.Batch{ID: uuid.New()}
 		for _, text := range hard {
-			batch.Votes = append(batch.Votes, vote(p, 1, v, poll.Answer(text)))
-			want = append(want, poll.WordCount{Word: text, Count: 1})
+			batch.Votes = append(batch.Votes, vote(p, 1, v, question.Answer(text)))
+			want = append(want, question.WordCount{Word: text, Count: 1})
 		}
 		require.Equal(t, []verdicts{slices.Repeat(verdicts{counted}, len(hard))}, count(t, store, batch).Verdicts)
 		words(t, p, 1, int64(len(hard)), want...)
@@ -176,8 +177,8 @@ func (s *suite) words(t *testing.T) {
 
 	t.Run("the longest words fit", func(t *testing.T) {
 		p, v := begin(t, 0)
-		long := strings.Repeat("\ufdfa", poll.MaxWordLength-1) // each is folded to eighteen characters
-		answer := poll.Answer(long + "a\n" + long + "b\n" + someText(poll.MaxWordLength))
+		long := strings.Repeat("\ufdfa", question.MaxWordLength-1) // each is folded to eighteen characters
+		answer := question.Answer(long + "a\n" + long + "b\n" + someText(question.MaxWordLength))
 		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 0, v, answer))).Verdicts)
 		require.Len(t, results(t, store, p, 0).Words, 3)
 	})
@@ -186,10 +187,10 @@ func (s *suite) words(t *testing.T) {
 		p, v := begin(t, 0)
 		o := count(t, store, votes(
 			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, " "), vote(p, 0, v, "a\n\nb"),
-			vote(p, 0, v, poll.Answer(strings.Repeat("x", poll.MaxWordLength+1))), vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
+			vote(p, 0, v, question.Answer(strings.Repeat("x", question.MaxWordLength+1))), vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
 		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, rejected, rejected, counted, counted}}, o.Verdicts)
-		words(t, p, 0, 2, poll.WordCount{Word: "berlin", Count: 1}, poll.WordCount{Word: "rome", Count: 1})
-		words(t, p, 1, 1, poll.WordCount{Word: "Yes", Count: 1})
+		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
+		words(t, p, 1, 1, question.WordCount{Word: "Yes", Count: 1})
 	})
 
 	t.Run("final words stay what they are", func(t *testing.T) {
@@ -208,9 +209,9 @@ func (s *suite) words(t *testing.T) {
 	t.Run("a full batch of 5000 long texts counts exactly, new and changed", func(t *testing.T) {
 		p, v := begin(t, 1)
 		big := poll.Batch{ID: uuid.New()}
-		tail := strings.Repeat("x", poll.MaxTextLength-4)
+		tail := strings.Repeat("x", question.MaxTextLength-4)
 		for i := range 5000 {
-			big.Votes = append(big.Votes, vote(p, 1, v, poll.Answer(fmt.Sprintf("%04d", i)+tail)))
+			big.Votes = append(big.Votes, vote(p, 1, v, question.Answer(fmt.Sprintf("%04d", i)+tail)))
 		}
 		count(t, store, big)
 		r := results(t, store, p, 1)
@@ -219,10 +220,10 @@ func (s *suite) words(t *testing.T) {
 		requireRecount(t, store, p, 1)
 		big.ID = uuid.New()
 		for i := range big.Votes {
-			big.Votes[i].Answer = []poll.Answer{"yes", "no", "yes"}[i%3]
+			big.Votes[i].Answer = []question.Answer{"yes", "no", "yes"}[i%3]
 		}
 		count(t, store, big)
-		words(t, p, 1, 5000, poll.WordCount{Word: "yes", Count: 3333}, poll.WordCount{Word: "no", Count: 1667})
+		words(t, p, 1, 5000, question.WordCount{Word: "yes", Count: 3333}, question.WordCount{Word: "no", Count: 1667})
 	})
 
 	t.Run("words that are banned later are left out, and others take their place", func(t *testing.T) {
@@ -241,18 +242,18 @@ func (s *suite) words(t *testing.T) {
 				text += " darn"
 			}
 			want[text] = 1
-			batch.Votes = append(batch.Votes, vote(p, 0, v, poll.Answer(text)))
+			batch.Votes = append(batch.Votes, vote(p, 0, v, question.Answer(text)))
 		}
 		count(t, store, batch)
 		r := results(t, store, p, 0)
 		require.Len(t, r.Words, poll.MaxWords)
-		require.False(t, slices.ContainsFunc(r.Words, func(w poll.WordCount) bool { return strings.Contains(w.Word, "darn") }))
+		require.False(t, slices.ContainsFunc(r.Words, func(w question.WordCount) bool { return strings.Contains(w.Word, "darn") }))
 		require.Equal(t, 130, r.WordsTotal)
 		requireWords(t, store, r, want)
 	})
 }
 
-func countsOf(words []poll.WordCount) map[string]int64 {
+func countsOf(words []question.WordCount) map[string]int64 {
 	counts := map[string]int64{}
 	for _, w := range words {
 		counts[w.Word] = w.Count
@@ -261,10 +262,10 @@ func countsOf(words []poll.WordCount) map[string]int64 {
 }
 
 // inOrder compares two words that stand in an order.
-func inOrder(order poll.Order) func(a, b poll.WordCount) int {
-	return func(a, b poll.WordCount) int {
+func inOrder(order question.Order) func(a, b question.WordCount) int {
+	return func(a, b question.WordCount) int {
 		age, word := bytes.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word)
-		if order == poll.NewestFirst {
+		if order == question.NewestFirst {
 			return cmp.Or(-age, word)
 		}
 		return cmp.Or(cmp.Compare(b.Count, a.Count), age, word)
@@ -274,10 +275,10 @@ func inOrder(order poll.Order) func(a, b poll.WordCount) int {
 // requireWords compares all words of a poll with what they must be, and its results with all words. The suite does not know
 // how old a word is, and which are hidden: that is told by the listing, in which they must stand in order.
 func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]int64) {
-	for _, order := range []poll.Order{poll.MostFirst, poll.NewestFirst} {
-		var all, shown []poll.WordCount
+	for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
+		var all, shown []question.WordCount
 		for _, hidden := range []bool{true, false} {
-			got := wordsOf(t, s, r.PresentationID, r.ID, poll.Listing{Order: order, Hidden: hidden})
+			got := wordsOf(t, s, r.PresentationID, r.ID, question.Listing{Order: order, Hidden: hidden})
 			require.True(t, slices.IsSortedFunc(got, inOrder(order)))
 			if hidden {
 				all = got
@@ -287,18 +288,18 @@ func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]i
 		}
 		require.Equal(t, want, countsOf(all))
 		require.Len(t, all, len(want), "each word is there once")
-		all = slices.DeleteFunc(all, func(w poll.WordCount) bool { return w.Hidden })
+		all = slices.DeleteFunc(all, func(w question.WordCount) bool { return w.Hidden })
 		require.Equal(t, all, shown, "hidden words are left out")
 		if order == r.Kind.Order() {
 			require.Equal(t, shown[:min(len(shown), poll.MaxWords)], r.Words)
-			require.Equal(t, min(len(shown), poll.MaxTotal), r.WordsTotal)
+			require.Equal(t, min(len(shown), question.MaxTotal), r.WordsTotal)
 		}
 	}
 }
 
 // wordsOf reads words of a poll; nil: there is none.
-func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID, l poll.Listing) (words []poll.WordCount) {
-	err := s.Answers(context.Background(), presentationID, pollID, l, func(w poll.WordCount) error {
+func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID, l question.Listing) (words []question.WordCount) {
+	err := s.Answers(context.Background(), presentationID, pollID, l, func(w question.WordCount) error {
 		words = append(words, w)
 		return nil
 	})

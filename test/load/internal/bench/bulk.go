@@ -20,6 +20,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/pollpg"
 	"github.com/plenary-live/plenary/pkg/postgres"
+	plenaryquestion "github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
@@ -118,7 +119,7 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 func someVotes(pollID uuid.UUID, n int) []poll.Vote {
 	votes := make([]poll.Vote, n)
 	for i := range votes {
-		votes[i] = poll.Vote{ID: someID(), PollID: pollID, VoterID: someID(), Version: 1, Answer: []poll.Answer{"A", "B", "C"}[i%3]}
+		votes[i] = poll.Vote{ID: someID(), PollID: pollID, VoterID: someID(), Version: 1, Answer: []plenaryquestion.Answer{"A", "B", "C"}[i%3]}
 	}
 	return votes
 }

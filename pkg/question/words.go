@@ -1,4 +1,4 @@
-package poll
+package question
 
 import (
 	"slices"
@@ -9,6 +9,12 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/fault"
+)
+
+// The codes of questions' own.
+var (
+	NotFreeText = fault.Conflict.Named("not_free_text") // people choose their answers: there are none in free text
+	WordBanned  = fault.Conflict.Named("word_banned")   // the text holds a banned word: it cannot be shown
 )
 
 // MaxTotal is up to how many words of a poll are counted.
@@ -24,8 +30,8 @@ type WordCount struct {
 }
 
 // FirstAt gives the time at which a replica took the vote that named the word first, as
-// VoterAnswer.CastAt does.
-func (w WordCount) FirstAt() time.Time { return castAt(w.First) }
+// CastAt does.
+func (w WordCount) FirstAt() time.Time { return CastAt(w.First) }
 
 // Order is the order of a poll's words. Equal ones stand in the order of their bytes.
 type Order byte
@@ -54,7 +60,7 @@ type Listing struct {
 
 // Sieve is for stores. It gives what marks the words of a poll that are banned, has texts as they
 // were written, and says which are listed.
-func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
+func (l Listing) Sieve(q *Question) func(*WordCount) (listed bool) {
 	banned := bansOf(q.Banned)
 	return func(w *WordCount) bool {
 		w.Text = Written(w.Text)
@@ -64,7 +70,7 @@ func (l Listing) Sieve(q *Poll) func(*WordCount) (listed bool) {
 }
 
 // TakesText refuses what is about answers in free text where there are none. NotFreeText.
-func (q *Poll) TakesText() error {
+func (q *Question) TakesText() error {
 	if !q.Kind.FreeText() {
 		return fault.Errorf(NotFreeText, "people choose their answers to this poll, and write none")
 	}
@@ -73,7 +79,7 @@ func (q *Poll) TakesText() error {
 
 // Forms gives the words that somebody may mean who names a text: that very one, else the one that
 // it counts as. So what a listing says always names what it was said of. NotFreeText.
-func (q *Poll) Forms(text string) ([]string, error) {
+func (q *Question) Forms(text string) ([]string, error) {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) { // no store has such
 		return nil, q.TakesText()
 	}
@@ -84,7 +90,7 @@ func (q *Poll) Forms(text string) ([]string, error) {
 // Hide is for stores, which have read the word, in a transaction that excludes counting. It hides
 // the word, or shows it, and says whether that is to be written. NotFound: nobody says it.
 // WordBanned: it is to be shown and cannot be.
-func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
+func (q *Question) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 	w.Text = Written(w.Text)
 	switch {
 	case w.Count <= 0 && !w.Hidden:
@@ -99,3 +105,12 @@ func (q *Poll) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 
 // NoWord is the error about a word that nobody says.
 func NoWord() error { return fault.Errorf(fault.NotFound, "nobody has written that") }
+
+// CastAt gives the time at which a replica took a vote, by its own clock, in milliseconds: it informs, and nothing is ordered by
+// it. It is zero where the vote's id does not hold it.
+func CastAt(voteID uuid.UUID) time.Time {
+	if voteID.Version() != 7 {
+		return time.Time{}
+	}
+	return time.Unix(voteID.Time().UnixTime()).UTC()
+}

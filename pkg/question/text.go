@@ -1,4 +1,4 @@
-package poll
+package question
 
 import (
 	"hash/maphash"
@@ -37,30 +37,30 @@ func (k Kind) maxLength() int {
 
 // TextAnswer checks the texts that a voter wrote against the poll and makes an answer of them. Errors are of the kind
 // Invalid and name the field: "text" where the poll takes one, "texts" where it takes several.
-func (p *Poll) TextAnswer(texts []string) (Answer, error) {
+func (q *Question) TextAnswer(texts []string) (Answer, error) {
 	field := "text"
-	if p.MaxChoices > 1 && p.Kind.FreeText() {
+	if q.MaxChoices > 1 && q.Kind.FreeText() {
 		field = "texts"
 	}
 	switch {
 	case len(texts) == 0:
 		return "", nil // as of no keys
-	case !p.Kind.FreeText():
+	case !q.Kind.FreeText():
 		return "", fault.Field(field, "this poll takes a key, not text")
-	case len(texts) > p.MaxChoices:
-		return "", fault.Field("texts", "this poll takes at most %d", p.MaxChoices)
+	case len(texts) > q.MaxChoices:
+		return "", fault.Field("texts", "this poll takes at most %d", q.MaxChoices)
 	}
 	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
-	banned := bansOf(p.Banned)
+	banned := bansOf(q.Banned)
 	for i, text := range texts {
-		entry, err := clean(field, text, p.Kind.maxLength(), layout(p.Kind == OpenText))
+		entry, err := clean(field, text, q.Kind.maxLength(), layout(q.Kind == OpenText))
 		if err != nil {
 			return "", err
 		}
-		word := p.Kind.word(PresentFold, entry)
+		word := q.Kind.word(PresentFold, entry)
 		switch {
-		case utf8.RuneCountInString(word) > p.Kind.maxLength():
-			return "", fault.Field(field, "must have at most %d characters, and some of these stand for several", p.Kind.maxLength())
+		case utf8.RuneCountInString(word) > q.Kind.maxLength():
+			return "", fault.Field(field, "must have at most %d characters, and some of these stand for several", q.Kind.maxLength())
 		case said[word]:
 			return "", fault.Field(field, "%q is there twice", entry)
 		case banned.in(entry):
@@ -68,7 +68,7 @@ func (p *Poll) TextAnswer(texts []string) (Answer, error) {
 		}
 		entries[i], said[word] = entry, true
 	}
-	if p.Kind == OpenText {
+	if q.Kind == OpenText {
 		return Answer(stored.Replace(entries[0])), nil
 	}
 	slices.Sort(entries)
@@ -94,6 +94,14 @@ func (k Kind) WordsBy(f Fold, a Answer) (words []string) {
 		words = append(words, s.word)
 	}
 	return words
+}
+
+// Bans gives what finds the banned words in a text; it is nil where none are banned.
+func (q *Question) Bans() func(text string) bool {
+	if len(q.Banned) == 0 {
+		return nil
+	}
+	return bansOf(q.Banned).in
 }
 
 // bans finds banned words in texts, whole words or several in a row.

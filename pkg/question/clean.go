@@ -1,4 +1,4 @@
-package poll
+package question
 
 import (
 	"slices"
@@ -58,6 +58,12 @@ func clean(field, text string, most int, l layout) (string, error) {
 		return "", fault.Field(field, "must have at most %d characters", most)
 	}
 	return text, nil
+}
+
+// CleanLine gives a text of one line the form in which it is kept, as those of questions. Errors are of the kind Invalid and
+// name the field.
+func CleanLine(field, text string, most int) (string, error) {
+	return clean(field, text, most, oneLine)
 }
 
 // breaks makes line feeds of all that breaks lines. Presentation programs paste the vertical tab.

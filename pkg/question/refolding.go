@@ -1,4 +1,4 @@
-package poll
+package question
 
 import (
 	"maps"
@@ -7,31 +7,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-// MaxRefolded is how many voters a poll may have whose words are counted anew on the way of other work. A larger one is
-// left to Store.Refold.
-const MaxRefolded = 5000
-
-// Folding says how the words of a poll are counted.
-type Folding struct {
-	Fold  Fold
-	Stale bool // a process that does not know this fold wrote the poll's state last, and may have counted by another one
-}
-
-// Due says whether the words are to be counted anew by the present fold. A poll whose results are final keeps the words of
-// one older fold that counted all of them. A pending one has no words; but a process that knows no
-// spellings leaves them behind when it resets a poll.
-func (f Folding) Due(kind Kind, status Status) bool {
-	switch {
-	case !kind.FreeText():
-		return false
-	case status == Pending:
-		return f.Stale
-	case status == Final:
-		return f.Stale && f.Fold == PresentFold
-	}
-	return f.Stale || f.Fold != PresentFold
-}
 
 // CountedWord is a word of a poll as a store has it.
 type CountedWord struct {
@@ -80,14 +55,16 @@ func (r *Refolding) Had(w CountedWord) {
 }
 
 // HadSpelling brings a spelling that is there.
-func (r *Refolding) HadSpelling(word string, s CountedSpelling) { named(r.had, word).spell(s) }
+func (r *Refolding) HadSpelling(word string, s CountedSpelling) {
+	named(r.had, word).spell(s)
+}
 
 // Vote brings a vote that stands.
-func (r *Refolding) Vote(a VoterAnswer) {
-	if a.Answer.TakenBack() {
+func (r *Refolding) Vote(id uuid.UUID, a Answer) {
+	if a.TakenBack() {
 		return
 	}
-	entries := a.Answer.entries(r.kind)
+	entries := a.entries(r.kind)
 	for i, entry := range entries {
 		f := r.both(entry)
 		w := named(r.words, f.now)
@@ -98,10 +75,10 @@ func (r *Refolding) Vote(a VoterAnswer) {
 			continue // a person counts once for each word
 		}
 		w.count++
-		w.first = older(w.first, a.VoteID)
+		w.first = older(w.first, id)
 		if r.kind == WordCloud {
 			spelling := w.spellings[entry]
-			w.spell(CountedSpelling{entry, spelling.Count + 1, older(spelling.First, a.VoteID)})
+			w.spell(CountedSpelling{entry, spelling.Count + 1, older(spelling.First, id)})
 		}
 	}
 }
