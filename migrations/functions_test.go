@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// functions are those of the schema, each with the SHA-256 of its text. Processes of before call what is here: a line
-// is added for a new version of a function, and no line changes.
+// functions are those of the schema, each with the SHA-256 of its text. Processes of before call
+// what is here: a line is added for a new version of a function, and no line changes.
 var functions = map[string]string{
 	"count_claim_1":   "3c2abb0f28e40b05a2cc294e9aff451e4d9933724ff6b2548ea4aed03f4e29f3",
 	"entries_claim_1": "d9628853b1cf395e7798c3d26a73ceac58a22e01d3a9800bc842de52e52832e4",

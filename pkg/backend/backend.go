@@ -32,10 +32,12 @@ const retryEvery = 500 * time.Millisecond
 
 // Engine is what keeps the stores of all features.
 type Engine interface {
-	// Partitions writes the number of partitions at the first call; later it gives Conflict when n is another one.
+	// Partitions writes the number of partitions at the first call; later it gives Conflict when n
+	// is another one.
 	Partitions(ctx context.Context, n int) error
 
-	// Forget drops the ids of entries that were applied more than age ago, at most limit of them, and gives how many.
+	// Forget drops the ids of entries that were applied more than age ago, at most limit of them,
+	// and gives how many.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
 	// Ping asks whether the engine answers.
@@ -168,7 +170,8 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 		return db, polllite.New(db), nil
 	}
 	db, err := postgres.Open(ctx, postgres.Config{
-		URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns, Pooler: b.cfg.DatabasePooler, Observe: b.metrics.StoreCall,
+		URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns, Pooler: b.cfg.DatabasePooler,
+		Observe: b.metrics.StoreCall,
 	})
 	if err != nil {
 		return nil, nil, err

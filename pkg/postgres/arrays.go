@@ -70,7 +70,8 @@ type (
 	Int64s = pq.Int64Array
 )
 
-// TextOf gives an array as the text that PostgreSQL reads. Arrays of different lengths make no array of arrays.
+// TextOf gives an array as the text that PostgreSQL reads. Arrays of different lengths make no
+// array of arrays.
 func TextOf[A interface {
 	Texts | Int64s
 	driver.Valuer

@@ -43,7 +43,8 @@ func translate(err error) error {
 	return err
 }
 
-// Missing says that a query found no row, or was asked for what no text of the database can be (a NUL, broken UTF-8).
+// Missing says that a query found no row, or was asked for what no text of the database can be (a
+// NUL, broken UTF-8).
 func Missing(err error) bool {
 	return errors.Is(err, sql.ErrNoRows) || pq.As(err, pqerror.CharacterNotInRepertoire) != nil
 }

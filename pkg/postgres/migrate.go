@@ -15,9 +15,9 @@ import (
 // migrationLock is the key of the advisory lock that a starting replica holds while it looks at the schema.
 const migrationLock = 0x506c656e617279 // "Plenary"
 
-// migrate brings the schema to the newest version, on a connection of its own. Each step is a transaction: a migration
-// that breaks off leaves no trace, and others wait for the tables of one step only. The lock ends with the
-// transaction, which is all that a pooler lets anybody keep.
+// migrate brings the schema to the newest version, on a connection of its own. Each step is a
+// transaction: a migration that breaks off leaves no trace, and others wait for the tables of one
+// step only. The lock ends with the transaction, which is all that a pooler lets anybody keep.
 func migrate(ctx context.Context, session driver.Connector) (err error) {
 	db := sql.OpenDB(session)
 	db.SetMaxOpenConns(1)
@@ -44,8 +44,9 @@ func step(ctx context.Context, db *sql.DB) (newest bool, err error) {
 	return newest, tx.Commit()
 }
 
-// migrator is the library's driver for one transaction. The library's own has a lock of the session, for which it
-// waits without regard to a context. The table is the one that the library's command knows.
+// migrator is the library's driver for one transaction. The library's own has a lock of the
+// session, for which it waits without regard to a context. The table is the one that the library's
+// command knows.
 type migrator struct {
 	ctx context.Context // of the start: all ends with it
 	tx  *sql.Tx
@@ -68,7 +69,7 @@ func (m *migrator) begin() error {
 	if err := m.tx.QueryRowContext(m.ctx, ask).Scan(&there); err != nil || there {
 		return err
 	}
-	return m.exec("CREATE TABLE schema_migrations (version bigint NOT NULL PRIMARY KEY, dirty boolean NOT NULL)")
+	return m.exec("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
 }
 
 func (m *migrator) Lock() error   { return nil }
@@ -90,7 +91,8 @@ func (m *migrator) SetVersion(version int, dirty bool) error {
 }
 
 func (m *migrator) Version() (version int, dirty bool, err error) {
-	err = m.tx.QueryRowContext(m.ctx, "SELECT version, dirty FROM schema_migrations").Scan(&version, &dirty)
+	const ask = "SELECT version, dirty FROM schema_migrations"
+	err = m.tx.QueryRowContext(m.ctx, ask).Scan(&version, &dirty)
 	if errors.Is(err, sql.ErrNoRows) {
 		return database.NilVersion, false, nil
 	}

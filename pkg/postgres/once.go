@@ -7,11 +7,13 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Once applies entries of partitions of a stream, in one transaction. It locks the partitions in order, so that of two
-// calls for one the second waits for the first. It records the entries' ids and calls f with those that are new: an
-// entry that comes again, until Forget has dropped its id, has no effect again.
+// Once applies entries of partitions of a stream, in one transaction. It locks the partitions in
+// order, so that of two calls for one the second waits for the first. It records the entries' ids
+// and calls f with those that are new. An entry that comes again has no effect again, until Forget
+// has dropped its id.
 func (db *DB) Once(
-	ctx context.Context, call, stream string, partitions []int, ids []uuid.UUID, f func(*sqlx.Tx, map[uuid.UUID]bool) error,
+	ctx context.Context, call, stream string, partitions []int, ids []uuid.UUID,
+	f func(*sqlx.Tx, map[uuid.UUID]bool) error,
 ) error {
 	return db.Write(ctx, call, func(tx *sqlx.Tx) error {
 		var fresh UUIDs

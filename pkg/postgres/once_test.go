@@ -36,7 +36,8 @@ func TestAnEntryIsAppliedOnceHoweverOftenItComes(t *testing.T) {
 	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "its id is forgotten")
 }
 
-// Calls for partitions that they share wait for each other, in whatever order they name them, and nobody else waits.
+// Calls for partitions that they share wait for each other, in whatever order they name them, and
+// nobody else waits.
 func TestWhoAppliesEntriesKeepsOthersOutOfThePartitionsOfItsStream(t *testing.T) {
 	s := open(t, stack.PostgresURL(t))
 	begun, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)

@@ -35,9 +35,9 @@ func (db *DB) Partitions(ctx context.Context, n int) error {
 	})
 }
 
-// Forget drops the ids of entries that were applied more than age ago by the database's clock, at most limit of them,
-// and gives how many it dropped. Such an entry would have its effect again if it came again: age must be far longer
-// than anybody can hold one.
+// Forget drops the ids of entries that were applied more than age ago by the database's clock. It
+// drops at most limit of them and gives how many. Such an entry would have its effect again if it
+// came again: age must be far longer than anybody can hold one.
 func (db *DB) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
 	return db.Exec(ctx, "forget", `
 		DELETE FROM batches WHERE id = ANY(ARRAY(

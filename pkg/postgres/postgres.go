@@ -1,5 +1,6 @@
-// Package postgres is the engine for PostgreSQL: pools, sessions, the schema, transactions, and what its errors mean.
-// It knows no feature: the statements of each are in a package of the feature's own.
+// Package postgres is the engine for PostgreSQL: pools, sessions, the schema, transactions, and
+// what its errors mean. It knows no feature: the statements of each are in a package of the
+// feature's own.
 package postgres
 
 import (
@@ -29,10 +30,12 @@ type Config struct {
 	Wrap func(driver.Connector) driver.Connector
 }
 
-// DB is a database that is open. It is safe for use by many goroutines. Any number of processes may share a database.
+// DB is a database that is open. It is safe for use by many goroutines. Any number of processes
+// may share a database.
 type DB struct {
 	calls *sqlx.DB
-	// lists serves List, whose readers may be slow: they must not take the connections that counting needs.
+	// lists serves List, whose readers may be slow: they must not take the connections that
+	// counting needs.
 	lists   *sqlx.DB
 	pooler  bool
 	observe func(call string, took time.Duration, err error)
@@ -52,7 +55,10 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err := migrate(ctx, c.migrating(cfg)); err != nil {
 		return nil, translate(err)
 	}
-	db := &DB{pool(c.working(cfg), c.MaxConns), pool(c.working(cfg), listConns), c.Pooler, c.Observe}
+	db := &DB{
+		calls: pool(c.working(cfg), c.MaxConns), lists: pool(c.working(cfg), listConns),
+		pooler: c.Pooler, observe: c.Observe,
+	}
 	if db.observe == nil {
 		db.observe = func(string, time.Duration, error) {}
 	}
@@ -105,9 +111,10 @@ func (db *DB) Read(ctx context.Context, call string, f func(Queryer) error) erro
 	return db.measured(call, func() error { return f(db.calls) })
 }
 
-// Write runs f in a transaction and commits it. A nil error promises that the commit survives a crash. Unavailable
-// means that the outcome is unknown. READ COMMITTED is said because it is meant: whoever waited for a lock
-// must then read what its holder committed, which REPEATABLE READ would hide.
+// Write runs f in a transaction and commits it. A nil error promises that the commit survives a
+// crash. Unavailable means that the outcome is unknown. READ COMMITTED is said because it is
+// meant: whoever waited for a lock must then read what its holder committed, which REPEATABLE READ
+// would hide.
 func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) error {
 	return db.measured(call, func() error {
 		tx, err := db.calls.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
@@ -122,7 +129,8 @@ func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) er
 	})
 }
 
-// Exec runs one statement that writes, and gives how many rows it wrote. It promises what Write does.
+// Exec runs one statement that writes, and gives how many rows it wrote. It promises what Write
+// does.
 func (db *DB) Exec(ctx context.Context, call, query string, args ...any) (n int, err error) {
 	exec := func(e sqlx.ExecerContext) error {
 		result, err := e.ExecContext(ctx, query, args...)

@@ -100,9 +100,12 @@ func (c Config) migrating(cfg pq.Config) driver.Connector {
 	})
 }
 
-// connector gives what opens sessions with settings. To a pooler a session says nothing when it begins: PgBouncer
-// refuses what it does not know, and does not pass on what a client sets. So each transaction begins with them.
-func (c Config) connector(cfg pq.Config, silence time.Duration, settings map[string]string) *connector {
+// connector gives what opens sessions with settings. To a pooler a session says nothing when it
+// begins. PgBouncer refuses what it does not know, and does not keep what a client sets. So each
+// transaction begins with them.
+func (c Config) connector(
+	cfg pq.Config, silence time.Duration, settings map[string]string,
+) *connector {
 	cfg = cfg.Clone()
 	maps.Copy(settings, lasting)
 	if !c.Pooler {
@@ -121,7 +124,7 @@ func (c Config) connector(cfg pq.Config, silence time.Duration, settings map[str
 type connector struct {
 	cfg     pq.Config
 	silence time.Duration
-	local   string // statements that every transaction begins with; empty: sessions are the server's own
+	local   string // what every transaction begins with; empty: sessions are the server's own
 }
 
 // Connect gives a session whose calls end at most patience after their context, also when the server is silent.

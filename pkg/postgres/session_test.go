@@ -34,7 +34,8 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 	}
 }
 
-// Behind a pooler a session is anybody's in turn: what a transaction needs it says itself, and it leaves nothing.
+// Behind a pooler a session is anybody's in turn: what a transaction needs it says itself, and it
+// leaves nothing.
 func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
 	url := stack.PostgresURL(t)
 	_, err := admin(t, url).Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)

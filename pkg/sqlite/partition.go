@@ -10,8 +10,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Partitions writes the number of partitions at the first call; later it gives Conflict, with both numbers in the
-// detail, when n is another one. Invalid: n is less than 1.
+// Partitions writes the number of partitions at the first call; later it gives Conflict, with both
+// numbers in the detail, when n is another one. Invalid: n is less than 1.
 func (db *DB) Partitions(ctx context.Context, n int) error {
 	if n < 1 {
 		return fault.Field("partitions", "must be 1 or more")
@@ -34,14 +34,15 @@ func (db *DB) Partitions(ctx context.Context, n int) error {
 	})
 }
 
-// Forget drops the ids of entries that were applied more than age ago by the database's clock, at most limit of them,
-// and gives how many it dropped. Such an entry would have its effect again if it came again: age must be far longer
-// than anybody can hold one.
+// Forget drops the ids of entries that were applied more than age ago by the database's clock. It
+// drops at most limit of them and gives how many. Such an entry would have its effect again if it
+// came again: age must be far longer than anybody can hold one.
 func (db *DB) Forget(ctx context.Context, age time.Duration, limit int) (n int, err error) {
 	err = db.Write(ctx, "forget", func(tx *sqlx.Tx) error {
 		result, err := tx.ExecContext(ctx, `
 			DELETE FROM batches WHERE id IN (
-				SELECT id FROM batches WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`, Ago(age), limit)
+				SELECT id FROM batches
+				WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`, Ago(age), limit)
 		if err != nil {
 			return err
 		}

@@ -8,9 +8,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Set holds rows for one statement, however many. Large sets travel as bytes, which SQLite takes apart with substr: with JSON a
-// vote costs up to twice as much, with a parameter for every value up to a third more (BenchmarkCount). All rows are as long as
-// each other. Their ids are 16 bytes, their numbers digits, as SQLite reads no others from bytes; their texts are in the second
+// Set holds rows for one statement, however many. Large sets travel as bytes, which SQLite takes
+// apart with substr: with JSON a vote costs up to twice as much, with a parameter for every value
+// up to a third more (BenchmarkCount). All rows are as long as each other. Their ids are 16 bytes,
+// their numbers digits, as SQLite reads no others from bytes; their texts are in the second
 // argument, and the row says where.
 type Set struct{ Rows, Texts []byte }
 
@@ -43,8 +44,9 @@ func (s *Set) Text(text string) {
 	s.Texts = append(s.Texts, text...)
 }
 
-// Given makes a set the table of that name: with these columns, each a name and what it holds ("answer text"), and row, which
-// counts from 0. It gives the width of a row as well. The set's rows are the parameter ?1, its texts ?2.
+// Given makes a set the table of that name: with these columns, each a name and what it holds
+// ("answer text"), and row, which counts from 0. It gives the width of a row as well. The set's
+// rows are the parameter ?1, its texts ?2.
 func Given(columns ...string) (with string, width int) {
 	var exprs strings.Builder
 	for _, column := range columns {

@@ -1,5 +1,6 @@
-// Package sqlite is the engine for an SQLite file: connections, the schema, transactions, and what its errors mean.
-// It knows no feature: the statements of each are in a package of the feature's own.
+// Package sqlite is the engine for an SQLite file: connections, the schema, transactions, and what
+// its errors mean. It knows no feature: the statements of each are in a package of the feature's
+// own.
 package sqlite
 
 import (
@@ -22,7 +23,8 @@ type Config struct {
 	Wrap func(driver.Connector) driver.Connector
 }
 
-// DB is a file that is open. It is safe for use by many goroutines. Several processes on one host may share a file.
+// DB is a file that is open. It is safe for use by many goroutines. Several processes on one host
+// may share a file.
 type DB struct {
 	writer  *sqlx.DB // one connection: SQLite has one writer at a time, and waiting in Go obeys the context
 	reader  *sqlx.DB
@@ -35,16 +37,20 @@ const (
 	listConns = 4
 )
 
-// Open opens the file, or makes one that only this user can read, and brings its schema to the newest version; several
-// processes may do so at the same time. An error is of the kind Unavailable when somebody else holds the file for too
-// long; any other is one line that says what is wrong with the path, the file or the schema.
+// Open opens the file, or makes one that only this user can read, and brings its schema to the
+// newest version; several processes may do so at the same time. An error is of the kind
+// Unavailable when somebody else holds the file for too long; any other is one line that says what
+// is wrong with the path, the file or the schema.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	path, err := checkPath(c.Path)
 	if err != nil {
 		return nil, err
 	}
 	private(path)
-	db := &DB{c.pool(path, writing, 1), c.pool(path, reading, readConns), c.pool(path, reading, listConns), c.Observe}
+	db := &DB{
+		writer: c.pool(path, writing, 1), reader: c.pool(path, reading, readConns),
+		lists: c.pool(path, reading, listConns), observe: c.Observe,
+	}
 	if db.observe == nil {
 		db.observe = func(string, time.Duration, error) {}
 	}
@@ -62,8 +68,8 @@ func (db *DB) Ping(ctx context.Context) error {
 	})
 }
 
-// Close closes the file. The writer goes last and tidies up: nothing but the file stays. No method may be under way or
-// called after it.
+// Close closes the file. The writer goes last and tidies up: nothing but the file stays. No method
+// may be under way or called after it.
 func (db *DB) Close() error {
 	return errors.Join(db.lists.Close(), db.reader.Close(), db.writer.Close())
 }
@@ -88,8 +94,9 @@ func (db *DB) Read(ctx context.Context, call string, f func(Queryer) error) erro
 	return db.measured(call, func() error { return f(db.reader) })
 }
 
-// Write runs f in a transaction that excludes every other writer from its beginning (BEGIN IMMEDIATE), and commits it.
-// A nil error promises that the commit survives a crash. Unavailable means that the outcome is unknown.
+// Write runs f in a transaction that excludes every other writer from its beginning (BEGIN
+// IMMEDIATE), and commits it. A nil error promises that the commit survives a crash. Unavailable
+// means that the outcome is unknown.
 func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) error {
 	return db.measured(call, func() error {
 		tx, err := db.writer.BeginTxx(ctx, nil)
@@ -107,7 +114,8 @@ func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) er
 // yieldError is what a reader of a list said. It is no error of the database.
 type yieldError struct{ error }
 
-// List runs f, whose readers may be slow: they take no connection from other calls. A call's time is its reader's, too.
+// List runs f, whose readers may be slow: they take no connection from other calls. A call's time
+// is its reader's, too.
 func (db *DB) List(ctx context.Context, call string, f func(Queryer) error) (err error) {
 	var said yieldError
 	err = db.measured(call, func() error {
@@ -123,7 +131,9 @@ func (db *DB) List(ctx context.Context, call string, f func(Queryer) error) (err
 }
 
 // Each calls yield for each row of a query, within List. The rows are of one moment.
-func Each[R any](ctx context.Context, q Queryer, yield func(R) error, query string, args ...any) error {
+func Each[R any](
+	ctx context.Context, q Queryer, yield func(R) error, query string, args ...any,
+) error {
 	found, err := q.QueryxContext(ctx, query, args...)
 	if err != nil {
 		return err

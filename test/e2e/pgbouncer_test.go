@@ -11,9 +11,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestEverythingGoesThroughPgBouncerInTransactionModeAndItsDeathLosesNothing has replicas and workers reach the database through
-// PgBouncer alone, which has fewer connections than they ask for. It is killed twice while people vote, read and move through the
-// slides.
+// TestEverythingGoesThroughPgBouncerInTransactionModeAndItsDeathLosesNothing has replicas and
+// workers reach the database through PgBouncer alone, which has fewer connections than they ask
+// for. It is killed twice while people vote, read and move through the slides.
 func TestEverythingGoesThroughPgBouncerInTransactionModeAndItsDeathLosesNothing(t *testing.T) {
 	const texts = 1100 // more than the store reads at once
 	s, st := own(t, stack.Config{Parts: stack.Everything | stack.PgBouncer, APIs: 2, Workers: 2,

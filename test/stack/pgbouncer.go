@@ -10,7 +10,8 @@ import (
 	"syscall"
 )
 
-// pgbouncerConf is what Debian's package has as its standard, but for the mode, the addresses and the log.
+// pgbouncerConf is what Debian's package has as its standard, but for the mode, the addresses and
+// the log.
 const pgbouncerConf = `
 [databases]
 plenary = host=127.0.0.1 port=%s dbname=plenary
@@ -26,8 +27,8 @@ default_pool_size = 10
 max_client_conn = 200
 `
 
-// startPgBouncer puts PgBouncer in transaction mode before PostgreSQL, for APIs and workers. It has fewer connections to the
-// server than they have to it.
+// startPgBouncer puts PgBouncer in transaction mode before PostgreSQL, for APIs and workers. It
+// has fewer connections to the server than they have to it.
 func (s *Stack) startPgBouncer(ctx context.Context) error {
 	path, err := exec.LookPath("pgbouncer")
 	if err != nil {
@@ -54,7 +55,8 @@ func (s *Stack) startPgBouncer(ctx context.Context) error {
 		return err
 	}
 	conf := filepath.Join(home, "pgbouncer.ini")
-	if err := s.as.write(conf, fmt.Sprintf(pgbouncerConf, database.Port(), port, users), 0o600); err != nil {
+	text := fmt.Sprintf(pgbouncerConf, database.Port(), port, users)
+	if err := s.as.write(conf, text, 0o600); err != nil {
 		return err
 	}
 	database.Host = loopback(port)

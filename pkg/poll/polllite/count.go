@@ -23,10 +23,11 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 	for i := range batches {
 		ids[i] = batches[i].ID
 	}
-	err = s.db.Once(ctx, "count", "votes", []int{partition}, ids, func(tx *sqlx.Tx, fresh map[uuid.UUID]bool) error {
+	counting := func(tx *sqlx.Tx, fresh map[uuid.UUID]bool) error {
 		outcome, err = count(ctx, tx, partition, batches, fresh)
 		return err
-	})
+	}
+	err = s.db.Once(ctx, "count", "votes", []int{partition}, ids, counting)
 	if err != nil {
 		return poll.Outcome{}, err
 	}

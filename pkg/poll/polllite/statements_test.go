@@ -14,7 +14,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-// recorded gives a store whose statements are written down, and a presentation whose first poll is open.
+// recorded gives a store whose statements are written down, and a presentation whose first poll is
+// open.
 func recorded(t *testing.T) (*testStore, *polltest.Recorder, poll.Presentation) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "plenary.db")

@@ -35,9 +35,10 @@ func BenchmarkWords(b *testing.B) {
 	})
 }
 
-// BenchmarkRoundTrips sends what a counting transaction sends in three ways: in its two functions, as the store does; as six
-// prepared statements; and as six that are parsed and planned each time. They take turns, so that what else the machine does
-// meets all of them. The figures are the medians of a transaction's microseconds, with BEGIN and COMMIT.
+// BenchmarkRoundTrips sends what a counting transaction sends in three ways: in its two functions,
+// as the store does; as six prepared statements; and as six that are parsed and planned each time.
+// They take turns, so that what else the machine does meets all of them. The figures are the
+// medians of a transaction's microseconds, with BEGIN and COMMIT.
 func BenchmarkRoundTrips(b *testing.B) {
 	for _, size := range []int{1, 100} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
@@ -81,7 +82,8 @@ func BenchmarkRoundTrips(b *testing.B) {
 	}
 }
 
-// transactionOf gives the parameters of both functions where all votes of a batch, for one poll, are counted.
+// transactionOf gives the parameters of both functions where all votes of a batch, for one poll,
+// are counted.
 func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 	rows := make([]*poll.Vote, len(batch.Votes))
 	for i := range rows {
@@ -123,7 +125,8 @@ func oneByOne(b *testing.B, s *testStore) func(claimed, settled []any) []said {
 
 var parameter = regexp.MustCompile(`\$(\d+)(::[a-z]+(\[\])?)?`)
 
-// alone makes a statement of a function one that can be sent without it: its parameters count from 1 and say their types.
+// alone makes a statement of a function one that can be sent without it: its parameters count from
+// 1 and say their types.
 func alone(types, query string, args []any) (c said) {
 	names, places := strings.Split(types, ","), map[int]int{}
 	c.query = parameter.ReplaceAllStringFunc(query, func(text string) string {

@@ -45,8 +45,8 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	return o, settle(ctx, tx, votes, states, words)
 }
 
-// The functions of the schema that counting is made of (migrations/postgres/0009_counting.up.sql). Each saves round
-// trips, of which a transaction has four with BEGIN and COMMIT.
+// The functions of the schema that counting is made of (migrations/postgres/0009_counting.up.sql).
+// Each saves round trips, of which a transaction has four with BEGIN and COMMIT.
 var (
 	claimCall  = call("count_claim_1", 5)
 	settleCall = call("count_settle_1", 24)
@@ -120,8 +120,8 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 	return refolded, nil
 }
 
-// settle writes votes that stand now, the states of their polls, and what changes of words. Nothing changes without a
-// state.
+// settle writes votes that stand now, the states of their polls, and what changes of words.
+// Nothing changes without a state.
 func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.PollState, words []poll.WordChange) error {
 	if len(states) == 0 {
 		return nil
@@ -131,6 +131,7 @@ func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.
 		return err
 	}
 	moved, more := wordArrays(words)
-	_, err = tx.ExecContext(ctx, settleCall, slices.Concat(voteArrays(votes), moved, args, more, []any{question.PresentFold})...)
+	all := slices.Concat(voteArrays(votes), moved, args, more, []any{question.PresentFold})
+	_, err = tx.ExecContext(ctx, settleCall, all...)
 	return err
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestARoleThatMayOnlyUseTheTablesCounts: somebody else owns the schema and brings it to its version, and the role may
-// make nothing, not even for its own session.
+// TestARoleThatMayOnlyUseTheTablesCounts: somebody else owns the schema and brings it to its
+// version, and the role may make nothing, not even for its own session.
 func TestARoleThatMayOnlyUseTheTablesCounts(t *testing.T) {
 	owner := stack.PostgresURL(t)
 	s := open(t, owner)

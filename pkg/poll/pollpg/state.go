@@ -87,7 +87,8 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	return err
 }
 
-// writeStates writes states whose rows the transaction has locked, as counting does where nobody voted.
+// writeStates writes states whose rows the transaction has locked, as counting does where nobody
+// voted.
 func writeStates(ctx context.Context, tx *sqlx.Tx, states []poll.PollState) error {
 	return settle(ctx, tx, nil, states, nil)
 }

@@ -284,7 +284,8 @@ func queries(all []polltest.Statement) (queries []string) {
 	return queries
 }
 
-// counted gives a way to a database that counts how often a client speaks after the server has: its round trips.
+// counted gives a way to a database that counts how often a client speaks after the server has:
+// its round trips.
 func counted(t *testing.T, databaseURL string) (through string, trips *atomic.Int64) {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -316,7 +317,8 @@ func counted(t *testing.T, databaseURL string) (through string, trips *atomic.In
 	return through, trips
 }
 
-// pass copies bytes from one connection to another until it ends, and says each time when there are some.
+// pass copies bytes from one connection to another until it ends, and says each time when there
+// are some.
 func pass(from, to net.Conn, some func()) {
 	defer func() { _, _ = from.Close(), to.Close() }() // the other direction has closed them, or hears of it so
 	buf := make([]byte, 1<<16)

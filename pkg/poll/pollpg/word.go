@@ -37,7 +37,8 @@ func (r *wordsRow) words() (words []question.WordCount) {
 // noWords and noMore are what wordArrays gives for polls of other kinds.
 var noWords, noMore = arraysOf(nil)
 
-// wordArrays gives the parameters that are changes of words but the last, and then that one and those of spellings.
+// wordArrays gives the parameters that are changes of words but the last, and then that one and
+// those of spellings.
 func wordArrays(changes []poll.WordChange) (words, more []any) {
 	if len(changes) == 0 {
 		return noWords, noMore

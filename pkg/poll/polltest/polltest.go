@@ -1,9 +1,10 @@
-// Package polltest is the conformance suite of the store's port: what poll.Store promises, claim by claim. Every
-// adapter passes it.
+// Package polltest is the conformance suite of the store's port: what poll.Store promises, claim
+// by claim. Every adapter passes it.
 //
-// The cases of a group share a store, since a fresh database of PostgreSQL takes as long as many cases. Each has
-// presentations of its own and looks at these alone. Where a call is about everything that a store holds, the case
-// first does away with what others left, or opens a store of its own.
+// The cases of a group share a store, since a fresh database of PostgreSQL takes as long as many
+// cases. Each has presentations of its own and looks at these alone. A call may be about
+// everything that a store holds. Then the case first does away with what others left, or opens a
+// store of its own.
 package polltest
 
 import (

@@ -177,8 +177,8 @@ var Measured = []string{
 	"audiences", "count", "create", "delete", "display", "edit", "hide", "history", "newest", "present", "results", "transit",
 }
 
-// RequireMeasured makes each call of a store once and requires that its engine tells of it, once where a dashboard
-// knows it. observed gives what the engine has told so far.
+// RequireMeasured makes each call of a store once and requires that its engine tells of it, once
+// where a dashboard knows it. observed gives what the engine has told so far.
 func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
 	t.Helper()
 	require.NoError(t, s.Partitions(t.Context(), Partitions))
