@@ -93,7 +93,7 @@ down: .build/stack ## ends it and removes its data
 
 .PHONY: deps
 deps: ## installs what the tests need and is missing (Debian, Ubuntu)
-	@scripts/install-deps cc postgresql rabbitmq nginx node spin chromium wrk
+	@scripts/install-deps cc postgresql pgbouncer rabbitmq nginx node spin chromium wrk
 
 # Built, not "go run": a program between make and the stack would not pass signals on, and servers would
 # be left behind. Always built: Go knows better than make what has changed.

@@ -178,7 +178,7 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 		votes := poll.NewCounting(
-			adapters.Store, adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
 		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p

@@ -50,15 +50,7 @@ func (e *SchemaError) Error() string {
 // around Up, and closes the driver. When ctx ends, the step under way is finished, no other begins, and the
 // error is ctx's. Errors about the schema are SchemaErrors; others are the driver's.
 func Up(ctx context.Context, dialect Dialect, driver database.Driver) error {
-	newest, err := Newest(dialect)
-	if err != nil {
-		return err
-	}
-	source, err := iofs.New(files, string(dialect))
-	if err != nil {
-		return err
-	}
-	m, err := migrate.NewWithInstance("embedded", source, string(dialect), checked{driver, newest})
+	m, err := upward(dialect, driver)
 	if err != nil {
 		return err
 	}
@@ -68,6 +60,31 @@ func Up(ctx context.Context, dialect Dialect, driver database.Driver) error {
 		return err
 	}
 	return ctx.Err()
+}
+
+// Step brings the database behind driver one version up, and says whether it was at the newest one already. The caller
+// excludes others. Errors are as Up's.
+func Step(dialect Dialect, driver database.Driver) (newest bool, err error) {
+	m, err := upward(dialect, driver)
+	if err != nil {
+		return false, err
+	}
+	if err = m.Steps(1); errors.Is(err, fs.ErrNotExist) { // there is no next one
+		return true, nil
+	}
+	return false, err
+}
+
+func upward(dialect Dialect, driver database.Driver) (*migrate.Migrate, error) {
+	newest, err := Newest(dialect)
+	if err != nil {
+		return nil, err
+	}
+	source, err := iofs.New(files, string(dialect))
+	if err != nil {
+		return nil, err
+	}
+	return migrate.NewWithInstance("embedded", source, string(dialect), checked{driver, newest})
 }
 
 // Down removes everything that Up made, data included.

@@ -84,7 +84,7 @@ func count(
 ) error {
 	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 	votes := poll.NewCounting(
-		adapters.Store, adapters.Store, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+		adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
 	ready.Store(votes)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()

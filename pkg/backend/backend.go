@@ -18,6 +18,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/polllite"
+	"github.com/plenary-live/plenary/pkg/poll/pollpg"
 	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/rabbitmq"
@@ -31,12 +33,30 @@ var streams = []string{poll.Stream}
 // retryEvery is about how long passes between two attempts to open what is away.
 const retryEvery = 500 * time.Millisecond
 
-// Backend is the opened adapters. All of them are there once Open returned nil.
+// Engine is what keeps the stores of all features.
+type Engine interface {
+	// Partitions writes the number of partitions at the first call; later it gives Conflict when n
+	// is another one.
+	Partitions(ctx context.Context, n int) error
+
+	// Forget drops the ids of entries that were applied more than age ago, at most limit of them,
+	// and gives how many.
+	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
+
+	// Ping asks whether the engine answers.
+	Ping(ctx context.Context) error
+
+	// Close gives back what the engine holds. No call of a store may be under way or come after it.
+	Close() error
+}
+
+// Backend is the opened adapters. Engine, stores, Log and Bus are there once Open returned nil.
 type Backend struct {
-	Store poll.Store
-	Log   queue.Log
-	Votes queue.Stream // of the Log
-	Bus   bus.Bus
+	Engine Engine
+	Store  poll.Store
+	Log    queue.Log
+	Votes  queue.Stream // of the Log
+	Bus    bus.Bus
 
 	cfg     config.Config
 	metrics *telemetry.Metrics
@@ -61,15 +81,15 @@ func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
 // it knows the number of partitions: a wrong one must not leave queues behind.
 func (b *Backend) Open(ctx context.Context) error {
 	err := b.await(ctx, "database", func() error {
-		store, err := b.openStore(ctx)
+		engine, store, err := b.openEngine(ctx)
 		if err != nil {
 			return err
 		}
-		if err := partitions(ctx, store, b.cfg.Partitions); err != nil {
-			_ = store.Close() // nothing was written
+		if err := partitions(ctx, engine, b.cfg.Partitions); err != nil {
+			_ = engine.Close() // nothing was written
 			return err
 		}
-		b.Store = b.metrics.Store(store)
+		b.Engine, b.Store = engine, b.metrics.Store(store)
 		return nil
 	})
 	if err != nil {
@@ -93,7 +113,7 @@ func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error)
 	return passes, err
 }
 
-// OpenQueue opens the queue only, in the same way: Store stays nil.
+// OpenQueue opens the queue only, in the same way: Engine and Store stay nil.
 func (b *Backend) OpenQueue(ctx context.Context) error {
 	return b.await(ctx, "queue", func() error {
 		log, bus, err := b.openQueue(ctx)
@@ -107,8 +127,8 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 }
 
 // partitions writes the number of partitions, or checks that it is the one that was written.
-func partitions(ctx context.Context, store poll.Store, n int) error {
-	err := store.Partitions(ctx, n)
+func partitions(ctx context.Context, engine Engine, n int) error {
+	err := engine.Partitions(ctx, n)
 	if fault.CodeOf(err) == fault.Conflict {
 		return fmt.Errorf("PLENARY_PARTITIONS: %w; to change it, stop every API, wait until the workers have emptied the queues, "+
 			"stop the workers, delete every row of the table partitions, and start again with the new number everywhere", err)
@@ -142,18 +162,26 @@ func (b *Backend) await(ctx context.Context, name string, open func() error) err
 	}
 }
 
-func (b *Backend) openStore(ctx context.Context) (poll.Store, error) {
+// openEngine opens the engine that the settings ask for, with the stores that it keeps.
+func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 	if path, ok := b.cfg.SQLitePath(); ok {
-		store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Observe: b.metrics.StoreCall})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if info, err := os.Stat(path); err == nil && info.Mode()&0o007 != 0 { // older versions made it so
 			b.logger.Warn("every user of this machine can open the database file: chmod o= takes that away", "path", path, "mode", info.Mode().String())
 		}
-		return store, nil
+		return db, polllite.New(db), nil
 	}
-	return postgres.Open(ctx, postgres.Config{URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns})
+	db, err := postgres.Open(ctx, postgres.Config{
+		URL: b.cfg.DatabaseURL, MaxConns: b.cfg.DatabaseConns, Pooler: b.cfg.DatabasePooler,
+		Observe: b.metrics.StoreCall,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, pollpg.New(db), nil
 }
 
 func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
@@ -177,7 +205,7 @@ func (b *Backend) Away(ctx context.Context) []string {
 	b.mu.Unlock()
 	var database, queue bool
 	var asking sync.WaitGroup // both at once: one that is silent must not use up the time of the other
-	asking.Go(func() { database = waiting["database"] || b.Store.Ping(ctx) != nil })
+	asking.Go(func() { database = waiting["database"] || b.Engine.Ping(ctx) != nil })
 	asking.Go(func() { queue = waiting["queue"] || b.Log.Ping(ctx) != nil })
 	asking.Wait()
 	var names []string
@@ -203,8 +231,8 @@ func (b *Backend) CloseQueue() (err error) {
 // Close closes what is open, in reverse. It is called once.
 func (b *Backend) Close() error {
 	err := b.CloseQueue()
-	if b.Store != nil {
-		err = errors.Join(err, b.Store.Close())
+	if b.Engine != nil {
+		err = errors.Join(err, b.Engine.Close())
 	}
 	return err
 }

@@ -38,6 +38,7 @@ type Config struct {
 	MaxConnections int // 0: as many as the process may hold
 	AddressConns   int // 0: any number
 	DatabaseConns  int
+	DatabasePooler bool
 	QueueBytes     int64
 	StopTimeout    time.Duration
 	PassLimit      int // 0: none
@@ -153,6 +154,10 @@ var Settings = []Setting{
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000",
 		"PostgreSQL connections of one process, at most. Votes lists take up to 4 more.",
 		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
+	{"DATABASE_POOLER", "false", "true or false",
+		"Says that DATABASE_URL leads to PgBouncer in transaction mode, or to a pooler like it. " +
+			"No session then keeps anything. Direct connections count faster.",
+		func(c *Config, v string) (err error) { c.DatabasePooler, err = boolean(v); return err }},
 	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776",
 		"Bytes that a partition's queue may hold. A full one refuses, and voters get 503. It " +
 			"is part of the queue's declaration: change it only together with the queue.",

@@ -90,6 +90,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"MAX_CONNECTIONS":      {"-1"},
 		"ADDRESS_CONNECTIONS":  {"-1", "1000001", "many", "1.5", "off"},
 		"DATABASE_CONNECTIONS": {"1"},
+		"DATABASE_POOLER":      {"pgbouncer", "transaction", "2"},
 		"QUEUE_BYTES":          {"1024", "lots"},
 		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},
 		"CREATE_KEY":           {"secret7", "a secret key", "secret\x00key", "secret🗝keys", "secret,key", "sécretkey", strings.Repeat("secret", 34)},

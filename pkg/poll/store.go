@@ -162,13 +162,8 @@ type Store interface {
 	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
 	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count
 	// only for voters who had none when its turn came. At most one Count per partition
-	// is under way at a time, whoever calls; others wait. A partition that Partitions did not write is a fault.
+	// is under way at a time, whoever calls; others wait. A partition that the engine does not have is a fault.
 	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
-
-	// Forget drops the ids of batches that were counted more than age ago by the database's clock, at most limit of them,
-	// and gives how many it dropped. Such a batch would have its effect again if it came again: age must be far longer than
-	// anybody can hold an entry of the log.
-	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 
 	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has
 	// counted (Folding.Due), in one transaction that excludes counting and transitions of the poll. It gives the change if results
@@ -193,14 +188,4 @@ type Store interface {
 
 	// Closing lists the polls that wait for their seal.
 	Closing(ctx context.Context) ([]ClosingPoll, error)
-
-	// Partitions writes the number of partitions at the first call; later it gives Conflict, with both numbers in the
-	// detail, when n is another one. Invalid: n is less than 1.
-	Partitions(ctx context.Context, n int) error
-
-	// Ping asks whether the store answers.
-	Ping(ctx context.Context) error
-
-	// Close gives back what the store holds. No method may be under way or called after it.
-	Close() error
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"database/sql/driver"
 	"encoding/binary"
 
 	"github.com/google/uuid"
@@ -10,7 +11,8 @@ import (
 
 // Arrays travel in PostgreSQL's binary format: neither side has to write or parse 5,000 numbers and ids as text.
 
-func uuidArray(n int, at func(int) uuid.UUID) []byte {
+// UUIDArray gives the parameter uuid[].
+func UUIDArray(n int, at func(int) uuid.UUID) []byte {
 	buf := arrayHeader(oid.T_uuid, n, 20)
 	for i := range n {
 		id := at(i)
@@ -20,7 +22,8 @@ func uuidArray(n int, at func(int) uuid.UUID) []byte {
 	return buf
 }
 
-func int64Array(n int, at func(int) int64) []byte {
+// Int64Array gives the parameter bigint[].
+func Int64Array(n int, at func(int) int64) []byte {
 	buf := arrayHeader(oid.T_int8, n, 12)
 	for i := range n {
 		buf = binary.BigEndian.AppendUint32(buf, 8)
@@ -29,7 +32,8 @@ func int64Array(n int, at func(int) int64) []byte {
 	return buf
 }
 
-func textArray(n int, at func(int) string) []byte {
+// TextArray gives the parameter text[].
+func TextArray(n int, at func(int) string) []byte {
 	buf := arrayHeader(oid.T_text, n, 8)
 	for i := range n {
 		s := at(i)
@@ -54,8 +58,28 @@ func arrayHeader(element oid.Oid, n, size int) []byte {
 	return binary.BigEndian.AppendUint32(buf, 1) // the first index
 }
 
-// uuids is a column that holds an array of ids, or null.
-type uuids []uuid.UUID
+// UUIDs is a column that holds an array of ids, or null.
+type UUIDs []uuid.UUID
 
 // Scan implements sql.Scanner.
-func (u *uuids) Scan(value any) error { return pq.Array((*[]uuid.UUID)(u)).Scan(value) }
+func (u *UUIDs) Scan(value any) error { return pq.Array((*[]uuid.UUID)(u)).Scan(value) }
+
+// Columns that hold an array of texts or numbers, or null.
+type (
+	Texts  = pq.StringArray
+	Int64s = pq.Int64Array
+)
+
+// TextOf gives an array as the text that PostgreSQL reads. Arrays of different lengths make no
+// array of arrays.
+func TextOf[A interface {
+	Texts | Int64s
+	driver.Valuer
+}](array A) (string, error) {
+	v, err := array.Value()
+	if err != nil {
+		return "", err
+	}
+	s, _ := v.(string)
+	return s, nil
+}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 
@@ -40,6 +41,23 @@ func translate(err error) error {
 		return fault.Unavailablef(err, "the database is away or too slow")
 	}
 	return err
+}
+
+// Missing says that a query found no row, or was asked for what no text of the database can be (a
+// NUL, broken UTF-8).
+func Missing(err error) bool {
+	return errors.Is(err, sql.ErrNoRows) || pq.As(err, pqerror.CharacterNotInRepertoire) != nil
+}
+
+// Exactly makes a fault of a statement that wrote fewer or more rows than it was given.
+func Exactly(n int, what string, result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if got, err := result.RowsAffected(); err != nil || got != int64(n) {
+		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
+	}
+	return nil
 }
 
 // transient tells the codes after which trying again is right.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	pgmigrate "github.com/golang-migrate/migrate/v4/database/postgres"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -27,7 +26,7 @@ func admin(t *testing.T, url string) *sql.DB {
 	return db
 }
 
-func open(t *testing.T, url string) *Store {
+func open(t *testing.T, url string) *DB {
 	t.Helper()
 	s, err := Open(t.Context(), Config{URL: url})
 	require.NoError(t, err)
@@ -69,12 +68,10 @@ func TestMigratingDownRemovesAllAndUpBringsItBack(t *testing.T) {
 	open(t, url)
 	db := admin(t, url)
 	require.Contains(t, tables(t, db), "votes")
-	conn, err := db.Conn(t.Context())
+	tx, err := db.Begin()
 	require.NoError(t, err)
-	driver, err := pgmigrate.WithConnection(t.Context(), conn, &pgmigrate.Config{})
-	require.NoError(t, err)
-	require.NoError(t, migrations.Down(migrations.Postgres, driver))
-	require.NoError(t, driver.Close())
+	require.NoError(t, migrations.Down(migrations.Postgres, &migrator{t.Context(), tx}))
+	require.NoError(t, tx.Commit())
 	require.Equal(t, []string{"schema_migrations"}, tables(t, db))
 	require.NoError(t, open(t, url).Ping(t.Context()))
 	require.Contains(t, tables(t, db), "votes")
@@ -181,4 +178,26 @@ func TestAStartWaitsForAnothersMigrationAsLongAsItsContextAllows(t *testing.T) {
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	require.NoError(t, err)
 	require.NoError(t, <-opened)
+}
+
+// TestFunctionsOfTheSchemaHaveTheRightsOfTheirCaller, and everybody who may connect may call them.
+func TestFunctionsOfTheSchemaHaveTheRightsOfTheirCaller(t *testing.T) {
+	url := stack.PostgresURL(t)
+	open(t, url)
+	rows, err := admin(t, url).Query(`
+		SELECT proname, prosecdef, has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc
+		WHERE pronamespace = 'public'::regnamespace ORDER BY proname`)
+	require.NoError(t, err)
+	defer func() { _ = rows.Close() }()
+	var names []string
+	for rows.Next() {
+		var name string
+		var definer, everybody bool
+		require.NoError(t, rows.Scan(&name, &definer, &everybody))
+		require.False(t, definer, name)
+		require.True(t, everybody, name)
+		names = append(names, name)
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, []string{"count_claim_1", "count_settle_1", "entries_claim_1"}, names)
 }

@@ -1,19 +1,10 @@
 package postgres
 
 import (
-	"database/sql"
-	"os"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
-	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/poll/storetest"
-	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -23,133 +14,4 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
-}
-
-func TestStore(t *testing.T) {
-	urls := map[poll.Store]string{}
-	begin := func(t *testing.T, url string) poll.Store {
-		s, err := Open(t.Context(), Config{URL: url})
-		require.NoError(t, err)
-		urls[s] = url
-		return s
-	}
-	storetest.Run(t,
-		func(t *testing.T) poll.Store { return begin(t, stack.PostgresURL(t)) },
-		storetest.Shared(func(t *testing.T, s poll.Store) poll.Store { return begin(t, urls[s]) }),
-		storetest.Apart(func(t *testing.T, s poll.Store, p poll.Poll) (func(int), func()) {
-			return hold(t, admin(t, urls[s]), p.ID)
-		}),
-		storetest.Folds(inside()),
-		storetest.Ageing(
-			func(t *testing.T, s poll.Store, id uuid.UUID, age time.Duration) {
-				_, err := s.(*Store).db.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
-				require.NoError(t, err)
-			},
-			func(t *testing.T, s poll.Store, table string, id uuid.UUID) (n int) {
-				require.NoError(t, s.(*Store).db.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
-				return n
-			}),
-		storetest.Dating(func(t *testing.T, s poll.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
-			db := s.(*Store).db
-			_, err := db.Exec(`UPDATE words SET first = $3 WHERE poll_id = $1 AND word = $2`, pollID, word, first)
-			require.NoError(t, err)
-			_, err = db.Exec(`DELETE FROM spellings WHERE poll_id = $1 AND word = $2`, pollID, word)
-			require.NoError(t, err)
-			for spelling, count := range spellings {
-				_, err := db.Exec(`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES ($1, $2, $3, $4, $5)`,
-					pollID, word, spelling, count, first)
-				require.NoError(t, err)
-			}
-		}))
-}
-
-// ofWhom is the column of each table that names whom a row is of.
-var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
-
-// inside knows the tables of stores, and what processes of before the present fold did with them.
-func inside() storetest.Inside {
-	exec := func(t require.TestingT, s poll.Store, query string, args ...any) {
-		_, err := s.(*Store).db.Exec(query, args...)
-		require.NoError(t, err)
-	}
-	return storetest.Inside{
-		Words: func(t require.TestingT, s poll.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
-			db := s.(*Store).db
-			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
-			var rows []struct {
-				Word   string
-				Count  int64
-				First  uuid.UUID
-				Hidden bool
-			}
-			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`, id))
-			for _, r := range rows {
-				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
-				require.NoError(t, db.Select(&w.Spellings, `
-					SELECT spelling, count, first FROM spellings WHERE poll_id = $1 AND word = $2 ORDER BY spelling`, id, r.Word))
-				words = append(words, w)
-			}
-			return words, f
-		},
-		Hide: func(t require.TestingT, s poll.Store, id uuid.UUID, word string) {
-			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = $1 AND word = $2`, id, word)
-		},
-		Begin: func(t require.TestingT, s poll.Store, id uuid.UUID) {
-			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = $1`, id)
-		},
-		Count: func(t require.TestingT, s poll.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
-			for _, v := range votes {
-				exec(t, s, `
-					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES ($1, $2, $3, $4, $5, $6)
-					ON CONFLICT (poll_id, voter_id) DO UPDATE SET answer = excluded.answer, vote_id = excluded.vote_id`,
-					id, v.VoterID, v.Version, v.Seq, string(v.Answer), v.ID)
-			}
-			for word, by := range moves {
-				exec(t, s, `
-					INSERT INTO words AS w (poll_id, word, count) VALUES ($1, $2, $3)
-					ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`, id, word, by)
-			}
-			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
-			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
-		},
-		Reset: func(t require.TestingT, s poll.Store, id uuid.UUID) {
-			exec(t, s, `DELETE FROM votes WHERE poll_id = $1`, id)
-			exec(t, s, `DELETE FROM words WHERE poll_id = $1`, id)
-			exec(t, s, `
-				UPDATE poll_states SET status = 'pending', opened = 0, voters = 0, revision = revision + 1
-				WHERE poll_id = $1`, id)
-		},
-		Downgrade: func(t require.TestingT, s poll.Store) {
-			for _, name := range []string{"0008_spellings", "0007_mends", "0006_texts"} {
-				down, err := os.ReadFile("../../migrations/postgres/" + name + ".down.sql")
-				require.NoError(t, err)
-				exec(t, s, string(down))
-			}
-			exec(t, s, `UPDATE schema_migrations SET version = 5`)
-		},
-		Seal: func(t require.TestingT, s poll.Store, id uuid.UUID, version int64) {
-			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = revision + 2 WHERE poll_id = $1`, id, version)
-		},
-	}
-}
-
-// hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
-func hold(t *testing.T, db *sql.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {
-	t.Helper()
-	tx, err := db.Begin()
-	require.NoError(t, err)
-	_, err = tx.Exec(`SELECT FROM poll_states WHERE poll_id = $1 FOR UPDATE`, pollID)
-	require.NoError(t, err)
-	waiting = func(sessions int) {
-		t.Helper()
-		require.Eventually(t, func() bool {
-			var found int
-			err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity
-				WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0`).Scan(&found)
-			return err == nil && found >= sessions
-		}, 5*time.Second, 5*time.Millisecond)
-	}
-	release = sync.OnceFunc(func() { require.NoError(t, tx.Rollback()) })
-	t.Cleanup(release)
-	return waiting, release
 }

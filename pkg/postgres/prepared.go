@@ -20,27 +20,23 @@ type transaction struct {
 
 func (t *transaction) Commit() error {
 	err := t.Tx.Commit()
-	t.session.end(err == nil)
+	t.session.inTx = false
 	return err
 }
 
 func (t *transaction) Rollback() error {
-	t.session.end(false)
+	t.session.inTx = false
 	return t.Tx.Rollback()
 }
 
-// end ends a transaction. If that made routines and is not committed, the session has statements that call what is gone.
-func (s *session) end(committed bool) {
-	s.worn = s.worn || s.made && !committed
-	s.inTx, s.made = false, false
-}
-
-// ExecContext runs a statement with parameters as a prepared one, which a session parses and plans once: each time would
-// make a transaction half as long again that counts one vote, and a third one that counts 100 (BenchmarkRoundTrips).
-// The statements of this package are constants, so there are few. It does so within transactions only: their context is
-// watched from their beginning, while the driver's own watch over a prepared statement waits for a silent server.
+// ExecContext runs a statement with parameters as a prepared one, which a session parses and plans
+// once: each time would make a transaction half as long again that counts one vote, and a third
+// one that counts 100 (BenchmarkRoundTrips). The features' statements are constants, so there are
+// few. It does so within transactions only: their context is watched from their beginning, while
+// the driver's own watch over a prepared statement waits for a silent server. Behind a pooler
+// there is none: the next transaction may be in a session that does not know it.
 func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if !s.inTx || len(args) == 0 {
+	if !s.inTx || len(args) == 0 || s.local != "" {
 		return s.pgConn.ExecContext(ctx, query, args)
 	}
 	stmt, err := s.prepared(query)
@@ -54,7 +50,7 @@ func (s *session) ExecContext(ctx context.Context, query string, args []driver.N
 
 // QueryContext is like ExecContext.
 func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if !s.inTx || len(args) == 0 {
+	if !s.inTx || len(args) == 0 || s.local != "" {
 		return s.pgConn.QueryContext(ctx, query, args)
 	}
 	stmt, err := s.prepared(query)
@@ -69,10 +65,6 @@ func (s *session) QueryContext(ctx context.Context, query string, args []driver.
 func (s *session) prepared(query string) (preparedStmt, error) {
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
-	}
-	if err := s.make(query); err != nil {
-		s.worn = true
-		return nil, err
 	}
 	stmt, err := s.PrepareContext(context.Background(), query)
 	if err != nil {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,51 +54,77 @@ func (c Config) driverConfig() (pq.Config, error) {
 	}
 	// One round trip for a statement with parameters, and []byte travel as they are: arrays.go relies on it.
 	cfg.BinaryParameters = true
-	cfg = cfg.Clone()
-	for name, value := range map[string]string{
-		"synchronous_commit":            "on",
-		"default_transaction_isolation": "read committed",
-		"jit":                           "off", // a guess about unnest must not cost a compilation
-		"tcp_keepalives_idle":           "5",   // so that the server lets go of a dead client's locks
-		"tcp_keepalives_interval":       "2",
-		"tcp_keepalives_count":          "3",
-		"tcp_user_timeout":              "10000",
-	} {
-		cfg.Runtime[name] = value
-	}
 	return cfg, nil
 }
 
-// working gives the sessions that serve the port.
-func working(cfg pq.Config) *connector {
-	cfg = cfg.Clone()
-	for name, limit := range map[string]time.Duration{
-		"lock_timeout":                        lockTimeout,
-		"statement_timeout":                   statementTimeout,
-		"idle_in_transaction_session_timeout": idleTimeout,
-	} {
-		cfg.Runtime[name] = strconv.FormatInt(limit.Milliseconds(), 10)
-	}
-	// One plan, whatever the parameters: every statement finds its rows by key, and planning one costs more than running it.
-	cfg.Runtime["plan_cache_mode"] = "force_generic_plan"
-	// It stays until the tables are analyzed. One that was made while there were few votes would read them all, and still be
-	// used a minute and a million votes later.
-	cfg.Runtime["enable_seqscan"] = "off"
-	return &connector{cfg, silence}
+// lasting are the settings of every session.
+var lasting = map[string]string{
+	"synchronous_commit":            "on",
+	"default_transaction_isolation": "read committed",
+	"jit":                           "off", // a guess about unnest must not cost a compilation
 }
 
-// migrating gives a session that may wait and work for long: for another replica's migration, and on a large table.
-func migrating(cfg pq.Config) *connector {
-	cfg = cfg.Clone()
-	for _, name := range []string{"lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"} {
-		cfg.Runtime[name] = "0"
+// keepAlive has the server let go of a dead client's locks. A pooler is a client that lives.
+var keepAlive = map[string]string{
+	"tcp_keepalives_idle":     "5",
+	"tcp_keepalives_interval": "2",
+	"tcp_keepalives_count":    "3",
+	"tcp_user_timeout":        "10000",
+}
+
+// working gives the sessions that serve calls.
+func (c Config) working(cfg pq.Config) driver.Connector {
+	settings := map[string]string{
+		"lock_timeout":                        milliseconds(lockTimeout),
+		"statement_timeout":                   milliseconds(statementTimeout),
+		"idle_in_transaction_session_timeout": milliseconds(idleTimeout),
+		// One plan, whatever the parameters: every statement finds its rows by key, and planning one costs more than running it.
+		"plan_cache_mode": "force_generic_plan",
+		// It stays until the tables are analyzed. One that was made while there were few votes would read them all, and still be
+		// used a minute and a million votes later.
+		"enable_seqscan": "off",
 	}
-	return &connector{cfg, 0}
+	var opens driver.Connector = c.connector(cfg, silence, settings)
+	if c.Wrap != nil {
+		opens = c.Wrap(opens)
+	}
+	return opens
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// migrating gives a session that may wait and work for long: for another replica's migration, and on a large table.
+func (c Config) migrating(cfg pq.Config) driver.Connector {
+	return c.connector(cfg, 0, map[string]string{
+		"lock_timeout": "0", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0",
+	})
+}
+
+// connector gives what opens sessions with settings. To a pooler a session says nothing when it
+// begins. PgBouncer refuses what it does not know, and does not keep what a client sets. So each
+// transaction begins with them.
+func (c Config) connector(
+	cfg pq.Config, silence time.Duration, settings map[string]string,
+) *connector {
+	cfg = cfg.Clone()
+	maps.Copy(settings, lasting)
+	if !c.Pooler {
+		maps.Copy(settings, keepAlive)
+		maps.Copy(cfg.Runtime, settings)
+		return &connector{cfg: cfg, silence: silence}
+	}
+	var local strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		delete(cfg.Runtime, name)
+		fmt.Fprintf(&local, "SET LOCAL %s = '%s';", name, settings[name])
+	}
+	return &connector{cfg, silence, local.String()}
 }
 
 type connector struct {
 	cfg     pq.Config
 	silence time.Duration
+	local   string // what every transaction begins with; empty: sessions are the server's own
 }
 
 // Connect gives a session whose calls end at most patience after their context, also when the server is silent.
@@ -116,7 +146,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, &connectError{err}
 	}
 	line.connected.Store(true)
-	return &session{pgConn: conn.(pgConn), line: line}, nil
+	return &session{pgConn: conn.(pgConn), line: line, local: c.local}, nil
 }
 
 func (c *connector) Driver() driver.Driver { return &pq.Driver{} }
@@ -143,12 +173,12 @@ type pgConn interface {
 // session is a connection of the driver that does not outlive having been given up.
 type session struct {
 	pgConn
-	line *line
-	inTx bool
+	line  *line
+	local string // what every transaction begins with, behind a pooler
+	inTx  bool
 	// worn: a prepared statement failed. The error may have been about its plan, which a migration can make invalid, so the
 	// session ends with its transaction, and its statements with it.
 	worn  bool
-	made  bool                    // routines, in this transaction
 	stmts map[string]preparedStmt // by their text
 }
 
@@ -156,6 +186,11 @@ type session struct {
 func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	stop := context.AfterFunc(ctx, s.line.giveUp)
 	tx, err := s.pgConn.BeginTx(ctx, opts)
+	if err == nil && s.local != "" {
+		if _, err = s.pgConn.ExecContext(ctx, s.local, nil); err != nil {
+			_ = tx.Rollback() // nothing has begun
+		}
+	}
 	if !stop() {
 		s.line.giveUp() // before it can be put back into the pool
 	}

@@ -12,14 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -31,9 +29,51 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 		"lock_timeout": "4s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "8s", "tcp_keepalives_idle": "5",
 	} {
 		var got string
-		require.NoError(t, s.db.Get(&got, "SHOW "+name))
+		require.NoError(t, s.calls.Get(&got, "SHOW "+name))
 		require.Equal(t, want, got, name)
 	}
+}
+
+// Behind a pooler a session is anybody's in turn: what a transaction needs it says itself, and it
+// leaves nothing.
+func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
+	url := stack.PostgresURL(t)
+	_, err := admin(t, url).Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
+	require.NoError(t, err)
+	s, err := Open(t.Context(), Config{URL: url + "&statement_timeout=0&synchronous_commit=off", Pooler: true, MaxConns: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	show := func(q Queryer, name string) (value string) {
+		require.NoError(t, q.GetContext(t.Context(), &value, "SHOW "+name))
+		return value
+	}
+	limits := map[string]string{
+		"synchronous_commit": "on", "transaction_isolation": "read committed", "jit": "off", "lock_timeout": "4s",
+		"statement_timeout": "8s", "idle_in_transaction_session_timeout": "8s", "plan_cache_mode": "force_generic_plan",
+		"enable_seqscan": "off",
+	}
+	require.NoError(t, s.Write(t.Context(), "write", func(tx *sqlx.Tx) error {
+		for name, want := range limits {
+			require.Equal(t, want, show(tx, name), name)
+		}
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO secrets (name, value) VALUES ($1, $2)`, "a", []byte{1})
+		return err
+	}))
+	n, err := s.Exec(t.Context(), "exec", `UPDATE secrets SET value = current_setting('synchronous_commit')::bytea WHERE name = $1`, "a")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, s.Read(t.Context(), "read", func(q Queryer) error {
+		var value []byte
+		require.NoError(t, q.GetContext(t.Context(), &value, `SELECT value FROM secrets WHERE name = $1`, "a"))
+		require.Equal(t, "on", string(value), "one statement that writes is as durable")
+		for name, want := range map[string]string{"synchronous_commit": "off", "statement_timeout": "0", "lock_timeout": "0"} {
+			require.Equal(t, want, show(q, name), name)
+		}
+		var prepared int
+		require.NoError(t, q.GetContext(t.Context(), &prepared, `SELECT count(*) FROM pg_prepared_statements`))
+		require.Zero(t, prepared)
+		return nil
+	}))
 }
 
 func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
@@ -93,122 +133,4 @@ func TestASilentConnectionIsGivenUp(t *testing.T) {
 		_, err = conn.Write(chunk)
 	}
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-}
-
-// presented makes a presentation whose first poll is displayed.
-func presented(t *testing.T, s *Store) poll.Presentation {
-	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "?", Options: []question.Option{{Key: "A", Value: "a"}}}}})
-	require.NoError(t, err)
-	p.JoinCode = p.ID.String()
-	require.NoError(t, p.Open(0))
-	require.NoError(t, s.Partitions(t.Context(), 1))
-	require.NoError(t, s.Create(t.Context(), p))
-	return p
-}
-
-func ballot(p poll.Presentation) []poll.Batch {
-	v := poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"}
-	return []poll.Batch{{ID: uuid.New(), Votes: []poll.Vote{v}}}
-}
-
-func TestWaitingForALockEndsWithTheContextAndLeavesNothing(t *testing.T) {
-	url := stack.PostgresURL(t)
-	s := open(t, url)
-	p := presented(t, s)
-	tx, err := admin(t, url).Begin()
-	require.NoError(t, err)
-	_, err = tx.Exec(`SELECT FROM partitions FOR UPDATE`)
-	require.NoError(t, err)
-	batches := ballot(p)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	_, err = s.Count(ctx, 0, batches)
-	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
-	require.NoError(t, tx.Rollback())
-	o, err := s.Count(t.Context(), 0, batches)
-	require.NoError(t, err)
-	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
-}
-
-func TestALockThatIsHeldTooLongIsUnavailable(t *testing.T) {
-	url := stack.PostgresURL(t)
-	s := open(t, url)
-	p := presented(t, s)
-	tx, err := admin(t, url).Begin()
-	require.NoError(t, err)
-	_, err = tx.Exec(`SELECT FROM poll_states FOR UPDATE`)
-	require.NoError(t, err)
-	_, err = s.Count(t.Context(), 0, ballot(p)) // no deadline of its own
-	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
-	require.NoError(t, tx.Rollback())
-}
-
-func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
-	url := stack.PostgresURL(t)
-	s := open(t, url)
-	p := presented(t, s)
-	for range 3 {
-		_, err := s.Count(t.Context(), 0, ballot(p))
-		require.NoError(t, err)
-	}
-	db := admin(t, url)
-	tx, err := s.db.Beginx()
-	require.NoError(t, err)
-	_, err = db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
-	require.NoError(t, err)
-	_, err = count(t.Context(), tx, 0, ballot(p))
-	require.Equal(t, fault.Unavailable, fault.CodeOf(translate(err)), "%v", err)
-	_ = tx.Rollback()
-	require.Eventually(t, func() bool {
-		_, err := s.Count(t.Context(), 0, ballot(p))
-		require.Contains(t, []fault.Code{fault.Code{}, fault.Unavailable}, fault.CodeOf(err))
-		return err == nil
-	}, 10*time.Second, time.Millisecond)
-}
-
-// After a restart of the server the pool is full of connections that it has ended. That costs nobody a call.
-func TestTransactionsGoOnOverLostConnections(t *testing.T) {
-	url := stack.PostgresURL(t)
-	s := open(t, url)
-	p := presented(t, s)
-	const conns, times = 10, 3
-	for range times {
-		results := make(chan error)
-		for range conns {
-			go func() {
-				_, err := s.Count(t.Context(), 0, ballot(p))
-				results <- err
-			}()
-		}
-		for range conns {
-			require.NoError(t, <-results)
-		}
-		_, err := admin(t, url).Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
-		require.NoError(t, err)
-	}
-	results, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
-	require.NoError(t, err)
-	require.EqualValues(t, conns*times, results.Voters)
-}
-
-func TestAFaultLeavesNothingBehind(t *testing.T) {
-	url := stack.PostgresURL(t)
-	s := open(t, url)
-	p := presented(t, s)
-	db := admin(t, url)
-	// Another vote than the ledger saw: only possible when somebody writes without the lock.
-	_, err := db.Exec(`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
-	require.NoError(t, err)
-	_, err = db.Exec(`CREATE TRIGGER skip BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION skip()`)
-	require.NoError(t, err)
-	batches := ballot(p)
-	_, err = s.Count(t.Context(), 0, batches)
-	require.ErrorContains(t, err, "wrote 0 votes, not 1")
-	require.Empty(t, fault.CodeOf(err))
-	_, err = db.Exec(`DROP TRIGGER skip ON votes`)
-	require.NoError(t, err)
-	o, err := s.Count(t.Context(), 0, batches)
-	require.NoError(t, err)
-	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
 }

@@ -10,12 +10,12 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -56,19 +56,35 @@ const (
 
 func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 	direct := stack.PostgresURL(t)
-	p := presented(t, open(t, direct))
 	for direction, directions := range map[string][]string{
 		"the database hears nothing": {"upstream"}, "the database is not heard": {"downstream"}, "nobody is heard": {"upstream", "downstream"},
 	} {
-		for name, call := range map[string]func(context.Context, *Store) error{
-			"a statement":   func(ctx context.Context, s *Store) error { return s.Ping(ctx) },
-			"a query":       func(ctx context.Context, s *Store) error { _, err := s.Display(ctx, p.ID); return err },
-			"a transaction": func(ctx context.Context, s *Store) error { _, err := s.Count(ctx, 0, ballot(p)); return err },
-			"a list": func(ctx context.Context, s *Store) error {
-				return s.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil, func(poll.VoterAnswer) error { return nil })
+		for name, call := range map[string]func(context.Context, *DB) error{
+			"a statement": func(ctx context.Context, s *DB) error { return s.Ping(ctx) },
+			"a query": func(ctx context.Context, s *DB) error {
+				return s.Read(ctx, "query", func(q Queryer) error {
+					var found []uuid.UUID
+					return q.SelectContext(ctx, &found, `SELECT id FROM presentations WHERE id = $1`, uuid.New())
+				})
 			},
-			"a new connection": func(ctx context.Context, s *Store) error {
-				s.db.SetMaxIdleConns(0) // closes those that are there
+			"a transaction": func(ctx context.Context, s *DB) error {
+				return s.Write(ctx, "transaction", func(tx *sqlx.Tx) error {
+					_, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2)`, uuid.NewString(), []byte{1})
+					return err
+				})
+			},
+			"a statement that writes": func(ctx context.Context, s *DB) error {
+				_, err := s.Exec(ctx, "statement", `DELETE FROM secrets WHERE name = $1`, "nobody's")
+				return err
+			},
+			"a list": func(ctx context.Context, s *DB) error {
+				return s.List(ctx, "list", func(tx *sqlx.Tx) error {
+					each := func(id uuid.UUID) error { return nil }
+					return Each(ctx, tx, each, `SELECT id FROM presentations WHERE id <> $1`, uuid.New())
+				})
+			},
+			"a new connection": func(ctx context.Context, s *DB) error {
+				s.calls.SetMaxIdleConns(0) // closes those that are there
 				return s.Ping(ctx)
 			},
 		} {
@@ -97,23 +113,23 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 
 func TestATransactionThatFallsSilentEndsSoonAfterItsContext(t *testing.T) {
 	direct := stack.PostgresURL(t)
-	for name, end := range map[string]func(context.Context, *Store, func()) error{
-		"between its statements": func(ctx context.Context, s *Store, swallow func()) error {
-			tx, err := s.db.BeginTxx(ctx, nil)
+	for name, end := range map[string]func(context.Context, *DB, func()) error{
+		"between its statements": func(ctx context.Context, s *DB, swallow func()) error {
+			tx, err := s.calls.BeginTxx(ctx, nil)
 			require.NoError(t, err)
 			defer func() { _ = tx.Rollback() }()
 			swallow()
 			_, err = tx.ExecContext(ctx, "SELECT 1")
 			return err
 		},
-		"before its commit": func(ctx context.Context, s *Store, swallow func()) error {
-			tx, err := s.db.BeginTxx(ctx, nil)
+		"before its commit": func(ctx context.Context, s *DB, swallow func()) error {
+			tx, err := s.calls.BeginTxx(ctx, nil)
 			require.NoError(t, err)
 			swallow()
 			return tx.Commit()
 		},
-		"between its rows": func(ctx context.Context, s *Store, swallow func()) error {
-			rows, err := s.db.QueryContext(ctx, "SELECT pg_sleep(CASE WHEN i = 2000 THEN 1 ELSE 0 END), repeat('x', 100) FROM generate_series(1, 4000) i")
+		"between its rows": func(ctx context.Context, s *DB, swallow func()) error {
+			rows, err := s.calls.QueryContext(ctx, "SELECT pg_sleep(CASE WHEN i = 2000 THEN 1 ELSE 0 END), repeat('x', 100) FROM generate_series(1, 4000) i")
 			require.NoError(t, err)
 			defer func() { _ = rows.Close() }()
 			swallow()
@@ -161,7 +177,7 @@ func TestEveryConnectionOfThePoolWorksAgainAfterASilence(t *testing.T) {
 			go func() {
 				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
-				_, err := s.db.ExecContext(ctx, "SELECT pg_sleep(0.01)")
+				_, err := s.calls.ExecContext(ctx, "SELECT pg_sleep(0.01)")
 				results <- translate(err)
 			}()
 		}
@@ -179,7 +195,7 @@ func TestEveryConnectionOfThePoolWorksAgainAfterASilence(t *testing.T) {
 	require.Less(t, time.Since(begun), callBound, "who waits for a connection waits no longer than who has one")
 	n.heal()
 	require.Empty(t, all(time.Minute))
-	require.LessOrEqual(t, s.db.Stats().OpenConnections, 10)
+	require.LessOrEqual(t, s.calls.Stats().OpenConnections, 10)
 }
 
 // A call that is given up while the network is good is one that the server ends: the connection is thrown away, and
@@ -189,7 +205,7 @@ func TestACallThatIsCancelledLeavesThePoolInOrder(t *testing.T) {
 	for i := range 60 {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Duration(i%20)*100*time.Microsecond, cancel)
-		tx, err := s.db.BeginTxx(ctx, nil)
+		tx, err := s.calls.BeginTxx(ctx, nil)
 		if err == nil {
 			_, err = tx.ExecContext(ctx, "SELECT pg_sleep(10)")
 			require.Error(t, err)

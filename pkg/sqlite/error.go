@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -44,6 +45,17 @@ func translate(err error) error {
 		}
 	}
 	return err
+}
+
+// Exactly makes a fault of a statement that wrote fewer or more rows than it was given.
+func Exactly(n int, what string, result sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if got, err := result.RowsAffected(); err != nil || got != int64(n) {
+		return errors.Join(fmt.Errorf("wrote %d %s, not %d", got, what, n), err)
+	}
+	return nil
 }
 
 func taken(err error) bool {

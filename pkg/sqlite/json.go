@@ -9,15 +9,16 @@ import (
 )
 
 // Small sets of rows travel as JSON and are taken apart by json_each: one statement, however many rows. JSON has no bytes,
-// so ids in it are hexadecimal and go through unhex. For large sets there is set.
+// so ids in it are hexadecimal and go through unhex. For large sets there is Set.
 
-func hexOf(id uuid.UUID) string { return hex.EncodeToString(id[:]) }
+// Hex gives an id as unhex takes it.
+func Hex(id uuid.UUID) string { return hex.EncodeToString(id[:]) }
 
-// list is a column that holds a JSON array.
-type list[T any] []T
+// List is a column that holds a JSON array.
+type List[T any] []T
 
 // Scan implements sql.Scanner.
-func (l *list[T]) Scan(value any) error {
+func (l *List[T]) Scan(value any) error {
 	switch v := value.(type) {
 	case nil:
 		*l = nil
@@ -30,8 +31,8 @@ func (l *list[T]) Scan(value any) error {
 	return fmt.Errorf("a list is text, not %T", value)
 }
 
-// rows makes the JSON of n rows.
-func rows(n int, row func(int) []any) (string, error) {
+// Rows makes the JSON of n rows.
+func Rows(n int, row func(int) []any) (string, error) {
 	all := make([][]any, n)
 	for i := range all {
 		all[i] = row(i)

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -66,19 +67,23 @@ func dsn(path string, pragmas []string) string {
 	return u.String()
 }
 
-func pool(path string, pragmas []string, conns int) *sqlx.DB {
-	db := sqlx.NewDb(sql.OpenDB(newConnector(dsn(path, pragmas))), "sqlite") // opens nothing yet
+func (c Config) pool(path string, pragmas []string, conns int) *sqlx.DB {
+	var opens driver.Connector = newConnector(dsn(path, pragmas))
+	if c.Wrap != nil {
+		opens = c.Wrap(opens)
+	}
+	db := sqlx.NewDb(sql.OpenDB(opens), "sqlite") // opens nothing yet
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db
 }
 
 // prepare makes the file ready: its journal, then its schema.
-func (s *Store) prepare(ctx context.Context) error {
+func (db *DB) prepare(ctx context.Context) error {
 	err := whileBusy(ctx, func() error {
 		var mode string
 		// It fails at once when another process does the same at the same moment; the busy time-out does not cover it.
-		if err := s.writer.GetContext(ctx, &mode, "PRAGMA journal_mode = WAL"); err != nil {
+		if err := db.writer.GetContext(ctx, &mode, "PRAGMA journal_mode = WAL"); err != nil {
 			return err
 		}
 		if mode != "wal" {
@@ -89,7 +94,7 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.writer.Conn(ctx)
+	conn, err := db.writer.Conn(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,78 +1,19 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/plenary-live/plenary/migrations"
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/question"
 )
-
-// Tests that need another process run this binary again, with the name of what it is to do in this variable.
-const helper = "PLENARY_TEST_SQLITE_HELPER"
-
-func TestHelper(t *testing.T) {
-	path := os.Getenv("PLENARY_TEST_SQLITE_PATH")
-	switch os.Getenv(helper) {
-	case "":
-		t.Skip("for other tests")
-	case "open":
-		s := open(t, path)
-		require.NoError(t, s.Partitions(t.Context(), 2))
-		require.NoError(t, s.Close())
-	case "count and die":
-		s := open(t, path)
-		p := presented(t, s)
-		o, err := s.Count(t.Context(), 0, ballot(p, 100))
-		require.NoError(t, err)
-		require.Len(t, o.Verdicts[0], 100)
-		require.NoError(t, os.WriteFile(path+".id", p.ID[:], 0o600))
-		self, err := os.FindProcess(os.Getpid())
-		require.NoError(t, err)
-		require.NoError(t, self.Kill())
-		select {}
-	}
-}
-
-func help(t *testing.T, what, path string) *exec.Cmd {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHelper$")
-	cmd.Env = append(os.Environ(), helper+"="+what, "PLENARY_TEST_SQLITE_PATH="+path)
-	return cmd
-}
-
-// presented makes a presentation whose first poll is displayed.
-func presented(t *testing.T, s *Store) poll.Presentation {
-	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "?", Options: []question.Option{{Key: "A", Value: "a"}}}}})
-	require.NoError(t, err)
-	p.JoinCode = p.ID.String()
-	require.NoError(t, p.Open(0))
-	require.NoError(t, s.Partitions(t.Context(), 2))
-	require.NoError(t, s.Create(t.Context(), p))
-	return p
-}
-
-func ballot(p poll.Presentation, n int) []poll.Batch {
-	b := poll.Batch{ID: uuid.New()}
-	for range n {
-		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"})
-	}
-	return []poll.Batch{b}
-}
 
 func TestManyMayStartAtOnceOnTheSameNewFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plenary.db")
@@ -87,39 +28,6 @@ func TestManyMayStartAtOnceOnTheSameNewFile(t *testing.T) {
 		})
 	}
 	require.NoError(t, group.Wait())
-}
-
-func TestManyProcessesMayStartAtOnceOnTheSameNewFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "plenary.db")
-	var group errgroup.Group
-	for range 3 {
-		cmd := help(t, "open", path)
-		group.Go(func() error {
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				return errors.New(string(out))
-			}
-			return nil
-		})
-	}
-	require.NoError(t, group.Wait())
-	s := open(t, path)
-	require.NoError(t, s.Partitions(t.Context(), 2))
-	require.NoError(t, s.Close())
-}
-
-func TestWhatWasCountedSurvivesTheDeathOfTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "plenary.db")
-	out, err := help(t, "count and die", path).CombinedOutput()
-	require.Error(t, err)
-	require.NotContains(t, string(out), "FAIL")
-	id, err := os.ReadFile(path + ".id")
-	require.NoError(t, err)
-	s := open(t, path)
-	defer func() { require.NoError(t, s.Close()) }()
-	_, states, err := s.Presentation(t.Context(), uuid.UUID(id))
-	require.NoError(t, err)
-	require.EqualValues(t, 100, states[0].Voters)
 }
 
 func TestAnyPathOfAFileWorksAndNothingElseStaysBehind(t *testing.T) {
@@ -137,11 +45,10 @@ func TestAnyPathOfAFileWorksAndNothingElseStaysBehind(t *testing.T) {
 			}
 			require.NoError(t, os.Mkdir(dir, 0o700))
 			s := open(t, filepath.Join(dir, name))
-			p := presented(t, s)
+			require.NoError(t, s.Partitions(t.Context(), 2))
 			require.NoError(t, s.Close())
 			s = open(t, filepath.Join(dir, name))
-			_, err := s.Display(t.Context(), p.ID)
-			require.NoError(t, err)
+			require.Equal(t, fault.Conflict, fault.CodeOf(s.Partitions(t.Context(), 3)), "what was written is there")
 			require.NoError(t, s.Close())
 			entries, err := os.ReadDir(dir)
 			require.NoError(t, err)
@@ -156,7 +63,7 @@ func TestOnlyTheOwnerCanReadANewDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plenary.db")
 	s := open(t, path)
 	defer func() { require.NoError(t, s.Close()) }()
-	presented(t, s)
+	require.NoError(t, s.Partitions(t.Context(), 2))
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -171,7 +78,7 @@ func TestADatabaseKeepsTheModeThatItsOwnerGaveIt(t *testing.T) {
 	require.NoError(t, os.Chmod(path, 0o640))
 	s := open(t, path)
 	defer func() { require.NoError(t, s.Close()) }()
-	presented(t, s)
+	require.NoError(t, s.Partitions(t.Context(), 2))
 	for _, name := range []string{path, path + "-wal", path + "-shm"} {
 		info, err := os.Stat(name)
 		require.NoError(t, err)
@@ -245,9 +152,9 @@ func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
 	}
 }
 
-func (s *Store) migrator(t *testing.T) *migrator {
+func (db *DB) migrator(t *testing.T) *migrator {
 	t.Helper()
-	conn, err := s.writer.Conn(t.Context())
+	conn, err := db.writer.Conn(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
 	return &migrator{ctx: t.Context(), conn: conn}
@@ -303,49 +210,4 @@ func TestEveryConnectionHasItsSettings(t *testing.T) {
 	}
 	_, err := s.reader.Exec("DELETE FROM votes")
 	require.Error(t, err)
-}
-
-func TestAFullDiskIsUnavailableAndTheNextCallWorks(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	p := presented(t, s)
-	batches := ballot(p, 3000)
-	_, err := s.writer.Exec("PRAGMA max_page_count = 30") // what SQLite says of a disk, said of the file
-	require.NoError(t, err)
-	_, err = s.Count(t.Context(), 0, batches)
-	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
-	r, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
-	require.NoError(t, err)
-	require.Zero(t, r.Voters)
-	_, err = s.writer.Exec("PRAGMA max_page_count = 1000000")
-	require.NoError(t, err)
-	_, err = s.Count(t.Context(), 0, batches)
-	require.NoError(t, err)
-	r, err = s.Results(t.Context(), p.ID, p.Polls[0].ID)
-	require.NoError(t, err)
-	require.EqualValues(t, 3000, r.Voters)
-}
-
-func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "plenary.db")
-	one, other := open(t, path), open(t, path)
-	t.Cleanup(func() { require.NoError(t, errors.Join(one.Close(), other.Close())) })
-	p := presented(t, one)
-	tx, err := other.writer.Begin()
-	require.NoError(t, err)
-	batches := ballot(p, 1)
-	for _, s := range []*Store{one, other} { // in another process, and in this one
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		began := time.Now()
-		_, err = s.Count(ctx, 0, batches)
-		cancel()
-		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
-		require.Less(t, time.Since(began), 3*time.Second)
-	}
-	_, err = one.Results(t.Context(), p.ID, p.Polls[0].ID)
-	require.NoError(t, err, "readers do not wait for a writer")
-	require.NoError(t, tx.Rollback())
-	o, err := one.Count(t.Context(), 0, batches)
-	require.NoError(t, err)
-	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// set holds rows for one statement, however many. Large sets travel as bytes, which SQLite takes apart with substr: with JSON a
-// vote costs up to twice as much, with a parameter for every value up to a third more (BenchmarkCount). All rows are as long as
-// each other. Their ids are 16 bytes, their numbers digits, as SQLite reads no others from bytes; their texts are in the second
+// Set holds rows for one statement, however many. Large sets travel as bytes, which SQLite takes
+// apart with substr: with JSON a vote costs up to twice as much, with a parameter for every value
+// up to a third more (BenchmarkCount). All rows are as long as each other. Their ids are 16 bytes,
+// their numbers digits, as SQLite reads no others from bytes; their texts are in the second
 // argument, and the row says where.
-type set struct{ rows, texts []byte }
+type Set struct{ Rows, Texts []byte }
 
-// newSet has room for n rows.
-func newSet(n, width int) *set {
-	return &set{make([]byte, 0, n*width), make([]byte, 1, 1+16*n)} // one byte, as no bytes would be NULL
+// NewSet has room for n rows.
+func NewSet(n, width int) *Set {
+	return &Set{make([]byte, 0, n*width), make([]byte, 1, 1+16*n)} // one byte, as no bytes would be NULL
 }
 
 const (
@@ -26,23 +27,27 @@ const (
 
 var blanks = strings.Repeat(" ", numberWidth)
 
-func (s *set) id(id uuid.UUID) { s.rows = append(s.rows, id[:]...) }
+// ID adds an id to a row.
+func (s *Set) ID(id uuid.UUID) { s.Rows = append(s.Rows, id[:]...) }
 
-func (s *set) number(n int64) {
-	from := len(s.rows)
-	s.rows = strconv.AppendInt(s.rows, n, 10)
-	s.rows = append(s.rows, blanks[len(s.rows)-from:]...)
+// Number adds a number to a row.
+func (s *Set) Number(n int64) {
+	from := len(s.Rows)
+	s.Rows = strconv.AppendInt(s.Rows, n, 10)
+	s.Rows = append(s.Rows, blanks[len(s.Rows)-from:]...)
 }
 
-func (s *set) text(text string) {
-	s.number(int64(len(s.texts) + 1))
-	s.number(int64(len(text)))
-	s.texts = append(s.texts, text...)
+// Text adds a text to a row.
+func (s *Set) Text(text string) {
+	s.Number(int64(len(s.Texts) + 1))
+	s.Number(int64(len(text)))
+	s.Texts = append(s.Texts, text...)
 }
 
-// given makes a set the table of that name: with these columns, each a name and what it holds ("answer text"), and row, which
-// counts from 0. It gives the width of a row as well. The set's rows are the parameter ?1, its texts ?2.
-func given(columns ...string) (with string, width int) {
+// Given makes a set the table of that name: with these columns, each a name and what it holds
+// ("answer text"), and row, which counts from 0. It gives the width of a row as well. The set's
+// rows are the parameter ?1, its texts ?2.
+func Given(columns ...string) (with string, width int) {
 	var exprs strings.Builder
 	for _, column := range columns {
 		name, kind, _ := strings.Cut(column, " ")

@@ -29,19 +29,19 @@ func TestASetArrivesAsItWasGiven(t *testing.T) {
 		{3, uuid.New(), strings.Repeat("ü", 500), -1, " ", types},
 		{4, uuid.New(), " B ", 1<<53 - 1, "", types},
 	}
-	with, width := given("a id", "b text", "c number", "d text")
+	with, width := Given("a id", "b text", "c number", "d text")
 	query := with + `SELECT *, concat_ws(' ', typeof(a), typeof(b), typeof(c), typeof(d)) AS types FROM given`
 	for n := 1; n <= len(all); n++ {
-		set := newSet(n, width)
+		set := NewSet(n, width)
 		for _, r := range all[:n] {
-			set.id(r.ID)
-			set.text(r.Text)
-			set.number(r.Number)
-			set.text(r.Other)
+			set.ID(r.ID)
+			set.Text(r.Text)
+			set.Number(r.Number)
+			set.Text(r.Other)
 		}
-		require.Len(t, set.rows, n*width)
+		require.Len(t, set.Rows, n*width)
 		var got []row
-		require.NoError(t, s.reader.Select(&got, query, set.rows, set.texts))
+		require.NoError(t, s.reader.Select(&got, query, set.Rows, set.Texts))
 		require.Equal(t, all[:n], got)
 	}
 }

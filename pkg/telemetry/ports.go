@@ -5,12 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -98,7 +96,15 @@ func (s *measuredSubscription) DeadLetter(ctx context.Context, d queue.Delivery,
 	return err
 }
 
-// Store measures a store: the time of each call, and the verdicts of counting.
+// StoreCall takes note of a call of an engine: how long it took, and whether the engine was away or too slow.
+func (m *Metrics) StoreCall(call string, took time.Duration, err error) {
+	m.storeTime.WithLabelValues(call).Observe(took.Seconds())
+	if fault.CodeOf(err) == fault.Unavailable {
+		m.storeErrors.WithLabelValues(call).Inc()
+	}
+}
+
+// Store counts the verdicts of counting.
 func (m *Metrics) Store(store poll.Store) poll.Store { return &measuredStore{store, m} }
 
 type measuredStore struct {
@@ -106,73 +112,7 @@ type measuredStore struct {
 	m *Metrics
 }
 
-// took is deferred with the call's beginning and error.
-func (s *measuredStore) took(call string, begun time.Time, err *error) {
-	s.m.storeTime.WithLabelValues(call).Observe(time.Since(begun).Seconds())
-	if fault.CodeOf(*err) == fault.Unavailable {
-		s.m.storeErrors.WithLabelValues(call).Inc()
-	}
-}
-
-func (s *measuredStore) Create(ctx context.Context, p poll.Presentation) (err error) {
-	defer s.took("create", time.Now(), &err)
-	return s.Store.Create(ctx, p)
-}
-
-func (s *measuredStore) Display(ctx context.Context, id uuid.UUID) (d poll.Display, err error) {
-	defer s.took("display", time.Now(), &err)
-	return s.Store.Display(ctx, id)
-}
-
-func (s *measuredStore) Newest(ctx context.Context, presentations, polls []uuid.UUID) (n poll.Newest, err error) {
-	defer s.took("newest", time.Now(), &err)
-	return s.Store.Newest(ctx, presentations, polls)
-}
-
-func (s *measuredStore) Transit(ctx context.Context, id uuid.UUID, mv poll.Move, ifMatch *int64) (t poll.Turn, err error) {
-	defer s.took("transit", time.Now(), &err)
-	return s.Store.Transit(ctx, id, mv, ifMatch)
-}
-
-func (s *measuredStore) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
-	defer s.took("edit", time.Now(), &err)
-	return s.Store.Edit(ctx, id, e)
-}
-
-func (s *measuredStore) Hide(
-	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
-) (w question.WordCount, edited poll.Edited, err error) {
-	defer s.took("hide", time.Now(), &err)
-	return s.Store.Hide(ctx, presentationID, pollID, text, hidden)
-}
-
-func (s *measuredStore) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) (err error) {
-	defer s.took("delete", time.Now(), &err)
-	return s.Store.Delete(ctx, id, seen)
-}
-
-func (s *measuredStore) History(ctx context.Context, id uuid.UUID, after int64, limit int) (m []poll.Mend, err error) {
-	defer s.took("history", time.Now(), &err)
-	return s.Store.History(ctx, id, after, limit)
-}
-
-func (s *measuredStore) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
-	defer s.took("results", time.Now(), &err)
-	return s.Store.Results(ctx, presentationID, pollID)
-}
-
-func (s *measuredStore) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) (err error) {
-	defer s.took("present", time.Now(), &err)
-	return s.Store.Present(ctx, replica, rooms, age)
-}
-
-func (s *measuredStore) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration) (a map[uuid.UUID]poll.Audience, err error) {
-	defer s.took("audiences", time.Now(), &err)
-	return s.Store.Audiences(ctx, ids, age)
-}
-
 func (s *measuredStore) Count(ctx context.Context, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
-	defer s.took("count", time.Now(), &err)
 	o, err = s.Store.Count(ctx, partition, batches)
 	if err != nil {
 		return o, err

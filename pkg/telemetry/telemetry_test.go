@@ -130,8 +130,17 @@ func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
 	require.Contains(t, out, `plenary_verdicts_total{verdict="counted"} 2`)
 	require.Contains(t, out, `plenary_verdicts_total{verdict="late"} 1`)
 	require.Contains(t, out, `plenary_count_votes_sum 3`)
+}
+
+func TestCallsOfAnEngineAreMeasured(t *testing.T) {
+	m := telemetry.NewMetrics()
+	for _, err := range []error{nil, fault.Errorf(fault.Unavailable, "away"), errors.New("fault")} {
+		m.StoreCall("count", time.Second, err)
+	}
+	out := scrape(m)
 	require.Contains(t, out, `plenary_store_unavailable_total{call="count"} 1`)
 	require.Contains(t, out, `plenary_store_seconds_count{call="count"} 3`)
+	require.Contains(t, out, `plenary_store_seconds_sum{call="count"} 3`)
 }
 
 func TestRequestsAndGauges(t *testing.T) {

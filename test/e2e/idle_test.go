@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/pollpg"
 	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/test/stack"
@@ -18,9 +19,10 @@ import (
 // for anything yet.
 func idleRooms(t *testing.T, c *Client, url string, n int) (rooms []*Room) {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: url})
 	require.NoError(t, err)
-	defer func() { require.NoError(t, store.Close()) }()
+	defer func() { require.NoError(t, db.Close()) }()
+	store := pollpg.New(db)
 	ids := make(chan poll.Presentation, n)
 	for range n {
 		p, err := poll.New("Idle", []poll.Poll{{Question: question.Question{Text: "Who?", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}})

@@ -90,7 +90,10 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 		}
 		settings = append(settings, "PLENARY_METRICS_ADDR="+loopback(operators))
 	}
-	if s.DatabaseURL != "" {
+	switch {
+	case s.PoolerURL != "":
+		settings = append(settings, "PLENARY_DATABASE_URL="+s.PoolerURL, "PLENARY_DATABASE_POOLER=true")
+	case s.DatabaseURL != "":
 		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
 	}
 	if n := len(s.AMQPURLs); n > 0 {

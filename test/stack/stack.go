@@ -26,13 +26,15 @@ import (
 // Part names what a stack consists of.
 type Part uint
 
-// The parts of a stack. API and Worker need PostgreSQL and RabbitMQ; NGINX needs API.
+// The parts of a stack. API and Worker need PostgreSQL and RabbitMQ; NGINX needs API. With PgBouncer, which needs
+// PostgreSQL, they reach the database through it.
 const (
 	PostgreSQL Part = 1 << iota
 	RabbitMQ
 	API
 	Worker
 	NGINX
+	PgBouncer
 
 	// Servers is what the adapters' tests need.
 	Servers = PostgreSQL | RabbitMQ
@@ -92,15 +94,17 @@ type Stack struct {
 	URL string // where a client goes: NGINX's address, or the first API's when there is no NGINX
 
 	DatabaseURL      string   // of the database that the API and the workers share
+	PoolerURL        string   // of the same database through PgBouncer; empty: there is none
 	DatabaseAdminURL string   // of the database "postgres", as superuser
 	AMQPURLs         []string // one per RabbitMQ node
 	RabbitAPIs       []string // the nodes' HTTP APIs, with Config.Management
 
-	Postgres *Process
-	Rabbits  []*Process
-	APIs     []*Process
-	Workers  []*Process
-	NGINX    *Process
+	Postgres  *Process
+	PgBouncer *Process
+	Rabbits   []*Process
+	APIs      []*Process
+	Workers   []*Process
+	NGINX     *Process
 
 	cfg       Config
 	as        *account
@@ -199,6 +203,7 @@ func (s *Stack) start(ctx context.Context) error {
 	}{
 		{API | Worker, s.build},
 		{PostgreSQL, s.startPostgres},
+		{PgBouncer, s.startPgBouncer},
 		{RabbitMQ, s.startRabbits},
 		{API, s.startAPIs},
 		{Worker, s.startWorkers},
@@ -221,6 +226,9 @@ func (s *Stack) Processes() []*Process {
 	if s.Postgres != nil {
 		all = append(all, s.Postgres)
 	}
+	if s.PgBouncer != nil {
+		all = append(all, s.PgBouncer)
+	}
 	if s.epmd != nil {
 		all = append(all, s.epmd)
 	}
@@ -233,7 +241,7 @@ func (s *Stack) Processes() []*Process {
 	return all
 }
 
-// Close stops everything in the order a vote flows: NGINX, APIs, workers, RabbitMQ, PostgreSQL. It kills
+// Close stops everything in the order a vote flows: NGINX, APIs, workers, RabbitMQ, PgBouncer, PostgreSQL. It kills
 // what does not stop, and says so in its error. A temporary folder is removed. Calling it again does
 // nothing and returns the same error.
 func (s *Stack) Close() error {
@@ -255,6 +263,9 @@ func (s *Stack) close() error {
 	errs = append(errs, stopAll(s.Rabbits))
 	if s.epmd != nil {
 		errs = append(errs, s.epmd.Stop())
+	}
+	if s.PgBouncer != nil {
+		errs = append(errs, s.PgBouncer.Stop())
 	}
 	if s.Postgres != nil {
 		errs = append(errs, s.Postgres.Stop())

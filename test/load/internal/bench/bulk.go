@@ -18,6 +18,7 @@ import (
 	"github.com/lib/pq/oid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/pollpg"
 	"github.com/plenary-live/plenary/pkg/postgres"
 	plenaryquestion "github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/sqlite"
@@ -30,11 +31,11 @@ const transactionVotes = 5000
 // bulk writes the rows that counting writes, in batches and with nothing before them, one transaction at a time, as a
 // partition is counted.
 func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) {
-	store, err := postgres.Open(ctx, postgres.Config{URL: b.plenary.DatabaseURL, MaxConns: 2, ApplicationName: "bench"})
+	engine, err := postgres.Open(ctx, postgres.Config{URL: b.plenary.DatabaseURL, MaxConns: 2, ApplicationName: "bench"})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = store.Close() }()
+	defer func() { _ = engine.Close() }()
 	db, err := binarySQL(b.plenary.DatabaseURL)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (b *Bench) bulk(ctx context.Context, run report.Run) (*report.Bulk, error) 
 		{report.RawUnnest, transactionVotes, rawUnnest(db)},
 		{report.RawUnnest, transactionVotes / 10, rawUnnest(db)},
 		{report.RawCopy, transactionVotes, rawCopy(db)},
-		{report.StoreCount, transactionVotes, storeCount(store)},
+		{report.StoreCount, transactionVotes, storeCount(pollpg.New(engine))},
 		{report.RawSQLite, transactionVotes, rawSQLite(file)},
 	}
 	result := &report.Bulk{Run: run}
@@ -223,11 +224,11 @@ func rawCopy(db *sql.DB) func(context.Context, []poll.Vote) (func() error, error
 // openSQLite makes a file of its own with the embedded store's schema, and opens it as the store does.
 func (b *Bench) openSQLite(ctx context.Context) (*sql.DB, error) {
 	path := filepath.Join(b.dir, "bulk.db")
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	engine, err := sqlite.Open(ctx, sqlite.Config{Path: path})
 	if err != nil {
 		return nil, err
 	}
-	if err := store.Close(); err != nil {
+	if err := engine.Close(); err != nil {
 		return nil, err
 	}
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_pragma=temp_store(MEMORY)")

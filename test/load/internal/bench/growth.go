@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/pollpg"
 	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/test/load/internal/crowd"
 	"github.com/plenary-live/plenary/test/load/internal/report"
@@ -110,7 +111,8 @@ type growing struct {
 	*Bench
 	counts bool // PostgreSQL counts statements
 	server *stack.Stack
-	store  *postgres.Store
+	engine *postgres.DB
+	store  *pollpg.Store
 	admin  *sql.DB
 }
 
@@ -135,15 +137,16 @@ func (b *Bench) openGrowing(ctx context.Context, conf, statements []string) (d *
 			return d, fmt.Errorf("%s: %w", q, err)
 		}
 	}
-	d.store, err = postgres.Open(ctx, postgres.Config{URL: d.server.DatabaseURL, MaxConns: 4, ApplicationName: "bench"})
+	d.engine, err = postgres.Open(ctx, postgres.Config{URL: d.server.DatabaseURL, MaxConns: 4, ApplicationName: "bench"})
+	d.store = pollpg.New(d.engine)
 	return d, err
 }
 
 // close removes the server and its data.
 func (d *growing) close() error {
 	var errs []error
-	if d.store != nil {
-		errs = append(errs, d.store.Close())
+	if d.engine != nil {
+		errs = append(errs, d.engine.Close())
 	}
 	if d.admin != nil {
 		errs = append(errs, d.admin.Close())
@@ -206,7 +209,7 @@ func (d *growing) spent(ctx context.Context) (c report.Cost, err error) {
 		err = d.admin.QueryRowContext(ctx, `
 			SELECT coalesce(sum(wal_bytes), 0)::float8, coalesce(sum(wal_fpi), 0)::float8, coalesce(sum(shared_blks_read), 0)::float8,
 				coalesce(sum(shared_blks_written), 0)::float8
-			FROM pg_stat_statements WHERE query ~ 'pg_temp'`).
+			FROM pg_stat_statements WHERE query ~ 'count_(claim|settle)_|pg_temp'`).
 			Scan(&c.WAL, &c.Images, &c.Reads, &c.Written)
 	}
 	return c, err

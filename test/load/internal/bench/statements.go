@@ -43,11 +43,11 @@ func (b *Bench) countStatements(ctx context.Context) (counts bool, stop func() e
 }
 
 // What PostgreSQL is asked, of the database and the user that APIs and workers share. Counting reads too, with locks, of lists of
-// votes and within its own routines; how often it does depends on the batches, so these are no reads here. The polls whose seal is due, and whether the database
+// votes and within its own functions; how often it does depends on the batches, so these are no reads here. The polls whose seal is due, and whether the database
 // is there, are asked at a fixed pace, and count.
 const askedStatements = `
 	SELECT coalesce(sum(calls), 0)::bigint, coalesce(sum(calls) FILTER (
-		WHERE query ~* '^\s*SELECT' AND query !~* 'FOR UPDATE|unnest|pg_temp'), 0)::bigint
+		WHERE query ~* '^\s*SELECT' AND query !~* 'FOR UPDATE|unnest|pg_temp|count_(claim|settle)_'), 0)::bigint
 	FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid JOIN pg_roles u ON u.oid = s.userid
 	WHERE d.datname = 'plenary' AND u.rolname = 'plenary'`
 

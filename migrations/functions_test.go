@@ -1,0 +1,49 @@
+package migrations
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// functions are those of the schema, each with the SHA-256 of its text. Processes of before call
+// what is here: a line is added for a new version of a function, and no line changes.
+var functions = map[string]string{
+	"count_claim_1":   "3c2abb0f28e40b05a2cc294e9aff451e4d9933724ff6b2548ea4aed03f4e29f3",
+	"entries_claim_1": "d9628853b1cf395e7798c3d26a73ceac58a22e01d3a9800bc842de52e52832e4",
+	"count_settle_1":  "2504f9ff5ab01a4af9cb244ba6d605b307d1d2e8e98f0652f0812520280a9d5a",
+}
+
+var (
+	functionText = regexp.MustCompile(`(?s)CREATE FUNCTION (\w+)\(.*?AS \$function\$.*?\$function\$;`)
+	anyFunction  = regexp.MustCompile(`(?i)(create|replace|alter|drop)\s+(function|procedure|routine)`)
+)
+
+func TestAFunctionIsAddedWithANewVersionAndNeverChanged(t *testing.T) {
+	names, err := fs.Glob(files, "postgres/*.up.sql")
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		require.NoError(t, err)
+		all := functionText.FindAllSubmatch(text, -1)
+		require.Len(t, anyFunction.FindAll(text, -1), len(all), "%s does something else with a function than to add it", name)
+		for _, f := range all {
+			require.Regexp(t, `^[a-z_]+_[1-9]\d*$`, string(f[1]), "a function's name ends with its version")
+			require.NotContains(t, found, string(f[1]), "%s adds it again", name)
+			require.NotContains(t, string(f[0]), "SECURITY DEFINER", "%s has the rights of its caller", f[1])
+			sum := sha256.Sum256(f[0])
+			found[string(f[1])] = hex.EncodeToString(sum[:])
+		}
+	}
+	require.Equal(t, slices.Sorted(maps.Keys(functions)), slices.Sorted(maps.Keys(found)))
+	for name, sum := range functions {
+		require.Equal(t, sum, found[name], "the text of %s is another one: add a function with the next version instead", name)
+	}
+}

@@ -1,0 +1,165 @@
+package polllite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/sqlite"
+)
+
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode, p.edits`
+
+// slideRow is a slide, and who may vote there. Of a closed one displayed is false, and closed is the version that closed it: what a transition
+// leaves there of an earlier version does not count.
+type slideRow struct {
+	Version   int64 `db:"version"`
+	Index     int   `db:"slide_index"`
+	Displayed bool  `db:"displayed"`
+	Closed    int64 `db:"closed"`
+
+	Voters    access.Voters `db:"who"` // "voters" is a column of states
+	MaxVoters int           `db:"max_voters"`
+	Passcode  string        `db:"passcode"`
+	Edits     int64         `db:"edits"`
+}
+
+func (r slideRow) admission() access.Admission {
+	return access.Admission{Voters: r.Voters, MaxVoters: r.MaxVoters, Passcode: r.Passcode}
+}
+
+func (r slideRow) slide() poll.Slide {
+	closed := !r.Displayed && r.Closed > 0 && r.Closed == r.Version
+	return poll.Slide{Version: r.Version, Index: r.Index, Displayed: r.Displayed || closed, Closed: closed}
+}
+
+func rowOf(s poll.Slide) slideRow {
+	r := slideRow{Version: s.Version, Index: s.Index, Displayed: s.Displayed && !s.Closed}
+	if s.Closed {
+		r.Closed = s.Version
+	}
+	return r
+}
+
+func noPresentation(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Errorf(fault.NotFound, "there is no such presentation")
+	}
+	return err
+}
+
+// Create implements poll.Store.
+func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
+	return s.db.Write(ctx, "create", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode,
+				used_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
+			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
+			p.Voters, p.MaxVoters, p.Passcode)
+		if err != nil {
+			return err
+		}
+		if err := insertPolls(ctx, tx, p.ID, p.Polls); err != nil {
+			return err
+		}
+		states := make([]poll.PollState, len(p.Polls))
+		for i := range p.Polls {
+			states[i] = poll.PollState{PollID: p.Polls[i].ID, State: p.State(i)}
+		}
+		return insertStates(ctx, tx, p.ID, states)
+	})
+}
+
+// Presentation implements poll.Store. One statement is one snapshot.
+func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
+	var rows []struct {
+		Title    string `db:"title"`
+		JoinCode string `db:"join_code"`
+		accessRow
+		slideRow
+		pollRow
+		stateRow
+	}
+	err := s.db.Read(ctx, "presentation", func(q sqlite.Queryer) error {
+		err := q.SelectContext(ctx, &rows, `
+			SELECT p.title, p.join_code, `+accessColumns+`, `+slideColumns+`, `+pollColumns+`, `+stateColumns+`
+			FROM presentations p
+			JOIN polls q ON q.presentation_id = p.id
+			JOIN poll_states s ON s.poll_id = q.id
+			WHERE p.id = ?
+			ORDER BY q.position`, id[:])
+		if err == nil && len(rows) == 0 { // no presentation is without polls
+			err = sql.ErrNoRows
+		}
+		return noPresentation(err)
+	})
+	if err != nil {
+		return poll.Presentation{}, nil, err
+	}
+	p := poll.Presentation{
+		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(), Admission: rows[0].admission(),
+		Edits: rows[0].Edits, Slide: rows[0].slide(),
+	}
+	states := make([]poll.State, len(rows))
+	for i := range rows {
+		p.Polls = append(p.Polls, rows[i].poll())
+		states[i] = rows[i].state()
+	}
+	return p, states, nil
+}
+
+// Join implements poll.Store.
+func (s *Store) Join(ctx context.Context, code string) (uuid.UUID, string, error) {
+	var row struct {
+		ID    uuid.UUID `db:"id"`
+		Title string    `db:"title"`
+	}
+	err := s.db.Read(ctx, "join", func(q sqlite.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `SELECT id, title FROM presentations WHERE join_code = ?`, code))
+	})
+	if err != nil {
+		return uuid.Nil, "", err
+	}
+	return row.ID, row.Title, nil
+}
+
+// Display implements poll.Store.
+func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
+	var row struct {
+		accessRow
+		JoinCode string `db:"join_code"`
+		Unnoted  bool   `db:"unnoted"`
+		slideRow
+		pollRow
+	}
+	err := s.db.Read(ctx, "display", func(q sqlite.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `
+			SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted, `+slideColumns+`, `+pollColumns+`
+			FROM presentations p
+			LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
+				AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
+			WHERE p.id = ?`, id[:]))
+	})
+	if err != nil {
+		return poll.Display{}, err
+	}
+	if row.Unnoted {
+		if err := s.use(ctx, id); err != nil {
+			return poll.Display{}, err
+		}
+	}
+	access := row.access()
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: row.slide(), Tokens: &access, JoinCode: row.JoinCode}
+	if d.Displayed {
+		q := row.poll()
+		d.Poll = &q
+	}
+	return d, nil
+}

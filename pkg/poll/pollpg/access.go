@@ -1,0 +1,76 @@
+package pollpg
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/postgres"
+)
+
+const accessColumns = `p.token_hash, p.remote_hash`
+
+// accessRow is what a presentation's tokens hash to.
+type accessRow struct {
+	TokenHash  []byte `db:"token_hash"`
+	RemoteHash []byte `db:"remote_hash"` // nil: there is no such token
+}
+
+func (r accessRow) access() (a access.Tokens) {
+	copy(a.TokenHash[:], r.TokenHash)
+	copy(a.RemoteHash[:], r.RemoteHash)
+	return a
+}
+
+// remoteHash gives what is written of a remote's token.
+func remoteHash(a access.Tokens) []byte {
+	if a.RemoteHash == [32]byte{} {
+		return nil
+	}
+	return a.RemoteHash[:]
+}
+
+// Access implements poll.Store.
+func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error) {
+	var row accessRow
+	err := s.db.Read(ctx, "access", func(q postgres.Queryer) error {
+		return noPresentation(q.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1`, id))
+	})
+	if err != nil {
+		return access.Tokens{}, err
+	}
+	return row.access(), nil
+}
+
+// SetAccess implements poll.Store.
+func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
+	return s.db.Write(ctx, "set_access", func(tx *sqlx.Tx) error {
+		var row accessRow
+		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
+		if err != nil {
+			return noPresentation(err)
+		}
+		if row.access().TokenHash != presenter {
+			return fault.Errorf(fault.Stale, "the presentation has another token meanwhile")
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE id = $1`, id, a.TokenHash[:], remoteHash(a))
+		return err
+	})
+}
+
+// SetJoinCode implements poll.Store.
+func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
+	return s.updateOne(ctx, "set_join_code", `UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
+}
+
+// updateOne changes a presentation in one statement, whose first parameter is its id.
+func (s *Store) updateOne(ctx context.Context, call, statement string, args ...any) error {
+	n, err := s.db.Exec(ctx, call, statement, args...)
+	if err == nil && n == 0 {
+		return fault.Errorf(fault.NotFound, "there is no such presentation")
+	}
+	return err
+}
