@@ -48,16 +48,6 @@ func cutRoot(path []byte, root string) ([]byte, bool) {
 	}
 }
 
-// description gives openapi.yaml with what the paths in it are below.
-func (s *Server) description() []byte {
-	if s.Root == "" {
-		return openAPI
-	}
-	return bytes.Replace(openAPI, serverURL, []byte(strings.TrimSuffix(string(serverURL), "/\n")+s.Root+"\n"), 1)
-}
-
-var serverURL = []byte("\nservers:\n  - url: /\n")
-
 // CheckRoot refuses a Root that begins like a path of the server's own: of a request for one of these nobody could say whether a
 // proxy has taken the root off.
 func (s *Server) CheckRoot() error {

@@ -1,11 +1,10 @@
 // Package httpapi is Plenary's HTTP face: routes, problem answers, and a server that outlives its limits.
-// openapi.yaml is its reference.
+// The package openapi has its reference.
 package httpapi
 
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"encoding/binary"
 	"errors"
 	"log/slog"
@@ -27,6 +26,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/openapi"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -64,9 +64,6 @@ var (
 	headerSuperseded = []byte("Vote-Superseded") // a later vote of the same voter stands
 	superseded       = []byte("true")
 )
-
-//go:embed openapi.yaml
-var openAPI []byte
 
 // Config is what a server is made of.
 type Config struct {
@@ -185,11 +182,11 @@ func (s *Server) routes() {
 	s.app.Get("/readyz", s.ready)
 	v1 := s.app.Group(Base)
 	v1.Get("/ping", func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) })
-	description := s.description()
+	contract := openapi.File(s.Root)
 	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
 		budget.Standing(c)
 		c.Set(fiber.HeaderContentType, "application/yaml")
-		return c.Send(description)
+		return c.Send(contract)
 	})
 	v1.Post("/presentations", s.with(create))
 	v1.Get("/presentations/:id", s.with(getPresentation))
