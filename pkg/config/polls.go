@@ -8,7 +8,7 @@ import (
 // Polls has the settings of the polls feature.
 type Polls struct {
 	Open        bool
-	CreateKey   string // that creating one takes; empty: nothing
+	CreateKey   string // that creating a presentation takes; empty: nothing
 	CreateLimit int    // presentations that one address may create in a minute; 0: any number
 	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
 	PassLimit   int    // 0: none

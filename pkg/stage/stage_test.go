@@ -15,6 +15,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -82,11 +83,19 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, conf
 	return nil
 }
 
-func newTestStage(store writer, busErr error) (*Stage, *fakeBus, *fakeLog) {
-	b := &fakeBus{announced: make(chan bus.Change, 9), err: busErr}
+// newTestStage makes a stage with a bus of this process, and gives what is announced there.
+func newTestStage(t *testing.T, store writer) (*Stage, <-chan bus.Change, *fakeLog) {
+	t.Helper()
+	b := inproc.NewBus()
+	announced := b.Subscribe(t.Context())
+	s, log := newTestStageWith(store, b)
+	return s, announced, log
+}
+
+func newTestStageWith(store writer, b bus.Bus) (*Stage, *fakeLog) {
 	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
-	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), b, log
+	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), log
 }
 
 var moved = transit{turn: poll.Turn{
@@ -97,45 +106,61 @@ var moved = transit{turn: poll.Turn{
 
 func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, log := newTestStage(moved, errors.New("the bus is away"))
-		begun := time.Now()
-		d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
-		require.NoError(t, err, "a lost announcement fails nothing: the lease covers it")
-		require.Equal(t, int64(5), d.Version)
-		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-b.announced)
-		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-b.announced)
-		p := <-log.published
-		require.Equal(t, poll.SealDelay, p.at.Sub(begun))
-		require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
-		require.Equal(t, queue.Partition(talk, 4), p.partition)
-		s.Close(t.Context())
+		s, announced, log := newTestStage(t, moved)
+		requireMovedAndSealed(t, s, log)
+		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-announced)
+		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-announced)
 	})
 }
 
+func TestALostAnnouncementFailsNoTransition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := inproc.NewBus()
+		require.NoError(t, closed.Close())
+		require.Error(t, closed.Announce(t.Context(), bus.Change{Thing: talk}))
+		s, log := newTestStageWith(moved, closed)
+		requireMovedAndSealed(t, s, log)
+	})
+}
+
+// requireMovedAndSealed moves a stage and closes it.
+func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
+	t.Helper()
+	begun := time.Now()
+	d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+	require.NoError(t, err, "a lost announcement fails nothing: the lease covers it")
+	require.Equal(t, int64(5), d.Version)
+	p := <-log.published
+	require.Equal(t, poll.SealDelay, p.at.Sub(begun))
+	require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
+	require.Equal(t, queue.Partition(talk, 4), p.partition)
+	s.Close(t.Context())
+}
+
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
-	s, b, _ := newTestStage(transit{}, nil)
+	s, announced, _ := newTestStage(t, transit{})
 	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
-	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
+	require.Equal(t, bus.Change{Thing: talk}, <-announced)
 	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
-	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
+	require.Equal(t, bus.Change{Thing: talk}, <-announced)
 	s.Close(t.Context())
 
 	stale := fault.Errorf(fault.Stale, "no")
-	s, b, _ = newTestStage(transit{err: stale}, nil)
+	s, announced, _ = newTestStage(t, transit{err: stale})
 	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
-	require.Empty(t, b.announced)
+	require.Empty(t, announced)
 	s.Close(t.Context())
 }
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, store := range []transit{{turn: poll.Turn{Display: poll.Display{Slide: poll.Slide{Version: 3}}}}, {err: fault.Errorf(fault.Stale, "no")}} {
-			s, b, log := newTestStage(store, nil)
+			s, announced, log := newTestStage(t, store)
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.Equal(t, store.err, err)
 			time.Sleep(2 * poll.SealDelay)
-			require.Empty(t, b.announced)
+			require.Empty(t, announced)
 			require.Empty(t, log.published)
 			s.Close(t.Context())
 		}
@@ -162,16 +187,16 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, b, log := newTestStage(c.store, nil)
+			s, announced, log := newTestStage(t, c.store)
 			_, _, err := s.cache.Display(t.Context(), talk, time.Time{})
 			require.NoError(t, err)
 			require.ErrorIs(t, c.do(s), c.store.err)
 			_, _, known := s.cache.Known(talk)
 			require.False(t, known, "also after an error: it may have happened")
 			for _, want := range c.want {
-				require.Equal(t, want, <-b.announced)
+				require.Equal(t, want, <-announced)
 			}
-			require.Empty(t, b.announced)
+			require.Empty(t, announced)
 			require.Empty(t, log.published, "nothing is to be sealed")
 			s.Close(t.Context())
 			s.cache.Close()
@@ -193,7 +218,7 @@ func remove(s *Stage) error { return s.Delete(context.Background(), talk, nil) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
@@ -207,7 +232,7 @@ func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 
 func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		begun := time.Now()
 		s.Close(t.Context())
 		require.Zero(t, time.Since(begun))
@@ -218,7 +243,7 @@ func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, waited := range []time.Duration{0, poll.SealDelay + 1} { // before its time, and while the log is stuck
-			s, _, log := newTestStage(moved, nil)
+			s, _, log := newTestStage(t, moved)
 			log.trouble[queue.Partition(talk, 4)] = []error{errStuck}
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.NoError(t, err)
@@ -236,7 +261,7 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 
 func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
 		begun := time.Now()
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
@@ -257,7 +282,7 @@ func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 
 func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		for range 99 {
 			log.trouble[queue.Partition(talk, 4)] = append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
 		}
@@ -273,7 +298,7 @@ func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 
 func TestAStopDoesNotTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused}
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
@@ -284,7 +309,7 @@ func TestAStopDoesNotTryAgain(t *testing.T) {
 
 func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		here := queue.Partition(talk, 4)
 		log.trouble[here] = []error{errStuck, errStuck}
 		other := talk
@@ -305,7 +330,7 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 
 func TestWaitingSealsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.published = make(chan published, pendingSeals+9)
 		for range pendingSeals + 5 {
 			s.sealer.add(talk, *moved.turn.Ended)
