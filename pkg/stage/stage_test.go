@@ -16,6 +16,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -134,7 +135,7 @@ func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
 	require.Equal(t, poll.SealDelay, p.at.Sub(begun))
 	require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
 	require.Equal(t, queue.Partition(talk, 4), p.partition)
-	s.Close(t.Context())
+	require.NoError(t, s.Stop(t.Context()))
 }
 
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
@@ -143,14 +144,14 @@ func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
 	require.Equal(t, bus.Change{Thing: talk}, <-announced)
 	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
 	require.Equal(t, bus.Change{Thing: talk}, <-announced)
-	s.Close(t.Context())
+	require.NoError(t, s.Stop(t.Context()))
 
 	stale := fault.Errorf(fault.Stale, "no")
 	s, announced, _ = newTestStage(t, transit{err: stale})
 	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
 	require.Empty(t, announced)
-	s.Close(t.Context())
+	require.NoError(t, s.Stop(t.Context()))
 }
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
@@ -162,7 +163,7 @@ func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 			time.Sleep(2 * poll.SealDelay)
 			require.Empty(t, announced)
 			require.Empty(t, log.published)
-			s.Close(t.Context())
+			require.NoError(t, s.Stop(t.Context()))
 		}
 	})
 }
@@ -198,7 +199,7 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 			}
 			require.Empty(t, announced)
 			require.Empty(t, log.published, "nothing is to be sealed")
-			s.Close(t.Context())
+			require.NoError(t, s.Stop(t.Context()))
 			s.cache.Close()
 		})
 	}
@@ -223,7 +224,7 @@ func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		begun := time.Now()
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Equal(t, poll.SealDelay-time.Second, time.Since(begun), "sealing early would make acknowledged votes late")
 		require.Len(t, log.published, 1)
 		require.Equal(t, time.Now(), (<-log.published).at)
@@ -234,7 +235,7 @@ func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, log := newTestStage(t, moved)
 		begun := time.Now()
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Zero(t, time.Since(begun))
 		require.Empty(t, log.published)
 	})
@@ -251,7 +252,7 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 			tries := len(log.published)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			begun := time.Now()
-			s.Close(ctx)
+			require.NoError(t, s.Stop(ctx))
 			require.Equal(t, time.Second, time.Since(begun))
 			require.Len(t, log.published, tries)
 			cancel()
@@ -276,7 +277,7 @@ func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 		require.Less(t, time.Since(begun), poll.SealDelay+2*time.Second)
 		time.Sleep(time.Minute)
 		require.Empty(t, log.published)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 	})
 }
 
@@ -292,7 +293,7 @@ func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 		s.sealer.pending.Wait()
 		require.LessOrEqual(t, time.Since(begun), poll.SealDelay+sealFor)
 		require.Greater(t, len(log.published), 4)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 	})
 }
 
@@ -302,7 +303,7 @@ func TestAStopDoesNotTryAgain(t *testing.T) {
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused}
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, 1)
 	})
 }
@@ -324,7 +325,31 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 		for range 4 {
 			require.Equal(t, poll.SealDelay, (<-log.published).at.Sub(begun))
 		}
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
+	})
+}
+
+func TestTheStageLives(t *testing.T) {
+	lifetest.Run(t, func(t *testing.T) lifetest.Made {
+		s, log := newTestStageWith(moved, inproc.NewBus())
+		t.Cleanup(s.cache.Close)
+		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown}
+		return lifetest.Made{Service: s, Work: func() {
+			_, err := s.Move(context.Background(), talk, poll.Move{}, nil)
+			require.NoError(t, err)
+		}}
+	})
+}
+
+func TestATransitionAfterTheStopIsLeftToTheWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, announced, log := newTestStage(t, moved)
+		require.NoError(t, s.Stop(t.Context()))
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-announced)
+		time.Sleep(2 * poll.SealDelay)
+		require.Empty(t, log.published)
 	})
 }
 
@@ -335,7 +360,7 @@ func TestWaitingSealsAreBounded(t *testing.T) {
 		for range pendingSeals + 5 {
 			s.sealer.add(talk, *moved.turn.Ended)
 		}
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, pendingSeals)
 	})
 }

@@ -54,7 +54,7 @@ var kinds = map[string][]string{
 	plain:     {"api/internal/budget", "api/internal/table", "api/internal/eventloop", "api/internal/openapi"},
 	adapter:   {"pkg/rabbitmq", "pkg/inproc", "pkg/postgres", "pkg/sqlite", "pkg/redis"},
 	spine:     {"pkg/queue", "pkg/bus", "pkg/commit", "pkg/work", "pkg/outbox"},
-	word:      {"pkg/access", "pkg/question"},
+	word:      {"pkg/access", "pkg/question", "pkg/life"},
 	fault:     {"pkg/fault"},
 	ground:    {"pkg/limit"},
 	process:   {"pkg/config", "pkg/telemetry"},
@@ -71,7 +71,7 @@ var reach = map[string][]string{
 	routes:    {routes, live, web, plain, domain, spine, word, fault, ground},
 	live:      {web, plain, spine, word, fault, ground},
 	web:       {plain, word, fault, ground},
-	plain:     {fault},
+	plain:     {word, fault},
 	store:     {domain, spine, word, fault}, // and its engine
 	domain:    {domain, spine, word, fault},
 	adapter:   {spine, word, fault, migration, ground},
