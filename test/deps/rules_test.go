@@ -109,8 +109,8 @@ var owners = map[string][]string{
 	"pgregory.net/rapid":                  {suite},
 }
 
-// upward are arrows that point up still, as "from to". Each goes with what it comes from.
-var upward = []string{
+// stillUp has arrows that point up still, as "from to". Each goes with what it comes from.
+var stillUp = []string{
 	"pkg/queue pkg/poll", "pkg/inproc pkg/poll", "pkg/rabbitmq pkg/poll",
 	"pkg/postgres pkg/poll", "pkg/sqlite pkg/poll",
 	"pkg/telemetry pkg/poll", "pkg/queue/queuetest pkg/poll",
@@ -162,7 +162,7 @@ func mayImport(name, imported string, features []feature) bool {
 	switch {
 	case from.kind == "" || to.kind == "" || to.kind == whole || to.kind == program:
 		return from.kind == whole && to.kind != ""
-	case from.kind == whole || slices.Contains(upward, name+" "+imported):
+	case from.kind == whole || slices.Contains(stillUp, name+" "+imported):
 		return true
 	case from.kind == suite: // what its subject may, the subject, and the adapter in memory
 		return imported == from.of || imported == "pkg/inproc" || to.kind == suite || mayImport(from.of, imported, features)
