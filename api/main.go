@@ -74,7 +74,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 			return errors.Join(fmt.Errorf("PLENARY_METRICS_ADDR: %w", err), ln.Close())
 		}
 	}
-	defer func() { err = errors.Join(err, operators.Stop(context.Background())) }() // the last one to end: it answers during the stop
+	// The last one to end: it answers during the stop.
+	defer func() { err = errors.Join(err, operators.Stop(context.Background())) }()
 	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	listener.Share(cfg.AddressConns, proxies)
 	served := make(chan error, 1)

@@ -46,7 +46,8 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		"PLENARY_DATABASE_URL": "postgres://" + closed.Addr().String() + "/plenary?sslmode=disable",
 		"PLENARY_AMQP_URL":     "amqp://" + closed.Addr().String(),
 	})
-	operators := backend.New(cfg, telemetry.NewMetrics(), quiet).Operators("127.0.0.1:0", func() error { return reads(nil) })
+	adapters := backend.New(cfg, telemetry.NewMetrics(), quiet)
+	operators := adapters.Operators("127.0.0.1:0", func() error { return reads(nil) })
 	require.NoError(t, operators.Start())
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

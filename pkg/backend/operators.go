@@ -21,9 +21,9 @@ const operatorConnections = 64
 // stopTimeout is how long an operator's request may hold up a stop.
 const stopTimeout = 2 * time.Second
 
-// Operators is a life.Service that serves what operators ask a process: whether it lives, whether it
-// works and else what is away, and its metrics. It has a listener of its own, so that nobody else is
-// told these things, and so that it answers however busy the process's others are.
+// Operators is a life.Service that serves what operators ask a process: whether it lives, whether
+// it works and else what is away, and its metrics. It has a listener of its own. So nobody else is
+// told these things, and it answers however busy the process's others are.
 type Operators struct {
 	net.Addr // after Start
 	addr     string
@@ -75,7 +75,8 @@ func (o *Operators) Start() error {
 	o.Addr = ln.Addr()
 	go func() {
 		defer close(o.served)
-		if err := o.server.Serve(netutil.LimitListener(ln, operatorConnections)); !errors.Is(err, http.ErrServerClosed) {
+		err := o.server.Serve(netutil.LimitListener(ln, operatorConnections))
+		if !errors.Is(err, http.ErrServerClosed) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.err = err

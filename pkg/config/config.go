@@ -1,5 +1,5 @@
-// Package config reads Plenary's settings from the environment. The tables in docs/config.md are made
-// from it.
+// Package config reads Plenary's settings from the environment. The tables in docs/config.md are
+// made from it.
 package config
 
 import (
@@ -41,7 +41,7 @@ type Group struct {
 // Groups are all settings, in the order of the docs.
 var Groups = []Group{
 	{"HTTP", "Where the API listens, and who may use it.", httpSettings},
-	{"Polls", "The polls feature: who may create, get passes and vote, and how long presentations stay.", pollsSettings},
+	{"Polls", "Who may create and vote, and how long presentations stay.", pollsSettings},
 	{"Database", "The store of everything that is kept.", databaseSettings},
 	{"Queue", "The ordered log between the API and the workers.", queueSettings},
 	{"Process", "What operators see of a process, and how it stops.", processSettings},

@@ -13,25 +13,33 @@ import (
 	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
+func runs(t *testing.T, fresh func() life.Service) {
+	t.Helper()
+	lifetest.Run(t, func(*testing.T) lifetest.Made { return lifetest.Made{Service: fresh()} })
+}
+
 func untilTheEnd(ctx context.Context) { <-ctx.Done() }
 
 func TestLoopLives(t *testing.T) {
-	lifetest.Run(t, func(*testing.T) lifetest.Made { return lifetest.Made{Service: life.Loop(untilTheEnd)} })
+	runs(t, func() life.Service { return life.Loop(untilTheEnd) })
 }
 
 func TestALoopThatEndsByItselfLives(t *testing.T) {
-	lifetest.Run(t, func(*testing.T) lifetest.Made { return lifetest.Made{Service: life.Loop(func(context.Context) {})} })
+	runs(t, func() life.Service { return life.Loop(func(context.Context) {}) })
 }
 
 func TestALoopThatTakesItsTimeLives(t *testing.T) {
-	lifetest.Run(t, func(*testing.T) lifetest.Made {
-		return lifetest.Made{Service: life.Loop(func(ctx context.Context) { <-ctx.Done(); time.Sleep(10 * time.Millisecond) })}
+	runs(t, func() life.Service {
+		return life.Loop(func(ctx context.Context) {
+			<-ctx.Done()
+			time.Sleep(10 * time.Millisecond)
+		})
 	})
 }
 
 func TestInOrderLives(t *testing.T) {
-	lifetest.Run(t, func(*testing.T) lifetest.Made {
-		return lifetest.Made{Service: life.InOrder(life.Loop(untilTheEnd), life.InOrder(), life.Loop(untilTheEnd))}
+	runs(t, func() life.Service {
+		return life.InOrder(life.Loop(untilTheEnd), life.InOrder(), life.Loop(untilTheEnd))
 	})
 }
 
@@ -75,14 +83,16 @@ func TestServicesStopInReverse(t *testing.T) {
 func TestAServiceThatCannotStartStopsThoseBefore(t *testing.T) {
 	var said []string
 	taken := errors.New("the port is taken")
-	g := life.InOrder(step{name: "store", said: &said}, step{name: "door", said: &said, start: taken}, step{name: "log", said: &said})
+	store, log := step{name: "store", said: &said}, step{name: "log", said: &said}
+	g := life.InOrder(store, step{name: "door", said: &said, start: taken}, log)
 	require.ErrorIs(t, g.Start(), taken)
 	require.Equal(t, []string{"start store", "start door", "stop store"}, said)
 }
 
 func TestAServiceThatStillRunsKeepsWhatItStandsOn(t *testing.T) {
 	var said []string
-	g := life.InOrder(step{name: "store", said: &said}, step{name: "worker", said: &said, stopping: context.DeadlineExceeded})
+	worker := step{name: "worker", said: &said, stopping: context.DeadlineExceeded}
+	g := life.InOrder(step{name: "store", said: &said}, worker)
 	require.NoError(t, g.Start())
 	require.ErrorIs(t, g.Stop(t.Context()), context.DeadlineExceeded)
 	require.Equal(t, []string{"start store", "start worker", "stop worker"}, said)
@@ -131,11 +141,16 @@ func TestTheSuiteFindsMistakes(t *testing.T) {
 	lifetest.Finds(t, "started twice", func() life.Service {
 		return wrong{Service: life.Loop(untilTheEnd), start: func() error { return nil }}
 	})
-	lifetest.Finds(t, "stopped while it starts", func() life.Service { // it begins after Stop has returned
+	// It begins after Stop has returned.
+	lifetest.Finds(t, "stopped while it starts", func() life.Service {
 		s, started := life.Loop(untilTheEnd), atomic.Bool{}
 		t.Cleanup(func() { _ = s.Stop(context.Background()) })
 		return wrong{
-			start: func() error { time.Sleep(time.Millisecond); started.Store(true); return s.Start() },
+			start: func() error {
+				time.Sleep(time.Millisecond)
+				started.Store(true)
+				return s.Start()
+			},
 			stop: func(ctx context.Context) error {
 				if !started.Load() {
 					return nil

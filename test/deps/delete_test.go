@@ -50,7 +50,7 @@ func (r *tree) read(name string) string {
 
 // files lists the files in a folder that end in suffix.
 func (r *tree) files(folder, suffix string, deep bool) (names []string) {
-	err := filepath.WalkDir(filepath.Join(r.root, folder), func(path string, d fs.DirEntry, err error) error {
+	visit := func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -66,8 +66,8 @@ func (r *tree) files(folder, suffix string, deep bool) (names []string) {
 			names = append(names, name)
 		}
 		return err
-	})
-	require.NoError(r.t, err)
+	}
+	require.NoError(r.t, filepath.WalkDir(filepath.Join(r.root, folder), visit))
 	for name, text := range r.changes {
 		in := strings.HasPrefix(name, folder+"/") && (deep || filepath.Dir(name) == folder)
 		if in && text != "" && strings.HasSuffix(name, suffix) {
@@ -130,7 +130,8 @@ func (r *tree) compile() error {
 	require.NoError(r.t, err)
 	file := filepath.Join(dir, "overlay.json")
 	require.NoError(r.t, os.WriteFile(file, overlay, 0o600))
-	cmd := exec.Command("go", "list", "-export", "-overlay", file, "-f", "{{.ImportPath}}", "./pkg/...", "./api/...", "./worker/...")
+	cmd := exec.Command("go", "list", "-export", "-overlay", file, "-f", "{{.ImportPath}}",
+		"./pkg/...", "./api/...", "./worker/...")
 	cmd.Dir = r.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -138,7 +139,7 @@ func (r *tree) compile() error {
 	return nil
 }
 
-// TestAFeatureCanBeDeleted with rm -r of its folders, and of its lines where the programs are wired.
+// TestAFeatureCanBeDeleted with rm -r of its folders, and of its lines where it is wired.
 // Polls are not tried: the protocol's parts are theirs.
 func TestAFeatureCanBeDeleted(t *testing.T) {
 	for _, f := range features {
@@ -152,21 +153,27 @@ func TestAFeatureCanBeDeleted(t *testing.T) {
 	}
 }
 
+// usesToy is a file of a package that has a variable of the toy's type.
+func usesToy(name, variable string) string {
+	toy := module + "pkg/toy"
+	return fmt.Sprintf("package %s\n\nimport %q\n\nvar %s toy.Store\n", name, toy, variable)
+}
+
 // withToy gives a tree with one more feature.
 func withToy(t *testing.T) (*tree, feature) {
 	r, toy := newTree(t), feature{one: "toy", many: "toys"}
 	r.changes["pkg/toy/toy.go"] = "package toy\n\ntype Store interface{ Play() }\n"
-	r.changes["pkg/toy/toypg/store.go"] = "package toypg\n\nimport \"" + module + "pkg/toy\"\n\nvar Store toy.Store\n"
-	r.changes["api/internal/toys/routes.go"] = "package toys\n\nimport \"" + module + "pkg/toy\"\n\nvar Routes toy.Store\n"
-	for name, uses := range map[string]string{
-		"pkg/backend/backend.go": "pkg/toy/toypg", "api/main.go": "api/internal/toys", "worker/main.go": "pkg/toy",
+	r.changes["pkg/toy/toypg/store.go"] = usesToy("toypg", "Store")
+	r.changes["api/internal/toys/routes.go"] = usesToy("toys", "Routes")
+	for name, uses := range map[string][2]string{
+		"pkg/backend/backend.go": {"pkg/toy/toypg", "toypg.Store"},
+		"api/main.go":            {"api/internal/toys", "toys.Routes"},
+		"worker/main.go":         {"pkg/toy", "toy.Store(nil)"},
 	} {
-		line := map[string]string{
-			"pkg/toy/toypg": "toypg.Store", "api/internal/toys": "toys.Routes", "pkg/toy": "toy.Store(nil)",
-		}[uses]
 		head, rest, found := strings.Cut(r.read(name), "import (\n")
 		require.True(t, found, name)
-		r.changes[name] = head + "import (\n\t\"" + module + uses + "\"\n" + rest + "\nvar _ = " + line + " " + mark(toy) + "\n"
+		r.changes[name] = fmt.Sprintf("%simport (\n\t%q\n%s\nvar _ = %s %s\n",
+			head, module+uses[0], rest, uses[1], mark(toy))
 	}
 	return r, toy
 }
@@ -182,12 +189,12 @@ func TestTheDeleteTestFindsWhatIsLeft(t *testing.T) {
 		if text := r.read(name); text != "" {
 			disk, err := os.ReadFile(filepath.Join(r.root, name))
 			require.NoError(t, err)
-			require.Equal(t, strings.TrimSpace(string(disk)), strings.TrimSpace(text), "nothing else is gone")
+			require.Equal(t, strings.TrimSpace(string(disk)), strings.TrimSpace(text), name)
 		}
 	}
 
 	r, toy = withToy(t)
-	r.changes["pkg/limit/planted.go"] = "package limit\n\nimport \"" + module + "pkg/toy\"\n\nvar _ toy.Store\n"
+	r.changes["pkg/limit/planted.go"] = usesToy("limit", "planted")
 	r.removeFolders(toy)
 	r.removeLines(toy)
 	require.ErrorContains(t, r.compile(), "pkg/limit", "somebody else uses it")

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// unproven are the packages that start goroutines and do not run the suite of life.Service yet, each
-// with what it shall prove there. Some of them are there only before a move, and some after it.
+// unproven are packages that start goroutines and do not run the suite of life.Service yet, with
+// what each shall prove there. Some of them are there only before a move, and some after it.
 var unproven = map[string]string{
 	"api":                    "what the process is made of, in order",
 	"api/internal/eventloop": "Listener",
@@ -53,7 +53,7 @@ func running(t *testing.T, root string) map[string]bool {
 	proven := map[string]bool{}
 	var all []string
 	for _, top := range []string{"pkg", "api", "worker"} {
-		err := filepath.WalkDir(filepath.Join(root, top), func(path string, d os.DirEntry, err error) error {
+		visit := func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
 				return err
 			}
@@ -74,12 +74,12 @@ func running(t *testing.T, root string) map[string]bool {
 				all = append(all, folder)
 			}
 			return err
-		})
-		require.NoError(t, err)
+		}
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, top), visit))
 	}
 	found := map[string]bool{}
 	for _, folder := range all {
-		// A suite's goroutines end with its test, and the benchmark's no-op is no part of the product.
+		// A suite's goroutines end with its test. The benchmark's no-op is no part of the product.
 		if !strings.HasSuffix(folder, "test") && folder != "api/internal/noop" {
 			found[folder] = proven[folder]
 		}
@@ -96,7 +96,7 @@ func TestWhatRunsPassesTheSuiteOfLife(t *testing.T) {
 			missing = append(missing, folder)
 		}
 		if proven && later {
-			t.Logf("%s passes the suite of life: delete it from the list of those that do not", folder)
+			t.Logf("%s passes the suite of life: delete it from unproven", folder)
 		}
 	}
 	require.Empty(t, missing, "they start goroutines: their tests must have lifetest.Run")
@@ -107,7 +107,7 @@ func TestWhatRunsIsFound(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"pkg/a/a.go":          "package a\n\nfunc f() { go f() }\n",
-		"pkg/b/b.go":          "package b\n\nimport \"sync\"\n\nfunc f() {\n\tvar w sync.WaitGroup\n\tw.Go(f)\n}\n",
+		"pkg/b/b.go":          "package b\n\nvar w sync.WaitGroup\n\nfunc f() { w.Go(f) }\n",
 		"pkg/b/b_test.go":     "package b\n\n// lifetest.Run(\n",
 		"pkg/c/c.go":          "package c\n",
 		"pkg/d/dtest/test.go": "package dtest\n\nfunc f() { go f() }\n",
@@ -117,5 +117,6 @@ func TestWhatRunsIsFound(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(name)), 0o755))
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
 	}
-	require.Equal(t, map[string]bool{"pkg/a": false, "pkg/b": true, "worker": false}, running(t, root))
+	want := map[string]bool{"pkg/a": false, "pkg/b": true, "worker": false}
+	require.Equal(t, want, running(t, root))
 }

@@ -46,12 +46,18 @@ const (
 
 // kinds are those of packages that are no feature's.
 var kinds = map[string][]string{
-	program:   {"api", "worker", "api/internal/noop"},
-	wiring:    {"pkg/backend"},
-	server:    {"api/internal/server"},
-	live:      {"api/internal/live"},
-	web:       {"api/internal/web", "api/internal/page", "api/internal/docs", "api/internal/qr", "api/internal/xlsx"},
-	plain:     {"api/internal/budget", "api/internal/table", "api/internal/eventloop", "api/internal/openapi"},
+	program: {"api", "worker", "api/internal/noop"},
+	wiring:  {"pkg/backend"},
+	server:  {"api/internal/server"},
+	live:    {"api/internal/live"},
+	web: {
+		"api/internal/web", "api/internal/page", "api/internal/docs", "api/internal/qr",
+		"api/internal/xlsx",
+	},
+	plain: {
+		"api/internal/budget", "api/internal/table", "api/internal/eventloop",
+		"api/internal/openapi",
+	},
 	adapter:   {"pkg/rabbitmq", "pkg/inproc", "pkg/postgres", "pkg/sqlite", "pkg/redis"},
 	spine:     {"pkg/queue", "pkg/bus", "pkg/commit", "pkg/work", "pkg/outbox"},
 	word:      {"pkg/access", "pkg/question", "pkg/life"},
@@ -65,7 +71,9 @@ var kinds = map[string][]string{
 // feature's kinds it means the same feature's, except for the wiring and the programs, which know
 // all features.
 var reach = map[string][]string{
-	program:   {wiring, server, routes, live, web, plain, domain, spine, word, fault, ground, process},
+	program: {
+		wiring, server, routes, live, web, plain, domain, spine, word, fault, ground, process,
+	},
 	wiring:    {store, domain, adapter, spine, word, fault, ground, process},
 	server:    {live, web, plain, spine, word, fault, ground},
 	routes:    {routes, live, web, plain, domain, spine, word, fault, ground},
@@ -86,7 +94,9 @@ var reach = map[string][]string{
 // owners are the packages or kinds that may name a module from outside, with what is below it. A
 // kind stands for all its packages.
 var owners = map[string][]string{
-	"github.com/google/uuid":              {program, routes, live, web, store, domain, adapter, spine, word, process, suite},
+	"github.com/google/uuid": {
+		program, routes, live, web, store, domain, adapter, spine, word, process, suite,
+	},
 	"golang.org/x/text":                   {word, domain, "api/internal/page"},
 	"golang.org/x/sync":                   {routes, live, web, plain, suite},
 	"github.com/jmoiron/sqlx":             {"pkg/postgres", "pkg/sqlite", store},
@@ -99,14 +109,18 @@ var owners = map[string][]string{
 	"golang.org/x/net/netutil":            {"pkg/backend"},
 	"golang.org/x/time":                   {"pkg/limit"},
 	"github.com/hashicorp/golang-lru":     {"pkg/limit", "api/internal/qr", routes},
-	"github.com/gofiber/fiber":            {program, server, routes, live, web, "api/internal/budget"},
-	"github.com/valyala/fasthttp":         {"api/internal/eventloop", "api/internal/web", server, routes},
-	"github.com/swaggest/swgui":           {"api/internal/docs"},
-	"github.com/boombuler/barcode":        {"api/internal/qr"},
-	"github.com/xuri/excelize":            {"api/internal/xlsx"},
-	"github.com/stretchr/testify":         {suite},
-	"go.uber.org/goleak":                  {suite},
-	"pgregory.net/rapid":                  {suite},
+	"github.com/gofiber/fiber": {
+		program, server, routes, live, web, "api/internal/budget",
+	},
+	"github.com/valyala/fasthttp": {
+		"api/internal/eventloop", "api/internal/web", server, routes,
+	},
+	"github.com/swaggest/swgui":    {"api/internal/docs"},
+	"github.com/boombuler/barcode": {"api/internal/qr"},
+	"github.com/xuri/excelize":     {"api/internal/xlsx"},
+	"github.com/stretchr/testify":  {suite},
+	"go.uber.org/goleak":           {suite},
+	"pgregory.net/rapid":           {suite},
 }
 
 // stillUp has arrows that point up still, as "from to". Each goes with what it comes from.
@@ -165,7 +179,8 @@ func mayImport(name, imported string, features []feature) bool {
 	case from.kind == whole || slices.Contains(stillUp, name+" "+imported):
 		return true
 	case from.kind == suite: // what its subject may, the subject, and the adapter in memory
-		return imported == from.of || imported == "pkg/inproc" || to.kind == suite || mayImport(from.of, imported, features)
+		return imported == from.of || imported == "pkg/inproc" || to.kind == suite ||
+			mayImport(from.of, imported, features)
 	case to.kind == suite:
 		return false
 	case imported == from.engine:
@@ -173,7 +188,8 @@ func mayImport(name, imported string, features []feature) bool {
 	case !slices.Contains(reach[from.kind], to.kind):
 		return false
 	default:
-		return to.feature == "" || to.feature == from.feature || from.kind == wiring || from.kind == program
+		return to.feature == "" || to.feature == from.feature ||
+			from.kind == wiring || from.kind == program
 	}
 }
 

@@ -66,7 +66,8 @@ func runCollection(t *testing.T, file, base string) {
 	npx, err := exec.LookPath("npx")
 	require.NoError(t, err, `npx is not installed: "make deps" installs Node.js, which brings it`)
 	report := filepath.Join(t.TempDir(), "report.json")
-	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", file, "--environment", environmentFile,
+	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", file,
+		"--environment", environmentFile,
 		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off", "--timeout-request", "20000",
 		"--reporters", "cli,json", "--reporter-json-export", report, "--reporter-cli-no-success-assertions")
 	cmd.Dir = root
@@ -111,7 +112,7 @@ func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
 			require.NoError(t, err, item.Name)
 			if route, _, err := contract.router.FindRoute(req); err == nil {
 				there[route.Operation.OperationID] = true
-				require.Equal(t, partOf(t, route.Path), file, "%s is in the wrong collection", item.Name)
+				require.Equal(t, partOf(t, route.Path), file, item.Name)
 			}
 		}
 	}
@@ -124,8 +125,8 @@ func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
 	require.ElementsMatch(t, want, slices.Collect(maps.Keys(there)))
 }
 
-// partOf names the collection where a path belongs: of the feature whose OpenAPI file has it, or the
-// server's.
+// partOf names the collection where a path belongs. It is that of the feature whose OpenAPI file
+// has the path, or the server's.
 func partOf(t *testing.T, path string) string {
 	t.Helper()
 	root, err := moduleRoot()

@@ -8,8 +8,8 @@ import (
 
 // generated stands below the first line, which says what the file is.
 var generated = []string{
-	`# Joined from base.yaml and the openapi.yaml of each feature by "go test ./api/internal/openapi -update".`,
-	"# An edit belongs there.",
+	"# Joined from base.yaml and the openapi.yaml of each feature. Edit those, and then:",
+	"# go test ./api/internal/openapi -update",
 }
 
 // codesHere stands in the base file where the features' codes of problems come.
@@ -46,7 +46,8 @@ func join(base part, features ...part) (string, error) {
 		var lines []string
 		switch e.key {
 		case "openapi: 3.0.3":
-			lines = append([]string{e.key}, generated...) // in place of the comments on the base file
+			// These stand in place of the comments on the base file.
+			lines = append([]string{e.key}, generated...)
 		case "info:":
 			lines = e.lines
 			for _, p := range parts {
@@ -71,7 +72,8 @@ func join(base part, features ...part) (string, error) {
 		for _, code := range p["x-problem-codes:"].body() {
 			line := "          " + code
 			if slices.Contains(codes, line) || slices.Contains(out, line) {
-				return "", fmt.Errorf("%s: the code %s is there already", p["info:"].of, strings.Trim(code, " -"))
+				name := strings.Trim(code, " -")
+				return "", fmt.Errorf("%s: the code %s is there already", p["info:"].of, name)
 			}
 			codes = append(codes, line)
 		}

@@ -1,5 +1,5 @@
-// Package openapi has the contract of the HTTP API: one OpenAPI file. A test joins it from base.yaml
-// and the openapi.yaml of each feature, in order to find it stale:
+// Package openapi has the contract of the HTTP API: one OpenAPI file. A test joins it from
+// base.yaml and the openapi.yaml of each feature, in order to find it stale:
 //
 //	go test ./api/internal/openapi -update
 package openapi

@@ -191,14 +191,15 @@ components:
 }
 
 func TestPartsThatDoNotAgreeAreRefused(t *testing.T) {
+	const schemas = "components:\n  schemas:\n"
 	for says, feature := range map[string]string{
 		"talks and chats have a different /talks:":     "paths:\n  /talks:\n    get: {}\n",
-		"base and chats have a different Id:":          "components:\n  schemas:\n    Id:\n      type: integer\n",
-		"talks and chats have a different Talk:":       "components:\n  schemas:\n    Talk:\n      type: object\n",
+		"base and chats have a different Id:":          schemas + "    Id:\n      type: integer\n",
+		"talks and chats have a different Talk:":       schemas + "    Talk:\n      type: object\n",
 		"chats: the code too_early is there already":   "x-problem-codes:\n  - too_early\n",
 		"chats: the code invalid is there already":     "x-problem-codes:\n  - invalid\n",
 		`chats: "servers:" is the base file's alone`:   "servers:\n  - url: /chats\n",
-		"chats has /chats: twice":                      "paths:\n  /chats:\n    get: {}\n  /chats:\n    post: {}\n",
+		"chats has /chats: twice":                      "paths:\n  /chats:\n  /chats:\n",
 		`chats: "openapi: 3.1.0" is the base file's`:   "openapi: 3.1.0\n",
 		"chats has - name: chat twice":                 "tags:\n  - name: chat\n  - name: chat\n",
 		`chats: "    /chats:" belongs to nothing`:      "paths:\n    /chats:\n",
@@ -210,7 +211,7 @@ func TestPartsThatDoNotAgreeAreRefused(t *testing.T) {
 		_, err := join(part{"base", toyBase}, part{"talks", toyFeature}, part{"chats", feature})
 		require.ErrorContains(t, err, says)
 	}
-	same := "info:\n  description: |\n    Chats.\ncomponents:\n  schemas:\n    Id:\n      type: string\n"
+	same := "info:\n  description: |\n    Chats.\n" + schemas + "    Id:\n      type: string\n"
 	_, err := join(part{"base", toyBase}, part{"chats", same})
 	require.NoError(t, err, "what is the same in both is there once")
 }
