@@ -45,7 +45,7 @@ unit: check ## the tests that need nothing but Go
 	$(GO) test -short -shuffle=on $(GOTESTFLAGS) ./...
 
 .PHONY: postman
-postman: deps .build/stack ## the Postman collection, against the embedded API and the production shape
+postman: deps .build/stack ## the Postman collections, against the embedded API and the production shape
 	@exec .build/stack with -- $(GO) test -count=1 -v -run Postman $(GOTESTFLAGS) ./test/e2e/...
 
 # A million votes over all faults and seeds. One fault alone: make chaos CHAOS=kill-worker SEEDS=7

@@ -79,11 +79,13 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	}
 	var operators *backend.Operators
 	if cfg.MetricsAddr != "" {
-		if operators, err = adapters.ServeOperators(cfg.MetricsAddr, server.Ready); err != nil {
+		operators = adapters.Operators(cfg.MetricsAddr, server.Ready)
+		if err = operators.Start(); err != nil {
 			return errors.Join(fmt.Errorf("PLENARY_METRICS_ADDR: %w", err), ln.Close())
 		}
 	}
-	defer func() { err = errors.Join(err, operators.Close()) }() // the last one to end: it answers during the stop
+	// The last one to end: it answers during the stop.
+	defer func() { err = errors.Join(err, operators.Stop(context.Background())) }()
 	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	listener.Share(cfg.AddressConns, proxies)
 	served := make(chan error, 1)
@@ -190,14 +192,14 @@ func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
 	deadline, _ := ctx.Deadline()
 	sealing, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
 	defer cancel()
-	p.services.Stage.Close(sealing)
+	err := p.services.Stage.Stop(sealing)
 	p.services.Intake.Close()
 	p.stopCounting()
 	p.counting.Wait()
 	p.stopCaching()
 	p.caching.Wait()
 	p.services.Cache.Close()
-	err := adapters.CloseQueue()
+	err = errors.Join(err, adapters.CloseQueue())
 	p.services.Intake.Wait()
 	return errors.Join(err, adapters.Close())
 }

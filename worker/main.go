@@ -47,7 +47,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	var votes atomic.Pointer[poll.Counting]
-	operators, err := adapters.ServeOperators(cfg.WorkerAddr, func() error { return reads(votes.Load()) })
+	operators := adapters.Operators(cfg.WorkerAddr, func() error { return reads(votes.Load()) })
+	err := operators.Start()
 	if err != nil {
 		return fmt.Errorf("PLENARY_WORKER_ADDR: %w", err)
 	}
@@ -57,7 +58,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	} else if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
 		err = nil
 	}
-	err = errors.Join(err, operators.Close())
+	err = errors.Join(err, operators.Stop(context.Background()))
 	if errors.Is(err, errNotStopped) {
 		return err // a transaction is under way: its store must not be closed under it
 	}

@@ -46,8 +46,9 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		"PLENARY_DATABASE_URL": "postgres://" + closed.Addr().String() + "/plenary?sslmode=disable",
 		"PLENARY_AMQP_URL":     "amqp://" + closed.Addr().String(),
 	})
-	operators, err := backend.New(cfg, telemetry.NewMetrics(), quiet).ServeOperators("127.0.0.1:0", func() error { return reads(nil) })
-	require.NoError(t, err)
+	adapters := backend.New(cfg, telemetry.NewMetrics(), quiet)
+	operators := adapters.Operators("127.0.0.1:0", func() error { return reads(nil) })
+	require.NoError(t, operators.Start())
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()
 	for path, want := range map[string]struct {
@@ -67,5 +68,5 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		require.Equal(t, want.code, res.StatusCode, path)
 		require.Contains(t, string(body), want.says)
 	}
-	require.NoError(t, operators.Close())
+	require.NoError(t, operators.Stop(t.Context()))
 }

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
+
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // operatorConnections is how many connections operators may have at once; more wait.
@@ -18,20 +21,23 @@ const operatorConnections = 64
 // stopTimeout is how long an operator's request may hold up a stop.
 const stopTimeout = 2 * time.Second
 
-// Operators serves what operators ask a process: whether it lives, whether it works and else what is away, and its metrics. It has a
-// listener of its own, so that nobody else is told these things, and so that it answers however busy the process's others are.
+// Operators is a life.Service that serves what operators ask a process: whether it lives, whether
+// it works and else what is away, and its metrics. It has a listener of its own. So nobody else is
+// told these things, and it answers however busy the process's others are.
 type Operators struct {
-	net.Addr
-	server *http.Server
-	served chan error
+	net.Addr // after Start
+	addr     string
+	server   *http.Server
+	served   chan struct{} // closed when the server has ended; only after Start
+
+	mu      sync.Mutex
+	err     error // of the server, once served is closed
+	stopped bool
 }
 
-// ServeOperators begins to serve on addr. ready says what else than an adapter keeps the process from its work; nil: nothing.
-func (b *Backend) ServeOperators(addr string, ready func() error) (*Operators, error) {
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
+// Operators makes what serves on addr. ready says what else than an adapter keeps the process from
+// its work; nil: nothing.
+func (b *Backend) Operators(addr string, ready func() error) *Operators {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok", nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -46,28 +52,61 @@ func (b *Backend) ServeOperators(addr string, ready func() error) (*Operators, e
 		}
 	})
 	mux.Handle("GET /metrics", b.metrics.Handler())
-	o := &Operators{Addr: ln.Addr(), served: make(chan error, 1), server: &http.Server{
+	return &Operators{addr: addr, served: make(chan struct{}), server: &http.Server{
 		Handler: mux, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(b.logger.Handler(), slog.LevelDebug),
 		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 15 * time.Second,
 	}}
-	go func() { o.served <- o.server.Serve(netutil.LimitListener(ln, operatorConnections)) }()
-	return o, nil
 }
 
-// Close answers what was asked, for at most 2 s. nil has nothing to close.
-func (o *Operators) Close() error {
+// Start listens and serves.
+func (o *Operators) Start() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.stopped:
+		return life.ErrStopped
+	case o.Addr != nil:
+		return life.ErrStarted
+	}
+	ln, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	o.Addr = ln.Addr()
+	go func() {
+		defer close(o.served)
+		err := o.server.Serve(netutil.LimitListener(ln, operatorConnections))
+		if !errors.Is(err, http.ErrServerClosed) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.err = err
+		}
+	}()
+	return nil
+}
+
+// Stop answers what was asked, for at most 2 s, and cuts off the rest. nil has nothing to stop. The
+// error is the server's, if it has ended by itself.
+func (o *Operators) Stop(ctx context.Context) error {
 	if o == nil {
 		return nil
 	}
-	stopping, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	o.mu.Lock()
+	o.stopped = true
+	started := o.Addr != nil
+	o.mu.Unlock()
+	if !started {
+		return nil
+	}
+	stopping, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
 	if o.server.Shutdown(stopping) != nil { // somebody reads slowly
 		_ = o.server.Close()
 	}
-	if err := <-o.served; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
+	<-o.served
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
 }
 
 func say(w http.ResponseWriter, code int, status string, away []string) {

@@ -1,6 +1,7 @@
 package backend_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -39,9 +41,9 @@ func asked(t *testing.T, o *backend.Operators, path string) (int, string) {
 func TestOperatorsAreToldWhatIsAwayAndElseWhatIsMissing(t *testing.T) {
 	b := embedded(t)
 	missing := errors.New("not this")
-	o, err := b.ServeOperators("127.0.0.1:0", func() error { return missing })
-	require.NoError(t, err)
-	defer func() { require.NoError(t, o.Close()) }()
+	o := b.Operators("127.0.0.1:0", func() error { return missing })
+	require.NoError(t, o.Start())
+	defer func() { require.NoError(t, o.Stop(context.Background())) }()
 	code, body := asked(t, o, "/readyz")
 	require.Equal(t, 503, code)
 	require.JSONEq(t, `{"status":"away","away":["database","queue"]}`, body)
@@ -66,9 +68,9 @@ func TestOperatorsAreToldWhatIsAwayAndElseWhatIsMissing(t *testing.T) {
 
 // TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections: who says nothing, or half a request, is cut off.
 func TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections(t *testing.T) {
-	o, err := embedded(t).ServeOperators("127.0.0.1:0", func() error { return nil })
-	require.NoError(t, err)
-	defer func() { require.NoError(t, o.Close()) }()
+	o := embedded(t).Operators("127.0.0.1:0", func() error { return nil })
+	require.NoError(t, o.Start())
+	defer func() { require.NoError(t, o.Stop(context.Background())) }()
 	for i := range 100 {
 		conn, err := net.Dial("tcp", o.String())
 		require.NoError(t, err)
@@ -80,6 +82,29 @@ func TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections(t *testing.T
 	require.Equal(t, 200, code)
 }
 
-func TestNoOperatorsHaveNothingToClose(t *testing.T) {
-	require.NoError(t, (*backend.Operators)(nil).Close())
+func TestNoOperatorsHaveNothingToStop(t *testing.T) {
+	require.NoError(t, (*backend.Operators)(nil).Stop(t.Context()))
+}
+
+func TestOperatorsLive(t *testing.T) {
+	b := embedded(t)
+	lifetest.Run(t, func(t *testing.T) lifetest.Made {
+		o := b.Operators("127.0.0.1:0", func() error { return nil })
+		return lifetest.Made{Service: o, Work: func() { // somebody has asked half of a question
+			conn, err := net.Dial("tcp", o.String())
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			_, err = fmt.Fprint(conn, "GET /metrics HT")
+			require.NoError(t, err)
+		}}
+	})
+}
+
+func TestOperatorsWhoseAddressIsTakenDoNotStart(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	o := embedded(t).Operators(ln.Addr().String(), func() error { return nil })
+	require.ErrorContains(t, o.Start(), "address already in use")
+	require.NoError(t, o.Stop(t.Context()))
 }

@@ -27,11 +27,11 @@ func lookup(env map[string]string) func(string) (string, bool) {
 
 func TestTheDocumentedTableIsTheOneInTheCode(t *testing.T) {
 	if *update {
-		require.NoError(t, os.WriteFile(docs, []byte(head+Table()), 0o644))
+		require.NoError(t, os.WriteFile(docs, []byte(head+Tables()), 0o644))
 	}
 	got, err := os.ReadFile(docs)
 	require.NoError(t, err)
-	require.Equal(t, head+Table(), string(got), "run go test ./pkg/config -update")
+	require.Equal(t, head+Tables(), string(got), "run go test ./pkg/config -update")
 }
 
 func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
@@ -172,6 +172,18 @@ func TestOriginsAreAsBrowsersWriteThem(t *testing.T) {
 		require.NoError(t, err, value)
 		require.Equal(t, want, c.CORSOrigins, value)
 	}
+}
+
+func TestEverySettingIsInOneGroup(t *testing.T) {
+	seen := map[string]string{}
+	for _, g := range Groups {
+		require.NotEmpty(t, g.Settings, g.Title)
+		for _, s := range g.Settings {
+			require.Empty(t, seen[s.Name], "%s is in %s, too", s.Name, g.Title)
+			seen[s.Name] = g.Title
+		}
+	}
+	require.Len(t, Settings, len(seen))
 }
 
 func TestEverySettingIsTestedWithGarbage(t *testing.T) {

@@ -62,7 +62,8 @@ func newMoving(t *testing.T, store moving) (*Stage, *Cache, *shelf, *fakeClock) 
 	require.NoError(t, err)
 	b := &fakeBus{announced: make(chan bus.Change, 9)}
 	s := New(store, b, &fakeLog{}, 4, c, slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { s.Close(context.Background()) })
+	require.NoError(t, s.Start())
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s, c, shelf, clock
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -30,9 +31,13 @@ type sealer struct {
 	logger  *slog.Logger
 	slots   []chan struct{} // by partition, a token per seal that waits
 	pending sync.WaitGroup
-	closing chan struct{}
+	closing chan struct{} // closed by stop
 	ctx     context.Context
 	cancel  context.CancelFunc
+
+	mu      sync.Mutex // orders add before stop, or after it
+	started bool
+	stopped bool
 }
 
 func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer {
@@ -49,6 +54,12 @@ func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer
 func (s *sealer) add(presentationID uuid.UUID, seal poll.Seal) {
 	due := time.Now().Add(poll.SealDelay)
 	slots := s.slots[queue.Partition(presentationID, len(s.slots))]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped {
+		s.logger.Warn("stopping; a worker will seal this one", "poll_id", seal.PollID)
+		return
+	}
 	select {
 	case slots <- struct{}{}:
 	default:
@@ -86,8 +97,26 @@ func (s *sealer) seal(presentationID uuid.UUID, seal poll.Seal, due time.Time) e
 	}
 }
 
-func (s *sealer) close(ctx context.Context) {
-	close(s.closing)
+func (s *sealer) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.stopped:
+		return life.ErrStopped
+	case s.started:
+		return life.ErrStarted
+	}
+	s.started = true
+	return nil
+}
+
+func (s *sealer) stop(ctx context.Context) {
+	s.mu.Lock()
+	if !s.stopped {
+		s.stopped = true
+		close(s.closing)
+	}
+	s.mu.Unlock()
 	defer context.AfterFunc(ctx, s.cancel)()
 	s.pending.Wait()
 	s.cancel()

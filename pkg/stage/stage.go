@@ -14,7 +14,7 @@ import (
 )
 
 // Stage is the presenter's side: it changes what is displayed and has the poll that voting ended for sealed, and it edits.
-// Whatever it changes it announces.
+// Whatever it changes it announces. It is a life.Service.
 type Stage struct {
 	store  writer
 	bus    bus.Bus
@@ -33,7 +33,7 @@ type writer interface {
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 }
 
-// New makes a stage. Seals go to the log of partitions partitions. Close it before the log.
+// New makes a stage. Seals go to the log of partitions partitions. Stop it before the log.
 func New(store writer, b bus.Bus, log queue.Publisher, partitions int, cache *Cache, logger *slog.Logger) *Stage {
 	return &Stage{store: store, bus: b, cache: cache, sealer: newSealer(log, partitions, logger), log: logger}
 }
@@ -122,7 +122,13 @@ func (s *Stage) announce(ctx context.Context, changes ...bus.Change) {
 	}
 }
 
-// Close waits until what voting has ended for is sealed, at most poll.SealDelay and what the log takes, or ctx ends. It does not
-// try again what the log refuses. What is not sealed then, a worker seals some ten seconds later. Move must not be
-// called after it.
-func (s *Stage) Close(ctx context.Context) { s.sealer.close(ctx) }
+// Start is the promise of life.Service. Nothing runs before the first transition.
+func (s *Stage) Start() error { return s.sealer.start() }
+
+// Stop waits until what voting has ended for is sealed, at most poll.SealDelay and what the log
+// takes, or ctx ends. It does not try again what the log refuses. What is not sealed then, and what
+// moves later, a worker seals some ten seconds later.
+func (s *Stage) Stop(ctx context.Context) error {
+	s.sealer.stop(ctx)
+	return nil
+}

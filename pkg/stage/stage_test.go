@@ -15,6 +15,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -86,11 +88,19 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry, con
 	return nil
 }
 
-func newTestStage(store writer, busErr error) (*Stage, *fakeBus, *fakeLog) {
-	b := &fakeBus{announced: make(chan bus.Change, 9), err: busErr}
+// newTestStage makes a stage with a bus of this process, and gives what is announced there.
+func newTestStage(t *testing.T, store writer) (*Stage, <-chan bus.Change, *fakeLog) {
+	t.Helper()
+	b := inproc.NewBus()
+	announced := b.Subscribe(t.Context())
+	s, log := newTestStageWith(store, b)
+	return s, announced, log
+}
+
+func newTestStageWith(store writer, b bus.Bus) (*Stage, *fakeLog) {
 	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
-	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), b, log
+	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), log
 }
 
 var moved = transit{turn: poll.Turn{
@@ -101,47 +111,63 @@ var moved = transit{turn: poll.Turn{
 
 func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, b, log := newTestStage(moved, errors.New("the bus is away"))
-		begun := time.Now()
-		d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
-		require.NoError(t, err, "a lost announcement fails nothing: the lease covers it")
-		require.Equal(t, int64(5), d.Version)
-		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-b.announced)
-		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-b.announced)
-		p := <-log.published
-		require.Equal(t, poll.SealDelay, p.at.Sub(begun))
-		require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
-		require.Equal(t, queue.Partition(talk, 4), p.partition)
-		s.Close(t.Context())
+		s, announced, log := newTestStage(t, moved)
+		requireMovedAndSealed(t, s, log)
+		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-announced)
+		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-announced)
 	})
 }
 
+func TestALostAnnouncementFailsNoTransition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := inproc.NewBus()
+		require.NoError(t, closed.Close())
+		require.Error(t, closed.Announce(t.Context(), bus.Change{Thing: talk}))
+		s, log := newTestStageWith(moved, closed)
+		requireMovedAndSealed(t, s, log)
+	})
+}
+
+// requireMovedAndSealed moves a stage and closes it.
+func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
+	t.Helper()
+	begun := time.Now()
+	d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+	require.NoError(t, err, "a lost announcement fails nothing: the lease covers it")
+	require.Equal(t, int64(5), d.Version)
+	p := <-log.published
+	require.Equal(t, poll.SealDelay, p.at.Sub(begun))
+	require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
+	require.Equal(t, queue.Partition(talk, 4), p.partition)
+	require.NoError(t, s.Stop(t.Context()))
+}
+
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
-	s, b, _ := newTestStage(transit{}, nil)
+	s, announced, _ := newTestStage(t, transit{})
 	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
-	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
+	require.Equal(t, bus.Change{Thing: talk}, <-announced)
 	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
-	require.Equal(t, bus.Change{Thing: talk}, <-b.announced)
-	s.Close(t.Context())
+	require.Equal(t, bus.Change{Thing: talk}, <-announced)
+	require.NoError(t, s.Stop(t.Context()))
 
 	stale := fault.Errorf(fault.Stale, "no")
-	s, b, _ = newTestStage(transit{err: stale}, nil)
+	s, announced, _ = newTestStage(t, transit{err: stale})
 	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
-	require.Empty(t, b.announced)
-	s.Close(t.Context())
+	require.Empty(t, announced)
+	require.NoError(t, s.Stop(t.Context()))
 }
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, store := range []transit{{turn: poll.Turn{Display: poll.Display{Slide: poll.Slide{Version: 3}}}}, {err: fault.Errorf(fault.Stale, "no")}} {
-			s, b, log := newTestStage(store, nil)
+			s, announced, log := newTestStage(t, store)
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.Equal(t, store.err, err)
 			time.Sleep(2 * poll.SealDelay)
-			require.Empty(t, b.announced)
+			require.Empty(t, announced)
 			require.Empty(t, log.published)
-			s.Close(t.Context())
+			require.NoError(t, s.Stop(t.Context()))
 		}
 	})
 }
@@ -166,18 +192,18 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, b, log := newTestStage(c.store, nil)
+			s, announced, log := newTestStage(t, c.store)
 			_, _, err := s.cache.Display(t.Context(), talk, time.Time{})
 			require.NoError(t, err)
 			require.ErrorIs(t, c.do(s), c.store.err)
 			_, _, known := s.cache.Known(talk)
 			require.False(t, known, "also after an error: it may have happened")
 			for _, want := range c.want {
-				require.Equal(t, want, <-b.announced)
+				require.Equal(t, want, <-announced)
 			}
-			require.Empty(t, b.announced)
+			require.Empty(t, announced)
 			require.Empty(t, log.published, "nothing is to be sealed")
-			s.Close(t.Context())
+			require.NoError(t, s.Stop(t.Context()))
 			s.cache.Close()
 		})
 	}
@@ -197,12 +223,12 @@ func remove(s *Stage) error { return s.Delete(context.Background(), talk, nil) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		begun := time.Now()
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Equal(t, poll.SealDelay-time.Second, time.Since(begun), "sealing early would make acknowledged votes late")
 		require.Len(t, log.published, 1)
 		require.Equal(t, time.Now(), (<-log.published).at)
@@ -211,9 +237,9 @@ func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 
 func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		begun := time.Now()
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Zero(t, time.Since(begun))
 		require.Empty(t, log.published)
 	})
@@ -222,7 +248,7 @@ func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, waited := range []time.Duration{0, poll.SealDelay + 1} { // before its time, and while the log is stuck
-			s, _, log := newTestStage(moved, nil)
+			s, _, log := newTestStage(t, moved)
 			log.trouble[queue.Partition(talk, 4)] = []error{errStuck}
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.NoError(t, err)
@@ -230,7 +256,7 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 			tries := len(log.published)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			begun := time.Now()
-			s.Close(ctx)
+			require.NoError(t, s.Stop(ctx))
 			require.Equal(t, time.Second, time.Since(begun))
 			require.Len(t, log.published, tries)
 			cancel()
@@ -240,7 +266,7 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 
 func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
 		begun := time.Now()
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
@@ -255,13 +281,13 @@ func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 		require.Less(t, time.Since(begun), poll.SealDelay+2*time.Second)
 		time.Sleep(time.Minute)
 		require.Empty(t, log.published)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 	})
 }
 
 func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		for range 99 {
 			log.trouble[queue.Partition(talk, 4)] = append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
 		}
@@ -271,24 +297,24 @@ func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 		s.sealer.pending.Wait()
 		require.LessOrEqual(t, time.Since(begun), poll.SealDelay+sealFor)
 		require.Greater(t, len(log.published), 4)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 	})
 }
 
 func TestAStopDoesNotTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused}
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, 1)
 	})
 }
 
 func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		here := queue.Partition(talk, 4)
 		log.trouble[here] = []error{errStuck, errStuck}
 		other := talk
@@ -303,18 +329,42 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 		for range 4 {
 			require.Equal(t, poll.SealDelay, (<-log.published).at.Sub(begun))
 		}
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
+	})
+}
+
+func TestTheStageLives(t *testing.T) {
+	lifetest.Run(t, func(t *testing.T) lifetest.Made {
+		s, log := newTestStageWith(moved, inproc.NewBus())
+		t.Cleanup(s.cache.Close)
+		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown}
+		return lifetest.Made{Service: s, Work: func() {
+			_, err := s.Move(context.Background(), talk, poll.Move{}, nil)
+			require.NoError(t, err)
+		}}
+	})
+}
+
+func TestATransitionAfterTheStopIsLeftToTheWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, announced, log := newTestStage(t, moved)
+		require.NoError(t, s.Stop(t.Context()))
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-announced)
+		time.Sleep(2 * poll.SealDelay)
+		require.Empty(t, log.published)
 	})
 }
 
 func TestWaitingSealsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(moved, nil)
+		s, _, log := newTestStage(t, moved)
 		log.published = make(chan published, pendingSeals+9)
 		for range pendingSeals + 5 {
 			s.sealer.add(talk, *moved.turn.Ended)
 		}
-		s.Close(t.Context())
+		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, pendingSeals)
 	})
 }

@@ -1,12 +1,16 @@
-// Package deps checks which package imports which, against the list in docs/architecture.md's words: arrows point
-// inward, adapters never know each other, and a driver's name appears only in its own adapter.
+// Package deps checks which package imports which, by kinds of packages. Arrows point down. No
+// feature imports a feature. Adapters do not know each other. A driver is named in its own adapter
+// alone. A feature can be deleted, which the package tries.
 package deps
 
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,56 +20,18 @@ import (
 
 const module = "github.com/plenary-live/plenary/"
 
-// allowed says what each package may import of this module and from outside the standard library. A module from
-// outside is named by its path and stands for its packages.
-var allowed = map[string][]string{
-	"pkg/fault":                        {},
-	"pkg/access":                       {"pkg/fault", "github.com/google/uuid", "golang.org/x/text"},
-	"pkg/question":                     {"pkg/fault", "github.com/google/uuid", "golang.org/x/text"},
-	"pkg/poll":                         {"pkg/question", "pkg/fault", "pkg/access", "pkg/bus", "github.com/google/uuid", "golang.org/x/text"},
-	"pkg/queue":                        {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "github.com/google/uuid"},
-	"pkg/bus":                          {"github.com/google/uuid"},
-	"pkg/stage":                        {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
-	"pkg/intake":                       {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
-	"pkg/count":                        {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
-	"pkg/postgres":                     {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/bus", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/golang-migrate/migrate/v4"},
-	"pkg/sqlite":                       {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/bus", "migrations", "github.com/google/uuid", "github.com/jmoiron/sqlx", "modernc.org/sqlite", "github.com/golang-migrate/migrate/v4"},
-	"pkg/rabbitmq":                     {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid", "github.com/rabbitmq/amqp091-go"},
-	"pkg/inproc":                       {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "pkg/bus", "github.com/google/uuid"},
-	"pkg/poll/storetest":               {"pkg/fault", "pkg/access", "pkg/bus", "pkg/question", "pkg/poll", "golang.org/x/sync", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak", "pgregory.net/rapid"},
-	"pkg/queue/queuetest":              {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
-	"pkg/bus/bustest":                  {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/bus", "github.com/google/uuid", "github.com/stretchr/testify", "go.uber.org/goleak"},
-	"pkg/limit":                        {"github.com/hashicorp/golang-lru/v2", "golang.org/x/time"},
-	"pkg/config":                       {},
-	"pkg/telemetry":                    {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "github.com/google/uuid", "github.com/prometheus/client_golang"},
-	"pkg/backend":                      {"golang.org/x/net/netutil", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "pkg/bus", "pkg/config", "pkg/telemetry", "pkg/postgres", "pkg/sqlite", "pkg/rabbitmq", "pkg/inproc"},
-	"api/internal/budget":              {"pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "github.com/gofiber/fiber/v2", "golang.org/x/sync"},
-	"api/internal/table":               {},
-	"api/internal/page":                {"api/internal/budget", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "github.com/gofiber/fiber/v2", "github.com/google/uuid", "golang.org/x/text"},
-	"api/internal/eventloop":           {"github.com/valyala/fasthttp"},
-	"api/internal/polls":               {"api/internal/budget", "api/internal/live", "api/internal/polls/fast", "api/internal/table", "api/internal/web", "api/internal/xlsx", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/stage", "pkg/intake", "pkg/bus", "pkg/limit", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "github.com/hashicorp/golang-lru/v2", "golang.org/x/sync"},
-	"api/internal/live":                {"api/internal/eventloop", "pkg/fault", "pkg/bus", "pkg/limit", "github.com/gofiber/fiber/v2"},
-	"api/internal/web":                 {"api/internal/budget", "api/internal/eventloop", "pkg/fault", "pkg/access", "pkg/limit", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid", "golang.org/x/sync"},
-	"api/internal/server":              {"api/internal/eventloop", "api/internal/web", "pkg/fault", "pkg/limit", "github.com/gofiber/fiber/v2"},
-	"api/internal/polls/fast":          {"api/internal/eventloop", "api/internal/web", "pkg/intake", "pkg/poll", "github.com/gofiber/fiber/v2", "github.com/valyala/fasthttp", "github.com/google/uuid"},
-	"api/internal/polls/fast/fasttest": {"api/internal/web", "github.com/google/uuid"},
-	"api/internal/xlsx":                {"api/internal/table", "github.com/xuri/excelize/v2"},
-	"api/internal/docs":                {"api/internal/budget", "github.com/gofiber/fiber/v2", "github.com/swaggest/swgui"},
-	"api/internal/qr":                  {"api/internal/budget", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "github.com/gofiber/fiber/v2", "github.com/boombuler/barcode", "github.com/hashicorp/golang-lru/v2"},
-	"api":                              {"api/internal/budget", "api/internal/docs", "api/internal/polls", "api/internal/page", "api/internal/qr", "api/internal/server", "api/internal/web", "github.com/gofiber/fiber/v2", "pkg/backend", "pkg/config", "pkg/count", "pkg/intake", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/stage", "pkg/telemetry"},
-	"api/internal/noop":                {"api/internal/polls", "api/internal/server", "api/internal/web", "github.com/gofiber/fiber/v2"},
-	"worker":                           {"pkg/backend", "pkg/config", "pkg/count", "pkg/telemetry", "pkg/fault", "pkg/access", "pkg/question", "pkg/poll", "pkg/queue", "github.com/google/uuid"},
-	"migrations":                       {"github.com/golang-migrate/migrate/v4"},
-}
+const noPlace = " has no place: which feature is it of, or which dependency does it own?"
 
 type listed struct {
 	ImportPath string
 	Imports    []string
 }
 
-func packages(t *testing.T) (all []listed) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
-	out, err := cmd.Output()
+// packages lists this module's, with what they import outside of tests.
+func packages(t *testing.T, flags ...string) (all []listed) {
+	t.Helper()
+	args := append([]string{"list", "-e", "-json=ImportPath,Imports"}, flags...)
+	out, err := exec.Command("go", append(args, module+"...")...).Output()
 	require.NoError(t, err)
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p listed
@@ -78,36 +44,148 @@ func packages(t *testing.T) (all []listed) {
 	}
 }
 
-func TestEveryImportIsAllowed(t *testing.T) {
-	seen := map[string]bool{}
-	for _, p := range packages(t) {
+// wrong lists what is against the rules, and the arrows up that somebody needs.
+func wrong(all []listed) (found, needed []string) {
+	for _, p := range all {
 		name := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(name, "test/") { // whole-system tests may use anything; nothing may use them
+		if placeOf(name, features).kind == "" {
+			found = append(found, name+noPlace)
 			continue
 		}
-		may, ok := allowed[name]
-		require.True(t, ok, "%s is not on the list: which part of the domain or which dependency does it own?", name)
-		seen[name] = true
 		for _, imported := range p.Imports {
+			own, inside := strings.CutPrefix(imported, module)
 			first, _, _ := strings.Cut(imported, "/")
-			if !strings.Contains(first, ".") { // the standard library
-				continue
+			switch {
+			case inside && slices.Contains(stillUp, name+" "+own):
+				needed = append(needed, name+" "+own)
+			case inside && mayImport(name, own, features):
+			case !inside && (!strings.Contains(first, ".") || mayName(name, imported, features)):
+			default:
+				found = append(found, name+" must not import "+own)
 			}
-			imported = strings.TrimPrefix(imported, module)
-			require.True(t, slices.ContainsFunc(may, func(m string) bool { return covers(m, imported) }), "%s must not import %s", name, imported)
 		}
 	}
-	for name := range allowed {
-		require.True(t, seen[name], "%s is on the list and does not exist", name)
+	return found, needed
+}
+
+func TestEveryImportIsAllowed(t *testing.T) {
+	found, needed := wrong(packages(t))
+	require.Empty(t, found)
+	for _, arrow := range stillUp {
+		if !slices.Contains(needed, arrow) {
+			t.Logf("%q is in the list of stillUp, and nobody needs it any more: delete it", arrow)
+		}
 	}
 }
 
-// covers says whether an entry of the list stands for an import: packages of this module by name, modules from outside
-// with what is below them.
-func covers(entry, imported string) bool {
-	if entry == imported {
-		return true
+func TestAWrongImportIsFound(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	replace := map[string]string{}
+	plant := func(name, imported string) string {
+		file := filepath.Join(t.TempDir(), "planted.go")
+		text := fmt.Sprintf("package %s\n\nimport _ %q\n", filepath.Base(name), imported)
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		replace[filepath.Join(root, name, "planted.go")] = file
+		return name + " must not import " + strings.TrimPrefix(imported, module)
 	}
-	first, _, _ := strings.Cut(entry, "/")
-	return strings.Contains(first, ".") && strings.HasPrefix(imported, entry+"/")
+	want := []string{
+		plant("pkg/poll", "github.com/lib/pq"),
+		plant("pkg/chat", module+"pkg/poll"),
+		plant("pkg/chat/chatlite", module+"pkg/postgres"),
+		plant("api/internal/eventloop", "github.com/gofiber/fiber/v2"),
+		plant("api/internal/chats", module+"api/internal/httpapi"),
+		plant("pkg/rabbitmq", module+"pkg/inproc"),
+		plant("pkg/backend", module+"pkg/bus/bustest"),
+	}
+	plant("pkg/common", module+"pkg/fault")
+	want = append(want, "pkg/common"+noPlace)
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "overlay.json")
+	require.NoError(t, os.WriteFile(file, overlay, 0o600))
+	found, _ := wrong(packages(t, "-overlay", file))
+	require.ElementsMatch(t, want, found)
+}
+
+func TestTheHouse(t *testing.T) {
+	outside := func(imported string) bool {
+		first, _, _ := strings.Cut(imported, "/")
+		return strings.Contains(first, ".")
+	}
+	for arrow, allowed := range map[string]bool{
+		"pkg/chat pkg/queue":                                true,
+		"pkg/chat pkg/work":                                 true,
+		"pkg/chat pkg/chat/chatpg":                          false,
+		"pkg/chat pkg/talk":                                 false,
+		"pkg/chat pkg/postgres":                             false,
+		"pkg/chat github.com/jmoiron/sqlx":                  false,
+		"pkg/chat pkg/telemetry":                            false,
+		"pkg/stage pkg/poll":                                true,
+		"pkg/talk pkg/stage":                                false,
+		"pkg/chat/chatpg pkg/postgres":                      true,
+		"pkg/chat/chatpg pkg/sqlite":                        false,
+		"pkg/chat/chatpg pkg/poll":                          false,
+		"pkg/chat/chatpg pkg/chat":                          true,
+		"pkg/chat/chatpg github.com/lib/pq":                 true,
+		"pkg/chat/chatpg github.com/jmoiron/sqlx":           true,
+		"pkg/chat/chatlite github.com/jmoiron/sqlx":         true,
+		"pkg/chat/chatlite github.com/lib/pq":               false,
+		"pkg/chat/chatlite modernc.org/sqlite":              false,
+		"pkg/chat/chattest pkg/chat":                        true,
+		"pkg/chat/chattest github.com/stretchr/testify":     true,
+		"pkg/chat/chattest pkg/poll":                        false,
+		"pkg/chat github.com/stretchr/testify":              false,
+		"pkg/commit/committest pkg/inproc":                  true,
+		"pkg/commit pkg/inproc":                             false,
+		"pkg/commit pkg/queue":                              true,
+		"pkg/work pkg/chat":                                 false,
+		"pkg/postgres pkg/chat":                             false,
+		"pkg/postgres github.com/lib/pq/oid":                true,
+		"pkg/redis pkg/limit":                               true,
+		"pkg/redis github.com/redis/go-redis/v9":            true,
+		"pkg/access pkg/queue":                              false,
+		"pkg/fault pkg/access":                              false,
+		"pkg/telemetry pkg/queue":                           true,
+		"pkg/backend pkg/chat/chatpg":                       true,
+		"pkg/backend api/internal/web":                      false,
+		"api/internal/chats pkg/chat":                       true,
+		"api/internal/chats pkg/chat/chatpg":                false,
+		"api/internal/chats pkg/question":                   true,
+		"api/internal/chats pkg/poll":                       false,
+		"api/internal/chats api/internal/polls":             false,
+		"api/internal/chats api/internal/live":              true,
+		"api/internal/chats api/internal/web":               true,
+		"api/internal/chats api/internal/server":            false,
+		"api/internal/polls api/internal/polls/fast":        true,
+		"api/internal/chats api/internal/polls/fast":        false,
+		"api/internal/polls/fast pkg/intake":                true,
+		"api/internal/live api/internal/chats":              false,
+		"api/internal/live pkg/bus":                         true,
+		"api/internal/live pkg/chat":                        false,
+		"api/internal/web api/internal/live":                false,
+		"api/internal/web api/internal/budget":              true,
+		"api/internal/server api/internal/web":              true,
+		"api/internal/server api/internal/chats":            false,
+		"api/internal/eventloop api/internal/web":           false,
+		"api/internal/qr github.com/boombuler/barcode/qr":   true,
+		"api/internal/page github.com/boombuler/barcode/qr": false,
+		"api api/internal/chats":                            true,
+		"api pkg/chat":                                      true,
+		"api pkg/rabbitmq":                                  false,
+		"api github.com/lib/pq":                             false,
+		"worker pkg/work":                                   true,
+		"worker pkg/backend":                                true,
+		"worker api":                                        false,
+		"pkg/chat test/stack":                               false,
+		"test/e2e pkg/postgres":                             true,
+		"test/e2e github.com/lib/pq":                        true,
+	} {
+		from, to, _ := strings.Cut(arrow, " ")
+		if outside(to) {
+			require.Equal(t, allowed, mayName(from, to, features), arrow)
+		} else {
+			require.Equal(t, allowed, mayImport(from, to, features), arrow)
+		}
+	}
 }

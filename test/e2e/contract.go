@@ -33,7 +33,8 @@ var TheContract = sync.OnceValues(func() (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "api/internal/polls/openapi.yaml"))
+	file := filepath.Join(root, "api/internal/openapi/openapi.yaml")
+	doc, err := openapi3.NewLoader().LoadFromFile(file)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 const newman = "newman@6.2.2"
 
 const (
-	collectionFile  = "postman/plenary.postman_collection.json"
+	collectionFiles = "postman/*.postman_collection.json" // one for each feature, and the server's
 	environmentFile = "postman/plenary.postman_environment.json"
 )
 
@@ -55,15 +55,23 @@ func TestPostmanCollectionRunsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// runNewman runs the collection twice in a row, as a person does who presses "run" again.
+// runNewman runs each collection twice in a row, as a person does who presses "run" again.
 func runNewman(t *testing.T, base string) {
+	t.Helper()
+	for _, file := range collections(t) {
+		runCollection(t, file, base)
+	}
+}
+
+func runCollection(t *testing.T, file, base string) {
 	t.Helper()
 	root, err := moduleRoot()
 	require.NoError(t, err)
 	npx, err := exec.LookPath("npx")
 	require.NoError(t, err, `npx is not installed: "make deps" installs Node.js, which brings it`)
 	report := filepath.Join(t.TempDir(), "report.json")
-	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", collectionFile, "--environment", environmentFile,
+	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", file,
+		"--environment", environmentFile,
 		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off", "--timeout-request", "20000",
 		"--reporters", "cli,json", "--reporter-json-export", report, "--reporter-cli-no-success-assertions")
 	cmd.Dir = root
@@ -91,7 +99,7 @@ func runNewman(t *testing.T, base string) {
 	require.NoError(t, json.Unmarshal(raw, &result))
 	require.Empty(t, result.Run.Failures)
 	require.Zero(t, result.Run.Stats.Assertions.Failed)
-	requests := len(requestsOf(readCollection(t).Item))
+	requests := len(requestsOf(readCollection(t, file).Item))
 	require.GreaterOrEqual(t, result.Run.Stats.Requests.Total, 2*requests, "newman left requests out")
 	require.Greater(t, result.Run.Stats.Assertions.Total, 2*requests)
 }
@@ -101,12 +109,15 @@ func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
 	require.NoError(t, err)
 	there := map[string]bool{}
 	variable := regexp.MustCompile(`\{\{[^}]*\}\}`)
-	for _, item := range requestsOf(readCollection(t).Item) {
-		path := variable.ReplaceAllString(strings.Replace(item.Request.URL.Raw, "{{base_url}}", "", 1), nobody)
-		req, err := http.NewRequest(item.Request.Method, "http://127.0.0.1"+path, nil)
-		require.NoError(t, err, item.Name)
-		if route, _, err := contract.router.FindRoute(req); err == nil {
-			there[route.Operation.OperationID] = true
+	for _, file := range collections(t) {
+		for _, item := range requestsOf(readCollection(t, file).Item) {
+			path := variable.ReplaceAllString(strings.Replace(item.Request.URL.Raw, "{{base_url}}", "", 1), nobody)
+			req, err := http.NewRequest(item.Request.Method, "http://127.0.0.1"+path, nil)
+			require.NoError(t, err, item.Name)
+			if route, _, err := contract.router.FindRoute(req); err == nil {
+				there[route.Operation.OperationID] = true
+				require.Equal(t, partOf(t, route.Path), file, item.Name)
+			}
 		}
 	}
 	var want []string
@@ -118,25 +129,57 @@ func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
 	require.ElementsMatch(t, want, slices.Collect(maps.Keys(there)))
 }
 
-func TestEveryRequestOfThePostmanCollectionIsTested(t *testing.T) {
-	c := readCollection(t)
-	require.Equal(t, []string{"Presenter", "Audience", "Tester"}, []string{c.Item[0].Name, c.Item[1].Name, c.Item[2].Name})
-	for _, item := range requestsOf(c.Item) {
-		tests := ""
-		for _, e := range item.Event {
-			if e.Listen == "test" {
-				tests = strings.Join(e.Script.Exec, "\n")
-			}
-		}
-		require.Contains(t, tests, "pm.test(", item.Name)
-	}
-}
-
-func readCollection(t *testing.T) (c collectionItem) {
+// partOf names the collection where a path belongs. It is that of the feature whose OpenAPI file
+// has the path, or the server's.
+func partOf(t *testing.T, path string) string {
 	t.Helper()
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	raw, err := os.ReadFile(filepath.Join(root, collectionFile))
+	for _, file := range collections(t) {
+		name := strings.TrimSuffix(filepath.Base(file), ".postman_collection.json")
+		text, err := os.ReadFile(filepath.Join(root, "api/internal", name, "openapi.yaml"))
+		if err == nil && strings.Contains(string(text), "\n  "+path+":\n") {
+			return file
+		}
+	}
+	return "postman/server.postman_collection.json"
+}
+
+func TestEveryRequestOfThePostmanCollectionIsTested(t *testing.T) {
+	c := readCollection(t, "postman/polls.postman_collection.json")
+	require.Equal(t, []string{"Presenter", "Audience", "Tester"}, []string{c.Item[0].Name, c.Item[1].Name, c.Item[2].Name})
+	for _, file := range collections(t) {
+		for _, item := range requestsOf(readCollection(t, file).Item) {
+			tests := ""
+			for _, e := range item.Event {
+				if e.Listen == "test" {
+					tests = strings.Join(e.Script.Exec, "\n")
+				}
+			}
+			require.Contains(t, tests, "pm.test(", item.Name)
+		}
+	}
+}
+
+// collections gives the files of all collections.
+func collections(t *testing.T) (files []string) {
+	t.Helper()
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	found, err := filepath.Glob(filepath.Join(root, collectionFiles))
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	for _, file := range found {
+		files = append(files, "postman/"+filepath.Base(file))
+	}
+	return files
+}
+
+func readCollection(t *testing.T, file string) (c collectionItem) {
+	t.Helper()
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	raw, err := os.ReadFile(filepath.Join(root, file))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(raw, &c))
 	return c

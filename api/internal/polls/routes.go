@@ -1,9 +1,6 @@
 package polls
 
 import (
-	"bytes"
-	_ "embed"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -13,9 +10,6 @@ import (
 	"github.com/plenary-live/plenary/api/internal/polls/fast"
 	"github.com/plenary-live/plenary/api/internal/web"
 )
-
-//go:embed openapi.yaml
-var openAPI []byte
 
 // New adds the feature's routes to a site.
 func New(site *web.Site, cfg Config) *Polls {
@@ -28,12 +22,6 @@ func New(site *web.Site, cfg Config) *Polls {
 }
 
 func (s *Polls) routes(v1 fiber.Router) {
-	description := s.description()
-	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
-		budget.Standing(c)
-		c.Set(fiber.HeaderContentType, "application/yaml")
-		return c.Send(description)
-	})
 	v1.Post("/presentations", s.with(create))
 	v1.Get("/presentations/:id", s.with(getPresentation))
 	v1.Patch("/presentations/:id", s.with(patchPresentation))
@@ -62,16 +50,6 @@ func (s *Polls) routes(v1 fiber.Router) {
 	v1.Get("/presentations/:id/events", s.with(getEvents))
 	v1.Get("/presentations/:id/audience", s.with(getAudience))
 }
-
-// description gives openapi.yaml with what the paths in it are below.
-func (s *Polls) description() []byte {
-	if s.Root == "" {
-		return openAPI
-	}
-	return bytes.Replace(openAPI, serverURL, []byte(strings.TrimSuffix(string(serverURL), "/\n")+s.Root+"\n"), 1)
-}
-
-var serverURL = []byte("\nservers:\n  - url: /\n")
 
 // with gives a route the services.
 func (s *Polls) with(route func(*call) error) fiber.Handler {

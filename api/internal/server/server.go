@@ -13,7 +13,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/api/internal/openapi"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
@@ -55,6 +57,12 @@ func New(site *web.Site, cfg Config, features ...Feature) *Server {
 	site.App.Get("/healthz", ok)
 	site.App.Get("/readyz", s.ready)
 	site.App.Get(web.Base+"/ping", ok)
+	contract := openapi.File(site.Root)
+	site.App.Get(web.Base+"/openapi.yaml", func(c *fiber.Ctx) error {
+		budget.Standing(c)
+		c.Set(fiber.HeaderContentType, "application/yaml")
+		return c.Send(contract)
+	})
 	return s
 }
 

@@ -1,0 +1,127 @@
+// Package life is how the parts of a process start and stop. It is a package of its own, below all
+// others, since adapters, features and servers live alike and know nothing of each other.
+package life
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+)
+
+// Service is a part of a process that runs beside others. lifetest has its conformance suite.
+type Service interface {
+	// Start begins to run, and returns. A service starts once: a second Start gives ErrStarted. A
+	// Start after Stop gives ErrStopped, and nothing runs.
+	Start() error
+
+	// Stop ends the run, and returns nil when nothing of the service runs any more. When ctx ends,
+	// Stop cuts off what is under way. An error says that something may still run: what the service
+	// works with must stay open, and Stop may be called again. Stop may be called at any time, also
+	// before Start, more than once, and by many goroutines at once.
+	Stop(ctx context.Context) error
+}
+
+// Errors of Start.
+var (
+	ErrStarted = errors.New("it was started before")
+	ErrStopped = errors.New("it was stopped before")
+)
+
+// Loop gives a service that runs a function. The function must return soon after its context ends,
+// which Stop ends at once.
+func Loop(run func(ctx context.Context)) Service {
+	l := &loop{run: run, done: make(chan struct{})}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l
+}
+
+type loop struct {
+	run    func(context.Context)
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the function has returned; only after Start
+
+	mu      sync.Mutex
+	started bool
+}
+
+func (l *loop) Start() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.ctx.Err() != nil:
+		return ErrStopped
+	case l.started:
+		return ErrStarted
+	}
+	l.started = true
+	go func() {
+		defer close(l.done)
+		l.run(l.ctx)
+	}()
+	return nil
+}
+
+func (l *loop) Stop(ctx context.Context) error {
+	l.mu.Lock()
+	l.cancel()
+	started := l.started
+	l.mu.Unlock()
+	if !started {
+		return nil
+	}
+	select {
+	case <-l.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// InOrder gives a service that starts others in order and stops them in reverse, each when the one
+// before has stopped. If one cannot start, those before it are stopped. Where one does not stop in
+// time, those under it stay as they are.
+func InOrder(services ...Service) Service { return &inOrder{services: services} }
+
+type inOrder struct {
+	services []Service
+	mu       sync.Mutex // held for as long as a Start or a Stop takes
+	started  bool
+	stopped  bool
+}
+
+func (g *inOrder) Start() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.stopped:
+		return ErrStopped
+	case g.started:
+		return ErrStarted
+	}
+	g.started = true
+	for i, s := range g.services {
+		if err := s.Start(); err != nil {
+			g.stopped = true
+			return errors.Join(err, stop(context.Background(), g.services[:i]))
+		}
+	}
+	return nil
+}
+
+func (g *inOrder) Stop(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stopped = true
+	return stop(ctx, g.services)
+}
+
+func stop(ctx context.Context, services []Service) error {
+	for _, s := range slices.Backward(services) {
+		if err := s.Stop(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
