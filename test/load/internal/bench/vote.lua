@@ -3,7 +3,6 @@
 -- No response(): with it wrk would parse every answer's headers for Lua. It counts answers above 399 by itself.
 
 local rooms, host = os.getenv("VOTE_ROOMS"), os.getenv("VOTE_HOST") -- rooms: "path=poll path=poll"
-local prefer = os.getenv("VOTE_PREFER") or ""
 local salt = tonumber(os.getenv("VOTE_SALT"))
 local file = os.getenv("VOTE_PASSES") or "" -- of voters' passes, one behind the other; none: voters have ids
 local length = tonumber(os.getenv("VOTE_PASS_LENGTH")) or 36
@@ -31,7 +30,7 @@ function init()
     local before, after = '{"poll_id":"' .. poll .. '","key":"', file ~= "" and '","pass":"' or '","client_id":"'
     local length = #before + 1 + #after + length + 2
     local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
-      (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
+      "Content-Length: " .. length .. "\r\n\r\n"
     for key in ("ABC"):gmatch(".") do
       keys[choices] = head .. before .. key .. after
       choices = choices + 1
@@ -45,7 +44,6 @@ function request()
   return keys[number % choices] .. string.format("%08x", number) .. tail
 end
 
--- The voters of several rooms take turns, as their passes do.
 function passed()
   local from = used * length
   if from >= #passes then
@@ -53,12 +51,11 @@ function passed()
   end
   used = used + 1
   number = (number * 1664525 + 1013904223) % 4294967296
-  local room = (used - 1) % (choices / 3)
-  return keys[room * 3 + number % 3] .. passes:sub(from + 1, from + length) .. '"}'
+  return keys[number % choices] .. passes:sub(from + 1, from + length) .. '"}'
 end
 
 function done(summary, latency)
-  io.write(string.format('\nJSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n', summary.requests,
+  io.write(string.format('\nJSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p99":%d}\n', summary.requests,
     summary.duration, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
+    latency:percentile(99)))
 end

@@ -25,11 +25,10 @@ var voteScript string
 // load is what wrk is to do: votes for one poll of each room, in turn and from a voter of its own each.
 type load struct {
 	rooms       []room // at one address
-	prefer      string // the header of that name; empty: none
 	connections int
 	seconds     int
 	salt        uint64 // another one for every load: voters must not repeat
-	passes      []byte // of voters, the rooms' by turns, one behind the other; nil: voters have ids
+	passes      []byte // of voters, one behind the other; nil: voters have ids
 }
 
 // loaded is what wrk has seen.
@@ -38,10 +37,12 @@ type loaded struct {
 	Micros   float64 `json:"micros"`
 	Refused  int64   `json:"refused"`
 	Broken   int64   `json:"broken"`
-	P50      float64 `json:"p50"`
 	P99      float64 `json:"p99"`
 	cpu      time.Duration
 }
+
+// acknowledged tells how many answers were 2xx.
+func (r loaded) acknowledged() int64 { return r.Requests - r.Refused }
 
 // wrk runs with one thread: a second one would only take from the servers, on few processors.
 func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
@@ -56,19 +57,19 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 			return r, err
 		}
 	}
-	target, err := url.Parse(l.rooms[0].url)
+	target, err := url.Parse(l.rooms[0].URL)
 	if err != nil {
 		return r, err
 	}
 	var rooms []string
 	for _, room := range l.rooms {
-		rooms = append(rooms, room.path("/polls/current/votes")+"="+room.poll)
+		rooms = append(rooms, room.path("/polls/current/votes")+"="+room.Poll)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.seconds)*time.Second+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", l.connections), fmt.Sprintf("-d%ds", l.seconds),
-		"--timeout", "10s", "-s", script, l.rooms[0].url)
-	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host, "VOTE_PREFER="+l.prefer,
+		"--timeout", "10s", "-s", script, l.rooms[0].URL)
+	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host,
 		fmt.Sprint("VOTE_SALT=", l.salt), "VOTE_PASSES="+passes)
 	if passes != "" {
 		cmd.Env = append(cmd.Env, fmt.Sprint("VOTE_PASS_LENGTH=", poll.PassLength))

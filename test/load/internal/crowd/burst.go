@@ -3,7 +3,6 @@
 package crowd
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -12,7 +11,7 @@ import (
 // Burst is a part of a stampede: clients that are connected all send one request at one moment.
 type Burst struct {
 	Addr     netip.AddrPort
-	Sources  []netip.Addr
+	Source   netip.Addr
 	Clients  int
 	Warm     []byte // a request that each client has answered before: its connection is in use, as a phone's is
 	Request  func(buf []byte, i int) []byte
@@ -24,41 +23,33 @@ type Burst struct {
 // Answered is what became of a burst.
 type Answered struct {
 	Answers   map[int]int // by status, refused and repeated ones too
-	Latencies []int64     // nanoseconds from the signal to the acknowledgement, a value per client that got one
-	Sent      int64       // when the last client had sent its request for the first time, nanoseconds from the signal
+	Latencies []int64     // nanoseconds from the signal to the acknowledgement, of each client that got one
 	Broken    int         // connections lost with a request under way; it is repeated
 }
 
 // Connect connects every client and has its first request answered.
 func (b *Burst) Connect() (err error) {
-	// Each is greeted as soon as it is connected: a server soon hangs up on a connection that says nothing.
-	if b.crowd, err = New(b.Addr, b.Clients, b.Sources...); err != nil {
+	if b.crowd, err = New(b.Addr, b.Clients, b.Source); err != nil {
 		return err
 	}
-	const together = 256
-	sent, answered, end := 0, 0, Now()+int64(b.Patience)
-	for answered < b.Clients {
-		for ; sent < b.Clients && sent-answered < together; sent++ {
-			if err := b.crowd.Send(sent, b.Warm); err != nil {
-				return err
-			}
-		}
-		var failed error
-		if err := b.crowd.Wait(end, func(i, status int, err error) {
-			if answered++; err != nil || status != 200 {
+	warm := 0
+	return b.crowd.greet(b.Warm, b.Patience, func(until int64) (known int, failed error) {
+		err := b.crowd.Wait(until, func(i, status int, err error) {
+			if warm++; err != nil || status != 200 {
 				failed = fmt.Errorf("client %d: its first request had status %d: %w", i, status, err)
 			}
-		}); err != nil || failed != nil {
-			return fmt.Errorf("warming up: %w", errors.Join(err, failed))
+		})
+		if failed == nil {
+			failed = err
 		}
-		if Now() > end {
-			return fmt.Errorf("%d of %d clients had their first answer within %v", answered, b.Clients, b.Patience)
-		}
-	}
-	return nil
+		return warm, failed
+	})
 }
 
-// Go sends everything at the time at, and repeats after retryAfter what was refused, as the answer asks for.
+// retryAfter is what a refusal asks a client to wait for.
+const retryAfter = time.Second
+
+// Go sends everything at the time at, and repeats after retryAfter what was refused.
 func (b *Burst) Go(at int64) (r Answered, err error) {
 	defer func() { _ = b.crowd.Close() }()
 	time.Sleep(time.Duration(at-Now()) - 2*time.Millisecond)
@@ -72,10 +63,9 @@ func (b *Burst) Go(at int64) (r Answered, err error) {
 	r.Answers, r.Latencies = map[int]int{}, make([]int64, 0, b.Clients)
 	answered := func(i, status int, err error) {
 		now := Now()
-		switch {
-		case err != nil:
+		if err != nil {
 			r.Broken++
-		default:
+		} else {
 			r.Answers[status]++
 		}
 		if err == nil && status < 300 {
@@ -99,9 +89,7 @@ func (b *Burst) Go(at int64) (r Answered, err error) {
 			}
 		}
 	}
-	r.Sent = Now() - at
-	end := at + int64(b.Patience)
-	for len(r.Latencies) < b.Clients && Now() < end {
+	for end := at + int64(b.Patience); len(r.Latencies) < b.Clients && Now() < end; {
 		until := end
 		if len(again) > 0 {
 			until = again[0].at
@@ -117,5 +105,3 @@ func (b *Burst) Go(at int64) (r Answered, err error) {
 	}
 	return r, nil
 }
-
-const retryAfter = time.Second

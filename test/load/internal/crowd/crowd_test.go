@@ -107,7 +107,7 @@ func TestWhoIsRefusedInABurstTriesAgain(t *testing.T) {
 			w.WriteHeader(http.StatusNoContent)
 		}
 	})
-	b := Burst{Addr: addr, Sources: []netip.Addr{netip.MustParseAddr("127.0.0.9")}, Clients: 20, Warm: get(nil, 0), Patience: 30 * time.Second,
+	b := Burst{Addr: addr, Source: netip.MustParseAddr("127.0.0.9"), Clients: 20, Warm: get(nil, 0), Patience: 30 * time.Second,
 		Request: func(buf []byte, _ int) []byte {
 			return append(buf, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1"...)
 		}}

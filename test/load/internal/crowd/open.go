@@ -3,6 +3,7 @@
 package crowd
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -28,22 +29,23 @@ type Outcome struct {
 	Broken    int           // connections lost, or silent at the end of the grace, with a request under way
 	Answers   map[int]int   // by status
 	Latencies []int64       // nanoseconds, sorted, one per request that was due; those without an answer as long as they were waited for
-	Spans     []Span        // the same: from when each was due, by Now
 	Took      time.Duration // from the first request to the last answer
 }
 
-// Span is a time by Now: from, and to.
-type Span [2]int64
-
 // Run does it. An error is one of the machine, not of the server.
 func (l Load) Run() (Outcome, error) {
-	c, err := Dial(l.Addr, l.Conns)
+	c, err := New(l.Addr, l.Conns, netip.Addr{})
 	if err != nil {
 		return Outcome{}, err
 	}
 	defer func() { _ = c.Close() }()
+	for i := range l.Conns {
+		if err := c.connect(i); err != nil {
+			return Outcome{}, fmt.Errorf("client %d of %d: %w", i, l.Conns, err)
+		}
+	}
 	o := Outcome{Answers: map[int]int{}, Due: max(int(l.Rate*l.Duration.Seconds()), 1)}
-	o.Spans = make([]Span, 0, o.Due)
+	o.Latencies = make([]int64, 0, o.Due)
 	idle := make([]int, l.Conns)
 	for i := range idle {
 		idle[i] = i
@@ -54,7 +56,7 @@ func (l Load) Run() (Outcome, error) {
 	last := began
 	done := func(i int) {
 		last = Now()
-		o.Spans = append(o.Spans, Span{underWay[i], last})
+		o.Latencies = append(o.Latencies, last-underWay[i])
 		underWay[i] = 0
 		idle = append(idle, i)
 	}
@@ -71,7 +73,7 @@ func (l Load) Run() (Outcome, error) {
 	}
 	next, buf := 0, make([]byte, 0, 1024)
 	end := began + int64(l.Duration+l.Grace)
-	for len(o.Spans) < o.Due && Now() < end {
+	for len(o.Latencies) < o.Due && Now() < end {
 		for now := Now(); next < o.Due && len(idle) > 0 && due(next) <= now; next++ {
 			i := idle[len(idle)-1]
 			idle = idle[:len(idle)-1]
@@ -94,26 +96,16 @@ func (l Load) Run() (Outcome, error) {
 	for _, at := range underWay {
 		if at > 0 {
 			o.Broken++
-			o.Spans = append(o.Spans, Span{at, now})
+			o.Latencies = append(o.Latencies, now-at)
 		}
 	}
 	for ; next < o.Due; next++ {
 		o.Unsent++
-		o.Spans = append(o.Spans, Span{due(next), now})
+		o.Latencies = append(o.Latencies, now-due(next))
 	}
 	o.Took = time.Duration(last - began)
-	o.Latencies = Latencies(o.Spans)
+	slices.Sort(o.Latencies)
 	return o, nil
-}
-
-// Latencies gives the lengths of spans, sorted.
-func Latencies(spans []Span) []int64 {
-	all := make([]int64, len(spans))
-	for i, s := range spans {
-		all[i] = s[1] - s[0]
-	}
-	slices.Sort(all)
-	return all
 }
 
 // Percentile gives the smallest of sorted values that p percent of them do not exceed; 0 of none.
