@@ -24,16 +24,11 @@ import (
 )
 
 func main() {
-	var err error
-	switch {
-	case len(os.Args) == 2 && os.Args[1] == bench.ClientsCommand:
-		err = bench.Clients(os.Stdin, os.Stdout)
-	case len(os.Args) == 2 && os.Args[1] == bench.ViewersCommand:
-		err = bench.Viewers(os.Stdin, os.Stdout)
-	default:
-		err = run()
+	main := run
+	if len(os.Args) == 2 && os.Args[1] == bench.ClientsCommand {
+		main = func() error { return bench.Clients(os.Stdin, os.Stdout) }
 	}
-	if err != nil {
+	if err := main(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -49,7 +44,7 @@ func run() (err error) {
 	connections := flag.String("connections", "64,256,512,2000", "of the closed loop")
 	contestants := flag.String("contestants", "all", "of the closed loop: all, or some of "+strings.Join(report.Contestants, "; "))
 	flag.IntVar(&o.Clients, "clients", 30000, "of the stampede")
-	flag.IntVar(&o.Processes, "processes", 3, "that they, and the viewers, are spread over; one holds 20,000 descriptors at most")
+	flag.IntVar(&o.Processes, "processes", 3, "that they are spread over; one holds 20,000 descriptors at most")
 	flag.IntVar(&o.Viewers, "viewers", report.Viewers, "of the event streams, at least 2")
 	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
 	flag.StringVar(&o.Before, "before", "", "a folder with the api and worker of an earlier commit: measure them, "+

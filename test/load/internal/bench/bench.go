@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -166,10 +167,13 @@ func (b *Bench) turns(ctx context.Context, n int, do func(round, i int) error) e
 	return nil
 }
 
-// add keeps what was measured, and says it.
+// add keeps what was measured, with seven digits, and says it.
 func (b *Bench) add(p *report.Part, of string, at float64, round int, values map[string]float64) {
+	for name, v := range values {
+		values[name], _ = strconv.ParseFloat(fmt.Sprintf("%.7g", v), 64)
+	}
 	p.Loads = append(p.Loads, report.Load{Of: of, At: at, Round: round, Values: values})
-	b.say("round %d  %-28s %10.0f  %.4g", round+1, of, at, values)
+	b.say("round %d  %-28s %10.0f  %v", round+1, of, at, values)
 }
 
 func (b *Bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.Output, format+"\n", args...) }

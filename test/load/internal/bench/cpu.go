@@ -51,10 +51,7 @@ func (g groups) cpu() (map[string]float64, error) {
 		}
 		parents[pid], _ = strconv.Atoi(fields[1])
 		for _, f := range fields[11:15] { // user, system, and both of children that were waited for
-			n, err := strconv.ParseFloat(f, 64)
-			if err != nil {
-				return nil, err
-			}
+			n, _ := strconv.ParseFloat(f, 64)
 			seconds[pid] += n / ticks
 		}
 	}

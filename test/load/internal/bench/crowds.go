@@ -16,53 +16,37 @@ import (
 	"github.com/plenary-live/plenary/test/load/internal/crowd"
 )
 
-// connectPatience: a client that is connected must not be forgotten before its turn. NGINX keeps an idle one 75 s.
-const connectPatience = 40 * time.Second
-
-// place is what a process of clients is told of what they connect with, on a line of its standard input.
+// place is what a process of clients is told, on a line of its standard input. A second line is the time at which
+// they vote.
 type place struct {
-	Addr    netip.AddrPort
 	Source  netip.Addr
 	Clients int
-	Request []byte // the first one of each
-	Room    room   // that they vote in
+	Room    room
 	Salt    uint64
 }
 
-// crowds are processes of clients that are connected.
-type crowds []*process
-
+// process is one of clients that are connected.
 type process struct {
-	cmd  *exec.Cmd
-	in   *json.Encoder
-	end  io.Closer // of in
-	out  *json.Decoder
-	rest io.Reader // of out
+	*exec.Cmd
+	stdin  io.WriteCloser
+	stdout io.Reader
+	out    *json.Decoder // of stdout
 }
 
-// connect starts processes of n clients together, and waits until they are connected. Close them in any case.
-func (b *Bench) connect(ctx context.Context, command string, n int, first func(room) []byte, r room) (all crowds, err error) {
-	processes := min(b.Processes, n)
-	for i := range processes {
-		// A source address per process: each has ports of its own, towards one server.
-		at := place{Addr: r.addr(), Source: netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}), Clients: (n + i) / processes,
-			Request: first(r), Room: r, Salt: b.nextSalt()}
-		cmd := exec.CommandContext(ctx, b.binary("bench"), command)
+// connect starts processes of clients, and waits until they are connected. Close them in any case.
+func (b *Bench) connect(ctx context.Context, r room) (all []*process, err error) {
+	for i := range b.Processes {
+		cmd := exec.CommandContext(ctx, b.binary("bench"), ClientsCommand)
 		cmd.Stderr = os.Stderr
-		in, err := cmd.StdinPipe()
-		if err != nil {
+		in, inErr := cmd.StdinPipe()
+		out, outErr := cmd.StdoutPipe()
+		if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 			return all, err
 		}
-		out, err := cmd.StdoutPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			return all, err
-		}
-		p := &process{cmd, json.NewEncoder(in), in, json.NewDecoder(out), out}
-		all = append(all, p)
-		if err := p.in.Encode(at); err != nil {
+		all = append(all, &process{cmd, in, out, json.NewDecoder(out)})
+		// A source address per process: each has ports of its own, towards one server.
+		at := place{netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}), (b.Clients + i) / b.Processes, r, b.nextSalt()}
+		if err := json.NewEncoder(in).Encode(at); err != nil {
 			return all, err
 		}
 	}
@@ -75,50 +59,49 @@ func (b *Bench) connect(ctx context.Context, command string, n int, first func(r
 	return all, nil
 }
 
-// ask tells all the same, and takes what each answers.
-func ask[Q, A any](all crowds, question Q, take func(A)) error {
+// vote has all clients vote at the time signal.
+func vote(all []*process, signal int64) (sum crowd.Outcome, err error) {
 	for _, p := range all {
-		if err := p.in.Encode(question); err != nil {
-			return err
+		if err := json.NewEncoder(p.stdin).Encode(signal); err != nil {
+			return sum, err
 		}
 	}
 	for _, p := range all {
-		var answer A
-		if err := p.out.Decode(&answer); err != nil {
-			return fmt.Errorf("clients are gone: %w", err)
+		var a crowd.Outcome
+		if err := p.out.Decode(&a); err != nil {
+			return sum, fmt.Errorf("clients are gone: %w", err)
 		}
-		take(answer)
+		sum.Latencies = append(sum.Latencies, a.Latencies...)
+		sum.Repeated += a.Repeated
+		sum.Broken += a.Broken
 	}
-	return nil
+	return sum, nil
 }
 
-// close ends the processes, which end with their standard input.
-func (all crowds) close() error {
+// end ends the processes, which end with their standard input.
+func end(all []*process) error {
 	var errs []error
 	for _, p := range all {
-		_ = p.end.Close()
-		_, _ = io.Copy(io.Discard, p.rest)
-		errs = append(errs, p.cmd.Wait())
+		_ = p.stdin.Close()
+		_, _ = io.Copy(io.Discard, p.stdout)
+		errs = append(errs, p.Wait())
 	}
 	return errors.Join(errs...)
 }
 
-// The arguments with which the program is a process of clients that vote, or of viewers.
-const (
-	ClientsCommand = "clients"
-	ViewersCommand = "viewers"
-)
+// ClientsCommand is the argument with which the program is a process of clients.
+const ClientsCommand = "clients"
 
-// Clients is the main of a process of clients. They vote at the time that it is told.
+// Clients is the main of such a process.
 func Clients(stdin io.Reader, stdout io.Writer) error {
 	in, out := json.NewDecoder(stdin), json.NewEncoder(stdout)
 	var at place
 	if err := in.Decode(&at); err != nil {
 		return err
 	}
-	b := crowd.Burst{Addr: at.Addr, Source: at.Source, Clients: at.Clients, Warm: at.Request,
-		Request: at.Room.votes(at.Salt), Patience: connectPatience}
-	if err := b.Connect(); err != nil {
+	l := crowd.Load{Addr: at.Room.addr(), Source: at.Source, Conns: at.Clients, Due: at.Clients, Patience: connectPatience,
+		Warm: []byte("GET /api/v1/ping HTTP/1.1\r\nHost: plenary\r\n\r\n"), Request: at.Room.votes(at.Salt), Retry: time.Second}
+	if err := l.Connect(); err != nil {
 		return err
 	}
 	if err := out.Encode(true); err != nil {
@@ -128,8 +111,7 @@ func Clients(stdin io.Reader, stdout io.Writer) error {
 	if err := in.Decode(&signal); err != nil {
 		return err // the parent is gone
 	}
-	b.Patience = stampedePatience
-	answered, err := b.Go(signal)
+	answered, err := l.Run(signal)
 	if err != nil {
 		return err
 	}

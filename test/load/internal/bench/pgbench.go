@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
@@ -91,6 +92,7 @@ func (b *Bench) pgbench(ctx context.Context, script string, clients, votes int) 
 	if err != nil || parseErr != nil {
 		return nil, fmt.Errorf("pgbench: %w\n%s", err, out)
 	}
+	time.Sleep(300 * time.Millisecond) // what ended is known to be no process any more
 	after, err := g.cpu()
 	us := since(before, after, done*float64(votes))["postgresql"] * 1e6
 	return map[string]float64{report.Rate: rate * float64(votes), "acknowledged": done, "counted": done, report.CPU: us}, err

@@ -36,10 +36,6 @@ func (r room) addr() netip.AddrPort {
 	return netip.MustParseAddrPort(strings.TrimPrefix(r.URL, "http://"))
 }
 
-func (r room) get(path string) []byte {
-	return []byte("GET " + path + " HTTP/1.1\r\nHost: plenary\r\n\r\n")
-}
-
 // votes gives requests with a vote of a new voter each, as crowd sends them.
 func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
 	before := `{"poll_id":"` + r.Poll + `","key":"`

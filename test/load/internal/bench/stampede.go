@@ -16,7 +16,8 @@ import (
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
 
-const stampedePatience = 30 * time.Second
+// connectPatience bounds connecting: NGINX forgets an idle connection after 75 s. It bounds the answers, too.
+const connectPatience = 40 * time.Second
 
 // stampede has clients that are connected already vote at one signal, through NGINX to three replicas.
 func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
@@ -30,8 +31,7 @@ func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
 			return fmt.Errorf("%s: %w", of, err)
 		}
 		for _, percent := range []float64{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99, 99.9} {
-			at := map[string]float64{"ms": ms(crowd.Percentile(latencies, percent))}
-			part.Loads = append(part.Loads, report.Load{Of: of, At: percent, Round: round, Values: at})
+			b.add(part, of, percent, round, map[string]float64{"ms": ms(crowd.Percentile(latencies, percent))})
 		}
 		b.add(part, of, 100, round, last)
 		return nil
@@ -40,7 +40,7 @@ func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
 
 // burst has all clients vote, and gives the sorted latencies, and what else there is to know of the last one.
 // Without a Plenary nothing is counted.
-func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []int64, last map[string]float64, err error) {
+func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []int64, of100 map[string]float64, err error) {
 	at := noRoom(url)
 	if p != nil {
 		if err := p.quiet(ctx); err != nil {
@@ -50,10 +50,10 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []
 			return nil, nil, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, connectPatience+stampedePatience+drainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*connectPatience+drainTimeout)
 	defer cancel()
-	clients, err := b.connect(ctx, ClientsCommand, b.Clients, func(r room) []byte { return r.get("/api/v1/ping") }, at)
-	defer func() { err = errors.Join(err, clients.close()) }()
+	clients, err := b.connect(ctx, at)
+	defer func() { err = errors.Join(err, end(clients)) }()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,27 +63,19 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []
 	if p != nil {
 		watched = p.watch(ctx, at, signal)
 	}
-	repeated := 0
-	err = ask(clients, signal, func(a crowd.Answered) {
-		latencies = append(latencies, a.Latencies...)
-		repeated += a.Broken
-		for status, n := range a.Answers {
-			if status >= 300 {
-				repeated += n
-			}
-		}
-	})
+	answered, err := vote(clients, signal)
+	latencies = answered.Latencies
 	slices.Sort(latencies)
-	end := ms(crowd.Percentile(latencies, 100))
-	counted, watchErr := watched(int64(len(latencies)), end)
+	last := ms(crowd.Percentile(latencies, 100))
+	counted, watchErr := watched(int64(len(latencies)-answered.Broken), last)
 	if err := errors.Join(err, watchErr); err != nil {
 		return nil, nil, err
 	}
-	if len(latencies) != b.Clients || counted.votes != int64(b.Clients) {
-		return nil, nil, fmt.Errorf("%d clients have voted, %d were acknowledged, %d votes are counted", b.Clients, len(latencies), counted.votes)
+	if answered.Broken > 0 || counted.votes != int64(b.Clients) {
+		return nil, nil, fmt.Errorf("%d clients have voted, %d have no answer, %d votes are counted", b.Clients, answered.Broken, counted.votes)
 	}
-	return latencies, map[string]float64{"ms": end, "counted ms": counted.at, "after s": max(counted.at-end, 0) / 1e3,
-		"acknowledged": float64(len(latencies)), "counted": float64(counted.votes), "repeated": float64(repeated)}, nil
+	return latencies, map[string]float64{"ms": last, "counted ms": counted.at, "after s": max(counted.at-last, 0) / 1e3,
+		"acknowledged": float64(len(latencies)), "counted": float64(counted.votes), "repeated": float64(answered.Repeated)}, nil
 }
 
 // seen is how many votes are counted, and since when, in ms from the signal.

@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/crowd"
@@ -45,34 +44,25 @@ func (b *Bench) viewers(ctx context.Context, p *report.Part) error {
 
 // view has n viewers, and keeps what they and the voters have seen.
 func (b *Bench) view(ctx context.Context, part *report.Part, p *plenary, n, round int) (err error) {
-	if err := p.unwatched(ctx); err != nil {
-		return err
-	}
-	if err := p.quiet(ctx); err != nil {
+	if err := errors.Join(p.unwatched(ctx), p.quiet(ctx)); err != nil {
 		return err
 	}
 	t, err := newTalk(ctx, p.NGINX.URL, 1+b.Transitions)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	a, err := b.connect(ctx, ViewersCommand, n, func(r room) []byte { return []byte("GET " + r.path("/events") + " HTTP/1.0\r\nHost: plenary\r\n\r\n") }, t.room)
+	a, err := t.view(n)
 	defer func() { err = errors.Join(err, a.close()) }()
 	if err != nil {
 		return err
 	}
-	connected := ms(time.Since(began))
 	time.Sleep(calm)
-	values, voted, err := b.steady(ctx, p, t, a, n)
-	if err != nil {
-		return err
+	values, voted, err := b.steady(ctx, p, t, a)
+	if err == nil && n == b.Viewers {
+		err = b.moveOn(ctx, t, a, voted, values)
 	}
-	values["connect ms"] = connected
-	defer func() { b.add(part, p.name, float64(n), round, values) }()
-	if n < b.Viewers {
-		return nil
-	}
-	return b.moveOn(ctx, t, a, voted, values)
+	b.add(part, p.name, float64(n), round, values)
+	return err
 }
 
 // unwatched waits until the APIs have forgotten what was viewed before: for a few seconds they still read it.
@@ -87,60 +77,45 @@ func (p *plenary) unwatched(ctx context.Context) error {
 }
 
 // steady casts votes for the first poll while it stays displayed, and tells how many were acknowledged.
-func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a crowds, n int) (values map[string]float64, voted int64, err error) {
+func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a *audience) (values map[string]float64, voted int64, err error) {
 	used := p.groups(true)
-	look := func() (h heard, reads float64, cpu map[string]float64, err error) {
-		h, err = hear(a, question{})
-		if err == nil {
-			reads, err = p.reads(ctx)
-		}
-		if err == nil {
-			cpu, err = used.cpu()
-		}
-		return h, reads, cpu, err
-	}
-	before, readsBefore, cpuBefore, err := look()
+	readsBefore, err := p.reads(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	began := time.Now()
+	before, err := used.cpu()
+	if err != nil {
+		return nil, 0, err
+	}
+	seen, began := a.seen(), time.Now()
 	o, err := t.offer(b.duration(), t.votes(b.nextSalt()))
 	if err != nil {
 		return nil, 0, err
 	}
-	after, readsAfter, cpuAfter, err := look()
+	seconds := time.Since(began).Seconds()
+	after, err := used.cpu()
 	if err != nil {
 		return nil, 0, err
 	}
-	seconds := time.Since(began).Seconds()
-	values = map[string]float64{"reads": (readsAfter - readsBefore) / seconds, "not 204": float64(o.Due - o.Answers[http.StatusNoContent])}
+	reads, err := p.reads(ctx)
+	values = map[string]float64{"reads": (reads - readsBefore) / seconds, "not 204": float64(len(o.Latencies) - o.Answers[http.StatusNoContent]),
+		"events a second": float64(a.seen().Results-seen.Results) / seconds}
 	for _, p := range []float64{50, 90, 99, 99.9, 100} {
 		values[fmt.Sprint(p, " %")] = ms(crowd.Percentile(o.Latencies, p))
 	}
-	values["events a second"] = float64(after.Seen.Results-before.Seen.Results) / seconds
-	values["KB a second"] = float64(after.Seen.Bytes-before.Seen.Bytes) / seconds / 1e3
-	for name, cores := range since(cpuBefore, cpuAfter, seconds) {
+	for name, cores := range since(before, after, seconds) {
 		values["cores "+name] = cores
 	}
 	values["cores behind"] = values["cores rabbitmq"] + values["cores worker"] + values["cores postgresql"]
-	values["cores viewers"] = (after.CPU - before.CPU) / seconds
 	voted = acknowledged(o)
-	h, err := b.lastEvents(ctx, t, t.polls[:1], a, voted)
-	values["wrong"] = b.wrong(h, n)
-	return values, voted, err
-}
-
-// wrong tells how many of n streams did not show everything as it is, and says why.
-func (b *Bench) wrong(h heard, n int) float64 {
-	if h.Exact < n || h.Seen.Fell > 0 {
-		b.say("of %d streams %d end at the tally, %d ids fell: %s %s", n, h.Exact, h.Seen.Fell, h.Lost, h.Differ)
-	}
-	return float64(n - h.Exact + h.Seen.Fell)
+	wrong, lastErr := b.lastEvents(ctx, t, t.polls[:1], a, voted)
+	values["wrong"] = float64(wrong)
+	return values, voted, errors.Join(err, lastErr)
 }
 
 // moveOn displays the other polls one after the other while votes come in, each for the poll of which the
 // presenter was told that it is displayed. The first poll has so many votes already.
-func (b *Bench) moveOn(ctx context.Context, t talk, a crowds, voted int64, values map[string]float64) error {
+func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64, values map[string]float64) error {
 	votes := make([]func([]byte, int) []byte, len(t.polls))
 	for i, poll := range t.polls {
 		votes[i] = room{t.URL, t.Presentation, poll}.votes(b.nextSalt())
@@ -166,23 +141,25 @@ func (b *Bench) moveOn(ctx context.Context, t talk, a crowds, voted int64, value
 		}
 		displayed.Store(int64(i + 1))
 		until := max(sent+int64(transitionEvery), crowd.Now()+int64(time.Second))
-		h, err := hear(a, question{Version: version, Until: until})
-		if err != nil {
-			return err
-		}
-		missed := b.Viewers - len(h.Times)
+		var times []int64
+		a.until(until, func(v *crowd.Viewers) bool {
+			times = slices.Clone(v.Shown(version))
+			return len(times) == v.Count
+		})
+		missed := b.Viewers - len(times)
 		for range missed { // their time is as long as they were waited for
-			h.Times = append(h.Times, until)
+			times = append(times, until)
 		}
 		values["wrong"] += float64(missed)
-		slowest = append(slowest, ms(crowd.Percentile(h.Times, 99)-time.Duration(sent)))
+		slices.Sort(times)
+		slowest = append(slowest, ms(crowd.Percentile(times, 99)-time.Duration(sent)))
 	}
 	voting.Wait()
 	if votingErr != nil {
 		return votingErr
 	}
-	h, err := b.lastEvents(ctx, t, t.polls, a, voted+acknowledged(o))
-	values["wrong"] += b.wrong(h, b.Viewers) + float64(h.Seen.Skipped)
+	wrong, err := b.lastEvents(ctx, t, t.polls, a, voted+acknowledged(o))
+	values["wrong"] += float64(wrong + a.seen().Skipped)
 	values["transition ms"], values["transitions"] = report.Median(slowest), float64(len(slowest))
 	return err
 }
@@ -192,16 +169,21 @@ const countedRate = 2000
 
 // offer offers votes as an open loop.
 func (r room) offer(d time.Duration, votes func(buf []byte, n int) []byte) (crowd.Outcome, error) {
-	return crowd.Load{Addr: r.addr(), Conns: countedRate, Rate: countedRate, Duration: d, Grace: 3 * time.Second, Request: votes}.Run()
+	l := crowd.Load{Addr: r.addr(), Conns: countedRate, Rate: countedRate, Due: int(countedRate * d.Seconds()), Patience: 3 * time.Second,
+		Request: votes}
+	if err := l.Connect(); err != nil {
+		return crowd.Outcome{}, err
+	}
+	return l.Run(crowd.Now() + int64(10*time.Millisecond))
 }
 
 func acknowledged(o crowd.Outcome) int64 { return int64(o.Answers[204] + o.Answers[202]) }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-// lastEvents waits until the polls will not change any more, and then until each viewer has read their
-// tallies. It is an error when fewer votes are counted than were acknowledged.
-func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a crowds, acknowledged int64) (h heard, err error) {
+// lastEvents waits until the polls will not change any more, and then until each viewer has read their tallies.
+// It tells how many streams are wrong. It is an error when fewer votes are counted than were acknowledged.
+func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audience, acknowledged int64) (wrong int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, restPatience)
 	defer cancel()
 	var tallies map[string]tally
@@ -218,14 +200,19 @@ func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a crowds
 			return rest && counted >= acknowledged, err
 		})
 		if err != nil {
-			return h, fmt.Errorf("%d votes were acknowledged and %d are counted, the tallies are %v: %w", acknowledged, counted, tallies, err)
+			return 0, fmt.Errorf("%d votes were acknowledged and %d are counted, the tallies are %v: %w", acknowledged, counted, tallies, err)
 		}
-		if h, err = hear(a, question{Tallies: tallies, Until: crowd.Now() + int64(lastEvent)}); err != nil {
-			return h, err
-		}
+		why := ""
+		a.until(crowd.Now()+int64(lastEvent), func(v *crowd.Viewers) bool {
+			wrong, why = differ(v, tallies)
+			return wrong == 0
+		})
 		// A vote that had no answer may still be counted, and late.
 		if now, err := t.tallies(ctx, polls); err != nil || reflect.DeepEqual(now, tallies) {
-			return h, err
+			if wrong += a.seen().Fell; wrong > 0 {
+				b.say("%d streams are wrong, %d of them lost: %s", wrong, a.seen().Lost, why)
+			}
+			return wrong, err
 		}
 	}
 }
@@ -253,120 +240,10 @@ func (t talk) tallies(ctx context.Context, polls []string) (map[string]tally, er
 	return all, nil
 }
 
-// question is answered when its answer is complete, at the latest at Until.
-type question struct {
-	Version int64            // when did each viewer read that it is displayed?
-	Tallies map[string]tally // by poll: how many viewers have read just these, and nothing later?
-	Until   int64
-}
-
-// heard is the answer.
-type heard struct {
-	Times  []int64
-	Exact  int    // viewers that have read all Tallies, each as the poll's newest
-	Differ string // what one of the others has read
-	Seen   crowd.Seen
-	Lost   string  // why the first stream that is lost has ended
-	CPU    float64 // seconds that the process has used
-}
-
-// hear asks all, and adds up what they answer.
-func hear(a crowds, q question) (sum heard, err error) {
-	err = ask(a, q, func(h heard) {
-		sum.Times = append(sum.Times, h.Times...)
-		sum.Exact += h.Exact
-		sum.CPU += h.CPU
-		sum.Seen.Results += h.Seen.Results
-		sum.Seen.Bytes += h.Seen.Bytes
-		sum.Seen.Lost += h.Seen.Lost
-		sum.Seen.Skipped += h.Seen.Skipped
-		sum.Seen.Fell += h.Seen.Fell
-		sum.Differ, sum.Lost = sum.Differ+h.Differ, sum.Lost+h.Lost
-	})
-	slices.Sort(sum.Times)
-	return sum, err
-}
-
-// Viewers is the main of a process of viewers. It ends when its standard input does.
-func Viewers(stdin io.Reader, stdout io.Writer) (err error) {
-	in, out := json.NewDecoder(stdin), json.NewEncoder(stdout)
-	var at place
-	if err := in.Decode(&at); err != nil {
-		return err
-	}
-	v := &crowd.Viewers{Addr: at.Addr, Source: at.Source, Count: at.Clients, Request: at.Request, Patience: connectPatience}
-	defer func() { err = errors.Join(err, v.Close()) }()
-	if err := v.Connect(); err != nil {
-		return err
-	}
-	if err := out.Encode(true); err != nil {
-		return err
-	}
-	questions := make(chan question)
-	go func() { // it ends with its input, or with the process
-		defer close(questions)
-		for {
-			var q question
-			if in.Decode(&q) != nil {
-				return
-			}
-			questions <- q
-		}
-	}()
-	const lookEvery = 20 * time.Millisecond
-	var q *question
-	for {
-		looked := crowd.Now()
-		select {
-		case asked, more := <-questions:
-			if !more {
-				return nil
-			}
-			q = &asked
-		default:
-		}
-		if q != nil {
-			if h, complete := answer(v, *q); complete || looked >= q.Until {
-				q = nil
-				if err := out.Encode(h); err != nil {
-					return err
-				}
-			}
-		}
-		for until := looked + int64(lookEvery); crowd.Now() < until; {
-			if err := v.Read(until); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// answer answers as well as the viewers can now.
-func answer(v *crowd.Viewers, q question) (h heard, complete bool) {
-	seen, lost := v.Seen()
-	h.Seen, complete = seen, true
-	if lost != nil {
-		h.Lost = lost.Error() + " "
-	}
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail
-	h.CPU = time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-	if q.Version > 0 {
-		h.Times = v.Shown(q.Version)
-		complete = len(h.Times)+seen.Lost >= v.Count
-	}
-	if len(q.Tallies) > 0 {
-		h.Exact, h.Differ = exact(v, q.Tallies)
-		complete = complete && h.Exact+seen.Lost >= v.Count
-	}
-	return h, complete
-}
-
-// exact counts the viewers whose newest results of every poll are these tallies.
-func exact(v *crowd.Viewers, tallies map[string]tally) (count int, differ string) {
+// differ counts the viewers whose newest results of some poll are not its tally.
+func differ(v *crowd.Viewers, tallies map[string]tally) (count int, why string) {
 	right := map[string]bool{} // most viewers have read the same bytes
 	for i := range v.Count {
-		all := true
 		for poll, want := range tallies {
 			data := string(v.Results(i, poll))
 			is, known := right[data]
@@ -376,12 +253,59 @@ func exact(v *crowd.Viewers, tallies map[string]tally) (count int, differ string
 				right[data] = is
 			}
 			if !is {
-				all, differ = false, fmt.Sprintf("viewer %d has read %q of poll %s, whose results are %v ", i, data, poll, want)
+				count, why = count+1, fmt.Sprintf("viewer %d has read %q of poll %s, whose results are %v", i, data, poll, want)
+				break
 			}
 		}
-		if all {
-			count++
-		}
 	}
-	return count, differ
+	return count, why
+}
+
+// audience is viewers that read, on a goroutine of their own, until they are closed.
+type audience struct {
+	mutex   sync.Mutex
+	viewers *crowd.Viewers
+	closed  bool
+	failed  error
+	reading sync.WaitGroup
+}
+
+// view has n viewers look at a talk. Close them in any case.
+func (t talk) view(n int) (*audience, error) {
+	a := &audience{viewers: &crowd.Viewers{Addr: t.addr(), Source: netip.MustParseAddr("127.0.1.1"), Count: n, Patience: connectPatience,
+		Request: []byte("GET " + t.path("/events") + " HTTP/1.0\r\nHost: plenary\r\n\r\n")}}
+	if err := a.viewers.Connect(); err != nil {
+		return a, err
+	}
+	a.reading.Go(func() {
+		for a.do(func(v *crowd.Viewers) { a.failed = v.Read(crowd.Now() + int64(20*time.Millisecond)) }) {
+		}
+	})
+	return a, nil
+}
+
+// do calls f while nothing is read, and tells whether the audience goes on.
+func (a *audience) do(f func(*crowd.Viewers)) bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	f(a.viewers)
+	return !a.closed && a.failed == nil
+}
+
+func (a *audience) seen() (seen crowd.Seen) {
+	a.do(func(v *crowd.Viewers) { seen, _ = v.Seen() })
+	return seen
+}
+
+// until asks a question again and again until the answer is yes, or it is the time end.
+func (a *audience) until(end int64, yes func(*crowd.Viewers) bool) {
+	for done := false; !done && crowd.Now() < end; time.Sleep(20 * time.Millisecond) {
+		a.do(func(v *crowd.Viewers) { done = yes(v) })
+	}
+}
+
+func (a *audience) close() error {
+	a.do(func(*crowd.Viewers) { a.closed = true })
+	a.reading.Wait()
+	return errors.Join(a.failed, a.viewers.Close())
 }

@@ -3,11 +3,10 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,12 +32,9 @@ type load struct {
 
 // loaded is what wrk has seen.
 type loaded struct {
-	Requests int64   `json:"requests"`
-	Micros   float64 `json:"micros"`
-	Refused  int64   `json:"refused"`
-	Broken   int64   `json:"broken"`
-	P99      float64 `json:"p99"`
-	cpu      time.Duration
+	Requests, Refused, Broken int64
+	Micros, P99               float64 // microseconds
+	cpu                       time.Duration
 }
 
 // acknowledged tells how many answers were 2xx.
@@ -50,15 +46,8 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	if err := os.WriteFile(script, []byte(voteScript), 0o644); err != nil {
 		return r, err
 	}
-	passes := ""
-	if l.passes != nil {
-		passes = filepath.Join(b.dir, "passes")
-		if err := os.WriteFile(passes, l.passes, 0o644); err != nil {
-			return r, err
-		}
-	}
-	target, err := url.Parse(l.rooms[0].URL)
-	if err != nil {
+	passes := filepath.Join(b.dir, "passes")
+	if err := os.WriteFile(passes, l.passes, 0o644); err != nil {
 		return r, err
 	}
 	var rooms []string
@@ -69,18 +58,10 @@ func (b *Bench) wrk(ctx context.Context, l load) (r loaded, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", l.connections), fmt.Sprintf("-d%ds", l.seconds),
 		"--timeout", "10s", "-s", script, l.rooms[0].URL)
-	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), "VOTE_HOST="+target.Host,
-		fmt.Sprint("VOTE_SALT=", l.salt), "VOTE_PASSES="+passes)
-	if passes != "" {
-		cmd.Env = append(cmd.Env, fmt.Sprint("VOTE_PASS_LENGTH=", poll.PassLength))
-	}
+	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(rooms, " "), fmt.Sprint("VOTE_SALT=", l.salt),
+		"VOTE_PASSES="+passes, fmt.Sprint("VOTE_PASS_LENGTH=", poll.PassLength))
 	out, err := cmd.CombinedOutput()
-	_, line, found := bytes.Cut(out, []byte("\nJSON "))
-	if err != nil || !found {
-		return r, fmt.Errorf("wrk: %w\n%s", err, out)
-	}
-	line, _, _ = bytes.Cut(line, []byte("\n"))
-	if err := json.Unmarshal(line, &r); err != nil {
+	if err = errors.Join(err, json.Unmarshal([]byte(submatch(`(?m)^JSON (.*)$`, string(out))), &r)); err != nil {
 		return r, fmt.Errorf("wrk: %w\n%s", err, out)
 	}
 	r.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()

@@ -32,7 +32,6 @@ type Viewers struct {
 // Seen is what all viewers have read since they are connected.
 type Seen struct {
 	Results int64 // events
-	Bytes   int64 // as they come from the socket
 	Lost    int   // streams that ended
 	Skipped int   // versions that a viewer was not shown, although a later one was
 	Fell    int   // events whose id is before one that the same viewer has read
@@ -81,7 +80,6 @@ func (v *Viewers) Read(until int64) error {
 		time.Sleep(min(glance, time.Duration(max(until-Now(), 0))))
 	}
 	return v.crowd.ready(until, func(i int, in []byte, err error) {
-		v.seen.Bytes += int64(len(in))
 		if err == nil {
 			err = v.feed(&v.viewers[i], in, Now())
 		}

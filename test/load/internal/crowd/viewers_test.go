@@ -122,8 +122,6 @@ func TestEachViewerTellsWhenItWasShownAVersionAndWhatTheResultsAre(t *testing.T)
 		require.Contains(t, string(v.Results(i, other)), `"revision":1`)
 		require.Nil(t, v.Results(i, "another"))
 	}
-	require.Positive(t, seen.Bytes)
-	seen.Bytes = 0
 	require.Equal(t, Seen{Results: 3 * n}, seen)
 }
 

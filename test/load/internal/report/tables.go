@@ -134,7 +134,7 @@ func (r Results) tables() map[string]string {
 		throughput.cols = append(throughput.cols, column{name: count(n), key: key{at: n, value: Rate}, spread: true})
 	}
 	cpu := table{part: "throughput", corner: "µs per counted vote | connections"}
-	for _, name := range []string{NoOp, Plenary, Several, Many, NoOp + NGINX, Plenary + NGINX, Plenary + Embedded, Transaction} {
+	for _, name := range []string{NoOp, Plenary, Several, Many, NoOp + NGINX, Plenary + NGINX} {
 		for _, n := range []float64{64, 2000} {
 			cpu.rows = append(cpu.rows, row{name + " | " + count(n), key{of: name, at: n}})
 		}
@@ -146,7 +146,7 @@ func (r Results) tables() map[string]string {
 	for _, v := range []struct{ name, value string }{
 		{"50 % of votes answered within, ms", "50 %"}, {"99 %, ms", "99 %"}, {"the APIs' reads of the store a second", "reads"},
 		{"events a second, all streams", "events a second"}, {"processors in use: NGINX", "cores nginx"}, {"API", "cores api"},
-		{"RabbitMQ, worker, PostgreSQL", "cores behind"}, {"the viewers' clients", "cores viewers"},
+		{"RabbitMQ, worker, PostgreSQL", "cores behind"},
 	} {
 		viewers.rows = append(viewers.rows, row{v.name, key{at: every, value: v.value}})
 	}

@@ -34,13 +34,13 @@ func targets() []target {
 	exact.worst = true
 	return []target{
 		rate("Plenary ÷ before, 64 / 512 / 2,000 connections", Plenary, Before, all, .97),
-		rate("the same through NGINX", Plenary+NGINX, Before+NGINX, all, .97),
-		rate("the same embedded", Plenary+Embedded, Before+Embedded, all, .97),
+		rate("the same, NGINX", Plenary+NGINX, Before+NGINX, all, .97),
+		rate("the same, embedded", Plenary+Embedded, Before+Embedded, all, .97),
 		rate("8 presentations ÷ one", Several, Plenary, all, .85),
 		rate("100 presentations ÷ one", Many, Plenary, all, .85),
 		rate("Plenary ÷ no-op, 64 connections: the next step", Plenary, NoOp, all[:1], .22),
-		rate("Plenary ÷ no-op, 64 / 512 / 2,000", Plenary, NoOp, all, .55, .65, .75),
-		rate("the same through NGINX", Plenary+NGINX, NoOp+NGINX, all, .65, .75, .80),
+		rate("Plenary ÷ no-op", Plenary, NoOp, all, .55, .65, .75),
+		rate("the same, NGINX", Plenary+NGINX, NoOp+NGINX, all, .65, .75, .80),
 		rate("embedded ÷ no-op", Plenary+Embedded, NoOp, all, .5),
 		rate("Plenary ÷ a transaction per vote, 256 connections", Plenary, Transaction, []float64{256}, 25),
 		most("stampede: last answer ÷ no-op's", "stampede", 1.4, key{Plenary, 100, "ms"}, &key{NoOp, 100, "ms"}),
