@@ -1,7 +1,6 @@
 //go:build linux
 
-// Command bench measures Plenary against what limits it and against what people use, and writes docs/benchmarks.md.
-// See make bench.
+// Command bench measures Plenary, and writes docs/benchmarks.md. See make bench.
 package main
 
 import (
@@ -36,19 +35,20 @@ func main() {
 
 func run() (err error) {
 	o := bench.Options{Output: os.Stdout}
-	parts := flag.String("bench", "all", "what to measure: all, or some of "+strings.Join(report.Parts, ","))
-	docs := flag.String("docs", "docs", "the folder of benchmarks.md and benchmarks/; empty: only print")
-	render := flag.Bool("render", false, "measure nothing: write the tables and plots of results.json again")
+	parts := flag.String("bench", "all", "all parts, or some of "+strings.Join(report.Parts, ","))
+	docs := flag.String("docs", "docs", "the folder of benchmarks.md; empty: only print")
+	render := flag.Bool("render", false, "only write the tables and plots of results.json again")
 	flag.IntVar(&o.Rounds, "rounds", 5, "how often to measure; the figures are medians")
 	flag.IntVar(&o.Seconds, "seconds", 8, "how long a load lasts")
 	connections := flag.String("connections", "64,256,512,2000", "of the closed loop")
-	contestants := flag.String("contestants", "all", "of the closed loop: all, or some of "+strings.Join(report.Contestants, "; "))
+	contestants := flag.String("contestants", "all",
+		"of the closed loop: all, or some of "+strings.Join(report.Contestants, "; "))
 	flag.IntVar(&o.Clients, "clients", 30000, "of the stampede")
-	flag.IntVar(&o.Processes, "processes", 3, "that they are spread over; one holds 20,000 descriptors at most")
+	flag.IntVar(&o.Processes, "processes", 3, "of them; one has 20,000 descriptors at most")
 	flag.IntVar(&o.Viewers, "viewers", report.Viewers, "of the event streams, at least 2")
 	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
-	flag.StringVar(&o.Before, "before", "", "a folder with the api and worker of an earlier commit: measure them, "+
-		"and voters with passes, by turns with the rest")
+	flag.StringVar(&o.Before, "before", "",
+		"a folder with an earlier commit's api and worker, measured by turns, with voters' passes")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("what is %q? see -help", flag.Args())
@@ -115,7 +115,8 @@ func names(flag, list, between string, possible []string) (some []string, err er
 	}
 	for name := range strings.SplitSeq(list, between) {
 		if name = strings.TrimSpace(name); !slices.Contains(possible, name) {
-			return nil, fmt.Errorf("-%s: there is no %q: all, or some of %s", flag, name, strings.Join(possible, between+" "))
+			return nil, fmt.Errorf("-%s: there is no %q: all, or some of %s", flag, name,
+				strings.Join(possible, between+" "))
 		}
 		some = append(some, name)
 	}

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package bench measures Plenary against what limits it, against other designs and against an earlier
-// Plenary, on real servers that it starts.
+// Package bench measures Plenary against what limits it, against other designs and against an
+// earlier Plenary, on real servers that it starts.
 package bench
 
 import (
@@ -31,10 +31,10 @@ type Options struct {
 	Connections []int    // of the closed loop
 	Contestants []string // of the closed loop
 	Clients     int      // of the stampede
-	Processes   int      // that they, and the viewers, are spread over
+	Processes   int      // that they are spread over
 	Viewers     int      // of the event streams, at most
 	Transitions int      // that they see in each round
-	Before      string   // a folder with the api and worker of an earlier commit; empty: there is none
+	Before      string   // a folder with an earlier commit's api and worker; empty: there is none
 	Output      io.Writer
 }
 
@@ -56,7 +56,7 @@ type plenary struct {
 	database *sql.DB
 }
 
-// Start makes what every part needs: binaries, Plenary's whole shape, and the no-op in the same one.
+// Start makes what every part needs: binaries, a whole Plenary and a whole no-op.
 func Start(ctx context.Context, o Options) (b *Bench, err error) {
 	b = &Bench{Options: o, salt: rand.Uint64() >> 17}
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
@@ -86,35 +86,31 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	if b.now, err = b.startPlenary(ctx, report.Plenary, "api", "worker"); err != nil {
 		return err
 	}
-	if b.Before != "" {
-		for _, name := range []string{"api", "worker"} { // the servers' user may not enter the folder
-			binary, err := os.ReadFile(filepath.Join(b.Before, name))
-			if err != nil {
-				return fmt.Errorf("-before: %w", err)
-			}
-			if err := os.WriteFile(b.binary("before-"+name), binary, 0o755); err != nil {
-				return err
-			}
+	if b.Before != "" { // a copy: the servers' user may not enter the folder
+		err := os.CopyFS(b.binary("earlier"), os.DirFS(b.Before))
+		if err == nil {
+			b.before, err = b.startPlenary(ctx, report.Before, "earlier/api", "earlier/worker")
 		}
-		if b.before, err = b.startPlenary(ctx, report.Before, "before-api", "before-worker"); err != nil {
+		if err != nil {
 			return fmt.Errorf("-before: %w", err)
 		}
 	}
-	b.noop, err = stack.Start(ctx, stack.Config{Parts: stack.API | stack.NGINX, APIBinary: b.binary("noop")})
+	noop := stack.Config{Parts: stack.API | stack.NGINX, APIBinary: b.binary("noop")}
+	b.noop, err = stack.Start(ctx, noop)
 	return err
 }
 
 func (b *Bench) startPlenary(ctx context.Context, name, api, worker string) (*plenary, error) {
-	s, err := stack.Start(ctx, stack.Config{APIBinary: b.binary(api), WorkerBinary: b.binary(worker), Output: b.Output,
-		APIEnv: quietLog, WorkerEnv: quietLog})
+	s, err := stack.Start(ctx, stack.Config{Output: b.Output, APIEnv: quietLog, WorkerEnv: quietLog,
+		APIBinary: b.binary(api), WorkerBinary: b.binary(worker)})
 	if err != nil {
 		return nil, err
 	}
-	p := &plenary{Stack: s, name: name, api: b.binary(api)}
-	if p.database, err = sql.Open("postgres", withDatabase(s.DatabaseAdminURL, "plenary")); err != nil {
+	db, err := sql.Open("postgres", withDatabase(s.DatabaseAdminURL, "plenary"))
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return p, nil
+	return &plenary{s, name, b.binary(api), db}, nil
 }
 
 var quietLog = []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=warn"}
@@ -143,19 +139,18 @@ func (b *Bench) Close() error {
 
 // Measure does one part, and keeps it in r.
 func (b *Bench) Measure(ctx context.Context, part string, r report.Results) error {
-	p := &report.Part{Run: b.describe(ctx)}
-	measure := map[string]func(context.Context, *report.Part) error{"throughput": b.throughput, "bulk": b.bulk,
-		"stampede": b.stampede, "viewers": b.viewers}[part]
-	if err := measure(ctx, p); err != nil {
+	p := &report.Part{Run: b.describe()}
+	parts := map[string]func(context.Context, *report.Part) error{
+		"throughput": b.throughput, "bulk": b.bulk, "stampede": b.stampede, "viewers": b.viewers}
+	if err := parts[part](ctx, p); err != nil {
 		return fmt.Errorf("%s: %w", part, err)
 	}
-	p.LoadAverage[1] = loadAverage()
+	p.Load[1] = loadAverage()
 	r[part] = p
 	return nil
 }
 
-// turns has n take their turn in every round. Each round begins with another one, so that none always
-// follows the same.
+// turns has n take their turn in every round, each round beginning with another one.
 func (b *Bench) turns(ctx context.Context, n int, do func(round, i int) error) error {
 	for round := range b.Rounds {
 		for i := range n {
@@ -176,7 +171,9 @@ func (b *Bench) add(p *report.Part, of string, at float64, round int, values map
 	b.say("round %d  %-28s %10.0f  %v", round+1, of, at, values)
 }
 
-func (b *Bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.Output, format+"\n", args...) }
+func (b *Bench) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.Output, format+"\n", args...)
+}
 
 func (b *Bench) binary(name string) string { return filepath.Join(b.dir, name) }
 
@@ -202,7 +199,8 @@ func (p *plenary) counted(ctx context.Context, rooms []room) (n int64, empty int
 	for i, r := range rooms {
 		polls[i] = r.Poll
 	}
-	err = p.database.QueryRowContext(ctx, `SELECT coalesce(sum(voters), 0), count(*) FILTER (WHERE voters = 0)
+	err = p.database.QueryRowContext(ctx, `
+		SELECT coalesce(sum(voters), 0), count(*) FILTER (WHERE voters = 0)
 		FROM poll_states WHERE poll_id = ANY($1::uuid[])`, pq.Array(polls)).Scan(&n, &empty)
 	return n, empty, err
 }
@@ -213,7 +211,7 @@ func withDatabase(url, name string) string {
 	return before[:strings.LastIndexByte(before, '/')+1] + name + "?" + query
 }
 
-// wait calls f until it says true, or ctx ends. It is for what nothing signals: another process's tables.
+// wait calls f until it says true, or ctx ends: nothing signals another process's tables.
 func wait(ctx context.Context, every time.Duration, f func() (bool, error)) error {
 	for {
 		if done, err := f(); done || err != nil {

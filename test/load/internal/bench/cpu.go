@@ -18,17 +18,18 @@ type groups map[string][]*stack.Process
 
 // groups gives the processes that take part in a vote.
 func (p *plenary) groups(nginx bool) groups {
-	g := groups{"postgresql": {p.Postgres}, "rabbitmq": p.Rabbits, "api": p.APIs, "worker": p.Workers}
+	g := groups{"postgresql": {p.Postgres}, "rabbitmq": p.Rabbits, "api": p.APIs,
+		"worker": p.Workers}
 	if nginx {
 		g["nginx"] = []*stack.Process{p.NGINX}
 	}
 	return g
 }
 
-// ticks a second of the times in /proc: USER_HZ, which Linux gives programs as 100 on every machine.
+// ticks a second of the times in /proc: USER_HZ, which Linux gives programs as 100.
 const ticks = 100
 
-// cpu gives the seconds that each group has used since its start, with all children, ended ones too.
+// cpu gives the seconds that each group has used since its start, with all children.
 func (g groups) cpu() (map[string]float64, error) {
 	parents, seconds := map[int]int{}, map[int]float64{}
 	processes, err := filepath.Glob("/proc/[0-9]*")
@@ -44,7 +45,7 @@ func (g groups) cpu() (map[string]float64, error) {
 		if err != nil {
 			continue // ended just now
 		}
-		// "pid (comm) state ppid …" (proc_pid_stat): comm may hold anything, so count from its last bracket.
+		// "pid (comm) state ppid …": comm may hold anything, so count from its last bracket.
 		fields := strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
 		if len(fields) < 15 {
 			return nil, fmt.Errorf("%s/stat has %d fields", p, len(fields))

@@ -16,8 +16,7 @@ import (
 	"github.com/plenary-live/plenary/test/load/internal/crowd"
 )
 
-// place is what a process of clients is told, on a line of its standard input. A second line is the time at which
-// they vote.
+// place is what a process of clients is told. A second line tells it when they vote.
 type place struct {
 	Source  netip.Addr
 	Clients int
@@ -45,7 +44,8 @@ func (b *Bench) connect(ctx context.Context, r room) (all []*process, err error)
 		}
 		all = append(all, &process{cmd, in, out, json.NewDecoder(out)})
 		// A source address per process: each has ports of its own, towards one server.
-		at := place{netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}), (b.Clients + i) / b.Processes, r, b.nextSalt()}
+		at := place{netip.AddrFrom4([4]byte{127, 0, 1, byte(i + 1)}),
+			(b.Clients + i) / b.Processes, r, b.nextSalt()}
 		if err := json.NewEncoder(in).Encode(at); err != nil {
 			return all, err
 		}
@@ -99,8 +99,10 @@ func Clients(stdin io.Reader, stdout io.Writer) error {
 	if err := in.Decode(&at); err != nil {
 		return err
 	}
-	l := crowd.Load{Addr: at.Room.addr(), Source: at.Source, Conns: at.Clients, Due: at.Clients, Patience: connectPatience,
-		Warm: []byte("GET /api/v1/ping HTTP/1.1\r\nHost: plenary\r\n\r\n"), Request: at.Room.votes(at.Salt), Retry: time.Second}
+	l := crowd.Load{Addr: at.Room.addr(), Source: at.Source, Conns: at.Clients, Due: at.Clients,
+		Patience: connectPatience,
+		Warm:     []byte("GET /api/v1/ping HTTP/1.1\r\nHost: plenary\r\n\r\n"),
+		Request:  at.Room.votes(at.Salt), Retry: time.Second}
 	if err := l.Connect(); err != nil {
 		return err
 	}

@@ -3,47 +3,44 @@
 package bench
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
 
-// describe describes a part that begins now. What cannot be found out stays empty.
-func (b *Bench) describe(ctx context.Context) report.Run {
-	kb, _ := strconv.Atoi(find("/proc/meminfo", `MemTotal:\s*(\d+)`))
-	kernel := find("/proc/sys/kernel/osrelease", `([\d.]+)`)
-	if find("/proc/sys/kernel/sched_autogroup_enabled", `(\d)`) == "1" { // each server has a session of its own
-		kernel += " with autogroups"
-	}
-	var postgres string
-	_ = b.now.database.QueryRowContext(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1)").Scan(&postgres)
-	rabbit, _ := b.now.Rabbitmqctl(ctx, 0, "--silent", "version")
-	commit := said(`(\w+)`, "git", "-C", b.root, "rev-parse", "--short", "HEAD") // an archive has no history
-	if said(`(\w+)`, "git", "-C", b.root, "status", "--porcelain", "--untracked-files=no") != "" {
+// machine says what everything runs on. What cannot be found out stays empty.
+const machine = `
+	. /etc/os-release
+	version() { "$@" 2>&1 | grep -o '[0-9][0-9]*[.][0-9.]*[0-9]' | head -n 1; }
+	kernel=$(version uname -r)
+	# With autogroups each server, which has a session of its own, is scheduled as a group.
+	grep -q 1 /proc/sys/kernel/sched_autogroup_enabled && kernel="$kernel with autogroups"
+	echo "$(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1))," \
+		"$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1048576 + 1)) GB," \
+		"$PRETTY_NAME, Linux $kernel; Go $(version go version)," \
+		"PostgreSQL $(version pg_config --version), RabbitMQ $(version rabbitmqctl version)," \
+		"NGINX $(version nginx -v), wrk $(version wrk -v)"`
+
+// describe describes a part that begins now.
+func (b *Bench) describe() report.Run {
+	commit := said("git", "-C", b.root, "rev-parse", "--short", "HEAD") // an archive has no history
+	if said("git", "-C", b.root, "status", "--porcelain", "--untracked-files=no") != "" {
 		commit += "+"
 	}
-	return report.Run{
-		Began: time.Now().UTC().Truncate(time.Second), Commit: commit, Rounds: b.Rounds, Seconds: b.Seconds,
-		LoadAverage: [2]float64{loadAverage()},
-		Machine: fmt.Sprintf("%d cores (%s), %d GB, %s, Linux %s; Go %s, PostgreSQL %s, RabbitMQ %s, NGINX %s, wrk %s",
-			runtime.NumCPU(), find("/proc/cpuinfo", `model name\s*:\s*(.*)`), (kb+1<<19)>>20,
-			find("/etc/os-release", `PRETTY_NAME="(.*)"`), kernel, strings.TrimPrefix(runtime.Version(), "go"), postgres,
-			strings.TrimSpace(rabbit), said(`nginx/([\d.]+)`, "nginx", "-v"), said(`wrk (?:debian/)?([\d.]+)`, "wrk", "-v")),
-	}
+	return report.Run{Began: time.Now().UTC().Truncate(time.Second), Commit: commit,
+		Machine: said("sh", "-c", machine),
+		Rounds:  b.Rounds, Seconds: b.Seconds, Load: [2]string{loadAverage()}}
 }
 
 // loadAverage is that of the last minute.
-func loadAverage() float64 {
-	load, _ := strconv.ParseFloat(find("/proc/loadavg", `([\d.]+)`), 64)
-	return load
+func loadAverage() string { return submatch(`^(\S+)`, said("cat", "/proc/loadavg")) }
+
+func said(command ...string) string {
+	out, _ := exec.Command(command[0], command[1:]...).Output()
+	return strings.TrimSpace(string(out))
 }
 
 // submatch gives what a pattern finds first; nothing, if it finds nothing.
@@ -52,14 +49,4 @@ func submatch(pattern, in string) string {
 		return strings.TrimSpace(found[1])
 	}
 	return ""
-}
-
-func find(path, pattern string) string {
-	raw, _ := os.ReadFile(path)
-	return submatch(pattern, string(raw))
-}
-
-func said(pattern string, command ...string) string {
-	out, _ := exec.Command(command[0], command[1:]...).CombinedOutput() // wrk -v says it and fails
-	return submatch(pattern, string(out))
 }

@@ -13,10 +13,11 @@ import (
 // storeCall is a line of an API's metrics: how often it has called its store in one way.
 var storeCall = regexp.MustCompile(`(?m)^plenary_store_seconds_count\{.*\bcall="(\w+)".*\} (\S+)$`)
 
-// reads tells how often the APIs have read from the store so far. Their presence, which they write, is no read.
+// reads tells how often the APIs have read from the store. Presence is written, not read.
 func (p *plenary) reads(ctx context.Context) (sum float64, err error) {
 	for _, api := range p.APIs {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.OperatorsURL+"/metrics", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.OperatorsURL+"/metrics",
+			nil)
 		if err != nil {
 			return 0, err
 		}
@@ -30,7 +31,8 @@ func (p *plenary) reads(ctx context.Context) (sum float64, err error) {
 			return 0, err
 		}
 		for _, found := range storeCall.FindAllSubmatch(text, -1) {
-			if n, err := strconv.ParseFloat(string(found[2]), 64); err == nil && string(found[1]) != "present" {
+			if n, err := strconv.ParseFloat(string(found[2]), 64); err == nil &&
+				string(found[1]) != "present" {
 				sum += n
 			}
 		}

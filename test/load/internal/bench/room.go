@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,11 +40,12 @@ func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
 	before := `{"poll_id":"` + r.Poll + `","key":"`
 	after := `","client_id":"`
 	length := len(before) + 1 + len(after) + 36 + 2
-	head := "POST " + r.path("/polls/current/votes") + " HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\nContent-Length: " +
+	head := "POST " + r.path("/polls/current/votes") +
+		" HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\nContent-Length: " +
 		strconv.Itoa(length) + "\r\n\r\n" + before
 	var id uuid.UUID
 	return func(buf []byte, n int) []byte {
-		// Random for the index, and never the same: the product with an odd number is a permutation of 64 bits.
+		// Random for the index, and never the same: an odd factor permutes 64 bits.
 		v := (uint64(n) + salt<<32) * 0x9e3779b97f4a7c15
 		for i := range 8 {
 			id[i] = byte(v >> (8 * i))
@@ -79,18 +79,19 @@ func newRoom(ctx context.Context, url string) (room, error) {
 
 // askForPasses lets only voters vote who have a pass.
 func (t talk) askForPasses(ctx context.Context) error {
-	_, err := call(ctx, t.token, http.MethodPatch, t.URL+t.path(""), map[string]string{"voters": string(poll.ByPass)}, &struct{}{})
+	_, err := call(ctx, t.token, http.MethodPatch, t.URL+t.path(""),
+		map[string]string{"voters": string(poll.ByPass)}, &struct{}{})
 	return err
 }
 
 // passesPerSecond is how many votes a second are more than wrk sends.
 const passesPerSecond = 60_000
 
-// passes makes as many voters' passes of a room as a load may need. The database has the key that the API
-// signs them with.
+// passes makes as many passes of a room as a load may need, with the database's key.
 func (p *plenary) passes(ctx context.Context, r room, seconds int) ([]byte, error) {
 	var key []byte
-	if err := p.database.QueryRowContext(ctx, "SELECT value FROM secrets WHERE name = 'voters'' passes'").Scan(&key); err != nil {
+	const secret = "SELECT value FROM secrets WHERE name = 'voters'' passes'"
+	if err := p.database.QueryRowContext(ctx, secret).Scan(&key); err != nil {
 		return nil, fmt.Errorf("the key of voters' passes: %w", err)
 	}
 	id, err := uuid.Parse(r.Presentation)
@@ -108,7 +109,8 @@ func (p *plenary) passes(ctx context.Context, r room, seconds int) ([]byte, erro
 // spread makes n rooms, so that each partition has as many as any other.
 func (p *plenary) spread(ctx context.Context, url string, n int) (rooms []room, err error) {
 	var partitions int
-	if err := p.database.QueryRowContext(ctx, "SELECT count(*) FROM partitions").Scan(&partitions); err != nil {
+	row := p.database.QueryRowContext(ctx, "SELECT count(*) FROM partitions")
+	if err := row.Scan(&partitions); err != nil {
 		return nil, err
 	}
 	in := make([]int, partitions)
@@ -136,10 +138,11 @@ func newTalk(ctx context.Context, url string, n int) (talk, error) {
 		PresentationID string `json:"presentation_id"`
 		PresenterToken string `json:"presenter_token"`
 	}
-	polls := slices.Repeat([]any{map[string]any{"question": "Which?", "options": []any{
-		map[string]string{"key": "A", "value": "Argentina"}, map[string]string{"key": "B", "value": "Brazil"}, map[string]string{"key": "C", "value": "Chile"},
-	}}}, n)
-	_, err := call(ctx, "", http.MethodPost, url+"/api/v1/presentations", map[string]any{"title": "Load", "current_poll_index": 0, "polls": polls}, &created)
+	const poll = `{"question":"Which?","options":[{"key":"A","value":"Argentina"},
+		{"key":"B","value":"Brazil"},{"key":"C","value":"Chile"}]}`
+	body := json.RawMessage(`{"title":"Load","current_poll_index":0,"polls":[` + poll +
+		strings.Repeat(","+poll, n-1) + "]}")
+	_, err := call(ctx, "", http.MethodPost, url+"/api/v1/presentations", body, &created)
 	if err != nil {
 		return t, err
 	}
@@ -149,7 +152,8 @@ func newTalk(ctx context.Context, url string, n int) (talk, error) {
 			PollID string `json:"poll_id"`
 		} `json:"polls"`
 	}
-	if _, err := call(ctx, t.token, http.MethodGet, url+t.path(""), nil, &presentation); err != nil {
+	if _, err := call(ctx, t.token, http.MethodGet, url+t.path(""), nil,
+		&presentation); err != nil {
 		return t, err
 	}
 	for _, p := range presentation.Polls {
@@ -162,22 +166,21 @@ func newTalk(ctx context.Context, url string, n int) (talk, error) {
 	return t, nil
 }
 
-// display moves on to a poll, and gives the version under which it is displayed. What a busy server refuses is
-// asked again, as a presenter's client does: it is safe, since the poll is named.
+// display moves on to a poll, and gives the version under which it is displayed. A refusal of a
+// busy server is asked again, as by a presenter's client.
 func (t talk) display(ctx context.Context, poll string) (version int64, err error) {
-	for end := time.Now().Add(displayPatience); ; {
-		header, err := call(ctx, t.token, http.MethodPut, t.URL+t.path("/polls/current"), map[string]string{"poll_id": poll}, &struct{}{})
-		switch {
-		case err == nil:
-			return strconv.ParseInt(strings.Trim(header.Get("ETag"), `"`), 10, 64)
-		case !errors.Is(err, errBusy) || time.Now().After(end):
-			return 0, err
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	path, to := t.URL+t.path("/polls/current"), map[string]string{"poll_id": poll}
+	return version, wait(ctx, 100*time.Millisecond, func() (bool, error) {
+		header, err := call(ctx, t.token, http.MethodPut, path, to, &struct{}{})
+		if errors.Is(err, errBusy) {
+			return false, nil
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
+		version, _ = strconv.ParseInt(strings.Trim(header.Get("ETag"), `"`), 10, 64)
+		return true, err
+	})
 }
-
-const displayPatience = 10 * time.Second
 
 var errBusy = errors.New("the server is busy")
 

@@ -6,20 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/crowd"
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
 
-// connectPatience bounds connecting: NGINX forgets an idle connection after 75 s. It bounds the answers, too.
+// connectPatience bounds connecting, and answers: NGINX forgets an idle connection after 75 s.
 const connectPatience = 40 * time.Second
 
-// stampede has clients that are connected already vote at one signal, through NGINX to three replicas.
+// stampede has clients that are connected vote at one signal, through NGINX.
 func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
 	return b.turns(ctx, 2, func(round, i int) error {
 		of, url, p := report.NoOp, b.noop.NGINX.URL, (*plenary)(nil)
@@ -31,16 +28,18 @@ func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
 			return fmt.Errorf("%s: %w", of, err)
 		}
 		for _, percent := range []float64{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99, 99.9} {
-			b.add(part, of, percent, round, map[string]float64{"ms": ms(crowd.Percentile(latencies, percent))})
+			at := map[string]float64{"ms": ms(crowd.Percentile(latencies, percent))}
+			b.add(part, of, percent, round, at)
 		}
 		b.add(part, of, 100, round, last)
 		return nil
 	})
 }
 
-// burst has all clients vote, and gives the sorted latencies, and what else there is to know of the last one.
-// Without a Plenary nothing is counted.
-func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []int64, of100 map[string]float64, err error) {
+// burst has all clients vote, and gives the sorted latencies, and values of the last. Without a
+// Plenary nothing is counted.
+func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
+	latencies []int64, last map[string]float64, err error) {
 	at := noRoom(url)
 	if p != nil {
 		if err := p.quiet(ctx); err != nil {
@@ -58,51 +57,27 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (latencies []
 		return nil, nil, err
 	}
 	signal := crowd.Now() + int64(300*time.Millisecond)
-	// Where nothing is counted, an answer is a count.
-	watched := func(acknowledged int64, end float64) (seen, error) { return seen{acknowledged, end}, nil }
-	if p != nil {
-		watched = p.watch(ctx, at, signal)
-	}
-	answered, err := vote(clients, signal)
-	latencies = answered.Latencies
-	slices.Sort(latencies)
-	last := ms(crowd.Percentile(latencies, 100))
-	counted, watchErr := watched(int64(len(latencies)-answered.Broken), last)
-	if err := errors.Join(err, watchErr); err != nil {
+	o, err := vote(clients, signal)
+	if err != nil {
 		return nil, nil, err
 	}
-	if answered.Broken > 0 || counted.votes != int64(b.Clients) {
-		return nil, nil, fmt.Errorf("%d clients have voted, %d have no answer, %d votes are counted", b.Clients, answered.Broken, counted.votes)
-	}
-	return latencies, map[string]float64{"ms": last, "counted ms": counted.at, "after s": max(counted.at-last, 0) / 1e3,
-		"acknowledged": float64(len(latencies)), "counted": float64(counted.votes), "repeated": float64(answered.Repeated)}, nil
-}
-
-// seen is how many votes are counted, and since when, in ms from the signal.
-type seen struct {
-	votes int64
-	at    float64
-}
-
-// watch looks at how much is counted, until what it returns has waited for all that was acknowledged.
-func (p *plenary) watch(ctx context.Context, r room, signal int64) func(acknowledged int64, end float64) (seen, error) {
-	var last seen
-	var wanted atomic.Int64
-	wanted.Store(math.MaxInt64)
-	var watching sync.WaitGroup
-	var failed error
-	watching.Go(func() {
-		failed = wait(ctx, 20*time.Millisecond, func() (bool, error) {
-			n, _, err := p.counted(ctx, []room{r})
-			if n != last.votes {
-				last = seen{n, float64(crowd.Now()-signal) / 1e6}
-			}
-			return n >= wanted.Load(), err
+	slices.Sort(o.Latencies)
+	slowest := crowd.Percentile(o.Latencies, 100)
+	counted, after := int64(b.Clients-o.Broken), time.Duration(0)
+	if p != nil {
+		err = wait(ctx, 10*time.Millisecond, func() (bool, error) {
+			n, _, err := p.counted(ctx, []room{at})
+			after = max(time.Duration(crowd.Now()-signal)-slowest, 0)
+			done := n >= counted
+			counted = max(n, counted)
+			return done, err
 		})
-	})
-	return func(acknowledged int64, _ float64) (seen, error) {
-		wanted.Store(acknowledged)
-		watching.Wait()
-		return last, failed
 	}
+	if err != nil || o.Broken > 0 || counted != int64(b.Clients) {
+		return nil, nil, fmt.Errorf("of %d clients %d have no answer, %d votes are counted: %w",
+			b.Clients, o.Broken, counted, err)
+	}
+	return o.Latencies, map[string]float64{"ms": ms(slowest), "after s": after.Seconds(),
+		"acknowledged": float64(len(o.Latencies)), "counted": float64(counted),
+		"repeated": float64(o.Repeated)}, nil
 }

@@ -21,7 +21,7 @@ type contestant struct {
 	rooms  int  // presentations of Plenary; 0: it is none, and looks nothing up
 	passes bool // its voters have passes
 	quiet  func(context.Context) error
-	// counted reads how many votes of rooms are counted, and how many rooms have none; nil: none are.
+	// counted reads how many votes are counted, and how many rooms have none; nil: none are.
 	counted  func(context.Context, []room) (n int64, empty int, err error)
 	of       *plenary // whose database has the rooms; nil: it is none of ours
 	embedded bool     // an answer means counted: nothing is waited for
@@ -29,7 +29,7 @@ type contestant struct {
 	run      func(context.Context) (map[string]float64, error) // in place of wrk; nil: wrk
 }
 
-// contestants gives those that are wanted, in the order of the report, and what ends those that it starts.
+// contestants gives those that are wanted, in the report's order, and what ends them.
 func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() error, err error) {
 	var started []*stack.Stack
 	end = func() error {
@@ -45,12 +45,13 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 		}
 	}
 	nothing := func(context.Context) error { return nil }
-	add(contestant{name: report.NoOp, url: b.noop.APIs[0].URL, quiet: nothing, cpu: groups{"api": b.noop.APIs}})
+	add(contestant{name: report.NoOp, url: b.noop.APIs[0].URL, quiet: nothing,
+		cpu: groups{"api": b.noop.APIs}})
 	add(contestant{name: report.NoOp + report.NGINX, url: b.noop.NGINX.URL, quiet: nothing,
 		cpu: groups{"api": b.noop.APIs, "nginx": {b.noop.NGINX}}})
 	for _, p := range b.plenaries() {
-		c := contestant{name: p.name, url: p.APIs[0].URL, rooms: 1, quiet: p.quiet, of: p, cpu: p.groups(false),
-			counted: p.counted}
+		c := contestant{name: p.name, url: p.APIs[0].URL, rooms: 1, quiet: p.quiet, of: p,
+			cpu: p.groups(false), counted: p.counted}
 		proxied := c
 		proxied.name, proxied.url, proxied.cpu = p.name+report.NGINX, p.NGINX.URL, p.groups(true)
 		add(c)
@@ -66,12 +67,14 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 			add(proxied)
 		}
 		if name := p.name + report.Embedded; slices.Contains(b.Contestants, name) {
-			s, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIBinary: p.api, APIEnv: quietLog})
+			one := stack.Config{Parts: stack.API, APIs: 1, APIBinary: p.api, APIEnv: quietLog}
+			s, err := stack.Start(ctx, one)
 			if err != nil {
 				return nil, end, fmt.Errorf("%s: %w", name, err)
 			}
 			started = append(started, s)
-			add(contestant{name: name, url: s.URL, rooms: 1, embedded: true, quiet: nothing, counted: total, cpu: groups{"api": s.APIs}})
+			add(contestant{name: name, url: s.URL, rooms: 1, embedded: true, quiet: nothing,
+				counted: total, cpu: groups{"api": s.APIs}})
 		}
 	}
 	add(contestant{name: report.Transaction, run: b.perVote})
@@ -105,7 +108,8 @@ func (b *Bench) throughput(ctx context.Context, p *report.Part) (err error) {
 
 // closed sets wrk on one contestant and waits until every vote is counted. It is an error when an
 // acknowledged vote is not, or when more are counted than can have been sent.
-func (b *Bench) closed(ctx context.Context, c contestant, connections int) (map[string]float64, error) {
+func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
+	map[string]float64, error) {
 	if c.run != nil {
 		return c.run(ctx)
 	}
@@ -116,9 +120,9 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (map[
 	if err != nil {
 		return nil, err
 	}
-	l := load{rooms: rooms, connections: connections, seconds: b.Seconds, salt: b.nextSalt()}
+	var passes []byte
 	if c.passes {
-		if l.passes, err = c.of.passes(ctx, rooms[0], b.Seconds); err != nil {
+		if passes, err = c.of.passes(ctx, rooms[0], b.Seconds); err != nil {
 			return nil, err
 		}
 	}
@@ -126,11 +130,11 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (map[
 	if err != nil {
 		return nil, err
 	}
-	seen, err := b.wrk(ctx, l)
+	seen, err := b.wrk(ctx, rooms, connections, passes)
 	if err != nil {
 		return nil, err
 	}
-	d := drained{counted: seen.acknowledged()}
+	d := drained{counted: seen.acknowledged}
 	if c.counted != nil {
 		err = d.wait(ctx, c, rooms, seen)
 	} else {
@@ -144,8 +148,9 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (map[
 		return nil, fmt.Errorf("%d votes are counted, and at most %d were sent", d.counted, most)
 	}
 	values := map[string]float64{
-		report.Rate: float64(seen.acknowledged()) / (seen.Micros/1e6 + d.seconds), "acknowledged": float64(seen.acknowledged()),
-		"counted": float64(d.counted), "not 2xx": float64(seen.Refused + seen.Broken), "99 %": seen.P99 / 1e3,
+		report.Rate:    float64(seen.acknowledged) / (seen.Micros/1e6 + d.seconds),
+		"acknowledged": float64(seen.acknowledged),
+		"counted":      float64(d.counted), "not 2xx": float64(seen.Refused + seen.Broken),
 	}
 	if c.rooms > 1 {
 		values["rooms without votes"] = float64(d.empty)
@@ -181,7 +186,7 @@ type drained struct {
 	cpu     map[string]float64 // used until the last vote was counted, without the idling after it
 }
 
-// wait waits until all is counted, and nothing was for settle: what wrk hung up on is counted, too.
+// wait waits until all is counted, and for settle: what wrk hung up on is counted, too.
 func (d *drained) wait(ctx context.Context, c contestant, rooms []room, seen loaded) error {
 	const settle = 300 * time.Millisecond
 	ended := time.Now()
@@ -195,9 +200,10 @@ func (d *drained) wait(ctx context.Context, c contestant, rooms []room, seen loa
 		now := time.Now()
 		d.empty = empty
 		switch {
-		case n < seen.acknowledged() && now.Sub(ended) > drainTimeout:
-			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later", seen.acknowledged(), n, drainTimeout)
-		case n < seen.acknowledged():
+		case n < seen.acknowledged && now.Sub(ended) > drainTimeout:
+			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later",
+				seen.acknowledged, n, drainTimeout)
+		case n < seen.acknowledged:
 			late = !c.embedded
 		case late:
 			d.seconds, late = now.Sub(ended).Seconds(), false
@@ -211,7 +217,7 @@ func (d *drained) wait(ctx context.Context, c contestant, rooms []room, seen loa
 				return false, err
 			}
 		}
-		return n >= seen.acknowledged() && now.Sub(moved) > settle, nil
+		return n >= seen.acknowledged && now.Sub(moved) > settle, nil
 	})
 }
 
@@ -219,6 +225,7 @@ func (d *drained) wait(ctx context.Context, c contestant, rooms []room, seen loa
 func total(ctx context.Context, rooms []room) (int64, int, error) {
 	r := rooms[0]
 	var results struct{ Total int64 }
-	_, err := call(ctx, "", http.MethodGet, r.URL+r.path("/polls/"+r.Poll+"/results"), nil, &results)
+	_, err := call(ctx, "", http.MethodGet, r.URL+r.path("/polls/"+r.Poll+"/results"), nil,
+		&results)
 	return results.Total, 0, err
 }

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// transitionEvery is the time between transitions: a viewer that has not seen one by then has missed it.
+	// transitionEvery is the time between transitions. A viewer that needs more has missed one.
 	transitionEvery = 3 * time.Second
 	// calm lets pass what connecting has left behind.
 	calm = time.Second
-	// restPatience bounds the wait until all is counted and sealed, lastEvent the one for the last events.
+	// restPatience bounds the wait until all is counted and sealed, lastEvent the last events.
 	restPatience = time.Minute
 	lastEvent    = 10 * time.Second
 )
 
-// viewers has people vote while no one, few and many view the results. Then the presenter moves on before the many.
+// viewers has people vote while no one, few and many view. The presenter moves on at last.
 func (b *Bench) viewers(ctx context.Context, p *report.Part) error {
 	audiences := []int{0, min(report.Few, b.Viewers/2), b.Viewers}
 	all := b.plenaries()
@@ -65,7 +65,7 @@ func (b *Bench) view(ctx context.Context, part *report.Part, p *plenary, n, roun
 	return err
 }
 
-// unwatched waits until the APIs have forgotten what was viewed before: for a few seconds they still read it.
+// unwatched waits until the APIs no longer read what was viewed before.
 func (p *plenary) unwatched(ctx context.Context) error {
 	before := -1.
 	return wait(ctx, 1200*time.Millisecond, func() (bool, error) {
@@ -76,46 +76,47 @@ func (p *plenary) unwatched(ctx context.Context) error {
 	})
 }
 
-// steady casts votes for the first poll while it stays displayed, and tells how many were acknowledged.
-func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a *audience) (values map[string]float64, voted int64, err error) {
-	used := p.groups(true)
-	readsBefore, err := p.reads(ctx)
+// steady casts votes for one poll, and tells how many were acknowledged.
+func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a *audience) (
+	values map[string]float64, voted int64, err error) {
+	look := func() (reads, events float64, cpu map[string]float64, err error) {
+		if reads, err = p.reads(ctx); err == nil {
+			cpu, err = p.groups(true).cpu()
+		}
+		return reads, float64(a.seen().Results), cpu, err
+	}
+	readsBefore, eventsBefore, before, err := look()
 	if err != nil {
 		return nil, 0, err
 	}
-	before, err := used.cpu()
-	if err != nil {
-		return nil, 0, err
-	}
-	seen, began := a.seen(), time.Now()
+	began := time.Now()
 	o, err := t.offer(b.duration(), t.votes(b.nextSalt()))
 	if err != nil {
 		return nil, 0, err
 	}
 	seconds := time.Since(began).Seconds()
-	after, err := used.cpu()
-	if err != nil {
-		return nil, 0, err
-	}
-	reads, err := p.reads(ctx)
-	values = map[string]float64{"reads": (reads - readsBefore) / seconds, "not 204": float64(len(o.Latencies) - o.Answers[http.StatusNoContent]),
-		"events a second": float64(a.seen().Results-seen.Results) / seconds}
+	reads, events, after, err := look()
+	values = map[string]float64{"reads": (reads - readsBefore) / seconds,
+		"not 204":         float64(len(o.Latencies) - o.Answers[http.StatusNoContent]),
+		"events a second": (events - eventsBefore) / seconds}
 	for _, p := range []float64{50, 90, 99, 99.9, 100} {
 		values[fmt.Sprint(p, " %")] = ms(crowd.Percentile(o.Latencies, p))
 	}
 	for name, cores := range since(before, after, seconds) {
 		values["cores "+name] = cores
 	}
-	values["cores behind"] = values["cores rabbitmq"] + values["cores worker"] + values["cores postgresql"]
+	values["cores behind"] = values["cores rabbitmq"] + values["cores worker"] +
+		values["cores postgresql"]
 	voted = acknowledged(o)
 	wrong, lastErr := b.lastEvents(ctx, t, t.polls[:1], a, voted)
 	values["wrong"] = float64(wrong)
 	return values, voted, errors.Join(err, lastErr)
 }
 
-// moveOn displays the other polls one after the other while votes come in, each for the poll of which the
-// presenter was told that it is displayed. The first poll has so many votes already.
-func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64, values map[string]float64) error {
+// moveOn displays the other polls one after the other while votes come in, each for the poll of
+// which the presenter was told that it is displayed. The first poll has so many votes already.
+func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64,
+	values map[string]float64) error {
 	votes := make([]func([]byte, int) []byte, len(t.polls))
 	for i, poll := range t.polls {
 		votes[i] = room{t.URL, t.Presentation, poll}.votes(b.nextSalt())
@@ -160,7 +161,7 @@ func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64, va
 	}
 	wrong, err := b.lastEvents(ctx, t, t.polls, a, voted+acknowledged(o))
 	values["wrong"] += float64(wrong + a.seen().Skipped)
-	values["transition ms"], values["transitions"] = report.Median(slowest), float64(len(slowest))
+	values["seen ms"], values["transitions"] = report.Median(slowest), float64(len(slowest))
 	return err
 }
 
@@ -169,8 +170,8 @@ const countedRate = 2000
 
 // offer offers votes as an open loop.
 func (r room) offer(d time.Duration, votes func(buf []byte, n int) []byte) (crowd.Outcome, error) {
-	l := crowd.Load{Addr: r.addr(), Conns: countedRate, Rate: countedRate, Due: int(countedRate * d.Seconds()), Patience: 3 * time.Second,
-		Request: votes}
+	l := crowd.Load{Addr: r.addr(), Conns: countedRate, Rate: countedRate,
+		Due: int(countedRate * d.Seconds()), Patience: 3 * time.Second, Request: votes}
 	if err := l.Connect(); err != nil {
 		return crowd.Outcome{}, err
 	}
@@ -181,9 +182,10 @@ func acknowledged(o crowd.Outcome) int64 { return int64(o.Answers[204] + o.Answe
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-// lastEvents waits until the polls will not change any more, and then until each viewer has read their tallies.
-// It tells how many streams are wrong. It is an error when fewer votes are counted than were acknowledged.
-func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audience, acknowledged int64) (wrong int, err error) {
+// lastEvents waits until the polls rest, and each viewer has read their tallies. It tells how many
+// streams are wrong. Fewer counted votes than acknowledged are an error.
+func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audience,
+	acknowledged int64) (wrong int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, restPatience)
 	defer cancel()
 	var tallies map[string]tally
@@ -200,7 +202,7 @@ func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audie
 			return rest && counted >= acknowledged, err
 		})
 		if err != nil {
-			return 0, fmt.Errorf("%d votes were acknowledged and %d are counted, the tallies are %v: %w", acknowledged, counted, tallies, err)
+			return 0, fmt.Errorf("%d of %d are counted, %v: %w", counted, acknowledged, tallies, err)
 		}
 		why := ""
 		a.until(crowd.Now()+int64(lastEvent), func(v *crowd.Viewers) bool {
@@ -232,7 +234,8 @@ func (t talk) tallies(ctx context.Context, polls []string) (map[string]tally, er
 	all := map[string]tally{}
 	for _, poll := range polls {
 		var one tally
-		if _, err := call(ctx, t.token, http.MethodGet, t.URL+t.path("/polls/"+poll+"/results"), nil, &one); err != nil {
+		url := t.URL + t.path("/polls/"+poll+"/results")
+		if _, err := call(ctx, t.token, http.MethodGet, url, nil, &one); err != nil {
 			return nil, err
 		}
 		all[poll] = one
@@ -253,7 +256,7 @@ func differ(v *crowd.Viewers, tallies map[string]tally) (count int, why string) 
 				right[data] = is
 			}
 			if !is {
-				count, why = count+1, fmt.Sprintf("viewer %d has read %q of poll %s, whose results are %v", i, data, poll, want)
+				count, why = count+1, fmt.Sprintf("%d has read %q, not %v", i, data, want)
 				break
 			}
 		}
@@ -272,13 +275,15 @@ type audience struct {
 
 // view has n viewers look at a talk. Close them in any case.
 func (t talk) view(n int) (*audience, error) {
-	a := &audience{viewers: &crowd.Viewers{Addr: t.addr(), Source: netip.MustParseAddr("127.0.1.1"), Count: n, Patience: connectPatience,
+	a := &audience{viewers: &crowd.Viewers{Addr: t.addr(),
+		Source: netip.MustParseAddr("127.0.1.1"), Count: n, Patience: connectPatience,
 		Request: []byte("GET " + t.path("/events") + " HTTP/1.0\r\nHost: plenary\r\n\r\n")}}
 	if err := a.viewers.Connect(); err != nil {
 		return a, err
 	}
+	read := func(v *crowd.Viewers) { a.failed = v.Read(crowd.Now() + int64(20*time.Millisecond)) }
 	a.reading.Go(func() {
-		for a.do(func(v *crowd.Viewers) { a.failed = v.Read(crowd.Now() + int64(20*time.Millisecond)) }) {
+		for a.do(read) {
 		}
 	})
 	return a, nil

@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package crowd (Linux only: epoll) drives many keep-alive HTTP connections from one thread. It is cheap
-// enough to share two processors with what it measures: sockets and epoll, no goroutine per client.
+// Package crowd (Linux only: epoll) drives many HTTP connections from one thread, cheaply enough
+// to share two processors with the servers that it measures.
 package crowd
 
 import (
@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now is the clock of all times here: nanoseconds, monotonic, and the same in every process of the machine.
+// Now is the clock of all times here: nanoseconds, the same in every process of a machine.
 func Now() int64 {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // cannot fail
@@ -46,8 +46,7 @@ type conn struct {
 // waitTimer marks the timer among the events.
 const waitTimer = -1
 
-// New makes n clients, each of which is connected when it first sends, from the source address; none: the
-// system's choice.
+// New makes n clients, each connected when it first sends, from source (none: any address).
 func New(addr netip.AddrPort, n int, source netip.Addr) (*Crowd, error) {
 	c := &Crowd{addr: addr, source: source, epoll: -1, timer: -1, conns: make([]conn, n),
 		events: make([]unix.EpollEvent, 512), scratch: make([]byte, 64<<10)}
@@ -83,7 +82,8 @@ func (c *Crowd) Close() error {
 }
 
 func (c *Crowd) watch(fd, i int) error {
-	return unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)})
+	return unix.EpollCtl(c.epoll, unix.EPOLL_CTL_ADD, fd,
+		&unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(i)})
 }
 
 const connectTimeout = 20 * time.Second
@@ -92,7 +92,7 @@ const connectTimeout = 20 * time.Second
 func (c *Crowd) connect(i int) error {
 	d := net.Dialer{Timeout: connectTimeout, KeepAlive: -1}
 	if c.source.IsValid() {
-		// The port is chosen at connect: a source address has as many as there are, for every server.
+		// The port is chosen at connect: an address has as many as there are, for every server.
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.source, 0))
 		d.Control = func(_, _ string, raw syscall.RawConn) (err error) {
 			return errors.Join(raw.Control(func(fd uintptr) {
@@ -109,7 +109,8 @@ func (c *Crowd) connect(i int) error {
 		return err
 	}
 	c.conns[i] = conn{file: file, fd: int(file.Fd())}
-	if err = errors.Join(unix.SetNonblock(c.conns[i].fd, true), c.watch(c.conns[i].fd, i)); err != nil {
+	if err = errors.Join(unix.SetNonblock(c.conns[i].fd, true),
+		c.watch(c.conns[i].fd, i)); err != nil {
 		c.drop(i)
 	}
 	return err
@@ -122,9 +123,10 @@ func (c *Crowd) drop(i int) {
 	c.conns[i] = conn{fd: -1}
 }
 
-// greet sends every client's first request as soon as it is connected, a few at a time: a server soon hangs
-// up on a connection that says nothing. read waits for answers, and tells how many clients have theirs.
-func (c *Crowd) greet(request []byte, patience time.Duration, read func(until int64) (known int, err error)) error {
+// greet sends every client's first request as soon as it is connected, a few at a time. read waits
+// for answers, and tells how many clients have theirs.
+func (c *Crowd) greet(request []byte, patience time.Duration,
+	read func(until int64) (known int, err error)) error {
 	const together = 256
 	end := Now() + int64(patience)
 	for sent, known := 0, 0; known < len(c.conns); {
@@ -138,13 +140,14 @@ func (c *Crowd) greet(request []byte, patience time.Duration, read func(until in
 			return err
 		}
 		if Now() > end {
-			return fmt.Errorf("%d of %d clients had their first answer within %v", known, len(c.conns), patience)
+			return fmt.Errorf("%d of %d clients had their first answer within %v", known,
+				len(c.conns), patience)
 		}
 	}
 	return nil
 }
 
-// Send writes a request on the i-th connection, which must wait for no answer; one that was lost is made anew.
+// Send writes a request on the i-th connection. One that was lost is made anew.
 func (c *Crowd) Send(i int, request []byte) error {
 	if c.conns[i].fd < 0 {
 		if err := c.connect(i); err != nil {
@@ -161,8 +164,8 @@ func (c *Crowd) Send(i int, request []byte) error {
 	return err
 }
 
-// Wait handles what arrives until the time until, or until something did. Answered is called with an answer's
-// status, or with the error that ended the connection.
+// Wait handles what arrives until the time until, or until something did. Answered is called with
+// an answer's status, or with the error that ended the connection.
 func (c *Crowd) Wait(until int64, answered func(i, status int, err error)) error {
 	return c.ready(until, func(i int, in []byte, err error) {
 		in = append(c.conns[i].in, in...)
@@ -190,7 +193,8 @@ func (c *Crowd) ready(until int64, read func(i int, in []byte, err error)) error
 	timeout := -1
 	if wait := until - Now(); wait <= 0 {
 		timeout = 0
-	} else if err := unix.TimerfdSettime(c.timer, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(wait)}, nil); err != nil {
+	} else if err := unix.TimerfdSettime(c.timer, 0,
+		&unix.ItimerSpec{Value: unix.NsecToTimespec(wait)}, nil); err != nil {
 		return err
 	}
 	n, err := unix.EpollWait(c.epoll, c.events, timeout)

@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// Load is an open loop: requests leave at the times of a schedule, whether or not earlier ones were
-// answered. A latency counts from the scheduled time, so a stall does not hide in one slow answer.
+// Load is an open loop: requests leave at the times of a schedule. A latency counts from the
+// scheduled time, so a stall does not hide in one slow answer.
 type Load struct {
 	Addr     netip.AddrPort
 	Source   netip.Addr    // none: the system's choice
-	Conns    int           // so many requests are under way at most; a later one waits, and its time runs
+	Conns    int           // so many requests are under way at most; a later one waits
 	Warm     []byte        // a request that each connection has answered before; nil: none
 	Patience time.Duration // for Warm's answers, and after the last request was due
 	Due      int           // how many requests there are
 	Rate     float64       // a second; 0: all are due at once
-	Retry    time.Duration // after which a refused one is sent again, while its time runs; 0: it is not
+	Retry    time.Duration // after which a refused one is sent again; 0: it is not
 	// Request writes the n-th request into buf, which it may extend, and returns it.
 	Request func(buf []byte, n int) []byte
 
@@ -33,8 +33,7 @@ type Outcome struct {
 	Broken   int         // connections lost, or silent at the end, with a request under way
 	Repeated int         // requests that were sent again
 	Answers  map[int]int // by status, but for those that were repeated
-	// Latencies are nanoseconds, sorted, of all requests: of one without an answer, as long as it was
-	// waited for.
+	// Latencies are nanoseconds, sorted, of all requests. One without an answer counts, too.
 	Latencies []int64
 }
 
@@ -59,7 +58,8 @@ func (l *Load) Connect() (err error) {
 		var failed error
 		err := l.crowd.Wait(until, func(i, status int, err error) {
 			if warm++; err != nil || status != 200 {
-				failed = fmt.Errorf("client %d: the first answer has status %d: %w", i, status, err)
+				failed = fmt.Errorf("client %d: the first answer has status %d: %w", i, status,
+					err)
 			}
 		})
 		return warm, errors.Join(err, failed)
@@ -72,8 +72,7 @@ type request struct {
 	due, at int64 // at: when it is sent again; 0: it is not under way
 }
 
-// Run sends everything from the time at on, and ends the connections. An error is one of the machine,
-// not of the server.
+// Run sends everything from the time at on, and ends the connections.
 func (l *Load) Run(at int64) (Outcome, error) {
 	defer func() { _ = l.crowd.Close() }()
 	o := Outcome{Answers: map[int]int{}, Latencies: make([]int64, 0, l.Due)}

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Viewers have a presentation's event stream open each. Of what they read they keep when each version was
-// displayed, the newest results of each poll, and numbers. A stream that ends is lost: no viewer comes back.
-// One goroutine uses them.
+// Viewers have a presentation's event stream open each. Of what they read they keep when each
+// version was displayed, the newest results of each poll, and numbers. A stream that ends is lost:
+// no viewer comes back. One goroutine uses them.
 type Viewers struct {
 	Addr     netip.AddrPort
 	Source   netip.Addr
@@ -46,7 +46,7 @@ type viewer struct {
 	results  map[string][]byte
 }
 
-// Connect opens every stream and waits until each viewer knows what is displayed. Close them in any case.
+// Connect opens every stream, and waits until each viewer knows what is displayed.
 func (v *Viewers) Connect() (err error) {
 	if v.crowd, err = New(v.Addr, v.Count, v.Source); err != nil {
 		return err
@@ -69,12 +69,12 @@ func (v *Viewers) Close() error {
 	return v.crowd.Close()
 }
 
-// glance is how often the viewers' process looks for events. Viewers are other machines: to be awakened for
-// each event would cost this one more than reading it does. The API writes them in moments as far apart.
+// glance is how often viewers look for events. They stand for other machines: to wake up for each
+// event would cost this one more than reading it does.
 const glance = 10 * time.Millisecond
 
-// Read reads what arrives until the time until, or until something did, which it notices within glance. An
-// error is one of the machine, not of a stream.
+// Read reads what arrives until the time until, or until something did. An error is one of the
+// machine.
 func (v *Viewers) Read(until int64) error {
 	if v.known == v.Count {
 		time.Sleep(min(glance, time.Duration(max(until-Now(), 0))))
@@ -121,7 +121,8 @@ func (v *Viewers) feed(w *viewer, in []byte, now int64) error {
 			}
 			continue
 		}
-		if len(part) < 12 || string(part[9:12]) != "200" || !bytes.Contains(part, []byte("text/event-stream")) ||
+		if len(part) < 12 || string(part[9:12]) != "200" ||
+			!bytes.Contains(part, []byte("text/event-stream")) ||
 			bytes.Contains(bytes.ToLower(part), []byte("transfer-encoding")) {
 			return fmt.Errorf("no stream: %.200q", part)
 		}
@@ -129,7 +130,7 @@ func (v *Viewers) feed(w *viewer, in []byte, now int64) error {
 	}
 }
 
-// take notes an event that a viewer has read. One without data is a heartbeat, or says when to come back.
+// take notes an event. One without data is a heartbeat, or says when to come back.
 func (v *Viewers) take(w *viewer, event []byte, now int64) error {
 	var id, name, data []byte
 	for line := range bytes.SplitSeq(event, []byte("\n")) {
@@ -159,7 +160,8 @@ func (v *Viewers) take(w *viewer, event []byte, now int64) error {
 	return w.note(v, string(name), int64(version), int64(revision), data, now)
 }
 
-func (w *viewer) note(v *Viewers, name string, version, revision int64, data []byte, now int64) error {
+func (w *viewer) note(v *Viewers, name string, version, revision int64, data []byte,
+	now int64) error {
 	if version < w.last || version == w.last && revision < w.revision {
 		v.seen.Fell++
 	}
@@ -195,8 +197,7 @@ func (w *viewer) note(v *Viewers, name string, version, revision int64, data []b
 // Shown gives, for a version, when each viewer that it was displayed to has read so.
 func (v *Viewers) Shown(version int64) []int64 { return v.shown[version] }
 
-// Results gives the newest results of a poll that the i-th viewer has read, as they came; nil: none, or its
-// stream is lost.
+// Results gives a poll's newest results of the i-th viewer; nil: none, or it is lost.
 func (v *Viewers) Results(i int, poll string) []byte {
 	if v.crowd.conns[i].fd < 0 {
 		return nil

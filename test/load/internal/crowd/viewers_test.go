@@ -24,12 +24,14 @@ func shown(version int) string {
 }
 
 func tallied(version, revision int, poll string) string {
-	return fmt.Sprintf("id: %d.%d\nevent: results\ndata: {\"poll_id\":\"%s\",\"revision\":%d}\n\n", version, revision, poll, revision)
+	return fmt.Sprintf("id: %d.%d\nevent: results\ndata: {\"poll_id\":\"%s\",\"revision\":%d}\n\n",
+		version, revision, poll, revision)
 }
 
 // fed gives viewers of which one has read a stream in pieces of n bytes.
 func fed(stream string, n int) (*Viewers, error) {
-	v := &Viewers{viewers: []viewer{{version: -1, results: map[string][]byte{}}}, shown: map[int64][]int64{}}
+	v := &Viewers{viewers: []viewer{{version: -1, results: map[string][]byte{}}},
+		shown: map[int64][]int64{}}
 	for ; len(stream) > 0; stream = stream[min(n, len(stream)):] {
 		piece := []byte(stream[:min(n, len(stream))])
 		if err := v.feed(&v.viewers[0], piece, 1); err != nil {
@@ -47,17 +49,23 @@ func TestAStreamIsTheSameInPiecesOfAnySize(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Seen{Results: 1}, v.seen)
 		require.Equal(t, map[int64][]int64{1: {1}, 2: {1}}, v.shown, "in pieces of %d bytes", n)
-		require.Equal(t, `{"poll_id":"`+somePoll+`","revision":7}`, string(v.viewers[0].results[somePoll]))
+		require.Equal(t, `{"poll_id":"`+somePoll+`","revision":7}`,
+			string(v.viewers[0].results[somePoll]))
 	}
 }
 
 func TestWhatIsNoEventStreamIsAnError(t *testing.T) {
 	for _, in := range []string{
-		"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
-		strings.Replace(head, "Connection", "Transfer-Encoding: chunked\r\nConnection", 1), strings.Repeat("HTTP/1.1 200 OK", longest),
-		head + "{\"json\":true}\n\n", head + "<html>\n\n", head + "data: " + strings.Repeat("x", longest),
-		head + "id: x\nevent: displayed\ndata: {}\n\n", head + "event: displayed\ndata: {}\n\n", head + "id: -1.0\nevent: displayed\ndata: {}\n\n",
-		head + "id: 1.1\nevent: results\ndata: {\"total\":5}\n\n", head + "id: 1.1\nevent: results\ndata: {\"poll_id\":\"short\"}\n\n",
+		"SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 503 Service Unavailable\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+		strings.Replace(head, "Connection", "Transfer-Encoding: chunked\r\nConnection", 1),
+		strings.Repeat("HTTP/1.1 200 OK", longest),
+		head + "{\"json\":true}\n\n", head + "<html>\n\n", head + "data: " +
+			strings.Repeat("x", longest),
+		head + "id: x\nevent: displayed\ndata: {}\n\n", head + "event: displayed\ndata: {}\n\n",
+		head + "id: -1.0\nevent: displayed\ndata: {}\n\n",
+		head + "id: 1.1\nevent: results\ndata: {\"total\":5}\n\n", head +
+			"id: 1.1\nevent: results\ndata: {\"poll_id\":\"short\"}\n\n",
 		head + "id: 1.1\nevent: applause\ndata: {}\n\n", head + "\x00\xff\n\n",
 	} {
 		for _, n := range []int{1, 1000, len(in)} {
@@ -67,81 +75,55 @@ func TestWhatIsNoEventStreamIsAnError(t *testing.T) {
 	}
 }
 
-// view has n viewers of a server that sends them parts, each after the one before was asked for.
-func view(t *testing.T, n int, parts ...string) (v *Viewers, next func()) {
-	go1 := make([]chan struct{}, len(parts))
-	for i := range go1 {
-		go1[i] = make(chan struct{})
-	}
-	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+// A server sends three parts, each when it is told to, and ends.
+func TestViewersTellWhenAVersionWasShownWhatTheResultsAreAndWhatTheyMissed(t *testing.T) {
+	const n = 40
+	other := strings.Replace(somePoll, "0", "f", 1)
+	second, end := make(chan struct{}), make(chan struct{})
+	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for i, part := range parts {
-			if i > 0 {
-				select {
-				case <-go1[i]:
-				case <-r.Context().Done():
-					return
-				}
-			}
+		send := func(part string) {
 			_, _ = w.Write([]byte(part))
 			_ = http.NewResponseController(w).Flush()
 		}
+		send(shown(1) + tallied(1, 3, somePoll))
+		<-second
+		send(tallied(1, 4, somePoll) + shown(4) + tallied(4, 9, other) + tallied(4, 8, other))
+		<-end
 	})
-	v = &Viewers{Addr: addr, Source: netip.MustParseAddr("127.0.0.9"), Count: n, Request: []byte("GET / HTTP/1.0\r\n\r\n"), Patience: 30 * time.Second}
+	v := &Viewers{Addr: addr, Source: netip.MustParseAddr("127.0.0.9"), Count: n,
+		Request: []byte("GET / HTTP/1.0\r\n\r\n"), Patience: 30 * time.Second}
 	t.Cleanup(func() { require.NoError(t, v.Close()) })
-	at := 0
-	return v, func() { at++; close(go1[at]) }
-}
-
-// until reads until something is so.
-func until(t *testing.T, v *Viewers, so func(Seen) bool) Seen {
-	t.Helper()
-	for end := Now() + int64(30*time.Second); !so(v.seen); {
-		require.Less(t, Now(), end)
-		require.NoError(t, v.Read(Now()+int64(10*time.Millisecond)))
+	until := func(so func(Seen) bool) {
+		for giveUp := Now() + int64(30*time.Second); !so(v.seen); {
+			require.Less(t, Now(), giveUp)
+			require.NoError(t, v.Read(Now()+int64(10*time.Millisecond)))
+		}
 	}
-	return v.seen
-}
-
-func TestEachViewerTellsWhenItWasShownAVersionAndWhatTheResultsAre(t *testing.T) {
-	const n = 40
-	other := strings.Replace(somePoll, "0", "f", 1)
-	v, next := view(t, n, shown(1)+tallied(1, 3, somePoll), tallied(1, 4, somePoll)+shown(2)+tallied(2, 1, other), "")
 	require.NoError(t, v.Connect())
 	require.Len(t, v.Shown(1), n)
-	require.Empty(t, v.Shown(2))
+	require.Empty(t, v.Shown(4))
 	before := Now()
-	next()
-	seen := until(t, v, func(s Seen) bool { return s.Results == 3*n })
-	require.Len(t, v.Shown(2), n)
-	for _, at := range v.Shown(2) {
+	close(second)
+	until(func(s Seen) bool { return s.Results == 4*n })
+	require.Len(t, v.Shown(4), n)
+	for i, at := range v.Shown(4) {
 		require.Greater(t, at, before)
-	}
-	for i := range n {
 		require.Equal(t, `{"poll_id":"`+somePoll+`","revision":4}`, string(v.Results(i, somePoll)))
-		require.Contains(t, string(v.Results(i, other)), `"revision":1`)
+		require.Contains(t, string(v.Results(i, other)), `"revision":8`)
 		require.Nil(t, v.Results(i, "another"))
 	}
-	require.Equal(t, Seen{Results: 3 * n}, seen)
-}
-
-func TestWhatAViewerMissesIsCounted(t *testing.T) {
-	v, next := view(t, 2, shown(1), shown(4)+tallied(4, 9, somePoll)+tallied(4, 8, somePoll), "")
-	require.NoError(t, v.Connect())
-	next()
-	until(t, v, func(s Seen) bool { return s.Results == 4 })
-	next()
-	seen := until(t, v, func(s Seen) bool { return s.Lost == 2 })
-	_, err := v.Seen()
+	close(end)
+	until(func(s Seen) bool { return s.Lost == n })
+	seen, err := v.Seen()
 	require.ErrorIs(t, err, errClosed)
-	require.Equal(t, 4, seen.Skipped, "2 and 3, each of them")
-	require.Equal(t, 2, seen.Fell)
+	require.Equal(t, Seen{Results: 4 * n, Lost: n, Skipped: 2 * n, Fell: n}, seen)
 	require.Nil(t, v.Results(0, somePoll), "a viewer that left has no present results")
 }
 
 func TestViewersThatGetNoStreamDoNotConnect(t *testing.T) {
-	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) })
-	v := Viewers{Addr: addr, Count: 3, Request: []byte("GET / HTTP/1.0\r\n\r\n"), Patience: 30 * time.Second}
+	addr := serve(t, http.NotFound)
+	v := Viewers{Addr: addr, Count: 3, Request: get(nil, 0), Patience: time.Minute}
 	require.ErrorContains(t, v.Connect(), "404")
 	require.NoError(t, v.Close())
 }

@@ -18,8 +18,8 @@ type picture struct {
 // plots answer a question each; the part's name is the file's.
 var plots = []picture{
 	{"throughput", "How many votes are counted?", "connections", Rate, Contestants, Rate, math.Log},
-	{"stampede", "How long do clients wait that vote at once?", "% of the clients", "ms from the signal", []string{NoOp, Plenary}, "ms",
-		func(v float64) float64 { return v }},
+	{"stampede", "How long do clients wait that vote at once?", "% of the clients",
+		"ms from the signal", []string{NoOp, Plenary}, "ms", func(v float64) float64 { return v }},
 }
 
 // colours that people with any eyes can tell apart (Okabe and Ito).
@@ -35,7 +35,8 @@ func (p picture) svg(r Results) string {
 	for _, of := range p.of {
 		for _, at := range part.ats(of) {
 			if v, ok := part.median(key{of, at, p.value}); ok {
-				lines[of], xs, ys = append(lines[of], [2]float64{at, v}), append(xs, at), append(ys, v)
+				lines[of] = append(lines[of], [2]float64{at, v})
+				xs, ys = append(xs, at), append(ys, v)
 			}
 		}
 	}
@@ -54,10 +55,13 @@ func (p picture) svg(r Results) string {
 	y := func(v float64) float64 { return place(v, ys, 340, 40) }
 	var b strings.Builder
 	text := func(x, y float64, anchor, what string) {
-		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`+"\n", x, y, anchor, what)
+		const text = `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>` + "\n"
+		fmt.Fprintf(&b, text, x, y, anchor, what)
 	}
-	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 400" font-family="sans-serif" font-size="12">` + "\n" +
-		`<rect width="700" height="400" fill="#fff"/><path d="M70 40V340H460" fill="none" stroke="#000"/>` + "\n")
+	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 400"
+ font-family="sans-serif" font-size="12"><rect width="700" height="400" fill="#fff"/>
+<path d="M70 40V340H460" fill="none" stroke="#000"/>
+`)
 	text(265, 22, "middle", p.title)
 	text(265, 385, "middle", p.x)
 	text(10, 34, "start", p.y)
@@ -84,15 +88,16 @@ func (p picture) svg(r Results) string {
 		if lines[of] == nil {
 			continue
 		}
-		style := fmt.Sprintf(`fill="none" stroke="%s" stroke-width="2"`, colours[drawn%len(colours)])
+		colour := colours[drawn%len(colours)]
+		style := fmt.Sprintf(`fill="none" stroke="%s" stroke-width="2"`, colour)
 		if drawn >= len(colours) {
 			style += ` stroke-dasharray="6 3"`
 		}
-		var points strings.Builder
+		points := ""
 		for _, at := range lines[of] {
-			fmt.Fprintf(&points, "%.1f,%.1f ", x(at[0]), y(at[1]))
+			points += fmt.Sprintf("%.1f,%.1f ", x(at[0]), y(at[1]))
 		}
-		fmt.Fprintf(&b, `<polyline points="%s" %s/>`+"\n", strings.TrimSpace(points.String()), style)
+		fmt.Fprintf(&b, `<polyline points="%s" %s/>`+"\n", strings.TrimSpace(points), style)
 		legend := 50 + 20*float64(drawn)
 		fmt.Fprintf(&b, `<path d="M485 %.1fh24" %s/>`+"\n", legend-4, style)
 		text(515, legend, "start", of)

@@ -36,8 +36,7 @@ type Run struct {
 	Machine string    `json:"machine"`
 	Rounds  int       `json:"rounds"`
 	Seconds int       `json:"seconds"` // of each load
-	// LoadAverage is the machine's of one minute, when the part began and when it ended.
-	LoadAverage [2]float64 `json:"load_average"`
+	Load    [2]string `json:"load"`    // the machine's average of a minute, at first and at last
 }
 
 // key names a value: of a contestant, under a load.
@@ -78,7 +77,7 @@ func (p *Part) median(k key) (m float64, ok bool) {
 	return Median(values), len(values) > 0
 }
 
-// ratio gives the median of the rounds' ratios: what slows the machine down for a while slows both.
+// ratio gives the median of the rounds' ratios: a slow moment of the machine slows both.
 func (p *Part) ratio(of, to key) (m float64, ok bool) {
 	a, b := p.each(of), p.each(to)
 	if len(a) == 0 || len(a) != len(b) || slices.Contains(b, 0) {
@@ -139,7 +138,8 @@ func (r Results) Write(docs string) error {
 	if err != nil {
 		return err
 	}
-	files := map[string]string{page: filled, filepath.Join(folder, "results.json"): string(raw) + "\n"}
+	files := map[string]string{page: filled, filepath.Join(folder, "results.json"): string(raw) +
+		"\n"}
 	for _, p := range plots {
 		if svg := p.svg(r); svg != "" {
 			files[filepath.Join(folder, p.part+".svg")] = svg

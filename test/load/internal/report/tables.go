@@ -37,10 +37,9 @@ var OnlyBefore = []string{Before, Before + NGINX, Before + Embedded, Passes, Pas
 
 // The values that several contestants have.
 const (
-	// Rate is votes a second: those whose answer was seen, over the time until all of them were counted.
-	// What waits in a queue is no gain.
+	// Rate is answered votes a second, until all of them are counted: a queue is no gain.
 	Rate = "votes a second"
-	// CPU is the microseconds of processor time per counted vote; with a process's name behind it, its.
+	// CPU is processor time per counted vote; with a process's name behind it, its.
 	CPU = "µs"
 )
 
@@ -82,7 +81,8 @@ func (t table) String(r Results) string {
 	for _, c := range t.cols {
 		b.WriteString(" " + c.name + " |")
 	}
-	b.WriteString("\n|---|" + strings.Repeat("--:|", strings.Count(t.corner, "|")+len(t.cols)) + "\n")
+	b.WriteString("\n|---|" + strings.Repeat("--:|", strings.Count(t.corner, "|")+len(t.cols)) +
+		"\n")
 	for _, row := range t.rows {
 		line, measured := "| "+row.name+" |", false
 		for _, c := range t.cols {
@@ -131,7 +131,8 @@ func (r Results) tables() map[string]string {
 		throughput.rows = append(throughput.rows, row{name, key{of: name, at: every}})
 	}
 	for _, n := range []float64{64, 256, 512, 2000} {
-		throughput.cols = append(throughput.cols, column{name: count(n), key: key{at: n, value: Rate}, spread: true})
+		throughput.cols = append(throughput.cols,
+			column{name: count(n), key: key{at: n, value: Rate}, spread: true})
 	}
 	cpu := table{part: "throughput", corner: "µs per counted vote | connections"}
 	for _, name := range []string{NoOp, Plenary, Several, Many, NoOp + NGINX, Plenary + NGINX} {
@@ -139,37 +140,45 @@ func (r Results) tables() map[string]string {
 			cpu.rows = append(cpu.rows, row{name + " | " + count(n), key{of: name, at: n}})
 		}
 	}
-	for _, name := range []string{" nginx", " api", " rabbitmq", " worker", " postgresql", "", " wrk"} {
-		cpu.cols = append(cpu.cols, column{name: cmp.Or(strings.TrimSpace(name), "sum"), key: key{at: every, value: CPU + name}, format: "%.1f"})
+	for of := range strings.SplitSeq(" nginx, api, rabbitmq, worker, postgresql,, wrk", ",") {
+		name, k := cmp.Or(strings.TrimSpace(of), "sum"), key{at: every, value: CPU + of}
+		cpu.cols = append(cpu.cols, column{name: name, key: k, format: "%.1f"})
 	}
 	viewers := table{part: "viewers", corner: "2,000 votes a second"}
 	for _, v := range []struct{ name, value string }{
-		{"50 % of votes answered within, ms", "50 %"}, {"99 %, ms", "99 %"}, {"the APIs' reads of the store a second", "reads"},
-		{"events a second, all streams", "events a second"}, {"processors in use: NGINX", "cores nginx"}, {"API", "cores api"},
+		{"50 % of votes answered within, ms", "50 %"}, {"99 %, ms", "99 %"},
+		{"the APIs' reads of the store a second", "reads"},
+		{"events a second, all streams", "events a second"},
+		{"processors in use: NGINX", "cores nginx"}, {"API", "cores api"},
 		{"RabbitMQ, worker, PostgreSQL", "cores behind"},
 	} {
 		viewers.rows = append(viewers.rows, row{v.name, key{at: every, value: v.value}})
 	}
 	none, few, many := key{of: Plenary}, key{of: Plenary, at: Few}, key{of: Plenary, at: Viewers}
-	viewers.cols = []column{{name: "no viewers", key: none}, {name: count(Few), key: few}, {name: count(Viewers), key: many},
-		{name: "÷ none", key: many, by: &none, format: "%.2f"}, {name: "÷ 100", key: many, by: &few, format: "%.2f"}}
-	return map[string]string{"targets": r.Targets(), "runs": r.runs(), "throughput": throughput.String(r), "cpu": cpu.String(r),
+	viewers.cols = []column{
+		{name: "none", key: none}, {name: "100", key: few}, {name: "10,000 viewers", key: many},
+		{name: "÷ none", key: many, by: &none, format: "%.2f"},
+		{name: "÷ 100", key: many, by: &few, format: "%.2f"}}
+	return map[string]string{"targets": r.Targets(), "runs": r.runs(),
+		"throughput": throughput.String(r), "cpu": cpu.String(r),
 		"viewers": viewers.String(r)}
 }
 
 // Compared writes the closed loop beside an earlier Plenary.
 func (r Results) Compared() string {
 	t := table{part: "throughput", corner: "| connections"}
-	for _, way := range []struct{ name, of string }{{"direct", ""}, {"NGINX", NGINX}, {"embedded", Embedded}} {
-		for _, at := range r[t.part].ats(Before + way.of) {
-			t.rows = append(t.rows, row{fmt.Sprintf("%s | %.0f", way.name, at), key{of: way.of, at: at}})
+	for _, of := range []string{"", NGINX, Embedded} {
+		name := cmp.Or(strings.TrimPrefix(of, ", "), "direct")
+		for _, at := range r[t.part].ats(Before + of) {
+			t.rows = append(t.rows, row{fmt.Sprintf("%s | %.0f", name, at), key{of: of, at: at}})
 		}
 	}
-	for _, value := range []struct{ value, name, format string }{{Rate, "votes/s", "%.0f"}, {CPU, "µs CPU a vote", "%.1f"}} {
-		before, now, passes := key{Before, every, value.value}, key{Plenary, every, value.value}, key{Passes, every, value.value}
-		t.cols = append(t.cols, column{name: "before, " + value.name, key: before, format: value.format},
-			column{name: "now ÷ before", key: now, by: &before, format: "%.2f"},
-			column{name: "passes ÷ before", key: passes, by: &before, format: "%.2f"})
+	for _, v := range [][3]string{{Rate, "votes/s", "%.0f"}, {CPU, "µs CPU a vote", "%.1f"}} {
+		of := func(name string) key { return key{name, every, v[0]} }
+		before := of(Before)
+		t.cols = append(t.cols, column{name: "before, " + v[1], key: before, format: v[2]},
+			column{name: "now ÷ before", key: of(Plenary), by: &before, format: "%.2f"},
+			column{name: "passes ÷ before", key: of(Passes), by: &before, format: "%.2f"})
 	}
 	return t.String(r)
 }
@@ -180,8 +189,9 @@ func (r Results) runs() string {
 	var machines []string
 	for _, name := range Parts {
 		if p := r[name]; p != nil {
-			fmt.Fprintf(&b, "- %s: %s, commit %s, %d rounds of %d s, load %.1f–%.1f\n", name, p.Began.Format("2006-01-02 15:04 MST"),
-				p.Commit, p.Rounds, p.Seconds, p.LoadAverage[0], p.LoadAverage[1])
+			began := p.Began.Format("2006-01-02 15:04 MST")
+			fmt.Fprintf(&b, "- %s: %s, commit %s, %d rounds of %d s, load %s–%s\n", name, began,
+				p.Commit, p.Rounds, p.Seconds, p.Run.Load[0], p.Run.Load[1])
 			machines = append(machines, "- "+strings.ReplaceAll(p.Machine, "; ", "\n  ")+"\n")
 		}
 	}
