@@ -168,7 +168,7 @@ func (b *Bench) add(p *report.Part, of string, at float64, round int, values map
 		values[name], _ = strconv.ParseFloat(fmt.Sprintf("%.7g", v), 64)
 	}
 	p.Loads = append(p.Loads, report.Load{Of: of, At: at, Round: round, Values: values})
-	b.say("round %d  %-28s %10.0f  %v", round+1, of, at, values)
+	b.say("round %d  %-28s %10g  %v", round+1, of, at, values)
 }
 
 func (b *Bench) say(format string, args ...any) {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,9 +37,8 @@ type Crowd struct {
 }
 
 type conn struct {
-	file *os.File
-	fd   int    // its; -1: there is none
-	in   []byte // of an answer that came in pieces
+	fd int    // -1: there is none
+	in []byte // of an answer that came in pieces
 }
 
 // waitTimer marks the timer among the events.
@@ -95,22 +93,24 @@ func (c *Crowd) connect(i int) error {
 		// The port is chosen at connect: an address has as many as there are, for every server.
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.source, 0))
 		d.Control = func(_, _ string, raw syscall.RawConn) (err error) {
-			return errors.Join(raw.Control(func(fd uintptr) {
+			failed := raw.Control(func(fd uintptr) {
 				err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
-			}), err)
+			})
+			return errors.Join(failed, err)
 		}
 	}
 	dialled, err := d.Dial("tcp4", c.addr.String())
 	if err != nil {
 		return err
 	}
-	file, err := dialled.(*net.TCPConn).File()
-	if err = errors.Join(err, dialled.Close()); err != nil {
-		return err
+	// The connection goes on as a descriptor of which the runtime's poller knows nothing.
+	raw, err := dialled.(*net.TCPConn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { // without one, it cannot be watched either
+			c.conns[i].fd, _ = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
+		})
 	}
-	c.conns[i] = conn{file: file, fd: int(file.Fd())}
-	if err = errors.Join(unix.SetNonblock(c.conns[i].fd, true),
-		c.watch(c.conns[i].fd, i)); err != nil {
+	if err = errors.Join(err, dialled.Close(), c.watch(c.conns[i].fd, i)); err != nil {
 		c.drop(i)
 	}
 	return err
@@ -118,7 +118,7 @@ func (c *Crowd) connect(i int) error {
 
 func (c *Crowd) drop(i int) {
 	if c.conns[i].fd >= 0 {
-		_ = c.conns[i].file.Close()
+		_ = unix.Close(c.conns[i].fd)
 	}
 	c.conns[i] = conn{fd: -1}
 }
