@@ -73,9 +73,12 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
 			return done, err
 		})
 	}
-	if err != nil || o.Broken > 0 || counted != int64(b.Clients) {
-		return nil, nil, fmt.Errorf("of %d clients %d have no answer, %d votes are counted: %w",
-			b.Clients, o.Broken, counted, err)
+	if err == nil && (o.Broken > 0 || counted != int64(b.Clients)) {
+		err = errors.New("clients without an answer, or another number of votes than clients")
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("%d clients, %d without an answer, %d sent again, %d counted: %w",
+			b.Clients, o.Broken, o.Repeated, counted, err)
 	}
 	return o.Latencies, map[string]float64{"ms": ms(slowest), "after s": after.Seconds(),
 		"acknowledged": float64(len(o.Latencies)), "counted": float64(counted),
