@@ -73,14 +73,14 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
 			return done, err
 		})
 	}
-	if err == nil && (o.Broken > 0 || counted != int64(b.Clients)) {
-		err = errors.New("clients without an answer, or another number of votes than clients")
+	if err == nil && counted > int64(b.Clients) {
+		err = errors.New("there are more votes than clients")
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%d clients, %d without an answer, %d sent again, %d counted: %w",
 			b.Clients, o.Broken, o.Repeated, counted, err)
 	}
 	return o.Latencies, map[string]float64{"ms": ms(slowest), "after s": after.Seconds(),
-		"acknowledged": float64(len(o.Latencies)), "counted": float64(counted),
-		"repeated": float64(o.Repeated)}, nil
+		"acknowledged": float64(len(o.Latencies) - o.Broken), "counted": float64(counted),
+		"repeated": float64(o.Repeated), "unanswered": float64(o.Broken)}, nil
 }

@@ -47,6 +47,7 @@ func targets() []target {
 	}{
 		{"stampede: last answer ÷ no-op's", "stampede", "ms", 100, 1.4, &key{of: NoOp, at: 100}},
 		{"stampede: s from the last answer to the last count", "stampede", "after s", 100, 1, nil},
+		{"stampede: clients without an answer", "stampede", "unanswered", 100, 0, nil},
 		{"2,000 votes a second: 99 % counted within, ms", "viewers", "99 %", 0, 25, nil},
 		{"votes' median with 10,000 viewers ÷ without", "viewers", "50 %", Viewers, 1.4, none},
 		{"votes' 99 % with 10,000 viewers ÷ without", "viewers", "99 %", Viewers, 1.4, none},
