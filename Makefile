@@ -65,7 +65,7 @@ SECONDS ?= 8
 BENCHFLAGS ?=
 
 .PHONY: bench
-bench: ## measures, and writes docs/benchmarks.md; needs a quiet machine, and more than an hour
+bench: ## measures, and writes docs/benchmarks.md; needs a quiet machine, and an hour
 	@scripts/install-deps postgresql rabbitmq nginx wrk
 	@$(GO) build -o .build/bench ./test/load/cmd/bench
 	@exec .build/bench -bench $(BENCH) -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)

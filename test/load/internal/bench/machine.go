@@ -3,65 +3,47 @@
 package bench
 
 import (
-	"context"
-	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/report"
 )
 
-// run describes a part that begins now. What cannot be found out stays empty.
-func (b *Bench) run(ctx context.Context) report.Run {
-	m := report.Machine{Cores: runtime.NumCPU(), Go: strings.TrimPrefix(runtime.Version(), "go")}
-	m.CPU = find("/proc/cpuinfo", `model name\s*:\s*(.*)`)
-	if kb, err := strconv.Atoi(find("/proc/meminfo", `MemTotal:\s*(\d+)`)); err == nil {
-		m.MemoryGB = (kb + 1<<19) >> 20
-	}
-	m.Kernel = find("/proc/sys/kernel/osrelease", `([\d.]+)`)
-	if find("/proc/sys/kernel/sched_autogroup_enabled", `(\d)`) == "1" { // each of our servers has a session of its own
-		m.Kernel += " with autogroups"
-	}
-	m.System = find("/etc/os-release", `PRETTY_NAME="(.*)"`)
-	_ = b.admin.QueryRowContext(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1)").Scan(&m.PostgreSQL)
-	if out, err := b.plenary.Rabbitmqctl(ctx, 0, "--silent", "version"); err == nil {
-		m.RabbitMQ = strings.TrimSpace(out)
-	}
-	m.NGINX = said(`nginx/([\d.]+)`, "nginx", "-v")
-	m.Wrk = said(`wrk (?:debian/)?([\d.]+)`, "wrk", "-v")
-	commit := b.git("rev-parse", "--short", "HEAD")
-	if b.git("status", "--porcelain", "--untracked-files=no") != "" {
+// machine says what everything runs on. What cannot be found out stays empty.
+const machine = `
+	. /etc/os-release
+	version() { "$@" 2>&1 | grep -o '[0-9][0-9]*[.][0-9.]*[0-9]' | head -n 1; }
+	kernel=$(version uname -r)
+	# With autogroups each server, which has a session of its own, is scheduled as a group.
+	grep -q 1 /proc/sys/kernel/sched_autogroup_enabled && kernel="$kernel with autogroups"
+	echo "$(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1))," \
+		"$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1048576 + 1)) GB," \
+		"$PRETTY_NAME, Linux $kernel; Go $(version go version)," \
+		"PostgreSQL $(version pg_config --version), RabbitMQ $(version rabbitmqctl version)," \
+		"NGINX $(version nginx -v), wrk $(version wrk -v)"`
+
+// describe describes a part that begins now.
+func (b *Bench) describe() report.Run {
+	commit := said("git", "-C", b.root, "rev-parse", "--short", "HEAD") // an archive has no history
+	if said("git", "-C", b.root, "status", "--porcelain", "--untracked-files=no") != "" {
 		commit += "+"
 	}
-	return report.Run{At: time.Now().UTC().Truncate(time.Second), Commit: commit, Machine: m, Rounds: b.Rounds, Seconds: b.Seconds,
-		LoadAverage: []float64{loadAverage(), 0}}
+	return report.Run{Began: time.Now().UTC().Truncate(time.Second), Commit: commit,
+		Machine: said("sh", "-c", machine),
+		Rounds:  b.Rounds, Seconds: b.Seconds, Load: [2]string{loadAverage()}}
 }
 
 // loadAverage is that of the last minute.
-func loadAverage() float64 {
-	load, _ := strconv.ParseFloat(find("/proc/loadavg", `([\d.]+)`), 64)
-	return load
-}
+func loadAverage() string { return submatch(`^(\S+)`, said("cat", "/proc/loadavg")) }
 
-func (b *Bench) git(args ...string) string {
-	out, _ := exec.Command("git", append([]string{"-C", b.root}, args...)...).Output() // an archive has no history
+func said(command ...string) string {
+	out, _ := exec.Command(command[0], command[1:]...).Output()
 	return strings.TrimSpace(string(out))
 }
 
-func find(path, pattern string) string {
-	raw, _ := os.ReadFile(path)
-	return submatch(pattern, string(raw))
-}
-
-func said(pattern string, command ...string) string {
-	out, _ := exec.Command(command[0], command[1:]...).CombinedOutput() // wrk -v says it and fails
-	return submatch(pattern, string(out))
-}
-
+// submatch gives what a pattern finds first; nothing, if it finds nothing.
 func submatch(pattern, in string) string {
 	if found := regexp.MustCompile(pattern).FindStringSubmatch(in); found != nil {
 		return strings.TrimSpace(found[1])

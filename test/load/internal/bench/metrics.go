@@ -3,51 +3,39 @@
 package bench
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
+	"io"
 	"net/http"
+	"regexp"
 	"strconv"
-	"strings"
-
-	"github.com/plenary-live/plenary/test/stack"
 )
 
-// metrics calls take for every value of a metric that the processes expose, with its labels as they are written.
-func metrics(ctx context.Context, processes []*stack.Process, name string, take func(labels string, value float64)) error {
-	for _, p := range processes {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.OperatorsURL+"/metrics", nil)
+// storeCall is a line of an API's metrics: how often it has called its store in one way.
+var storeCall = regexp.MustCompile(`(?m)^plenary_store_seconds_count\{.*\bcall="(\w+)".*\} (\S+)$`)
+
+// reads tells how often the APIs have read from the store. Presence is written, not read.
+func (p *plenary) reads(ctx context.Context) (sum float64, err error) {
+	for _, api := range p.APIs {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.OperatorsURL+"/metrics",
+			nil)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		answer, err := http.DefaultClient.Do(req)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		lines := bufio.NewScanner(answer.Body)
-		for lines.Scan() {
-			labels, found := strings.CutPrefix(lines.Text(), name+"{")
-			if !found {
-				continue
-			}
-			end := strings.LastIndexByte(labels, ' ')
-			value, err := strconv.ParseFloat(labels[end+1:], 64)
-			if err != nil {
-				return errors.Join(fmt.Errorf("%s/metrics: %q", p.OperatorsURL, lines.Text()), err, answer.Body.Close())
-			}
-			take(labels[:max(end, 0)], value)
+		text, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil {
+			return 0, err
 		}
-		if err := errors.Join(lines.Err(), answer.Body.Close()); err != nil {
-			return err
+		for _, found := range storeCall.FindAllSubmatch(text, -1) {
+			if n, err := strconv.ParseFloat(string(found[2]), 64); err == nil &&
+				string(found[1]) != "present" {
+				sum += n
+			}
 		}
 	}
-	return nil
-}
-
-// label gives the value of one of the labels.
-func label(labels, name string) string {
-	_, rest, _ := strings.Cut(labels, name+`="`)
-	value, _, _ := strings.Cut(rest, `"`)
-	return value
+	return sum, nil
 }

@@ -7,9 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"net/http"
+	"net/netip"
+	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,149 +20,106 @@ import (
 )
 
 const (
-	// fewViewers are enough that each replica has some: what more of them cost the database is the question.
-	fewViewers = 100
-	// transitionEvery is the time from one transition to the next; who has not seen it by then has missed it.
+	// transitionEvery is the time between transitions. A viewer that needs more has missed one.
 	transitionEvery = 3 * time.Second
 	// calm lets pass what connecting has left behind.
 	calm = time.Second
-	// restPatience bounds the wait until all is counted and sealed, lastEvent the one for the streams' last events.
+	// restPatience bounds the wait until all is counted and sealed, lastEvent the last events.
 	restPatience = time.Minute
 	lastEvent    = 10 * time.Second
 )
 
-// viewers has people vote while nobody, few and many view the results, and the presenter move on before the many.
-func (b *Bench) viewers(ctx context.Context, run report.Run) (_ *report.Viewers, err error) {
-	v := &report.Viewers{Run: run, Viewers: b.Viewers, Few: min(fewViewers, b.Viewers/2), Processes: b.Processes, Rate: countedRate}
-	counts, stop, err := b.countStatements(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	for round := range b.Rounds {
-		audiences := []int{0, v.Few, v.Viewers}
-		if round%2 == 1 {
-			slices.Reverse(audiences)
+// viewers has people vote while no one, few and many view. The presenter moves on at last.
+func (b *Bench) viewers(ctx context.Context, p *report.Part) error {
+	audiences := []int{0, min(report.Few, b.Viewers/2), b.Viewers}
+	all := b.plenaries()
+	return b.turns(ctx, len(all)*len(audiences), func(round, i int) error {
+		of, n := all[i%len(all)], audiences[i/len(all)]
+		if err := b.view(ctx, p, of, n, round); err != nil {
+			return fmt.Errorf("%s, %d viewers: %w", of.name, n, err)
 		}
-		for _, n := range audiences {
-			if err := b.view(ctx, v, n, round, counts); err != nil {
-				return nil, fmt.Errorf("%d viewers: %w", n, err)
-			}
-		}
-	}
-	return v, nil
+		return nil
+	})
 }
 
-// view has n viewers, and adds to v what they and the voters have seen.
-func (b *Bench) view(ctx context.Context, v *report.Viewers, n, round int, counts bool) (err error) {
-	if err := b.unwatched(ctx); err != nil {
+// view has n viewers, and keeps what they and the voters have seen.
+func (b *Bench) view(ctx context.Context, part *report.Part, p *plenary, n, round int) (err error) {
+	if err := errors.Join(p.unwatched(ctx), p.quiet(ctx)); err != nil {
 		return err
 	}
-	if err := b.quiet(ctx); err != nil {
-		return err
-	}
-	t, err := newTalk(ctx, b.plenary.NGINX.URL, 1+b.Transitions)
+	t, err := newTalk(ctx, p.NGINX.URL, 1+b.Transitions)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	a, err := b.openStreams(ctx, t.room, n)
+	a, err := t.view(n)
 	defer func() { err = errors.Join(err, a.close()) }()
 	if err != nil {
 		return err
 	}
-	l := report.Viewed{Round: round, Viewers: n, Connect: ms(time.Since(began))}
 	time.Sleep(calm)
-	if err := b.steady(ctx, t, a, &l, counts); err != nil {
-		return err
+	values, voted, err := b.steady(ctx, p, t, a)
+	if err == nil && n == b.Viewers {
+		err = b.moveOn(ctx, t, a, voted, values)
 	}
-	v.Loads = append(v.Loads, l)
-	b.say("round %d  %6d viewers, connected %6.0f ms  votes %s", round+1, n, l.Connect, line(l.Vote))
-	b.say("         apart from when others of the machine ran (%.0f %% of the votes): p50 %.2f  p99 %.2f ms", 100*l.ApartOf, l.Apart["50"], l.Apart["99"])
-	b.say("         reads %.1f, statements %.1f a second, by the APIs: %s; processors in use: %s", l.Reads, l.Statements, listed(l.Calls), listed(l.CPU))
-	b.say("         events %d, %d bytes, streams at the tally %d, lost %d, ids that fell %d %s", l.Events, l.Bytes, l.Exact, l.Lost, l.Fell, l.Why)
-	if n < v.Viewers {
-		return nil
-	}
-	m, err := b.moveOn(ctx, t, a, round, acknowledged(l.Vote))
-	if err != nil {
-		return err
-	}
-	v.Talks = append(v.Talks, m)
-	for _, s := range m.Transitions {
-		b.say("         version %d: answered after %4.0f ms; from then p50 %4.0f  p99 %4.0f  last %4.0f; from the request p50 %4.0f  p99 %4.0f  last %4.0f ms; missed %d",
-			s.Version, s.Answered, s.FromAnswer["50"], s.FromAnswer["99"], s.FromAnswer["100"], s.FromRequest["50"], s.FromRequest["99"], s.FromRequest["100"], s.Missed)
-	}
-	b.say("         meanwhile votes %s", line(m.Vote))
-	b.say("         streams at the tallies %d, lost %d, versions skipped %d, ids that fell %d %s", m.Exact, m.Lost, m.Skipped, m.Fell, m.Why)
-	return nil
+	b.add(part, p.name, float64(n), round, values)
+	return err
 }
 
-// unwatched waits until the APIs have forgotten what was viewed before: for a few seconds they keep reading what nobody views any more.
-func (b *Bench) unwatched(ctx context.Context) error {
-	before := [2]float64{-1}
+// unwatched waits until the APIs no longer read what was viewed before.
+func (p *plenary) unwatched(ctx context.Context) error {
+	before := -1.
 	return wait(ctx, 1200*time.Millisecond, func() (bool, error) {
-		a, err := b.asked(ctx, false)
-		now := [2]float64{a.calls["display"], a.calls["results"]}
+		now, err := p.reads(ctx)
 		still := now == before
 		before = now
 		return still, err
 	})
 }
 
-// steady casts votes for the first poll while it stays displayed.
-func (b *Bench) steady(ctx context.Context, t talk, a audience, l *report.Viewed, counts bool) error {
-	used := groups{"postgresql": {b.plenary.Postgres}, "rabbitmq": b.plenary.Rabbits, "api": b.plenary.APIs, "worker": b.plenary.Workers, "nginx": {b.plenary.NGINX}}
-	look := func() (h heard, d asked, cpu map[string]float64, err error) {
-		h, err = a.ask(question{})
-		if err == nil {
-			d, err = b.asked(ctx, counts)
+// steady casts votes for one poll, and tells how many were acknowledged.
+func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a *audience) (
+	values map[string]float64, voted int64, err error) {
+	look := func() (reads, events float64, cpu map[string]float64, err error) {
+		if reads, err = p.reads(ctx); err == nil {
+			cpu, err = p.groups(true).cpu()
 		}
-		if err == nil {
-			cpu, err = used.cpu()
-		}
-		return h, d, cpu, err
+		return reads, float64(a.seen().Results), cpu, err
 	}
-	heardBefore, askedBefore, cpuBefore, err := look()
+	readsBefore, eventsBefore, before, err := look()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	began := time.Now()
-	machine := watchOthers()
-	o, err := t.cast(countedRate, time.Duration(b.Seconds)*time.Second, t.votes(b.nextSalt()))
-	machine.stop()
+	o, err := t.offer(b.duration(), t.votes(b.nextSalt()))
 	if err != nil {
-		return err
-	}
-	heardAfter, askedAfter, cpuAfter, err := look()
-	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	seconds := time.Since(began).Seconds()
-	l.Vote = level("vote", countedRate, o, 204)
-	apart := machine.apart(o.Spans)
-	l.Apart, l.ApartOf = percentiles(crowd.Latencies(apart)), float64(len(apart))/float64(max(len(o.Spans), 1))
-	d := askedAfter.since(askedBefore, seconds, counts)
-	l.Reads, l.Statements, l.Calls = d.reads, d.statements, d.calls
-	l.Events = heardAfter.Seen.Results - heardBefore.Seen.Results
-	l.Bytes = heardAfter.Seen.Bytes - heardBefore.Seen.Bytes
-	l.Seconds = seconds
-	l.CPU = since(cpuBefore, cpuAfter, int64(seconds*1e6)) // microseconds in each microsecond
-	l.CPU["viewers"] = (heardAfter.CPU - heardBefore.CPU) / seconds
-	h, err := b.lastEvents(ctx, t.polls[:1], a, acknowledged(l.Vote))
-	l.Exact, l.Lost, l.Fell, l.Why = h.Exact, h.Seen.Lost, h.Seen.Fell, h.why()
-	return err
+	reads, events, after, err := look()
+	values = map[string]float64{"reads": (reads - readsBefore) / seconds,
+		"not 204":         float64(len(o.Latencies) - o.Answers[http.StatusNoContent]),
+		"events a second": (events - eventsBefore) / seconds}
+	for _, p := range []float64{50, 90, 99, 99.9, 100} {
+		values[fmt.Sprint(p, " %")] = ms(crowd.Percentile(o.Latencies, p))
+	}
+	for name, cores := range since(before, after, seconds) {
+		values["cores "+name] = cores
+	}
+	values["cores behind"] = values["cores rabbitmq"] + values["cores worker"] +
+		values["cores postgresql"]
+	voted = acknowledged(o)
+	wrong, lastErr := b.lastEvents(ctx, t, t.polls[:1], a, voted)
+	values["wrong"] = float64(wrong)
+	return values, voted, errors.Join(err, lastErr)
 }
 
-func acknowledged(l report.Level) int64 { return int64(l.Answers[204] + l.Answers[202]) }
-
-// moveOn displays the other polls one after the other while votes come in, each for the poll of which the presenter was told that it
-// is displayed. The first poll has so many acknowledged votes already.
-func (b *Bench) moveOn(ctx context.Context, t talk, a audience, round int, already int64) (m report.Talk, err error) {
-	m.Round = round
+// moveOn displays the other polls one after the other while votes come in, each for the poll of
+// which the presenter was told that it is displayed. The first poll has so many votes already.
+func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64,
+	values map[string]float64) error {
 	votes := make([]func([]byte, int) []byte, len(t.polls))
 	for i, poll := range t.polls {
-		votes[i] = room{t.url, t.presentation, poll}.votes(b.nextSalt())
+		votes[i] = room{t.URL, t.Presentation, poll}.votes(b.nextSalt())
 	}
 	var displayed atomic.Int64
 	var voting sync.WaitGroup
@@ -170,116 +128,189 @@ func (b *Bench) moveOn(ctx context.Context, t talk, a audience, round int, alrea
 	defer voting.Wait()
 	next := time.Now().Add(calm)
 	voting.Go(func() {
-		o, votingErr = t.cast(countedRate, calm+time.Duration(b.Transitions)*transitionEvery,
+		o, votingErr = t.offer(calm+time.Duration(b.Transitions)*transitionEvery,
 			func(buf []byte, n int) []byte { return votes[displayed.Load()](buf, n) })
 	})
+	var slowest []float64
 	for i, poll := range t.polls[1:] {
 		time.Sleep(time.Until(next))
 		next = time.Now().Add(transitionEvery)
 		sent := crowd.Now()
 		version, err := t.display(ctx, poll)
 		if err != nil {
-			return m, err
+			return err
 		}
-		answered := crowd.Now()
 		displayed.Store(int64(i + 1))
-		until := max(sent+int64(transitionEvery), answered+int64(time.Second))
-		h, err := a.ask(question{Version: version, Until: until})
-		if err != nil {
-			return m, err
+		until := max(sent+int64(transitionEvery), crowd.Now()+int64(time.Second))
+		var times []int64
+		a.until(until, func(v *crowd.Viewers) bool {
+			times = slices.Clone(v.Shown(version))
+			return len(times) == v.Count
+		})
+		missed := b.Viewers - len(times)
+		for range missed { // their time is as long as they were waited for
+			times = append(times, until)
 		}
-		s := report.Seen{Version: version, Answered: float64(answered-sent) / 1e6, Missed: b.Viewers - len(h.Times),
-			FromRequest: map[string]float64{}, FromAnswer: map[string]float64{}}
-		for range s.Missed { // their time is as long as they were waited for
-			h.Times = append(h.Times, until)
-		}
-		for _, p := range []float64{0, 50, 90, 99, 99.9, 100} {
-			at := int64(crowd.Percentile(h.Times, p))
-			s.FromRequest[fmt.Sprint(p)], s.FromAnswer[fmt.Sprint(p)] = float64(at-sent)/1e6, float64(at-answered)/1e6
-		}
-		m.Transitions = append(m.Transitions, s)
+		values["wrong"] += float64(missed)
+		slices.Sort(times)
+		slowest = append(slowest, ms(crowd.Percentile(times, 99)-time.Duration(sent)))
 	}
 	voting.Wait()
 	if votingErr != nil {
-		return m, votingErr
+		return votingErr
 	}
-	m.Vote = level("vote", countedRate, o, 204)
-	h, err := b.lastEvents(ctx, t.polls, a, already+acknowledged(m.Vote))
-	m.Exact, m.Lost, m.Fell, m.Skipped, m.Why = h.Exact, h.Seen.Lost, h.Seen.Fell, h.Seen.Skipped, h.why()
-	return m, err
+	wrong, err := b.lastEvents(ctx, t, t.polls, a, voted+acknowledged(o))
+	values["wrong"] += float64(wrong + a.seen().Skipped)
+	values["seen ms"], values["transitions"] = report.Median(slowest), float64(len(slowest))
+	return err
 }
 
-// lastEvents waits until the polls will not change any more, and then until each viewer has read their tallies. It is an error when
-// fewer votes are counted than were acknowledged.
-func (b *Bench) lastEvents(ctx context.Context, polls []string, a audience, acknowledged int64) (h heard, err error) {
-	waiting, cancel := context.WithTimeout(ctx, restPatience)
+// countedRate is how many votes a second come in.
+const countedRate = 2000
+
+// offer offers votes as an open loop.
+func (r room) offer(d time.Duration, votes func(buf []byte, n int) []byte) (crowd.Outcome, error) {
+	l := crowd.Load{Addr: r.addr(), Conns: countedRate, Rate: countedRate,
+		Due: int(countedRate * d.Seconds()), Patience: 3 * time.Second, Request: votes}
+	if err := l.Connect(); err != nil {
+		return crowd.Outcome{}, err
+	}
+	return l.Run(crowd.Now() + int64(10*time.Millisecond))
+}
+
+func acknowledged(o crowd.Outcome) int64 { return int64(o.Answers[204] + o.Answers[202]) }
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
+
+// lastEvents waits until the polls rest, and each viewer has read their tallies. It tells how many
+// streams are wrong. Fewer counted votes than acknowledged are an error.
+func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audience,
+	acknowledged int64) (wrong int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, restPatience)
 	defer cancel()
+	var tallies map[string]tally
 	for {
-		tallies, err := b.atRest(waiting, polls, acknowledged)
+		counted := int64(0)
+		err := wait(ctx, 300*time.Millisecond, func() (bool, error) {
+			now, err := t.tallies(ctx, polls)
+			rest := reflect.DeepEqual(now, tallies)
+			tallies, counted = now, 0
+			for _, t := range now {
+				counted += t.Total
+				rest = rest && t.Status != "closing"
+			}
+			return rest && counted >= acknowledged, err
+		})
 		if err != nil {
-			return h, err
+			return 0, fmt.Errorf("%d of %d are counted, %v: %w", counted, acknowledged, tallies, err)
 		}
-		if h, err = a.ask(question{Tallies: tallies, Until: crowd.Now() + int64(lastEvent)}); err != nil {
-			return h, err
-		}
-		// A vote that had no answer may still be counted, and later than anybody thought.
-		if now, err := b.tallies(ctx, polls); err != nil || maps.EqualFunc(now, tallies, tally.equal) {
-			return h, err
+		why := ""
+		a.until(crowd.Now()+int64(lastEvent), func(v *crowd.Viewers) bool {
+			wrong, why = differ(v, tallies)
+			return wrong == 0
+		})
+		// A vote that had no answer may still be counted, and late.
+		if now, err := t.tallies(ctx, polls); err != nil || reflect.DeepEqual(now, tallies) {
+			if wrong += a.seen().Fell; wrong > 0 {
+				b.say("%d streams are wrong, %d of them lost: %s", wrong, a.seen().Lost, why)
+			}
+			return wrong, err
 		}
 	}
 }
 
-// atRest waits until the acknowledged votes are counted, nothing more seems to come, and the polls that left are final.
-func (b *Bench) atRest(ctx context.Context, polls []string, acknowledged int64) (tallies map[string]tally, err error) {
-	var counted int64
-	err = wait(ctx, 300*time.Millisecond, func() (bool, error) {
-		now, err := b.tallies(ctx, polls)
-		rest := maps.EqualFunc(now, tallies, tally.equal)
-		tallies, counted = now, 0
-		for _, t := range now {
-			counted += t.Total
-			rest = rest && t.Status != "closing"
-		}
-		return rest && counted >= acknowledged, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%d votes were acknowledged and %d are counted, the tallies are %v: %w", acknowledged, counted, tallies, err)
+// tally is what results say of a poll, those that are asked for and those of an event.
+type tally struct {
+	Status  string
+	Total   int64
+	Options []struct {
+		Key   string
+		Count int64
 	}
-	return tallies, nil
 }
 
-// tallies reads what the database has of polls.
-func (b *Bench) tallies(ctx context.Context, polls []string) (map[string]tally, error) {
+// tallies reads the results of polls.
+func (t talk) tallies(ctx context.Context, polls []string) (map[string]tally, error) {
 	all := map[string]tally{}
 	for _, poll := range polls {
-		var t tally
-		var keys, counts string
-		err := b.admin.QueryRowContext(ctx, `SELECT s.status, s.voters, to_json(q.option_keys), to_json(s.counts)
-			FROM poll_states s JOIN polls q ON q.id = s.poll_id WHERE s.poll_id = $1`, poll).Scan(&t.Status, &t.Total, &keys, &counts)
-		var byPosition []int64
-		var names []string
-		if err == nil {
-			err = errors.Join(json.Unmarshal([]byte(keys), &names), json.Unmarshal([]byte(counts), &byPosition))
+		var one tally
+		url := t.URL + t.path("/polls/"+poll+"/results")
+		if _, err := call(ctx, t.token, http.MethodGet, url, nil, &one); err != nil {
+			return nil, err
 		}
-		if err != nil || len(names) != len(byPosition) {
-			return nil, fmt.Errorf("the tally of poll %s: %s, %s: %w", poll, keys, counts, err)
-		}
-		t.Counts = map[string]int64{}
-		for i, name := range names {
-			t.Counts[name] = byPosition[i]
-		}
-		all[poll] = t
+		all[poll] = one
 	}
 	return all, nil
 }
 
-func listed(values map[string]float64) string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		all = append(all, fmt.Sprintf("%s %.2f", name, values[name]))
+// differ counts the viewers whose newest results of some poll are not its tally.
+func differ(v *crowd.Viewers, tallies map[string]tally) (count int, why string) {
+	right := map[string]bool{} // most viewers have read the same bytes
+	for i := range v.Count {
+		for poll, want := range tallies {
+			data := string(v.Results(i, poll))
+			is, known := right[data]
+			if !known {
+				var read tally
+				is = json.Unmarshal([]byte(data), &read) == nil && reflect.DeepEqual(read, want)
+				right[data] = is
+			}
+			if !is {
+				count, why = count+1, fmt.Sprintf("%d has read %q, not %v", i, data, want)
+				break
+			}
+		}
 	}
-	return strings.Join(all, ", ")
+	return count, why
 }
 
-// why says what was wrong with a stream, if something was.
-func (h heard) why() string { return strings.TrimSpace(h.Lost + " " + h.Differ) }
+// audience is viewers that read, on a goroutine of their own, until they are closed.
+type audience struct {
+	mutex   sync.Mutex
+	viewers *crowd.Viewers
+	closed  bool
+	failed  error
+	reading sync.WaitGroup
+}
+
+// view has n viewers look at a talk. Close them in any case.
+func (t talk) view(n int) (*audience, error) {
+	a := &audience{viewers: &crowd.Viewers{Addr: t.addr(),
+		Source: netip.MustParseAddr("127.0.1.1"), Count: n, Patience: connectPatience,
+		Request: []byte("GET " + t.path("/events") + " HTTP/1.0\r\nHost: plenary\r\n\r\n")}}
+	if err := a.viewers.Connect(); err != nil {
+		return a, err
+	}
+	read := func(v *crowd.Viewers) { a.failed = v.Read(crowd.Now() + int64(20*time.Millisecond)) }
+	a.reading.Go(func() {
+		for a.do(read) {
+		}
+	})
+	return a, nil
+}
+
+// do calls f while nothing is read, and tells whether the audience goes on.
+func (a *audience) do(f func(*crowd.Viewers)) bool {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	f(a.viewers)
+	return !a.closed && a.failed == nil
+}
+
+func (a *audience) seen() (seen crowd.Seen) {
+	a.do(func(v *crowd.Viewers) { seen, _ = v.Seen() })
+	return seen
+}
+
+// until asks a question again and again until the answer is yes, or it is the time end.
+func (a *audience) until(end int64, yes func(*crowd.Viewers) bool) {
+	for done := false; !done && crowd.Now() < end; time.Sleep(20 * time.Millisecond) {
+		a.do(func(v *crowd.Viewers) { done = yes(v) })
+	}
+}
+
+func (a *audience) close() error {
+	a.do(func(*crowd.Viewers) { a.closed = true })
+	a.reading.Wait()
+	return errors.Join(a.failed, a.viewers.Close())
+}

@@ -2,11 +2,10 @@
 --
 -- No response(): with it wrk would parse every answer's headers for Lua. It counts answers above 399 by itself.
 
-local rooms, host = os.getenv("VOTE_ROOMS"), os.getenv("VOTE_HOST") -- rooms: "path=poll path=poll"
-local prefer = os.getenv("VOTE_PREFER") or ""
+local rooms = os.getenv("VOTE_ROOMS") -- "path=poll path=poll"
 local salt = tonumber(os.getenv("VOTE_SALT"))
-local file = os.getenv("VOTE_PASSES") or "" -- of voters' passes, one behind the other; none: voters have ids
-local length = tonumber(os.getenv("VOTE_PASS_LENGTH")) or 36
+local file = os.getenv("VOTE_PASSES") -- of voters' passes, one behind the other; empty: voters have ids
+local length = 36
 local threads = 0
 
 function setup(thread)
@@ -20,18 +19,17 @@ function init()
   number = (salt * 7919 + 12345) % 4294967296
   local rest = string.format("-%04x-4000-8000-%08x%04x", id, salt % 4294967296, math.floor(salt / 4294967296) % 65536)
   keys, choices = {}, 0
-  passes, used = "", 0
-  if file ~= "" then
-    local f = assert(io.open(file, "rb"))
-    passes = f:read("*a")
-    f:close()
-    request = passed
+  local f = assert(io.open(file, "rb"))
+  passes, used = f:read("*a"), 0
+  f:close()
+  if passes ~= "" then
+    length, request = tonumber(os.getenv("VOTE_PASS_LENGTH")), passed
   end
   for path, poll in rooms:gmatch("(%S+)=(%S+)") do
-    local before, after = '{"poll_id":"' .. poll .. '","key":"', file ~= "" and '","pass":"' or '","client_id":"'
+    local before, after = '{"poll_id":"' .. poll .. '","key":"', passes ~= "" and '","pass":"' or '","client_id":"'
     local length = #before + 1 + #after + length + 2
-    local head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nContent-Type: application/json\r\n" ..
-      (prefer ~= "" and "Prefer: " .. prefer .. "\r\n" or "") .. "Content-Length: " .. length .. "\r\n\r\n"
+    local head = "POST " .. path .. " HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\n" ..
+      "Content-Length: " .. length .. "\r\n\r\n"
     for key in ("ABC"):gmatch(".") do
       keys[choices] = head .. before .. key .. after
       choices = choices + 1
@@ -45,7 +43,6 @@ function request()
   return keys[number % choices] .. string.format("%08x", number) .. tail
 end
 
--- The voters of several rooms take turns, as their passes do.
 function passed()
   local from = used * length
   if from >= #passes then
@@ -53,12 +50,10 @@ function passed()
   end
   used = used + 1
   number = (number * 1664525 + 1013904223) % 4294967296
-  local room = (used - 1) % (choices / 3)
-  return keys[room * 3 + number % 3] .. passes:sub(from + 1, from + length) .. '"}'
+  return keys[number % choices] .. passes:sub(from + 1, from + length) .. '"}'
 end
 
-function done(summary, latency)
-  io.write(string.format('\nJSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d}\n', summary.requests,
-    summary.duration, summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
+function done(summary)
+  io.write(string.format('\nJSON {"requests":%d,"micros":%d,"refused":%d,"broken":%d}\n', summary.requests, summary.duration,
+    summary.errors.status, summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
 end

@@ -3,117 +3,154 @@
 package crowd
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 )
 
-// Load is an open loop: requests leave at the times of a schedule, whether or not earlier ones were answered, and an
-// answer's latency counts from the scheduled time. A server that stalls is thus not asked less while it does, nor does
-// the stall hide in one slow answer (coordinated omission).
+// Load is an open loop: requests leave at the times of a schedule. A latency counts from the
+// scheduled time, so a stall does not hide in one slow answer.
 type Load struct {
 	Addr     netip.AddrPort
-	Conns    int // at most so many requests are under way; what is due then waits, and its time runs
-	Rate     float64
-	Duration time.Duration
-	Grace    time.Duration // after Duration, for what is late
+	Source   netip.Addr    // none: the system's choice
+	Conns    int           // so many requests are under way at most; a later one waits
+	Warm     []byte        // a request that each connection has answered before; nil: none
+	Patience time.Duration // for Warm's answers, and after the last request was due
+	Due      int           // how many requests there are
+	Rate     float64       // a second; 0: all are due at once
+	Retry    time.Duration // after which a refused one is sent again; 0: it is not
 	// Request writes the n-th request into buf, which it may extend, and returns it.
 	Request func(buf []byte, n int) []byte
+
+	crowd *Crowd
 }
 
 // Outcome is what became of a load.
 type Outcome struct {
-	Due       int           // requests that the schedule asked for
-	Unsent    int           // of them, never sent: no connection was free within the grace
-	Broken    int           // connections lost, or silent at the end of the grace, with a request under way
-	Answers   map[int]int   // by status
-	Latencies []int64       // nanoseconds, sorted, one per request that was due; those without an answer as long as they were waited for
-	Spans     []Span        // the same: from when each was due, by Now
-	Took      time.Duration // from the first request to the last answer
+	Unsent   int         // never sent: no connection was free in time
+	Broken   int         // connections lost, or silent at the end, with a request under way
+	Repeated int         // requests that were sent again
+	Answers  map[int]int // by status, but for those that were repeated
+	// Latencies are nanoseconds, sorted, of all requests. One without an answer counts, too.
+	Latencies []int64
 }
 
-// Span is a time by Now: from, and to.
-type Span [2]int64
+// Connect connects all, and has each answer its first request.
+func (l *Load) Connect() (err error) {
+	if l.crowd, err = New(l.Addr, l.Conns, l.Source); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = l.crowd.Close()
+		}
+	}()
+	if l.Warm == nil {
+		for i := range l.Conns {
+			err = errors.Join(err, l.crowd.connect(i))
+		}
+		return err
+	}
+	warm := 0
+	return l.crowd.greet(l.Warm, l.Patience, func(until int64) (int, error) {
+		var failed error
+		err := l.crowd.Wait(until, func(i, status int, err error) {
+			if warm++; err != nil || status != 200 {
+				failed = fmt.Errorf("client %d: the first answer has status %d: %w", i, status,
+					err)
+			}
+		})
+		return warm, errors.Join(err, failed)
+	})
+}
 
-// Run does it. An error is one of the machine, not of the server.
-func (l Load) Run() (Outcome, error) {
-	c, err := Dial(l.Addr, l.Conns)
-	if err != nil {
-		return Outcome{}, err
-	}
-	defer func() { _ = c.Close() }()
-	o := Outcome{Answers: map[int]int{}, Due: max(int(l.Rate*l.Duration.Seconds()), 1)}
-	o.Spans = make([]Span, 0, o.Due)
-	idle := make([]int, l.Conns)
+// request is one that is under way, or is to be sent again.
+type request struct {
+	n       int
+	due, at int64 // at: when it is sent again; 0: it is not under way
+}
+
+// Run sends everything from the time at on, and ends the connections.
+func (l *Load) Run(at int64) (Outcome, error) {
+	defer func() { _ = l.crowd.Close() }()
+	o := Outcome{Answers: map[int]int{}, Latencies: make([]int64, 0, l.Due)}
+	idle, underWay := make([]int, l.Conns), make([]request, l.Conns)
 	for i := range idle {
-		idle[i] = i
+		idle[i] = l.Conns - 1 - i
 	}
-	underWay := make([]int64, l.Conns) // when the connection's request was due; 0: none
-	began := Now() + int64(10*time.Millisecond)
-	due := func(n int) int64 { return began + int64(float64(n)/l.Rate*1e9) }
-	last := began
-	done := func(i int) {
-		last = Now()
-		o.Spans = append(o.Spans, Span{underWay[i], last})
-		underWay[i] = 0
-		idle = append(idle, i)
+	due := func(n int) int64 {
+		if l.Rate == 0 {
+			return at
+		}
+		return at + int64(float64(n)/l.Rate*1e9)
 	}
+	var again []request
 	answered := func(i, status int, err error) {
+		r, now := underWay[i], Now()
+		if r.at == 0 {
+			return // an idle connection was closed; Send makes it anew
+		}
+		underWay[i].at, idle = 0, append(idle, i)
 		switch {
-		case underWay[i] == 0: // an idle connection was closed; Send makes it anew
+		case l.Retry > 0 && (err != nil || status >= 300):
+			o.Repeated++
+			again = append(again, request{r.n, r.due, now + int64(l.Retry)})
+			return
 		case err != nil:
 			o.Broken++
-			done(i)
 		default:
 			o.Answers[status]++
-			done(i)
 		}
+		o.Latencies = append(o.Latencies, now-r.due)
 	}
-	next, buf := 0, make([]byte, 0, 1024)
-	end := began + int64(l.Duration+l.Grace)
-	for len(o.Spans) < o.Due && Now() < end {
-		for now := Now(); next < o.Due && len(idle) > 0 && due(next) <= now; next++ {
+	time.Sleep(time.Duration(at-Now()) - 2*time.Millisecond)
+	next, buf, end := 0, make([]byte, 0, 1024), due(l.Due)+int64(l.Patience)
+	for len(o.Latencies) < l.Due && Now() < end {
+		until, sent := end, 0
+		for ; len(idle) > 0 && sent < 64; sent++ { // answers are not to wait until all is sent
+			r := request{n: -1}
+			if now := Now(); len(again) > 0 && again[0].at <= now {
+				r, again = again[0], again[1:]
+			} else if next < l.Due && due(next) <= now {
+				r, next = request{next, due(next), now}, next+1
+			} else {
+				break
+			}
 			i := idle[len(idle)-1]
-			idle = idle[:len(idle)-1]
-			underWay[i] = due(next)
-			buf = l.Request(buf[:0], next)
-			if err := c.Send(i, buf); err != nil {
-				o.Broken++
-				done(i)
+			idle, underWay[i] = idle[:len(idle)-1], r
+			buf = l.Request(buf[:0], r.n)
+			if err := l.crowd.Send(i, buf); err != nil {
+				answered(i, 0, err)
 			}
 		}
-		until := end
-		if next < o.Due && len(idle) > 0 {
+		if sent == 64 {
+			until = 0
+		}
+		if next < l.Due && len(idle) > 0 {
 			until = min(until, due(next))
 		}
-		if err := c.Wait(until, answered); err != nil {
+		if len(again) > 0 && len(idle) > 0 {
+			until = min(until, again[0].at)
+		}
+		if err := l.crowd.Wait(until, answered); err != nil {
 			return o, err
 		}
 	}
 	now := Now()
-	for _, at := range underWay {
-		if at > 0 {
+	for _, r := range append(again, underWay...) {
+		if r.at > 0 {
 			o.Broken++
-			o.Spans = append(o.Spans, Span{at, now})
+			o.Latencies = append(o.Latencies, now-r.due)
 		}
 	}
-	for ; next < o.Due; next++ {
+	for ; next < l.Due; next++ {
 		o.Unsent++
-		o.Spans = append(o.Spans, Span{due(next), now})
+		o.Latencies = append(o.Latencies, now-due(next))
 	}
-	o.Took = time.Duration(last - began)
-	o.Latencies = Latencies(o.Spans)
+	slices.Sort(o.Latencies)
 	return o, nil
-}
-
-// Latencies gives the lengths of spans, sorted.
-func Latencies(spans []Span) []int64 {
-	all := make([]int64, len(spans))
-	for i, s := range spans {
-		all[i] = s[1] - s[0]
-	}
-	slices.Sort(all)
-	return all
 }
 
 // Percentile gives the smallest of sorted values that p percent of them do not exceed; 0 of none.

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// Viewers have a presentation's event stream open each. Of what they read they keep when each version was displayed, the newest
-// results of each poll, and numbers. They do not come back: a stream that ends is lost. One goroutine uses them.
+// Viewers have a presentation's event stream open each. Of what they read they keep when each
+// version was displayed, the newest results of each poll, and numbers. A stream that ends is lost:
+// no viewer comes back. One goroutine uses them.
 type Viewers struct {
 	Addr     netip.AddrPort
-	Sources  []netip.Addr
+	Source   netip.Addr
 	Count    int
-	Request  []byte
+	Request  []byte        // of HTTP/1.0, so that the stream comes as it is, not in chunks
 	Patience time.Duration // how long Connect takes at most
 
 	crowd   *Crowd
@@ -30,73 +31,34 @@ type Viewers struct {
 
 // Seen is what all viewers have read since they are connected.
 type Seen struct {
-	Displayed int64 // events
-	Results   int64 // events
-	Bytes     int64 // as they come from the socket
-	Lost      int   // streams that ended
-	Skipped   int   // versions that a viewer was not shown, although a later one was
-	Fell      int   // events whose id is before one that the same viewer has read
+	Results int64 // events
+	Lost    int   // streams that ended
+	Skipped int   // versions that a viewer was not shown, although a later one was
+	Fell    int   // events whose id is before one that the same viewer has read
 }
 
 type viewer struct {
-	stream
-	id      eventID // of the last event
-	version int64   // that was displayed last; -1: nothing was read yet
-	results []lastResults
+	in       []byte // of an event that came in pieces
+	begun    bool   // the answer's head was read
+	revision int64  // of the last event's id
+	last     int64  // and its version
+	version  int64  // that was displayed last; -1: nothing was read yet
+	results  map[string][]byte
 }
 
-// lastResults are the newest results of a poll, as they came.
-type lastResults struct {
-	poll [36]byte
-	data []byte
-}
-
-// eventID is a presentation's version and a revision, as an event's id has them.
-type eventID struct{ version, revision int64 }
-
-func parseEventID(id []byte) (e eventID, err error) {
-	version, revision, _ := bytes.Cut(id, []byte("."))
-	var errs [2]error
-	e.version, errs[0] = strconv.ParseInt(string(version), 10, 64)
-	e.revision, errs[1] = strconv.ParseInt(string(revision), 10, 64)
-	if errors.Join(errs[:]...) != nil || e.version < 0 || e.revision < 0 {
-		return e, fmt.Errorf("no id of an event: %.80q", id)
-	}
-	return e, nil
-}
-
-func (e eventID) before(other eventID) bool {
-	return e.version < other.version || e.version == other.version && e.revision < other.revision
-}
-
-// Connect opens every stream and waits until each viewer knows what is displayed. Close them in any case.
+// Connect opens every stream, and waits until each viewer knows what is displayed.
 func (v *Viewers) Connect() (err error) {
-	if v.crowd, err = New(v.Addr, v.Count, v.Sources...); err != nil {
+	if v.crowd, err = New(v.Addr, v.Count, v.Source); err != nil {
 		return err
 	}
 	v.viewers, v.shown = make([]viewer, v.Count), map[int64][]int64{}
 	for i := range v.viewers {
-		v.viewers[i].version = -1
+		v.viewers[i].version, v.viewers[i].results = -1, map[string][]byte{}
 	}
-	const together = 256
-	end := Now() + int64(v.Patience)
-	for sent := 0; v.known < v.Count; {
-		for ; sent < v.Count && sent-v.known < together; sent++ {
-			if err := v.crowd.Send(sent, v.Request); err != nil {
-				return fmt.Errorf("viewer %d: %w", sent, err)
-			}
-		}
-		if err := v.Read(end); err != nil {
-			return err
-		}
-		if v.lost != nil {
-			return v.lost
-		}
-		if Now() > end {
-			return fmt.Errorf("%d of %d viewers have read what is displayed within %v", v.known, v.Count, v.Patience)
-		}
-	}
-	return nil
+	return v.crowd.greet(v.Request, v.Patience, func(until int64) (int, error) {
+		err := v.Read(until)
+		return v.known, errors.Join(err, v.lost)
+	})
 }
 
 // Close closes every stream.
@@ -107,22 +69,19 @@ func (v *Viewers) Close() error {
 	return v.crowd.Close()
 }
 
-// glance is how often the viewers' process looks for events. Theirs are other machines: to be awakened for each event by itself
-// would cost this one, and who writes it, more than reading it does. The API writes them in moments as far apart.
+// glance is how often viewers look for events. They stand for other machines: to wake up for each
+// event would cost this one more than reading it does.
 const glance = 10 * time.Millisecond
 
-// Read reads what arrives until the time until, or until something did, which it notices within glance. An error is one of the
-// machine, not of a stream.
+// Read reads what arrives until the time until, or until something did. An error is one of the
+// machine.
 func (v *Viewers) Read(until int64) error {
 	if v.known == v.Count {
 		time.Sleep(min(glance, time.Duration(max(until-Now(), 0))))
 	}
-	return v.crowd.ready(until, func(i int) {
-		in, err := v.crowd.receive(i)
-		if err == nil && in != nil {
-			now := Now()
-			v.seen.Bytes += int64(len(in))
-			err = v.viewers[i].feed(in, func(e event) error { return v.take(&v.viewers[i], e, now) })
+	return v.crowd.ready(until, func(i int, in []byte, err error) {
+		if err == nil {
+			err = v.feed(&v.viewers[i], in, Now())
 		}
 		if err != nil {
 			v.crowd.drop(i)
@@ -134,72 +93,116 @@ func (v *Viewers) Read(until int64) error {
 	})
 }
 
-// take notes an event that a viewer has read.
-func (v *Viewers) take(w *viewer, e event, now int64) error {
-	id, err := parseEventID(e.id)
-	if err != nil {
-		return err
+// longest is longer than any event of a presentation.
+const longest = 64 << 10
+
+// feed reads a piece of a stream, of any size.
+func (v *Viewers) feed(w *viewer, in []byte, now int64) error {
+	if len(w.in) > 0 {
+		in = append(w.in, in...)
 	}
-	if id.before(w.id) {
+	for {
+		end := "\n\n"
+		if !w.begun {
+			end = "\r\n\r\n"
+		}
+		part, rest, whole := bytes.Cut(in, []byte(end))
+		if !whole && len(part) > longest {
+			return fmt.Errorf("an event of more than %d bytes", longest)
+		}
+		if !whole {
+			w.in = append(w.in[:0], in...)
+			return nil
+		}
+		in = rest
+		if w.begun {
+			if err := v.take(w, part, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(part) < 12 || string(part[9:12]) != "200" ||
+			!bytes.Contains(part, []byte("text/event-stream")) ||
+			bytes.Contains(bytes.ToLower(part), []byte("transfer-encoding")) {
+			return fmt.Errorf("no stream: %.200q", part)
+		}
+		w.begun = true
+	}
+}
+
+// take notes an event. One without data is a heartbeat, or says when to come back.
+func (v *Viewers) take(w *viewer, event []byte, now int64) error {
+	var id, name, data []byte
+	for line := range bytes.SplitSeq(event, []byte("\n")) {
+		field, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimPrefix(value, []byte(" "))
+		switch string(field) {
+		case "id":
+			id = value
+		case "event":
+			name = value
+		case "data":
+			data = value
+		case "", "retry":
+		default:
+			return fmt.Errorf("no line of an event: %.80q", line)
+		}
+	}
+	if data == nil {
+		return nil
+	}
+	first, second, _ := bytes.Cut(id, []byte("."))
+	version, err := strconv.ParseUint(string(first), 10, 63)
+	revision, err2 := strconv.ParseUint(string(second), 10, 63)
+	if err = errors.Join(err, err2); err != nil {
+		return fmt.Errorf("no id of an event: %.80q", id)
+	}
+	return w.note(v, string(name), int64(version), int64(revision), data, now)
+}
+
+func (w *viewer) note(v *Viewers, name string, version, revision int64, data []byte,
+	now int64) error {
+	if version < w.last || version == w.last && revision < w.revision {
 		v.seen.Fell++
 	}
-	w.id = id
-	switch string(e.name) {
-	case "displayed":
-		v.seen.Displayed++
-		if id.version <= w.version {
-			break
+	w.last, w.revision = version, revision
+	const begin = `{"poll_id":"`
+	switch {
+	case name == "displayed":
+		if version <= w.version {
+			return nil
 		}
 		if w.version < 0 {
 			v.known++
 		} else {
-			v.seen.Skipped += int(id.version - w.version - 1)
+			v.seen.Skipped += int(version - w.version - 1)
 		}
-		w.version = id.version
-		v.shown[id.version] = append(v.shown[id.version], now)
-	case "results":
+		w.version = version
+		v.shown[version] = append(v.shown[version], now)
+	case name == "results" && bytes.HasPrefix(data, []byte(begin)) && len(data) >= len(begin)+36:
 		v.seen.Results++
-		return w.keep(e.data)
-	default:
-		return fmt.Errorf("no event of a presentation: %.80q", e.name)
-	}
-	return nil
-}
-
-// resultsBegin is how results begin.
-const resultsBegin = `{"poll_id":"`
-
-// keep makes data the newest results of its poll. It is not decoded: most results are replaced before anybody asks for them.
-func (w *viewer) keep(data []byte) error {
-	rest, found := bytes.CutPrefix(data, []byte(resultsBegin))
-	if !found || len(rest) < 36 {
-		return fmt.Errorf("no results: %.80q", data)
-	}
-	poll := [36]byte(rest)
-	for i := range w.results {
-		if w.results[i].poll == poll {
-			w.results[i].data = append(w.results[i].data[:0], data...)
-			return nil
+		// They are not decoded: most results are replaced before they are asked for.
+		poll := data[len(begin) : len(begin)+36]
+		if kept, has := w.results[string(poll)]; has {
+			w.results[string(poll)] = append(kept[:0], data...)
+		} else {
+			w.results[string(poll)] = bytes.Clone(data)
 		}
+	default:
+		return fmt.Errorf("no event of a presentation: %.80q %.80q", name, data)
 	}
-	w.results = append(w.results, lastResults{poll, bytes.Clone(data)})
 	return nil
 }
 
 // Shown gives, for a version, when each viewer that it was displayed to has read so.
 func (v *Viewers) Shown(version int64) []int64 { return v.shown[version] }
 
-// Results gives the newest results of a poll that the i-th viewer has read, as they came; nil: none, or its stream is lost.
+// Results gives a poll's newest results of the i-th viewer; nil: none, or it is lost.
 func (v *Viewers) Results(i int, poll string) []byte {
 	if v.crowd.conns[i].fd < 0 {
 		return nil
 	}
-	for _, r := range v.viewers[i].results {
-		if string(r.poll[:]) == poll {
-			return r.data
-		}
-	}
-	return nil
+	return v.viewers[i].results[poll]
 }
 
 // Seen gives the numbers, and why the first stream that is lost has ended.

@@ -1,173 +1,107 @@
 package report
 
 import (
-	"errors"
 	"fmt"
-	"image/color"
 	"math"
-	"os"
-	"path/filepath"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
+	"slices"
+	"strings"
 )
 
+// picture is a plot of a value: the medians of contestants under all their loads.
+type picture struct {
+	part, title, x, y string
+	of                []string // a line for each
+	value             string
+	scale             func(float64) float64 // of both axes
+}
+
+// plots answer a question each; the part's name is the file's.
+var plots = []picture{
+	{"throughput", "How many votes are counted?", "connections", Rate, Contestants, Rate, math.Log},
+	{"stampede", "How long do clients wait that vote at once?", "% of the clients",
+		"ms from the signal", []string{NoOp, Plenary}, "ms", func(v float64) float64 { return v }},
+}
+
 // colours that people with any eyes can tell apart (Okabe and Ito).
-var colours = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255},
-	{86, 180, 233, 255}, {120, 120, 120, 255}, {0, 0, 0, 255}, {160, 110, 60, 255}, {90, 60, 160, 255}, {140, 140, 0, 255}, {190, 30, 60, 255},
-	{0, 90, 70, 255}, {170, 170, 170, 255}}
+var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#787878"}
 
-// series is a line of a plot.
-type series struct {
-	name   string
-	points plotter.XYs
-}
-
-// Plot draws what was measured, as SVG files in a folder.
-func (r Results) Plot(folder string) error {
-	if t := r.Throughput; t != nil {
-		var lines []series
-		for _, c := range Contestants {
-			s := series{name: c}
-			for _, n := range t.connections() {
-				if rate := t.rate(c, n).median; rate > 0 {
-					s.points = append(s.points, plotter.XY{X: float64(n), Y: rate})
-				}
-			}
-			lines = append(lines, s)
-		}
-		if err := save(filepath.Join(folder, "throughput.svg"), "Votes a second", "connections", "answers a second", true, true, lines); err != nil {
-			return err
-		}
+// svg draws the plot; nothing of what was not measured.
+func (p picture) svg(r Results) string {
+	part := r[p.part]
+	if part == nil {
+		return ""
 	}
-	if d := r.Degradation; d != nil {
-		for call, title := range map[string]string{"vote": "Voting, until counted", "current": "Reading what is displayed", "results": "Reading results while votes come in"} {
-			var lines []series
-			for _, p := range []string{"50", "90", "99", "99.9"} {
-				s := series{name: p + " %"}
-				for _, l := range d.Levels {
-					if l.Call == call {
-						s.points = append(s.points, plotter.XY{X: l.Offered, Y: l.Ms[p]})
-					}
-				}
-				lines = append(lines, s)
-			}
-			if err := save(filepath.Join(folder, call+".svg"), title, "offered requests a second", "latency, ms", true, true, lines); err != nil {
-				return err
+	lines, xs, ys := map[string][][2]float64{}, []float64{}, []float64{}
+	for _, of := range p.of {
+		for _, at := range part.ats(of) {
+			if v, ok := part.median(key{of, at, p.value}); ok {
+				lines[of] = append(lines[of], [2]float64{at, v})
+				xs, ys = append(xs, at), append(ys, v)
 			}
 		}
 	}
-	if s := r.Stampede; s != nil {
-		var lines []series
-		for _, c := range []string{NoOpNGINX, PlenaryNGINX} {
-			if b, ok := s.middle(c); ok {
-				line := series{name: fmt.Sprintf("%s, round %d", c, b.Round+1)}
-				for _, p := range b.Curve {
-					line.points = append(line.points, plotter.XY{X: p[0], Y: 100 * p[1]})
-				}
-				lines = append(lines, line)
+	if len(xs) == 0 {
+		return ""
+	}
+	// place gives where a value is between the ends of its axis, in pixels.
+	place := func(v float64, all []float64, from, to float64) float64 {
+		low, high := p.scale(slices.Min(all)), p.scale(slices.Max(all))
+		if low == high {
+			return (from + to) / 2
+		}
+		return from + (to-from)*(p.scale(v)-low)/(high-low)
+	}
+	x := func(v float64) float64 { return place(v, xs, 70, 460) }
+	y := func(v float64) float64 { return place(v, ys, 340, 40) }
+	var b strings.Builder
+	text := func(x, y float64, anchor, what string) {
+		const text = `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>` + "\n"
+		fmt.Fprintf(&b, text, x, y, anchor, what)
+	}
+	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 400"
+ font-family="sans-serif" font-size="12"><rect width="700" height="400" fill="#fff"/>
+<path d="M70 40V340H460" fill="none" stroke="#000"/>
+`)
+	text(265, 22, "middle", p.title)
+	text(265, 385, "middle", p.x)
+	text(10, 34, "start", p.y)
+	slices.Sort(xs)
+	last := math.Inf(1)
+	for _, v := range slices.Backward(xs) {
+		if last-x(v) > 30 {
+			last = x(v)
+			text(last, 358, "middle", count(v))
+		}
+	}
+	last = math.Inf(-1)
+	for e := math.Ceil(math.Log10(slices.Max(ys))); e >= 0; e-- {
+		for _, m := range []float64{5, 2, 1} {
+			if at := y(m * math.Pow(10, e)); at >= 40 && at <= 340 && at-last > 14 {
+				last = at
+				fmt.Fprintf(&b, `<path d="M70 %.1fH460" stroke="#ddd"/>`+"\n", at)
+				text(64, at+4, "end", count(m*math.Pow(10, e)))
 			}
 		}
-		title := fmt.Sprintf("%s clients vote at one signal: the median round", count(s.Clients))
-		return save(filepath.Join(folder, "stampede.svg"), title, "ms from the signal", "answered, %", false, false, lines)
 	}
-	return nil
-}
-
-func save(path, title, x, y string, logX, logY bool, lines []series) error {
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.Padding = vg.Points(8)
-	p.BackgroundColor = color.White // it must be readable on a dark page, too
-	if logX {
-		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
-	}
-	if logY {
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
-	}
-	grid := plotter.NewGrid()
-	grid.Horizontal.Color, grid.Vertical.Color = color.Gray{225}, color.Gray{225}
-	p.Add(grid)
 	drawn := 0
-	for i, s := range lines {
-		if len(s.points) == 0 {
+	for _, of := range p.of {
+		if lines[of] == nil {
 			continue
 		}
-		if logY {
-			for j := range s.points {
-				s.points[j].Y = max(s.points[j].Y, 1e-3)
-			}
+		colour := colours[drawn%len(colours)]
+		style := fmt.Sprintf(`fill="none" stroke="%s" stroke-width="2"`, colour)
+		if drawn >= len(colours) {
+			style += ` stroke-dasharray="6 3"`
 		}
-		line, dots, err := plotter.NewLinePoints(s.points)
-		if err != nil {
-			return err
+		points := ""
+		for _, at := range lines[of] {
+			points += fmt.Sprintf("%.1f,%.1f ", x(at[0]), y(at[1]))
 		}
-		line.Color, line.Width = colours[i%len(colours)], vg.Points(1.5)
-		dots.Color, dots.Radius = line.Color, vg.Points(1.8)
-		p.Add(line)
-		p.Legend.Add(s.name, line)
-		if len(s.points) < 50 {
-			p.Add(dots)
-		}
+		fmt.Fprintf(&b, `<polyline points="%s" %s/>`+"\n", strings.TrimSpace(points), style)
+		legend := 50 + 20*float64(drawn)
+		fmt.Fprintf(&b, `<path d="M485 %.1fh24" %s/>`+"\n", legend-4, style)
+		text(515, legend, "start", of)
 		drawn++
 	}
-	if drawn == 0 {
-		return nil
-	}
-	if p.X.Min == p.X.Max { // one point: an axis needs a length
-		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
-	}
-	if p.Y.Min == p.Y.Max {
-		p.Y.Min, p.Y.Max = p.Y.Min/2, p.Y.Max*2
-	}
-	p.Legend.Top, p.Legend.Left = true, true
-	p.Legend.Padding = vg.Points(2)
-	// A browser's letters are wider than those that were measured: what is at the right edge needs more room.
-	const width, height, right = 560, 360, 20
-	beside := 0.
-	if len(lines) > 5 { // among the lines there is no room for the legend
-		beside = 240
-	}
-	canvas, err := draw.NewFormattedCanvas(vg.Points(width+beside), vg.Points(height), "svg")
-	if err != nil {
-		return err
-	}
-	area := draw.New(canvas)
-	area.SetColor(color.White)
-	area.Fill(area.Path())
-	if beside > 0 {
-		legend := p.Legend
-		p.Legend = plot.NewLegend()
-		legend.Draw(draw.Crop(area, vg.Points(width), 0, 0, -vg.Points(30)))
-	}
-	area = draw.Crop(area, 0, -vg.Points(beside+right), 0, 0)
-	p.Draw(area)
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = canvas.WriteTo(file)
-	return errors.Join(err, file.Close())
-}
-
-// decades labels 1, 2 and 5 of every power of ten.
-type decades struct{}
-
-func (decades) Ticks(low, high float64) (ticks []plot.Tick) {
-	for e := math.Floor(math.Log10(low)); e <= math.Ceil(math.Log10(high)); e++ {
-		for m := range 9 {
-			v := float64(m+1) * math.Pow(10, e)
-			if v < low*0.999 || v > high*1.001 {
-				continue
-			}
-			t := plot.Tick{Value: v}
-			if m == 0 || m == 1 || m == 4 {
-				t.Label = fmt.Sprintf("%g", v)
-			}
-			ticks = append(ticks, t)
-		}
-	}
-	return ticks
+	return b.String() + "</svg>\n"
 }
