@@ -18,14 +18,16 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/docs"
-	"github.com/plenary-live/plenary/api/internal/httpapi"
 	"github.com/plenary-live/plenary/api/internal/page"
+	"github.com/plenary-live/plenary/api/internal/polls"
 	"github.com/plenary-live/plenary/api/internal/qr"
+	httpserver "github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
-	"github.com/plenary-live/plenary/pkg/count"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
@@ -54,17 +56,25 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
 	costly := budget.Costly()
-	proxies := httpapi.Proxies(cfg.TrustedProxies)
-	server := httpapi.New(httpapi.Config{
-		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
-		AccessLog: cfg.AccessLog, Origins: cfg.CORSOrigins, Logger: logger, Observe: metrics.Request,
-		Root:           cfg.Root(),
-		TrustedProxies: proxies,
-		Away:           adapters.Away,
-		Costly:         costly,
-		Mount:          []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes},
+	proxies := web.Proxies(cfg.TrustedProxies)
+	site := web.New(web.Config{
+		Record: web.Record{AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request},
+		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly, Limits: polls.BodyLimits,
 	})
-	if err := server.CheckRoot(); err != nil {
+	feature := polls.New(site, polls.Config{
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+	})
+	serving := httpserver.Config{Away: adapters.Away}
+	if cfg.FastVotes {
+		serving.Fast = feature.Votes.Take
+	} else {
+		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
+	}
+	server := httpserver.New(site, serving, feature)
+	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
+		mount(site.App)
+	}
+	if err := site.CheckRoot(); err != nil {
 		return errors.Join(fmt.Errorf("PLENARY_PUBLIC_URL: %w", err), ln.Close())
 	}
 	var operators *backend.Operators
@@ -74,7 +84,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		}
 	}
 	defer func() { err = errors.Join(err, operators.Close()) }() // the last one to end: it answers during the stop
-	listener := httpapi.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
+	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	listener.Share(cfg.AddressConns, proxies)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -101,15 +111,16 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		return errors.Join(err, stopErr)
 	}
 	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
-		func() float64 { open, _, _ := server.Streams(); return float64(open) })
+		func() float64 { open, _, _ := feature.Streams(); return float64(open) })
 	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
-		func() float64 { _, sent, _ := server.Streams(); return float64(sent) })
+		func() float64 { _, sent, _ := feature.Streams(); return float64(sent) })
 	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
-		func() float64 { _, _, cut := server.Streams(); return float64(cut) })
+		func() float64 { _, _, cut := feature.Streams(); return float64(cut) })
 	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
 		func() float64 { return float64(server.Spared()) })
 	p := start(cfg, adapters, passes, metrics, logger)
-	server.Start(p.services)
+	feature.Start(p.services)
+	server.Start()
 	greet(out, cfg, ln.Addr())
 	logger.Info("ready", "addr", ln.Addr().String())
 
@@ -137,38 +148,38 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 
 // parts is what runs between the server and the adapters.
 type parts struct {
-	services     httpapi.Services
+	services     polls.Services
 	stopCounting context.CancelFunc
 	counting     sync.WaitGroup
-	stopFollow   context.CancelFunc
-	following    sync.WaitGroup
+	stopCaching  context.CancelFunc
+	caching      sync.WaitGroup
 }
 
 func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
 	p := &parts{}
 	cache := stage.NewCache(adapters.Store, time.Now)
-	p.services = httpapi.Services{
+	p.services = polls.Services{
 		Store:  adapters.Store,
 		Cache:  cache,
-		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Log, cfg.Partitions, cache, logger),
-		Intake: intake.New(cache, passes, adapters.Log, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache, logger),
+		Intake: intake.New(cache, passes, adapters.Votes, cfg.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
 		func() float64 { return float64(p.services.Intake.Waiting()) })
 
-	following, stopFollow := context.WithCancel(context.Background())
-	p.stopFollow = stopFollow
-	p.following.Go(func() { cache.Follow(following, adapters.Bus) })
+	caching, stopCaching := context.WithCancel(context.Background())
+	p.stopCaching = stopCaching
+	p.caching.Go(func() { cache.Forget(caching) })
 
 	counting, stopCounting := context.WithCancel(context.Background())
 	p.stopCounting = stopCounting
 	if adapters.Embedded() {
-		counter := count.New(adapters.Store, adapters.Engine, adapters.Log, adapters.Bus, cfg.Partitions, logger)
-		p.counting.Go(func() { counter.Run(counting) })
-		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
-		p.counting.Go(func() { expiry.Run(counting) })
+		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
+		votes := poll.NewCounting(
+			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p
 }
@@ -183,8 +194,8 @@ func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
 	p.services.Intake.Close()
 	p.stopCounting()
 	p.counting.Wait()
-	p.stopFollow()
-	p.following.Wait()
+	p.stopCaching()
+	p.caching.Wait()
 	p.services.Cache.Close()
 	err := adapters.CloseQueue()
 	p.services.Intake.Wait()
@@ -207,7 +218,7 @@ func greet(out io.Writer, cfg config.Config, addr net.Addr) {
 		where = path
 	}
 	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n%s",
-		net.JoinHostPort(host, port), httpapi.Base, where, phones)
+		net.JoinHostPort(host, port), web.Base, where, phones)
 }
 
 // ownAddress gives the address that this machine has towards others; empty: it has no way to any. Nothing is sent: to connect a

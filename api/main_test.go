@@ -23,7 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/plenary-live/plenary/api/internal/httpapi"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/config"
 )
 
@@ -47,7 +47,7 @@ func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
 		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "a file with spaces & 100%.db"),
 	})
 	r.call("POST", "/presentations", twoPolls, 201, nil)
-	res, err := http.Get(strings.TrimSuffix(r.base, httpapi.Base) + "/")
+	res, err := http.Get(strings.TrimSuffix(r.base, web.Base) + "/")
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.Equal(t, 200, res.StatusCode)
@@ -286,7 +286,7 @@ func TestMetricsAreOnlyForOperators(t *testing.T) {
 		require.NoError(t, err)
 		return res.StatusCode, string(body)
 	}
-	operators, audience := "http://"+ln.Addr().String(), strings.TrimSuffix(r.base, httpapi.Base)
+	operators, audience := "http://"+ln.Addr().String(), strings.TrimSuffix(r.base, web.Base)
 	code, body := get(operators + "/metrics")
 	require.Equal(t, 200, code)
 	require.Contains(t, body, "plenary_event_streams 0")

@@ -51,7 +51,7 @@ func deadLetters(out io.Writer) backend.Command {
 			if err := adapters.OpenQueue(opening); err != nil {
 				return err
 			}
-			return o.carryOut(ctx, adapters.Log, out)
+			return o.carryOut(ctx, adapters.Votes, out)
 		},
 	}
 }
@@ -101,7 +101,7 @@ func parseOrder(args []string) (o order, err error) {
 	return o, nil
 }
 
-func (o order) carryOut(ctx context.Context, log queue.Log, out io.Writer) error {
+func (o order) carryOut(ctx context.Context, log queue.Stream, out io.Writer) error {
 	switch o.do {
 	case "list", "show":
 		return o.look(ctx, log, out)
@@ -110,6 +110,16 @@ func (o order) carryOut(ctx context.Context, log queue.Log, out io.Writer) error
 	default:
 		return o.decide(ctx, log, out, queue.Drop)
 	}
+}
+
+// readable says why an entry is no batch. What is no entry the log knows itself.
+func readable(d queue.DeadLetter) error {
+	e, err := queue.Decode(d.Raw)
+	if err != nil {
+		return nil
+	}
+	_, err = poll.DecodeBatch(e)
+	return err
 }
 
 // means says whether the order is about a letter, and notes that it was found.
@@ -133,7 +143,7 @@ func (o order) missing(found map[string]bool) error {
 }
 
 // look shows letters and changes nothing.
-func (o order) look(ctx context.Context, log queue.Log, out io.Writer) error {
+func (o order) look(ctx context.Context, log queue.Stream, out io.Writer) error {
 	views := []view{}
 	found := map[string]bool{}
 	err := log.VisitDeadLetters(ctx, func(d queue.DeadLetter) queue.Fate {
@@ -166,19 +176,23 @@ type outcome struct {
 }
 
 // decide replays or drops letters, and says what became of each: of a replayed one also its verdicts.
-func (o order) decide(ctx context.Context, log queue.Log, out io.Writer, fate queue.Fate) error {
+func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate queue.Fate) error {
 	found := map[string]bool{}
 	outcomes, visited := make(chan outcome), make(chan error, 1)
 	go func() {
 		visited <- log.VisitDeadLetters(ctx, func(d queue.DeadLetter) queue.Fate {
-			if o.means(d.ID, found) {
-				return fate
+			if !o.means(d.ID, found) {
+				return queue.Keep
 			}
-			return queue.Keep
+			if err := readable(d); err != nil && fate == queue.Replay { // it would only come back
+				outcomes <- outcome{d, err}
+				return queue.Keep
+			}
+			return fate
 		}, func(d queue.DeadLetter, err error) { outcomes <- outcome{d, err} })
 		close(outcomes)
 	}()
-	r := report{out: out, fate: fate, waiting: map[uuid.UUID]string{}, early: map[uuid.UUID][]poll.Verdict{}}
+	r := report{out: out, fate: fate, waiting: map[uuid.UUID]string{}, early: map[uuid.UUID]queue.Reply{}}
 	replies, stopped := log.Replies(), ctx.Done()
 	var timeout <-chan time.Time
 	for outcomes != nil || len(r.waiting) > 0 && replies != nil {

@@ -18,7 +18,7 @@ import (
 
 // fakeLog has dead letters.
 type fakeLog struct {
-	queue.Log
+	queue.Stream
 	letters []queue.DeadLetter
 	fates   map[string]queue.Fate // what was decided
 	stays   map[string]error      // those that stay, and why
@@ -43,7 +43,9 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func three(t *testing.T) *fakeLog {
 	pollID := uuid.UUID{15: 7}
 	encode := func(b poll.Batch) []byte {
-		raw, err := queue.Encode(nil, &b)
+		e, err := poll.EncodeBatch(nil, &b)
+		require.NoError(t, err)
+		raw, err := queue.Encode(nil, e)
 		require.NoError(t, err)
 		return raw
 	}
@@ -137,7 +139,7 @@ func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	l := three(t)
 	l.letters = append(l.letters, queue.DeadLetter{ID: "four"}, queue.DeadLetter{ID: "five"})
 	l.stays = map[string]error{"three": queue.ErrMalformed, "four": queue.ErrVersion, "five": queue.ErrUnknown}
-	l.replies <- queue.Reply{BatchID: uuid.UUID{15: 1}, Verdicts: []poll.Verdict{poll.Superseded, poll.Counted}}
+	l.replies <- queue.Reply{EntryID: uuid.UUID{15: 1}, Body: poll.EncodeVerdicts([]poll.Verdict{poll.Superseded, poll.Counted})}
 	out, err := ask(t, l, "replay", "--all")
 	require.ErrorContains(t, err, "3 of 5 dead letters stayed")
 	for _, want := range []string{
@@ -147,6 +149,16 @@ func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	} {
 		require.Contains(t, out, want)
 	}
+}
+
+func TestAnEntryThatIsNoBatchIsNotReplayed(t *testing.T) {
+	raw, err := queue.Encode(nil, queue.Entry{ID: uuid.UUID{15: 1}, Type: 9, Body: []byte("?")})
+	require.NoError(t, err)
+	l := &fakeLog{letters: []queue.DeadLetter{{ID: "odd", Raw: raw}}}
+	out, err := ask(t, l, "replay", "--all")
+	require.ErrorContains(t, err, "1 of 1 dead letters stayed")
+	require.Equal(t, "odd  stays: it still cannot be decoded (malformed: type 9)\n", out)
+	require.Equal(t, map[string]queue.Fate{"odd": queue.Keep}, l.fates)
 }
 
 func TestAReplayDoesNotWaitForeverForVerdicts(t *testing.T) {

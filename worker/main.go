@@ -15,7 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
-	"github.com/plenary-live/plenary/pkg/count"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -46,14 +46,14 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	}
 	metrics := telemetry.NewMetrics()
 	adapters := backend.New(cfg, metrics, logger)
-	var counter atomic.Pointer[count.Counter]
-	operators, err := adapters.ServeOperators(cfg.WorkerAddr, func() error { return reads(counter.Load()) })
+	var votes atomic.Pointer[poll.Counting]
+	operators, err := adapters.ServeOperators(cfg.WorkerAddr, func() error { return reads(votes.Load()) })
 	if err != nil {
 		return fmt.Errorf("PLENARY_WORKER_ADDR: %w", err)
 	}
 	watch := newWatch(metrics)
 	if err = adapters.Open(ctx); err == nil {
-		err = work(ctx, cfg, adapters, &counter, watch, logger)
+		err = count(ctx, cfg, adapters, &votes, watch, logger)
 	} else if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
 		err = nil
 	}
@@ -69,31 +69,35 @@ var (
 	errNotReading = errors.New("not reading every partition")
 )
 
-// reads says whether a counter, which may be missing, reads all that it shall.
-func reads(counter *count.Counter) error {
-	if counter == nil || counter.Ready() != nil {
+// reads says whether the votes, which may not be counted yet, are read from every partition.
+func reads(votes *poll.Counting) error {
+	if votes == nil || votes.Ready() != nil {
 		return errNotReading
 	}
 	return nil
 }
 
-func work(ctx context.Context, cfg config.Config, adapters *backend.Backend, ready *atomic.Pointer[count.Counter], watch *watch, logger *slog.Logger) error {
-	counter := count.New(adapters.Store, adapters.Engine, adapters.Log, adapters.Bus, cfg.Partitions, logger)
-	ready.Store(counter)
+// count counts votes until ctx ends.
+func count(
+	ctx context.Context, cfg config.Config, adapters *backend.Backend,
+	ready *atomic.Pointer[poll.Counting], watch *watch, logger *slog.Logger,
+) error {
+	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
+	votes := poll.NewCounting(
+		adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+	ready.Store(votes)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		var watching sync.WaitGroup
-		watching.Go(func() { watch.run(counting, adapters.Log, logger) })
-		expiry := count.NewExpiry(adapters.Store, adapters.Bus, time.Duration(cfg.KeepDays)*24*time.Hour, logger)
-		watching.Go(func() { expiry.Run(counting) })
-		counter.Run(counting)
+		watching.Go(func() { watch.run(counting, adapters.Votes, logger) })
+		votes.Run(counting)
 		watching.Wait()
 	}()
 	go func() { // nobody waits for the verdicts of seals, but the log asks for a reader; it ends when the log is closed
-		for range adapters.Log.Replies() {
+		for range adapters.Votes.Replies() {
 		}
 	}()
 	logger.Info("counting", "partitions", cfg.Partitions)

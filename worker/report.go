@@ -17,8 +17,8 @@ type report struct {
 	out          io.Writer
 	fate         queue.Fate
 	stayed, went int
-	waiting      map[uuid.UUID]string         // ids of letters that have no verdicts yet, by batch
-	early        map[uuid.UUID][]poll.Verdict // of batches whose letter has no outcome yet
+	waiting      map[uuid.UUID]string      // ids of letters that have no verdicts yet, by batch
+	early        map[uuid.UUID]queue.Reply // of batches whose letter has no outcome yet
 }
 
 // say writes a line. That the terminal is gone changes nothing of what was done.
@@ -39,13 +39,13 @@ func (r *report) outcome(o outcome) {
 	}
 	v := viewOf(o.letter, false)
 	r.say(o.letter.ID, "is back in partition %d: %s", o.letter.Partition, v.Contents)
-	batch, err := queue.Decode(o.letter.Raw)
+	batch, err := batchOf(o.letter)
 	if err != nil || len(batch.Votes) == 0 { // a seal has no verdicts
 		return
 	}
 	r.waiting[batch.ID] = o.letter.ID
-	if verdicts, ok := r.early[batch.ID]; ok {
-		r.verdicts(queue.Reply{BatchID: batch.ID, Verdicts: verdicts})
+	if reply, ok := r.early[batch.ID]; ok {
+		r.verdicts(reply)
 	}
 }
 
@@ -63,14 +63,14 @@ func why(err error) string {
 }
 
 func (r *report) verdicts(reply queue.Reply) {
-	id, ok := r.waiting[reply.BatchID]
+	id, ok := r.waiting[reply.EntryID]
 	if !ok {
-		r.early[reply.BatchID] = reply.Verdicts
+		r.early[reply.EntryID] = reply
 		return
 	}
-	delete(r.waiting, reply.BatchID)
+	delete(r.waiting, reply.EntryID)
 	n := map[poll.Verdict]int{}
-	for _, v := range reply.Verdicts {
+	for _, v := range poll.DecodeVerdicts(reply.Body) {
 		n[v]++
 	}
 	var parts []string

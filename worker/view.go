@@ -48,20 +48,25 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	if whole {
 		v.Raw = d.Raw
 	}
-	b, err := queue.Decode(d.Raw)
-	switch {
-	case err != nil:
+	b, err := batchOf(d)
+	if err != nil {
 		v.Contents, v.Error = "unreadable", err.Error()
 		return v
-	case b.Seal != nil:
-		v.Contents = "a seal"
-		v.Polls = []pollView{{PollID: b.Seal.PollID, Version: b.Seal.Version}}
-	default:
-		v.Contents = "votes: " + fmt.Sprint(len(b.Votes))
-		v.Polls = pollsOf(b.Votes)
 	}
-	v.BatchID = b.ID.String()
+	v.Contents, v.Polls, v.BatchID = b.Describe(), pollsOf(b.Votes), b.ID.String()
+	if b.Seal != nil {
+		v.Polls = []pollView{{PollID: b.Seal.PollID, Version: b.Seal.Version}}
+	}
 	return v
+}
+
+// batchOf gives the batch that a dead letter holds. Errors are queue.ErrVersion and queue.ErrMalformed.
+func batchOf(d queue.DeadLetter) (poll.Batch, error) {
+	e, err := queue.Decode(d.Raw)
+	if err != nil {
+		return poll.Batch{}, err
+	}
+	return poll.DecodeBatch(e)
 }
 
 // first is when it was set aside first; zero: not known.

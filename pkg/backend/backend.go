@@ -27,6 +27,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
+// streams are the features' logs.
+var streams = []string{poll.Stream}
+
 // retryEvery is about how long passes between two attempts to open what is away.
 const retryEvery = 500 * time.Millisecond
 
@@ -52,6 +55,7 @@ type Backend struct {
 	Engine Engine
 	Store  poll.Store
 	Log    queue.Log
+	Votes  queue.Stream // of the Log
 	Bus    bus.Bus
 
 	cfg     config.Config
@@ -117,7 +121,8 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 			return err
 		}
 		b.Log, b.Bus = b.metrics.Log(log), bus
-		return nil
+		b.Votes, err = b.Log.Stream(poll.Stream)
+		return err
 	})
 }
 
@@ -181,11 +186,11 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 
 func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
 	if b.Embedded() {
-		log, err := inproc.Open(inproc.Config{Partitions: b.cfg.Partitions})
+		log, err := inproc.Open(inproc.Config{Streams: streams, Partitions: b.cfg.Partitions})
 		return log, inproc.NewBus(), err
 	}
 	log, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: b.cfg.AMQPURLs, Partitions: b.cfg.Partitions, MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
+		URLs: b.cfg.AMQPURLs, Streams: streams, Partitions: b.cfg.Partitions, MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
 	})
 	if err != nil {
 		return nil, nil, err

@@ -32,6 +32,7 @@ type Config struct {
 	KeepDays       int    // after so many days without use a presentation is removed; 0: never
 	LogLevel       slog.Level
 	AccessLog      bool
+	FastVotes      bool
 	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	MaxWaiting     int
 	MaxConnections int // 0: as many as the process may hold
@@ -123,6 +124,11 @@ var Settings = []Setting{
 		func(c *Config, v string) error { return c.LogLevel.UnmarshalText([]byte(v)) }},
 	{"ACCESS_LOG", "true", "true or false", "Writes a log line per request.",
 		func(c *Config, v string) (err error) { c.AccessLog, err = boolean(v); return err }},
+	{"FAST_VOTES", "true", "true or false",
+		"Takes votes of the usual form by a reader of their own, at less cost than other " +
+			"requests. The answers are the same. Where somebody suspects that they are not, `false` " +
+			"turns it off.",
+		func(c *Config, v string) (err error) { c.FastVotes, err = boolean(v); return err }},
 	{"PASS_LIMIT", "3000", "0 to 1000000",
 		"Voters' passes of one presentation that one address may get, at once and in each " +
 			"minute, from one API process. It is wide enough for a hall behind one address. 0: " +

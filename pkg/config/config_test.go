@@ -44,6 +44,7 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 	require.Equal(t, "plenary.db", path)
 	require.False(t, c.Open)
 	require.True(t, c.AccessLog)
+	require.True(t, c.FastVotes)
 
 	same, err := Load(lookup(map[string]string{"PLENARY_ADDR": "", "PLENARY_PARTITIONS": "  "}))
 	require.NoError(t, err)
@@ -84,6 +85,7 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"OPEN":                 {"yes", "2", "on"},
 		"LOG_LEVEL":            {"loud"},
 		"ACCESS_LOG":           {"nope"},
+		"FAST_VOTES":           {"nope", "2", "slow"},
 		"MAX_WAITING":          {"0", "1e6"},
 		"MAX_CONNECTIONS":      {"-1"},
 		"ADDRESS_CONNECTIONS":  {"-1", "1000001", "many", "1.5", "off"},

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,25 +32,30 @@ func (c *knownDisplay) Known(uuid.UUID) (poll.Display, time.Time, bool) {
 
 // countingLog counts every batch as soon as it may, and allocates nothing.
 type countingLog struct {
-	sync.RWMutex // held: nothing is published
-	replies      chan queue.Reply
-	verdicts     []poll.Verdict
+	turn     chan struct{} // holds a token: nothing is published
+	replies  chan queue.Reply
+	verdicts []byte
 }
 
-func (l *countingLog) Publish(_ context.Context, _ int, b poll.Batch, confirmed func(error)) error {
-	l.RLock()
-	defer l.RUnlock()
+func (l *countingLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+	l.hold()
+	l.goOn()
 	confirmed(nil)
-	l.replies <- queue.Reply{BatchID: b.ID, Verdicts: l.verdicts[:len(b.Votes)]}
+	l.replies <- queue.Reply{EntryID: e.ID, Body: l.verdicts[:poll.VotesIn(e)]}
 	return nil
 }
 
 func (l *countingLog) Replies() <-chan queue.Reply { return l.replies }
 
+func (l *countingLog) hold() { l.turn <- struct{}{} }
+func (l *countingLog) goOn() { <-l.turn }
+
 func newCountingLog() *countingLog {
-	l := &countingLog{replies: make(chan queue.Reply, 100), verdicts: make([]poll.Verdict, maxBatchVotes)}
+	l := &countingLog{
+		turn: make(chan struct{}, 1), replies: make(chan queue.Reply, 100), verdicts: make([]byte, 500),
+	}
 	for i := range l.verdicts {
-		l.verdicts[i] = poll.Counted
+		l.verdicts[i] = byte(poll.Counted)
 	}
 	return l
 }
@@ -90,14 +94,12 @@ func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 			})
 		}
 		room := func() {
-			log.Lock() // so that they all wait, whatever the machine does
+			log.hold() // so that they all wait, whatever the machine does
 			for range voters {
 				vote <- struct{}{}
 			}
-			for in.batchers[0].waits() < voters {
-				runtime.Gosched()
-			}
-			log.Unlock()
+			synctest.Wait()
+			log.goOn()
 			for range voters {
 				<-voted
 			}
@@ -109,7 +111,7 @@ func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 // crowd counts those who were told.
 type crowd struct{ told chan struct{} }
 
-func (c crowd) Heard(_ Receipt, err error) {
+func (c crowd) Heard(_ poll.Vote, _ poll.Verdict, err error) {
 	if err != nil {
 		panic(err)
 	}
@@ -135,11 +137,11 @@ func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 			<-told.told
 		})
 		room := testing.AllocsPerRun(20, func() {
-			log.Lock() // so that they all wait
+			log.hold() // so that they all wait
 			for i := range voters {
 				take(i)
 			}
-			log.Unlock()
+			log.goOn()
 			for range voters {
 				<-told.told
 			}
@@ -153,25 +155,3 @@ func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 }
 
 var keys = []string{"A"}
-
-// waits gives the number of votes that have no answer yet.
-func (b *batcher) waits() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.held
-}
-
-// BenchmarkID makes the id of a vote in two ways, as many requests do at once: as a vote's is made, and as package uuid does.
-func BenchmarkID(b *testing.B) {
-	for name, id := range map[string]func() uuid.UUID{
-		"vote": newID, "uuid": func() uuid.UUID { return uuid.Must(uuid.NewV7()) },
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					id()
-				}
-			})
-		})
-	}
-}

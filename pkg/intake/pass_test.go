@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // heardOnce passes on what a vote's hearer is told.
 type heardOnce chan error
 
-func (h heardOnce) Heard(_ Receipt, err error) { h <- err }
+func (h heardOnce) Heard(_ poll.Vote, _ poll.Verdict, err error) { h <- err }
 
 // admitting displays a poll to voters of one kind, whatever was asked for.
 type admitting struct {
@@ -58,7 +58,7 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))}, access.BadPass, uuid.Nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := &fakeLog{published: make(chan *publish, 1), replies: make(chan queue.Reply)}
+			log := committest.Open(1)
 			display := newKnownDisplay()
 			display.fresh = pollID
 			in := New(admitting{display, c.voters}, passes, log, 1, 100, time.Now)
@@ -71,14 +71,14 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 				_, err := in.Cast(t.Context(), talk, ballot, Wait{For: time.Second})
 				require.Equal(t, c.want, fault.CodeOf(err))
 			} else {
-				p := <-log.published
-				require.Equal(t, c.voter, p.batch.Votes[0].VoterID)
-				p.confirmed(nil)
-				log.replies <- queue.Reply{BatchID: p.batch.ID, Verdicts: []poll.Verdict{poll.Counted}}
+				p := <-log.Entries
+				require.Equal(t, c.voter, votesIn(p)[0].VoterID)
+				p.Confirm(nil)
+				reply(p, poll.Counted)
 				require.NoError(t, <-heard)
 			}
 			in.Close()
-			close(log.replies)
+			log.Close()
 			in.Wait()
 		})
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// DeadLetter is an entry that was set aside, whole, because it could not be decoded or counted.
+// DeadLetter is an entry that was set aside, whole, because it could not be decoded or applied.
 type DeadLetter struct {
 	ID        string    // another one when it is set aside again after a replay
 	Reason    string    // why it was
@@ -27,24 +27,30 @@ const (
 	Drop               // it is forgotten
 )
 
-// DeadLetters is where the entries wait that were set aside, for somebody to look. A log that keeps none has none.
+// DeadLetters is where the entries of a stream wait that were set aside, for somebody to look.
+// They live as long as what is in the log does. A log that survives no crash may forget the
+// oldest ones, whose publishers know that they are not in the log.
 type DeadLetters interface {
-	// CountDeadLetters tells how many wait; one that was kept twice counts twice. Those that a visit holds or has just given
-	// back may be missing.
+	// CountDeadLetters tells how many wait; one that was kept twice counts twice. Those that a
+	// visit holds or has just given back may be missing.
 	CountDeadLetters(ctx context.Context) (int, error)
 
-	// VisitDeadLetters shows decide every dead letter that waits, as they were set aside, and does what it says. One that
-	// was kept twice, because it was not known whether it was, is shown once, and both meet its fate. Those that
-	// are kept stay in their order, but for a visit that breaks off. Two visits at once each see some of them.
+	// VisitDeadLetters shows decide every dead letter that waits, in the order in which they
+	// were set aside, and does what it says. One that was kept twice, because it was not known
+	// whether it was, is shown once, and both meet its fate. Those that are kept stay in their
+	// order, but for a visit that breaks off. Two visits at once each see some of them.
 	//
-	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its verdicts come to this log's
-	// Replies. It is removed when that is confirmed; removed twice or lost it cannot be, but put back twice, which its
-	// batch id makes harmless. One that cannot be decoded is not put back and stays. Of those that are replayed in one
-	// visit the one with the latest FirstTime goes first, as far as memory allows, since a replayed vote never replaces
-	// one.
+	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its
+	// reply comes to this stream's Replies. It is removed when it is in the log. Removed twice
+	// or lost it cannot be, but put back twice, which its id makes harmless. One whose envelope
+	// cannot be decoded is not put back and stays. Of those that are replayed in one visit the
+	// one with the latest FirstTime goes first, as far as memory allows: a replayed entry yields
+	// to whatever it finds.
 	//
-	// done is called for every letter that is replayed or dropped: with nil, or why it stays; ErrMalformed and
-	// ErrVersion: it cannot be decoded. VisitDeadLetters returns an error, of the kind Unavailable, when it could not
-	// go on.
-	VisitDeadLetters(ctx context.Context, decide func(DeadLetter) Fate, done func(DeadLetter, error)) error
+	// done is called for every letter that is replayed or dropped: with nil, or why it stays;
+	// ErrMalformed and ErrVersion: it cannot be decoded. VisitDeadLetters returns an error, of
+	// the kind Unavailable, when it could not go on.
+	VisitDeadLetters(
+		ctx context.Context, decide func(DeadLetter) Fate, done func(DeadLetter, error),
+	) error
 }

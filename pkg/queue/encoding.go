@@ -4,40 +4,33 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/google/uuid"
-
-	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// The encoding of a log entry, version 1. Numbers are unsigned varints (encoding/binary) unless said otherwise.
+// The envelope of an entry, version 1:
 //
-//	"PLN"  version byte  type byte  batch id (16 bytes)
-//	type 1, votes:  n > 0 slides, each poll id (16 bytes), version
-//	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq, length, answer (UTF-8)
-//	type 2, seal:   poll id (16 bytes), version
+//	"PLN"  version byte  type byte  id (16 bytes)  body
 //
 // and of replies:
 //
-//	"PLR"  version byte  n > 0 times: batch id (16 bytes), number of verdicts (2 bytes, big-endian), verdicts (a byte each)
+//	"PLR"  version byte  n > 0 times: id (16 bytes), length (2 bytes, big-endian), body
 //
-// Without the three letters an entry is poison; with them and another version it is from a newer program.
+// An entry without the three letters is poison. With them and another version it is from a newer
+// program.
 const (
 	version    = 1
-	typeVotes  = 1
-	typeSeal   = 2
 	entryMagic = "PLN"
 	replyMagic = "PLR"
+	envelope   = len(entryMagic) + 2 + len(uuid.UUID{})
 )
 
-// Limits of what a decoder takes. A batcher keeps well below.
+// Limits of what travels.
 const (
-	// MaxVotes is the most votes that a batch may hold.
-	MaxVotes = 5000
-	// MaxBytes is the most bytes that an encoded batch may have.
+	// MaxBytes is the most bytes that an encoded entry may have.
 	MaxBytes = 8 << 20
+	// MaxReply is the most bytes that the body of a reply may have.
+	MaxReply = 1<<16 - 1
 )
 
 // What a decoder may say.
@@ -48,223 +41,89 @@ var (
 	ErrMalformed = errors.New("malformed")
 )
 
-type slide struct {
-	pollID  uuid.UUID
-	version int64
+// Malformedf makes an ErrMalformed that says what is wrong. It is for decoders of bodies, too.
+func Malformedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
 }
 
-// Encode appends a batch to buf and gives the longer slice. A batch is either votes (1 to MaxVotes) or one seal.
-func Encode(buf []byte, b *poll.Batch) ([]byte, error) {
-	if (b.Seal == nil) == (len(b.Votes) == 0) || len(b.Votes) > MaxVotes {
-		return buf, fmt.Errorf("a batch holds 1 to %d votes or one seal", MaxVotes)
+// Encode appends an entry to buf and gives the longer slice. Replayed is no part of it.
+func Encode(buf []byte, e Entry) ([]byte, error) {
+	if n := envelope + len(e.Body); n > MaxBytes {
+		return buf, fmt.Errorf("an entry of %d bytes is larger than %d", n, MaxBytes)
 	}
-	buf = append(buf, entryMagic...)
-	if b.Seal != nil {
-		buf = append(append(buf, version, typeSeal), b.ID[:]...)
-		buf = append(buf, b.Seal.PollID[:]...)
-		return binary.AppendUvarint(buf, uint64(b.Seal.Version)), nil
+	if buf == nil {
+		buf = make([]byte, 0, envelope+len(e.Body))
 	}
-	buf = append(append(buf, version, typeVotes), b.ID[:]...)
-	slides, refs := slidesOf(b.Votes)
-	buf = binary.AppendUvarint(buf, uint64(len(slides)))
-	for i := range slides {
-		buf = append(buf, slides[i].pollID[:]...)
-		buf = binary.AppendUvarint(buf, uint64(slides[i].version))
+	buf = append(append(buf, entryMagic...), version, e.Type)
+	return append(append(buf, e.ID[:]...), e.Body...), nil
+}
+
+// Decode reads an entry, whose Body is a part of data. Errors are ErrVersion and ErrMalformed.
+func Decode(data []byte) (Entry, error) {
+	if len(data) > MaxBytes {
+		return Entry{}, Malformedf("%d bytes, more than %d", len(data), MaxBytes)
 	}
-	buf = binary.AppendUvarint(buf, uint64(len(b.Votes)))
-	for i := range b.Votes {
-		v := &b.Votes[i]
-		buf = append(buf, v.ID[:]...)
-		buf = append(buf, v.VoterID[:]...)
-		buf = binary.AppendUvarint(buf, uint64(refs(v)))
-		buf = binary.AppendUvarint(buf, uint64(v.Seq))
-		buf = binary.AppendUvarint(buf, uint64(len(v.Answer)))
-		buf = append(buf, v.Answer...)
+	rest, err := behind(entryMagic, data)
+	if err != nil {
+		return Entry{}, err
+	}
+	if len(rest) < envelope-len(entryMagic)-1 {
+		return Entry{}, Malformedf("cut off")
+	}
+	return Entry{Type: rest[0], ID: uuid.UUID(rest[1:17]), Body: rest[17:len(rest):len(rest)]}, nil
+}
+
+// EncodeReplies appends replies to buf and gives the longer slice.
+func EncodeReplies(buf []byte, replies ...Reply) ([]byte, error) {
+	buf = append(append(buf, replyMagic...), version)
+	for _, r := range replies {
+		if len(r.Body) > MaxReply {
+			return buf, fmt.Errorf("a reply of %d bytes is larger than %d", len(r.Body), MaxReply)
+		}
+		buf = append(buf, r.EntryID[:]...)
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(r.Body)))
+		buf = append(buf, r.Body...)
 	}
 	return buf, nil
 }
 
-// slidesOf gives the distinct slides of votes, and a function that finds a vote's among them. Mostly there is one.
-func slidesOf(votes []poll.Vote) ([]slide, func(*poll.Vote) int) {
-	slides := []slide{{votes[0].PollID, votes[0].Version}}
-	var index map[slide]int
-	for i := range votes {
-		s := slide{votes[i].PollID, votes[i].Version}
-		if s == slides[0] {
-			continue
-		}
-		if index == nil {
-			index = map[slide]int{slides[0]: 0}
-		}
-		if _, ok := index[s]; !ok {
-			index[s] = len(slides)
-			slides = append(slides, s)
-		}
-	}
-	return slides, func(v *poll.Vote) int { return index[slide{v.PollID, v.Version}] }
-}
-
-// Decode reads a batch. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
-func Decode(data []byte) (poll.Batch, error) {
-	r := reader{data: data}
-	if len(data) > MaxBytes {
-		return poll.Batch{}, fmt.Errorf("%w: %d bytes, more than %d", ErrMalformed, len(data), MaxBytes)
-	}
-	if err := r.magic(entryMagic); err != nil {
-		return poll.Batch{}, err
-	}
-	kind := r.byte()
-	b := poll.Batch{ID: r.uuid()}
-	switch kind {
-	case typeVotes:
-		b.Votes = r.votes()
-	case typeSeal:
-		b.Seal = &poll.Seal{PollID: r.uuid(), Version: r.int()}
-	default:
-		r.fail("type %d", kind)
-	}
-	if r.err == nil && len(r.data) > 0 {
-		r.fail("%d bytes too many", len(r.data))
-	}
-	if r.err != nil {
-		return poll.Batch{}, r.err
-	}
-	return b, nil
-}
-
-// EncodeReplies appends replies to buf and gives the longer slice.
-func EncodeReplies(buf []byte, replies ...Reply) []byte {
-	buf = append(append(buf, replyMagic...), version)
-	for _, r := range replies {
-		buf = append(buf, r.BatchID[:]...)
-		buf = binary.BigEndian.AppendUint16(buf, uint16(len(r.Verdicts)))
-		for _, v := range r.Verdicts {
-			buf = append(buf, byte(v))
-		}
-	}
-	return buf
-}
-
-// DecodeReplies reads replies. It keeps nothing of data. Errors are ErrVersion and ErrMalformed.
+// DecodeReplies reads replies, whose bodies are parts of data. Errors are ErrVersion and
+// ErrMalformed.
 func DecodeReplies(data []byte) ([]Reply, error) {
-	r := reader{data: data}
-	if err := r.magic(replyMagic); err != nil {
+	const head = len(uuid.UUID{}) + 2
+	rest, err := behind(replyMagic, data)
+	if err != nil {
 		return nil, err
 	}
 	var replies []Reply
-	for more := true; more; more = r.err == nil && len(r.data) > 0 {
-		reply := Reply{BatchID: r.uuid()}
-		n := 0
-		if size := r.take(2); size != nil {
-			n = int(binary.BigEndian.Uint16(size))
+	for more := true; more; more = len(rest) > 0 {
+		if len(rest) < head {
+			return nil, Malformedf("cut off")
 		}
-		if n > MaxVotes {
-			r.fail("%d verdicts", n)
+		r := Reply{EntryID: uuid.UUID(rest[:16])}
+		n := head + int(binary.BigEndian.Uint16(rest[16:]))
+		if len(rest) < n {
+			return nil, Malformedf("cut off")
 		}
-		said := r.take(n)
-		reply.Verdicts = make([]poll.Verdict, len(said))
-		for i, b := range said {
-			reply.Verdicts[i] = poll.Verdict(b)
-		}
-		replies = append(replies, reply)
-	}
-	if r.err != nil {
-		return nil, r.err
+		r.Body, rest = rest[head:n:n], rest[n:]
+		replies = append(replies, r)
 	}
 	return replies, nil
 }
 
-// reader takes values off data; the first error stays and everything after it is zero.
-type reader struct {
-	data []byte
-	err  error
-}
-
-func (r *reader) fail(format string, args ...any) {
-	if r.err == nil {
-		r.err = fmt.Errorf("%w: %s", ErrMalformed, fmt.Sprintf(format, args...))
+// behind gives what is behind the letters and the version.
+func behind(magic string, data []byte) ([]byte, error) {
+	if len(data) < len(magic) || string(data[:len(magic)]) != magic {
+		return nil, Malformedf("does not begin with %q", magic)
 	}
-	r.data = nil
-}
-
-func (r *reader) magic(want string) error {
-	if got := r.take(len(want)); r.err == nil && string(got) != want {
-		r.fail("does not begin with %q", want)
+	data = data[len(magic):]
+	switch {
+	case len(data) == 0:
+		return nil, Malformedf("cut off")
+	case data[0] == 0:
+		return nil, Malformedf("version 0")
+	case data[0] != version:
+		return nil, fmt.Errorf("%w: %d", ErrVersion, data[0])
 	}
-	if v := r.byte(); r.err == nil && v == 0 {
-		r.fail("version 0")
-	} else if r.err == nil && v != version {
-		return fmt.Errorf("%w: %d", ErrVersion, v)
-	}
-	return r.err
-}
-
-func (r *reader) take(n int) []byte {
-	if n > len(r.data) {
-		r.fail("cut off")
-		return nil
-	}
-	b := r.data[:n]
-	r.data = r.data[n:]
-	return b
-}
-
-func (r *reader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) uuid() (id uuid.UUID) {
-	copy(id[:], r.take(len(id)))
-	return id
-}
-
-func (r *reader) int() int64 {
-	n, size := binary.Uvarint(r.data)
-	if size <= 0 || n > math.MaxInt64 {
-		r.fail("bad number")
-		return 0
-	}
-	r.data = r.data[size:]
-	return int64(n)
-}
-
-// count reads a number of things that take at least size bytes each, so that no number makes us allocate more than
-// a small multiple of what was sent.
-func (r *reader) count(size int) int {
-	n := r.int()
-	if n == 0 || n > int64(len(r.data)/size) {
-		r.fail("bad count %d", n)
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) votes() []poll.Vote {
-	slides := make([]slide, r.count(17))
-	for i := range slides {
-		slides[i] = slide{r.uuid(), r.int()}
-	}
-	votes := make([]poll.Vote, r.count(35))
-	if len(votes) > MaxVotes {
-		r.fail("%d votes", len(votes))
-		return nil
-	}
-	for i := range votes {
-		v := &votes[i]
-		v.ID, v.VoterID = r.uuid(), r.uuid()
-		ref := r.int()
-		if r.err == nil && ref >= int64(len(slides)) {
-			r.fail("slide %d of %d", ref, len(slides))
-		}
-		v.Seq = r.int()
-		answer := r.take(int(min(r.int(), int64(len(r.data)+1))))
-		if r.err != nil {
-			return nil
-		}
-		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, question.Answer(answer)
-	}
-	return votes
+	return data[1:], nil
 }

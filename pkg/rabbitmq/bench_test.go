@@ -10,14 +10,13 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/rabbitmq"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// BenchmarkVerdict measures a batch from Publish to its reply, with some under way at a time and a reader that counts
-// nothing. votes/s is what one partition carries, p50-ms the median way there and back.
+// BenchmarkVerdict measures an entry as large as so many votes from Publish to its reply, with some under way at a time
+// and a reader that counts nothing. votes/s is what one partition carries, p50-ms the median way there and back.
 func BenchmarkVerdict(b *testing.B) {
 	url := stack.RabbitMQURL(b)
 	for _, shape := range []struct{ votes, flying int }{{1, 1}, {100, 4}, {500, 4}} {
@@ -30,23 +29,20 @@ func BenchmarkVerdict(b *testing.B) {
 				defer close(read)
 				for d := range sub.Deliveries() {
 					_ = sub.Ack(d.Tag)
-					_ = sub.Reply(b.Context(), d.ReplyTo, queue.Reply{BatchID: d.Batch.ID, Verdicts: make([]poll.Verdict, len(d.Batch.Votes))})
+					_ = sub.Reply(b.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID, Body: make([]byte, shape.votes)})
 				}
 			}()
 			started := map[uuid.UUID]time.Time{}
 			var took []time.Duration
 			receive := func() {
-				id := (<-l.Replies()).BatchID
+				id := (<-l.Replies()).EntryID
 				took = append(took, time.Since(started[id]))
 				delete(started, id)
 			}
 			for b.Loop() {
-				batch := poll.Batch{ID: uuid.New(), Votes: make([]poll.Vote, shape.votes)}
-				for i := range batch.Votes {
-					batch.Votes[i] = poll.Vote{ID: batch.ID, VoterID: batch.ID, Answer: "A"}
-				}
-				started[batch.ID] = time.Now()
-				require.NoError(b, l.Publish(b.Context(), 0, batch, func(error) {}))
+				e := queue.Entry{ID: uuid.New(), Type: 1, Body: make([]byte, 36*shape.votes)}
+				started[e.ID] = time.Now()
+				require.NoError(b, l.Publish(b.Context(), 0, e, func(error) {}))
 				if len(started) == shape.flying {
 					receive()
 				}

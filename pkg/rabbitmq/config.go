@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"strings"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -24,7 +25,8 @@ const maxUnconfirmed = 1024
 // Config says how to reach RabbitMQ and what to find there.
 type Config struct {
 	URLs       []string // amqp:// or amqps://, nodes of one cluster; each attempt takes the next one
-	Partitions int      // at least 1; queues PREFIX.votes.0 and so on
+	Streams    []string // their names, of small letters
+	Partitions int      // of each stream; at least 1; queues PREFIX.STREAM.0 and so on
 
 	Prefix        string        // of queue and exchange names; "": plenary
 	MaxQueueBytes int64         // per partition; more is refused; 0: 256 MiB. Part of the queue: another value stops Open
@@ -63,6 +65,11 @@ func (c Config) check() (Config, error) {
 	}
 	if c.Partitions < 1 || c.MaxQueueBytes < 0 {
 		return c, fmt.Errorf("rabbitmq: %d partitions of %d bytes cannot be", c.Partitions, c.MaxQueueBytes)
+	}
+	for _, name := range c.Streams {
+		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
+			return c, fmt.Errorf("rabbitmq: a stream cannot be called %q", name)
+		}
 	}
 	byDefault(&c.Prefix, "plenary")
 	byDefault(&c.MaxQueueBytes, 256<<20)

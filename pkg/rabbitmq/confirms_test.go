@@ -99,7 +99,7 @@ func TestABatchThatWasRefusedIsNotTakenForKeptWhenItsNeighboursAreConfirmedToget
 	outcomes := make([]chan error, 3)
 	for i := range outcomes {
 		outcomes[i] = make(chan error, 1)
-		require.NoError(t, l.Publish(t.Context(), 0, seal(i), func(err error) { outcomes[i] <- err }))
+		require.NoError(t, l.Publish(t.Context(), 0, numbered(i), func(err error) { outcomes[i] <- err }))
 	}
 	require.NoError(t, receive(t, outcomes[0]))
 	require.ErrorIs(t, receive(t, outcomes[1]), queue.ErrRefused)
@@ -119,10 +119,10 @@ func TestABrokerThatOwesAConfirmForTooLongIsAskedAnew(t *testing.T) {
 	l := open(t, rabbitmq.Config{URLs: []string{url}, ConfirmTimeout: 200 * time.Millisecond})
 	defer l.Close()
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), 0, seal(0), func(err error) { outcome <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(0), func(err error) { outcome <- err }))
 	require.ErrorIs(t, receive(t, outcome), queue.ErrUnknown, "it may be in the log, and nobody says so")
 	silent.Store(false)
 	require.Eventually(t, func() bool {
-		return l.Publish(t.Context(), 0, seal(1), func(err error) { outcome <- err }) == nil && receive(t, outcome) == nil
+		return l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }) == nil && receive(t, outcome) == nil
 	}, 20*time.Second, 50*time.Millisecond, "the new connection confirms")
 }

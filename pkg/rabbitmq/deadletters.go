@@ -49,8 +49,8 @@ func letterID(from string, d amqp.Delivery) string {
 
 // deadLetter keeps an entry as it was found, and what is known about it. It waits for the confirm as long as the connection
 // and ctx live: under an alarm the broker takes the message later, and another try would only be another message.
-func (l *Log) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
-	s, k, err := l.speaking.get()
+func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
+	speech, k, err := s.log.speaking.get()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -59,7 +59,7 @@ func (l *Log) deadLetter(ctx context.Context, from string, d unacked, reason str
 	}
 	headers := amqp.Table{}
 	maps.Copy(headers, d.Headers)
-	now := l.cfg.Now().UTC().Format(time.RFC3339Nano)
+	now := s.log.cfg.Now().UTC().Format(time.RFC3339Nano)
 	if timeOf(headers, headerFirstTime).IsZero() {
 		headers[headerFirstTime] = now
 	}
@@ -69,7 +69,7 @@ func (l *Log) deadLetter(ctx context.Context, from string, d unacked, reason str
 	headers[headerTime] = now
 	headers[headerTag] = int64(d.DeliveryTag)
 	headers[headerRedelivered] = d.Redelivered
-	if err := s.dead.publishAndWait(ctx, l.cfg.deadQueue(), again(d.Delivery, headers)); err != nil {
+	if err := speech.dead.publishAndWait(ctx, s.log.cfg.deadQueue(s.name), again(d.Delivery, headers)); err != nil {
 		return unavailable(fmt.Errorf("dead letter: %w", err))
 	}
 	return nil
@@ -101,8 +101,8 @@ func (f *confirmer) publishAndWait(ctx context.Context, key string, msg amqp.Pub
 }
 
 // CountDeadLetters is the promise of queue.DeadLetters. It makes the queue if somebody deleted it.
-func (l *Log) CountDeadLetters(ctx context.Context) (int, error) {
-	_, k, err := l.consuming.get()
+func (s *stream) CountDeadLetters(ctx context.Context) (int, error) {
+	_, k, err := s.log.consuming.get()
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -118,7 +118,7 @@ func (l *Log) CountDeadLetters(ctx context.Context) (int, error) {
 			return
 		}
 		defer ch.Close()
-		n, err := l.cfg.countDead(ch)
+		n, err := s.countDead(ch)
 		results <- result{n, err}
 	}) {
 		return 0, unavailable(errLost)
@@ -134,11 +134,11 @@ func (l *Log) CountDeadLetters(ctx context.Context) (int, error) {
 	}
 }
 
-func (c Config) countDead(ch *amqp.Channel) (int, error) {
-	if err := c.declareDead(ch); err != nil {
+func (s *stream) countDead(ch *amqp.Channel) (int, error) {
+	if err := s.log.cfg.declareDead(ch, s.name); err != nil {
 		return 0, err
 	}
-	q, err := ch.QueueDeclarePassive(c.deadQueue(), true, false, false, false, nil)
+	q, err := ch.QueueDeclarePassive(s.log.cfg.deadQueue(s.name), true, false, false, false, nil)
 	return q.Messages, err
 }
 
@@ -146,10 +146,10 @@ func (c Config) countDead(ch *amqp.Channel) (int, error) {
 // them are taken, and what was not acknowledged is given back in order by a nack: RabbitMQ 3.10 returns what a closed
 // channel held only some time after it said that it is closed, so that the next visit would miss it, and at the end
 // of the queue.
-func (l *Log) VisitDeadLetters(
+func (s *stream) VisitDeadLetters(
 	ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),
 ) (err error) {
-	_, k, err := l.consuming.get()
+	_, k, err := s.log.consuming.get()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -163,7 +163,7 @@ func (l *Log) VisitDeadLetters(
 			err = unavailable(closeErr)
 		}
 	}()
-	if err := l.cfg.declareDead(ch); err != nil {
+	if err := s.log.cfg.declareDead(ch, s.name); err != nil {
 		return unavailable(err)
 	}
 	var held []*heldLetter // to be replayed
@@ -173,7 +173,7 @@ func (l *Log) VisitDeadLetters(
 		if ctx.Err() != nil {
 			return unavailable(context.Cause(ctx))
 		}
-		d, ok, err := ch.Get(l.cfg.deadQueue(), false)
+		d, ok, err := ch.Get(s.log.cfg.deadQueue(s.name), false)
 		if err != nil {
 			return unavailable(err)
 		}
@@ -183,7 +183,7 @@ func (l *Log) VisitDeadLetters(
 		if first { // no more than there are now: what is replayed may come back while we are at it
 			left, first = left+int(d.MessageCount), false
 		}
-		letter := l.letter(d)
+		letter := s.letter(d)
 		if first := seen[letter.ID]; first != nil && !letter.Time.IsZero() { // kept twice
 			err = first.twin(d)
 			if err != nil {
@@ -205,13 +205,13 @@ func (l *Log) VisitDeadLetters(
 			h.Delivery, h.letter = amqp.Delivery{}, queue.DeadLetter{}
 		}
 		if size > replayBytes {
-			if err := l.replay(ctx, held, done); err != nil {
+			if err := s.replay(ctx, held, done); err != nil {
 				return err
 			}
 			held, size = nil, 0
 		}
 	}
-	return l.replay(ctx, held, done)
+	return s.replay(ctx, held, done)
 }
 
 // heldLetter is a letter whose fate is decided.
@@ -246,13 +246,13 @@ func (h *heldLetter) leave() error {
 }
 
 // replay puts letters back, the last one first. Their order in the queue is another when some were set aside again.
-func (l *Log) replay(ctx context.Context, held []*heldLetter, done func(queue.DeadLetter, error)) error {
+func (s *stream) replay(ctx context.Context, held []*heldLetter, done func(queue.DeadLetter, error)) error {
 	slices.SortStableFunc(held, func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
 			return unavailable(context.Cause(ctx))
 		}
-		err := l.putBack(ctx, h)
+		err := s.putBack(ctx, h)
 		if err == nil {
 			err = h.leave()
 		}
@@ -263,14 +263,14 @@ func (l *Log) replay(ctx context.Context, held []*heldLetter, done func(queue.De
 }
 
 // putBack writes a letter to its partition's log. After a nil error it is there.
-func (l *Log) putBack(ctx context.Context, h *heldLetter) error {
+func (s *stream) putBack(ctx context.Context, h *heldLetter) error {
 	if _, err := queue.Decode(h.Body); err != nil {
 		return err
 	}
 	if h.letter.Partition < 0 {
 		return fmt.Errorf("it comes from %q, which is no partition of this log", h.letter.Origin)
 	}
-	p, k, err := l.publishing.get()
+	p, k, err := s.log.publishing.get()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -282,17 +282,17 @@ func (l *Log) putBack(ctx context.Context, h *heldLetter) error {
 	for _, name := range []string{headerReason, headerQueue, headerTime, headerTag, headerRedelivered, "x-delivery-count"} {
 		delete(headers, name)
 	}
-	headers[headerReplayed] = l.cfg.Now().UTC().Format(time.RFC3339Nano)
+	headers[headerReplayed] = s.log.cfg.Now().UTC().Format(time.RFC3339Nano)
 	msg := again(h.Delivery, headers)
-	msg.ReplyTo = l.replyTo() // whoever waited for its verdicts has given up
+	msg.ReplyTo = s.replyTo() // whoever waited for its reply has given up
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
-	return p.partitions[h.letter.Partition].publishAndWait(ctx, l.cfg.votesQueue(h.letter.Partition), msg)
+	return p.streams[s.place][h.letter.Partition].publishAndWait(ctx, s.queue(h.letter.Partition), msg)
 }
 
 // letter reads what was written on an entry. One that came some other way is shown too.
-func (l *Log) letter(d amqp.Delivery) queue.DeadLetter {
-	text := func(name string) string { s, _ := d.Headers[name].(string); return s }
+func (s *stream) letter(d amqp.Delivery) queue.DeadLetter {
+	text := func(name string) string { v, _ := d.Headers[name].(string); return v }
 	letter := queue.DeadLetter{
 		ID: text(headerID), Reason: text(headerReason), Origin: text(headerQueue), Partition: -1,
 		Time: timeOf(d.Headers, headerTime), FirstTime: timeOf(d.Headers, headerFirstTime),
@@ -301,8 +301,8 @@ func (l *Log) letter(d amqp.Delivery) queue.DeadLetter {
 	if letter.FirstTime.IsZero() {
 		letter.FirstTime = letter.Time
 	}
-	for p := range l.cfg.Partitions {
-		if l.cfg.votesQueue(p) == letter.Origin {
+	for p := range s.log.cfg.Partitions {
+		if s.queue(p) == letter.Origin {
 			letter.Partition = p
 		}
 	}

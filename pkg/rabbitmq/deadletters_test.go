@@ -27,7 +27,7 @@ func put(t testing.TB, url, queue string, messages ...amqp.Publishing) {
 	})
 }
 
-func dead(t testing.TB, l *rabbitmq.Log, fate queue.Fate) (all []queue.DeadLetter, outcomes []error) {
+func dead(t testing.TB, l log, fate queue.Fate) (all []queue.DeadLetter, outcomes []error) {
 	require.NoError(t, l.VisitDeadLetters(t.Context(), func(d queue.DeadLetter) queue.Fate {
 		all = append(all, d)
 		return fate
@@ -39,7 +39,7 @@ func TestADeadLetterThatNobodyWroteOnIsShownUnderAnIDThatStays(t *testing.T) {
 	url := stack.RabbitMQURL(t)
 	l := open(t, rabbitmq.Config{URLs: []string{url}})
 	defer l.Close()
-	body, err := queue.Encode(nil, new(seal(1)))
+	body, err := queue.Encode(nil, numbered(1))
 	require.NoError(t, err)
 	put(t, url, "plenary.dead",
 		amqp.Publishing{Body: body},
@@ -60,7 +60,7 @@ func TestALetterIsReplayedWithItsPropertiesAndWithoutWhatWasWrittenOnIt(t *testi
 	url := stack.RabbitMQURL(t)
 	l := open(t, rabbitmq.Config{URLs: []string{url}})
 	defer l.Close()
-	body, err := queue.Encode(nil, new(seal(1)))
+	body, err := queue.Encode(nil, numbered(1))
 	require.NoError(t, err)
 	put(t, url, votesQueue(0), amqp.Publishing{Headers: amqp.Table{"theirs": "kept"}, ContentType: "c", Type: "t", MessageId: "m", Body: body})
 	sub, err := l.Subscribe(t.Context(), 0)

@@ -2,6 +2,7 @@ package rabbitmq_test
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
 	"sync"
 	"testing"
@@ -12,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/rabbitmq"
 	"github.com/plenary-live/plenary/test/stack"
@@ -20,18 +20,18 @@ import (
 
 const patience = 30 * time.Second
 
-func seal(n int) poll.Batch {
-	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{Version: int64(n)}}
+// numbered is an entry that carries a small number.
+func numbered(n int) queue.Entry {
+	return queue.Entry{ID: uuid.New(), Type: 1, Body: binary.AppendUvarint(nil, uint64(n))}
 }
 
-// large is a batch of about 250 KB.
-func large() poll.Batch {
-	b := poll.Batch{ID: uuid.New(), Votes: make([]poll.Vote, queue.MaxVotes)}
-	for i := range b.Votes {
-		b.Votes[i].Answer = "an answer that is long"
-	}
-	return b
+func numberOf(e queue.Entry) int {
+	n, _ := binary.Uvarint(e.Body)
+	return int(n)
 }
+
+// large is an entry of about 250 KB.
+func large() queue.Entry { return queue.Entry{ID: uuid.New(), Type: 1, Body: make([]byte, 250<<10)} }
 
 func receive[T any](t testing.TB, from <-chan T) T {
 	t.Helper()
@@ -95,6 +95,7 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a broker of its own")
 	}
+	t.Parallel()
 	broker, err := stack.Start(t.Context(), stack.Config{Parts: stack.RabbitMQ})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, broker.Close()) }()
@@ -103,17 +104,17 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	defer l.Close()
 	for i := range 1000 { // more than a prefetch: the queue must drain while the alarm is on
 		outcome := make(chan error, 1)
-		require.NoError(t, l.Publish(t.Context(), 0, seal(i), func(err error) { outcome <- err }))
+		require.NoError(t, l.Publish(t.Context(), 0, numbered(i), func(err error) { outcome <- err }))
 		require.NoError(t, receive(t, outcome))
 	}
 
 	_, err = broker.Rabbitmqctl(t.Context(), 0, "set_vm_memory_high_watermark", "0.0001")
 	require.NoError(t, err)
 	late := make(chan error, 1) // the broker says that it blocks when somebody publishes
-	require.NoError(t, l.Publish(t.Context(), 0, seal(1000), func(err error) { late <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(1000), func(err error) { late <- err }))
 	lines.saw(t, 1, "rabbitmq: the broker takes no messages for now publishing")
 	started := time.Now()
-	require.ErrorIs(t, l.Publish(t.Context(), 0, seal(1001), func(error) {}), queue.ErrRefused)
+	require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(1001), func(error) {}), queue.ErrRefused)
 	require.Less(t, time.Since(started), 5*time.Second, "at once, but for a busy machine")
 	require.ErrorContains(t, l.Ping(t.Context()), "publishing connection: the broker takes no messages")
 
@@ -121,8 +122,8 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	for i := range 1000 {
 		d := receive(t, sub.Deliveries())
-		require.EqualValues(t, i, d.Batch.Seal.Version)
-		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{BatchID: d.Batch.ID}) // gets lost, and waits for nothing
+		require.EqualValues(t, i, numberOf(d.Entry))
+		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID}) // gets lost, and waits for nothing
 		require.NoError(t, sub.Ack(d.Tag))
 	}
 
@@ -131,7 +132,7 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	lines.saw(t, 1, "rabbitmq: the broker takes messages again publishing")
 	require.NoError(t, receive(t, late), "what was written before is kept after all")
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), 0, seal(1002), func(err error) { outcome <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(1002), func(err error) { outcome <- err }))
 	require.NoError(t, receive(t, outcome))
 	require.NoError(t, l.Ping(t.Context()))
 
@@ -155,7 +156,7 @@ func TestALogCanBeClosedWhileTheBrokerTakesNoBytes(t *testing.T) {
 }
 
 // stall publishes until the connection takes no more bytes. The outcomes of what was promised fill the channel.
-func stall(t testing.TB, l *rabbitmq.Log) chan error {
+func stall(t testing.TB, l log) chan error {
 	outcomes := make(chan error, 10_000)
 	for promised := 0; ; promised++ {
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -186,7 +187,7 @@ func TestAPublishNeverWaitsLongerThanItMayThoughTheConnectionTakesNoBytes(t *tes
 	outcomes := stall(t, l)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, l.Publish(ctx, 0, seal(1), func(error) { t.Error("confirmed") }), queue.ErrRefused, "behind the one that is being written")
+	require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), func(error) { t.Error("confirmed") }), queue.ErrRefused, "behind the one that is being written")
 	for range cap(outcomes) { // the connection is given up after a while
 		require.ErrorIs(t, receive(t, outcomes), queue.ErrUnknown)
 	}
@@ -203,7 +204,7 @@ func TestABatchThatWasAbandonedWhileItWasWrittenIsNeverConfirmed(t *testing.T) {
 		require.NoError(t, receive(t, outcomes))
 	}
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), 0, seal(1), func(err error) { outcome <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }))
 	require.NoError(t, receive(t, outcome), "the log works on, behind the abandoned one")
 	require.Empty(t, outcomes)
 }
@@ -212,7 +213,7 @@ func TestOpenWaitsForTheBroker(t *testing.T) {
 	p := newProxy(t, stack.RabbitMQURL(t))
 	p.Refuse(true)
 	lines := watch(t)
-	opened := make(chan *rabbitmq.Log)
+	opened := make(chan log)
 	go func() { opened <- open(t, rabbitmq.Config{URLs: []string{p.url}, Logger: slog.New(lines)}) }()
 	lines.saw(t, 3, "rabbitmq: waiting to connect again publishing")
 	p.Refuse(false)
@@ -235,18 +236,18 @@ func TestAQueueWithOtherPropertiesStopsTheStartAndIsLeftAlone(t *testing.T) {
 	url := stack.RabbitMQURL(t)
 	l := open(t, rabbitmq.Config{URLs: []string{url}, MaxQueueBytes: 1 << 20})
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), 0, seal(1), func(err error) { outcome <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }))
 	require.NoError(t, receive(t, outcome))
 	require.NoError(t, l.Close())
 	_, err := rabbitmq.Open(t.Context(), rabbitmq.Config{
-		URLs: []string{url}, Partitions: 1, MaxQueueBytes: 2 << 20, Logger: slog.New(slog.DiscardHandler),
+		URLs: []string{url}, Streams: []string{"votes"}, Partitions: 1, MaxQueueBytes: 2 << 20, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorContains(t, err, `the queue "plenary.votes.0" is there with other properties than these settings ask for: set them as before`)
 	l = open(t, rabbitmq.Config{URLs: []string{url}, MaxQueueBytes: 1 << 20})
 	defer l.Close()
 	sub, err := l.Subscribe(t.Context(), 0)
 	require.NoError(t, err)
-	require.EqualValues(t, 1, receive(t, sub.Deliveries()).Batch.Seal.Version)
+	require.EqualValues(t, 1, numberOf(receive(t, sub.Deliveries()).Entry))
 }
 
 func TestADeadLetterKeepsItsPropertiesAndSaysWhereItComesFrom(t *testing.T) {
@@ -306,6 +307,7 @@ func TestASettingThatCannotBeStopsTheStart(t *testing.T) {
 	for want, c := range map[string]rabbitmq.Config{
 		"a URL is missing":         {Partitions: 1},
 		"URL 2 is not one":         {Partitions: 1, URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
+		`cannot be called "Votes"`: {URLs: []string{"amqp://a/"}, Partitions: 1, Streams: []string{"Votes"}},
 		"0 partitions of 0 bytes":  {URLs: []string{"amqp://a/"}},
 		"1 partitions of -1 bytes": {URLs: []string{"amqp://a/"}, Partitions: 1, MaxQueueBytes: -1},
 	} {

@@ -24,7 +24,7 @@ func TestThePartitionsOfAFrozenProcessGoToAnotherWithinThreeHeartbeats(t *testin
 	require.NoError(t, err)
 	p.StallIn() // its kernel still takes what comes
 	begun := time.Now()
-	require.NoError(t, other.Publish(t.Context(), 0, seal(1), func(error) {}))
+	require.NoError(t, other.Publish(t.Context(), 0, numbered(1), func(error) {}))
 	receive(t, next.Deliveries())
 	require.Less(t, time.Since(begun), 20*time.Second)
 	t.Logf("after %s", time.Since(begun))

@@ -1,9 +1,9 @@
 // Package rabbitmq is the queue and the bus on RabbitMQ, 3.10 and later.
 //
-// Votes go to durable quorum queues with a single active consumer. Three connections keep publishing and consuming
+// Entries go to durable quorum queues with a single active consumer. Three connections keep publishing and consuming
 // apart, since under an alarm the broker stops reading from connections that publish, acknowledgements included:
 //
-//	publishing  batches, confirmed
+//	publishing  entries, confirmed
 //	consuming   partitions, and what comes back: replies and the bus; never publishes
 //	speaking    replies, announcements, dead letters
 //
@@ -23,7 +23,6 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -39,7 +38,7 @@ const (
 // Log is a queue.Log on RabbitMQ. It is safe for use by many goroutines.
 type Log struct {
 	cfg     Config
-	replies chan queue.Reply
+	streams []*stream
 	bus     *Bus
 	made    time.Time // when a partition's queue was not there; for the publishing connection's set-up only
 
@@ -64,7 +63,10 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Log{cfg: c, replies: make(chan queue.Reply, repliesBuffer)}
+	l := &Log{cfg: c}
+	for i, name := range c.Streams {
+		l.streams = append(l.streams, &stream{log: l, name: name, place: i, replies: make(chan queue.Reply, repliesBuffer)})
+	}
 	l.bus = newBus(l)
 	l.publishing = newLink("publishing", c, l.openPublishers)
 	impatient := c
@@ -87,41 +89,49 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	return l, nil
 }
 
-// publishers are the partitions' channels on the publishing connection.
-type publishers struct{ partitions []*confirmer }
+// publishers are the partitions' channels on the publishing connection, by the stream's place.
+type publishers struct{ streams [][]*confirmer }
 
 func (l *Log) openPublishers(k *conn) (*publishers, error) {
 	p := &publishers{}
-	for i := range l.cfg.Partitions {
-		there, err := k.has(l.cfg.votesQueue(i))
-		if err != nil {
-			return p, err
-		}
-		if !there {
-			l.made = time.Now()
+	for _, s := range l.streams {
+		for i := range l.cfg.Partitions {
+			there, err := k.has(l.cfg.partitionQueue(s.name, i))
+			if err != nil {
+				return p, err
+			}
+			if !there {
+				l.made = time.Now()
+			}
 		}
 	}
 	ch, err := k.Channel()
 	if err != nil {
 		return p, err
 	}
-	for i := range l.cfg.Partitions {
-		if err := l.cfg.declareVotes(ch, i); err != nil {
+	for _, s := range l.streams {
+		for i := range l.cfg.Partitions {
+			if err := l.cfg.declarePartition(ch, s.name, i); err != nil {
+				return p, err
+			}
+		}
+		if err := l.cfg.declareDead(ch, s.name); err != nil {
 			return p, err
 		}
-	}
-	if err := l.cfg.declareDead(ch); err != nil {
-		return p, err
 	}
 	if err := ch.Close(); err != nil {
 		return p, err
 	}
-	for range l.cfg.Partitions {
-		f, err := newConfirmer(k)
-		if err != nil {
-			return p, err
+	for range l.streams {
+		var partitions []*confirmer
+		for range l.cfg.Partitions {
+			f, err := newConfirmer(k)
+			if err != nil {
+				return p, err
+			}
+			partitions = append(partitions, f)
 		}
-		p.partitions = append(p.partitions, f)
+		p.streams = append(p.streams, partitions)
 	}
 	if !l.made.IsZero() { // a set-up that broke off waits for the rest
 		select {
@@ -145,52 +155,20 @@ func (k *conn) has(name string) (bool, error) {
 	return err == nil, errors.Join(err, ch.Close())
 }
 
-// Publish is the promise of queue.Publisher. Batches that are published while the consuming connection is away name
-// no place for replies.
-func (l *Log) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
-	if err := l.check(partition); err != nil {
-		return err
+// Stream is the promise of queue.Log.
+func (l *Log) Stream(name string) (queue.Stream, error) {
+	for _, s := range l.streams {
+		if s.name == name {
+			return s, nil
+		}
 	}
-	body, err := queue.Encode(make([]byte, 0, 64+64*len(b.Votes)), &b)
-	if err != nil {
-		return err
-	}
-	if len(body) > queue.MaxBytes {
-		return fmt.Errorf("a batch of %d bytes is larger than %d", len(body), queue.MaxBytes)
-	}
-	if ctx.Err() != nil {
-		return refused(context.Cause(ctx))
-	}
-	p, k, err := l.publishing.get()
-	if err != nil {
-		return refused(err)
-	}
-	if why := k.blocked.Load(); why != nil {
-		return refused(errors.New("the broker takes no messages: " + *why))
-	}
-	return p.partitions[partition].publish(ctx, l.cfg.votesQueue(partition), amqp.Publishing{
-		DeliveryMode: amqp.Persistent,
-		ContentType:  contentType,
-		MessageId:    b.ID.String(),
-		ReplyTo:      l.replyTo(),
-		Body:         body,
-	}, confirmed)
+	return nil, fmt.Errorf("the log was opened without a stream %q", name)
 }
-
-// Replies is the promise of queue.Publisher.
-func (l *Log) Replies() <-chan queue.Reply { return l.replies }
 
 // Bus gives the bus, which lives on the log's connections: closing the log closes it too.
 func (l *Log) Bus() *Bus { return l.bus }
 
-func (l *Log) check(partition int) error {
-	if partition < 0 || partition >= l.cfg.Partitions {
-		return fmt.Errorf("there is no partition %d among %d", partition, l.cfg.Partitions)
-	}
-	return nil
-}
-
-// Ping tells which connections are away, and whether the broker takes no batches. It asks nobody: a connection that
+// Ping tells which connections are away, and whether the broker takes no entries. It asks nobody: a connection that
 // died silently is noticed by its heartbeat.
 func (l *Log) Ping(ctx context.Context) error {
 	_, k, err := l.publishing.get()
@@ -215,7 +193,9 @@ func (l *Log) Close() error {
 		l.stop()
 		l.wg.Wait()
 		l.bus.fanout.Close()
-		close(l.replies)
+		for _, s := range l.streams {
+			close(s.replies)
+		}
 	})
 	return nil
 }

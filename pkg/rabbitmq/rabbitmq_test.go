@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -20,9 +21,16 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m), stack.Goroutines()) }
 
+// log is a log, and its first stream.
+type log struct {
+	*rabbitmq.Log
+	queue.Stream
+}
+
 // open opens a log that says in the test's output what happens to it.
-func open(t testing.TB, c rabbitmq.Config) *rabbitmq.Log {
+func open(t testing.TB, c rabbitmq.Config) log {
 	t.Helper()
+	c.Streams = queuetest.Streams
 	if c.Partitions == 0 {
 		c.Partitions = queuetest.Partitions
 	}
@@ -37,7 +45,9 @@ func open(t testing.TB, c rabbitmq.Config) *rabbitmq.Log {
 	defer cancel()
 	l, err := rabbitmq.Open(ctx, c)
 	require.NoError(t, err)
-	return l
+	stream, err := l.Stream(queuetest.Streams[0])
+	require.NoError(t, err)
+	return log{l, stream}
 }
 
 // raw opens a channel for what a Log does not do.
@@ -52,14 +62,14 @@ func raw(t testing.TB, url string, do func(*amqp.Channel)) {
 }
 
 func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
-	caps := queuetest.Capabilities{Durable: true, Encoded: true, Remote: true}
+	caps := queuetest.Capabilities{Durable: true, Open: true, Remote: true}
 	queuetest.Run(t, caps, func(t *testing.T) queuetest.Env {
 		direct := stack.RabbitMQURL(t)
 		p := newProxy(t, direct)
 		return queuetest.Env{
-			Open: func(tb testing.TB) queue.Log { return open(tb, rabbitmq.Config{URLs: []string{p.url}}) },
+			Open: func(tb testing.TB) queue.Log { return open(tb, rabbitmq.Config{URLs: []string{p.url}}).Log },
 			OpenSmall: func(tb testing.TB) queue.Log {
-				return open(tb, rabbitmq.Config{URLs: []string{p.url}, Prefix: "small", MaxQueueBytes: 1 << 20})
+				return open(tb, rabbitmq.Config{URLs: []string{p.url}, Prefix: "small", MaxQueueBytes: 1 << 20}).Log
 			},
 			Inject: func(tb testing.TB, partition int, messageID string, body []byte) {
 				raw(tb, direct, func(ch *amqp.Channel) {
@@ -104,6 +114,32 @@ func TestTheBusKeepsThePromisesOfThePort(t *testing.T) {
 			Cut: p.Cut,
 		}
 	}, stack.Goroutines())
+}
+
+func TestTheQueuesOfVotesAreThoseOfEveryVersionAndOthersFollowTheSamePattern(t *testing.T) {
+	url := stack.RabbitMQURL(t)
+	l := open(t, rabbitmq.Config{URLs: []string{url}})
+	defer l.Close()
+	raw(t, url, func(ch *amqp.Channel) {
+		for _, name := range []string{
+			"plenary.votes.0", "plenary.votes.2", "plenary.dead", "plenary.others.0", "plenary.others.2", "plenary.others.dead",
+		} {
+			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
+			require.NoError(t, err, name)
+		}
+		require.NoError(t, ch.ExchangeDeclarePassive("plenary.bus", amqp.ExchangeFanout, true, false, false, false, nil))
+	})
+	id := uuid.UUID{15: 1}
+	require.NoError(t, l.Publish(t.Context(), 1, queue.Entry{ID: id, Type: 2, Body: []byte("body")}, func(error) {}))
+	raw(t, url, func(ch *amqp.Channel) {
+		from, err := ch.Consume("plenary.votes.1", "", false, false, false, false, nil)
+		require.NoError(t, err)
+		d := receive(t, from)
+		require.Equal(t, "PLN\x01\x02"+string(id[:])+"body", string(d.Body))
+		require.Equal(t, []string{"application/vnd.plenary.batch", id.String()}, []string{d.ContentType, d.MessageId})
+		require.NoError(t, ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{Body: []byte("PLR\x01" + string(id[:]) + "\x00\x02\x01\x03")}))
+	})
+	require.Equal(t, queue.Reply{EntryID: id, Body: []byte{1, 3}}, receive(t, l.Replies()))
 }
 
 func votesQueue(partition int) string { return "plenary.votes." + string(rune('0'+partition)) }

@@ -21,30 +21,43 @@ const (
 // reception is the session of the consuming connection.
 type reception struct {
 	conn    *conn
-	replies string // the queue of this process's replies
+	replies []string // the queues of this process's replies, by the stream's place
 
 	mu       sync.Mutex
 	attached bool // the bus is being listened to
 }
 
 func (l *Log) openReception(k *conn) (*reception, error) {
+	r := &reception{conn: k}
+	for _, s := range l.streams {
+		name, err := s.receive(k)
+		if err != nil {
+			return nil, err
+		}
+		r.replies = append(r.replies, name)
+	}
+	return r, nil
+}
+
+// receive makes a queue for the stream's replies, takes what comes in it, and gives its name.
+func (s *stream) receive(k *conn) (string, error) {
 	ch, err := k.vital()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	r := &reception{conn: k}
-	if r.replies, err = declareOwn(ch, ownQueueLength); err != nil {
-		return nil, fmt.Errorf("make the queue of replies: %w", err)
+	name, err := declareOwn(ch, ownQueueLength)
+	if err != nil {
+		return "", fmt.Errorf("make the queue of replies: %w", err)
 	}
-	return r, k.consume(ch, r.replies, func(d amqp.Delivery) {
+	return name, k.consume(ch, name, func(d amqp.Delivery) {
 		replies, err := queue.DecodeReplies(d.Body)
 		if err != nil {
-			l.cfg.Logger.Debug("rabbitmq: replies are ignored", "error", err)
+			s.log.cfg.Logger.Debug("rabbitmq: replies are ignored", "error", err)
 			return
 		}
 		for _, reply := range replies {
 			select {
-			case l.replies <- reply:
+			case s.replies <- reply:
 			case <-k.lost:
 			}
 		}
@@ -95,10 +108,10 @@ func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) 
 }
 
 // replyTo is where replies to this process go at the moment; empty: nowhere.
-func (l *Log) replyTo() string {
-	r, _, err := l.consuming.get()
+func (s *stream) replyTo() string {
+	r, _, err := s.log.consuming.get()
 	if err != nil {
 		return ""
 	}
-	return r.replies
+	return r.replies[s.place]
 }

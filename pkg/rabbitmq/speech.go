@@ -30,8 +30,10 @@ func (l *Log) openSpeech(k *conn) (*speech, error) {
 	if err := l.cfg.declareBus(ch); err != nil {
 		return nil, err
 	}
-	if err := l.cfg.declareDead(ch); err != nil {
-		return nil, err
+	for _, s := range l.streams {
+		if err := l.cfg.declareDead(ch, s.name); err != nil {
+			return nil, err
+		}
 	}
 	s := &speech{conn: k, outbox: make(chan utterance, outboxLength)}
 	if s.dead, err = newConfirmer(k); err != nil {

@@ -18,7 +18,7 @@ import (
 // hammer publishes with short contexts, from many goroutines on every partition, until it is told to stop.
 type hammer struct {
 	t        *testing.T
-	log      *rabbitmq.Log
+	log      log
 	stop     atomic.Bool
 	running  sync.WaitGroup
 	promised atomic.Int64 // publishes that returned nil
@@ -28,7 +28,7 @@ type hammer struct {
 	slowest  atomic.Int64   // nanoseconds that a publish took longer than it might
 }
 
-func strike(t *testing.T, l *rabbitmq.Log, partitions int) *hammer {
+func strike(t *testing.T, l log, partitions int) *hammer {
 	h := &hammer{t: t, log: l, kept: make([]atomic.Int64, partitions)}
 	for p := range partitions {
 		for range 50 {
@@ -44,7 +44,7 @@ func (h *hammer) publish(partition int) {
 		ctx, cancel := context.WithTimeout(context.Background(), may)
 		begun, outcome := time.Now(), make(chan struct{})
 		var calls atomic.Int64
-		err := h.log.Publish(ctx, partition, seal(1), func(err error) {
+		err := h.log.Publish(ctx, partition, numbered(1), func(err error) {
 			if calls.Add(1) > 1 {
 				h.twice.Add(1)
 				return
@@ -94,6 +94,7 @@ func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T
 	if testing.Short() {
 		t.Skip("starts a broker of its own")
 	}
+	t.Parallel()
 	broker, err := stack.Start(t.Context(), stack.Config{Parts: stack.RabbitMQ})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, broker.Close()) }()
@@ -112,6 +113,7 @@ func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T
 }
 
 func TestPublishingGoesOnWithinSecondsWhateverTheNetworkDoes(t *testing.T) {
+	t.Parallel()
 	p := newProxy(t, stack.RabbitMQURL(t))
 	const partitions = 4
 	l := open(t, rabbitmq.Config{URLs: []string{p.url}, Partitions: partitions, Heartbeat: 2 * time.Second, WriteTimeout: 2 * time.Second,
@@ -144,7 +146,7 @@ func TestPublishingGoesOnWithinSecondsWhateverTheNetworkDoes(t *testing.T) {
 }
 
 // drain acknowledges everything, so that no queue is full, for the life of the log.
-func drain(t *testing.T, l *rabbitmq.Log, partitions int) {
+func drain(t *testing.T, l log, partitions int) {
 	var reading sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	for p := range partitions {

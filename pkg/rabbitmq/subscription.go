@@ -23,7 +23,7 @@ const (
 
 // subscription is a queue.Subscription: a channel of its own on the consuming connection.
 type subscription struct {
-	log        *Log
+	stream     *stream
 	conn       *conn
 	ch         *amqp.Channel
 	queue      string
@@ -42,19 +42,19 @@ type subscription struct {
 // unacked is an entry that waits for its acknowledgement.
 type unacked struct {
 	amqp.Delivery
-	poison bool   // it cannot be decoded: nothing but its own tag acknowledges it
+	held   bool   // nothing but its own tag acknowledges it
 	letter string // its id as a dead letter, however often it is tried; empty: never yet
 }
 
 // Subscribe is the promise of queue.Consumer. It makes the partition's queue if somebody deleted it.
-func (l *Log) Subscribe(ctx context.Context, partition int) (queue.Subscription, error) {
-	if err := l.check(partition); err != nil {
+func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscription, error) {
+	if err := s.check(partition); err != nil {
 		return nil, err
 	}
 	if ctx.Err() != nil {
 		return nil, unavailable(context.Cause(ctx))
 	}
-	_, k, err := l.consuming.get()
+	_, k, err := s.log.consuming.get()
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -64,7 +64,7 @@ func (l *Log) Subscribe(ctx context.Context, partition int) (queue.Subscription,
 	}
 	results := make(chan result)
 	if !k.start(func() { // the client library's calls know no ctx
-		sub, err := l.subscribe(k, partition)
+		sub, err := s.subscribe(k, partition)
 		select {
 		case results <- result{sub, err}:
 		case <-ctx.Done():
@@ -89,28 +89,28 @@ func (l *Log) Subscribe(ctx context.Context, partition int) (queue.Subscription,
 	}
 }
 
-func (l *Log) subscribe(k *conn, partition int) (*subscription, error) {
+func (from *stream) subscribe(k *conn, partition int) (*subscription, error) {
 	ch, err := k.Channel()
 	if err != nil {
 		return nil, err
 	}
 	s := &subscription{
-		log: l, conn: k, ch: ch, queue: l.cfg.votesQueue(partition),
+		stream: from, conn: k, ch: ch, queue: from.queue(partition),
 		deliveries: make(chan queue.Delivery, Prefetch), closing: make(chan struct{}), pumped: make(chan struct{}),
 		later: time.NewTimer(ackWithin),
 	}
 	s.later.Stop()
-	if err := l.cfg.declareVotes(ch, partition); err != nil {
+	if err := from.log.cfg.declarePartition(ch, from.name, partition); err != nil {
 		return nil, s.give(err)
 	}
 	if err := ch.Qos(Prefetch, 0, false); err != nil {
 		return nil, s.give(err)
 	}
-	from, err := ch.Consume(s.queue, "", false, false, false, false, nil)
+	deliveries, err := ch.Consume(s.queue, "", false, false, false, false, nil)
 	if err != nil {
 		return nil, s.give(err)
 	}
-	if !k.start(func() { s.pump(from) }) {
+	if !k.start(func() { s.pump(deliveries) }) {
 		return nil, errLost
 	}
 	return s, nil
@@ -144,13 +144,13 @@ func (s *subscription) pump(from <-chan amqp.Delivery) {
 }
 
 func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
-	batch, err := queue.Decode(d.Body)
+	e, err := queue.Decode(d.Body)
 	s.mu.Lock()
-	s.unacked = append(s.unacked, unacked{Delivery: d, poison: err != nil})
+	s.unacked = append(s.unacked, unacked{Delivery: d, held: err != nil})
 	s.mu.Unlock()
 	if err == nil {
-		_, batch.Replayed = d.Headers[headerReplayed]
-		return queue.Delivery{Tag: d.DeliveryTag, Batch: batch, ReplyTo: d.ReplyTo}
+		_, e.Replayed = d.Headers[headerReplayed]
+		return queue.Delivery{Tag: d.DeliveryTag, Entry: e, ReplyTo: d.ReplyTo}
 	}
 	return queue.Delivery{Tag: d.DeliveryTag, ReplyTo: d.ReplyTo, Err: err, Raw: d.Body}
 }
@@ -158,20 +158,29 @@ func (s *subscription) decode(d amqp.Delivery) queue.Delivery {
 // Deliveries is the promise of queue.Subscription.
 func (s *subscription) Deliveries() <-chan queue.Delivery { return s.deliveries }
 
+// Hold is the promise of queue.Subscription.
+func (s *subscription) Hold(tag uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, found := s.find(tag); found {
+		s.unacked[n].held = true
+	}
+}
+
 // Ack is the promise of queue.Subscription. The broker is told soon. An entry that comes again since it was not told yet is known by
-// its batch id.
+// its id.
 func (s *subscription) Ack(tag uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, found := s.find(tag)
-	if found && s.unacked[n].poison {
+	if found && s.unacked[n].held {
 		s.unacked = slices.Delete(s.unacked, n, n+1)
 		return s.ch.Ack(tag, false)
 	}
 	if found {
 		n++
 	}
-	if slices.ContainsFunc(s.unacked[:n], func(d unacked) bool { return d.poison }) {
+	if slices.ContainsFunc(s.unacked[:n], func(d unacked) bool { return d.held }) {
 		return s.ackAround(n)
 	}
 	if s.ch.IsClosed() {
@@ -194,12 +203,12 @@ func (s *subscription) ackAround(n int) error {
 	kept := 0 // they move to the front
 	for i, d := range s.unacked[:n] {
 		switch {
-		case d.poison:
+		case d.held:
 			s.unacked[kept] = d
 			kept++
 		case kept > 0:
 			err = errors.Join(err, s.ch.Ack(d.DeliveryTag, false))
-		case s.unacked[i+1].poison:
+		case s.unacked[i+1].held:
 			err = errors.Join(err, s.ch.Ack(d.DeliveryTag, true))
 		}
 	}
@@ -228,7 +237,11 @@ func (s *subscription) Reply(ctx context.Context, to string, replies ...queue.Re
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return s.log.say(utterance{key: to, body: queue.EncodeReplies(nil, replies...)})
+	body, err := queue.EncodeReplies(nil, replies...)
+	if err != nil {
+		return err
+	}
+	return s.stream.log.say(utterance{key: to, body: body})
 }
 
 // find gives the place of an unacknowledged entry, or where it would be.
@@ -252,15 +265,15 @@ func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason 
 	if !ok {
 		return fmt.Errorf("entry %d of %s was not delivered, or was acknowledged", d.Tag, s.queue)
 	}
-	if whole, err := queue.Decode(found.Body); err == nil && d.Err == nil && d.Batch.ID != whole.ID { // a part of it
-		body, err := queue.Encode(nil, &d.Batch)
+	if whole, err := queue.Decode(found.Body); err == nil && d.Err == nil && d.Entry.ID != whole.ID { // a part of it
+		body, err := queue.Encode(nil, d.Entry)
 		if err != nil {
 			return err
 		}
-		found.Body, found.MessageId = body, d.Batch.ID.String()
+		found.Body, found.MessageId = body, d.Entry.ID.String()
 		found.letter = letterID(s.queue, found.Delivery)
 	}
-	return s.log.deadLetter(ctx, s.queue, found, reason)
+	return s.stream.deadLetter(ctx, s.queue, found, reason)
 }
 
 // Close is the promise of queue.Subscription. It may be called more than once. It sends what is acknowledged and closes the
@@ -275,7 +288,7 @@ func (s *subscription) Close() (err error) {
 }
 
 func (s *subscription) closeChannel() error {
-	cut := time.AfterFunc(s.log.cfg.DialTimeout, func() { s.conn.kill(errors.New("closing a channel took too long")) })
+	cut := time.AfterFunc(s.stream.log.cfg.DialTimeout, func() { s.conn.kill(errors.New("closing a channel took too long")) })
 	defer cut.Stop()
 	s.tell()
 	return s.ch.Close()

@@ -11,10 +11,21 @@ import (
 // knows no "unlimited" and takes -1 for 0, so it is a number that no entry reaches.
 const deliveryLimit = 1_000_000_000
 
-func (c Config) votesQueue(partition int) string {
-	return fmt.Sprintf("%s.votes.%d", c.Prefix, partition)
+// first is the stream that was there before there were several.
+const first = "votes"
+
+func (c Config) partitionQueue(stream string, partition int) string {
+	return fmt.Sprintf("%s.%s.%d", c.Prefix, stream, partition)
 }
-func (c Config) deadQueue() string   { return c.Prefix + ".dead" }
+
+// deadQueue names the queue of a stream's dead letters. The first stream's has an older name.
+func (c Config) deadQueue(stream string) string {
+	if stream == first {
+		return c.Prefix + ".dead"
+	}
+	return c.Prefix + "." + stream + ".dead"
+}
+
 func (c Config) busExchange() string { return c.Prefix + ".bus" }
 
 // mismatch is an error that trying again does not mend.
@@ -22,9 +33,9 @@ type mismatch struct{ error }
 
 func (e mismatch) Unwrap() error { return e.error }
 
-// declareVotes makes sure that a partition's queue is there.
-func (c Config) declareVotes(ch *amqp.Channel, partition int) error {
-	return declare(ch, c.votesQueue(partition), amqp.Table{
+// declarePartition makes sure that a partition's queue is there.
+func (c Config) declarePartition(ch *amqp.Channel, stream string, partition int) error {
+	return declare(ch, c.partitionQueue(stream, partition), amqp.Table{
 		"x-queue-type":             "quorum",
 		"x-queue-leader-locator":   "balanced",
 		"x-single-active-consumer": true,
@@ -34,10 +45,10 @@ func (c Config) declareVotes(ch *amqp.Channel, partition int) error {
 	})
 }
 
-// declareDead makes sure that the queue of the entries that were set aside is there. It has no bound: what is in
+// declareDead makes sure that the queue of a stream's entries that were set aside is there. It has no bound: what is in
 // it is there to be looked at.
-func (c Config) declareDead(ch *amqp.Channel) error {
-	return declare(ch, c.deadQueue(), amqp.Table{
+func (c Config) declareDead(ch *amqp.Channel, stream string) error {
+	return declare(ch, c.deadQueue(stream), amqp.Table{
 		"x-queue-type":     "quorum",
 		"x-delivery-limit": int64(deliveryLimit),
 	})

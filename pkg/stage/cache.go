@@ -1,5 +1,5 @@
-// Package stage is what is on the slide: the presenter's transitions, the sealing of what left, and the replica's
-// leased cache of what is displayed.
+// Package stage is what is on the slide: the presenter's transitions, the sealing of what left,
+// and the replica's leased cache of what is displayed.
 package stage
 
 import (
@@ -21,8 +21,9 @@ const readTimeout = poll.Lease
 // forgetEvery is how often entries that nobody uses are dropped.
 const forgetEvery = 10 * time.Second
 
-// Cache knows what presentations display, each under a lease of poll.Lease that begins before the read does. It is safe
-// for use by many goroutines. A presentation costs at most a read or two per lease, however many ask.
+// Cache knows what presentations display, each under a lease of poll.Lease that begins before the
+// read does. It is safe for use by many goroutines. A presentation costs at most a read or two per
+// lease, however many ask.
 type Cache struct {
 	store   reader
 	now     func() time.Time
@@ -38,9 +39,10 @@ type reader interface {
 }
 
 type entry struct {
-	view atomic.Pointer[view]
-	mu   sync.Mutex
-	read *read // under way; under mu
+	view  atomic.Pointer[view]
+	mu    sync.Mutex
+	read  *read // under way; under mu
+	drops int   // how often it was dropped, or something was kept; under mu
 }
 
 // view is a finished read.
@@ -51,9 +53,10 @@ type view struct {
 
 // read is one under way, with those who wait for it.
 type read struct {
-	done  chan struct{}
-	err   error
-	stale bool // what it reads may be older than an announcement that came meanwhile; under the entry's mu
+	done chan struct{}
+	err  error
+	// what it reads may be older than an announcement that came meanwhile; under the entry's mu
+	stale bool
 }
 
 // NewCache makes a cache over a store. now is the monotonic clock: time.Now but in tests. Close it.
@@ -63,9 +66,10 @@ func NewCache(store reader, now func() time.Time) *Cache {
 	return c
 }
 
-// Display gives what a presentation displays, as of a read that began at or after since (the zero time: any) and less
-// than a lease before the time it returns. That time is the one to date an acceptance with: asking the clock again would
-// make the lease longer. The error is the store's: NotFound or Unavailable, never an old truth.
+// Display gives what a presentation displays, as of a read that began at or after since (the zero
+// time: any) and less than a lease before the time it returns. That time is the one to date an
+// acceptance with: asking the clock again would make the lease longer. The error is the store's:
+// NotFound or Unavailable, never an old truth.
 func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
 	e := c.entry(id)
 	var asked time.Time // when this call first had to wait
@@ -95,8 +99,8 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 	}
 }
 
-// Use has it noted that a presentation is used, which a read of the store does, and does not wait for that. It is for those who
-// use one without asking what it displays.
+// Use has it noted that a presentation is used, which a read of the store does, and does not wait
+// for that. It is for those who use one without asking what it displays.
 func (c *Cache) Use(id uuid.UUID) {
 	e := c.entry(id)
 	if v, _, ok := c.valid(id, e, time.Time{}); !ok {
@@ -125,7 +129,8 @@ func (c *Cache) valid(id uuid.UUID, e *entry, since time.Time) (*view, time.Time
 		return v, now, false
 	}
 	if now.Sub(v.begun) > poll.Lease/2 {
-		c.begin(id, e, v) // in use: read it anew before its lease is over, so that nobody has to wait
+		// in use: read it anew before its lease is over, so that nobody has to wait
+		c.begin(id, e, v)
 	}
 	return v, now, true
 }
@@ -138,7 +143,8 @@ func (c *Cache) entry(id uuid.UUID) *entry {
 	return e.(*entry)
 }
 
-// begin gives the read under way, or starts one for who has seen a view; nil: meanwhile there is another one.
+// begin gives the read under way, or starts one for who has seen a view; nil: meanwhile there is
+// another one.
 func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -153,9 +159,9 @@ func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	return e.read
 }
 
-// read is not bound to the request that started it: others wait for it too, and a phone that hangs up must not fail
-// them. Nor is it bound to the store: a driver may sit on a dead connection for long after its context has ended, and
-// the next read may get a good one.
+// read is not bound to the request that started it: others wait for it too, and a phone that hangs
+// up must not fail them. Nor is it bound to the store: a driver may sit on a dead connection for
+// long after its context has ended, and the next read may get a good one.
 func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	ctx, cancel := context.WithTimeout(c.ctx, readTimeout)
 	defer cancel()
@@ -201,34 +207,85 @@ func (e *entry) drop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.view.Store(nil)
+	e.outdate()
+}
+
+// outdate has nothing kept that was read before.
+func (e *entry) outdate() {
+	e.drops++
 	if e.read != nil {
 		e.read.stale = true
 	}
 }
 
-// Follow drops what the bus says has changed, until ctx ends.
-func (c *Cache) Follow(ctx context.Context, b bus.Bus) {
-	changes := b.Subscribe(ctx)
+// mark is a moment at which what a presentation displays begins to be written.
+type mark struct {
+	entry *entry
+	begun time.Time
+	known *view // what was known then, also if its lease was over; nil: nothing
+	drops int
+}
+
+// mark begins a transition. Its lease, like a read's, begins before the store is asked.
+func (c *Cache) mark(id uuid.UUID) mark {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return mark{entry: e, begun: c.now(), known: e.view.Load(), drops: e.drops}
+}
+
+// keep remembers what a transition has made displayed, as a read that began at m would. A
+// transition brings neither tokens nor the join code: they are those that were known before, if no
+// edit was made since. An announcement that came meanwhile may tell of something newer: nothing is
+// kept then.
+func (c *Cache) keep(id uuid.UUID, d poll.Display, m mark) {
+	e := c.entry(id)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.view.Store(nil)
+	if e == m.entry && m.drops == e.drops && m.known != nil && m.known.display.Edits == d.Edits {
+		d.Tokens, d.JoinCode = m.known.display.Tokens, m.known.display.JoinCode
+		e.view.Store(&view{d, m.begun})
+	}
+	e.outdate()
+}
+
+// Heard drops what a change says is old.
+func (c *Cache) Heard(change bus.Change) {
+	switch {
+	case change == bus.Change{}:
+		c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
+	case change.Part == uuid.Nil && !c.has(change):
+		c.Drop(change.Thing)
+	}
+}
+
+// has says whether a change is a transition that is known already, such as the replica's own.
+func (c *Cache) has(change bus.Change) bool {
+	e, ok := c.entries.Load(change.Thing)
+	if !ok || change.Version == 0 {
+		return false
+	}
+	v := e.(*entry).view.Load()
+	return v != nil && v.display.Version >= change.Version
+}
+
+// Forget drops entries that nobody uses, now and then until ctx ends.
+func (c *Cache) Forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
 		select {
-		case change, ok := <-changes:
-			switch {
-			case !ok:
-				return
-			case change == bus.Change{}:
-				c.entries.Range(func(_, e any) bool { e.(*entry).drop(); return true })
-			case change.Part == uuid.Nil:
-				c.Drop(change.Thing)
-			}
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
 			c.forget()
 		}
 	}
 }
 
-// forget drops entries whose lease is over. Whoever holds one still may use it: its lease is checked at every use.
+// forget drops entries whose lease is over. Whoever holds one still may use it: its lease is
+// checked at every use.
 func (c *Cache) forget() {
 	now := c.now()
 	c.entries.Range(func(id, value any) bool {

@@ -240,15 +240,12 @@ func size(c *Cache) (n int) {
 	return n
 }
 
-// fakeBus hands on what its test sends.
+// fakeBus hands on what is announced.
 type fakeBus struct {
 	bus.Bus
-	changes   chan bus.Change
 	announced chan bus.Change
 	err       error
 }
-
-func (b *fakeBus) Subscribe(context.Context) <-chan bus.Change { return b.changes }
 
 func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
 	for _, c := range changes {
@@ -257,11 +254,8 @@ func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
 	return b.err
 }
 
-func TestTheCacheFollowsTheBus(t *testing.T) {
+func TestTheCacheDropsWhatItHearsOf(t *testing.T) {
 	c, store, _ := newTestCache(t)
-	b := &fakeBus{changes: make(chan bus.Change)}
-	done := make(chan struct{})
-	go func() { defer close(done); c.Follow(t.Context(), b) }()
 	other := uuid.UUID{15: 2}
 	read := func(id uuid.UUID) int64 {
 		before := store.reads.Load()
@@ -269,21 +263,16 @@ func TestTheCacheFollowsTheBus(t *testing.T) {
 		require.NoError(t, err)
 		return store.reads.Load() - before
 	}
-	ignored := bus.Change{Thing: uuid.UUID{15: 3}}
 	read(talk)
 	read(other)
-	b.changes <- bus.Change{Thing: talk, Version: 2}
-	b.changes <- ignored // unbuffered: the one before was dealt with
+	c.Heard(bus.Change{Thing: uuid.UUID{15: 3}}) // nobody asked for that
+	c.Heard(bus.Change{Thing: talk, Version: 2})
 	require.Equal(t, int64(1), read(talk), "a transition drops the presentation's entry")
 	require.Zero(t, read(other), "and no other")
-	b.changes <- bus.Change{Thing: talk, Part: uuid.UUID{1}}
-	b.changes <- ignored
+	c.Heard(bus.Change{Thing: talk, Part: uuid.UUID{1}})
 	require.Zero(t, read(talk), "results are not cached here")
-	b.changes <- bus.Change{}
-	b.changes <- ignored
+	c.Heard(bus.Change{})
 	require.Equal(t, int64(2), read(talk)+read(other), "after a gap nothing is trusted")
-	close(b.changes)
-	<-done
 }
 
 func TestAnErrorOfTheStoreIsNotRemembered(t *testing.T) {

@@ -70,7 +70,7 @@ func (s *sealer) seal(presentationID uuid.UUID, seal poll.Seal, due time.Time) e
 		return s.ctx.Err()
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := queue.PublishSeal(s.ctx, s.log, len(s.slots), presentationID, seal)
+		err := poll.PublishSeal(s.ctx, s.log, len(s.slots), presentationID, seal)
 		if !errors.Is(err, queue.ErrRefused) && !errors.Is(err, queue.ErrUnknown) { // it is done, or trying again does not help
 			return err
 		}

@@ -42,9 +42,14 @@ func New(store writer, b bus.Bus, log queue.Publisher, partitions int, cache *Ca
 // saw. After a nil error every replica that the announcement reaches refuses votes for the poll that left or was closed at
 // once, the others within a lease. Errors: as poll.Store.Transit; after Unavailable the transition may have happened.
 func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Display, error) {
+	mark := s.cache.mark(id)
 	turn, err := s.store.Transit(ctx, id, m, ifMatch)
-	s.cache.Drop(id) // also after an error: it may have happened
-	if err != nil || !turn.Changed {
+	if err != nil { // it may have happened
+		s.cache.Drop(id)
+		return turn.Display, err
+	}
+	s.cache.keep(id, turn.Display, mark)
+	if !turn.Changed {
 		return turn.Display, err
 	}
 	changes := []bus.Change{{Thing: id, Version: turn.Version}}

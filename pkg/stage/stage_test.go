@@ -62,7 +62,11 @@ type published struct {
 	at        time.Time
 }
 
-func (l *fakeLog) Publish(ctx context.Context, partition int, b poll.Batch, confirmed func(error)) error {
+func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+	b, decodeErr := poll.DecodeBatch(e)
+	if decodeErr != nil {
+		return decodeErr
+	}
 	l.mu.Lock()
 	var err error
 	if errs := l.trouble[partition]; len(errs) > 0 {

@@ -23,15 +23,22 @@ import (
 
 type fakeLog struct {
 	queue.Log
+	fakeStream
+}
+
+func (l fakeLog) Stream(string) (queue.Stream, error) { return l.fakeStream, nil }
+
+type fakeStream struct {
+	queue.Stream
 	err     error
 	confirm error
 }
 
-func (l fakeLog) Publish(_ context.Context, _ int, _ poll.Batch, confirmed func(error)) error {
-	if l.err == nil {
-		confirmed(l.confirm)
+func (s fakeStream) Publish(_ context.Context, _ int, _ queue.Entry, confirmed func(error)) error {
+	if s.err == nil {
+		confirmed(s.confirm)
 	}
-	return l.err
+	return s.err
 }
 
 type fakeStore struct {
@@ -89,10 +96,13 @@ func BenchmarkAccessLine(b *testing.B) {
 
 func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 	m := telemetry.NewMetrics()
-	b := poll.Batch{Votes: make([]poll.Vote, 7)}
+	e, err := poll.EncodeBatch(nil, &poll.Batch{Votes: make([]poll.Vote, 7)})
+	require.NoError(t, err)
 	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown}, {nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
 		called := 0
-		err := m.Log(fakeLog{err: c.err, confirm: c.confirm}).Publish(t.Context(), 0, b, func(err error) {
+		stream, err := m.Log(fakeLog{fakeStream: fakeStream{err: c.err, confirm: c.confirm}}).Stream("votes")
+		require.NoError(t, err)
+		err = stream.Publish(t.Context(), 0, e, func(err error) {
 			called++
 			require.Equal(t, c.confirm, err)
 		})
@@ -101,9 +111,9 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 	}
 	out := scrape(m)
 	require.Contains(t, out, `plenary_batch_votes_sum 28`)
-	require.Contains(t, out, `plenary_publishes_total{outcome="confirmed"} 1`)
-	require.Contains(t, out, `plenary_publishes_total{outcome="unknown"} 1`)
-	require.Contains(t, out, `plenary_publishes_total{outcome="refused"} 2`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="confirmed",stream="votes"} 1`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="unknown",stream="votes"} 1`)
+	require.Contains(t, out, `plenary_publishes_total{outcome="refused",stream="votes"} 2`)
 }
 
 func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {

@@ -110,19 +110,19 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 	if os.Getenv("PLENARY_STACK_RACE") != "" {
 		t.Skip("the race detector's memory is no measure")
 	}
+	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+	r := show(s.Client, choice("Who wins?"))
+	fill(r, "<")
+	for range len(r.Presentation(true).Polls) - 1 {
+		r.Next()
+	}
+	r.Show(r.Polls[0].PollID)
 	for name, path := range map[string]string{
 		"presentation": "", "export": "/export", "results": "/results", "workbook": "/results?format=xlsx", "table": "/results?format=csv",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
-			r := show(s.Client, choice("Who wins?"))
-			fill(r, "<")
-			if name != "presentation" && name != "export" {
-				for range len(r.Presentation(true).Polls) - 1 {
-					r.Next()
-				}
-				r.Show(r.Polls[0].PollID)
-			}
+			require.NoError(t, st.APIs[0].Stop()) // each begins with a process that holds nothing
+			require.NoError(t, st.APIs[0].Start(t.Context()))
 			voter := probe(t, r, s.base)
 			quiet, before := voter.median(t, time.Second), residentMiB(t, st.APIs[0].Pid())
 			unread(t, s.base, 200, r.Path(path), r.PresenterToken)
@@ -211,6 +211,7 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 }
 
 func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
+	t.Parallel()
 	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_STOP_TIMEOUT=60s"}})
 	r := show(s.Client, choice("Who wins?"))
 	fill(r, "<")

@@ -22,6 +22,7 @@ func TestABodyThatComesByteByByteIsCutAfter15SecondsInAll(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: it takes 15 seconds")
 	}
+	t.Parallel()
 	s := production.on(t)
 	r := show(s.Client, choice("Who wins?"))
 	heads := map[string]string{}

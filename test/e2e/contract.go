@@ -33,7 +33,7 @@ var TheContract = sync.OnceValues(func() (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "api/internal/httpapi/openapi.yaml"))
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "api/internal/polls/openapi.yaml"))
 	if err != nil {
 		return nil, err
 	}

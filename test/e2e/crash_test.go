@@ -92,6 +92,7 @@ func voteUntil(t *testing.T, r *Room, n int, end func()) (acknowledged []string)
 }
 
 func TestApiThatStartsBeforeItsServersWaitsForThemAndSaysForWhich(t *testing.T) {
+	t.Parallel()
 	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
 	api, worker, rabbit := st.APIs[0], st.Workers[0], st.Rabbits[0]
 	for _, p := range []*stack.Process{api, worker, rabbit, st.Postgres} {

@@ -34,6 +34,7 @@ type operator struct {
 }
 
 func TestDeadLetters(t *testing.T) {
+	t.Parallel()
 	_, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
 	for name, test := range map[string]func(operator){
 		"what cannot be decoded holds up nobody and stays until it is dropped":    operator.junk,
@@ -373,7 +374,9 @@ func (o operator) votes(r *Room, answers ...string) poll.Batch {
 func (o operator) batch(r *Room, answers ...string) []byte { return encode(o, o.votes(r, answers...)) }
 
 func encode(t require.TestingT, b poll.Batch) []byte {
-	raw, err := queue.Encode(nil, &b)
+	e, err := poll.EncodeBatch(nil, &b)
+	require.NoError(t, err)
+	raw, err := queue.Encode(nil, e)
 	require.NoError(t, err)
 	return raw
 }

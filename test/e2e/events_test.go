@@ -392,6 +392,7 @@ func (f *faithful) read(t *testing.T, s *stream) {
 }
 
 func TestWhoLosesTheReplicaComesBackToAnotherAndSeesThePresent(t *testing.T) {
+	t.Parallel()
 	const people = 30
 	s, st := own(t, stack.Config{})
 	r := show(s.Client, slides(3)...)

@@ -378,8 +378,7 @@ func (h *hostile) badlyFramed() shot {
 		"X-Large: "+strings.Repeat("x", h.rng.IntN(128<<10))+"\r\n\r\n",
 		" folded: x\r\n\tmore\r\n\r\n",
 		"No-Colon\r\n\r\n",
-		"Content-Length: "+strconv.Itoa(2<<20)+"\r\n\r\n"+strings.Repeat(" ", 2<<20),
-		"Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: "+strconv.Itoa(len(bomb()))+"\r\n\r\n"+bomb(),
+		tooLarge(), compressed(),
 	))
 	return shot{b.String(), []string{method}, false}
 }
@@ -507,6 +506,14 @@ func (h *hostile) noise(n int) string {
 	}
 	return string(b)
 }
+
+// tooLarge and compressed are made once: megabytes for each request would take the client longer than the server.
+var (
+	tooLarge   = sync.OnceValue(func() string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2<<20, strings.Repeat(" ", 2<<20)) })
+	compressed = sync.OnceValue(func() string {
+		return fmt.Sprintf("Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb()), bomb())
+	})
+)
 
 // bomb is a body of less than a megabyte that unpacks to nearly a gigabyte: a gzip file may consist of many.
 var bomb = sync.OnceValue(func() string {

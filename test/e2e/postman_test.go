@@ -45,9 +45,13 @@ func TestPostmanCollectionRunsAgainAndAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: newman needs Node.js")
 	}
+	t.Parallel()
 	begin(embedded, production)
 	for _, s := range []*system{embedded, production} {
-		t.Run(s.name, func(t *testing.T) { runNewman(t, s.on(t).base) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			runNewman(t, s.on(t).base)
+		})
 	}
 }
 

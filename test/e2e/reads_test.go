@@ -138,7 +138,7 @@ func resultsReads(t *testing.T, s site) (n int) {
 
 // Every reader has a connection and asks again as soon as there is an answer, so that all their requests are under way at a time.
 func TestTenThousandReadersCostTheDatabaseAHandfulOfReadsASecond(t *testing.T) {
-	everywhere(t, func(t *testing.T, s site) {
+	everywhereAlone(t, func(t *testing.T, s site) {
 		readers := 10_000
 		if testing.Short() {
 			readers = 500 // wherever there is Go, however few files a process may open

@@ -40,6 +40,7 @@ func atRoot(t *testing.T, test func(t *testing.T, s site)) {
 // TestEverythingWorksUnderAPath goes through what leads somewhere: what an answer names is below the path, whether the proxy in
 // front leaves that on a request or not, for clients ask that proxy.
 func TestEverythingWorksUnderAPath(t *testing.T) {
+	t.Parallel()
 	atRoot(t, func(t *testing.T, s site) {
 		plain := func(r Request) *Answer { // what the OpenAPI file does not have
 			r.Path = s.root + r.Path
@@ -148,12 +149,14 @@ func TestTheCollectionRunsUnderAPath(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: newman needs Node.js")
 	}
+	t.Parallel()
 	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_PUBLIC_URL=" + rootedHost + someRoot}})
 	runNewman(t, s.base+someRoot)
 }
 
 // TestAPathThatBeginsLikeOneOfTheServersStopsTheStart and names the setting.
 func TestAPathThatBeginsLikeOneOfTheServersStopsTheStart(t *testing.T) {
+	t.Parallel()
 	for _, root := range []string{"/api", "/join/us", "/p", "/assets", "/docs", "/qr.svg"} {
 		cfg := stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_PUBLIC_URL=" + rootedHost + root}}
 		running, err := launch(cfg)

@@ -64,6 +64,7 @@ func (c *cutOff) swallow() {
 func (c *cutOff) heal() { c.Toxics.ResetToxics(context.Background()) }
 
 func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *testing.T) {
+	t.Parallel()
 	network := &cutOff{t: t}
 	s, _ := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1, Each: network.through})
 	defer network.Stop()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	besideEachOther("6")
 	// fasthttp looks after a client's idle connections for a while after the last one was closed.
 	cleaner := goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner")
 	goleak.VerifyTestMain(running{stack.Main(m)}, cleaner,
@@ -26,12 +28,23 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
 
+// besideEachOther sets how many parallel tests run at a time, unless -parallel does. Parallel tests wait
+// most of their time, so there may be more of them than processors.
+func besideEachOther(tests string) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", tests) // the flag exists and takes a number
+	}
+}
+
 // running stops what this package's tests started.
 type running struct{ stack.Tests }
 
 func (r running) Run() int {
 	code := r.Tests.Run()
-	for _, s := range systems {
+	for _, s := range append(systems, usualWay) {
 		code = max(code, s.stop())
 	}
 	binaries.remove()
@@ -56,6 +69,9 @@ var (
 	withDB     = &system{name: "PostgreSQL and in-process", cfg: stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1}}
 	production = &system{name: "production shape", cfg: stack.Config{}}
 	systems    = []*system{embedded, withDB, production}
+
+	// usualWay is embedded, and its votes take the way of all requests.
+	usualWay = &system{name: "embedded, no fast votes", cfg: stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"}}}
 )
 
 // start begins to start the system, without waiting for it.
@@ -107,7 +123,7 @@ type site struct {
 // on waits until the system runs. A short run has only what needs nothing but Go.
 func (s *system) on(t *testing.T) site {
 	t.Helper()
-	if testing.Short() && s != embedded {
+	if testing.Short() && s.cfg.Parts != stack.API {
 		t.Skip("-short: this system needs servers")
 	}
 	s.start()
@@ -129,8 +145,22 @@ func siteOf(t *testing.T, s *stack.Stack) site {
 	return out
 }
 
-// everywhere runs a test on every system, while those that come later are still starting.
+// everywhere runs a test on every system, beside other tests: each has rooms of its own, and waits most
+// of its time. A test that measures calls everywhereAlone.
 func everywhere(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	t.Parallel()
+	begin(systems...)
+	for _, s := range systems {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, s.on(t))
+		})
+	}
+}
+
+// everywhereAlone runs a test on every system, one after the other, while no other test of the package runs.
+func everywhereAlone(t *testing.T, test func(*testing.T, site)) {
 	t.Helper()
 	begin(systems...)
 	for _, s := range systems {
@@ -138,10 +168,26 @@ func everywhere(t *testing.T, test func(*testing.T, site)) {
 	}
 }
 
+// onBothWays runs a test about votes everywhere, and where no vote is taken without Fiber.
+func onBothWays(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	begin(usualWay)
+	everywhere(t, test)
+	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
+}
+
+// onBothWaysAlone is onBothWays for a test that measures: no other test of the package runs.
+func onBothWaysAlone(t *testing.T, test func(*testing.T, site)) {
+	t.Helper()
+	begin(usualWay)
+	everywhereAlone(t, test)
+	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
+}
+
 // begin starts systems in the background of the tests that come before theirs.
 func begin(systems ...*system) {
 	for _, s := range systems {
-		if s == embedded || !testing.Short() {
+		if s.cfg.Parts == stack.API || !testing.Short() {
 			s.start()
 		}
 	}

@@ -21,7 +21,7 @@ var beforeFolder = flag.String("before", "", "a folder with the api and worker f
 // beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
 const beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
 
-// earlier gives the folder of the api and worker of beforePasses.
+// earlier gives the folder of the api and worker of beforePasses. They are built the first time, and are in .build after that.
 func earlier(t *testing.T) string {
 	t.Helper()
 	if *beforeFolder != "" {
@@ -29,17 +29,26 @@ func earlier(t *testing.T) string {
 	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
+	dir := filepath.Join(root, ".build", "before-"+beforePasses)
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
 	if err := exec.Command("git", "-C", root, "cat-file", "-e", beforePasses+"^{commit}").Run(); err != nil {
 		t.Skip("the repository's history is not here: -before FOLDER names an earlier api and worker")
 	}
-	source, dir := t.TempDir(), t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
+	built, err := os.MkdirTemp(filepath.Dir(dir), "before-")
+	require.NoError(t, err)
+	defer func() { _ = os.RemoveAll(built) }()
+	source := t.TempDir()
 	for _, line := range []string{
 		fmt.Sprintf("git -C '%s' archive %s | tar -x -C '%s'", root, beforePasses, source),
-		fmt.Sprintf("cd '%s' && go build -o '%s/' ./api ./worker", source, dir),
+		fmt.Sprintf("cd '%s' && go build -o '%s/' ./api ./worker", source, built),
 	} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput()
 		require.NoError(t, err, "%s\n%s", line, out)
 	}
+	require.NoError(t, os.Rename(built, dir)) // whole or not at all
 	return dir
 }
 
@@ -55,7 +64,7 @@ func newUpgrade(t *testing.T) *upgrade {
 	t.Helper()
 	now, err := binaries.build()
 	require.NoError(t, err)
-	u := &upgrade{t: t, now: now, dir: filepath.Join(now, "upgrade"), apps: map[string]string{}}
+	u := &upgrade{t: t, now: now, dir: filepath.Join(now, t.Name()), apps: map[string]string{}}
 	require.NoError(t, os.MkdirAll(u.dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(u.dir)) })
 	from := earlier(t)

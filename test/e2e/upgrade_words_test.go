@@ -24,6 +24,7 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: this system needs servers")
 	}
+	t.Parallel()
 	u := newUpgrade(t)
 	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, Each: u.link})
 	mixed := *s.Client

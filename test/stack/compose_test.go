@@ -391,6 +391,7 @@ func TestTheDockerfileBuildsStaticBinaries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the API and the worker")
 	}
+	t.Parallel()
 	dockerfile := strings.ReplaceAll(read(t, "Dockerfile"), "\\\n", " ")
 	src, out := buildContext(t), t.TempDir()
 	commands := regexp.MustCompile(`(?m)^RUN (?:--mount=\S+ +)*(.*go build.*)$`).FindAllStringSubmatch(dockerfile, -1)

@@ -16,6 +16,7 @@ import (
 // TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed: all end-to-end tests run with these.
 func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	s, err := Start(t.Context(), Config{Parts: Servers})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()

@@ -210,6 +210,7 @@ func TestAStackWhoseOwnerWasKilledIsCleanedUp(t *testing.T) {
 
 func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
 	skipShort(t)
+	t.Parallel()
 	binary := testBinary(t)
 	folder := filepath.Join(filepath.Dir(binary), "detached")
 	owner := exec.Command(os.Args[0])
@@ -333,6 +334,7 @@ func TestAServerThatDoesNotBecomeReadySaysWhy(t *testing.T) {
 }
 
 func TestThreeBrokersKeepAQuorumQueueWhenOneOfThemDies(t *testing.T) {
+	t.Parallel()
 	s := start(t, stack.Config{Parts: stack.RabbitMQ, Rabbits: 3})
 	conn, err := amqp.Dial(s.AMQPURLs[0])
 	require.NoError(t, err)

@@ -78,15 +78,11 @@ func (c *Conn) Reply(answer []byte, last bool) {
 	c.rest()
 }
 
-// Pass has the server answer a request after all: the bytes of the one that was taken. outcome is for its handler (Turn.Outcome).
-func (c *Conn) Pass(request []byte, outcome any) {
-	if outcome == nil {
-		c.enter(arriving)
-	} else {
-		c.enter(handled)
-	}
+// Pass has the server answer a request after all: the bytes of the one that was taken.
+func (c *Conn) Pass(request []byte) {
+	c.enter(arriving)
 	c.state.Store(passed)
-	c.listener.pass(&Turn{Conn: c, Outcome: outcome, arrived: append([]byte(nil), request...)})
+	c.listener.pass(&Turn{Conn: c, arrived: append([]byte(nil), request...)})
 }
 
 // rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.

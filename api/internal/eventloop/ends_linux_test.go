@@ -42,7 +42,7 @@ func TestAClientThatSaysItsLastWhileItWaitsStillGetsItsAnswer(t *testing.T) {
 	v = <-h.sent(c, quick("p"))
 	c.closeWrite()
 	requireState(t, v.conn, missed)
-	v.pass(nil)
+	v.pass()
 	close((<-h.served).done)
 	c.require("server", "p").requireEnd()
 
@@ -67,7 +67,7 @@ func TestAClientThatGoesAwayWhileItWaitsLeavesNothing(t *testing.T) {
 		"an answer":           func(v *visit) { v.reply(false) },
 		"the last answer":     func(v *visit) { v.reply(true) },
 		"a large answer":      func(v *visit) { v.body = tooMuch(t, v.conn); v.reply(false) },
-		"the server's answer": func(v *visit) { v.pass(nil); close((<-h.served).done) },
+		"the server's answer": func(v *visit) { v.pass(); close((<-h.served).done) },
 	} {
 		for _, leave := range []func(*client){(*client).reset, func(c *client) { require.NoError(t, c.Close()) }} {
 			c := h.dial()
@@ -122,7 +122,7 @@ func TestWhatWasTakenIsServedAfterTheServerHasCeasedToAccept(t *testing.T) {
 	}
 	require.NoError(t, h.Close())
 	for i := range many {
-		visits[i].pass(nil)
+		visits[i].pass()
 		clients[i].require("server", "x")
 		if i%2 == 0 {
 			clients[i].send(slow("y")).require("server", "y")

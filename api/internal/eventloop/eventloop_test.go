@@ -47,7 +47,6 @@ type house struct {
 // visit is a request that waits for its answer.
 type visit struct {
 	conn    *Conn
-	outcome any
 	request []byte
 	body    []byte
 	done    chan struct{} // the server's: closed when it may answer
@@ -65,8 +64,8 @@ func answerOf(by string, body []byte) []byte {
 	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nBy: %s\r\nContent-Length: %d\r\n\r\n", by, len(body)), body...)
 }
 
-func (v *visit) reply(last bool)  { v.conn.Reply(answerOf("loop", v.body), last) }
-func (v *visit) pass(outcome any) { v.conn.Pass(v.request, outcome) }
+func (v *visit) reply(last bool) { v.conn.Reply(answerOf("loop", v.body), last) }
+func (v *visit) pass()           { v.conn.Pass(v.request) }
 
 // request makes one of the sort that the Answerer takes.
 func request(path string, body []byte) []byte {
@@ -113,7 +112,7 @@ func (h *house) handler(ctx *fasthttp.RequestCtx) {
 		v.body = bytes.Clone(ctx.Request.Body())
 	}
 	if turn, ok := ctx.Conn().(*Turn); ok {
-		v.conn, v.outcome, turn.Outcome = turn.Conn, turn.Outcome, nil
+		v.conn = turn.Conn
 	}
 	if h.bodies != nil && ctx.Request.IsBodyStream() {
 		u := &upload{read: make(chan struct{}), done: make(chan struct{})}

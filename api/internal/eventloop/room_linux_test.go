@@ -112,7 +112,7 @@ func TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay(t *testing.T) {
 	const many = 200
 	h := (&house{answer: func(v *visit) {
 		if string(v.body[:min(len(v.body), 5)]) == "pass " {
-			v.pass(nil)
+			v.pass()
 			return
 		}
 		v.reply(false)

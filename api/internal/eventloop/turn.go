@@ -13,8 +13,6 @@ import (
 // Turn is a connection while it is the server's.
 type Turn struct {
 	*Conn
-	// Outcome is what the Answerer knows of the first request, if it took that. Whoever uses it takes it away.
-	Outcome any
 
 	arrived []byte // of the request, not read yet
 	between bool   // the last request has its answer

@@ -17,7 +17,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/plenary-live/plenary/api/internal/httpapi"
+	"github.com/plenary-live/plenary/api/internal/polls"
+	"github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/web"
 )
 
 func main() {
@@ -32,18 +34,18 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	app := httpapi.NewApp(fiber.DefaultErrorHandler)
-	app.Post(httpapi.Base+"/presentations/:id/polls/current/votes", func(c *fiber.Ctx) error {
-		if _, err := httpapi.ParseVote(c); err != nil {
+	app := web.NewApp(fiber.DefaultErrorHandler, polls.BodyLimits)
+	app.Post(web.Base+"/presentations/:id/polls/current/votes", func(c *fiber.Ctx) error {
+		if _, err := polls.ParseVote(c); err != nil {
 			return fiber.NewError(http.StatusBadRequest, err.Error())
 		}
 		return c.SendStatus(http.StatusNoContent)
 	})
 	ok := func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 	app.Get("/readyz", ok)
-	app.Get(httpapi.Base+"/ping", ok)
+	app.Get(web.Base+"/ping", ok)
 
-	listener := httpapi.NewListener(ln, 0, 0, slog.Default())
+	listener := server.NewListener(ln, 0, 0, slog.Default())
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(listener) }()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

@@ -25,7 +25,7 @@ var ending = []promise{
 		closes(t, sub.Deliveries(), "Deliveries")
 		closes(t, l.Replies(), "Replies")
 		require.Error(t, sub.Ack(d.Tag))
-		require.Error(t, sub.Reply(t.Context(), d.ReplyTo, queue.Reply{BatchID: d.Batch.ID}))
+		require.Error(t, sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID}))
 		require.NoError(t, sub.Close())
 		require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(2), neverConfirmed(t)), queue.ErrRefused)
 		_, err := l.Subscribe(t.Context(), 0)
@@ -45,7 +45,7 @@ var ending = []promise{
 	{name: "a log whose subscriptions and replies nobody reads can be closed", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		sub := subscribe(t, l, 0)
-		publish(t, l, 0, votes(1))
+		publish(t, l, 0, sized(1))
 		to := next(t, sub).ReplyTo
 		for i := range 2000 {
 			publish(t, l, 0, numbered(i))

@@ -48,10 +48,10 @@ var failing = []promise{
 		for range 3 {
 			works(t, l)
 			sub := subscribe(t, l, 0)
-			b := votes(1)
-			require.NoError(t, receive(t, publish(t, l, 0, b), "the confirm"))
+			e := sized(1)
+			require.NoError(t, receive(t, publish(t, l, 0, e), "the confirm"))
 			d := next(t, sub)
-			r := queue.Reply{BatchID: b.ID, Verdicts: verdicts[:1]}
+			r := queue.Reply{EntryID: e.ID, Body: answer[:1]}
 			require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, r))
 			require.Equal(t, r, receive(t, l.Replies(), "the reply"))
 			require.NoError(t, sub.Ack(d.Tag))
@@ -154,7 +154,7 @@ var failing = []promise{
 		s.Cut()
 		closes(t, sub.Deliveries(), "Deliveries")
 		_ = sub.Ack(d.Tag)
-		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{BatchID: uuid.New()})
+		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: uuid.New()})
 		require.NoError(t, sub.Close())
 		works(t, l)
 	}},

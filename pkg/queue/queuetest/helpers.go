@@ -9,32 +9,33 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// numbered makes a small batch that carries a number.
-func numbered(n int) poll.Batch {
-	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{Version: int64(n)}}
+const (
+	typeNumbered = 1
+	typeSized    = 2
+)
+
+// numbered makes a small entry that carries a number.
+func numbered(n int) queue.Entry {
+	return queue.Entry{ID: uuid.New(), Type: typeNumbered, Body: binary.BigEndian.AppendUint64(nil, uint64(n))}
 }
 
 func numberOf(d queue.Delivery) int {
-	if d.Err != nil || d.Batch.Seal == nil {
+	if d.Err != nil || d.Entry.Type != typeNumbered {
 		return -1
 	}
-	return int(d.Batch.Seal.Version)
+	return int(binary.BigEndian.Uint64(d.Entry.Body))
 }
 
-// votes makes a batch of n votes.
-func votes(n int) poll.Batch {
-	b := poll.Batch{ID: uuid.New(), Votes: make([]poll.Vote, n)}
-	pollID := uuid.New()
-	for i := range b.Votes {
-		v := poll.Vote{ID: uuid.New(), PollID: pollID, Version: 3, Seq: int64(i), Answer: "A"}
-		binary.BigEndian.PutUint64(v.VoterID[:], uint64(i+1))
-		b.Votes[i] = v
+// sized makes an entry of a type of its own whose body has n bytes.
+func sized(n int) queue.Entry {
+	e := queue.Entry{ID: uuid.New(), Type: typeSized, Body: make([]byte, n)}
+	for i := range e.Body {
+		e.Body[i] = byte(i + i>>8)
 	}
-	return b
+	return e
 }
 
 // receive waits for the next value.
@@ -68,10 +69,10 @@ func closes[T any](t testing.TB, c <-chan T, what string) (left int) {
 }
 
 // publish publishes and gives where the outcome comes. A second outcome fails the test.
-func publish(t testing.TB, l queue.Publisher, partition int, b poll.Batch) <-chan error {
+func publish(t testing.TB, l queue.Publisher, partition int, e queue.Entry) <-chan error {
 	t.Helper()
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), partition, b, once(t, outcome)))
+	require.NoError(t, l.Publish(t.Context(), partition, e, once(t, outcome)))
 	return outcome
 }
 
@@ -94,7 +95,7 @@ func subscribe(t testing.TB, l queue.Consumer, partition int) queue.Subscription
 	return sub
 }
 
-// next waits for an entry that can be decoded.
+// next waits for an entry whose envelope can be decoded.
 func next(t testing.TB, sub queue.Subscription) queue.Delivery {
 	t.Helper()
 	d := receive(t, sub.Deliveries(), "an entry")
@@ -102,14 +103,15 @@ func next(t testing.TB, sub queue.Subscription) queue.Delivery {
 	return d
 }
 
-// works waits until the log works again after a fault, as its users do: by trying, on the last partition.
-func works(t testing.TB, l queue.Log) {
+// works waits until the log works again after a fault, as its users do: by trying, on the last
+// partition.
+func works(t testing.TB, l log) {
 	t.Helper()
 	require.Eventually(t, func() bool { return roundTrip(t, l) }, patience, 5*time.Millisecond)
 }
 
-// roundTrip publishes a batch, reads it and answers it.
-func roundTrip(t testing.TB, l queue.Log) bool {
+// roundTrip publishes an entry, reads it and answers it.
+func roundTrip(t testing.TB, l log) bool {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	const partition = Partitions - 1
@@ -118,8 +120,8 @@ func roundTrip(t testing.TB, l queue.Log) bool {
 		return false
 	}
 	defer sub.Close()
-	b, outcome := votes(1), make(chan error, 1)
-	if l.Publish(ctx, partition, b, once(t, outcome)) != nil {
+	e, outcome := sized(1), make(chan error, 1)
+	if l.Publish(ctx, partition, e, once(t, outcome)) != nil {
 		return false
 	}
 	for {
@@ -128,11 +130,11 @@ func roundTrip(t testing.TB, l queue.Log) bool {
 			if !ok || sub.Ack(d.Tag) != nil {
 				return false
 			}
-			if d.Batch.ID == b.ID && sub.Reply(ctx, d.ReplyTo, queue.Reply{BatchID: b.ID, Verdicts: verdicts[:1]}) != nil {
+			if d.Entry.ID == e.ID && sub.Reply(ctx, d.ReplyTo, queue.Reply{EntryID: e.ID, Body: answer[:1]}) != nil {
 				return false
 			}
 		case r := <-l.Replies():
-			if r.BatchID != b.ID {
+			if r.EntryID != e.ID {
 				continue
 			}
 			select {

@@ -2,29 +2,27 @@ package queuetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
-	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 var publishing = []promise{
-	{name: "a batch of votes and a seal arrive as they were published", test: func(t *testing.T, s *suite) {
+	{name: "entries of any type and size arrive as they were published", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		sub := subscribe(t, s.another(t, l), 0)
-		seal := poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: uuid.New(), Version: 7}}
 		var last uint64
-		for _, b := range []poll.Batch{votes(queue.MaxVotes), seal, votes(1)} {
-			publish(t, l, 0, b)
+		for _, e := range []queue.Entry{sized(200_000), numbered(7), sized(1)} {
+			publish(t, l, 0, e)
 			d := next(t, sub)
-			require.Equal(t, b, d.Batch)
+			require.Equal(t, e, d.Entry)
 			require.Nil(t, d.Raw)
 			require.Greater(t, d.Tag, last)
 			last = d.Tag
@@ -40,14 +38,14 @@ var publishing = []promise{
 			for w := range writers {
 				wg.Go(func() {
 					for i := range each {
-						b := numbered(w*each + i)
-						b.Seal.PollID[0] = byte(p)
-						if err := l.Publish(t.Context(), p, b, func(err error) {
+						e := numbered(w*each + i)
+						e.ID[0] = byte(p)
+						if err := l.Publish(t.Context(), p, e, func(err error) {
 							if err != nil {
-								t.Errorf("partition %d, batch %d: %v", p, i, err)
+								t.Errorf("partition %d, entry %d: %v", p, i, err)
 							}
 						}); err != nil {
-							t.Errorf("partition %d, batch %d: %v", p, i, err)
+							t.Errorf("partition %d, entry %d: %v", p, i, err)
 							return
 						}
 					}
@@ -59,7 +57,7 @@ var publishing = []promise{
 			var seen [writers]int
 			for range writers * each {
 				d := next(t, sub)
-				require.Equal(t, byte(p), d.Batch.Seal.PollID[0], "an entry of another partition")
+				require.Equal(t, byte(p), d.Entry.ID[0], "an entry of another partition")
 				w, i := numberOf(d)/each, numberOf(d)%each
 				require.Equal(t, seen[w], i, "partition %d, writer %d", p, w)
 				seen[w]++
@@ -67,7 +65,7 @@ var publishing = []promise{
 			}
 		}
 	}},
-	{name: "every batch is confirmed exactly once", test: func(t *testing.T, s *suite) {
+	{name: "every entry is confirmed exactly once", test: func(t *testing.T, s *suite) {
 		const n = 2000
 		l := s.open(t)
 		var times [n]atomic.Int32
@@ -77,7 +75,7 @@ var publishing = []promise{
 		for i := range n {
 			require.NoError(t, l.Publish(t.Context(), 0, numbered(i), func(err error) {
 				if err != nil {
-					t.Errorf("batch %d: %v", i, err)
+					t.Errorf("entry %d: %v", i, err)
 				}
 				if times[i].Add(1) == 1 {
 					all.Done()
@@ -95,13 +93,13 @@ var publishing = []promise{
 		closes(t, confirmed, "the last confirm")
 		require.NoError(t, l.Close())
 		for i := range n {
-			require.EqualValues(t, 1, times[i].Load(), "batch %d", i)
+			require.EqualValues(t, 1, times[i].Load(), "entry %d", i)
 		}
 	}},
-	{name: "a kept batch is confirmed though nobody reads the log", asks: durable, test: func(t *testing.T, s *suite) {
+	{name: "a kept entry is confirmed though nobody reads the log", asks: durable, test: func(t *testing.T, s *suite) {
 		require.NoError(t, receive(t, publish(t, s.open(t), 0, numbered(1)), "the confirm"))
 	}},
-	{name: "a batch that nothing would keep is confirmed by the acknowledgement only", asks: alone, test: func(t *testing.T, s *suite) {
+	{name: "an entry that nothing would keep is confirmed by the acknowledgement only", asks: alone, test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		outcome := publish(t, l, 0, numbered(1))
 		sub := subscribe(t, l, 0)
@@ -110,35 +108,32 @@ var publishing = []promise{
 		require.NoError(t, sub.Ack(d.Tag))
 		require.NoError(t, receive(t, outcome, "the confirm"))
 	}},
-	{name: "a publisher may use the batch again once it is confirmed", test: func(t *testing.T, s *suite) {
+	{name: "a publisher may use the bytes again once it is confirmed", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		sub := subscribe(t, l, 0)
-		b := votes(10)
-		want := poll.Batch{ID: b.ID, Votes: append([]poll.Vote(nil), b.Votes...)}
-		outcome := publish(t, l, 0, b)
+		e := sized(10)
+		want := e
+		want.Body = slices.Clone(e.Body)
+		outcome := publish(t, l, 0, e)
 		d := next(t, sub)
 		require.NoError(t, sub.Ack(d.Tag))
 		require.NoError(t, receive(t, outcome, "the confirm"))
-		clear(b.Votes)
-		require.Equal(t, want, d.Batch)
+		clear(e.Body)
+		require.Equal(t, want, d.Entry)
 	}},
-	{name: "a batch that cannot be encoded is a fault and not a refusal", test: func(t *testing.T, s *suite) {
+	{name: "an entry that cannot be encoded is a fault and not a refusal", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
-		for name, b := range map[string]poll.Batch{
-			"empty": {ID: uuid.New()}, "both": {Votes: make([]poll.Vote, 1), Seal: &poll.Seal{}}, "too many": votes(queue.MaxVotes + 1),
-		} {
-			err := l.Publish(t.Context(), 0, b, neverConfirmed(t))
-			require.Error(t, err, name)
-			require.NotErrorIs(t, err, queue.ErrRefused)
-			require.NotErrorIs(t, err, queue.ErrUnknown)
-		}
+		err := l.Publish(t.Context(), 0, sized(queue.MaxBytes), neverConfirmed(t))
+		require.Error(t, err, "too large")
+		require.NotErrorIs(t, err, queue.ErrRefused)
+		require.NotErrorIs(t, err, queue.ErrUnknown)
 		for _, partition := range []int{-1, Partitions} {
 			require.Error(t, l.Publish(t.Context(), partition, numbered(1), neverConfirmed(t)))
 			_, err := l.Subscribe(t.Context(), partition)
 			require.Error(t, err)
 		}
 	}},
-	{name: "a batch is refused when the time for it is over before it is written", test: func(t *testing.T, s *suite) {
+	{name: "an entry is refused when the time for it is over before it is written", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -147,12 +142,13 @@ var publishing = []promise{
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	}},
 	{name: "what does not fit is refused and the log works on when there is room again", test: func(t *testing.T, s *suite) {
-		l := s.OpenSmall(t)
-		t.Cleanup(func() { require.NoError(t, l.Close()) })
+		small := s.OpenSmall(t)
+		t.Cleanup(func() { require.NoError(t, small.Close()) })
+		l := logOf(t, small, Streams[0])
 		outcomes := make(chan error, 500)
 		refused, kept := 0, 0
 		for range 500 {
-			if err := l.Publish(t.Context(), 0, votes(1000), func(err error) { outcomes <- err }); err != nil {
+			if err := l.Publish(t.Context(), 0, sized(36_000), func(err error) { outcomes <- err }); err != nil {
 				require.ErrorIs(t, err, queue.ErrRefused)
 				refused++
 			} else {

@@ -1,5 +1,5 @@
-// Package queuetest is the conformance suite of the log's port: every adapter passes it, with its differences
-// declared.
+// Package queuetest is the conformance suite of the log's port: every adapter passes it, with
+// its differences declared.
 package queuetest
 
 import (
@@ -13,38 +13,47 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Partitions is how many the log under test must have.
+// Partitions is how many the log under test must have, in each of Streams.
 const Partitions = 3
 
-// Capabilities are the ways in which adapters differ. The suite tests both what one says and what it denies.
+// Streams are the names of those that the log under test must have. All but a few promises are
+// about the first one, of which Env speaks.
+var Streams = []string{"votes", "others"}
+
+// Capabilities are the ways in which adapters differ. The suite tests both what one says and
+// what it denies.
 type Capabilities struct {
-	// Durable: entries are kept by something that outlives a Log, and every Log of an Env writes and reads the same
-	// ones, as the processes of a deployment do. A batch is confirmed when it is kept. Without it a Log is alone,
-	// and a batch is confirmed when it was acknowledged, since nothing else would survive.
+	// Durable: entries are kept by something that outlives a Log, and every Log of an Env writes
+	// and reads the same ones, as the processes of a deployment do. An entry is confirmed when
+	// it is kept. Without it a Log is alone, and an entry is confirmed when it was acknowledged,
+	// since nothing else would survive. One that was set aside is refused to its publisher then.
 	Durable bool
 
-	// Encoded: entries travel as bytes, so there may be some that cannot be decoded, and dead letters are kept. Without
-	// it what is set aside is refused to its publisher.
-	Encoded bool
+	// Open: others may write to the log, so there may be entries whose envelope cannot be decoded.
+	Open bool
 
-	// Remote: there is a connection that can stall and break, and an operator who can delete the log.
+	// Remote: there is a connection that can stall and break, and an operator who can delete the
+	// log.
 	Remote bool
 }
 
-// Env is an empty log, and what a test may do to it. Open must be there, the others where a capability asks for them.
+// Env is an empty log, and what a test may do to it. Open must be there, the others where a
+// capability asks for them.
 type Env struct {
 	// Open opens the log, as another process would. The test closes it.
 	Open func(testing.TB) queue.Log
 
-	// OpenSmall opens a log (not the one of Open) whose partitions take some batches of 1,000 votes, but not 500.
+	// OpenSmall opens a log (not the one of Open) whose partitions take some entries of 36 kB,
+	// but not 500.
 	OpenSmall func(testing.TB) queue.Log
 
-	// Encoded: Inject writes an entry that is not ours. DeadLetters takes all that is kept.
+	// Capability Open: Inject writes an entry that is not ours. DeadLetters takes all that is
+	// kept.
 	Inject      func(tb testing.TB, partition int, messageID string, raw []byte)
 	DeadLetters func(testing.TB) []DeadLetter
 
-	// Remote: Stall holds back everything that comes from the log; Cut breaks every connection, also stalled ones,
-	// and lets new ones be made; Delete deletes a partition's log.
+	// Remote: Stall holds back everything that comes from the log; Cut breaks every connection,
+	// also stalled ones, and lets new ones be made; Delete deletes a partition's log.
 	Stall  func()
 	Cut    func()
 	Delete func(tb testing.TB, partition int)
@@ -69,10 +78,10 @@ type suite struct {
 	Env
 }
 
-// Run tests every promise against a new environment. Goroutines that live longer than the environment are leaks, but
-// for those that ignore names.
+// Run tests every promise against a new environment. Goroutines that live longer than the
+// environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
-	for _, group := range [][]promise{publishing, consuming, settingAside, answering, ending, failing} {
+	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering, streaming, ending, failing} {
 		for _, p := range group {
 			if p.asks != nil && !p.asks(caps) {
 				continue
@@ -89,22 +98,36 @@ func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...go
 
 func durable(c Capabilities) bool { return c.Durable }
 func alone(c Capabilities) bool   { return !c.Durable }
-func encoded(c Capabilities) bool { return c.Encoded }
-func givesUp(c Capabilities) bool { return !c.Encoded }
+func foreign(c Capabilities) bool { return c.Open }
 func remote(c Capabilities) bool  { return c.Remote }
 
 // patience is how long something may take that must happen.
 const patience = 30 * time.Second
 
+// log is a log, and its first stream.
+type log struct {
+	queue.Log
+	queue.Stream
+}
+
+// other gives the log with its other stream.
+func (l log) other(t *testing.T) log { return logOf(t, l.Log, Streams[1]) }
+
+func logOf(t *testing.T, l queue.Log, name string) log {
+	s, err := l.Stream(name)
+	require.NoError(t, err)
+	return log{l, s}
+}
+
 // open opens the log for the time of the test.
-func (s *suite) open(t *testing.T) queue.Log {
-	l := s.Open(t)
+func (s *suite) open(t *testing.T) log {
+	l := s.Env.Open(t)
 	t.Cleanup(func() { require.NoError(t, l.Close()) })
-	return l
+	return logOf(t, l, Streams[0])
 }
 
 // another opens the log as another process would, or is the same one where a log is alone.
-func (s *suite) another(t *testing.T, l queue.Log) queue.Log {
+func (s *suite) another(t *testing.T, l log) log {
 	if !s.Durable {
 		return l
 	}

@@ -1,6 +1,0 @@
-//go:build !linux && !darwin
-
-package httpapi
-
-// fileLimit gives how many files the process may hold open: elsewhere the limit is far beyond what one process serves.
-func fileLimit() int { return 1 << 16 }

@@ -1,0 +1,225 @@
+package polls
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/question"
+)
+
+type newPresentation struct {
+	Title            string         `json:"title"`
+	Polls            []newPoll      `json:"polls"`
+	CurrentPollIndex *int           `json:"current_poll_index,omitempty"`
+	Voters           *access.Voters `json:"voters,omitempty"`
+	MaxVoters        *int           `json:"max_voters,omitempty"`
+	Passcode         *string        `json:"passcode,omitempty"`
+}
+
+func (n *newPresentation) admission() (a access.Admission, err error) {
+	if n.Voters != nil {
+		if *n.Voters == "" { // which is said, and is neither
+			return a, fault.Field("voters", `must be "anyone" or "pass"`)
+		}
+		a.Voters = *n.Voters
+	}
+	if n.MaxVoters != nil {
+		a.MaxVoters = *n.MaxVoters
+	}
+	if n.Passcode != nil {
+		a.Passcode = *n.Passcode
+	}
+	return a, nil
+}
+
+// newPoll is a poll as a presenter writes it.
+type newPoll struct {
+	Question   string          `json:"question"`
+	Kind       question.Kind   `json:"kind"`
+	MaxChoices int             `json:"max_choices"`
+	Options    []wireOption    `json:"options,omitempty"`
+	Visibility poll.Visibility `json:"results_visibility"`
+	Banned     []string        `json:"banned_words,omitempty"`
+}
+
+func (n newPoll) poll() poll.Poll {
+	return poll.Poll{
+		Question: question.Question{
+			Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Banned: n.Banned,
+		},
+		Visibility: n.Visibility,
+	}
+}
+
+func fromWire(options []wireOption) []question.Option {
+	list := make([]question.Option, len(options))
+	for i, o := range options {
+		list[i] = question.Option(o)
+	}
+	return list
+}
+
+func (n newPresentation) presentation() (poll.Presentation, error) {
+	polls := make([]poll.Poll, len(n.Polls))
+	for i, q := range n.Polls {
+		polls[i] = q.poll()
+	}
+	p, err := poll.New(n.Title, polls)
+	if err == nil && n.CurrentPollIndex != nil {
+		err = p.Open(*n.CurrentPollIndex)
+	}
+	var a access.Admission
+	if err == nil {
+		a, err = n.admission()
+	}
+	if err == nil {
+		err = p.Admit(a)
+	}
+	return p, err
+}
+
+func create(c *call) error {
+	if err := c.mayCreate(); err != nil {
+		return err
+	}
+	if err := c.tooMany(c.polls.bounds.creation.Wait(c.Address())); err != nil { // a look: what is no presentation costs nothing
+		return err
+	}
+	ctx, done, err := c.change()
+	if err != nil {
+		return err
+	}
+	defer done()
+	var body newPresentation
+	if err := c.Decode(&body); err != nil {
+		return err
+	}
+	p, err := body.presentation()
+	if err != nil {
+		return err
+	}
+	if err := c.tooMany(c.polls.bounds.creation.Take(c.Address())); err != nil {
+		return err
+	}
+	token, hash := access.NewToken()
+	p.TokenHash = hash
+	_, err = freeCode(func(code string) error {
+		p.JoinCode = code
+		return c.Store.Create(ctx, p)
+	})
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderLocation, web.Base+"/presentations/"+p.ID.String())
+	return c.Status(http.StatusCreated).JSON(fiber.Map{
+		"presentation_id": p.ID, "join_code": p.JoinCode, "presenter_token": token,
+	})
+}
+
+// tooMany refuses an address that has to wait until it may create another presentation.
+func (c *call) tooMany(wait time.Duration) error {
+	if wait == 0 {
+		return nil
+	}
+	return fault.BusyFor(wait, "this address has created %d presentations within a minute", c.polls.CreateLimit)
+}
+
+func getPresentation(c *call) error {
+	id, err := web.ParseID("presentation_id", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	return c.readPresentation(id)
+}
+
+// readPresentation answers with a presentation as it is now, to whoever asks.
+func (c *call) readPresentation(id uuid.UUID) error {
+	ctx, done, err := c.load()
+	if err != nil {
+		return err
+	}
+	defer done()
+	p, states, err := c.Store.Presentation(ctx, id)
+	if err != nil {
+		return err
+	}
+	c.use(id)
+	return c.presentation(p, states, c.roleOf(&p.Tokens))
+}
+
+// statedPoll is a poll with what became of it.
+type statedPoll struct {
+	wirePoll
+	Status poll.Status `json:"status"`
+	Banned *[]string   `json:"banned_words,omitempty"` // for the presenter
+}
+
+func toStated(p *poll.Poll, status poll.Status, presenter bool) statedPoll {
+	s := statedPoll{wirePoll: toWire(p), Status: status}
+	if presenter {
+		banned := append([]string{}, p.Banned...)
+		s.Banned = &banned
+	}
+	return s
+}
+
+// presentation answers a presentation. Polls that nobody has seen are for those who present; one that was reset on the slide
+// is seen.
+func (c *call) presentation(p poll.Presentation, states []poll.State, role access.Role) error {
+	polls := []statedPoll{}
+	for i := range p.Polls {
+		if role >= toSee || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
+			polls = append(polls, toStated(&p.Polls[i], states[i].Status, role >= toEdit))
+		}
+	}
+	var current *int
+	if p.Slide.Displayed {
+		current = &p.Slide.Index
+	}
+	// The tag is for the If-Match of a transition or an edit. It does not tell one content from another: a poll becomes final under
+	// it, and the presenter sees more. So nobody may keep the answer, and there is no 304.
+	c.Set(fiber.HeaderETag, standTag(p.Slide.Version, p.Edits))
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Vary(fiber.HeaderAuthorization)
+	all := fiber.Map{
+		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
+		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters, "passcode_required": p.Passcode != "",
+	}
+	if role >= toSee {
+		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode
+	}
+	return c.JSON(all)
+}
+
+func join(c *call) error {
+	code, err := url.PathUnescape(c.Params("code"))
+	if err != nil {
+		code = ""
+	}
+	found, err := c.polls.bounds.codes.look(c.Address(), access.CleanCode(code), func(code string) (found joined, err error) {
+		ctx, cancel := c.Timeout()
+		defer cancel()
+		found.id, found.title, err = c.Store.Join(ctx, code)
+		return found, err
+	})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	display, _, err := c.Cache.Display(ctx, found.id, time.Time{}) // which is a use, too
+	if err != nil {
+		return err
+	}
+	return c.JSON(fiber.Map{
+		"presentation_id": found.id, "title": found.title, "voters": display.Voters, "passcode_required": display.Passcode != "",
+	})
+}

@@ -1,0 +1,76 @@
+package polls
+
+import (
+	"encoding/base64"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"github.com/plenary-live/plenary/pkg/fault"
+)
+
+// part of a votes list is what a client asked for.
+type part struct {
+	after uuid.UUID // the voter behind whom it begins
+	limit int       // lines at most; 0: all there are
+}
+
+// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose, or as long a text as they wrote.
+const (
+	maxPage      = 10_000
+	maxPageBytes = 1 << 20
+)
+
+func partOf(query *fasthttp.Args) (p part, err error) {
+	if p.limit, err = limitOf(query, 0, maxPage); err != nil {
+		return part{}, err
+	}
+	if query.Has("after") {
+		p.after, err = parseCursor(string(query.Peek("after")))
+	}
+	return p, err
+}
+
+// limitOf gives how many items a client asks for, at most so many, or usual where it does not say.
+func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
+	if !query.Has("limit") {
+		return usual, nil
+	}
+	limit, err := strconv.Atoi(string(query.Peek("limit")))
+	if err != nil || limit < 1 || limit > most {
+		return 0, fault.Field("limit", "must be a number from 1 to %d", most)
+	}
+	return limit, nil
+}
+
+// separatorOf gives what is to part the cells of a table.
+func separatorOf(query *fasthttp.Args) (rune, error) {
+	if !query.Has("separator") {
+		return ',', nil
+	}
+	switch string(query.Peek("separator")) {
+	case ",":
+		return ',', nil
+	case ";":
+		return ';', nil
+	case "tab", "\t":
+		return '\t', nil
+	}
+	return 0, fault.Field("separator", `must be ",", ";" or "tab"`)
+}
+
+// cursors are opaque to clients: what they hold may change.
+var cursors = base64.RawURLEncoding.Strict()
+
+// cursor names the place in a votes list behind a voter.
+func cursor(voter uuid.UUID) string { return cursors.EncodeToString(voter[:]) }
+
+func parseCursor(s string) (uuid.UUID, error) {
+	b, _ := cursors.DecodeString(s) // of what is wrong, the length or the way back tells
+	voter, err := uuid.FromBytes(b)
+	if err != nil || voter == uuid.Nil || cursor(voter) != s {
+		return uuid.Nil, fault.Field("after", "must be what a Link header gave")
+	}
+	return voter, nil
+}

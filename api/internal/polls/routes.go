@@ -1,0 +1,121 @@
+package polls
+
+import (
+	"bytes"
+	_ "embed"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/api/internal/polls/fast"
+	"github.com/plenary-live/plenary/api/internal/web"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// New adds the feature's routes to a site.
+func New(site *web.Site, cfg Config) *Polls {
+	s := &Polls{
+		Config: cfg, Site: site, Votes: fast.New(site), bounds: newBounds(cfg.CreateLimit, cfg.WrongCodes, time.Now),
+		changes: budget.NewTurns(maxChanges), files: budget.NewTurns(maxFiles), slides: newEncodedSlides(),
+	}
+	s.routes(site.App.Group(web.Base))
+	return s
+}
+
+func (s *Polls) routes(v1 fiber.Router) {
+	description := s.description()
+	v1.Get("/openapi.yaml", func(c *fiber.Ctx) error {
+		budget.Standing(c)
+		c.Set(fiber.HeaderContentType, "application/yaml")
+		return c.Send(description)
+	})
+	v1.Post("/presentations", s.with(create))
+	v1.Get("/presentations/:id", s.with(getPresentation))
+	v1.Patch("/presentations/:id", s.with(patchPresentation))
+	v1.Delete("/presentations/:id", s.with(deletePresentation))
+	v1.Get("/presentations/:id/export", s.with(exportPresentation))
+	v1.Get("/presentations/:id/history", s.with(getHistory))
+	v1.Post("/presentations/:id/token", s.with(postToken))
+	v1.Post("/presentations/:id/remote", s.with(postRemote))
+	v1.Post("/presentations/:id/join_code", s.with(postJoinCode))
+	v1.Get("/join/:code", s.with(join))
+	v1.Put("/presentations/:id/polls/current", s.with(putCurrent))
+	v1.Delete("/presentations/:id/polls/current", s.with(deleteCurrent))
+	v1.Get("/presentations/:id/polls/current", s.with(getCurrent))
+	v1.Post(fast.Path, s.with(postVote))
+	v1.Post("/presentations/:id/voters", s.with(postVoter))
+	v1.Put("/presentations/:id/polls/order", s.with(putOrder))
+	v1.Post("/presentations/:id/polls", s.with(postPoll))
+	v1.Patch("/presentations/:id/polls/:poll_id", s.with(patchPoll))
+	v1.Delete("/presentations/:id/polls/:poll_id", s.with(deletePoll))
+	v1.Post("/presentations/:id/polls/:poll_id/reset", s.with(resetPoll))
+	v1.Get("/presentations/:id/polls/:poll_id/results", s.with(getResults))
+	v1.Get("/presentations/:id/polls/:poll_id/answers", s.with(getAnswers))
+	v1.Patch("/presentations/:id/polls/:poll_id/answers", s.with(patchAnswer))
+	v1.Get("/presentations/:id/polls/:poll_id/votes", s.with(getVotes))
+	v1.Get("/presentations/:id/results", s.with(getAllResults))
+	v1.Get("/presentations/:id/events", s.with(getEvents))
+	v1.Get("/presentations/:id/audience", s.with(getAudience))
+}
+
+// description gives openapi.yaml with what the paths in it are below.
+func (s *Polls) description() []byte {
+	if s.Root == "" {
+		return openAPI
+	}
+	return bytes.Replace(openAPI, serverURL, []byte(strings.TrimSuffix(string(serverURL), "/\n")+s.Root+"\n"), 1)
+}
+
+var serverURL = []byte("\nservers:\n  - url: /\n")
+
+// with gives a route the services.
+func (s *Polls) with(route func(*call) error) fiber.Handler {
+	return s.Serving(func(c *fiber.Ctx) error { return route(s.call(c)) })
+}
+
+// Start gives the routes their services. It is called before the site is opened.
+func (s *Polls) Start(services Services) {
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.wordPages = newWordPages(services.Store)
+	s.audiences = newCoalescedAudiences(services.Store)
+	s.answers = newCoalescedAnswers(services.Store, s.Costly)
+	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
+	s.topics = newTopics(s.Streaming, services.Cache, s.results, services.Store, s.Logger)
+	s.hub = live.New(s.Streaming, live.Config{
+		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard, Logger: s.Logger,
+	})
+	s.Votes.Start(services.Intake)
+	s.started.Store(true)
+}
+
+// Close ends what works with the services beside requests. It is called when the site was closed.
+func (s *Polls) Close() {
+	if !s.started.Load() {
+		return
+	}
+	s.hub.Close()
+	s.topics.present.close()
+	s.entrance.close()
+	s.results.Close()
+	s.allResults.Close()
+	s.wordPages.Close()
+	s.audiences.Close()
+	s.answers.Close()
+}
+
+// Spare ends a stream for somebody who came, and says whether there was one.
+func (s *Polls) Spare() bool { return s.started.Load() && s.hub.MakeRoom() }
+
+// Streams tells of event streams: how many are open, and since the start how many events were sent
+// on them and how many were cut off because their client was too slow.
+func (s *Polls) Streams() (open, sent, cut int64) {
+	if !s.started.Load() {
+		return 0, 0, 0
+	}
+	return s.hub.Streams()
+}

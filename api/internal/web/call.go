@@ -1,0 +1,69 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/limit"
+)
+
+// Call is one request to a site.
+type Call struct {
+	*fiber.Ctx
+	Site *Site
+}
+
+// Timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one
+// as soon as the server begins to stop, when requests must still get their answers.
+func (c *Call) Timeout() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(c.Site.Requests, CallTimeout)
+}
+
+// Turn takes a turn, and gives the context of what the request asks of the services meanwhile.
+func (c *Call) Turn(turns *budget.Turns) (ctx context.Context, done func(), err error) {
+	ctx, cancel := c.Timeout()
+	end, err := turns.Take(ctx)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return ctx, func() { end(); cancel() }, nil
+}
+
+// Decode reads a JSON body into v.
+func (c *Call) Decode(v any) error {
+	if err := IsJSON(c.Ctx); err != nil {
+		return err
+	}
+	return c.Unmarshal(v)
+}
+
+// Unmarshal reads the body into v. A large one takes a turn at what is costly: to decode a
+// megabyte takes as long as some thousand votes.
+func (c *Call) Unmarshal(v any) error {
+	if len(c.Request().Body()) > SmallBody {
+		ctx, cancel := c.Timeout()
+		defer cancel()
+		end, err := c.Site.Costly.TakeLong(ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	return Unmarshal(c.Ctx, v)
+}
+
+// Unchanged is Unchanged of the package.
+func (c *Call) Unchanged(tag string) bool { return Unchanged(c.Ctx, tag) }
+
+// Token gives the token of the request's Authorization; empty: there is none.
+func (c *Call) Token() string { return Bearer(c.Ctx) }
+
+// Client gives the address of the client.
+func (c *Call) Client() netip.Addr { return c.Site.TrustedProxies.Client(c.Ctx) }
+
+// Address is by what the sender of a request is limited.
+func (c *Call) Address() netip.Prefix { return limit.Address(c.Client()) }
