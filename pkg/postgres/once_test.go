@@ -18,15 +18,16 @@ func TestAnEntryIsAppliedOnceHoweverOftenItComes(t *testing.T) {
 	given := errors.New("given up")
 	first, second := uuid.New(), uuid.New()
 	once := func(want error, ids ...uuid.UUID) (applied map[uuid.UUID]bool) {
-		err := s.Once(t.Context(), "apply", "chats", []int{3, 0}, ids, func(_ *sqlx.Tx, fresh map[uuid.UUID]bool) error {
+		apply := func(_ *sqlx.Tx, fresh map[uuid.UUID]bool) error {
 			applied = fresh
 			return want
-		})
+		}
+		err := s.Once(t.Context(), "apply", "chats", []int{3, 0}, ids, apply)
 		require.ErrorIs(t, err, want)
 		return applied
 	}
 	require.Equal(t, map[uuid.UUID]bool{first: true}, once(given, first))
-	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "what was not committed was not applied")
+	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "nothing was committed")
 	require.Equal(t, map[uuid.UUID]bool{second: true}, once(nil, first, second, first))
 	require.Empty(t, once(nil, first, second))
 	require.Empty(t, once(nil))
@@ -42,18 +43,20 @@ func TestWhoAppliesEntriesKeepsOthersOutOfThePartitionsOfItsStream(t *testing.T)
 	s := open(t, stack.PostgresURL(t))
 	begun, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
-		ended <- s.Once(context.Background(), "apply", "chats", []int{2, 1}, []uuid.UUID{uuid.New()},
-			func(*sqlx.Tx, map[uuid.UUID]bool) error {
-				close(begun)
-				<-end
-				return nil
-			})
+		apply := func(*sqlx.Tx, map[uuid.UUID]bool) error {
+			close(begun)
+			<-end
+			return nil
+		}
+		ids := []uuid.UUID{uuid.New()}
+		ended <- s.Once(context.Background(), "apply", "chats", []int{2, 1}, ids, apply)
 	}()
 	<-begun
 	try := func(stream string, partitions ...int) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		return s.Once(ctx, "apply", stream, partitions, []uuid.UUID{uuid.New()}, func(*sqlx.Tx, map[uuid.UUID]bool) error { return nil })
+		apply := func(*sqlx.Tx, map[uuid.UUID]bool) error { return nil }
+		return s.Once(ctx, "apply", stream, partitions, []uuid.UUID{uuid.New()}, apply)
 	}
 	require.NoError(t, try("chats", 0, 3))
 	require.NoError(t, try("talks", 1, 2), "another stream has its own")

@@ -38,9 +38,11 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 // leaves nothing.
 func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
 	url := stack.PostgresURL(t)
-	_, err := admin(t, url).Exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
+	_, err := admin(t, url).Exec(`DO $$ BEGIN
+		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
 	require.NoError(t, err)
-	s, err := Open(t.Context(), Config{URL: url + "&statement_timeout=0&synchronous_commit=off", Pooler: true, MaxConns: 1})
+	url += "&statement_timeout=0&synchronous_commit=off"
+	s, err := Open(t.Context(), Config{URL: url, Pooler: true, MaxConns: 1})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	show := func(q Queryer, name string) (value string) {
@@ -48,29 +50,35 @@ func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
 		return value
 	}
 	limits := map[string]string{
-		"synchronous_commit": "on", "transaction_isolation": "read committed", "jit": "off", "lock_timeout": "4s",
-		"statement_timeout": "8s", "idle_in_transaction_session_timeout": "8s", "plan_cache_mode": "force_generic_plan",
-		"enable_seqscan": "off",
+		"synchronous_commit": "on", "transaction_isolation": "read committed", "jit": "off",
+		"lock_timeout": "4s", "statement_timeout": "8s", "enable_seqscan": "off",
+		"idle_in_transaction_session_timeout": "8s", "plan_cache_mode": "force_generic_plan",
 	}
 	require.NoError(t, s.Write(t.Context(), "write", func(tx *sqlx.Tx) error {
 		for name, want := range limits {
 			require.Equal(t, want, show(tx, name), name)
 		}
-		_, err := tx.ExecContext(t.Context(), `INSERT INTO secrets (name, value) VALUES ($1, $2)`, "a", []byte{1})
+		const insert = `INSERT INTO secrets (name, value) VALUES ($1, $2)`
+		_, err := tx.ExecContext(t.Context(), insert, "a", []byte{1})
 		return err
 	}))
-	n, err := s.Exec(t.Context(), "exec", `UPDATE secrets SET value = current_setting('synchronous_commit')::bytea WHERE name = $1`, "a")
+	const update = `UPDATE secrets SET value = current_setting('synchronous_commit')::bytea WHERE name = $1`
+	n, err := s.Exec(t.Context(), "exec", update, "a")
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.NoError(t, s.Read(t.Context(), "read", func(q Queryer) error {
 		var value []byte
-		require.NoError(t, q.GetContext(t.Context(), &value, `SELECT value FROM secrets WHERE name = $1`, "a"))
+		err := q.GetContext(t.Context(), &value, `SELECT value FROM secrets WHERE name = $1`, "a")
+		require.NoError(t, err)
 		require.Equal(t, "on", string(value), "one statement that writes is as durable")
-		for name, want := range map[string]string{"synchronous_commit": "off", "statement_timeout": "0", "lock_timeout": "0"} {
+		for name, want := range map[string]string{
+			"synchronous_commit": "off", "statement_timeout": "0", "lock_timeout": "0",
+		} {
 			require.Equal(t, want, show(q, name), name)
 		}
 		var prepared int
-		require.NoError(t, q.GetContext(t.Context(), &prepared, `SELECT count(*) FROM pg_prepared_statements`))
+		err = q.GetContext(t.Context(), &prepared, `SELECT count(*) FROM pg_prepared_statements`)
+		require.NoError(t, err)
 		require.Zero(t, prepared)
 		return nil
 	}))

@@ -17,15 +17,16 @@ func TestAnEntryIsAppliedOnceHoweverOftenItComes(t *testing.T) {
 	given := errors.New("given up")
 	first, second := uuid.New(), uuid.New()
 	once := func(want error, ids ...uuid.UUID) (applied map[uuid.UUID]bool) {
-		err := s.Once(t.Context(), "apply", "chats", []int{3, 0}, ids, func(_ *sqlx.Tx, fresh map[uuid.UUID]bool) error {
+		apply := func(_ *sqlx.Tx, fresh map[uuid.UUID]bool) error {
 			applied = fresh
 			return want
-		})
+		}
+		err := s.Once(t.Context(), "apply", "chats", []int{3, 0}, ids, apply)
 		require.ErrorIs(t, err, want)
 		return applied
 	}
 	require.Equal(t, map[uuid.UUID]bool{first: true}, once(given, first))
-	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "what was not committed was not applied")
+	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "nothing was committed")
 	require.Equal(t, map[uuid.UUID]bool{second: true}, once(nil, first, second, first))
 	require.Empty(t, once(nil, first, second))
 	require.Empty(t, once(nil))

@@ -21,8 +21,10 @@ func TestARoleThatMayOnlyUseTheTablesCounts(t *testing.T) {
 	role := "role_" + uuid.NewString()[:8]
 	for _, statement := range []string{
 		`CREATE ROLE ` + role + ` LOGIN PASSWORD 'password'`,
-		`DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); END $$`,
-		`DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO ` + role + `', current_database()); END $$`,
+		`DO $$ BEGIN
+			EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+			EXECUTE format('GRANT CONNECT ON DATABASE %I TO ` + role + `', current_database());
+		END $$`,
 		`REVOKE CREATE ON SCHEMA public FROM PUBLIC`,
 		`GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ` + role,
 	} {
@@ -38,15 +40,18 @@ func TestARoleThatMayOnlyUseTheTablesCounts(t *testing.T) {
 	u.User = url.UserPassword(role, "password")
 	for _, pooler := range []bool{false, true} {
 		least := begin(t, postgres.Config{URL: u.String(), Pooler: pooler})
-		for _, forbidden := range []string{`CREATE TABLE x ()`, `CREATE TEMPORARY TABLE x ()`, `DROP FUNCTION count_claim_1`} {
+		for _, forbidden := range []string{
+			`CREATE TABLE x ()`, `CREATE TEMPORARY TABLE x ()`, `DROP FUNCTION count_claim_1`,
+		} {
 			_, err := least.raw.Exec(forbidden)
 			require.Error(t, err, forbidden)
 		}
 		require.NoError(t, least.Partitions(t.Context(), 1))
 		p := talk(t, least)
-		outcome, err := least.Count(t.Context(), 0, []poll.Batch{votes(p.Polls[0].ID, "A", voters(3))})
+		batch := votes(p.Polls[0].ID, "A", voters(2))
+		outcome, err := least.Count(t.Context(), 0, []poll.Batch{batch})
 		require.NoError(t, err)
-		require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Counted, poll.Counted}}, outcome.Verdicts)
+		require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Counted}}, outcome.Verdicts)
 		_, err = least.Transit(t.Context(), p.ID, poll.Move{}, nil)
 		require.NoError(t, err)
 		require.NoError(t, least.Close())
