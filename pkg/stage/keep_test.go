@@ -17,7 +17,8 @@ import (
 
 // before is what a presentation displayed when it was read.
 var before = poll.Display{
-	PresentationID: talk, Slide: poll.Slide{Version: 1}, Edits: 3, Tokens: &access.Tokens{TokenHash: [32]byte{1}}, JoinCode: "ABC123",
+	PresentationID: talk, Slide: poll.Slide{Version: 1}, Edits: 3,
+	Tokens: &access.Tokens{TokenHash: [32]byte{1}}, JoinCode: "ABC123",
 }
 
 // shelf is a store that counts the reads of what it displays.
@@ -44,9 +45,8 @@ func (m moving) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Tur
 
 // turned is what a transition to a version gives.
 func turned(version, edits int64) poll.Turn {
-	return poll.Turn{
-		Display: poll.Display{PresentationID: talk, Slide: poll.Slide{Version: version}, Edits: edits}, Changed: true,
-	}
+	d := poll.Display{PresentationID: talk, Slide: poll.Slide{Version: version}, Edits: edits}
+	return poll.Turn{Display: d, Changed: true}
 }
 
 // newMoving makes a stage whose presentation was read once.
@@ -107,17 +107,19 @@ func TestTheLeaseOfATransitionBeginsBeforeTheStoreIsAsked(t *testing.T) {
 }
 
 func TestWhatATransitionGivesIsNotKeptWhereSomethingMayBeNewer(t *testing.T) {
+	heard := func(change bus.Change) func(*Cache) { return func(c *Cache) { c.Heard(change) } }
+	done := transit{turn: turned(2, 3)}
 	for name, test := range map[string]struct {
 		transit
 		meanwhile func(c *Cache)
 	}{
-		"an error, after which it may have happened":         {transit{err: errors.New("cut off")}, func(*Cache) {}},
-		"an edit was made before":                            {transit{turn: turned(2, 4)}, func(*Cache) {}},
-		"an edit was heard of meanwhile":                     {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk}) }},
-		"a transition was heard of meanwhile":                {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{Thing: talk, Version: 3}) }},
-		"announcements were lost meanwhile":                  {transit{turn: turned(2, 3)}, func(c *Cache) { c.Heard(bus.Change{}) }},
-		"it was forgotten meanwhile, which hears of nothing": {transit{turn: turned(2, 3)}, func(c *Cache) { c.entries.Clear() }},
-		"another transition was kept meanwhile": {transit{turn: turned(2, 3)}, func(c *Cache) {
+		"an error, after which it may have happened": {transit{err: errors.New("cut off")}, func(*Cache) {}},
+		"an edit was made before":                    {transit{turn: turned(2, 4)}, func(*Cache) {}},
+		"an edit was heard of meanwhile":             {done, heard(bus.Change{Thing: talk})},
+		"a transition was heard of meanwhile":        {done, heard(bus.Change{Thing: talk, Version: 3})},
+		"announcements were lost meanwhile":          {done, heard(bus.Change{})},
+		"it was forgotten meanwhile":                 {done, func(c *Cache) { c.entries.Clear() }},
+		"another transition was kept meanwhile": {done, func(c *Cache) {
 			c.keep(talk, turned(3, 3).Display, c.mark(talk))
 		}},
 	} {

@@ -71,7 +71,9 @@ var (
 	systems    = []*system{embedded, withDB, production}
 
 	// usualWay is embedded, and its votes take the way of all requests.
-	usualWay = &system{name: "embedded, no fast votes", cfg: stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"}}}
+	usualWay = &system{name: "embedded, no fast votes", cfg: stack.Config{
+		Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"},
+	}}
 )
 
 // start begins to start the system, without waiting for it.

@@ -26,7 +26,8 @@ const maxChanges = 4
 
 // BodyLimits are those of what an audience sends.
 var BodyLimits = web.BodyLimits{
-	{End: "/polls/current/votes", Bytes: fast.MaxBody, What: "a vote"}, {End: "/voters", Bytes: fast.MaxBody, What: "a vote"},
+	{End: "/polls/current/votes", Bytes: fast.MaxBody, What: "a vote"},
+	{End: "/voters", Bytes: fast.MaxBody, What: "a vote"},
 }
 
 // Config is what the feature is made of.
@@ -80,7 +81,9 @@ type call struct {
 	polls *Polls
 }
 
-func (s *Polls) call(c *fiber.Ctx) *call { return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s} }
+func (s *Polls) call(c *fiber.Ctx) *call {
+	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s}
+}
 
 // load takes a turn at reading a whole presentation and writing it down, and gives the context of
 // what the request asks of the services meanwhile.

@@ -59,3 +59,20 @@ func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.
 		c.Close()
 	})
 }
+
+func TestResultsAreEncodedOnceForEachOfTwoViews(t *testing.T) {
+	q := poll.Poll{ID: aPoll, Visibility: poll.PresenterOnly}
+	e := newEncodedResults(poll.Results{Poll: q, State: poll.State{Status: poll.Open}})
+	for _, view := range []func() ([]byte, error){e.body, e.veiled} {
+		first, err := view()
+		require.NoError(t, err)
+		again, err := view()
+		require.NoError(t, err)
+		require.Same(t, &first[0], &again[0])
+	}
+	all, _ := e.body()
+	require.NotContains(t, string(all), `"hidden"`)
+	hidden, _ := e.veiled()
+	require.Contains(t, string(hidden), `"hidden":true`)
+	require.Nil(t, newEncodedResults(poll.Results{}).veiled, "nothing is hidden")
+}

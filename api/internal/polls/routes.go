@@ -14,8 +14,11 @@ import (
 // New adds the feature's routes to a site.
 func New(site *web.Site, cfg Config) *Polls {
 	s := &Polls{
-		Config: cfg, Site: site, Votes: fast.New(site), bounds: newBounds(cfg.CreateLimit, cfg.WrongCodes, time.Now),
-		changes: budget.NewTurns(maxChanges), files: budget.NewTurns(maxFiles), slides: newEncodedSlides(),
+		Config: cfg, Site: site, Votes: fast.New(site),
+		bounds:  newBounds(cfg.CreateLimit, cfg.WrongCodes, time.Now),
+		changes: budget.NewTurns(maxChanges),
+		files:   budget.NewTurns(maxFiles),
+		slides:  newEncodedSlides(),
 	}
 	s.routes(site.App.Group(web.Base))
 	return s
@@ -65,7 +68,8 @@ func (s *Polls) Start(services Services) {
 	s.entrance = newEntrance(services.Passes, services.Store, s.PassLimit, s.bounds.passcode)
 	s.topics = newTopics(s.Streaming, services.Cache, s.results, services.Store, s.Logger)
 	s.hub = live.New(s.Streaming, live.Config{
-		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard, Logger: s.Logger,
+		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard,
+		Logger: s.Logger,
 	})
 	s.Votes.Start(services.Intake)
 	s.started.Store(true)

@@ -64,7 +64,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		slot := &slotConn{Conn: conn, listener: l, from: limit.Address(web.AddressOf(conn.RemoteAddr()))}
+		from := limit.Address(web.AddressOf(conn.RemoteAddr()))
+		slot := &slotConn{Conn: conn, listener: l, from: from}
 		if !l.shared(slot) {
 			_ = conn.Close()
 			continue

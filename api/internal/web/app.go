@@ -16,8 +16,8 @@ const (
 	maxHeader    = 16 << 10
 	ReadTimeout  = 10 * time.Second
 	WriteTimeout = time.Minute
-	// IdleTimeout is longer than a proxy keeps a connection to us (15 s in nginx.conf), so that it
-	// is the proxy that closes: a request never meets a connection that is just being closed.
+	// IdleTimeout is longer than a proxy keeps a connection to us (15 s in nginx.conf). So the
+	// proxy closes, and a request never meets a connection that is just being closed.
 	IdleTimeout = 2 * time.Minute
 )
 

@@ -128,7 +128,9 @@ func linger(fctx *fasthttp.RequestCtx) {
 
 // readBody reads a body of as many bytes as were announced, or of a number that only its end tells
 // (-1). Its memory grows with what has arrived; what is more than SmallBody has to be taken first.
-func readBody(r io.Reader, announced int, limit BodyLimit, take func(bytes int) bool) ([]byte, error) {
+func readBody(
+	r io.Reader, announced int, limit BodyLimit, take func(bytes int) bool,
+) ([]byte, error) {
 	size := beginning
 	switch {
 	case announced == 0:

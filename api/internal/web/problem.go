@@ -48,10 +48,12 @@ var fiberCodes = map[int]struct {
 	code   string
 	detail string
 }{
-	http.StatusNotFound:                    {fault.NotFound.Name, "there is no such path"},
-	http.StatusMethodNotAllowed:            {"method_not_allowed", "this path does not take that method"},
-	http.StatusRequestEntityTooLarge:       {fault.TooLarge.Name, "the body is too large"},
-	http.StatusUnsupportedMediaType:        {fault.Unsupported.Name, "this path does not take that content type"},
+	http.StatusNotFound:              {fault.NotFound.Name, "there is no such path"},
+	http.StatusMethodNotAllowed:      {"method_not_allowed", "this path does not take that method"},
+	http.StatusRequestEntityTooLarge: {fault.TooLarge.Name, "the body is too large"},
+	http.StatusUnsupportedMediaType: {
+		fault.Unsupported.Name, "this path does not take that content type",
+	},
 	http.StatusRequestHeaderFieldsTooLarge: {"headers_too_large", "the headers are too large"},
 	http.StatusRequestTimeout:              {"timeout", "the request did not arrive in time"},
 	http.StatusBadRequest:                  {fault.Invalid.Name, "the request cannot be read"},
@@ -72,7 +74,10 @@ type problem struct {
 
 // problemOf says of an error what people outside may know.
 func problemOf(err error) problem {
-	p := problem{Type: "about:blank", Code: internal.Name, Status: statuses[internal.Kind], Detail: "something went wrong on our side"}
+	p := problem{
+		Type: "about:blank", Code: internal.Name, Status: statuses[internal.Kind],
+		Detail: "something went wrong on our side",
+	}
 	if e, ok := errors.AsType[*fiber.Error](err); ok {
 		if known, ok := fiberCodes[e.Code]; ok {
 			p.Code, p.Detail, p.Status = known.code, known.detail, e.Code
@@ -80,7 +85,8 @@ func problemOf(err error) problem {
 	}
 	if e, ok := errors.AsType[*fault.Error](err); ok {
 		if status, ok := statuses[e.Code.Kind]; ok {
-			p.Code, p.Detail, p.Field, p.Status, p.wait = e.Code.Name, e.Detail, e.Field, status, e.Wait
+			p.Status, p.Code, p.Detail = status, e.Code.Name, e.Detail
+			p.Field, p.wait = e.Field, e.Wait
 		}
 	}
 	p.Title = http.StatusText(p.Status)
@@ -108,7 +114,8 @@ func RefusalOf(err error, requestID string) Refusal {
 	r := Refusal{Status: p.Status}
 	switch p.Status {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
-		r.Fields = append(r.Fields, Field{fiber.HeaderRetryAfter, strconv.Itoa(max(1, int(math.Ceil(p.wait.Seconds()))))})
+		seconds := max(1, int(math.Ceil(p.wait.Seconds())))
+		r.Fields = append(r.Fields, Field{fiber.HeaderRetryAfter, strconv.Itoa(seconds)})
 	case http.StatusUnauthorized:
 		realm := `Bearer realm="presenter"`
 		switch p.Code {

@@ -17,13 +17,17 @@ type Record struct {
 }
 
 // Access logs an answered request.
-func (r *Record) Access(method, path string, status int, took time.Duration, id string, client netip.Addr) {
+func (r *Record) Access(
+	method, path string, status int, took time.Duration, id string, client netip.Addr,
+) {
 	level := slog.LevelInfo
 	if status == StatusAborted {
 		level = slog.LevelDebug
 	}
-	r.Logger.LogAttrs(context.Background(), level, "request", slog.String("method", method), slog.String("path", path),
-		slog.Int("status", status), slog.Duration("took", took), slog.String("request_id", id), slog.String("ip", AddressText(client)))
+	r.Logger.LogAttrs(context.Background(), level, "request",
+		slog.String("method", method), slog.String("path", path), slog.Int("status", status),
+		slog.Duration("took", took), slog.String("request_id", id),
+		slog.String("ip", AddressText(client)))
 }
 
 // Failure logs an error that is not its client's.

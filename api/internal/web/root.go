@@ -26,7 +26,8 @@ func below(root string, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			answer.Set(fiber.HeaderLocation, root+string(to))
 		}
 		if links := answer.Peek(fiber.HeaderLink); len(links) > 0 {
-			answer.SetBytesV(fiber.HeaderLink, bytes.ReplaceAll(links, []byte("</"), []byte("<"+root+"/")))
+			below := bytes.ReplaceAll(links, []byte("</"), []byte("<"+root+"/"))
+			answer.SetBytesV(fiber.HeaderLink, below)
 		}
 	}
 }
@@ -49,7 +50,7 @@ func CutRoot(path []byte, root string) ([]byte, bool) {
 	}
 }
 
-// check refuses a root that begins like a path of the server's own: of a request for one of these
+// check refuses a root that begins like a path of the server's own. Of a request for such a path
 // nobody could say whether a proxy has taken the root off.
 func (all paths) check(root string) error {
 	first, _, _ := strings.Cut(strings.TrimPrefix(root, "/"), "/")

@@ -1,5 +1,5 @@
-// Package web is the manners of HTTP, which are the same for every feature: how requests are read,
-// bounded and refused, and how answers are sent. It knows no feature.
+// Package web is the manners of HTTP, which are the same for every feature. Requests are read,
+// bounded and refused here, and answers are sent. It knows no feature.
 package web
 
 import (
@@ -128,8 +128,8 @@ func (s *Site) TryEnter() bool {
 // Leave ends what TryEnter began.
 func (s *Site) Leave() { s.mu.RUnlock() }
 
-// Serving makes a handler of a route that works with the services: it keeps them open until the
-// route has returned, or says that they are not there yet or any more.
+// Serving makes a handler of a route that works with the services. It keeps them open until the
+// route has returned. Where they are not there yet or any more, it says so.
 func (s *Site) Serving(route fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if done, err := s.serve(c, route); done {

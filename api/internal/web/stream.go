@@ -25,22 +25,25 @@ type Stream struct {
 	release func()
 }
 
-// NewStream runs write in a goroutine of its own and returns when the first buffer is full or
-// write has ended, with its error if it ended with one, or Unavailable if neither happens in time:
-// until then the answer's status is not sent. The server closes the stream, which ends the
-// goroutine, waits for it, and releases what it was made of; so does an error. A later error cuts
-// the answer off, so that the client sees that it is not whole, and is logged, since the access
-// log has called it a success.
+// NewStream runs write in a goroutine of its own. It returns when the first buffer is full or write
+// has ended, with its error if it ended with one. If neither happens in time, it is Unavailable:
+// until then the answer's status is not sent. The server closes the stream. That ends the
+// goroutine, waits for it, and releases what the stream was made of; so does an error. A later error
+// cuts the answer off, so that the client sees that it is not whole. It is logged, since the access
+// log has called the answer a success.
 //
 // write takes the turn before each line: a buffer is filled in a turn at what is costly, which
 // ends while the client takes it.
-func (s *Site) NewStream(c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer, turn *Turn) error, release func()) (*Stream, error) {
+func (s *Site) NewStream(
+	c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer, turn *Turn) error, release func(),
+) (*Stream, error) {
 	ctx, cancel := context.WithTimeout(s.Streaming, WriteTimeout)
 	r, w := io.Pipe()
 	// also while nobody reads
 	context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
 	st := &Stream{
-		PipeReader: r, leaving: s.Answers.leave(c), cancel: cancel, done: make(chan struct{}), release: release,
+		PipeReader: r, leaving: s.Answers.leave(c), cancel: cancel,
+		done: make(chan struct{}), release: release,
 	}
 	begun := make(chan error, 1)
 	var once sync.Once
@@ -59,7 +62,8 @@ func (s *Site) NewStream(c *fiber.Ctx, write func(ctx context.Context, w *bufio.
 		switch {
 		case err == nil:
 		case st.closed.Load() && s.Streaming.Err() == nil:
-			s.Logger.Debug("a list was not sent whole: its client went away", "status", StatusAborted, "error", err)
+			s.Logger.Debug("a list was not sent whole: its client went away",
+				"status", StatusAborted, "error", err)
 		default:
 			s.Logger.Warn("a list was not sent whole", "error", err)
 		}
@@ -136,4 +140,6 @@ func (s *Stream) Close() error {
 }
 
 // NewTurn makes turns for what is written while the request waits. They end with ctx.
-func NewTurn(ctx context.Context, turns *budget.Turns) *Turn { return &Turn{ctx: ctx, turns: turns} }
+func NewTurn(ctx context.Context, turns *budget.Turns) *Turn {
+	return &Turn{ctx: ctx, turns: turns}
+}

@@ -8,11 +8,11 @@ import (
 	"github.com/plenary-live/plenary/pkg/intake"
 )
 
-// Ballot reads the body that nearly every vote has: one flat object of known members, each once,
-// plain ASCII without escapes, a key, ids in their usual form, and a pass in place of the voter's.
-// It does so without reflection, which would be the largest part of what a vote costs here but
-// system calls (BenchmarkParseVote). Whatever else it meets, right or wrong, it leaves to
-// encoding/json and to the checks that say what is wrong: ok is then false.
+// Ballot reads the body that nearly every vote has. That is one flat object of known members, each
+// once, in plain ASCII without escapes. It has a key, ids in their usual form, and perhaps a pass in
+// place of the voter's. Reflection would be the largest part of what a vote costs here but system
+// calls (BenchmarkParseVote). Whatever else it meets, right or wrong, it leaves to encoding/json and
+// to the checks that say what is wrong. ok is false then.
 func Ballot(body []byte) (b intake.Ballot, ok bool) {
 	var poll, key, client, pass []byte
 	q := quick{body}

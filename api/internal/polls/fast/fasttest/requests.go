@@ -14,8 +14,10 @@ import (
 
 // ABody is a plain vote, APassBody one with a pass, and APath where they go.
 const (
-	ABody     = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A","client_id":"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb"}`
-	APassBody = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A","pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`
+	ABody = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A",` +
+		`"client_id":"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb"}`
+	APassBody = `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"A",` +
+		`"pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`
 )
 
 var APath = Path(uuid.MustParse("01941f29-7c00-7ccc-8ccc-cccccccccccc"))
@@ -75,11 +77,14 @@ var Clients = map[string][]string{
 		"traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 		"tracestate: a=b",
 	},
-	"wrk":        {"Prefer: respond-async"},
-	"k6":         {"User-Agent: k6/1.8.0 (https://k6.io/)", "Accept-Encoding: gzip"},
-	"curl":       {"User-Agent: curl/7.88.1", "Accept: */*"},
-	"net/http":   {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"},
-	"odd values": {"connection:  Keep-Alive ", "Cookie:", "referer: \xff", "ACCEPT: a", "X-Request-Id: 0198-a_b.C"},
+	"wrk":      {"Prefer: respond-async"},
+	"k6":       {"User-Agent: k6/1.8.0 (https://k6.io/)", "Accept-Encoding: gzip"},
+	"curl":     {"User-Agent: curl/7.88.1", "Accept: */*"},
+	"net/http": {"User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip"},
+	"odd values": {
+		"connection:  Keep-Alive ", "Cookie:", "referer: \xff", "ACCEPT: a",
+		"X-Request-Id: 0198-a_b.C",
+	},
 }
 
 // Good are what the usual clients send.
@@ -123,9 +128,11 @@ var OddFields = []string{
 func Odd() [][]byte {
 	good := string(Good[0])
 	odd := [][]byte{
-		nil, []byte("POST "), Request(APath+"?a=b", ABody), Request(APath+"/", ABody), Request(strings.ToUpper(APath), ABody),
+		nil, []byte("POST "),
+		Request(APath+"?a=b", ABody), Request(APath+"/", ABody), Request(strings.ToUpper(APath), ABody),
 		Request("http://plenary"+APath, ABody), Request(strings.Replace(APath, "0", "%30", 1), ABody),
-		Request(APath, strings.Repeat(" ", 4<<10)+ABody), []byte(good + "\n"), []byte("\r\n" + good), []byte(good + good),
+		Request(APath, strings.Repeat(" ", 4<<10)+ABody),
+		[]byte(good + "\n"), []byte("\r\n" + good), []byte(good + good),
 	}
 	for _, change := range [][2]string{
 		{"POST", "post"}, {"HTTP/1.1", "HTTP/1.0"}, {"Content-Length: ", "Content-Length:\t"}, {"Content-Length: ", "Content-Length: +"},
