@@ -6,9 +6,7 @@ GO ?= go
 # Further flags for the Go tests, as in: make test GOTESTFLAGS='-count=3 -run Vote'
 GOTESTFLAGS ?=
 # Two test packages at a time: they start servers, and two processors have to do.
-# SQLite is translated from C, and its data lies outside of Go's memory. The race detector sees
-# nothing there, and makes it ten times slower: that one package goes without.
-GOTEST := $(GO) test -race -gcflags=modernc.org/sqlite/lib=-race=false -shuffle=on -p 2 -timeout 25m
+GOTEST := $(GO) test -race -shuffle=on -p 2 -timeout 25m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -29,8 +27,8 @@ test: deps check .build/stack ## everything that must pass: installs what is mis
 # The parts of "make test", within the stack that it starts. Go tests packages in the order in which
 # they are named. Those that take longest come first, so that no processor waits for the last one.
 # Benchmarks come last: Go runs them one package after the other, with nothing beside them.
-LONG = ./test/e2e ./test/browser ./test/load ./test/stack ./pkg/rabbitmq ./pkg/postgres \
-	./api/internal/httpapi ./test/chaos ./test/model
+LONG = ./test/e2e ./test/browser ./test/load ./test/stack ./pkg/rabbitmq ./pkg/poll/pollpg \
+	./api/internal/polls ./test/chaos ./test/model
 PACKAGES = $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(LONG))")
 BENCHED = $$(git grep --untracked -l '^func Benchmark' -- '*_test.go' | sed 's,^,./,; s,/[^/]*$$,,' | sort -u)
 
