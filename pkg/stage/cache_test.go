@@ -240,20 +240,6 @@ func size(c *Cache) (n int) {
 	return n
 }
 
-// fakeBus hands on what is announced.
-type fakeBus struct {
-	bus.Bus
-	announced chan bus.Change
-	err       error
-}
-
-func (b *fakeBus) Announce(_ context.Context, changes ...bus.Change) error {
-	for _, c := range changes {
-		b.announced <- c
-	}
-	return b.err
-}
-
 func TestTheCacheDropsWhatItHearsOf(t *testing.T) {
 	c, store, _ := newTestCache(t)
 	other := uuid.UUID{15: 2}

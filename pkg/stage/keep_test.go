@@ -60,7 +60,8 @@ func newMoving(t *testing.T, store moving) (*Stage, *Cache, *shelf, *fakeClock) 
 	}
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
-	b := &fakeBus{announced: make(chan bus.Change, 9)}
+	b := inproc.NewBus()
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	s := New(store, b, &fakeLog{}, 4, c, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.Start())
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })

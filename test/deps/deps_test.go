@@ -94,7 +94,7 @@ func TestAWrongImportIsFound(t *testing.T) {
 		plant("pkg/chat", module+"pkg/poll"),
 		plant("pkg/chat/chatlite", module+"pkg/postgres"),
 		plant("api/internal/eventloop", "github.com/gofiber/fiber/v2"),
-		plant("api/internal/chats", module+"api/internal/httpapi"),
+		plant("api/internal/chats", module+"api/internal/polls"),
 		plant("pkg/rabbitmq", module+"pkg/inproc"),
 		plant("pkg/backend", module+"pkg/bus/bustest"),
 	}

@@ -13,17 +13,15 @@ import (
 )
 
 // unproven are packages that start goroutines and do not run the suite of life.Service yet, with
-// what each shall prove there. Some of them are there only before a move, and some after it.
+// what each shall prove there.
 var unproven = map[string]string{
 	"api":                    "what the process is made of, in order",
 	"api/internal/eventloop": "Listener",
-	"api/internal/httpapi":   "Server, and the hub",
 	"api/internal/live":      "the hub",
 	"api/internal/polls":     "its entrance, and what it coalesces",
 	"api/internal/server":    "Server",
 	"api/internal/web":       "streams that are being sent",
 	"pkg/commit":             "Group",
-	"pkg/count":              "Counter and Expiry",
 	"pkg/inproc":             "Log",
 	"pkg/intake":             "Intake",
 	"pkg/poll":               "Counting",
