@@ -71,7 +71,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
 	}
 	server := httpserver.New(site, serving, feature)
-	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()), qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
+	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()),
+		qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
 		mount(site.App)
 	}
 	if err := site.CheckRoot(); err != nil {
@@ -161,9 +162,10 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	p := &parts{}
 	cache := stage.NewCache(adapters.Store, time.Now)
 	p.services = polls.Services{
-		Store:  adapters.Store,
-		Cache:  cache,
-		Stage:  stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache, logger),
+		Store: adapters.Store,
+		Cache: cache,
+		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache,
+			logger),
 		Intake: intake.New(cache, passes, adapters.Votes, cfg.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,

@@ -62,8 +62,8 @@ func Up(ctx context.Context, dialect Dialect, driver database.Driver) error {
 	return ctx.Err()
 }
 
-// Step brings the database behind driver one version up, and says whether it was at the newest one already. The caller
-// excludes others. Errors are as Up's.
+// Step brings the database behind driver one version up, and says whether it was at the newest one
+// already. The caller excludes others. Errors are as Up's.
 func Step(dialect Dialect, driver database.Driver) (newest bool, err error) {
 	m, err := upward(dialect, driver)
 	if err != nil {

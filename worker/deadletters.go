@@ -192,7 +192,8 @@ func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate
 		}, func(d queue.DeadLetter, err error) { outcomes <- outcome{d, err} })
 		close(outcomes)
 	}()
-	r := report{out: out, fate: fate, waiting: map[uuid.UUID]string{}, early: map[uuid.UUID]queue.Reply{}}
+	r := report{out: out, fate: fate, waiting: map[uuid.UUID]string{},
+		early: map[uuid.UUID]queue.Reply{}}
 	replies, stopped := log.Replies(), ctx.Done()
 	var timeout <-chan time.Time
 	for outcomes != nil || len(r.waiting) > 0 && replies != nil {

@@ -139,7 +139,8 @@ func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	l := three(t)
 	l.letters = append(l.letters, queue.DeadLetter{ID: "four"}, queue.DeadLetter{ID: "five"})
 	l.stays = map[string]error{"three": queue.ErrMalformed, "four": queue.ErrVersion, "five": queue.ErrUnknown}
-	l.replies <- queue.Reply{EntryID: uuid.UUID{15: 1}, Body: poll.EncodeVerdicts([]poll.Verdict{poll.Superseded, poll.Counted})}
+	l.replies <- queue.Reply{EntryID: uuid.UUID{15: 1},
+		Body: poll.EncodeVerdicts([]poll.Verdict{poll.Superseded, poll.Counted})}
 	out, err := ask(t, l, "replay", "--all")
 	require.ErrorContains(t, err, "3 of 5 dead letters stayed")
 	for _, want := range []string{

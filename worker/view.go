@@ -60,7 +60,8 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	return v
 }
 
-// batchOf gives the batch that a dead letter holds. Errors are queue.ErrVersion and queue.ErrMalformed.
+// batchOf gives the batch that a dead letter holds. Errors are queue.ErrVersion and
+// queue.ErrMalformed.
 func batchOf(d queue.DeadLetter) (poll.Batch, error) {
 	e, err := queue.Decode(d.Raw)
 	if err != nil {

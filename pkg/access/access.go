@@ -1,4 +1,5 @@
-// Package access says who may do what: a thing's owner by its token, a voter by a pass, anybody. It does no I/O.
+// Package access says who may do what: a thing's owner by its token, a voter by a pass, anybody. It
+// does no I/O.
 package access
 
 import (
@@ -35,8 +36,9 @@ func NewCode() string {
 	return string(code)
 }
 
-// CleanCode gives a code that a person typed, or pasted with what stood around it, the form it is stored in: capital letters
-// and digits, compatible ones alike (NFKC), and nothing else. Of what is far too long it gives what no code is.
+// CleanCode gives a code that a person typed, or pasted with what stood around it, the form it is
+// stored in: capital letters and digits, compatible ones alike (NFKC), and nothing else. Of what is
+// far too long it gives what no code is.
 func CleanCode(typed string) string {
 	if len(typed) > maxTyped {
 		return ""
@@ -54,7 +56,8 @@ func IsCode(code string) bool {
 	return len(code) == codeLength && strings.Trim(code, codeLetters) == ""
 }
 
-// Role says what somebody may do with a thing, such as a presentation. A higher one may do whatever a lower one may.
+// Role says what somebody may do with a thing, such as a presentation. A higher one may do whatever
+// a lower one may.
 type Role int
 
 // The roles.

@@ -70,7 +70,8 @@ func plainSign(r rune) rune {
 	return r
 }
 
-// Check checks an admission as its owner wrote it, and puts it into its usual form. Errors name the field.
+// Check checks an admission as its owner wrote it, and puts it into its usual form. Errors name the
+// field.
 func (a Admission) Check() (Admission, error) {
 	a.Passcode = CleanPasscode(a.Passcode)
 	switch {

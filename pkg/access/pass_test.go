@@ -35,7 +35,8 @@ func TestAPassIsGoodForItsPresentationAndItsTimeOnly(t *testing.T) {
 		now    time.Time
 		want   fault.Code
 	}{
-		"the last second":        {passes, room, given, passNow.Add(PassLife - time.Second), fault.Code{}},
+		"the last second": {passes, room, given, passNow.Add(PassLife - time.Second),
+			fault.Code{}},
 		"its time is over":       {passes, room, given, passNow.Add(PassLife), OldPass},
 		"another's presentation": {passes, uuid.New(), given, passNow, BadPass},
 		"another key":            {NewPasses(NewPassKey()), room, given, passNow, BadPass},

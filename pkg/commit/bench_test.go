@@ -143,7 +143,8 @@ func (b *bench) nothingIsLeft(t *testing.T) {
 func itemOf(author byte, text string) Item[post] {
 	now := time.Now()
 	return Item[post]{
-		Value: post{author, text}, Partition: partition, Sender: uuid.UUID{15: author}, Bytes: len(text),
+		Value: post{author, text}, Partition: partition, Sender: uuid.UUID{15: author}, Bytes: len(
+			text),
 		Arrived: now, Accepted: now,
 	}
 }

@@ -56,7 +56,8 @@ type Config[T, R any] struct {
 	Words Words
 
 	Partitions int
-	// MaxWaiting bounds the items without an answer. One of several partitions may hold half of them.
+	// MaxWaiting bounds the items without an answer. One of several partitions may hold half of
+	// them.
 	MaxWaiting int
 	// Now is a monotonic clock, the one of Item's times.
 	Now func() time.Time

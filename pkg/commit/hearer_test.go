@@ -212,7 +212,8 @@ func TestAnAsyncItemThatWasSubmittedHearsItsConfirm(t *testing.T) {
 			p := <-b.log.Entries
 			b.reply(p, result)
 			got := <-h.heard
-			require.Equal(t, want, fault.CodeOf(got.err), "a result before the confirm is what it is")
+			require.Equal(t, want, fault.CodeOf(got.err),
+				"a result before the confirm is what it is")
 			require.Equal(t, result, got.result)
 			p.Confirm(nil)
 		})
@@ -258,13 +259,15 @@ func TestAnItemThatExpiredBeforeTheWriteIsRefusedAndTheOthersHearTheirOwn(t *tes
 	for _, confirmed := range []string{"before", "after"} {
 		run(t, func(t *testing.T, b *bench) {
 			home := newLane(b.Group, 0) // not running: its steps are done by hand
-			old, oldAsync := b.submitTo(t.Context(), home, 1, false), b.submitTo(t.Context(), home, 2, true)
+			old, oldAsync := b.submitTo(t.Context(), home, 1, false), b.submitTo(t.Context(), home,
+				2, true)
 			time.Sleep(500 * time.Millisecond)
 			first := b.submitTo(t.Context(), home, 3, false)
 			item := itemOf(4, "A")
 			_, _, err := home.admit(&item, b.waiter()) // of one that blocks
 			require.NoError(t, err)
-			second, third := b.submitTo(t.Context(), home, 5, false), b.submitTo(t.Context(), home, 6, true)
+			second, third := b.submitTo(t.Context(), home, 5, false), b.submitTo(t.Context(), home,
+				6, true)
 			time.Sleep(window - 500*time.Millisecond + 1)
 
 			next, _ := home.depart()
@@ -299,9 +302,11 @@ func TestAnItemSubmittedToABatchThatIsOpenForLongIsNotForgotten(t *testing.T) {
 		run(t, func(t *testing.T, b *bench) {
 			home := newLane(b.Group, 0) // not running: its steps are done by hand
 			old := b.submitTo(t.Context(), home, 1, false)
-			time.Sleep(window + 20*time.Millisecond) // the ones that were there are attended already
+			// the ones that were there are attended already
+			time.Sleep(window + 20*time.Millisecond)
 			ctx, cancel := context.WithCancel(t.Context())
-			young, async := b.submitTo(t.Context(), home, 2, false), b.submitTo(t.Context(), home, 3, true)
+			young, async := b.submitTo(t.Context(), home, 2, false), b.submitTo(t.Context(), home,
+				3, true)
 			gone := b.submitTo(ctx, home, 4, false)
 			cancel()
 			time.Sleep(leaves)
@@ -694,7 +699,8 @@ func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
 					}
 					got := <-h.heard
 					cancel()
-					if got.err == nil && got.result != 0 && got.result != result || h.item != item.Value {
+					if got.err == nil && got.result != 0 && got.result != result ||
+						h.item != item.Value {
 						panic(fmt.Sprint("heard of another one: ", got.result, h.item))
 					}
 					all <- h

@@ -28,7 +28,8 @@ func (b *batch[T, R]) block(w *waiter, place int, wait Wait) <-chan error {
 	out := make(chan error, 1)
 	b.waiters.add(w)
 	go func() {
-		_, err := b.await(context.Background(), w, place, b.accepted[place], b.accepted[place], wait)
+		_, err := b.await(context.Background(), w, place, b.accepted[place], b.accepted[place],
+			wait)
 		out <- err
 	}()
 	synctest.Wait()
@@ -46,12 +47,13 @@ func TestAWaiterIsWokenByNewsThatIsWorthIt(t *testing.T) {
 		wakes bool
 		want  fault.Code
 	}{
-		"patient, confirmed":    {usual, settled(nil), false, fault.Code{}},
-		"patient, unknown":      {usual, settled(queue.ErrUnknown), false, fault.Code{}},
-		"patient, refused":      {usual, settled(queue.ErrRefused), true, fault.Unavailable},
-		"patient, replied":      {usual, replied, true, fault.Code{}},
-		"async, confirmed":      {Wait{Async: true}, settled(nil), true, fault.Code{}},
-		"async, refused":        {Wait{Async: true}, settled(queue.ErrRefused), true, fault.Unavailable},
+		"patient, confirmed": {usual, settled(nil), false, fault.Code{}},
+		"patient, unknown":   {usual, settled(queue.ErrUnknown), false, fault.Code{}},
+		"patient, refused":   {usual, settled(queue.ErrRefused), true, fault.Unavailable},
+		"patient, replied":   {usual, replied, true, fault.Code{}},
+		"async, confirmed":   {Wait{Async: true}, settled(nil), true, fault.Code{}},
+		"async, refused": {Wait{Async: true}, settled(queue.ErrRefused), true,
+			fault.Unavailable},
 		"async, replied":        {Wait{Async: true}, replied, true, fault.Code{}},
 		"impatient, confirmed":  {Wait{}, settled(nil), true, fault.Code{}},
 		"impatient, refused":    {Wait{}, settled(queue.ErrRefused), true, fault.Unavailable},

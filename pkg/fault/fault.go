@@ -28,7 +28,8 @@ var (
 	TooLarge        = kind("payload_too_large")      // more was sent than is read
 	Unsupported     = kind("unsupported_media_type") // nobody reads what was sent in this form
 	Busy            = kind("too_many_requests")      // this caller asks for too much at once
-	Unavailable     = kind("unavailable")            // something is away or full; the outcome is unknown
+	// something is away or full; the outcome is unknown
+	Unavailable = kind("unavailable")
 )
 
 func kind(name string) Code { return Code{Kind(name), name} }

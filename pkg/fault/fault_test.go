@@ -39,7 +39,8 @@ func TestLogsSeeTheCauseOfAnErrorAndPeopleItsDetail(t *testing.T) {
 	err := Unavailablef(io.EOF, "the %s is away", "database")
 	require.ErrorIs(t, err, io.EOF)
 	require.EqualError(t, err, "unavailable: the database is away: EOF")
-	require.EqualError(t, Field("polls[2].kind", "must be %q", "choice"), `invalid: polls[2].kind: must be "choice"`)
+	require.EqualError(t, Field("polls[2].kind", "must be %q", "choice"),
+		`invalid: polls[2].kind: must be "choice"`)
 	busy, ok := errors.AsType[*Error](BusyFor(3*time.Second, "later"))
 	require.True(t, ok)
 	require.Equal(t, Error{Code: Busy, Detail: "later", Wait: 3 * time.Second}, *busy)

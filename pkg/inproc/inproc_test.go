@@ -94,24 +94,27 @@ func TestWhatDoesNotFitIsRefusedAtOnceAndFitsAgainAfterAnAck(t *testing.T) {
 }
 
 func TestDeadLettersAreBoundedAndTheOldestMakeRoom(t *testing.T) {
-	for name, c := range map[string]struct{ size, most int }{"letters": {1, 1000}, "bytes": {1 << 20, 15}} {
+	for name, c := range map[string]struct{ size, most int }{"letters": {1, 1000},
+		"bytes": {1 << 20, 15}} {
 		t.Run(name, func(t *testing.T) {
 			log, stream := open(t, inproc.Config{Partitions: 1})
 			defer log.Close()
 			sub, err := stream.Subscribe(t.Context(), 0)
 			require.NoError(t, err)
 			for n := range c.most + 5 {
-				e := queue.Entry{ID: uuid.UUID{14: byte(n >> 8), 15: byte(n)}, Body: make([]byte, c.size)}
+				e := queue.Entry{ID: uuid.UUID{14: byte(n >> 8), 15: byte(n)},
+					Body: make([]byte, c.size)}
 				require.NoError(t, stream.Publish(t.Context(), 0, e, func(error) {}))
 				d := <-sub.Deliveries()
 				require.NoError(t, sub.DeadLetter(t.Context(), d, "why"))
 				require.NoError(t, sub.Ack(d.Tag))
 			}
 			var ids []string
-			require.NoError(t, stream.VisitDeadLetters(t.Context(), func(d queue.DeadLetter) queue.Fate {
-				ids = append(ids, d.MessageID)
-				return queue.Keep
-			}, nil))
+			require.NoError(t, stream.VisitDeadLetters(t.Context(),
+				func(d queue.DeadLetter) queue.Fate {
+					ids = append(ids, d.MessageID)
+					return queue.Keep
+				}, nil))
 			require.Len(t, ids, c.most)
 			require.Equal(t, uuid.UUID{15: 5}.String(), ids[0])
 			n, err := stream.CountDeadLetters(t.Context())

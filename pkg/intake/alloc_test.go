@@ -37,7 +37,8 @@ type countingLog struct {
 	verdicts []byte
 }
 
-func (l *countingLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed func(error)) error {
+func (l *countingLog) Publish(_ context.Context, _ int, e queue.Entry,
+	confirmed func(error)) error {
 	l.hold()
 	l.goOn()
 	confirmed(nil)
@@ -52,7 +53,8 @@ func (l *countingLog) goOn() { <-l.turn }
 
 func newCountingLog() *countingLog {
 	l := &countingLog{
-		turn: make(chan struct{}, 1), replies: make(chan queue.Reply, 100), verdicts: make([]byte, 500),
+		turn: make(chan struct{}, 1), replies: make(chan queue.Reply, 100), verdicts: make([]byte,
+			500),
 	}
 	for i := range l.verdicts {
 		l.verdicts[i] = byte(poll.Counted)

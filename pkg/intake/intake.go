@@ -1,5 +1,5 @@
-// Package intake is the voter's way in: check a vote, take it under the lease of what is displayed, commit it with the
-// others that arrive at the same time, and say what became of it.
+// Package intake is the voter's way in: check a vote, take it under the lease of what is displayed,
+// commit it with the others that arrive at the same time, and say what became of it.
 package intake
 
 import (
@@ -114,7 +114,8 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	arrived := in.now()
 	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) && in.identify(presentationID, &ballot, arrived) == nil {
 		vote, err := ballot.vote(display)
-		if err == nil && in.group.Submit(ctx, in.item(presentationID, vote, arrived, accepted), async, hearer) == nil {
+		if err == nil && in.group.Submit(ctx, in.item(presentationID, vote, arrived, accepted),
+			async, hearer) == nil {
 			return true
 		}
 	}
@@ -123,7 +124,8 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 }
 
 // item makes an item of a vote. It was accepted when the lease of what is displayed was looked at.
-func (in *Intake) item(presentationID uuid.UUID, v poll.Vote, arrived, accepted time.Time) commit.Item[poll.Vote] {
+func (in *Intake) item(presentationID uuid.UUID, v poll.Vote, arrived,
+	accepted time.Time) commit.Item[poll.Vote] {
 	return commit.Item[poll.Vote]{
 		Value: v, Partition: queue.Partition(presentationID, in.partitions), Sender: v.VoterID,
 		Bytes: len(v.Answer), Arrived: arrived, Accepted: accepted,

@@ -42,7 +42,9 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 		c.reads++
 		shown, closed = c.fresh, c.closed
 	}
-	p := &poll.Poll{ID: shown, Question: question.Question{Kind: cmp.Or(c.kind, question.Choice), MaxChoices: 1, Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
+	p := &poll.Poll{ID: shown,
+		Question: question.Question{Kind: cmp.Or(c.kind, question.Choice), MaxChoices: 1,
+			Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
 	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
 }
 
@@ -249,7 +251,8 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 						said poll.Verdict
 						want fault.Code
 					}{
-						{poll.Counted, fault.Code{}}, {poll.Superseded, fault.Code{}}, {poll.Late, poll.TooLate},
+						{poll.Counted, fault.Code{}}, {poll.Superseded, fault.Code{}}, {poll.Late,
+							poll.TooLate},
 						{poll.Rejected, fault.Unavailable}, // by a worker of before, so what stood still stands
 					} {
 						go func() {

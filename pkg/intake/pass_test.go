@@ -47,10 +47,13 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 		want   fault.Code
 		voter  uuid.UUID
 	}{
-		"a pass, where one is needed": {access.ByPass, Ballot{Pass: []byte(given.Text)}, fault.Code{}, given.Voter},
-		"a pass, where none is":       {access.Anyone, Ballot{Pass: []byte(given.Text)}, fault.Code{}, given.Voter},
-		"an id, where none is":        {access.Anyone, Ballot{VoterID: other}, fault.Code{}, other},
-		"an id, where one is needed":  {access.ByPass, Ballot{VoterID: other}, access.NoPass, uuid.Nil},
+		"a pass, where one is needed": {access.ByPass, Ballot{Pass: []byte(given.Text)},
+			fault.Code{}, given.Voter},
+		"a pass, where none is": {access.Anyone, Ballot{Pass: []byte(given.Text)},
+			fault.Code{}, given.Voter},
+		"an id, where none is": {access.Anyone, Ballot{VoterID: other}, fault.Code{}, other},
+		"an id, where one is needed": {access.ByPass, Ballot{VoterID: other}, access.NoPass,
+			uuid.Nil},
 		"a voter's id for their pass": {access.ByPass, Ballot{VoterID: given.Voter}, access.NoPass, uuid.Nil},
 		"another room's pass":         {access.ByPass, Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, access.BadPass, uuid.Nil},
 		"an old one":                  {access.ByPass, Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-access.PassLife)).Text)}, access.OldPass, uuid.Nil},

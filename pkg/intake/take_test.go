@@ -125,10 +125,13 @@ func TestWhatCannotBeTakenAtOnceIsNot(t *testing.T) {
 		change     func(t *testing.T, b *takers, ballot *Ballot)
 	}{
 		"an unknown display": {99, plain(func(b *takers, _ *Ballot) { b.Intake.cache = b.cache })},
-		"no slide":           {99, plain(func(b *takers, _ *Ballot) { b.known.display.Poll = nil })},
-		"a closed poll":      {99, plain(func(b *takers, _ *Ballot) { b.known.display.Closed = true })},
-		"another poll":       {99, plain(func(_ *takers, voted *Ballot) { voted.PollID = other })},
-		"an unknown key":     {99, plain(func(_ *takers, voted *Ballot) { voted.Keys = []string{"Z"} })},
+		"no slide": {99,
+			plain(func(b *takers, _ *Ballot) { b.known.display.Poll = nil })},
+		"a closed poll": {99,
+			plain(func(b *takers, _ *Ballot) { b.known.display.Closed = true })},
+		"another poll": {99, plain(func(_ *takers, voted *Ballot) { voted.PollID = other })},
+		"an unknown key": {99,
+			plain(func(_ *takers, voted *Ballot) { voted.Keys = []string{"Z"} })},
 		"text for keys": {99, plain(func(_ *takers, voted *Ballot) {
 			voted.Keys, voted.Texts = nil, []string{"A"}
 		})},

@@ -25,7 +25,8 @@ func judge(v poll.Vote, verdict poll.Verdict) (poll.Verdict, error) {
 		return verdict, fault.Errorf(poll.TooLate, "the poll left the slide before the vote came")
 	case poll.Rejected:
 		if v.Answer.TakenBack() {
-			// It was a worker of before there was that, or the poll is gone. The next try finds out.
+			// It was a worker of before there was that, or the poll is gone. The next try finds
+			// out.
 			return 0, fault.Unavailablef(nil, "the vote cannot be taken back yet; send it again")
 		}
 		return verdict, fault.Field("key", "names nothing that can be voted for")

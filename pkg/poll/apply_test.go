@@ -38,12 +38,16 @@ func TestEntriesAreCountedAsTheBatchesThatTheyWere(t *testing.T) {
 	for _, b := range batches {
 		entries = append(entries, partitioned(t, 3, b))
 	}
-	entries = append(entries, work.Partitioned{Entry: queue.Entry{ID: id(30), Type: 1, Body: []byte("?")}, Partition: 3, Halved: true})
+	entries = append(entries,
+		work.Partitioned{Entry: queue.Entry{ID: id(30), Type: 1, Body: []byte("?")}, Partition: 3,
+			Halved: true})
 	changed := []bus.Change{{Thing: id(40)}}
 	got, err := applier(func(partition int, counted []poll.Batch) (poll.Outcome, error) {
 		require.Equal(t, 3, partition)
 		require.Equal(t, append(batches, poll.Batch{ID: id(30)}), counted)
-		return poll.Outcome{Changed: changed, Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late, poll.Superseded}, {}, nil, {}}}, nil
+		return poll.Outcome{Changed: changed,
+			Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late, poll.Superseded}, {}, nil,
+				{}}}, nil
 	}).Apply(t.Context(), entries)
 	require.NoError(t, err)
 	require.Equal(t, changed, got.Changed)
@@ -59,7 +63,8 @@ func TestWhatIsNoBatchIsSaidAndNothingIsCounted(t *testing.T) {
 		return poll.Outcome{}, nil
 	})
 	good := partitioned(t, 0, golden["votes"])
-	_, err := a.Apply(t.Context(), []work.Partitioned{good, {Entry: queue.Entry{ID: id(1), Type: 1}}})
+	_, err := a.Apply(t.Context(),
+		[]work.Partitioned{good, {Entry: queue.Entry{ID: id(1), Type: 1}}})
 	require.ErrorIs(t, err, queue.ErrMalformed)
 	other := good
 	other.Partition = 1

@@ -220,7 +220,8 @@ func (e EditPoll) apply(d *Draft) error {
 	if err != nil {
 		return err
 	}
-	same := q.Text == old.Text && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices && slices.Equal(q.Options, old.Options)
+	same := q.Text == old.Text && q.Kind == old.Kind && q.MaxChoices == old.MaxChoices &&
+		slices.Equal(q.Options, old.Options)
 	if !same {
 		err := d.unseen(i)
 		if err != nil && d.mendable() {
@@ -296,7 +297,8 @@ func (e DeletePoll) apply(d *Draft) error {
 }
 
 func (e Reorder) apply(d *Draft) error {
-	wrong := fault.Field("poll_ids", "must name each of the presentation's %d polls once", len(d.Polls))
+	wrong := fault.Field("poll_ids", "must name each of the presentation's %d polls once",
+		len(d.Polls))
 	if len(e.PollIDs) != len(d.Polls) {
 		return wrong
 	}

@@ -21,7 +21,8 @@ func of[T any](v T) *T { return &v }
 func draft(t require.TestingT, slide poll.Slide, concerned int, s poll.State) *poll.Draft {
 	p, err := poll.New("A talk", []poll.Poll{
 		{Question: question.Question{Text: "Who?", Options: options("A", "B")}},
-		{Question: question.Question{Text: "Which?", Kind: question.Multiple, Options: options("A", "B", "C")}},
+		{Question: question.Question{Text: "Which?", Kind: question.Multiple,
+			Options: options("A", "B", "C")}},
 		{Question: question.Question{Text: "How good?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
@@ -45,7 +46,8 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 		edit poll.EditPoll
 		want func(*poll.Poll)
 	}{
-		"its question":                      {0, poll.EditPoll{Question: of(" Whom? ")}, func(q *poll.Poll) { q.Text = "Whom?" }},
+		"its question": {0, poll.EditPoll{Question: of(" Whom? ")},
+			func(q *poll.Poll) { q.Text = "Whom?" }},
 		"its options":                       {0, poll.EditPoll{Options: of(options("A", "B", "C"))}, func(q *poll.Poll) { q.Options = options("A", "B", "C") }},
 		"its kind":                          {0, poll.EditPoll{Kind: of(question.Multiple)}, func(q *poll.Poll) { q.Kind, q.MaxChoices = question.Multiple, 2 }},
 		"its kind, to one with own options": {0, poll.EditPoll{Kind: of(question.Rating)}, func(q *poll.Poll) { q.Kind, q.Options = question.Rating, stars() }},
@@ -54,9 +56,10 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 		}},
 		"how many may be chosen":        {1, poll.EditPoll{MaxChoices: of(2)}, func(q *poll.Poll) { q.MaxChoices = 2 }},
 		"all may be chosen, and remain": {1, poll.EditPoll{Options: of(options("A", "B"))}, func(q *poll.Poll) { q.MaxChoices, q.Options = 2, options("A", "B") }},
-		"the question of a rating":      {2, poll.EditPoll{Question: of("How?")}, func(q *poll.Poll) { q.Text = "How?" }},
-		"who sees its results":          {0, poll.EditPoll{Visibility: of(poll.After)}, func(q *poll.Poll) { q.Visibility = poll.After }},
-		"its banned words":              {0, poll.EditPoll{Banned: &[]string{" no "}}, func(q *poll.Poll) { q.Banned = []string{"no"} }},
+		"the question of a rating": {2, poll.EditPoll{Question: of("How?")},
+			func(q *poll.Poll) { q.Text = "How?" }},
+		"who sees its results": {0, poll.EditPoll{Visibility: of(poll.After)}, func(q *poll.Poll) { q.Visibility = poll.After }},
+		"its banned words":     {0, poll.EditPoll{Banned: &[]string{" no "}}, func(q *poll.Poll) { q.Banned = []string{"no"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := draft(t, unshown, c.poll, pending)
@@ -82,7 +85,8 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 }
 
 func stars() []question.Option {
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Kind: question.Rating}}})
+	p, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "Q", Kind: question.Rating}}})
 	if err != nil {
 		panic(err)
 	}
@@ -98,24 +102,27 @@ func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
 		edit  poll.Edit
 		field string
 	}{
-		"long title":          {poll.EditPresentation{Title: &long}, "title"},
-		"no question":         {poll.EditPoll{PollID: id, Question: of(" ")}, "question"},
-		"no options":          {poll.EditPoll{PollID: id, Options: &[]question.Option{}}, "options"},
-		"option key":          {poll.EditPoll{PollID: id, Options: of(options("A", ""))}, "options[1].key"},
-		"kind":                {poll.EditPoll{PollID: id, Kind: of(question.Kind("essay"))}, "kind"},
+		"long title":  {poll.EditPresentation{Title: &long}, "title"},
+		"no question": {poll.EditPoll{PollID: id, Question: of(" ")}, "question"},
+		"no options": {poll.EditPoll{PollID: id, Options: &[]question.Option{}},
+			"options"},
+		"option key": {poll.EditPoll{PollID: id, Options: of(options("A", ""))}, "options[1].key"},
+		"kind": {poll.EditPoll{PollID: id, Kind: of(question.Kind("essay"))},
+			"kind"},
 		"options of a rating": {poll.EditPoll{PollID: id, Kind: of(question.Rating), Options: of(options("A"))}, "options"},
 		"max of a choice":     {poll.EditPoll{PollID: id, MaxChoices: of(2)}, "max_choices"},
 		"visibility":          {poll.EditPoll{PollID: id, Visibility: of(poll.Visibility("x"))}, "results_visibility"},
 		"banned words":        {poll.EditPoll{PollID: id, Banned: &[]string{""}}, "banned_words[0]"},
 		"keys too long":       {poll.EditPoll{PollID: other, Options: of(keyed(even(47, 64)...))}, "options"},
 		"new poll":            {poll.AddPoll{}, "question"},
-		"new keys too long":   {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Kind: question.Multiple, Options: keyed(even(47, 64)...)}}}, "options"},
-		"index too high":      {poll.AddPoll{Poll: good, Index: of(4)}, "index"},
-		"index negative":      {poll.AddPoll{Poll: good, Index: of(-1)}, "index"},
-		"a poll is missing":   {poll.Reorder{PollIDs: []uuid.UUID{id, other}}, "poll_ids"},
-		"a poll twice":        {poll.Reorder{PollIDs: []uuid.UUID{id, other, other}}, "poll_ids"},
-		"a poll not ours":     {poll.Reorder{PollIDs: []uuid.UUID{id, other, uuid.New()}}, "poll_ids"},
-		"no poll":             {poll.Reorder{}, "poll_ids"},
+		"new keys too long": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q",
+			Kind: question.Multiple, Options: keyed(even(47, 64)...)}}}, "options"},
+		"index too high":    {poll.AddPoll{Poll: good, Index: of(4)}, "index"},
+		"index negative":    {poll.AddPoll{Poll: good, Index: of(-1)}, "index"},
+		"a poll is missing": {poll.Reorder{PollIDs: []uuid.UUID{id, other}}, "poll_ids"},
+		"a poll twice":      {poll.Reorder{PollIDs: []uuid.UUID{id, other, other}}, "poll_ids"},
+		"a poll not ours":   {poll.Reorder{PollIDs: []uuid.UUID{id, other, uuid.New()}}, "poll_ids"},
+		"no poll":           {poll.Reorder{}, "poll_ids"},
 	} {
 		before := *d
 		err := d.Apply(c.edit)
@@ -141,12 +148,13 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 		state poll.State
 		err   fault.Code
 	}{
-		"pending":                       {unshown, pending, fault.Code{}},
-		"open":                          {second, poll.State{Status: poll.Open, Opened: 7}, poll.HasBeenShown},
-		"closed on the slide":           {closed, poll.State{Status: poll.Closing, Opened: 6}, poll.HasBeenShown},
-		"closing":                       {poll.Slide{Version: 8, Index: 0, Displayed: true}, poll.State{Status: poll.Closing, Opened: 7}, poll.HasBeenShown},
-		"final":                         {unshown, poll.State{Status: poll.Final, Opened: 7, Sealed: 7}, poll.HasBeenShown},
-		"reset":                         {poll.Slide{Version: 8, Index: 1}, poll.State{Status: poll.Pending, Sealed: 7}, fault.Code{}},
+		"pending":             {unshown, pending, fault.Code{}},
+		"open":                {second, poll.State{Status: poll.Open, Opened: 7}, poll.HasBeenShown},
+		"closed on the slide": {closed, poll.State{Status: poll.Closing, Opened: 6}, poll.HasBeenShown},
+		"closing":             {poll.Slide{Version: 8, Index: 0, Displayed: true}, poll.State{Status: poll.Closing, Opened: 7}, poll.HasBeenShown},
+		"final":               {unshown, poll.State{Status: poll.Final, Opened: 7, Sealed: 7}, poll.HasBeenShown},
+		"reset": {poll.Slide{Version: 8, Index: 1},
+			poll.State{Status: poll.Pending, Sealed: 7}, fault.Code{}},
 		"reset, but still on the slide": {closed, poll.State{Status: poll.Pending, Sealed: 6}, poll.HasBeenShown},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +243,9 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 			var edit poll.Edit
 			switch rapid.IntRange(0, 2).Draw(t, "edit") {
 			case 0:
-				edit = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Options: options("A")}}, Index: of(rapid.IntRange(0, len(d.Polls)).Draw(t, "at"))}
+				edit = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q",
+					Options: options("A")}}, Index: of(
+					rapid.IntRange(0, len(d.Polls)).Draw(t, "at"))}
 			case 1:
 				d.State = poll.PollState{PollID: rapid.SampledFrom(d.Polls).Draw(t, "poll").ID, State: poll.State{Status: poll.Pending}}
 				edit = poll.DeletePoll{PollID: d.State.PollID}

@@ -229,7 +229,8 @@ func (r *reader) votes() []Vote {
 			return nil
 		}
 		v.ID, v.VoterID = uuid.UUID(ids[:16]), uuid.UUID(ids[16:])
-		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, question.Answer(answer)
+		v.PollID, v.Version, v.Answer = slides[ref].pollID, slides[ref].version, question.Answer(
+			answer)
 	}
 	return votes
 }

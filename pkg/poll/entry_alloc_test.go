@@ -26,11 +26,18 @@ func TestEncodingAllocatesPerBatchAndDecodingAlsoLongAnswers(t *testing.T) {
 		b := someVotes(n, "A")
 		e, err := poll.EncodeBatch(nil, b)
 		require.NoError(t, err)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.EncodeBatch(e.Body[:0], b) }), 2.0, "the slides, of %d votes", n)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(e) }), 1.0, "the votes, %d of them", n)
+		require.LessOrEqual(t,
+			testing.AllocsPerRun(100,
+				func() {
+					_, _ = poll.EncodeBatch(e.Body[:0],
+						b)
+				}), 2.0, "the slides, of %d votes", n)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(e) }),
+			1.0, "the votes, %d of them", n)
 		long, err := poll.EncodeBatch(nil, someVotes(n, "yes"))
 		require.NoError(t, err)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(long) }), float64(1+n), "%d votes, and an answer each", n)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = poll.DecodeBatch(long) }),
+			float64(1+n), "%d votes, and an answer each", n)
 
 		reply := queue.Reply{EntryID: b.ID, Body: poll.EncodeVerdicts(make([]poll.Verdict, n))}
 		data, err := queue.EncodeReplies(nil, reply)

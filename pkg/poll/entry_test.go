@@ -97,7 +97,8 @@ func TestAnEntrySaysHowManyVotesItHolds(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, poll.VotesIn(e), name)
 		for n := range len(e.Body) {
-			require.LessOrEqual(t, poll.VotesIn(queue.Entry{Type: e.Type, Body: e.Body[:n]}), want, "cut off")
+			require.LessOrEqual(t, poll.VotesIn(queue.Entry{Type: e.Type, Body: e.Body[:n]}), want,
+				"cut off")
 		}
 	}
 }

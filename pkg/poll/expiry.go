@@ -105,7 +105,10 @@ func (e *Expiry) expire(ctx context.Context, id uuid.UUID, age time.Duration) (e
 	if err != nil || !expired {
 		return false, err
 	}
-	err = e.call(ctx, func(ctx context.Context) error { return e.bus.Announce(ctx, bus.Change{Thing: id}) })
+	err = e.call(ctx, func(ctx context.Context) error {
+		return e.bus.Announce(ctx,
+			bus.Change{Thing: id})
+	})
 	if err != nil {
 		e.logger.Warn("change not announced; replicas learn of it when their lease ends", "presentation_id", id, "error", err)
 	}

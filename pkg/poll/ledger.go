@@ -21,7 +21,8 @@ type Outcome struct {
 // AlsoChanged adds changes of polls that are not among those that have changed.
 func (o *Outcome) AlsoChanged(changes []bus.Change) {
 	for _, c := range changes {
-		if !slices.ContainsFunc(o.Changed, func(other bus.Change) bool { return other.Part == c.Part }) {
+		if !slices.ContainsFunc(o.Changed,
+			func(other bus.Change) bool { return other.Part == c.Part }) {
 			o.Changed = append(o.Changed, c)
 		}
 	}
@@ -86,8 +87,10 @@ func (l *Ledger) Polls() []uuid.UUID {
 }
 
 // Load brings a locked poll: its kind, its options' keys in order and its state, with a count per option.
-func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind question.Kind, options []string, s State) {
-	a := &account{presentationID: presentationID, state: s, tally: question.NewTally(kind, options, s.Counts)}
+func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind question.Kind, options []string,
+	s State) {
+	a := &account{presentationID: presentationID, state: s,
+		tally: question.NewTally(kind, options, s.Counts)}
 	a.state.Counts = a.tally.Counts()
 	l.accounts[pollID] = a
 }

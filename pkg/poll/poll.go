@@ -136,7 +136,8 @@ func (p *Presentation) checkSize(field string, before int) error {
 	return nil
 }
 
-// newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay as they are.
+// newPoll checks a poll and puts it into its usual form. Texts that old, if it is not nil, has stay
+// as they are.
 func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 	q.Identity = cmp.Or(q.Identity, access.ByClient)
 	var asked *question.Question

@@ -23,13 +23,15 @@ func options(keys ...string) (out []question.Option) {
 func TestANewPresentationHasIDsOrderAndNothingDisplayed(t *testing.T) {
 	p, err := poll.New("  A talk ", []poll.Poll{
 		{Question: question.Question{Text: "Who?", Options: options("A", "B")}},
-		{Question: question.Question{Text: "Which?", Kind: question.Multiple, Options: options("A", "B", "C")}},
+		{Question: question.Question{Text: "Which?", Kind: question.Multiple,
+			Options: options("A", "B", "C")}},
 		{Question: question.Question{Text: "How good?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	require.Equal(t, "A talk", p.Title)
 	require.Equal(t, poll.Slide{Index: -1}, p.Slide)
-	require.Equal(t, question.Choice, p.Polls[0].Kind, "a poll is a choice unless it says otherwise")
+	require.Equal(t, question.Choice, p.Polls[0].Kind,
+		"a poll is a choice unless it says otherwise")
 	require.Equal(t, 3, p.Polls[1].MaxChoices, "all options may be chosen unless max_choices says otherwise")
 	require.Len(t, p.Polls[2].Options, 5)
 	for i, q := range p.Polls {
@@ -44,7 +46,10 @@ func TestANewPresentationHasIDsOrderAndNothingDisplayed(t *testing.T) {
 }
 
 func TestAMistakeInAPresentationIsNamedByItsField(t *testing.T) {
-	good := func() poll.Poll { return poll.Poll{Question: question.Question{Text: "Q", Options: options("A", "B")}} }
+	good := func() poll.Poll {
+		return poll.Poll{Question: question.Question{Text: "Q",
+			Options: options("A", "B")}}
+	}
 	with := func(change func(*poll.Poll)) []poll.Poll {
 		bad := good()
 		change(&bad)
@@ -130,7 +135,10 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 		"too many of them":                     {0, repeated(63, "\U0001f600", "\U0001f600", "\U0001f600", "\U0001f600"), false},
 		"signs that some clients escape":       {0, repeated(55, `"`, `\`, "/", "<", ">", "&", "'", "`", "+"), false},
 	} {
-		_, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Options: options("A")}}, {Question: question.Question{Text: "Which?", Kind: question.Multiple, MaxChoices: c.most, Options: c.options}}})
+		_, err := poll.New("",
+			[]poll.Poll{{Question: question.Question{Text: "Q", Options: options("A")}},
+				{Question: question.Question{Text: "Which?", Kind: question.Multiple,
+					MaxChoices: c.most, Options: c.options}}})
 		if c.fits {
 			require.NoError(t, err, name)
 			continue
@@ -140,7 +148,8 @@ func TestWhateverAVoterMayChooseFitsIntoAVote(t *testing.T) {
 		require.Equal(t, "polls[1].options", e.Field, name)
 		require.Equal(t, fault.Invalid, e.Code)
 
-		_, err = poll.New("", []poll.Poll{{Question: question.Question{Text: "Which?", Options: c.options}}})
+		_, err = poll.New("",
+			[]poll.Poll{{Question: question.Question{Text: "Which?", Options: c.options}}})
 		require.NoError(t, err, "%s: of a choice there is one key in a vote", name)
 	}
 }
@@ -156,7 +165,8 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 		{[]int64{0, 0, 2, 1, 0}, 10.0 / 3, 3},
 		{[]int64{1, 1, 1, 1, 6}, 4, 5},
 	} {
-		r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}}, State: poll.State{Counts: c.counts}}
+		r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}},
+			State: poll.State{Counts: c.counts}}
 		for _, n := range c.counts {
 			r.Voters += n
 		}
@@ -167,10 +177,12 @@ func TestMeanAndMedianOfARating(t *testing.T) {
 		require.True(t, ok)
 		require.InDelta(t, c.median, median, 1e-9)
 	}
-	none := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}}, State: poll.State{Counts: make([]int64, 5)}}
+	none := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Rating}},
+		State: poll.State{Counts: make([]int64, 5)}}
 	_, ok := none.Mean()
 	require.False(t, ok)
-	choice := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Choice}}, State: poll.State{Voters: 1, Counts: []int64{1}}}
+	choice := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Choice}},
+		State: poll.State{Voters: 1, Counts: []int64{1}}}
 	_, ok = choice.Median()
 	require.False(t, ok)
 }

@@ -58,12 +58,14 @@ func refolding(t *testing.T, store *folds, f func(t *testing.T, changes <-chan b
 
 func TestWordsThatAnotherFoldCountedAreCountedAnewAndAnnounced(t *testing.T) {
 	change := func(n byte) bus.Change {
-		return bus.Change{Thing: uuid.UUID{15: 1}, Part: uuid.UUID{15: n}, Version: 1, Revision: int64(n)}
+		return bus.Change{Thing: uuid.UUID{15: 1}, Part: uuid.UUID{15: n}, Version: 1,
+			Revision: int64(n)}
 	}
 	store := &folds{folded: []bus.Change{change(1), change(2)}}
 	refolding(t, store, func(t *testing.T, changes <-chan bus.Change) {
 		begun := time.Now()
-		require.ElementsMatch(t, []bus.Change{change(1), change(2)}, []bus.Change{<-changes, <-changes})
+		require.ElementsMatch(t, []bus.Change{change(1), change(2)},
+			[]bus.Change{<-changes, <-changes})
 		require.Zero(t, time.Since(begun), "at once")
 		synctest.Wait()
 		require.Equal(t, 3, store.refolds)

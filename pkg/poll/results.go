@@ -35,7 +35,8 @@ func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
 	if banned := r.Bans(); banned != nil {
 		r.WordsTotal -= len(r.Words)
-		r.Words = slices.DeleteFunc(r.Words, func(w question.WordCount) bool { return banned(w.Word) })
+		r.Words = slices.DeleteFunc(r.Words,
+			func(w question.WordCount) bool { return banned(w.Word) })
 		r.WordsTotal += len(r.Words)
 	}
 	if len(r.Words) >= MaxWords {

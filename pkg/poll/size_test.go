@@ -38,7 +38,8 @@ func TestAPresentationHasABoundOfTextInAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, poll.MaxText, p.Text())
 	banned := heavy(0)
-	banned[0] = poll.Poll{Question: question.Question{Text: banned[0].Text, Kind: question.OpenText, Banned: []string{strings.Repeat("b", question.MaxBannedLength)}}}
+	banned[0] = poll.Poll{Question: question.Question{Text: banned[0].Text, Kind: question.OpenText,
+		Banned: []string{strings.Repeat("b", question.MaxBannedLength)}}}
 	p, err = poll.New("t", banned)
 	require.NoError(t, err)
 	require.Equal(t, poll.MaxText-20_000+len("q")+question.MaxBannedLength, p.Text(), "banned words are text, too")
@@ -48,7 +49,9 @@ func TestAPresentationHasABoundOfTextInAll(t *testing.T) {
 	}{
 		"a poll":  {"t", heavy(1)},
 		"a title": {"tt", heavy(0)},
-		"a word":  {"t", append(heavy(-1), poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText, Banned: []string{"b"}}})},
+		"a word": {"t", append(heavy(-1),
+			poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText,
+				Banned: []string{"b"}}})},
 	} {
 		p, err := poll.New(c.title, c.polls)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), name)
@@ -64,17 +67,20 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 	first := p.Polls[0]
 	larger := append([]question.Option{{Key: "more", Value: "v"}}, first.Options[:len(first.Options)-1]...)
 	larger[1].Value += "xy"
-	grown := append(append([]question.Option{}, first.Options...), question.Option{Key: "more", Value: "v"})
+	grown := append(append([]question.Option{}, first.Options...),
+		question.Option{Key: "more", Value: "v"})
 	for name, c := range map[string]struct {
 		edit  poll.Edit
 		field string
 	}{
-		"another poll":     {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText}}}, "polls"},
-		"a longer title":   {poll.EditPresentation{Title: of("tt")}, "title"},
-		"another option":   {poll.EditPoll{PollID: first.ID, Options: &grown}, "polls"},
-		"a longer text":    {poll.EditPoll{PollID: first.ID, Question: of("qq")}, "polls"},
-		"one more ban":     {poll.EditPoll{PollID: first.ID, Banned: &[]string{"b"}}, "polls"},
-		"options it makes": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.Rating}}}, "polls"},
+		"another poll": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q",
+			Kind: question.OpenText}}}, "polls"},
+		"a longer title": {poll.EditPresentation{Title: of("tt")}, "title"},
+		"another option": {poll.EditPoll{PollID: first.ID, Options: &grown}, "polls"},
+		"a longer text":  {poll.EditPoll{PollID: first.ID, Question: of("qq")}, "polls"},
+		"one more ban":   {poll.EditPoll{PollID: first.ID, Banned: &[]string{"b"}}, "polls"},
+		"options it makes": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q",
+			Kind: question.Rating}}}, "polls"},
 	} {
 		d := &poll.Draft{Presentation: p, State: poll.PollState{PollID: first.ID, State: pending}}
 		err := d.Apply(c.edit)
@@ -113,5 +119,7 @@ func TestAPresentationThatIsTooLargeAlreadyMayShrink(t *testing.T) {
 	shorter := last.Options[1:]
 	require.NoError(t, apply(poll.EditPoll{PollID: last.ID, Options: &shorter}))
 	require.Error(t, apply(poll.EditPresentation{Title: of("tt")}))
-	require.Error(t, apply(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q", Kind: question.OpenText}}}))
+	require.Error(t, apply(
+		poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "q",
+			Kind: question.OpenText}}}))
 }

@@ -62,7 +62,8 @@ func (n *Newest) Add(id uuid.UUID, isPresentation bool, number int64) {
 // NewNewest makes an empty one, or refuses what is too much. It is for stores.
 func NewNewest(presentations, polls []uuid.UUID) (Newest, error) {
 	if n := len(presentations) + len(polls); n > MaxNewest {
-		return Newest{}, fault.Errorf(fault.Invalid, "one call is about at most %d ids, not %d", MaxNewest, n)
+		return Newest{}, fault.Errorf(fault.Invalid, "one call is about at most %d ids, not %d",
+			MaxNewest, n)
 	}
 	return Newest{make(map[uuid.UUID]int64, len(presentations)), make(map[uuid.UUID]int64, len(polls))}, nil
 }
@@ -159,10 +160,11 @@ type Store interface {
 	// that nobody says. NotFreeText, WordBanned.
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (question.WordCount, Edited, error)
 
-	// Count applies batches, which are the next ones of a partition's log in its order, in one transaction, by the rules
-	// of Ledger: each batch has its effect exactly once however often it is given, and the votes of a replayed one count
-	// only for voters who had none when its turn came. At most one Count per partition
-	// is under way at a time, whoever calls; others wait. A partition that the engine does not have is a fault.
+	// Count applies batches, which are the next ones of a partition's log in its order, in one
+	// transaction, by the rules of Ledger: each batch has its effect exactly once however often it
+	// is given, and the votes of a replayed one count only for voters who had none when its turn
+	// came. At most one Count per partition is under way at a time, whoever calls; others wait. A
+	// partition that the engine does not have is a fault.
 	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
 
 	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has

@@ -40,12 +40,14 @@ func (c *closings) set(list ...poll.ClosingPoll) {
 }
 
 func closing(version int64) poll.ClosingPoll {
-	return poll.ClosingPoll{PresentationID: uuid.UUID{15: 1}, Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: version}}
+	return poll.ClosingPoll{PresentationID: uuid.UUID{15: 1},
+		Seal: poll.Seal{PollID: uuid.UUID{15: 5}, Version: version}}
 }
 
-// sweeping gives f the entries that a sweep publishes, in a bubble where time passes only while everybody
-// waits.
-func sweeping(t *testing.T, store *closings, mine bool, f func(t *testing.T, sealed <-chan queue.Delivery)) {
+// sweeping gives f the entries that a sweep publishes, in a bubble where time passes only while
+// everybody waits.
+func sweeping(t *testing.T, store *closings, mine bool,
+	f func(t *testing.T, sealed <-chan queue.Delivery)) {
 	synctest.Test(t, func(t *testing.T) {
 		log, err := inproc.Open(inproc.Config{Streams: []string{poll.Stream}, Partitions: 1})
 		require.NoError(t, err)
@@ -53,7 +55,8 @@ func sweeping(t *testing.T, store *closings, mine bool, f func(t *testing.T, sea
 		require.NoError(t, err)
 		sub, err := votes.Subscribe(t.Context(), 0)
 		require.NoError(t, err)
-		sweep := poll.NewSweep(store, votes, 1, func(int) bool { return mine }, slog.New(slog.DiscardHandler))
+		sweep := poll.NewSweep(store, votes, 1, func(int) bool { return mine },
+			slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { sweep.Run(ctx) })
@@ -66,13 +69,14 @@ func sweeping(t *testing.T, store *closings, mine bool, f func(t *testing.T, sea
 
 func TestAPollWhoseReplicaDiedIsSealedAfterItsTime(t *testing.T) {
 	orphan := closing(4)
-	sweeping(t, &closings{list: []poll.ClosingPoll{orphan}}, true, func(t *testing.T, sealed <-chan queue.Delivery) {
-		begun := time.Now()
-		b, err := poll.DecodeBatch((<-sealed).Entry)
-		require.NoError(t, err)
-		require.Equal(t, &orphan.Seal, b.Seal)
-		require.GreaterOrEqual(t, time.Since(begun), orphaned)
-	})
+	sweeping(t, &closings{list: []poll.ClosingPoll{orphan}}, true,
+		func(t *testing.T, sealed <-chan queue.Delivery) {
+			begun := time.Now()
+			b, err := poll.DecodeBatch((<-sealed).Entry)
+			require.NoError(t, err)
+			require.Equal(t, &orphan.Seal, b.Seal)
+			require.GreaterOrEqual(t, time.Since(begun), orphaned)
+		})
 }
 
 func TestATimeThatPassedBeforeTheFirstAnswerDoesNotCount(t *testing.T) {
@@ -97,8 +101,9 @@ func TestOnlyWhatWasSeenClosingUnderOneVersionIsSealed(t *testing.T) {
 }
 
 func TestAPollOfAPartitionThatAnotherWorkerFollowsIsLeftToThatOne(t *testing.T) {
-	sweeping(t, &closings{list: []poll.ClosingPoll{closing(4)}}, false, func(t *testing.T, sealed <-chan queue.Delivery) {
-		time.Sleep(10 * orphaned)
-		require.Empty(t, sealed)
-	})
+	sweeping(t, &closings{list: []poll.ClosingPoll{closing(4)}}, false,
+		func(t *testing.T, sealed <-chan queue.Delivery) {
+			time.Sleep(10 * orphaned)
+			require.Empty(t, sealed)
+		})
 }

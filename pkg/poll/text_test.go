@@ -19,7 +19,9 @@ import (
 )
 
 func freeText(t testing.TB) (cloud, essay poll.Poll) {
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}, {Question: question.Question{Text: "Why?", Kind: question.OpenText}}})
+	p, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}},
+			{Question: question.Question{Text: "Why?", Kind: question.OpenText}}})
 	require.NoError(t, err)
 	return p.Polls[0], p.Polls[1]
 }
@@ -43,7 +45,8 @@ func TestWordsBannedLaterAreLeftOutAndOthersTakeTheirPlace(t *testing.T) {
 	}
 	read := func(stored []question.WordCount, banned ...string) (poll.Results, int) {
 		for n := poll.MaxWords; ; n *= 10 {
-			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.WordCloud, Banned: banned}}, Words: slices.Clone(stored[:min(n, len(stored))])}
+			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.WordCloud,
+				Banned: banned}}, Words: slices.Clone(stored[:min(n, len(stored))])}
 			r.WordsTotal = min(len(stored), question.MaxTotal)
 			if r.Sift(n) {
 				return r, n
@@ -91,9 +94,12 @@ func TestVotesOfFreeTextMoveWordsByTheDifference(t *testing.T) {
 	l.Walk(map[uuid.UUID]bool{b.ID: true})
 	_, _, words, _ := l.Settle()
 	once := func(word string) poll.WordChange {
-		return poll.WordChange{PollID: cloud, WordMove: question.WordMove{Word: word, By: 1, Spellings: []question.SpellingMove{{Spelling: word, By: 1}}}}
+		return poll.WordChange{PollID: cloud,
+			WordMove: question.WordMove{Word: word, By: 1,
+				Spellings: []question.SpellingMove{{Spelling: word, By: 1}}}}
 	}
-	require.Equal(t, []poll.WordChange{once("a"), once("m"), once("z"), {PollID: essay, WordMove: question.WordMove{Word: "b", By: 1}}}, words,
+	require.Equal(t, []poll.WordChange{once("a"), once("m"), once("z"),
+		{PollID: essay, WordMove: question.WordMove{Word: "b", By: 1}}}, words,
 		"whoever writes them locks in one order")
 }
 

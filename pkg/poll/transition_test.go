@@ -66,7 +66,8 @@ func TestMovesOfThePresenter(t *testing.T) {
 			}
 			stale := c.from.Version + 1
 			_, err = c.from.Decide(three, c.move, &stale)
-			require.Equal(t, fault.Stale, fault.CodeOf(err), "whatever the move, another version is refused")
+			require.Equal(t, fault.Stale, fault.CodeOf(err),
+				"whatever the move, another version is refused")
 		})
 	}
 }

@@ -30,7 +30,8 @@ func translate(err error) error {
 		case transient(e.Code):
 			return fault.Unavailablef(err, "the database cannot do it now")
 		case e.Code.Class() == pqerror.ClassDataException: // whatever state the database is in
-			return &fault.Error{Code: fault.Invalid, Detail: "the database cannot store such data", Cause: err}
+			return &fault.Error{Code: fault.Invalid, Detail: "the database cannot store such data",
+				Cause: err}
 		}
 		return err
 	}

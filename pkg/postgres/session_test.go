@@ -122,7 +122,8 @@ func TestErrorsAreTranslatedByTheirCode(t *testing.T) {
 	} {
 		require.Equal(t, c.want, fault.CodeOf(translate(c.err)), "%v", c.err)
 		require.ErrorIs(t, translate(fmt.Errorf("wrapped: %w", c.err)), c.err)
-		require.Equal(t, c.want, fault.CodeOf(translate(fmt.Errorf("wrapped: %w", c.err))), "%v", c.err)
+		require.Equal(t, c.want, fault.CodeOf(translate(fmt.Errorf("wrapped: %w", c.err))), "%v",
+			c.err)
 	}
 	require.NoError(t, translate(nil))
 }

@@ -64,7 +64,8 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 			"a query": func(ctx context.Context, s *DB) error {
 				return s.Read(ctx, "query", func(q Queryer) error {
 					var found []uuid.UUID
-					return q.SelectContext(ctx, &found, `SELECT id FROM presentations WHERE id = $1`, uuid.New())
+					return q.SelectContext(ctx, &found,
+						`SELECT id FROM presentations WHERE id = $1`, uuid.New())
 				})
 			},
 			"a transaction": func(ctx context.Context, s *DB) error {
@@ -74,13 +75,15 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 				})
 			},
 			"a statement that writes": func(ctx context.Context, s *DB) error {
-				_, err := s.Exec(ctx, "statement", `DELETE FROM secrets WHERE name = $1`, "nobody's")
+				_, err := s.Exec(ctx, "statement", `DELETE FROM secrets WHERE name = $1`,
+					"nobody's")
 				return err
 			},
 			"a list": func(ctx context.Context, s *DB) error {
 				return s.List(ctx, "list", func(tx *sqlx.Tx) error {
 					each := func(id uuid.UUID) error { return nil }
-					return Each(ctx, tx, each, `SELECT id FROM presentations WHERE id <> $1`, uuid.New())
+					return Each(ctx, tx, each, `SELECT id FROM presentations WHERE id <> $1`,
+						uuid.New())
 				})
 			},
 			"a new connection": func(ctx context.Context, s *DB) error {

@@ -60,8 +60,8 @@ func clean(field, text string, most int, l layout) (string, error) {
 	return text, nil
 }
 
-// CleanLine gives a text of one line the form in which it is kept, as those of questions. Errors are of the kind Invalid and
-// name the field.
+// CleanLine gives a text of one line the form in which it is kept, as those of questions. Errors
+// are of the kind Invalid and name the field.
 func CleanLine(field, text string, most int) (string, error) {
 	return clean(field, text, most, oneLine)
 }

@@ -1,5 +1,5 @@
-// Package question is what people are asked: kinds, options, answers, free text and tallies. It does no I/O. Every feature
-// that asks something asks with it.
+// Package question is what people are asked: kinds, options, answers, free text and tallies. It
+// does no I/O. Every feature that asks something asks with it.
 package question
 
 import (
@@ -21,8 +21,9 @@ const (
 	MaxBanned       = 200  // banned words
 	MaxBannedLength = 64   // characters of one
 
-	// MaxChosenBytes is how many bytes the keys take that one answer may name, in the JSON of a client that escapes all it can.
-	// So a vote's body, which has 4 KiB, has room for whatever a voter may choose.
+	// MaxChosenBytes is how many bytes the keys take that one answer may name, in the JSON of a
+	// client that escapes all it can. So a vote's body, which has 4 KiB, has room for whatever a
+	// voter may choose.
 	MaxChosenBytes = 3000
 )
 
@@ -54,8 +55,9 @@ type Question struct {
 	Options    []Option // none for free text
 }
 
-// Check checks a question and puts it into its usual form. Texts that old, if it is not nil, has stay as they are: an edit of
-// something else must not fail on them, nor change them. Errors are of the kind Invalid and name the field below at.
+// Check checks a question and puts it into its usual form. Texts that old, if it is not nil, has
+// stay as they are: an edit of something else must not fail on them, nor change them. Errors are of
+// the kind Invalid and name the field below at.
 func (q Question) Check(at string, old *Question) (_ Question, err error) {
 	known := textsOf(old)
 	if q.Text, err = known.clean(at+".question", q.Text, MaxValueLength, inLines); err != nil {

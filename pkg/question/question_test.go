@@ -34,7 +34,8 @@ func freeText(t testing.TB) (cloud, essay question.Question) {
 
 func TestAnAnswerIsCanonicalOrNamesTheField(t *testing.T) {
 	one := asked(t, question.Question{Text: "one", Options: options("A", "B")})
-	some := asked(t, question.Question{Text: "some", Kind: question.Multiple, MaxChoices: 2, Options: options("A", "B", "C")})
+	some := asked(t, question.Question{Text: "some", Kind: question.Multiple, MaxChoices: 2,
+		Options: options("A", "B", "C")})
 	stars := asked(t, question.Question{Text: "stars", Kind: question.Rating})
 	for _, c := range []struct {
 		asked question.Question
@@ -78,7 +79,8 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 	cloud, essay := freeText(t)
 	both := []question.Option{{Key: "A", Value: "a"}}
 	choice := question.Question{Kind: question.Choice, MaxChoices: 1, Options: both}
-	multiple := question.Question{Kind: question.Multiple, MaxChoices: 2, Options: append(both, question.Option{Key: "B", Value: "b"})}
+	multiple := question.Question{Kind: question.Multiple, MaxChoices: 2,
+		Options: append(both, question.Option{Key: "B", Value: "b"})}
 	lone := cloud
 	lone.MaxChoices = 1
 	for _, c := range []struct {
@@ -94,7 +96,8 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 		{cloud, []string{"Berlin", "Rome"}, "Berlin\nRome", ""},
 		{cloud, []string{"!!!", "..."}, "!!!\n...", ""},
 		{cloud, []string{strings.Repeat("é", 50)}, question.Answer(strings.Repeat("é", 50)), ""},
-		{cloud, []string{strings.Repeat("e\u0301", 50)}, question.Answer(strings.Repeat("é", 50)), ""},
+		{cloud, []string{strings.Repeat("e\u0301", 50)}, question.Answer(strings.Repeat("é", 50)),
+			""},
 		{cloud, []string{strings.Repeat("é", 51)}, "", "texts"},
 		{cloud, []string{strings.Repeat("ß", 25)}, question.Answer(strings.Repeat("ß", 25)), ""},
 		{cloud, []string{strings.Repeat("ß", 26)}, "", "texts"},             // which is folded to twice as many
@@ -158,7 +161,8 @@ func TestWordsThatAreTheSameToPeopleAreOneWord(t *testing.T) {
 			require.Equal(t, question.WordCloud.Words(question.Answer(same[0])), question.WordCloud.Words(question.Answer(text)), "%q", text)
 		}
 	}
-	require.Equal(t, []string{"berlin"}, question.WordCloud.Words("BERLIN!"), "they are counted folded")
+	require.Equal(t, []string{"berlin"}, question.WordCloud.Words("BERLIN!"),
+		"they are counted folded")
 	for _, others := range [][]string{
 		{"👍", "👍🏽"}, {"می\u200cخواهم", "میخواهم"}, {"❤\u200d🔥", "❤🔥"}, {"a", "à"}, {"kir", "kır\u0323"},
 		{"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"},

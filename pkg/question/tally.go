@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Tally moves the counts of a question by the difference between answers, within one transaction of a store. It is for one
-// goroutine.
+// Tally moves the counts of a question by the difference between answers, within one transaction of
+// a store. It is for one goroutine.
 type Tally struct {
 	kind      Kind
 	options   map[string]int
@@ -18,12 +18,14 @@ type Tally struct {
 	spellings map[spelled]*move // of a word cloud whose fold knows them
 }
 
-// NewTally begins with a question's kind, its options' keys in order, and a count per option. It changes none of them.
+// NewTally begins with a question's kind, its options' keys in order, and a count per option. It
+// changes none of them.
 func NewTally(kind Kind, options []string, counts []int64) Tally {
 	if len(options) != len(counts) { // those of before an edit, which no vote is for
 		options = nil
 	}
-	t := Tally{kind: kind, options: make(map[string]int, len(options)), counts: slices.Clone(counts)}
+	t := Tally{kind: kind, options: make(map[string]int, len(options)),
+		counts: slices.Clone(counts)}
 	if kind.FreeText() {
 		t.fold, t.words = PresentFold, map[string]*move{}
 		if kind == WordCloud {
@@ -36,8 +38,8 @@ func NewTally(kind Kind, options []string, counts []int64) Tally {
 	return t
 }
 
-// Folded says by which fold the words are counted, where it is not the present one. They are moved by it. The first one knows
-// no spellings.
+// Folded says by which fold the words are counted, where it is not the present one. They are moved
+// by it. The first one knows no spellings.
 func (t *Tally) Folded(f Fold) {
 	if t.fold = f; f == FirstFold {
 		t.spellings = nil
@@ -63,7 +65,8 @@ func (t *Tally) Takes(a Answer) bool {
 	return true
 }
 
-// Add counts an answer n times more: 1 for one that stands now, with the id of its vote, and -1 for one that stands no more.
+// Add counts an answer n times more: 1 for one that stands now, with the id of its vote, and -1 for
+// one that stands no more.
 func (t *Tally) Add(a Answer, voteID uuid.UUID, n int64) {
 	if t.kind.FreeText() {
 		for _, s := range t.kind.spelled(t.fold, a) {
@@ -88,8 +91,8 @@ func (t *Tally) Add(a Answer, voteID uuid.UUID, n int64) {
 // Counts gives a count per option, as it is now.
 func (t *Tally) Counts() []int64 { return t.counts }
 
-// WordMove is by how much the count of a word moves, and those of its spellings. A word or spelling whose count is 0 then is
-// there no more, unless the word is hidden.
+// WordMove is by how much the count of a word moves, and those of its spellings. A word or spelling
+// whose count is 0 then is there no more, unless the word is hidden.
 type WordMove struct {
 	Word      string
 	By        int64     // 0: only the spellings move
@@ -97,7 +100,8 @@ type WordMove struct {
 	Spellings []SpellingMove
 }
 
-// SpellingMove is by how much the count of a spelling moves, never 0, and the oldest of the votes that write it now.
+// SpellingMove is by how much the count of a spelling moves, never 0, and the oldest of the votes
+// that write it now.
 type SpellingMove struct {
 	Spelling string
 	By       int64
@@ -115,7 +119,10 @@ func (t *Tally) Words() (words []WordMove) {
 	for word, m := range t.words {
 		of := spellings[word]
 		if m.by != 0 || len(of) > 0 {
-			slices.SortFunc(of, func(a, b SpellingMove) int { return strings.Compare(a.Spelling, b.Spelling) })
+			slices.SortFunc(of, func(a,
+				b SpellingMove) int {
+				return strings.Compare(a.Spelling, b.Spelling)
+			})
 			words = append(words, WordMove{word, m.by, m.first, of})
 		}
 	}

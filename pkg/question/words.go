@@ -13,8 +13,10 @@ import (
 
 // The codes of questions' own.
 var (
-	NotFreeText = fault.Conflict.Named("not_free_text") // people choose their answers: there are none in free text
-	WordBanned  = fault.Conflict.Named("word_banned")   // the text holds a banned word: it cannot be shown
+	// people choose their answers: there are none in free text
+	NotFreeText = fault.Conflict.Named("not_free_text")
+	// the text holds a banned word: it cannot be shown
+	WordBanned = fault.Conflict.Named("word_banned")
 )
 
 // MaxTotal is up to how many words of a poll are counted.
@@ -106,8 +108,8 @@ func (q *Question) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 // NoWord is the error about a word that nobody says.
 func NoWord() error { return fault.Errorf(fault.NotFound, "nobody has written that") }
 
-// CastAt gives the time at which a replica took a vote, by its own clock, in milliseconds: it informs, and nothing is ordered by
-// it. It is zero where the vote's id does not hold it.
+// CastAt gives the time at which a replica took a vote, by its own clock, in milliseconds: it
+// informs, and nothing is ordered by it. It is zero where the vote's id does not hold it.
 func CastAt(voteID uuid.UUID) time.Time {
 	if voteID.Version() != 7 {
 		return time.Time{}

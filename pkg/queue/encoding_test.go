@@ -14,7 +14,8 @@ func TestAnEntryIsLettersAVersionATypeAnIDAndItsBody(t *testing.T) {
 	e := Entry{ID: id(1), Type: 7, Body: []byte("body")}
 	data, err := Encode([]byte("before"), e)
 	require.NoError(t, err)
-	require.Equal(t, hex.EncodeToString([]byte("before"))+"504c4e"+"01"+"07"+"00000000000000000000000000000001"+
+	require.Equal(t, hex.EncodeToString([]byte("before"))+"504c4e"+"01"+"07"+
+		"00000000000000000000000000000001"+
 		hex.EncodeToString([]byte("body")), hex.EncodeToString(data))
 	got, err := Decode(data[len("before"):])
 	require.NoError(t, err)
@@ -35,7 +36,8 @@ func TestWhatIsTooLargeIsNoEntryAndNoReply(t *testing.T) {
 }
 
 func TestRepliesKeepTheirBodiesInOrder(t *testing.T) {
-	replies := []Reply{{EntryID: id(1), Body: []byte{1, 3, 2, 4}}, {EntryID: id(2), Body: []byte{1}}}
+	replies := []Reply{{EntryID: id(1), Body: []byte{1, 3, 2, 4}},
+		{EntryID: id(2), Body: []byte{1}}}
 	data, err := EncodeReplies(nil, replies...)
 	require.NoError(t, err)
 	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"0004"+"01030204"+"00000000000000000000000000000002"+"0001"+"01",
@@ -92,7 +94,8 @@ func TestTheEnvelopeAllocatesNothingOfItsOwn(t *testing.T) {
 	data, err := EncodeReplies(nil, reply)
 	require.NoError(t, err)
 	require.Zero(t, testing.AllocsPerRun(100, func() { data, _ = EncodeReplies(data[:0], reply) }))
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = DecodeReplies(data) }), 1.0, "the replies")
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = DecodeReplies(data) }), 1.0,
+		"the replies")
 }
 
 func FuzzDecodeReplies(f *testing.F) {

@@ -10,7 +10,9 @@ import (
 )
 
 func FuzzAnnouncement(f *testing.F) {
-	whole := announcement{[8]byte{1}, 300, []bus.Change{{Thing: uuid.UUID{2}, Part: uuid.UUID{3}, Version: 4, Revision: 1 << 40}, {}}}.encode()
+	whole := announcement{[8]byte{1}, 300,
+		[]bus.Change{{Thing: uuid.UUID{2}, Part: uuid.UUID{3}, Version: 4, Revision: 1 << 40},
+			{}}}.encode()
 	for n := range whole {
 		f.Add(whole[:n])
 	}

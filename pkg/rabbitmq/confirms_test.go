@@ -99,7 +99,8 @@ func TestABatchThatWasRefusedIsNotTakenForKeptWhenItsNeighboursAreConfirmedToget
 	outcomes := make([]chan error, 3)
 	for i := range outcomes {
 		outcomes[i] = make(chan error, 1)
-		require.NoError(t, l.Publish(t.Context(), 0, numbered(i), func(err error) { outcomes[i] <- err }))
+		require.NoError(t, l.Publish(t.Context(), 0, numbered(i),
+			func(err error) { outcomes[i] <- err }))
 	}
 	require.NoError(t, receive(t, outcomes[0]))
 	require.ErrorIs(t, receive(t, outcomes[1]), queue.ErrRefused)
@@ -123,6 +124,7 @@ func TestABrokerThatOwesAConfirmForTooLongIsAskedAnew(t *testing.T) {
 	require.ErrorIs(t, receive(t, outcome), queue.ErrUnknown, "it may be in the log, and nobody says so")
 	silent.Store(false)
 	require.Eventually(t, func() bool {
-		return l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }) == nil && receive(t, outcome) == nil
+		return l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }) == nil &&
+			receive(t, outcome) == nil
 	}, 20*time.Second, 50*time.Millisecond, "the new connection confirms")
 }

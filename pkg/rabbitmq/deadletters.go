@@ -69,7 +69,8 @@ func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason 
 	headers[headerTime] = now
 	headers[headerTag] = int64(d.DeliveryTag)
 	headers[headerRedelivered] = d.Redelivered
-	if err := speech.dead.publishAndWait(ctx, s.log.cfg.deadQueue(s.name), again(d.Delivery, headers)); err != nil {
+	if err := speech.dead.publishAndWait(ctx, s.log.cfg.deadQueue(s.name),
+		again(d.Delivery, headers)); err != nil {
 		return unavailable(fmt.Errorf("dead letter: %w", err))
 	}
 	return nil
@@ -246,7 +247,8 @@ func (h *heldLetter) leave() error {
 }
 
 // replay puts letters back, the last one first. Their order in the queue is another when some were set aside again.
-func (s *stream) replay(ctx context.Context, held []*heldLetter, done func(queue.DeadLetter, error)) error {
+func (s *stream) replay(ctx context.Context, held []*heldLetter,
+	done func(queue.DeadLetter, error)) error {
 	slices.SortStableFunc(held, func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
@@ -287,7 +289,8 @@ func (s *stream) putBack(ctx context.Context, h *heldLetter) error {
 	msg.ReplyTo = s.replyTo() // whoever waited for its reply has given up
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
-	return p.streams[s.place][h.letter.Partition].publishAndWait(ctx, s.queue(h.letter.Partition), msg)
+	return p.streams[s.place][h.letter.Partition].publishAndWait(ctx, s.queue(h.letter.Partition),
+		msg)
 }
 
 // letter reads what was written on an entry. One that came some other way is shown too.

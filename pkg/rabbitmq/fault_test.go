@@ -31,7 +31,10 @@ func numberOf(e queue.Entry) int {
 }
 
 // large is an entry of about 250 KB.
-func large() queue.Entry { return queue.Entry{ID: uuid.New(), Type: 1, Body: make([]byte, 250<<10)} }
+func large() queue.Entry {
+	return queue.Entry{ID: uuid.New(), Type: 1,
+		Body: make([]byte, 250<<10)}
+}
 
 func receive[T any](t testing.TB, from <-chan T) T {
 	t.Helper()
@@ -104,7 +107,8 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	defer l.Close()
 	for i := range 1000 { // more than a prefetch: the queue must drain while the alarm is on
 		outcome := make(chan error, 1)
-		require.NoError(t, l.Publish(t.Context(), 0, numbered(i), func(err error) { outcome <- err }))
+		require.NoError(t, l.Publish(t.Context(), 0, numbered(i),
+			func(err error) { outcome <- err }))
 		require.NoError(t, receive(t, outcome))
 	}
 
@@ -123,7 +127,8 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	for i := range 1000 {
 		d := receive(t, sub.Deliveries())
 		require.EqualValues(t, i, numberOf(d.Entry))
-		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID}) // gets lost, and waits for nothing
+		// gets lost, and waits for nothing
+		_ = sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID})
 		require.NoError(t, sub.Ack(d.Tag))
 	}
 
@@ -132,7 +137,8 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	lines.saw(t, 1, "rabbitmq: the broker takes messages again publishing")
 	require.NoError(t, receive(t, late), "what was written before is kept after all")
 	outcome := make(chan error, 1)
-	require.NoError(t, l.Publish(t.Context(), 0, numbered(1002), func(err error) { outcome <- err }))
+	require.NoError(t, l.Publish(t.Context(), 0, numbered(1002),
+		func(err error) { outcome <- err }))
 	require.NoError(t, receive(t, outcome))
 	require.NoError(t, l.Ping(t.Context()))
 
@@ -187,7 +193,8 @@ func TestAPublishNeverWaitsLongerThanItMayThoughTheConnectionTakesNoBytes(t *tes
 	outcomes := stall(t, l)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), func(error) { t.Error("confirmed") }), queue.ErrRefused, "behind the one that is being written")
+	require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), func(error) { t.Error("confirmed") }),
+		queue.ErrRefused, "behind the one that is being written")
 	for range cap(outcomes) { // the connection is given up after a while
 		require.ErrorIs(t, receive(t, outcomes), queue.ErrUnknown)
 	}
@@ -292,7 +299,8 @@ func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *
 			require.NoError(t, ch.Publish("plenary.bus", "", false, false, amqp.Publishing{Body: []byte(body)}))
 		}
 	})
-	want := bus.Change{Thing: uuid.UUID([]byte("0123456789abcdef")), Part: uuid.UUID([]byte("fedcba9876543210"))}
+	want := bus.Change{Thing: uuid.UUID([]byte("0123456789abcdef")),
+		Part: uuid.UUID([]byte("fedcba9876543210"))}
 	require.Equal(t, bus.Change{}, receive(t, changes), "of the newer version")
 	want.Version, want.Revision = 7, 256
 	require.Equal(t, want, receive(t, changes))
@@ -305,9 +313,10 @@ func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *
 
 func TestASettingThatCannotBeStopsTheStart(t *testing.T) {
 	for want, c := range map[string]rabbitmq.Config{
-		"a URL is missing":         {Partitions: 1},
-		"URL 2 is not one":         {Partitions: 1, URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
-		`cannot be called "Votes"`: {URLs: []string{"amqp://a/"}, Partitions: 1, Streams: []string{"Votes"}},
+		"a URL is missing": {Partitions: 1},
+		"URL 2 is not one": {Partitions: 1, URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
+		`cannot be called "Votes"`: {URLs: []string{"amqp://a/"}, Partitions: 1,
+			Streams: []string{"Votes"}},
 		"0 partitions of 0 bytes":  {URLs: []string{"amqp://a/"}},
 		"1 partitions of -1 bytes": {URLs: []string{"amqp://a/"}, Partitions: 1, MaxQueueBytes: -1},
 	} {

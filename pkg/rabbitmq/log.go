@@ -1,7 +1,8 @@
 // Package rabbitmq is the queue and the bus on RabbitMQ, 3.10 and later.
 //
-// Entries go to durable quorum queues with a single active consumer. Three connections keep publishing and consuming
-// apart, since under an alarm the broker stops reading from connections that publish, acknowledgements included:
+// Entries go to durable quorum queues with a single active consumer. Three connections keep
+// publishing and consuming apart, since under an alarm the broker stops reading from connections
+// that publish, acknowledgements included:
 //
 //	publishing  entries, confirmed
 //	consuming   partitions, and what comes back: replies and the bus; never publishes
@@ -65,7 +66,8 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	}
 	l := &Log{cfg: c}
 	for i, name := range c.Streams {
-		l.streams = append(l.streams, &stream{log: l, name: name, place: i, replies: make(chan queue.Reply, repliesBuffer)})
+		l.streams = append(l.streams,
+			&stream{log: l, name: name, place: i, replies: make(chan queue.Reply, repliesBuffer)})
 	}
 	l.bus = newBus(l)
 	l.publishing = newLink("publishing", c, l.openPublishers)
@@ -168,8 +170,8 @@ func (l *Log) Stream(name string) (queue.Stream, error) {
 // Bus gives the bus, which lives on the log's connections: closing the log closes it too.
 func (l *Log) Bus() *Bus { return l.bus }
 
-// Ping tells which connections are away, and whether the broker takes no entries. It asks nobody: a connection that
-// died silently is noticed by its heartbeat.
+// Ping tells which connections are away, and whether the broker takes no entries. It asks nobody: a
+// connection that died silently is noticed by its heartbeat.
 func (l *Log) Ping(ctx context.Context) error {
 	_, k, err := l.publishing.get()
 	if err == nil {

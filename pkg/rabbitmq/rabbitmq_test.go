@@ -67,9 +67,13 @@ func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
 		direct := stack.RabbitMQURL(t)
 		p := newProxy(t, direct)
 		return queuetest.Env{
-			Open: func(tb testing.TB) queue.Log { return open(tb, rabbitmq.Config{URLs: []string{p.url}}).Log },
+			Open: func(tb testing.TB) queue.Log {
+				return open(tb,
+					rabbitmq.Config{URLs: []string{p.url}}).Log
+			},
 			OpenSmall: func(tb testing.TB) queue.Log {
-				return open(tb, rabbitmq.Config{URLs: []string{p.url}, Prefix: "small", MaxQueueBytes: 1 << 20}).Log
+				return open(tb, rabbitmq.Config{URLs: []string{p.url}, Prefix: "small",
+					MaxQueueBytes: 1 << 20}).Log
 			},
 			Inject: func(tb testing.TB, partition int, messageID string, body []byte) {
 				raw(tb, direct, func(ch *amqp.Channel) {
@@ -127,17 +131,21 @@ func TestTheQueuesOfVotesAreThoseOfEveryVersionAndOthersFollowTheSamePattern(t *
 			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
 			require.NoError(t, err, name)
 		}
-		require.NoError(t, ch.ExchangeDeclarePassive("plenary.bus", amqp.ExchangeFanout, true, false, false, false, nil))
+		require.NoError(t, ch.ExchangeDeclarePassive("plenary.bus", amqp.ExchangeFanout, true,
+			false, false, false, nil))
 	})
 	id := uuid.UUID{15: 1}
-	require.NoError(t, l.Publish(t.Context(), 1, queue.Entry{ID: id, Type: 2, Body: []byte("body")}, func(error) {}))
+	require.NoError(t, l.Publish(t.Context(), 1, queue.Entry{ID: id, Type: 2, Body: []byte("body")},
+		func(error) {}))
 	raw(t, url, func(ch *amqp.Channel) {
 		from, err := ch.Consume("plenary.votes.1", "", false, false, false, false, nil)
 		require.NoError(t, err)
 		d := receive(t, from)
 		require.Equal(t, "PLN\x01\x02"+string(id[:])+"body", string(d.Body))
-		require.Equal(t, []string{"application/vnd.plenary.batch", id.String()}, []string{d.ContentType, d.MessageId})
-		require.NoError(t, ch.Publish("", d.ReplyTo, false, false, amqp.Publishing{Body: []byte("PLR\x01" + string(id[:]) + "\x00\x02\x01\x03")}))
+		require.Equal(t, []string{"application/vnd.plenary.batch", id.String()},
+			[]string{d.ContentType, d.MessageId})
+		require.NoError(t, ch.Publish("", d.ReplyTo, false, false,
+			amqp.Publishing{Body: []byte("PLR\x01" + string(id[:]) + "\x00\x02\x01\x03")}))
 	})
 	require.Equal(t, queue.Reply{EntryID: id, Body: []byte{1, 3}}, receive(t, l.Replies()))
 }

@@ -265,7 +265,9 @@ func (s *subscription) DeadLetter(ctx context.Context, d queue.Delivery, reason 
 	if !ok {
 		return fmt.Errorf("entry %d of %s was not delivered, or was acknowledged", d.Tag, s.queue)
 	}
-	if whole, err := queue.Decode(found.Body); err == nil && d.Err == nil && d.Entry.ID != whole.ID { // a part of it
+	// a part of it
+	if whole, err := queue.Decode(found.Body); err == nil && d.Err == nil &&
+		d.Entry.ID != whole.ID {
 		body, err := queue.Encode(nil, d.Entry)
 		if err != nil {
 			return err
@@ -288,7 +290,8 @@ func (s *subscription) Close() (err error) {
 }
 
 func (s *subscription) closeChannel() error {
-	cut := time.AfterFunc(s.stream.log.cfg.DialTimeout, func() { s.conn.kill(errors.New("closing a channel took too long")) })
+	cut := time.AfterFunc(s.stream.log.cfg.DialTimeout,
+		func() { s.conn.kill(errors.New("closing a channel took too long")) })
 	defer cut.Stop()
 	s.tell()
 	return s.ch.Close()

@@ -45,8 +45,8 @@ func (c Config) declarePartition(ch *amqp.Channel, stream string, partition int)
 	})
 }
 
-// declareDead makes sure that the queue of a stream's entries that were set aside is there. It has no bound: what is in
-// it is there to be looked at.
+// declareDead makes sure that the queue of a stream's entries that were set aside is there. It has
+// no bound: what is in it is there to be looked at.
 func (c Config) declareDead(ch *amqp.Channel, stream string) error {
 	return declare(ch, c.deadQueue(stream), amqp.Table{
 		"x-queue-type":     "quorum",

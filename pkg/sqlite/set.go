@@ -17,7 +17,8 @@ type Set struct{ Rows, Texts []byte }
 
 // NewSet has room for n rows.
 func NewSet(n, width int) *Set {
-	return &Set{make([]byte, 0, n*width), make([]byte, 1, 1+16*n)} // one byte, as no bytes would be NULL
+	// one byte, as no bytes would be NULL
+	return &Set{make([]byte, 0, n*width), make([]byte, 1, 1+16*n)}
 }
 
 const (

@@ -115,12 +115,15 @@ func TestWhatATransitionGivesIsNotKeptWhereSomethingMayBeNewer(t *testing.T) {
 		transit
 		meanwhile func(c *Cache)
 	}{
-		"an error, after which it may have happened": {transit{err: errors.New("cut off")}, func(*Cache) {}},
-		"an edit was made before":                    {transit{turn: turned(2, 4)}, func(*Cache) {}},
-		"an edit was heard of meanwhile":             {done, heard(bus.Change{Thing: talk})},
-		"a transition was heard of meanwhile":        {done, heard(bus.Change{Thing: talk, Version: 3})},
-		"announcements were lost meanwhile":          {done, heard(bus.Change{})},
-		"it was forgotten meanwhile":                 {done, func(c *Cache) { c.entries.Clear() }},
+		"an error, after which it may have happened": {transit{err: errors.New("cut off")},
+			func(*Cache) {}},
+		"an edit was made before": {transit{turn: turned(2, 4)},
+			func(*Cache) {}},
+		"an edit was heard of meanwhile": {done, heard(bus.Change{Thing: talk})},
+		"a transition was heard of meanwhile": {done,
+			heard(bus.Change{Thing: talk, Version: 3})},
+		"announcements were lost meanwhile": {done, heard(bus.Change{})},
+		"it was forgotten meanwhile":        {done, func(c *Cache) { c.entries.Clear() }},
 		"another transition was kept meanwhile": {done, func(c *Cache) {
 			c.keep(talk, turned(3, 3).Display, c.mark(talk))
 		}},

@@ -54,7 +54,8 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 	}
 	changes := []bus.Change{{Thing: id, Version: turn.Version}}
 	if turn.Ended != nil {
-		changes = append(changes, bus.Change{Thing: id, Part: turn.Ended.PollID, Version: turn.Ended.Version})
+		changes = append(changes,
+			bus.Change{Thing: id, Part: turn.Ended.PollID, Version: turn.Ended.Version})
 		s.sealer.add(id, *turn.Ended)
 	}
 	s.announce(ctx, changes...)
@@ -83,7 +84,9 @@ func (s *Stage) edited(ctx context.Context, id uuid.UUID, edited poll.Edited, er
 	}
 	changes := []bus.Change{{Thing: id}}
 	if q := edited.Poll; q != nil {
-		changes = append(changes, bus.Change{Thing: id, Part: q.ID, Version: edited.State.Opened, Revision: edited.State.Revision})
+		changes = append(changes,
+			bus.Change{Thing: id, Part: q.ID, Version: edited.State.Opened,
+				Revision: edited.State.Revision})
 	}
 	s.announce(ctx, changes...)
 }
@@ -96,7 +99,8 @@ func (s *Stage) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error 
 
 // SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one that is none any more end where
 // the announcement arrives, the others within a lease. Errors: as poll.Store.SetAccess; after Unavailable it may have happened.
-func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
+func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
+	a access.Tokens) error {
 	return s.changed(ctx, id, s.store.SetAccess(ctx, id, presenter, a))
 }
 

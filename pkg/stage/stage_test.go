@@ -40,7 +40,10 @@ func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) 
 
 func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }
 
-func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte, access.Tokens) error { return s.err }
+func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte,
+	access.Tokens) error {
+	return s.err
+}
 
 func (s transit) SetJoinCode(context.Context, uuid.UUID, string) error { return s.err }
 
@@ -64,7 +67,8 @@ type published struct {
 	at        time.Time
 }
 
-func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry, confirmed func(error)) error {
+func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry,
+	confirmed func(error)) error {
 	b, decodeErr := poll.DecodeBatch(e)
 	if decodeErr != nil {
 		return decodeErr
@@ -182,7 +186,8 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 	}{
 		"an edit of a poll": {transit{edited: changed}, edit, []bus.Change{
 			{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
-		"another edit":                      {transit{edited: poll.Edited{Changed: true}}, edit, []bus.Change{{Thing: talk}}},
+		"another edit": {transit{edited: poll.Edited{Changed: true}}, edit,
+			[]bus.Change{{Thing: talk}}},
 		"an edit that changes nothing":      {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
 		"an edit of which nothing is known": {transit{err: away}, edit, nil},
 		"an answer that is hidden": {transit{edited: changed}, hide, []bus.Change{

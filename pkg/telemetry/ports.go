@@ -96,7 +96,8 @@ func (s *measuredSubscription) DeadLetter(ctx context.Context, d queue.Delivery,
 	return err
 }
 
-// StoreCall takes note of a call of an engine: how long it took, and whether the engine was away or too slow.
+// StoreCall takes note of a call of an engine: how long it took, and whether the engine was away or
+// too slow.
 func (m *Metrics) StoreCall(call string, took time.Duration, err error) {
 	m.storeTime.WithLabelValues(call).Observe(took.Seconds())
 	if fault.CodeOf(err) == fault.Unavailable {

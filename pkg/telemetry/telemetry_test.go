@@ -100,7 +100,8 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown}, {nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
 		called := 0
-		stream, err := m.Log(fakeLog{fakeStream: fakeStream{err: c.err, confirm: c.confirm}}).Stream("votes")
+		stream, err := m.Log(fakeLog{fakeStream: fakeStream{err: c.err,
+			confirm: c.confirm}}).Stream("votes")
 		require.NoError(t, err)
 		err = stream.Publish(t.Context(), 0, e, func(err error) {
 			called++

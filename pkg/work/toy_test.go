@@ -76,7 +76,8 @@ func (a *toy) Size(e queue.Entry) int { return len(e.Body) }
 
 func (a *toy) Halve(e queue.Entry) (first, second queue.Entry, ok bool) {
 	half := len(e.Body) / 2
-	return queue.Entry{Body: e.Body[:half]}, queue.Entry{Body: e.Body[half:]}, half > 0 && !e.Replayed
+	return queue.Entry{Body: e.Body[:half]}, queue.Entry{Body: e.Body[half:]}, half > 0 &&
+		!e.Replayed
 }
 
 func (a *toy) Unknown(e queue.Entry) []byte { return make([]byte, len(e.Body)) }
@@ -135,7 +136,8 @@ func (s *spy) Subscribe(ctx context.Context, partition int) (queue.Subscription,
 		return nil, err
 	}
 	watched := &watched{
-		Subscription: sub, spy: s, entries: map[uint64]queue.Entry{}, deliveries: make(chan queue.Delivery, 9000),
+		Subscription: sub, spy: s, entries: map[uint64]queue.Entry{}, deliveries: make(
+			chan queue.Delivery, 9000),
 	}
 	watched.pump.Go(watched.run)
 	s.set(func() { s.subscribed, s.last = s.subscribed+1, sub })
@@ -266,9 +268,11 @@ func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		log, end := newSpy(t, 1)
-		b := &bench{toy: &toy{ids: map[uuid.UUID]bool{}}, log: log, bus: &awayBus{}, t: t, done: make(chan struct{})}
+		b := &bench{toy: &toy{ids: map[uuid.UUID]bool{}}, log: log, bus: &awayBus{}, t: t,
+			done: make(chan struct{})}
 		b.Worker = New(Config{
-			Stream: log, Partitions: 1, Applier: b.toy, IDs: b.toy, Bus: b.bus, Logger: slog.New(slog.DiscardHandler),
+			Stream: log, Partitions: 1, Applier: b.toy, IDs: b.toy, Bus: b.bus, Logger: slog.New(
+				slog.DiscardHandler),
 		})
 		require.Error(t, b.Ready(), "before it runs nothing is read")
 		prepare(b)

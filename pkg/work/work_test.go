@@ -34,7 +34,8 @@ func TestWhatIsDeliveredTogetherIsAppliedTogetherAndInOrder(t *testing.T) {
 		require.Len(t, b.toy.applied, 1)
 		for i, e := range b.toy.applied[0] {
 			require.Equal(t, uuid.UUID{15: byte(i + 1)}, e.ID)
-			require.Equal(t, queue.Reply{EntryID: e.ID, Body: []byte{done, done}}, <-b.log.Replies())
+			require.Equal(t, queue.Reply{EntryID: e.ID, Body: []byte{done, done}},
+				<-b.log.Replies())
 		}
 		require.Equal(t, []string{"ack 3", "reply to inproc"}, b.log.did,
 			"one acknowledgement, after the commit; a bus that is away fails nothing")
@@ -75,7 +76,8 @@ func TestAnEntryThatComesAgainHasNoSecondEffectAndNoSecondReply(t *testing.T) {
 		time.Sleep(2 * maxWait)
 		synctest.Wait()
 		require.Len(t, b.toy.applied, 2, "it was asked again")
-		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: []byte{done}}, <-b.log.Replies())
+		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: []byte{done}},
+			<-b.log.Replies())
 		require.Empty(t, b.log.Replies())
 		require.Equal(t, []string{"reply to inproc", "ack 1"}, b.log.did)
 		require.Equal(t, 2, b.log.subscribed)
@@ -174,7 +176,8 @@ func TestAnItemThatCannotBeAppliedIsSetAsideAloneAndTheOthersOfItsEntryApplyInOr
 		b.publish(1, usual, "ab!de!g")
 		b.publish(2, usual, "h")
 	}, func(t *testing.T, b *bench) {
-		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1}, Body: []byte{done, done, 0, done, done, 0, done}}, <-b.log.Replies())
+		require.Equal(t, queue.Reply{EntryID: uuid.UUID{15: 1},
+			Body: []byte{done, done, 0, done, done, 0, done}}, <-b.log.Replies())
 		synctest.Wait()
 		items := ""
 		var last Partitioned
@@ -205,7 +208,8 @@ func TestHalvesThatComeAgainAreKnownByTheirIDs(t *testing.T) {
 		time.Sleep(2 * maxWait)
 		synctest.Wait()
 		require.Equal(t, []byte{done, done, 0, done}, (<-b.log.Replies()).Body)
-		require.Equal(t, []byte{0, 0, 0, 0}, (<-b.log.Replies()).Body, "what was applied before is not known again")
+		require.Equal(t, []byte{0, 0, 0, 0}, (<-b.log.Replies()).Body,
+			"what was applied before is not known again")
 		require.Len(t, b.toy.ids, 3, "two halves, and the whole")
 		require.Equal(t, []string{"!"}, b.letters(), "kept twice, and the same letter")
 	})
@@ -221,7 +225,10 @@ func TestADeadLetterThatIsReplayedIsAppliedAsSuch(t *testing.T) {
 		b.toy.fail = nil
 		b.toy.mu.Unlock()
 		require.NoError(t, b.log.VisitDeadLetters(t.Context(),
-			func(queue.DeadLetter) queue.Fate { return queue.Replay }, func(_ queue.DeadLetter, err error) { require.NoError(t, err) }))
+			func(queue.DeadLetter) queue.Fate { return queue.Replay }, func(_ queue.DeadLetter,
+				err error) {
+				require.NoError(t, err)
+			}))
 		synctest.Wait()
 		require.True(t, b.toy.applied[0][0].Replayed)
 		require.Empty(t, b.letters())
@@ -260,7 +267,8 @@ func TestAnEntryOfANewerVersionIsLeftToANewerWorker(t *testing.T) {
 		b.publish(3, usual, "c")
 	}, func(t *testing.T, b *bench) {
 		synctest.Wait()
-		require.Equal(t, []string{"ack 1", "reply to inproc"}, b.log.did, "it is not set aside, and nothing overtakes it")
+		require.Equal(t, []string{"ack 1", "reply to inproc"}, b.log.did,
+			"it is not set aside, and nothing overtakes it")
 		require.Equal(t, 1, b.log.closed)
 		require.ErrorIs(t, b.Ready(), queue.ErrVersion)
 	})
@@ -392,7 +400,8 @@ func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {
 		require.Len(t, announced(), 1)
 		time.Sleep(newsEvery)
 		require.Len(t, announced(), 2)
-		require.ElementsMatch(t, slices.Concat(change(4), other), announced()[1], "the newest of each")
+		require.ElementsMatch(t, slices.Concat(change(4), other), announced()[1],
+			"the newest of each")
 		b.news.add(change(5))
 		b.stop()
 		<-b.done

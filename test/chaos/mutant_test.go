@@ -27,13 +27,15 @@ type mutant struct {
 
 var mutants = map[string]mutant{
 	"an answer before the vote is stored, by itself": {
-		[]change{{"pkg/commit/commit.go", awaits, awaitsNot}}, "kill-embedded", []check.Kind{check.Lost}, true,
+		[]change{{"pkg/commit/commit.go", awaits,
+			awaitsNot}}, "kill-embedded", []check.Kind{check.Lost}, true,
 	},
 	"a tally that is written and not moved": {
 		[]change{{"pkg/poll/ledger.go", "		a.add(old, -1)\n", ""}}, "calm", []check.Kind{check.Tally}, true,
 	},
 	"an answer before the confirm": {
-		[]change{{"pkg/commit/commit.go", awaits, awaitsNot}}, "kill-rabbitmq", []check.Kind{check.Lost}, false,
+		[]change{{"pkg/commit/commit.go", awaits,
+			awaitsNot}}, "kill-rabbitmq", []check.Kind{check.Lost}, false,
 	},
 	"no window for the confirm": {
 		[]change{{"pkg/intake/intake.go", "Window: poll.Window, ", ""}},
@@ -91,8 +93,9 @@ var mutants = map[string]mutant{
 
 // The request is answered when its vote was handed over, whatever becomes of that.
 const (
-	awaits    = "return b.await(ctx, w, place, item.Arrived, item.Accepted, wait)"
-	awaitsNot = "_, _ = b, place\n\treturn g.config.Decode([]byte{1})[0], nil" // which is poll.Counted
+	awaits = "return b.await(ctx, w, place, item.Arrived, item.Accepted, wait)"
+	// which is poll.Counted
+	awaitsNot = "_, _ = b, place\n\treturn g.config.Decode([]byte{1})[0], nil"
 )
 
 // A checker that never finds anything proves nothing: it must find what is wrong with a product that lacks a rule.

@@ -22,7 +22,8 @@ import (
 )
 
 // layered are the folders whose files lie in layers: a file uses only what lies below it. In
-// api/internal/eventloop a connection, its turn and its loop are one machine, in files by its parts.
+// api/internal/eventloop a connection, its turn and its loop are one machine, in files by its
+// parts.
 var layered = []string{
 	"api/internal/budget", "api/internal/docs", "api/internal/live", "api/internal/page",
 	"api/internal/polls", "api/internal/polls/fast", "api/internal/polls/fast/fasttest",

@@ -507,9 +507,13 @@ func (h *hostile) noise(n int) string {
 	return string(b)
 }
 
-// tooLarge and compressed are made once: megabytes for each request would take the client longer than the server.
+// tooLarge and compressed are made once: megabytes for each request would take the client longer
+// than the server.
 var (
-	tooLarge   = sync.OnceValue(func() string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2<<20, strings.Repeat(" ", 2<<20)) })
+	tooLarge = sync.OnceValue(func() string {
+		return fmt.Sprintf("Content-Length: %d\r\n\r\n%s",
+			2<<20, strings.Repeat(" ", 2<<20))
+	})
 	compressed = sync.OnceValue(func() string {
 		return fmt.Sprintf("Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb()), bomb())
 	})

@@ -25,7 +25,9 @@ func idleRooms(t *testing.T, c *Client, url string, n int) (rooms []*Room) {
 	store := pollpg.New(db)
 	ids := make(chan poll.Presentation, n)
 	for range n {
-		p, err := poll.New("Idle", []poll.Poll{{Question: question.Question{Text: "Who?", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}})
+		p, err := poll.New("Idle",
+			[]poll.Poll{{Question: question.Question{Text: "Who?",
+				Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}})
 		require.NoError(t, err)
 		p.JoinCode = p.ID.String()
 		require.NoError(t, p.Open(0))

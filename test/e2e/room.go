@@ -328,7 +328,8 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 		}
 		if len(v.Texts) > 0 {
 			cloud = true
-			for _, word := range question.WordCloud.Words(question.Answer(strings.Join(v.Texts, "\n"))) {
+			for _, word := range question.WordCloud.Words(question.Answer(strings.Join(v.Texts,
+				"\n"))) {
 				words[word]++
 			}
 		}
@@ -339,7 +340,8 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 	for _, w := range res.Words {
 		word := w.Text
 		if cloud {
-			word = question.WordCloud.Words(question.Answer(word))[0] // it is shown as most people wrote it
+			// it is shown as most people wrote it
+			word = question.WordCloud.Words(question.Answer(word))[0]
 		}
 		if words[word] != w.Count {
 			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text, w.Count, words[word])

@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
 }
 
-// besideEachOther sets how many parallel tests run at a time, unless -parallel does. Parallel tests wait
-// most of their time, so there may be more of them than processors.
+// besideEachOther sets how many parallel tests run at a time, unless -parallel does. Parallel tests
+// wait most of their time, so there may be more of them than processors.
 func besideEachOther(tests string) {
 	flag.Parse()
 	given := false
@@ -147,8 +147,8 @@ func siteOf(t *testing.T, s *stack.Stack) site {
 	return out
 }
 
-// everywhere runs a test on every system, beside other tests: each has rooms of its own, and waits most
-// of its time. A test that measures calls everywhereAlone.
+// everywhere runs a test on every system, beside other tests: each has rooms of its own, and waits
+// most of its time. A test that measures calls everywhereAlone.
 func everywhere(t *testing.T, test func(*testing.T, site)) {
 	t.Helper()
 	t.Parallel()
@@ -161,7 +161,8 @@ func everywhere(t *testing.T, test func(*testing.T, site)) {
 	}
 }
 
-// everywhereAlone runs a test on every system, one after the other, while no other test of the package runs.
+// everywhereAlone runs a test on every system, one after the other, while no other test of the
+// package runs.
 func everywhereAlone(t *testing.T, test func(*testing.T, site)) {
 	t.Helper()
 	begin(systems...)

@@ -21,7 +21,8 @@ var beforeFolder = flag.String("before", "", "a folder with the api and worker f
 // beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
 const beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
 
-// earlier gives the folder of the api and worker of beforePasses. They are built the first time, and are in .build after that.
+// earlier gives the folder of the api and worker of beforePasses. They are built the first time,
+// and are in .build after that.
 func earlier(t *testing.T) string {
 	t.Helper()
 	if *beforeFolder != "" {

@@ -92,7 +92,8 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	}
 	switch {
 	case s.PoolerURL != "":
-		settings = append(settings, "PLENARY_DATABASE_URL="+s.PoolerURL, "PLENARY_DATABASE_POOLER=true")
+		settings = append(settings, "PLENARY_DATABASE_URL="+s.PoolerURL,
+			"PLENARY_DATABASE_POOLER=true")
 	case s.DatabaseURL != "":
 		settings = append(settings, "PLENARY_DATABASE_URL="+s.DatabaseURL)
 	}

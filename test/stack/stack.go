@@ -26,8 +26,8 @@ import (
 // Part names what a stack consists of.
 type Part uint
 
-// The parts of a stack. API and Worker need PostgreSQL and RabbitMQ; NGINX needs API. With PgBouncer, which needs
-// PostgreSQL, they reach the database through it.
+// The parts of a stack. API and Worker need PostgreSQL and RabbitMQ; NGINX needs API. With
+// PgBouncer, which needs PostgreSQL, they reach the database through it.
 const (
 	PostgreSQL Part = 1 << iota
 	RabbitMQ
@@ -241,9 +241,9 @@ func (s *Stack) Processes() []*Process {
 	return all
 }
 
-// Close stops everything in the order a vote flows: NGINX, APIs, workers, RabbitMQ, PgBouncer, PostgreSQL. It kills
-// what does not stop, and says so in its error. A temporary folder is removed. Calling it again does
-// nothing and returns the same error.
+// Close stops everything in the order a vote flows: NGINX, APIs, workers, RabbitMQ, PgBouncer,
+// PostgreSQL. It kills what does not stop, and says so in its error. A temporary folder is removed.
+// Calling it again does nothing and returns the same error.
 func (s *Stack) Close() error {
 	s.closeOnce.Do(func() { s.closeErr = s.close() })
 	return s.closeErr

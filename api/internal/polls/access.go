@@ -50,9 +50,11 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 	case c.Token() == "":
 		return fault.Errorf(fault.Unauthenticated, "this needs the presenter's token")
 	case role == access.Remote:
-		return fault.Errorf(fault.Forbidden, "a remote's token may only move slides, open or close voting, and hide answers")
+		return fault.Errorf(fault.Forbidden,
+			"a remote's token may only move slides, open or close voting, and hide answers")
 	}
-	return fault.Errorf(fault.Forbidden, "this is not a token of this presentation, or not any more")
+	return fault.Errorf(fault.Forbidden,
+		"this is not a token of this presentation, or not any more")
 }
 
 // grant puts other tokens in the place of a presentation's, for its owner.
@@ -158,7 +160,8 @@ func (c *call) mayCreate() error {
 	}
 	given := c.Token()
 	if given == "" {
-		return fault.Errorf(web.CreateKeyMissing, "creating a presentation takes the key of this server")
+		return fault.Errorf(web.CreateKeyMissing,
+			"creating a presentation takes the key of this server")
 	}
 	addr := c.Address()
 	if wait := c.polls.bounds.keys.Take(addr); wait > 0 {

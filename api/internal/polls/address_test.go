@@ -16,8 +16,10 @@ import (
 var someProxies = web.Proxies{netip.MustParsePrefix("127.0.0.0/8")}
 
 func TestLogsNameTheClientAndNotWhatItClaimsToBe(t *testing.T) {
-	request := fasttest.Request(fasttest.APath, ballot("counted"), "X-Forwarded-For: 6.6.6.6, 203.0.113.7")
-	for want, proxies := range map[string]web.Proxies{"127.0.0.1": nil, "203.0.113.7": someProxies} {
+	request := fasttest.Request(fasttest.APath, ballot("counted"),
+		"X-Forwarded-For: 6.6.6.6, 203.0.113.7")
+	for want, proxies := range map[string]web.Proxies{"127.0.0.1": nil,
+		"203.0.113.7": someProxies} {
 		b := newBooth(t, proxies...)
 		client := dial(t, b.Listener)
 		answers := bufio.NewReader(client)

@@ -101,7 +101,8 @@ func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, 
 		all.Polls = append(all.Polls, wirePollResults{i + 1, q.Text, q.Kind, seen(&r, true)})
 		veiled.Polls = append(veiled.Polls, wirePollResults{i + 1, q.Text, q.Kind, seen(&r, false)})
 	}
-	e := &encodedAll{access: p.Tokens, bans: hex.EncodeToString(bans.Sum(nil)), presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
+	e := &encodedAll{access: p.Tokens, bans: hex.EncodeToString(bans.Sum(nil)),
+		presenter: allView{wireAllResults: all}, others: allView{wireAllResults: all}}
 	if hidden {
 		e.others.wireAllResults = &veiled
 	}

@@ -46,8 +46,11 @@ func held(t *testing.T) *afterwards {
 	t.Helper()
 	hard := `=HYPERLINK("http://evil.example","x"), "quoted"` + "\nsecond line"
 	p, err := poll.New("Été: the \"best\"/worst 🗳️", []poll.Poll{
-		{Question: question.Question{Text: hard, Options: []question.Option{{Key: "-A", Value: "+1"}, {Key: "B", Value: "@SUM(A1)"}, {Key: "C", Value: "<script>"}}}},
-		{Question: question.Question{Text: "What?", Kind: question.Multiple, Options: []question.Option{{Key: "A", Value: " =1"}, {Key: "B", Value: "\t=1"}}}},
+		{Question: question.Question{Text: hard,
+			Options: []question.Option{{Key: "-A", Value: "+1"}, {Key: "B", Value: "@SUM(A1)"},
+				{Key: "C", Value: "<script>"}}}},
+		{Question: question.Question{Text: "What?", Kind: question.Multiple,
+			Options: []question.Option{{Key: "A", Value: " =1"}, {Key: "B", Value: "\t=1"}}}},
 		{Question: question.Question{Text: "How?", Kind: question.Rating}},
 		{Question: question.Question{Text: "Secret?", Kind: question.Rating}},
 	})
@@ -70,7 +73,8 @@ func held(t *testing.T) *afterwards {
 func (s *afterwards) Presentation(_ context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
 	s.reads.Add(1)
 	if id != s.p.ID {
-		return poll.Presentation{}, nil, fault.Errorf(fault.NotFound, "there is no such presentation")
+		return poll.Presentation{}, nil,
+			fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	return s.p, s.states, nil
 }

@@ -117,7 +117,8 @@ func announcing(bytes int) string { return fmt.Sprintf("Content-Length: %d\r\n\r
 func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
 	addr := echoing(t, func(*whole) {})
 	e := connect(t, addr)
-	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1, 100_000, web.MaxBody - 1, web.MaxBody} {
+	for _, size := range []int{0, 1, 4095, 4096, 4097, 8191, 8192, 8193, 16 << 10, 16<<10 + 1,
+		100_000, web.MaxBody - 1, web.MaxBody} {
 		go e.say(lengthHead, announcing(size), strings.Repeat(" ", size))
 		_, body := e.hear()
 		require.Equal(t, fmt.Sprint(size), body)
@@ -165,26 +166,32 @@ func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
 	addr := echoing(t, func(*whole) {})
 	vote := "POST " + fasttest.APath + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	for name, request := range map[string]string{
-		"a body":                       lengthHead + announcing(web.MaxBody+1),
-		"4 MiB":                        lengthHead + announcing(4<<20),
-		"a body that waits for a word": lengthHead + "Expect: 100-continue\r\n" + announcing(web.MaxBody+1),
-		"a vote":                       vote + announcing(fast.MaxBody+1),
-		"a vote with a query":          strings.Replace(vote, " HTTP", "?a=b HTTP", 1) + announcing(fast.MaxBody+1),
-		"a vote by its whole address":  strings.Replace(vote, "/api", "http://x/api", 1) + announcing(fast.MaxBody+1),
-		"a vote that waits":            vote + "Expect: 100-continue\r\n" + announcing(web.MaxBody),
-		"GET":                          "GET /healthz HTTP/1.1\r\nHost: x\r\n" + announcing(web.MaxBody+1),
-		"no path":                      "PUT /nowhere HTTP/1.1\r\nHost: x\r\n" + announcing(1<<40),
-		"a form":                       lengthHead + "Content-Type: multipart/form-data; boundary=x\r\n" + announcing(web.MaxBody+1),
+		"a body": lengthHead + announcing(web.MaxBody+1),
+		"4 MiB":  lengthHead + announcing(4<<20),
+		"a body that waits for a word": lengthHead + "Expect: 100-continue\r\n" +
+			announcing(web.MaxBody+1),
+		"a vote": vote + announcing(fast.MaxBody+1),
+		"a vote with a query": strings.Replace(vote, " HTTP", "?a=b HTTP", 1) +
+			announcing(fast.MaxBody+1),
+		"a vote by its whole address": strings.Replace(vote, "/api", "http://x/api", 1) +
+			announcing(fast.MaxBody+1),
+		"a vote that waits": vote + "Expect: 100-continue\r\n" + announcing(web.MaxBody),
+		"GET": "GET /healthz HTTP/1.1\r\nHost: x\r\n" +
+			announcing(web.MaxBody+1),
+		"no path": "PUT /nowhere HTTP/1.1\r\nHost: x\r\n" + announcing(1<<40),
+		"a form": lengthHead +
+			"Content-Type: multipart/form-data; boundary=x\r\n" + announcing(web.MaxBody+1),
 	} {
 		t.Run(name, func(t *testing.T) { connect(t, addr).say(request).refused(413, "payload_too_large") })
 	}
 	for name, request := range map[string]string{
-		"chunks of a body":           lengthHead + chunkedEnd + chunks(web.MaxBody, 1),
-		"one chunk":                  lengthHead + chunkedEnd + chunks(web.MaxBody+1),
-		"a vote in chunks":           vote + chunkedEnd + chunks(fast.MaxBody, 1),
-		"a body that is sent whole":  lengthHead + announcing(2<<20) + strings.Repeat(" ", 2<<20),
-		"a vote that is sent whole":  vote + announcing(1<<20) + strings.Repeat(" ", 1<<20),
-		"a body with another behind": lengthHead + announcing(web.MaxBody+9) + strings.Repeat(" ", web.MaxBody+9) + lengthHead + announcing(0),
+		"chunks of a body":          lengthHead + chunkedEnd + chunks(web.MaxBody, 1),
+		"one chunk":                 lengthHead + chunkedEnd + chunks(web.MaxBody+1),
+		"a vote in chunks":          vote + chunkedEnd + chunks(fast.MaxBody, 1),
+		"a body that is sent whole": lengthHead + announcing(2<<20) + strings.Repeat(" ", 2<<20),
+		"a vote that is sent whole": vote + announcing(1<<20) + strings.Repeat(" ", 1<<20),
+		"a body with another behind": lengthHead + announcing(web.MaxBody+9) +
+			strings.Repeat(" ", web.MaxBody+9) + lengthHead + announcing(0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := connect(t, addr)
@@ -228,7 +235,8 @@ func TestLargeBodiesShareABoundAndSmallOnesNeedNone(t *testing.T) {
 	}
 	require.Eventually(t, full, 10*time.Second, 10*time.Millisecond, "the first one has its share when it has arrived")
 	e := connect(t, addr)
-	_, body := e.say(lengthHead, announcing(web.SmallBody), strings.Repeat(" ", web.SmallBody)).hear()
+	_, body := e.say(lengthHead, announcing(web.SmallBody),
+		strings.Repeat(" ", web.SmallBody)).hear()
 	require.Equal(t, fmt.Sprint(web.SmallBody), body)
 	_, body = holds.say(strings.Repeat(" ", 10_000)).hear()
 	require.Equal(t, "60000", body)
@@ -247,7 +255,8 @@ func TestAClientThatGoesIsNoFault(t *testing.T) {
 	addr := apiAddress(t, s)
 	for _, request := range []string{
 		lengthHead + announcing(100) + "a", lengthHead + announcing(100_000) + strings.Repeat(" ", 50_000), lengthHead + chunkedEnd + "5\r\nab",
-		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + fasttest.APath + " HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
+		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + fasttest.APath +
+			" HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
 	} {
 		conn := connect(t, addr).say(request)
 		server := s.app.Server() // it has what was sent, of which the reset takes away what nobody has read

@@ -49,7 +49,8 @@ func (l fatefulLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed f
 	}
 	verdicts := make([]poll.Verdict, len(b.Votes))
 	for i, v := range b.Votes {
-		verdicts[i] = map[question.Answer]poll.Verdict{"superseded": poll.Superseded, "late": poll.Late, "rejected": poll.Rejected}[v.Answer]
+		verdicts[i] = map[question.Answer]poll.Verdict{"superseded": poll.Superseded,
+			"late": poll.Late, "rejected": poll.Rejected}[v.Answer]
 		if verdicts[i] == 0 {
 			verdicts[i] = poll.Counted
 		}
@@ -144,7 +145,8 @@ func newBoothBelow(t *testing.T, root string, proxies ...netip.Prefix) *booth {
 
 func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 	log := fatefulLog{make(chan queue.Reply), make(chan func(), 99)}
-	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Question: question.Question{Kind: question.Choice, MaxChoices: 1}}
+	shown := &poll.Poll{ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"),
+		Question: question.Question{Kind: question.Choice, MaxChoices: 1}}
 	for _, fate := range fates {
 		shown.Options = append(shown.Options, question.Option{Key: fate})
 	}
@@ -245,7 +247,8 @@ func forged(pass string) string {
 
 func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 	b := newBooth(t)
-	passPath, pass := fasttest.Path(passPresentation), thePasses.Draw(passPresentation, uuid.Nil, time.Now()).Text
+	passPath, pass := fasttest.Path(passPresentation), thePasses.Draw(passPresentation, uuid.Nil,
+		time.Now()).Text
 	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text, thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-access.PassLife)).Text
 	for _, test := range []struct {
 		what    string
@@ -257,24 +260,30 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 	}{
 		{"counted", 204, fasttest.APath, ballot("counted"), nil, true},
 		{"superseded", 204, fasttest.APath, ballot("superseded"), nil, true},
-		{"durable, respond-async", 202, fasttest.APath, ballot("uncounted"), []string{"Prefer: respond-async"}, true},
+		{"durable, respond-async", 202, fasttest.APath, ballot("uncounted"),
+			[]string{"Prefer: respond-async"}, true},
 		{"durable when the wait is over", 202, fasttest.APath, ballot("uncounted"), nil, true},
 		{"late", 409, fasttest.APath, ballot("late"), nil, true},
 		{"rejected", 400, fasttest.APath, ballot("rejected"), nil, true},
 		{"refused by the log", 503, fasttest.APath, ballot("refused"), nil, true},
-		{"refused by the log, respond-async", 503, fasttest.APath, ballot("refused"), []string{"Prefer: respond-async"}, true},
+		{"refused by the log, respond-async", 503, fasttest.APath, ballot("refused"),
+			[]string{"Prefer: respond-async"}, true},
 		{"an unknown key", 400, fasttest.APath, ballot("unknown"), nil, false},
-		{"taken back", 204, fasttest.APath, strings.Replace(ballot("counted"), `"key":"counted"`, `"keys":[]`, 1), nil, false},
-		{"taken back by no texts", 204, fasttest.APath, strings.Replace(ballot("counted"), `"key":"counted"`, `"texts":[]`, 1), nil, false},
+		{"taken back", 204, fasttest.APath,
+			strings.Replace(ballot("counted"), `"key":"counted"`, `"keys":[]`, 1), nil, false},
+		{"taken back by no texts", 204, fasttest.APath,
+			strings.Replace(ballot("counted"), `"key":"counted"`, `"texts":[]`, 1), nil, false},
 		{"taken back, with a pass", 204, passPath, strings.Replace(passBallot("counted", pass), `"key":"counted"`, `"keys":[]`, 1), nil, false},
-		{"another poll", 409, fasttest.APath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1), nil, false},
+		{"another poll", 409, fasttest.APath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1),
+			nil, false},
 		{"no such presentation", 404, fasttest.Path(noPresentation), ballot("counted"), nil, false},
 		{"the nil UUID", 400, fasttest.Path(uuid.Nil), ballot("counted"), nil, false},
 		{"counted, with a pass", 204, passPath, passBallot("counted", pass), nil, true},
 		{"superseded, with a pass", 204, passPath, passBallot("superseded", pass), nil, true},
 		{"durable, with a pass", 202, passPath, passBallot("uncounted", pass), []string{"Prefer: respond-async"}, true},
 		{"late, with a pass", 409, passPath, passBallot("late", pass), nil, true},
-		{"a foreign pass where none is needed", 401, fasttest.APath, passBallot("counted", pass), nil, false},
+		{"a foreign pass where none is needed", 401, fasttest.APath, passBallot("counted", pass),
+			nil, false},
 		{"no pass", 401, passPath, ballot("counted"), nil, false},
 		{"a forged pass", 401, passPath, passBallot("counted", forged(pass)), nil, false},
 		{"a foreign pass", 401, passPath, passBallot("counted", foreign), nil, false},
@@ -331,7 +340,8 @@ func (a *rawAnswer) anonymous(told []string) []string {
 	return told
 }
 
-// TestAFieldThatIsNotKnownIsFibersAndItsVoteIsAnsweredAlike: what it means one day, one place will say.
+// TestAFieldThatIsNotKnownIsFibersAndItsVoteIsAnsweredAlike: what it means one day, one place will
+// say.
 func TestAFieldThatIsNotKnownIsFibersAndItsVoteIsAnsweredAlike(t *testing.T) {
 	b := newBooth(t)
 	client := dial(t, b.Listener)
@@ -370,7 +380,8 @@ func (r raw) votes(rng *rand.Rand, answers *bufio.Reader, name string) error {
 	sent := make([]string, 1+rng.IntN(3))
 	for i := range sent {
 		sent[i] = fates[rng.IntN(len(fates))]
-		request := fasttest.Request(fasttest.APath, ballot(sent[i]), fmt.Sprintf("X-Request-Id: %s-%d", name, i))
+		request := fasttest.Request(fasttest.APath, ballot(sent[i]),
+			fmt.Sprintf("X-Request-Id: %s-%d", name, i))
 		if rng.IntN(3) == 0 {
 			request = forFiber(request)
 		}

@@ -48,7 +48,8 @@ func TestABrowserThatAsksFirstIsToldWhatThePathTakes(t *testing.T) {
 	s := ofOrigins("*")
 	for path, methods := range map[string]string{
 		web.Base + "/presentations/" + anID + "/polls/current/votes": "OPTIONS, POST",
-		web.Base + "/presentations/" + anID + "/polls/current":       "DELETE, GET, HEAD, OPTIONS, PUT",
+		web.Base + "/presentations/" + anID +
+			"/polls/current": "DELETE, GET, HEAD, OPTIONS, PUT",
 	} {
 		for _, asked := range []string{"POST", "PUT", "nonsense", "\xff"} {
 			res := request(t, s, "OPTIONS", path, "Origin", "https://a.example", "Access-Control-Request-Method", asked, "Access-Control-Request-Headers", "authorization,\"")

@@ -79,7 +79,9 @@ func getAllResults(c *call) error {
 	c.Set(fiber.HeaderCacheControl, "no-cache")
 	if kept {
 		c.Set(fiber.HeaderContentDisposition, attachment(all.Title, f.name))
-		if c.Unchanged("W/" + contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag, owns))) {
+		if c.Unchanged("W/" +
+			contentTag(fmt.Appendf(nil, "%s %c %s %s %t", f.name, separator, e.bans, all.tag,
+				owns))) {
 			return nil
 		}
 		return c.sendFile(ctx, f, separator, all, owns)
@@ -108,29 +110,32 @@ func (c *call) sendFile(ctx context.Context, f format, separator rune, all allVi
 	if f.name == "csv" {
 		c.Set(fiber.HeaderContentType, f.mime+"; charset=utf-8")
 	}
-	pages, now := c.polls.wordPages, time.Now() // the stream outlives the handler, and so may not use its call
-	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
-		out, err := f.begin(w, all.wireAllResults, now, separator, turn.Take)
-		if err != nil {
-			return err
-		}
-		for i := range all.Polls {
-			p := &all.Polls[i]
-			if err := out.poll(p); err != nil {
+	// the stream outlives the handler, and so may not use its call
+	pages, now := c.polls.wordPages, time.Now()
+	body, err := c.Site.NewStream(c.Ctx,
+		func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
+			out, err := f.begin(w, all.wireAllResults, now, separator, turn.Take)
+			if err != nil {
 				return err
 			}
-			if p.Hidden || !p.Kind.FreeText() {
-				continue
+			for i := range all.Polls {
+				p := &all.Polls[i]
+				if err := out.poll(p); err != nil {
+					return err
+				}
+				if p.Hidden || !p.Kind.FreeText() {
+					continue
+				}
+				if err := pages.all(ctx, all.PresentationID, p, hidden, turn,
+					out.word); err != nil {
+					return err
+				}
 			}
-			if err := pages.all(ctx, all.PresentationID, p, hidden, turn, out.word); err != nil {
+			if err := turn.Take(); err != nil {
 				return err
 			}
-		}
-		if err := turn.Take(); err != nil {
-			return err
-		}
-		return out.end()
-	}, release)
+			return out.end()
+		}, release)
 	if err != nil {
 		return err
 	}

@@ -230,7 +230,8 @@ func exportPresentation(c *call) error {
 	}
 	for i := range p.Polls {
 		q := &p.Polls[i]
-		export.Polls[i] = newPoll{Question: q.Text, Kind: q.Kind, MaxChoices: q.MaxChoices, Visibility: q.Visibility, Banned: q.Banned}
+		export.Polls[i] = newPoll{Question: q.Text, Kind: q.Kind, MaxChoices: q.MaxChoices,
+			Visibility: q.Visibility, Banned: q.Banned}
 		if q.Kind.TakesOptions() {
 			export.Polls[i].Options = toWire(q).Options
 		}

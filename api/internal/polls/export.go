@@ -66,9 +66,10 @@ func getVotes(c *call) error {
 		defer turn.Pause()
 		return c.sendPage(part.limit, list, from(ctx).inTurns(turn.Take))
 	}
-	body, err := c.Site.NewStream(c.Ctx, func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
-		return list(w, from(ctx).inTurns(turn.Take))
-	}, func() {})
+	body, err := c.Site.NewStream(c.Ctx,
+		func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
+			return list(w, from(ctx).inTurns(turn.Take))
+		}, func() {})
 	if err != nil {
 		return err
 	}

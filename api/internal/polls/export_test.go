@@ -143,7 +143,8 @@ func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 // manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
 var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n  lines"}
 
-func listed(t *testing.T, list func(*bufio.Writer, votes) error, answers ...question.Answer) string {
+func listed(t *testing.T, list func(*bufio.Writer, votes) error,
+	answers ...question.Answer) string {
 	t.Helper()
 	var out strings.Builder
 	w := bufio.NewWriter(&out)
@@ -163,7 +164,8 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	essay := &poll.Poll{Question: question.Question{Kind: question.OpenText, MaxChoices: 1}}
 	answers := make([]question.Answer, len(manyTexts))
 	for i, text := range manyTexts {
-		answers[i] = question.Answer(strings.NewReplacer("\n", "\u2028", "\t", "\u2029").Replace(text))
+		answers[i] = question.Answer(strings.NewReplacer("\n", "\u2028", "\t",
+			"\u2029").Replace(text))
 	}
 	var lines []voteLine
 	require.NoError(t, json.Unmarshal([]byte(listed(t, listJSON(essay), answers...)), &lines))

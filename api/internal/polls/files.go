@@ -117,7 +117,8 @@ func (pages wordPages) all(
 		if err != nil {
 			return err
 		}
-		if page.last != nil && k.begins && k.order != question.NewestFirst && p.Status != poll.Final {
+		if page.last != nil && k.begins && k.order != question.NewestFirst &&
+			p.Status != poll.Final {
 			k.order = question.NewestFirst
 			continue
 		}

@@ -38,7 +38,8 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 			name     string
 			n, runes int
 		}{{"few short words", 10, 20}, {"100 words of 50", 100, 50}, {"100 texts of 500", 100, 500}, {"3 texts of 500", 3, 500}, {"none", 0, 0}} {
-			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}}, Words: words(c.n, c.runes, of)}
+			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}},
+				Words: words(c.n, c.runes, of)}
 			whole := toTallies(r)
 			all, err := json.Marshal(whole)
 			require.NoError(t, err)
@@ -46,7 +47,8 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 			require.NoError(t, err)
 			require.LessOrEqual(t, len(data), live.MaxEvent)
 			got := dataOf[wireResults[wireTally]](t, data)
-			require.Equal(t, len(all)+200 > live.MaxEvent, got.More, "%q %s: %d bytes", of, c.name, len(all))
+			require.Equal(t, len(all)+200 > live.MaxEvent, got.More, "%q %s: %d bytes", of, c.name,
+				len(all))
 			require.Equal(t, whole.Words[:len(got.Words)], got.Words, "the most named")
 			if !got.More {
 				require.Len(t, got.Words, c.n)
@@ -71,7 +73,8 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 		for i := range r.Counts {
 			r.Counts[i] = 1 << 40
 		}
-		data, err := live.Event{Name: "results", ID: "1.2", Data: toTallies(r), Veiled: toTallies(r).hide()}.Encode(true)
+		data, err := live.Event{Name: "results", ID: "1.2", Data: toTallies(r),
+			Veiled: toTallies(r).hide()}.Encode(true)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(data), live.MaxEvent)
 		got := dataOf[wireResults[wireTally]](t, data)
@@ -80,7 +83,8 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 		require.NotEmpty(t, got.Options)
 		require.Nil(t, got.Words)
 
-		veiled, err := live.Event{Name: "results", ID: "1.2", Data: toTallies(r), Veiled: toTallies(r).hide()}.Encode(false)
+		veiled, err := live.Event{Name: "results", ID: "1.2", Data: toTallies(r),
+			Veiled: toTallies(r).hide()}.Encode(false)
 		require.NoError(t, err)
 		require.Less(t, len(veiled), 300)
 		require.False(t, dataOf[wireResults[wireTally]](t, veiled).More, "what is hidden is not to be read elsewhere")
@@ -90,7 +94,8 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 func TestASlideWithoutRoomForItsOptionsHasNone(t *testing.T) {
 	for _, of := range longest {
 		for _, length := range []int{10, question.MaxValueLength} {
-			q := poll.Poll{Question: question.Question{Kind: question.Choice, Text: strings.Repeat(of, question.MaxValueLength), MaxChoices: 1}}
+			q := poll.Poll{Question: question.Question{Kind: question.Choice,
+				Text: strings.Repeat(of, question.MaxValueLength), MaxChoices: 1}}
 			for i := range question.MaxOptions {
 				q.Options = append(q.Options, question.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
 			}
@@ -194,11 +199,14 @@ func TestWhatOneWritesIsNotSentToEachWithoutABound(t *testing.T) {
 					got := seen[i].total - begin[i].total
 					all += got
 					require.LessOrEqual(t, seen[i].largest, live.MaxEvent)
-					require.LessOrEqual(t, float64(got), paceViewerBytes*lasts.Seconds()+live.MaxEvent, "bytes to one viewer")
+					require.LessOrEqual(t, float64(got), paceViewerBytes*lasts.Seconds()+
+						live.MaxEvent, "bytes to one viewer")
 					require.Positive(t, got)
 				}
-				require.LessOrEqual(t, float64(all), paceBytes*lasts.Seconds()+float64(crowd*live.MaxEvent), "bytes to all")
-				require.GreaterOrEqual(t, presenter.total-first.total, int(lasts/live.Pace)*live.MaxEvent*8/10, "who is on stage sees each")
+				require.LessOrEqual(t, float64(all), paceBytes*lasts.Seconds()+
+					float64(crowd*live.MaxEvent), "bytes to all")
+				require.GreaterOrEqual(t, presenter.total-first.total,
+					int(lasts/live.Pace)*live.MaxEvent*8/10, "who is on stage sees each")
 				require.LessOrEqual(t, presenter.largest, live.MaxEvent)
 			})
 		})
@@ -228,7 +236,8 @@ func TestASlideThatChangesAllTheTimeIsBoundedInBytesToo(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.LessOrEqual(t, float64(seen.total-before), 1.5*paceViewerBytes*lasts.Seconds()) // results come with each
-		require.Contains(t, view(t, h, r.id).until(isDisplayed).data, fmt.Sprintf(`"%d?`, n-1), "the newest is seen")
+		require.Contains(t, view(t, h, r.id).until(isDisplayed).data, fmt.Sprintf(`"%d?`, n-1),
+			"the newest is seen")
 	})
 }
 

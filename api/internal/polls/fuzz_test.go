@@ -58,7 +58,8 @@ func FuzzVoteBody(f *testing.F) {
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"\u0000😀","client_id":null}`))
 	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","PASS":["x"],"pass":{}}`))
 	app := fiber.New()
-	cloud := poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3, Banned: []string{"darn"}}}
+	cloud := poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3,
+		Banned: []string{"darn"}}}
 	essay := poll.Poll{Question: question.Question{Kind: question.OpenText, MaxChoices: 1}}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var v newVote
@@ -86,7 +87,8 @@ func FuzzVoteBody(f *testing.F) {
 				require.Less(t, strings.IndexFunc(strings.ReplaceAll(string(answer), "\n", ""), unicode.IsControl), 0)
 			}
 		}
-		p := poll.Poll{Question: question.Question{Kind: question.Multiple, MaxChoices: 2, Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
+		p := poll.Poll{Question: question.Question{Kind: question.Multiple, MaxChoices: 2,
+			Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
 		if answer, err := p.Answer(b.Keys); err == nil {
 			require.Contains(t, []question.Answer{"A", "B", "A\nB", ""}, answer)
 			require.Equal(t, len(b.Keys) == 0, answer.TakenBack())
@@ -126,7 +128,8 @@ func FuzzCreateBody(f *testing.F) {
 				require.NoError(t, err, "an option that was taken can be voted for")
 				require.Equal(t, []string{o.Key}, answer.Keys())
 			}
-			require.LessOrEqual(t, len(fullest(t, q)), fast.MaxBody, "a vote has room for whatever may be chosen")
+			require.LessOrEqual(t, len(fullest(t, q)), fast.MaxBody,
+				"a vote has room for whatever may be chosen")
 		}
 	})
 }
@@ -149,7 +152,8 @@ func FuzzPollBody(f *testing.F) {
 	f.Add([]byte(`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],"results_visibility":"after","banned_words":["no"]}`))
 	f.Add([]byte(`{"question":"\u0000","options":null,"banned_words":[" "]}`))
 	app := fiber.New()
-	talk, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Which?", Kind: question.Rating}}})
+	talk, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "Which?", Kind: question.Rating}}})
 	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var q newPoll
@@ -163,7 +167,8 @@ func FuzzPollBody(f *testing.F) {
 		}
 		added := d.Polls[1]
 		require.Len(t, d.State.Counts, len(added.Options))
-		edit := poll.EditPoll{PollID: added.ID, Question: &added.Text, MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
+		edit := poll.EditPoll{PollID: added.ID, Question: &added.Text,
+			MaxChoices: &added.MaxChoices, Visibility: &added.Visibility, Banned: &added.Banned}
 		again := poll.Draft{Presentation: d.Presentation, State: d.State}
 		require.NoError(t, again.Apply(edit))
 		require.False(t, again.Changed, "what was taken is in its usual form")
@@ -208,10 +213,13 @@ func FuzzIdentity(f *testing.F) {
 		if err := server.call(c).allow(tokens, access.Owner); err == nil {
 			require.Regexp(t, `(?i)^bearer\s+`+token+`\s*$`, authorization)
 		} else {
-			require.Contains(t, []fault.Code{fault.Unauthenticated, fault.Forbidden}, fault.CodeOf(err))
+			require.Contains(t, []fault.Code{fault.Unauthenticated, fault.Forbidden},
+				fault.CodeOf(err))
 		}
-		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, web.RequestID(c), "what a client says does not become more than an id")
-		require.Equal(t, "0.0.0.0", server.TrustedProxies.Client(c).String(), "only a proxy's word is believed")
+		require.Regexp(t, `^[A-Za-z0-9._-]{1,64}$`, web.RequestID(c),
+			"what a client says does not become more than an id")
+		require.Equal(t, "0.0.0.0", server.TrustedProxies.Client(c).String(),
+			"only a proxy's word is believed")
 		if parsed, err := web.ParseID("poll_id", id); err == nil {
 			require.Equal(t, strings.ToLower(id), parsed.String(), "one id has one form")
 		}

@@ -188,7 +188,9 @@ func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end fun
 	cache, logger := stage.NewCache(store, time.Now), slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(ctx)
 	h = &hub{topics: newTopics(ctx, cache, store, store, logger)}
-	h.Hub = live.New(ctx, live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard, Logger: logger})
+	h.Hub = live.New(ctx,
+		live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard,
+			Logger: logger})
 	return h, func() {
 		cancel()
 		h.Close()
@@ -244,7 +246,8 @@ func viewAs(t *testing.T, h *hub, id uuid.UUID, presenter bool) *viewer {
 
 func viewFrom(t *testing.T, h *hub, id uuid.UUID, presenter, onStage bool) *viewer {
 	ours, theirs := net.Pipe()
-	h.Watch(theirs, h.topics.viewer(id, netip.Addr{}, presenter, onStage, nil), []byte("retry: 1000\n\n"))
+	h.Watch(theirs, h.topics.viewer(id, netip.Addr{}, presenter, onStage, nil),
+		[]byte("retry: 1000\n\n"))
 	return newViewer(t, ours)
 }
 
@@ -484,7 +487,8 @@ func TestAViewerWhoGoesIsNoticedAtOnce(t *testing.T) {
 	open, _, _ := h.Streams()
 	require.EqualValues(t, 1, open)
 	require.NoError(t, v.conn.Close())
-	require.Eventually(t, func() bool { open, _, _ := h.Streams(); return open == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { open, _, _ := h.Streams(); return open == 0 },
+		10*time.Second, time.Millisecond)
 }
 
 func TestALostAnnouncementIsMadeGood(t *testing.T) {
@@ -621,7 +625,12 @@ func TestTheStreamOverHTTP(t *testing.T) {
 	require.Equal(t, 200, head.StatusCode)
 	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
 	require.NoError(t, v.conn.Close())
-	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == 0 && ln.Open() == 0 }, 10*time.Second, time.Millisecond,
+	require.Eventually(t,
+		func() bool {
+			open, _, _ := s.Streams()
+			return open == 0 &&
+				ln.Open() == 0
+		}, 10*time.Second, time.Millisecond,
 		"a stream counts as a connection, and no longer than it lives")
 
 	res, _ = r.ask(ln, "GET", uuid.New(), "")

@@ -100,7 +100,8 @@ func (s *writtenAnswers) Access(context.Context, uuid.UUID) (a access.Tokens, er
 }
 
 func (s *writtenAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Results, error) {
-	return poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}}, State: poll.State{Status: poll.Open}}, nil
+	return poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}},
+		State: poll.State{Status: poll.Open}}, nil
 }
 
 func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing, yield func(question.WordCount) error) error {

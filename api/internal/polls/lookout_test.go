@@ -25,7 +25,8 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	id, shown, left := uuid.New(), uuid.New(), uuid.New()
 	now := time.Now()
 	knows := &known{
-		presentation: id, stand: 3, id: eventID{version: 3, revision: 7}, shown: shown, keys: &streamKeys{},
+		presentation: id, stand: 3, id: eventID{version: 3,
+			revision: 7}, shown: shown, keys: &streamKeys{},
 		followed: []followed{{left, 5, poll.Final}, {shown, 7, poll.Open}},
 	}
 	newest := func(version, ofLeft, ofShown int64) poll.Newest {
@@ -47,7 +48,9 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 	} {
 		require.Equal(t, c.want, knows.missed(c.newest, now), what)
 	}
-	require.Equal(t, live.Want{}, (&known{presentation: id, stand: 1, id: eventID{version: 1}}).missed(newest(1, 0, 0), now), "an empty slide")
+	require.Equal(t, live.Want{},
+		(&known{presentation: id, stand: 1, id: eventID{version: 1}}).missed(newest(1, 0, 0),
+			now), "an empty slide")
 	require.False(t, knows.Soon())
 	knows.followed[0].status = poll.Closing
 	require.True(t, knows.Soon())

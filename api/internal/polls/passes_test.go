@@ -66,7 +66,8 @@ var (
 	thePasses = access.NewPasses(make([]byte, access.PassKeyLength))
 	hall      = netip.MustParseAddr("192.0.2.1")
 	elsewhere = netip.MustParseAddr("192.0.2.2")
-	byPass    = poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: access.ByPass}}
+	byPass    = poll.Display{PresentationID: aTalk,
+		Admission: access.Admission{Voters: access.ByPass}}
 )
 
 // always shows the same, however often it is looked at.
@@ -75,7 +76,8 @@ func always(d poll.Display) shown {
 }
 
 // comeIn has people come in at once, and gives the passes of those who got one, and how often each error came.
-func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool, refused map[fault.Code]int) {
+func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool,
+	refused map[fault.Code]int) {
 	t.Helper()
 	voters, refused = map[uuid.UUID]bool{}, map[fault.Code]int{}
 	var mu sync.Mutex
@@ -312,7 +314,8 @@ func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
 		for range 3 {
 			require.NoError(t, enter("2001:db8::1", byPass))
 		}
-		require.Equal(t, fault.Busy, fault.CodeOf(enter("2001:db8::2", byPass)), "a subscriber has 64 bits of addresses")
+		require.Equal(t, fault.Busy, fault.CodeOf(enter("2001:db8::2", byPass)),
+			"a subscriber has 64 bits of addresses")
 		require.NoError(t, enter("2001:db8:0:1::1", byPass))
 		require.NoError(t, enter("192.0.2.1", byPass))
 		another := byPass
@@ -347,7 +350,8 @@ func TestWrongPasscodesAreLimitedAndRightOnesAreNot(t *testing.T) {
 			require.Equal(t, access.BadPasscode, fault.CodeOf(enter(fmt.Sprint("wrong", i), hall)))
 		}
 		require.Zero(t, store.counted(aTalk))
-		require.Equal(t, fault.Busy, fault.CodeOf(enter("garden7", hall)), "else the refusals would tell which is right")
+		require.Equal(t, fault.Busy, fault.CodeOf(enter("garden7", hall)),
+			"else the refusals would tell which is right")
 		for i := range 5 * wrongPasscodes { // a room comes in, from another address
 			require.NoError(t, enter([]string{"garden7", " Gar-den 7", "ＧＡＲＤＥＮ７"}[i%3], elsewhere))
 		}
@@ -367,7 +371,8 @@ func TestManyGuessesAtOnceAreNoMoreThanOneAfterTheOther(t *testing.T) {
 		var all sync.WaitGroup
 		for range 50 * wrongPasscodes {
 			all.Go(func() {
-				switch _, _, err := e.enter(t.Context(), always(d), "garden8", uuid.Nil, hall); fault.CodeOf(err) {
+				switch _, _, err := e.enter(t.Context(), always(d), "garden8", uuid.Nil,
+					hall); fault.CodeOf(err) {
 				case access.BadPasscode:
 					wrong.Add(1)
 				case fault.Busy:

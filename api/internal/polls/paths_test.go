@@ -105,7 +105,8 @@ func TestARefusedMethodNamesThoseThatThePathTakes(t *testing.T) {
 	require.Equal(t, 400, request(t, s, "BREW", "/healthz").StatusCode)
 }
 
-// TestEveryRouteOfTheServerIsAPathOfIts: what the site makes of the patterns is what Fiber makes of them.
+// TestEveryRouteOfTheServerIsAPathOfIts: what the site makes of the patterns is what Fiber makes of
+// them.
 func TestEveryRouteOfTheServerIsAPathOfIts(t *testing.T) {
 	s := newTestServer()
 	for _, r := range s.app.GetRoutes(true) {

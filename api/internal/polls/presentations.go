@@ -53,7 +53,8 @@ type newPoll struct {
 func (n newPoll) poll() poll.Poll {
 	return poll.Poll{
 		Question: question.Question{
-			Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(n.Options), Banned: n.Banned,
+			Text: n.Question, Kind: n.Kind, MaxChoices: n.MaxChoices, Options: fromWire(
+				n.Options), Banned: n.Banned,
 		},
 		Visibility: n.Visibility,
 	}
@@ -90,7 +91,8 @@ func create(c *call) error {
 	if err := c.mayCreate(); err != nil {
 		return err
 	}
-	if err := c.tooMany(c.polls.bounds.creation.Wait(c.Address())); err != nil { // a look: what is no presentation costs nothing
+	// a look: what is no presentation costs nothing
+	if err := c.tooMany(c.polls.bounds.creation.Wait(c.Address())); err != nil {
 		return err
 	}
 	ctx, done, err := c.change()
@@ -204,12 +206,13 @@ func join(c *call) error {
 	if err != nil {
 		code = ""
 	}
-	found, err := c.polls.bounds.codes.look(c.Address(), access.CleanCode(code), func(code string) (found joined, err error) {
-		ctx, cancel := c.Timeout()
-		defer cancel()
-		found.id, found.title, err = c.Store.Join(ctx, code)
-		return found, err
-	})
+	found, err := c.polls.bounds.codes.look(c.Address(), access.CleanCode(code),
+		func(code string) (found joined, err error) {
+			ctx, cancel := c.Timeout()
+			defer cancel()
+			found.id, found.title, err = c.Store.Join(ctx, code)
+			return found, err
+		})
 	if err != nil {
 		return err
 	}

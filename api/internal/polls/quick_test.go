@@ -17,7 +17,8 @@ func TestTheUsualVotesNeedNoReflection(t *testing.T) {
 		fasttest.ABody,
 		" {\n\t\"client_id\" : \"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb\" , \"seq\" : 999999999999999 ,\r\n \"key\" : \"\" , " +
 			`"poll_id":"01941F29-7C00-7AAA-8AAA-AAAAAAAAAAAA"}` + "\n",
-		fasttest.APassBody, strings.Replace(fasttest.APassBody, "nB0c", "", 1), `{"seq":7,` + fasttest.APassBody[1:],
+		fasttest.APassBody, strings.Replace(fasttest.APassBody, "nB0c", "", 1), `{"seq":7,` +
+			fasttest.APassBody[1:],
 	} {
 		_, ok := fast.Ballot([]byte(body))
 		require.True(t, ok, body)
@@ -28,7 +29,9 @@ func TestTheUsualVotesNeedNoReflection(t *testing.T) {
 func TestWhatIsUnusualIsLeftToTheUsualReader(t *testing.T) {
 	const id = `"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"`
 	for _, body := range []string{
-		``, `{`, `{}`, `[]`, `null`, `"A"`, fasttest.ABody + fasttest.ABody, fasttest.ABody + "x", fasttest.ABody[:len(fasttest.ABody)-1], fasttest.ABody[:len(fasttest.ABody)-1] + ",}",
+		``, `{`, `{}`, `[]`, `null`, `"A"`, fasttest.ABody + fasttest.ABody, fasttest.ABody +
+			"x", fasttest.ABody[:len(fasttest.ABody)-1], fasttest.ABody[:len(fasttest.ABody)-1] +
+			",}",
 		`{"poll_id":` + id + `,"client_id":` + id + `}`,
 		`{"poll_id":` + id + `,"key":"A","key":"B","client_id":` + id + `}`,
 		`{"poll_id":` + id + `,"key":"A","client_id":` + id + `,"seq":0}`,

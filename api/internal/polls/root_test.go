@@ -120,7 +120,9 @@ func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 		quickly bool
 	}{
 		{fasttest.APath, 204, true}, {root + fasttest.APath, 204, true},
-		{"/our" + fasttest.APath, 404, false}, {root + root + fasttest.APath, 404, false}, {"/our/pollsters" + fasttest.APath, 404, false}, {"/our/Polls" + fasttest.APath, 404, false},
+		{"/our" + fasttest.APath, 404, false}, {root + root + fasttest.APath, 404,
+			false}, {"/our/pollsters" + fasttest.APath, 404, false}, {"/our/Polls" +
+			fasttest.APath, 404, false},
 		{root + "/" + fasttest.APath, 404, false}, {root, 405, false},
 	} {
 		client := dial(t, b.Listener)
@@ -142,7 +144,8 @@ func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 		}
 		require.Equal(t, told[1], told[0], "%s is logged and measured alike", c.path)
 		if c.quickly {
-			require.Contains(t, strings.Join(told[0], "\n"), "path="+fasttest.APath, "as the routes know it")
+			require.Contains(t, strings.Join(told[0], "\n"), "path="+fasttest.APath,
+				"as the routes know it")
 		}
 	}
 }

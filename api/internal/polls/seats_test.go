@@ -44,7 +44,8 @@ type hearts struct {
 
 func (l *hearts) listen(h *hub, r *room) {
 	ours, theirs := net.Pipe()
-	h.Watch(theirs, h.topics.viewer(r.id, netip.Addr{}, false, false, nil), []byte("retry: 1000\n\n"))
+	h.Watch(theirs, h.topics.viewer(r.id, netip.Addr{}, false, false, nil),
+		[]byte("retry: 1000\n\n"))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	seat := len(l.seats)
@@ -174,7 +175,10 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 	require.Equal(t, "displayed", quick.next().event)
 	const edits, long = 8, live.MaxEvent * 9 / 20 // twice what the network keeps, together
 	for n := range edits {
-		r.edit(0, func(p *poll.Poll, _ *poll.State) { p.Text = strconv.Itoa(n) + strings.Repeat(" ?", long) })
+		r.edit(0, func(p *poll.Poll, _ *poll.State) {
+			p.Text = strconv.Itoa(n) +
+				strings.Repeat(" ?", long)
+		})
 		for {
 			if e := quick.next(); e.event == "displayed" && strings.HasPrefix(e.shown(t).Poll.Question, strconv.Itoa(n)+" ") {
 				break

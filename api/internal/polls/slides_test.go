@@ -54,7 +54,8 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 // aSlide shows a poll with a question.
 func aSlide(text string) *poll.Display {
 	slide := poll.Slide{Version: 3, Displayed: true}
-	return &poll.Display{PresentationID: aTalk, Slide: slide, Poll: &poll.Poll{ID: aPoll, Question: question.Question{Text: text}}}
+	return &poll.Display{PresentationID: aTalk, Slide: slide,
+		Poll: &poll.Poll{ID: aPoll, Question: question.Question{Text: text}}}
 }
 
 func TestASlideIsAnsweredAnewAsSoonAsAnythingAboutItChanges(t *testing.T) {

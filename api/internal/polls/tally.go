@@ -18,7 +18,8 @@ type wireResults[O any] struct {
 	Revision int64       `json:"revision"`
 	Total    int64       `json:"total"`
 
-	Identity access.Identity `json:"identity"`         // how its voters are told apart, at the least
+	// how its voters are told apart, at the least
+	Identity access.Identity `json:"identity"`
 	Mended   int             `json:"mended,omitempty"` // how many of its texts were changed while people voted
 
 	Options []O        `json:"options"`

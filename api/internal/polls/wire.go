@@ -29,7 +29,8 @@ type wirePoll struct {
 }
 
 func toWire(p *poll.Poll) wirePoll {
-	w := wirePoll{p.ID, p.Text, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options)), p.Visibility}
+	w := wirePoll{p.ID, p.Text, p.Kind, p.MaxChoices, make([]wireOption, len(p.Options)),
+		p.Visibility}
 	for i, o := range p.Options {
 		w.Options[i] = wireOption(o)
 	}

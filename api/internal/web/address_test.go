@@ -57,9 +57,11 @@ func TestTheClientIsTheLastAddressThatAProxyDoesNotHave(t *testing.T) {
 		got := someProxies.Behind(c.forwarded, peer)
 		require.Equal(t, c.want, got.String(), c)
 		require.Equal(t, c.want, someProxies.Client(requestFrom(t, peer, c.forwarded)).String(), c)
-		require.Equal(t, AddressOf(peer), Proxies(nil).Behind(c.forwarded, peer), "nobody is believed where none is named")
+		require.Equal(t, AddressOf(peer), Proxies(nil).Behind(c.forwarded, peer),
+			"nobody is believed where none is named")
 	}
-	require.Equal(t, netip.Addr{}, someProxies.Behind("1.2.3.4", &net.UnixAddr{Name: "@", Net: "unix"}))
+	require.Equal(t, netip.Addr{},
+		someProxies.Behind("1.2.3.4", &net.UnixAddr{Name: "@", Net: "unix"}))
 	require.Empty(t, AddressText(netip.Addr{}))
 }
 
@@ -90,7 +92,8 @@ func FuzzClientAddress(f *testing.F) {
 		require.Equal(t, AddressOf(far), someProxies.Behind(forwarded, far))
 		got := someProxies.Behind(forwarded, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		require.True(t, got.IsValid() && !got.Is4In6() && got.Zone() == "")
-		honest := someProxies.Behind(forwarded+", 203.0.113.7", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		honest := someProxies.Behind(forwarded+", 203.0.113.7",
+			&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		require.Equal(t, "203.0.113.7", honest.String(), "whatever a client writes before what its proxy does")
 	})
 }

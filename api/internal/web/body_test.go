@@ -24,7 +24,8 @@ func TestMemoryForABodyGrowsWithWhatArrives(t *testing.T) {
 		for _, announced := range []int{size, -1} {
 			taken = 0
 			sent := bytes.Repeat([]byte("x"), size)
-			body, err := readBody(iotest.OneByteReader(bytes.NewReader(sent)), announced, most, take)
+			body, err := readBody(iotest.OneByteReader(bytes.NewReader(sent)), announced, most,
+				take)
 			require.NoError(t, err)
 			require.True(t, bytes.Equal(sent, body))
 			require.LessOrEqual(t, taken, max(0, 2*size-SmallBody))

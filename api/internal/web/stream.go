@@ -28,14 +28,15 @@ type Stream struct {
 // NewStream runs write in a goroutine of its own. It returns when the first buffer is full or write
 // has ended, with its error if it ended with one. If neither happens in time, it is Unavailable:
 // until then the answer's status is not sent. The server closes the stream. That ends the
-// goroutine, waits for it, and releases what the stream was made of; so does an error. A later error
-// cuts the answer off, so that the client sees that it is not whole. It is logged, since the access
-// log has called the answer a success.
+// goroutine, waits for it, and releases what the stream was made of; so does an error. A later
+// error cuts the answer off, so that the client sees that it is not whole. It is logged, since the
+// access log has called the answer a success.
 //
 // write takes the turn before each line: a buffer is filled in a turn at what is costly, which
 // ends while the client takes it.
 func (s *Site) NewStream(
-	c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer, turn *Turn) error, release func(),
+	c *fiber.Ctx, write func(ctx context.Context, w *bufio.Writer,
+		turn *Turn) error, release func(),
 ) (*Stream, error) {
 	ctx, cancel := context.WithTimeout(s.Streaming, WriteTimeout)
 	r, w := io.Pipe()

@@ -64,7 +64,8 @@ func (e Env) open(t *testing.T) bus.Bus {
 }
 
 func change(n int) bus.Change {
-	return bus.Change{Thing: uuid.New(), Part: uuid.New(), Version: int64(n), Revision: int64(n) << 30}
+	return bus.Change{Thing: uuid.New(), Part: uuid.New(), Version: int64(n),
+		Revision: int64(n) << 30}
 }
 
 var promises = []promise{

@@ -43,7 +43,8 @@ func Open(partitions int) *Stream {
 			panic(err)
 		}
 		p := &reader{
-			stream: s, sub: sub, partition: partition, do: make(chan func()), ended: make(chan struct{}),
+			stream: s, sub: sub, partition: partition, do: make(chan func()), ended: make(
+				chan struct{}),
 		}
 		s.reading.Go(p.run)
 	}

@@ -62,7 +62,8 @@ func (s *Store) Answers(
 ) error {
 	return s.db.List(ctx, "answers", func(r sqlite.Queryer) error {
 		var row pollRow
-		err := r.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ? AND q.presentation_id = ?`,
+		err := r.GetContext(ctx, &row, `SELECT `+pollColumns+
+			` FROM polls q WHERE q.id = ? AND q.presentation_id = ?`,
 			pollID[:], presentationID[:])
 		if err != nil {
 			return noPoll(err)

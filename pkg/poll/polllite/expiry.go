@@ -18,7 +18,8 @@ import (
 const now = `strftime('%Y-%m-%dT%H:%M:%fZ')`
 
 // unnoted says of a presentation p that its use was noted too long ago.
-var unnoted = fmt.Sprintf(`p.used_at < strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now', '%s')`, sqlite.Ago(poll.UseNoted))
+var unnoted = fmt.Sprintf(`p.used_at < strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now', '%s')`,
+	sqlite.Ago(poll.UseNoted))
 
 // noteUse is the assignment of an UPDATE of presentations p that notes their use.
 var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN ` + now + ` ELSE p.used_at END`
@@ -34,7 +35,8 @@ func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 // Unused implements poll.Store.
 func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
 	err = s.db.Read(ctx, "unused", func(q sqlite.Queryer) error {
-		return q.SelectContext(ctx, &ids, `SELECT id FROM presentations WHERE `+unused+` ORDER BY used_at LIMIT ?`,
+		return q.SelectContext(ctx, &ids, `SELECT id FROM presentations WHERE `+unused+
+			` ORDER BY used_at LIMIT ?`,
 			sqlite.Ago(age), limit)
 	})
 	return ids, err
@@ -44,7 +46,8 @@ func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids [
 func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error) {
 	expired := false
 	err := s.db.Write(ctx, "expire", func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &expired, `SELECT true FROM presentations WHERE id = ? AND `+unused, id[:], sqlite.Ago(age))
+		err := tx.GetContext(ctx, &expired, `SELECT true FROM presentations WHERE id = ? AND `+
+			unused, id[:], sqlite.Ago(age))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}

@@ -17,7 +17,8 @@ func (s *Store) Newest(ctx context.Context, presentations, polls []uuid.UUID) (p
 	}
 	var args [2]string
 	for i, ids := range [][]uuid.UUID{presentations, polls} {
-		if args[i], err = sqlite.Rows(len(ids), func(i int) []any { return []any{sqlite.Hex(ids[i])} }); err != nil {
+		if args[i], err = sqlite.Rows(len(ids),
+			func(i int) []any { return []any{sqlite.Hex(ids[i])} }); err != nil {
 			return poll.Newest{}, err
 		}
 	}

@@ -55,7 +55,9 @@ func help(t *testing.T, what, path string) *exec.Cmd {
 // presented makes a presentation whose first poll is displayed.
 func presented(t *testing.T, s *testStore) poll.Presentation {
 	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "?", Options: []question.Option{{Key: "A", Value: "a"}}}}})
+	p, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "?",
+			Options: []question.Option{{Key: "A", Value: "a"}}}}})
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))

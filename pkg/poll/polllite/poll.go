@@ -37,8 +37,10 @@ type pollRow struct {
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
-		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: question.Question{Text: r.Question.String,
-			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]question.Option, len(r.OptionKeys))},
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(
+			r.Position.Int64), Question: question.Question{Text: r.Question.String,
+			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make(
+				[]question.Option, len(r.OptionKeys))},
 		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
 		Mended: int(r.Mended.Int64),
 	}
@@ -79,7 +81,8 @@ func pollRows(polls []poll.Poll) (string, error) {
 	all := make([]object, len(polls))
 	for i, q := range polls {
 		o := object{
-			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Text, Kind: string(q.Kind), MaxChoices: q.MaxChoices,
+			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Text, Kind: string(
+				q.Kind), MaxChoices: q.MaxChoices,
 			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
 			Identity: string(q.Identity), Mended: q.Mended,
 		}
@@ -133,7 +136,8 @@ func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls
 	if err != nil {
 		return err
 	}
-	arg, err := sqlite.Rows(len(polls), func(i int) []any { return []any{sqlite.Hex(polls[i].ID), polls[i].Index} })
+	arg, err := sqlite.Rows(len(polls),
+		func(i int) []any { return []any{sqlite.Hex(polls[i].ID), polls[i].Index} })
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,8 @@ func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls
 }
 
 // Results implements poll.Store.
-func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results,
+	err error) {
 	err = s.db.Read(ctx, "results", func(q sqlite.Queryer) error {
 		for read := poll.MaxWords; ; read *= 10 {
 			r, err = results(ctx, q, presentationID, pollID, read)
@@ -159,7 +164,8 @@ func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (
 }
 
 // results reads everything in one statement, with the first words of the poll, read of them.
-func results(ctx context.Context, q sqlite.Queryer, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
+func results(ctx context.Context, q sqlite.Queryer, presentationID, pollID uuid.UUID,
+	read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow

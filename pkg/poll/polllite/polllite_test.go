@@ -55,8 +55,14 @@ func (s *testStore) read(t require.TestingT, into any, query string, args ...any
 
 func TestStore(t *testing.T) {
 	polltest.Run(t,
-		func(t *testing.T) polltest.Store { return open(t, filepath.Join(t.TempDir(), "plenary.db")) },
-		polltest.Shared(func(t *testing.T, s polltest.Store) polltest.Store { return open(t, s.(*testStore).path) }),
+		func(t *testing.T) polltest.Store {
+			return open(t,
+				filepath.Join(t.TempDir(), "plenary.db"))
+		},
+		polltest.Shared(func(t *testing.T,
+			s polltest.Store) polltest.Store {
+			return open(t, s.(*testStore).path)
+		}),
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
@@ -64,12 +70,14 @@ func TestStore(t *testing.T) {
 					sqlite.Ago(age), id[:])
 			},
 			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {
-				s.(*testStore).read(t, &n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = ?`, id[:])
+				s.(*testStore).read(t, &n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+
+					` = ?`, id[:])
 				return n
 			}),
 		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
 			w := s.(*testStore)
-			w.exec(t, `UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:], pollID[:], word)
+			w.exec(t, `UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:],
+				pollID[:], word)
 			w.exec(t, `DELETE FROM spellings WHERE poll_id = ? AND word = ?`, pollID[:], word)
 			for spelling, count := range spellings {
 				w.exec(t, `INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES (?, ?, ?, ?, ?)`,
@@ -134,7 +142,8 @@ func inside() polltest.Inside {
 				WHERE poll_id = ?1`, id[:])
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
-			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends", "0006_texts"} {
+			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends",
+				"0006_texts"} {
 				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))
@@ -150,7 +159,9 @@ func inside() polltest.Inside {
 func TestEveryCallIsMeasuredUnderItsName(t *testing.T) {
 	told := map[string]int{}
 	path := filepath.Join(t.TempDir(), "plenary.db")
-	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
+	db, err := sqlite.Open(t.Context(),
+		sqlite.Config{Path: path,
+			Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	s := &testStore{New(db), db, path}

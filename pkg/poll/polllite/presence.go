@@ -40,7 +40,8 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UU
 
 // Audiences implements poll.Store.
 func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
-	arg, err := sqlite.Rows(len(presentations), func(i int) []any { return []any{sqlite.Hex(presentations[i])} })
+	arg, err := sqlite.Rows(len(presentations),
+		func(i int) []any { return []any{sqlite.Hex(presentations[i])} })
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age ti
 				coalesce((SELECT sum(viewers) FROM presence
 					WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)), 0) AS viewers,
 				coalesce((SELECT sum(most) AS of_one FROM presence
-					WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?2)
+					WHERE presentation_id = id AND said_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now',
+						?2)
 					GROUP BY most_by ORDER BY of_one DESC LIMIT 1), 0) AS most
 			FROM asked`, arg, sqlite.Ago(age))
 	})

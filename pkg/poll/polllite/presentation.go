@@ -61,7 +61,8 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode,
 				used_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
-			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
+			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(
+				p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
 			p.Voters, p.MaxVoters, p.Passcode)
 		if err != nil {
 			return err
@@ -122,7 +123,8 @@ func (s *Store) Join(ctx context.Context, code string) (uuid.UUID, string, error
 		Title string    `db:"title"`
 	}
 	err := s.db.Read(ctx, "join", func(q sqlite.Queryer) error {
-		return noPresentation(q.GetContext(ctx, &row, `SELECT id, title FROM presentations WHERE join_code = ?`, code))
+		return noPresentation(q.GetContext(ctx, &row,
+			`SELECT id, title FROM presentations WHERE join_code = ?`, code))
 	})
 	if err != nil {
 		return uuid.Nil, "", err
@@ -156,7 +158,8 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		}
 	}
 	access := row.access()
-	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: row.slide(), Tokens: &access, JoinCode: row.JoinCode}
+	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits,
+		Slide: row.slide(), Tokens: &access, JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

@@ -105,7 +105,8 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 			return nil, err
 		}
 		a.Revision++
-		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
+		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened,
+			Revision: a.Revision}
 	}
 	a.Fold, a.FoldRevision = question.PresentFold, a.Revision
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,
@@ -156,12 +157,15 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 }
 
 var (
-	givenRefolded, refoldedWidth           = sqlite.Given("word text", "count number", "first id", "hidden number")
-	givenRefoldedSpellings, spelledAsWidth = sqlite.Given("word text", "spelling text", "count number", "first id")
+	givenRefolded, refoldedWidth = sqlite.Given("word text", "count number", "first id",
+		"hidden number")
+	givenRefoldedSpellings, spelledAsWidth = sqlite.Given("word text", "spelling text",
+		"count number", "first id")
 )
 
 // writeWords writes words and their spellings, of which there are none.
-func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []question.CountedWord) error {
+func writeWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID,
+	words []question.CountedWord) error {
 	all, n := sqlite.NewSet(len(words), refoldedWidth), 0
 	spellings := sqlite.NewSet(len(words), spelledAsWidth)
 	for _, w := range words {

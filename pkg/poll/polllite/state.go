@@ -37,7 +37,8 @@ func readState(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (poll.PollState, 
 func stateRows(states []poll.PollState) (string, error) {
 	return sqlite.Rows(len(states), func(i int) []any {
 		s := &states[i]
-		return []any{sqlite.Hex(s.PollID), s.Status, s.Opened, s.Sealed, s.Revision, s.Voters, s.Counts}
+		return []any{sqlite.Hex(s.PollID), s.Status, s.Opened, s.Sealed, s.Revision, s.Voters,
+			s.Counts}
 	})
 }
 

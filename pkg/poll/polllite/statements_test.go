@@ -116,7 +116,8 @@ func ordered(t *testing.T, plan string) {
 // clouded is a word cloud that is open.
 func clouded(t *testing.T, s *testStore) poll.Poll {
 	t.Helper()
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}})
+	p, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}})
 	require.NoError(t, err)
 	p.JoinCode = p.ID.String()
 	require.NoError(t, p.Open(0))

@@ -46,7 +46,8 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 	return found.Err()
 }
 
-var givenVotes, voteWidth = sqlite.Given("poll_id id", "voter_id id", "version number", "seq number", "answer text", "vote_id id")
+var givenVotes, voteWidth = sqlite.Given("poll_id id", "voter_id id", "version number",
+	"seq number", "answer text", "vote_id id")
 
 // The condition repeats what the ledger has decided: if the two ever disagree, the count of rows shows it and nothing is
 // committed.

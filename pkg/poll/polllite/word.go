@@ -46,7 +46,8 @@ var addWords = givenWords + `
 	INSERT INTO words (poll_id, word, count, first) SELECT poll_id, word, moved, first FROM given WHERE true
 	ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count, ` + keepOldest("words")
 
-var givenSpellings, spellingWidth = sqlite.Given("poll_id id", "word text", "spelling text", "moved number", "first id")
+var givenSpellings, spellingWidth = sqlite.Given("poll_id id", "word text", "spelling text",
+	"moved number", "first id")
 
 var addSpellings = givenSpellings + `
 	INSERT INTO spellings (poll_id, word, spelling, count, first) SELECT poll_id, word, spelling, moved, first FROM given WHERE true
@@ -60,7 +61,8 @@ var forgetSpellings = givenSpellings + `
 // every poll of another kind.
 func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
 	moved, spelled := 0, 0
-	given, spellings := sqlite.NewSet(len(words), wordWidth), sqlite.NewSet(len(words), spellingWidth)
+	given, spellings := sqlite.NewSet(len(words), wordWidth), sqlite.NewSet(len(words),
+		spellingWidth)
 	lost := sqlite.NewSet(0, spellingWidth)
 	for i := range words {
 		w := &words[i]

@@ -37,7 +37,8 @@ func remoteHash(a access.Tokens) []byte {
 func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error) {
 	var row accessRow
 	err := s.db.Read(ctx, "access", func(q postgres.Queryer) error {
-		return noPresentation(q.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1`, id))
+		return noPresentation(q.GetContext(ctx, &row, `SELECT `+accessColumns+
+			` FROM presentations p WHERE p.id = $1`, id))
 	})
 	if err != nil {
 		return access.Tokens{}, err
@@ -46,7 +47,8 @@ func (s *Store) Access(ctx context.Context, id uuid.UUID) (access.Tokens, error)
 }
 
 // SetAccess implements poll.Store.
-func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error {
+func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
+	a access.Tokens) error {
 	return s.db.Write(ctx, "set_access", func(tx *sqlx.Tx) error {
 		var row accessRow
 		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
@@ -63,7 +65,8 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 
 // SetJoinCode implements poll.Store.
 func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
-	return s.updateOne(ctx, "set_join_code", `UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
+	return s.updateOne(ctx, "set_join_code",
+		`UPDATE presentations SET join_code = $2, edits = edits + 1 WHERE id = $1`, id, code)
 }
 
 // updateOne changes a presentation in one statement, whose first parameter is its id.

@@ -126,7 +126,8 @@ func (s *Store) Hide(
 }
 
 // readWord reads the word that a text names.
-func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (question.WordCount, error) {
+func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (question.WordCount,
+	error) {
 	forms, err := q.Forms(text)
 	if err != nil {
 		return question.WordCount{}, err

@@ -52,10 +52,12 @@ func BenchmarkRoundTrips(b *testing.B) {
 			b.Cleanup(func() { require.NoError(b, plain.Close()) })
 			oneByOne := oneByOne(b, s)
 			kept := func(calls []said) {
-				require.NoError(b, s.Write(b.Context(), "sent", func(tx *sqlx.Tx) error { return send(b, tx, calls) }))
+				require.NoError(b, s.Write(b.Context(), "sent",
+					func(tx *sqlx.Tx) error { return send(b, tx, calls) }))
 			}
 			unkept := func(calls []said) {
-				tx := plain.MustBeginTx(b.Context(), &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+				tx := plain.MustBeginTx(b.Context(),
+					&sql.TxOptions{Isolation: sql.LevelReadCommitted})
 				require.NoError(b, send(b, tx, calls))
 				require.NoError(b, tx.Commit())
 			}
@@ -63,7 +65,8 @@ func BenchmarkRoundTrips(b *testing.B) {
 				name  string
 				calls func(claimed, settled []any) []said
 				send  func([]said)
-			}{{"functions", inFunctions, kept}, {"prepared", oneByOne, kept}, {"plain", oneByOne, unkept}}
+			}{{"functions", inFunctions, kept}, {"prepared", oneByOne, kept}, {"plain", oneByOne,
+				unkept}}
 			took := make([][]time.Duration, len(ways))
 			for b.Loop() {
 				for _, i := range rand.Perm(len(ways)) { // who follows plain finds cold caches
@@ -92,9 +95,13 @@ func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 	arrays := voteArrays(rows)
 	states, err := stateArrays([]poll.PollState{{PollID: rows[0].PollID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 0}}}})
 	require.NoError(b, err)
-	one := func(id uuid.UUID) []byte { return postgres.UUIDArray(1, func(int) uuid.UUID { return id }) }
+	one := func(id uuid.UUID) []byte {
+		return postgres.UUIDArray(1,
+			func(int) uuid.UUID { return id })
+	}
 	words, more := wordArrays(nil)
-	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]}, slices.Concat(arrays, words, states, more, []any{question.PresentFold})
+	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]},
+		slices.Concat(arrays, words, states, more, []any{question.PresentFold})
 }
 
 // said is a statement with its parameters.

@@ -27,7 +27,8 @@ func BenchmarkWriting(b *testing.B) {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {
 			s := begin(b, postgres.Config{URL: stack.PostgresURL(b), MaxConns: 1})
 			b.Cleanup(func() { require.NoError(b, s.Close()) })
-			_, err := s.Exec(b.Context(), "incoming", "CREATE TEMPORARY TABLE incoming (LIKE votes) ON COMMIT DELETE ROWS")
+			_, err := s.Exec(b.Context(), "incoming",
+				"CREATE TEMPORARY TABLE incoming (LIKE votes) ON COMMIT DELETE ROWS")
 			require.NoError(b, err)
 			var backend int
 			require.NoError(b, s.Read(b.Context(), "backend", func(q postgres.Queryer) error {
@@ -52,7 +53,8 @@ func BenchmarkWriting(b *testing.B) {
 						rows[j] = &batch.Votes[j]
 					}
 					before, began := used(b, backend), time.Now()
-					err := s.Write(b.Context(), "write", func(tx *sqlx.Tx) error { return way.write(b.Context(), tx, rows) })
+					err := s.Write(b.Context(), "write",
+						func(tx *sqlx.Tx) error { return way.write(b.Context(), tx, rows) })
 					took[i] += time.Since(began)
 					cpu[i] += used(b, backend) - before
 					require.NoError(b, err)

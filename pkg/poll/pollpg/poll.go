@@ -36,8 +36,10 @@ type pollRow struct {
 
 func (r *pollRow) poll() poll.Poll {
 	q := poll.Poll{
-		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(r.Position.Int64), Question: question.Question{Text: r.Question.String,
-			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make([]question.Option, len(r.OptionKeys))},
+		ID: r.ID.UUID, PresentationID: r.PresentationID.UUID, Index: int(
+			r.Position.Int64), Question: question.Question{Text: r.Question.String,
+			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make(
+				[]question.Option, len(r.OptionKeys))},
 		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
 		Mended: int(r.Mended.Int64),
 	}
@@ -65,7 +67,8 @@ func pollArrays(polls []poll.Poll) ([]any, error) {
 	n := len(polls)
 	keys, values, banned := make([]string, n), make([]string, n), make([]string, n)
 	for i := range polls {
-		k, v := make(postgres.Texts, len(polls[i].Options)), make(postgres.Texts, len(polls[i].Options))
+		k, v := make(postgres.Texts, len(polls[i].Options)), make(postgres.Texts,
+			len(polls[i].Options))
 		for j, o := range polls[i].Options {
 			k[j], v[j] = o.Key, o.Value
 		}
@@ -76,7 +79,8 @@ func pollArrays(polls []poll.Poll) ([]any, error) {
 		if values[i], err = postgres.TextOf(v); err != nil {
 			return nil, err
 		}
-		if banned[i], err = postgres.TextOf(append(postgres.Texts{}, polls[i].Banned...)); err != nil {
+		if banned[i], err = postgres.TextOf(append(postgres.Texts{},
+			polls[i].Banned...)); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +149,8 @@ func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls
 }
 
 // Results implements poll.Store.
-func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results, err error) {
+func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (r poll.Results,
+	err error) {
 	err = s.db.Read(ctx, "results", func(q postgres.Queryer) error {
 		for read := poll.MaxWords; ; read *= 10 {
 			r, err = results(ctx, q, presentationID, pollID, read)
@@ -161,7 +166,8 @@ func (s *Store) Results(ctx context.Context, presentationID, pollID uuid.UUID) (
 }
 
 // results reads everything in one statement, with the first words of the poll, read of them.
-func results(ctx context.Context, q postgres.Queryer, presentationID, pollID uuid.UUID, read int) (poll.Results, error) {
+func results(ctx context.Context, q postgres.Queryer, presentationID, pollID uuid.UUID,
+	read int) (poll.Results, error) {
 	var row struct {
 		pollRow
 		stateRow

@@ -59,7 +59,10 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 	}
 	polltest.Run(t,
 		func(t *testing.T) polltest.Store { return begin(t, url(t)) },
-		polltest.Shared(func(t *testing.T, s polltest.Store) polltest.Store { return begin(t, s.(*testStore).url) }),
+		polltest.Shared(func(t *testing.T,
+			s polltest.Store) polltest.Store {
+			return begin(t, s.(*testStore).url)
+		}),
 		polltest.Apart(func(t *testing.T, s polltest.Store, p poll.Poll) (func(int), func()) {
 			return hold(t, s.(*testStore).raw, p.ID)
 		}),
@@ -70,7 +73,8 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 				require.NoError(t, err)
 			},
 			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {
-				require.NoError(t, s.(*testStore).raw.Get(&n, `SELECT count(*) FROM `+table+` WHERE `+ofWhom[table]+` = $1`, id))
+				require.NoError(t, s.(*testStore).raw.Get(&n, `SELECT count(*) FROM `+table+
+					` WHERE `+ofWhom[table]+` = $1`, id))
 				return n
 			}),
 		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
@@ -144,7 +148,8 @@ func inside() polltest.Inside {
 				WHERE poll_id = $1`, id)
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
-			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends", "0006_texts"} {
+			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends",
+				"0006_texts"} {
 				down, err := os.ReadFile("../../../migrations/postgres/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))
@@ -158,7 +163,8 @@ func inside() polltest.Inside {
 }
 
 // hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
-func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions int), release func()) {
+func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions int),
+	release func()) {
 	t.Helper()
 	tx, err := db.Begin()
 	require.NoError(t, err)
@@ -180,7 +186,8 @@ func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions in
 
 func TestEveryCallIsMeasuredUnderItsName(t *testing.T) {
 	told := map[string]int{}
-	s := begin(t, postgres.Config{URL: stack.PostgresURL(t), Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
+	s := begin(t, postgres.Config{URL: stack.PostgresURL(t),
+		Observe: func(call string, _ time.Duration, _ error) { told[call]++ }})
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	polltest.RequireMeasured(t, s, func() map[string]int { return told })
 }

@@ -47,14 +47,17 @@ func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age ti
 		return q.SelectContext(ctx, &rows, `
 			WITH said AS (
 				SELECT presentation_id, most_by, sum(viewers) AS viewers, sum(most) AS most FROM presence
-				WHERE presentation_id = ANY($1::uuid[]) AND said_at >= now() - make_interval(secs => $2)
+				WHERE presentation_id = ANY($1::uuid[]) AND said_at >= now() - make_interval(
+					secs => $2)
 				GROUP BY presentation_id, most_by)
-			SELECT asked.id, coalesce(sum(said.viewers), 0) AS viewers, coalesce(max(said.most), 0) AS most,
+			SELECT asked.id, coalesce(sum(said.viewers), 0) AS viewers, coalesce(max(said.most),
+				0) AS most,
 				coalesce(max(g.given), 0) AS given
 			FROM unnest($1::uuid[]) AS asked (id)
 			LEFT JOIN said ON said.presentation_id = asked.id LEFT JOIN passes g ON g.presentation_id = asked.id
 			GROUP BY asked.id`,
-			postgres.UUIDArray(len(presentations), func(i int) uuid.UUID { return presentations[i] }), age.Seconds())
+			postgres.UUIDArray(len(presentations),
+				func(i int) uuid.UUID { return presentations[i] }), age.Seconds())
 	})
 	if err != nil {
 		return nil, err

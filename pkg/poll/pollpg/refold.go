@@ -43,7 +43,8 @@ func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err
 	}
 	var ids []uuid.UUID
 	err = s.db.Read(ctx, "stale_folds", func(q postgres.Queryer) error {
-		return q.SelectContext(ctx, &ids, `SELECT poll_id FROM poll_states WHERE stale LIMIT $1`, refoldable)
+		return q.SelectContext(ctx, &ids, `SELECT poll_id FROM poll_states WHERE stale LIMIT $1`,
+			refoldable)
 	})
 	if err != nil {
 		return nil, false, err
@@ -103,7 +104,8 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 			return nil, err
 		}
 		a.Revision++
-		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened, Revision: a.Revision}
+		changed = &bus.Change{Thing: a.PresentationID, Part: a.PollID, Version: a.Opened,
+			Revision: a.Revision}
 	}
 	a.Fold, a.Stale = question.PresentFold, false
 	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,
@@ -158,7 +160,8 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 }
 
 // rewriteWords puts words and their spellings in the place of those that are there.
-func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, words []question.CountedWord) error {
+func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID,
+	words []question.CountedWord) error {
 	if err := deleteWords(ctx, tx, []uuid.UUID{id}); err != nil {
 		return err
 	}

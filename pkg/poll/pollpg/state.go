@@ -81,7 +81,8 @@ func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, st
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO poll_states (poll_id, presentation_id, status, opened, sealed, revision, voters, counts, fold, fold_revision)
 		SELECT poll_id, $8, status, opened, sealed, revision, voters, counts::bigint[], $9, revision
-		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+			$7::text[])
 			AS u (poll_id, status, opened, sealed, revision, voters, counts)`,
 		append(args, presentationID, question.PresentFold)...)
 	return err

@@ -67,7 +67,8 @@ func functionOf(t testing.TB, s *testStore, name string) (f function) {
 func talk(t testing.TB, s *testStore) poll.Presentation {
 	t.Helper()
 	options := []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}
-	return opened(t, s, poll.Poll{Question: question.Question{Text: "Which?", Options: options}}, poll.Poll{Question: question.Question{Text: "And now?", Options: options}})
+	return opened(t, s, poll.Poll{Question: question.Question{Text: "Which?", Options: options}},
+		poll.Poll{Question: question.Question{Text: "And now?", Options: options}})
 }
 
 func opened(t testing.TB, s *testStore, polls ...poll.Poll) poll.Presentation {
@@ -169,7 +170,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			for name, says := range map[string][]string{
 				"count_claim_1": {
 					"LockRows", "LockRows", "Insert on batches",
-					"Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))", // by the whole key
+					// by the whole key
+					"Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))",
 				},
 				"count_settle_1": {
 					"Conflict Arbiter Indexes: votes_pkey",
@@ -181,7 +183,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 				},
 			} {
 				f := functionOf(t, s, name)
-				require.Len(t, f.statements, len(says), "%s runs other statements: %q", name, f.statements)
+				require.Len(t, f.statements, len(says), "%s runs other statements: %q", name,
+					f.statements)
 				for i, query := range f.statements {
 					plan := explain(t, s, f.types, query, strings.Count(f.types, ",")+1)
 					good("Count", query, plan)
@@ -198,7 +201,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 				ordered(t, "words_ranked", results[0])
 				require.Contains(t, results[0], "using words_newest")
 			}
-			cloud := opened(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}})
+			cloud := opened(t, s,
+				poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}})
 			_, err = s.Count(ctx, 3, []poll.Batch{votes(cloud.Polls[0].ID, "Rome", voters(1))})
 			require.NoError(t, err)
 			r.Take()
@@ -307,7 +311,10 @@ func counted(t *testing.T, databaseURL string) (through string, trips *atomic.In
 			}
 			heard := &atomic.Bool{}
 			heard.Store(true)
-			running.Go(func() { pass(client, server, func() { trips.Add(int64(number(heard.Swap(false)))) }) })
+			running.Go(func() {
+				pass(client, server,
+					func() { trips.Add(int64(number(heard.Swap(false)))) })
+			})
 			running.Go(func() { pass(server, client, func() { heard.Store(true) }) })
 		}
 	})
@@ -320,7 +327,8 @@ func counted(t *testing.T, databaseURL string) (through string, trips *atomic.In
 // pass copies bytes from one connection to another until it ends, and says each time when there
 // are some.
 func pass(from, to net.Conn, some func()) {
-	defer func() { _, _ = from.Close(), to.Close() }() // the other direction has closed them, or hears of it so
+	// the other direction has closed them, or hears of it so
+	defer func() { _, _ = from.Close(), to.Close() }()
 	buf := make([]byte, 1<<16)
 	for {
 		n, err := from.Read(buf)
@@ -341,7 +349,9 @@ func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	s, r := recorded(t, through)
 	require.NoError(t, s.Partitions(t.Context(), 1))
 	p := talk(t, s)
-	cloud := opened(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}).Polls[0].ID
+	cloud := opened(t, s,
+		poll.Poll{Question: question.Question{Text: "Where?",
+			Kind: question.WordCloud}}).Polls[0].ID
 	old := voters(5000)
 	count := func(batches ...poll.Batch) (said []string, took int64) {
 		r.Take()

@@ -28,7 +28,8 @@ func voteArrays(votes []*poll.Vote) []any {
 func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
 	return s.db.List(ctx, "votes", func(tx *sqlx.Tx) error {
 		var found bool
-		err := tx.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = $1 AND presentation_id = $2`, pollID, presentationID)
+		err := tx.GetContext(ctx, &found,
+			`SELECT true FROM polls WHERE id = $1 AND presentation_id = $2`, pollID, presentationID)
 		if err != nil {
 			return noPoll(err)
 		}

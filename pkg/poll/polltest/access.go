@@ -62,7 +62,8 @@ func (s *suite) access(t *testing.T) {
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
-				err := store.SetAccess(t.Context(), p.ID, p.TokenHash, access.Tokens{TokenHash: newHash()})
+				err := store.SetAccess(t.Context(), p.ID, p.TokenHash,
+					access.Tokens{TokenHash: newHash()})
 				if err == nil {
 					replaced.Add(1)
 				} else if fault.CodeOf(err) != fault.Stale {

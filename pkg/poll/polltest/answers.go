@@ -28,7 +28,8 @@ func aged(n int) uuid.UUID {
 
 func (s *suite) answers(t *testing.T) {
 	store := s.store(t)
-	read := func(t *testing.T, p poll.Presentation, index int, l question.Listing) []question.WordCount {
+	read := func(t *testing.T, p poll.Presentation, index int,
+		l question.Listing) []question.WordCount {
 		t.Helper()
 		return wordsOf(t, store, p.ID, p.Polls[index].ID, l)
 	}
@@ -134,16 +135,17 @@ func (s *suite) answers(t *testing.T) {
 			want := read(t, big, 1, question.Listing{Order: order})
 			l := question.Listing{Order: order, After: &want[10]}
 			var got []question.WordCount
-			err := store.Answers(t.Context(), big.ID, big.Polls[1].ID, l, func(w question.WordCount) error {
-				if got = append(got, w); len(got) > 1 {
-					return nil
-				}
-				display, err := store.Display(t.Context(), big.ID)
-				if err == nil {
-					_, err = store.Count(t.Context(), 0, []poll.Batch{votes(vote(big, 1, display.Version, question.Answer(want[n-1].Word)), vote(big, 1, display.Version, "another"))})
-				}
-				return err
-			})
+			err := store.Answers(t.Context(), big.ID, big.Polls[1].ID, l,
+				func(w question.WordCount) error {
+					if got = append(got, w); len(got) > 1 {
+						return nil
+					}
+					display, err := store.Display(t.Context(), big.ID)
+					if err == nil {
+						_, err = store.Count(t.Context(), 0, []poll.Batch{votes(vote(big, 1, display.Version, question.Answer(want[n-1].Word)), vote(big, 1, display.Version, "another"))})
+					}
+					return err
+				})
 			require.NoError(t, err)
 			require.Equal(t, want[11:], got)
 		}

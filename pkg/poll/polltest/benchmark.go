@@ -30,7 +30,8 @@ func benchmark(b *testing.B, store Store, size int, fresh bool, kind question.Ki
 	b.Cleanup(func() { require.NoError(b, store.Close()) })
 	ctx := b.Context()
 	require.NoError(b, store.Partitions(ctx, 1))
-	asked := poll.Poll{Question: question.Question{Text: "Which?", Options: options("A", "B", "C", "D")}}
+	asked := poll.Poll{Question: question.Question{Text: "Which?",
+		Options: options("A", "B", "C", "D")}}
 	if kind.FreeText() {
 		asked = poll.Poll{Question: question.Question{Text: "Where?", Kind: kind}}
 	}

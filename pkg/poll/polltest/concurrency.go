@@ -52,7 +52,8 @@ func crowd(t *testing.T, stores ...Store) {
 		group.Go(func() error {
 			for range rounds {
 				_, _, err := pick(i).Hide(t.Context(), p.ID, p.Polls[3+rand.IntN(2)].ID, []string{"A", "B"}[rand.IntN(2)], rand.IntN(2) > 0)
-				if err != nil && fault.CodeOf(err) != fault.NotFound { // nobody says it yet, or any more
+				// nobody says it yet, or any more
+				if err != nil && fault.CodeOf(err) != fault.NotFound {
 					return err
 				}
 			}

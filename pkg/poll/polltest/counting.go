@@ -75,7 +75,8 @@ func (s *suite) counting(t *testing.T) {
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		tally(t, p, 0, 3, 1, 2, 0)
 		r := results(t, store, p, 0)
-		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v, Revision: r.Revision}}, o.Changed)
+		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v,
+			Revision: r.Revision}}, o.Changed)
 		require.Greater(t, r.Revision, before.Revision)
 		require.Equal(t, before.Status, r.Status)
 		require.Equal(t, before.Opened, r.Opened)
@@ -270,7 +271,10 @@ func (s *suite) counting(t *testing.T) {
 			given, another := vote(p, i, v, answer), vote(p, i, v, answer)
 			count(t, store, votes(given, another))
 			before := results(t, store, p, i)
-			again := func(a question.Answer) poll.Vote { return by(given.VoterID, 7, vote(p, i, v, a)) }
+			again := func(a question.Answer) poll.Vote {
+				return by(given.VoterID, 7,
+					vote(p, i, v, a))
+			}
 			o := count(t, store, votes(again("")))
 			require.Equal(t, []verdicts{{counted}}, o.Verdicts)
 			require.Len(t, o.Changed, 1)

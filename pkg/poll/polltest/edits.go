@@ -56,11 +56,16 @@ func (s *suite) edits(t *testing.T) {
 		displayed, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
 		for i, e := range []poll.Edit{
-			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "First?", Options: options("X"), Banned: []string{"y"}}, Visibility: poll.After}, Index: of(0)},
-			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Last?", Kind: question.Rating}}},
-			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Between?", Options: options("X", "Y")}}, Index: of(2)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "First?",
+				Options: options("X"), Banned: []string{"y"}}, Visibility: poll.After}, Index: of(
+				0)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Last?",
+				Kind: question.Rating}}},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Between?",
+				Options: options("X", "Y")}}, Index: of(2)},
 			poll.Reorder{}, poll.DeletePoll{}, poll.Reorder{}, poll.DeletePoll{},
-			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "More?", Options: options("X")}}, Index: of(1)},
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "More?",
+				Options: options("X")}}, Index: of(1)},
 		} {
 			before, _ := read(t, p)
 			want := before
@@ -122,7 +127,8 @@ func (s *suite) edits(t *testing.T) {
 		require.Equal(t, poll.Results{Poll: *edited.Poll, State: edited.State}, got)
 		require.Equal(t, poll.Poll{
 			ID: p.Polls[0].ID, PresentationID: p.ID, Question: question.Question{
-				Text: "Which ones?", Kind: question.Multiple, MaxChoices: 3, Options: options("X", "Y", "Z", "A"), Banned: []string{"word", "w,'\""},
+				Text: "Which ones?", Kind: question.Multiple, MaxChoices: 3, Options: options("X",
+					"Y", "Z", "A"), Banned: []string{"word", "w,'\""},
 			},
 			Identity: access.ByClient, Visibility: poll.PresenterOnly,
 		}, got.Poll)
@@ -274,7 +280,8 @@ func (s *suite) anything(t *testing.T, store Store, p poll.Presentation, i, j in
 	var e poll.Edit
 	switch rand.IntN(8) {
 	case 0:
-		e = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: fmt.Sprint(i, " ", j), Options: options("A")}}, Index: of(rand.IntN(len(now.Polls) + 1))}
+		e = poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: fmt.Sprint(i, " ", j),
+			Options: options("A")}}, Index: of(rand.IntN(len(now.Polls) + 1))}
 	case 1:
 		var order poll.Reorder
 		for _, k := range rand.Perm(len(now.Polls)) {

@@ -139,7 +139,8 @@ func (s *suite) expiry(t *testing.T) {
 
 	t.Run("of many who let it expire one does, and many may erase at once", func(t *testing.T) {
 		s.erased(t, store)
-		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Options: options("A")}})
+		p := created(t, store,
+			poll.Poll{Question: question.Question{Text: "?", Options: options("A")}})
 		v := show(t, store, p, 0)
 		batch := votes()
 		for range 200 {
@@ -203,7 +204,8 @@ func (s *suite) expiry(t *testing.T) {
 	})
 
 	t.Run("a deleted one leaves nothing", func(t *testing.T) {
-		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Kind: question.WordCloud}})
+		p := created(t, store,
+			poll.Poll{Question: question.Question{Text: "?", Kind: question.WordCloud}})
 		v := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, v, "A")))
 		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))

@@ -232,7 +232,8 @@ func (s *suite) folds(t *testing.T) {
 		count(t, store, votes(vote(p, 1, v, "of another poll")))
 		revision := results(t, store, p, 0).Revision
 		changes := refolded(t, store)
-		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v, Revision: revision + 1}}, changes)
+		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v,
+			Revision: revision + 1}}, changes)
 		requireCounted(t, p, 0)
 		require.Empty(t, refolded(t, store))
 		require.Equal(t, revision+1, results(t, store, p, 0).Revision)
@@ -316,7 +317,8 @@ func (s *suite) folds(t *testing.T) {
 		o := count(t, store, votes(vote(p, 0, v, "late")))
 		require.Equal(t, []verdicts{{late}}, o.Verdicts)
 		require.Equal(t, want, results(t, store, p, 0))
-		require.Equal(t, poll.Folding{Fold: question.FirstFold}, folding(p, 0), "nothing is left to do")
+		require.Equal(t, poll.Folding{Fold: question.FirstFold}, folding(p, 0),
+			"nothing is left to do")
 		words := []string{"shown by another"}
 		_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[0].ID, Banned: &words})
 		require.NoError(t, err)

@@ -55,7 +55,8 @@ func (s *suite) revisions(t *testing.T) {
 		p := created(t, store)
 		version := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, version, "A")))
-		e := poll.IfSeen{Edit: poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "?", Options: options("A")}}}, Seen: poll.Seen{p.Edits}}
+		e := poll.IfSeen{Edit: poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "?",
+			Options: options("A")}}}, Seen: poll.Seen{p.Edits}}
 		edited, err := store.Edit(t.Context(), p.ID, e)
 		require.NoError(t, err)
 		require.Equal(t, version, edited.Version)
@@ -139,7 +140,8 @@ func (s *suite) mends(t *testing.T) {
 		})
 		require.Equal(t, p.Edits+1, edited.Edits)
 		want := before
-		want.Text, want.Options, want.Mended = "Who wins?\nReally?", *reword(before.Options, "B", "Another"), 2
+		want.Text, want.Options, want.Mended = "Who wins?\nReally?", *reword(before.Options, "B",
+			"Another"), 2
 		want.Revision++
 		require.Equal(t, want, results(t, store, p, 0))
 		mends := history(t, p)
@@ -256,7 +258,8 @@ func (s *suite) mends(t *testing.T) {
 			for j := range keys {
 				keys[j] = strconv.Itoa(j)
 			}
-			list = append(list, poll.Poll{Question: question.Question{Text: fmt.Sprint("Question ", i), Options: options(keys...)}})
+			list = append(list, poll.Poll{Question: question.Question{Text: fmt.Sprint("Question ",
+				i), Options: options(keys...)}})
 		}
 		p := created(t, store, list...)
 		all := func(q poll.Poll) *[]question.Option {

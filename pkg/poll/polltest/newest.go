@@ -62,9 +62,14 @@ func (s *suite) newest(t *testing.T) {
 				require.NoError(t, err)
 			}, true, false},
 			{"other tokens", func() {
-				require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash, access.Tokens{TokenHash: [32]byte{1}}))
+				require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash,
+					access.Tokens{TokenHash: [32]byte{1}}))
 			}, true, false},
-			{"another join code", func() { require.NoError(t, store.SetJoinCode(t.Context(), p.ID, access.NewCode())) }, true, false},
+			{"another join code",
+				func() {
+					require.NoError(t,
+						store.SetJoinCode(t.Context(), p.ID, access.NewCode()))
+				}, true, false},
 			{"a slide that is empty", func() {
 				_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 				require.NoError(t, err)

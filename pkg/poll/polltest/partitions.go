@@ -43,6 +43,7 @@ func (s *suite) partitions(t *testing.T) {
 		batch[0].ID = uuid.New()
 		_, err := store.Count(t.Context(), partition, batch)
 		require.Error(t, err)
-		require.Empty(t, fault.CodeOf(err), "a partition that there is not is a fault, and no waiting heals it: %v", err)
+		require.Empty(t, fault.CodeOf(err),
+			"a partition that there is not is a fault, and no waiting heals it: %v", err)
 	}
 }

@@ -114,7 +114,8 @@ func options(keys ...string) []question.Option {
 func threePolls() []poll.Poll {
 	return []poll.Poll{
 		{Question: question.Question{Text: "Who wins?", Options: options("A", "B", "C")}},
-		{Question: question.Question{Text: "What do you like?", Kind: question.Multiple, Options: options("A", "B", "C", "D")}},
+		{Question: question.Question{Text: "What do you like?", Kind: question.Multiple,
+			Options: options("A", "B", "C", "D")}},
 		{Question: question.Question{Text: "How was it?", Kind: question.Rating}},
 	}
 }

@@ -34,10 +34,12 @@ func (s *suite) presentations(t *testing.T) {
 
 	t.Run("text keeps every character", func(t *testing.T) {
 		hard := `Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?` + "\n\ttabs\u200b\u2028 العربية"
-		p, err := poll.New(hard, []poll.Poll{{Question: question.Question{Text: hard, Kind: question.Multiple, Options: []question.Option{
-			{Key: `{"a", 'b'}\`, Value: hard}, {Key: "NULL", Value: "NULL"}, {Key: "null", Value: `""`}, {Key: "ключ", Value: `\\`},
-			{Key: "🗳️", Value: "{}"}, {Key: "a b", Value: "a,b"},
-		}}}})
+		p, err := poll.New(hard,
+			[]poll.Poll{{Question: question.Question{Text: hard, Kind: question.Multiple,
+				Options: []question.Option{
+					{Key: `{"a", 'b'}\`, Value: hard}, {Key: "NULL", Value: "NULL"}, {Key: "null", Value: `""`}, {Key: "ключ", Value: `\\`},
+					{Key: "🗳️", Value: "{}"}, {Key: "a b", Value: "a,b"},
+				}}}})
 		require.NoError(t, err)
 		p.JoinCode = "Zoë'" + p.ID.String()
 		require.NoError(t, store.Create(t.Context(), p))
@@ -60,7 +62,8 @@ func (s *suite) presentations(t *testing.T) {
 	t.Run("the largest presentation there may be fits", func(t *testing.T) {
 		polls := make([]poll.Poll, poll.MaxPolls)
 		for i := range polls {
-			polls[i] = poll.Poll{Question: question.Question{Text: strings.Repeat("é", 600), Options: options("A", "B")}}
+			polls[i] = poll.Poll{Question: question.Question{Text: strings.Repeat("é", 600),
+				Options: options("A", "B")}}
 		}
 		for i := range question.MaxOptions {
 			polls[0].Options = append(polls[0].Options[:i], question.Option{
@@ -80,7 +83,9 @@ func (s *suite) presentations(t *testing.T) {
 		}
 		require.NoError(t, store.Create(t.Context(), p))
 		readBack(t, p)
-		_, err := store.Edit(t.Context(), p.ID, poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q", Kind: question.OpenText}}})
+		_, err := store.Edit(t.Context(), p.ID,
+			poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q",
+				Kind: question.OpenText}}})
 		requireKind(t, fault.Invalid, err)
 		readBack(t, p)
 		_, err = store.Edit(t.Context(), p.ID, poll.DeletePoll{PollID: p.Polls[2].ID})
@@ -145,7 +150,8 @@ func (s *suite) presentations(t *testing.T) {
 			requireKind(t, fault.NotFound, err)
 			_, err = store.Access(t.Context(), id)
 			requireKind(t, fault.NotFound, err)
-			requireKind(t, fault.NotFound, store.SetAccess(t.Context(), id, mine.TokenHash, mine.Tokens))
+			requireKind(t, fault.NotFound,
+				store.SetAccess(t.Context(), id, mine.TokenHash, mine.Tokens))
 			requireKind(t, fault.NotFound, store.SetJoinCode(t.Context(), id, "nobody's"))
 			expired, err := store.Expire(t.Context(), id, 0)
 			require.NoError(t, err)

@@ -133,7 +133,8 @@ func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int, ende
 	first, text, kind := 0, "How?", question.Rating
 	edit(poll.EditPresentation{Title: new("Another")})
 	edit(poll.Reset{PollID: displayed})
-	added := edit(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Which?", Kind: question.Rating}}, Index: &first}).Poll.ID
+	added := edit(poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Which?",
+		Kind: question.Rating}}, Index: &first}).Poll.ID
 	edit(poll.EditPoll{PollID: added, Question: &text, Kind: &kind})
 	var order []uuid.UUID
 	for _, q := range p.Polls {
@@ -182,7 +183,8 @@ var Measured = []string{
 func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
 	t.Helper()
 	require.NoError(t, s.Partitions(t.Context(), Partitions))
-	p := created(t, s, poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}},
+	p := created(t, s, poll.Poll{Question: question.Question{Text: "Where?",
+		Kind: question.WordCloud}},
 		poll.Poll{Question: question.Question{Text: "Which?", Options: options("A", "B")}})
 	version := show(t, s, p, 0)
 	count(t, s, votes(vote(p, 0, version, "Rome")))
@@ -197,11 +199,13 @@ func RequireMeasured(t *testing.T, s Store, observed func() map[string]int) {
 	require.NoError(t, err)
 	_, err = s.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another")})
 	require.NoError(t, err)
-	require.NoError(t, s.Present(t.Context(), p.ID, map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute))
+	require.NoError(t, s.Present(t.Context(), p.ID, map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}},
+		time.Minute))
 	_, err = s.Audiences(t.Context(), []uuid.UUID{p.ID}, time.Minute)
 	require.NoError(t, err)
 	list(t, s, p, 0)
-	require.NoError(t, s.Answers(t.Context(), p.ID, p.Polls[0].ID, question.Listing{}, func(question.WordCount) error { return nil }))
+	require.NoError(t, s.Answers(t.Context(), p.ID, p.Polls[0].ID, question.Listing{},
+		func(question.WordCount) error { return nil }))
 	require.NoError(t, s.Delete(t.Context(), p.ID, nil))
 	require.NoError(t, s.Ping(t.Context()))
 	told := observed()

@@ -26,7 +26,8 @@ func (s *suite) seals(t *testing.T) {
 
 		o := count(t, store, seal(p, 0, v))
 		r := results(t, store, p, 0)
-		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v, Revision: r.Revision}}, o.Changed)
+		require.Equal(t, []bus.Change{{Thing: p.ID, Part: p.Polls[0].ID, Version: v,
+			Revision: r.Revision}}, o.Changed)
 		require.Equal(t, poll.Final, r.Status)
 		require.Equal(t, v, r.Sealed)
 		require.Greater(t, r.Revision, before.Revision)

@@ -19,7 +19,8 @@ import (
 
 // textPolls are a word cloud and an open text.
 func textPolls() []poll.Poll {
-	return []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}}, {Question: question.Question{Text: "Why?", Kind: question.OpenText}}}
+	return []poll.Poll{{Question: question.Question{Text: "Where?", Kind: question.WordCloud}},
+		{Question: question.Question{Text: "Why?", Kind: question.OpenText}}}
 }
 
 // everyKind is a poll of every kind, the ones of free text last.
@@ -211,7 +212,8 @@ func (s *suite) words(t *testing.T) {
 		big := poll.Batch{ID: uuid.New()}
 		tail := strings.Repeat("x", question.MaxTextLength-4)
 		for i := range 5000 {
-			big.Votes = append(big.Votes, vote(p, 1, v, question.Answer(fmt.Sprintf("%04d", i)+tail)))
+			big.Votes = append(big.Votes,
+				vote(p, 1, v, question.Answer(fmt.Sprintf("%04d", i)+tail)))
 		}
 		count(t, store, big)
 		r := results(t, store, p, 1)
@@ -278,7 +280,8 @@ func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]i
 	for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
 		var all, shown []question.WordCount
 		for _, hidden := range []bool{true, false} {
-			got := wordsOf(t, s, r.PresentationID, r.ID, question.Listing{Order: order, Hidden: hidden})
+			got := wordsOf(t, s, r.PresentationID, r.ID,
+				question.Listing{Order: order, Hidden: hidden})
 			require.True(t, slices.IsSortedFunc(got, inOrder(order)))
 			if hidden {
 				all = got
@@ -299,10 +302,11 @@ func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]i
 
 // wordsOf reads words of a poll; nil: there is none.
 func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID, l question.Listing) (words []question.WordCount) {
-	err := s.Answers(context.Background(), presentationID, pollID, l, func(w question.WordCount) error {
-		words = append(words, w)
-		return nil
-	})
+	err := s.Answers(context.Background(), presentationID, pollID, l,
+		func(w question.WordCount) error {
+			words = append(words, w)
+			return nil
+		})
 	require.NoError(t, err)
 	return words
 }

@@ -12,18 +12,19 @@ import (
 var answer = []byte{1, 3, 2, 4}
 
 var answering = []promise{
-	{name: "a reply reaches the publisher of the entry as it was sent", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, s.another(t, l), 0)
-		for range 100 {
-			e := sized(len(answer))
-			publish(t, l, 0, e)
-			d := next(t, sub)
-			r := queue.Reply{EntryID: e.ID, Body: answer}
-			require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, r))
-			require.Equal(t, r, receive(t, l.Replies(), "the reply"))
-		}
-	}},
+	{name: "a reply reaches the publisher of the entry as it was sent",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, s.another(t, l), 0)
+			for range 100 {
+				e := sized(len(answer))
+				publish(t, l, 0, e)
+				d := next(t, sub)
+				r := queue.Reply{EntryID: e.ID, Body: answer}
+				require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, r))
+				require.Equal(t, r, receive(t, l.Replies(), "the reply"))
+			}
+		}},
 	{name: "a reply reaches no other publisher", asks: durable, test: func(t *testing.T, s *suite) {
 		const n = 50
 		logs := []log{s.open(t), s.open(t)}
@@ -39,7 +40,8 @@ var answering = []promise{
 		}
 		for range n * len(logs) {
 			d := next(t, sub)
-			require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID, Body: answer[:1]}))
+			require.NoError(t, sub.Reply(t.Context(), d.ReplyTo,
+				queue.Reply{EntryID: d.Entry.ID, Body: answer[:1]}))
 		}
 		for i, l := range logs {
 			for range n {

@@ -89,105 +89,109 @@ var consuming = []promise{
 		publish(t, other, 0, numbered(2))
 		require.Equal(t, 2, numberOf(next(t, sub)))
 	}},
-	{name: "an entry that cannot be decoded comes as it is and its neighbours too", asks: foreign, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		publish(t, l, 0, numbered(1))
-		junk := []byte(`{"vote":"A"}`)
-		s.Inject(t, 0, "junk-1", junk)
-		publish(t, l, 0, numbered(2))
-		sub := subscribe(t, l, 0)
-		require.Equal(t, 1, numberOf(next(t, sub)))
-		d := receive(t, sub.Deliveries(), "the entry")
-		require.ErrorIs(t, d.Err, queue.ErrMalformed)
-		require.Equal(t, junk, d.Raw)
-		require.Zero(t, d.Entry)
-		require.NoError(t, sub.DeadLetter(t.Context(), d, "it is no batch"))
-		require.NoError(t, sub.Ack(d.Tag))
-		require.Equal(t, 2, numberOf(next(t, sub)))
-		require.Equal(t, []DeadLetter{{"junk-1", "it is no batch", junk}}, s.DeadLetters(t))
-	}},
-	{name: "an entry that cannot be decoded is acknowledged alone and keeps its place until then", asks: foreign, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		for i := range 3 {
-			publish(t, l, 0, numbered(i))
-			s.Inject(t, 0, "", []byte("junk"))
-		}
-		sub := subscribe(t, l, 0)
-		var last queue.Delivery
-		for range 6 {
-			d := receive(t, sub.Deliveries(), "an entry")
-			if d.Err == nil {
-				last = d
-			}
-		}
-		require.NoError(t, sub.Ack(last.Tag))
-		require.NoError(t, sub.Close())
-		publish(t, l, 0, numbered(3))
-		sub = subscribe(t, l, 0)
-		var junk []queue.Delivery
-		for range 3 {
-			d := receive(t, sub.Deliveries(), "the junk")
-			require.Equal(t, "junk", string(d.Raw))
-			junk = append(junk, d)
-		}
-		require.Equal(t, 3, numberOf(next(t, sub)))
-		require.NoError(t, sub.Ack(junk[1].Tag))
-		require.NoError(t, sub.Close())
-		sub = subscribe(t, l, 0)
-		for range 2 {
-			require.Error(t, receive(t, sub.Deliveries(), "the junk").Err)
-		}
-		require.Equal(t, 3, numberOf(next(t, sub)))
-	}},
-	{name: "an entry of a newer version says so and stays for a newer reader", asks: foreign, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		newer, err := queue.Encode(nil, numbered(1))
-		require.NoError(t, err)
-		newer[3] = 200
-		s.Inject(t, 0, "", newer)
-		for range 2 {
+	{name: "an entry that cannot be decoded comes as it is and its neighbours too", asks: foreign,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			publish(t, l, 0, numbered(1))
+			junk := []byte(`{"vote":"A"}`)
+			s.Inject(t, 0, "junk-1", junk)
+			publish(t, l, 0, numbered(2))
 			sub := subscribe(t, l, 0)
+			require.Equal(t, 1, numberOf(next(t, sub)))
 			d := receive(t, sub.Deliveries(), "the entry")
-			require.ErrorIs(t, d.Err, queue.ErrVersion)
-			require.True(t, bytes.Equal(newer, d.Raw))
-			require.NoError(t, sub.Close())
-		}
-	}},
-	{name: "a held entry is acknowledged alone and keeps its place until then", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		for i := range 6 {
-			publish(t, l, 0, numbered(i))
-		}
-		sub := subscribe(t, l, 0)
-		var last queue.Delivery
-		for i := range 6 {
-			if d := next(t, sub); i%2 == 1 {
-				sub.Hold(d.Tag)
-				sub.Hold(d.Tag)
-			} else {
-				last = d
+			require.ErrorIs(t, d.Err, queue.ErrMalformed)
+			require.Equal(t, junk, d.Raw)
+			require.Zero(t, d.Entry)
+			require.NoError(t, sub.DeadLetter(t.Context(), d, "it is no batch"))
+			require.NoError(t, sub.Ack(d.Tag))
+			require.Equal(t, 2, numberOf(next(t, sub)))
+			require.Equal(t, []DeadLetter{{"junk-1", "it is no batch", junk}}, s.DeadLetters(t))
+		}},
+	{name: "an entry that cannot be decoded is acknowledged alone and keeps its place until then",
+		asks: foreign, test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			for i := range 3 {
+				publish(t, l, 0, numbered(i))
+				s.Inject(t, 0, "", []byte("junk"))
 			}
-		}
-		require.NoError(t, sub.Ack(last.Tag))
-		require.NoError(t, sub.Close())
-		publish(t, l, 0, numbered(6))
-		sub = subscribe(t, l, 0)
-		var held []queue.Delivery
-		for i := range 3 {
-			d := next(t, sub)
-			require.Equal(t, 2*i+1, numberOf(d))
-			sub.Hold(d.Tag)
-			held = append(held, d)
-		}
-		require.Equal(t, 6, numberOf(next(t, sub)))
-		require.NoError(t, sub.DeadLetter(t.Context(), held[1], "why"))
-		require.NoError(t, sub.Ack(held[1].Tag))
-		require.NoError(t, sub.Close())
-		sub = subscribe(t, l, 0)
-		for _, want := range []int{1, 5, 6} {
-			d := next(t, sub)
-			require.Equal(t, want, numberOf(d))
-			require.NoError(t, sub.Ack(d.Tag), "nobody holds it any more")
-		}
-	}},
+			sub := subscribe(t, l, 0)
+			var last queue.Delivery
+			for range 6 {
+				d := receive(t, sub.Deliveries(), "an entry")
+				if d.Err == nil {
+					last = d
+				}
+			}
+			require.NoError(t, sub.Ack(last.Tag))
+			require.NoError(t, sub.Close())
+			publish(t, l, 0, numbered(3))
+			sub = subscribe(t, l, 0)
+			var junk []queue.Delivery
+			for range 3 {
+				d := receive(t, sub.Deliveries(), "the junk")
+				require.Equal(t, "junk", string(d.Raw))
+				junk = append(junk, d)
+			}
+			require.Equal(t, 3, numberOf(next(t, sub)))
+			require.NoError(t, sub.Ack(junk[1].Tag))
+			require.NoError(t, sub.Close())
+			sub = subscribe(t, l, 0)
+			for range 2 {
+				require.Error(t, receive(t, sub.Deliveries(), "the junk").Err)
+			}
+			require.Equal(t, 3, numberOf(next(t, sub)))
+		}},
+	{name: "an entry of a newer version says so and stays for a newer reader", asks: foreign,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			newer, err := queue.Encode(nil, numbered(1))
+			require.NoError(t, err)
+			newer[3] = 200
+			s.Inject(t, 0, "", newer)
+			for range 2 {
+				sub := subscribe(t, l, 0)
+				d := receive(t, sub.Deliveries(), "the entry")
+				require.ErrorIs(t, d.Err, queue.ErrVersion)
+				require.True(t, bytes.Equal(newer, d.Raw))
+				require.NoError(t, sub.Close())
+			}
+		}},
+	{name: "a held entry is acknowledged alone and keeps its place until then",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			for i := range 6 {
+				publish(t, l, 0, numbered(i))
+			}
+			sub := subscribe(t, l, 0)
+			var last queue.Delivery
+			for i := range 6 {
+				if d := next(t, sub); i%2 == 1 {
+					sub.Hold(d.Tag)
+					sub.Hold(d.Tag)
+				} else {
+					last = d
+				}
+			}
+			require.NoError(t, sub.Ack(last.Tag))
+			require.NoError(t, sub.Close())
+			publish(t, l, 0, numbered(6))
+			sub = subscribe(t, l, 0)
+			var held []queue.Delivery
+			for i := range 3 {
+				d := next(t, sub)
+				require.Equal(t, 2*i+1, numberOf(d))
+				sub.Hold(d.Tag)
+				held = append(held, d)
+			}
+			require.Equal(t, 6, numberOf(next(t, sub)))
+			require.NoError(t, sub.DeadLetter(t.Context(), held[1], "why"))
+			require.NoError(t, sub.Ack(held[1].Tag))
+			require.NoError(t, sub.Close())
+			sub = subscribe(t, l, 0)
+			for _, want := range []int{1, 5, 6} {
+				d := next(t, sub)
+				require.Equal(t, want, numberOf(d))
+				require.NoError(t, sub.Ack(d.Tag), "nobody holds it any more")
+			}
+		}},
 }

@@ -19,7 +19,8 @@ const (
 
 // numbered makes a small entry that carries a number.
 func numbered(n int) queue.Entry {
-	return queue.Entry{ID: uuid.New(), Type: typeNumbered, Body: binary.BigEndian.AppendUint64(nil, uint64(n))}
+	return queue.Entry{ID: uuid.New(), Type: typeNumbered,
+		Body: binary.BigEndian.AppendUint64(nil, uint64(n))}
 }
 
 func numberOf(d queue.Delivery) int {
@@ -130,7 +131,8 @@ func roundTrip(t testing.TB, l log) bool {
 			if !ok || sub.Ack(d.Tag) != nil {
 				return false
 			}
-			if d.Entry.ID == e.ID && sub.Reply(ctx, d.ReplyTo, queue.Reply{EntryID: e.ID, Body: answer[:1]}) != nil {
+			if d.Entry.ID == e.ID &&
+				sub.Reply(ctx, d.ReplyTo, queue.Reply{EntryID: e.ID, Body: answer[:1]}) != nil {
 				return false
 			}
 		case r := <-l.Replies():

@@ -15,19 +15,20 @@ import (
 )
 
 var publishing = []promise{
-	{name: "entries of any type and size arrive as they were published", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, s.another(t, l), 0)
-		var last uint64
-		for _, e := range []queue.Entry{sized(200_000), numbered(7), sized(1)} {
-			publish(t, l, 0, e)
-			d := next(t, sub)
-			require.Equal(t, e, d.Entry)
-			require.Nil(t, d.Raw)
-			require.Greater(t, d.Tag, last)
-			last = d.Tag
-		}
-	}},
+	{name: "entries of any type and size arrive as they were published",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, s.another(t, l), 0)
+			var last uint64
+			for _, e := range []queue.Entry{sized(200_000), numbered(7), sized(1)} {
+				publish(t, l, 0, e)
+				d := next(t, sub)
+				require.Equal(t, e, d.Entry)
+				require.Nil(t, d.Raw)
+				require.Greater(t, d.Tag, last)
+				last = d.Tag
+			}
+		}},
 	{name: "the order of publishing is the order of delivery in every partition", test: func(t *testing.T, s *suite) {
 		const writers, each = 4, 300 // the writers of a partition do not wait for each other
 		l := s.open(t)
@@ -96,51 +97,56 @@ var publishing = []promise{
 			require.EqualValues(t, 1, times[i].Load(), "entry %d", i)
 		}
 	}},
-	{name: "a kept entry is confirmed though nobody reads the log", asks: durable, test: func(t *testing.T, s *suite) {
-		require.NoError(t, receive(t, publish(t, s.open(t), 0, numbered(1)), "the confirm"))
-	}},
-	{name: "an entry that nothing would keep is confirmed by the acknowledgement only", asks: alone, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		outcome := publish(t, l, 0, numbered(1))
-		sub := subscribe(t, l, 0)
-		d := next(t, sub)
-		require.Empty(t, outcome)
-		require.NoError(t, sub.Ack(d.Tag))
-		require.NoError(t, receive(t, outcome, "the confirm"))
-	}},
-	{name: "a publisher may use the bytes again once it is confirmed", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, l, 0)
-		e := sized(10)
-		want := e
-		want.Body = slices.Clone(e.Body)
-		outcome := publish(t, l, 0, e)
-		d := next(t, sub)
-		require.NoError(t, sub.Ack(d.Tag))
-		require.NoError(t, receive(t, outcome, "the confirm"))
-		clear(e.Body)
-		require.Equal(t, want, d.Entry)
-	}},
-	{name: "an entry that cannot be encoded is a fault and not a refusal", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		err := l.Publish(t.Context(), 0, sized(queue.MaxBytes), neverConfirmed(t))
-		require.Error(t, err, "too large")
-		require.NotErrorIs(t, err, queue.ErrRefused)
-		require.NotErrorIs(t, err, queue.ErrUnknown)
-		for _, partition := range []int{-1, Partitions} {
-			require.Error(t, l.Publish(t.Context(), partition, numbered(1), neverConfirmed(t)))
-			_, err := l.Subscribe(t.Context(), partition)
-			require.Error(t, err)
-		}
-	}},
-	{name: "an entry is refused when the time for it is over before it is written", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), neverConfirmed(t)), queue.ErrRefused)
-		_, err := l.Subscribe(ctx, 0)
-		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	}},
+	{name: "a kept entry is confirmed though nobody reads the log", asks: durable,
+		test: func(t *testing.T, s *suite) {
+			require.NoError(t, receive(t, publish(t, s.open(t), 0, numbered(1)), "the confirm"))
+		}},
+	{name: "an entry that nothing would keep is confirmed by the acknowledgement only", asks: alone,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			outcome := publish(t, l, 0, numbered(1))
+			sub := subscribe(t, l, 0)
+			d := next(t, sub)
+			require.Empty(t, outcome)
+			require.NoError(t, sub.Ack(d.Tag))
+			require.NoError(t, receive(t, outcome, "the confirm"))
+		}},
+	{name: "a publisher may use the bytes again once it is confirmed",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, l, 0)
+			e := sized(10)
+			want := e
+			want.Body = slices.Clone(e.Body)
+			outcome := publish(t, l, 0, e)
+			d := next(t, sub)
+			require.NoError(t, sub.Ack(d.Tag))
+			require.NoError(t, receive(t, outcome, "the confirm"))
+			clear(e.Body)
+			require.Equal(t, want, d.Entry)
+		}},
+	{name: "an entry that cannot be encoded is a fault and not a refusal",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			err := l.Publish(t.Context(), 0, sized(queue.MaxBytes), neverConfirmed(t))
+			require.Error(t, err, "too large")
+			require.NotErrorIs(t, err, queue.ErrRefused)
+			require.NotErrorIs(t, err, queue.ErrUnknown)
+			for _, partition := range []int{-1, Partitions} {
+				require.Error(t, l.Publish(t.Context(), partition, numbered(1), neverConfirmed(t)))
+				_, err := l.Subscribe(t.Context(), partition)
+				require.Error(t, err)
+			}
+		}},
+	{name: "an entry is refused when the time for it is over before it is written",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			require.ErrorIs(t, l.Publish(ctx, 0, numbered(1), neverConfirmed(t)), queue.ErrRefused)
+			_, err := l.Subscribe(ctx, 0)
+			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		}},
 	{name: "what does not fit is refused and the log works on when there is room again", test: func(t *testing.T, s *suite) {
 		small := s.OpenSmall(t)
 		t.Cleanup(func() { require.NoError(t, small.Close()) })
@@ -148,7 +154,8 @@ var publishing = []promise{
 		outcomes := make(chan error, 500)
 		refused, kept := 0, 0
 		for range 500 {
-			if err := l.Publish(t.Context(), 0, sized(36_000), func(err error) { outcomes <- err }); err != nil {
+			if err := l.Publish(t.Context(), 0, sized(36_000),
+				func(err error) { outcomes <- err }); err != nil {
 				require.ErrorIs(t, err, queue.ErrRefused)
 				refused++
 			} else {

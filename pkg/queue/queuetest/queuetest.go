@@ -81,7 +81,8 @@ type suite struct {
 // Run tests every promise against a new environment. Goroutines that live longer than the
 // environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
-	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering, streaming, ending, failing} {
+	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering,
+		streaming, ending, failing} {
 		for _, p := range group {
 			if p.asks != nil && !p.asks(caps) {
 				continue

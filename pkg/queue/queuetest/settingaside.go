@@ -20,30 +20,32 @@ var settingAside = []promise{
 		require.NoError(t, sub.DeadLetter(t.Context(), two, "in time"))
 		require.Error(t, sub.DeadLetter(t.Context(), queue.Delivery{Tag: two.Tag + 1}, "too early"))
 	}},
-	{name: "what is set aside is refused to its publisher when it is acknowledged and not before", asks: alone, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, l, 0)
-		bad, good := publish(t, l, 0, numbered(1)), publish(t, l, 0, numbered(2))
-		d := next(t, sub)
-		require.NoError(t, sub.DeadLetter(t.Context(), d, "it cannot be applied"))
-		require.Empty(t, bad)
-		require.NoError(t, sub.Ack(next(t, sub).Tag))
-		err := receive(t, bad, "the outcome")
-		require.ErrorIs(t, err, queue.ErrRefused)
-		require.ErrorContains(t, err, "it cannot be applied")
-		require.NoError(t, receive(t, good, "the neighbour's outcome"))
-		require.Len(t, letters(t, l), 1)
-	}},
-	{name: "what was set aside and not acknowledged may be applied by the next", asks: alone, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		outcome := publish(t, l, 0, numbered(1))
-		sub := subscribe(t, l, 0)
-		require.NoError(t, sub.DeadLetter(t.Context(), next(t, sub), "not by me"))
-		require.NoError(t, sub.Close())
-		sub = subscribe(t, l, 0)
-		require.NoError(t, sub.Ack(next(t, sub).Tag))
-		require.NoError(t, receive(t, outcome, "the outcome"))
-	}},
+	{name: "what is set aside is refused to its publisher when it is acknowledged and not before",
+		asks: alone, test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, l, 0)
+			bad, good := publish(t, l, 0, numbered(1)), publish(t, l, 0, numbered(2))
+			d := next(t, sub)
+			require.NoError(t, sub.DeadLetter(t.Context(), d, "it cannot be applied"))
+			require.Empty(t, bad)
+			require.NoError(t, sub.Ack(next(t, sub).Tag))
+			err := receive(t, bad, "the outcome")
+			require.ErrorIs(t, err, queue.ErrRefused)
+			require.ErrorContains(t, err, "it cannot be applied")
+			require.NoError(t, receive(t, good, "the neighbour's outcome"))
+			require.Len(t, letters(t, l), 1)
+		}},
+	{name: "what was set aside and not acknowledged may be applied by the next", asks: alone,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			outcome := publish(t, l, 0, numbered(1))
+			sub := subscribe(t, l, 0)
+			require.NoError(t, sub.DeadLetter(t.Context(), next(t, sub), "not by me"))
+			require.NoError(t, sub.Close())
+			sub = subscribe(t, l, 0)
+			require.NoError(t, sub.Ack(next(t, sub).Tag))
+			require.NoError(t, receive(t, outcome, "the outcome"))
+		}},
 	{name: "an entry is set aside whole", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		e := sized(3)
@@ -63,62 +65,65 @@ var settingAside = []promise{
 		require.Equal(t, []int{0, 1}, []int{all[0].Partition, all[1].Partition})
 		requireOwnNames(t, all)
 	}},
-	{name: "what cannot be decoded is set aside as it is and what is alike as well", asks: foreign, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		s.setAside(t, l, sized(3), "it cannot be applied")
-		s.Inject(t, 1, "", []byte("junk"))
-		s.Inject(t, 1, "", []byte("junk"))
-		sub := subscribe(t, l, 1)
-		for range 2 {
-			d := receive(t, sub.Deliveries(), "the junk")
-			require.NoError(t, sub.DeadLetter(t.Context(), d, "it is junk"))
-			require.NoError(t, sub.Ack(d.Tag))
-		}
-		all := letters(t, l)
-		require.Len(t, all, 3)
-		require.Equal(t, []int{0, 1, 1}, []int{all[0].Partition, all[1].Partition, all[2].Partition})
-		require.Equal(t, "junk", string(all[2].Raw))
-		requireOwnNames(t, all)
-	}},
-	{name: "a letter that was kept twice is shown once and goes as one", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		e := sized(2)
-		publish(t, l, 0, e)
-		twice := func() {
-			for range 2 { // it was not acknowledged, and comes again
+	{name: "what cannot be decoded is set aside as it is and what is alike as well", asks: foreign,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			s.setAside(t, l, sized(3), "it cannot be applied")
+			s.Inject(t, 1, "", []byte("junk"))
+			s.Inject(t, 1, "", []byte("junk"))
+			sub := subscribe(t, l, 1)
+			for range 2 {
+				d := receive(t, sub.Deliveries(), "the junk")
+				require.NoError(t, sub.DeadLetter(t.Context(), d, "it is junk"))
+				require.NoError(t, sub.Ack(d.Tag))
+			}
+			all := letters(t, l)
+			require.Len(t, all, 3)
+			require.Equal(t, []int{0, 1, 1}, []int{all[0].Partition, all[1].Partition, all[2].Partition})
+			require.Equal(t, "junk", string(all[2].Raw))
+			requireOwnNames(t, all)
+		}},
+	{name: "a letter that was kept twice is shown once and goes as one",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			e := sized(2)
+			publish(t, l, 0, e)
+			twice := func() {
+				for range 2 { // it was not acknowledged, and comes again
+					sub := subscribe(t, l, 0)
+					require.NoError(t, sub.DeadLetter(t.Context(), next(t, sub), "why"))
+					require.NoError(t, sub.Close())
+				}
 				sub := subscribe(t, l, 0)
-				require.NoError(t, sub.DeadLetter(t.Context(), next(t, sub), "why"))
+				require.NoError(t, sub.Ack(next(t, sub).Tag))
 				require.NoError(t, sub.Close())
 			}
+			twice()
+			require.Len(t, letters(t, l), 1)
+			require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
+			require.Empty(t, letters(t, l))
+			twice()
+			require.Equal(t, []error{nil}, visit(t, l, queue.Drop))
+			require.Empty(t, letters(t, l))
+			n, err := l.CountDeadLetters(t.Context())
+			require.NoError(t, err)
+			require.Zero(t, n)
+			publish(t, l, 0, numbered(1))
+			require.Equal(t, 1, numberOf(next(t, subscribe(t, l, 0))))
+		}},
+	{name: "a part of an entry is set aside in the place of the whole",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			publish(t, l, 0, sized(3))
 			sub := subscribe(t, l, 0)
-			require.NoError(t, sub.Ack(next(t, sub).Tag))
-			require.NoError(t, sub.Close())
-		}
-		twice()
-		require.Len(t, letters(t, l), 1)
-		require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
-		require.Empty(t, letters(t, l))
-		twice()
-		require.Equal(t, []error{nil}, visit(t, l, queue.Drop))
-		require.Empty(t, letters(t, l))
-		n, err := l.CountDeadLetters(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, n)
-		publish(t, l, 0, numbered(1))
-		require.Equal(t, 1, numberOf(next(t, subscribe(t, l, 0))))
-	}},
-	{name: "a part of an entry is set aside in the place of the whole", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		publish(t, l, 0, sized(3))
-		sub := subscribe(t, l, 0)
-		d := next(t, sub)
-		part := sized(1)
-		d.Entry = part
-		require.NoError(t, sub.DeadLetter(t.Context(), d, "why"))
-		got, err := queue.Decode(letters(t, l)[0].Raw)
-		require.NoError(t, err)
-		require.Equal(t, part, got)
-	}},
+			d := next(t, sub)
+			part := sized(1)
+			d.Entry = part
+			require.NoError(t, sub.DeadLetter(t.Context(), d, "why"))
+			got, err := queue.Decode(letters(t, l)[0].Raw)
+			require.NoError(t, err)
+			require.Equal(t, part, got)
+		}},
 }
 
 // setAside publishes an entry on partition 0 and makes a dead letter of it.

@@ -9,10 +9,11 @@ import (
 )
 
 var streaming = []promise{
-	{name: "a stream that the log was not opened with is an error", test: func(t *testing.T, s *suite) {
-		_, err := s.open(t).Log.Stream("unheard")
-		require.ErrorContains(t, err, "unheard")
-	}},
+	{name: "a stream that the log was not opened with is an error",
+		test: func(t *testing.T, s *suite) {
+			_, err := s.open(t).Log.Stream("unheard")
+			require.ErrorContains(t, err, "unheard")
+		}},
 	{name: "two streams of a log do not see each other", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		both := []log{l, l.other(t)}
@@ -57,6 +58,7 @@ var streaming = []promise{
 		require.NoError(t, l.Close())
 		closes(t, sub.Deliveries(), "Deliveries")
 		closes(t, other.Replies(), "Replies")
-		require.ErrorIs(t, other.Publish(t.Context(), 0, numbered(1), neverConfirmed(t)), queue.ErrRefused)
+		require.ErrorIs(t, other.Publish(t.Context(), 0, numbered(1), neverConfirmed(t)),
+			queue.ErrRefused)
 	}},
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // Ballot reads the body that nearly every vote has. That is one flat object of known members, each
-// once, in plain ASCII without escapes. It has a key, ids in their usual form, and perhaps a pass in
-// place of the voter's. Reflection would be the largest part of what a vote costs here but system
-// calls (BenchmarkParseVote). Whatever else it meets, right or wrong, it leaves to encoding/json and
-// to the checks that say what is wrong. ok is false then.
+// once, in plain ASCII without escapes. It has a key, ids in their usual form, and perhaps a pass
+// in place of the voter's. Reflection would be the largest part of what a vote costs here but
+// system calls (BenchmarkParseVote). Whatever else it meets, right or wrong, it leaves to
+// encoding/json and to the checks that say what is wrong. ok is false then.
 func Ballot(body []byte) (b intake.Ballot, ok bool) {
 	var poll, key, client, pass []byte
 	q := quick{body}

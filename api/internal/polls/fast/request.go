@@ -35,8 +35,8 @@ var (
 
 // quickRequest reads one whole request for a vote that is plain. That is HTTP/1.1, with a line for
 // each header field (RFC 9112, section 5), and a body of a known length and type. Every field is
-// known here, or harmless. A page that it comes from, if any, is of the origin that it was sent to. Its path
-// may begin with the root, if there is one.
+// known here, or harmless. A page that it comes from, if any, is of the origin that it was sent to.
+// Its path may begin with the root, if there is one.
 func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 	rest, ok := bytes.CutPrefix(request, quickMethod)
 	if !ok {

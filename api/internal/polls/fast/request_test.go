@@ -97,7 +97,8 @@ func TestPlainVotesAreReadQuicklyAndOddOnesAreNot(t *testing.T) {
 func TestNGINXSaysNothingThatIsNotKnown(t *testing.T) {
 	settings, err := os.ReadFile("../../../../nginx/nginx.conf")
 	require.NoError(t, err)
-	added := regexp.MustCompile(`(?m)^\s*proxy_set_header\s+(\S+)\s+(\S+?);`).FindAllSubmatch(settings, -1)
+	added := regexp.MustCompile(`(?m)^\s*proxy_set_header\s+(\S+)\s+(\S+?);`).FindAllSubmatch(
+		settings, -1)
 	require.NotEmpty(t, added)
 	for _, field := range added {
 		// every request has them, or none
@@ -105,7 +106,8 @@ func TestNGINXSaysNothingThatIsNotKnown(t *testing.T) {
 		if own[name] {
 			continue
 		}
-		require.True(t, slices.ContainsFunc(fasttest.Clients["NGINX"], func(line string) bool { return strings.HasPrefix(line, name+": ") }), name)
+		require.True(t, slices.ContainsFunc(fasttest.Clients["NGINX"],
+			func(line string) bool { return strings.HasPrefix(line, name+": ") }), name)
 	}
 }
 
@@ -147,7 +149,8 @@ func mutated(rng *rand.Rand, request []byte) []byte {
 				m[at] ^= 1 << rng.IntN(8)
 			}
 		case 3:
-			m = slices.Insert(m, at, []byte(fasttest.OddFields[rng.IntN(len(fasttest.OddFields))]+"\r\n")...)
+			m = slices.Insert(m, at,
+				[]byte(fasttest.OddFields[rng.IntN(len(fasttest.OddFields))]+"\r\n")...)
 		default:
 			m = slices.Insert(m, at, []byte(pieces[rng.IntN(len(pieces))])...)
 		}

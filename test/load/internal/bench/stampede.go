@@ -77,7 +77,8 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
 		err = errors.New("there are more votes than clients")
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%d clients, %d without an answer, %d sent again, %d counted: %w",
+		return nil, nil, fmt.Errorf(
+			"%d clients, %d without an answer, %d sent again, %d counted: %w",
 			b.Clients, o.Broken, o.Repeated, counted, err)
 	}
 	return o.Latencies, map[string]float64{"ms": ms(slowest), "after s": after.Seconds(),

@@ -202,7 +202,8 @@ func (b *Bench) lastEvents(ctx context.Context, t talk, polls []string, a *audie
 			return rest && counted >= acknowledged, err
 		})
 		if err != nil {
-			return 0, fmt.Errorf("%d of %d are counted, %v: %w", counted, acknowledged, tallies, err)
+			return 0, fmt.Errorf("%d of %d are counted, %v: %w", counted, acknowledged, tallies,
+				err)
 		}
 		why := ""
 		a.until(crowd.Now()+int64(lastEvent), func(v *crowd.Viewers) bool {

@@ -129,7 +129,8 @@ func Odd() [][]byte {
 	good := string(Good[0])
 	odd := [][]byte{
 		nil, []byte("POST "),
-		Request(APath+"?a=b", ABody), Request(APath+"/", ABody), Request(strings.ToUpper(APath), ABody),
+		Request(APath+"?a=b", ABody), Request(APath+"/", ABody), Request(strings.ToUpper(APath),
+			ABody),
 		Request("http://plenary"+APath, ABody), Request(strings.Replace(APath, "0", "%30", 1), ABody),
 		Request(APath, strings.Repeat(" ", 4<<10)+ABody),
 		[]byte(good + "\n"), []byte("\r\n" + good), []byte(good + good),
