@@ -59,7 +59,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	proxies := web.Proxies(cfg.TrustedProxies)
 	site := web.New(web.Config{
 		Record: web.Record{AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request},
-		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly, Limits: polls.BodyLimits,
+		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly,
+		Limits: polls.BodyLimits,
 	})
 	feature := polls.New(site, polls.Config{
 		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
@@ -182,7 +183,8 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 		votes := poll.NewCounting(
-			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep,
+			logger)
 		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p

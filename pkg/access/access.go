@@ -36,9 +36,9 @@ func NewCode() string {
 	return string(code)
 }
 
-// CleanCode gives a code that a person typed, or pasted with what stood around it, the form it is
-// stored in: capital letters and digits, compatible ones alike (NFKC), and nothing else. Of what is
-// far too long it gives what no code is.
+// CleanCode gives a typed code the form in which it is stored, also one that was pasted with what
+// stood around it. That is capital letters and digits, compatible ones alike (NFKC), and nothing
+// else. Of what is far too long it gives what no code is.
 func CleanCode(typed string) string {
 	if len(typed) > maxTyped {
 		return ""

@@ -190,7 +190,8 @@ func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
 		return log, inproc.NewBus(), err
 	}
 	log, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: b.cfg.AMQPURLs, Streams: streams, Partitions: b.cfg.Partitions, MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
+		URLs: b.cfg.AMQPURLs, Streams: streams, Partitions: b.cfg.Partitions,
+		MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
 	})
 	if err != nil {
 		return nil, nil, err

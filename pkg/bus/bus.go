@@ -9,10 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Change says that something of a thing (a presentation, say) is not as it was: a transition (Part
-// nil), anything else that its owner did, be it that it is gone (Part nil, Version 0), or the
-// results of a part of it, such as a poll. It carries no numbers that people see; whoever cares
-// reads them from the store.
+// Change says that something of a thing, such as a presentation, is not as it was. It is a
+// transition (Part nil), or anything else that its owner did (Part nil, Version 0), be it that it
+// is gone. Or it is the results of a part of it, such as a poll. It carries no numbers that people
+// see; its readers read them from the store.
 type Change struct {
 	Thing    uuid.UUID
 	Part     uuid.UUID

@@ -19,7 +19,7 @@ const (
 )
 
 // batch is the items that leave in one entry. What becomes of the entry is the fate of each of
-// them, so an item has neither a channel nor a place in Group.expected of its own.
+// them. So an item has neither a channel nor a place in Group.expected.
 //
 // The lane's lock guards a batch while it is open. Nobody adds to it after that.
 type batch[T, R any] struct {

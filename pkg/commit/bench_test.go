@@ -89,7 +89,8 @@ const (
 
 func config() Config[post, int] {
 	return Config[post, int]{
-		Encode: encodePosts, Decode: decodeResults, Judge: judgePost, Window: window, Words: postWords,
+		Encode: encodePosts, Decode: decodeResults, Judge: judgePost, Window: window,
+		Words:      postWords,
 		Partitions: 4, MaxWaiting: 2 * mayWait, Now: time.Now,
 	}
 }

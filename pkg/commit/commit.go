@@ -1,5 +1,5 @@
-// Package commit is group commit: items that arrive at the same time leave in one entry of the
-// log, and a result comes back for each. It knows bytes and no feature.
+// Package commit is group commit. Items that arrive at the same time leave in one entry of the log,
+// and a result comes back for each. It knows bytes and no feature.
 package commit
 
 import (

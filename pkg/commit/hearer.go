@@ -16,7 +16,7 @@ type Hearer[T, R any] interface {
 }
 
 // hearer is a sender that does not block and is not told yet. A goroutine that waits would cost
-// about as much as all the rest of an item does (BenchmarkVote of the API): its stack grows cold
+// about as much as all the rest of an item does (BenchmarkVote of the API). Its stack grows cold
 // while the entry is applied.
 type hearer[T, R any] struct {
 	to      Hearer[T, R]

@@ -16,12 +16,12 @@ import (
 // grow.
 const publishSlots = 4
 
-// A message costs the broker, the worker and the database as much as applying dozens of items
-// does. So a smaller batch leaves only when no other of its partition is under way. The
-// processors have something left then for more items. A larger one does not wait, if it is a
-// worthwhile share of the items without an answer. Then one forms, one is written, one is
-// applied, and one waits for the first of these to be done, each as large as can be ("Tried and
-// kept" in docs/benchmarks.md).
+// A message costs the broker, the worker and the database as much as applying dozens of items does.
+// So a smaller batch leaves only when no other of its partition is under way. The processors have
+// something left then for more items. A larger one does not wait, if it is a worthwhile share of
+// the items without an answer. Then one forms, one is written, one is applied, and one waits for
+// the first of these to be done. Each is as large as can be ("Tried and kept" in
+// docs/benchmarks.md).
 const (
 	worthwhile      = 32
 	worthwhileShare = 4 // one in so many

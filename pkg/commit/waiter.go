@@ -8,7 +8,7 @@ import (
 )
 
 // waiter is a sender that blocks. It is used again for other items, so its news may be about an
-// earlier one: after each the waiter asks its batch what is known.
+// earlier one. After each the waiter asks its batch what is known.
 type waiter struct {
 	news  chan struct{} // holds a token when something became of the batch
 	timer *time.Timer

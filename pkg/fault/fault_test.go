@@ -12,7 +12,8 @@ import (
 
 func TestACodeOfAFeaturesOwnIsOfItsKindAndOfNoOther(t *testing.T) {
 	kinds := []Code{
-		Invalid, Unauthenticated, Forbidden, NotFound, Conflict, Stale, TooLarge, Unsupported, Busy, Unavailable,
+		Invalid, Unauthenticated, Forbidden, NotFound, Conflict, Stale, TooLarge, Unsupported, Busy,
+		Unavailable,
 	}
 	for i, kind := range kinds {
 		own := kind.Named("own")

@@ -101,9 +101,8 @@ func (s *stream) CountDeadLetters(ctx context.Context) (int, error) {
 	return s.dead.count(), s.open(ctx)
 }
 
-// VisitDeadLetters is the promise of queue.DeadLetters. A letter that is replayed has left when
-// it is in the log, which keeps it as it keeps everything: until it is acknowledged, or the
-// process ends.
+// VisitDeadLetters is the promise of queue.DeadLetters. A letter that is replayed has left when it
+// is in the log. The log keeps it as everything, until it is acknowledged or the process ends.
 func (s *stream) VisitDeadLetters(
 	ctx context.Context,
 	decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),

@@ -1,6 +1,6 @@
-// Package inproc is the queue and the bus of a process that runs alone, in memory. Its log
-// survives nothing, so it confirms an entry only when the consumer acknowledged it, which the
-// worker does after the commit: what was confirmed is applied and needs no log any more.
+// Package inproc is the queue and the bus of a process that runs alone, in memory. Its log survives
+// nothing. So it confirms an entry only when the consumer acknowledged it, which the worker does
+// after the commit. What was confirmed is applied, and needs no log any more.
 package inproc
 
 import (

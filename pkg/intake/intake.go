@@ -1,5 +1,6 @@
-// Package intake is the voter's way in: check a vote, take it under the lease of what is displayed,
-// commit it with the others that arrive at the same time, and say what became of it.
+// Package intake is the voter's way in. It checks a vote, and takes it under the lease of what is
+// displayed. It commits it with the others that arrive at the same time, and says what became of
+// it.
 package intake
 
 import (
@@ -136,7 +137,8 @@ func (in *Intake) item(presentationID uuid.UUID, v poll.Vote, arrived,
 func (b *Ballot) vote(display poll.Display) (poll.Vote, error) {
 	answer, err := b.answer(display.Poll)
 	return poll.Vote{
-		ID: commit.NewID(), PollID: b.PollID, VoterID: b.VoterID, Version: display.Version, Seq: b.Seq, Answer: answer,
+		ID: commit.NewID(), PollID: b.PollID, VoterID: b.VoterID, Version: display.Version,
+		Seq: b.Seq, Answer: answer,
 	}, err
 }
 

@@ -98,7 +98,8 @@ func TestTheHalvesOfABatchAreItsVotesInOrder(t *testing.T) {
 	alone, replayed := golden["votes"], golden["votes"]
 	alone.Votes, replayed.Replayed = alone.Votes[:1], true
 	for name, b := range map[string]poll.Batch{
-		"one vote": alone, "a seal": golden["seal"], "the votes of a replayed batch, which must be seen together": replayed,
+		"one vote": alone, "a seal": golden["seal"],
+		"the votes of a replayed batch, which must be seen together": replayed,
 	} {
 		_, _, ok := a.Halve(partitioned(t, 0, b).Entry)
 		require.False(t, ok, name)

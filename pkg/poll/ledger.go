@@ -249,7 +249,8 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 				words = append(words, WordChange{id, moved})
 			}
 			o.Changed = append(o.Changed, bus.Change{
-				Thing: a.presentationID, Part: id, Version: a.state.Opened, Revision: a.state.Revision,
+				Thing: a.presentationID, Part: id, Version: a.state.Opened,
+				Revision: a.state.Revision,
 			})
 		}
 	}

@@ -29,9 +29,9 @@ type RefoldStore interface {
 	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
 }
 
-// Refold looks for polls whose words another fold has counted, and has them counted anew: after
-// an upgrade, and while processes of before are at work. Polls that get votes are found by
-// counting as well. Any number may run.
+// Refold looks for polls whose words another fold has counted, and has them counted anew. There are
+// some after an upgrade, and while processes of before are at work. Polls that get votes are found
+// by counting as well. Any number may run.
 type Refold struct {
 	store  RefoldStore
 	bus    bus.Bus

@@ -32,7 +32,10 @@ func TestAPollOfFreeTextHasNoOptionsAndTakesThreeWordsOrOneText(t *testing.T) {
 	require.Equal(t, 1, essay.MaxChoices)
 	require.Equal(t, []question.Option{}, cloud.Options)
 	require.Equal(t, []question.Option{}, essay.Options)
-	p, err := poll.New("", []poll.Poll{{Question: question.Question{Text: "Q", Kind: question.WordCloud, MaxChoices: 10}}, {Question: question.Question{Text: "Q", Kind: question.OpenText, MaxChoices: 1}}})
+	p, err := poll.New("",
+		[]poll.Poll{{Question: question.Question{Text: "Q", Kind: question.WordCloud,
+			MaxChoices: 10}}, {Question: question.Question{Text: "Q", Kind: question.OpenText,
+			MaxChoices: 1}}})
 	require.NoError(t, err)
 	require.Equal(t, 10, p.Polls[0].MaxChoices)
 	require.Empty(t, p.State(0).Counts)

@@ -70,7 +70,9 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 			},
 			"a transaction": func(ctx context.Context, s *DB) error {
 				return s.Write(ctx, "transaction", func(tx *sqlx.Tx) error {
-					_, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2)`, uuid.NewString(), []byte{1})
+					_, err := tx.ExecContext(ctx,
+						`INSERT INTO secrets (name, value) VALUES ($1, $2)`, uuid.NewString(),
+						[]byte{1})
 					return err
 				})
 			},

@@ -35,9 +35,9 @@ func (a Answer) Texts() []string {
 	return texts
 }
 
-// Answer checks the keys that a voter chose against the question and makes an answer of them: of
-// none the empty one, for polls of any kind. Errors are of the kind Invalid and name the field:
-// "key" where the poll takes one key, "keys" where it takes several.
+// Answer checks the keys that a voter chose against the question, and makes an answer of them. Of
+// none it makes the empty one, for questions of any kind. Errors are of the kind Invalid and name
+// the field: "key" where the poll takes one key, "keys" where it takes several.
 func (q *Question) Answer(keys []string) (Answer, error) {
 	if len(keys) == 0 {
 		return "", nil

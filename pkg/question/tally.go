@@ -65,8 +65,8 @@ func (t *Tally) Takes(a Answer) bool {
 	return true
 }
 
-// Add counts an answer n times more: 1 for one that stands now, with the id of its vote, and -1 for
-// one that stands no more.
+// Add counts an answer n times more. That is 1 for one that stands now, with the id of its vote,
+// and -1 for one that stands no more.
 func (t *Tally) Add(a Answer, voteID uuid.UUID, n int64) {
 	if t.kind.FreeText() {
 		for _, s := range t.kind.spelled(t.fold, a) {

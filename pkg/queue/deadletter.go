@@ -40,12 +40,12 @@ type DeadLetters interface {
 	// whether it was, is shown once, and both meet its fate. Those that are kept stay in their
 	// order, but for a visit that breaks off. Two visits at once each see some of them.
 	//
-	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its
-	// reply comes to this stream's Replies. It is removed when it is in the log. Removed twice
-	// or lost it cannot be, but put back twice, which its id makes harmless. One whose envelope
-	// cannot be decoded is not put back and stays. Of those that are replayed in one visit the
-	// one with the latest FirstTime goes first, as far as memory allows: a replayed entry yields
-	// to whatever it finds.
+	// A replayed letter goes to the end of its partition's log, marked as Replayed, and its reply
+	// comes to this stream's Replies. It is removed when it is in the log. Removed twice or lost it
+	// cannot be, but put back twice, which its id makes harmless. One whose envelope cannot be
+	// decoded is not put back and stays. Of those that are replayed in one visit the one with the
+	// latest FirstTime goes first, as far as memory allows. A replayed entry yields to whatever it
+	// finds.
 	//
 	// done is called for every letter that is replayed or dropped: with nil, or why it stays;
 	// ErrMalformed and ErrVersion: it cannot be decoded. VisitDeadLetters returns an error, of

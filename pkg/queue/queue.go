@@ -109,10 +109,10 @@ type Subscription interface {
 	// with Err is held from the start.
 	Hold(tag uint64)
 
-	// Ack says that every entry up to and including the one with this tag was dealt with and may
+	// Ack says that every entry up to the one with this tag, and that one, was dealt with. They may
 	// be forgotten, but those that are held. A held one is forgotten by an Ack of its own tag,
-	// which says nothing of others. So setting it aside may take its time while those behind it
-	// are applied. A nil error does not promise that it arrived: the entries may come again.
+	// which says nothing of others. So setting it aside may take its time while those behind it are
+	// applied. A nil error does not promise that it arrived: the entries may come again.
 	Ack(tag uint64) error
 
 	// Reply sends replies to a publisher. It may get lost, does not wait for a slow reader, and

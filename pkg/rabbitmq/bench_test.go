@@ -15,9 +15,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// BenchmarkVerdict measures an entry as large as so many votes from Publish to its reply, with some
-// under way at a time and a reader that counts nothing. votes/s is what one partition carries,
-// p50-ms the median way there and back.
+// BenchmarkVerdict measures an entry as large as so many votes from Publish to its reply. Some are
+// under way at a time, and the reader counts nothing. votes/s is what one partition carries, p50-ms
+// the median way there and back.
 func BenchmarkVerdict(b *testing.B) {
 	url := stack.RabbitMQURL(b)
 	for _, shape := range []struct{ votes, flying int }{{1, 1}, {100, 4}, {500, 4}} {

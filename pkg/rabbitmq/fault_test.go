@@ -247,7 +247,8 @@ func TestAQueueWithOtherPropertiesStopsTheStartAndIsLeftAlone(t *testing.T) {
 	require.NoError(t, receive(t, outcome))
 	require.NoError(t, l.Close())
 	_, err := rabbitmq.Open(t.Context(), rabbitmq.Config{
-		URLs: []string{url}, Streams: []string{"votes"}, Partitions: 1, MaxQueueBytes: 2 << 20, Logger: slog.New(slog.DiscardHandler),
+		URLs: []string{url}, Streams: []string{"votes"}, Partitions: 1, MaxQueueBytes: 2 << 20,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorContains(t, err, `the queue "plenary.votes.0" is there with other properties than these settings ask for: set them as before`)
 	l = open(t, rabbitmq.Config{URLs: []string{url}, MaxQueueBytes: 1 << 20})

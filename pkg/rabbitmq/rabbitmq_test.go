@@ -126,7 +126,8 @@ func TestTheQueuesOfVotesAreThoseOfEveryVersionAndOthersFollowTheSamePattern(t *
 	defer l.Close()
 	raw(t, url, func(ch *amqp.Channel) {
 		for _, name := range []string{
-			"plenary.votes.0", "plenary.votes.2", "plenary.dead", "plenary.others.0", "plenary.others.2", "plenary.others.dead",
+			"plenary.votes.0", "plenary.votes.2", "plenary.dead", "plenary.others.0",
+			"plenary.others.2", "plenary.others.dead",
 		} {
 			_, err := ch.QueueDeclarePassive(name, true, false, false, false, nil)
 			require.NoError(t, err, name)

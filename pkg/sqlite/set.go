@@ -45,7 +45,7 @@ func (s *Set) Text(text string) {
 	s.Texts = append(s.Texts, text...)
 }
 
-// Given makes a set the table of that name: with these columns, each a name and what it holds
+// Given makes a set the table of that name. It has these columns, each a name and what it holds
 // ("answer text"), and row, which counts from 0. It gives the width of a row as well. The set's
 // rows are the parameter ?1, its texts ?2.
 func Given(columns ...string) (with string, width int) {

@@ -54,13 +54,16 @@ func NewMetrics() *Metrics {
 		batchVotes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "plenary_batch_votes", Help: "Votes per published batch.", Buckets: sizes}),
 		confirms: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plenary_publishes_total", Help: "Entries published, by what became of them."}, []string{"outcome", "stream"}),
+			Name: "plenary_publishes_total", Help: "Entries published, by what became of them."},
+			[]string{"outcome", "stream"}),
 		confirmTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "plenary_confirm_seconds", Help: "Time from a publish to its confirm.", Buckets: seconds}, []string{"stream"}),
+			Name: "plenary_confirm_seconds", Help: "Time from a publish to its confirm.",
+			Buckets: seconds}, []string{"stream"}),
 		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plenary_verdicts_total", Help: "Verdicts on votes, where they were given."}, []string{"verdict"}),
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plenary_dead_letters_total", Help: "Entries of the log that were set aside."}, []string{"stream"}),
+			Name: "plenary_dead_letters_total", Help: "Entries of the log that were set aside."},
+			[]string{"stream"}),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "plenary_store_seconds", Help: "Time of a call of the store.", Buckets: seconds}, []string{"call"}),
 		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{

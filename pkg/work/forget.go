@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// keepIDs is how long the id of an applied entry is remembered. An entry that comes again
-	// later would have its effect again: no worker holds entries for so long, nor does one go on
-	// after such a pause without having been restarted.
+	// keepIDs is how long the id of an applied entry is remembered. An entry that comes again later
+	// would have its effect again. No worker holds entries for so long, nor goes on after such a
+	// pause without having been restarted.
 	keepIDs     = 7 * 24 * time.Hour
 	forgetEvery = time.Hour
 	forgetStep  = 5000 // ids a transaction, so that others are not held up

@@ -10,8 +10,8 @@ import (
 )
 
 // isolate applies the entries of a run one by one, after the data of one of them could not be
-// taken, and the items of that one in parts, so that nobody suffers for the item that is to
-// blame.
+// taken. It applies the items of that one in parts, so that no other suffers for the item that is
+// to blame.
 func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
 	if len(run) > 1 {
 		for i := range run {
@@ -52,11 +52,11 @@ func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause erro
 // errWhole says that an entry has no halves.
 var errWhole = errors.New("the entry cannot be halved")
 
-// halve applies the halves of an entry that was refused, and their halves, in order, each under
-// an id that follows from the entry's. It gives the result of the entry, and adds to what has
-// changed. An item that is refused alone is set aside as an entry of its own, and its result is
-// unknown: it was acknowledged, may be, and an operator who mends the store can replay it.
-// Nothing overtakes it on its way there, since it has a place in the order.
+// halve applies the halves of an entry that was refused, and their halves, in order, each under an
+// id that follows from the entry's. It gives the result of the entry, and adds to what has changed.
+// An item that is refused alone is set aside as an entry of its own, and its result is unknown. It
+// may have been acknowledged, and an operator who mends the store can replay it. Nothing overtakes
+// it on its way there, since it has a place in the order.
 func (f *follower) halve(
 	ctx context.Context, d queue.Delivery, e queue.Entry, whole *Applied,
 ) (result []byte, err error) {

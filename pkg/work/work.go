@@ -30,8 +30,8 @@ type Config struct {
 }
 
 // Worker applies the entries of all partitions of a stream. Any number of workers may run on one
-// log and store, in any number of processes: each partition has one that is active, and every
-// entry has its effect once.
+// log and store, in any number of processes. Each partition has one that is active, and every entry
+// has its effect once.
 type Worker struct {
 	stream     queue.Stream
 	partitions int

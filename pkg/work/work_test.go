@@ -165,7 +165,8 @@ func TestAnEntryThatCannotBeAppliedDoesNotHoldUpItsNeighbours(t *testing.T) {
 		synctest.Wait()
 		require.Len(t, b.toy.applied, 2)
 		require.Equal(t, []string{
-			"ack 1", "reply to inproc", "dead letter 2: invalid: answer: cannot be stored", "ack 2", "ack 3", "reply to inproc",
+			"ack 1", "reply to inproc", "dead letter 2: invalid: answer: cannot be stored", "ack 2",
+			"ack 3", "reply to inproc",
 		}, b.log.did)
 	})
 }
@@ -329,7 +330,8 @@ func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareTh
 				}
 			}}
 			w := New(Config{
-				Stream: log, Partitions: partitions, Applier: &toy{}, IDs: &toy{}, Bus: &awayBus{}, Logger: slog.New(slog.DiscardHandler),
+				Stream: log, Partitions: partitions, Applier: &toy{}, IDs: &toy{}, Bus: &awayBus{},
+				Logger: slog.New(slog.DiscardHandler),
 			})
 			running.Go(func() { w.Run(ctx) })
 		}

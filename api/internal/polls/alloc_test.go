@@ -62,7 +62,8 @@ func (l hidden) Accept() (net.Conn, error) {
 func votingBooth(tb testing.TB, way string) (connect func() (send, receive func())) {
 	log := countingLog{make(chan queue.Reply, 10)}
 	shown := &poll.Poll{
-		ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"), Question: question.Question{Kind: question.Choice, MaxChoices: 1,
+		ID: uuid.MustParse("01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa"),
+		Question: question.Question{Kind: question.Choice, MaxChoices: 1,
 			Options: []question.Option{{Key: "A"}, {Key: "B"}}},
 	}
 	in := intake.New(alwaysDisplayed{shown}, thePasses, log, 1, 10_000, time.Now)

@@ -191,7 +191,9 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 }
 
 func TestResultsOfFreeTextHaveWordsAndOthersHaveNone(t *testing.T) {
-	r := poll.Results{Poll: poll.Poll{ID: aPoll, Question: question.Question{Kind: question.WordCloud}}, State: poll.State{Status: poll.Open, Opened: 1, Revision: 1}}
+	r := poll.Results{Poll: poll.Poll{ID: aPoll,
+		Question: question.Question{Kind: question.WordCloud}},
+		State: poll.State{Status: poll.Open, Opened: 1, Revision: 1}}
 	data, err := json.Marshal(toTallies(r))
 	require.NoError(t, err)
 	require.Contains(t, string(data), `"options":[],"words":[]`)

@@ -53,7 +53,9 @@ type room struct {
 
 func newRoom(t *testing.T) *room {
 	p, err := poll.New("", []poll.Poll{
-		{Question: question.Question{Text: "One?\nTwo?", Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}}, {Question: question.Question{Text: "Stars?", Kind: question.Rating}},
+		{Question: question.Question{Text: "One?\nTwo?",
+			Options: []question.Option{{Key: "A", Value: "a"}, {Key: "B", Value: "b"}}}},
+		{Question: question.Question{Text: "Stars?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
 	r := &room{t: t, said: &said{}, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls, states: []poll.State{p.State(0), p.State(1)}}

@@ -40,7 +40,8 @@ type whole struct {
 func newWhole(cfg wholeConfig) *whole {
 	site := web.New(web.Config{
 		Record: web.Record{AccessLog: cfg.AccessLog, Logger: cfg.Logger, Observe: cfg.Observe},
-		Root:   cfg.Root, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies, Costly: cfg.Costly, Limits: BodyLimits,
+		Root:   cfg.Root, Origins: cfg.Origins, TrustedProxies: cfg.TrustedProxies,
+		Costly: cfg.Costly, Limits: BodyLimits,
 	})
 	polls := New(site, cfg.Config)
 	serving := server.Config{Away: cfg.Away}

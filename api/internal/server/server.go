@@ -137,11 +137,11 @@ func (s *Server) MakeRoom(patient bool) bool {
 func (s *Server) Spared() int64 { return s.spared.Load() }
 
 // Shutdown waits until every request that was read has its answer, or ctx ends. The listener must
-// be closed before. A client that uses its connection hears that it closes, and loses nothing. A
-// request that is sent on an idle connection while it is being closed is not handled and not
-// answered, the one race that HTTP/1.1 leaves. Votes lists that are being sent are cut off. So are
-// large answers that are not taken within web.DrainTime, since they may take a minute each. Event
-// streams end at once, and their clients go to another replica.
+// be closed before. A client that uses its connection hears that it closes, and loses nothing.
+// HTTP/1.1 leaves one race: a request that is sent on an idle connection while it is being closed
+// has no answer. Votes lists that are being sent are cut off. So are large answers that are not
+// taken within web.DrainTime, since they may take a minute each. Event streams end at once, and
+// their clients go to another replica.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.site.Stop()
 	front := s.served()

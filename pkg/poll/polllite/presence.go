@@ -24,7 +24,9 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UU
 		return err
 	}
 	return s.db.Write(ctx, "present", func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM presence WHERE said_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`, sqlite.Ago(age))
+		_, err := tx.ExecContext(ctx,
+			`DELETE FROM presence WHERE said_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`,
+			sqlite.Ago(age))
 		if err != nil || len(ids) == 0 {
 			return err
 		}

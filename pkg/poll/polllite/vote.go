@@ -81,7 +81,9 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
 	return s.db.List(ctx, "votes", func(q sqlite.Queryer) error {
 		var found bool
-		err := q.GetContext(ctx, &found, `SELECT true FROM polls WHERE id = ? AND presentation_id = ?`, pollID[:], presentationID[:])
+		err := q.GetContext(ctx, &found,
+			`SELECT true FROM polls WHERE id = ? AND presentation_id = ?`, pollID[:],
+			presentationID[:])
 		if err != nil {
 			return noPoll(err)
 		}

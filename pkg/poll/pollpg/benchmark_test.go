@@ -35,9 +35,9 @@ func BenchmarkWords(b *testing.B) {
 	})
 }
 
-// BenchmarkRoundTrips sends what a counting transaction sends in three ways: in its two functions,
-// as the store does; as six prepared statements; and as six that are parsed and planned each time.
-// They take turns, so that what else the machine does meets all of them. The figures are the
+// BenchmarkRoundTrips sends what a counting transaction sends in three ways. It sends its two
+// functions, as the store does; six prepared statements; and six that are parsed and planned each
+// time. They take turns, so that what else the machine does meets all of them. The figures are the
 // medians of a transaction's microseconds, with BEGIN and COMMIT.
 func BenchmarkRoundTrips(b *testing.B) {
 	for _, size := range []int{1, 100} {

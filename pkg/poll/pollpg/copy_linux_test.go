@@ -18,10 +18,10 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// BenchmarkWriting compares the two ways to write many votes: counting's statement, whose arrays
-// unnest takes apart, and COPY into a temporary table with an upsert from there. They take turns,
-// so that what else the machine does meets both. ns is the time per vote, cpu-ns what this process
-// and PostgreSQL's use together.
+// BenchmarkWriting compares the two ways to write many votes. One is counting's statement, whose
+// arrays unnest takes apart. The other is COPY into a temporary table with an upsert from there.
+// They take turns, so that what else the machine does meets both. ns is the time per vote, cpu-ns
+// what this process and PostgreSQL's use together.
 func BenchmarkWriting(b *testing.B) {
 	for _, size := range []int{100, 1000, 5000} {
 		b.Run(strconv.Itoa(size), func(b *testing.B) {

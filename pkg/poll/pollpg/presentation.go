@@ -103,8 +103,9 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		return poll.Presentation{}, nil, err
 	}
 	p := poll.Presentation{
-		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(), Admission: rows[0].admission(),
-		Edits: rows[0].Edits, Slide: rows[0].slide(),
+		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(),
+		Admission: rows[0].admission(),
+		Edits:     rows[0].Edits, Slide: rows[0].slide(),
 	}
 	states := make([]poll.State, len(rows))
 	for i := range rows {

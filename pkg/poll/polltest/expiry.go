@@ -87,7 +87,9 @@ func (s *suite) expiry(t *testing.T) {
 
 	t.Run("one that expires is gone at once, and its votes bit by bit", func(t *testing.T) {
 		s.erased(t, store)
-		p := created(t, store, poll.Poll{Question: question.Question{Text: "?", Options: options("A")}}, poll.Poll{Question: question.Question{Text: "!", Kind: question.WordCloud}})
+		p := created(t, store,
+			poll.Poll{Question: question.Question{Text: "?", Options: options("A")}},
+			poll.Poll{Question: question.Question{Text: "!", Kind: question.WordCloud}})
 		other := created(t, store)
 		v := show(t, store, p, 0)
 		batch := votes()

@@ -99,7 +99,8 @@ func (s *suite) presentations(t *testing.T) {
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
 		require.Equal(t, poll.Display{
-			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}, Tokens: &p.Tokens, JoinCode: p.JoinCode,
+			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1},
+			Tokens: &p.Tokens, JoinCode: p.JoinCode,
 		}, d)
 	})
 

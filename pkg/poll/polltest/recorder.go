@@ -175,7 +175,8 @@ func Unseen(seen map[string]bool) (calls []string) {
 
 // Measured are the names under which dashboards know the calls of a store.
 var Measured = []string{
-	"audiences", "count", "create", "delete", "display", "edit", "hide", "history", "newest", "present", "results", "transit",
+	"audiences", "count", "create", "delete", "display", "edit", "hide", "history", "newest",
+	"present", "results", "transit",
 }
 
 // RequireMeasured makes each call of a store once and requires that its engine tells of it, once

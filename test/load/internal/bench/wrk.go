@@ -29,9 +29,9 @@ type loaded struct {
 	cpu                       time.Duration
 }
 
-// wrk casts votes for one poll of each room, in turn and from a voter of its own each, whose
-// passes stand one behind the other; without passes they have ids. It runs with one thread: a
-// second one would only take from the servers, on few processors.
+// wrk casts votes for one poll of each room, in turn and from a voter of its own each. Their passes
+// stand one behind the other; without passes they have ids. It runs with one thread: a second one
+// would only take from the servers, on few processors.
 func (b *Bench) wrk(ctx context.Context, rooms []room, connections int, passes []byte) (r loaded,
 	err error) {
 	script, file := filepath.Join(b.dir, "vote.lua"), filepath.Join(b.dir, "passes")
