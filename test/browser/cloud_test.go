@@ -139,11 +139,18 @@ func TestStackedMarksStayInTheirOwnCard(t *testing.T) {
 					[Math.floor(left), Math.floor(top), Math.ceil(right), Math.ceil(bottom)])(%s.getBoundingClientRect())`, element))
 				return image.Rect(at[0], at[1], at[2], at[3])
 			}
-			own, chart := box(find+`.closest("li")`), box(`document.querySelector("#chart")`) // around it other things may change
-			before := picture(t, v, "marks-before")
-			v.run(fmt.Sprintf(`%s.textContent = %s`, find, js(marks)))
-			v.run(spots)
-			after := picture(t, v, "marks-after")
+			var own, chart image.Rectangle // around the chart other things may change
+			var before, after image.Image
+			for written := false; !written; { // the page may draw its own text meanwhile: then once more
+				v.until("%s", find)
+				own, chart = box(find+`.closest("li")`), box(`document.querySelector("#chart")`)
+				before = picture(t, v, "marks-before")
+				v.run(fmt.Sprintf(`window.marked = %s; window.marked.textContent = %s`, find, js(marks)))
+				v.run(spots)
+				after = picture(t, v, "marks-after")
+				written = value[bool](v, fmt.Sprintf(
+					`window.marked.isConnected && window.marked.textContent === %s`, js(marks)))
+			}
 			inside, outside := 0, 0
 			for y := range before.Bounds().Dy() {
 				for x := range before.Bounds().Dx() {

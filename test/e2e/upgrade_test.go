@@ -18,23 +18,26 @@ import (
 
 var beforeFolder = flag.String("before", "", "a folder with the api and worker from which an upgrade begins; empty: they are built from the repository's history")
 
-// beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
-const beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
+const (
+	// beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
+	beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
+	// beforeStreams is the last commit whose log knows votes only, and whose sessions make the functions of counting.
+	beforeStreams = "faa0eb5c0dbbc817a3c0d440ad48a6db52b2b004"
+)
 
-// earlier gives the folder of the api and worker of beforePasses. They are built the first time,
-// and are in .build after that.
-func earlier(t *testing.T) string {
+// earlier gives the folder of the api and worker of a commit. They are built the first time, and are in .build after that.
+func earlier(t *testing.T, commit string) string {
 	t.Helper()
 	if *beforeFolder != "" {
 		return *beforeFolder
 	}
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	dir := filepath.Join(root, ".build", "before-"+beforePasses)
+	dir := filepath.Join(root, ".build", "before-"+commit)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
-	if err := exec.Command("git", "-C", root, "cat-file", "-e", beforePasses+"^{commit}").Run(); err != nil {
+	if err := exec.Command("git", "-C", root, "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
 		t.Skip("the repository's history is not here: -before FOLDER names an earlier api and worker")
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
@@ -43,7 +46,7 @@ func earlier(t *testing.T) string {
 	defer func() { _ = os.RemoveAll(built) }()
 	source := t.TempDir()
 	for _, line := range []string{
-		fmt.Sprintf("git -C '%s' archive %s | tar -x -C '%s'", root, beforePasses, source),
+		fmt.Sprintf("git -C '%s' archive %s | tar -x -C '%s'", root, commit, source),
 		fmt.Sprintf("cd '%s' && go build -o '%s/' ./api ./worker", source, built),
 	} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput()
@@ -61,14 +64,14 @@ type upgrade struct {
 	apps map[string]string
 }
 
-func newUpgrade(t *testing.T) *upgrade {
+func newUpgrade(t *testing.T, commit string) *upgrade {
 	t.Helper()
 	now, err := binaries.build()
 	require.NoError(t, err)
 	u := &upgrade{t: t, now: now, dir: filepath.Join(now, t.Name()), apps: map[string]string{}}
 	require.NoError(t, os.MkdirAll(u.dir, 0o755))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(u.dir)) })
-	from := earlier(t)
+	from := earlier(t, commit)
 	for _, kind := range []string{"api", "worker"} {
 		binary, err := os.ReadFile(filepath.Join(from, kind))
 		require.NoError(t, err)
@@ -94,14 +97,31 @@ func (u *upgrade) replace(ctx context.Context, p *stack.Process) {
 	u.t.Logf("%s is new", p.Name)
 }
 
-// TestProgramsOfBeforePassesWorkBesideTheNewOnes replaces every API and worker, one after the other, while people vote, read and move
-// through the slides: the first new API changes the schema under the others. Each program takes part in both presentations, one of
-// which an earlier API made and one a new API.
+// TestProgramsOfBeforePassesWorkBesideTheNewOnes upgrades from before there were passes.
 func TestProgramsOfBeforePassesWorkBesideTheNewOnes(t *testing.T) {
+	upgraded(t, beforePasses, func(fresh, old *Room) {
+		require.Equal(t, "anyone", fresh.Presentation(true).Voters)
+		require.Empty(t, old.Presentation(true).Voters, "it is one of before")
+	})
+}
+
+// TestProgramsOfBeforeStreamsWorkBesideTheNewOnes upgrades from before the log had streams, and the
+// schema functions.
+func TestProgramsOfBeforeStreamsWorkBesideTheNewOnes(t *testing.T) {
+	upgraded(t, beforeStreams, func(fresh, old *Room) {
+		require.Equal(t, fresh.Presentation(true), old.Presentation(true))
+	})
+}
+
+// upgraded replaces every API and worker, one after the other, while people vote, read and move through the slides: the first new API
+// changes the schema under the others. Each program takes part in both presentations, one of which an earlier API made and one a new
+// API. That one is checked through both.
+func upgraded(t *testing.T, from string, check func(fresh, old *Room)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: this system needs servers")
 	}
-	u := newUpgrade(t)
+	u := newUpgrade(t, from)
 	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before
@@ -125,8 +145,7 @@ func TestProgramsOfBeforePassesWorkBesideTheNewOnes(t *testing.T) {
 	rooms = append(rooms, crowd(fresh.Through(&mixed)))
 	old := mixed
 	old.base = st.APIs[1].URL
-	require.Equal(t, "anyone", fresh.Presentation(true).Voters)
-	require.Empty(t, fresh.Through(&old).Presentation(true).Voters, "it is one of before")
+	check(fresh, fresh.Through(&old))
 	time.Sleep(pauseBetween)
 	for _, p := range append(st.Workers, st.APIs[1:]...) {
 		u.replace(ctx, p)

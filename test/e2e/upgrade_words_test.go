@@ -25,7 +25,7 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 		t.Skip("-short: this system needs servers")
 	}
 	t.Parallel()
-	u := newUpgrade(t)
+	u := newUpgrade(t, beforePasses)
 	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before
