@@ -29,7 +29,7 @@ const (
 	leastSlide, leastVote = 17, 35 // bytes
 )
 
-// MaxVotes is the most votes that a batch may hold. A batcher keeps well below.
+// MaxVotes is the most votes that a batch may hold. The intake keeps well below.
 const MaxVotes = 5000
 
 type slide struct {

@@ -62,7 +62,7 @@ func (h *hammer) publish(partition int) {
 		if err == nil {
 			h.promised.Add(1)
 		}
-		select { // like the batcher, which has a few under way; but some go on without waiting
+		select { // like a group commit, which has a few under way; but some go on without waiting
 		case <-outcome:
 		case <-time.After(time.Duration(rand.IntN(20)) * time.Millisecond):
 		}
