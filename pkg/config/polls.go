@@ -45,8 +45,8 @@ var pollsSettings = []Setting{
 		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
 	{"FAST_VOTES", "true", "true or false",
 		"Takes votes of the usual form by a reader of their own, at less cost than other " +
-			"requests. The answers are the same. Where somebody suspects that they are not, `false` " +
-			"turns it off.",
+			"requests. The answers are the same. Where somebody suspects that they are not, " +
+			"`false` turns it off.",
 		func(c *Config, v string) (err error) { c.FastVotes, err = boolean(v); return err }},
 	{"KEEP_DAYS", "0", "0 to 36500",
 		"A presentation that nobody used for so many days, or one more, is removed with its " +

@@ -69,7 +69,8 @@ func (m *migrator) begin() error {
 	if err := m.tx.QueryRowContext(m.ctx, ask).Scan(&there); err != nil || there {
 		return err
 	}
-	return m.exec("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
+	return m.exec("CREATE TABLE schema_migrations " +
+		"(version bigint PRIMARY KEY, dirty boolean NOT NULL)")
 }
 
 func (m *migrator) Lock() error   { return nil }

@@ -39,7 +39,8 @@ func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
 func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
 	url := stack.PostgresURL(t)
 	_, err := admin(t, url).Exec(`DO $$ BEGIN
-		EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
+		EXECUTE format('ALTER DATABASE %I
+			SET synchronous_commit = off', current_database()); END $$`)
 	require.NoError(t, err)
 	url += "&statement_timeout=0&synchronous_commit=off"
 	s, err := Open(t.Context(), Config{URL: url, Pooler: true, MaxConns: 1})
@@ -62,7 +63,8 @@ func TestBehindAPoolerATransactionHasItsLimitsAndLeavesNothing(t *testing.T) {
 		_, err := tx.ExecContext(t.Context(), insert, "a", []byte{1})
 		return err
 	}))
-	const update = `UPDATE secrets SET value = current_setting('synchronous_commit')::bytea WHERE name = $1`
+	const update = `UPDATE secrets SET value = current_setting('synchronous_commit')::bytea
+		WHERE name = $1`
 	n, err := s.Exec(t.Context(), "exec", update, "a")
 	require.NoError(t, err)
 	require.Equal(t, 1, n)

@@ -54,8 +54,8 @@ type Publisher interface {
 	// After a nil error confirmed is called exactly once, from another goroutine, and must not
 	// block. It is called with one of these:
 	//   - nil: the entry is in the log, and survives a crash of the broker or process.
-	//   - ErrRefused: it is not in the log. A log that survives no crash says so also of an entry that
-	//     was set aside, when that is acknowledged.
+	//   - ErrRefused: it is not in the log. A log that survives no crash says so also of an
+	//     entry that was set aside, when that is acknowledged.
 	//   - ErrUnknown.
 	//
 	// The publisher owns an entry's Body from the call on until confirmed was called.

@@ -42,7 +42,8 @@ func (db *DB) Forget(ctx context.Context, age time.Duration, limit int) (n int, 
 		result, err := tx.ExecContext(ctx, `
 			DELETE FROM batches WHERE id IN (
 				SELECT id FROM batches
-				WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`, Ago(age), limit)
+				WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`,
+			Ago(age), limit)
 		if err != nil {
 			return err
 		}

@@ -141,11 +141,13 @@ func TestStackedMarksStayInTheirOwnCard(t *testing.T) {
 			}
 			var own, chart image.Rectangle // around the chart other things may change
 			var before, after image.Image
-			for written := false; !written; { // the page may draw its own text meanwhile: then once more
+			// the page may draw its own text meanwhile: then once more
+			for written := false; !written; {
 				v.until("%s", find)
 				own, chart = box(find+`.closest("li")`), box(`document.querySelector("#chart")`)
 				before = picture(t, v, "marks-before")
-				v.run(fmt.Sprintf(`window.marked = %s; window.marked.textContent = %s`, find, js(marks)))
+				v.run(fmt.Sprintf(`window.marked = %s; window.marked.textContent = %s`, find,
+					js(marks)))
 				v.run(spots)
 				after = picture(t, v, "marks-after")
 				written = value[bool](v, fmt.Sprintf(

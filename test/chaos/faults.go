@@ -108,7 +108,8 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		// Votes that were sent before it stopped get their answers when it goes on: they were in its open batches, or on their way.
+		// Votes that were sent before it stopped get their answers when it goes on: they were in
+		// its open batches, or on their way.
 		Name: "pause-api", What: "SIGSTOP each API in turn for 5 s with votes in its open batches",
 		Strike: func(s *Scene) error {
 			for _, p := range s.APIs {

@@ -192,7 +192,8 @@ func sessionOf(p *stack.Process) string {
 }
 
 // inBatch: its transaction has written already, or it had no id, and waits for the lock on what it writes next.
-const inBatch = ` AND wait_event_type = 'Lock' AND query LIKE '%count_settle_%' AND backend_xid IS NOT NULL`
+const inBatch = ` AND wait_event_type = 'Lock' AND query LIKE '%count_settle_%'
+	AND backend_xid IS NOT NULL`
 
 // killInBatch holds what the workers write to until the one that counts waits for it in the middle of a batch, and kills it.
 func killInBatch(s *Scene) error {

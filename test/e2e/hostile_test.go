@@ -515,7 +515,8 @@ var (
 			2<<20, strings.Repeat(" ", 2<<20))
 	})
 	compressed = sync.OnceValue(func() string {
-		return fmt.Sprintf("Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(bomb()), bomb())
+		return fmt.Sprintf("Content-Type: application/json\r\nContent-Encoding: gzip\r\n"+
+			"Content-Length: %d\r\n\r\n%s", len(bomb()), bomb())
 	})
 )
 

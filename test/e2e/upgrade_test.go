@@ -21,11 +21,13 @@ var beforeFolder = flag.String("before", "", "a folder with the api and worker f
 const (
 	// beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
 	beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
-	// beforeStreams is the last commit whose log knows votes only, and whose sessions make the functions of counting.
+	// beforeStreams is the last commit whose log knows votes only, and whose sessions make the
+	// functions of counting.
 	beforeStreams = "faa0eb5c0dbbc817a3c0d440ad48a6db52b2b004"
 )
 
-// earlier gives the folder of the api and worker of a commit. They are built the first time, and are in .build after that.
+// earlier gives the folder of the api and worker of a commit. They are built the first time, and
+// are in .build after that.
 func earlier(t *testing.T, commit string) string {
 	t.Helper()
 	if *beforeFolder != "" {
@@ -37,7 +39,8 @@ func earlier(t *testing.T, commit string) string {
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
-	if err := exec.Command("git", "-C", root, "cat-file", "-e", commit+"^{commit}").Run(); err != nil {
+	if err := exec.Command("git", "-C", root, "cat-file", "-e", commit+
+		"^{commit}").Run(); err != nil {
 		t.Skip("the repository's history is not here: -before FOLDER names an earlier api and worker")
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
@@ -113,9 +116,10 @@ func TestProgramsOfBeforeStreamsWorkBesideTheNewOnes(t *testing.T) {
 	})
 }
 
-// upgraded replaces every API and worker, one after the other, while people vote, read and move through the slides: the first new API
-// changes the schema under the others. Each program takes part in both presentations, one of which an earlier API made and one a new
-// API. That one is checked through both.
+// upgraded replaces every API and worker, one after the other, while people vote, read and move
+// through the slides. The first new API changes the schema under the others. Each program takes
+// part in both presentations, one of which an earlier API made and one a new API. That one is
+// checked through both.
 func upgraded(t *testing.T, from string, check func(fresh, old *Room)) {
 	t.Helper()
 	if testing.Short() {

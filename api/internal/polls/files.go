@@ -105,7 +105,8 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 // all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may still change, they come by their
 // age, which does not: no word is left out or comes twice since its votes moved in between.
 func (pages wordPages) all(
-	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool, turn *web.Turn, yield func(*pageWord) error,
+	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool,
+	turn *web.Turn, yield func(*pageWord) error,
 ) error {
 	k := wordsKey{
 		pollKey: pollKey{presentationID, p.PollID},

@@ -149,7 +149,8 @@ func TestAWorkbookIsNotKeptUntilItIsWhole(t *testing.T) {
 	require.NoError(t, b.Close())
 }
 
-// collect collects garbage twice, so that nothing of the pools is left. Whether there is, is chance.
+// collect collects garbage twice, so that nothing of the pools is left. Whether there is, is
+// chance.
 func collect() {
 	runtime.GC()
 	runtime.GC()

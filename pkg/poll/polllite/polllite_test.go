@@ -66,7 +66,8 @@ func TestStore(t *testing.T) {
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
-				s.(*testStore).exec(t, `UPDATE presentations SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?`,
+				s.(*testStore).exec(t, `UPDATE presentations
+					SET used_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) WHERE id = ?`,
 					sqlite.Ago(age), id[:])
 			},
 			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {
@@ -80,7 +81,8 @@ func TestStore(t *testing.T) {
 				pollID[:], word)
 			w.exec(t, `DELETE FROM spellings WHERE poll_id = ? AND word = ?`, pollID[:], word)
 			for spelling, count := range spellings {
-				w.exec(t, `INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES (?, ?, ?, ?, ?)`,
+				w.exec(t, `INSERT INTO spellings (poll_id, word, spelling, count, first)
+					VALUES (?, ?, ?, ?, ?)`,
 					pollID[:], word, spelling, count, first[:])
 			}
 		}))
@@ -97,18 +99,21 @@ func inside() polltest.Inside {
 	return polltest.Inside{
 		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*testStore)
-			db.read(t, &f, `SELECT fold, fold_revision <> revision AS stale FROM poll_states WHERE poll_id = ?1`, id[:])
+			db.read(t, &f, `SELECT fold, fold_revision <> revision AS stale FROM poll_states
+				WHERE poll_id = ?1`, id[:])
 			var rows []struct {
 				Word   string
 				Count  int64
 				First  uuid.UUID
 				Hidden bool
 			}
-			db.read(t, &rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1 ORDER BY word`, id[:])
+			db.read(t, &rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1
+				ORDER BY word`, id[:])
 			for _, r := range rows {
 				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
 				db.read(t, &w.Spellings, `
-					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2 ORDER BY spelling`, id[:], r.Word)
+					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2
+						ORDER BY spelling`, id[:], r.Word)
 				words = append(words, w)
 			}
 			return words, f

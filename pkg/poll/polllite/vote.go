@@ -89,7 +89,8 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 		}
 		each := func(r voterAnswerRow) error { return yield(poll.VoterAnswer(r)) }
 		return sqlite.Each(ctx, q, each, `
-			SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ? AND answer <> '' ORDER BY voter_id`,
+			SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ? AND voter_id > ?
+				AND answer <> '' ORDER BY voter_id`,
 			pollID[:], after[:])
 	})
 }

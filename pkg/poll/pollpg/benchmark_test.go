@@ -47,7 +47,8 @@ func BenchmarkRoundTrips(b *testing.B) {
 			b.Cleanup(func() { require.NoError(b, s.Close()) })
 			require.NoError(b, s.Partitions(b.Context(), 1))
 			shown := talk(b, s).Polls[0].ID
-			const settings = "&binary_parameters=yes&plan_cache_mode=force_generic_plan&enable_seqscan=off&jit=off"
+			const settings = "&binary_parameters=yes&plan_cache_mode=force_generic_plan" +
+				"&enable_seqscan=off&jit=off"
 			plain := sqlx.MustOpen("postgres", url+settings)
 			b.Cleanup(func() { require.NoError(b, plain.Close()) })
 			oneByOne := oneByOne(b, s)

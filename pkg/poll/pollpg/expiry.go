@@ -29,7 +29,8 @@ func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
 	err = s.db.Read(ctx, "unused", func(q postgres.Queryer) error {
 		return q.SelectContext(ctx, &ids, `
-			SELECT id FROM presentations WHERE used_at <= now() - make_interval(secs => $1) ORDER BY used_at LIMIT $2`,
+			SELECT id FROM presentations WHERE used_at <= now() - make_interval(secs => $1)
+				ORDER BY used_at LIMIT $2`,
 			age.Seconds(), limit)
 	})
 	return ids, err

@@ -23,7 +23,8 @@ func (s *Store) Newest(ctx context.Context, presentations, polls []uuid.UUID) (p
 	err = s.db.Read(ctx, "newest", func(q postgres.Queryer) error {
 		return q.SelectContext(ctx, &rows, `
 			SELECT id, true AS is_presentation, version + edits AS number FROM presentations WHERE id = ANY($1::uuid[])
-			UNION ALL SELECT poll_id, false, revision FROM poll_states WHERE poll_id = ANY($2::uuid[])`,
+			UNION ALL SELECT poll_id, false, revision FROM poll_states
+				WHERE poll_id = ANY($2::uuid[])`,
 			postgres.UUIDArray(len(presentations),
 				func(i int) uuid.UUID { return presentations[i] }),
 			postgres.UUIDArray(len(polls), func(i int) uuid.UUID { return polls[i] }))

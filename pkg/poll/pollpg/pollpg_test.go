@@ -69,7 +69,9 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
-				_, err := s.(*testStore).raw.Exec(`UPDATE presentations SET used_at = now() - make_interval(secs => $2) WHERE id = $1`, id, age.Seconds())
+				_, err := s.(*testStore).raw.Exec(`UPDATE presentations
+					SET used_at = now() - make_interval(secs => $2) WHERE id = $1`,
+					id, age.Seconds())
 				require.NoError(t, err)
 			},
 			func(t *testing.T, s polltest.Store, table string, id uuid.UUID) (n int) {

@@ -76,7 +76,8 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	}
 	db := s.raw
 	err := s.Write(t.Context(), "lost", func(tx *sqlx.Tx) error {
-		_, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
+		_, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'plenary'`)
 		require.NoError(t, err)
 		_, err = count(t.Context(), tx, 0, ballot(p))
 		return err
@@ -106,7 +107,8 @@ func TestTransactionsGoOnOverLostConnections(t *testing.T) {
 		for range conns {
 			require.NoError(t, <-results)
 		}
-		_, err := s.raw.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'plenary'`)
+		_, err := s.raw.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'plenary'`)
 		require.NoError(t, err)
 	}
 	results, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)

@@ -46,7 +46,8 @@ var (
 func functionOf(t testing.TB, s *testStore, name string) (f function) {
 	t.Helper()
 	var body string
-	require.NoError(t, s.raw.QueryRow(`SELECT prosrc, array_to_string(proargtypes::regtype[], ', ') FROM pg_proc WHERE proname = $1`,
+	require.NoError(t, s.raw.QueryRow(`SELECT prosrc, array_to_string(proargtypes::regtype[], ', ')
+		FROM pg_proc WHERE proname = $1`,
 		name).Scan(&body, &f.types))
 	for part := range strings.SplitSeq(comment.ReplaceAllString(body, ""), ";") {
 		query := strings.TrimSpace(part)
@@ -178,7 +179,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 					"Conflict Arbiter Indexes: words_pkey",
 					"Index Cond: ((poll_id = ANY ($10)) AND (count = 0))",
 					"Conflict Arbiter Indexes: spellings_pkey",
-					"Index Cond: ((poll_id = u.poll_id) AND (word = u.word) AND (spelling = u.spelling))",
+					"Index Cond: ((poll_id = u.poll_id) AND (word = u.word)" +
+						" AND (spelling = u.spelling))",
 					"Update on poll_states",
 				},
 			} {

@@ -35,7 +35,8 @@ func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UU
 		}
 		each := func(r voterAnswerRow) error { return yield(poll.VoterAnswer(r)) }
 		return postgres.Each(ctx, tx, each, `
-			SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2 AND answer <> '' ORDER BY voter_id`,
+			SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = $1 AND voter_id > $2
+				AND answer <> '' ORDER BY voter_id`,
 			pollID, after)
 	})
 }

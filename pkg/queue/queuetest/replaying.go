@@ -48,7 +48,8 @@ var replaying = []promise{
 			require.NoError(t, sub.Reply(t.Context(), d.ReplyTo, r))
 			require.Equal(t, r, receive(t, operator.Replies(), "the reply"))
 		}},
-	{name: "of letters that are replayed together the newest goes first even when an older one was set aside again", test: func(t *testing.T, s *suite) {
+	{name: "of letters that are replayed together the newest goes first " +
+		"even when an older one was set aside again", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		for i := range 3 {
 			s.setAside(t, l, numbered(i), "why")
