@@ -134,7 +134,7 @@ var cases = map[string]func(fresh func() Made) error{
 		begun := time.Now()
 		_ = s.Stop(over) // nil or not: what matters is the next Stop
 		if took := time.Since(begun); took > soon {
-			return fmt.Errorf("Stop took %s though its context had ended", took)
+			return fmt.Errorf("stop took %s though its context had ended", took)
 		}
 		return stopped(s)
 	},
@@ -159,7 +159,7 @@ func stopped(s life.Service) error {
 // refuses says whether Start gives an error.
 func refuses(s life.Service, want error) error {
 	if err := s.Start(); !errors.Is(err, want) {
-		return fmt.Errorf("Start gave %v, not %w", err, want)
+		return fmt.Errorf("start gave %v, not %w", err, want)
 	}
 	return nil
 }
