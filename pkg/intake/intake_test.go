@@ -117,7 +117,7 @@ var usual = Wait{For: DefaultWait}
 
 func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 	for verdict, want := range map[poll.Verdict]fault.Code{
-		poll.Counted: fault.Code{}, poll.Superseded: fault.Code{}, poll.Late: poll.TooLate,
+		poll.Counted: {}, poll.Superseded: {}, poll.Late: poll.TooLate,
 		poll.Rejected: fault.Invalid, 77: fault.Unavailable,
 	} {
 		run(t, func(t *testing.T, b *bench) {

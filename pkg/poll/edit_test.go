@@ -206,8 +206,8 @@ func aimed(e poll.Edit, id uuid.UUID) poll.Edit {
 
 func TestAPollIsResetOnlyWhenNothingIsUnderWayToIt(t *testing.T) {
 	for status, want := range map[poll.Status]fault.Code{
-		poll.Pending: fault.Code{}, poll.Open: poll.NotFinal, poll.Closing: poll.NotFinal,
-		poll.Final: fault.Code{},
+		poll.Pending: {}, poll.Open: poll.NotFinal, poll.Closing: poll.NotFinal,
+		poll.Final: {},
 	} {
 		d := draft(t, poll.Slide{Version: 9, Index: 0}, 1, poll.State{Status: status, Opened: 7, Sealed: 7, Revision: 4, Voters: 2})
 		d.State.Counts[1] = 2

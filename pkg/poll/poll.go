@@ -144,7 +144,7 @@ func newPoll(at string, q Poll, old *Poll) (_ Poll, err error) {
 	if old != nil {
 		asked = &old.Question
 	}
-	if q.Question, err = q.Question.Check(at, asked); err != nil {
+	if q.Question, err = q.Check(at, asked); err != nil {
 		return q, err
 	}
 	return q, q.setVisibility(at + ".results_visibility")

@@ -4,6 +4,7 @@ package committest
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/plenary-live/plenary/pkg/inproc"
@@ -109,13 +110,13 @@ type Entry struct {
 // Confirm has the entry confirmed: nil, queue.ErrRefused or queue.ErrUnknown.
 func (e *Entry) Confirm(become error) {
 	e.from.serve(func(sub queue.Subscription) error {
-		switch become {
-		case queue.ErrRefused:
+		switch {
+		case errors.Is(become, queue.ErrRefused):
 			d := queue.Delivery{Tag: e.tag, Entry: e.Entry}
 			if err := sub.DeadLetter(context.Background(), d, "as its test wants"); err != nil {
 				return err
 			}
-		case queue.ErrUnknown:
+		case errors.Is(become, queue.ErrUnknown):
 			e.from.stream.lost.Store(e.ID, nil)
 		}
 		return sub.Ack(e.tag)

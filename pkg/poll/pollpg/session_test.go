@@ -85,7 +85,7 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.Eventually(t, func() bool {
 		_, err := s.Count(t.Context(), 0, ballot(p))
-		require.Contains(t, []fault.Code{fault.Code{}, fault.Unavailable}, fault.CodeOf(err))
+		require.Contains(t, []fault.Code{{}, fault.Unavailable}, fault.CodeOf(err))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 }

@@ -315,7 +315,7 @@ func counted(t *testing.T, databaseURL string) (through string, trips *atomic.In
 			heard.Store(true)
 			running.Go(func() {
 				pass(client, server,
-					func() { trips.Add(int64(number(heard.Swap(false)))) })
+					func() { trips.Add(number(heard.Swap(false))) })
 			})
 			running.Go(func() { pass(server, client, func() { heard.Store(true) }) })
 		}

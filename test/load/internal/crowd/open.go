@@ -110,7 +110,7 @@ func (l *Load) Run(at int64) (Outcome, error) {
 	for len(o.Latencies) < l.Due && Now() < end {
 		until, sent := end, 0
 		for ; len(idle) > 0 && sent < 64; sent++ { // answers are not to wait until all is sent
-			r := request{n: -1}
+			var r request
 			if now := Now(); len(again) > 0 && again[0].at <= now {
 				r, again = again[0], again[1:]
 			} else if next < l.Due && due(next) <= now {

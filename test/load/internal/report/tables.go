@@ -191,7 +191,7 @@ func (r Results) runs() string {
 		if p := r[name]; p != nil {
 			began := p.Began.Format("2006-01-02 15:04 MST")
 			fmt.Fprintf(&b, "- %s: %s, commit %s, %d rounds of %d s, load %s–%s\n", name, began,
-				p.Commit, p.Rounds, p.Seconds, p.Run.Load[0], p.Run.Load[1])
+				p.Commit, p.Rounds, p.Seconds, p.Load[0], p.Load[1])
 			machines = append(machines, "- "+strings.ReplaceAll(p.Machine, "; ", "\n  ")+"\n")
 		}
 	}
