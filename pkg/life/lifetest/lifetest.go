@@ -159,7 +159,7 @@ func stopped(s life.Service) error {
 // refuses says whether Start gives an error.
 func refuses(s life.Service, want error) error {
 	if err := s.Start(); !errors.Is(err, want) {
-		return fmt.Errorf("start did not give %w: %w", want, err)
+		return errors.Join(fmt.Errorf("start did not give %w", want), err)
 	}
 	return nil
 }
