@@ -27,10 +27,12 @@ type topic struct {
 	seats          seats         // the crowd's
 	owed           chan struct{} // holds a token when one of them may have missed its moment
 
-	mu    sync.Mutex
-	want  Want  // what is still to be read
-	asked int   // how often all was asked for
-	share share // that replica.wanted counts
+	mu    sync.Mutex // the bus waits for it: nothing is encoded or read under it
+	want  Want       // what is still to be read
+	asked int        // how often all was asked for
+
+	settling sync.Mutex // of settle alone, which may encode under it
+	share    share      // that replica.wanted counts
 
 	// Of run only.
 	source Source
@@ -197,8 +199,8 @@ func (t *topic) wants() share {
 
 // settle tells the replica what the topic wants now.
 func (t *topic) settle() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.settling.Lock()
+	defer t.settling.Unlock()
 	now := t.wants()
 	t.wanted.Add(now.writes - t.share.writes)
 	t.wantedBytes.Add(now.bytes - t.share.bytes)
