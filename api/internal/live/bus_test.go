@@ -1,11 +1,13 @@
 package live
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,4 +58,65 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 	end()
 	require.Equal(t, `head "a title"`, here.next())
 	require.Equal(t, `body "a body"`, here.next())
+}
+
+// frozen is a bus whose broker says nothing for a while.
+type frozen struct {
+	bus.Bus
+	thaws <-chan struct{}
+}
+
+func (b frozen) Subscribe(ctx context.Context) <-chan bus.Change {
+	changes := b.Bus.Subscribe(ctx)
+	select {
+	case <-b.thaws:
+	case <-ctx.Done():
+	}
+	return changes
+}
+
+func TestAHubIsThereWhenItHearsTheBus(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHall(t)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			var heard []bus.Change
+			thaws, there := make(chan struct{}), make(chan *Hub, 1)
+			go func() {
+				there <- New(ctx, Config{
+					Features: []Feature{h}, Bus: frozen{h.bus, thaws},
+					First: func(c bus.Change) { heard = append(heard, c) },
+				})
+			}()
+			synctest.Wait()
+			require.Empty(t, there, "somebody might vote meanwhile")
+			said := bus.Change{Thing: uuid.New()}
+			require.NoError(t, h.bus.Announce(ctx, said))
+			want := []bus.Change{said}
+			if stops {
+				stop()
+				synctest.Wait()
+				require.Len(t, there, 1, "a stop does not wait for a broker")
+				want = []bus.Change{{}, said} // somebody may have read before the broker told of it
+			}
+			close(thaws)
+			hub := <-there
+			synctest.Wait()
+			require.Equal(t, want, heard)
+			hub.Close()
+		})
+	}
+}
+
+func TestAHubThatHearsNothingYetEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHall(t)
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		hub := New(ctx, Config{
+			Features: []Feature{h}, Bus: frozen{h.bus, nil}, First: func(bus.Change) {},
+		})
+		hub.Close()
+	})
 }
