@@ -123,6 +123,7 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
 		func() float64 { return float64(server.Spared()) })
 	p := start(cfg, adapters, passes, metrics, logger)
+	context.AfterFunc(ctx, site.Stop) // a stop does not wait for the bus
 	feature.Start(p.services)
 	server.Start()
 	greet(out, cfg, ln.Addr())

@@ -27,7 +27,8 @@ type hall struct {
 	mu     sync.Mutex
 	title  text
 	body   text
-	veiled bool // the body is hidden from others, who see "…"
+	veiled bool               // the body is hidden from others, who see "…"
+	told   func(text) Fitting // how the body is told; nil: as it is
 	did    []string
 	gone   bool
 }
@@ -152,6 +153,9 @@ func (s *hallSource) Body(context.Context, Depth) (News, error) {
 	}
 	s.view.body = s.body
 	e := Event{Part: "body", Name: "body", ID: "1", Data: s.body}
+	if s.told != nil {
+		e.Data = s.told(s.body)
+	}
 	if s.veiled {
 		e.Veiled = text("…")
 	}

@@ -24,8 +24,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// New makes a hub whose streams end with ctx. It follows the bus until Close, which is to be called
-// in any case.
+// New makes a hub whose streams end with ctx. It returns when the bus is heard, or when ctx ends.
+// The hub follows the bus until Close, which is to be called in any case.
 func New(ctx context.Context, c Config) *Hub {
 	following, stop := context.WithCancel(context.WithoutCancel(ctx))
 	streams, end := context.WithCancel(ctx)
@@ -35,14 +35,26 @@ func New(ctx context.Context, c Config) *Hub {
 		stop: func() { end(); stop() },
 	}
 	h.guests.from = map[netip.Prefix][]*guest{}
-	changes := c.Bus.Subscribe(following)
+	hear := func(change bus.Change) {
+		c.First(change)
+		h.heard(change)
+	}
+	heard := make(chan struct{})
 	h.running.Go(func() {
+		changes := c.Bus.Subscribe(following) // a broker may leave that waiting
+		if ctx.Err() != nil {
+			hear(bus.Change{}) // somebody may have read what has changed since
+		}
+		close(heard)
 		for change := range changes {
-			c.First(change)
-			h.heard(change)
+			hear(change)
 		}
 	})
 	h.running.Go(func() { h.lookout(streams) })
+	select {
+	case <-heard:
+	case <-ctx.Done():
+	}
 	return h
 }
 

@@ -134,7 +134,7 @@ func (c counted) MarshalJSON() ([]byte, error) { *c.times++; return []byte("1"),
 func TestAnEventIsEncodedOnceForThoseWhoAreSentIt(t *testing.T) {
 	var data, veiled int
 	e := Event{Name: "body", Data: counted{&data}, Veiled: counted{&veiled}}
-	f := newFrame(e, 1, time.Now(), nil)
+	f := newFrame(e, 1, time.Now(), nil, nil)
 	require.Zero(t, data+veiled, "nobody wants it")
 	first, second := f.to(false), f.to(false)
 	require.Same(t, &first[0], &second[0])
@@ -142,7 +142,7 @@ func TestAnEventIsEncodedOnceForThoseWhoAreSentIt(t *testing.T) {
 	f.to(true)
 	f.to(true)
 	require.Equal(t, []int{1, 1}, []int{data, veiled})
-	whole := newFrame(Event{Name: "body", Data: counted{&data}}, 1, time.Now(), nil)
+	whole := newFrame(Event{Name: "body", Data: counted{&data}}, 1, time.Now(), nil, nil)
 	whole.to(true)
 	whole.to(false)
 	require.Equal(t, 2, data, "where nothing is hidden they are the same bytes")

@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"slices"
@@ -17,20 +18,23 @@ import (
 // each change once, and its viewers are sent the same bytes.
 type topic struct {
 	*replica
-	name  Name
-	state atomic.Pointer[state]
-	wake  chan struct{} // holds a token when there is more to read, or the last viewer has left
-	begun time.Time
+	logger *slog.Logger // names the topic
+	name   Name
+	state  atomic.Pointer[state]
+	wake   chan struct{} // holds a token when there is more to read, or the last viewer has left
+	begun  time.Time
 
 	crowd, onStage atomic.Int64  // streams; see admit
 	unveiled       atomic.Int64  // those of the crowd from whom nothing is hidden
 	seats          seats         // the crowd's
 	owed           chan struct{} // holds a token when one of them may have missed its moment
 
-	mu    sync.Mutex
-	want  Want  // what is still to be read
-	asked int   // how often all was asked for
-	share share // that replica.wanted counts
+	mu    sync.Mutex // the bus waits for it: nothing is encoded or read under it
+	want  Want       // what is still to be read
+	asked int        // how often all was asked for
+
+	settling sync.Mutex // of settle alone, which may encode under it
+	share    share      // that replica.wanted counts
 
 	// Of run only.
 	source Source
@@ -67,7 +71,8 @@ func (s *state) head() uint64 {
 
 func newTopic(r *replica, name Name) *topic {
 	t := &topic{
-		replica: r, name: name, source: name.Feature.Open(name.Key), asked: 1, begun: time.Now(),
+		replica: r, logger: r.logger.With("topic", name.Key), name: name,
+		source: name.Feature.Open(name.Key), asked: 1, begun: time.Now(),
 		wake: make(chan struct{}, 1), owed: make(chan struct{}, 1),
 	}
 	t.state.Store(&state{view: t.source.View(), next: make(chan struct{})})
@@ -150,12 +155,17 @@ func (t *topic) hear(news News) {
 	if len(news.Gone)+len(news.Events) > 0 {
 		frames := slices.Clone(t.frames) // viewers read the old ones
 		frames = slices.DeleteFunc(frames, func(f frame) bool {
-			return slices.Contains(news.Gone, f.part) ||
-				slices.ContainsFunc(news.Events, func(e Event) bool { return e.Part == f.part })
+			return slices.Contains(news.Gone, f.part)
 		})
 		for _, e := range news.Events {
+			var before *shown
+			same := func(f frame) bool { return f.part == e.Part }
+			if i := slices.IndexFunc(frames, same); i >= 0 {
+				before = frames[i].shown
+				frames = slices.Delete(frames, i, i+1)
+			}
 			t.seq++
-			frames = append(frames, newFrame(e, t.seq, time.Now(), t.logger))
+			frames = append(frames, newFrame(e, t.seq, time.Now(), before, t.logger))
 		}
 		t.frames = frames
 	}
@@ -197,8 +207,8 @@ func (t *topic) wants() share {
 
 // settle tells the replica what the topic wants now.
 func (t *topic) settle() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.settling.Lock()
+	defer t.settling.Unlock()
 	now := t.wants()
 	t.wanted.Add(now.writes - t.share.writes)
 	t.wantedBytes.Add(now.bytes - t.share.bytes)
@@ -252,7 +262,7 @@ func (t *topic) readPace() time.Duration {
 func (t *topic) headReady() time.Time {
 	for _, f := range t.frames {
 		if f.part == nil {
-			return f.made.Add(t.paceOf(int64(len(f.data()))))
+			return f.made.Add(t.paceOf(int64(len(f.to(true)))))
 		}
 	}
 	return time.Time{}
@@ -266,7 +276,7 @@ func (t *topic) write(conn net.Conn, data []byte) error {
 	_, err := conn.Write(data)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.cut.Add(1)
-		t.logger.Debug("an event stream is cut off: its client is too slow", "topic", t.name.Key)
+		t.logger.Debug("an event stream is cut off: its client is too slow")
 	}
 	return err
 }

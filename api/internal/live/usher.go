@@ -11,16 +11,20 @@ import (
 
 // news gives the frames of a state that the seat was not sent; it is sent them now. v.mu is held.
 func (v *seat) news(t *topic, s *state) (data []byte) {
-	n := 0
+	n, before := 0, v.seen
 	for _, f := range s.frames {
 		if f.seq <= v.seen {
 			continue
 		}
 		v.seen = f.seq
+		event := f.after(before, v.seesAll)
+		if len(event) == 0 {
+			continue
+		}
 		if n++; n == 1 {
-			data = f.to(v.seesAll) // mostly there is no other, and nothing to copy
+			data = event // mostly there is no other, and nothing to copy
 		} else {
-			data = append(data[:len(data):len(data)], f.to(v.seesAll)...)
+			data = append(data[:len(data):len(data)], event...)
 		}
 	}
 	if n > 0 {

@@ -17,6 +17,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -153,4 +154,32 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	slowBody.send(vote[len(vote)-5:]).requireRefused("a slow body")
 	require.Empty(t, store.asked, "nobody asks a store that may be closed")
 	require.Eventually(t, func() bool { return open() < 0 }, 10*time.Second, time.Millisecond)
+}
+
+// mute is a bus whose broker does not answer: a subscription waits for it until its end.
+type mute struct {
+	bus.Bus
+	asked chan struct{}
+}
+
+func (b mute) Subscribe(ctx context.Context) <-chan bus.Change {
+	close(b.asked)
+	<-ctx.Done()
+	return b.Bus.Subscribe(ctx)
+}
+
+func TestAStopEndsAStartThatWaitsForTheBus(t *testing.T) {
+	r := newRoom(t)
+	cache := stage.NewCache(r, time.Now)
+	defer cache.Close()
+	s, waits := newTestServer(), mute{r.bus, make(chan struct{})}
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		s.Start(Services{Store: r, Cache: cache, Bus: waits})
+	}()
+	<-waits.asked
+	require.NoError(t, s.Shutdown(t.Context()))
+	<-started
+	s.Close()
 }
