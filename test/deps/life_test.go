@@ -23,8 +23,6 @@ var unproven = map[string]string{
 	"api/internal/web":       "streams that are being sent",
 	"pkg/commit":             "Group",
 	"pkg/inproc":             "Log",
-	"pkg/intake":             "Intake",
-	"pkg/poll":               "Counting",
 	"pkg/rabbitmq":           "Log",
 	"pkg/work":               "Worker",
 	"worker":                 "what the process is made of, in order",
