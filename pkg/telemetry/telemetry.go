@@ -80,8 +80,8 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// begin has the series of a stream exist before the log is open: an alert tells "none" from "no such
-// metric".
+// begin has the series of a stream exist before the log is open. An alert then tells "none" from
+// "no such metric".
 func (m *Metrics) begin(stream string) {
 	for _, outcome := range outcomes {
 		m.confirms.WithLabelValues(outcome, stream)

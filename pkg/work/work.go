@@ -85,8 +85,8 @@ func (w *Worker) Run(ctx context.Context, beside ...func(context.Context)) {
 	announcing.Wait()
 }
 
-// Announce has changes announced that come from beside the worker, in bundles with its own. It waits
-// for nothing.
+// Announce has changes announced that come from beside the worker, in bundles with its own. It
+// waits for nothing.
 func (w *Worker) Announce(changes ...bus.Change) { w.news.add(changes) }
 
 // Ready tells why not every partition is being followed; nil: all are.

@@ -19,7 +19,6 @@ var unproven = map[string]string{
 	"api/internal/eventloop": "Listener",
 	"api/internal/live":      "the hub",
 	"api/internal/polls":     "its entrance, and what it coalesces",
-	"api/internal/server":    "Server",
 	"api/internal/web":       "streams that are being sent",
 	"pkg/commit":             "Group",
 	"pkg/inproc":             "Log",
