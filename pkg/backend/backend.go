@@ -129,7 +129,7 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 // partitions writes the number of partitions, or checks that it is the one that was written.
 func partitions(ctx context.Context, engine Engine, n int) error {
 	err := engine.Partitions(ctx, n)
-	if fault.CodeOf(err) == fault.Conflict {
+	if fault.Is(err, fault.Conflict) {
 		return fmt.Errorf("PLENARY_PARTITIONS: %w; to change it, stop every API, wait until the workers have emptied the queues, "+
 			"stop the workers, delete every row of the table partitions, and start again with the new number everywhere", err)
 	}
@@ -147,7 +147,7 @@ func (b *Backend) await(ctx context.Context, name string, open func() error) err
 			delete(b.away, name)
 			return nil
 		}
-		if fault.CodeOf(err) != fault.Unavailable {
+		if !fault.Is(err, fault.Unavailable) {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if said != err.Error() { // a line per reason, not per attempt

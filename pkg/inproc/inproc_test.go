@@ -41,6 +41,21 @@ func TestAnEntryIsConfirmedWhenItIsAcknowledgedAndNotBefore(t *testing.T) {
 	require.NoError(t, <-confirmed)
 }
 
+func TestALogThatIsClosedIsNamedAfterItsStream(t *testing.T) {
+	log, err := inproc.Open(inproc.Config{Streams: []string{"votes", "chats"}, Partitions: 1})
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	for _, name := range []string{"votes", "chats"} {
+		stream, err := log.Stream(name)
+		require.NoError(t, err)
+		_, err = stream.Subscribe(t.Context(), 0)
+		require.ErrorContains(t, err, "the log of "+name+" is away")
+		_, err = stream.CountDeadLetters(t.Context())
+		require.ErrorContains(t, err, "the log of "+name+" is away")
+	}
+	require.ErrorContains(t, log.Ping(t.Context()), "the log of chats, votes is away")
+}
+
 func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
 	opening := func(c inproc.Config) func(testing.TB) queue.Log {
 		return func(tb testing.TB) queue.Log {

@@ -6,6 +6,8 @@ package inproc
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -70,7 +72,7 @@ func (l *Log) Ping(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return unavailable(errClosed)
+		return unavailable(errClosed, slices.Sorted(maps.Keys(l.streams))...)
 	}
 	return ctx.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +14,10 @@ import (
 
 var errClosed = errors.New("the log is closed")
 
-func unavailable(cause error) error { return fault.Unavailablef(cause, "the log of votes is away") }
+// unavailable says that the log is away of a stream, or of several.
+func unavailable(cause error, streams ...string) error {
+	return fault.Unavailablef(cause, "the log of %s is away", strings.Join(streams, ", "))
+}
 
 // overhead is about what an entry takes in memory beside its body.
 const overhead = 128

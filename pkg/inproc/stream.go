@@ -77,7 +77,7 @@ func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, unavailable(err)
+		return nil, unavailable(err, s.name)
 	}
 	return p.subscribe(s, partition)
 }
@@ -94,10 +94,10 @@ func (s *stream) open(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return unavailable(errClosed)
+		return unavailable(errClosed, s.name)
 	}
 	if err := ctx.Err(); err != nil {
-		return unavailable(err)
+		return unavailable(err, s.name)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (p *partition) subscribe(from *stream, number int) (queue.Subscription, err
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, unavailable(errClosed)
+		return nil, unavailable(errClosed, from.name)
 	}
 	p.subs = append(p.subs, s)
 	s.pump.Go(s.deliver)

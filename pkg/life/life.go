@@ -86,34 +86,45 @@ func InOrder(services ...Service) Service { return &inOrder{services: services} 
 
 type inOrder struct {
 	services []Service
-	mu       sync.Mutex // held for as long as a Start or a Stop takes
+	mu       sync.Mutex // held while services are started, never while they are stopped
 	started  bool
 	stopped  bool
 }
 
 func (g *inOrder) Start() error {
+	n, err := g.start()
+	if err != nil {
+		return errors.Join(err, stop(context.Background(), g.services[:n]))
+	}
+	return nil
+}
+
+// start starts the services in order, and gives how many started.
+func (g *inOrder) start() (n int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.stopped:
-		return ErrStopped
+		return 0, ErrStopped
 	case g.started:
-		return ErrStarted
+		return 0, ErrStarted
 	}
 	g.started = true
 	for i, s := range g.services {
 		if err := s.Start(); err != nil {
 			g.stopped = true
-			return errors.Join(err, stop(context.Background(), g.services[:i]))
+			return i, err
 		}
 	}
-	return nil
+	return len(g.services), nil
 }
 
+// Stop is the promise of Service. Stops at once go side by side, each bounded by its own context.
+// Each leaves a service only when that has stopped, so the order holds for all of them.
 func (g *inOrder) Stop(ctx context.Context) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.stopped = true
+	g.mu.Unlock()
 	return stop(ctx, g.services)
 }
 

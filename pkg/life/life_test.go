@@ -98,6 +98,39 @@ func TestAServiceThatStillRunsKeepsWhatItStandsOn(t *testing.T) {
 	require.Equal(t, []string{"start store", "start worker", "stop worker"}, said)
 }
 
+func TestASecondStopObeysItsContextWhileTheFirstGoesOn(t *testing.T) {
+	let, stopping := make(chan struct{}), make(chan struct{})
+	var under atomic.Bool // the service below runs
+	under.Store(true)
+	below := life.Loop(func(ctx context.Context) {
+		<-ctx.Done()
+		under.Store(false)
+	})
+	slow := life.Loop(func(ctx context.Context) {
+		<-ctx.Done()
+		close(stopping)
+		<-let
+	})
+	g := life.InOrder(below, slow)
+	require.NoError(t, g.Start())
+	first, second := make(chan error, 1), make(chan error, 1)
+	go func() { first <- g.Stop(t.Context()) }()
+	<-stopping
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	go func() { second <- g.Stop(over) }()
+	select {
+	case err := <-second:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(10 * time.Second):
+		t.Error("the second Stop waits for the first one")
+	}
+	require.True(t, under.Load(), "what the slow service stands on stays")
+	close(let)
+	require.NoError(t, <-first)
+	require.False(t, under.Load())
+}
+
 // wrong is a service with a mistake.
 type wrong struct {
 	life.Service

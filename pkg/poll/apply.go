@@ -61,7 +61,7 @@ func (a *Applier) Apply(ctx context.Context, entries []work.Partitioned) (work.A
 
 // blame says which vote it is that the store cannot keep.
 func (a *Applier) blame(batches []Batch, partition int, err error) {
-	if len(batches) == 1 && len(batches[0].Votes) == 1 && fault.CodeOf(err) == fault.Invalid {
+	if len(batches) == 1 && len(batches[0].Votes) == 1 && fault.Is(err, fault.Invalid) {
 		v := batches[0].Votes[0]
 		a.logger.Error("a vote cannot be counted",
 			"partition", partition, "vote_id", v.ID, "poll_id", v.PollID, "error", err)

@@ -3,7 +3,6 @@ package poll
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/bus"
@@ -23,11 +22,8 @@ type CountingStore interface {
 // feature. Any number of processes may do it.
 type Counting struct {
 	*work.Worker
-	chores []chore
+	chores []func(context.Context)
 }
-
-// chore is a part that runs until ctx ends.
-type chore interface{ Run(ctx context.Context) }
 
 // NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for
 // ever.
@@ -39,19 +35,12 @@ func NewCounting(
 		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: ids,
 		Bus: b, Logger: logger,
 	})
-	return &Counting{w, []chore{
-		w,
-		NewSweep(store, votes, partitions, w.Follows, logger),
-		NewRefold(store, b, logger),
-		NewExpiry(store, b, keep, logger),
+	return &Counting{w, []func(context.Context){
+		NewSweep(store, votes, partitions, w.Follows, logger).Run,
+		NewRefold(store, w.Announce, logger).Run,
+		NewExpiry(store, w.Announce, keep, logger).Run,
 	}}
 }
 
 // Run counts until ctx ends, and returns when everything has ended.
-func (c *Counting) Run(ctx context.Context) {
-	var running sync.WaitGroup
-	for _, chore := range c.chores {
-		running.Go(func() { chore.Run(ctx) })
-	}
-	running.Wait()
-}
+func (c *Counting) Run(ctx context.Context) { c.Worker.Run(ctx, c.chores...) }

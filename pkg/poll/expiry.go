@@ -33,15 +33,18 @@ type ExpiryStore interface {
 // Expiry removes presentations that nobody has used for as long as keep, and announces that they are gone. Any number may run on
 // one store, in any number of processes: each presentation is removed once.
 type Expiry struct {
-	store  ExpiryStore
-	bus    bus.Bus
-	keep   time.Duration
-	logger *slog.Logger
+	store    ExpiryStore
+	announce func(...bus.Change)
+	keep     time.Duration
+	logger   *slog.Logger
 }
 
 // NewExpiry makes an Expiry. Where keep is 0 every presentation is kept, and only what an earlier run left is deleted.
-func NewExpiry(store ExpiryStore, b bus.Bus, keep time.Duration, logger *slog.Logger) *Expiry {
-	return &Expiry{store: store, bus: b, keep: keep, logger: logger}
+// announce must not block.
+func NewExpiry(
+	store ExpiryStore, announce func(...bus.Change), keep time.Duration, logger *slog.Logger,
+) *Expiry {
+	return &Expiry{store: store, announce: announce, keep: keep, logger: logger}
 }
 
 // Run looks again and again until ctx ends, and then finishes the call under way. Processes that start together look at different
@@ -105,13 +108,7 @@ func (e *Expiry) expire(ctx context.Context, id uuid.UUID, age time.Duration) (e
 	if err != nil || !expired {
 		return false, err
 	}
-	err = e.call(ctx, func(ctx context.Context) error {
-		return e.bus.Announce(ctx,
-			bus.Change{Thing: id})
-	})
-	if err != nil {
-		e.logger.Warn("change not announced; replicas learn of it when their lease ends", "presentation_id", id, "error", err)
-	}
+	e.announce(bus.Change{Thing: id})
 	return true, e.erase(ctx)
 }
 

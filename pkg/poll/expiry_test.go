@@ -69,7 +69,7 @@ func TestWhatNobodyHasUsedForSoLongIsRemovedInSmallStepsAndAnnounced(t *testing.
 		b := inproc.NewBus()
 		ctx, cancel := context.WithCancel(t.Context())
 		changes := b.Subscribe(ctx)
-		e := poll.NewExpiry(s, b, 30*day, slog.New(slog.DiscardHandler))
+		e := poll.NewExpiry(s, telling(t, b), 30*day, slog.New(slog.DiscardHandler))
 		n, err := e.Once(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
@@ -89,7 +89,8 @@ func TestManyThatNobodyUsesAreRemovedInOneRun(t *testing.T) {
 			s.idle[uuid.New()] = 900 * day
 		}
 		b := inproc.NewBus()
-		n, err := poll.NewExpiry(s, b, day, slog.New(slog.DiscardHandler)).Once(t.Context())
+		e := poll.NewExpiry(s, telling(t, b), day, slog.New(slog.DiscardHandler))
+		n, err := e.Once(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 250, n)
 		require.Empty(t, s.idle)
@@ -102,7 +103,8 @@ func TestWithoutASettingEverythingIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{idle: map[uuid.UUID]time.Duration{uuid.New(): 9000 * day}, left: 5}
 		b := inproc.NewBus()
-		n, err := poll.NewExpiry(s, b, 0, slog.New(slog.DiscardHandler)).Once(t.Context())
+		e := poll.NewExpiry(s, telling(t, b), 0, slog.New(slog.DiscardHandler))
+		n, err := e.Once(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, n)
 		require.Len(t, s.idle, 1)
@@ -115,7 +117,7 @@ func TestExpiryGoesOnWhenTheStoreIsBackAndEndsWhenItIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &shelf{idle: map[uuid.UUID]time.Duration{uuid.New(): 900 * day}, err: errors.New("away")}
 		b := inproc.NewBus()
-		e := poll.NewExpiry(s, b, day, slog.New(slog.DiscardHandler))
+		e := poll.NewExpiry(s, telling(t, b), day, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

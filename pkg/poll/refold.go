@@ -12,9 +12,6 @@ import (
 // refoldEvery is how often a Refold looks.
 const refoldEvery = 2 * time.Second
 
-// announceTimeout bounds what may be lost.
-const announceTimeout = 2 * time.Second
-
 // refoldTimeout bounds the counting anew of one poll's words. Each statement of it has the
 // store's own time-outs.
 const refoldTimeout = time.Minute
@@ -33,14 +30,14 @@ type RefoldStore interface {
 // some after an upgrade, and while processes of before are at work. Polls that get votes are found
 // by counting as well. Any number may run.
 type Refold struct {
-	store  RefoldStore
-	bus    bus.Bus
-	logger *slog.Logger
+	store    RefoldStore
+	announce func(...bus.Change)
+	logger   *slog.Logger
 }
 
-// NewRefold makes a Refold.
-func NewRefold(store RefoldStore, b bus.Bus, logger *slog.Logger) *Refold {
-	return &Refold{store: store, bus: b, logger: logger}
+// NewRefold makes a Refold. announce must not block.
+func NewRefold(store RefoldStore, announce func(...bus.Change), logger *slog.Logger) *Refold {
+	return &Refold{store: store, announce: announce, logger: logger}
 }
 
 // Run looks again and again until ctx ends. A pause after a failure is twice the one before.
@@ -66,22 +63,14 @@ func (r *Refold) all(ctx context.Context) bool {
 		changed, left, err := r.store.Refold(once)
 		cancel()
 		if err != nil {
-			if fault.CodeOf(err) != fault.Unavailable { // else the store is away, which others say
+			if !fault.Is(err, fault.Unavailable) { // else the store is away, which others say
 				r.logger.Warn("words are not counted anew; trying again", "error", err)
 			}
 			return false
 		}
 		if more = left; changed != nil {
-			r.announce(ctx, *changed)
+			r.announce(*changed)
 		}
 	}
 	return true
-}
-
-func (r *Refold) announce(ctx context.Context, c bus.Change) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
-	defer cancel()
-	if err := r.bus.Announce(ctx, c); err != nil {
-		r.logger.Debug("results not announced", "poll_id", c.Part, "error", err)
-	}
 }

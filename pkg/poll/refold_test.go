@@ -48,7 +48,8 @@ func refolding(t *testing.T, store *folds, f func(t *testing.T, changes <-chan b
 		ctx, stop := context.WithCancel(t.Context())
 		changes := b.Subscribe(ctx)
 		var running sync.WaitGroup
-		running.Go(func() { poll.NewRefold(store, b, slog.New(slog.DiscardHandler)).Run(ctx) })
+		refold := poll.NewRefold(store, telling(t, b), slog.New(slog.DiscardHandler))
+		running.Go(func() { refold.Run(ctx) })
 		f(t, changes)
 		stop()
 		running.Wait()

@@ -18,11 +18,10 @@ const (
 type yieldError struct{ error }
 
 // List runs f in a transaction that reads only, and all of it at one moment. A reader that takes
-// no page of Each for 60 s loses its transaction, and is told so by Unavailable. A call's time is
-// its reader's, too.
+// no page of Each for 60 s loses its transaction, and is told so by Unavailable.
 func (db *DB) List(ctx context.Context, call string, f func(*sqlx.Tx) error) (err error) {
 	var said yieldError
-	err = db.measured(call, func() error {
+	err = db.listed(call, func() error {
 		atOnce := &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
 		tx, err := db.lists.BeginTxx(ctx, atOnce)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -35,6 +36,17 @@ func TestAnEntryIsAppliedOnceHoweverOftenItComes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	require.Equal(t, map[uuid.UUID]bool{first: true}, once(nil, first), "its id is forgotten")
+}
+
+func TestVotesAreNotAppliedUnderLocksThatTheirCountDoesNotTake(t *testing.T) {
+	s := open(t, stack.PostgresURL(t))
+	err := s.Once(t.Context(), "apply", "votes", []int{0}, []uuid.UUID{uuid.New()},
+		func(*sqlx.Tx, map[uuid.UUID]bool) error {
+			t.Error("it must not be called")
+			return nil
+		})
+	require.ErrorContains(t, err, "votes")
+	require.Zero(t, fault.CodeOf(err), "nobody outside can help it")
 }
 
 // Calls for partitions that they share wait for each other, in whatever order they name them, and

@@ -23,7 +23,8 @@ type Config struct {
 	// may have another session than the one before it, so that no session keeps anything.
 	Pooler bool
 
-	// Observe, if not nil, is told of each call its name, its time and its error.
+	// Observe, if not nil, is told of each call its name, its time and its error. The time of a
+	// list is 0.
 	Observe func(call string, took time.Duration, err error)
 
 	// Wrap, if not nil, gets what opens working sessions and gives what is to open them.
@@ -97,6 +98,13 @@ func (db *DB) measured(call string, f func() error) error {
 	begun := time.Now()
 	err := translate(f())
 	db.observe(call, time.Since(begun), err)
+	return err
+}
+
+// listed is measured for a list, whose time says nothing: it is that of its readers.
+func (db *DB) listed(call string, f func() error) error {
+	err := translate(f())
+	db.observe(call, 0, err)
 	return err
 }
 

@@ -58,7 +58,8 @@ type Publisher interface {
 	//     entry that was set aside, when that is acknowledged.
 	//   - ErrUnknown.
 	//
-	// The publisher owns an entry's Body from the call on until confirmed was called.
+	// The log may read Body until confirmed was called, or Publish returned an error. The publisher
+	// leaves it as it is for so long.
 	//
 	// After an error of Publish, confirmed is never called. ErrRefused: the log is away, is
 	// blocked by the broker, or ctx ended before the write; the entry is not in the log.

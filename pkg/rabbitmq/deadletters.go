@@ -52,10 +52,10 @@ func letterID(from string, d amqp.Delivery) string {
 func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
 	speech, k, err := s.log.speaking.get()
 	if err != nil {
-		return unavailable(err)
+		return s.unavailable(err)
 	}
 	if why := k.blocked.Load(); why != nil {
-		return unavailable(errors.New("the broker takes no messages: " + *why))
+		return s.unavailable(errors.New("the broker takes no messages: " + *why))
 	}
 	headers := amqp.Table{}
 	maps.Copy(headers, d.Headers)
@@ -71,7 +71,7 @@ func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason 
 	headers[headerRedelivered] = d.Redelivered
 	if err := speech.dead.publishAndWait(ctx, s.log.cfg.deadQueue(s.name),
 		again(d.Delivery, headers)); err != nil {
-		return unavailable(fmt.Errorf("dead letter: %w", err))
+		return s.unavailable(fmt.Errorf("dead letter: %w", err))
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (f *confirmer) publishAndWait(ctx context.Context, key string, msg amqp.Pub
 func (s *stream) CountDeadLetters(ctx context.Context) (int, error) {
 	_, k, err := s.log.consuming.get()
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, s.unavailable(err)
 	}
 	type result struct {
 		n   int
@@ -122,16 +122,16 @@ func (s *stream) CountDeadLetters(ctx context.Context) (int, error) {
 		n, err := s.countDead(ch)
 		results <- result{n, err}
 	}) {
-		return 0, unavailable(errLost)
+		return 0, s.unavailable(errLost)
 	}
 	select {
 	case r := <-results:
 		if r.err != nil {
-			return 0, unavailable(r.err)
+			return 0, s.unavailable(r.err)
 		}
 		return r.n, nil
 	case <-ctx.Done():
-		return 0, unavailable(context.Cause(ctx))
+		return 0, s.unavailable(context.Cause(ctx))
 	}
 }
 
@@ -152,31 +152,31 @@ func (s *stream) VisitDeadLetters(
 ) (err error) {
 	_, k, err := s.log.consuming.get()
 	if err != nil {
-		return unavailable(err)
+		return s.unavailable(err)
 	}
 	ch, err := k.Channel()
 	if err != nil {
-		return unavailable(err)
+		return s.unavailable(err)
 	}
 	defer func() {
 		closeErr := errors.Join(ch.Nack(0, true, true), ch.Close()) // 0: all that are left
 		if closeErr != nil && err == nil {                          // what was acknowledged is known to be only now
-			err = unavailable(closeErr)
+			err = s.unavailable(closeErr)
 		}
 	}()
 	if err := s.log.cfg.declareDead(ch, s.name); err != nil {
-		return unavailable(err)
+		return s.unavailable(err)
 	}
 	var held []*heldLetter // to be replayed
 	size := 0
 	seen := map[string]*heldLetter{}
 	for left, first := 1, true; left > 0; left-- {
 		if ctx.Err() != nil {
-			return unavailable(context.Cause(ctx))
+			return s.unavailable(context.Cause(ctx))
 		}
 		d, ok, err := ch.Get(s.log.cfg.deadQueue(s.name), false)
 		if err != nil {
-			return unavailable(err)
+			return s.unavailable(err)
 		}
 		if !ok {
 			break
@@ -188,7 +188,7 @@ func (s *stream) VisitDeadLetters(
 		if first := seen[letter.ID]; first != nil && !letter.Time.IsZero() { // kept twice
 			err = first.twin(d)
 			if err != nil {
-				return unavailable(err)
+				return s.unavailable(err)
 			}
 			continue
 		}
@@ -252,7 +252,7 @@ func (s *stream) replay(ctx context.Context, held []*heldLetter,
 	slices.SortStableFunc(held, func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
-			return unavailable(context.Cause(ctx))
+			return s.unavailable(context.Cause(ctx))
 		}
 		err := s.putBack(ctx, h)
 		if err == nil {
@@ -274,10 +274,10 @@ func (s *stream) putBack(ctx context.Context, h *heldLetter) error {
 	}
 	p, k, err := s.log.publishing.get()
 	if err != nil {
-		return unavailable(err)
+		return s.unavailable(err)
 	}
 	if why := k.blocked.Load(); why != nil {
-		return unavailable(errors.New("the broker takes no messages: " + *why))
+		return s.unavailable(errors.New("the broker takes no messages: " + *why))
 	}
 	headers := amqp.Table{}
 	maps.Copy(headers, h.Headers)

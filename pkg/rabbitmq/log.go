@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -182,12 +183,17 @@ func (l *Log) Ping(ctx context.Context) error {
 	_, _, err2 := l.consuming.get()
 	_, _, err3 := l.speaking.get()
 	if err := errors.Join(err, err2, err3, ctx.Err()); err != nil {
-		return unavailable(err)
+		return unavailable(err, l.cfg.Streams...)
 	}
 	return nil
 }
 
-func unavailable(cause error) error { return fault.Unavailablef(cause, "the log of votes is away") }
+// unavailable says that the log is away of a stream, or of several.
+func unavailable(cause error, streams ...string) error {
+	return fault.Unavailablef(cause, "the log of %s is away", strings.Join(streams, ", "))
+}
+
+func (s *stream) unavailable(cause error) error { return unavailable(cause, s.name) }
 
 // Close is the promise of queue.Log. It may be called more than once and always returns nil.
 func (l *Log) Close() error {

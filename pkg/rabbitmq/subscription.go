@@ -52,11 +52,11 @@ func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 		return nil, err
 	}
 	if ctx.Err() != nil {
-		return nil, unavailable(context.Cause(ctx))
+		return nil, s.unavailable(context.Cause(ctx))
 	}
 	_, k, err := s.log.consuming.get()
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, s.unavailable(err)
 	}
 	type result struct {
 		sub *subscription
@@ -73,7 +73,7 @@ func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 			}
 		}
 	}) {
-		return nil, unavailable(errLost)
+		return nil, s.unavailable(errLost)
 	}
 	select {
 	case r := <-results:
@@ -81,11 +81,11 @@ func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 			return nil, r.err
 		}
 		if r.err != nil {
-			return nil, unavailable(r.err)
+			return nil, s.unavailable(r.err)
 		}
 		return r.sub, nil
 	case <-ctx.Done():
-		return nil, unavailable(context.Cause(ctx))
+		return nil, s.unavailable(context.Cause(ctx))
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 type Config struct {
 	Path string // of the file, which is made when it is not there; beside it SQLite keeps a -wal and a -shm while it is open
 
-	// Observe, if not nil, is told of each call its name, its time and its error.
+	// Observe, if not nil, is told of each call its name, its time and its error. The time of a
+	// list is 0.
 	Observe func(call string, took time.Duration, err error)
 
 	// Wrap, if not nil, gets what opens connections and gives what is to open them.
@@ -82,6 +83,13 @@ func (db *DB) measured(call string, f func() error) error {
 	return err
 }
 
+// listed is measured for a list, whose time says nothing: it is that of its readers.
+func (db *DB) listed(call string, f func() error) error {
+	err := translate(f())
+	db.observe(call, 0, err)
+	return err
+}
+
 // Queryer reads rows, each statement by itself.
 type Queryer interface {
 	GetContext(ctx context.Context, into any, query string, args ...any) error
@@ -114,11 +122,10 @@ func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) er
 // yieldError is what a reader of a list said. It is no error of the database.
 type yieldError struct{ error }
 
-// List runs f, whose readers may be slow: they take no connection from other calls. A call's time
-// is its reader's, too.
+// List runs f, whose readers may be slow: they take no connection from other calls.
 func (db *DB) List(ctx context.Context, call string, f func(Queryer) error) (err error) {
 	var said yieldError
-	err = db.measured(call, func() error {
+	err = db.listed(call, func() error {
 		if err := f(db.lists); !errors.As(err, &said) {
 			return err
 		}

@@ -183,7 +183,7 @@ func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
 	if a.err == nil && !r.stale {
 		e.view.Store(&view{a.display, begun})
 	}
-	if fault.CodeOf(a.err) == fault.NotFound {
+	if fault.Is(a.err, fault.NotFound) {
 		e.view.Store(nil)
 		c.entries.CompareAndDelete(id, e) // ids that name nothing must not fill the memory
 	}

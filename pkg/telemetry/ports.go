@@ -12,6 +12,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
+// outcomes are what may become of an entry that is published.
+var outcomes = []string{"confirmed", "unknown", "refused"}
+
 // Log measures the streams of a log: sizes of entries, confirms, dead letters.
 func (m *Metrics) Log(log queue.Log) queue.Log { return &measuredLog{log, m} }
 
@@ -97,10 +100,13 @@ func (s *measuredSubscription) DeadLetter(ctx context.Context, d queue.Delivery,
 }
 
 // StoreCall takes note of a call of an engine: how long it took, and whether the engine was away or
-// too slow.
+// too slow. A list, which has no time of its own (0), is left out.
 func (m *Metrics) StoreCall(call string, took time.Duration, err error) {
+	if took == 0 {
+		return
+	}
 	m.storeTime.WithLabelValues(call).Observe(took.Seconds())
-	if fault.CodeOf(err) == fault.Unavailable {
+	if fault.Is(err, fault.Unavailable) {
 		m.storeErrors.WithLabelValues(call).Inc()
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // NewLogger makes the logger of a process: a JSON object a line, none of whose values is longer than maxValue.
@@ -74,7 +76,18 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.requests, m.latency, m.batchVotes, m.confirms, m.confirmTime, m.verdicts, m.deadLetters,
 		m.storeTime, m.storeErrors, m.countedVotes,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.begin(poll.Stream)
 	return m
+}
+
+// begin has the series of a stream exist before the log is open. An alert then tells "none" from
+// "no such metric".
+func (m *Metrics) begin(stream string) {
+	for _, outcome := range outcomes {
+		m.confirms.WithLabelValues(outcome, stream)
+	}
+	m.confirmTime.WithLabelValues(stream)
+	m.deadLetters.WithLabelValues(stream)
 }
 
 // Gauge adds a gauge that is read when somebody asks.

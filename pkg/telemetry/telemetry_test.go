@@ -144,6 +144,31 @@ func TestCallsOfAnEngineAreMeasured(t *testing.T) {
 	require.Contains(t, out, `plenary_store_seconds_sum{call="count"} 3`)
 }
 
+func TestAListHasNoTimeOfItsOwn(t *testing.T) {
+	m := telemetry.NewMetrics()
+	m.StoreCall("votes", 0, fault.Errorf(fault.Unavailable, "its reader was too slow"))
+	require.NotContains(t, scrape(m), `call="votes"`)
+}
+
+func TestAnEngineThatIsAwayInAFeaturesOwnWordsIsAway(t *testing.T) {
+	m := telemetry.NewMetrics()
+	m.StoreCall("count", time.Second, fault.Errorf(fault.Unavailable.Named("own"), "away"))
+	require.Contains(t, scrape(m), `plenary_store_unavailable_total{call="count"} 1`)
+}
+
+func TestTheSeriesOfVotesAreThereFromTheStart(t *testing.T) {
+	out := scrape(telemetry.NewMetrics())
+	for _, series := range []string{
+		`plenary_dead_letters_total{stream="votes"} 0`,
+		`plenary_confirm_seconds_count{stream="votes"} 0`,
+		`plenary_publishes_total{outcome="confirmed",stream="votes"} 0`,
+		`plenary_publishes_total{outcome="unknown",stream="votes"} 0`,
+		`plenary_publishes_total{outcome="refused",stream="votes"} 0`,
+	} {
+		require.Contains(t, out, series)
+	}
+}
+
 func TestRequestsAndGauges(t *testing.T) {
 	m := telemetry.NewMetrics()
 	m.Request("GET", "/x/:id", 200, time.Millisecond)

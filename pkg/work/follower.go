@@ -164,7 +164,7 @@ func (f *follower) apply(ctx context.Context, run []queue.Delivery) error {
 
 // blamesOne says whether an error of the Applier is about the data of one entry.
 func blamesOne(err error) bool {
-	return fault.CodeOf(err) == fault.Invalid || errors.Is(err, queue.ErrMalformed)
+	return fault.Is(err, fault.Invalid) || errors.Is(err, queue.ErrMalformed)
 }
 
 // conclude acknowledges what was applied, replies and announces. The commit stands: nothing here
@@ -196,7 +196,7 @@ func (f *follower) commit(ctx context.Context, entries []Partitioned) (Applied, 
 			return applied, err
 		}
 		level := slog.LevelWarn
-		if fault.CodeOf(err) != fault.Unavailable {
+		if !fault.Is(err, fault.Unavailable) {
 			level, faulty = slog.LevelError, true
 			f.note(f.partition, err)
 			retry.long()

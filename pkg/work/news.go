@@ -3,6 +3,7 @@ package work
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -83,6 +84,16 @@ func (n *news) announce() {
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
 	if err := n.bus.Announce(ctx, changes...); err != nil {
-		n.logger.Debug("changes not announced", "changes", len(changes), "error", err)
+		n.logger.Log(ctx, levelOf(changes), "changes not announced; replicas learn of them later",
+			"changes", len(changes), "error", err)
 	}
+}
+
+// levelOf says how much it matters that changes were lost. Results change again soon; that a thing
+// is gone is said once.
+func levelOf(changes []bus.Change) slog.Level {
+	if slices.ContainsFunc(changes, func(c bus.Change) bool { return c.Part == uuid.Nil }) {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }

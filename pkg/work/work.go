@@ -57,9 +57,13 @@ func New(c Config) *Worker {
 }
 
 // Run works until ctx ends. Then it finishes the transactions under way, acknowledges them, and
-// returns. What was delivered beyond them goes to the next worker.
-func (w *Worker) Run(ctx context.Context) {
+// returns. What was delivered beyond them goes to the next worker. The functions beside run until
+// ctx ends as well; Run waits for them, and then announces what is left.
+func (w *Worker) Run(ctx context.Context, beside ...func(context.Context)) {
 	var running sync.WaitGroup
+	for _, run := range beside {
+		running.Go(func() { run(ctx) })
+	}
 	running.Go(func() { w.forget(ctx) })
 	// On RabbitMQ before 4 the first to subscribe is the active one. Of workers that start
 	// together, within a step, each in an order of its own, each is the first somewhere.
@@ -80,6 +84,10 @@ func (w *Worker) Run(ctx context.Context) {
 	close(ended)
 	announcing.Wait()
 }
+
+// Announce has changes announced that come from beside the worker, in bundles with its own. It
+// waits for nothing.
+func (w *Worker) Announce(changes ...bus.Change) { w.news.add(changes) }
 
 // Ready tells why not every partition is being followed; nil: all are.
 func (w *Worker) Ready() error {

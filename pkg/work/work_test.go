@@ -1,6 +1,7 @@
 package work
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -168,6 +169,26 @@ func TestAnEntryThatCannotBeAppliedDoesNotHoldUpItsNeighbours(t *testing.T) {
 			"ack 1", "reply to inproc", "dead letter 2: invalid: answer: cannot be stored", "ack 2",
 			"ack 3", "reply to inproc",
 		}, b.log.did)
+	})
+}
+
+func TestAnEntryThatIsInvalidInAFeaturesOwnWordsIsIsolatedToo(t *testing.T) {
+	run(t, func(b *bench) {
+		refused := refuse("!")
+		b.toy.fail = func(entries []Partitioned) error {
+			if refused(entries) != nil {
+				return fault.Errorf(fault.Invalid.Named("no_toy"), "cannot be stored")
+			}
+			return nil
+		}
+		b.publish(1, usual, "a")
+		b.publish(2, usual, "!")
+		b.publish(3, usual, "c")
+	}, func(t *testing.T, b *bench) {
+		synctest.Wait()
+		require.Len(t, b.toy.applied, 2, "its neighbours are applied")
+		require.Equal(t, []string{"!"}, b.letters())
+		require.NoError(t, b.Ready())
 	})
 }
 
@@ -380,6 +401,19 @@ func TestOldIDsAreForgotten(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, b.toy.old)
 	})
+}
+
+func TestThatAThingIsGoneIsLostLoudlyAndResultsQuietly(t *testing.T) {
+	for level, change := range map[string]bus.Change{
+		"WARN": {Thing: talk}, "DEBUG": {Thing: talk, Part: uuid.UUID{15: 2}, Revision: 1},
+	} {
+		var out bytes.Buffer
+		debug := &slog.HandlerOptions{Level: slog.LevelDebug}
+		n := newNews(&awayBus{}, slog.New(slog.NewTextHandler(&out, debug)))
+		n.add([]bus.Change{change})
+		n.announce()
+		require.Contains(t, out.String(), "level="+level+" ")
+	}
 }
 
 func TestChangesAreAnnouncedAtOnceAndThenInBundles(t *testing.T) {

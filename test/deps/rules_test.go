@@ -34,7 +34,8 @@ const (
 	store     = "feature's store" // a feature's statements for one engine
 	domain    = "domain"          // a feature's types, rules, port and services
 	adapter   = "adapter"         // one dependency
-	spine     = "spine"           // the ordered log, announcements, and what is built on them
+	carrier   = "carrier"         // the spine's lower half: the ordered log, and announcements
+	spine     = "spine"           // the spine's upper half: what is built on them
 	word      = "word"            // what features share and no I/O is in
 	fault     = "fault"           // what went wrong
 	ground    = "ground"          // limits
@@ -59,7 +60,8 @@ var kinds = map[string][]string{
 		"api/internal/openapi",
 	},
 	adapter:   {"pkg/rabbitmq", "pkg/inproc", "pkg/postgres", "pkg/sqlite", "pkg/redis"},
-	spine:     {"pkg/queue", "pkg/bus", "pkg/commit", "pkg/work", "pkg/outbox"},
+	carrier:   {"pkg/queue", "pkg/bus"},
+	spine:     {"pkg/commit", "pkg/work", "pkg/outbox"},
 	word:      {"pkg/access", "pkg/question", "pkg/life"},
 	fault:     {"pkg/fault"},
 	ground:    {"pkg/limit"},
@@ -72,22 +74,24 @@ var kinds = map[string][]string{
 // all features.
 var reach = map[string][]string{
 	program: {
-		wiring, server, routes, live, web, plain, domain, spine, word, fault, ground, process,
+		wiring, server, routes, live, web, plain, domain, spine, carrier, word, fault, ground,
+		process,
 	},
-	wiring:    {store, domain, adapter, spine, word, fault, ground, process},
-	server:    {live, web, plain, spine, word, fault, ground},
-	routes:    {routes, live, web, plain, domain, spine, word, fault, ground},
-	live:      {web, plain, spine, word, fault, ground},
+	wiring:    {store, domain, adapter, spine, carrier, word, fault, ground, process},
+	server:    {live, web, plain, spine, carrier, word, fault, ground},
+	routes:    {routes, live, web, plain, domain, spine, carrier, word, fault, ground},
+	live:      {web, plain, spine, carrier, word, fault, ground},
 	web:       {plain, word, fault, ground},
 	plain:     {word, fault},
-	store:     {domain, spine, word, fault}, // and its engine
-	domain:    {domain, spine, word, fault},
-	adapter:   {spine, word, fault, migration, ground},
-	spine:     {spine, word, fault},
+	store:     {domain, spine, carrier, word, fault}, // and its engine
+	domain:    {domain, spine, carrier, word, fault},
+	adapter:   {spine, carrier, word, fault, migration, ground},
+	spine:     {spine, carrier, word, fault},
+	carrier:   {carrier, word, fault},
 	word:      {word, fault},
 	fault:     {},
 	ground:    {fault},
-	process:   {spine, word, fault, ground},
+	process:   {spine, carrier, word, fault, ground},
 	migration: {},
 }
 
@@ -95,7 +99,7 @@ var reach = map[string][]string{
 // kind stands for all its packages.
 var owners = map[string][]string{
 	"github.com/google/uuid": {
-		program, routes, live, web, store, domain, adapter, spine, word, process, suite,
+		program, routes, live, web, store, domain, adapter, spine, carrier, word, process, suite,
 	},
 	"golang.org/x/text":                   {word, domain, "api/internal/page"},
 	"golang.org/x/sync":                   {routes, live, web, plain, suite},
@@ -121,6 +125,17 @@ var owners = map[string][]string{
 	"github.com/stretchr/testify":  {suite},
 	"go.uber.org/goleak":           {suite},
 	"pgregory.net/rapid":           {suite},
+}
+
+// planned are the packages that the rules name and nobody has built yet. Whoever builds one deletes
+// its line.
+var planned = []string{
+	"pkg/redis", "pkg/outbox",
+	"pkg/account", "api/internal/accounts",
+	"pkg/talk", "api/internal/talks",
+	"pkg/feed", "api/internal/feed",
+	"pkg/form", "api/internal/forms",
+	"pkg/chat", "api/internal/chats",
 }
 
 // stillUp has arrows that point up still, as "from to". Each goes with what it comes from.

@@ -78,8 +78,8 @@ func (c *Conn) Reply(answer []byte, last bool) {
 	c.rest()
 }
 
-// Pass has the server answer a request after all: the bytes of the one that was taken.
-func (c *Conn) Pass(request []byte) {
+// pass has the server answer a request, whose bytes were read.
+func (c *Conn) pass(request []byte) {
 	c.enter(arriving)
 	c.state.Store(passed)
 	c.listener.pass(&Turn{Conn: c, arrived: append([]byte(nil), request...)})

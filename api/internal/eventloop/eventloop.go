@@ -18,9 +18,10 @@ import (
 // maxRequest is the size of the longest request that an Answerer is asked about, in bytes with its head.
 const maxRequest = 16 << 10
 
-// Answerer takes a request if it is one of its own. request is what has arrived: one request if all goes well, but perhaps a
-// part of one or more than one, which it must leave to the server. It keeps nothing of request, which is overwritten. If it gives
-// true, Reply or Pass must be called, once, by any goroutine; it may have been already. It must not block: others wait.
+// Answerer takes a request if it is one of its own. request is what has arrived. If all goes well
+// that is one request, but perhaps a part of one or more than one, which it must leave to the
+// server. It keeps nothing of request, which is overwritten. If it gives true, Reply must be
+// called, once, by any goroutine; it may have been already. It must not block: others wait.
 type Answerer func(c *Conn, request []byte) bool
 
 // Listener is where a server accepts connections that have a request for it, each until it is idle again. Where the system has
@@ -51,8 +52,9 @@ type Silence struct {
 	Then  time.Duration
 }
 
-// Wrap begins to accept from inner until that is closed, which is the caller's: inner's Accept must give no error before.
-// serve is the server's, for one connection: when Accept has ended, requests that an Answerer took and gave back get there.
+// Wrap begins to accept from inner until that is closed, which is the caller's: inner's Accept must
+// give no error before. serve is the server's, for one connection. When Accept has ended, requests
+// that no Answerer took get there.
 func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
 	l := &Listener{
 		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn), ended: make(chan struct{}),

@@ -65,7 +65,7 @@ func answerOf(by string, body []byte) []byte {
 }
 
 func (v *visit) reply(last bool) { v.conn.Reply(answerOf("loop", v.body), last) }
-func (v *visit) pass()           { v.conn.Pass(v.request) }
+func (v *visit) pass()           { v.conn.pass(v.request) }
 
 // request makes one of the sort that the Answerer takes.
 func request(path string, body []byte) []byte {

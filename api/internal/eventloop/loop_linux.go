@@ -151,7 +151,7 @@ func (p *loop) look(c *Conn, ending bool) {
 		c.state.Store(busy)
 	}
 	if len(request) > maxRequest || !p.listener.answer(c, request) {
-		c.Pass(request)
+		c.pass(request)
 	}
 }
 

@@ -51,7 +51,7 @@ func (t *topic) read(ctx context.Context, do action) (in input, err error) {
 	switch do.do {
 	case readHead:
 		news, err = t.source.Head(ctx, do.since)
-		in = input{happened: headRead, moved: news.Moved, gone: fault.CodeOf(err) == fault.NotFound}
+		in = input{happened: headRead, moved: news.Moved, gone: fault.Is(err, fault.NotFound)}
 	case readBody:
 		news, err = t.source.Body(ctx, do.depth)
 		in = input{happened: bodyRead}

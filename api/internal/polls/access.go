@@ -75,7 +75,7 @@ func (c *call) grant(change func(*access.Tokens)) error {
 	owner := a.TokenHash
 	change(&a)
 	err = c.Stage.SetAccess(ctx, id, owner, a)
-	if fault.CodeOf(err) == fault.Stale { // whoever holds the old token has no say any more
+	if fault.Is(err, fault.Stale) { // whoever holds the old token has no say any more
 		return fault.Errorf(fault.Forbidden, "this is not a token of this presentation any more")
 	}
 	return err

@@ -118,7 +118,7 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 	found, err, _ := g.under.Do(try, func() (any, error) {
 		if g.right.Contains(try) {
 			found, err := find(code)
-			if fault.CodeOf(err) == fault.NotFound { // it was renewed
+			if fault.Is(err, fault.NotFound) { // it was renewed
 				g.right.Remove(try)
 			}
 			return found, err
@@ -131,7 +131,7 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 		if code != "" {
 			found, err = find(code)
 		}
-		if fault.CodeOf(err) == fault.NotFound {
+		if fault.Is(err, fault.NotFound) {
 			g.wrong()
 		} else { // right, or nobody knows
 			giveBack()

@@ -188,7 +188,7 @@ func (s *source) Body(ctx context.Context, depth live.Depth) (news live.News, er
 			continue
 		}
 		r, err := s.results.Results(ctx, s.id, f.id)
-		if !shown && fault.CodeOf(err) == fault.NotFound { // it was deleted
+		if !shown && fault.Is(err, fault.NotFound) { // it was deleted
 			i := slices.Index(s.followed, f)
 			s.followed = slices.Delete(slices.Clone(s.followed), i, i+1)
 			news.Gone, news.Changed = append(news.Gone, f.id), true
