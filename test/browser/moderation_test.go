@@ -117,6 +117,7 @@ func TestAnAnswerOnTheWallIsHiddenByAClick(t *testing.T) {
 	rude := func() {
 		t.Helper()
 		stage.until(onWall+`.includes(%s)`, js(somebody))
+		stage.until(`document.getAnimations().length === 0`) // a word that moves is missed
 		stage.run(`[...document.querySelectorAll("#chart .word > :first-child")].forEach((e) => { e.id = e.textContent === ` + js(somebody) + ` ? "rude" : ""; })`)
 		stage.click("#rude")
 		stage.shows("dialog[open] #ask-text", somebody)
