@@ -25,10 +25,6 @@ const (
 	DefaultWait = commit.DefaultWait
 )
 
-// DefaultMaxWaiting bounds the votes that wait for an answer on a replica; each takes a few hundred bytes, and those of Cast
-// a goroutine.
-const DefaultMaxWaiting = 50_000
-
 // Ballot is what a voter sends: keys, or texts where the poll takes free text, or none of either to take back what they sent before.
 type Ballot struct {
 	PollID  uuid.UUID
