@@ -3,7 +3,6 @@ package intake
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,12 +91,9 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 	runWith(t, 2*mayWait, f)
 }
 
-// runWith has one processor alone. Where a bubble's timers fire on two at once, the race detector
-// loses its own state and dies (golang/go#78156).
 func runWith(t *testing.T, maxWaiting int, f func(t *testing.T, b *bench)) {
 	t.Helper()
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	synctest.Test(t, func(t *testing.T) {
+	committest.Bubble(t, func(t *testing.T) {
 		b := &bench{cache: &fakeCache{first: pollID, fresh: pollID}, log: committest.Open(4)}
 		b.Intake = New(b.cache, nil, b.log, 4, maxWaiting, time.Now)
 		f(t, b)
