@@ -111,7 +111,7 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 
 func runWith(t *testing.T, c Config[post, int], f func(t *testing.T, b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	committest.Bubble(t, func(t *testing.T) {
 		b := &bench{log: committest.Open(c.Partitions)}
 		b.Group = New(b.log, c)
 		f(t, b)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -142,7 +141,7 @@ type end struct {
 // play plays a scene. submits says which items are submitted, leave whether senders leave.
 func (s scene) play(t *testing.T, submits func(i int) bool, leave bool) []end {
 	ends := make([]end, len(s.items))
-	synctest.Test(t, func(t *testing.T) {
+	committest.Bubble(t, func(t *testing.T) {
 		c := config()
 		c.Partitions, c.MaxWaiting = 1, 1000
 		log := &sceneLog{Stream: committest.Open(1), scene: s}

@@ -15,6 +15,10 @@ type Kind string
 type Code struct {
 	Kind Kind
 	Name string
+
+	// Challenge is what a caller is to show whom nobody knows: an authentication scheme with its
+	// realm, as HTTP has it. Empty: a token.
+	Challenge string
 }
 
 // The ten kinds.
@@ -32,10 +36,16 @@ var (
 	Unavailable = kind("unavailable")
 )
 
-func kind(name string) Code { return Code{Kind(name), name} }
+func kind(name string) Code { return Code{Kind: Kind(name), Name: name} }
 
 // Named makes a code of a feature's own, of the same kind.
-func (c Code) Named(name string) Code { return Code{c.Kind, name} }
+func (c Code) Named(name string) Code { return Code{Kind: c.Kind, Name: name} }
+
+// Asking makes the same code with a challenge.
+func (c Code) Asking(challenge string) Code {
+	c.Challenge = challenge
+	return c
+}
 
 func (c Code) String() string { return c.Name }
 

@@ -46,3 +46,10 @@ func TestLogsSeeTheCauseOfAnErrorAndPeopleItsDetail(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, Error{Code: Busy, Detail: "later", Wait: 3 * time.Second}, *busy)
 }
+
+func TestACodeThatAsksForSomethingIsOfItsKindAndKeepsItsName(t *testing.T) {
+	asks := Unauthenticated.Named("own").Asking("Pass")
+	require.Equal(t, Code{Kind: Unauthenticated.Kind, Name: "own", Challenge: "Pass"}, asks)
+	require.True(t, Is(Errorf(asks, "no"), Unauthenticated))
+	require.Empty(t, Unauthenticated.Challenge)
+}

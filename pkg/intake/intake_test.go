@@ -93,7 +93,7 @@ func run(t *testing.T, f func(t *testing.T, b *bench)) {
 
 func runWith(t *testing.T, maxWaiting int, f func(t *testing.T, b *bench)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
+	committest.Bubble(t, func(t *testing.T) {
 		b := &bench{cache: &fakeCache{first: pollID, fresh: pollID}, log: committest.Open(4)}
 		b.Intake = New(b.cache, nil, b.log, 4, maxWaiting, time.Now)
 		f(t, b)

@@ -16,11 +16,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/polllite"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var talk = uuid.UUID{15: 1}
 
 // fakeClock stands still until it is moved.
 type fakeClock struct{ at atomic.Int64 }
@@ -28,34 +27,8 @@ type fakeClock struct{ at atomic.Int64 }
 func (c *fakeClock) now() time.Time       { return time.Unix(0, c.at.Load()) }
 func (c *fakeClock) move(d time.Duration) { c.at.Add(int64(d)) }
 
-// fakeStore answers when its test lets it.
-type fakeStore struct {
-	reads   atomic.Int64
-	version atomic.Int64
-	err     atomic.Pointer[error]
-	begun   chan struct{} // a token per read that began, if not nil
-	proceed chan struct{} // a token lets a read go on, if not nil
-}
-
-func (s *fakeStore) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
-	s.reads.Add(1)
-	version := s.version.Load()
-	if s.begun != nil {
-		s.begun <- struct{}{}
-		select {
-		case <-s.proceed:
-		case <-ctx.Done():
-			return poll.Display{}, ctx.Err()
-		}
-	}
-	if err := s.err.Load(); err != nil {
-		return poll.Display{}, *err
-	}
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: version}}, nil
-}
-
-func newTestCache(t *testing.T) (*Cache, *fakeStore, *fakeClock) {
-	store, clock := &fakeStore{}, &fakeClock{}
+func newTestCache(t *testing.T) (*Cache, *watched, *fakeClock) {
+	store, clock := &watched{Store: openStore(t, poll.Slide{Index: -1})}, &fakeClock{}
 	clock.move(time.Hour)
 	c := NewCache(store, clock.now)
 	t.Cleanup(c.Close)
@@ -115,22 +88,23 @@ func TestADatabaseThatAnswersSlowerThanALeaseIsAsGoodAsAway(t *testing.T) {
 	close(store.begun)
 }
 
-// deafStore does not heed its context, as a driver on a dead connection.
-type deafStore struct {
+// deaf is a store whose first read does not heed its context, as a driver on a dead connection.
+type deaf struct {
+	*polllite.Store
 	reads atomic.Int64
 	hang  chan struct{}
 }
 
-func (s *deafStore) Display(_ context.Context, id uuid.UUID) (poll.Display, error) {
+func (s *deaf) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
 	if s.reads.Add(1) == 1 {
 		<-s.hang
 	}
-	return poll.Display{PresentationID: id}, nil
+	return s.Store.Display(ctx, id)
 }
 
 func TestAReadThatHangsIsGivenUpAfterALeaseAndHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &deafStore{hang: make(chan struct{})}
+		store := &deaf{Store: openStore(t, slide(1)), hang: make(chan struct{})}
 		c := NewCache(store, time.Now)
 		begun := time.Now()
 		_, _, err := c.Display(t.Context(), talk, time.Time{})
@@ -169,7 +143,7 @@ func TestAReadThatBeganBeforeTheRequestIsNotGoodEnoughForARefusal(t *testing.T) 
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
 	clock.move(1)
-	store.version.Store(2)
+	turnTo(t, store.Store, 2)
 	d, _, err := c.Display(t.Context(), talk, clock.now())
 	require.NoError(t, err)
 	require.Equal(t, int64(2), d.Version)
@@ -185,7 +159,7 @@ func TestAnAnnouncementDropsAlsoWhatAReadUnderWayIsAboutToBring(t *testing.T) {
 		got <- d
 	}()
 	<-store.begun // it has read version 0
-	store.version.Store(1)
+	turnTo(t, store.Store, 1)
 	c.Drop(talk)
 	store.proceed <- struct{}{}
 	<-store.begun // read again for the one who waits
@@ -215,16 +189,13 @@ func TestAClientThatHangsUpDoesNotFailTheOthers(t *testing.T) {
 }
 
 func TestIDsThatNameNothingDoNotFillTheMemory(t *testing.T) {
-	c, store, clock := newTestCache(t)
-	missing := fault.Errorf(fault.NotFound, "no")
-	store.err.Store(&missing)
+	c, _, clock := newTestCache(t)
 	for range 100 {
 		_, _, err := c.Display(t.Context(), uuid.New(), time.Time{})
 		require.Equal(t, fault.NotFound, fault.CodeOf(err))
 	}
 	require.Zero(t, size(c))
 
-	store.err.Store(nil)
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
 	c.forget()
@@ -243,6 +214,7 @@ func size(c *Cache) (n int) {
 func TestTheCacheDropsWhatItHearsOf(t *testing.T) {
 	c, store, _ := newTestCache(t)
 	other := uuid.UUID{15: 2}
+	create(t, store.Store, other, "BCD234", poll.Slide{Index: -1})
 	read := func(id uuid.UUID) int64 {
 		before := store.reads.Load()
 		_, _, err := c.Display(t.Context(), id, time.Time{})

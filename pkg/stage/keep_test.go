@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,71 +11,58 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/polllite"
 )
 
-// before is what a presentation displayed when it was read.
-var before = poll.Display{
-	PresentationID: talk, Slide: poll.Slide{Version: 1}, Edits: 3,
-	Tokens: &access.Tokens{TokenHash: [32]byte{1}}, JoinCode: "ABC123",
-}
-
-// shelf is a store that counts the reads of what it displays.
+// shelf is a store that counts the reads of what it displays, and whose transition does something
+// in between. Its error comes after the transition.
 type shelf struct {
-	reads    int
-	displays poll.Display
-}
-
-func (s *shelf) Display(context.Context, uuid.UUID) (poll.Display, error) {
-	s.reads++
-	return s.displays, nil
-}
-
-// moving is a store whose transition does something in between.
-type moving struct {
-	transit
+	*polllite.Store
+	reads     int
 	meanwhile func()
+	err       error
 }
 
-func (m moving) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Turn, error) {
-	m.meanwhile()
-	return m.turn, m.err
+func (s *shelf) Display(ctx context.Context, id uuid.UUID) (poll.Display, error) {
+	s.reads++
+	return s.Store.Display(ctx, id)
 }
 
-// turned is what a transition to a version gives.
-func turned(version, edits int64) poll.Turn {
-	d := poll.Display{PresentationID: talk, Slide: poll.Slide{Version: version}, Edits: edits}
-	return poll.Turn{Display: d, Changed: true}
+func (s *shelf) Transit(
+	ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64,
+) (poll.Turn, error) {
+	turn, err := s.Store.Transit(ctx, id, m, ifMatch)
+	s.meanwhile()
+	return turn, cmp.Or(s.err, err)
 }
 
 // newMoving makes a stage whose presentation was read once.
-func newMoving(t *testing.T, store moving) (*Stage, *Cache, *shelf, *fakeClock) {
-	clock, shelf := &fakeClock{}, &shelf{displays: before}
+func newMoving(t *testing.T) (*Stage, *Cache, *shelf, *fakeClock) {
+	clock := &fakeClock{}
+	shelf := &shelf{Store: openStore(t, slide(1)), meanwhile: func() {}}
 	clock.move(time.Hour)
 	c := NewCache(shelf, clock.now)
 	t.Cleanup(c.Close)
-	if store.meanwhile == nil {
-		store.meanwhile = func() {}
-	}
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
 	b := inproc.NewBus()
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	s := New(store, b, &fakeLog{}, 4, c, slog.New(slog.DiscardHandler))
+	s := New(shelf, b, openLog(t), 4, c, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.Start())
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s, c, shelf, clock
 }
 
 func TestWhatATransitionGivesIsKeptAndNotReadAgain(t *testing.T) {
-	s, c, shelf, clock := newMoving(t, moving{transit: transit{turn: turned(2, 3)}})
+	s, c, shelf, clock := newMoving(t)
 	_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 	require.NoError(t, err)
-	want := before
-	want.Version = 2
+	want, err := shelf.Store.Display(t.Context(), talk)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, want.Version)
 	displayed := func() poll.Display {
 		d, _, err := c.Display(t.Context(), talk, time.Time{})
 		require.NoError(t, err)
@@ -98,9 +86,8 @@ func TestWhatATransitionGivesIsKeptAndNotReadAgain(t *testing.T) {
 }
 
 func TestTheLeaseOfATransitionBeginsBeforeTheStoreIsAsked(t *testing.T) {
-	late := func() {}
-	s, c, shelf, clock := newMoving(t, moving{transit{turn: turned(2, 3)}, func() { late() }})
-	late = func() { clock.move(poll.Lease) }
+	s, c, shelf, clock := newMoving(t)
+	shelf.meanwhile = func() { clock.move(poll.Lease) }
 	_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 	require.NoError(t, err)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
@@ -109,32 +96,42 @@ func TestTheLeaseOfATransitionBeginsBeforeTheStoreIsAsked(t *testing.T) {
 }
 
 func TestWhatATransitionGivesIsNotKeptWhereSomethingMayBeNewer(t *testing.T) {
-	heard := func(change bus.Change) func(*Cache) { return func(c *Cache) { c.Heard(change) } }
-	done := transit{turn: turned(2, 3)}
+	heard := func(change bus.Change) func(*testing.T, *Cache, *shelf) {
+		return func(_ *testing.T, c *Cache, _ *shelf) { c.Heard(change) }
+	}
+	nothing := func(*testing.T, *Cache, *shelf) {}
 	for name, test := range map[string]struct {
-		transit
-		meanwhile func(c *Cache)
+		err               error
+		before, meanwhile func(t *testing.T, c *Cache, s *shelf)
 	}{
-		"an error, after which it may have happened": {transit{err: errors.New("cut off")},
-			func(*Cache) {}},
-		"an edit was made before": {transit{turn: turned(2, 4)},
-			func(*Cache) {}},
-		"an edit was heard of meanwhile": {done, heard(bus.Change{Thing: talk})},
-		"a transition was heard of meanwhile": {done,
-			heard(bus.Change{Thing: talk, Version: 3})},
-		"announcements were lost meanwhile": {done, heard(bus.Change{})},
-		"it was forgotten meanwhile":        {done, func(c *Cache) { c.entries.Clear() }},
-		"another transition was kept meanwhile": {done, func(c *Cache) {
-			c.keep(talk, turned(3, 3).Display, c.mark(talk))
+		"an error, after which it may have happened": {
+			errors.New("cut off"), nothing, nothing,
+		},
+		"an edit was made before": {nil, func(t *testing.T, _ *Cache, s *shelf) {
+			_, err := s.Edit(t.Context(), talk, poll.EditPresentation{Title: new("Other")})
+			require.NoError(t, err)
+		}, nothing},
+		"an edit was heard of meanwhile": {nil, nothing, heard(bus.Change{Thing: talk})},
+		"a transition was heard of meanwhile": {
+			nil, nothing, heard(bus.Change{Thing: talk, Version: 3}),
+		},
+		"announcements were lost meanwhile": {nil, nothing, heard(bus.Change{})},
+		"it was forgotten meanwhile": {nil, nothing, func(_ *testing.T, c *Cache, _ *shelf) {
+			c.entries.Clear()
 		}},
+		"another transition was kept meanwhile": {nil, nothing,
+			func(t *testing.T, c *Cache, s *shelf) {
+				m := c.mark(talk)
+				c.keep(talk, turnTo(t, s.Store, 3).Display, m)
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			meanwhile := func() {}
-			s, c, shelf, _ := newMoving(t, moving{test.transit, func() { meanwhile() }})
-			meanwhile = func() { test.meanwhile(c) }
+			s, c, shelf, _ := newMoving(t)
+			test.before(t, c, shelf)
+			shelf.err, shelf.meanwhile = test.err, func() { test.meanwhile(t, c, shelf) }
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.Equal(t, test.err, err)
-			shelf.displays.Version = 9
+			turnTo(t, shelf.Store, 9)
 			d, _, err := c.Display(t.Context(), talk, time.Time{})
 			require.NoError(t, err)
 			require.EqualValues(t, 9, d.Version)
@@ -143,7 +140,7 @@ func TestWhatATransitionGivesIsNotKeptWhereSomethingMayBeNewer(t *testing.T) {
 }
 
 func TestARoomThatNobodyHasReadHasNothingKept(t *testing.T) {
-	s, c, shelf, _ := newMoving(t, moving{transit: transit{turn: turned(2, 3)}})
+	s, c, shelf, _ := newMoving(t)
 	c.entries.Clear()
 	_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 	require.NoError(t, err)
@@ -166,7 +163,7 @@ func TestAReadUnderWayDoesNotTakeTheKeptTransitionsPlace(t *testing.T) {
 	v, _, _ := c.valid(talk, c.entry(talk), time.Time{})
 	r := c.begin(talk, c.entry(talk), v)
 	<-store.begun
-	c.keep(talk, turned(2, 0).Display, m)
+	c.keep(talk, turnTo(t, store.Store, 2).Display, m)
 	close(store.proceed)
 	<-r.done
 	require.EqualValues(t, 2, display().Version)

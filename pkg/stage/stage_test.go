@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,48 +19,20 @@ import (
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
-	"github.com/plenary-live/plenary/pkg/question"
+	"github.com/plenary-live/plenary/pkg/poll/polllite"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-var pollID = uuid.UUID{15: 7}
+var errStuck = errors.New("stuck")
 
-type transit struct {
-	turn   poll.Turn
-	edited poll.Edited
-	err    error
-}
-
-func (s transit) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) {
-	return s.edited, s.err
-}
-
-func (s transit) Hide(_ context.Context, _, _ uuid.UUID, _ string, hidden bool) (question.WordCount, poll.Edited, error) {
-	return question.WordCount{Hidden: hidden}, s.edited, s.err
-}
-
-func (s transit) Delete(context.Context, uuid.UUID, poll.Seen) error { return s.err }
-
-func (s transit) SetAccess(context.Context, uuid.UUID, [32]byte,
-	access.Tokens) error {
-	return s.err
-}
-
-func (s transit) SetJoinCode(context.Context, uuid.UUID, string) error { return s.err }
-
-func (s transit) Transit(context.Context, uuid.UUID, poll.Move, *int64) (poll.Turn, error) {
-	return s.turn, s.err
-}
-
-// fakeLog keeps what is published and when.
-type fakeLog struct {
-	queue.Publisher
+// seals is a stream in memory of which a worker acknowledges all. It says what is published and
+// when.
+type seals struct {
+	queue.Stream
 	published chan published
 	mu        sync.Mutex
 	trouble   map[int][]error // by partition, what becomes of the next publishes; errStuck: nothing, until ctx ends
 }
-
-var errStuck = errors.New("stuck")
 
 type published struct {
 	partition int
@@ -67,7 +40,7 @@ type published struct {
 	at        time.Time
 }
 
-func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry,
+func (l *seals) Publish(ctx context.Context, partition int, e queue.Entry,
 	confirmed func(error)) error {
 	b, decodeErr := poll.DecodeBatch(e)
 	if decodeErr != nil {
@@ -88,34 +61,65 @@ func (l *fakeLog) Publish(ctx context.Context, partition int, e queue.Entry,
 	case errors.Is(err, queue.ErrRefused):
 		return err
 	}
-	confirmed(err)
-	return nil
+	return l.Stream.Publish(ctx, partition, e, func(lost error) { confirmed(cmp.Or(err, lost)) })
+}
+
+// openLog opens a log whose worker acknowledges whatever it gets.
+func openLog(t *testing.T) *seals {
+	t.Helper()
+	const partitions = 4
+	log, err := inproc.Open(inproc.Config{Streams: []string{poll.Stream}, Partitions: partitions})
+	require.NoError(t, err)
+	stream, err := log.Stream(poll.Stream)
+	require.NoError(t, err)
+	var working sync.WaitGroup
+	for n := range partitions {
+		sub, err := stream.Subscribe(t.Context(), n)
+		require.NoError(t, err)
+		working.Go(func() {
+			for d := range sub.Deliveries() {
+				_ = sub.Ack(d.Tag) // fails when the log is closed
+			}
+		})
+	}
+	t.Cleanup(func() {
+		require.NoError(t, log.Close())
+		working.Wait()
+	})
+	return &seals{
+		Stream: stream, published: make(chan published, 99), trouble: map[int][]error{},
+	}
 }
 
 // newTestStage makes a stage with a bus of this process, and gives what is announced there.
-func newTestStage(t *testing.T, store writer) (*Stage, <-chan bus.Change, *fakeLog) {
+func newTestStage(t *testing.T, store store) (*Stage, <-chan bus.Change, *seals) {
 	t.Helper()
 	b := inproc.NewBus()
 	announced := b.Subscribe(t.Context())
-	s, log := newTestStageWith(store, b)
+	s, log := newTestStageWith(t, store, b)
 	return s, announced, log
 }
 
-func newTestStageWith(store writer, b bus.Bus) (*Stage, *fakeLog) {
-	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
-	cache := NewCache(&fakeStore{}, time.Now)
-	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), log
+// store is what a stage and its cache need of one.
+type store interface {
+	writer
+	reader
 }
 
-var moved = transit{turn: poll.Turn{
-	Display: poll.Display{PresentationID: talk, Slide: poll.Slide{Version: 5}},
-	Changed: true,
-	Ended:   &poll.Seal{PollID: pollID, Version: 4},
-}}
+func newTestStageWith(t *testing.T, store store, b bus.Bus) (*Stage, *seals) {
+	log := openLog(t)
+	return New(store, b, log, 4, NewCache(store, time.Now), slog.New(slog.DiscardHandler)), log
+}
+
+// displaying opens a store that displays pollID under version 4.
+func displaying(t *testing.T) store { return openStore(t, slide(4)) }
+
+// ended is the seal that the next move there makes due.
+var ended = &poll.Seal{PollID: pollID, Version: 4}
 
 func TestThePollThatLeftIsSealedNoSoonerThanItsDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, announced, log := newTestStage(t, moved)
+		s, announced, log := newTestStage(t, displaying(t))
 		requireMovedAndSealed(t, s, log)
 		require.Equal(t, bus.Change{Thing: talk, Version: 5}, <-announced)
 		require.Equal(t, bus.Change{Thing: talk, Part: pollID, Version: 4}, <-announced)
@@ -127,13 +131,13 @@ func TestALostAnnouncementFailsNoTransition(t *testing.T) {
 		closed := inproc.NewBus()
 		require.NoError(t, closed.Close())
 		require.Error(t, closed.Announce(t.Context(), bus.Change{Thing: talk}))
-		s, log := newTestStageWith(moved, closed)
+		s, log := newTestStageWith(t, displaying(t), closed)
 		requireMovedAndSealed(t, s, log)
 	})
 }
 
 // requireMovedAndSealed moves a stage and closes it.
-func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
+func requireMovedAndSealed(t *testing.T, s *Stage, log *seals) {
 	t.Helper()
 	begun := time.Now()
 	d, err := s.Move(t.Context(), talk, poll.Move{}, nil)
@@ -147,7 +151,7 @@ func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
 }
 
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
-	s, announced, _ := newTestStage(t, transit{})
+	s, announced, _ := newTestStage(t, displaying(t))
 	require.NoError(t, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, bus.Change{Thing: talk}, <-announced)
 	require.NoError(t, s.SetJoinCode(t.Context(), talk, "BCD234"))
@@ -155,7 +159,7 @@ func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
 	require.NoError(t, s.Stop(t.Context()))
 
 	stale := fault.Errorf(fault.Stale, "no")
-	s, announced, _ = newTestStage(t, transit{err: stale})
+	s, announced, _ = newTestStage(t, faulty{openStore(t, slide(4)), stale})
 	require.Equal(t, stale, s.SetAccess(t.Context(), talk, [32]byte{1}, access.Tokens{}))
 	require.Equal(t, stale, s.SetJoinCode(t.Context(), talk, "BCD234"))
 	require.Empty(t, announced)
@@ -164,9 +168,10 @@ func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
 
 func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, store := range []transit{{turn: poll.Turn{Display: poll.Display{Slide: poll.Slide{Version: 3}}}}, {err: fault.Errorf(fault.Stale, "no")}} {
+		for _, err := range []error{nil, fault.Errorf(fault.Stale, "no")} {
+			store := faulty{openStore(t, slide(3)), err}
 			s, announced, log := newTestStage(t, store)
-			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+			_, err := s.Move(t.Context(), talk, poll.Move{To: poll.ToOpen}, nil)
 			require.Equal(t, store.err, err)
 			time.Sleep(2 * poll.SealDelay)
 			require.Empty(t, announced)
@@ -178,29 +183,35 @@ func TestWhatChangesNothingIsNotAnnouncedOrSealed(t *testing.T) {
 
 func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 	away := fault.Errorf(fault.Unavailable, "away")
-	changed := poll.Edited{Changed: true, Poll: &poll.Poll{ID: pollID}, State: poll.State{Opened: 3, Revision: 8}}
 	for name, c := range map[string]struct {
-		store transit
-		do    func(s *Stage) error
-		want  []bus.Change
+		err  error
+		do   func(t *testing.T, s *Stage) error
+		want []bus.Change
 	}{
-		"an edit of a poll": {transit{edited: changed}, edit, []bus.Change{
-			{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
-		"another edit": {transit{edited: poll.Edited{Changed: true}}, edit,
+		"an edit of a poll": {nil, edit(poll.EditPoll{PollID: pollID, Question: new("Whither?")}),
+			[]bus.Change{{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
+		"another edit": {nil, edit(poll.EditPresentation{Title: new("Another")}),
 			[]bus.Change{{Thing: talk}}},
-		"an edit that changes nothing":      {transit{edited: poll.Edited{Poll: changed.Poll}}, edit, nil},
-		"an edit of which nothing is known": {transit{err: away}, edit, nil},
-		"an answer that is hidden": {transit{edited: changed}, hide, []bus.Change{
+		"an edit that changes nothing": {nil,
+			edit(poll.EditPoll{PollID: pollID, Question: new("Where?")}), nil},
+		"an edit of which nothing is known": {away, edit(poll.EditPresentation{}), nil},
+		"an answer that is hidden": {nil, hide, []bus.Change{
 			{Thing: talk}, {Thing: talk, Part: pollID, Version: 3, Revision: 8}}},
-		"an answer that was hidden before":     {transit{edited: poll.Edited{Poll: changed.Poll}}, hide, nil},
-		"a deletion":                           {transit{}, remove, []bus.Change{{Thing: talk}}},
-		"a deletion of which nothing is known": {transit{err: away}, remove, nil},
+		"an answer that was hidden before": {nil, func(t *testing.T, s *Stage) error {
+			_, _, err := s.store.Hide(t.Context(), talk, pollID, "Berlin", true)
+			require.NoError(t, err)
+			return hide(t, s)
+		}, nil},
+		"a deletion":                           {nil, remove, []bus.Change{{Thing: talk}}},
+		"a deletion of which nothing is known": {away, remove, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, announced, log := newTestStage(t, c.store)
+			store := openStore(t, slide(3))
+			vote(t, store, 7)
+			s, announced, log := newTestStage(t, faulty{store, c.err})
 			_, _, err := s.cache.Display(t.Context(), talk, time.Time{})
 			require.NoError(t, err)
-			require.ErrorIs(t, c.do(s), c.store.err)
+			require.ErrorIs(t, c.do(t, s), c.err)
 			_, _, known := s.cache.Known(talk)
 			require.False(t, known, "also after an error: it may have happened")
 			for _, want := range c.want {
@@ -214,21 +225,38 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 	}
 }
 
-func edit(s *Stage) error {
-	_, err := s.Edit(context.Background(), talk, poll.EditPresentation{})
+// vote has people say Berlin until the poll on the slide is at a revision.
+func vote(t *testing.T, store *polllite.Store, revision int64) {
+	t.Helper()
+	for {
+		r, err := store.Results(t.Context(), talk, pollID)
+		require.NoError(t, err)
+		if r.State.Revision == revision {
+			return
+		}
+		v := poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: uuid.New(), Version: 3, Answer: "Berlin"}
+		_, err = store.Count(t.Context(), []poll.Batch{{ID: uuid.New(), Votes: []poll.Vote{v}}})
+		require.NoError(t, err)
+	}
+}
+
+func edit(e poll.Edit) func(*testing.T, *Stage) error {
+	return func(t *testing.T, s *Stage) error {
+		_, err := s.Edit(t.Context(), talk, e)
+		return err
+	}
+}
+
+func hide(t *testing.T, s *Stage) error {
+	_, err := s.Hide(t.Context(), talk, pollID, "Berlin", true)
 	return err
 }
 
-func hide(s *Stage) error {
-	_, err := s.Hide(context.Background(), talk, pollID, "Berlin", true)
-	return err
-}
-
-func remove(s *Stage) error { return s.Delete(context.Background(), talk, nil) }
+func remove(t *testing.T, s *Stage) error { return s.Delete(t.Context(), talk, nil) }
 
 func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
 		time.Sleep(time.Second)
@@ -242,7 +270,7 @@ func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 
 func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		begun := time.Now()
 		require.NoError(t, s.Stop(t.Context()))
 		require.Zero(t, time.Since(begun))
@@ -253,7 +281,7 @@ func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, waited := range []time.Duration{0, poll.SealDelay + 1} { // before its time, and while the log is stuck
-			s, _, log := newTestStage(t, moved)
+			s, _, log := newTestStage(t, displaying(t))
 			log.trouble[queue.Partition(talk, 4)] = []error{errStuck}
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 			require.NoError(t, err)
@@ -271,7 +299,7 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 
 func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
 		begun := time.Now()
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
@@ -279,7 +307,7 @@ func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 		ids := map[uuid.UUID]bool{}
 		for range 4 {
 			p := <-log.published
-			require.Equal(t, moved.turn.Ended, p.batch.Seal)
+			require.Equal(t, ended, p.batch.Seal)
 			ids[p.batch.ID] = true
 		}
 		require.Len(t, ids, 4, "each as an entry of its own: no batch is ever published twice")
@@ -292,7 +320,7 @@ func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 
 func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		for range 99 {
 			log.trouble[queue.Partition(talk, 4)] = append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
 		}
@@ -308,7 +336,7 @@ func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 
 func TestAStopDoesNotTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused}
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
@@ -319,7 +347,7 @@ func TestAStopDoesNotTryAgain(t *testing.T) {
 
 func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		here := queue.Partition(talk, 4)
 		log.trouble[here] = []error{errStuck, errStuck}
 		other := talk
@@ -339,12 +367,19 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 }
 
 func TestTheStageLives(t *testing.T) {
+	store, stream := openStore(t, slide(4)), openLog(t).Stream
 	lifetest.Run(t, func(t *testing.T) lifetest.Made {
-		s, log := newTestStageWith(moved, inproc.NewBus())
-		t.Cleanup(s.cache.Close)
-		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown}
+		id := uuid.New()
+		create(t, store, id, id.String(), slide(4))
+		log := &seals{
+			Stream: stream, published: make(chan published, 99),
+			trouble: map[int][]error{queue.Partition(id, 4): {queue.ErrRefused, queue.ErrUnknown}},
+		}
+		cache := NewCache(store, time.Now)
+		t.Cleanup(cache.Close)
+		s := New(store, inproc.NewBus(), log, 4, cache, slog.New(slog.DiscardHandler))
 		return lifetest.Made{Service: s, Work: func() {
-			_, err := s.Move(context.Background(), talk, poll.Move{}, nil)
+			_, err := s.Move(context.Background(), id, poll.Move{}, nil)
 			require.NoError(t, err)
 		}}
 	})
@@ -352,7 +387,7 @@ func TestTheStageLives(t *testing.T) {
 
 func TestATransitionAfterTheStopIsLeftToTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, announced, log := newTestStage(t, moved)
+		s, announced, log := newTestStage(t, displaying(t))
 		require.NoError(t, s.Stop(t.Context()))
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
@@ -364,10 +399,10 @@ func TestATransitionAfterTheStopIsLeftToTheWorkers(t *testing.T) {
 
 func TestWaitingSealsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, log := newTestStage(t, moved)
+		s, _, log := newTestStage(t, displaying(t))
 		log.published = make(chan published, pendingSeals+9)
 		for range pendingSeals + 5 {
-			s.sealer.add(talk, *moved.turn.Ended)
+			s.sealer.add(talk, *ended)
 		}
 		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, pendingSeals)

@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,46 +10,96 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/poll/polllite"
+	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/sqlite"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
-type fakeLog struct {
-	queue.Log
-	fakeStream
+// faultyLog is a log in memory whose publishes fail, or whose confirms are lost.
+type faultyLog struct {
+	*inproc.Log
+	err, confirm error
 }
 
-func (l fakeLog) Stream(string) (queue.Stream, error) { return l.fakeStream, nil }
+func (l faultyLog) Stream(name string) (queue.Stream, error) {
+	s, err := l.Log.Stream(name)
+	return faultyStream{s, l}, err
+}
 
-type fakeStream struct {
+type faultyStream struct {
 	queue.Stream
-	err     error
-	confirm error
+	log faultyLog
 }
 
-func (s fakeStream) Publish(_ context.Context, _ int, _ queue.Entry, confirmed func(error)) error {
-	if s.err == nil {
-		confirmed(s.confirm)
+func (s faultyStream) Publish(
+	ctx context.Context, partition int, e queue.Entry, confirmed func(error),
+) error {
+	if s.log.err != nil {
+		return s.log.err
 	}
-	return s.err
+	return s.Stream.Publish(ctx, partition, e, func(err error) {
+		confirmed(cmp.Or(s.log.confirm, err))
+	})
 }
 
-type fakeStore struct {
-	poll.Store
+// openLog opens a log in memory whose entries acknowledge makes durable.
+func openLog(t *testing.T) (log *inproc.Log, acknowledge func()) {
+	t.Helper()
+	log, err := inproc.Open(inproc.Config{Streams: []string{poll.Stream}, Partitions: 1})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, log.Close()) })
+	stream, err := log.Stream(poll.Stream)
+	require.NoError(t, err)
+	sub, err := stream.Subscribe(t.Context(), 0)
+	require.NoError(t, err)
+	return log, func() { require.NoError(t, sub.Ack((<-sub.Deliveries()).Tag)) }
+}
+
+// recordingStore is a store that keeps the last outcome, or fails.
+type recordingStore struct {
+	*polllite.Store
 	outcome poll.Outcome
 	err     error
 }
 
-func (s fakeStore) Count(context.Context, []poll.Batch) (poll.Outcome, error) {
-	return s.outcome, s.err
+func (s *recordingStore) Count(
+	ctx context.Context, batches []poll.Batch,
+) (_ poll.Outcome, err error) {
+	if s.err != nil {
+		return poll.Outcome{}, s.err
+	}
+	s.outcome, err = s.Store.Count(ctx, batches)
+	return s.outcome, err
+}
+
+// openStore opens a store with a presentation whose first poll is on the slide.
+func openStore(t *testing.T) (*polllite.Store, poll.Presentation) {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	require.NoError(t, db.Partitions(t.Context(), 1))
+	p, err := poll.New("A talk", []poll.Poll{
+		{Question: question.Question{Text: "How was it?", Kind: question.Rating}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, p.Open(0))
+	store := polllite.New(db)
+	require.NoError(t, store.Create(t.Context(), p))
+	return store, p
 }
 
 func scrape(m *telemetry.Metrics) string {
@@ -100,14 +151,17 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown}, {nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
 		called := 0
-		stream, err := m.Log(fakeLog{fakeStream: fakeStream{err: c.err,
-			confirm: c.confirm}}).Stream("votes")
+		log, acknowledge := openLog(t)
+		stream, err := m.Log(faultyLog{log, c.err, c.confirm}).Stream("votes")
 		require.NoError(t, err)
 		err = stream.Publish(t.Context(), 0, e, func(err error) {
 			called++
 			require.Equal(t, c.confirm, err)
 		})
 		require.Equal(t, c.err, err)
+		if err == nil {
+			acknowledge()
+		}
 		require.Equal(t, c.err == nil, called == 1)
 	}
 	out := scrape(m)
@@ -119,14 +173,30 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 
 func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
 	m := telemetry.NewMetrics()
-	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late}, nil, {poll.Counted}}}
-	got, err := m.Store(fakeStore{outcome: outcome}).Count(t.Context(), nil)
+	store, p := openStore(t)
+	votes := func(versions ...int64) poll.Batch {
+		b := poll.Batch{ID: uuid.New()}
+		for _, version := range versions {
+			b.Votes = append(b.Votes, poll.Vote{
+				ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: version,
+				Answer: "3",
+			})
+		}
+		return b
+	}
+	known := votes(1)
+	_, err := store.Count(t.Context(), []poll.Batch{known})
 	require.NoError(t, err)
-	require.Equal(t, outcome, got)
-	away := fault.Errorf(fault.Unavailable, "away")
-	_, err = m.Store(fakeStore{err: away}).Count(t.Context(), nil)
+	recording := &recordingStore{Store: store}
+	got, err := m.Store(recording).Count(t.Context(), []poll.Batch{votes(1, 0), known, votes(1)})
+	require.NoError(t, err)
+	require.Equal(t, recording.outcome, got)
+	require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Late}, nil, {poll.Counted}}, got.Verdicts)
+	recording.err = fault.Errorf(fault.Unavailable, "away")
+	_, err = m.Store(recording).Count(t.Context(), nil)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	_, err = m.Store(fakeStore{err: errors.New("fault")}).Count(t.Context(), nil)
+	recording.err = errors.New("fault")
+	_, err = m.Store(recording).Count(t.Context(), nil)
 	require.Error(t, err)
 	out := scrape(m)
 	require.Contains(t, out, `plenary_verdicts_total{verdict="counted"} 2`)

@@ -288,6 +288,9 @@ func TestWhoMayVoteTakesNoGarbage(t *testing.T) {
 		require.Equal(t, before, r.Presentation(true), "what is refused changes nothing")
 		for _, typed := range []string{" ab-cd ", "ｇａｒｄｅｎ", "straße", "ｇå rden １２", ""} {
 			require.Equal(t, 200, r.admit(object{"passcode": typed}).Status, typed)
+			if typed == "" { // nothing is read for it: a replica goes by what it knows, for a lease
+				time.Sleep(lease)
+			}
 			r.Pass(typed)
 		}
 	})

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -10,16 +11,16 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
 // Codes of problems that are not the domain's. The last two are of no kind that a caller can do
 // anything about.
 var (
-	CreateKeyMissing = fault.Unauthenticated.Named("create_key_missing")
-	CreateKeyWrong   = fault.Forbidden.Named("create_key_wrong")
-	internal         = fault.Code{Kind: "internal", Name: "internal"}
+	CreateKeyMissing = fault.Unauthenticated.Named("create_key_missing").
+				Asking(`Bearer realm="create"`)
+	CreateKeyWrong = fault.Forbidden.Named("create_key_wrong")
+	internal       = fault.Code{Kind: "internal", Name: "internal"}
 	// for the log and metrics: its client hears nothing any more
 	Aborted = fault.Code{Kind: "aborted", Name: "aborted"}
 )
@@ -117,14 +118,8 @@ func RefusalOf(err error, requestID string) Refusal {
 		seconds := max(1, int(math.Ceil(p.wait.Seconds())))
 		r.Fields = append(r.Fields, Field{fiber.HeaderRetryAfter, strconv.Itoa(seconds)})
 	case http.StatusUnauthorized:
-		realm := `Bearer realm="presenter"`
-		switch p.Code {
-		case CreateKeyMissing.Name:
-			realm = `Bearer realm="create"`
-		case access.NoPass.Name, access.BadPass.Name, access.OldPass.Name:
-			realm = `Pass realm="voters"`
-		}
-		r.Fields = append(r.Fields, Field{fiber.HeaderWWWAuthenticate, realm})
+		challenge := cmp.Or(fault.CodeOf(err).Challenge, `Bearer realm="presenter"`)
+		r.Fields = append(r.Fields, Field{fiber.HeaderWWWAuthenticate, challenge})
 	}
 	r.Body, _ = json.Marshal(p) // of texts and a number: there is no error
 	return r

@@ -69,8 +69,8 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 	if err := updateStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
-	row := rowOf(t.Slide)
+	displayed, closed := t.Slide.Kept()
 	_, err = tx.ExecContext(ctx, `UPDATE presentations AS p SET version = ?, slide_index = ?, displayed = ?, closed = ?, `+noteUse+` WHERE id = ?`,
-		row.Version, row.Index, row.Displayed, row.Closed, d.PresentationID[:])
+		t.Slide.Version, t.Slide.Index, displayed, closed, d.PresentationID[:])
 	return ended, err
 }

@@ -15,8 +15,7 @@ import (
 
 const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode, p.edits`
 
-// slideRow is a slide, and who may vote there. Of a closed one displayed is false, and closed is the version that closed it: what a transition
-// leaves there of an earlier version does not count.
+// slideRow is a slide, and who may vote there. poll.KeptSlide says what displayed and closed mean.
 type slideRow struct {
 	Version   int64 `db:"version"`
 	Index     int   `db:"slide_index"`
@@ -34,16 +33,7 @@ func (r slideRow) admission() access.Admission {
 }
 
 func (r slideRow) slide() poll.Slide {
-	closed := !r.Displayed && r.Closed > 0 && r.Closed == r.Version
-	return poll.Slide{Version: r.Version, Index: r.Index, Displayed: r.Displayed || closed, Closed: closed}
-}
-
-func rowOf(s poll.Slide) slideRow {
-	r := slideRow{Version: s.Version, Index: s.Index, Displayed: s.Displayed && !s.Closed}
-	if s.Closed {
-		r.Closed = s.Version
-	}
-	return r
+	return poll.KeptSlide(r.Version, r.Index, r.Displayed, r.Closed)
 }
 
 func noPresentation(err error) error {

@@ -66,8 +66,8 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 	if err := writeStates(ctx, tx, states); err != nil {
 		return nil, err
 	}
-	row := rowOf(t.Slide)
+	displayed, closed := t.Slide.Kept()
 	_, err = tx.ExecContext(ctx, `UPDATE presentations p SET version = $2, slide_index = $3, displayed = $4, closed = $5, `+noteUse+` WHERE id = $1`,
-		d.PresentationID, row.Version, row.Index, row.Displayed, row.Closed)
+		d.PresentationID, t.Slide.Version, t.Slide.Index, displayed, closed)
 	return ended, err
 }

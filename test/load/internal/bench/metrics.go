@@ -16,7 +16,11 @@ import (
 // storeCall is a line of an API's metrics: how often it has called its store in one way.
 var storeCall = regexp.MustCompile(`(?m)^plenary_store_seconds_count\{.*\bcall="(\w+)".*\} (\S+)$`)
 
-// reads tells how often the APIs have read from the store. Presence is written, not read.
+// unread are calls that read nothing which a client wants: presence is written, a ping tests the
+// connection, and to forget is to delete.
+var unread = map[string]bool{"present": true, "ping": true, "forget": true}
+
+// reads tells how often the APIs have read from the store.
 func (p *plenary) reads(ctx context.Context) (sum float64, err error) {
 	for _, api := range p.APIs {
 		text, err := metrics(ctx, api)
@@ -24,8 +28,8 @@ func (p *plenary) reads(ctx context.Context) (sum float64, err error) {
 			return 0, err
 		}
 		for _, found := range storeCall.FindAllSubmatch(text, -1) {
-			if n, err := strconv.ParseFloat(string(found[2]), 64); err == nil &&
-				string(found[1]) != "present" {
+			n, err := strconv.ParseFloat(string(found[2]), 64)
+			if err == nil && !unread[string(found[1])] {
 				sum += n
 			}
 		}
