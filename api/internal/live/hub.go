@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 const lingerTime = 5 * time.Second
 
 // Hub has a topic for everything that somebody watches on this replica. It is safe for use by many
-// goroutines.
+// goroutines. It is a life.Service.
 type Hub struct {
+	Config
 	*replica
-	features []Feature
-	stop     context.CancelFunc
+	following *life.Tasks        // the bus, and what it may have lost
+	end       context.CancelFunc // of the streams
 
 	mu     sync.Mutex
 	closed bool
@@ -95,7 +97,7 @@ func (h *Hub) heard(change bus.Change) {
 		}
 		return
 	}
-	for _, f := range h.features {
+	for _, f := range h.Features {
 		key := f.Topic(change)
 		if key == nil {
 			continue

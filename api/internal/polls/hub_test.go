@@ -26,6 +26,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -193,10 +194,15 @@ func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end fun
 	h.Hub = live.New(ctx,
 		live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard,
 			Logger: logger})
+	running := life.InOrder(h.topics.present, h.Hub)
+	if err := running.Start(); err != nil {
+		panic(err)
+	}
 	return h, func() {
 		cancel()
-		h.Close()
-		h.topics.present.close()
+		if err := running.Stop(context.Background()); err != nil {
+			panic(err)
+		}
 		cache.Close()
 	}
 }
