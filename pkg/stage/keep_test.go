@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -55,7 +56,7 @@ func newMoving(t *testing.T, store moving) (*Stage, *Cache, *shelf, *fakeClock) 
 	clock, shelf := &fakeClock{}, &shelf{displays: before}
 	clock.move(time.Hour)
 	c := NewCache(shelf, clock.now)
-	t.Cleanup(c.Close)
+	t.Cleanup(func() { lifetest.Stop(t, c) })
 	if store.meanwhile == nil {
 		store.meanwhile = func() {}
 	}

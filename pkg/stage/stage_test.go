@@ -209,7 +209,7 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 			require.Empty(t, announced)
 			require.Empty(t, log.published, "nothing is to be sealed")
 			require.NoError(t, s.Stop(t.Context()))
-			s.cache.Close()
+			lifetest.Stop(t, s.cache)
 		})
 	}
 }
@@ -341,7 +341,7 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 func TestTheStageLives(t *testing.T) {
 	lifetest.Run(t, func(t *testing.T) lifetest.Made {
 		s, log := newTestStageWith(moved, inproc.NewBus())
-		t.Cleanup(s.cache.Close)
+		t.Cleanup(func() { lifetest.Stop(t, s.cache) })
 		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown}
 		return lifetest.Made{Service: s, Work: func() {
 			_, err := s.Move(context.Background(), talk, poll.Move{}, nil)

@@ -15,8 +15,10 @@ const lingerTime = 5 * time.Second
 // Hub has a topic for everything that somebody watches on this replica. It is safe for use by many
 // goroutines. It is a life.Service.
 type Hub struct {
-	Config
 	*replica
+	features  []Feature
+	bus       bus.Bus
+	first     func(bus.Change)   // is told of a change before any topic is
 	following *life.Tasks        // the bus, and what it may have lost
 	end       context.CancelFunc // of the streams
 
@@ -97,7 +99,7 @@ func (h *Hub) heard(change bus.Change) {
 		}
 		return
 	}
-	for _, f := range h.Features {
+	for _, f := range h.features {
 		key := f.Topic(change)
 		if key == nil {
 			continue

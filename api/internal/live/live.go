@@ -28,7 +28,10 @@ type Config struct {
 
 // New makes a hub whose streams end with ctx.
 func New(ctx context.Context, c Config) *Hub {
-	h := &Hub{Config: c, following: life.NewTasks(), topics: map[Name]*viewed{}}
+	h := &Hub{
+		features: c.Features, bus: c.Bus, first: c.First,
+		following: life.NewTasks(), topics: map[Name]*viewed{},
+	}
 	streams, end := context.WithCancel(ctx)
 	h.replica = &replica{ctx: streams, logger: c.Logger, slowest: slowest}
 	h.end = end
@@ -57,10 +60,10 @@ func (h *Hub) Start() error {
 // follow hears changes until ctx ends, and closes heard when it does.
 func (h *Hub) follow(ctx context.Context, heard chan<- struct{}) {
 	hear := func(change bus.Change) {
-		h.First(change)
+		h.first(change)
 		h.heard(change)
 	}
-	changes := h.Bus.Subscribe(ctx) // a broker may leave that waiting
+	changes := h.bus.Subscribe(ctx) // a broker may leave that waiting
 	if h.ctx.Err() != nil {
 		hear(bus.Change{}) // somebody may have read what has changed since
 	}

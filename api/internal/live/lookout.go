@@ -21,14 +21,14 @@ const (
 func (h *Hub) lookout(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	failing := make([]bool, len(h.Features))
+	failing := make([]bool, len(h.features))
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		for i, f := range h.Features {
+		for i, f := range h.features {
 			err := h.look(ctx, f)
 			if err != nil && !failing[i] && ctx.Err() == nil {
 				h.logger.Warn("what viewers may have missed is not known", "error", err)

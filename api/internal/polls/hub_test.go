@@ -27,6 +27,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/life"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -194,7 +195,7 @@ func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end fun
 	h.Hub = live.New(ctx,
 		live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard,
 			Logger: logger})
-	running := life.InOrder(h.topics.present, h.Hub)
+	running := life.InOrder(cache, h.topics.present, h.Hub)
 	if err := running.Start(); err != nil {
 		panic(err)
 	}
@@ -203,7 +204,6 @@ func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end fun
 		if err := running.Stop(context.Background()); err != nil {
 			panic(err)
 		}
-		cache.Close()
 	}
 }
 
@@ -590,7 +590,7 @@ func (r *room) serving(most int) (*whole, *server.Listener, func()) {
 		require.NoError(r.t, s.Shutdown(r.t.Context()))
 		require.NoError(r.t, <-served)
 		s.Close()
-		cache.Close()
+		lifetest.Stop(r.t, cache)
 	})
 }
 

@@ -39,7 +39,7 @@ func TestWhatRunsForTheRoutesLives(t *testing.T) {
 	lifetest.Run(t, func(t *testing.T) lifetest.Made {
 		store := waitingStore{newRoom(t), make(chan struct{}, 9)}
 		cache := stage.NewCache(store, time.Now)
-		t.Cleanup(cache.Close)
+		t.Cleanup(func() { lifetest.Stop(t, cache) })
 		s := newTestServer()
 		running := s.With(Services{Store: store, Cache: cache, Bus: store.bus, Passes: thePasses})
 		return lifetest.Made{Service: running, Work: func() {
