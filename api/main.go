@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -27,6 +26,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
 	"github.com/plenary-live/plenary/pkg/telemetry"
@@ -39,22 +39,33 @@ func main() {
 	}))
 }
 
-// run serves until ctx ends, and then stops in the order that a vote flows: no more connections, every request
-// answered, everything accepted counted or in the log, adapters closed.
-func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) (err error) {
+// run serves until ctx ends.
+func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Writer) error {
+	adapters, process, failed, err := newProcess(cfg, logger, out)
+	if err != nil {
+		return err
+	}
+	return adapters.Run(ctx, process, failed)
+}
+
+// newProcess makes the process, and gives what tells when it fails by itself. It stops in the order that a vote flows: no
+// more connections, every request answered, everything accepted counted or in the log, adapters closed.
+func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
+	adapters *backend.Backend, process life.Service, failed <-chan error, err error,
+) {
 	pages, err := page.New(cfg.PublicURL, cfg.CreateKey != "", cfg.EmbedOrigins...)
 	if err != nil {
-		return fmt.Errorf("pages: %w", err)
+		return nil, nil, nil, fmt.Errorf("pages: %w", err)
 	}
 	ln, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
-		return fmt.Errorf("PLENARY_ADDR: %w", err)
+		return nil, nil, nil, fmt.Errorf("PLENARY_ADDR: %w", err)
 	}
 	if cfg.Open {
 		logger.Warn("PLENARY_OPEN: everybody who reaches this address is the presenter of every presentation", "addr", ln.Addr().String())
 	}
 	metrics := telemetry.NewMetrics()
-	adapters := backend.New(cfg, metrics, logger)
+	adapters = backend.New(cfg, metrics, logger)
 	costly := budget.Costly()
 	proxies := web.Proxies(cfg.TrustedProxies)
 	site := web.New(web.Config{
@@ -71,99 +82,47 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	} else {
 		logger.Info("PLENARY_FAST_VOTES is false: every vote goes the way of all requests")
 	}
-	server := httpserver.New(site, serving, feature)
+	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
+	listener.Share(cfg.AddressConns, proxies)
+	server := httpserver.New(site, serving, feature).On(listener)
 	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()),
 		qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
 		mount(site.App)
 	}
 	if err := site.CheckRoot(); err != nil {
-		return errors.Join(fmt.Errorf("PLENARY_PUBLIC_URL: %w", err), ln.Close())
+		return nil, nil, nil, errors.Join(fmt.Errorf("PLENARY_PUBLIC_URL: %w", err), ln.Close())
 	}
-	var operators *backend.Operators
-	if cfg.MetricsAddr != "" {
-		operators = adapters.Operators(cfg.MetricsAddr, server.Ready)
-		if err = operators.Start(); err != nil {
-			return errors.Join(fmt.Errorf("PLENARY_METRICS_ADDR: %w", err), ln.Close())
+	open := func(ctx context.Context) (life.Service, error) {
+		passes, err := adapters.Passes(ctx)
+		if err != nil {
+			return nil, err
 		}
-	}
-	// The last one to end: it answers during the stop.
-	defer func() { err = errors.Join(err, operators.Stop(context.Background())) }()
-	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
-	listener.Share(cfg.AddressConns, proxies)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	// stopServing answers what was read. It has three quarters of the time: what follows needs the rest.
-	stopServing := func() error {
-		stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout*3/4)
-		defer cancel()
-		closeErr := listener.Close() // Shutdown misses a server that is just beginning to serve
-		if err := server.Shutdown(stopping); err != nil {
-			logger.Warn("not every connection ended in time; the rest is cut", "error", err)
+		all := life.InOrder(parts(cfg, adapters, passes, feature, metrics, logger), site)
+		if err := all.Start(); err != nil {
+			return nil, err
 		}
-		return errors.Join(closeErr, <-served)
+		measure(metrics, feature, server)
+		greet(out, cfg, ln.Addr())
+		logger.Info("ready", "addr", ln.Addr().String())
+		return all, nil
 	}
-
-	var passes *access.Passes
-	if err = adapters.Open(ctx); err == nil {
-		passes, err = adapters.Passes(ctx)
+	late := func(err error) {
+		logger.Warn("not every connection ended in time; the rest is cut", "error", err)
 	}
-	if err != nil {
-		stopErr := errors.Join(stopServing(), adapters.Close())
-		if ctx.Err() != nil { // asked to stop while waiting
-			return stopErr
-		}
-		return errors.Join(err, stopErr)
-	}
-	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
-		func() float64 { open, _, _ := feature.Streams(); return float64(open) })
-	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
-		func() float64 { _, sent, _ := feature.Streams(); return float64(sent) })
-	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
-		func() float64 { _, _, cut := feature.Streams(); return float64(cut) })
-	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
-		func() float64 { return float64(server.Spared()) })
-	p := start(cfg, adapters, passes, metrics, logger)
-	context.AfterFunc(ctx, site.Stop) // a stop does not wait for the bus
-	feature.Start(p.services)
-	server.Start()
-	greet(out, cfg, ln.Addr())
-	logger.Info("ready", "addr", ln.Addr().String())
-
-	select {
-	case <-ctx.Done():
-		logger.Info("stopping")
-	case err = <-served:
-		served <- nil
-	}
-	stopping, cancel := context.WithTimeout(context.Background(), cfg.StopTimeout)
-	defer cancel()
-	err = errors.Join(err, stopServing())
-	stopped := make(chan error, 1)
-	go func() {
-		server.Close()
-		stopped <- p.stop(stopping, adapters)
-	}()
-	select {
-	case stopErr := <-stopped:
-		return errors.Join(err, stopErr)
-	case <-stopping.Done():
-		return errors.Join(err, fmt.Errorf("not stopped within %s", cfg.StopTimeout))
-	}
+	return adapters, life.InOrder(
+		adapters.Operators("PLENARY_METRICS_ADDR", cfg.MetricsAddr, server.Ready), // who answer during the stop
+		adapters.Under(open),
+		life.Within(0.75, server, late),
+	), server.Failed(), nil
 }
 
-// parts is what runs between the server and the adapters.
-type parts struct {
-	services     polls.Services
-	stopCounting context.CancelFunc
-	counting     sync.WaitGroup
-	stopCaching  context.CancelFunc
-	caching      sync.WaitGroup
-}
-
-func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, metrics *telemetry.Metrics, logger *slog.Logger) *parts {
-	p := &parts{}
+// parts is what runs between the site and the adapters.
+func parts(
+	cfg config.Config, adapters *backend.Backend, passes *access.Passes, feature *polls.Polls,
+	metrics *telemetry.Metrics, logger *slog.Logger,
+) life.Service {
 	cache := stage.NewCache(adapters.Store, time.Now)
-	p.services = polls.Services{
+	s := polls.Services{
 		Store: adapters.Store,
 		Cache: cache,
 		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache,
@@ -173,40 +132,29 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 		Passes: passes,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
-		func() float64 { return float64(p.services.Intake.Waiting()) })
-
-	caching, stopCaching := context.WithCancel(context.Background())
-	p.stopCaching = stopCaching
-	p.caching.Go(func() { cache.Forget(caching) })
-
-	counting, stopCounting := context.WithCancel(context.Background())
-	p.stopCounting = stopCounting
+		func() float64 { return float64(s.Intake.Waiting()) })
+	counting := life.InOrder()
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-		votes := poll.NewCounting(
+		counting = poll.NewCounting(
 			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep,
 			logger)
-		p.counting.Go(func() { votes.Run(counting) })
 	}
-	return p
+	late := func(err error) { logger.Warn("not everything is sealed", "error", err) }
+	return life.InOrder(cache, counting, s.Intake, life.Within(0.5, s.Stage, late),
+		feature.With(s))
 }
 
-// stop is called when no request uses the services any more. What has left the slide is sealed in half of the time that is
-// left; the rest is for what follows.
-func (p *parts) stop(ctx context.Context, adapters *backend.Backend) error {
-	deadline, _ := ctx.Deadline()
-	sealing, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
-	defer cancel()
-	err := p.services.Stage.Stop(sealing)
-	p.services.Intake.Close()
-	p.stopCounting()
-	p.counting.Wait()
-	p.stopCaching()
-	p.caching.Wait()
-	p.services.Cache.Close()
-	err = errors.Join(err, adapters.CloseQueue())
-	p.services.Intake.Wait()
-	return errors.Join(err, adapters.Close())
+// measure has operators told of connections and streams.
+func measure(metrics *telemetry.Metrics, feature *polls.Polls, server *httpserver.Server) {
+	metrics.Gauge("plenary_event_streams", "Event streams that are open.",
+		func() float64 { open, _, _ := feature.Streams(); return float64(open) })
+	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
+		func() float64 { _, sent, _ := feature.Streams(); return float64(sent) })
+	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
+		func() float64 { _, _, cut := feature.Streams(); return float64(cut) })
+	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
+		func() float64 { return float64(server.Spared()) })
 }
 
 // greet prints what somebody at a terminal looks for: one line, and a second one where the first is of no use to phones.

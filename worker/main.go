@@ -9,13 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -45,30 +46,45 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 		return err
 	}
 	metrics := telemetry.NewMetrics()
-	adapters := backend.New(cfg, metrics, logger)
+	adapters, watch := backend.New(cfg, metrics, logger), newWatch(metrics)
 	var votes atomic.Pointer[poll.Counting]
-	operators := adapters.Operators(cfg.WorkerAddr, func() error { return reads(votes.Load()) })
-	err := operators.Start()
-	if err != nil {
-		return fmt.Errorf("PLENARY_WORKER_ADDR: %w", err)
-	}
-	watch := newWatch(metrics)
-	if err = adapters.Open(ctx); err == nil {
-		err = count(ctx, cfg, adapters, &votes, watch, logger)
-	} else if ctx.Err() != nil { // asked to stop: whatever was waited for does not matter any more
-		err = nil
-	}
-	err = errors.Join(err, operators.Stop(context.Background()))
-	if errors.Is(err, errNotStopped) {
-		return err // a transaction is under way: its store must not be closed under it
-	}
-	return errors.Join(err, adapters.Close())
+	operators := adapters.Operators("PLENARY_WORKER_ADDR", cfg.WorkerAddr,
+		func() error { return reads(votes.Load()) })
+	counting := adapters.Under(func(context.Context) (life.Service, error) {
+		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
+		votes.Store(poll.NewCounting(adapters.Store, adapters.Engine, adapters.Votes,
+			cfg.Partitions, adapters.Bus, keep, logger))
+		all := life.InOrder(beside(adapters.Votes, watch, logger), votes.Load())
+		logger.Info("counting", "partitions", cfg.Partitions)
+		return all, all.Start()
+	})
+	return adapters.Run(ctx, life.InOrder(operators, counting), nil)
 }
 
-var (
-	errNotStopped = errors.New("counting did not stop in time")
-	errNotReading = errors.New("not reading every partition")
-)
+// beside gives what runs beside the counting of a stream.
+func beside(log queue.Stream, watch *watch, logger *slog.Logger) life.Service {
+	return life.InOrder(
+		life.Loop(func(ctx context.Context) { ignore(ctx, log.Replies()) }),
+		life.Loop(func(ctx context.Context) { watch.run(ctx, log, logger) }),
+	)
+}
+
+// ignore reads replies until ctx ends: nobody waits for the verdicts of seals, but the log asks for
+// a reader.
+func ignore(ctx context.Context, replies <-chan queue.Reply) {
+	for {
+		select {
+		case _, open := <-replies:
+			if !open {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+var errNotReading = errors.New("not reading every partition")
 
 // reads says whether the votes, which may not be counted yet, are read from every partition.
 func reads(votes *poll.Counting) error {
@@ -76,39 +92,4 @@ func reads(votes *poll.Counting) error {
 		return errNotReading
 	}
 	return nil
-}
-
-// count counts votes until ctx ends.
-func count(
-	ctx context.Context, cfg config.Config, adapters *backend.Backend,
-	ready *atomic.Pointer[poll.Counting], watch *watch, logger *slog.Logger,
-) error {
-	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-	votes := poll.NewCounting(
-		adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
-	ready.Store(votes)
-	counting, stop := context.WithCancel(context.Background())
-	defer stop()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var watching sync.WaitGroup
-		watching.Go(func() { watch.run(counting, adapters.Votes, logger) })
-		votes.Run(counting)
-		watching.Wait()
-	}()
-	go func() { // nobody waits for the verdicts of seals, but the log asks for a reader; it ends when the log is closed
-		for range adapters.Votes.Replies() {
-		}
-	}()
-	logger.Info("counting", "partitions", cfg.Partitions)
-	<-ctx.Done()
-	logger.Info("stopping")
-	stop()
-	select {
-	case <-done:
-		return nil
-	case <-time.After(cfg.StopTimeout):
-		return fmt.Errorf("%w: %s", errNotStopped, cfg.StopTimeout)
-	}
 }

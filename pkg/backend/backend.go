@@ -62,7 +62,8 @@ type Backend struct {
 	metrics *telemetry.Metrics
 	logger  *slog.Logger
 
-	closeQueue sync.Once
+	failed chan error // holds why what is under the process could not begin
+	close  func() error
 
 	mu   sync.Mutex
 	away map[string]bool // not opened yet
@@ -70,7 +71,12 @@ type Backend struct {
 
 // New makes a backend that is not opened yet.
 func New(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) *Backend {
-	return &Backend{cfg: cfg, metrics: metrics, logger: logger, away: map[string]bool{"database": true, "queue": true}}
+	b := &Backend{
+		cfg: cfg, metrics: metrics, logger: logger, failed: make(chan error, 1),
+		away: map[string]bool{"database": true, "queue": true},
+	}
+	b.close = sync.OnceValue(b.closeAll)
+	return b
 }
 
 // Embedded says whether votes are counted in this process.
@@ -219,19 +225,13 @@ func (b *Backend) Away(ctx context.Context) []string {
 	return names
 }
 
-// CloseQueue closes the log and the bus: nothing is published or delivered after it. Close leaves them alone then.
-func (b *Backend) CloseQueue() (err error) {
-	b.closeQueue.Do(func() {
-		if b.Log != nil {
-			err = errors.Join(b.Log.Close(), b.Bus.Close())
-		}
-	})
-	return err
-}
+// Close closes what is open, in reverse. A second Close gives what the first one did.
+func (b *Backend) Close() error { return b.close() }
 
-// Close closes what is open, in reverse. It is called once.
-func (b *Backend) Close() error {
-	err := b.CloseQueue()
+func (b *Backend) closeAll() (err error) {
+	if b.Log != nil {
+		err = errors.Join(b.Log.Close(), b.Bus.Close())
+	}
 	if b.Engine != nil {
 		err = errors.Join(err, b.Engine.Close())
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,7 +26,8 @@ const stopTimeout = 2 * time.Second
 // it works and else what is away, and its metrics. It has a listener of its own. So nobody else is
 // told these things, and it answers however busy the process's others are.
 type Operators struct {
-	net.Addr // after Start
+	net.Addr        // after Start
+	setting  string // that gives addr
 	addr     string
 	server   *http.Server
 	served   chan struct{} // closed when the server has ended; only after Start
@@ -35,9 +37,13 @@ type Operators struct {
 	stopped bool
 }
 
-// Operators makes what serves on addr. ready says what else than an adapter keeps the process from
+// Operators makes what serves on addr, which is that of a setting. It gives nil, which serves
+// nothing, where addr is empty. ready says what else than an adapter keeps the process from
 // its work; nil: nothing.
-func (b *Backend) Operators(addr string, ready func() error) *Operators {
+func (b *Backend) Operators(setting, addr string, ready func() error) *Operators {
+	if addr == "" {
+		return nil
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok", nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -52,14 +58,17 @@ func (b *Backend) Operators(addr string, ready func() error) *Operators {
 		}
 	})
 	mux.Handle("GET /metrics", b.metrics.Handler())
-	return &Operators{addr: addr, served: make(chan struct{}), server: &http.Server{
+	return &Operators{setting: setting, addr: addr, served: make(chan struct{}), server: &http.Server{
 		Handler: mux, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(b.logger.Handler(), slog.LevelDebug),
 		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 15 * time.Second,
 	}}
 }
 
-// Start listens and serves.
+// Start listens and serves. nil has nothing to start.
 func (o *Operators) Start() error {
+	if o == nil {
+		return nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -70,7 +79,7 @@ func (o *Operators) Start() error {
 	}
 	ln, err := net.Listen("tcp", o.addr)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", o.setting, err)
 	}
 	o.Addr = ln.Addr()
 	go func() {

@@ -41,7 +41,7 @@ func asked(t *testing.T, o *backend.Operators, path string) (int, string) {
 func TestOperatorsAreToldWhatIsAwayAndElseWhatIsMissing(t *testing.T) {
 	b := embedded(t)
 	missing := errors.New("not this")
-	o := b.Operators("127.0.0.1:0", func() error { return missing })
+	o := b.Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0", func() error { return missing })
 	require.NoError(t, o.Start())
 	defer func() { require.NoError(t, o.Stop(context.Background())) }()
 	code, body := asked(t, o, "/readyz")
@@ -68,7 +68,7 @@ func TestOperatorsAreToldWhatIsAwayAndElseWhatIsMissing(t *testing.T) {
 
 // TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections: who says nothing, or half a request, is cut off.
 func TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections(t *testing.T) {
-	o := embedded(t).Operators("127.0.0.1:0", func() error { return nil })
+	o := embedded(t).Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0", func() error { return nil })
 	require.NoError(t, o.Start())
 	defer func() { require.NoError(t, o.Stop(context.Background())) }()
 	for i := range 100 {
@@ -89,7 +89,7 @@ func TestNoOperatorsHaveNothingToStop(t *testing.T) {
 func TestOperatorsLive(t *testing.T) {
 	b := embedded(t)
 	lifetest.Run(t, func(t *testing.T) lifetest.Made {
-		o := b.Operators("127.0.0.1:0", func() error { return nil })
+		o := b.Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0", func() error { return nil })
 		return lifetest.Made{Service: o, Work: func() { // somebody has asked half of a question
 			conn, err := net.Dial("tcp", o.String())
 			require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestOperatorsWhoseAddressIsTakenDoNotStart(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
-	o := embedded(t).Operators(ln.Addr().String(), func() error { return nil })
+	o := embedded(t).Operators("PLENARY_WORKER_ADDR", ln.Addr().String(), func() error { return nil })
 	require.ErrorContains(t, o.Start(), "address already in use")
 	require.NoError(t, o.Stop(t.Context()))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -114,6 +115,7 @@ func runWith(t *testing.T, c Config[post, int], f func(t *testing.T, b *bench)) 
 	committest.Bubble(t, func(t *testing.T) {
 		b := &bench{log: committest.Open(c.Partitions)}
 		b.Group = New(b.log, c)
+		require.NoError(t, b.Start())
 		f(t, b)
 		synctest.Wait()
 		for _, h := range b.submitted {
@@ -122,9 +124,8 @@ func runWith(t *testing.T, c Config[post, int], f func(t *testing.T, b *bench)) 
 		if len(b.submitted) > 0 {
 			b.nothingIsLeft(t)
 		}
-		b.Close()
+		lifetest.Stop(t, b)
 		b.log.Close()
-		b.Wait()
 	})
 }
 

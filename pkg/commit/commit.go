@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -65,35 +66,45 @@ type Config[T, R any] struct {
 
 // Group takes items of one stream. It is safe for use by many goroutines. The zero R means that
 // an item is durable and has no result yet.
+//
+// It is a life.Service.
 type Group[T, R any] struct {
 	config  Config[T, R]
 	log     queue.Publisher
 	maxLane int // bounds the items of one partition: a stalled one leaves room for the others
 	waiting atomic.Int64
 	lanes   []*lane[T, R]
-	stop    chan struct{}
 	waiters sync.Pool
-	replies chan struct{}  // closed when the goroutine that reads replies has ended
 	telling sync.WaitGroup // items with a hearer that is not told yet
+	sending *life.Tasks    // one for each lane
+	reading life.Service   // of replies
 
 	mu       sync.Mutex
 	expected map[uuid.UUID]*batch[T, R] // published, results outstanding
 }
 
-// New starts a group over a log. Close it before the log.
+// New makes a group over a log. Nothing is committed before its Start.
 func New[T, R any](log queue.Publisher, c Config[T, R]) *Group[T, R] {
 	g := &Group[T, R]{
 		config: c, log: log, maxLane: max(c.MaxWaiting/min(c.Partitions, 2), 1),
-		stop: make(chan struct{}), replies: make(chan struct{}),
-		expected: make(map[uuid.UUID]*batch[T, R]),
+		sending: life.NewTasks(), expected: make(map[uuid.UUID]*batch[T, R]),
 	}
+	g.reading = life.Loop(g.readReplies)
 	for partition := range c.Partitions {
-		l := newLane(g, partition)
-		g.lanes = append(g.lanes, l)
-		go l.run(g.stop)
+		g.lanes = append(g.lanes, newLane(g, partition))
 	}
-	go g.readReplies()
 	return g
+}
+
+// Start begins to send what comes, and to read replies.
+func (g *Group[T, R]) Start() error {
+	if err := life.InOrder(g.reading, g.sending).Start(); err != nil {
+		return err
+	}
+	for _, l := range g.lanes {
+		g.sending.Go(func(ctx context.Context) { l.run(ctx.Done()) })
+	}
+	return nil
 }
 
 // Enter takes one of the MaxWaiting seats, for a sender that will have an item. It is called
@@ -149,17 +160,14 @@ func (g *Group[T, R]) Submit(
 	return err
 }
 
-// Close sends what waits still, and returns when the log has taken or refused it. Nothing may be
-// committed after it. Close the log next, then Wait.
-func (g *Group[T, R]) Close() {
-	close(g.stop)
-	for _, l := range g.lanes {
-		<-l.done
+// Stop sends what waits still, and returns when the log has taken or refused it, and every hearer
+// was told. That is when Deadline is over, at the latest. Nothing may be committed meanwhile.
+func (g *Group[T, R]) Stop(ctx context.Context) error {
+	if err := g.sending.Stop(ctx); err != nil {
+		return err
 	}
-}
-
-// Wait returns when the log, which is closed, has no more replies, and every hearer was told.
-func (g *Group[T, R]) Wait() {
-	<-g.replies
-	g.telling.Wait()
+	if err := life.Wait(ctx, &g.telling); err != nil {
+		return err
+	}
+	return g.reading.Stop(ctx)
 }

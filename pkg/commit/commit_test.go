@@ -14,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -275,11 +276,9 @@ func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
 		a := b.commit(99, usual)
 		synctest.Wait()
 		begun := time.Now()
-		close(b.stop)
-		<-b.lanes[partition].done
+		lifetest.Stop(t, b)
 		require.LessOrEqual(t, time.Since(begun), stall)
 		require.Equal(t, fault.Unavailable, fault.CodeOf((<-a).err))
-		b.stop = make(chan struct{}) // for the end of the test
 		time.Sleep(Deadline)
 	})
 }
@@ -364,9 +363,8 @@ func TestClosingSendsWhatWaits(t *testing.T) {
 				e.Confirm(nil)
 			}
 		}()
-		b.Close()
+		lifetest.Stop(t, b)
 		committing.Wait()
-		b.stop = make(chan struct{}) // for the end of the test
 	})
 }
 

@@ -36,6 +36,13 @@ type hearers[T, R any] struct {
 	attention *time.Timer // when the usual wait is over; nil: there are no hearers
 }
 
+// none says whether all of them were told. The batch is not open.
+func (h *hearers[T, R]) none() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.left) == 0
+}
+
 // listen adds the hearer of the last item of an open batch.
 func (b *batch[T, R]) listen(h *hearer[T, R]) {
 	if b.hearers.attention == nil {
@@ -56,7 +63,7 @@ type told[T, R any] struct {
 // tell tells the hearers whose answer is known, in a goroutine: there may be hundreds, and each
 // has an answer to write. The batch is not open.
 func (b *batch[T, R]) tell() {
-	if b.hearers.attention == nil {
+	if b.hearers.attention == nil || b.hearers.none() {
 		return
 	}
 	go func() {

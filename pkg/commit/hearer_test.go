@@ -15,6 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -533,11 +534,10 @@ func TestClosingSendsWhatWasSubmitted(t *testing.T) {
 			flying.Confirm(nil)
 			(<-b.log.Entries).Confirm(nil)
 		}()
-		b.Close()
+		lifetest.Stop(t, b)
 		for _, h := range b.submitted {
 			require.NoError(t, (<-h.heard).err, "an accepted item is sent")
 		}
-		b.stop = make(chan struct{}) // for the end of the test
 	})
 }
 
@@ -546,12 +546,12 @@ func TestWaitReturnsWhenEveryHearerWasTold(t *testing.T) {
 		committest.Bubble(t, func(t *testing.T) {
 			b := &bench{log: committest.Open(4)}
 			b.Group = New(b.log, config())
+			require.NoError(t, b.Start())
 			h := newHearing()
 			require.NoError(t, b.try(t.Context(), itemOf(1, "A"), false, h))
 			(<-b.log.Entries).Confirm(become)
-			b.Close()
+			lifetest.Stop(t, b)
 			b.log.Close()
-			b.Wait()
 			require.EqualValues(t, 1, h.told.Load())
 			require.Equal(t, took, (<-h.heard).took)
 			require.Zero(t, b.Waiting())
@@ -661,6 +661,7 @@ func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
 	c.Partitions, c.MaxWaiting = 1, 1<<20
 	log := &randomLog{Stream: committest.Open(1)}
 	b := &bench{Group: New(log, c)}
+	require.NoError(t, b.Start())
 	stop := make(chan struct{})
 	var sending, watching, answering sync.WaitGroup
 	answering.Go(log.answer)
@@ -712,12 +713,11 @@ func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
 	sending.Wait()
 	close(stop)
 	watching.Wait()
-	b.Close()
+	lifetest.Stop(t, b)
 	time.Sleep(2 * DefaultWait) // the log has nothing left to say
 	log.Close()
 	answering.Wait()
 	log.answering.Wait()
-	b.Wait()
 	require.NotZero(t, submitted.Load())
 	close(all)
 	for h := range all {

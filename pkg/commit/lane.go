@@ -45,7 +45,6 @@ type lane[T, R any] struct {
 	group     *Group[T, R]
 	partition int
 	nudged    chan struct{} // holds a token when there is something new for run
-	done      chan struct{}
 
 	mu       sync.Mutex
 	waiting  []*batch[T, R]            // the last one is open
@@ -64,7 +63,6 @@ func newLane[T, R any](g *Group[T, R], partition int) *lane[T, R] {
 		group:     g,
 		partition: partition,
 		nudged:    make(chan struct{}, 1),
-		done:      make(chan struct{}),
 		underWay:  make(map[*batch[T, R]]struct{}, publishSlots),
 		senders:   make(map[uuid.UUID]int),
 	}
@@ -172,7 +170,6 @@ func (l *lane[T, R]) depart() (next *batch[T, R], waits bool) {
 // run publishes until stop is closed and nothing waits any more. If nothing is confirmed any more,
 // what waited is refused then.
 func (l *lane[T, R]) run(stop <-chan struct{}) {
-	defer close(l.done)
 	stalls := time.NewTimer(stall)
 	defer stalls.Stop()
 	blocked := false // since stalls was set
@@ -306,7 +303,7 @@ func (l *lane[T, R]) land(b *batch[T, R], err error) {
 		l.spare = append(l.spare, b.body[:0])
 		b.body = nil
 	}
-	if _, unanswered := l.underWay[b]; unanswered && err == nil {
+	if _, unanswered := l.underWay[b]; unanswered && err == nil && !l.stopping {
 		b.lapse = time.AfterFunc(patience, func() { l.retire(b) })
 	} else {
 		delete(l.underWay, b)

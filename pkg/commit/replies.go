@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,10 +23,9 @@ func (g *Group[T, R]) forget(id uuid.UUID) *batch[T, R] {
 	return b
 }
 
-// readReplies hands results to their batches until the log is closed, and forgets batches whose
-// results no sender waits for any more.
-func (g *Group[T, R]) readReplies() {
-	defer close(g.replies)
+// readReplies hands results to their batches until ctx ends or the log is closed. It forgets
+// batches whose results no sender waits for any more.
+func (g *Group[T, R]) readReplies(ctx context.Context) {
 	ticker := time.NewTicker(Deadline)
 	defer ticker.Stop()
 	for {
@@ -41,6 +41,8 @@ func (g *Group[T, R]) readReplies() {
 			}
 		case <-ticker.C:
 			g.forgetOld()
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
@@ -146,6 +147,7 @@ func (s scene) play(t *testing.T, submits func(i int) bool, leave bool) []end {
 		c.Partitions, c.MaxWaiting = 1, 1000
 		log := &sceneLog{Stream: committest.Open(1), scene: s}
 		b := &bench{Group: New(log, c)}
+		require.NoError(t, b.Start())
 		hearings := make([]*hearing, len(s.items))
 		var sending sync.WaitGroup
 		for i, v := range s.items {
@@ -174,10 +176,9 @@ func (s scene) play(t *testing.T, submits func(i int) bool, leave bool) []end {
 		}
 		sending.Wait()
 		time.Sleep(3 * Deadline) // the log has nothing left to say
-		b.Close()
+		lifetest.Stop(t, b)
 		log.Close()
 		log.playing.Wait()
-		b.Wait()
 		for i := range s.items {
 			require.EqualValues(t, 1, hearings[i].told.Load())
 		}

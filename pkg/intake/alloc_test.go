@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -69,10 +70,10 @@ func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
 		in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
+		require.NoError(t, in.Start())
 		defer func() {
-			in.Close()
+			lifetest.Stop(t, in)
 			close(log.replies)
-			in.Wait()
 		}()
 		cast := func(voter int) {
 			ballot := Ballot{PollID: pollID, Keys: keys, VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
@@ -126,6 +127,7 @@ func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
 		in := New(newKnownDisplay(), nil, log, 1, 1<<20, time.Now)
+		require.NoError(t, in.Start())
 		const voters = 2000
 		told := crowd{make(chan struct{}, voters)}
 		take := func(voter int) {
@@ -150,9 +152,8 @@ func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 		}) / voters
 		require.LessOrEqual(t, alone, 22.0)
 		require.LessOrEqual(t, room, 0.1)
-		in.Close()
+		lifetest.Stop(t, in)
 		close(log.replies)
-		in.Wait()
 	})
 }
 

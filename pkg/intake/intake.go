@@ -12,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/commit"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -53,8 +54,11 @@ type Display interface {
 	Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error)
 }
 
-// Intake takes votes. It is safe for use by many goroutines.
+// Intake takes votes. It is safe for use by many goroutines. It is a life.Service, whose Stop sends
+// what waits still and returns when the log has taken or refused it, and everybody was told. Cast
+// and Take are called while it runs.
 type Intake struct {
+	life.Service
 	cache      Display
 	passes     *access.Passes
 	now        func() time.Time
@@ -62,15 +66,15 @@ type Intake struct {
 	group      *commit.Group[poll.Vote, poll.Verdict]
 }
 
-// New starts an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
+// New makes an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
 // an answer; one of several partitions may hold half of them. now is
-// the monotonic clock, the same as the cache's. Close it before the log.
+// the monotonic clock, the same as the cache's.
 func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	group := commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
 		Encode: encode, Decode: decode, Judge: judge, Window: poll.Window, Words: words,
 		Partitions: partitions, MaxWaiting: maxWaiting, Now: now,
 	})
-	return &Intake{cache: cache, passes: passes, now: now, partitions: partitions, group: group}
+	return &Intake{Service: group, cache: cache, passes: passes, now: now, partitions: partitions, group: group}
 }
 
 // Waiting gives the number of votes that wait for their answer now.
@@ -189,10 +193,3 @@ func (b *Ballot) refusal(d poll.Display) error {
 	}
 	return fault.Errorf(access.NoPass, "voters of this presentation need a pass")
 }
-
-// Close sends what waits still and returns when the log has taken or refused it. Cast and Take must not be called after it.
-// Close the log next, then Wait.
-func (in *Intake) Close() { in.group.Close() }
-
-// Wait returns when the log, which is closed, has no more replies, and everybody was told.
-func (in *Intake) Wait() { in.group.Wait() }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -96,10 +97,10 @@ func runWith(t *testing.T, maxWaiting int, f func(t *testing.T, b *bench)) {
 	committest.Bubble(t, func(t *testing.T) {
 		b := &bench{cache: &fakeCache{first: pollID, fresh: pollID}, log: committest.Open(4)}
 		b.Intake = New(b.cache, nil, b.log, 4, maxWaiting, time.Now)
+		require.NoError(t, b.Start())
 		f(t, b)
-		b.Close()
+		lifetest.Stop(t, b)
 		b.log.Close()
-		b.Wait()
 	})
 }
 
@@ -297,6 +298,7 @@ func TestABatchOfLongTextsIsFullLongBeforeALogRefusesIt(t *testing.T) {
 func BenchmarkCast(b *testing.B) {
 	log := newCountingLog()
 	in := New(&fakeCache{first: pollID}, nil, log, 4, 1<<20, time.Now)
+	require.NoError(b, in.Start())
 	b.ReportAllocs()
 	b.SetParallelism(64)
 	b.RunParallel(func(pb *testing.PB) {
@@ -307,7 +309,6 @@ func BenchmarkCast(b *testing.B) {
 			}
 		}
 	})
-	in.Close()
+	lifetest.Stop(b, in)
 	close(log.replies)
-	in.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/commit/committest"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -65,6 +66,7 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 			display := newKnownDisplay()
 			display.fresh = pollID
 			in := New(admitting{display, c.voters}, passes, log, 1, 100, time.Now)
+			require.NoError(t, in.Start())
 			ballot := c.ballot
 			ballot.PollID, ballot.Keys = pollID, []string{"A"}
 			heard := heardOnce(make(chan error, 1))
@@ -80,9 +82,8 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 				reply(p, poll.Counted)
 				require.NoError(t, <-heard)
 			}
-			in.Close()
+			lifetest.Stop(t, in)
 			log.Close()
-			in.Wait()
 		})
 	}
 }

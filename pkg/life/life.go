@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Service is a part of a process that runs beside others. lifetest has its conformance suite.
@@ -30,53 +31,46 @@ var (
 
 // Loop gives a service that runs a function. The function must return soon after its context ends,
 // which Stop ends at once.
-func Loop(run func(ctx context.Context)) Service {
-	l := &loop{run: run, done: make(chan struct{})}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
-	return l
-}
+func Loop(run func(ctx context.Context)) Service { return &loop{NewTasks(), run} }
 
 type loop struct {
-	run    func(context.Context)
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the function has returned; only after Start
-
-	mu      sync.Mutex
-	started bool
+	*Tasks
+	run func(context.Context)
 }
 
 func (l *loop) Start() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.ctx.Err() != nil:
-		return ErrStopped
-	case l.started:
-		return ErrStarted
+	if err := l.Tasks.Start(); err != nil {
+		return err
 	}
-	l.started = true
-	go func() {
-		defer close(l.done)
-		l.run(l.ctx)
-	}()
+	if !l.Go(l.run) {
+		return ErrStopped
+	}
 	return nil
 }
 
-func (l *loop) Stop(ctx context.Context) error {
-	l.mu.Lock()
-	l.cancel()
-	started := l.started
-	l.mu.Unlock()
-	if !started {
-		return nil
+// Within gives a service whose Stop has a part of the time that is left: what stops after it needs
+// the rest. When that part is over, Stop returns nil all the same, and late is told the error. So
+// what still runs then must do without what it works with. Where ctx has no deadline there is no
+// bound.
+func Within(part float64, s Service, late func(error)) Service { return within{s, part, late} }
+
+type within struct {
+	Service
+	part float64
+	late func(error)
+}
+
+func (w within) Stop(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		left := time.Duration(float64(time.Until(deadline)) * w.part)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, left)
+		defer cancel()
 	}
-	select {
-	case <-l.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := w.Service.Stop(ctx); err != nil {
+		w.late(err)
 	}
+	return nil
 }
 
 // InOrder gives a service that starts others in order and stops them in reverse, each when the one

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/work"
 )
@@ -19,10 +20,11 @@ type CountingStore interface {
 }
 
 // Counting is all that a process does which counts votes: a worker, and the chores of the
-// feature. Any number of processes may do it.
+// feature. Any number of processes may do it. It is a life.Service: Stop finishes the transactions
+// under way and hands the partitions over. An error says that a transaction is under way still.
 type Counting struct {
-	*work.Worker
-	chores []func(context.Context)
+	life.Service
+	worker *work.Worker
 }
 
 // NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for
@@ -35,12 +37,12 @@ func NewCounting(
 		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: ids,
 		Bus: b, Logger: logger,
 	})
-	return &Counting{w, []func(context.Context){
-		NewSweep(store, votes, partitions, w.Follows, logger).Run,
-		NewRefold(store, w.Announce, logger).Run,
-		NewExpiry(store, w.Announce, keep, logger).Run,
-	}}
+	sweep := NewSweep(store, votes, partitions, w.Follows, logger)
+	refold := NewRefold(store, w.Announce, logger)
+	expiry := NewExpiry(store, w.Announce, keep, logger)
+	run := func(ctx context.Context) { w.Run(ctx, sweep.Run, refold.Run, expiry.Run) }
+	return &Counting{life.Loop(run), w}
 }
 
-// Run counts until ctx ends, and returns when everything has ended.
-func (c *Counting) Run(ctx context.Context) { c.Worker.Run(ctx, c.chores...) }
+// Ready tells why not every partition is being followed; nil: all are.
+func (c *Counting) Ready() error { return c.worker.Ready() }

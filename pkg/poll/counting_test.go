@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -66,7 +67,9 @@ func counting(t *testing.T, store quiet, lasts time.Duration) [][]bus.Change {
 		c := poll.NewCounting(store, store, votes, 1, b, day, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithTimeout(t.Context(), lasts)
 		defer stop()
-		c.Run(ctx)
+		require.NoError(t, c.Start())
+		<-ctx.Done()
+		lifetest.Stop(t, c)
 		require.NoError(t, log.Close())
 	})
 	return b.calls

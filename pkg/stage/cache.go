@@ -12,6 +12,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -23,14 +24,13 @@ const forgetEvery = 10 * time.Second
 
 // Cache knows what presentations display, each under a lease of poll.Lease that begins before the
 // read does. It is safe for use by many goroutines. A presentation costs at most a read or two per
-// lease, however many ask.
+// lease, however many ask. It is a life.Service.
 type Cache struct {
 	store   reader
 	now     func() time.Time
 	entries sync.Map // uuid.UUID → *entry
-	reads   sync.WaitGroup
-	ctx     context.Context // of the reads
-	cancel  context.CancelFunc
+	reads   *life.Tasks
+	forgets life.Service // what nobody uses
 }
 
 // reader is the part of poll.Store that the cache needs.
@@ -59,11 +59,19 @@ type read struct {
 	stale bool
 }
 
-// NewCache makes a cache over a store. now is the monotonic clock: time.Now but in tests. Close it.
+// NewCache makes a cache over a store. now is the monotonic clock: time.Now but in tests.
 func NewCache(store reader, now func() time.Time) *Cache {
-	c := &Cache{store: store, now: now}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c := &Cache{store: store, now: now, reads: life.NewTasks()}
+	c.forgets = life.Loop(c.forgetUnused)
 	return c
+}
+
+// Start begins to forget what nobody uses. Reads go on from the beginning.
+func (c *Cache) Start() error { return c.forgets.Start() }
+
+// Stop ends the reads under way and waits for them. Display must not be called after it.
+func (c *Cache) Stop(ctx context.Context) error {
+	return life.InOrder(c.reads, c.forgets).Stop(ctx)
 }
 
 // Display gives what a presentation displays, as of a read that began at or after since (the zero
@@ -153,8 +161,12 @@ func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	}
 	if e.read == nil {
 		r := &read{done: make(chan struct{})}
+		if !c.reads.Go(func(ctx context.Context) { c.read(ctx, id, e, r) }) {
+			r.err = fault.Errorf(fault.Unavailable, "stopping: send it again")
+			close(r.done)
+			return r
+		}
 		e.read = r
-		c.reads.Go(func() { c.read(id, e, r) })
 	}
 	return e.read
 }
@@ -162,12 +174,12 @@ func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 // read is not bound to the request that started it: others wait for it too, and a phone that hangs
 // up must not fail them. Nor is it bound to the store: a driver may sit on a dead connection for
 // long after its context has ended, and the next read may get a good one.
-func (c *Cache) read(id uuid.UUID, e *entry, r *read) {
-	ctx, cancel := context.WithTimeout(c.ctx, readTimeout)
+func (c *Cache) read(ctx context.Context, id uuid.UUID, e *entry, r *read) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	begun := c.now()
 	answers := make(chan answer, 1)
-	c.reads.Go(func() {
+	c.reads.Go(func(context.Context) { // after a stop ctx has ended
 		display, err := c.store.Display(ctx, id)
 		answers <- answer{display, err}
 	})
@@ -270,8 +282,8 @@ func (c *Cache) has(change bus.Change) bool {
 	return v != nil && v.display.Version >= change.Version
 }
 
-// Forget drops entries that nobody uses, now and then until ctx ends.
-func (c *Cache) Forget(ctx context.Context) {
+// forgetUnused drops entries that nobody uses, now and then until ctx ends.
+func (c *Cache) forgetUnused(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
@@ -297,10 +309,4 @@ func (c *Cache) forget() {
 		}
 		return true
 	})
-}
-
-// Close ends the reads under way and waits for them. Display must not be called after it.
-func (c *Cache) Close() {
-	c.cancel()
-	c.reads.Wait()
 }

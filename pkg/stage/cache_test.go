@@ -15,6 +15,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
 )
@@ -31,7 +32,7 @@ func newTestCache(t *testing.T) (*Cache, *watched, *fakeClock) {
 	store, clock := &watched{Store: openStore(t, poll.Slide{Index: -1})}, &fakeClock{}
 	clock.move(time.Hour)
 	c := NewCache(store, clock.now)
-	t.Cleanup(c.Close)
+	t.Cleanup(func() { lifetest.Stop(t, c) })
 	return c, store, clock
 }
 
@@ -48,7 +49,7 @@ func TestAnEntryIsTrustedForOneLeaseFromBeforeItsReadBegan(t *testing.T) {
 	require.Equal(t, clock.now(), now, "the time to date an acceptance with is the one the lease was checked with")
 
 	close(store.proceed) // also for the read ahead that the use just started
-	c.reads.Wait()
+	require.NoError(t, c.reads.Wait(t.Context()))
 	reads := store.reads.Load()
 	clock.move(poll.Lease)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
@@ -66,7 +67,7 @@ func TestACutOffReplicaRefusesAsSoonAsItsLeaseIsOver(t *testing.T) {
 	clock.move(poll.Lease - 1)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err, "within the lease the entry is as good as a read")
-	c.reads.Wait() // the read ahead, which fails
+	require.NoError(t, c.reads.Wait(t.Context())) // the read ahead, which fails
 
 	clock.move(1)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
@@ -114,7 +115,7 @@ func TestAReadThatHangsIsGivenUpAfterALeaseAndHoldsUpNoOther(t *testing.T) {
 		require.NoError(t, err, "the next read goes its own way")
 		require.Equal(t, poll.Lease, time.Since(begun))
 		close(store.hang)
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -206,7 +207,7 @@ func TestIDsThatNameNothingDoNotFillTheMemory(t *testing.T) {
 }
 
 func size(c *Cache) (n int) {
-	c.reads.Wait()
+	_ = c.reads.Wait(context.Background()) // which has no end
 	c.entries.Range(func(_, _ any) bool { n++; return true })
 	return n
 }
@@ -242,4 +243,31 @@ func TestAnErrorOfTheStoreIsNotRemembered(t *testing.T) {
 	store.err.Store(nil)
 	_, _, err = c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
+}
+
+func TestTheCacheLives(t *testing.T) {
+	lifetest.Run(t, func(*testing.T) lifetest.Made {
+		store := &stuckStore{asked: make(chan struct{}, 9)}
+		c := NewCache(store, time.Now)
+		return lifetest.Made{Service: c, Work: func() {
+			go func() { _, _, _ = c.Display(context.Background(), talk, time.Time{}) }()
+			<-store.asked
+		}}
+	})
+}
+
+// stuckStore answers when the context has ended.
+type stuckStore struct{ asked chan struct{} }
+
+func (s *stuckStore) Display(ctx context.Context, _ uuid.UUID) (poll.Display, error) {
+	s.asked <- struct{}{}
+	<-ctx.Done()
+	return poll.Display{}, fault.Unavailablef(ctx.Err(), "away")
+}
+
+func TestACacheThatWasStoppedIsUnavailable(t *testing.T) {
+	c, _, _ := newTestCache(t)
+	lifetest.Stop(t, c)
+	_, _, err := c.Display(t.Context(), talk, time.Time{})
+	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 }

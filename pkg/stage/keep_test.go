@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
 )
@@ -45,7 +46,7 @@ func newMoving(t *testing.T) (*Stage, *Cache, *shelf, *fakeClock) {
 	shelf := &shelf{Store: openStore(t, slide(1)), meanwhile: func() {}}
 	clock.move(time.Hour)
 	c := NewCache(shelf, clock.now)
-	t.Cleanup(c.Close)
+	t.Cleanup(func() { lifetest.Stop(t, c) })
 	_, _, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
 	b := inproc.NewBus()

@@ -220,7 +220,7 @@ func TestWhateverAPresenterChangesIsAnnouncedAndForgotten(t *testing.T) {
 			require.Empty(t, announced)
 			require.Empty(t, log.published, "nothing is to be sealed")
 			require.NoError(t, s.Stop(t.Context()))
-			s.cache.Close()
+			lifetest.Stop(t, s.cache)
 		})
 	}
 }
@@ -376,7 +376,7 @@ func TestTheStageLives(t *testing.T) {
 			trouble: map[int][]error{queue.Partition(id, 4): {queue.ErrRefused, queue.ErrUnknown}},
 		}
 		cache := NewCache(store, time.Now)
-		t.Cleanup(cache.Close)
+		t.Cleanup(func() { lifetest.Stop(t, cache) })
 		s := New(store, inproc.NewBus(), log, 4, cache, slog.New(slog.DiscardHandler))
 		return lifetest.Made{Service: s, Work: func() {
 			_, err := s.Move(context.Background(), id, poll.Move{}, nil)

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // maxRequest is the size of the longest request that an Answerer is asked about, in bytes with its head.
@@ -26,6 +28,7 @@ type Answerer func(c *Conn, request []byte) bool
 
 // Listener is where a server accepts connections that have a request for it, each until it is idle again. Where the system has
 // no loop, and for connections without a descriptor, all requests are the server's. The server must tell State of each connection.
+// It is a life.Service.
 type Listener struct {
 	inner   net.Listener
 	silence Silence
@@ -37,7 +40,7 @@ type Listener struct {
 	end     func()
 
 	stopping atomic.Bool // who is idle is closed
-	working  sync.WaitGroup
+	working  *life.Tasks
 	emptied  chan struct{} // a token whenever the last one of conns has gone
 
 	mu    sync.Mutex
@@ -52,25 +55,44 @@ type Silence struct {
 	Then  time.Duration
 }
 
-// Wrap begins to accept from inner until that is closed, which is the caller's: inner's Accept must
-// give no error before. serve is the server's, for one connection. When Accept has ended, requests
-// that no Answerer took get there.
+// Wrap makes a listener over inner, whose Accept must give no error before it is closed. serve is
+// the server's, for one connection. When Accept has ended, requests that no Answerer took get
+// there.
 func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
 	l := &Listener{
 		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn), ended: make(chan struct{}),
-		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1),
+		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1), working: life.NewTasks(),
 	}
 	l.end = sync.OnceFunc(func() { close(l.ended) })
-	l.loops = newLoops(l)
-	for _, loop := range l.loops {
-		l.working.Go(loop.run)
-	}
-	l.working.Go(l.acceptAll)
-	l.working.Go(l.sweep)
 	return l
 }
 
-func (l *Listener) acceptAll() {
+// Start begins to accept from the inner listener.
+func (l *Listener) Start() error {
+	if err := l.working.Start(); err != nil {
+		return err
+	}
+	loops := newLoops(l)
+	end := func(ctx context.Context) {
+		<-ctx.Done()
+		for _, loop := range loops {
+			loop.stop()
+		}
+	}
+	l.loops = loops
+	if !l.working.Go(end) {
+		end(l.working.Context())
+		return life.ErrStopped
+	}
+	for _, loop := range loops {
+		l.working.Go(func(context.Context) { loop.run() })
+	}
+	l.working.Go(l.acceptAll)
+	l.working.Go(l.sweep)
+	return nil
+}
+
+func (l *Listener) acceptAll(context.Context) {
 	for n := 0; ; n++ {
 		inner, err := l.inner.Accept()
 		if err != nil {
@@ -167,7 +189,7 @@ func (l *Listener) forget(c *Conn) {
 }
 
 // sweep closes who was silent for too long; a quarter of that later at most.
-func (l *Listener) sweep() {
+func (l *Listener) sweep(context.Context) {
 	if len(l.loops) == 0 {
 		return // the server looks after all of them
 	}
@@ -205,10 +227,17 @@ func (l *Listener) Wait(ctx context.Context) {
 	}
 }
 
-// Stop ends the loop, after Retire and Close. Requests that were taken may still be answered, or passed.
-func (l *Listener) Stop() {
-	for _, loop := range l.loops {
-		loop.stop()
+// Stop closes the inner listener and what is idle, and waits until all other connections are closed
+// or streams. They are the server's, who ends them: requests that were taken are still answered.
+func (l *Listener) Stop(ctx context.Context) error {
+	_ = l.inner.Close() // it may be closed already
+	l.Retire()
+	_ = l.Close() // never fails
+	if err := l.working.Stop(ctx); err != nil {
+		return err
 	}
-	l.working.Wait()
+	if l.Wait(ctx); l.Open() > 0 {
+		return ctx.Err()
+	}
+	return nil
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttputil"
 	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 func TestMain(m *testing.M) {
@@ -151,6 +153,7 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 		KeepHijackedConns: true, ReadBufferSize: maxRequest, StreamRequestBody: h.bodies != nil, Logger: log.New(io.Discard, "", 0),
 	}
 	h.Listener = Wrap(inner, silence, h.take, h.server.ServeConn)
+	require.NoError(t, h.Start())
 	served := make(chan error, 1)
 	if h.alone {
 		served <- nil
@@ -166,7 +169,7 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 		require.NoError(t, h.Close())
 		require.NoError(t, <-served)
 		h.requireEmpty()
-		h.Stop()
+		lifetest.Stop(t, h)
 	})
 	return h
 }

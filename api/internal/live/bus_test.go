@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 // slow is data whose encoding begins, and then waits until it may end.
@@ -40,7 +42,7 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 		Features: []Feature{h, other}, Bus: h.bus, Logger: slog.New(slog.DiscardHandler),
 		First: func(bus.Change) { dropped.Add(1) },
 	})
-	t.Cleanup(hub.Close)
+	lifetest.Start(t, hub)
 	end := sync.OnceFunc(func() { close(ends) })
 	defer end() // before the hub is closed
 
@@ -84,10 +86,12 @@ func TestAHubIsThereWhenItHearsTheBus(t *testing.T) {
 			var heard []bus.Change
 			thaws, there := make(chan struct{}), make(chan *Hub, 1)
 			go func() {
-				there <- New(ctx, Config{
+				hub := New(ctx, Config{
 					Features: []Feature{h}, Bus: frozen{h.bus, thaws},
 					First: func(c bus.Change) { heard = append(heard, c) },
 				})
+				assert.NoError(t, hub.Start())
+				there <- hub
 			}()
 			synctest.Wait()
 			require.Empty(t, there, "somebody might vote meanwhile")
@@ -104,7 +108,7 @@ func TestAHubIsThereWhenItHearsTheBus(t *testing.T) {
 			hub := <-there
 			synctest.Wait()
 			require.Equal(t, want, heard)
-			hub.Close()
+			lifetest.Stop(t, hub)
 		})
 	}
 }
@@ -117,6 +121,7 @@ func TestAHubThatHearsNothingYetEnds(t *testing.T) {
 		hub := New(ctx, Config{
 			Features: []Feature{h}, Bus: frozen{h.bus, nil}, First: func(bus.Change) {},
 		})
-		hub.Close()
+		require.NoError(t, hub.Start())
+		lifetest.Stop(t, hub)
 	})
 }

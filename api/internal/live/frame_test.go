@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 // wrong is data that cannot be encoded.
@@ -51,7 +53,7 @@ func TestAnEventThatCannotBeEncodedLeavesTheLastOneInItsPlace(t *testing.T) {
 		for _, v := range append(before, late) {
 			require.Equal(t, `body "another body"`, v.next())
 		}
-		hub.Close()
+		lifetest.Stop(t, hub)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 // hall is a feature with one topic: its head is a title, and its body a text.
@@ -81,7 +82,7 @@ func (h *hall) hub(t *testing.T) *Hub {
 		Features: []Feature{h}, Bus: h.bus, Logger: slog.New(slog.DiscardHandler),
 		First: func(bus.Change) { h.note("leases are dropped") },
 	})
-	t.Cleanup(hub.Close)
+	lifetest.Start(t, hub)
 	return hub
 }
 

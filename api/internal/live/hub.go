@@ -6,17 +6,21 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // lingerTime is how long a topic that nobody views is kept: a room comes back all at once.
 const lingerTime = 5 * time.Second
 
 // Hub has a topic for everything that somebody watches on this replica. It is safe for use by many
-// goroutines.
+// goroutines. It is a life.Service.
 type Hub struct {
 	*replica
-	features []Feature
-	stop     context.CancelFunc
+	features  []Feature
+	bus       bus.Bus
+	first     func(bus.Change)   // is told of a change before any topic is
+	following *life.Tasks        // the bus, and what it may have lost
+	end       context.CancelFunc // of the streams
 
 	mu     sync.Mutex
 	closed bool

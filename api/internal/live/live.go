@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // Config is what a hub is made of.
@@ -24,47 +26,60 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// New makes a hub whose streams end with ctx. It returns when the bus is heard, or when ctx ends.
-// The hub follows the bus until Close, which is to be called in any case.
+// New makes a hub whose streams end with ctx.
 func New(ctx context.Context, c Config) *Hub {
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
-	streams, end := context.WithCancel(ctx)
 	h := &Hub{
-		replica:  &replica{ctx: streams, logger: c.Logger, slowest: slowest},
-		features: c.Features, topics: map[Name]*viewed{},
-		stop: func() { end(); stop() },
+		features: c.Features, bus: c.Bus, first: c.First,
+		following: life.NewTasks(), topics: map[Name]*viewed{},
 	}
+	streams, end := context.WithCancel(ctx)
+	h.replica = &replica{ctx: streams, logger: c.Logger, slowest: slowest}
+	h.end = end
 	h.guests.from = map[netip.Prefix][]*guest{}
-	hear := func(change bus.Change) {
-		c.First(change)
-		h.heard(change)
-	}
-	heard := make(chan struct{})
-	h.running.Go(func() {
-		changes := c.Bus.Subscribe(following) // a broker may leave that waiting
-		if ctx.Err() != nil {
-			hear(bus.Change{}) // somebody may have read what has changed since
-		}
-		close(heard)
-		for change := range changes {
-			hear(change)
-		}
-	})
-	h.running.Go(func() { h.lookout(streams) })
-	select {
-	case <-heard:
-	case <-ctx.Done():
-	}
 	return h
 }
 
-// Close ends everything that runs and waits for it. Nothing begins after it.
-func (h *Hub) Close() {
-	h.stop()
+// Start begins to follow the bus, which goes on until Stop. It returns when the bus is heard, or
+// when the streams end.
+func (h *Hub) Start() error {
+	if err := h.following.Start(); err != nil {
+		return err
+	}
+	heard := make(chan struct{})
+	if !h.following.Go(func(ctx context.Context) { h.follow(ctx, heard) }) ||
+		!h.following.Go(func(context.Context) { h.lookout(h.ctx) }) {
+		return life.ErrStopped
+	}
+	select {
+	case <-heard:
+	case <-h.ctx.Done():
+	}
+	return nil
+}
+
+// follow hears changes until ctx ends, and closes heard when it does.
+func (h *Hub) follow(ctx context.Context, heard chan<- struct{}) {
+	hear := func(change bus.Change) {
+		h.first(change)
+		h.heard(change)
+	}
+	changes := h.bus.Subscribe(ctx) // a broker may leave that waiting
+	if h.ctx.Err() != nil {
+		hear(bus.Change{}) // somebody may have read what has changed since
+	}
+	close(heard)
+	for change := range changes {
+		hear(change)
+	}
+}
+
+// Stop ends everything that runs and waits for it. Nothing begins after it.
+func (h *Hub) Stop(ctx context.Context) error {
+	h.end()
 	h.mu.Lock()
 	h.closed = true
 	h.mu.Unlock()
-	h.running.Wait()
+	return cmp.Or(h.following.Stop(ctx), life.Wait(ctx, &h.running))
 }
 
 // streamShare is how many percent of its connections a replica gives to streams: a vote must not

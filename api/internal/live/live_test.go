@@ -13,6 +13,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 func TestAHubTellsWhatAnyFeatureSays(t *testing.T) {
@@ -53,7 +54,7 @@ func TestLeasesAreDroppedBeforeATopicReads(t *testing.T) {
 		require.NoError(t, h.bus.Announce(t.Context(), bus.Change{Thing: uuid.New()}))
 		synctest.Wait()
 		require.Len(t, h.noted(), 4, "of what nobody views here, too")
-		hub.Close()
+		lifetest.Stop(t, hub)
 	})
 }
 
@@ -65,12 +66,13 @@ func TestLeasesAreDroppedUntilTheHubIsClosed(t *testing.T) {
 		heard := 0
 		first := func(bus.Change) { heard++ }
 		hub := New(ctx, Config{Features: []Feature{h}, Bus: h.bus, First: first})
+		require.NoError(t, hub.Start())
 		end()
 		h.say(uuid.Nil, func() {})
 		synctest.Wait()
 		require.Equal(t, 1, heard)
 		require.Equal(t, errStopping, hub.Await(t.Context(), h.name(), ""))
-		hub.Close()
+		lifetest.Stop(t, hub)
 		h.say(uuid.Nil, func() {})
 		synctest.Wait()
 		require.Equal(t, 1, heard)
@@ -104,7 +106,7 @@ func TestATopicThatNobodyViewsIsForgotten(t *testing.T) {
 		hub.mu.Unlock()
 		require.Zero(t, hub.wanted.Load())
 		require.Zero(t, hub.wantedBytes.Load())
-		hub.Close()
+		lifetest.Stop(t, hub)
 	})
 }
 
@@ -167,7 +169,7 @@ func TestAViewersStreamLeavesNoGoroutine(t *testing.T) {
 		require.NotEmpty(t, v.next())
 		require.NoError(t, v.Close())
 	}
-	hub.Close()
+	lifetest.Stop(t, hub)
 	ended := func() bool { return runtime.NumGoroutine() <= before }
 	require.Eventually(t, ended, 10*time.Second, time.Millisecond)
 	ours, theirs := net.Pipe()

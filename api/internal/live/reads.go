@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // Burst is how many reads a quiet thing may have at once. While they never stop it has one each
@@ -18,12 +19,10 @@ const Burst = 10
 // back. A thing costs the store Burst reads and then one per Pace. A crowd pays for that with a
 // wait of at most Pace and two reads.
 // It is safe for use by many goroutines, and keeps nothing of a thing that nobody has read for a
-// second.
+// second. It is a life.Service, which is stopped before what it reads from.
 type Reads[K comparable, V any] struct {
-	look   func(ctx context.Context, k K) (V, error)
-	ctx    context.Context // of the reads
-	cancel context.CancelFunc
-	things sync.WaitGroup // a goroutine for each thing that is read
+	*life.Tasks // one for each thing that is read
+	look        func(ctx context.Context, k K) (V, error)
 
 	mu    sync.Mutex
 	lines map[K]*line[V]
@@ -43,15 +42,13 @@ type reading[V any] struct {
 	err   error
 }
 
-// NewReads makes a reader that reads with look. Close it before what that reads from.
+// NewReads makes a reader that reads with look.
 func NewReads[K comparable, V any](look func(ctx context.Context, k K) (V, error)) *Reads[K, V] {
-	c := &Reads[K, V]{look: look, lines: map[K]*line[V]{}}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	return c
+	return &Reads[K, V]{Tasks: life.NewTasks(), look: look, lines: map[K]*line[V]{}}
 }
 
 // Read gives what a read brought that began after the call. It must not be changed, for others have
-// it, too. The error is look's, or Unavailable when ctx ends.
+// it, too. The error is look's, or Unavailable when ctx ends or the reads are stopped.
 func (c *Reads[K, V]) Read(ctx context.Context, k K) (value V, err error) {
 	r := c.join(k)
 	select {
@@ -59,6 +56,8 @@ func (c *Reads[K, V]) Read(ctx context.Context, k K) (value V, err error) {
 		return r.value, r.err
 	case <-ctx.Done():
 		return value, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
+	case <-c.Context().Done():
+		return value, errStopping
 	}
 }
 
@@ -70,7 +69,7 @@ func (c *Reads[K, V]) join(k K) *reading[V] {
 	if l == nil {
 		l = &line[V]{asks: make(chan struct{}, 1)}
 		c.lines[k] = l
-		c.things.Go(func() { c.serve(k, l) })
+		c.Go(func(ctx context.Context) { c.serve(ctx, k, l) })
 	}
 	if l.next == nil {
 		l.next = &reading[V]{done: make(chan struct{})}
@@ -80,7 +79,7 @@ func (c *Reads[K, V]) join(k K) *reading[V] {
 }
 
 // serve does the reads of one thing, one after the other, until it has been left alone for as long as its reads are paid.
-func (c *Reads[K, V]) serve(k K, l *line[V]) {
+func (c *Reads[K, V]) serve(ctx context.Context, k K, l *line[V]) {
 	for {
 		select {
 		case <-l.asks:
@@ -89,12 +88,12 @@ func (c *Reads[K, V]) serve(k K, l *line[V]) {
 				return
 			}
 			<-l.asks // somebody has just come
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 		select {
 		case <-time.After(time.Until(l.paid.Add(-(Burst - 1) * Pace))):
-		case <-c.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 		if now := time.Now(); l.paid.Before(now) {
@@ -102,7 +101,7 @@ func (c *Reads[K, V]) serve(k K, l *line[V]) {
 		}
 		l.paid = l.paid.Add(Pace)
 		r := c.begin(l)
-		r.value, r.err = c.look(c.ctx, k) // not bound to a request: others wait, too
+		r.value, r.err = c.look(ctx, k) // not bound to a request: others wait, too
 		close(r.done)
 	}
 }
@@ -131,10 +130,4 @@ func (c *Reads[K, V]) Len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.lines)
-}
-
-// Close ends the reads and waits for them. Read must not be called after it.
-func (c *Reads[K, V]) Close() {
-	c.cancel()
-	c.things.Wait()
 }

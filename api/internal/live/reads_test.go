@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 // slowReader takes a while for each read of a thing. What it brings is the time at which it began.
@@ -67,7 +68,7 @@ func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderTha
 		require.LessOrEqual(t, store.reads.Load(), int64(Burst+lasts/Pace+1))
 		least := int64(people * int(lasts/Pace) * 9 / 10)
 		require.Greater(t, answers.Load(), least, "what one read brings is for all")
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -84,7 +85,7 @@ func TestWhoReadsAQuietPollNeverWaits(t *testing.T) {
 			}
 			time.Sleep(Burst * Pace)
 		}
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -102,7 +103,7 @@ func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 		_, err = c.Read(t.Context(), "a poll")
 		require.NoError(t, err)
 		require.Greater(t, store.now(), asked)
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -126,7 +127,7 @@ func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 		store.err = nil
 		_, err := c.Read(t.Context(), "a poll")
 		require.NoError(t, err)
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -138,9 +139,9 @@ func TestWhatNobodyReadsIsForgottenWithinASecond(t *testing.T) {
 			require.NoError(t, err)
 		}
 		time.Sleep(Burst*Pace + 1)
-		c.things.Wait() // their goroutines have ended
+		synctest.Wait() // their goroutines have ended
 		require.Empty(t, c.lines)
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 
@@ -151,7 +152,7 @@ func TestClosingEndsTheReads(t *testing.T) {
 		go func() { _, _ = c.Read(ctx, "a poll") }()
 		synctest.Wait()
 		cancel()
-		c.Close()
+		lifetest.Stop(t, c)
 		require.Zero(t, store.now())
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 )
 
 // serve answers every request with a stream of the hall, until stop.
@@ -26,13 +27,14 @@ func (h *hall) serve(hub *Hub) (addr string, stop func()) {
 	fibers := func(*eventloop.Conn, []byte) bool { return false }
 	silence := eventloop.Silence{First: time.Minute, Then: time.Minute}
 	front := eventloop.Wrap(ln, silence, fibers, server.ServeConn)
+	require.NoError(h.t, front.Start())
 	served := make(chan error, 1)
 	go func() { served <- app.Listener(front) }()
 	return ln.Addr().String(), func() {
 		require.NoError(h.t, ln.Close())
 		require.NoError(h.t, app.Shutdown())
 		require.NoError(h.t, <-served)
-		front.Stop()
+		lifetest.Stop(h.t, front)
 	}
 }
 

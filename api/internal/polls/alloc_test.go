@@ -19,6 +19,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -67,6 +68,7 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 			Options: []question.Option{{Key: "A"}, {Key: "B"}}},
 	}
 	in := intake.New(alwaysDisplayed{shown}, thePasses, log, 1, 10_000, time.Now)
+	require.NoError(tb, in.Start())
 	s := newWhole(wholeConfig{
 		FastVotes: true,
 		Logger:    slog.New(slog.DiscardHandler),
@@ -85,9 +87,8 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 		require.NoError(tb, s.Shutdown(context.Background()))
 		require.NoError(tb, <-served)
 		s.Close()
-		in.Close()
+		lifetest.Stop(tb, in)
 		close(log.replies)
-		in.Wait()
 	})
 	return func() (send, receive func()) {
 		conn, err := net.Dial("tcp", ln.Addr().String())

@@ -28,6 +28,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -224,7 +225,7 @@ func TestOfManyWhoWantAllResultsFewAreReadAtOnceAndAPresenterWaitsBehindOneOfThe
 		before := served.Load()
 		end()
 		crowd.Wait()
-		c.Close()
+		lifetest.Stop(t, c)
 		require.EqualValues(t, maxAllResults, read)
 		require.LessOrEqual(t, before, int64(1))
 	})

@@ -224,7 +224,7 @@ func TestAServerThatStopsWaitsForNobodyWhoReadsSlowly(t *testing.T) {
 			path := web.Base + "/presentations/" + s.p.ID.String() + rest
 			slow, quick := get(t, server, path, s.token), get(t, server, path, s.token)
 			stopped := time.Now()
-			server.Stop()
+			server.EndStreams()
 			if rest == "" { // a list of unknown length is cut off
 				_, body := quick.answer(t)
 				require.NotEmpty(t, body, "who reads at once gets all of it")

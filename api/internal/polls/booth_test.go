@@ -29,6 +29,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -151,6 +152,7 @@ func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 		shown.Options = append(shown.Options, question.Option{Key: fate})
 	}
 	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, thePasses, log, 1, 9999, time.Now)
+	require.NoError(t, in.Start())
 	b := &booth{log: log, told: make(told, 99_999), Listener: server.NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
 	cfg.AccessLog, cfg.Logger = true, slog.New(b.told)
 	cfg.Observe = func(method, route string, status int, _ time.Duration) {
@@ -173,9 +175,8 @@ func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 		_ = b.Shutdown(ctx)
 		require.NoError(t, <-served)
 		b.whole.Close()
-		in.Close()
+		lifetest.Stop(t, in)
 		close(log.replies)
-		in.Wait()
 		require.Zero(t, b.server.Open())
 	})
 	return b

@@ -22,6 +22,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -274,7 +275,7 @@ func FuzzVoter(f *testing.F) {
 	f.Add([]byte(``), "\x00\xff")
 	server := newTestServer()
 	server.entrance = newEntrance(thePasses, &till{room: 1}, 0, newGuesses(wrongPasscodes, time.Now))
-	f.Cleanup(server.entrance.close)
+	lifetest.Start(f, server.entrance)
 	d := byPass
 	d.Passcode = "GARDEN7"
 	f.Fuzz(func(t *testing.T, body []byte, header string) {

@@ -26,6 +26,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -193,11 +195,15 @@ func newHub(ctx context.Context, store poll.Store, all bus.Bus) (h *hub, end fun
 	h.Hub = live.New(ctx,
 		live.Config{Features: []live.Feature{h.topics}, Bus: all, First: cache.Heard,
 			Logger: logger})
+	running := life.InOrder(cache, h.topics.present, h.Hub)
+	if err := running.Start(); err != nil {
+		panic(err)
+	}
 	return h, func() {
 		cancel()
-		h.Close()
-		h.topics.present.close()
-		cache.Close()
+		if err := running.Stop(context.Background()); err != nil {
+			panic(err)
+		}
 	}
 }
 
@@ -584,7 +590,7 @@ func (r *room) serving(most int) (*whole, *server.Listener, func()) {
 		require.NoError(r.t, s.Shutdown(r.t.Context()))
 		require.NoError(r.t, <-served)
 		s.Close()
-		cache.Close()
+		lifetest.Stop(r.t, cache)
 	})
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -161,7 +162,7 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
-		defer answers.Close()
+		defer lifetest.Stop(t, answers)
 		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: question.NewestFirst, ordered: true, limit: 100}
 		var room sync.WaitGroup
 		turn := func() {
@@ -189,7 +190,7 @@ func TestPagesOfAnswersLeaveConnectionsToListsAndFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
-		defer answers.Close()
+		defer lifetest.Stop(t, answers)
 		var room sync.WaitGroup
 		for limit := range 100 { // of which each is another page
 			room.Go(func() {

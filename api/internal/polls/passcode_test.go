@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -22,7 +23,7 @@ func (generous) Grant(_ context.Context, _ uuid.UUID, n int) (int, error) { retu
 // A page that has not heard of a passcode asks without one. A hall that does so at once must not use up its address's guesses.
 func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(wrongPasscodes, time.Now))
-	defer e.close()
+	defer lifetest.Stop(t, e)
 	d := poll.Display{PresentationID: uuid.New(), Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
 	enter := func(passcode string) error {
 		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
@@ -44,7 +45,7 @@ func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
 // An address whose guesses are used up learns nothing more: neither from an answer, nor from the time that a read of the store takes.
 func TestAGuessThatIsNotAllowedReadsNothing(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
-	defer e.close()
+	defer lifetest.Stop(t, e)
 	reads := 0
 	enter := func(passcode string) fault.Code {
 		_, _, err := e.enter(t.Context(), func(since time.Time) (poll.Display, error) {
@@ -67,7 +68,7 @@ func TestAGuessThatIsNotAllowedReadsNothing(t *testing.T) {
 
 func TestANewPasscodeIsTakenAlsoByAReplicaThatHasNotHeardOfIt(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
-	defer e.close()
+	defer lifetest.Stop(t, e)
 	for range 9 {
 		_, _, err := e.enter(t.Context(), func(since time.Time) (poll.Display, error) {
 			d := poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
@@ -83,7 +84,7 @@ func TestANewPasscodeIsTakenAlsoByAReplicaThatHasNotHeardOfIt(t *testing.T) {
 // Who guesses at a room of their own must not use up the tries of a hall at the same address.
 func TestGuessesAtOneRoomTakeNothingFromAnother(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
-	defer e.close()
+	defer lifetest.Stop(t, e)
 	enter := func(id uuid.UUID, passcode string) fault.Code {
 		d := poll.Display{PresentationID: id, Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
 		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))

@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/limit"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
@@ -34,16 +35,15 @@ type roomAddress struct {
 type roomKey struct{ presentation, key uuid.UUID }
 
 // entrance gives passes. It is safe for use by many goroutines. Passes that are asked for at the same time are counted in one write for
-// each presentation: a room comes in all at once.
+// each presentation: a room comes in all at once. It is a life.Service, which is stopped before the
+// store.
 type entrance struct {
-	passes *access.Passes
-	store  granter
-	given  *limit.Limiter[roomAddress]
-	wrong  *guesses // at passcodes
-	ctx    context.Context
-	cancel context.CancelFunc
-	rooms  sync.WaitGroup // a goroutine for each that somebody enters
-	turn   chan struct{}  // a token while a write is under way: who enters many rooms at once must not take the database from votes
+	*life.Tasks // one for each room that somebody enters
+	passes      *access.Passes
+	store       granter
+	given       *limit.Limiter[roomAddress]
+	wrong       *guesses      // at passcodes
+	turn        chan struct{} // a token while a write is under way: who enters many rooms at once must not take the database from votes
 
 	mu    sync.Mutex
 	lines map[uuid.UUID]*entering         // those whose write has not begun
@@ -91,25 +91,17 @@ func (p *place) refused() bool {
 }
 
 // newEntrance makes an entrance that gives an address at most so many passes of a presentation, at once and in each minute; 0: any
-// number. wrong bounds what passcodes are tried. Close it before the store.
+// number. wrong bounds what passcodes are tried.
 func newEntrance(passes *access.Passes, store granter, most int, wrong *guesses) *entrance {
 	known, err := simplelru.NewLRU[roomKey, *place](maxKnownKeys, nil)
 	if err != nil { // the size is positive
 		panic(err)
 	}
-	e := &entrance{
-		passes: passes, store: store, known: known, lines: map[uuid.UUID]*entering{},
+	return &entrance{
+		Tasks: life.NewTasks(), passes: passes, store: store, known: known, lines: map[uuid.UUID]*entering{},
 		turn: make(chan struct{}, 1), given: limit.New[roomAddress](perMinute(most), time.Now),
 		wrong: wrong,
 	}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
-	return e
-}
-
-// close ends the writes and waits for them. enter must not be called after it.
-func (e *entrance) close() {
-	e.cancel()
-	e.rooms.Wait()
 }
 
 // shown gives what a presentation displays, as of a read that began at or after since.
@@ -141,6 +133,8 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 	case <-p.done:
 	case <-ctx.Done():
 		return pass, false, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
+	case <-e.Context().Done():
+		return pass, false, fault.Errorf(fault.Unavailable, "stopping: send it again")
 	}
 	if err := p.outcome(); err != nil {
 		return pass, false, err
@@ -189,7 +183,7 @@ func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh boo
 		e.lines[room.presentation] = l
 	}
 	if !writes {
-		e.rooms.Go(func() { e.write(room.presentation) })
+		e.Go(func(ctx context.Context) { e.write(ctx, room.presentation) })
 	}
 	p = &place{l, l.people}
 	l.people++
@@ -200,13 +194,13 @@ func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh boo
 }
 
 // write counts those who wait until nobody does.
-func (e *entrance) write(id uuid.UUID) {
-	for e.writeOnce(id) {
+func (e *entrance) write(ctx context.Context, id uuid.UUID) {
+	for e.writeOnce(ctx, id) {
 	}
 }
 
 // writeOnce counts those who wait when its turn comes. false: nobody did.
-func (e *entrance) writeOnce(id uuid.UUID) bool {
+func (e *entrance) writeOnce(ctx context.Context, id uuid.UUID) bool {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
 	e.mu.Lock()
@@ -218,7 +212,7 @@ func (e *entrance) writeOnce(id uuid.UUID) bool {
 	}
 	e.lines[id] = nil
 	e.mu.Unlock()
-	ctx, cancel := context.WithTimeout(e.ctx, grantTimeout)
+	ctx, cancel := context.WithTimeout(ctx, grantTimeout)
 	defer cancel()
 	l.granted, l.err = e.store.Grant(ctx, id, l.people)
 	close(l.done)

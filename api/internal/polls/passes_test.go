@@ -17,6 +17,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -105,7 +106,7 @@ func TestPeopleWhoComeAtOnceAreCountedInAFewWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{takes: time.Millisecond}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		var rooms sync.WaitGroup
 		for _, id := range []uuid.UUID{aTalk, aPoll} {
 			rooms.Go(func() {
@@ -128,7 +129,7 @@ func TestAsManyGetInAsTheRoomHasPlacesFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{takes: time.Millisecond, room: 300}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		voters, refused := comeIn(t, e, byPass, 1000)
 		require.Len(t, voters, 300)
 		require.Equal(t, map[fault.Code]int{access.RoomFull: 700}, refused)
@@ -141,7 +142,7 @@ func TestAFailureIsToldToAllWhoWaitAndToNobodyAfterThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{takes: time.Millisecond, err: fault.Errorf(fault.Unavailable, "away")}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		_, refused := comeIn(t, e, byPass, 100)
 		require.Equal(t, map[fault.Code]int{fault.Unavailable: 100}, refused)
 		store.err = fault.Errorf(fault.NotFound, "deleted")
@@ -156,7 +157,7 @@ func TestAFailureIsToldToAllWhoWaitAndToNobodyAfterThem(t *testing.T) {
 func TestAStoreThatDoesNotAnswerHoldsNobodyForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntrance(thePasses, &till{takes: time.Hour}, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		begun := time.Now()
 		_, refused := comeIn(t, e, byPass, 100)
 		require.Equal(t, map[fault.Code]int{fault.Unavailable: 100}, refused)
@@ -167,7 +168,7 @@ func TestAStoreThatDoesNotAnswerHoldsNobodyForLong(t *testing.T) {
 func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntrance(thePasses, &till{takes: time.Second}, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		begun := time.Now()
@@ -190,7 +191,7 @@ func TestClosingTheEntranceEndsItsWritesAndTellsWhoWaits(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		e.close()
+		lifetest.Stop(t, e)
 		for range 2 {
 			require.Equal(t, map[fault.Code]int{fault.Unavailable: 50}, <-told)
 		}
@@ -202,7 +203,7 @@ func TestAKeyIsOneVoterAndIsCountedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{takes: time.Millisecond, room: 3}
 		e := newEntrance(thePasses, store, 2, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		key := uuid.New()
 		var voters sync.Map
 		var fresh atomic.Int64
@@ -246,7 +247,7 @@ func TestAKeyThatComesAgainWaitsForWhatItHadBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{takes: time.Second}
 		e := newEntrance(thePasses, store, 1, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		key := uuid.New()
 		ctx, hangUp := context.WithTimeout(t.Context(), time.Millisecond)
 		defer hangUp()
@@ -262,7 +263,7 @@ func TestAKeyThatWasRefusedMayTryAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{err: errors.New("broken")}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		key := uuid.New()
 		enter := func() (bool, error) {
 			_, fresh, err := e.enter(t.Context(), always(byPass), "", key, hall)
@@ -306,7 +307,7 @@ func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{}
 		e := newEntrance(thePasses, store, 3, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		enter := func(address string, d poll.Display) error {
 			_, _, err := e.enter(t.Context(), always(d), "", uuid.Nil, netip.MustParseAddr(address))
 			return err
@@ -329,7 +330,7 @@ func TestHowManyPassesAnAddressGetsIsLimited(t *testing.T) {
 func TestTheLimitOfAnAddressIsASetting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntrance(thePasses, &till{}, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		voters, _ := comeIn(t, e, byPass, 10_000)
 		require.Len(t, voters, 10_000)
 	})
@@ -339,7 +340,7 @@ func TestWrongPasscodesAreLimitedAndRightOnesAreNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{}
 		e := newEntrance(thePasses, store, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		d := byPass
 		d.Passcode = "GARDEN7"
 		enter := func(passcode string, from netip.Addr) error {
@@ -364,7 +365,7 @@ func TestWrongPasscodesAreLimitedAndRightOnesAreNot(t *testing.T) {
 func TestManyGuessesAtOnceAreNoMoreThanOneAfterTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := newEntrance(thePasses, &till{}, 0, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		d := byPass
 		d.Passcode = "GARDEN7"
 		var wrong, busy atomic.Int64
@@ -390,7 +391,7 @@ func TestNobodyGetsAPassWhereAnyoneMayVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &till{}
 		e := newEntrance(thePasses, store, 1, newGuesses(wrongPasscodes, time.Now))
-		defer e.close()
+		defer lifetest.Stop(t, e)
 		for _, voters := range []access.Voters{access.Anyone, ""} {
 			for _, passcode := range []string{"", "GARDEN7"} {
 				d := poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: voters, Passcode: passcode}}

@@ -61,8 +61,8 @@ type Polls struct {
 	files   *budget.Turns  // at being sent one with all results
 	slides  *encodedSlides // as they are answered
 
-	started  atomic.Bool
-	services *Services // from Start on
+	served   atomic.Bool // With was called
+	services *Services   // from then on
 	// Of the services.
 	hub        *live.Hub
 	topics     *topics // of the hub

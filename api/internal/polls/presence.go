@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -32,30 +33,29 @@ type presenceStore interface {
 // presence tells the presenters who watch on this replica how many people are connected over all replicas, and how many passes were
 // given. Presenters
 // themselves are not counted: their screen, their remote. However many people there are, it costs a replica one call each
-// presenceEvery while somebody watches on it, and another one while a presenter does. It is safe for use by many goroutines.
+// presenceEvery while somebody watches on it, and another one while a presenter does. It is safe for use by many goroutines. It is
+// a life.Service, which says at last that nobody watches.
 type presence struct {
+	life.Service
 	store   presenceStore
 	logger  *slog.Logger
 	replica uuid.UUID // new with each start: what an earlier run said is forgotten by its age
-	stop    context.CancelFunc
-	running sync.WaitGroup
 
 	mu     sync.Mutex
 	crowds map[uuid.UUID]*crowd
 }
 
-// newPresence makes a presence that says and asks until ctx ends. Close it in any case.
+// newPresence makes a presence that says and asks until it is stopped, or ctx ends.
 func newPresence(ctx context.Context, store presenceStore, logger *slog.Logger) *presence {
-	ctx, stop := context.WithCancel(ctx)
-	p := &presence{store: store, logger: logger, replica: uuid.New(), stop: stop}
+	p := &presence{store: store, logger: logger, replica: uuid.New()}
 	p.crowds = map[uuid.UUID]*crowd{}
-	p.running.Go(func() { p.run(ctx) })
+	p.Service = life.Loop(func(running context.Context) {
+		running, end := context.WithCancel(running)
+		defer end()
+		defer context.AfterFunc(ctx, end)()
+		p.run(running)
+	})
 	return p
-}
-
-func (p *presence) close() {
-	p.stop()
-	p.running.Wait()
 }
 
 // crowd is who watches a presentation on this replica, and who got passes here.

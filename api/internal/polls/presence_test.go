@@ -101,7 +101,14 @@ func (s *said) fail(err error) {
 // replica is a presence that runs until stop.
 func (s *said) replica() (p *presence, stop func()) {
 	p = newPresence(context.Background(), s, slog.New(slog.DiscardHandler))
-	return p, p.close
+	if err := p.Start(); err != nil {
+		panic(err)
+	}
+	return p, func() {
+		if err := p.Stop(context.Background()); err != nil {
+			panic(err)
+		}
+	}
 }
 
 // heard gives the newest number that a presenter was sent; -1: nothing new.

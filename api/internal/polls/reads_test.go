@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
@@ -56,7 +57,7 @@ func TestAReadThatHangsIsGivenUpAndAClientThatHangsUpFailsNobodyElse(t *testing.
 		store.takes.Store(0)
 		require.NoError(t, <-next)
 		require.Equal(t, int64(resultsTimeout), store.now())
-		c.Close()
+		lifetest.Stop(t, c)
 	})
 }
 

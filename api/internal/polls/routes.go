@@ -9,6 +9,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/polls/fast"
 	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // New adds the feature's routes to a site.
@@ -59,8 +60,9 @@ func (s *Polls) with(route func(*call) error) fiber.Handler {
 	return s.Serving(func(c *fiber.Ctx) error { return route(s.call(c)) })
 }
 
-// Start gives the routes their services. It is called before the site is opened.
-func (s *Polls) Start(services Services) {
+// With gives the routes their services, and gives what runs for the routes. That is started before
+// the site, and stopped after it.
+func (s *Polls) With(services Services) life.Service {
 	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
 	s.wordPages = newWordPages(services.Store)
 	s.audiences = newCoalescedAudiences(services.Store)
@@ -71,32 +73,19 @@ func (s *Polls) Start(services Services) {
 		Features: []live.Feature{s.topics}, Bus: services.Bus, First: services.Cache.Heard,
 		Logger: s.Logger,
 	})
-	s.Votes.Start(services.Intake)
-	s.started.Store(true)
-}
-
-// Close ends what works with the services beside requests. It is called when the site was closed.
-func (s *Polls) Close() {
-	if !s.started.Load() {
-		return
-	}
-	s.hub.Close()
-	s.topics.present.close()
-	s.entrance.close()
-	s.results.Close()
-	s.allResults.Close()
-	s.wordPages.Close()
-	s.audiences.Close()
-	s.answers.Close()
+	s.Votes.To(services.Intake)
+	s.served.Store(true)
+	return life.InOrder(s.answers, s.audiences, s.wordPages, s.allResults, s.results, s.entrance,
+		s.topics.present, s.hub)
 }
 
 // Spare ends a stream for somebody who came, and says whether there was one.
-func (s *Polls) Spare() bool { return s.started.Load() && s.hub.MakeRoom() }
+func (s *Polls) Spare() bool { return s.served.Load() && s.hub.MakeRoom() }
 
 // Streams tells of event streams: how many are open, and since the start how many events were sent
 // on them and how many were cut off because their client was too slow.
 func (s *Polls) Streams() (open, sent, cut int64) {
-	if !s.started.Load() {
+	if !s.served.Load() {
 		return 0, 0, 0
 	}
 	return s.hub.Streams()

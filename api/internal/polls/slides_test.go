@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -20,7 +21,7 @@ func TestAHallThatReadsALargeSlideTakesRoomForItOnce(t *testing.T) {
 	r := newRoom(t)
 	r.polls[0].Options[0].Value = strings.Repeat("x", 40<<10)
 	cache := stage.NewCache(r, time.Now)
-	t.Cleanup(cache.Close)
+	t.Cleanup(func() { lifetest.Stop(t, cache) })
 	server := newTestServer()
 	server.Answers.Unsent = budget.NewBytes(60<<10, 1)
 	server.Start(Services{Store: r, Cache: cache, Bus: r.bus})

@@ -21,6 +21,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/intake"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/stage"
@@ -107,6 +108,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	log := deadLog{replies: make(chan queue.Reply)}
 	cache := stage.NewCache(store, time.Now)
 	in := intake.New(cache, nil, log, 1, 99, time.Now)
+	require.NoError(t, in.Start())
 	s := newWhole(wholeConfig{
 		Logger: slog.New(slog.DiscardHandler), Observe: func(string, string, int, time.Duration) {},
 		Away: func(context.Context) []string { return nil },
@@ -141,11 +143,10 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	require.ErrorIs(t, s.Shutdown(ctx), context.DeadlineExceeded)
 	require.NoError(t, <-served)
 	s.Close()
-	in.Close()
-	cache.Close()
+	lifetest.Stop(t, in)
+	lifetest.Stop(t, cache)
 	close(store.closed)
 	close(log.replies)
-	in.Wait()
 
 	for what, client := range waiting {
 		client.requireRefused(what)
@@ -171,7 +172,7 @@ func (b mute) Subscribe(ctx context.Context) <-chan bus.Change {
 func TestAStopEndsAStartThatWaitsForTheBus(t *testing.T) {
 	r := newRoom(t)
 	cache := stage.NewCache(r, time.Now)
-	defer cache.Close()
+	defer lifetest.Stop(t, cache)
 	s, waits := newTestServer(), mute{r.bus, make(chan struct{})}
 	started := make(chan struct{})
 	go func() {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
@@ -31,7 +32,7 @@ func (k keeping) Accept() (net.Conn, error) {
 func TestAStreamsSocketBoundsHowLongAClientMayBeGone(t *testing.T) {
 	r := newRoom(t)
 	cache := stage.NewCache(r, time.Now)
-	defer cache.Close()
+	defer lifetest.Stop(t, cache)
 	s := newTestServer()
 	s.Start(Services{Store: r, Cache: cache, Bus: r.bus})
 	defer s.Close()

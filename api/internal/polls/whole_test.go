@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/server"
 	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // wholeConfig is what a whole server is made of.
@@ -33,8 +34,9 @@ type wholeConfig struct {
 // whole is a server with the feature and no other.
 type whole struct {
 	*Polls
-	server *server.Server
-	app    *fiber.App
+	server  *server.Server
+	app     *fiber.App
+	running life.Service // for the routes; nil before Start
 }
 
 func newWhole(cfg wholeConfig) *whole {
@@ -56,15 +58,36 @@ func newWhole(cfg wholeConfig) *whole {
 }
 
 func (s *whole) Start(services Services) {
-	s.Polls.Start(services)
-	s.server.Start()
+	s.running = s.With(services)
+	if err := life.InOrder(s.running, s.Site).Start(); err != nil {
+		panic(err)
+	}
 }
 
-func (s *whole) Serve(ln net.Listener) error        { return s.server.Serve(ln) }
-func (s *whole) Shutdown(ctx context.Context) error { return s.server.Shutdown(ctx) }
-func (s *whole) Close()                             { s.server.Close() }
-func (s *whole) Ready() error                       { return s.server.Ready() }
-func (s *whole) Spared() int64                      { return s.server.Spared() }
+// Serve serves until Shutdown, and gives the error with which serving has ended.
+func (s *whole) Serve(ln net.Listener) error {
+	if err := s.server.On(ln).Start(); err != nil {
+		return err
+	}
+	return <-s.server.Failed()
+}
+
+func (s *whole) Shutdown(ctx context.Context) error { return s.server.Stop(ctx) }
+
+// Close stops what Start has started.
+func (s *whole) Close() {
+	for _, running := range []life.Service{s.Site, s.running} {
+		if running == nil { // it was never started
+			return
+		}
+		if err := running.Stop(context.Background()); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (s *whole) Ready() error  { return s.server.Ready() }
+func (s *whole) Spared() int64 { return s.server.Spared() }
 
 func listen(t testing.TB) net.Listener {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

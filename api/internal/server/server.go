@@ -18,16 +18,13 @@ import (
 	"github.com/plenary-live/plenary/api/internal/openapi"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
-// Feature is a part of the site that has services of its own. It adds its routes before the server
-// is made, and has its services before Start.
+// Feature is a part of the site. It adds its routes before the server is made.
 type Feature interface {
 	// Spare ends what can be spared most on some connection, and says whether there was something.
 	Spare() bool
-	// Close ends what works with the services beside requests. It is called once no request works
-	// with them.
-	Close()
 }
 
 // Config is what a server is made of.
@@ -39,20 +36,28 @@ type Config struct {
 	Fast eventloop.Answerer
 }
 
-// Server serves from the first moment: health at once, the features from Start on.
+// Server serves from its Start: health at once, the features while the site is open. It is a
+// life.Service.
 type Server struct {
 	Config
 	site     *web.Site
 	features []Feature
-	spared   atomic.Int64 // connections that gave way
+	spared   atomic.Int64  // connections that gave way
+	stopping chan struct{} // a token while a Stop is under way
+	serving  *life.Tasks
+	failed   chan error // closed when Fiber has ended
 
-	mu    sync.RWMutex
-	front *eventloop.Listener // nil before Serve
+	mu    sync.RWMutex        // held while it starts
+	ln    net.Listener        // nil before On
+	front *eventloop.Listener // nil before Start
 }
 
 // New makes a server of a site that has the features' routes, and adds those of its health.
 func New(site *web.Site, cfg Config, features ...Feature) *Server {
-	s := &Server{Config: cfg, site: site, features: features}
+	s := &Server{
+		Config: cfg, site: site, features: features, stopping: make(chan struct{}, 1),
+		serving: life.NewTasks(), failed: make(chan error, 1),
+	}
 	ok := func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 	site.App.Get("/healthz", ok)
 	site.App.Get("/readyz", s.ready)
@@ -66,45 +71,47 @@ func New(site *web.Site, cfg Config, features ...Feature) *Server {
 	return s
 }
 
-// Start gives the routes their services.
-func (s *Server) Start() { s.site.Start() }
-
-// Close takes the services from the routes, after Shutdown. Requests that work with them still,
-// because their time was up, are answered within a second: by what is known of them, else by 503.
-// When Close returns nothing uses the services any more, and a request that arrives whole only
-// then gets 503, too.
-func (s *Server) Close() {
-	if s.site.Close() {
-		for _, f := range s.features {
-			f.Close()
-		}
-	}
-}
-
-// Serve answers requests on ln until Shutdown: by Fast, where that can, and everything else by
-// Fiber. It returns nil after Shutdown.
-func (s *Server) Serve(ln net.Listener) error {
+// On says where the server serves, before Start.
+func (s *Server) On(ln net.Listener) *Server {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ln = ln
 	if bounded, ok := ln.(*Listener); ok {
 		bounded.MakeRoom(s.MakeRoom)
+	}
+	return s
+}
+
+// Start begins to answer requests: by Fast, where that can, and everything else by Fiber.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.serving.Start(); err != nil {
+		return err
 	}
 	answer := s.Fast
 	if answer == nil {
 		answer = func(*eventloop.Conn, []byte) bool { return false }
 	}
 	silence := eventloop.Silence{First: web.ReadTimeout, Then: web.IdleTimeout}
-	front := eventloop.Wrap(ln, silence, answer, s.site.App.Server().ServeConn)
-	s.mu.Lock()
-	s.front = front
-	s.mu.Unlock()
-	defer front.Stop()
-	if s.site.Stopping() { // Shutdown was first
-		front.Retire()
-		return front.Close()
+	s.front = eventloop.Wrap(s.ln, silence, answer, s.site.App.Server().ServeConn)
+	if err := s.front.Start(); err != nil {
+		return err
 	}
-	return s.site.App.Listener(front)
+	s.serving.Go(func(context.Context) {
+		defer close(s.failed)
+		if err := s.site.App.Listener(s.front); err != nil {
+			s.failed <- err
+		}
+	})
+	return nil
 }
 
-// served gives what Serve has begun; nil: nothing.
+// Failed gives the error with which serving has ended by itself. It is closed when serving has
+// ended.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// served gives what Start has begun; nil: nothing.
 func (s *Server) served() *eventloop.Listener {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -136,26 +143,51 @@ func (s *Server) MakeRoom(patient bool) bool {
 // Spared tells how many connections have given way to others since the start.
 func (s *Server) Spared() int64 { return s.spared.Load() }
 
-// Shutdown waits until every request that was read has its answer, or ctx ends. The listener must
-// be closed before. A client that uses its connection hears that it closes, and loses nothing.
-// HTTP/1.1 leaves one race: a request that is sent on an idle connection while it is being closed
-// has no answer. Votes lists that are being sent are cut off. So are large answers that are not
-// taken within web.DrainTime, since they may take a minute each. Event streams end at once, and
-// their clients go to another replica.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.site.Stop()
-	front := s.served()
+// Stop closes the listener, and waits until every request that was read has its answer. A client
+// that uses its connection hears that it closes, and loses nothing. HTTP/1.1 leaves one race: a
+// request that is sent on an idle connection while it is being closed has no answer. Votes lists
+// that are being sent are cut off. So are large answers that are not taken within web.DrainTime,
+// since they may take a minute each. Event streams end at once, and their clients go to another
+// replica.
+//
+// The error says that connections are left. A request on them meets a site that is closed, once
+// that is.
+func (s *Server) Stop(ctx context.Context) error {
+	select {
+	case s.stopping <- struct{}{}:
+		defer func() { <-s.stopping }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	s.site.EndStreams()
+	front, err := s.close(ctx)
 	if front == nil {
-		return s.site.App.ShutdownWithContext(ctx)
+		return err
 	}
 	drained, cancel := context.WithTimeout(ctx, web.DrainTime)
 	defer cancel()
 	front.Wait(drained)
 	front.Retire()
-	err := s.site.App.ShutdownWithContext(ctx)
-	front.Wait(ctx)   // for votes that wait for their answer
-	_ = front.Close() // if it has only begun to serve, Fiber does not know of it yet
-	return cmp.Or(err, ctx.Err())
+	err = cmp.Or(err, s.site.App.ShutdownWithContext(ctx))
+	// Votes may wait for their answer still. If Fiber has only begun to serve, it has not closed
+	// front.
+	return cmp.Or(err, front.Stop(ctx), s.serving.Stop(ctx))
+}
+
+// close closes the listener, and gives what has been served from it; nil: nothing was, and nothing
+// will be.
+func (s *Server) close(ctx context.Context) (front *eventloop.Listener, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ln != nil {
+		if err = s.ln.Close(); errors.Is(err, net.ErrClosed) {
+			err = nil
+		}
+	}
+	if s.front == nil {
+		err = cmp.Or(err, s.serving.Stop(ctx))
+	}
+	return s.front, err
 }
 
 // ready says whether the server can take votes. What keeps it from that is for operators, who have

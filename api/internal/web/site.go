@@ -17,6 +17,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
 )
 
 // Config is what a site is made of.
@@ -32,7 +33,7 @@ type Config struct {
 }
 
 // Site is an application whose requests and answers all have the same manners. Routes are added to
-// App before it serves.
+// App before it serves. It is a life.Service, which runs while the routes have their services.
 type Site struct {
 	Config
 	Life
@@ -43,6 +44,8 @@ type Site struct {
 	Sending sync.WaitGroup
 
 	stop, cut context.CancelFunc
+	close     func() // the end of Stop
+	closed    chan struct{}
 	paths     func() paths
 
 	mu   sync.RWMutex // held for reading by every request that works with the services
@@ -58,6 +61,8 @@ func New(cfg Config) *Site {
 	s.Streaming, s.stop = context.WithCancel(context.Background())
 	s.Requests, s.cut = context.WithCancel(context.Background())
 	s.Answers = Answers{s.Life, budget.NewBytes(maxUnsent, maxUnsaid)}
+	s.closed = make(chan struct{})
+	s.close = sync.OnceFunc(s.end)
 	s.App = NewApp(s.fail, cfg.Limits)
 	s.App.Server().Handler = eventloop.Handle(below(s.Root, s.knownMethod(s.App.Server().Handler)))
 	s.App.Server().ErrorHandler = s.unread
@@ -77,32 +82,51 @@ func (s *Site) Methods(path string) []string { return s.paths().methods(path) }
 // has its routes.
 func (s *Site) CheckRoot() error { return s.paths().check(s.Root) }
 
-// Stop ends Streaming. Answers say from now on that their connection closes.
-func (s *Site) Stop() { s.stop() }
+// EndStreams ends Streaming. Answers say from now on that their connection closes.
+func (s *Site) EndStreams() { s.stop() }
 
-// Stopping says whether Stop was called.
+// Stopping says whether Streaming has ended.
 func (s *Site) Stopping() bool { return s.Streaming.Err() != nil }
 
 // Cut ends Requests.
 func (s *Site) Cut() { s.cut() }
 
-// Start gives the services to the routes.
-func (s *Site) Start() {
+// Start gives the routes their services.
+func (s *Site) Start() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch {
+	case s.Requests.Err() != nil:
+		return life.ErrStopped
+	case s.open:
+		return life.ErrStarted
+	}
 	s.open = true
+	return nil
 }
 
-// Close takes the services from the routes, and says whether they had them. Requests that work
-// with them still end their calls. When Close returns nothing uses the services any more, and a
-// request that arrives whole only then gets 503, too.
-func (s *Site) Close() (had bool) {
+// Stop takes the services from the routes. Requests that work with them still are answered within a
+// second: by what is known of them, else by 503. When Stop returns nil nothing uses the services
+// any more, and a request that arrives whole only then gets 503, too.
+func (s *Site) Stop(ctx context.Context) error {
+	s.stop()
 	s.cut()
+	go s.close()
+	select {
+	case <-s.closed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// end waits for requests that work with the services.
+func (s *Site) end() {
 	s.mu.Lock()
-	had, s.open = s.open, false
+	s.open = false
 	s.mu.Unlock()
 	s.Sending.Wait()
-	return had
+	close(s.closed)
 }
 
 // IsOpen says whether the routes have their services.

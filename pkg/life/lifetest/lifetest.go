@@ -174,3 +174,16 @@ func Finds(t *testing.T, name string, fresh func() life.Service) {
 	}
 	require.Error(t, err, "nothing is wrong where it is %s", name)
 }
+
+// Start starts a service for the time of a test.
+func Start(t testing.TB, s life.Service) {
+	t.Helper()
+	require.NoError(t, s.Start())
+	t.Cleanup(func() { Stop(t, s) })
+}
+
+// Stop stops a service with time enough. It must stop.
+func Stop(t testing.TB, s life.Service) {
+	t.Helper()
+	require.NoError(t, stopped(s))
+}

@@ -82,7 +82,7 @@ type suite struct {
 // environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
 	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering,
-		streaming, ending, failing} {
+		streaming, ending, closing, failing} {
 		for _, p := range group {
 			if p.asks != nil && !p.asks(caps) {
 				continue

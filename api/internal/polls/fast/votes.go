@@ -27,11 +27,11 @@ type Votes struct {
 	intake *intake.Intake // while the site is open
 }
 
-// New makes one that takes nothing until Start.
+// New makes one that takes nothing until the site opens.
 func New(site *web.Site) *Votes { return &Votes{site: site} }
 
-// Start says where votes go. It is called before the site opens.
-func (s *Votes) Start(in *intake.Intake) { s.intake = in }
+// To says where votes go. It is called before the site opens.
+func (s *Votes) To(in *intake.Intake) { s.intake = in }
 
 // vote is one that waits for its answer without a goroutine. There is one for each connection that
 // votes, for one vote after the other.
