@@ -4,6 +4,7 @@ package commit
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,7 @@ type Config[T, R any] struct {
 	// Words name the items in errors.
 	Words Words
 
-	Partitions int
+	Partitions int // known at the start; items may name more, up to queue.MaxPartitions
 	// MaxWaiting bounds the items without an answer. One of several partitions may hold half of
 	// them.
 	MaxWaiting int
@@ -68,13 +69,15 @@ type Config[T, R any] struct {
 type Group[T, R any] struct {
 	config  Config[T, R]
 	log     queue.Publisher
-	maxLane int // bounds the items of one partition: a stalled one leaves room for the others
+	maxLane atomic.Int64 // bounds the items of a partition: a stalled one leaves room for others
 	waiting atomic.Int64
-	lanes   []*lane[T, R]
+	lanes   atomic.Pointer[[]*lane[T, R]] // by partition; nil: not met yet. Never nil itself
 	stop    chan struct{}
 	waiters sync.Pool
 	replies chan struct{}  // closed when the goroutine that reads replies has ended
 	telling sync.WaitGroup // items with a hearer that is not told yet
+
+	opening sync.Mutex // of lanes
 
 	mu       sync.Mutex
 	expected map[uuid.UUID]*batch[T, R] // published, results outstanding
@@ -83,17 +86,46 @@ type Group[T, R any] struct {
 // New starts a group over a log. Close it before the log.
 func New[T, R any](log queue.Publisher, c Config[T, R]) *Group[T, R] {
 	g := &Group[T, R]{
-		config: c, log: log, maxLane: max(c.MaxWaiting/min(c.Partitions, 2), 1),
-		stop: make(chan struct{}), replies: make(chan struct{}),
+		config: c, log: log, stop: make(chan struct{}), replies: make(chan struct{}),
 		expected: make(map[uuid.UUID]*batch[T, R]),
 	}
-	for partition := range c.Partitions {
-		l := newLane(g, partition)
-		g.lanes = append(g.lanes, l)
-		go l.run(g.stop)
-	}
+	g.share(c.Partitions)
+	g.lanes.Store(new([]*lane[T, R]))
 	go g.readReplies()
 	return g
+}
+
+// lane gives the lane of a partition, and opens it when it meets the partition first. The error is
+// a fault of the program: no log has such a partition.
+func (g *Group[T, R]) lane(partition int) (*lane[T, R], error) {
+	if partition < 0 || partition >= queue.MaxPartitions {
+		return nil, fmt.Errorf("there is no partition %d", partition)
+	}
+	if all := *g.lanes.Load(); partition < len(all) && all[partition] != nil {
+		return all[partition], nil
+	}
+	return g.open(partition), nil
+}
+
+// open opens a lane, unless another call just did.
+func (g *Group[T, R]) open(partition int) *lane[T, R] {
+	g.opening.Lock()
+	defer g.opening.Unlock()
+	old := *g.lanes.Load()
+	all := make([]*lane[T, R], max(len(old), partition+1))
+	copy(all, old)
+	if all[partition] == nil {
+		all[partition] = newLane(g, partition)
+		g.share(max(g.config.Partitions, len(all)))
+		g.lanes.Store(&all)
+		go all[partition].run(g.stop)
+	}
+	return all[partition]
+}
+
+// share bounds the items of one of so many partitions.
+func (g *Group[T, R]) share(partitions int) {
+	g.maxLane.Store(int64(max(g.config.MaxWaiting/min(partitions, 2), 1)))
 }
 
 // Enter takes one of the MaxWaiting seats, for a sender that will have an item. It is called
@@ -121,11 +153,15 @@ func (g *Group[T, R]) Waiting() int { return int(g.waiting.Load()) }
 //   - Unavailable: the item may be written or not; sending it again is safe.
 //   - What Judge makes of the result.
 func (g *Group[T, R]) Commit(ctx context.Context, item Item[T], wait Wait) (R, error) {
-	l, w := g.lanes[item.Partition], g.waiter()
+	var none R
+	l, err := g.lane(item.Partition)
+	if err != nil {
+		return none, err
+	}
+	w := g.waiter()
 	defer g.waiters.Put(w)
 	b, place, err := l.admit(&item, w)
 	if err != nil {
-		var none R
 		return none, err
 	}
 	defer l.release(item.Sender)
@@ -139,8 +175,12 @@ func (g *Group[T, R]) Commit(ctx context.Context, item Item[T], wait Wait) (R, e
 func (g *Group[T, R]) Submit(
 	ctx context.Context, item Item[T], async bool, to Hearer[T, R],
 ) error {
+	l, err := g.lane(item.Partition)
+	if err != nil {
+		return err
+	}
 	g.telling.Add(1)
-	err := g.lanes[item.Partition].enlist(&item, hearer[T, R]{
+	err = l.enlist(&item, hearer[T, R]{
 		to: to, ctx: ctx, sender: item.Sender, arrived: item.Arrived, async: async,
 	})
 	if err != nil {
@@ -153,8 +193,10 @@ func (g *Group[T, R]) Submit(
 // committed after it. Close the log next, then Wait.
 func (g *Group[T, R]) Close() {
 	close(g.stop)
-	for _, l := range g.lanes {
-		<-l.done
+	for _, l := range *g.lanes.Load() {
+		if l != nil {
+			<-l.done
+		}
 	}
 }
 

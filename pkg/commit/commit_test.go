@@ -276,7 +276,7 @@ func TestAStopDoesNotWaitForABrokerThatConfirmsNothing(t *testing.T) {
 		synctest.Wait()
 		begun := time.Now()
 		close(b.stop)
-		<-b.lanes[partition].done
+		<-b.home(t, partition).done
 		require.LessOrEqual(t, time.Since(begun), stall)
 		require.Equal(t, fault.Unavailable, fault.CodeOf((<-a).err))
 		b.stop = make(chan struct{}) // for the end of the test
@@ -312,7 +312,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 func TestOneSenderMayNotFillTheWaitingRoom(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		l := newLane(b.Group, 0)
-		b.maxLane = senderItems + 1
+		b.maxLane.Store(senderItems + 1)
 		admit := func() error {
 			item := itemOf(1, "A")
 			_, _, err := l.admit(&item, b.waiter())
