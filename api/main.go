@@ -63,7 +63,8 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 		Limits: polls.BodyLimits,
 	})
 	feature := polls.New(site, polls.Config{
-		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+		Partitions: cfg.Partitions,
+		Open:       cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
 	serving := httpserver.Config{Away: adapters.Away}
 	if cfg.FastVotes {
@@ -166,9 +167,9 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	p.services = polls.Services{
 		Store: adapters.Store,
 		Cache: cache,
-		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache,
-			logger),
-		Intake: intake.New(cache, passes, adapters.Votes, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cache, logger),
+		Intake: intake.New(
+			cache, passes, adapters.Votes, adapters.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
 	}
@@ -184,8 +185,8 @@ func start(cfg config.Config, adapters *backend.Backend, passes *access.Passes, 
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 		votes := poll.NewCounting(
-			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep,
-			logger)
+			adapters.Store, adapters.Engine, adapters.Votes, adapters.Partitions,
+			adapters.Bus, keep, logger)
 		p.counting.Go(func() { votes.Run(counting) })
 	}
 	return p

@@ -85,7 +85,8 @@ func count(
 ) error {
 	keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 	votes := poll.NewCounting(
-		adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep, logger)
+		adapters.Store, adapters.Engine, adapters.Votes, adapters.Partitions,
+		adapters.Bus, keep, logger)
 	ready.Store(votes)
 	counting, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -101,7 +102,7 @@ func count(
 		for range adapters.Votes.Replies() {
 		}
 	}()
-	logger.Info("counting", "partitions", cfg.Partitions)
+	logger.Info("counting", "partitions", adapters.Partitions)
 	<-ctx.Done()
 	logger.Info("stopping")
 	stop()

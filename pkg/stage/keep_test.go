@@ -63,7 +63,7 @@ func newMoving(t *testing.T, store moving) (*Stage, *Cache, *shelf, *fakeClock) 
 	require.NoError(t, err)
 	b := inproc.NewBus()
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	s := New(store, b, &fakeLog{}, 4, c, slog.New(slog.DiscardHandler))
+	s := New(store, b, &fakeLog{}, c, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.Start())
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s, c, shelf, clock

@@ -104,11 +104,12 @@ func newTestStage(t *testing.T, store writer) (*Stage, <-chan bus.Change, *fakeL
 func newTestStageWith(store writer, b bus.Bus) (*Stage, *fakeLog) {
 	log := &fakeLog{published: make(chan published, 99), trouble: map[int][]error{}}
 	cache := NewCache(&fakeStore{}, time.Now)
-	return New(store, b, log, 4, cache, slog.New(slog.DiscardHandler)), log
+	return New(store, b, log, cache, slog.New(slog.DiscardHandler)), log
 }
 
 var moved = transit{turn: poll.Turn{
-	Display: poll.Display{PresentationID: talk, Slide: poll.Slide{Version: 5}},
+	Display: poll.Display{PresentationID: talk, Slide: poll.Slide{Version: 5},
+		Partition: queue.Partition(talk, 4)},
 	Changed: true,
 	Ended:   &poll.Seal{PollID: pollID, Version: 4},
 }}
@@ -144,6 +145,18 @@ func requireMovedAndSealed(t *testing.T, s *Stage, log *fakeLog) {
 	require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
 	require.Equal(t, queue.Partition(talk, 4), p.partition)
 	require.NoError(t, s.Stop(t.Context()))
+}
+
+func TestASealGoesWhereThePresentationLiesWhateverItsIDSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := moved
+		far.turn.Partition = 200
+		s, _, log := newTestStage(t, far)
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		require.Equal(t, 200, (<-log.published).partition)
+		require.NoError(t, s.Stop(t.Context()))
+	})
 }
 
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
@@ -327,10 +340,10 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 			other[0]++
 		}
 		begun := time.Now()
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 1})
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 2})
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 3})
-		s.sealer.add(other, poll.Seal{PollID: pollID, Version: 1})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 1})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 2})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 3})
+		s.sealer.add(queue.Partition(other, 4), poll.Seal{PollID: pollID, Version: 1})
 		for range 4 {
 			require.Equal(t, poll.SealDelay, (<-log.published).at.Sub(begun))
 		}
@@ -367,7 +380,7 @@ func TestWaitingSealsAreBounded(t *testing.T) {
 		s, _, log := newTestStage(t, moved)
 		log.published = make(chan published, pendingSeals+9)
 		for range pendingSeals + 5 {
-			s.sealer.add(talk, *moved.turn.Ended)
+			s.sealer.add(moved.turn.Partition, *moved.turn.Ended)
 		}
 		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, pendingSeals)

@@ -63,6 +63,9 @@ func TestStore(t *testing.T) {
 			s polltest.Store) polltest.Store {
 			return open(t, s.(*testStore).path)
 		}),
+		polltest.Before(func(t *testing.T, s polltest.Store, id uuid.UUID) {
+			s.(*testStore).exec(t, `UPDATE presentations SET partition = NULL WHERE id = ?`, id[:])
+		}),
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
@@ -147,7 +150,8 @@ func inside() polltest.Inside {
 				WHERE poll_id = ?1`, id[:])
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
-			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends",
+			for _, name := range []string{"0010_partitions",
+				"0009_counting", "0008_spellings", "0007_mends",
 				"0006_texts"} {
 				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)
