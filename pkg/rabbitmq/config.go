@@ -39,12 +39,13 @@ type Config struct {
 	// what is unconfirmed is unknown; 0: 10 s. A healthy broker takes milliseconds. One that lost a message on its way to
 	// the queue's leader sends it again only when it hears of a new leader or a new message (rabbitmq-server 14589).
 	ConfirmTimeout time.Duration
-	// Settle is how long a partition's queue that Open or Publish had to make is left alone; 0: 2 s.
+	// Settle is how long a partition's queue that Open or Publish had to make is left alone;
+	// 0: 2 s.
 	//
 	// The broker writes the name of a new queue's log to disk up to a second later (dets, auto_save
-	// 500 ms). Killed before that, it begins an empty log for the queue when it starts again, loses
-	// what it has confirmed and elects nobody, so that the partition hangs (rabbitmq-server issue
-	// 15725).
+	// 500 ms). Killed before that, it begins an empty log for the queue when it starts again. It
+	// loses what it has confirmed and elects nobody, so that the partition hangs (rabbitmq-server
+	// issue 15725).
 	Settle     time.Duration
 	MinBackoff time.Duration // upper bound of the first wait before connecting again; 0: 100 ms
 	MaxBackoff time.Duration // upper bound of all of them; 0: 5 s
