@@ -74,7 +74,8 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 		Limits: polls.BodyLimits,
 	})
 	feature := polls.New(site, polls.Config{
-		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+		Partitions: cfg.Partitions,
+		Open:       cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
 	serving := httpserver.Config{Away: adapters.Away}
 	if cfg.FastVotes {
@@ -125,9 +126,9 @@ func parts(
 	s := polls.Services{
 		Store: adapters.Store,
 		Cache: cache,
-		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cfg.Partitions, cache,
-			logger),
-		Intake: intake.New(cache, passes, adapters.Votes, cfg.Partitions, cfg.MaxWaiting, time.Now),
+		Stage: stage.New(adapters.Store, adapters.Bus, adapters.Votes, cache, logger),
+		Intake: intake.New(
+			cache, passes, adapters.Votes, adapters.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
 	}
@@ -137,8 +138,8 @@ func parts(
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 		counting = poll.NewCounting(
-			adapters.Store, adapters.Engine, adapters.Votes, cfg.Partitions, adapters.Bus, keep,
-			logger)
+			adapters.Store, adapters.Engine, adapters.Votes, adapters.Partitions, adapters.Bus,
+			keep, logger)
 	}
 	late := func(err error) { logger.Warn("not everything is sealed", "error", err) }
 	return life.InOrder(cache, counting, s.Intake, life.Within(0.5, s.Stage, late),

@@ -53,9 +53,9 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	counting := adapters.Under(func(context.Context) (life.Service, error) {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
 		votes.Store(poll.NewCounting(adapters.Store, adapters.Engine, adapters.Votes,
-			cfg.Partitions, adapters.Bus, keep, logger))
+			adapters.Partitions, adapters.Bus, keep, logger))
 		all := life.InOrder(beside(adapters.Votes, watch, logger), votes.Load())
-		logger.Info("counting", "partitions", cfg.Partitions)
+		logger.Info("counting", "partitions", adapters.Partitions)
 		return all, all.Start()
 	})
 	return adapters.Run(ctx, life.InOrder(operators, counting), nil)

@@ -35,9 +35,12 @@ const retryEvery = 500 * time.Millisecond
 
 // Engine is what keeps the stores of all features.
 type Engine interface {
-	// Partitions writes the number of partitions at the first call; later it gives Conflict when n
-	// is another one.
+	// Partitions sees to it that there are n partitions at least. The first call writes the
+	// original ones, and a later one adds what is missing.
 	Partitions(ctx context.Context, n int) error
+
+	// CountPartitions gives how many partitions there are: 0 before the first call of Partitions.
+	CountPartitions(ctx context.Context) (int, error)
 
 	// Forget drops the ids of entries that were applied more than age ago, at most limit of them,
 	// and gives how many.
@@ -50,13 +53,15 @@ type Engine interface {
 	Close() error
 }
 
-// Backend is the opened adapters. Engine, stores, Log and Bus are there once Open returned nil.
+// Backend is the opened adapters. Engine, Partitions, stores, Log and Bus are there once Open
+// returned nil.
 type Backend struct {
-	Engine Engine
-	Store  poll.Store
-	Log    queue.Log
-	Votes  queue.Stream // of the Log
-	Bus    bus.Bus
+	Engine     Engine
+	Partitions int // how many there are: as many as the settings say, or more
+	Store      poll.Store
+	Log        queue.Log
+	Votes      queue.Stream // of the Log
+	Bus        bus.Bus
 
 	cfg     config.Config
 	metrics *telemetry.Metrics
@@ -83,25 +88,34 @@ func New(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) *Ba
 func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
 
 // Open opens the database and then the queue, waiting as long as one of them is away and saying so, until ctx ends. An error
-// is final: wrong settings, or a schema that is not ours. Close is needed also after an error. The database comes first since
-// it knows the number of partitions: a wrong one must not leave queues behind.
+// is final: wrong settings, or a schema that is not ours. Close is needed also after an error.
+//
+// The database comes first since it knows how many partitions there are. It is told of more only
+// when their queues stand and have settled: workers follow what it knows.
 func (b *Backend) Open(ctx context.Context) error {
 	err := b.await(ctx, "database", func() error {
 		engine, store, err := b.openEngine(ctx)
 		if err != nil {
 			return err
 		}
-		if err := partitions(ctx, engine, b.cfg.Partitions); err != nil {
+		found, err := engine.CountPartitions(ctx)
+		if err != nil {
 			_ = engine.Close() // nothing was written
 			return err
 		}
 		b.Engine, b.Store = engine, b.metrics.Store(store)
+		b.Partitions = max(found, b.cfg.Partitions)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return b.OpenQueue(ctx)
+	if err := b.OpenQueue(ctx); err != nil {
+		return err
+	}
+	return b.await(ctx, "database", func() error {
+		return b.Engine.Partitions(ctx, b.cfg.Partitions)
+	})
 }
 
 // passSecret is the name under which the store keeps the key of voters' passes.
@@ -121,8 +135,9 @@ func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error)
 
 // OpenQueue opens the queue only, in the same way: Engine and Store stay nil.
 func (b *Backend) OpenQueue(ctx context.Context) error {
+	partitions := max(b.Partitions, b.cfg.Partitions)
 	return b.await(ctx, "queue", func() error {
-		log, bus, err := b.openQueue(ctx)
+		log, bus, err := b.openQueue(ctx, partitions)
 		if err != nil {
 			return err
 		}
@@ -130,16 +145,6 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 		b.Votes, err = b.Log.Stream(poll.Stream)
 		return err
 	})
-}
-
-// partitions writes the number of partitions, or checks that it is the one that was written.
-func partitions(ctx context.Context, engine Engine, n int) error {
-	err := engine.Partitions(ctx, n)
-	if fault.Is(err, fault.Conflict) {
-		return fmt.Errorf("PLENARY_PARTITIONS: %w; to change it, stop every API, wait until the workers have emptied the queues, "+
-			"stop the workers, delete every row of the table partitions, and start again with the new number everywhere", err)
-	}
-	return err
 }
 
 // await opens something, again and again while it is Unavailable.
@@ -190,13 +195,13 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 	return db, pollpg.New(db), nil
 }
 
-func (b *Backend) openQueue(ctx context.Context) (queue.Log, bus.Bus, error) {
+func (b *Backend) openQueue(ctx context.Context, partitions int) (queue.Log, bus.Bus, error) {
 	if b.Embedded() {
-		log, err := inproc.Open(inproc.Config{Streams: streams, Partitions: b.cfg.Partitions})
+		log, err := inproc.Open(inproc.Config{Streams: streams, Partitions: partitions})
 		return log, inproc.NewBus(), err
 	}
 	log, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: b.cfg.AMQPURLs, Streams: streams, Partitions: b.cfg.Partitions,
+		URLs: b.cfg.AMQPURLs, Streams: streams, Partitions: partitions,
 		MaxQueueBytes: b.cfg.QueueBytes, Logger: b.logger,
 	})
 	if err != nil {

@@ -129,10 +129,21 @@ func runWith(t *testing.T, c Config[post, int], f func(t *testing.T, b *bench)) 
 	})
 }
 
+// home gives the lane of a partition.
+func (b *bench) home(t *testing.T, partition int) *lane[post, int] {
+	t.Helper()
+	l, err := b.lane(partition)
+	require.NoError(t, err)
+	return l
+}
+
 func (b *bench) nothingIsLeft(t *testing.T) {
 	t.Helper()
 	require.Zero(t, b.Waiting())
-	for _, l := range b.lanes {
+	for _, l := range *b.lanes.Load() {
+		if l == nil {
+			continue
+		}
 		l.mu.Lock()
 		require.Zero(t, l.held)
 		require.Empty(t, l.senders, "no sender is remembered")

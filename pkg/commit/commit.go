@@ -4,6 +4,7 @@ package commit
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,7 +57,7 @@ type Config[T, R any] struct {
 	// Words name the items in errors.
 	Words Words
 
-	Partitions int
+	Partitions int // known at the start; items may name more, up to queue.MaxPartitions
 	// MaxWaiting bounds the items without an answer. One of several partitions may hold half of
 	// them.
 	MaxWaiting int
@@ -71,13 +72,15 @@ type Config[T, R any] struct {
 type Group[T, R any] struct {
 	config  Config[T, R]
 	log     queue.Publisher
-	maxLane int // bounds the items of one partition: a stalled one leaves room for the others
+	maxLane atomic.Int64 // bounds the items of a partition: a stalled one leaves room for others
 	waiting atomic.Int64
-	lanes   []*lane[T, R]
+	lanes   atomic.Pointer[[]*lane[T, R]] // by partition; nil: not met yet. Never nil itself
 	waiters sync.Pool
 	telling sync.WaitGroup // items with a hearer that is not told yet
 	sending *life.Tasks    // one for each lane
 	reading life.Service   // of replies
+
+	opening sync.Mutex // of lanes
 
 	mu       sync.Mutex
 	expected map[uuid.UUID]*batch[T, R] // published, results outstanding
@@ -86,25 +89,50 @@ type Group[T, R any] struct {
 // New makes a group over a log. Nothing is committed before its Start.
 func New[T, R any](log queue.Publisher, c Config[T, R]) *Group[T, R] {
 	g := &Group[T, R]{
-		config: c, log: log, maxLane: max(c.MaxWaiting/min(c.Partitions, 2), 1),
-		sending: life.NewTasks(), expected: make(map[uuid.UUID]*batch[T, R]),
+		config: c, log: log, sending: life.NewTasks(),
+		expected: make(map[uuid.UUID]*batch[T, R]),
 	}
+	g.share(c.Partitions)
+	g.lanes.Store(new([]*lane[T, R]))
 	g.reading = life.Loop(g.readReplies)
-	for partition := range c.Partitions {
-		g.lanes = append(g.lanes, newLane(g, partition))
-	}
 	return g
 }
 
 // Start begins to send what comes, and to read replies.
-func (g *Group[T, R]) Start() error {
-	if err := life.InOrder(g.reading, g.sending).Start(); err != nil {
-		return err
+func (g *Group[T, R]) Start() error { return life.InOrder(g.reading, g.sending).Start() }
+
+// lane gives the lane of a partition, and opens it when it meets the partition first. The error is
+// a fault of the program: no log has such a partition.
+func (g *Group[T, R]) lane(partition int) (*lane[T, R], error) {
+	if partition < 0 || partition >= queue.MaxPartitions {
+		return nil, fmt.Errorf("there is no partition %d", partition)
 	}
-	for _, l := range g.lanes {
+	if all := *g.lanes.Load(); partition < len(all) && all[partition] != nil {
+		return all[partition], nil
+	}
+	return g.open(partition), nil
+}
+
+// open opens a lane, unless another call just did.
+func (g *Group[T, R]) open(partition int) *lane[T, R] {
+	g.opening.Lock()
+	defer g.opening.Unlock()
+	old := *g.lanes.Load()
+	all := make([]*lane[T, R], max(len(old), partition+1))
+	copy(all, old)
+	if all[partition] == nil {
+		l := newLane(g, partition)
+		all[partition] = l
+		g.share(max(g.config.Partitions, len(all)))
+		g.lanes.Store(&all)
 		g.sending.Go(func(ctx context.Context) { l.run(ctx.Done()) })
 	}
-	return nil
+	return all[partition]
+}
+
+// share bounds the items of one of so many partitions.
+func (g *Group[T, R]) share(partitions int) {
+	g.maxLane.Store(int64(max(g.config.MaxWaiting/min(partitions, 2), 1)))
 }
 
 // Enter takes one of the MaxWaiting seats, for a sender that will have an item. It is called
@@ -132,11 +160,15 @@ func (g *Group[T, R]) Waiting() int { return int(g.waiting.Load()) }
 //   - Unavailable: the item may be written or not; sending it again is safe.
 //   - What Judge makes of the result.
 func (g *Group[T, R]) Commit(ctx context.Context, item Item[T], wait Wait) (R, error) {
-	l, w := g.lanes[item.Partition], g.waiter()
+	var none R
+	l, err := g.lane(item.Partition)
+	if err != nil {
+		return none, err
+	}
+	w := g.waiter()
 	defer g.waiters.Put(w)
 	b, place, err := l.admit(&item, w)
 	if err != nil {
-		var none R
 		return none, err
 	}
 	defer l.release(item.Sender)
@@ -150,8 +182,12 @@ func (g *Group[T, R]) Commit(ctx context.Context, item Item[T], wait Wait) (R, e
 func (g *Group[T, R]) Submit(
 	ctx context.Context, item Item[T], async bool, to Hearer[T, R],
 ) error {
+	l, err := g.lane(item.Partition)
+	if err != nil {
+		return err
+	}
 	g.telling.Add(1)
-	err := g.lanes[item.Partition].enlist(&item, hearer[T, R]{
+	err = l.enlist(&item, hearer[T, R]{
 		to: to, ctx: ctx, sender: item.Sender, arrived: item.Arrived, async: async,
 	})
 	if err != nil {

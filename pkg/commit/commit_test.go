@@ -311,7 +311,7 @@ func TestMoreThanMayWaitAreRefusedAtOnce(t *testing.T) {
 func TestOneSenderMayNotFillTheWaitingRoom(t *testing.T) {
 	run(t, func(t *testing.T, b *bench) {
 		l := newLane(b.Group, 0)
-		b.maxLane = senderItems + 1
+		b.maxLane.Store(senderItems + 1)
 		admit := func() error {
 			item := itemOf(1, "A")
 			_, _, err := l.admit(&item, b.waiter())

@@ -393,9 +393,9 @@ func TestWhenTheBrokerConfirmsNothingWhatWasSubmittedIsRefusedWithTheOthers(t *t
 func TestAnItemThatIsNotTakenIsNotHeardOf(t *testing.T) {
 	for name, change := range map[string]func(b *bench, item *Item[post]){
 		"a full group":     func(b *bench, _ *Item[post]) { b.config.MaxWaiting = b.Waiting() },
-		"a full partition": func(b *bench, _ *Item[post]) { b.maxLane = b.Waiting() },
+		"a full partition": func(b *bench, _ *Item[post]) { b.maxLane.Store(int64(b.Waiting())) },
 		"a busy sender": func(b *bench, item *Item[post]) {
-			b.maxLane = 1000
+			b.maxLane.Store(1000)
 			for range senderItems - 1 {
 				b.submit(1, false)
 			}
@@ -412,7 +412,7 @@ func TestAnItemThatIsNotTakenIsNotHeardOf(t *testing.T) {
 				flying := <-b.log.Entries
 				item := itemOf(9, "A")
 				change(b, &item)
-				waiting, home := b.Waiting(), b.lanes[partition]
+				waiting, home := b.Waiting(), b.home(t, partition)
 				held := home.holds()
 				for _, async := range []bool{false, true} {
 					h := newHearing()
@@ -671,7 +671,7 @@ func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(time.Millisecond):
-				b.attendAll()
+				b.attendAll(t)
 			}
 		}
 	})
@@ -727,9 +727,9 @@ func TestEveryHearerHearsOnceWheneverTheLogAnswers(t *testing.T) {
 }
 
 // attendAll attends every batch that waits for its turn or for its results.
-func (b *bench) attendAll() {
+func (b *bench) attendAll(t *testing.T) {
 	var batches []*batch[post, int]
-	l := b.lanes[0]
+	l := b.home(t, 0)
 	l.mu.Lock()
 	for _, batch := range l.waiting {
 		if batch.hearers.attention != nil {

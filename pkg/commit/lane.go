@@ -98,7 +98,7 @@ func (l *lane[T, R]) join(item *Item[T]) (*batch[T, R], int, error) {
 	switch {
 	case l.senders[item.Sender] >= senderItems:
 		return nil, 0, l.group.config.Words.busy()
-	case l.held >= l.group.maxLane:
+	case l.held >= int(l.group.maxLane.Load()):
 		return nil, 0, l.group.config.Words.full()
 	case l.stalled:
 		return nil, 0, l.group.config.Words.stalled()

@@ -2,6 +2,8 @@ package config
 
 import (
 	"strings"
+
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // Queue has the settings of the ordered log.
@@ -17,9 +19,12 @@ var queueSettings = []Setting{
 			"cluster. Empty: the API counts votes itself.",
 		func(c *Config, v string) (err error) { c.AMQPURLs, err = amqpURLs(v); return err }},
 	{"PARTITIONS", "4", "1 to 256",
-		"The number of ordered queues, the same for every process. It is written to the " +
-			"database at the first start.",
-		func(c *Config, v string) (err error) { c.Partitions, err = number(v, 1, 256); return err }},
+		"The number of ordered queues over which new presentations spread. A rolling restart " +
+			"raises it. A lower number leaves queues unused, and takes none away.",
+		func(c *Config, v string) (err error) {
+			c.Partitions, err = number(v, 1, queue.MaxPartitions)
+			return err
+		}},
 	{"QUEUE_BYTES", "268435456", "1048576 to 1099511627776",
 		"Bytes that a partition's queue may hold. A full one refuses, and voters get 503. It " +
 			"is part of the queue's declaration: change it only together with the queue.",

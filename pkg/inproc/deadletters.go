@@ -154,5 +154,9 @@ func (s *stream) putBack(l letter) error {
 	e := l.entry
 	e.Replayed = true
 	back := entry{Entry: e, died: l.FirstTime, confirmed: func(error) {}}
-	return s.partitions[l.Partition].append(back)
+	p, err := s.partition(l.Partition)
+	if err != nil {
+		return err
+	}
+	return p.append(back)
 }

@@ -23,7 +23,7 @@ const (
 // Config sets the size of a log. What does not fit is refused.
 type Config struct {
 	Streams    []string // their names
-	Partitions int      // of each stream; at least 1
+	Partitions int      // of each stream at the start; at least 1
 	MaxEntries int      // unacknowledged entries per partition; 0: DefaultMaxEntries
 	MaxBytes   int      // and their size in memory, about; 0: DefaultMaxBytes
 }
@@ -41,7 +41,8 @@ var _ queue.Log = (*Log)(nil)
 
 // Open makes a log. Other logs, of this process or another, see nothing of it.
 func Open(c Config) (*Log, error) {
-	if c.Partitions < 1 || c.MaxEntries < 0 || c.MaxBytes < 0 {
+	if c.Partitions < 1 || c.Partitions > queue.MaxPartitions ||
+		c.MaxEntries < 0 || c.MaxBytes < 0 {
 		return nil, fmt.Errorf("a log of %d partitions, %d entries and %d bytes cannot be",
 			c.Partitions, c.MaxEntries, c.MaxBytes)
 	}

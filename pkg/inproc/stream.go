@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -15,9 +16,13 @@ const maxBody = queue.MaxBytes - overhead
 
 // stream is a queue.Stream.
 type stream struct {
-	name       string
-	partitions []*partition
-	dead       *graveyard
+	name   string
+	config Config
+	dead   *graveyard
+
+	opening    sync.Mutex         // guards the following two
+	partitions map[int]*partition // those of the start, and those that somebody named
+	ending     bool
 
 	mu      sync.Mutex // guards closed, and replies against being closed during a send
 	closed  bool
@@ -25,9 +30,12 @@ type stream struct {
 }
 
 func newStream(name string, c Config) *stream {
-	s := &stream{name: name, dead: &graveyard{}, replies: make(chan queue.Reply, repliesBuffer)}
-	for range c.Partitions {
-		s.partitions = append(s.partitions, newPartition(c.MaxEntries, c.MaxBytes))
+	s := &stream{
+		name: name, config: c, dead: &graveyard{}, partitions: map[int]*partition{},
+		replies: make(chan queue.Reply, repliesBuffer),
+	}
+	for n := range c.Partitions {
+		s.partitions[n] = newPartition(c.MaxEntries, c.MaxBytes)
 	}
 	return s
 }
@@ -82,11 +90,20 @@ func (s *stream) Subscribe(ctx context.Context, partition int) (queue.Subscripti
 	return p.subscribe(s, partition)
 }
 
+// partition gives a partition, which is made when somebody names it first.
 func (s *stream) partition(n int) (*partition, error) {
-	if n < 0 || n >= len(s.partitions) {
-		return nil, fmt.Errorf("there is no partition %d among %d", n, len(s.partitions))
+	if n < 0 || n >= queue.MaxPartitions {
+		return nil, fmt.Errorf("there is no partition %d among %d", n, queue.MaxPartitions)
 	}
-	return s.partitions[n], nil
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	p := s.partitions[n]
+	if p == nil {
+		p = newPartition(s.config.MaxEntries, s.config.MaxBytes)
+		p.closed = s.ending
+		s.partitions[n] = p
+	}
+	return p, nil
 }
 
 // open tells whether the log is open, and ctx has not ended.
@@ -103,7 +120,11 @@ func (s *stream) open(ctx context.Context) error {
 }
 
 func (s *stream) close() {
-	for _, p := range s.partitions {
+	s.opening.Lock()
+	s.ending = true
+	all := slices.Collect(maps.Values(s.partitions))
+	s.opening.Unlock()
+	for _, p := range all {
 		p.close()
 	}
 	s.mu.Lock()

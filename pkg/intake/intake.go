@@ -59,22 +59,21 @@ type Display interface {
 // and Take are called while it runs.
 type Intake struct {
 	life.Service
-	cache      Display
-	passes     *access.Passes
-	now        func() time.Time
-	partitions int
-	group      *commit.Group[poll.Vote, poll.Verdict]
+	cache  Display
+	passes *access.Passes
+	now    func() time.Time
+	group  *commit.Group[poll.Vote, poll.Verdict]
 }
 
-// New makes an intake over a log of partitions partitions. maxWaiting bounds the votes that wait for
-// an answer; one of several partitions may hold half of them. now is
-// the monotonic clock, the same as the cache's.
+// New makes an intake over a log, which may have more than partitions partitions. maxWaiting bounds
+// the votes that wait for an answer; one of several partitions may hold half of them. now is the
+// monotonic clock, the same as the cache's.
 func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
 	group := commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
 		Encode: encode, Decode: decode, Judge: judge, Window: poll.Window, Words: words,
 		Partitions: partitions, MaxWaiting: maxWaiting, Now: now,
 	})
-	return &Intake{Service: group, cache: cache, passes: passes, now: now, partitions: partitions, group: group}
+	return &Intake{Service: group, cache: cache, passes: passes, now: now, group: group}
 }
 
 // Waiting gives the number of votes that wait for their answer now.
@@ -101,7 +100,7 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	if err != nil {
 		return Receipt{}, err
 	}
-	verdict, err := in.group.Commit(ctx, in.item(presentationID, vote, arrived, accepted), wait)
+	verdict, err := in.group.Commit(ctx, in.item(display.Partition, vote, arrived, accepted), wait)
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
 }
 
@@ -115,7 +114,7 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	arrived := in.now()
 	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) && in.identify(presentationID, &ballot, arrived) == nil {
 		vote, err := ballot.vote(display)
-		if err == nil && in.group.Submit(ctx, in.item(presentationID, vote, arrived, accepted),
+		if err == nil && in.group.Submit(ctx, in.item(display.Partition, vote, arrived, accepted),
 			async, hearer) == nil {
 			return true
 		}
@@ -125,10 +124,10 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 }
 
 // item makes an item of a vote. It was accepted when the lease of what is displayed was looked at.
-func (in *Intake) item(presentationID uuid.UUID, v poll.Vote, arrived,
+func (in *Intake) item(partition int, v poll.Vote, arrived,
 	accepted time.Time) commit.Item[poll.Vote] {
 	return commit.Item[poll.Vote]{
-		Value: v, Partition: queue.Partition(presentationID, in.partitions), Sender: v.VoterID,
+		Value: v, Partition: partition, Sender: v.VoterID,
 		Bytes: len(v.Answer), Arrived: arrived, Accepted: accepted,
 	}
 }

@@ -34,6 +34,7 @@ type fakeCache struct {
 	was, closed  bool      // whether voting is closed, says that entry and that read
 	err          error
 	reads        int
+	moved        int           // so many partitions behind the one of its id
 	kind         question.Kind // Choice, if empty
 }
 
@@ -46,7 +47,10 @@ func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (p
 	p := &poll.Poll{ID: shown,
 		Question: question.Question{Kind: cmp.Or(c.kind, question.Choice), MaxChoices: 1,
 			Options: []question.Option{{Key: "A"}, {Key: "B"}}}}
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed}, Poll: p}, time.Now(), c.err
+	return poll.Display{
+		PresentationID: id, Slide: poll.Slide{Version: 3, Displayed: true, Closed: closed},
+		Partition: queue.Partition(id, 4) + c.moved, Poll: p,
+	}, time.Now(), c.err
 }
 
 func (c *fakeCache) Known(uuid.UUID) (poll.Display, time.Time, bool) {
@@ -115,6 +119,27 @@ func (b *bench) cast(voter byte, key string, wait Wait) <-chan answer {
 }
 
 var usual = Wait{For: DefaultWait}
+
+func TestAVoteGoesWhereItsPresentationLiesWhateverItsIDSays(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.moved = 1 - queue.Partition(talk, 4)
+		require.NotEqual(t, 1, queue.Partition(talk, 4), "else this shows nothing")
+		a := b.cast(1, "B", usual)
+		p := <-b.log.Entries
+		require.Equal(t, 1, p.Partition)
+		p.Confirm(nil)
+		reply(p, poll.Counted)
+		require.NoError(t, (<-a).err)
+	})
+}
+
+func TestAVoteForAPresentationThatLiesNowhereIsAFault(t *testing.T) {
+	run(t, func(t *testing.T, b *bench) {
+		b.cache.moved = -1 - queue.Partition(talk, 4)
+		require.ErrorContains(t, (<-b.cast(1, "B", usual)).err, "there is no partition -1")
+		require.Zero(t, b.Waiting())
+	})
+}
 
 func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 	for verdict, want := range map[poll.Verdict]fault.Code{

@@ -62,10 +62,10 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))}, access.BadPass, uuid.Nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := committest.Open(1)
+			log := committest.Open(4)
 			display := newKnownDisplay()
 			display.fresh = pollID
-			in := New(admitting{display, c.voters}, passes, log, 1, 100, time.Now)
+			in := New(admitting{display, c.voters}, passes, log, 4, 100, time.Now)
 			require.NoError(t, in.Start())
 			ballot := c.ballot
 			ballot.PollID, ballot.Keys = pollID, []string{"A"}

@@ -19,6 +19,12 @@ type CountingStore interface {
 	ExpiryStore
 }
 
+// CountingEngine is what Counting needs of what keeps its store.
+type CountingEngine interface {
+	work.IDs
+	work.Table
+}
+
 // Counting is all that a process does which counts votes: a worker, and the chores of the
 // feature. Any number of processes may do it. It is a life.Service: Stop finishes the transactions
 // under way and hands the partitions over. An error says that a transaction is under way still.
@@ -27,17 +33,17 @@ type Counting struct {
 	worker *work.Worker
 }
 
-// NewCounting makes a Counting. keep is how long a presentation is kept that nobody uses; 0: for
-// ever.
+// NewCounting makes a Counting of the log's partitions: so many at the start, and what is added to
+// the engine's table. keep is how long a presentation is kept that nobody uses; 0: for ever.
 func NewCounting(
-	store CountingStore, ids work.IDs, votes queue.Stream, partitions int, b bus.Bus,
+	store CountingStore, engine CountingEngine, votes queue.Stream, partitions int, b bus.Bus,
 	keep time.Duration, logger *slog.Logger,
 ) *Counting {
 	w := work.New(work.Config{
-		Stream: votes, Partitions: partitions, Applier: NewApplier(store, logger), IDs: ids,
-		Bus: b, Logger: logger,
+		Stream: votes, Partitions: partitions, Table: engine, Applier: NewApplier(store, logger),
+		IDs: engine, Bus: b, Logger: logger,
 	})
-	sweep := NewSweep(store, votes, partitions, w.Follows, logger)
+	sweep := NewSweep(store, votes, w.Follows, logger)
 	refold := NewRefold(store, w.Announce, logger)
 	expiry := NewExpiry(store, w.Announce, keep, logger)
 	run := func(ctx context.Context) { w.Run(ctx, sweep.Run, refold.Run, expiry.Run) }

@@ -40,6 +40,8 @@ func (s quiet) Refold(ctx context.Context) (*bus.Change, bool, error) {
 	return s.folds.Refold(ctx)
 }
 
+func (quiet) CountPartitions(context.Context) (int, error) { return 1, nil }
+
 func (quiet) Forget(context.Context, time.Duration, int) (int, error) { return 0, nil }
 
 // heard is a bus that notes what is announced, call by call.

@@ -75,9 +75,11 @@ type Presentation struct {
 	JoinCode      string
 	access.Tokens // by its tokens
 	access.Admission
-	Edits int64 // its revision: how often it was edited, and its tokens and its code were renewed
-	Slide Slide
-	Polls []Poll
+	// Edits is its revision: how often it was edited, and its tokens and its code were renewed.
+	Edits     int64
+	Partition int // of the log, where its votes and seals go; the same for ever
+	Slide     Slide
+	Polls     []Poll
 }
 
 // Slide says what a presentation displays.
@@ -89,7 +91,8 @@ type Slide struct {
 }
 
 // New checks what a presenter wrote and makes a presentation of it with new ids and nothing displayed. The join
-// code and the token are for the caller to add. Errors are of the kind Invalid and name the field.
+// code, the token and the partition are for the caller to add.
+// Errors are of the kind Invalid and name the field.
 func New(title string, polls []Poll) (Presentation, error) {
 	title, err := cleanTitle(title)
 	if err != nil {

@@ -15,7 +15,7 @@ const sealTimeout = 5 * time.Second
 // PublishSeal writes a seal to its partition's log and waits for the confirm. A nil error promises
 // that it is in the log. Publishing a seal again, as a new entry, does no harm.
 func PublishSeal(
-	ctx context.Context, log queue.Publisher, partitions int, presentationID uuid.UUID, seal Seal,
+	ctx context.Context, log queue.Publisher, partition int, seal Seal,
 ) error {
 	ctx, cancel := context.WithTimeout(ctx, sealTimeout)
 	defer cancel()
@@ -24,7 +24,6 @@ func PublishSeal(
 		return err
 	}
 	confirmed := make(chan error, 1)
-	partition := queue.Partition(presentationID, partitions)
 	if err := log.Publish(ctx, partition, e, func(err error) { confirmed <- err }); err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ type Display struct {
 	access.Admission
 	Edits int64 // how often it was edited, and its tokens and its code were renewed
 	Slide
+	Partition int // of the log, where its votes and seals go; the same for ever
+
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 
 	// Of the store's Display only.
@@ -41,6 +43,7 @@ type Turn struct {
 // ClosingPoll is a poll that voting has ended for and that is not sealed yet.
 type ClosingPoll struct {
 	PresentationID uuid.UUID
+	Partition      int  // of its presentation
 	Seal           Seal // the one that it waits for
 }
 

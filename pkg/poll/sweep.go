@@ -24,20 +24,18 @@ type ClosingStore interface {
 // Sweep seals polls whose replica died before it did, through the log like any seal. Any number
 // may run.
 type Sweep struct {
-	store      ClosingStore
-	log        queue.Publisher
-	partitions int
-	mine       func(partition int) bool
-	logger     *slog.Logger
+	store  ClosingStore
+	log    queue.Publisher
+	mine   func(partition int) bool
+	logger *slog.Logger
 }
 
 // NewSweep makes a Sweep. It seals the polls of partitions that are mine: another process has
 // the others.
 func NewSweep(
-	store ClosingStore, log queue.Publisher, partitions int, mine func(partition int) bool,
-	logger *slog.Logger,
+	store ClosingStore, log queue.Publisher, mine func(partition int) bool, logger *slog.Logger,
 ) *Sweep {
-	return &Sweep{store: store, log: log, partitions: partitions, mine: mine, logger: logger}
+	return &Sweep{store: store, log: log, mine: mine, logger: logger}
 }
 
 // Run sweeps again and again until ctx ends.
@@ -72,11 +70,11 @@ func (s *Sweep) once(ctx context.Context, seen map[Seal]time.Time) {
 			seen[p.Seal] = now
 			continue
 		}
-		if now.Sub(since) < orphaned || !s.mine(queue.Partition(p.PresentationID, s.partitions)) {
+		if now.Sub(since) < orphaned || !s.mine(p.Partition) {
 			continue
 		}
 		seen[p.Seal] = now // if the log is slow, the next try is as far away
-		if err := PublishSeal(ctx, s.log, s.partitions, p.PresentationID, p.Seal); err != nil {
+		if err := PublishSeal(ctx, s.log, p.Partition, p.Seal); err != nil {
 			s.logger.Warn("seal not published; trying again",
 				"poll_id", p.Seal.PollID, "error", err)
 		}

@@ -48,14 +48,20 @@ func closing(version int64) poll.ClosingPoll {
 // everybody waits.
 func sweeping(t *testing.T, store *closings, mine bool,
 	f func(t *testing.T, sealed <-chan queue.Delivery)) {
+	sweepingWhere(t, store, 0, func(int) bool { return mine }, f)
+}
+
+// sweepingWhere is sweeping by a worker that has some partitions, seen from one of them.
+func sweepingWhere(t *testing.T, store *closings, partition int, mine func(int) bool,
+	f func(t *testing.T, sealed <-chan queue.Delivery)) {
 	synctest.Test(t, func(t *testing.T) {
 		log, err := inproc.Open(inproc.Config{Streams: []string{poll.Stream}, Partitions: 1})
 		require.NoError(t, err)
 		votes, err := log.Stream(poll.Stream)
 		require.NoError(t, err)
-		sub, err := votes.Subscribe(t.Context(), 0)
+		sub, err := votes.Subscribe(t.Context(), partition)
 		require.NoError(t, err)
-		sweep := poll.NewSweep(store, votes, 1, func(int) bool { return mine },
+		sweep := poll.NewSweep(store, votes, mine,
 			slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -106,4 +112,16 @@ func TestAPollOfAPartitionThatAnotherWorkerFollowsIsLeftToThatOne(t *testing.T) 
 			time.Sleep(10 * orphaned)
 			require.Empty(t, sealed)
 		})
+}
+
+func TestASweepSealsInThePartitionWhereThePresentationLies(t *testing.T) {
+	orphan := closing(4)
+	orphan.Partition = 7 // as no number of partitions below it would have it
+	store := &closings{list: []poll.ClosingPoll{orphan}}
+	mine := func(partition int) bool { return partition == 7 }
+	sweepingWhere(t, store, 7, mine, func(t *testing.T, sealed <-chan queue.Delivery) {
+		b, err := poll.DecodeBatch((<-sealed).Entry)
+		require.NoError(t, err)
+		require.Equal(t, &orphan.Seal, b.Seal)
+	})
 }

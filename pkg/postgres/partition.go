@@ -9,30 +9,34 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Partitions writes the number of partitions at the first call; later it gives Conflict, with both numbers in the
-// detail, when n is another one. Invalid: n is less than 1.
+// Partitions sees to it that there are n partitions at least. The first call writes those from 0
+// to n - 1, which are the original ones. A later call with a higher n adds what is missing. Another
+// one changes nothing. Invalid: n is less than 1.
 func (db *DB) Partitions(ctx context.Context, n int) error {
 	if n < 1 {
 		return fault.Field("partitions", "must be 1 or more")
 	}
 	return db.Write(ctx, "partitions", func(tx *sqlx.Tx) error {
-		// Two first calls at once: one waits here and then reads what the other wrote. Counting is not held up.
-		if _, err := tx.ExecContext(ctx, `LOCK TABLE partitions IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		// Two calls at once: one waits here and then reads what the other wrote. Counting is not
+		// held up.
+		_, err := tx.ExecContext(ctx, `LOCK TABLE partitions IN SHARE ROW EXCLUSIVE MODE`)
+		if err != nil {
 			return err
 		}
-		var found int
-		if err := tx.GetContext(ctx, &found, `SELECT count(*) FROM partitions`); err != nil {
-			return err
-		}
-		switch found {
-		case n:
-			return nil
-		case 0:
-			_, err := tx.ExecContext(ctx, `INSERT INTO partitions SELECT generate_series(0, $1::integer - 1)`, n)
-			return err
-		}
-		return fault.Errorf(fault.Conflict, "the store was set up for %d partitions, not %d", found, n)
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO partitions (id, original)
+			SELECT generate_series(found, $1::bigint - 1), found = 0
+			FROM (SELECT count(*) AS found FROM partitions) p`, n)
+		return err
 	})
+}
+
+// CountPartitions gives how many partitions there are: 0 before the first call of Partitions.
+func (db *DB) CountPartitions(ctx context.Context) (n int, err error) {
+	err = db.Read(ctx, "partitions", func(q Queryer) error {
+		return q.GetContext(ctx, &n, `SELECT coalesce(max(id) + 1, 0) FROM partitions`)
+	})
+	return n, err
 }
 
 // Forget drops the ids of entries that were applied more than age ago by the database's clock. It

@@ -12,6 +12,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// MaxPartitions is how many partitions a stream may have. They are numbered from 0.
+const MaxPartitions = 256
+
 // Partition gives the partition of a thing among n: FNV-1a 64 of the id's 16 bytes, modulo n. It
 // is part of the data: another rule would split a thing over two logs.
 func Partition(id uuid.UUID, n int) int {
@@ -49,7 +52,8 @@ type Reply struct {
 type Publisher interface {
 	// Publish writes an entry at the end of a partition's log, behind every entry whose Publish
 	// for that partition returned nil before. It waits only for the connection to take the
-	// bytes, not for the confirm.
+	// bytes, not for the confirm. A partition below MaxPartitions that nobody named before is
+	// made, and Publish waits for that, too.
 	//
 	// After a nil error confirmed is called exactly once, from another goroutine, and must not
 	// block. It is called with one of these:
@@ -89,7 +93,8 @@ type Delivery struct {
 
 // Consumer reads a stream.
 type Consumer interface {
-	// Subscribe begins to deliver a partition's log. Any number of processes may subscribe to a
+	// Subscribe begins to deliver a partition's log, of any partition below MaxPartitions. Any
+	// number of processes may subscribe to a
 	// partition: one of them is active and gets the entries, in order. When its subscription
 	// ends, the next one goes on exactly after the last acknowledged entry. Being the active one
 	// is not exclusive under faults: an entry may be delivered to two. The error is of the kind

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 // Prefetch is how many unacknowledged entries of a partition a consumer may hold. It must be the same in every worker
@@ -26,7 +28,7 @@ const maxUnconfirmed = 1024
 type Config struct {
 	URLs       []string // amqp:// or amqps://, nodes of one cluster; each attempt takes the next one
 	Streams    []string // their names, of small letters
-	Partitions int      // of each stream; at least 1; queues PREFIX.STREAM.0 and so on
+	Partitions int      // of each stream at the start, 1 or more: queues PREFIX.STREAM.0 and so on
 
 	Prefix        string        // of queue and exchange names; "": plenary
 	MaxQueueBytes int64         // per partition; more is refused; 0: 256 MiB. Part of the queue: another value stops Open
@@ -37,10 +39,13 @@ type Config struct {
 	// what is unconfirmed is unknown; 0: 10 s. A healthy broker takes milliseconds. One that lost a message on its way to
 	// the queue's leader sends it again only when it hears of a new leader or a new message (rabbitmq-server 14589).
 	ConfirmTimeout time.Duration
-	// Settle is how long a partition's queue that Open had to make is left alone; 0: 2 s. The broker writes the name of a
-	// new queue's log to disk up to a second later (dets, auto_save 500 ms); killed before that, it begins an empty log for the
-	// queue when it starts again, loses what it has confirmed and elects nobody, so that the partition hangs
-	// (rabbitmq-server issue 15725).
+	// Settle is how long a partition's queue that Open or Publish had to make is left alone;
+	// 0: 2 s.
+	//
+	// The broker writes the name of a new queue's log to disk up to a second later (dets, auto_save
+	// 500 ms). Killed before that, it begins an empty log for the queue when it starts again. It
+	// loses what it has confirmed and elects nobody, so that the partition hangs (rabbitmq-server
+	// issue 15725).
 	Settle     time.Duration
 	MinBackoff time.Duration // upper bound of the first wait before connecting again; 0: 100 ms
 	MaxBackoff time.Duration // upper bound of all of them; 0: 5 s
@@ -63,7 +68,7 @@ func (c Config) check() (Config, error) {
 			return c, fmt.Errorf("rabbitmq: URL %d is not one: %w", i+1, err)
 		}
 	}
-	if c.Partitions < 1 || c.MaxQueueBytes < 0 {
+	if c.Partitions < 1 || c.Partitions > queue.MaxPartitions || c.MaxQueueBytes < 0 {
 		return c, fmt.Errorf("rabbitmq: %d partitions of %d bytes cannot be", c.Partitions, c.MaxQueueBytes)
 	}
 	for _, name := range c.Streams {

@@ -289,25 +289,24 @@ func (s *stream) putBack(ctx context.Context, h *heldLetter) error {
 	msg.ReplyTo = s.replyTo() // whoever waited for its reply has given up
 	ctx, cancel := context.WithTimeout(ctx, replayTimeout)
 	defer cancel()
-	return p.streams[s.place][h.letter.Partition].publishAndWait(ctx, s.queue(h.letter.Partition),
-		msg)
+	f, err := p.confirmer(ctx, s, h.letter.Partition)
+	if err != nil {
+		return s.unavailable(err)
+	}
+	return f.publishAndWait(ctx, s.queue(h.letter.Partition), msg)
 }
 
 // letter reads what was written on an entry. One that came some other way is shown too.
 func (s *stream) letter(d amqp.Delivery) queue.DeadLetter {
 	text := func(name string) string { v, _ := d.Headers[name].(string); return v }
 	letter := queue.DeadLetter{
-		ID: text(headerID), Reason: text(headerReason), Origin: text(headerQueue), Partition: -1,
-		Time: timeOf(d.Headers, headerTime), FirstTime: timeOf(d.Headers, headerFirstTime),
+		ID: text(headerID), Reason: text(headerReason), Origin: text(headerQueue),
+		Partition: s.partitionOf(text(headerQueue)),
+		Time:      timeOf(d.Headers, headerTime), FirstTime: timeOf(d.Headers, headerFirstTime),
 		MessageID: d.MessageId, Raw: d.Body,
 	}
 	if letter.FirstTime.IsZero() {
 		letter.FirstTime = letter.Time
-	}
-	for p := range s.log.cfg.Partitions {
-		if s.queue(p) == letter.Origin {
-			letter.Partition = p
-		}
 	}
 	if letter.ID == "" { // the same at every visit; what is alike in everything may share it
 		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", d.MessageId, letter.Origin, text(headerTime), d.Body))

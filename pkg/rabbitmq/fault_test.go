@@ -318,6 +318,8 @@ func TestASettingThatCannotBeStopsTheStart(t *testing.T) {
 		"URL 2 is not one": {Partitions: 1, URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
 		`cannot be called "Votes"`: {URLs: []string{"amqp://a/"}, Partitions: 1,
 			Streams: []string{"Votes"}},
+		"257 partitions of 0 bytes": {Partitions: 257, URLs: []string{"amqp://a/"}},
+
 		"0 partitions of 0 bytes":  {URLs: []string{"amqp://a/"}},
 		"1 partitions of -1 bytes": {URLs: []string{"amqp://a/"}, Partitions: 1, MaxQueueBytes: -1},
 	} {

@@ -22,8 +22,6 @@ import (
 	"sync"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -42,7 +40,7 @@ type Log struct {
 	cfg     Config
 	streams []*stream
 	bus     *Bus
-	made    time.Time // when a partition's queue was not there; for the publishing connection's set-up only
+	made    sync.Map // queue name → time.Time: when a partition's queue was not there
 
 	publishing *link[*publishers]
 	consuming  *link[*reception]
@@ -90,72 +88,6 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 		}
 	}
 	return l, nil
-}
-
-// publishers are the partitions' channels on the publishing connection, by the stream's place.
-type publishers struct{ streams [][]*confirmer }
-
-func (l *Log) openPublishers(k *conn) (*publishers, error) {
-	p := &publishers{}
-	for _, s := range l.streams {
-		for i := range l.cfg.Partitions {
-			there, err := k.has(l.cfg.partitionQueue(s.name, i))
-			if err != nil {
-				return p, err
-			}
-			if !there {
-				l.made = time.Now()
-			}
-		}
-	}
-	ch, err := k.Channel()
-	if err != nil {
-		return p, err
-	}
-	for _, s := range l.streams {
-		for i := range l.cfg.Partitions {
-			if err := l.cfg.declarePartition(ch, s.name, i); err != nil {
-				return p, err
-			}
-		}
-		if err := l.cfg.declareDead(ch, s.name); err != nil {
-			return p, err
-		}
-	}
-	if err := ch.Close(); err != nil {
-		return p, err
-	}
-	for range l.streams {
-		var partitions []*confirmer
-		for range l.cfg.Partitions {
-			f, err := newConfirmer(k)
-			if err != nil {
-				return p, err
-			}
-			partitions = append(partitions, f)
-		}
-		p.streams = append(p.streams, partitions)
-	}
-	if !l.made.IsZero() { // a set-up that broke off waits for the rest
-		select {
-		case <-time.After(l.cfg.Settle - time.Since(l.made)):
-		case <-k.lost:
-		}
-	}
-	return p, nil
-}
-
-// has says whether a queue is there.
-func (k *conn) has(name string) (bool, error) {
-	ch, err := k.Channel()
-	if err != nil {
-		return false, err
-	}
-	_, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
-	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound { // which has closed the channel
-		return false, nil
-	}
-	return err == nil, errors.Join(err, ch.Close())
 }
 
 // Stream is the promise of queue.Log.

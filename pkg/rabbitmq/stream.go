@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -40,7 +42,11 @@ func (s *stream) Publish(
 	if why := k.blocked.Load(); why != nil {
 		return refused(errors.New("the broker takes no messages: " + *why))
 	}
-	return p.streams[s.place][partition].publish(ctx, s.queue(partition), amqp.Publishing{
+	f, err := p.confirmer(ctx, s, partition)
+	if err != nil {
+		return refused(err)
+	}
+	return f.publish(ctx, s.queue(partition), amqp.Publishing{
 		DeliveryMode: amqp.Persistent,
 		ContentType:  contentType,
 		MessageId:    e.ID.String(),
@@ -55,8 +61,17 @@ func (s *stream) Replies() <-chan queue.Reply { return s.replies }
 func (s *stream) queue(partition int) string { return s.log.cfg.partitionQueue(s.name, partition) }
 
 func (s *stream) check(partition int) error {
-	if partition < 0 || partition >= s.log.cfg.Partitions {
-		return fmt.Errorf("there is no partition %d among %d", partition, s.log.cfg.Partitions)
+	if partition < 0 || partition >= queue.MaxPartitions {
+		return fmt.Errorf("there is no partition %d among %d", partition, queue.MaxPartitions)
 	}
 	return nil
+}
+
+// partitionOf gives the partition that has a queue of that name; -1: none of the stream has.
+func (s *stream) partitionOf(name string) int {
+	n, err := strconv.Atoi(name[strings.LastIndexByte(name, '.')+1:])
+	if err != nil || s.check(n) != nil || s.queue(n) != name {
+		return -1
+	}
+	return n
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -215,7 +216,7 @@ func size(c *Cache) (n int) {
 func TestTheCacheDropsWhatItHearsOf(t *testing.T) {
 	c, store, _ := newTestCache(t)
 	other := uuid.UUID{15: 2}
-	create(t, store.Store, other, "BCD234", poll.Slide{Index: -1})
+	create(t, store.Store, other, queue.Partition(other, 4), "BCD234", poll.Slide{Index: -1})
 	read := func(id uuid.UUID) int64 {
 		before := store.reads.Load()
 		_, _, err := c.Display(t.Context(), id, time.Time{})

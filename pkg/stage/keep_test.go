@@ -51,7 +51,7 @@ func newMoving(t *testing.T) (*Stage, *Cache, *shelf, *fakeClock) {
 	require.NoError(t, err)
 	b := inproc.NewBus()
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
-	s := New(shelf, b, openLog(t), 4, c, slog.New(slog.DiscardHandler))
+	s := New(shelf, b, openLog(t), c, slog.New(slog.DiscardHandler))
 	require.NoError(t, s.Start())
 	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s, c, shelf, clock

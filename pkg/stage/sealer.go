@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -29,21 +27,20 @@ const (
 type sealer struct {
 	log     queue.Publisher
 	logger  *slog.Logger
-	slots   []chan struct{} // by partition, a token per seal that waits
 	pending sync.WaitGroup
 	closing chan struct{} // closed by stop
 	ctx     context.Context
 	cancel  context.CancelFunc
 
-	mu      sync.Mutex // orders add before stop, or after it
+	mu      sync.Mutex            // orders add before stop, or after it
+	slots   map[int]chan struct{} // by partition, a token per seal that waits
 	started bool
 	stopped bool
 }
 
-func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer {
-	s := &sealer{log: log, logger: logger, slots: make([]chan struct{}, partitions), closing: make(chan struct{})}
-	for i := range s.slots {
-		s.slots[i] = make(chan struct{}, pendingSeals)
+func newSealer(log queue.Publisher, logger *slog.Logger) *sealer {
+	s := &sealer{
+		log: log, logger: logger, slots: make(map[int]chan struct{}), closing: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -51,14 +48,18 @@ func newSealer(log queue.Publisher, partitions int, logger *slog.Logger) *sealer
 
 // add has a poll sealed when every vote for it that may be acknowledged is in the log: its transition was committed before
 // the call.
-func (s *sealer) add(presentationID uuid.UUID, seal poll.Seal) {
+func (s *sealer) add(partition int, seal poll.Seal) {
 	due := time.Now().Add(poll.SealDelay)
-	slots := s.slots[queue.Partition(presentationID, len(s.slots))]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		s.logger.Warn("stopping; a worker will seal this one", "poll_id", seal.PollID)
 		return
+	}
+	slots := s.slots[partition]
+	if slots == nil {
+		slots = make(chan struct{}, pendingSeals)
+		s.slots[partition] = slots
 	}
 	select {
 	case slots <- struct{}{}:
@@ -68,20 +69,20 @@ func (s *sealer) add(presentationID uuid.UUID, seal poll.Seal) {
 	}
 	s.pending.Go(func() {
 		defer func() { <-slots }()
-		if err := s.seal(presentationID, seal, due); err != nil {
+		if err := s.seal(partition, seal, due); err != nil {
 			s.logger.Warn("seal not published; a worker will do it", "poll_id", seal.PollID, "error", err)
 		}
 	})
 }
 
-func (s *sealer) seal(presentationID uuid.UUID, seal poll.Seal, due time.Time) error {
+func (s *sealer) seal(partition int, seal poll.Seal, due time.Time) error {
 	select {
 	case <-time.After(time.Until(due)):
 	case <-s.ctx.Done():
 		return s.ctx.Err()
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := poll.PublishSeal(s.ctx, s.log, len(s.slots), presentationID, seal)
+		err := poll.PublishSeal(s.ctx, s.log, partition, seal)
 		if !errors.Is(err, queue.ErrRefused) && !errors.Is(err, queue.ErrUnknown) { // it is done, or trying again does not help
 			return err
 		}

@@ -33,9 +33,9 @@ type writer interface {
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 }
 
-// New makes a stage. Seals go to the log of partitions partitions. Stop it before the log.
-func New(store writer, b bus.Bus, log queue.Publisher, partitions int, cache *Cache, logger *slog.Logger) *Stage {
-	return &Stage{store: store, bus: b, cache: cache, sealer: newSealer(log, partitions, logger), log: logger}
+// New makes a stage. Stop it before the log.
+func New(store writer, b bus.Bus, log queue.Publisher, cache *Cache, logger *slog.Logger) *Stage {
+	return &Stage{store: store, bus: b, cache: cache, sealer: newSealer(log, logger), log: logger}
 }
 
 // Move does a transition and gives what is displayed after it. ifMatch, if not nil, is the version that the presenter
@@ -56,7 +56,7 @@ func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *in
 	if turn.Ended != nil {
 		changes = append(changes,
 			bus.Change{Thing: id, Part: turn.Ended.PollID, Version: turn.Ended.Version})
-		s.sealer.add(id, *turn.Ended)
+		s.sealer.add(turn.Partition, *turn.Ended)
 	}
 	s.announce(ctx, changes...)
 	return turn.Display, nil

@@ -108,7 +108,7 @@ type store interface {
 
 func newTestStageWith(t *testing.T, store store, b bus.Bus) (*Stage, *seals) {
 	log := openLog(t)
-	return New(store, b, log, 4, NewCache(store, time.Now), slog.New(slog.DiscardHandler)), log
+	return New(store, b, log, NewCache(store, time.Now), slog.New(slog.DiscardHandler)), log
 }
 
 // displaying opens a store that displays pollID under version 4.
@@ -148,6 +148,17 @@ func requireMovedAndSealed(t *testing.T, s *Stage, log *seals) {
 	require.Equal(t, &poll.Seal{PollID: pollID, Version: 4}, p.batch.Seal)
 	require.Equal(t, queue.Partition(talk, 4), p.partition)
 	require.NoError(t, s.Stop(t.Context()))
+}
+
+func TestASealGoesWhereThePresentationLiesWhateverItsIDSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		far := openStoreIn(t, 200, slide(4))
+		s, _, log := newTestStage(t, far)
+		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
+		require.NoError(t, err)
+		require.Equal(t, 200, (<-log.published).partition)
+		require.NoError(t, s.Stop(t.Context()))
+	})
 }
 
 func TestOtherTokensAndAnotherJoinCodeAreAnnouncedAsAnEdit(t *testing.T) {
@@ -355,10 +366,10 @@ func TestASealThatIsStuckHoldsUpNoOther(t *testing.T) {
 			other[0]++
 		}
 		begun := time.Now()
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 1})
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 2})
-		s.sealer.add(talk, poll.Seal{PollID: pollID, Version: 3})
-		s.sealer.add(other, poll.Seal{PollID: pollID, Version: 1})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 1})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 2})
+		s.sealer.add(here, poll.Seal{PollID: pollID, Version: 3})
+		s.sealer.add(queue.Partition(other, 4), poll.Seal{PollID: pollID, Version: 1})
 		for range 4 {
 			require.Equal(t, poll.SealDelay, (<-log.published).at.Sub(begun))
 		}
@@ -370,7 +381,7 @@ func TestTheStageLives(t *testing.T) {
 	store, stream := openStore(t, slide(4)), openLog(t).Stream
 	lifetest.Run(t, func(t *testing.T) lifetest.Made {
 		id := uuid.New()
-		create(t, store, id, id.String(), slide(4))
+		create(t, store, id, queue.Partition(id, 4), id.String(), slide(4))
 		log := &seals{
 			Stream: stream, published: make(chan published, 99),
 			trouble: map[int][]error{queue.Partition(id, 4): {queue.ErrRefused, queue.ErrUnknown}},
@@ -402,7 +413,7 @@ func TestWaitingSealsAreBounded(t *testing.T) {
 		s, _, log := newTestStage(t, displaying(t))
 		log.published = make(chan published, pendingSeals+9)
 		for range pendingSeals + 5 {
-			s.sealer.add(talk, *ended)
+			s.sealer.add(queue.Partition(talk, 4), *ended)
 		}
 		require.NoError(t, s.Stop(t.Context()))
 		require.Len(t, log.published, pendingSeals)

@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
 	"github.com/plenary-live/plenary/pkg/question"
+	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
@@ -27,24 +28,32 @@ func slide(version int64) poll.Slide { return poll.Slide{Version: version, Displ
 // openStore opens a store with a presentation: talk, whose first poll is pollID.
 func openStore(t *testing.T, s poll.Slide) *polllite.Store {
 	t.Helper()
+	return openStoreIn(t, queue.Partition(talk, 4), s)
+}
+
+// openStoreIn opens a store whose presentation lies in a partition.
+func openStoreIn(t *testing.T, partition int, s poll.Slide) *polllite.Store {
+	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Partitions(t.Context(), 4))
 	store := polllite.New(db)
-	create(t, store, talk, "ABC234", s)
+	create(t, store, talk, partition, "ABC234", s)
 	return store
 }
 
 // create writes a presentation whose first poll takes words.
-func create(t *testing.T, store *polllite.Store, id uuid.UUID, code string, s poll.Slide) {
+func create(
+	t *testing.T, store *polllite.Store, id uuid.UUID, partition int, code string, s poll.Slide,
+) {
 	t.Helper()
 	p, err := poll.New("A talk", []poll.Poll{
 		{Question: question.Question{Text: "Where?", Kind: question.WordCloud}},
 		{Question: question.Question{Text: "How was it?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
-	p.ID, p.JoinCode, p.Slide = id, code, s
+	p.ID, p.Partition, p.JoinCode, p.Slide = id, partition, code, s
 	p.Tokens = access.Tokens{TokenHash: [32]byte{1}}
 	if id == talk {
 		p.Polls[0].ID = pollID

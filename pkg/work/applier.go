@@ -51,6 +51,12 @@ type Applier interface {
 	Describe(queue.Entry) string
 }
 
+// Table is where it is written how many partitions the stream has.
+type Table interface {
+	// CountPartitions gives how many there are. They are numbered from 0, and none goes.
+	CountPartitions(ctx context.Context) (int, error)
+}
+
 // IDs is where the ids of applied entries are recorded.
 type IDs interface {
 	// Forget drops the ids of entries that were applied more than age ago, at most limit of

@@ -370,6 +370,87 @@ func TestPartitionsAreTakenOneAfterTheOtherSoThatWorkersThatStartTogetherShareTh
 	})
 }
 
+// table is where the number of partitions is written.
+type table struct {
+	mu   sync.Mutex
+	n    int
+	away error
+}
+
+func (b *table) set(n int, away error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.n, b.away = n, away
+}
+
+func (b *table) CountPartitions(context.Context) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.n, b.away
+}
+
+func TestARunningWorkerFollowsPartitionsThatAreAdded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, end := newSpy(t, 2)
+		table, toy := &table{n: 2}, &toy{ids: map[uuid.UUID]bool{}}
+		w := New(Config{
+			Stream: log, Partitions: 2, Table: table, Applier: toy, IDs: toy, Bus: &awayBus{},
+			Logger: slog.New(slog.DiscardHandler),
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.Run(ctx) })
+		later := func() { time.Sleep(3 * lookEvery); synctest.Wait() }
+		later()
+		require.NoError(t, w.Ready())
+		require.True(t, w.Follows(1))
+		require.False(t, w.Follows(2), "there is none")
+		require.False(t, w.Follows(-1))
+
+		table.set(8, errors.New("away"))
+		later()
+		require.False(t, w.Follows(7))
+		require.NoError(t, w.Ready(), "nobody knows of more")
+		table.set(8, nil)
+		later()
+		require.NoError(t, w.Ready())
+		require.True(t, w.Follows(7))
+		for p := range 8 {
+			applied := make(chan error, 1)
+			e := queue.Entry{ID: uuid.UUID{15: byte(p + 1)}, Type: usual, Body: []byte("a")}
+			require.NoError(t, log.Publish(ctx, p, e, func(err error) { applied <- err }))
+			require.NoError(t, <-applied, "partition %d", p)
+		}
+		table.set(3, nil)
+		later()
+		require.True(t, w.Follows(7), "none goes")
+		table.set(1<<30, nil)
+		later()
+		require.False(t, w.Follows(queue.MaxPartitions), "no log has more")
+		stop()
+		running.Wait()
+		end()
+	})
+}
+
+func TestAWorkerIsNotReadyWhileAPartitionThatWasAddedIsNotFollowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(Config{
+			Stream: &spy{away: errors.New("no such queue")}, Table: &table{n: 2}, Partitions: 1,
+			Applier: &toy{}, IDs: &toy{}, Bus: &awayBus{}, Logger: slog.New(slog.DiscardHandler),
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.Run(ctx) })
+		time.Sleep(3 * lookEvery)
+		synctest.Wait()
+		require.ErrorContains(t, w.Ready(), "partition 1: no such queue")
+		require.False(t, w.Follows(1))
+		stop()
+		running.Wait()
+	})
+}
+
 func TestAStopFinishesTheTransactionUnderWayAndBeginsNoOther(t *testing.T) {
 	run(t, func(b *bench) {
 		b.toy.hold, b.toy.holding = make(chan struct{}), make(chan struct{})

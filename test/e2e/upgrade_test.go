@@ -24,6 +24,9 @@ const (
 	// beforeStreams is the last commit whose log knows votes only, and whose sessions make the
 	// functions of counting.
 	beforeStreams = "faa0eb5c0dbbc817a3c0d440ad48a6db52b2b004"
+	// beforePartitions is the last commit whose programs compute where a presentation lies, from
+	// the number of partitions that they are all told.
+	beforePartitions = "90f24f0e8057f51852f85f5f7c5dad5273249b55"
 )
 
 // earlier gives the folder of the api and worker of a commit. They are built the first time, and
@@ -112,6 +115,14 @@ func TestProgramsOfBeforePassesWorkBesideTheNewOnes(t *testing.T) {
 // schema functions.
 func TestProgramsOfBeforeStreamsWorkBesideTheNewOnes(t *testing.T) {
 	upgraded(t, beforeStreams, func(fresh, old *Room) {
+		require.Equal(t, fresh.Presentation(true), old.Presentation(true))
+	})
+}
+
+// TestProgramsOfBeforePartitionsWorkBesideTheNewOnes upgrades from before the store knew where a
+// presentation lies.
+func TestProgramsOfBeforePartitionsWorkBesideTheNewOnes(t *testing.T) {
+	upgraded(t, beforePartitions, func(fresh, old *Room) {
 		require.Equal(t, fresh.Presentation(true), old.Presentation(true))
 	})
 }

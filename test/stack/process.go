@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -44,6 +45,14 @@ type Process struct {
 	id     procID
 	done   chan struct{} // closed when the process has ended; nil before the first start
 	paused []procID
+}
+
+// Set has the process run with further "KEY=value" settings from its next start on. The last of
+// several counts.
+func (p *Process) Set(settings ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = append(slices.Clip(p.env), settings...)
 }
 
 // Start runs the process and returns when it is ready. The error says why it is not, with the last lines

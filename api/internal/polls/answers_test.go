@@ -351,7 +351,10 @@ func editing(t *testing.T) (server *whole, send func(method, path, body string) 
 	server = newTestServer()
 	server.Open = true
 	quiet := slog.New(slog.DiscardHandler)
-	server.Start(Services{Store: uneditable{}, Bus: inproc.NewBus(), Stage: stage.New(uneditable{}, nil, deadLog{}, 1, nil, quiet)})
+	server.Start(Services{
+		Store: uneditable{}, Bus: inproc.NewBus(),
+		Stage: stage.New(uneditable{}, nil, deadLog{}, nil, quiet),
+	})
 	t.Cleanup(server.Close)
 	return server, func(method, path, body string) (int, string) {
 		t.Helper()

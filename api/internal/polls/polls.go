@@ -34,6 +34,8 @@ var BodyLimits = web.BodyLimits{
 type Config struct {
 	Open bool // everybody is every presentation's presenter
 
+	Partitions int // of the log, over which new presentations spread; 0: 1
+
 	CreateLimit int    // presentations that one address may create in a minute; 0: any number
 	CreateKey   string // that creating one takes; empty: nothing
 	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number

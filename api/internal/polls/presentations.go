@@ -13,6 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 type newPresentation struct {
@@ -113,6 +114,7 @@ func create(c *call) error {
 	}
 	token, hash := access.NewToken()
 	p.TokenHash = hash
+	p.Partition = queue.Partition(p.ID, max(c.polls.Partitions, 1))
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code
 		return c.Store.Create(ctx, p)

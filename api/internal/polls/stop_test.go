@@ -115,7 +115,7 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 	})
 	s.Start(Services{
 		Store: store, Cache: cache, Intake: in, Bus: inproc.NewBus(),
-		Stage: stage.New(store, nil, log, 1, cache, slog.New(slog.DiscardHandler)),
+		Stage: stage.New(store, nil, log, cache, slog.New(slog.DiscardHandler)),
 	})
 	ln := server.NewListener(listen(t), 99, 0, slog.New(slog.DiscardHandler))
 	served := make(chan error, 1)

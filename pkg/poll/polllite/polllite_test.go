@@ -63,6 +63,9 @@ func TestStore(t *testing.T) {
 			s polltest.Store) polltest.Store {
 			return open(t, s.(*testStore).path)
 		}),
+		polltest.Before(func(t *testing.T, s polltest.Store, id uuid.UUID) {
+			s.(*testStore).exec(t, `UPDATE presentations SET partition = NULL WHERE id = ?`, id[:])
+		}),
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
@@ -148,8 +151,8 @@ func inside() polltest.Inside {
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
 			for _, name := range []string{
-				"0011_counting", "0009_counting", "0008_spellings", "0007_mends",
-				"0006_texts",
+				"0011_counting", "0010_partitions", "0009_counting", "0008_spellings",
+				"0007_mends", "0006_texts",
 			} {
 				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)

@@ -36,7 +36,10 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 	if err != nil {
 		return turn, err
 	}
-	turn = poll.Turn{Display: poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: t.Slide}, Changed: t.Changed}
+	turn = poll.Turn{Display: poll.Display{
+		PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: t.Slide,
+		Partition: row.partitionOf(id),
+	}, Changed: t.Changed}
 	if t.Shown >= 0 {
 		if turn.Poll, err = readPoll(ctx, tx, ids[t.Shown]); err != nil {
 			return turn, err

@@ -66,6 +66,11 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 		polltest.Apart(func(t *testing.T, s polltest.Store, p poll.Poll) (func(int), func()) {
 			return hold(t, s.(*testStore).raw, p.ID)
 		}),
+		polltest.Before(func(t *testing.T, s polltest.Store, id uuid.UUID) {
+			_, err := s.(*testStore).raw.Exec(
+				`UPDATE presentations SET partition = NULL WHERE id = $1`, id)
+			require.NoError(t, err)
+		}),
 		polltest.Folds(inside()),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
@@ -151,8 +156,8 @@ func inside() polltest.Inside {
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
 			for _, name := range []string{
-				"0011_counting", "0009_counting", "0008_spellings", "0007_mends",
-				"0006_texts",
+				"0011_counting", "0010_partitions", "0009_counting", "0008_spellings",
+				"0007_mends", "0006_texts",
 			} {
 				down, err := os.ReadFile("../../../migrations/postgres/" + name + ".down.sql")
 				require.NoError(t, err)

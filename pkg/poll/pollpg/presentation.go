@@ -13,7 +13,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, p.max_voters, p.passcode, p.edits`
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, 
+	p.max_voters, p.passcode, p.edits, ` + partitionColumns
 
 // slideRow is a slide, and who may vote there. poll.KeptSlide says what displayed and closed mean.
 type slideRow struct {
@@ -26,6 +27,8 @@ type slideRow struct {
 	MaxVoters int           `db:"max_voters"`
 	Passcode  string        `db:"passcode"`
 	Edits     int64         `db:"edits"`
+
+	partitionRow
 }
 
 func (r slideRow) admission() access.Admission {
@@ -47,11 +50,13 @@ func noPresentation(err error) error {
 func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 	return s.db.Write(ctx, "create", func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO presentations (id, title, join_code, token_hash, remote_hash, version, slide_index, displayed, voters, max_voters, passcode)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			INSERT INTO presentations (
+				id, title, join_code, token_hash, remote_hash, version, slide_index,
+				displayed, voters, max_voters, passcode, partition)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			p.ID, p.Title, p.JoinCode, p.TokenHash[:], remoteHash(
 				p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
-			p.Voters, p.MaxVoters, p.Passcode)
+			p.Voters, p.MaxVoters, p.Passcode, p.Partition)
 		if err != nil {
 			return err
 		}
@@ -95,7 +100,7 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 	p := poll.Presentation{
 		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(),
 		Admission: rows[0].admission(),
-		Edits:     rows[0].Edits, Slide: rows[0].slide(),
+		Edits:     rows[0].Edits, Slide: rows[0].slide(), Partition: rows[0].partitionOf(id),
 	}
 	states := make([]poll.State, len(rows))
 	for i := range rows {
@@ -148,7 +153,8 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 	}
 	access := row.access()
 	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits,
-		Slide: row.slide(), Tokens: &access, JoinCode: row.JoinCode}
+		Slide: row.slide(), Partition: row.partitionOf(id), Tokens: &access,
+		JoinCode: row.JoinCode}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

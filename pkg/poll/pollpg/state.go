@@ -100,17 +100,23 @@ func (s *Store) Closing(ctx context.Context) ([]poll.ClosingPoll, error) {
 		PresentationID uuid.UUID `db:"presentation_id"`
 		PollID         uuid.UUID `db:"poll_id"`
 		Opened         int64     `db:"opened"`
+		partitionRow
 	}
 	err := s.db.Read(ctx, "closing", func(q postgres.Queryer) error {
 		return q.SelectContext(ctx, &rows,
-			`SELECT presentation_id, poll_id, opened FROM poll_states WHERE status = 'closing' ORDER BY poll_id`)
+			`SELECT s.presentation_id, s.poll_id, s.opened, `+partitionColumns+`
+			FROM poll_states s JOIN presentations p ON p.id = s.presentation_id
+			WHERE s.status = 'closing' ORDER BY s.poll_id`)
 	})
 	if err != nil {
 		return nil, err
 	}
 	closing := make([]poll.ClosingPoll, len(rows))
 	for i, r := range rows {
-		closing[i] = poll.ClosingPoll{PresentationID: r.PresentationID, Seal: poll.Seal{PollID: r.PollID, Version: r.Opened}}
+		closing[i] = poll.ClosingPoll{
+			PresentationID: r.PresentationID, Partition: r.partitionOf(r.PresentationID),
+			Seal: poll.Seal{PollID: r.PollID, Version: r.Opened},
+		}
 	}
 	return closing, nil
 }

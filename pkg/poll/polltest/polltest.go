@@ -25,6 +25,7 @@ import (
 type Store interface {
 	poll.Store
 	Partitions(ctx context.Context, n int) error
+	CountPartitions(ctx context.Context) (int, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 	Ping(ctx context.Context) error
 	Close() error
@@ -49,6 +50,8 @@ type suite struct {
 	rows  func(t *testing.T, s Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int), release func())
 	date  func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
+
+	before func(t *testing.T, s Store, id uuid.UUID)
 
 	inside *Inside
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -32,7 +31,9 @@ func (s *suite) shared(t *testing.T) {
 		require.Equal(t, states, gotStates)
 		require.Equal(t, answers, list(t, store, p, 0))
 		require.Equal(t, []verdicts{nil}, count(t, store, batch).Verdicts)
-		requireKind(t, fault.Conflict, store.Partitions(t.Context(), Partitions+1))
+		requirePartitions(t, Partitions, store)
+		require.NoError(t, store.Partitions(t.Context(), Partitions+1))
+		requirePartitions(t, Partitions+1, store)
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []poll.ClosingPoll{{PresentationID: p.ID, Seal: poll.Seal{PollID: p.Polls[0].ID, Version: v}}}, closing)

@@ -132,7 +132,7 @@ var publishing = []promise{
 			require.Error(t, err, "too large")
 			require.NotErrorIs(t, err, queue.ErrRefused)
 			require.NotErrorIs(t, err, queue.ErrUnknown)
-			for _, partition := range []int{-1, Partitions} {
+			for _, partition := range []int{-1, queue.MaxPartitions} {
 				require.Error(t, l.Publish(t.Context(), partition, numbered(1), neverConfirmed(t)))
 				_, err := l.Subscribe(t.Context(), partition)
 				require.Error(t, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Partitions is how many the log under test must have, in each of Streams.
+// Partitions is how many the log under test must be opened with, in each of Streams.
 const Partitions = 3
 
 // Streams are the names of those that the log under test must have. All but a few promises are
@@ -81,8 +81,8 @@ type suite struct {
 // Run tests every promise against a new environment. Goroutines that live longer than the
 // environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
-	for _, group := range [][]promise{publishing, consuming, settingAside, replaying, answering,
-		streaming, ending, closing, failing} {
+	for _, group := range [][]promise{publishing, meeting, consuming, settingAside, replaying,
+		answering, streaming, ending, closing, failing} {
 		for _, p := range group {
 			if p.asks != nil && !p.asks(caps) {
 				continue
