@@ -46,6 +46,13 @@ type Process struct {
 	paused []procID
 }
 
+// Set changes settings, "KEY=value", from the next start on.
+func (p *Process) Set(settings ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = append(p.env, settings...) // the last of several counts
+}
+
 // Start runs the process and returns when it is ready. The error says why it is not, with the last lines
 // of its log; the process is then stopped.
 func (p *Process) Start(ctx context.Context) error {
