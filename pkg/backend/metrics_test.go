@@ -38,12 +38,12 @@ func requireMeasured(t *testing.T, url string) {
 	require.NoError(t, b.Open(t.Context()))
 
 	for range 2 {
-		_, err := b.Store.Count(t.Context(), 0, seal())
+		_, err := b.Store.Count(t.Context(), seal())
 		require.NoError(t, err)
 	}
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = b.Store.Count(over, 0, seal())
+	_, err = b.Store.Count(over, seal())
 	require.True(t, fault.Is(err, fault.Unavailable), "%v", err)
 	_, err = b.Store.Display(t.Context(), uuid.New())
 	require.True(t, fault.Is(err, fault.NotFound), "%v", err)

@@ -2,7 +2,6 @@ package poll
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -13,7 +12,7 @@ import (
 
 // counter is the part of Store that an Applier needs.
 type counter interface {
-	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
+	Count(ctx context.Context, batches []Batch) (Outcome, error)
 }
 
 // Applier is the work.Applier of votes and seals: it has the store count them.
@@ -29,27 +28,23 @@ func NewApplier(store counter, logger *slog.Logger) *Applier {
 	return &Applier{store: store, logger: logger}
 }
 
-// Apply is the promise of work.Applier, for the entries of one partition. A result is the
-// Verdicts of a batch.
+// Apply is the promise of work.Applier. A result is the Verdicts of a batch.
 func (a *Applier) Apply(ctx context.Context, entries []work.Partitioned) (work.Applied, error) {
-	partition := entries[0].Partition
 	batches := make([]Batch, len(entries))
 	for i, e := range entries {
-		if e.Partition != partition {
-			return work.Applied{}, errors.New("a transaction counts the votes of one partition")
-		}
 		if e.Halved {
 			batches[i].ID = e.ID
-			continue
+		} else {
+			var err error
+			if batches[i], err = DecodeBatch(e.Entry); err != nil {
+				return work.Applied{}, err
+			}
 		}
-		var err error
-		if batches[i], err = DecodeBatch(e.Entry); err != nil {
-			return work.Applied{}, err
-		}
+		batches[i].Partition = e.Partition
 	}
-	outcome, err := a.store.Count(ctx, partition, batches)
+	outcome, err := a.store.Count(ctx, batches)
 	if err != nil {
-		a.blame(batches, partition, err)
+		a.blame(batches, err)
 		return work.Applied{}, err
 	}
 	results := make([][]byte, len(batches))
@@ -60,11 +55,11 @@ func (a *Applier) Apply(ctx context.Context, entries []work.Partitioned) (work.A
 }
 
 // blame says which vote it is that the store cannot keep.
-func (a *Applier) blame(batches []Batch, partition int, err error) {
+func (a *Applier) blame(batches []Batch, err error) {
 	if len(batches) == 1 && len(batches[0].Votes) == 1 && fault.Is(err, fault.Invalid) {
 		v := batches[0].Votes[0]
 		a.logger.Error("a vote cannot be counted",
-			"partition", partition, "vote_id", v.ID, "poll_id", v.PollID, "error", err)
+			"partition", batches[0].Partition, "vote_id", v.ID, "poll_id", v.PollID, "error", err)
 	}
 }
 

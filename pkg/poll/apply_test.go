@@ -16,10 +16,10 @@ import (
 )
 
 // count is a store's Count.
-type count func(partition int, batches []poll.Batch) (poll.Outcome, error)
+type count func(batches []poll.Batch) (poll.Outcome, error)
 
-func (c count) Count(_ context.Context, partition int, batches []poll.Batch) (poll.Outcome, error) {
-	return c(partition, batches)
+func (c count) Count(_ context.Context, batches []poll.Batch) (poll.Outcome, error) {
+	return c(batches)
 }
 
 func applier(c count) *poll.Applier { return poll.NewApplier(c, slog.New(slog.DiscardHandler)) }
@@ -42,9 +42,12 @@ func TestEntriesAreCountedAsTheBatchesThatTheyWere(t *testing.T) {
 		work.Partitioned{Entry: queue.Entry{ID: id(30), Type: 1, Body: []byte("?")}, Partition: 3,
 			Halved: true})
 	changed := []bus.Change{{Thing: id(40)}}
-	got, err := applier(func(partition int, counted []poll.Batch) (poll.Outcome, error) {
-		require.Equal(t, 3, partition)
-		require.Equal(t, append(batches, poll.Batch{ID: id(30)}), counted)
+	got, err := applier(func(counted []poll.Batch) (poll.Outcome, error) {
+		want := append(batches, poll.Batch{ID: id(30)})
+		for i := range want {
+			want[i].Partition = 3
+		}
+		require.Equal(t, want, counted)
 		return poll.Outcome{Changed: changed,
 			Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late, poll.Superseded}, {}, nil,
 				{}}}, nil
@@ -58,7 +61,7 @@ func TestEntriesAreCountedAsTheBatchesThatTheyWere(t *testing.T) {
 }
 
 func TestWhatIsNoBatchIsSaidAndNothingIsCounted(t *testing.T) {
-	a := applier(func(int, []poll.Batch) (poll.Outcome, error) {
+	a := applier(func([]poll.Batch) (poll.Outcome, error) {
 		t.Error("it was counted")
 		return poll.Outcome{}, nil
 	})
@@ -66,15 +69,31 @@ func TestWhatIsNoBatchIsSaidAndNothingIsCounted(t *testing.T) {
 	_, err := a.Apply(t.Context(),
 		[]work.Partitioned{good, {Entry: queue.Entry{ID: id(1), Type: 1}}})
 	require.ErrorIs(t, err, queue.ErrMalformed)
-	other := good
-	other.Partition = 1
-	_, err = a.Apply(t.Context(), []work.Partitioned{good, other})
-	require.Error(t, err, "of two partitions")
+}
+
+func TestEntriesOfSeveralPartitionsAreCountedInOneCallThatKnowsWhichAreWhose(t *testing.T) {
+	first, second := golden["votes"], golden["seal"]
+	second.ID = id(20)
+	calls := 0
+	got, err := applier(func(counted []poll.Batch) (poll.Outcome, error) {
+		calls++
+		first.Partition, second.Partition = 1, 0
+		halved := poll.Batch{ID: id(30), Partition: 2}
+		require.Equal(t, []poll.Batch{first, second, halved}, counted)
+		return poll.Outcome{Verdicts: [][]poll.Verdict{{poll.Counted}, {}, {}}}, nil
+	}).Apply(t.Context(), []work.Partitioned{
+		partitioned(t, 1, first), partitioned(t, 0, second),
+		{Entry: queue.Entry{ID: id(30)}, Partition: 2, Halved: true},
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, calls)
+	require.Len(t, got.Results, 3)
+	require.Equal(t, []byte{1}, got.Results[0])
 }
 
 func TestAStoresErrorIsPassedOn(t *testing.T) {
 	cause := fault.Field("answer", "cannot be stored")
-	a := applier(func(int, []poll.Batch) (poll.Outcome, error) { return poll.Outcome{}, cause })
+	a := applier(func([]poll.Batch) (poll.Outcome, error) { return poll.Outcome{}, cause })
 	one := golden["votes"]
 	one.Votes = one.Votes[:1]
 	_, err := a.Apply(t.Context(), []work.Partitioned{partitioned(t, 0, one)})

@@ -30,7 +30,7 @@ type quiet struct {
 	takes time.Duration // a Refold
 }
 
-func (quiet) Count(context.Context, int, []poll.Batch) (o poll.Outcome, err error) { return o, nil }
+func (quiet) Count(context.Context, []poll.Batch) (o poll.Outcome, err error) { return o, nil }
 
 func (quiet) Closing(context.Context) ([]poll.ClosingPoll, error) { return nil, nil }
 

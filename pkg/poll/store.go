@@ -160,12 +160,14 @@ type Store interface {
 	// that nobody says. NotFreeText, WordBanned.
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (question.WordCount, Edited, error)
 
-	// Count applies batches, which are the next ones of a partition's log in its order, in one
-	// transaction, by the rules of Ledger: each batch has its effect exactly once however often it
-	// is given, and the votes of a replayed one count only for voters who had none when its turn
-	// came. At most one Count per partition is under way at a time, whoever calls; others wait. A
-	// partition that the engine does not have is a fault.
-	Count(ctx context.Context, partition int, batches []Batch) (Outcome, error)
+	// Count applies batches in one transaction, by the rules of Ledger. Those of one partition are
+	// the next ones of its log, in its order. A presentation's batches are all in one partition, so
+	// the order between partitions decides nothing. Each batch has its effect exactly once however
+	// often it is given. The votes of a replayed one count only for voters who had none when its
+	// turn came. At most one Count per partition is under way at a time, whoever calls; others
+	// wait, and never for each other in a circle. A partition that the engine does not have is a
+	// fault, and then nothing is applied.
+	Count(ctx context.Context, batches []Batch) (Outcome, error)
 
 	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one whose words another fold has
 	// counted (Folding.Due), in one transaction that excludes counting and transitions of the poll. It gives the change if results

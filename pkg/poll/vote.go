@@ -24,9 +24,10 @@ type Seal struct {
 
 // Batch is what travels in one message of the log: votes, or one seal.
 type Batch struct {
-	ID    uuid.UUID
-	Votes []Vote
-	Seal  *Seal
+	ID        uuid.UUID
+	Partition int // of the log, where the message is
+	Votes     []Vote
+	Seal      *Seal
 	// Replayed: it was set aside once and was put back into the log. Its votes only count for voters who have none, since
 	// whatever stands in the log before it may have been cast after it.
 	Replayed bool

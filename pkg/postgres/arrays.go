@@ -32,6 +32,16 @@ func Int64Array(n int, at func(int) int64) []byte {
 	return buf
 }
 
+// Int32Array gives the parameter integer[].
+func Int32Array(n int, at func(int) int32) []byte {
+	buf := arrayHeader(oid.T_int4, n, 8)
+	for i := range n {
+		buf = binary.BigEndian.AppendUint32(buf, 4)
+		buf = binary.BigEndian.AppendUint32(buf, uint32(at(i)))
+	}
+	return buf
+}
+
 // TextArray gives the parameter text[].
 func TextArray(n int, at func(int) string) []byte {
 	buf := arrayHeader(oid.T_text, n, 8)

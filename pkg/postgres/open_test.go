@@ -199,5 +199,6 @@ func TestFunctionsOfTheSchemaHaveTheRightsOfTheirCaller(t *testing.T) {
 		names = append(names, name)
 	}
 	require.NoError(t, rows.Err())
-	require.Equal(t, []string{"count_claim_1", "count_settle_1", "entries_claim_1"}, names)
+	require.Equal(t,
+		[]string{"count_claim_1", "count_claim_2", "count_settle_1", "entries_claim_1"}, names)
 }

@@ -119,8 +119,10 @@ type measuredStore struct {
 	m *Metrics
 }
 
-func (s *measuredStore) Count(ctx context.Context, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
-	o, err = s.Store.Count(ctx, partition, batches)
+func (s *measuredStore) Count(
+	ctx context.Context, batches []poll.Batch,
+) (o poll.Outcome, err error) {
+	o, err = s.Store.Count(ctx, batches)
 	if err != nil {
 		return o, err
 	}

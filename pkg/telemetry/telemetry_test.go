@@ -47,7 +47,7 @@ type fakeStore struct {
 	err     error
 }
 
-func (s fakeStore) Count(context.Context, int, []poll.Batch) (poll.Outcome, error) {
+func (s fakeStore) Count(context.Context, []poll.Batch) (poll.Outcome, error) {
 	return s.outcome, s.err
 }
 
@@ -120,12 +120,13 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 func TestVerdictsAreCountedWhereTheyAreGiven(t *testing.T) {
 	m := telemetry.NewMetrics()
 	outcome := poll.Outcome{Verdicts: [][]poll.Verdict{{poll.Counted, poll.Late}, nil, {poll.Counted}}}
-	got, err := m.Store(fakeStore{outcome: outcome}).Count(t.Context(), 0, nil)
+	got, err := m.Store(fakeStore{outcome: outcome}).Count(t.Context(), nil)
 	require.NoError(t, err)
 	require.Equal(t, outcome, got)
-	_, err = m.Store(fakeStore{err: fault.Errorf(fault.Unavailable, "away")}).Count(t.Context(), 0, nil)
+	away := fault.Errorf(fault.Unavailable, "away")
+	_, err = m.Store(fakeStore{err: away}).Count(t.Context(), nil)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	_, err = m.Store(fakeStore{err: errors.New("fault")}).Count(t.Context(), 0, nil)
+	_, err = m.Store(fakeStore{err: errors.New("fault")}).Count(t.Context(), nil)
 	require.Error(t, err)
 	out := scrape(m)
 	require.Contains(t, out, `plenary_verdicts_total{verdict="counted"} 2`)

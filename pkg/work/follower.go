@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// maxItems is the most items of one transaction.
+	// maxItems is the most items of one transaction, of all partitions together.
 	maxItems = 5000
 	// applyTimeout bounds a transaction, so that a stop is bounded too. The store's own
 	// time-outs are shorter.
@@ -66,10 +66,10 @@ type follower struct {
 	aside     sync.WaitGroup  // entries on their way to the dead letters
 	ahead     *queue.Delivery // came, and was too much for the transaction before
 	doubtful  bool            // the last subscription ended at an entry of a newer version
+	alone     bool            // what is at hand has failed: others are not applied with it
 }
 
-// run applies what is delivered, a transaction at a time, each over all that is there, until the
-// subscription or ctx ends.
+// run applies what is delivered, each time all that is there, until the subscription or ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	var proven <-chan time.Time
 	if f.doubtful { // that entry is delivered at once, unless a newer worker has it
@@ -125,6 +125,7 @@ func (f *follower) gather(first queue.Delivery) []queue.Delivery {
 // process deals with deliveries in their order. Those that are no entry are set aside; the runs
 // between them are applied.
 func (f *follower) process(ctx context.Context, all []queue.Delivery) error {
+	f.alone = false
 	from := 0
 	for i, d := range all {
 		if d.Err == nil {
@@ -173,12 +174,12 @@ func (f *follower) conclude(ctx context.Context, run []queue.Delivery, applied A
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), replyTimeout)
 	defer cancel()
 	ackErr := f.sub.Ack(run[len(run)-1].Tag)
+	f.news.add(applied.Changed) // of other partitions too, whoever is slow to take replies
 	f.reply(ctx, run, applied)
-	f.news.add(applied.Changed)
 	return ackErr
 }
 
-// commit has the Applier apply entries, as often as it takes: their ids make that safe. What was
+// commit has entries applied, as often as it takes: their ids make that safe. What was
 // confirmed is kept whatever the store says, but for data that it cannot take. After a fault
 // that is no passing one, such as a schema that is not ours, the partition waits, and the worker
 // is not ready. A transaction under way is finished when ctx ends; no new one is begun.
@@ -186,15 +187,17 @@ func (f *follower) commit(ctx context.Context, entries []Partitioned) (Applied, 
 	var retry backoff
 	faulty := false
 	for {
-		once, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
-		applied, err := f.applier.Apply(once, entries)
-		cancel()
+		applied, err := f.combiner.apply(ctx, entries, f.alone)
+		if err != nil && errors.Is(err, ctx.Err()) {
+			return Applied{}, err // none was begun
+		}
 		if err == nil || blamesOne(err) {
 			if faulty {
 				f.note(f.partition, nil)
 			}
 			return applied, err
 		}
+		f.alone = true // the others get on, whatever it was
 		level := slog.LevelWarn
 		if !fault.Is(err, fault.Unavailable) {
 			level, faulty = slog.LevelError, true

@@ -13,6 +13,7 @@ import (
 // taken. It applies the items of that one in parts, so that no other suffers for the item that is
 // to blame.
 func (f *follower) isolate(ctx context.Context, run []queue.Delivery, cause error) error {
+	f.alone = true // until the end of what was delivered with it
 	if len(run) > 1 {
 		for i := range run {
 			if err := f.apply(ctx, run[i:i+1]); err != nil {

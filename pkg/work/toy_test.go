@@ -266,20 +266,27 @@ func newSpy(t *testing.T, partitions int) (s *spy, end func()) {
 // while everybody waits. prepare is called before it runs.
 func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 	t.Helper()
+	runOf(t, 1, prepare, f)
+}
+
+// runOf is run with so many partitions.
+func runOf(t *testing.T, partitions int, prepare func(*bench), f func(t *testing.T, b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		log, end := newSpy(t, 1)
+		log, end := newSpy(t, partitions)
 		b := &bench{toy: &toy{ids: map[uuid.UUID]bool{}}, log: log, bus: &awayBus{}, t: t,
 			done: make(chan struct{})}
 		b.Worker = New(Config{
-			Stream: log, Partitions: 1, Applier: b.toy, IDs: b.toy, Bus: b.bus, Logger: slog.New(
-				slog.DiscardHandler),
+			Stream: log, Partitions: partitions, Applier: b.toy, IDs: b.toy, Bus: b.bus,
+			Logger: slog.New(slog.DiscardHandler),
 		})
 		require.Error(t, b.Ready(), "before it runs nothing is read")
 		prepare(b)
 		ctx, stop := context.WithCancel(t.Context())
 		b.stop = stop
 		go func() { defer close(b.done); b.Run(ctx) }()
-		time.Sleep(time.Nanosecond) // until it has subscribed
+		// until it has subscribed
+		time.Sleep(time.Duration(partitions-1)*maxStep + time.Nanosecond)
 		f(t, b)
 		stop()
 		<-b.done
@@ -290,9 +297,15 @@ func run(t *testing.T, prepare func(*bench), f func(t *testing.T, b *bench)) {
 // publish publishes an entry whose id is its place among all that were published, as its tag is,
 // and gives where the outcome comes.
 func (b *bench) publish(n byte, kind byte, body string) <-chan error {
+	return b.publishTo(0, n, kind, body)
+}
+
+// publishTo publishes an entry to a partition.
+func (b *bench) publishTo(partition int, n byte, kind byte, body string) <-chan error {
 	outcome := make(chan error, 1)
-	e := queue.Entry{ID: uuid.UUID{15: n}, Type: kind, Body: []byte(body)}
-	require.NoError(b.t, b.log.Publish(b.t.Context(), 0, e, func(err error) { outcome <- err }))
+	e := queue.Entry{ID: uuid.UUID{14: byte(partition), 15: n}, Type: kind, Body: []byte(body)}
+	require.NoError(b.t, b.log.Publish(b.t.Context(), partition, e,
+		func(err error) { outcome <- err }))
 	return outcome
 }
 

@@ -36,6 +36,7 @@ type Worker struct {
 	stream     queue.Stream
 	partitions int
 	applier    Applier
+	combiner   combiner
 	ids        IDs
 	news       *news
 	logger     *slog.Logger
@@ -47,7 +48,8 @@ type Worker struct {
 // New makes a worker.
 func New(c Config) *Worker {
 	w := &Worker{
-		stream: c.Stream, partitions: c.Partitions, applier: c.Applier, ids: c.IDs,
+		stream: c.Stream, partitions: c.Partitions, applier: c.Applier,
+		combiner: combiner{applier: c.Applier}, ids: c.IDs,
 		news: newNews(c.Bus, c.Logger), logger: c.Logger, waiting: make(map[int]error),
 	}
 	for p := range c.Partitions {

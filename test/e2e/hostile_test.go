@@ -95,7 +95,7 @@ func TestNoRequestMakesTheProductionShapeFailOrLeak(t *testing.T) {
 }
 
 func TestNoRequestMakesTheDatabaseFail(t *testing.T) {
-	stillVotes(harass(t, withDB.on(t), hostileStored, 2))
+	stillVotes(harass(t, usualWay.on(t), hostileStored, 2))
 }
 
 // harass sends requests to a room of its own and gives the room. Of so many of them one is nearly right.

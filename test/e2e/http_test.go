@@ -90,7 +90,7 @@ func TestProblemSaysWhatHappenedAndNothingOfTheInside(t *testing.T) {
 }
 
 func TestRequestIdIsKeptWhenItIsOneAndReplacedWhenNot(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		for _, c := range []struct {
 			id   string
 			kept bool
@@ -176,7 +176,7 @@ func TestRequestThatIsWrongAsHTTPIsAProblemToo(t *testing.T) {
 }
 
 func TestVoteMayComeInChunks(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID := r.Polls[0].PollID
 		chunked := func(chunks ...string) string {

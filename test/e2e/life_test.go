@@ -10,7 +10,7 @@ import (
 )
 
 func TestWholeLifeOfAPresentation(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := s.Create(NewPresentation{Title: "Whole life", Polls: []NewPoll{
 			choice("Who wins?"), multiple("Which colours?", 2), rating("How was it?"),
 		}})

@@ -50,7 +50,7 @@ func altered(pass string, at int) string {
 }
 
 func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := byPass(s.Client, 3, "gar-den 7", choice("Who wins?"), multiple("Which?", 2))
 		pollID := r.Polls[0].PollID
 		var joined Joined
@@ -140,7 +140,7 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 }
 
 func TestAPassIsGoodAtEveryReplicaAndInItsOwnRoomOnly(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r, other, open := byPass(s.Client, 0, "", choice("Who?")), byPass(s.Client, 0, "", choice("Who?")), show(s.Client, choice("Who?"))
 		pollID := r.Polls[0].PollID
 		for i, gives := range s.replicas {
@@ -178,7 +178,7 @@ func TestAKeyIsTheSameVoterAtEveryReplica(t *testing.T) {
 }
 
 func TestAVoteThatDoesNotStandSaysSo(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r, open := byPass(s.Client, 0, "", choice("Who?")), show(s.Client, choice("Who?"))
 		pass := r.Pass("").Pass
 		for name, x := range map[string]struct {
@@ -204,7 +204,7 @@ func TestAVoteThatDoesNotStandSaysSo(t *testing.T) {
 const lease = time.Second
 
 func TestARoomThatIsOpenToAnyoneMayAskForPassesInTheMiddle(t *testing.T) {
-	onBothWaysAlone(t, func(t *testing.T, s site) {
+	everywhereAlone(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("One"), choice("Two"))
 		one, two := r.Polls[0].PollID, r.Polls[1].PollID
 		ann := NewVoter()

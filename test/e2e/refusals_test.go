@@ -38,7 +38,7 @@ var (
 )
 
 func TestVoteWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"), choice("And then?"))
 		pollID := r.Polls[0].PollID
 		good := ballotJSON(pollID, aVoter, `,"key":"A"`)
@@ -94,7 +94,7 @@ func malformed(good string) []refusal {
 }
 
 func TestMultipleVoteTakesEachOptionOnceAndNotMoreThanItMay(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, multiple("Which?", 2))
 		pollID := r.Polls[0].PollID
 		for _, c := range []refusal{
@@ -118,7 +118,7 @@ func TestMultipleVoteTakesEachOptionOnceAndNotMoreThanItMay(t *testing.T) {
 }
 
 func TestContentTypeAndSizeOfAVoteAreChecked(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID := r.Polls[0].PollID
 		good := ballotJSON(pollID, aVoter, `,"key":"A"`)
@@ -145,7 +145,7 @@ func TestContentTypeAndSizeOfAVoteAreChecked(t *testing.T) {
 }
 
 func TestIdThatIsNoUUIDNamesNothingAndTheNilUUIDIsAMistake(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		vote := ballotJSON(r.Polls[0].PollID, aVoter, `,"key":"A"`)
 		calls := []struct{ method, path, body string }{
@@ -181,7 +181,7 @@ func TestIdThatIsNoUUIDNamesNothingAndTheNilUUIDIsAMistake(t *testing.T) {
 }
 
 func TestBodyIsCheckedBeforeThePresentationAndThePresentationBeforeThePoll(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		elsewhere := &Room{Client: s.Client, Created: Created{PresentationID: nobody}}
 		garbage := &Room{Client: s.Client, Created: Created{PresentationID: noUUID}}

@@ -44,7 +44,7 @@ type running struct{ stack.Tests }
 
 func (r running) Run() int {
 	code := r.Tests.Run()
-	for _, s := range append(systems, usualWay) {
+	for _, s := range systems {
 		code = max(code, s.stop())
 	}
 	binaries.remove()
@@ -66,13 +66,13 @@ type system struct {
 
 var (
 	embedded   = &system{name: "embedded", cfg: stack.Config{Parts: stack.API, APIs: 1}}
-	withDB     = &system{name: "PostgreSQL and in-process", cfg: stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1}}
 	production = &system{name: "production shape", cfg: stack.Config{}}
-	systems    = []*system{embedded, withDB, production}
+	systems    = []*system{embedded, usualWay, production}
 
-	// usualWay is embedded, and its votes take the way of all requests.
-	usualWay = &system{name: "embedded, no fast votes", cfg: stack.Config{
-		Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"},
+	// usualWay counts in its own process, too, and keeps its data in PostgreSQL. Its votes take the
+	// way of all requests, so the whole suite runs once without fast votes.
+	usualWay = &system{name: "PostgreSQL and in-process, no fast votes", cfg: stack.Config{
+		Parts: stack.PostgreSQL | stack.API, APIs: 1, APIEnv: []string{"PLENARY_FAST_VOTES=false"},
 	}}
 )
 
@@ -169,22 +169,6 @@ func everywhereAlone(t *testing.T, test func(*testing.T, site)) {
 	for _, s := range systems {
 		t.Run(s.name, func(t *testing.T) { test(t, s.on(t)) })
 	}
-}
-
-// onBothWays runs a test about votes everywhere, and where no vote is taken without Fiber.
-func onBothWays(t *testing.T, test func(*testing.T, site)) {
-	t.Helper()
-	begin(usualWay)
-	everywhere(t, test)
-	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
-}
-
-// onBothWaysAlone is onBothWays for a test that measures: no other test of the package runs.
-func onBothWaysAlone(t *testing.T, test func(*testing.T, site)) {
-	t.Helper()
-	begin(usualWay)
-	everywhereAlone(t, test)
-	t.Run(usualWay.name, func(t *testing.T) { test(t, usualWay.on(t)) })
 }
 
 // begin starts systems in the background of the tests that come before theirs.

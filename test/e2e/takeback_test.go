@@ -23,7 +23,7 @@ func (r *Room) takeBack(pollID, voter, none string) {
 }
 
 func TestAVoteOfAnyKindIsTakenBackAndGivenAgain(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who?"), multiple("Which?", 2), rating("How?"), wordCloud("Where?"), openText("Why?")}})
 		ballots := []Ballot{{Key: "A"}, {Keys: []string{"R", "B"}}, {Key: "5"}, {Texts: []string{"Rome", "Berlin"}}, {Text: "Because"}}
 		for i, b := range ballots {
@@ -73,7 +73,7 @@ func TestAVoteOfAnyKindIsTakenBackAndGivenAgain(t *testing.T) {
 }
 
 func TestATakeBackStandsInTheVotersOwnOrderAndWaitsAsLongAsItsVoterWants(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who?"))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		send := func(rest, prefer string) *Answer {
@@ -97,7 +97,7 @@ func TestATakeBackStandsInTheVotersOwnOrderAndWaitsAsLongAsItsVoterWants(t *test
 }
 
 func TestAVoterWithAPassTakesTheirVoteBackAndStaysInTheRoom(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := byPass(s.Client, 1, "", choice("Who?"))
 		pollID, pass := r.Polls[0].PollID, r.Pass("").Pass
 		r.Count(Ballot{PollID: pollID, Pass: pass, Key: "A"})

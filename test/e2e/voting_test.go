@@ -12,7 +12,7 @@ import (
 )
 
 func TestVoteIsThereForEveryReplicaAsSoonAsItsVoterHasThe204(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID := r.Polls[0].PollID
 		for i, takes := range s.replicas {
@@ -27,7 +27,7 @@ func TestVoteIsThereForEveryReplicaAsSoonAsItsVoterHasThe204(t *testing.T) {
 }
 
 func TestVoterWhoVotesAgainAndAgainHasOneVoteAndItIsTheLast(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		for i := range 20 {
@@ -40,7 +40,7 @@ func TestVoterWhoVotesAgainAndAgainHasOneVoteAndItIsTheLast(t *testing.T) {
 }
 
 func TestVoterWhoVotesConcurrentlyHasExactlyOneVote(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, multiple("Which?", 3))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		keys := [][]string{{"R"}, {"G"}, {"B"}, {"R", "G"}, {"R", "G", "B"}}
@@ -52,7 +52,7 @@ func TestVoterWhoVotesConcurrentlyHasExactlyOneVote(t *testing.T) {
 }
 
 func TestHighestSeqStandsWhateverTheOrderOfArrival(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		r.Count(Ballot{PollID: pollID, ClientID: voter, Key: "A", Seq: 5})
@@ -76,7 +76,7 @@ func TestHighestSeqStandsWhateverTheOrderOfArrival(t *testing.T) {
 }
 
 func TestVotesThatCrossATransitionAreCountedOrRefusedAndNeverBoth(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("One"), choice("Two"))
 		pollID := r.Polls[0].PollID
 		var mu sync.Mutex
@@ -113,7 +113,7 @@ func TestVotesThatCrossATransitionAreCountedOrRefusedAndNeverBoth(t *testing.T) 
 }
 
 func TestVoteSaysWhatThePreferenceAskedFor(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		prefer := func(preference string) *Answer {
 			req := r.ballot(Ballot{PollID: r.Polls[0].PollID, ClientID: NewVoter(), Key: "A"})
@@ -137,7 +137,7 @@ func TestVoteSaysWhatThePreferenceAskedFor(t *testing.T) {
 }
 
 func TestEveryAcceptedVoteHasAReceiptOfItsOwn(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s site) {
+	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Who wins?"))
 		seen := map[string]bool{}
 		for range 10 {

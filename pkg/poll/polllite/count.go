@@ -2,8 +2,6 @@ package polllite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -15,19 +13,19 @@ import (
 )
 
 // Count implements poll.Store. It is the only writer while it runs, so there is nothing to lock.
-func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) (outcome poll.Outcome, err error) {
+func (s *Store) Count(ctx context.Context, batches []poll.Batch) (outcome poll.Outcome, err error) {
 	if len(batches) == 0 {
 		return poll.Outcome{}, nil
 	}
-	ids := make([]uuid.UUID, len(batches))
+	partitions, ids := make([]int, len(batches)), make([]uuid.UUID, len(batches))
 	for i := range batches {
-		ids[i] = batches[i].ID
+		partitions[i], ids[i] = batches[i].Partition, batches[i].ID
 	}
 	counting := func(tx *sqlx.Tx, fresh map[uuid.UUID]bool) error {
-		outcome, err = count(ctx, tx, partition, batches, fresh)
+		outcome, err = count(ctx, tx, batches, fresh)
 		return err
 	}
-	err = s.db.Once(ctx, "count", "votes", []int{partition}, ids, counting)
+	err = s.db.Once(ctx, "count", "votes", partitions, ids, counting)
 	if err != nil {
 		return poll.Outcome{}, err
 	}
@@ -36,10 +34,10 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 
 // count counts the batches, of which those that are not fresh have had their effect.
 func count(
-	ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch, fresh map[uuid.UUID]bool,
+	ctx context.Context, tx *sqlx.Tx, batches []poll.Batch, fresh map[uuid.UUID]bool,
 ) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
-	if err := checkPartition(ctx, tx, partition); err != nil {
+	if err := checkPartitions(ctx, tx, batches); err != nil {
 		return o, err
 	}
 	refolded, err := readAccounts(ctx, tx, ledger)
@@ -61,11 +59,17 @@ func count(
 	return o, updateStates(ctx, tx, states)
 }
 
-func checkPartition(ctx context.Context, tx *sqlx.Tx, partition int) error {
-	var id int
-	err := tx.GetContext(ctx, &id, `SELECT id FROM partitions WHERE id = ?`, partition)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("there is no partition %d", partition)
+func checkPartitions(ctx context.Context, tx *sqlx.Tx, batches []poll.Batch) error {
+	arg, err := sqlite.Rows(len(batches), func(i int) []any { return []any{batches[i].Partition} })
+	if err != nil {
+		return err
+	}
+	var missing []int
+	err = tx.SelectContext(ctx, &missing, `
+		SELECT u.value->>0 FROM json_each(?) u
+		WHERE NOT EXISTS (SELECT 1 FROM partitions WHERE id = u.value->>0) LIMIT 1`, arg)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("there is no partition %d", missing[0])
 	}
 	return err
 }

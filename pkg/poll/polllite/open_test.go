@@ -34,7 +34,7 @@ func TestHelper(t *testing.T) {
 	case "count and die":
 		s := open(t, path)
 		p := presented(t, s)
-		o, err := s.Count(t.Context(), 0, ballot(p, 100))
+		o, err := s.Count(t.Context(), ballot(p, 100))
 		require.NoError(t, err)
 		require.Len(t, o.Verdicts[0], 100)
 		require.NoError(t, os.WriteFile(path+".id", p.ID[:], 0o600))
@@ -113,13 +113,13 @@ func TestAFullDiskIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	p := presented(t, s)
 	batches := ballot(p, 3000)
 	s.exec(t, "PRAGMA max_page_count = 30") // what SQLite says of a disk, said of the file
-	_, err := s.Count(t.Context(), 0, batches)
+	_, err := s.Count(t.Context(), batches)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	r, err := s.Results(t.Context(), p.ID, p.Polls[0].ID)
 	require.NoError(t, err)
 	require.Zero(t, r.Voters)
 	s.exec(t, "PRAGMA max_page_count = 1000000")
-	_, err = s.Count(t.Context(), 0, batches)
+	_, err = s.Count(t.Context(), batches)
 	require.NoError(t, err)
 	r, err = s.Results(t.Context(), p.ID, p.Polls[0].ID)
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
 	for _, s := range []*testStore{one, other} { // in another process, and in this one
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		began := time.Now()
-		_, err := s.Count(ctx, 0, batches)
+		_, err := s.Count(ctx, batches)
 		cancel()
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 		require.Less(t, time.Since(began), 3*time.Second)
@@ -153,7 +153,7 @@ func TestWaitingForAnotherWriterEndsWithTheContext(t *testing.T) {
 	require.NoError(t, err, "readers do not wait for a writer")
 	close(end)
 	require.NoError(t, <-ended)
-	o, err := one.Count(t.Context(), 0, batches)
+	o, err := one.Count(t.Context(), batches)
 	require.NoError(t, err)
 	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
 }

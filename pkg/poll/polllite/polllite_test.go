@@ -147,8 +147,10 @@ func inside() polltest.Inside {
 				WHERE poll_id = ?1`, id[:])
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
-			for _, name := range []string{"0009_counting", "0008_spellings", "0007_mends",
-				"0006_texts"} {
+			for _, name := range []string{
+				"0011_counting", "0009_counting", "0008_spellings", "0007_mends",
+				"0006_texts",
+			} {
 				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)
 				exec(t, s, string(down))

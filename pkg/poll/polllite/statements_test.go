@@ -58,16 +58,16 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	}
 
 	ctx, displayed := t.Context(), p.Polls[0].ID
-	_, err := s.Count(ctx, 1, ballot(p, 2))
+	_, err := s.Count(ctx, in(1, ballot(p, 2)...))
 	counting := plans("Count", err)
 	require.Len(t, counting, 6)
 	require.Contains(t, counting[3], "SEARCH v USING PRIMARY KEY (poll_id=? AND voter_id=?)", "an old vote is found by its whole key")
 	cloud := clouded(t, s)
 	r.Take()
-	_, err = s.Count(ctx, 1, said(cloud, "Berlin", "Rome"))
+	_, err = s.Count(ctx, in(1, said(cloud, "Berlin", "Rome")...))
 	counting = plans("Count", err)
 	require.Len(t, counting, 8, "two statements more: words, and how they are written")
-	_, err = s.Count(ctx, 1, said(cloud, "Oslo", "Rome"))
+	_, err = s.Count(ctx, in(1, said(cloud, "Oslo", "Rome")...))
 	counting = plans("Count", err)
 	require.Len(t, counting, 10, "and two for those that nobody says or writes any more")
 	require.Contains(t, counting[7], "SEARCH spellings USING PRIMARY KEY (poll_id=? AND word=? AND spelling=?)")
@@ -125,6 +125,14 @@ func clouded(t *testing.T, s *testStore) poll.Poll {
 	return p.Polls[0]
 }
 
+// in puts batches into a partition.
+func in(partition int, batches ...poll.Batch) []poll.Batch {
+	for i := range batches {
+		batches[i].Partition = partition
+	}
+	return batches
+}
+
 // said is a batch in which voters, always the same ones, say these words.
 func said(cloud poll.Poll, words ...question.Answer) []poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
@@ -151,7 +159,7 @@ func explain(t *testing.T, s *testStore, st polltest.Statement) string {
 func TestCountingTakesTheSameStatementsForAnyNumberOfVotes(t *testing.T) {
 	s, r, p := recorded(t)
 	count := func(batches []poll.Batch) (queries []string) {
-		_, err := s.Count(t.Context(), 0, batches)
+		_, err := s.Count(t.Context(), batches)
 		require.NoError(t, err)
 		for _, st := range r.Take() {
 			queries = append(queries, st.Query)

@@ -101,7 +101,8 @@ func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 			func(int) uuid.UUID { return id })
 	}
 	words, more := wordArrays(nil)
-	return []any{0, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]},
+	partition := postgres.Int32Array(1, func(int) int32 { return 0 })
+	return []any{partition, one(rows[0].PollID), one(batch.ID), arrays[0], arrays[1]},
 		slices.Concat(arrays, words, states, more, []any{question.PresentFold})
 }
 
@@ -118,7 +119,7 @@ func inFunctions(claimed, settled []any) []said {
 
 // oneByOne gives what the functions run, but the statements of words, of which there are none.
 func oneByOne(b *testing.B, s *testStore) func(claimed, settled []any) []said {
-	claim, settle := functionOf(b, s, "count_claim_1"), functionOf(b, s, "count_settle_1")
+	claim, settle := functionOf(b, s, "count_claim_2"), functionOf(b, s, "count_settle_1")
 	return func(claimed, settled []any) (all []said) {
 		for _, query := range claim.statements {
 			all = append(all, alone(claim.types, query, claimed))

@@ -18,12 +18,12 @@ import (
 
 // Count implements poll.Store. The order of statements is part of its correctness: each of them sees what was
 // committed before it began, so nothing is read in the statement that waits for a lock but the locked rows.
-func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) (outcome poll.Outcome, err error) {
+func (s *Store) Count(ctx context.Context, batches []poll.Batch) (outcome poll.Outcome, err error) {
 	if len(batches) == 0 {
 		return poll.Outcome{}, nil
 	}
 	err = s.db.Write(ctx, "count", func(tx *sqlx.Tx) error {
-		outcome, err = count(ctx, tx, partition, batches)
+		outcome, err = count(ctx, tx, batches)
 		return err
 	})
 	if err != nil {
@@ -34,9 +34,9 @@ func (s *Store) Count(ctx context.Context, partition int, batches []poll.Batch) 
 
 // count takes four round trips, with BEGIN and COMMIT, however much it counts; more only once for a poll whose words another
 // fold has counted.
-func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch) (o poll.Outcome, err error) {
+func count(ctx context.Context, tx *sqlx.Tx, batches []poll.Batch) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
-	refolded, err := claim(ctx, tx, ledger, partition, batches)
+	refolded, err := claim(ctx, tx, ledger, batches)
 	if err != nil {
 		return o, err
 	}
@@ -45,10 +45,11 @@ func count(ctx context.Context, tx *sqlx.Tx, partition int, batches []poll.Batch
 	return o, settle(ctx, tx, votes, states, words)
 }
 
-// The functions of the schema that counting is made of (migrations/postgres/0009_counting.up.sql).
+// The functions of the schema that counting is made of (0009_counting.up.sql and
+// 0011_counting.up.sql of migrations/postgres).
 // Each saves round trips, of which a transaction has four with BEGIN and COMMIT.
 var (
-	claimCall  = call("count_claim_1", 5)
+	claimCall  = call("count_claim_2", 5)
 	settleCall = call("count_settle_1", 24)
 )
 
@@ -63,7 +64,9 @@ func call(name string, parameters int) string {
 
 // claim locks and reads what counting the batches needs, and has the ledger walk through them. It gives the changes of polls whose
 // words it has counted anew for that.
-func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int, batches []poll.Batch) (refolded []bus.Change, err error) {
+func claim(
+	ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, batches []poll.Batch,
+) (refolded []bus.Change, err error) {
 	var keys []poll.VoteKey
 	for i := range batches {
 		for j := range batches[i].Votes {
@@ -76,7 +79,8 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, partition int,
 		Fresh, Answers         postgres.Texts
 		Places, Versions, Seqs postgres.Int64s
 	}
-	err = tx.GetContext(ctx, &found, claimCall, partition,
+	err = tx.GetContext(ctx, &found, claimCall,
+		postgres.Int32Array(len(batches), func(i int) int32 { return int32(batches[i].Partition) }),
 		postgres.UUIDArray(len(polls), func(i int) uuid.UUID { return polls[i] }),
 		postgres.UUIDArray(len(batches), func(i int) uuid.UUID { return batches[i].ID }),
 		postgres.UUIDArray(len(keys), func(i int) uuid.UUID { return keys[i].PollID }),

@@ -20,11 +20,12 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	p := talk(t, s)
 	edited := p.Polls[0].ID
 	first := votes(edited, "A", voters(3))
-	_, err := s.Count(t.Context(), 0, []poll.Batch{first})
+	_, err := s.Count(t.Context(), []poll.Batch{first})
 	require.NoError(t, err)
 	_, err = s.Transit(t.Context(), p.ID, poll.Move{}, nil)
 	require.NoError(t, err)
-	_, err = s.Count(t.Context(), 0, []poll.Batch{{ID: uuid.New(), Seal: &poll.Seal{PollID: edited, Version: 1}}})
+	seal := poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: edited, Version: 1}}
+	_, err = s.Count(t.Context(), []poll.Batch{seal})
 	require.NoError(t, err)
 	_, err = s.Edit(t.Context(), p.ID, poll.Reset{PollID: edited})
 	require.NoError(t, err)
@@ -41,7 +42,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 		var outcome poll.Outcome
 		go func() {
 			var err error
-			outcome, err = s.Count(t.Context(), 0, []poll.Batch{again})
+			outcome, err = s.Count(t.Context(), []poll.Batch{again})
 			count <- err
 		}()
 		waiting(2)

@@ -49,7 +49,7 @@ func TestARoleThatMayOnlyUseTheTablesCounts(t *testing.T) {
 		require.NoError(t, least.Partitions(t.Context(), 1))
 		p := talk(t, least)
 		batch := votes(p.Polls[0].ID, "A", voters(2))
-		outcome, err := least.Count(t.Context(), 0, []poll.Batch{batch})
+		outcome, err := least.Count(t.Context(), []poll.Batch{batch})
 		require.NoError(t, err)
 		require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Counted}}, outcome.Verdicts)
 		_, err = least.Transit(t.Context(), p.ID, poll.Move{}, nil)

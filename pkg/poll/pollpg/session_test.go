@@ -45,10 +45,10 @@ func TestWaitingForALockEndsWithTheContextAndLeavesNothing(t *testing.T) {
 	batches := ballot(p)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err = s.Count(ctx, 0, batches)
+	_, err = s.Count(ctx, batches)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.NoError(t, tx.Rollback())
-	o, err := s.Count(t.Context(), 0, batches)
+	o, err := s.Count(t.Context(), batches)
 	require.NoError(t, err)
 	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
 }
@@ -61,7 +61,7 @@ func TestALockThatIsHeldTooLongIsUnavailable(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(`SELECT FROM poll_states FOR UPDATE`)
 	require.NoError(t, err)
-	_, err = s.Count(t.Context(), 0, ballot(p)) // no deadline of its own
+	_, err = s.Count(t.Context(), ballot(p)) // no deadline of its own
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.NoError(t, tx.Rollback())
 }
@@ -71,7 +71,7 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	s := open(t, url)
 	p := presented(t, s)
 	for range 3 {
-		_, err := s.Count(t.Context(), 0, ballot(p))
+		_, err := s.Count(t.Context(), ballot(p))
 		require.NoError(t, err)
 	}
 	db := s.raw
@@ -79,12 +79,12 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 		_, err := db.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'plenary'`)
 		require.NoError(t, err)
-		_, err = count(t.Context(), tx, 0, ballot(p))
+		_, err = count(t.Context(), tx, ballot(p))
 		return err
 	})
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	require.Eventually(t, func() bool {
-		_, err := s.Count(t.Context(), 0, ballot(p))
+		_, err := s.Count(t.Context(), ballot(p))
 		require.Contains(t, []fault.Code{{}, fault.Unavailable}, fault.CodeOf(err))
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
@@ -100,7 +100,7 @@ func TestTransactionsGoOnOverLostConnections(t *testing.T) {
 		results := make(chan error)
 		for range conns {
 			go func() {
-				_, err := s.Count(t.Context(), 0, ballot(p))
+				_, err := s.Count(t.Context(), ballot(p))
 				results <- err
 			}()
 		}
@@ -127,12 +127,12 @@ func TestAFaultLeavesNothingBehind(t *testing.T) {
 	_, err = db.Exec(`CREATE TRIGGER skip BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION skip()`)
 	require.NoError(t, err)
 	batches := ballot(p)
-	_, err = s.Count(t.Context(), 0, batches)
+	_, err = s.Count(t.Context(), batches)
 	require.ErrorContains(t, err, "wrote 0 votes, not 1")
 	require.Empty(t, fault.CodeOf(err))
 	_, err = db.Exec(`DROP TRIGGER skip ON votes`)
 	require.NoError(t, err)
-	o, err := s.Count(t.Context(), 0, batches)
+	o, err := s.Count(t.Context(), batches)
 	require.NoError(t, err)
 	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, o.Verdicts)
 }

@@ -39,8 +39,9 @@ type function struct {
 
 var (
 	comment = regexp.MustCompile(`--.*`)
-	control = regexp.MustCompile(`(?s)^(BEGIN|IF .*? THEN|RAISE .*|GET DIAGNOSTICS .*|END\b.*)\s*`)
-	into    = regexp.MustCompile(`\s+INTO\s+[a-z, ]+$`)
+	control = regexp.MustCompile(
+		`(?s)^(DECLARE\s.*|BEGIN|IF .*? THEN|RAISE .*|GET DIAGNOSTICS .*|END\b.*)\s*`)
+	into = regexp.MustCompile(`\s+INTO\s+[a-z, ]+$`)
 )
 
 func functionOf(t testing.TB, s *testStore, name string) (f function) {
@@ -88,6 +89,14 @@ func votes(pollID uuid.UUID, answer question.Answer, voters []uuid.UUID) poll.Ba
 		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: v, Version: 1, Answer: answer})
 	}
 	return b
+}
+
+// in puts batches into a partition.
+func in(partition int, batches ...poll.Batch) []poll.Batch {
+	for i := range batches {
+		batches[i].Partition = partition
+	}
+	return batches
 }
 
 func voters(n int) []uuid.UUID {
@@ -165,11 +174,11 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 
 			r.Take()
 			ctx, displayed := t.Context(), p.Polls[0].ID
-			_, err = s.Count(ctx, 3, []poll.Batch{votes(displayed, "A", voters(2))})
+			_, err = s.Count(ctx, in(3, votes(displayed, "A", voters(2))))
 			require.NoError(t, err)
 			require.Equal(t, []string{claimCall, settleCall}, queries(r.Take()))
 			for name, says := range map[string][]string{
-				"count_claim_1": {
+				"count_claim_2": {
 					"LockRows", "LockRows", "Insert on batches",
 					// by the whole key
 					"Index Cond: ((poll_id = u.poll_id) AND (voter_id = u.voter_id))",
@@ -205,7 +214,7 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			}
 			cloud := opened(t, s,
 				poll.Poll{Question: question.Question{Text: "Where?", Kind: question.WordCloud}})
-			_, err = s.Count(ctx, 3, []poll.Batch{votes(cloud.Polls[0].ID, "Rome", voters(1))})
+			_, err = s.Count(ctx, in(3, votes(cloud.Polls[0].ID, "Rome", voters(1))))
 			require.NoError(t, err)
 			r.Take()
 			for order, index := range map[question.Order]string{question.MostFirst: "words_ranked", question.NewestFirst: "words_newest"} {
@@ -358,7 +367,7 @@ func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	count := func(batches ...poll.Batch) (said []string, took int64) {
 		r.Take()
 		before := trips.Load()
-		_, err := s.Count(t.Context(), 0, batches)
+		_, err := s.Count(t.Context(), batches)
 		require.NoError(t, err)
 		return queries(r.Take()), trips.Load() - before
 	}
@@ -402,13 +411,13 @@ func TestCountingGoesOnAfterItsFirstTransactionFailed(t *testing.T) {
 	batch := votes(p.Polls[0].ID, "A", voters(1))
 	given := errors.New("given up") // after a call that went well
 	err := s.Write(t.Context(), "count", func(tx *sqlx.Tx) error {
-		_, err := claim(t.Context(), tx, poll.NewLedger([]poll.Batch{batch}), 0, []poll.Batch{batch})
+		_, err := claim(t.Context(), tx, poll.NewLedger([]poll.Batch{batch}), []poll.Batch{batch})
 		return errors.Join(err, given)
 	})
 	require.Equal(t, given.Error(), err.Error())
-	outcome, err := s.Count(t.Context(), 0, []poll.Batch{batch})
+	outcome, err := s.Count(t.Context(), []poll.Batch{batch})
 	require.NoError(t, err)
 	require.Equal(t, [][]poll.Verdict{{poll.Counted}}, outcome.Verdicts)
-	_, err = s.Count(t.Context(), 1, []poll.Batch{batch})
+	_, err = s.Count(t.Context(), in(1, batch))
 	require.ErrorContains(t, err, "there is no partition 1")
 }

@@ -142,7 +142,10 @@ func (s *suite) answers(t *testing.T) {
 					}
 					display, err := store.Display(t.Context(), big.ID)
 					if err == nil {
-						_, err = store.Count(t.Context(), 0, []poll.Batch{votes(vote(big, 1, display.Version, question.Answer(want[n-1].Word)), vote(big, 1, display.Version, "another"))})
+						again := question.Answer(want[n-1].Word)
+						_, err = store.Count(t.Context(), []poll.Batch{votes(
+							vote(big, 1, display.Version, again),
+							vote(big, 1, display.Version, "another"))})
 					}
 					return err
 				})

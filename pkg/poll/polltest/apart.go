@@ -31,12 +31,13 @@ func (s *suite) apart(t *testing.T) {
 	locked, held, others := shows[0], shows[1], shows[2:]
 	counting := func(partition int, presentations ...poll.Presentation) <-chan error {
 		batch := votes()
+		batch.Partition = partition
 		for _, p := range presentations {
 			batch.Votes = append(batch.Votes, vote(p, 0, 1, "A"))
 		}
 		done := make(chan error, 1)
 		go func() {
-			_, err := store.Count(t.Context(), partition, []poll.Batch{batch})
+			_, err := store.Count(t.Context(), []poll.Batch{batch})
 			done <- err
 		}()
 		return done

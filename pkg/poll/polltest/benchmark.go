@@ -59,11 +59,11 @@ func benchmark(b *testing.B, store Store, size int, fresh bool, kind question.Ki
 			}
 		}
 	}
-	_, err = store.Count(ctx, 0, []poll.Batch{batch})
+	_, err = store.Count(ctx, []poll.Batch{batch})
 	require.NoError(b, err)
 	for b.Loop() {
 		next() // part of what is measured, and small beside it
-		if _, err := store.Count(ctx, 0, []poll.Batch{batch}); err != nil {
+		if _, err := store.Count(ctx, []poll.Batch{batch}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -94,7 +94,7 @@ func benchmarkWords(b *testing.B, store Store, kind question.Kind, n int) {
 				ID: uuid.Must(uuid.NewV7()), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: question.Answer(fmt.Sprintf("Place %d", from+i)),
 			})
 		}
-		_, err := store.Count(ctx, 0, []poll.Batch{batch})
+		_, err := store.Count(ctx, []poll.Batch{batch})
 		require.NoError(b, err)
 	}
 	b.Run("results", func(b *testing.B) {

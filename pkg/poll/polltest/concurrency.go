@@ -80,7 +80,7 @@ func crowd(t *testing.T, stores ...Store) {
 				if last.ID == uuid.Nil {
 					batches = batches[:1]
 				}
-				if _, err := pick(i).Count(t.Context(), i%Partitions, batches); err != nil {
+				if _, err := pick(i).Count(t.Context(), in(i%Partitions, batches...)); err != nil {
 					return err
 				}
 				last = batch

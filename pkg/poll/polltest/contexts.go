@@ -40,7 +40,7 @@ func (s *suite) contexts(t *testing.T) {
 			return err
 		},
 		"Count": func() error {
-			_, err := store.Count(ctx, 0, []poll.Batch{votes(vote(p, 0, version, "A"))})
+			_, err := store.Count(ctx, []poll.Batch{votes(vote(p, 0, version, "A"))})
 			return err
 		},
 		"Present": func() error {

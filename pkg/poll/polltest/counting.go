@@ -1,6 +1,7 @@
 package polltest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -33,10 +34,19 @@ func seal(p poll.Presentation, index int, version int64) poll.Batch {
 	return poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: p.Polls[index].ID, Version: version}}
 }
 
+// in puts batches into a partition.
+func in(partition int, batches ...poll.Batch) []poll.Batch {
+	batches = slices.Clone(batches)
+	for i := range batches {
+		batches[i].Partition = partition
+	}
+	return batches
+}
+
 // count counts batches in one call.
 func count(t *testing.T, s Store, batches ...poll.Batch) poll.Outcome {
 	t.Helper()
-	o, err := s.Count(t.Context(), 0, batches)
+	o, err := s.Count(t.Context(), batches)
 	require.NoError(t, err)
 	require.Len(t, o.Verdicts, len(batches))
 	return o
@@ -114,7 +124,7 @@ func (s *suite) counting(t *testing.T) {
 	})
 
 	t.Run("no batches are no work", func(t *testing.T) {
-		o, err := store.Count(t.Context(), 0, nil)
+		o, err := store.Count(t.Context(), nil)
 		require.NoError(t, err)
 		require.Empty(t, o.Verdicts)
 		require.Empty(t, o.Changed)

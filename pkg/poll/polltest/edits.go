@@ -250,7 +250,7 @@ func (s *suite) edits(t *testing.T) {
 						batch.Votes = append(batch.Votes, vote(p, rand.IntN(2), rand.Int64N(20), []question.Answer{"A", "B"}[rand.IntN(2)]))
 					}
 					seal := seal(p, rand.IntN(2), rand.Int64N(20))
-					if _, err := store.Count(t.Context(), i, []poll.Batch{batch, seal}); err != nil {
+					if _, err := store.Count(t.Context(), in(i, batch, seal)); err != nil {
 						return err
 					}
 				}

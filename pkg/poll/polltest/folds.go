@@ -441,7 +441,8 @@ func (s *suite) folds(t *testing.T) {
 		together(4, func(i int) {
 			if i == 0 {
 				for _, p := range shows {
-					if _, err := store.Count(t.Context(), 0, []poll.Batch{votes(vote(p, 0, 1, "I"))}); err != nil {
+					batch := votes(vote(p, 0, 1, "I"))
+					if _, err := store.Count(t.Context(), []poll.Batch{batch}); err != nil {
 						t.Error(err)
 					}
 				}

@@ -16,7 +16,7 @@ func (s *suite) partitions(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
 	batch := []poll.Batch{votes(poll.Vote{ID: uuid.New(), PollID: uuid.New(), VoterID: uuid.New(), Version: 1, Answer: "A"})}
 
-	_, err := store.Count(t.Context(), 0, batch)
+	_, err := store.Count(t.Context(), batch)
 	require.Error(t, err, "counted before the number of partitions was known")
 	requireKind(t, fault.Invalid, store.Partitions(t.Context(), 0))
 	requireKind(t, fault.Invalid, store.Partitions(t.Context(), -1))
@@ -36,12 +36,12 @@ func (s *suite) partitions(t *testing.T) {
 
 	for partition := range 3 {
 		batch[0].ID = uuid.New()
-		_, err := store.Count(t.Context(), partition, batch)
+		_, err := store.Count(t.Context(), in(partition, batch...))
 		require.NoError(t, err)
 	}
 	for _, partition := range []int{-1, 3} {
 		batch[0].ID = uuid.New()
-		_, err := store.Count(t.Context(), partition, batch)
+		_, err := store.Count(t.Context(), in(partition, batch...))
 		require.Error(t, err)
 		require.Empty(t, fault.CodeOf(err),
 			"a partition that there is not is a fault, and no waiting heals it: %v", err)

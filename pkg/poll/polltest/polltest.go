@@ -67,6 +67,8 @@ func Run(t *testing.T, open func(t *testing.T) Store, capabilities ...Capability
 	t.Run("mends", s.mends)
 	t.Run("what is new", s.newest)
 	t.Run("counting", s.counting)
+	t.Run("batches of several partitions", s.together)
+	t.Run("workers with partitions in common", func(t *testing.T) { overlap(t, s.store(t)) })
 	t.Run("seals", s.seals)
 	t.Run("words of free text", s.words)
 	t.Run("answers in free text", s.answers)

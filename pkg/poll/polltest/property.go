@@ -103,7 +103,7 @@ func (d *drill) count(t *testing.T) {
 		d.sent = append(d.sent, batches[i])
 	}
 	want := d.model.count(batches)
-	o, err := d.store.Count(t.Context(), 0, batches)
+	o, err := d.store.Count(t.Context(), batches)
 	require.NoError(d.rt, err)
 	require.Equal(d.rt, want, o.Verdicts)
 	var changed []uuid.UUID

@@ -118,7 +118,7 @@ func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int, ende
 	ended("Closing", err)
 	_, err = s.Edit(ctx, p.ID, poll.EditPoll{PollID: displayed, Question: new("Mended?")})
 	ended("Edit", err)
-	_, err = s.Count(ctx, partition, []poll.Batch{{ID: uuid.New(), Seal: &poll.Seal{PollID: displayed, Version: 1}}})
+	_, err = s.Count(ctx, in(partition, seal(p, 0, 1)))
 	ended("Count", err)
 	_, err = s.Forget(ctx, time.Hour, 100)
 	ended("Forget", err)

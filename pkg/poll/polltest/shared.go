@@ -62,5 +62,6 @@ func (s *suite) shared(t *testing.T) {
 		other := s.again(t, one)
 		t.Cleanup(func() { require.NoError(t, other.Close()) })
 		crowd(t, one, other)
+		overlap(t, one, other)
 	})
 }

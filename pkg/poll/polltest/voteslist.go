@@ -82,7 +82,8 @@ func (s *suite) votesList(t *testing.T) {
 			}
 			first = false
 			last := by(want[len(want)-1].VoterID, 0, vote(p, 1, version, "C"))
-			if _, err := store.Count(t.Context(), 0, []poll.Batch{votes(last, by(uuid.Max, 0, vote(p, 1, version, "C")))}); err != nil {
+			more := votes(last, by(uuid.Max, 0, vote(p, 1, version, "C")))
+			if _, err := store.Count(t.Context(), []poll.Batch{more}); err != nil {
 				return err
 			}
 			_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, nil)

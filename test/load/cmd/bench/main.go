@@ -49,6 +49,7 @@ func run() (err error) {
 	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
 	flag.StringVar(&o.Before, "before", "",
 		"a folder with an earlier commit's api and worker, measured by turns, with voters' passes")
+	flag.IntVar(&o.Partitions, "partitions", 0, "of the log, of the present commit; 0: its default")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("what is %q? see -help", flag.Args())

@@ -35,6 +35,7 @@ type Options struct {
 	Viewers     int      // of the event streams, at most
 	Transitions int      // that they see in each round
 	Before      string   // a folder with an earlier commit's api and worker; empty: there is none
+	Partitions  int      // of the log, for the present commit; 0: its default
 	Output      io.Writer
 }
 
@@ -83,7 +84,11 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	if b.now, err = b.startPlenary(ctx, report.Plenary, "api", "worker"); err != nil {
+	var env []string
+	if b.Partitions > 0 {
+		env = append(env, "PLENARY_PARTITIONS="+strconv.Itoa(b.Partitions))
+	}
+	if b.now, err = b.startPlenary(ctx, report.Plenary, "api", "worker", env...); err != nil {
 		return err
 	}
 	if b.Before != "" { // a copy: the servers' user may not enter the folder
@@ -100,8 +105,11 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	return err
 }
 
-func (b *Bench) startPlenary(ctx context.Context, name, api, worker string) (*plenary, error) {
-	s, err := stack.Start(ctx, stack.Config{Output: b.Output, APIEnv: quietLog, WorkerEnv: quietLog,
+func (b *Bench) startPlenary(
+	ctx context.Context, name, api, worker string, env ...string,
+) (*plenary, error) {
+	env = append(env, quietLog...)
+	s, err := stack.Start(ctx, stack.Config{Output: b.Output, APIEnv: env, WorkerEnv: env,
 		APIBinary: b.binary(api), WorkerBinary: b.binary(worker)})
 	if err != nil {
 		return nil, err

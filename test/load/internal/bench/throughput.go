@@ -126,6 +126,10 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 			return nil, err
 		}
 	}
+	sizes, err := c.sizes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	before, err := c.cpu.cpu()
 	if err != nil {
 		return nil, err
@@ -155,12 +159,29 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 	if c.rooms > 1 {
 		values["rooms without votes"] = float64(d.empty)
 	}
+	now, err := c.sizes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for what, unit := range map[string]string{"batch": "batch", "count": "transaction"} {
+		if n := now[what+" count"] - sizes[what+" count"]; n > 0 {
+			values["votes a "+unit] = (now[what+" sum"] - sizes[what+" sum"]) / n
+		}
+	}
 	for name, seconds := range since(before, d.cpu, float64(d.counted)) {
 		values[report.CPU+" "+name] = seconds * 1e6
 		values[report.CPU] += seconds * 1e6
 	}
 	values[report.CPU+" wrk"] = float64(seen.cpu.Microseconds()) / float64(max(d.counted, 1))
 	return values, nil
+}
+
+// sizes gives the sizes of batches and transactions where there are some.
+func (c contestant) sizes(ctx context.Context) (map[string]float64, error) {
+	if c.of == nil {
+		return nil, nil
+	}
+	return c.of.sizes(ctx)
 }
 
 // open makes the presentations that are voted in.

@@ -1,0 +1,1 @@
+-- Counting has functions in PostgreSQL alone.
