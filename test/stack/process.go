@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,11 +47,12 @@ type Process struct {
 	paused []procID
 }
 
-// Set changes settings, "KEY=value", from the next start on.
+// Set has the process run with further "KEY=value" settings from its next start on. The last of
+// several counts.
 func (p *Process) Set(settings ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.env = append(p.env, settings...) // the last of several counts
+	p.env = append(slices.Clip(p.env), settings...)
 }
 
 // Start runs the process and returns when it is ready. The error says why it is not, with the last lines
