@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -19,8 +20,9 @@ import (
 // client talks to one address. It never repeats a request by itself: what the checker does not know of, it would take
 // for the product's doing.
 type client struct {
-	host *fasthttp.HostClient
-	base string
+	host    *fasthttp.HostClient
+	base    string
+	counted atomic.Int64 // votes that were told here that they count
 }
 
 func newClient(url string) *client {

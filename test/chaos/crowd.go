@@ -27,7 +27,8 @@ type Crowd struct {
 	pace     pace
 	door     *client   // where everybody goes in
 	replicas []*client // each API by itself
-	rooms    []*room
+	rooms    []*room   // while readers read, ask with open
+	people   int       // voters have the numbers below
 	tellers  []*teller
 	readers  []*reader
 	prefix   uuid.UUID
@@ -44,11 +45,13 @@ type Crowd struct {
 	voted   sync.WaitGroup
 	looking chan struct{} // closed: nobody presents or reads any more
 	all     sync.WaitGroup
+	mu      sync.Mutex // of rooms
 }
 
 // newCrowd makes the rooms, and people who do nothing yet.
 func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error) {
 	c := &Crowd{pace: p, door: newClient(url), began: time.Now(), voting: make(chan struct{}), looking: make(chan struct{})}
+	c.people = p.voters + p.hot
 	rng := rand.New(rand.NewPCG(seed, 0))
 	binary.BigEndian.PutUint64(c.prefix[:], rng.Uint64())
 	c.prefix[6], c.prefix[8] = c.prefix[6]&0x0f|0x40, 0x80 // the form of a random UUID
@@ -56,7 +59,7 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 		c.replicas = append(c.replicas, newClient(url))
 	}
 	for i := range p.rooms {
-		r, err := newRoom(c, int32(i), (uint64(i)+seed)%2 == 0)
+		r, err := newRoom(c, c.door, int32(i), (uint64(i)+seed)%2 == 0)
 		if err != nil {
 			return nil, err
 		}
@@ -64,10 +67,10 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 	}
 	c.service.last = make([]success, p.rooms)
 	for i := range p.tellers {
-		t := &teller{crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(i+1)))}
-		t.every = time.Duration(float64(time.Second) * float64(p.tellers) / p.rate)
+		t := &teller{crowd: c, door: c.door, every: p.every()}
+		t.rng = rand.New(rand.NewPCG(seed, uint64(i+1)))
 		for voter := i; voter < p.voters; voter += p.tellers {
-			t.voters = append(t.voters, c.newVoter(voter))
+			t.voters = append(t.voters, newVoter(voter, c.rooms[voter%p.rooms]))
 		}
 		c.tellers = append(c.tellers, t)
 	}
@@ -78,6 +81,11 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 		c.readers = append(c.readers, &reader{crowd: c, api: api, number: int32(i), rng: rand.New(rand.NewPCG(seed, uint64(i)<<32))})
 	}
 	return c, nil
+}
+
+// every is how long a teller takes for a logical vote, on average.
+func (p pace) every() time.Duration {
+	return time.Duration(float64(time.Second) * float64(p.tellers) / p.rate)
 }
 
 // now is the one clock of the history.

@@ -32,6 +32,20 @@ func (s *Scene) awaitUnknown(since int64) error {
 	return nil
 }
 
+// awaitCounted is evidence that a replica serves: one more vote that was sent to it counts.
+func (s *Scene) awaitCounted(replica *client) error {
+	since := replica.counted.Load()
+	for deadline := time.Now().Add(patience); replica.counted.Load() <= since; {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("no vote that was sent to %s counts", replica.base)
+		}
+		if err := s.Wait(5 * time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // greetings are what each server answers to at once, without knowing who asks: a protocol's header of another version, a
 // question for encryption, a ping.
 var greetings = map[string]string{
@@ -167,6 +181,16 @@ func (s *Scene) counting(d time.Duration) (map[int]bool, error) {
 		}
 	}
 	return counting, err
+}
+
+// ask reads one number from the database.
+func (s *Scene) ask(query string, args ...any) (n int, err error) {
+	db, err := sql.Open("postgres", s.DatabaseURL)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = db.Close() }()
+	return n, db.QueryRowContext(s, query, args...).Scan(&n)
 }
 
 // batches gives how many batches were counted, by partition.

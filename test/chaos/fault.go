@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/plenary-live/plenary/test/chaos/check"
@@ -39,6 +40,8 @@ type Options struct {
 	Afterwards time.Duration
 	// Binaries is a folder with the api and the worker to run; empty: they are built from the source as it is.
 	Binaries string
+	// Turn, if not nil, is held while the crowd is there. Of runs beside each other one has it.
+	Turn sync.Locker
 
 	began time.Time
 }
@@ -168,16 +171,33 @@ func (s *Scene) config(f *Fault) stack.Config {
 
 // play has the crowd vote before, during and after the fault, and compares.
 func (s *Scene) play(f *Fault, o Options) (*Row, error) {
+	s.Logf("the stack runs after %v", time.Since(o.began).Round(time.Second))
+	endureErr := s.endure(f, o)
+	if s.crowd == nil {
+		return nil, endureErr
+	}
+	defer s.crowd.close()
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted, Counting: s.counted}
+	err := errors.Join(endureErr, s.judge(row, o.Afterwards))
+	row.Odd = s.crowd.odd() // of what was read at the end, too
+	return row, err
+}
+
+// endure has a crowd come, vote before, during and after the fault, and go. Without an error there
+// is a crowd.
+func (s *Scene) endure(f *Fault, o Options) error {
+	if o.Turn != nil {
+		o.Turn.Lock()
+		defer o.Turn.Unlock()
+	}
 	var replicas []string
 	for _, p := range s.APIs {
 		replicas = append(replicas, p.URL)
 	}
 	var err error
 	if s.crowd, err = newCrowd(s.URL, replicas, o.Pace, o.Seed); err != nil {
-		return nil, err
+		return err
 	}
-	defer s.crowd.close()
-	s.Logf("the stack runs after %v", time.Since(o.began).Round(time.Second))
 	s.crowd.begin(o.Seed)
 	s.Measure()
 	strikeErr := s.Resumed()
@@ -196,10 +216,7 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 	s.Logf("the fault is over after %v", s.crowd.now().Round(time.Second))
 	s.crowd.end()
 	s.Logf("nobody votes or presents any more after %v", s.crowd.now().Round(time.Second))
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted, Counting: s.counted}
-	err = errors.Join(strikeErr, resumeErr, s.judge(row, o.Afterwards))
-	row.Odd = s.crowd.odd() // of what was read at the end, too
-	return row, err
+	return errors.Join(strikeErr, resumeErr)
 }
 
 // judge completes the history and has it checked.

@@ -15,7 +15,8 @@ import (
 
 // Faults is everything that is tried.
 func Faults() []*Fault {
-	all := slices.Concat(processFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
+	all := slices.Concat(
+		processFaults, partitionFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
 	return append([]*Fault{inTurn(all, "kill-worker-committed", "kill-api", "kill-postgres", "kill-rabbitmq", "lose-announcements")}, all...)
 }
 

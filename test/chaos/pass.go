@@ -39,7 +39,7 @@ func (t *teller) join(r *room, v *voter) bool {
 	}
 	req := request{method: "POST", path: r.path("/voters"), body: []byte("{}"), key: t.crowd.voterID(v.number).String()}
 	for try := range 4 {
-		a := t.crowd.door.send(req, v.patience)
+		a := t.door.send(req, v.patience)
 		var given struct {
 			Pass string `json:"pass"`
 		}

@@ -78,8 +78,8 @@ func (r *reader) read(stop <-chan struct{}) {
 			return
 		case <-time.After(time.Duration(r.rng.IntN(60)) * time.Millisecond):
 		}
-		room := r.crowd.rooms[r.rng.IntN(len(r.crowd.rooms))]
-		r.look(room, r.rng.IntN(roomPolls), r.rng.IntN(5) == 0)
+		rooms := r.crowd.open()
+		r.look(rooms[r.rng.IntN(len(rooms))], r.rng.IntN(roomPolls), r.rng.IntN(5) == 0)
 	}
 }
 

@@ -51,8 +51,8 @@ type room struct {
 // poll gives the number of the room's i-th poll among all.
 func (r *room) poll(i int) int32 { return r.number*roomPolls + int32(i) }
 
-// newRoom makes a presentation. Nothing has gone wrong yet, so nothing may.
-func newRoom(c *Crowd, number int32, passes bool) (*room, error) {
+// newRoom makes a presentation at a door. Nothing is wrong there, so nothing may go wrong.
+func newRoom(c *Crowd, door *client, number int32, passes bool) (*room, error) {
 	type option struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
@@ -82,7 +82,7 @@ func newRoom(c *Crowd, number int32, passes bool) (*room, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := c.door.send(request{method: "POST", path: base, body: body}, 10*time.Second)
+	a := door.send(request{method: "POST", path: base, body: body}, 10*time.Second)
 	var created struct {
 		PresentationID string `json:"presentation_id"`
 		PresenterToken string `json:"presenter_token"`
@@ -94,7 +94,7 @@ func newRoom(c *Crowd, number int32, passes bool) (*room, error) {
 	r.shown.Store(-1)
 	r.before.Store(-1)
 	var seen presentation
-	if _, ok := c.door.get(r.path(""), r.token, &seen); !ok || len(seen.Polls) != roomPolls {
+	if _, ok := door.get(r.path(""), r.token, &seen); !ok || len(seen.Polls) != roomPolls {
 		return nil, fmt.Errorf("read the presentation %s", r.id)
 	}
 	for _, p := range seen.Polls {

@@ -49,7 +49,7 @@ func (r *success) at(now time.Duration) time.Duration {
 	return now - r.idle
 }
 
-// mark waits for every room to have success with a vote that was sent after it.
+// mark waits for every room that is open to have success with a vote that was sent after it.
 type mark struct {
 	at                time.Duration
 	rooms             []time.Duration         // the same, by the rooms' clocks
@@ -62,6 +62,13 @@ func (s *service) begin(now time.Duration) {
 	for i := range s.last {
 		s.last[i] = success{empty: true, since: now, accepted: now}
 	}
+}
+
+// opened adds a room, whose slide is empty.
+func (s *service) opened(now time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = append(s.last, success{empty: true, since: now, accepted: now})
 }
 
 // mark begins to wait.
@@ -137,7 +144,7 @@ func (s *service) slide(room int32, empty bool, now time.Duration) {
 
 // note takes down that a room had success, and how long it waited for it.
 func (m *mark) note(room int32, cast *check.Cast, now time.Duration) {
-	if cast.Sent < m.at {
+	if cast.Sent < m.at || int(room) >= len(m.rooms) { // it was opened later
 		return
 	}
 	waited := now - m.rooms[room]

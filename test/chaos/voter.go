@@ -41,16 +41,20 @@ type voter struct {
 	manner
 	seqs *atomic.Int32 // the last number given; used if the manner says so
 	pass string        // empty: none yet, or none is needed
+	room *room
 }
 
-func (c *Crowd) newVoter(number int) voter {
-	return voter{number: int32(number), manner: mannerOf(int32(number)), seqs: new(atomic.Int32)}
+func newVoter(number int, r *room) voter {
+	v := voter{number: int32(number), room: r, seqs: new(atomic.Int32)}
+	v.manner = mannerOf(v.number)
+	return v
 }
 
 // newHot makes the two devices of a voter who changes its mind all the time, on both at once. By turns such voters have no
 // seq, one that their devices share, and one on each device, which may give a number twice.
 func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
-	v := voter{number: int32(number), manner: manner{patience: 7 * time.Second, seq: number%3 > 0}, seqs: new(atomic.Int32)}
+	v := newVoter(number, c.rooms[number%len(c.rooms)])
+	v.manner = manner{patience: 7 * time.Second, seq: number%3 > 0}
 	if number%2 == 0 {
 		v.prefer = "respond-async"
 	}
@@ -59,7 +63,8 @@ func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
 			v.seqs = new(atomic.Int32)
 		}
 		devices = append(devices, &teller{
-			crowd: c, rng: rand.New(rand.NewPCG(seed, uint64(number)<<8|device)), every: 100 * time.Millisecond, voters: []voter{v},
+			crowd: c, door: c.door, every: 100 * time.Millisecond, voters: []voter{v},
+			rng: rand.New(rand.NewPCG(seed, uint64(number)<<8|device)),
 		})
 	}
 	return devices
@@ -68,6 +73,7 @@ func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
 // teller votes for a share of the voters, one after the other.
 type teller struct {
 	crowd  *Crowd
+	door   *client // where its voters go in
 	rng    *rand.Rand
 	every  time.Duration // a logical vote, on average
 	voters []voter
@@ -97,7 +103,7 @@ func (t *teller) vote(stop <-chan struct{}) {
 
 // one is one answer of one voter, repeated until it is known what became of it, or the slide has moved on.
 func (t *teller) one(v *voter) {
-	r := t.crowd.rooms[int(v.number)%len(t.crowd.rooms)]
+	r := v.room
 	if !t.join(r, v) {
 		return
 	}
@@ -126,7 +132,7 @@ func (t *teller) one(v *voter) {
 	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, v, at, &c), prefer: v.prefer}
 	for try := range 8 {
 		c.Sent = t.crowd.now()
-		a := t.crowd.door.send(req, v.patience)
+		a := t.door.send(req, v.patience)
 		c.Done, c.Status, c.RetryAfter, c.Edge = t.crowd.now(), uint16(a.status), a.retryAfter, a.edge()
 		c.ID = check.ID{} // one that cannot be read is none, and that is a violation
 		if id, err := uuid.Parse(a.voteID); err == nil {
@@ -134,6 +140,9 @@ func (t *teller) one(v *voter) {
 		}
 		t.casts = append(t.casts, c)
 		t.crowd.note(r, &c)
+		if c.Status == http.StatusNoContent {
+			t.door.counted.Add(1)
+		}
 		if c.Status == http.StatusUnauthorized || c.Status == http.StatusForbidden {
 			t.crowd.gate.oddly("a vote of voter %d in room %d: %v", c.Voter, r.number, a)
 		}
@@ -194,7 +203,7 @@ func (c *Crowd) voterOf(r *room, id uuid.UUID) int32 {
 		return -1
 	}
 	voter := binary.BigEndian.Uint32(id[12:])
-	if int(voter) >= c.pace.voters+c.pace.hot || c.voterID(int32(voter)) != id {
+	if int(voter) >= c.people || c.voterID(int32(voter)) != id {
 		return -1
 	}
 	return int32(voter)

@@ -34,9 +34,15 @@ const (
 type run struct {
 	claim  string
 	macros string
-	broken int // the guarantee that the counter-example breaks; 0: there is none
+	broken int // the guarantee that the counter-example breaks, or deadlock; 0: there is none
 	large  bool
 }
+
+// deadlock stands where a guarantee does: two workers wait for each other.
+const deadlock = -1
+
+// inTwo has two presentations, each in a partition of its own.
+const inTwo = " PARTITIONS=2 PRESENTATIONS=2 LOSSES=0 REPLICAS=1"
 
 var runs = []run{
 	// The protocol.
@@ -46,8 +52,25 @@ var runs = []run{
 	{claim: "there and back with a zombie, all guarantees hold", macros: "VERSIONS=3 SEALS=1 LOSSES=0 COARSE"},
 	{claim: "with two take-overs, all guarantees hold", macros: "SEALS=1 LOSSES=0 TAKEOVERS=2 COARSE"},
 	{claim: "with two voters, all guarantees hold", macros: "VOTES=3 SEALS=1 TAKEOVERS=0 LOSSES=0 COARSE"},
+	{
+		claim:  "over two partitions, with a seal and an unheard commit, all guarantees hold",
+		macros: "UNHEARD=1 SEALS=1 COARSE" + inTwo,
+	},
+	{
+		claim:  "and with two votes of one voter and one of another",
+		macros: "VOTES=3 VERSIONS=1 COARSE" + inTwo,
+	},
+	{
+		claim:  "a presentation that is made while partitions are raised keeps all guarantees",
+		macros: "PARTITIONS=2 SEALS=1 LOSSES=0 COARSE",
+	},
 	{claim: "there, back and there again with a zombie, all guarantees hold", macros: "VERSIONS=4 SEALS=1 LOSSES=0 COARSE", large: true},
 	{claim: "with two voters and a zombie, all guarantees hold", macros: "VOTES=3 SEALS=1 LOSSES=0 COARSE", large: true},
+	{
+		claim:  "and transactions over two partitions with all of it",
+		macros: "UNHEARD=1 VOTES=3 SEALS=1 COARSE" + inTwo,
+		large:  true,
+	},
 
 	// A rule taken out.
 	{claim: "without the lease, votes are accepted long after the transition", macros: "NO_L SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 2},
@@ -61,9 +84,33 @@ var runs = []run{
 	{claim: "without either row's lock, two workers count a vote twice", macros: "NO_PARTITION_ROW NO_POLL_ROW VERSIONS=1 LOSSES=0", broken: 4},
 	{claim: "without looking at returns, an unroutable vote is acknowledged", macros: "NO_RETURNS SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
 	{claim: "without order at a take-over, entries leave the log uncounted", macros: "OVERTAKE SEALS=1 LOSSES=0", broken: 1},
+	{
+		claim:  "without the stored partition, a vote is in another log than its seal",
+		macros: "HASH_ANEW PARTITIONS=2 SEALS=1 TAKEOVERS=0 LOSSES=0",
+		broken: 1,
+	},
+	{
+		claim:  "without an order of the partitions' rows, two workers wait for each other",
+		macros: "ANY_ORDER VERSIONS=1" + inTwo,
+		broken: deadlock,
+	},
+	{
+		claim:  "acknowledged for both partitions, entries of one leave the log uncounted",
+		macros: "ACK_ALL VERSIONS=1 TAKEOVERS=0" + inTwo,
+		broken: 1,
+	},
+	{
+		claim:  "without the batch ids, a vote whose commit is unheard replaces a later one",
+		macros: "NO_BATCH_IDS UNHEARD=1 VOTES=3 VERSIONS=1 TAKEOVERS=0" + inTwo,
+		broken: 1,
+	},
 
 	// Rules that the guarantees would hold without.
 	{claim: "without the partition's row, the lock on the poll's state is enough", macros: "NO_PARTITION_ROW SEALS=1 LOSSES=0"},
+	{
+		claim:  "and so it is for transactions over two partitions",
+		macros: "NO_PARTITION_ROW SEALS=1" + inTwo,
+	},
 	{claim: "without transitions, the partition's row is enough", macros: "NO_POLL_ROW VERSIONS=1 LOSSES=0"},
 	{claim: "without the refusal before the write, the window of the confirm is enough", macros: "NO_EXPIRY SEALS=1 LOSSES=0 COARSE"},
 
@@ -164,7 +211,11 @@ func check(t *testing.T, r run) (o outcome) {
 		require.NotContains(t, out, "Search not completed")
 		return o
 	}
-	o.broken = int(number(t, out, `assertion violated.*?guarantee([1-4])`))
+	if regexp.MustCompile(`assertion violated \(*deadlock`).MatchString(out) {
+		o.broken = deadlock
+	} else {
+		o.broken = int(number(t, out, `assertion violated.*?guarantee([1-4])`))
+	}
 	replay := command(t, dir, "spin", append(macros, "-T", "-k", "plenary.pml.trail", model)...)
 	steps, _, _ := strings.Cut(replay, "spin: trail ends")
 	for line := range strings.Lines(steps) {
@@ -195,8 +246,11 @@ func number(t *testing.T, out, pattern string) float64 {
 }
 
 func guarantee(n int) string {
-	if n == 0 {
+	switch n {
+	case 0:
 		return "none"
+	case deadlock:
+		return "deadlock"
 	}
 	return fmt.Sprintf("guarantee %d", n)
 }

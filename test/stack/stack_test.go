@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// playApp answers /readyz and its pid, and refuses to be ready without the settings that it needs.
+// playApp answers /readyz, a setting and its pid. It refuses to be ready without the settings that
+// it needs.
 func playApp() {
 	addr := os.Getenv("PLENARY_ADDR") + os.Getenv("PLENARY_WORKER_ADDR")
 	ready := strings.HasPrefix(os.Getenv("PLENARY_DATABASE_URL"), "postgres://") &&
@@ -61,6 +62,10 @@ func playApp() {
 				}
 			}
 			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		if r.URL.Path == "/setting" {
+			_, _ = fmt.Fprint(w, os.Getenv("PLENARY_ODD"))
+			return
 		}
 		_, _ = fmt.Fprint(w, os.Getpid())
 	})}
@@ -286,6 +291,33 @@ func TestAKilledServerComesBackOnItsPortWithItsData(t *testing.T) {
 	require.NoError(t, s.Postgres.Restart(t.Context()))
 	insert(3)
 	s.Postgres.Kill() // and Close copes with a server that is gone
+}
+
+func TestASettingIsAnotherOneFromTheNextStartOn(t *testing.T) {
+	s := start(t, stack.Config{
+		Parts: stack.API, APIs: 1, APIBinary: testBinary(t),
+		APIEnv: []string{
+			"STACK_TEST_ROLE=app", "PLENARY_ODD=before",
+			"PLENARY_DATABASE_URL=postgres://x", "PLENARY_AMQP_URL=amqp://x",
+		},
+	})
+	api := s.APIs[0]
+	requireBody := func(want string) {
+		res, err := http.Get(api.URL + "/setting")
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, want, string(body))
+	}
+	api.Set("PLENARY_ODD=after")
+	requireBody("before")
+	api.Kill()
+	require.NoError(t, api.Start(t.Context()))
+	requireBody("after")
+	require.NoError(t, api.Restart(t.Context()))
+	requireBody("after")
+	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestAPausedServerAnswersNothingUntilItIsResumed(t *testing.T) {
