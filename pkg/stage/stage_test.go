@@ -388,7 +388,7 @@ func TestTheStageLives(t *testing.T) {
 		}
 		cache := NewCache(store, time.Now)
 		t.Cleanup(func() { lifetest.Stop(t, cache) })
-		s := New(store, inproc.NewBus(), log, 4, cache, slog.New(slog.DiscardHandler))
+		s := New(store, inproc.NewBus(), log, cache, slog.New(slog.DiscardHandler))
 		return lifetest.Made{Service: s, Work: func() {
 			_, err := s.Move(context.Background(), id, poll.Move{}, nil)
 			require.NoError(t, err)
