@@ -1,5 +1,5 @@
-// Command api serves Plenary's HTTP API. Without settings it is the whole product: it keeps everything in a file and
-// counts the votes itself.
+// Command api serves Plenary's HTTP API. Without settings it is the whole product: it keeps
+// everything in a file and counts the votes itself.
 package main
 
 import (
@@ -34,9 +34,10 @@ import (
 
 func main() {
 	addr := func(c config.Config) string { return cmp.Or(c.MetricsAddr, c.Addr) }
-	os.Exit(backend.Main("api", addr, func(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
-		return run(ctx, cfg, logger, os.Stdout)
-	}))
+	os.Exit(backend.Main("api", addr,
+		func(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
+			return run(ctx, cfg, logger, os.Stdout)
+		}))
 }
 
 // run serves until ctx ends.
@@ -48,8 +49,9 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger, out io.Wri
 	return adapters.Run(ctx, process, failed)
 }
 
-// newProcess makes the process, and gives what tells when it fails by itself. It stops in the order that a vote flows: no
-// more connections, every request answered, everything accepted counted or in the log, adapters closed.
+// newProcess makes the process, and gives what tells when it fails by itself. It stops in the order
+// that a vote flows: no more connections, every request answered, everything accepted counted or in
+// the log, adapters closed.
 func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	adapters *backend.Backend, process life.Service, failed <-chan error, err error,
 ) {
@@ -62,7 +64,9 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 		return nil, nil, nil, fmt.Errorf("PLENARY_ADDR: %w", err)
 	}
 	if cfg.Open {
-		logger.Warn("PLENARY_OPEN: everybody who reaches this address is the presenter of every presentation", "addr", ln.Addr().String())
+		logger.Warn(
+			"PLENARY_OPEN: everybody who reaches this address is the presenter of every "+
+				"presentation", "addr", ln.Addr().String())
 	}
 	metrics := telemetry.NewMetrics()
 	adapters = backend.New(cfg, metrics, logger)
@@ -75,7 +79,8 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	})
 	feature := polls.New(site, polls.Config{
 		Partitions: cfg.Partitions,
-		Open:       cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey, WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
+		Open:       cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey,
+		WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
 	serving := httpserver.Config{Away: adapters.Away}
 	if cfg.FastVotes {
@@ -111,7 +116,8 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 		logger.Warn("not every connection ended in time; the rest is cut", "error", err)
 	}
 	return adapters, life.InOrder(
-		adapters.Operators("PLENARY_METRICS_ADDR", cfg.MetricsAddr, server.Ready), // who answer during the stop
+		// who answer during the stop
+		adapters.Operators("PLENARY_METRICS_ADDR", cfg.MetricsAddr, server.Ready),
 		adapters.Under(open),
 		life.Within(0.75, server, late),
 	), server.Failed(), nil
@@ -152,20 +158,25 @@ func measure(metrics *telemetry.Metrics, feature *polls.Polls, server *httpserve
 		func() float64 { open, _, _ := feature.Streams(); return float64(open) })
 	metrics.Counter("plenary_events_sent_total", "Events written to event streams.",
 		func() float64 { _, sent, _ := feature.Streams(); return float64(sent) })
-	metrics.Counter("plenary_event_streams_cut_total", "Event streams that were cut off because their client was too slow.",
+	metrics.Counter("plenary_event_streams_cut_total",
+		"Event streams that were cut off because their client was too slow.",
 		func() float64 { _, _, cut := feature.Streams(); return float64(cut) })
-	metrics.Counter("plenary_connections_spared_total", "Connections that gave way to others when there were as many as there may be.",
+	metrics.Counter("plenary_connections_spared_total",
+		"Connections that gave way to others when there were as many as there may be.",
 		func() float64 { return float64(server.Spared()) })
 }
 
-// greet prints what somebody at a terminal looks for: one line, and a second one where the first is of no use to phones.
+// greet prints what somebody at a terminal looks for: one line, and a second one where the first is
+// of no use to phones.
 func greet(out io.Writer, cfg config.Config, addr net.Addr) {
 	host, port, _ := net.SplitHostPort(addr.String())
 	phones := ""
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 		if near := ownAddress(); near != "" && cfg.PublicURL == "" && len(cfg.AMQPURLs) == 0 {
-			phones = fmt.Sprintf("Phones in the same network reach it at http://%s: open the pages there, too, and their QR codes lead there.\n",
+			phones = fmt.Sprintf(
+				"Phones in the same network reach it at http://%s: open the pages there, too, "+
+					"and their QR codes lead there.\n",
 				net.JoinHostPort(near, port))
 		}
 	}
@@ -173,12 +184,14 @@ func greet(out io.Writer, cfg config.Config, addr net.Addr) {
 	if path, ok := cfg.SQLitePath(); ok {
 		where = path
 	}
-	fmt.Fprintf(out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n%s",
+	fmt.Fprintf(
+		out, "Plenary is at http://%s%s and keeps its votes in %s. Stop it with Ctrl-C.\n%s",
 		net.JoinHostPort(host, port), web.Base, where, phones)
 }
 
-// ownAddress gives the address that this machine has towards others; empty: it has no way to any. Nothing is sent: to connect a
-// socket of UDP only asks for the way. Nobody has the address that it asks for (RFC 5737).
+// ownAddress gives the address that this machine has towards others; empty: it has no way to any.
+// Nothing is sent: to connect a socket of UDP only asks for the way. Nobody has the address that it
+// asks for (RFC 5737).
 func ownAddress() string {
 	conn, err := net.Dial("udp4", "192.0.2.1:9")
 	if err != nil {

@@ -28,8 +28,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its end with a delay.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its
+	// end with a delay.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
@@ -43,15 +45,17 @@ var quiet = slog.New(slog.DiscardHandler)
 
 func TestTheWholeProductStartsGreetsServesAndStopsWithoutALeak(t *testing.T) {
 	r := launch(t, map[string]string{
-		"PLENARY_ADDR":         "127.0.0.1:0",
-		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "a file with spaces & 100%.db"),
+		"PLENARY_ADDR": "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" +
+			filepath.Join(t.TempDir(), "a file with spaces & 100%.db"),
 	})
 	r.call("POST", "/presentations", twoPolls, 201, nil)
 	res, err := http.Get(strings.TrimSuffix(r.base, web.Base) + "/")
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.Equal(t, 200, res.StatusCode)
-	require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"), "the pages are in it")
+	require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"),
+		"the pages are in it")
 	http.DefaultClient.CloseIdleConnections()
 	r.stop()
 	require.NoError(t, <-r.ended)
@@ -72,9 +76,13 @@ func TestWhoStartsItIsToldWherePhonesReachIt(t *testing.T) {
 	} else {
 		require.Contains(t, anywhere, "Phones in the same network reach it at http://"+own+":8080:")
 	}
-	require.NotContains(t, greeting("127.0.0.1:8080", nil), "Phones", "it listens for this machine only")
-	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_PUBLIC_URL": "https://vote.example"}), "Phones", "who starts it knows")
-	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_AMQP_URL": "amqp://h"}), "Phones", "one replica of several")
+	require.NotContains(t, greeting("127.0.0.1:8080", nil), "Phones",
+		"it listens for this machine only")
+	require.NotContains(t, greeting("[::]:8080",
+		map[string]string{"PLENARY_PUBLIC_URL": "https://vote.example"}), "Phones",
+		"who starts it knows")
+	require.NotContains(t, greeting("[::]:8080", map[string]string{"PLENARY_AMQP_URL": "amqp://h"}),
+		"Phones", "one replica of several")
 }
 
 // running is the whole product in this process.
@@ -113,13 +121,17 @@ func (r running) call(method, path, body string, want int, into any) {
 	}
 }
 
-const twoPolls = `{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]},{"question":"R","options":[{"key":"A","value":"a"}]}]}`
+const twoPolls = `{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]},{"question":"R",` +
+	`"options":[{"key":"A","value":"a"}]}]}`
 
-// TestTheFullestBallotOfTheLargestPollIsTaken votes for everything in polls whose keys are as long as they may be, as a client that
-// escapes all that it can and spreads its JSON over many lines. A poll of one byte more is not made.
+// TestTheFullestBallotOfTheLargestPollIsTaken votes for everything in polls whose keys are as long
+// as they may be, as a client that escapes all that it can and spreads its JSON over many lines. A
+// poll of one byte more is not made.
 func TestTheFullestBallotOfTheLargestPollIsTaken(t *testing.T) {
 	r := launch(t, map[string]string{
-		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_OPEN": "true",
+		"PLENARY_ADDR":         "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_OPEN":         "true",
 	})
 	type option struct {
 		Key   string `json:"key"`
@@ -130,7 +142,8 @@ func TestTheFullestBallotOfTheLargestPollIsTaken(t *testing.T) {
 		many[i] = fmt.Sprintf("%02d%s", i, strings.Repeat("k", 25))
 	}
 	long := []string{ // 3*(64*12+3) + 64*6+3 + 49*6+3+3 bytes, with quotes and a comma each
-		strings.Repeat("\U0001f600", 64), strings.Repeat("\U0001f601", 64), strings.Repeat("\U0001f602", 64), strings.Repeat("é", 64), strings.Repeat("'", 49) + "abc",
+		strings.Repeat("\U0001f600", 64), strings.Repeat("\U0001f601", 64),
+		strings.Repeat("\U0001f602", 64), strings.Repeat("é", 64), strings.Repeat("'", 49) + "abc",
 	}
 	for name, keys := range map[string][]string{"many keys": many, "long keys": long} {
 		poll := func(last string) string {
@@ -139,19 +152,22 @@ func TestTheFullestBallotOfTheLargestPollIsTaken(t *testing.T) {
 				options = append(options, option{key, "v"})
 			}
 			options[len(options)-1].Key += last
-			body, err := json.Marshal(map[string]any{"question": "Which?", "kind": "multiple", "options": options})
+			body, err := json.Marshal(map[string]any{"question": "Which?", "kind": "multiple",
+				"options": options})
 			require.NoError(t, err)
 			return string(body)
 		}
 		var created struct {
 			ID string `json:"presentation_id"`
 		}
-		r.call("POST", "/presentations", `{"polls":[`+poll("")+`],"current_poll_index":0}`, 201, &created)
+		r.call("POST", "/presentations",
+			`{"polls":[`+poll("")+`],"current_poll_index":0}`, 201, &created)
 		var shown struct {
 			ID string `json:"poll_id"`
 		}
 		r.call("GET", "/presentations/"+created.ID+"/polls/current", "", 200, &shown)
-		ballot := "{\n    \"poll_id\": \"" + shown.ID + "\",\n    \"keys\": [\n        " + strings.Join(escaped(keys), ",\n        ") +
+		ballot := "{\n    \"poll_id\": \"" + shown.ID + "\",\n    \"keys\": [\n        " +
+			strings.Join(escaped(keys), ",\n        ") +
 			"\n    ],\n    \"client_id\": \"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11\"\n}"
 		t.Logf("%s: a vote of %d bytes", name, len(ballot))
 		r.call("POST", "/presentations/"+created.ID+"/polls/current/votes", ballot, 204, nil)
@@ -196,7 +212,9 @@ func escaped(all []string) []string {
 
 func TestAStopSealsFirstWhatHasLeftTheSlide(t *testing.T) {
 	env := map[string]string{
-		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_OPEN": "true",
+		"PLENARY_ADDR":         "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_OPEN":         "true",
 	}
 	r := launch(t, env)
 	var created struct {
@@ -221,7 +239,8 @@ func TestAStopSealsFirstWhatHasLeftTheSlide(t *testing.T) {
 
 func TestARequestThatIsSentAcrossTheStopIsRefused(t *testing.T) {
 	r := launch(t, map[string]string{
-		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_ADDR":         "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
 		"PLENARY_STOP_TIMEOUT": "2s",
 	})
 	u, err := url.Parse(r.base)
@@ -229,7 +248,9 @@ func TestARequestThatIsSentAcrossTheStopIsRefused(t *testing.T) {
 	conn, err := net.Dial("tcp", u.Host)
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "POST %s/presentations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", u.Path, len(twoPolls))
+	_, err = fmt.Fprintf(conn,
+		"POST %s/presentations HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+			"application/json\r\nContent-Length: %d\r\n\r\n", u.Path, len(twoPolls))
 	require.NoError(t, err)
 	r.call("GET", "/ping", "", 200, nil) // by now the other connection was accepted
 	r.stop()
@@ -247,7 +268,8 @@ func TestAnAddressThatIsTakenStopsTheStart(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
-	err = run(t.Context(), settings(t, map[string]string{"PLENARY_ADDR": ln.Addr().String()}), quiet, io.Discard)
+	err = run(t.Context(), settings(t, map[string]string{"PLENARY_ADDR": ln.Addr().String()}),
+		quiet, io.Discard)
 	require.ErrorContains(t, err, "PLENARY_ADDR")
 }
 
@@ -256,16 +278,19 @@ func TestWhatIsOpenToEverybodyIsSaidAtTheStart(t *testing.T) {
 		var log bytes.Buffer
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		require.NoError(t, run(ctx, settings(t, env), slog.New(slog.NewTextHandler(&log, nil)), stopper(stop)))
+		require.NoError(t, run(ctx, settings(t, env),
+			slog.New(slog.NewTextHandler(&log, nil)), stopper(stop)))
 		return log.String()
 	}
-	env := map[string]string{"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db")}
+	env := map[string]string{"PLENARY_ADDR": "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db")}
 	require.NotContains(t, started(env), "level=WARN")
 	env["PLENARY_OPEN"] = "true"
 	require.Regexp(t, `level=WARN msg="PLENARY_OPEN: everybody`, started(env))
 	env["PLENARY_OPEN"] = "false"
 	require.NoError(t, os.Chmod(strings.TrimPrefix(env["PLENARY_DATABASE_URL"], "sqlite:"), 0o644))
-	require.Regexp(t, `level=WARN msg="every user of this machine can open the database file`, started(env))
+	require.Regexp(t, `level=WARN msg="every user of this machine can open the database file`,
+		started(env))
 }
 
 // TestMetricsAreOnlyForOperators: they have an address of their own, or none.
@@ -273,9 +298,12 @@ func TestMetricsAreOnlyForOperators(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	env := map[string]string{
-		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_METRICS_ADDR": ln.Addr().String(),
+		"PLENARY_ADDR":         "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_METRICS_ADDR": ln.Addr().String(),
 	}
-	require.ErrorContains(t, run(t.Context(), settings(t, env), quiet, io.Discard), "PLENARY_METRICS_ADDR", "somebody else listens there")
+	require.ErrorContains(t, run(t.Context(), settings(t, env), quiet, io.Discard),
+		"PLENARY_METRICS_ADDR", "somebody else listens there")
 	require.NoError(t, ln.Close())
 	r := launch(t, env)
 	get := func(url string) (int, string) {
@@ -303,7 +331,8 @@ func TestMetricsAreOnlyForOperators(t *testing.T) {
 }
 
 func TestAFileThatIsNoDatabaseStopsTheStart(t *testing.T) {
-	cfg := settings(t, map[string]string{"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + t.TempDir()})
+	cfg := settings(t, map[string]string{"PLENARY_ADDR": "127.0.0.1:0",
+		"PLENARY_DATABASE_URL": "sqlite:" + t.TempDir()})
 	err := run(t.Context(), cfg, quiet, io.Discard)
 	require.ErrorContains(t, err, "database")
 	require.NotContains(t, err.Error(), "\n")
@@ -314,7 +343,8 @@ func TestTheNumberOfPartitionsCanBeAnotherOneAtTheNextStart(t *testing.T) {
 	start := func(partitions string) error {
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		cfg := settings(t, map[string]string{"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": path, "PLENARY_PARTITIONS": partitions})
+		cfg := settings(t, map[string]string{"PLENARY_ADDR": "127.0.0.1:0",
+			"PLENARY_DATABASE_URL": path, "PLENARY_PARTITIONS": partitions})
 		return run(ctx, cfg, quiet, stopper(stop))
 	}
 	require.NoError(t, start("4"))

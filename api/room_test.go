@@ -32,8 +32,11 @@ func launchCrowded(t *testing.T, env map[string]string) *crowded {
 	require.NoError(t, err)
 	require.NoError(t, ln.Close())
 	settings := map[string]string{
-		"PLENARY_ADDR": "127.0.0.1:0", "PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"), "PLENARY_OPEN": "true",
-		"PLENARY_MAX_CONNECTIONS": fmt.Sprint(most), "PLENARY_METRICS_ADDR": ln.Addr().String(), "PLENARY_TRUSTED_PROXIES": "none",
+		"PLENARY_ADDR":            "127.0.0.1:0",
+		"PLENARY_DATABASE_URL":    "sqlite:" + filepath.Join(t.TempDir(), "plenary.db"),
+		"PLENARY_OPEN":            "true",
+		"PLENARY_MAX_CONNECTIONS": fmt.Sprint(most), "PLENARY_METRICS_ADDR": ln.Addr().String(),
+		"PLENARY_TRUSTED_PROXIES": "none",
 	}
 	for name, value := range env {
 		settings[name] = value
@@ -61,7 +64,8 @@ func launchCrowded(t *testing.T, env map[string]string) *crowded {
 // dialFrom connects from one of this machine's own addresses, and sends something.
 func (c *crowded) dialFrom(address, text string) net.Conn {
 	c.t.Helper()
-	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).Dial("tcp", c.addr)
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}).
+		Dial("tcp", c.addr)
 	require.NoError(c.t, err)
 	c.t.Cleanup(func() { _ = conn.Close() })
 	_, err = io.WriteString(conn, text)
@@ -81,13 +85,16 @@ func (c *crowded) answer(conn net.Conn) *http.Response {
 func (c *crowded) votes(address string) {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"poll_id":%q,"key":"A","client_id":%q}`, c.poll, uuid.NewString())
-	conn := c.dialFrom(address, c.head("POST", "/polls/current/votes", "Content-Type: application/json", fmt.Sprint("Content-Length: ", len(body)))+body)
+	conn := c.dialFrom(address,
+		c.head("POST", "/polls/current/votes", "Content-Type: application/json",
+			fmt.Sprint("Content-Length: ", len(body)))+body)
 	require.Equal(c.t, 204, c.answer(conn).StatusCode)
 	require.NoError(c.t, conn.Close())
 }
 
 func (c *crowded) head(method, path string, fields ...string) string {
-	lines := append([]string{method + " /api/v1/presentations/" + c.presentation + path + " HTTP/1.1", "Host: x"}, fields...)
+	lines := append([]string{method + " /api/v1/presentations/" + c.presentation + path +
+		" HTTP/1.1", "Host: x"}, fields...)
 	return strings.Join(lines, "\r\n") + "\r\n\r\n"
 }
 
@@ -104,7 +111,8 @@ func (c *crowded) watches(address string, fields ...string) (net.Conn, int) {
 // healthy asks at the operators' address.
 func (c *crowded) healthy() {
 	c.t.Helper()
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: 5 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		res, err := client.Get("http://" + c.operators + path)
 		require.NoError(c.t, err)
@@ -120,15 +128,21 @@ func TestVotesGetInThoughOneAddressHoldsAllConnections(t *testing.T) {
 	for what, says := range map[string]func(*crowded) string{
 		"nothing":     func(*crowded) string { return "" },
 		"half a line": func(*crowded) string { return "GET /api" },
-		"half a head": func(c *crowded) string { return strings.TrimSuffix(c.head("GET", "/polls/current"), "\r\n") },
+		"half a head": func(c *crowded) string {
+			return strings.TrimSuffix(c.head("GET",
+				"/polls/current"), "\r\n")
+		},
 		"half a vote": func(c *crowded) string {
-			return c.head("POST", "/polls/current/votes", "Content-Type: application/json", "Content-Length: 500") + "{"
+			return c.head("POST", "/polls/current/votes", "Content-Type: application/json",
+				"Content-Length: 500") + "{"
 		},
 		"a vote without its chunks": func(c *crowded) string {
-			return c.head("POST", "/polls/current/votes", "Content-Type: application/json", "Transfer-Encoding: chunked")
+			return c.head("POST", "/polls/current/votes", "Content-Type: application/json",
+				"Transfer-Encoding: chunked")
 		},
 		"half a large body": func(c *crowded) string {
-			return c.head("PATCH", "", "Content-Type: application/json", "Content-Length: 20000") + strings.Repeat(" ", 9000)
+			return c.head("PATCH", "", "Content-Type: application/json", "Content-Length: 20000") +
+				strings.Repeat(" ", 9000)
 		},
 		"a call, and no more": func(c *crowded) string { return c.head("GET", "/polls/current") },
 		"calls, and reads no answer": func(*crowded) string {
@@ -151,7 +165,8 @@ func TestVotesGetInThoughOneAddressHoldsAllConnections(t *testing.T) {
 	}
 }
 
-// TestVotesAndViewersGetInThoughOneAddressHoldsAllStreams: of its streams one after the other gives way, until others have as many.
+// TestVotesAndViewersGetInThoughOneAddressHoldsAllStreams: of its streams one after the other gives
+// way, until others have as many.
 func TestVotesAndViewersGetInThoughOneAddressHoldsAllStreams(t *testing.T) {
 	c := launchCrowded(t, nil)
 	const streams = most * 8 / 10
@@ -181,7 +196,8 @@ func TestVotesAndViewersGetInThoughOneAddressHoldsAllStreams(t *testing.T) {
 }
 
 func TestOneAddressHasNoMoreThanItsShare(t *testing.T) {
-	c := launchCrowded(t, map[string]string{"PLENARY_ADDRESS_CONNECTIONS": "5", "PLENARY_TRUSTED_PROXIES": "127.0.0.3"})
+	c := launchCrowded(t, map[string]string{"PLENARY_ADDRESS_CONNECTIONS": "5",
+		"PLENARY_TRUSTED_PROXIES": "127.0.0.3"})
 	for range 5 {
 		c.dialFrom("127.0.0.9", "")
 	}

@@ -1,5 +1,6 @@
-// Package migrations holds the schemas of the stores, one numbered step after the other, and brings a database to the
-// newest one. The numbers of both dialects match: version 3 means the same everywhere.
+// Package migrations holds the schemas of the stores, one numbered step after the other, and brings
+// a database to the newest one. The numbers of both dialects match: version 3 means the same
+// everywhere.
 package migrations
 
 import (
@@ -28,8 +29,8 @@ const (
 	SQLite   Dialect = "sqlite"
 )
 
-// SchemaError says that a database cannot be used as it is found: a migration broke off, or a newer program has been
-// there. Nothing was changed, and trying again does not help.
+// SchemaError says that a database cannot be used as it is found: a migration broke off, or a newer
+// program has been there. Nothing was changed, and trying again does not help.
 type SchemaError struct {
 	Found  int  // the version of the database's schema
 	Newest int  // the newest version that this program knows
@@ -38,17 +39,24 @@ type SchemaError struct {
 
 func (e *SchemaError) Error() string {
 	if e.Dirty {
-		return fmt.Sprintf("the database's schema is dirty: the migration to version %d broke off (newest known: %d); "+
-			"find out from the database's log why, restore a backup or put right by hand what the migration left, "+
-			"and write the version that is true and dirty = false to the table schema_migrations", e.Found, e.Newest)
+		return fmt.Sprintf(
+			"the database's schema is dirty: the migration to version %d broke off (newest "+
+				"known: %d); "+
+				"find out from the database's log why, restore a backup or put right by hand what "+
+				"the migration left, "+
+				"and write the version that is true and dirty = false to the table "+
+				"schema_migrations",
+			e.Found, e.Newest)
 	}
-	return fmt.Sprintf("the database's schema has version %d, newer than %d, the newest that this program knows; "+
-		"start a newer version of the program", e.Found, e.Newest)
+	return fmt.Sprintf(
+		"the database's schema has version %d, newer than %d, the newest that this program knows; "+
+			"start a newer version of the program", e.Found, e.Newest)
 }
 
-// Up brings the database behind driver to the newest version. The caller excludes others, by the driver's Lock or
-// around Up, and closes the driver. When ctx ends, the step under way is finished, no other begins, and the
-// error is ctx's. Errors about the schema are SchemaErrors; others are the driver's.
+// Up brings the database behind driver to the newest version. The caller excludes others, by the
+// driver's Lock or around Up, and closes the driver. When ctx ends, the step under way is finished,
+// no other begins, and the error is ctx's. Errors about the schema are SchemaErrors; others are the
+// driver's.
 func Up(ctx context.Context, dialect Dialect, driver database.Driver) error {
 	m, err := upward(dialect, driver)
 	if err != nil {
@@ -118,8 +126,8 @@ func Newest(dialect Dialect) (int, error) {
 	return newest, nil
 }
 
-// checked looks at the version where the library reads it, which is under the lock: looking before would race with
-// another replica's migration and find it dirty.
+// checked looks at the version where the library reads it, which is under the lock: looking before
+// would race with another replica's migration and find it dirty.
 type checked struct {
 	database.Driver
 	newest int

@@ -31,7 +31,8 @@ func TestTheNumbersCountFromOneWithoutAGap(t *testing.T) {
 	all := names(t, Postgres, ".up.sql")
 	for i, name := range all {
 		require.Regexp(t, `^\d{4}_[a-z_]+$`, name)
-		require.Equal(t, i+1, int(name[0]-'0')*1000+int(name[1]-'0')*100+int(name[2]-'0')*10+int(name[3]-'0'), name)
+		require.Equal(t, i+1, int(name[0]-'0')*1000+int(name[1]-'0')*100+int(name[2]-'0')*10+
+			int(name[3]-'0'), name)
 	}
 	newest, err := Newest(SQLite)
 	require.NoError(t, err)

@@ -26,23 +26,27 @@ const (
 	verdictTimeout = 5 * time.Second
 )
 
-// deadLetters is the command that lets an operator look at what was set aside, and decide what becomes of it.
+// deadLetters is the command that lets an operator look at what was set aside, and decide what
+// becomes of it.
 func deadLetters(out io.Writer) backend.Command {
 	return backend.Command{
 		Name: "dead-letters",
 		Usage: [][2]string{
 			{"list [--json]", "lists the entries of the log that were set aside, the oldest first"},
 			{"show ID... [--json]", "shows all that is known of them"},
-			{"replay ID...|--all", "puts them back into the log; a vote in them counts if its poll is not sealed and its voter has none"},
+			{"replay ID...|--all", "puts them back into the log; a vote in them counts if its " +
+				"poll is not sealed and its voter has none"},
 			{"drop ID...|--all", "forgets them for ever, and the votes in them"},
 		},
-		Run: func(ctx context.Context, cfg config.Config, args []string, logger *slog.Logger) (err error) {
+		Run: func(ctx context.Context, cfg config.Config, args []string,
+			logger *slog.Logger) (err error) {
 			o, err := parseOrder(args)
 			if err != nil {
 				return err
 			}
 			if len(cfg.AMQPURLs) == 0 {
-				return errors.New("dead letters are kept in RabbitMQ: PLENARY_AMQP_URL (amqp://…) is not set")
+				return errors.New(
+					"dead letters are kept in RabbitMQ: PLENARY_AMQP_URL (amqp://…) is not set")
 			}
 			adapters := backend.New(cfg, telemetry.NewMetrics(), logger)
 			defer func() { err = errors.Join(err, adapters.Close()) }()
@@ -67,7 +71,8 @@ type order struct {
 // parseOrder reads the arguments, whose order does not matter. Errors are ErrUsage.
 func parseOrder(args []string) (o order, err error) {
 	wrong := func(format string, a ...any) (order, error) {
-		return order{}, fmt.Errorf("dead-letters: %w: %s", backend.ErrUsage, fmt.Sprintf(format, a...))
+		return order{}, fmt.Errorf("dead-letters: %w: %s", backend.ErrUsage,
+			fmt.Sprintf(format, a...))
 	}
 	for _, arg := range args {
 		switch {
@@ -94,7 +99,8 @@ func parseOrder(args []string) (o order, err error) {
 	case !looks && o.json:
 		return wrong("%s does not take --json", o.do)
 	case o.do != "list" && !o.all && len(o.ids) == 0:
-		return wrong("%s which? Give the ids that list shows%s", o.do, map[bool]string{false: ", or --all"}[looks])
+		return wrong("%s which? Give the ids that list shows%s", o.do,
+			map[bool]string{false: ", or --all"}[looks])
 	case o.all && len(o.ids) > 0:
 		return wrong("%s either some or --all", o.do)
 	}
@@ -175,7 +181,8 @@ type outcome struct {
 	err    error
 }
 
-// decide replays or drops letters, and says what became of each: of a replayed one also its verdicts.
+// decide replays or drops letters, and says what became of each: of a replayed one also its
+// verdicts.
 func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate queue.Fate) error {
 	found := map[string]bool{}
 	outcomes, visited := make(chan outcome), make(chan error, 1)
@@ -219,7 +226,8 @@ func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate
 	r.silent()
 	err := errors.Join(<-visited, o.missing(found))
 	if r.stayed > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d dead letters stayed", r.stayed, r.stayed+r.went))
+		err = errors.Join(err, fmt.Errorf("%d of %d dead letters stayed", r.stayed,
+			r.stayed+r.went))
 	}
 	if err == nil && r.went == 0 {
 		_, err = fmt.Fprintln(out, "There are no dead letters.")

@@ -27,7 +27,8 @@ type fakeLog struct {
 
 func (l *fakeLog) Replies() <-chan queue.Reply { return l.replies }
 
-func (l *fakeLog) VisitDeadLetters(_ context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error)) error {
+func (l *fakeLog) VisitDeadLetters(_ context.Context, decide func(queue.DeadLetter) queue.Fate,
+	done func(queue.DeadLetter, error)) error {
 	l.fates = map[string]queue.Fate{}
 	for _, d := range l.letters {
 		if l.fates[d.ID] = decide(d); l.fates[d.ID] != queue.Keep {
@@ -52,10 +53,15 @@ func three(t *testing.T) *fakeLog {
 	return &fakeLog{
 		replies: make(chan queue.Reply, 1),
 		letters: []queue.DeadLetter{
-			{ID: "one", Reason: "bad\x1b[31mluck\nand more", Time: noon.Add(time.Hour), FirstTime: noon, Origin: "votes.2", Partition: 2, MessageID: "m", Raw: encode(
-				poll.Batch{ID: uuid.UUID{15: 1}, Votes: []poll.Vote{{PollID: pollID, Version: 3, Answer: "A"}, {PollID: pollID, Version: 3, Answer: "B"}}})},
-			{ID: "two", Reason: "why", Time: noon, FirstTime: noon, Origin: "votes.2", Partition: 2, Raw: encode(
-				poll.Batch{ID: uuid.UUID{15: 2}, Seal: &poll.Seal{PollID: pollID, Version: 3}})},
+			{ID: "one", Reason: "bad\x1b[31mluck\nand more", Time: noon.Add(time.Hour),
+				FirstTime: noon, Origin: "votes.2", Partition: 2, MessageID: "m", Raw: encode(
+					poll.Batch{ID: uuid.UUID{15: 1},
+						Votes: []poll.Vote{{PollID: pollID, Version: 3, Answer: "A"},
+							{PollID: pollID, Version: 3, Answer: "B"}}})},
+			{ID: "two", Reason: "why", Time: noon, FirstTime: noon, Origin: "votes.2",
+				Partition: 2, Raw: encode(
+					poll.Batch{ID: uuid.UUID{15: 2},
+						Seal: &poll.Seal{PollID: pollID, Version: 3}})},
 			{ID: "three", Partition: -1, Raw: []byte(strings.Repeat("?", shownBytes+10))},
 		},
 	}
@@ -98,7 +104,8 @@ func TestTheListIsATableOrJSON(t *testing.T) {
 }
 
 func TestAnEmptyListSaysSo(t *testing.T) {
-	for arg, want := range map[string]string{"list": "There are no dead letters.\n", "drop --all": "There are no dead letters.\n", "list --json": "[]\n"} {
+	for arg, want := range map[string]string{"list": "There are no dead letters.\n",
+		"drop --all": "There are no dead letters.\n", "list --json": "[]\n"} {
 		out, err := ask(t, &fakeLog{}, strings.Fields(arg)...)
 		require.NoError(t, err)
 		require.Equal(t, want, out)
@@ -112,7 +119,8 @@ func TestALetterIsShownWithItsBytes(t *testing.T) {
 	for _, want := range []string{
 		"first set aside  2026-01-02T12:00:00Z", "message id       m",
 		"poll             00000000-0000-0000-0000-000000000007, version 3, votes: 2",
-		"00000000  50 4c 4e 01 01", "cannot be decoded  malformed", "and 10 bytes more, which --json shows",
+		"00000000  50 4c 4e 01 01", "cannot be decoded  malformed",
+		"and 10 bytes more, which --json shows",
 	} {
 		require.Contains(t, out, want)
 	}
@@ -130,7 +138,8 @@ func TestOnlyTheLettersThatWereNamedAreDropped(t *testing.T) {
 	out, err := ask(t, l, "drop", "two", "four")
 	require.ErrorContains(t, err, `there is no dead letter "four"`)
 	require.Equal(t, "two  dropped\n", out)
-	require.Equal(t, map[string]queue.Fate{"one": queue.Keep, "two": queue.Drop, "three": queue.Keep}, l.fates)
+	require.Equal(t, map[string]queue.Fate{"one": queue.Keep, "two": queue.Drop,
+		"three": queue.Keep}, l.fates)
 	_, err = ask(t, l, "show", "four")
 	require.ErrorContains(t, err, `there is no dead letter "four"`)
 }
@@ -138,15 +147,18 @@ func TestOnlyTheLettersThatWereNamedAreDropped(t *testing.T) {
 func TestAReplayTellsTheVerdictsAndWhatStays(t *testing.T) {
 	l := three(t)
 	l.letters = append(l.letters, queue.DeadLetter{ID: "four"}, queue.DeadLetter{ID: "five"})
-	l.stays = map[string]error{"three": queue.ErrMalformed, "four": queue.ErrVersion, "five": queue.ErrUnknown}
+	l.stays = map[string]error{"three": queue.ErrMalformed, "four": queue.ErrVersion,
+		"five": queue.ErrUnknown}
 	l.replies <- queue.Reply{EntryID: uuid.UUID{15: 1},
 		Body: poll.EncodeVerdicts([]poll.Verdict{poll.Superseded, poll.Counted})}
 	out, err := ask(t, l, "replay", "--all")
 	require.ErrorContains(t, err, "3 of 5 dead letters stayed")
 	for _, want := range []string{
 		"one  is back in partition 2: votes: 2\n", "one  is dealt with: 1 counted, 1 superseded\n",
-		"two  is back in partition 2: a seal\n", "three  stays: it still cannot be decoded (malformed)\n",
-		"four  stays: this version of the program cannot read it", "five  stays: whether it is back is not known",
+		"two  is back in partition 2: a seal\n",
+		"three  stays: it still cannot be decoded (malformed)\n",
+		"four  stays: this version of the program cannot read it",
+		"five  stays: whether it is back is not known",
 	} {
 		require.Contains(t, out, want)
 	}
@@ -169,7 +181,8 @@ func TestAReplayDoesNotWaitForeverForVerdicts(t *testing.T) {
 		begun := time.Now()
 		out, err := ask(t, l, "replay", "one", "two")
 		require.NoError(t, err)
-		require.Contains(t, out, "one  has no verdict yet: it was counted before, or no worker has come to it\n")
+		require.Contains(t, out,
+			"one  has no verdict yet: it was counted before, or no worker has come to it\n")
 		require.Equal(t, verdictTimeout, time.Since(begun))
 	})
 }

@@ -1,5 +1,5 @@
-// Command worker counts votes: it reads the partitions' logs from RabbitMQ and counts in PostgreSQL. Any number of
-// workers may run.
+// Command worker counts votes: it reads the partitions' logs from RabbitMQ and counts in
+// PostgreSQL. Any number of workers may run.
 package main
 
 import (
@@ -35,7 +35,9 @@ func check(cfg config.Config) error {
 		missing = append(missing, "PLENARY_AMQP_URL (amqp://…)")
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("a worker needs %s; without them the API counts its votes itself and needs no worker", strings.Join(missing, " and "))
+		return fmt.Errorf(
+			"a worker needs %s; without them the API counts its votes itself and needs no worker",
+			strings.Join(missing, " and "))
 	}
 	return nil
 }

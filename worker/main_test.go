@@ -47,7 +47,8 @@ func TestAWorkerThatWaitsIsAliveAndNotReadyAndStopsWhenAsked(t *testing.T) {
 		"PLENARY_AMQP_URL":     "amqp://" + closed.Addr().String(),
 	})
 	adapters := backend.New(cfg, telemetry.NewMetrics(), quiet)
-	operators := adapters.Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0", func() error { return reads(nil) })
+	operators := adapters.Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0",
+		func() error { return reads(nil) })
 	require.NoError(t, operators.Start())
 	client := http.Client{Timeout: 5 * time.Second}
 	defer client.CloseIdleConnections()

@@ -53,11 +53,13 @@ func (r *report) outcome(o outcome) {
 func why(err error) string {
 	switch {
 	case errors.Is(err, queue.ErrVersion):
-		return fmt.Sprintf("this version of the program cannot read it (%v): replay it with a newer one", err)
+		return fmt.Sprintf(
+			"this version of the program cannot read it (%v): replay it with a newer one", err)
 	case errors.Is(err, queue.ErrMalformed):
 		return fmt.Sprintf("it still cannot be decoded (%v)", err)
 	case errors.Is(err, queue.ErrUnknown):
-		return fmt.Sprintf("whether it is back is not known (%v): replaying it again does no harm", err)
+		return fmt.Sprintf("whether it is back is not known (%v): replaying it again does no harm",
+			err)
 	}
 	return err.Error()
 }

@@ -42,7 +42,8 @@ type pollView struct {
 
 func viewOf(d queue.DeadLetter, whole bool) view {
 	v := view{
-		ID: d.ID, Reason: d.Reason, Time: known(d.Time), FirstTime: known(d.FirstTime), Origin: d.Origin, Partition: d.Partition,
+		ID: d.ID, Reason: d.Reason, Time: known(d.Time), FirstTime: known(d.FirstTime),
+		Origin: d.Origin, Partition: d.Partition,
 		MessageID: d.MessageID, Bytes: len(d.Raw),
 	}
 	if whole {
@@ -112,9 +113,11 @@ func writeTable(out io.Writer, views []view) error {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "ID\tFIRST SET ASIDE\tFROM\tBYTES\tCONTENTS\tREASON") // Flush says what went wrong
+	// Flush says what went wrong
+	_, _ = fmt.Fprintln(w, "ID\tFIRST SET ASIDE\tFROM\tBYTES\tCONTENTS\tREASON")
 	for _, v := range views {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", printable(v.ID), clock(v.FirstTime), printable(v.Origin), v.Bytes, v.Contents, printable(short(v.Reason)))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", printable(v.ID), clock(v.FirstTime),
+			printable(v.Origin), v.Bytes, v.Contents, printable(short(v.Reason)))
 	}
 	return w.Flush()
 }
@@ -128,7 +131,10 @@ func writeWhole(out io.Writer, views []view) error {
 			_, _ = fmt.Fprintln(out)
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		line := func(name, value string) { _, _ = fmt.Fprintf(w, "%s\t%s\n", name, printable(value)) }
+		line := func(name, value string) {
+			_,
+				_ = fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
+		}
 		line("id", v.ID)
 		line("reason", v.Reason)
 		line("set aside", clock(v.Time))
@@ -151,7 +157,8 @@ func writeWhole(out io.Writer, views []view) error {
 		}
 		_, err := io.WriteString(out, hex.Dump(v.Raw[:min(len(v.Raw), shownBytes)]))
 		if err == nil && len(v.Raw) > shownBytes {
-			_, err = fmt.Fprintf(out, "and %d bytes more, which --json shows\n", len(v.Raw)-shownBytes)
+			_, err = fmt.Fprintf(out, "and %d bytes more, which --json shows\n",
+				len(v.Raw)-shownBytes)
 		}
 		if err != nil {
 			return err

@@ -24,14 +24,17 @@ type watch struct {
 func newWatch(metrics *telemetry.Metrics) *watch {
 	w := &watch{}
 	w.set(math.NaN()) // not known yet
-	metrics.Gauge("plenary_dead_letters", "Entries of the log that were set aside and wait for an operator; as they were last counted.", w.get)
+	metrics.Gauge("plenary_dead_letters",
+		"Entries of the log that were set aside and wait for an operator; as they were last "+
+			"counted.", w.get)
 	return w
 }
 
 func (w *watch) set(n float64) { w.bits.Store(math.Float64bits(n)) }
 func (w *watch) get() float64  { return math.Float64frombits(w.bits.Load()) }
 
-// run counts every few seconds until ctx ends. It says so when there are dead letters, and again when they become more.
+// run counts every few seconds until ctx ends. It says so when there are dead letters, and again
+// when they become more.
 func (w *watch) run(ctx context.Context, letters queue.DeadLetters, logger *slog.Logger) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
@@ -43,7 +46,9 @@ func (w *watch) run(ctx context.Context, letters queue.DeadLetters, logger *slog
 		if err == nil { // else the last count stands: whoever is away is told elsewhere
 			w.set(float64(n))
 			if n > said {
-				logger.Warn("there are dead letters: look at them with \"worker dead-letters list\"", "count", n)
+				logger.Warn(
+					"there are dead letters: look at them with \"worker dead-letters list\"",
+					"count", n)
 			}
 			said = n
 		}

@@ -98,7 +98,8 @@ func TestDeadLettersAreCountedAndSaidOnceUntilThereAreMore(t *testing.T) {
 			} else {
 				require.InDelta(t, step.want, w.get(), 0, "step %d", i)
 			}
-			require.Equal(t, step.said, strings.Count(lines.String(), "there are dead letters"), "step %d", i)
+			require.Equal(t, step.said,
+				strings.Count(lines.String(), "there are dead letters"), "step %d", i)
 		}
 		stop()
 		<-done

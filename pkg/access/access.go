@@ -13,8 +13,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// codeLetters are the letters and digits of join codes: none that look alike on a projector, and no vowels, so that no
-// word comes out.
+// codeLetters are the letters and digits of join codes: none that look alike on a projector, and no
+// vowels, so that no word comes out.
 const codeLetters = "23456789BCDFGHJKMNPQRSTVWXZ"
 
 // codeLength makes about 387 million codes.
@@ -27,7 +27,8 @@ func NewCode() string {
 	for len(code) < codeLength {
 		rand.Read(b[:])
 		for _, r := range b {
-			// 243 is the largest multiple of the 27 letters below 256: above it letters would not be equally likely.
+			// 243 is the largest multiple of the 27 letters below 256: above it letters would not
+			// be equally likely.
 			if r < 243 && len(code) < codeLength {
 				code = append(code, codeLetters[int(r)%len(codeLetters)])
 			}
@@ -63,8 +64,9 @@ type Role int
 // The roles.
 const (
 	Anybody Role = iota // sees what was shown, and votes
-	Remote              // also moves slides, opens and closes voting, and sees what a presenter needs for that
-	Owner               // the presenter: everything
+	// also moves slides, opens and closes voting, and sees what a presenter needs for that
+	Remote
+	Owner // the presenter: everything
 )
 
 func (r Role) String() string { return [...]string{"anybody", "remote", "owner"}[r] }
@@ -75,7 +77,8 @@ type Tokens struct {
 	RemoteHash [32]byte // of the remote's; zero: there is none
 }
 
-// RoleOf says what the holder of a token may do, in a time that does not depend on where it differs from the right ones.
+// RoleOf says what the holder of a token may do, in a time that does not depend on where it differs
+// from the right ones.
 func (a *Tokens) RoleOf(token string) Role {
 	return a.Holds(sha256.Sum256([]byte(token)))
 }
@@ -95,7 +98,8 @@ func (a *Tokens) Holds(hash [32]byte) Role {
 	return Anybody
 }
 
-// NewToken draws a token of 256 bits, a presenter's or a remote's, and gives the hash that is stored in its place.
+// NewToken draws a token of 256 bits, a presenter's or a remote's, and gives the hash that is
+// stored in its place.
 func NewToken() (token string, hash [32]byte) {
 	var b [32]byte
 	rand.Read(b[:])

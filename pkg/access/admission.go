@@ -43,11 +43,13 @@ type Admission struct {
 	Passcode  string // what has to be said for a pass, as CleanPasscode gives it; empty: nothing
 }
 
-// maxTyped is how many bytes of a typed passcode are looked at: many more than any passcode has, however it is typed.
+// maxTyped is how many bytes of a typed passcode are looked at: many more than any passcode has,
+// however it is typed.
 const maxTyped = 256
 
-// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared: compatible letters (NFKC) in
-// capitals however their case folds, plain digits, no spaces, dashes and invisible signs. Of what is far too long it gives what no passcode is.
+// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared:
+// compatible letters (NFKC) in capitals however their case folds, plain digits, no spaces, dashes
+// and invisible signs. Of what is far too long it gives what no passcode is.
 func CleanPasscode(typed string) string {
 	if len(typed) > maxTyped { // to fold a megabyte takes half a second
 		return "\x00"
@@ -55,7 +57,8 @@ func CleanPasscode(typed string) string {
 	return strings.ToUpper(strings.Map(plainSign, cases.Fold().String(norm.NFKC.String(typed))))
 }
 
-// plainSign gives digits of any script as those that every keyboard has, and drops what separates, and what nobody sees.
+// plainSign gives digits of any script as those that every keyboard has, and drops what separates,
+// and what nobody sees.
 func plainSign(r rune) rune {
 	switch {
 	case unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf):
@@ -88,8 +91,10 @@ func (a Admission) Check() (Admission, error) {
 	case a.Passcode != "" && a.Voters != ByPass:
 		return a, fault.Field("passcode", `is for voters with a pass only: voters must be "pass"`)
 	case a.Passcode == "":
-	case length < MinPasscodeLength || length > MaxPasscodeLength || strings.ContainsFunc(a.Passcode, notInPasscode):
-		return a, fault.Field("passcode", "must have %d to %d letters and digits", MinPasscodeLength, MaxPasscodeLength)
+	case length < MinPasscodeLength || length > MaxPasscodeLength ||
+		strings.ContainsFunc(a.Passcode, notInPasscode):
+		return a, fault.Field("passcode", "must have %d to %d letters and digits",
+			MinPasscodeLength, MaxPasscodeLength)
 	}
 	return a, nil
 }
@@ -98,7 +103,9 @@ func notInPasscode(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }
 
-// Opens says whether a passcode, as it was typed, is the one that a pass takes, in a time that does not depend on where they differ.
+// Opens says whether a passcode, as it was typed, is the one that a pass takes, in a time that does
+// not depend on where they differ.
 func (a Admission) Opens(typed string) bool {
-	return a.Passcode == "" || subtle.ConstantTimeCompare([]byte(CleanPasscode(typed)), []byte(a.Passcode)) == 1
+	return a.Passcode == "" ||
+		subtle.ConstantTimeCompare([]byte(CleanPasscode(typed)), []byte(a.Passcode)) == 1
 }

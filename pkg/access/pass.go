@@ -27,8 +27,9 @@ const (
 	passMAC   = 16 // bytes: of HMAC-SHA-256 as many as RFC 2104, section 5, takes for enough
 )
 
-// Passes gives and checks voters' passes: ids of the server's making, each bound to one presentation and signed with HMAC-SHA-256 (RFC
-// 2104). Whoever has the key accepts what any other has given, and nothing is stored. It is safe for use by many goroutines.
+// Passes gives and checks voters' passes: ids of the server's making, each bound to one
+// presentation and signed with HMAC-SHA-256 (RFC 2104). Whoever has the key accepts what any other
+// has given, and nothing is stored. It is safe for use by many goroutines.
 type Passes struct{ macs sync.Pool }
 
 // NewPasses makes passes of a key of PassKeyLength random bytes, the same in every replica.
@@ -50,8 +51,8 @@ type Pass struct {
 	Expires time.Time
 }
 
-// Draw gives a new voter a pass for a presentation. With a seed, which only that voter knows, the pass is the same voter's for every
-// call; without, which is uuid.Nil, it is nobody's before.
+// Draw gives a new voter a pass for a presentation. With a seed, which only that voter knows, the
+// pass is the same voter's for every call; without, which is uuid.Nil, it is nobody's before.
 func (p *Passes) Draw(presentation, seed uuid.UUID, now time.Time) Pass {
 	s := p.macs.Get().(*signer)
 	defer p.macs.Put(s)
@@ -74,9 +75,11 @@ func (p *Passes) Renew(presentation uuid.UUID, pass []byte, now time.Time) (Pass
 	return s.pass(presentation, [16]byte(s.raw[:16]), now), nil
 }
 
-// Check gives the voter of a pass. That id is derived from the pass, and is no credential: a pass cannot be made of it. Errors: BadPass (it
-// was not given for this presentation, or by nobody), OldPass.
-func (p *Passes) Check(presentation uuid.UUID, pass []byte, now time.Time) (voter uuid.UUID, err error) {
+// Check gives the voter of a pass. That id is derived from the pass, and is no credential: a pass
+// cannot be made of it. Errors: BadPass (it was not given for this presentation, or by nobody),
+// OldPass.
+func (p *Passes) Check(presentation uuid.UUID, pass []byte,
+	now time.Time) (voter uuid.UUID, err error) {
 	s := p.macs.Get().(*signer)
 	defer p.macs.Put(s)
 	if err := s.verify(presentation, pass, now); err != nil {
@@ -89,7 +92,8 @@ func (p *Passes) Check(presentation uuid.UUID, pass []byte, now time.Time) (vote
 func (p *Passes) Hash(text string) int64 {
 	s := p.macs.Get().(*signer)
 	defer p.macs.Put(s)
-	return int64(binary.BigEndian.Uint64(s.sum('h', uuid.Nil, []byte(text)))) //nolint:gosec // any number will do
+	return int64(binary.BigEndian.Uint64(s.sum('h', uuid.Nil,
+		[]byte(text)))) //nolint:gosec // any number will do
 }
 
 var passText = base64.RawURLEncoding.Strict()
@@ -122,7 +126,8 @@ func (s *signer) pass(presentation uuid.UUID, id [16]byte, now time.Time) Pass {
 	copy(s.raw[:], id[:])
 	binary.BigEndian.PutUint32(s.raw[16:], uint32(expires.Unix())) //nolint:gosec // until 2106
 	copy(s.raw[20:], s.sum('p', presentation, s.raw[:20])[:passMAC])
-	return Pass{Text: passText.EncodeToString(s.raw[:]), Voter: s.voter(presentation, id[:]), Expires: expires}
+	return Pass{Text: passText.EncodeToString(s.raw[:]), Voter: s.voter(presentation, id[:]),
+		Expires: expires}
 }
 
 // verify takes a pass apart into raw.

@@ -43,11 +43,15 @@ func TestAPassIsGoodForItsPresentationAndItsTimeOnly(t *testing.T) {
 		"nothing":                {passes, room, nil, passNow, BadPass},
 		"shorter":                {passes, room, given[:47], passNow, BadPass},
 		"longer":                 {passes, room, append(bytes.Clone(given), 'A'), passNow, BadPass},
-		"padded":                 {passes, room, append(bytes.Clone(given[:47]), '='), passNow, BadPass},
-		"not of its letters":     {passes, room, append(bytes.Clone(given[:47]), '+'), passNow, BadPass},
-		"a line break":           {passes, room, append(bytes.Clone(given[:47]), '\n'), passNow, BadPass},
-		"zeroes":                 {passes, room, bytes.Repeat([]byte{'A'}, PassLength), passNow, BadPass},
-		"a client's own id":      {passes, room, []byte(uuid.NewString()), passNow, BadPass},
+		"padded": {passes, room, append(bytes.Clone(given[:47]), '='),
+			passNow, BadPass},
+		"not of its letters": {passes, room, append(bytes.Clone(given[:47]), '+'),
+			passNow, BadPass},
+		"a line break": {passes, room, append(bytes.Clone(given[:47]), '\n'),
+			passNow, BadPass},
+		"zeroes": {passes, room, bytes.Repeat([]byte{'A'}, PassLength),
+			passNow, BadPass},
+		"a client's own id": {passes, room, []byte(uuid.NewString()), passNow, BadPass},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.passes.Check(c.room, c.pass, c.now)
@@ -78,7 +82,8 @@ func TestNoPartOfAPassIsTakenFromTheOneBefore(t *testing.T) {
 		for _, end := range []string{"\n", "\r", "\r\n", "\n\n\n\n"} {
 			_, err := passes.Check(room, given, passNow)
 			require.NoError(t, err)
-			_, err = passes.Check(room, append(bytes.Clone(given[:PassLength-len(end)]), end...), passNow)
+			_, err = passes.Check(room,
+				append(bytes.Clone(given[:PassLength-len(end)]), end...), passNow)
 			require.Equal(t, BadPass, fault.CodeOf(err))
 		}
 	}
@@ -100,8 +105,10 @@ func TestARenewedPassIsTheSameVoters(t *testing.T) {
 func TestASeedMakesTheSamePassAgainButOfOnePresentation(t *testing.T) {
 	passes, room, seed := NewPasses(NewPassKey()), uuid.New(), uuid.New()
 	require.Equal(t, passes.Draw(room, seed, passNow), passes.Draw(room, seed, passNow))
-	require.NotEqual(t, passes.Draw(room, seed, passNow).Voter, passes.Draw(uuid.New(), seed, passNow).Voter)
-	require.NotEqual(t, passes.Draw(room, seed, passNow).Voter, passes.Draw(room, uuid.New(), passNow).Voter)
+	require.NotEqual(t, passes.Draw(room, seed, passNow).Voter,
+		passes.Draw(uuid.New(), seed, passNow).Voter)
+	require.NotEqual(t, passes.Draw(room, seed, passNow).Voter,
+		passes.Draw(room, uuid.New(), passNow).Voter)
 }
 
 func TestAVotersIDSaysNothingOfItsPass(t *testing.T) {
@@ -132,9 +139,11 @@ func TestManyCheckPassesAtOnce(t *testing.T) {
 }
 
 func FuzzPass(f *testing.F) {
-	passes, room := NewPasses(bytes.Repeat([]byte{7}, PassKeyLength)), uuid.MustParse("01900000-0000-7000-8000-000000000001")
+	passes, room := NewPasses(bytes.Repeat([]byte{7}, PassKeyLength)),
+		uuid.MustParse("01900000-0000-7000-8000-000000000001")
 	good := passes.Draw(room, uuid.MustParse("01900000-0000-7000-8000-000000000002"), passNow).Text
-	for _, s := range []string{good, "", good[1:], good + "A", strings.Repeat("_", PassLength), "\x00" + good[1:]} {
+	for _, s := range []string{good, "", good[1:], good + "A", strings.Repeat("_", PassLength),
+		"\x00" + good[1:]} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, pass []byte) {
@@ -153,29 +162,44 @@ func TestAdmissionsAreCheckedAndPutIntoTheirUsualForm(t *testing.T) {
 		given, want Admission
 		field       string
 	}{
-		"nothing is anyone":           {Admission{}, Admission{Voters: Anyone}, ""},
-		"a pass":                      {Admission{Voters: ByPass}, Admission{Voters: ByPass}, ""},
-		"a passcode":                  {Admission{ByPass, 5, " gar-den 7"}, Admission{ByPass, 5, "GARDEN7"}, ""},
-		"another script's digits":     {Admission{ByPass, 0, "٣٤٥٦"}, Admission{ByPass, 0, "3456"}, ""},
-		"signs above the letters":     {Admission{ByPass, 0, "नमस्ते"}, Admission{ByPass, 0, "नमस्ते"}, ""},
-		"a dash that a phone makes":   {Admission{ByPass, 0, "ab–cd\u00a0\u200b"}, Admission{ByPass, 0, "ABCD"}, ""},
-		"a letter without a capital":  {Admission{ByPass, 0, "Straße"}, Admission{ByPass, 0, "STRASSE"}, ""},
-		"full-width letters":          {Admission{ByPass, 0, "ＡＢＣ１"}, Admission{ByPass, 0, "ABC1"}, ""},
-		"other letters":               {Admission{ByPass, 0, "früh"}, Admission{ByPass, 0, "FRÜH"}, ""},
-		"most voters":                 {Admission{Voters: ByPass, MaxVoters: MaxVotersLimit}, Admission{Voters: ByPass, MaxVoters: MaxVotersLimit}, ""},
-		"unknown voters":              {Admission{Voters: "Pass"}, Admission{}, "voters"},
-		"too many voters":             {Admission{Voters: ByPass, MaxVoters: MaxVotersLimit + 1}, Admission{}, "max_voters"},
-		"fewer than none":             {Admission{Voters: ByPass, MaxVoters: -1}, Admission{}, "max_voters"},
-		"a limit for anyone":          {Admission{Voters: Anyone, MaxVoters: 5}, Admission{}, "max_voters"},
-		"a passcode for anyone":       {Admission{Passcode: "GARDEN"}, Admission{}, "passcode"},
-		"too short a passcode":        {Admission{ByPass, 0, "ABC"}, Admission{}, "passcode"},
-		"too long a passcode":         {Admission{ByPass, 0, "ABCDEFGHIJKLM"}, Admission{}, "passcode"},
-		"signs in a passcode":         {Admission{ByPass, 0, "<b>ABC"}, Admission{}, "passcode"},
-		"a control character in it":   {Admission{ByPass, 0, "ABC\x00D"}, Admission{}, "passcode"},
-		"broken UTF-8 in it":          {Admission{ByPass, 0, "ABC\xffD"}, Admission{}, "passcode"},
-		"far too long a passcode":     {Admission{ByPass, 0, strings.Repeat("A", 257)}, Admission{}, "passcode"},
-		"far too many hyphens":        {Admission{ByPass, 0, strings.Repeat("-", 257)}, Admission{}, "passcode"},
-		"a passcode of hyphens alone": {Admission{ByPass, 0, "----"}, Admission{Voters: ByPass}, ""},
+		"nothing is anyone": {Admission{}, Admission{Voters: Anyone}, ""},
+		"a pass":            {Admission{Voters: ByPass}, Admission{Voters: ByPass}, ""},
+		"a passcode": {Admission{ByPass, 5, " gar-den 7"},
+			Admission{ByPass, 5, "GARDEN7"}, ""},
+		"another script's digits": {Admission{ByPass, 0, "٣٤٥٦"},
+			Admission{ByPass, 0, "3456"}, ""},
+		"signs above the letters": {Admission{ByPass, 0, "नमस्ते"},
+			Admission{ByPass, 0, "नमस्ते"}, ""},
+		"a dash that a phone makes": {Admission{ByPass, 0, "ab–cd\u00a0\u200b"},
+			Admission{ByPass, 0, "ABCD"}, ""},
+		"a letter without a capital": {Admission{ByPass, 0, "Straße"},
+			Admission{ByPass, 0, "STRASSE"}, ""},
+		"full-width letters": {Admission{ByPass, 0, "ＡＢＣ１"},
+			Admission{ByPass, 0, "ABC1"}, ""},
+		"other letters": {Admission{ByPass, 0, "früh"},
+			Admission{ByPass, 0, "FRÜH"}, ""},
+		"most voters": {Admission{Voters: ByPass, MaxVoters: MaxVotersLimit},
+			Admission{Voters: ByPass, MaxVoters: MaxVotersLimit}, ""},
+		"unknown voters": {Admission{Voters: "Pass"}, Admission{}, "voters"},
+		"too many voters": {Admission{Voters: ByPass, MaxVoters: MaxVotersLimit + 1},
+			Admission{}, "max_voters"},
+		"fewer than none": {Admission{Voters: ByPass, MaxVoters: -1},
+			Admission{}, "max_voters"},
+		"a limit for anyone": {Admission{Voters: Anyone, MaxVoters: 5},
+			Admission{}, "max_voters"},
+		"a passcode for anyone": {Admission{Passcode: "GARDEN"}, Admission{}, "passcode"},
+		"too short a passcode":  {Admission{ByPass, 0, "ABC"}, Admission{}, "passcode"},
+		"too long a passcode": {Admission{ByPass, 0, "ABCDEFGHIJKLM"},
+			Admission{}, "passcode"},
+		"signs in a passcode":       {Admission{ByPass, 0, "<b>ABC"}, Admission{}, "passcode"},
+		"a control character in it": {Admission{ByPass, 0, "ABC\x00D"}, Admission{}, "passcode"},
+		"broken UTF-8 in it":        {Admission{ByPass, 0, "ABC\xffD"}, Admission{}, "passcode"},
+		"far too long a passcode": {Admission{ByPass, 0, strings.Repeat("A", 257)},
+			Admission{}, "passcode"},
+		"far too many hyphens": {Admission{ByPass, 0, strings.Repeat("-", 257)},
+			Admission{}, "passcode"},
+		"a passcode of hyphens alone": {Admission{ByPass, 0, "----"},
+			Admission{Voters: ByPass}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.given.Check()
@@ -193,12 +217,14 @@ func TestAdmissionsAreCheckedAndPutIntoTheirUsualForm(t *testing.T) {
 func TestAPasscodeIsWhatIsTyped(t *testing.T) {
 	a := Admission{ByPass, 0, "GARDEN7"}
 	for typed, want := range map[string]bool{
-		"GARDEN7": true, "garden7": true, " gar den-7 ": true, "ＧＡＲＤＥＮ７": true, "GARDEN": false, "": false, "GARDEN77": false, "\xff": false,
+		"GARDEN7": true, "garden7": true, " gar den-7 ": true, "ＧＡＲＤＥＮ７": true, "GARDEN": false,
+		"": false, "GARDEN77": false, "\xff": false,
 	} {
 		require.Equal(t, want, a.Opens(typed), "%q", typed)
 	}
 	require.True(t, Admission{Voters: ByPass}.Opens("whatever"))
-	for set, typed := range map[string]string{"Straße": "STRASSE", "٣٤٥٦": "3456", "3456": "٣٤٥٦", "ab–cd": "ab--cd"} {
+	for set, typed := range map[string]string{"Straße": "STRASSE", "٣٤٥٦": "3456", "3456": "٣٤٥٦",
+		"ab–cd": "ab--cd"} {
 		a, err := Admission{ByPass, 0, set}.Check()
 		require.NoError(t, err)
 		require.True(t, a.Opens(typed), "%q for %q", typed, set)

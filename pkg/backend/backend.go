@@ -1,5 +1,5 @@
-// Package backend opens what the settings ask for, waits for what is away, and closes it in reverse. It is where the
-// adapters are chosen.
+// Package backend opens what the settings ask for, waits for what is away, and closes it in
+// reverse. It is where the adapters are chosen.
 package backend
 
 import (
@@ -87,8 +87,9 @@ func New(cfg config.Config, metrics *telemetry.Metrics, logger *slog.Logger) *Ba
 // Embedded says whether votes are counted in this process.
 func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
 
-// Open opens the database and then the queue, waiting as long as one of them is away and saying so, until ctx ends. An error
-// is final: wrong settings, or a schema that is not ours. Close is needed also after an error.
+// Open opens the database and then the queue, waiting as long as one of them is away and saying so,
+// until ctx ends. An error is final: wrong settings, or a schema that is not ours. Close is needed
+// also after an error.
 //
 // The database comes first since it knows how many partitions there are. It is told of more only
 // when their queues stand and have settled: workers follow what it knows.
@@ -121,7 +122,8 @@ func (b *Backend) Open(ctx context.Context) error {
 // passSecret is the name under which the store keeps the key of voters' passes.
 const passSecret = "voters' passes"
 
-// Passes gives voters' passes, signed with the key that every replica shares, after Open. It waits as Open does.
+// Passes gives voters' passes, signed with the key that every replica shares, after Open. It waits
+// as Open does.
 func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error) {
 	err = b.await(ctx, "database", func() error {
 		key, err := b.Store.Secret(ctx, passSecret, access.NewPassKey())
@@ -180,8 +182,11 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if info, err := os.Stat(path); err == nil && info.Mode()&0o007 != 0 { // older versions made it so
-			b.logger.Warn("every user of this machine can open the database file: chmod o= takes that away", "path", path, "mode", info.Mode().String())
+		// older versions made it so
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o007 != 0 {
+			b.logger.Warn(
+				"every user of this machine can open the database file: chmod o= takes that away",
+				"path", path, "mode", info.Mode().String())
 		}
 		return db, polllite.New(db), nil
 	}
@@ -210,13 +215,15 @@ func (b *Backend) openQueue(ctx context.Context, partitions int) (queue.Log, bus
 	return log, log.Bus(), nil
 }
 
-// Away names what is not opened yet or does not answer: "database", "queue". It may be called at any time.
+// Away names what is not opened yet or does not answer: "database", "queue". It may be called at
+// any time.
 func (b *Backend) Away(ctx context.Context) []string {
 	b.mu.Lock()
 	waiting := map[string]bool{"database": b.away["database"], "queue": b.away["queue"]}
 	b.mu.Unlock()
 	var database, queue bool
-	var asking sync.WaitGroup // both at once: one that is silent must not use up the time of the other
+	// both at once: one that is silent must not use up the time of the other
+	var asking sync.WaitGroup
 	asking.Go(func() { database = waiting["database"] || b.Engine.Ping(ctx) != nil })
 	asking.Go(func() { queue = waiting["queue"] || b.Log.Ping(ctx) != nil })
 	asking.Wait()

@@ -18,10 +18,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m), stack.Gorouti
 
 func TestAProcessHasTheQueuesOfItsOwnPartitionsAndOfThoseThatOthersAdded(t *testing.T) {
 	settings := map[string]string{
-		"PLENARY_DATABASE_URL": stack.PostgresURL(t), "PLENARY_AMQP_URL": stack.RabbitMQURL(t), "PLENARY_PARTITIONS": "1",
+		"PLENARY_DATABASE_URL": stack.PostgresURL(t), "PLENARY_AMQP_URL": stack.RabbitMQURL(t),
+		"PLENARY_PARTITIONS": "1",
 	}
 	open := func() int {
-		cfg, err := config.Load(func(name string) (string, bool) { value, ok := settings[name]; return value, ok })
+		cfg, err := config.Load(func(name string) (string, bool) {
+			value,
+				ok := settings[name]
+			return value, ok
+		})
 		require.NoError(t, err)
 		b := backend.New(cfg, telemetry.NewMetrics(), slog.New(slog.DiscardHandler))
 		defer func() { require.NoError(t, b.Close()) }()

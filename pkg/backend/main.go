@@ -26,17 +26,20 @@ const healthTimeout = 3 * time.Second
 type Command struct {
 	Name  string
 	Usage [][2]string // the further arguments that it takes, and what it does then
-	// Run does it. args are those after the command's name. An error that is ErrUsage says that they are wrong.
+	// Run does it. args are those after the command's name. An error that is ErrUsage says that
+	// they are wrong.
 	Run func(ctx context.Context, cfg config.Config, args []string, logger *slog.Logger) error
 }
 
 // ErrUsage says that the arguments of a command are wrong.
 var ErrUsage = errors.New("wrong arguments")
 
-// Main is the main of a process: it reads the settings, stops on SIGINT and SIGTERM (a second one ends the process at
-// once), and runs. The argument "healthcheck" asks the process that listens on addr whether it is ready instead, and the
-// name of a command runs that. It gives the exit code: 0, 1 after an error, 2 when the settings or arguments are wrong.
-func Main(name string, addr func(config.Config) string, run func(context.Context, config.Config, *slog.Logger) error, commands ...Command) int {
+// Main is the main of a process: it reads the settings, stops on SIGINT and SIGTERM (a second one
+// ends the process at once), and runs. The argument "healthcheck" asks the process that listens on
+// addr whether it is ready instead, and the name of a command runs that. It gives the exit code: 0,
+// 1 after an error, 2 when the settings or arguments are wrong.
+func Main(name string, addr func(config.Config) string,
+	run func(context.Context, config.Config, *slog.Logger) error, commands ...Command) int {
 	args := os.Args[1:]
 	var command *Command
 	switch {

@@ -45,7 +45,8 @@ func (b *Backend) Operators(setting, addr string, ready func() error) *Operators
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok", nil) })
+	mux.HandleFunc("GET /healthz",
+		func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok", nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
@@ -58,10 +59,13 @@ func (b *Backend) Operators(setting, addr string, ready func() error) *Operators
 		}
 	})
 	mux.Handle("GET /metrics", b.metrics.Handler())
-	return &Operators{setting: setting, addr: addr, served: make(chan struct{}), server: &http.Server{
-		Handler: mux, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(b.logger.Handler(), slog.LevelDebug),
-		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 15 * time.Second,
-	}}
+	return &Operators{setting: setting, addr: addr, served: make(chan struct{}),
+		server: &http.Server{
+			Handler: mux, MaxHeaderBytes: 16 << 10,
+			ErrorLog:    slog.NewLogLogger(b.logger.Handler(), slog.LevelDebug),
+			ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+			IdleTimeout: 15 * time.Second,
+		}}
 }
 
 // Start listens and serves. nil has nothing to start.

@@ -22,14 +22,20 @@ import (
 
 // embedded is a backend that is not opened yet.
 func embedded(t *testing.T) *backend.Backend {
-	settings := map[string]string{"PLENARY_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "plenary.db")}
-	cfg, err := config.Load(func(name string) (string, bool) { value, ok := settings[name]; return value, ok })
+	settings := map[string]string{"PLENARY_DATABASE_URL": "sqlite:" +
+		filepath.Join(t.TempDir(), "plenary.db")}
+	cfg, err := config.Load(func(name string) (string, bool) {
+		value,
+			ok := settings[name]
+		return value, ok
+	})
 	require.NoError(t, err)
 	return backend.New(cfg, telemetry.NewMetrics(), slog.New(slog.DiscardHandler))
 }
 
 func asked(t *testing.T, o *backend.Operators, path string) (int, string) {
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: 30 * time.Second,
+		Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Get("http://" + o.String() + path)
 	require.NoError(t, err)
 	defer res.Body.Close()
@@ -66,7 +72,8 @@ func TestOperatorsAreToldWhatIsAwayAndElseWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections: who says nothing, or half a request, is cut off.
+// TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections: who says nothing, or half a
+// request, is cut off.
 func TestOperatorsAreAnsweredThoughSomebodyHoldsAllTheirConnections(t *testing.T) {
 	o := embedded(t).Operators("PLENARY_WORKER_ADDR", "127.0.0.1:0", func() error { return nil })
 	require.NoError(t, o.Start())
@@ -104,7 +111,8 @@ func TestOperatorsWhoseAddressIsTakenDoNotStart(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
-	o := embedded(t).Operators("PLENARY_WORKER_ADDR", ln.Addr().String(), func() error { return nil })
+	o := embedded(t).Operators("PLENARY_WORKER_ADDR", ln.Addr().String(),
+		func() error { return nil })
 	require.ErrorContains(t, o.Start(), "address already in use")
 	require.NoError(t, o.Stop(t.Context()))
 }

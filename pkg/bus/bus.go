@@ -1,5 +1,6 @@
-// Package bus is the port by which replicas tell each other that something changed. It is lossy on purpose: it
-// carries no data that anybody shows, so a lost message only makes somebody read the store a little later.
+// Package bus is the port by which replicas tell each other that something changed. It is lossy on
+// purpose: it carries no data that anybody shows, so a lost message only makes somebody read the
+// store a little later.
 package bus
 
 import (
@@ -20,16 +21,18 @@ type Change struct {
 	Revision int64 // of the part; 0 where whoever announces does not know it
 }
 
-// Bus carries changes between all replicas and workers of one deployment. It is safe for use by many goroutines.
+// Bus carries changes between all replicas and workers of one deployment. It is safe for use by
+// many goroutines.
 type Bus interface {
-	// Announce tells every subscriber, this process's own included, of changes. It never waits for a slow subscriber or a
-	// connection that is away: what cannot be sent now is lost. An error says that it was lost for sure; it is for logs.
+	// Announce tells every subscriber, this process's own included, of changes. It never waits for
+	// a slow subscriber or a connection that is away: what cannot be sent now is lost. An error
+	// says that it was lost for sure; it is for logs.
 	Announce(ctx context.Context, changes ...Change) error
 
-	// Subscribe delivers changes that are announced from now on, in no promised order, some perhaps twice or never,
-	// until ctx ends; then the channel is closed. A subscriber that does not read loses changes and holds up nobody.
-	// After a time in which changes may have been lost (a lost connection, a full buffer) it gets a zero Change: everything it knows
-	// may be old.
+	// Subscribe delivers changes that are announced from now on, in no promised order, some perhaps
+	// twice or never, until ctx ends; then the channel is closed. A subscriber that does not read
+	// loses changes and holds up nobody. After a time in which changes may have been lost (a lost
+	// connection, a full buffer) it gets a zero Change: everything it knows may be old.
 	Subscribe(ctx context.Context) <-chan Change
 
 	// Close gives back what the bus holds and closes every subscription.
@@ -39,15 +42,17 @@ type Bus interface {
 // fanoutBuffer is how many changes a subscriber may be behind before it loses some.
 const fanoutBuffer = 256
 
-// Fanout is the half of a bus that every adapter needs: it hands changes to the subscribers of this process. The
-// zero value is ready; it is safe for use by many goroutines, none of its methods waits, and it starts no goroutine.
+// Fanout is the half of a bus that every adapter needs: it hands changes to the subscribers of this
+// process. The zero value is ready; it is safe for use by many goroutines, none of its methods
+// waits, and it starts no goroutine.
 type Fanout struct {
 	mu     sync.Mutex
 	closed bool
 	subs   map[*subscriber]struct{}
 }
 
-// subscriber has room for fanoutBuffer changes and behind them for one zero Change, which can thus always be said.
+// subscriber has room for fanoutBuffer changes and behind them for one zero Change, which can thus
+// always be said.
 type subscriber struct {
 	changes chan Change
 	told    bool // the last one put in was the zero Change
@@ -78,7 +83,8 @@ func (f *Fanout) Subscribe(ctx context.Context) <-chan Change {
 	return s.changes
 }
 
-// Send hands changes to every subscriber. One that is too far behind loses them and gets a zero Change.
+// Send hands changes to every subscriber. One that is too far behind loses them and gets a zero
+// Change.
 func (f *Fanout) Send(changes ...Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +103,8 @@ func (f *Fanout) Send(changes ...Change) {
 // Missed gives every subscriber a zero Change: changes may have been lost on their way here.
 func (f *Fanout) Missed() { f.Send(Change{}) }
 
-// missed puts the zero Change in, unless it is the last one inside: then whoever reads it reads the store after this.
+// missed puts the zero Change in, unless it is the last one inside: then whoever reads it reads the
+// store after this.
 func (s *subscriber) missed() {
 	if !s.told || len(s.changes) == 0 {
 		s.changes <- Change{}

@@ -542,7 +542,8 @@ func TestClosingSendsWhatWasSubmitted(t *testing.T) {
 }
 
 func TestWaitReturnsWhenEveryHearerWasTold(t *testing.T) {
-	for become, took := range map[error]time.Duration{nil: DefaultWait, queue.ErrUnknown: Deadline} {
+	for become, took := range map[error]time.Duration{nil: DefaultWait,
+		queue.ErrUnknown: Deadline} {
 		committest.Bubble(t, func(t *testing.T) {
 			b := &bench{log: committest.Open(4)}
 			b.Group = New(b.log, config())

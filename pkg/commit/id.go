@@ -12,7 +12,8 @@ import (
 // nothing is ordered by them, so the runtime's generator does. Package uuid asks the kernel
 // under a lock (BenchmarkID).
 func NewID() (id uuid.UUID) {
-	binary.BigEndian.PutUint64(id[:], uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
+	binary.BigEndian.PutUint64(id[:],
+		uint64(time.Now().UnixMilli())<<16|rand.Uint64()&0x0fff|0x7000)
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
 	return id
 }

@@ -193,7 +193,8 @@ func TestSubmitSaysWhatCommitSaysAtTheSameMoment(t *testing.T) {
 		s := drawScene(rt)
 		staying, commit := s.play(t, nobody, false), s.play(t, nobody, true)
 		require.Equal(rt, staying, s.play(t, everybody, false))
-		half, all := s.play(t, func(i int) bool { return i%2 == 0 }, true), s.play(t, everybody, true)
+		half, all := s.play(t, func(i int) bool { return i%2 == 0 }, true),
+			s.play(t, everybody, true)
 		for i, v := range s.items {
 			gone := v.gone + apart(4, i)
 			if v.gone == 0 {

@@ -57,8 +57,9 @@ func all() (settings []Setting) {
 	return settings
 }
 
-// Load reads the settings with lookup, which is os.LookupEnv but in tests. A variable that is set and empty is as good
-// as not set. The error is one line that names the variable, what it takes and what is wrong.
+// Load reads the settings with lookup, which is os.LookupEnv but in tests. A variable that is set
+// and empty is as good as not set. The error is one line that names the variable, what it takes and
+// what is wrong.
 func Load(lookup func(string) (string, bool)) (Config, error) {
 	var c Config
 	for _, s := range Settings {
@@ -73,8 +74,8 @@ func Load(lookup func(string) (string, bool)) (Config, error) {
 	return c, nil
 }
 
-// Unknown gives the variables of an environment (as os.Environ) that begin with Prefix and are no settings: most
-// likely spelling mistakes.
+// Unknown gives the variables of an environment (as os.Environ) that begin with Prefix and are no
+// settings: most likely spelling mistakes.
 func Unknown(environ []string) (names []string) {
 	known := make(map[string]bool, len(Settings))
 	for _, s := range Settings {
@@ -82,7 +83,8 @@ func Unknown(environ []string) (names []string) {
 	}
 	for _, line := range environ {
 		name, _, _ := strings.Cut(line, "=")
-		if strings.HasPrefix(name, Prefix) && !strings.HasPrefix(name, Prefix+"TEST_") && !known[name] {
+		if strings.HasPrefix(name, Prefix) &&
+			!strings.HasPrefix(name, Prefix+"TEST_") && !known[name] {
 			names = append(names, name)
 		}
 	}

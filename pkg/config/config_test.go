@@ -57,30 +57,51 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"WORKER_ADDR":  {"::"},
 		"METRICS_ADDR": {"8082", "none", ":", ":x", ":70000", "http://localhost:80"},
 		"PUBLIC_URL": {
-			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://", "https://:443", "http://h:", "http://h:0", "http://h:99999",
-			"http://h:http", "http://a b", "http://-h", "http://h//", "http://h?", "http://h/?x=1", "http://h#", "http://h/#top",
-			"http://h/polls?", "http://h/polls?x=1", "http://h/polls#", "http://h/polls/#top", "http://h/polls//", "http://h//polls", "http://h/a//b", "http://h/a b",
-			"http://h/..", "http://h/a/../b", "http://h/.", "http://h/a/./b", "http://h/%2e%2e", "http://h/%70olls", "http://h/a%2fb", "http://h/é", "http://h/polls;x", `http://h/a\b`,
-			`http://h/"><script>`, "http://h/a\nb", "http://h/*", "http://h/:id", "http://h/" + strings.Repeat("p", 101),
-			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1", "http://fe80::1:80", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
-			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254), "http://a,http://b",
-			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4", "http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
+			"plenary.example", "//plenary.example", "/join", "ftp://h", "http:h", "http://",
+			"https://:443", "http://h:", "http://h:0", "http://h:99999",
+			"http://h:http", "http://a b", "http://-h", "http://h//", "http://h?", "http://h/?x=1",
+			"http://h#", "http://h/#top",
+			"http://h/polls?", "http://h/polls?x=1", "http://h/polls#", "http://h/polls/#top",
+			"http://h/polls//", "http://h//polls", "http://h/a//b", "http://h/a b",
+			"http://h/..", "http://h/a/../b", "http://h/.", "http://h/a/./b", "http://h/%2e%2e",
+			"http://h/%70olls", "http://h/a%2fb", "http://h/é", "http://h/polls;x", `http://h/a\b`,
+			`http://h/"><script>`, "http://h/a\nb", "http://h/*", "http://h/:id",
+			"http://h/" + strings.Repeat("p", 101),
+			"https://me:secret@h", "https://me@h", "http://é.example", "http://[::1", "http://::1",
+			"http://fe80::1:80", "http://[fe80::1%25eth0]", "http://%zz", "javascript://h",
+			"http://h\\x", `http://h"`, "http://<h>", "http://" + strings.Repeat("h", 254),
+			"http://a,http://b",
+			"http://999.1.1.1", "http://1.2.3", "http://7", "http://1.2.3.4.", "http://01.2.3.4",
+			"http://[1.2.3.4]", "http://[plenary]", "http://[::1]x",
 		},
 		"TRUSTED_PROXIES": {
-			"nobody", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "10.0.0.0/-1", "10.0.0.0/08", "::1/129", "fe80::1%eth0", "fe80::%eth0/64",
-			"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "[::1]", "127.0.0.1:80", "localhost", "10.0.0.0/8 ::1", "10.0.0.0/8;::1", "none,10.0.0.1", "*",
+			"nobody", ",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0.1/8", "10.0.0", "10.0.0.0/-1",
+			"10.0.0.0/08", "::1/129", "fe80::1%eth0", "fe80::%eth0/64",
+			"::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "[::1]", "127.0.0.1:80", "localhost",
+			"10.0.0.0/8 ::1", "10.0.0.0/8;::1", "none,10.0.0.1", "*",
 		},
 		"CORS_ORIGINS": {
-			"**", "*, https://a", "https://a,*", "none,https://a", "null", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
-			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https://", "https://a:0", "https://é.example", "https://a;https://b", "https://a|b", `https://a"`,
+			"**", "*, https://a", "https://a,*", "none,https://a", "null", "https://*.example",
+			"https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
+			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a",
+			"https://", "https://a:0", "https://é.example", "https://a;https://b",
+			"https://a|b", `https://a"`,
 		},
 		"EMBED_ORIGINS": {
-			"*", "*, https://a", "https://a,*", "none,https://a", "null", "self", "'self'", "https://*.example", "https://a,", ",", "https://a,,https://b", "a.example", "https://a/x",
-			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https:", "https://", "https://a:0", "https://a:*", "https://é.example", "https://a;https://b",
-			"https://a; script-src *", "https://a\r\nX: y", "https://[2001:db8::1]", strings.Repeat("https://a.example,", 112) + "https://a.example",
+			"*", "*, https://a", "https://a,*", "none,https://a", "null", "self", "'self'",
+			"https://*.example", "https://a,", ",", "https://a,,https://b",
+			"a.example", "https://a/x",
+			"https://a b", "https://me:secret@a", "https://a?x", "https://a#", "ftp://a", "https:",
+			"https://", "https://a:0", "https://a:*", "https://é.example", "https://a;https://b",
+			"https://a; script-src *", "https://a\r\nX: y", "https://[2001:db8::1]",
+			strings.Repeat("https://a.example,", 112) + "https://a.example",
 		},
-		"DATABASE_URL":         {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://", "postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h", "postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
-		"AMQP_URL":             {"http://h", "amqp://", "rabbit:secret", "amqp://a,", "amqp://a,http://b", "amqp://plenary:change-me@h/", "amqp://u:secret@a,amqps://u:change-me@b"},
+		"DATABASE_URL": {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://",
+			"postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h",
+			"postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
+		"AMQP_URL": {"http://h", "amqp://", "rabbit:secret", "amqp://a,",
+			"amqp://a,http://b", "amqp://plenary:change-me@h/",
+			"amqp://u:secret@a,amqps://u:change-me@b"},
 		"PARTITIONS":           {"0", "257", "-1", "four", "4.0"},
 		"OPEN":                 {"yes", "2", "on"},
 		"LOG_LEVEL":            {"loud"},
@@ -93,10 +114,11 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"DATABASE_POOLER":      {"pgbouncer", "transaction", "2"},
 		"QUEUE_BYTES":          {"1024", "lots"},
 		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},
-		"CREATE_KEY":           {"secret7", "a secret key", "secret\x00key", "secret🗝keys", "secret,key", "sécretkey", strings.Repeat("secret", 34)},
-		"WRONG_CODES":          {"-1", "1000001", "many", "0x10"},
-		"KEEP_DAYS":            {"-1", "36501", "30d", "1.5", "NaN"},
-		"STOP_TIMEOUT":         {"20", "0s", "1h"},
+		"CREATE_KEY": {"secret7", "a secret key", "secret\x00key", "secret🗝keys",
+			"secret,key", "sécretkey", strings.Repeat("secret", 34)},
+		"WRONG_CODES":  {"-1", "1000001", "many", "0x10"},
+		"KEEP_DAYS":    {"-1", "36501", "30d", "1.5", "NaN"},
+		"STOP_TIMEOUT": {"20", "0s", "1h"},
 	} {
 		for _, value := range values {
 			_, err := Load(lookup(map[string]string{Prefix + name: value}))
@@ -108,7 +130,8 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 }
 
 func TestOnlyTheExamplesOwnPasswordIsRefused(t *testing.T) {
-	for _, url := range []string{"postgres://change-me:x@change-me/change-me", "postgres://u:change-me2@h", "postgres://u:Change-Me@h", "postgres://u@h"} {
+	for _, url := range []string{"postgres://change-me:x@change-me/change-me",
+		"postgres://u:change-me2@h", "postgres://u:Change-Me@h", "postgres://u@h"} {
 		_, err := Load(lookup(map[string]string{"PLENARY_DATABASE_URL": url}))
 		require.NoError(t, err, url)
 	}
@@ -116,8 +139,9 @@ func TestOnlyTheExamplesOwnPasswordIsRefused(t *testing.T) {
 
 func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
 	for value, want := range map[string]string{
-		"": "[127.0.0.0/8 ::1/128]", "none": "[]", "10.1.2.3": "[10.1.2.3/32]", " 172.16.0.0/12 ,fd00::/8,2001:DB8::1": "[172.16.0.0/12 fd00::/8 2001:db8::1/128]",
-		"0.0.0.0/0,::/0": "[0.0.0.0/0 ::/0]",
+		"": "[127.0.0.0/8 ::1/128]", "none": "[]", "10.1.2.3": "[10.1.2.3/32]",
+		" 172.16.0.0/12 ,fd00::/8,2001:DB8::1": "[172.16.0.0/12 fd00::/8 2001:db8::1/128]",
+		"0.0.0.0/0,::/0":                       "[0.0.0.0/0 ::/0]",
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_TRUSTED_PROXIES": value}))
 		require.NoError(t, err, value)
@@ -127,12 +151,18 @@ func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
 
 func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
 	for value, want := range map[string]string{
-		"": "", "http://plenary.example": "http://plenary.example", "https://plenary.example/": "https://plenary.example",
-		"HTTPS://Vote.Example:8443": "https://Vote.Example:8443", " http://192.168.1.5:8080/ ": "http://192.168.1.5:8080",
-		"http://[2001:db8::1]:80": "http://[2001:db8::1]:80", "http://[::1]": "http://[::1]", "http://localhost:8080": "http://localhost:8080",
-		"https://host/polls": "https://host/polls", "https://host/polls/": "https://host/polls", "http://h:8080/A-b_c.d~/e": "http://h:8080/A-b_c.d~/e",
-		"http://h/.polls/...": "http://h/.polls/...", "http://h/" + strings.Repeat("p", 99): "http://h/" + strings.Repeat("p", 99),
-		"http://3com": "http://3com", "http://my_pc.4you.lan:80": "http://my_pc.4you.lan:80",
+		"": "", "http://plenary.example": "http://plenary.example",
+		"https://plenary.example/":   "https://plenary.example",
+		"HTTPS://Vote.Example:8443":  "https://Vote.Example:8443",
+		" http://192.168.1.5:8080/ ": "http://192.168.1.5:8080",
+		"http://[2001:db8::1]:80":    "http://[2001:db8::1]:80", "http://[::1]": "http://[::1]",
+		"http://localhost:8080": "http://localhost:8080",
+		"https://host/polls":    "https://host/polls", "https://host/polls/": "https://host/polls",
+		"http://h:8080/A-b_c.d~/e":            "http://h:8080/A-b_c.d~/e",
+		"http://h/.polls/...":                 "http://h/.polls/...",
+		"http://h/" + strings.Repeat("p", 99): "http://h/" + strings.Repeat("p", 99),
+		"http://3com":                         "http://3com",
+		"http://my_pc.4you.lan:80":            "http://my_pc.4you.lan:80",
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
 		require.NoError(t, err, value)
@@ -142,7 +172,8 @@ func TestThePublicURLIsWhatAPathCanBePutBehind(t *testing.T) {
 
 func TestThePathOfThePublicURLIsWhereAllIs(t *testing.T) {
 	for value, want := range map[string]string{
-		"": "", "http://h": "", "http://h/": "", "http://[::1]:80": "", "http://h/polls": "/polls", "https://h:8443/a/polls/": "/a/polls",
+		"": "", "http://h": "", "http://h/": "", "http://[::1]:80": "", "http://h/polls": "/polls",
+		"https://h:8443/a/polls/": "/a/polls",
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_PUBLIC_URL": value}))
 		require.NoError(t, err, value)
@@ -153,7 +184,9 @@ func TestThePathOfThePublicURLIsWhereAllIs(t *testing.T) {
 func TestOriginsThatMayEmbedAreNamed(t *testing.T) {
 	most := strings.TrimSuffix(strings.Repeat("https://a.example,", 111), ",")
 	for value, want := range map[string][]string{
-		"": nil, "none": nil, "https://a.example": {"https://a.example"}, " HTTPS://A.Example/ , http://b:80,http://127.0.0.1:8080": {"https://a.example", "http://b", "http://127.0.0.1:8080"},
+		"": nil, "none": nil, "https://a.example": {"https://a.example"},
+		" HTTPS://A.Example/ , http://b:80,http://127.0.0.1:8080": {"https://a.example", "http://b",
+			"http://127.0.0.1:8080"},
 		most: strings.Split(most, ","),
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_EMBED_ORIGINS": value}))
@@ -164,9 +197,12 @@ func TestOriginsThatMayEmbedAreNamed(t *testing.T) {
 
 func TestOriginsAreAsBrowsersWriteThem(t *testing.T) {
 	for value, want := range map[string][]string{
-		"": {"*"}, "*": {"*"}, " * ": {"*"}, "none": nil, "https://a.example": {"https://a.example"}, "HTTPS://A.Example/": {"https://a.example"},
-		"https://a.example:443, http://a.example:80 ,http://a.example:443": {"https://a.example", "http://a.example", "http://a.example:443"},
-		"http://a:08080,https://[2001:DB8::1]:8443,http://[::1]:80":        {"http://a:8080", "https://[2001:db8::1]:8443", "http://[::1]"},
+		"": {"*"}, "*": {"*"}, " * ": {"*"}, "none": nil,
+		"https://a.example": {"https://a.example"}, "HTTPS://A.Example/": {"https://a.example"},
+		"https://a.example:443, http://a.example:80 ,http://a.example:443": {"https://a.example",
+			"http://a.example", "http://a.example:443"},
+		"http://a:08080,https://[2001:DB8::1]:8443,http://[::1]:80": {"http://a:8080",
+			"https://[2001:db8::1]:8443", "http://[::1]"},
 	} {
 		c, err := Load(lookup(map[string]string{"PLENARY_CORS_ORIGINS": value}))
 		require.NoError(t, err, value)
@@ -195,7 +231,8 @@ func TestEverySettingIsTestedWithGarbage(t *testing.T) {
 
 func TestASpellingMistakeIsNoticed(t *testing.T) {
 	require.Equal(t, []string{"PLENARY_PARTITION"},
-		Unknown([]string{"PLENARY_PARTITION=3", "PLENARY_PARTITIONS=3", "PLENARY_TEST_POSTGRES_URL=x", "HOME=/"}))
+		Unknown([]string{"PLENARY_PARTITION=3", "PLENARY_PARTITIONS=3",
+			"PLENARY_TEST_POSTGRES_URL=x", "HOME=/"}))
 }
 
 func FuzzLoad(f *testing.F) {

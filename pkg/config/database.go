@@ -18,7 +18,11 @@ var databaseSettings = []Setting{
 		func(c *Config, v string) error { c.DatabaseURL = v; return checkDatabase(v) }},
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000",
 		"PostgreSQL connections of one process, at most. Votes lists take up to 4 more.",
-		func(c *Config, v string) (err error) { c.DatabaseConns, err = number(v, 2, 1000); return err }},
+		func(c *Config, v string) (err error) {
+			c.DatabaseConns,
+				err = number(v, 2, 1000)
+			return err
+		}},
 	{"DATABASE_POOLER", "false", "true or false",
 		"Says that DATABASE_URL leads to PgBouncer in transaction mode, or to a pooler like it. " +
 			"No session then keeps anything. Direct connections count faster.",

@@ -12,8 +12,9 @@ import (
 
 // HTTP has the settings of where the API listens, and who may use it.
 type HTTP struct {
-	Addr           string
-	PublicURL      string // "http://…" or "https://…", without a slash at its end; empty: as the request says
+	Addr string
+	// "http://…" or "https://…", without a slash at its end; empty: as the request says
+	PublicURL      string
 	TrustedProxies []netip.Prefix
 	CORSOrigins    []string // of pages that may use the API beside its own; {"*"}: all
 	EmbedOrigins   []string // of pages that may show the audience's and results pages in a frame
@@ -43,16 +44,28 @@ var httpSettings = []Setting{
 		"The origins of pages that may show the audience's and the results pages in a frame. " +
 			"No page may show the others. At most 2000 characters. `*` is refused: any page " +
 			"could have people vote who do not see what they press.",
-		func(c *Config, v string) (err error) { c.EmbedOrigins, err = embedOrigins(v); return err }},
+		func(c *Config, v string) (err error) {
+			c.EmbedOrigins,
+				err = embedOrigins(v)
+			return err
+		}},
 	{"MAX_CONNECTIONS", "0", "0 to 1000000",
 		"Connections that the API holds at once. For one more, the longest idle one gives way. " +
 			"0: as many as the process has file descriptors for.",
-		func(c *Config, v string) (err error) { c.MaxConnections, err = number(v, 0, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.MaxConnections,
+				err = number(v, 0, 1_000_000)
+			return err
+		}},
 	{"ADDRESS_CONNECTIONS", "0", "0 to 1000000",
 		"Connections that one address may have at once; a trusted proxy has any number. Behind " +
 			"one, event streams are counted by their clients' addresses. 0: any number, since " +
 			"a whole hall may be behind one address.",
-		func(c *Config, v string) (err error) { c.AddressConns, err = number(v, 0, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.AddressConns,
+				err = number(v, 0, 1_000_000)
+			return err
+		}},
 }
 
 // networks takes a list of networks and single addresses; "none" is the empty one.
@@ -71,7 +84,8 @@ func networks(v string) ([]netip.Prefix, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%q is neither an address nor a network", entry)
 		case network != network.Masked():
-			return nil, fmt.Errorf("%q is an address in a network; the network is %s", entry, network.Masked())
+			return nil, fmt.Errorf("%q is an address in a network; the network is %s", entry,
+				network.Masked())
 		case network.Addr().Is4In6(): // no client is compared in that form
 			return nil, fmt.Errorf("%q is one of IPv4 and must be written so", entry)
 		}
@@ -80,7 +94,8 @@ func networks(v string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// publicURL takes an address that the pages' paths can be put behind. A slash at its end says nothing.
+// publicURL takes an address that the pages' paths can be put behind. A slash at its end says
+// nothing.
 func publicURL(v string) (string, error) {
 	if v == "" {
 		return "", nil
@@ -94,14 +109,16 @@ func publicURL(v string) (string, error) {
 	case len(path) > maxPath:
 		return "", fmt.Errorf("its path has more than %d characters", maxPath)
 	case path != "" && !plainPath.MatchString(path):
-		return "", fmt.Errorf("its path must be names of A-Z a-z 0-9 - . _ ~ with one slash before each")
+		return "", fmt.Errorf(
+			"its path must be names of A-Z a-z 0-9 - . _ ~ with one slash before each")
 	case slices.ContainsFunc(strings.Split(path, "/"), isDots):
 		return "", fmt.Errorf("its path must not hold . or .. as a name")
 	}
 	return u.Scheme + "://" + u.Host + path, nil
 }
 
-// maxPath is how many characters the public address's path may have: each link of a page has it, and each QR code.
+// maxPath is how many characters the public address's path may have: each link of a page has it,
+// and each QR code.
 const maxPath = 100
 
 // plainPath is a path that no proxy writes in another way.
@@ -118,8 +135,8 @@ func (c Config) Root() string {
 	return ""
 }
 
-// webAddress reads what browsers can open, without a query or a fragment. It never shows the value: what is wrong with it may be
-// a password.
+// webAddress reads what browsers can open, without a query or a fragment. It never shows the value:
+// what is wrong with it may be a password.
 func webAddress(v string) (*url.URL, error) {
 	u, err := url.Parse(v)
 	switch {
@@ -137,7 +154,8 @@ func webAddress(v string) (*url.URL, error) {
 	return u, nil
 }
 
-// origins reads a list of origins as browsers write them: in lower case, and without the port that is the scheme's own.
+// origins reads a list of origins as browsers write them: in lower case, and without the port that
+// is the scheme's own.
 func origins(v string) ([]string, error) {
 	switch v {
 	case "none":
@@ -159,21 +177,25 @@ func origins(v string) ([]string, error) {
 			return nil, fmt.Errorf("nothing may follow the host and its port")
 		}
 		list[i] = u.Scheme + "://" + strings.TrimSuffix(u.Host, ":"+u.Port())
-		if port := strings.TrimLeft(u.Port(), "0"); port != "" && port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		if port := strings.TrimLeft(u.Port(), "0"); port != "" &&
+			port != map[string]string{"http": "80", "https": "443"}[u.Scheme] {
 			list[i] += ":" + port
 		}
 	}
 	return list, nil
 }
 
-// maxEmbed is how many characters the list may have: each page that it is about has it in a header, for which proxies have 4 KiB.
+// maxEmbed is how many characters the list may have: each page that it is about has it in a header,
+// for which proxies have 4 KiB.
 const maxEmbed = 2000
 
-// embedOrigins takes origins that a page's policy can name (CSP 3, host-source): no address of IPv6, and not all of them.
+// embedOrigins takes origins that a page's policy can name (CSP 3, host-source): no address of
+// IPv6, and not all of them.
 func embedOrigins(v string) ([]string, error) {
 	switch {
 	case v == "*":
-		return nil, fmt.Errorf("* would let a page of anybody have people vote who do not see what they press")
+		return nil, fmt.Errorf(
+			"* would let a page of anybody have people vote who do not see what they press")
 	case len(v) > maxEmbed:
 		return nil, fmt.Errorf("it has more than %d characters", maxEmbed)
 	case strings.Contains(v, "["):
@@ -182,13 +204,16 @@ func embedOrigins(v string) ([]string, error) {
 	return origins(v)
 }
 
-// hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is no number: it would be one of an
-// address.
-var hostName = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*\.)*([0-9][A-Za-z0-9_-]*)?[A-Za-z][A-Za-z0-9_-]*$`)
+// hostName is a name of a host as in DNS, or one that only a local network knows. Its last label is
+// no number: it would be one of an address.
+var hostName = regexp.MustCompile(
+	`^([A-Za-z0-9][A-Za-z0-9_-]*\.)*([0-9][A-Za-z0-9_-]*)?[A-Za-z][A-Za-z0-9_-]*$`)
 
-// isHost says whether a URL, which was parsed, has a host that others can look for, and a port, if any, that there is.
+// isHost says whether a URL, which was parsed, has a host that others can look for, and a port, if
+// any, that there is.
 func isHost(u *url.URL) bool {
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(u.Host, ":") || u.Port() != "" && (err != nil || port == 0) {
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); strings.HasSuffix(u.Host, ":") ||
+		u.Port() != "" && (err != nil || port == 0) {
 		return false
 	}
 	name := u.Hostname()

@@ -29,20 +29,36 @@ var pollsSettings = []Setting{
 	{"CREATE_LIMIT", "60", "0 to 1000000",
 		"Presentations that one address may create in a minute, or at once; more get 429. Each " +
 			"API process counts by itself. 0: any number.",
-		func(c *Config, v string) (err error) { c.CreateLimit, err = number(v, 0, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.CreateLimit,
+				err = number(v, 0, 1_000_000)
+			return err
+		}},
 	{"WRONG_CODES", "60", "0 to 1000000",
 		"Wrong join codes that one address may try in a minute, or at once. More get 429, as " +
 			"right ones do then. While a process sees ten times as many in all, it allows a " +
 			"tenth to each address. 0: any number.",
-		func(c *Config, v string) (err error) { c.WrongCodes, err = number(v, 0, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.WrongCodes,
+				err = number(v, 0, 1_000_000)
+			return err
+		}},
 	{"PASS_LIMIT", "3000", "0 to 1000000",
 		"Voters' passes of one presentation that one address may get, at once and in each " +
 			"minute, from one API process. It is wide enough for a hall behind one address. 0: " +
 			"any number.",
-		func(c *Config, v string) (err error) { c.PassLimit, err = number(v, 0, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.PassLimit,
+				err = number(v, 0, 1_000_000)
+			return err
+		}},
 	{"MAX_WAITING", "50000", "1 to 1000000",
 		"Votes that may wait for their answer in one API process. More get 503 at once.",
-		func(c *Config, v string) (err error) { c.MaxWaiting, err = number(v, 1, 1_000_000); return err }},
+		func(c *Config, v string) (err error) {
+			c.MaxWaiting,
+				err = number(v, 1, 1_000_000)
+			return err
+		}},
 	{"FAST_VOTES", "true", "true or false",
 		"Takes votes of the usual form by a reader of their own, at less cost than other " +
 			"requests. The answers are the same. Where somebody suspects that they are not, " +
@@ -52,7 +68,11 @@ var pollsSettings = []Setting{
 		"A presentation that nobody used for so many days, or one more, is removed with its " +
 			"votes. The same for every process: workers remove it, and an API that counts " +
 			"itself. 0: never.",
-		func(c *Config, v string) (err error) { c.KeepDays, err = number(v, 0, 36_500); return err }},
+		func(c *Config, v string) (err error) {
+			c.KeepDays,
+				err = number(v, 0, 36_500)
+			return err
+		}},
 }
 
 // bearer is what may stand for a token in a header (RFC 6750, section 2.1).

@@ -8,7 +8,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 )
 
-// Bus is a bus.Bus that ends at the process: what one goroutine announces, the others of this process hear.
+// Bus is a bus.Bus that ends at the process: what one goroutine announces, the others of this
+// process hear.
 type Bus struct {
 	fanout bus.Fanout
 	closed atomic.Bool

@@ -63,9 +63,10 @@ func newCountingLog() *countingLog {
 	return l
 }
 
-// The bounds are what was measured when they were written. Who votes alone pays for a whole batch: the batch, its votes
-// and channels, the publish and its deadline. In a crowd a vote costs a share of that, measured as 0.3; 0.95 under -race,
-// which throws away some of the timers that could be used again. In a bubble no time passes while a slow machine votes.
+// The bounds are what was measured when they were written. Who votes alone pays for a whole batch:
+// the batch, its votes and channels, the publish and its deadline. In a crowd a vote costs a share
+// of that, measured as 0.3; 0.95 under -race, which throws away some of the timers that could be
+// used again. In a bubble no time passes while a slow machine votes.
 func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
@@ -76,7 +77,8 @@ func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 			close(log.replies)
 		}()
 		cast := func(voter int) {
-			ballot := Ballot{PollID: pollID, Keys: keys, VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
+			ballot := Ballot{PollID: pollID, Keys: keys,
+				VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
 			if _, err := in.Cast(context.Background(), talk, ballot, usual); err != nil {
 				panic(err)
 			}
@@ -121,8 +123,8 @@ func (c crowd) Heard(_ poll.Vote, _ poll.Verdict, err error) {
 	c.told <- struct{}{}
 }
 
-// Alone it pays for the timer, the waiting votes and the goroutine that tells, measured as 20; in a crowd hardly for anything,
-// measured as 0.05.
+// Alone it pays for the timer, the waiting votes and the goroutine that tells, measured as 20; in a
+// crowd hardly for anything, measured as 0.05.
 func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
@@ -131,7 +133,8 @@ func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 		const voters = 2000
 		told := crowd{make(chan struct{}, voters)}
 		take := func(voter int) {
-			ballot := Ballot{PollID: pollID, Keys: keys, VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
+			ballot := Ballot{PollID: pollID, Keys: keys,
+				VoterID: uuid.UUID{byte(voter), byte(voter >> 8), 1}}
 			if !in.Take(context.Background(), talk, ballot, false, told) {
 				panic("a vote that can be taken was not")
 			}

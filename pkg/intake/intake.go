@@ -22,11 +22,13 @@ import (
 const (
 	// Deadline is when a vote must have its answer.
 	Deadline = commit.Deadline
-	// DefaultWait is how long a request waits for its verdict before it makes do with being accepted.
+	// DefaultWait is how long a request waits for its verdict before it makes do with being
+	// accepted.
 	DefaultWait = commit.DefaultWait
 )
 
-// Ballot is what a voter sends: keys, or texts where the poll takes free text, or none of either to take back what they sent before.
+// Ballot is what a voter sends: keys, or texts where the poll takes free text, or none of either to
+// take back what they sent before.
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string
@@ -42,7 +44,8 @@ type Wait = commit.Wait
 // Hearer is told a vote that Take took, and what Cast would return for it.
 type Hearer = commit.Hearer[poll.Vote, poll.Verdict]
 
-// Receipt is the answer to an accepted vote. Verdict is Counted or Superseded, or 0: durable, and not counted yet.
+// Receipt is the answer to an accepted vote. Verdict is Counted or Superseded, or 0: durable, and
+// not counted yet.
 type Receipt struct {
 	VoteID  uuid.UUID
 	Verdict poll.Verdict
@@ -68,7 +71,8 @@ type Intake struct {
 // New makes an intake over a log, which may have more than partitions partitions. maxWaiting bounds
 // the votes that wait for an answer; one of several partitions may hold half of them. now is the
 // monotonic clock, the same as the cache's.
-func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int, now func() time.Time) *Intake {
+func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, maxWaiting int,
+	now func() time.Time) *Intake {
 	group := commit.New(log, commit.Config[poll.Vote, poll.Verdict]{
 		Encode: encode, Decode: decode, Judge: judge, Window: poll.Window, Words: words,
 		Partitions: partitions, MaxWaiting: maxWaiting, Now: now,
@@ -79,11 +83,14 @@ func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, 
 // Waiting gives the number of votes that wait for their answer now.
 func (in *Intake) Waiting() int { return in.group.Waiting() }
 
-// Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted, superseded by a later one of the
-// same voter, or durable and sure to be one of these (Verdict 0). Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is
-// not on the slide, or voting for it is closed), NoPass (the presentation takes votes with a pass only), BadPass, OldPass, TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may count or not and
-// sending it again is safe.
-func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot, wait Wait) (Receipt, error) {
+// Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted,
+// superseded by a later one of the same voter, or durable and sure to be one of these (Verdict 0).
+// Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is not on the slide, or
+// voting for it is closed), NoPass (the presentation takes votes with a pass only), BadPass,
+// OldPass, TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may
+// count or not and sending it again is safe.
+func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot,
+	wait Wait) (Receipt, error) {
 	if err := in.group.Enter(); err != nil {
 		return Receipt{}, err
 	}
@@ -104,15 +111,18 @@ func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Bal
 	return Receipt{VoteID: vote.ID, Verdict: verdict}, err
 }
 
-// Take is Cast without a goroutine that waits: hearer is told what Cast would return, once, by any goroutine, which may be before
-// Take returns. It waits as long as DefaultWait, or if async only until the vote is durable. It takes what can be taken at once,
-// and that is nearly every vote; false: this one it has not, and hearer is not told. Cast knows why.
-func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Ballot, async bool, hearer Hearer) bool {
+// Take is Cast without a goroutine that waits: hearer is told what Cast would return, once, by any
+// goroutine, which may be before Take returns. It waits as long as DefaultWait, or if async only
+// until the vote is durable. It takes what can be taken at once, and that is nearly every vote;
+// false: this one it has not, and hearer is not told. Cast knows why.
+func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Ballot, async bool,
+	hearer Hearer) bool {
 	if in.group.Enter() != nil {
 		return false
 	}
 	arrived := in.now()
-	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) && in.identify(presentationID, &ballot, arrived) == nil {
+	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) &&
+		in.identify(presentationID, &ballot, arrived) == nil {
 		vote, err := ballot.vote(display)
 		if err == nil && in.group.Submit(ctx, in.item(display.Partition, vote, arrived, accepted),
 			async, hearer) == nil {
@@ -157,9 +167,11 @@ func (in *Intake) identify(presentationID uuid.UUID, b *Ballot, now time.Time) (
 	return err
 }
 
-// displayed gives what is displayed if the ballot can be taken for it. Only what was read after the request arrived
-// may say that it cannot: an older entry may have missed the transition, or the edit, that the voter has seen.
-func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ballot, arrived time.Time) (poll.Display, time.Time, error) {
+// displayed gives what is displayed if the ballot can be taken for it. Only what was read after the
+// request arrived may say that it cannot: an older entry may have missed the transition, or the
+// edit, that the voter has seen.
+func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ballot,
+	arrived time.Time) (poll.Display, time.Time, error) {
 	if display, now, ok := in.cache.Known(presentationID); ok && b.taken(display) {
 		return display, now, nil // as nearly always; no context is needed where nothing waits
 	}
@@ -177,7 +189,8 @@ func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ba
 
 // taken says whether a ballot is taken for what is displayed.
 func (b *Ballot) taken(d poll.Display) bool {
-	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && (b.Pass != nil || d.Voters != access.ByPass)
+	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed &&
+		(b.Pass != nil || d.Voters != access.ByPass)
 }
 
 // refusal says why it is not.

@@ -38,7 +38,8 @@ type fakeCache struct {
 	kind         question.Kind // Choice, if empty
 }
 
-func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+func (c *fakeCache) Display(_ context.Context, id uuid.UUID, since time.Time) (poll.Display,
+	time.Time, error) {
 	shown, closed := c.first, c.was
 	if !since.IsZero() {
 		c.reads++
@@ -112,7 +113,8 @@ func (b *bench) cast(voter byte, key string, wait Wait) <-chan answer {
 	out := make(chan answer, 1)
 	begun := time.Now()
 	go func() {
-		r, err := b.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{key}, VoterID: uuid.UUID{15: voter}}, wait)
+		r, err := b.Cast(context.Background(), talk,
+			Ballot{PollID: pollID, Keys: []string{key}, VoterID: uuid.UUID{15: voter}}, wait)
 		out <- answer{r, err, time.Since(begun)}
 	}()
 	return out
@@ -152,7 +154,8 @@ func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 			require.Equal(t, queue.Partition(talk, 4), p.Partition)
 			require.Len(t, votesIn(p), 1)
 			v := votesIn(p)[0]
-			require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1}, Version: 3, Answer: "B"}, v)
+			require.Equal(t, poll.Vote{ID: v.ID, PollID: pollID, VoterID: uuid.UUID{15: 1},
+				Version: 3, Answer: "B"}, v)
 			reply(p, verdict) // the reply may come before the confirm
 			got := <-a
 			require.Equal(t, want, fault.CodeOf(got.err))
@@ -165,7 +168,8 @@ func TestAVoteIsAnsweredByItsVerdict(t *testing.T) {
 }
 
 func TestADurableVoteIsAcceptedWhenTheVoterHasWaitedEnough(t *testing.T) {
-	for _, wait := range []Wait{usual, {For: 0}, {For: 3 * time.Second}, {For: Deadline}, {For: time.Hour}} {
+	for _, wait := range []Wait{usual, {For: 0}, {For: 3 * time.Second}, {For: Deadline},
+		{For: time.Hour}} {
 		run(t, func(t *testing.T, b *bench) {
 			a := b.cast(1, "A", wait)
 			(<-b.log.Entries).Confirm(nil)
@@ -268,8 +272,10 @@ func TestTextIsTakenCleanWhereThePollTakesText(t *testing.T) {
 }
 
 func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
-	for _, kind := range []question.Kind{question.Choice, question.Multiple, question.Rating, question.WordCloud, question.OpenText} {
-		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}}, "no texts": {Texts: []string{}}} {
+	for _, kind := range []question.Kind{question.Choice, question.Multiple, question.Rating,
+		question.WordCloud, question.OpenText} {
+		for name, ballot := range map[string]Ballot{"no keys": {Keys: []string{}},
+			"no texts": {Texts: []string{}}} {
 			t.Run(string(kind)+", "+name, func(t *testing.T) {
 				run(t, func(t *testing.T, b *bench) {
 					b.cache.kind = kind
@@ -280,7 +286,8 @@ func TestAVoteIsTakenBackByNoneWhateverThePollTakes(t *testing.T) {
 					}{
 						{poll.Counted, fault.Code{}}, {poll.Superseded, fault.Code{}}, {poll.Late,
 							poll.TooLate},
-						{poll.Rejected, fault.Unavailable}, // by a worker of before, so what stood still stands
+						// by a worker of before, so what stood still stands
+						{poll.Rejected, fault.Unavailable},
 					} {
 						go func() {
 							p := <-b.log.Entries
@@ -329,7 +336,8 @@ func BenchmarkCast(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		voter := uuid.New()
 		for pb.Next() {
-			if _, err := in.Cast(context.Background(), talk, Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: voter}, usual); err != nil {
+			if _, err := in.Cast(context.Background(), talk,
+				Ballot{PollID: pollID, Keys: []string{"A"}, VoterID: voter}, usual); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -32,7 +32,8 @@ func (d admitting) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
 	return shown, now, ok
 }
 
-func (d admitting) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+func (d admitting) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display,
+	time.Time, error) {
 	shown, now, err := d.knownDisplay.Display(ctx, id, since)
 	shown.Voters = d.voters
 	return shown, now, err
@@ -55,11 +56,17 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 		"an id, where none is": {access.Anyone, Ballot{VoterID: other}, fault.Code{}, other},
 		"an id, where one is needed": {access.ByPass, Ballot{VoterID: other}, access.NoPass,
 			uuid.Nil},
-		"a voter's id for their pass": {access.ByPass, Ballot{VoterID: given.Voter}, access.NoPass, uuid.Nil},
-		"another room's pass":         {access.ByPass, Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, access.BadPass, uuid.Nil},
-		"an old one":                  {access.ByPass, Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-access.PassLife)).Text)}, access.OldPass, uuid.Nil},
-		"an empty one":                {access.ByPass, Ballot{Pass: []byte{}}, access.BadPass, uuid.Nil},
-		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))}, access.BadPass, uuid.Nil},
+		"a voter's id for their pass": {access.ByPass, Ballot{VoterID: given.Voter},
+			access.NoPass, uuid.Nil},
+		"another room's pass": {access.ByPass,
+			Ballot{Pass: []byte(passes.Draw(other, uuid.Nil, now).Text)}, access.BadPass, uuid.Nil},
+		"an old one": {access.ByPass,
+			Ballot{Pass: []byte(passes.Draw(talk, uuid.Nil, now.Add(-access.PassLife)).Text)},
+			access.OldPass, uuid.Nil},
+		"an empty one": {access.ByPass, Ballot{Pass: []byte{}},
+			access.BadPass, uuid.Nil},
+		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))},
+			access.BadPass, uuid.Nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := committest.Open(4)

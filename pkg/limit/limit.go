@@ -10,18 +10,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is how often something may be done: so many times at once, and so many more in each minute. The zero Rate sets no bound.
+// Rate is how often something may be done: so many times at once, and so many more in each minute.
+// The zero Rate sets no bound.
 type Rate struct {
 	PerMinute int
 	Burst     int
 }
 
-// maxKeys bounds what a limiter remembers. The key that was used longest ago is forgotten first: its bucket is full, unless more
-// than maxKeys others came since.
+// maxKeys bounds what a limiter remembers. The key that was used longest ago is forgotten first:
+// its bucket is full, unless more than maxKeys others came since.
 const maxKeys = 100_000
 
-// Limiter gives each key a token bucket. It is safe for use by many goroutines. It knows what this process has seen, and nothing of
-// other replicas.
+// Limiter gives each key a token bucket. It is safe for use by many goroutines. It knows what this
+// process has seen, and nothing of other replicas.
 type Limiter[K comparable] struct {
 	rate Rate
 	now  func() time.Time
@@ -39,10 +40,12 @@ func New[K comparable](r Rate, now func() time.Time) *Limiter[K] {
 	return &Limiter[K]{rate: r, now: now, buckets: buckets}
 }
 
-// Take takes one of the key's tokens. The wait is 0 where there was one; else nothing is taken, and it says when there will be one.
+// Take takes one of the key's tokens. The wait is 0 where there was one; else nothing is taken, and
+// it says when there will be one.
 func (l *Limiter[K]) Take(key K) (wait time.Duration) { return l.take(key, true) }
 
-// Give gives a key back a token that it took: for what turned out to need none. A bucket never holds more than the burst.
+// Give gives a key back a token that it took: for what turned out to need none. A bucket never
+// holds more than the burst.
 func (l *Limiter[K]) Give(key K) {
 	if l.rate == (Rate{}) {
 		return
@@ -81,8 +84,8 @@ func (l *Limiter[K]) take(key K, keep bool) time.Duration {
 	return wait
 }
 
-// Address gives the key by which an address is limited: of IPv6 the first 64 bits, which is what one subscriber gets (RFC 6177), of
-// IPv4 the whole. No address is a key, too.
+// Address gives the key by which an address is limited: of IPv6 the first 64 bits, which is what
+// one subscriber gets (RFC 6177), of IPv4 the whole. No address is a key, too.
 func Address(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()

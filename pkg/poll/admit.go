@@ -11,8 +11,9 @@ func (p *Presentation) Admit(a access.Admission) (err error) {
 	return err
 }
 
-// Identify is what happens to the identity of a poll when voting opens for it, or voters change while it is on the slide. status is the
-// poll's of before. Votes that stand are as weak as they were, so it only rises where there are none.
+// Identify is what happens to the identity of a poll when voting opens for it, or voters change
+// while it is on the slide. status is the poll's of before. Votes that stand are as weak as they
+// were, so it only rises where there are none.
 func (q *Poll) Identify(status Status, voters access.Voters) (changed bool) {
 	before := q.Identity
 	switch {

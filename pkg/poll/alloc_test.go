@@ -10,24 +10,30 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// someBatches are n votes of different voters for one poll, as they come: in batches of at most 500.
+// someBatches are n votes of different voters for one poll, as they come: in batches of at most
+// 500.
 func someBatches(n int) (batches []poll.Batch) {
 	for len(batches)*500 < n {
 		b := batch()
 		for i := range min(500, n-len(batches)*500) {
 			voter := uuid.UUID{0: byte(i), 1: byte(i >> 8), 2: byte(len(batches))}
-			b.Votes = append(b.Votes, poll.Vote{PollID: pollA, VoterID: voter, Version: 1, Answer: question.Answer(keys[i%len(keys)])})
+			b.Votes = append(b.Votes,
+				poll.Vote{PollID: pollA, VoterID: voter, Version: 1,
+					Answer: question.Answer(keys[i%len(keys)])})
 		}
 		batches = append(batches, b)
 	}
 	return batches
 }
 
-// countAll takes batches through a ledger as a store does; old are the votes that their voters have.
-func countAll(batches []poll.Batch, fresh map[uuid.UUID]bool, old []poll.Vote) (written []*poll.Vote) {
+// countAll takes batches through a ledger as a store does; old are the votes that their voters
+// have.
+func countAll(batches []poll.Batch, fresh map[uuid.UUID]bool,
+	old []poll.Vote) (written []*poll.Vote) {
 	l := poll.NewLedger(batches)
 	for _, id := range l.Polls() {
-		l.Load(talk, id, question.Multiple, keys, poll.State{Status: poll.Open, Opened: 1, Counts: make([]int64, len(keys))})
+		l.Load(talk, id, question.Multiple, keys,
+			poll.State{Status: poll.Open, Opened: 1, Counts: make([]int64, len(keys))})
 	}
 	l.Walk(fresh)
 	for _, v := range old {
@@ -54,8 +60,8 @@ func ledgers(n int) map[string]func() []*poll.Vote {
 	}
 }
 
-// The bounds are what was measured when they were written, and a few more: verdicts for each of ten batches, room for
-// the votes and for those that they replace, and what a transaction needs once.
+// The bounds are what was measured when they were written, and a few more: verdicts for each of ten
+// batches, room for the votes and for those that they replace, and what a transaction needs once.
 func TestALedgerAllocatesPerBatchAndNotPerVote(t *testing.T) {
 	for name, count := range ledgers(5000) {
 		require.Len(t, count(), 5000)

@@ -11,5 +11,6 @@ type Presence struct {
 type Audience struct {
 	Viewers int
 	Given   int64 // passes, since the presentation was made
-	Most    int   // passes that one address got in the last minute, from the replicas where no other got more
+	// passes that one address got in the last minute, from the replicas where no other got more
+	Most int
 }

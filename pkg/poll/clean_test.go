@@ -15,16 +15,23 @@ import (
 
 // nothingToSee are texts that nobody sees anything of, and one that is no text.
 var nothingToSee = map[string]string{
-	"a zero-width space": "\u200b", "a soft hyphen": "\u00ad", "a Hangul filler": "\u3164", "a narrow one": "\uffa0", "fillers of jamo": "\u115f\u1160",
-	"an empty Braille cell": "\u2800", "a grapheme joiner": "\u034f", "a lone accent": "\u0301", "a lone keycap": "\u20e3", "a lone vowel sign": "\u093f",
-	"a variation selector": "\ufe0f", "an ideographic one": "\U000e0100", "a Mongolian one": "\u180b", "BEL": "\a", "an escape": "a\x1b[31m", "NUL": "a\x00",
-	"half an emoji": "\ufffd", "a half beside a whole": "fine \ufffd", "a joiner": "\u200d", "tags": "\U000e0067\U000e007f", "a byte order mark": "\ufeff",
-	"an object that is not there": "\ufffc", "a word joiner": "\u2060", "Khmer vowels that are not drawn": "\u17b4\u17b5", "an override": "\u202e",
-	"a note without a head": "\U0001d159", "wide spaces": "\u3000\u2003", "line breaks": " \n\r\n\t\u2028", "no character": "a\uffff", "no UTF-8": "a\xff",
+	"a zero-width space": "\u200b", "a soft hyphen": "\u00ad", "a Hangul filler": "\u3164",
+	"a narrow one": "\uffa0", "fillers of jamo": "\u115f\u1160",
+	"an empty Braille cell": "\u2800", "a grapheme joiner": "\u034f", "a lone accent": "\u0301",
+	"a lone keycap": "\u20e3", "a lone vowel sign": "\u093f",
+	"a variation selector": "\ufe0f", "an ideographic one": "\U000e0100",
+	"a Mongolian one": "\u180b", "BEL": "\a", "an escape": "a\x1b[31m", "NUL": "a\x00",
+	"half an emoji": "\ufffd", "a half beside a whole": "fine \ufffd", "a joiner": "\u200d",
+	"tags": "\U000e0067\U000e007f", "a byte order mark": "\ufeff",
+	"an object that is not there": "\ufffc", "a word joiner": "\u2060",
+	"Khmer vowels that are not drawn": "\u17b4\u17b5", "an override": "\u202e",
+	"a note without a head": "\U0001d159", "wide spaces": "\u3000\u2003",
+	"line breaks": " \n\r\n\t\u2028", "no character": "a\uffff", "no UTF-8": "a\xff",
 	"much of it": " \u200b\u2800\n\u3164\u0301\ufe0f ",
 }
 
-// Whoever sends a text that people see: it is refused where there is nothing to see, and the field is named.
+// Whoever sends a text that people see: it is refused where there is nothing to see, and the field
+// is named.
 func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 	asking := func(q poll.Poll) error { _, err := poll.New("", []poll.Poll{q}); return err }
 	cloud, essay := freeText(t)
@@ -33,7 +40,8 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 			Options: []question.Option{{Key: "A", Value: "a"}}}}})
 	require.NoError(t, err)
 	edit := func(e poll.Edit) error {
-		d := poll.Draft{Presentation: existing, State: poll.PollState{PollID: existing.Polls[0].ID, State: existing.State(0)}}
+		d := poll.Draft{Presentation: existing,
+			State: poll.PollState{PollID: existing.Polls[0].ID, State: existing.State(0)}}
 		return d.Apply(e)
 	}
 	for name, text := range nothingToSee {
@@ -47,11 +55,21 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 				Options: []question.Option{{Key: text, Value: "a"}}}}),
 			"polls[0].banned_words[0]": asking(poll.Poll{Question: question.Question{Text: "Q",
 				Kind: question.OpenText, Banned: []string{text}}}),
-			"texts":            func() error { _, err := cloud.TextAnswer([]string{"fine", text}); return err }(),
-			"text":             func() error { _, err := essay.TextAnswer([]string{text}); return err }(),
-			"question":         edit(poll.EditPoll{PollID: existing.Polls[0].ID, Question: &text}),
-			"options[1].value": edit(poll.EditPoll{PollID: existing.Polls[0].ID, Options: &options}),
-			"banned_words[0]":  edit(poll.EditPoll{PollID: existing.Polls[0].ID, Banned: &[]string{text}}),
+			"texts": func() error {
+				_,
+					err := cloud.TextAnswer([]string{"fine", text})
+				return err
+			}(),
+			"text": func() error {
+				_,
+					err := essay.TextAnswer([]string{text})
+				return err
+			}(),
+			"question": edit(poll.EditPoll{PollID: existing.Polls[0].ID, Question: &text}),
+			"options[1].value": edit(poll.EditPoll{PollID: existing.Polls[0].ID,
+				Options: &options}),
+			"banned_words[0]": edit(poll.EditPoll{PollID: existing.Polls[0].ID,
+				Banned: &[]string{text}}),
 		} {
 			var e *fault.Error
 			require.ErrorAs(t, err, &e, "%s as %s", name, field)
@@ -74,8 +92,11 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 
 func TestTextsOfAllScriptsAndPicturesAreTaken(t *testing.T) {
 	for _, text := range []string{
-		"A", "?", "1️⃣", "👨‍👩‍👧", "❤️", "🇩🇪", "🇩", "🏽", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "می\u200cخواهم", "\u200fשלום!", "ที่นี้",
-		"क्षि", "བསྒྲུབས", "བྷྲཱུཾ", "ကြွှို့", "בְּרֵאשִׁ֖ית", "Tiếng Việt", "한글", "葛\U000e0100", "\U0001fae9", "\U000f0000", "€", "∑", "x\u0301\u0323",
+		"A", "?", "1️⃣", "👨‍👩‍👧", "❤️", "🇩🇪", "🇩", "🏽",
+		"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "می\u200cخواهم",
+		"\u200fשלום!", "ที่นี้",
+		"क्षि", "བསྒྲུབས", "བྷྲཱུཾ", "ကြွှို့", "בְּרֵאשִׁ֖ית", "Tiếng Việt", "한글", "葛\U000e0100",
+		"\U0001fae9", "\U000f0000", "€", "∑", "x\u0301\u0323",
 		"\ue000",
 	} {
 		p, err := poll.New(text,
@@ -101,7 +122,8 @@ func TestQuestionsKeepTheirLinesAndIndentation(t *testing.T) {
 	require.Equal(t, "  x\n  y\nz", p.Polls[0].Options[0].Value)
 }
 
-// What was written before the rules were as they are does not stand in the way of an edit of something else.
+// What was written before the rules were as they are does not stand in the way of an edit of
+// something else.
 func TestAnEditOfSomethingElseLeavesTheTextsOfBeforeAsTheyAre(t *testing.T) {
 	p, err := poll.New("",
 		[]poll.Poll{{Question: question.Question{Text: "Q",
@@ -111,7 +133,9 @@ func TestAnEditOfSomethingElseLeavesTheTextsOfBeforeAsTheyAre(t *testing.T) {
 	p.Polls[0].Options = []question.Option{{Key: "\u3164", Value: "\u200b"},
 		{Key: "B", Value: "b "}}
 	before := p.Polls[0]
-	d := poll.Draft{Presentation: p, State: poll.PollState{PollID: p.Polls[0].ID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 2}}}}
+	d := poll.Draft{Presentation: p,
+		State: poll.PollState{PollID: p.Polls[0].ID,
+			State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 2}}}}
 	d.Slide = poll.Slide{Version: 1, Displayed: true}
 	visibility := poll.After
 	same := d
@@ -126,7 +150,9 @@ func TestAnEditOfSomethingElseLeavesTheTextsOfBeforeAsTheyAre(t *testing.T) {
 }
 
 func TestWhatIsCleanStaysAsItIs(t *testing.T) {
-	signs := []rune("aé Z\t\n\r\u0301\u0323\u0345\u20dd\u200b\u200d\ufe0f\u202e\u2066\u2800\u3164\u1160가ắ\u2028İ\u0307\u05b0\u302e👍🏽\u0f71\u0f72")
+	signs := []rune(
+		"aé Z\t\n\r\u0301\u0323\u0345\u20dd\u200b\u200d\ufe0f\u202e\u2066\u2800\u3164\u1160" +
+			"가ắ\u2028İ\u0307\u05b0\u302e👍🏽\u0f71\u0f72")
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.SampledFrom(signs), 1, 40, -1).Draw(t, "text")
 		p, err := poll.New("",

@@ -12,15 +12,16 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Edit is a change that a presenter makes to a presentation other than a Move: EditPresentation, AddPoll, EditPoll, DeletePoll,
-// Reorder or Reset. It raises no version.
+// Edit is a change that a presenter makes to a presentation other than a Move: EditPresentation,
+// AddPoll, EditPoll, DeletePoll, Reorder or Reset. It raises no version.
 type Edit interface {
 	// Concerns gives the poll whose state has a say in it; uuid.Nil: none has.
 	Concerns() uuid.UUID
 	apply(d *Draft) error
 }
 
-// EditPresentation changes what is not nil. A limit and a passcode, which are for passes, go with them.
+// EditPresentation changes what is not nil. A limit and a passcode, which are for passes, go with
+// them.
 type EditPresentation struct {
 	Title     *string
 	Voters    *access.Voters
@@ -34,8 +35,9 @@ type AddPoll struct {
 	Index *int
 }
 
-// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll; but while people vote its
-// question and its options' values can be mended, where kind, keys and their order stay: no vote is lost, and the history has it.
+// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll;
+// but while people vote its question and its options' values can be mended, where kind, keys and
+// their order stay: no vote is lost, and the history has it.
 type EditPoll struct {
 	PollID     uuid.UUID
 	Question   *string
@@ -52,8 +54,9 @@ type DeletePoll struct{ PollID uuid.UUID }
 // Reorder puts the polls, each of which it names once, into an order.
 type Reorder struct{ PollIDs []uuid.UUID }
 
-// Reset forgets the votes of a poll, as if it had never been displayed. It must be final: then nothing that was
-// acknowledged is under way to it, and since it stays sealed nothing of what was can come back.
+// Reset forgets the votes of a poll, as if it had never been displayed. It must be final: then
+// nothing that was acknowledged is under way to it, and since it stays sealed nothing of what was
+// can come back.
 type Reset struct{ PollID uuid.UUID }
 
 // Concerns implements Edit.
@@ -74,25 +77,28 @@ func (Reorder) Concerns() uuid.UUID { return uuid.Nil }
 // Concerns implements Edit.
 func (e Reset) Concerns() uuid.UUID { return e.PollID }
 
-// Draft is a presentation under an edit, within one transaction of a store, which locks the presentation and the state
-// that the edit concerns, calls Apply, and writes what the draft then says.
+// Draft is a presentation under an edit, within one transaction of a store, which locks the
+// presentation and the state that the edit concerns, calls Apply, and writes what the draft then
+// says.
 type Draft struct {
 	Presentation           // as it is after the edit, polls in order with the index of each
 	State        PollState // of the poll that the edit concerns or adds; no poll: of none
 
-	Changed   bool      // anything at all is to be written; what follows says what, beside title, admission and slide
-	Moved     bool      // polls that were there have another index
-	Added     bool      // the poll of State is new, and so is its state
-	Rewritten bool      // the poll of State is to be written anew
-	Stated    bool      // State is to be written
-	Weakened  bool      // the poll on the slide is to have the identity ByClient
-	Mends     []Mend    // of the poll of State, to be added to the history, with the next numbers and the present time
-	Erased    uuid.UUID // the poll whose votes and mends go; Nil: none
-	Removed   uuid.UUID // the poll that goes itself, with its state; Nil: none
+	// anything at all is to be written; what follows says what, beside title, admission and slide
+	Changed   bool
+	Moved     bool // polls that were there have another index
+	Added     bool // the poll of State is new, and so is its state
+	Rewritten bool // the poll of State is to be written anew
+	Stated    bool // State is to be written
+	Weakened  bool // the poll on the slide is to have the identity ByClient
+	// of the poll of State, to be added to the history, with the next numbers and the present time
+	Mends   []Mend
+	Erased  uuid.UUID // the poll whose votes and mends go; Nil: none
+	Removed uuid.UUID // the poll that goes itself, with its state; Nil: none
 }
 
-// Apply makes the edit in the draft, which is of no use after an error. Errors: Invalid (names the field), NotFound, Stale,
-// HasBeenShown, NotFinal, LastPoll.
+// Apply makes the edit in the draft, which is of no use after an error. Errors: Invalid (names the
+// field), NotFound, Stale, HasBeenShown, NotFinal, LastPoll.
 func (d *Draft) Apply(e Edit) error {
 	if id := e.Concerns(); id != uuid.Nil && d.Find(id) < 0 {
 		return fault.Errorf(fault.NotFound, "the presentation has no such poll")
@@ -122,7 +128,8 @@ func (d *Draft) Kept() []Poll {
 	if !d.Added {
 		return d.Polls
 	}
-	return slices.DeleteFunc(slices.Clone(d.Polls), func(q Poll) bool { return q.ID == d.State.PollID })
+	return slices.DeleteFunc(slices.Clone(d.Polls),
+		func(q Poll) bool { return q.ID == d.State.PollID })
 }
 
 // Edited gives what there is to know of the edit when the draft is written.
@@ -150,7 +157,8 @@ func (p *Presentation) Find(pollID uuid.UUID) int {
 
 func (e EditPresentation) apply(d *Draft) error {
 	title, admission := d.Title, d.Admission
-	if e.Title != nil && *e.Title != title { // the present one may be of before what titles must be now
+	// the present one may be of before what titles must be now
+	if e.Title != nil && *e.Title != title {
 		var err error
 		if title, err = cleanTitle(*e.Title); err != nil {
 			return err
@@ -244,8 +252,8 @@ func (e EditPoll) apply(d *Draft) error {
 	return nil
 }
 
-// over gives the poll as the edit wants it, not checked yet. What the server made of the old one, or what cannot be meant for
-// the new one, it makes anew.
+// over gives the poll as the edit wants it, not checked yet. What the server made of the old one,
+// or what cannot be meant for the new one, it makes anew.
 func (e EditPoll) over(q Poll) Poll {
 	old := q
 	if e.Question != nil {
@@ -286,7 +294,8 @@ func (e DeletePoll) apply(d *Draft) error {
 		return fault.Errorf(LastPoll, "a presentation keeps at least one poll")
 	}
 	polls := slices.Delete(slices.Clone(d.Polls), i, i+1)
-	if i == d.Slide.Index { // it was displayed last, and reset; the next one is still the one after it
+	// it was displayed last, and reset; the next one is still the one after it
+	if i == d.Slide.Index {
 		d.Slide.Index--
 		d.number(polls)
 	} else {
@@ -326,7 +335,8 @@ func (e Reset) apply(d *Draft) error {
 		return nil
 	case Final:
 	default:
-		return fault.Errorf(NotFinal, "votes for the poll may still arrive; close it, and wait until its results are final")
+		return fault.Errorf(NotFinal,
+			"votes for the poll may still arrive; close it, and wait until its results are final")
 	}
 	d.State.Forget()
 	d.Changed, d.Stated, d.Erased = true, true, e.PollID
@@ -338,17 +348,21 @@ func (e Reset) apply(d *Draft) error {
 	return nil
 }
 
-// Forget is what happens to the state of a poll whose votes go. It stays sealed: a vote that comes again from before is late.
+// Forget is what happens to the state of a poll whose votes go. It stays sealed: a vote that comes
+// again from before is late.
 func (s *State) Forget() {
 	s.Status, s.Opened, s.Voters = Pending, 0, 0
 	s.Counts = make([]int64, len(s.Counts))
 	s.Revision++
 }
 
-// unseen refuses edits of what people answer with, and of a poll that they have seen as it is. One that was reset on the slide is still seen.
+// unseen refuses edits of what people answer with, and of a poll that they have seen as it is. One
+// that was reset on the slide is still seen.
 func (d *Draft) unseen(index int) error {
 	if d.State.Status != Pending || d.Slide.Displayed && d.Slide.Index == index {
-		return fault.Errorf(HasBeenShown, "the poll has been displayed; take it off the slide and reset it, and it can be edited again")
+		return fault.Errorf(HasBeenShown,
+			"the poll has been displayed; take it off the slide and reset it, and it can be "+
+				"edited again")
 	}
 	return nil
 }

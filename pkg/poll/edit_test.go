@@ -17,7 +17,8 @@ import (
 // of gives a pointer to v.
 func of[T any](v T) *T { return &v }
 
-// draft is a presentation of a choice, a multiple and a rating, with the state of the poll concerned.
+// draft is a presentation of a choice, a multiple and a rating, with the state of the poll
+// concerned.
 func draft(t require.TestingT, slide poll.Slide, concerned int, s poll.State) *poll.Draft {
 	p, err := poll.New("A talk", []poll.Poll{
 		{Question: question.Question{Text: "Who?", Options: options("A", "B")}},
@@ -48,18 +49,27 @@ func TestAPollThatNobodyHasSeenCanBeEdited(t *testing.T) {
 	}{
 		"its question": {0, poll.EditPoll{Question: of(" Whom? ")},
 			func(q *poll.Poll) { q.Text = "Whom?" }},
-		"its options":                       {0, poll.EditPoll{Options: of(options("A", "B", "C"))}, func(q *poll.Poll) { q.Options = options("A", "B", "C") }},
-		"its kind":                          {0, poll.EditPoll{Kind: of(question.Multiple)}, func(q *poll.Poll) { q.Kind, q.MaxChoices = question.Multiple, 2 }},
-		"its kind, to one with own options": {0, poll.EditPoll{Kind: of(question.Rating)}, func(q *poll.Poll) { q.Kind, q.Options = question.Rating, stars() }},
-		"its kind, from one with own options": {2, poll.EditPoll{Kind: of(question.Choice), Options: of(options("A"))}, func(q *poll.Poll) {
-			q.Kind, q.Options = question.Choice, options("A")
-		}},
-		"how many may be chosen":        {1, poll.EditPoll{MaxChoices: of(2)}, func(q *poll.Poll) { q.MaxChoices = 2 }},
-		"all may be chosen, and remain": {1, poll.EditPoll{Options: of(options("A", "B"))}, func(q *poll.Poll) { q.MaxChoices, q.Options = 2, options("A", "B") }},
+		"its options": {0, poll.EditPoll{Options: of(options("A", "B", "C"))},
+			func(q *poll.Poll) { q.Options = options("A", "B", "C") }},
+		"its kind": {0, poll.EditPoll{Kind: of(question.Multiple)},
+			func(q *poll.Poll) { q.Kind, q.MaxChoices = question.Multiple, 2 }},
+		"its kind, to one with own options": {0, poll.EditPoll{Kind: of(question.Rating)},
+			func(q *poll.Poll) { q.Kind, q.Options = question.Rating, stars() }},
+		"its kind, from one with own options": {2,
+			poll.EditPoll{Kind: of(question.Choice), Options: of(options("A"))},
+			func(q *poll.Poll) {
+				q.Kind, q.Options = question.Choice, options("A")
+			}},
+		"how many may be chosen": {1, poll.EditPoll{MaxChoices: of(2)},
+			func(q *poll.Poll) { q.MaxChoices = 2 }},
+		"all may be chosen, and remain": {1, poll.EditPoll{Options: of(options("A", "B"))},
+			func(q *poll.Poll) { q.MaxChoices, q.Options = 2, options("A", "B") }},
 		"the question of a rating": {2, poll.EditPoll{Question: of("How?")},
 			func(q *poll.Poll) { q.Text = "How?" }},
-		"who sees its results": {0, poll.EditPoll{Visibility: of(poll.After)}, func(q *poll.Poll) { q.Visibility = poll.After }},
-		"its banned words":     {0, poll.EditPoll{Banned: &[]string{" no "}}, func(q *poll.Poll) { q.Banned = []string{"no"} }},
+		"who sees its results": {0, poll.EditPoll{Visibility: of(poll.After)},
+			func(q *poll.Poll) { q.Visibility = poll.After }},
+		"its banned words": {0, poll.EditPoll{Banned: &[]string{" no "}},
+			func(q *poll.Poll) { q.Banned = []string{"no"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := draft(t, unshown, c.poll, pending)
@@ -109,20 +119,25 @@ func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
 		"option key": {poll.EditPoll{PollID: id, Options: of(options("A", ""))}, "options[1].key"},
 		"kind": {poll.EditPoll{PollID: id, Kind: of(question.Kind("essay"))},
 			"kind"},
-		"options of a rating": {poll.EditPoll{PollID: id, Kind: of(question.Rating), Options: of(options("A"))}, "options"},
-		"max of a choice":     {poll.EditPoll{PollID: id, MaxChoices: of(2)}, "max_choices"},
-		"visibility":          {poll.EditPoll{PollID: id, Visibility: of(poll.Visibility("x"))}, "results_visibility"},
-		"banned words":        {poll.EditPoll{PollID: id, Banned: &[]string{""}}, "banned_words[0]"},
-		"keys too long":       {poll.EditPoll{PollID: other, Options: of(keyed(even(47, 64)...))}, "options"},
-		"new poll":            {poll.AddPoll{}, "question"},
+		"options of a rating": {poll.EditPoll{PollID: id, Kind: of(question.Rating),
+			Options: of(options("A"))}, "options"},
+		"max of a choice": {poll.EditPoll{PollID: id, MaxChoices: of(2)}, "max_choices"},
+		"visibility": {poll.EditPoll{PollID: id, Visibility: of(poll.Visibility("x"))},
+			"results_visibility"},
+		"banned words": {poll.EditPoll{PollID: id, Banned: &[]string{""}},
+			"banned_words[0]"},
+		"keys too long": {poll.EditPoll{PollID: other,
+			Options: of(keyed(even(47, 64)...))}, "options"},
+		"new poll": {poll.AddPoll{}, "question"},
 		"new keys too long": {poll.AddPoll{Poll: poll.Poll{Question: question.Question{Text: "Q",
 			Kind: question.Multiple, Options: keyed(even(47, 64)...)}}}, "options"},
 		"index too high":    {poll.AddPoll{Poll: good, Index: of(4)}, "index"},
 		"index negative":    {poll.AddPoll{Poll: good, Index: of(-1)}, "index"},
 		"a poll is missing": {poll.Reorder{PollIDs: []uuid.UUID{id, other}}, "poll_ids"},
 		"a poll twice":      {poll.Reorder{PollIDs: []uuid.UUID{id, other, other}}, "poll_ids"},
-		"a poll not ours":   {poll.Reorder{PollIDs: []uuid.UUID{id, other, uuid.New()}}, "poll_ids"},
-		"no poll":           {poll.Reorder{}, "poll_ids"},
+		"a poll not ours": {poll.Reorder{PollIDs: []uuid.UUID{id, other,
+			uuid.New()}}, "poll_ids"},
+		"no poll": {poll.Reorder{}, "poll_ids"},
 	} {
 		before := *d
 		err := d.Apply(c.edit)
@@ -135,7 +150,8 @@ func TestAMistakeInAnEditIsNamedByItsField(t *testing.T) {
 	full := draft(t, unshown, -1, poll.State{})
 	full.Polls = make([]poll.Poll, poll.MaxPolls)
 	require.Equal(t, fault.Invalid, fault.CodeOf(full.Apply(poll.AddPoll{Poll: good})))
-	for _, e := range []poll.Edit{poll.EditPoll{PollID: uuid.New()}, poll.DeletePoll{PollID: uuid.New()}, poll.Reset{PollID: uuid.New()}} {
+	for _, e := range []poll.Edit{poll.EditPoll{PollID: uuid.New()},
+		poll.DeletePoll{PollID: uuid.New()}, poll.Reset{PollID: uuid.New()}} {
 		require.Equal(t, fault.NotFound, fault.CodeOf(d.Apply(e)))
 	}
 }
@@ -148,43 +164,54 @@ func TestAPollThatPeopleHaveSeenIsNotEditedUnderTheirFeet(t *testing.T) {
 		state poll.State
 		err   fault.Code
 	}{
-		"pending":             {unshown, pending, fault.Code{}},
-		"open":                {second, poll.State{Status: poll.Open, Opened: 7}, poll.HasBeenShown},
-		"closed on the slide": {closed, poll.State{Status: poll.Closing, Opened: 6}, poll.HasBeenShown},
-		"closing":             {poll.Slide{Version: 8, Index: 0, Displayed: true}, poll.State{Status: poll.Closing, Opened: 7}, poll.HasBeenShown},
-		"final":               {unshown, poll.State{Status: poll.Final, Opened: 7, Sealed: 7}, poll.HasBeenShown},
+		"pending": {unshown, pending, fault.Code{}},
+		"open": {second, poll.State{Status: poll.Open, Opened: 7},
+			poll.HasBeenShown},
+		"closed on the slide": {closed, poll.State{Status: poll.Closing, Opened: 6},
+			poll.HasBeenShown},
+		"closing": {poll.Slide{Version: 8, Index: 0, Displayed: true},
+			poll.State{Status: poll.Closing, Opened: 7}, poll.HasBeenShown},
+		"final": {unshown, poll.State{Status: poll.Final, Opened: 7, Sealed: 7},
+			poll.HasBeenShown},
 		"reset": {poll.Slide{Version: 8, Index: 1},
 			poll.State{Status: poll.Pending, Sealed: 7}, fault.Code{}},
-		"reset, but still on the slide": {closed, poll.State{Status: poll.Pending, Sealed: 6}, poll.HasBeenShown},
+		"reset, but still on the slide": {closed, poll.State{Status: poll.Pending, Sealed: 6},
+			poll.HasBeenShown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := draft(t, c.slide, 1, c.state)
 			d.State.Counts[0] = 3
-			words := poll.EditPoll{PollID: d.Polls[1].ID, Question: of("Really?"), Options: of(options("A", "B", "C"))}
+			words := poll.EditPoll{PollID: d.Polls[1].ID, Question: of("Really?"),
+				Options: of(options("A", "B", "C"))}
 			(*words.Options)[1].Value = "mended"
 			if c.state.Status == poll.Open || c.state.Status == poll.Closing {
 				require.NoError(t, d.Apply(words), "its texts can be mended while people vote")
 				require.EqualValues(t, 3, d.State.Counts[0], "the tallies stay")
-				require.Equal(t, []string{"question", "options[B]"}, []string{d.Mends[0].Field, d.Mends[1].Field})
+				require.Equal(t, []string{"question", "options[B]"},
+					[]string{d.Mends[0].Field, d.Mends[1].Field})
 				require.Equal(t, 2, d.Polls[1].Mended)
 			} else {
 				require.Equal(t, c.err, fault.CodeOf(d.Apply(words)))
 				require.Empty(t, d.Mends)
 			}
 			for _, e := range []poll.Edit{
-				poll.EditPoll{Options: of(options("A", "B"))}, poll.EditPoll{Options: of(options("A", "C", "B"))},
-				poll.EditPoll{Kind: of(question.Choice)}, poll.EditPoll{MaxChoices: of(1)}, poll.DeletePoll{},
+				poll.EditPoll{Options: of(options("A", "B"))},
+				poll.EditPoll{Options: of(options("A", "C", "B"))},
+				poll.EditPoll{Kind: of(question.Choice)}, poll.EditPoll{MaxChoices: of(1)},
+				poll.DeletePoll{},
 			} {
 				d := draft(t, c.slide, 1, c.state)
 				e = aimed(e, d.Polls[1].ID)
 				require.Equal(t, c.err, fault.CodeOf(d.Apply(e)), "%T", e)
 				require.Equal(t, c.err == (fault.Code{}), d.Changed, "%T", e)
 			}
-			for _, e := range []poll.EditPoll{{Visibility: of(poll.PresenterOnly)}, {Banned: &[]string{"no"}}, {Question: of("Which?"), Visibility: of(poll.After)}} {
+			for _, e := range []poll.EditPoll{{Visibility: of(poll.PresenterOnly)},
+				{Banned: &[]string{"no"}}, {Question: of("Which?"), Visibility: of(poll.After)}} {
 				d := draft(t, c.slide, 1, c.state)
 				d.State.Counts[0] = 3
 				e.PollID = d.Polls[1].ID
-				require.NoError(t, d.Apply(e), "what people do not answer to can be changed at any time")
+				require.NoError(t, d.Apply(e),
+					"what people do not answer to can be changed at any time")
 				require.True(t, d.Changed)
 				require.Equal(t, c.state.Revision+1, d.State.Revision)
 				require.EqualValues(t, 3, d.State.Counts[0], "the tallies stay")
@@ -209,7 +236,8 @@ func TestAPollIsResetOnlyWhenNothingIsUnderWayToIt(t *testing.T) {
 		poll.Pending: {}, poll.Open: poll.NotFinal, poll.Closing: poll.NotFinal,
 		poll.Final: {},
 	} {
-		d := draft(t, poll.Slide{Version: 9, Index: 0}, 1, poll.State{Status: status, Opened: 7, Sealed: 7, Revision: 4, Voters: 2})
+		d := draft(t, poll.Slide{Version: 9, Index: 0}, 1,
+			poll.State{Status: status, Opened: 7, Sealed: 7, Revision: 4, Voters: 2})
 		d.State.Counts[1] = 2
 		before := d.State
 		err := d.Apply(poll.Reset{PollID: d.Polls[1].ID})
@@ -219,7 +247,8 @@ func TestAPollIsResetOnlyWhenNothingIsUnderWayToIt(t *testing.T) {
 			require.False(t, d.Changed, status)
 			continue
 		}
-		require.Equal(t, poll.State{Status: poll.Pending, Sealed: 7, Revision: 5, Counts: []int64{0, 0, 0}}, d.State.State,
+		require.Equal(t, poll.State{Status: poll.Pending, Sealed: 7, Revision: 5,
+			Counts: []int64{0, 0, 0}}, d.State.State,
 			"as if never displayed, but sealed still: what comes again from before is late")
 		require.Equal(t, d.State.PollID, d.Erased)
 		require.True(t, d.Changed && d.Stated)
@@ -248,7 +277,8 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 					Options: options("A")}}, Index: of(
 					rapid.IntRange(0, len(d.Polls)).Draw(t, "at"))}
 			case 1:
-				d.State = poll.PollState{PollID: rapid.SampledFrom(d.Polls).Draw(t, "poll").ID, State: poll.State{Status: poll.Pending}}
+				d.State = poll.PollState{PollID: rapid.SampledFrom(d.Polls).Draw(t, "poll").ID,
+					State: poll.State{Status: poll.Pending}}
 				edit = poll.DeletePoll{PollID: d.State.PollID}
 			case 2:
 				var order []uuid.UUID
@@ -263,7 +293,8 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 			}
 			for i, q := range d.Polls {
 				require.Equal(t, i, q.Index)
-				if old := slices.IndexFunc(before, func(o poll.Poll) bool { return o.ID == q.ID }); old >= 0 && old != i {
+				if old := slices.IndexFunc(before,
+					func(o poll.Poll) bool { return o.ID == q.ID }); old >= 0 && old != i {
 					require.True(t, d.Moved)
 				}
 			}
@@ -271,7 +302,8 @@ func TestTheSlideFollowsItsPollWhateverBecomesOfTheOthers(t *testing.T) {
 			case at < 0:
 				require.Equal(t, -1, d.Slide.Index)
 			case before[at].ID == d.Removed:
-				require.Equal(t, at-1, d.Slide.Index, "what comes next is still the one that was behind it")
+				require.Equal(t, at-1, d.Slide.Index,
+					"what comes next is still the one that was behind it")
 			default:
 				require.Equal(t, before[at].ID, d.Polls[d.Slide.Index].ID)
 			}
@@ -286,7 +318,8 @@ func TestResultsAreHiddenFromThoseWhoMustNotSeeThemYet(t *testing.T) {
 		poll.PresenterOnly: {poll.Pending, poll.Open, poll.Closing, poll.Final},
 	} {
 		for _, status := range []poll.Status{poll.Pending, poll.Open, poll.Closing, poll.Final} {
-			r := poll.Results{Poll: poll.Poll{Visibility: visibility}, State: poll.State{Status: status}}
+			r := poll.Results{Poll: poll.Poll{Visibility: visibility},
+				State: poll.State{Status: status}}
 			require.Equal(t, slices.Contains(want, status), r.Hidden(), "%s %s", visibility, status)
 		}
 	}

@@ -14,13 +14,14 @@ import (
 func someVotes(n int, answer question.Answer) *poll.Batch {
 	b := &poll.Batch{ID: id(1), Votes: make([]poll.Vote, n)}
 	for i := range b.Votes {
-		b.Votes[i] = poll.Vote{ID: id(2), PollID: id(3), VoterID: id(byte(i)), Version: 1, Answer: answer}
+		b.Votes[i] = poll.Vote{ID: id(2), PollID: id(3), VoterID: id(byte(i)),
+			Version: 1, Answer: answer}
 	}
 	return b
 }
 
-// The bounds are what was measured when they were written. A key of one letter, as the pages give them, needs no memory of
-// its own.
+// The bounds are what was measured when they were written. A key of one letter, as the pages give
+// them, needs no memory of its own.
 func TestEncodingAllocatesPerBatchAndDecodingAlsoLongAnswers(t *testing.T) {
 	for _, n := range []int{1, 500} {
 		b := someVotes(n, "A")

@@ -15,7 +15,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew; only right with a new encoding version")
+var update = flag.Bool("update", false,
+	"write the golden files anew; only right with a new encoding version")
 
 func id(n byte) uuid.UUID { return uuid.UUID{15: n} }
 
@@ -105,7 +106,8 @@ func TestAnEntrySaysHowManyVotesItHolds(t *testing.T) {
 
 func TestABatchIsVotesOrASealAndNotTooLarge(t *testing.T) {
 	for name, b := range map[string]poll.Batch{
-		"empty": {}, "both": {Votes: make([]poll.Vote, 1), Seal: &poll.Seal{}}, "too many": {Votes: make([]poll.Vote, poll.MaxVotes+1)},
+		"empty": {}, "both": {Votes: make([]poll.Vote, 1), Seal: &poll.Seal{}},
+		"too many": {Votes: make([]poll.Vote, poll.MaxVotes+1)},
 	} {
 		_, err := poll.EncodeBatch(nil, &b)
 		require.Error(t, err, name)

@@ -12,11 +12,13 @@ import (
 )
 
 const (
-	// expireEvery is about how often a process looks for presentations that nobody has used for too long.
+	// expireEvery is about how often a process looks for presentations that nobody has used for too
+	// long.
 	expireEvery = 10 * time.Minute
 	// expireAtOnce is how many it lists at once.
 	expireAtOnce = 100
-	// eraseAtOnce is how many rows it deletes in one transaction, and erasePause how long it then leaves the database to votes.
+	// eraseAtOnce is how many rows it deletes in one transaction, and erasePause how long it then
+	// leaves the database to votes.
 	eraseAtOnce = 1000
 	erasePause  = 20 * time.Millisecond
 	// expiryTimeout bounds each call. It is short beside a stop: what is cut is tried again.
@@ -30,8 +32,9 @@ type ExpiryStore interface {
 	Erase(ctx context.Context, limit int) (int, error)
 }
 
-// Expiry removes presentations that nobody has used for as long as keep, and announces that they are gone. Any number may run on
-// one store, in any number of processes: each presentation is removed once.
+// Expiry removes presentations that nobody has used for as long as keep, and announces that they
+// are gone. Any number may run on one store, in any number of processes: each presentation is
+// removed once.
 type Expiry struct {
 	store    ExpiryStore
 	announce func(...bus.Change)
@@ -39,16 +42,16 @@ type Expiry struct {
 	logger   *slog.Logger
 }
 
-// NewExpiry makes an Expiry. Where keep is 0 every presentation is kept, and only what an earlier run left is deleted.
-// announce must not block.
+// NewExpiry makes an Expiry. Where keep is 0 every presentation is kept, and only what an earlier
+// run left is deleted. announce must not block.
 func NewExpiry(
 	store ExpiryStore, announce func(...bus.Change), keep time.Duration, logger *slog.Logger,
 ) *Expiry {
 	return &Expiry{store: store, announce: announce, keep: keep, logger: logger}
 }
 
-// Run looks again and again until ctx ends, and then finishes the call under way. Processes that start together look at different
-// times.
+// Run looks again and again until ctx ends, and then finishes the call under way. Processes that
+// start together look at different times.
 func (e *Expiry) Run(ctx context.Context) {
 	for {
 		select {
@@ -57,9 +60,11 @@ func (e *Expiry) Run(ctx context.Context) {
 			return
 		}
 		if n, err := e.Once(ctx); err != nil && ctx.Err() == nil {
-			e.logger.Warn("presentations that nobody uses are not removed; trying again later", "error", err)
+			e.logger.Warn("presentations that nobody uses are not removed; trying again later",
+				"error", err)
 		} else if n > 0 {
-			e.logger.Info("presentations removed that nobody has used for too long", "presentations", n)
+			e.logger.Info("presentations removed that nobody has used for too long",
+				"presentations", n)
 		}
 	}
 }
@@ -69,7 +74,8 @@ func (e *Expiry) Once(ctx context.Context) (removed int, err error) {
 	if err := e.erase(ctx); err != nil || e.keep == 0 {
 		return 0, err
 	}
-	// What is used is noted once in UseNoted: one that is used now may look as if it had not been for that long.
+	// What is used is noted once in UseNoted: one that is used now may look as if it had not been
+	// for that long.
 	age := e.keep + UseNoted
 	for ctx.Err() == nil {
 		var ids []uuid.UUID
@@ -97,7 +103,8 @@ func (e *Expiry) Once(ctx context.Context) (removed int, err error) {
 	return removed, ctx.Err()
 }
 
-func (e *Expiry) expire(ctx context.Context, id uuid.UUID, age time.Duration) (expired bool, err error) {
+func (e *Expiry) expire(ctx context.Context, id uuid.UUID,
+	age time.Duration) (expired bool, err error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

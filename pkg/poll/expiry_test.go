@@ -17,7 +17,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// shelf is presentations by how long nobody has used them, and what is left of those that were removed.
+// shelf is presentations by how long nobody has used them, and what is left of those that were
+// removed.
 type shelf struct {
 	mu     sync.Mutex
 	idle   map[uuid.UUID]time.Duration
@@ -27,7 +28,8 @@ type shelf struct {
 	err    error
 }
 
-func (s *shelf) Unused(_ context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
+func (s *shelf) Unused(_ context.Context, age time.Duration,
+	limit int) (ids []uuid.UUID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, idle := range s.idle {
@@ -65,7 +67,8 @@ const day = 24 * time.Hour
 func TestWhatNobodyHasUsedForSoLongIsRemovedInSmallStepsAndAnnounced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		used, justKept, old, busy := uuid.New(), uuid.New(), uuid.New(), uuid.New()
-		s := &shelf{idle: map[uuid.UUID]time.Duration{used: 0, justKept: 31*day - 1, old: 31 * day, busy: 900 * day}, busy: busy, left: 10}
+		s := &shelf{idle: map[uuid.UUID]time.Duration{used: 0, justKept: 31*day - 1, old: 31 * day,
+			busy: 900 * day}, busy: busy, left: 10}
 		b := inproc.NewBus()
 		ctx, cancel := context.WithCancel(t.Context())
 		changes := b.Subscribe(ctx)
@@ -115,7 +118,8 @@ func TestWithoutASettingEverythingIsKept(t *testing.T) {
 
 func TestExpiryGoesOnWhenTheStoreIsBackAndEndsWhenItIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{idle: map[uuid.UUID]time.Duration{uuid.New(): 900 * day}, err: errors.New("away")}
+		s := &shelf{idle: map[uuid.UUID]time.Duration{uuid.New(): 900 * day},
+			err: errors.New("away")}
 		b := inproc.NewBus()
 		e := poll.NewExpiry(s, telling(t, b), day, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())

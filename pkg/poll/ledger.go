@@ -13,7 +13,8 @@ import (
 
 // Outcome is what a committed counting transaction did.
 type Outcome struct {
-	// Verdicts holds a verdict per vote for each batch, in the order given; nil for one that was counted before.
+	// Verdicts holds a verdict per vote for each batch, in the order given; nil for one that was
+	// counted before.
 	Verdicts [][]Verdict
 	Changed  []bus.Change
 }
@@ -31,9 +32,10 @@ func (o *Outcome) AlsoChanged(changes []bus.Change) {
 // VoteKey names the one row that a voter has in a poll.
 type VoteKey struct{ PollID, VoterID uuid.UUID }
 
-// Ledger applies the rules of counting to batches, within one transaction of a store, which locks and loads what
-// the ledger asks for and writes what it says. The order of calls is: Polls; Load for every poll found; Walk;
-// Keys; Old for every vote found; Settle. A ledger is used once and by one goroutine.
+// Ledger applies the rules of counting to batches, within one transaction of a store, which locks
+// and loads what the ledger asks for and writes what it says. The order of calls is: Polls; Load
+// for every poll found; Walk; Keys; Old for every vote found; Settle. A ledger is used once and by
+// one goroutine.
 type Ledger struct {
 	batches  []Batch
 	accounts map[uuid.UUID]*account
@@ -50,20 +52,23 @@ type account struct {
 	touched        bool
 }
 
-// claim is the last vote of one voter in one poll within the transaction, and where its verdict goes.
+// claim is the last vote of one voter in one poll within the transaction, and where its verdict
+// goes.
 type claim struct {
 	vote    *Vote
 	verdict *Verdict
 	old     *Vote
-	// replayed is the replayed batch that vote is of; nil: of an ordinary one. before is the claim of such a vote that
-	// stands before this one in the log. Whether it counts is known only with old.
+	// replayed is the replayed batch that vote is of; nil: of an ordinary one. before is the claim
+	// of such a vote that stands before this one in the log. Whether it counts is known only with
+	// old.
 	replayed *Batch
 	before   *claim
 }
 
 // NewLedger makes a ledger for batches, which are in the log's order.
 func NewLedger(batches []Batch) *Ledger {
-	return &Ledger{batches: batches, accounts: map[uuid.UUID]*account{}, verdicts: make([][]Verdict, len(batches))}
+	return &Ledger{batches: batches, accounts: map[uuid.UUID]*account{},
+		verdicts: make([][]Verdict, len(batches))}
 }
 
 // Polls gives the polls that the batches speak of, sorted by id: lock them in this order.
@@ -86,7 +91,8 @@ func (l *Ledger) Polls() []uuid.UUID {
 	return slices.Compact(ids)
 }
 
-// Load brings a locked poll: its kind, its options' keys in order and its state, with a count per option.
+// Load brings a locked poll: its kind, its options' keys in order and its state, with a count per
+// option.
 func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind question.Kind, options []string,
 	s State) {
 	a := &account{presentationID: presentationID, state: s,
@@ -95,21 +101,22 @@ func (l *Ledger) Load(presentationID, pollID uuid.UUID, kind question.Kind, opti
 	l.accounts[pollID] = a
 }
 
-// Folded says by which fold the words of a poll that is loaded are counted, where it is not the present one. They are moved
-// by it. The first one knows no spellings.
+// Folded says by which fold the words of a poll that is loaded are counted, where it is not the
+// present one. They are moved by it. The first one knows no spellings.
 func (l *Ledger) Folded(pollID uuid.UUID, f question.Fold) {
 	l.accounts[pollID].tally.Folded(f)
 }
 
-// Walk goes through the batches whose ids the transaction has just recorded; fresh holds them. A batch that is not
-// among them was counted before and has no effect; nor has a second delivery of one within the transaction.
+// Walk goes through the batches whose ids the transaction has just recorded; fresh holds them. A
+// batch that is not among them was counted before and has no effect; nor has a second delivery of
+// one within the transaction.
 func (l *Ledger) Walk(fresh map[uuid.UUID]bool) {
 	most := 0
 	for i := range l.batches {
 		most += len(l.batches[i].Votes)
 	}
-	// With room for all from the start, as claims points into order. Growing, with an allocation for each claim, was nearly half
-	// of what a vote costs here (BenchmarkLedger).
+	// With room for all from the start, as claims points into order. Growing, with an allocation
+	// for each claim, was nearly half of what a vote costs here (BenchmarkLedger).
 	l.claims, l.order = make(map[VoteKey]*claim, most), make([]claim, 0, most)
 	walked := make(map[uuid.UUID]bool, len(fresh))
 	for i := range l.batches {
@@ -157,7 +164,8 @@ func (l *Ledger) claim(b *Batch, v *Vote, verdict *Verdict) {
 	case c.replayed != nil && replayed == nil:
 		before := *c
 		*c = claim{vote: v, verdict: verdict, before: &before}
-	case c.replayed == replayed && v.replaces(c.vote): // within one batch its order decides, replayed or not
+	case c.replayed == replayed &&
+		v.replaces(c.vote): // within one batch its order decides, replayed or not
 		*c.verdict = Superseded
 		c.vote, c.verdict = v, verdict
 	default:
@@ -165,9 +173,10 @@ func (l *Ledger) claim(b *Batch, v *Vote, verdict *Verdict) {
 	}
 }
 
-// replaces says whether a vote that stands later in the log takes the place of old. The versions have no say: a poll that
-// was taken off the slide and put back within a lease has voters whose first answer went to a replica that knew and
-// whose second, acknowledged as well, to one that did not yet.
+// replaces says whether a vote that stands later in the log takes the place of old. The versions
+// have no say: a poll that was taken off the slide and put back within a lease has voters whose
+// first answer went to a replica that knew and whose second, acknowledged as well, to one that did
+// not yet.
 func (v *Vote) replaces(old *Vote) bool { return v.Seq >= old.Seq }
 
 func (l *Ledger) seal(s Seal) {
@@ -225,8 +234,8 @@ func LostWords(changes []WordChange) (polls []uuid.UUID) {
 	return polls
 }
 
-// Settle gives the votes to upsert, one per row, the states to write, sorted by id, the changes of words, sorted by poll and
-// word, and what to say once the transaction is committed.
+// Settle gives the votes to upsert, one per row, the states to write, sorted by id, the changes of
+// words, sorted by poll and word, and what to say once the transaction is committed.
 func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange, o Outcome) {
 	votes = make([]*Vote, 0, len(l.order))
 	for i := range l.order {
@@ -254,7 +263,10 @@ func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange
 			})
 		}
 	}
-	slices.SortFunc(states, func(a, b PollState) int { return slices.Compare(a.PollID[:], b.PollID[:]) })
+	slices.SortFunc(states, func(a,
+		b PollState) int {
+		return slices.Compare(a.PollID[:], b.PollID[:])
+	})
 	slices.SortFunc(words, func(a, b WordChange) int {
 		return cmp.Or(slices.Compare(a.PollID[:], b.PollID[:]), strings.Compare(a.Word, b.Word))
 	})
@@ -274,8 +286,8 @@ func (c *claim) settleBefore() {
 	}
 }
 
-// move shifts the tallies by the difference between a voter's old vote, if any, and the new one. Those who have taken theirs back
-// are no voters.
+// move shifts the tallies by the difference between a voter's old vote, if any, and the new one.
+// Those who have taken theirs back are no voters.
 func (a *account) move(old, v *Vote) {
 	a.touched = true
 	if old != nil && !old.Answer.TakenBack() {

@@ -18,12 +18,14 @@ var (
 	cloud, essay = uuid.UUID{15: 3}, uuid.UUID{15: 4} // of free text
 	talk         = uuid.UUID{15: 99}
 	keys         = []string{"A", "B", "C"}
-	kinds        = map[uuid.UUID]question.Kind{pollA: question.Multiple, pollB: question.Multiple, cloud: question.WordCloud, essay: question.OpenText}
+	kinds        = map[uuid.UUID]question.Kind{pollA: question.Multiple, pollB: question.Multiple,
+		cloud: question.WordCloud, essay: question.OpenText}
 )
 
 func voter(n int) uuid.UUID { return uuid.UUID{0: 1, 15: byte(n)} }
 
-// memory is a store of four polls that follows the ledger's instructions: the least that an adapter does.
+// memory is a store of four polls that follows the ledger's instructions: the least that an adapter
+// does.
 type memory struct {
 	states  map[uuid.UUID]poll.State
 	words   map[uuid.UUID]map[string]int64
@@ -107,7 +109,8 @@ func TestVerdicts(t *testing.T) {
 		counts  []int64
 	}{
 		"a first vote counts": {
-			[]poll.Batch{batch(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{poll.Counted}}, []int64{1, 0, 0}},
+			[]poll.Batch{batch(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{poll.Counted}},
+			[]int64{1, 0, 0}},
 		"the last of a voter's votes in the log stands": {
 			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(1, 1, 0, "B")), batch(vote(1, 1, 0, "C"))},
 			[][]poll.Verdict{{poll.Superseded, poll.Superseded}, {poll.Counted}}, []int64{0, 0, 1}},
@@ -120,35 +123,47 @@ func TestVerdicts(t *testing.T) {
 		"a higher seq stands, whatever the versions": {
 			[]poll.Batch{batch(vote(1, 1, 9, "A"), vote(1, 3, 1, "B"))},
 			[][]poll.Verdict{{poll.Counted, poll.Superseded}}, []int64{1, 0, 0}},
-		"a later vote stands, though a replica took it that did not know yet that the poll was displayed again": {
-			[]poll.Batch{batch(vote(1, 3, 0, "A")), batch(vote(1, 1, 0, "B"), vote(2, 3, 1, "A"), vote(2, 1, 2, "C"))},
-			[][]poll.Verdict{{poll.Superseded}, {poll.Counted, poll.Superseded, poll.Counted}}, []int64{0, 1, 1}},
+		"a later vote stands, though a replica took it that did not know yet that the poll was " +
+			"displayed again": {
+			[]poll.Batch{batch(vote(1, 3, 0, "A")),
+				batch(vote(1, 1, 0, "B"), vote(2, 3, 1, "A"), vote(2, 1, 2, "C"))},
+			[][]poll.Verdict{{poll.Superseded}, {poll.Counted, poll.Superseded, poll.Counted}},
+			[]int64{0, 1, 1}},
 		"a vote before its seal counts, behind it is late": {
-			[]poll.Batch{batch(vote(1, 1, 0, "A")), seal(pollA, 1), batch(vote(2, 1, 0, "B"), vote(3, 2, 0, "C"))},
+			[]poll.Batch{batch(vote(1, 1, 0, "A")), seal(pollA, 1),
+				batch(vote(2, 1, 0, "B"), vote(3, 2, 0, "C"))},
 			[][]poll.Verdict{{poll.Counted}, {}, {poll.Late, poll.Counted}}, []int64{1, 0, 1}},
 		"a late vote does not take back the one before it": {
 			[]poll.Batch{batch(vote(1, 1, 0, "A")), seal(pollA, 1), batch(vote(1, 1, 0, "B"))},
 			[][]poll.Verdict{{poll.Counted}, {}, {poll.Late}}, []int64{1, 0, 0}},
 		"one bad vote does not reject its batch": {
-			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "Z"), poll.Vote{PollID: uuid.UUID{7}, VoterID: voter(3), Version: 1, Answer: "A"}, vote(4, 1, 0, "A\nZ"), vote(5, 1, 0, "A\nC"))},
-			[][]poll.Verdict{{poll.Counted, poll.Rejected, poll.Rejected, poll.Rejected, poll.Counted}}, []int64{2, 0, 1}},
+			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "Z"),
+				poll.Vote{PollID: uuid.UUID{7}, VoterID: voter(3), Version: 1, Answer: "A"},
+				vote(4, 1, 0, "A\nZ"), vote(5, 1, 0, "A\nC"))},
+			[][]poll.Verdict{{poll.Counted, poll.Rejected, poll.Rejected, poll.Rejected,
+				poll.Counted}}, []int64{2, 0, 1}},
 		"a replayed vote counts for a voter who has none": {
-			[]poll.Batch{replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{poll.Counted}}, []int64{1, 0, 0}},
+			[]poll.Batch{replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{poll.Counted}},
+			[]int64{1, 0, 0}},
 		"a replayed vote replaces none, whatever its version and seq": {
 			[]poll.Batch{batch(vote(1, 1, 0, "A")), replayed(vote(1, 2, 9, "B"))},
 			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{1, 0, 0}},
 		"a replayed vote is replaced by the next one in the log": {
-			[]poll.Batch{replayed(vote(1, 1, 0, "A")), batch(vote(1, 1, 0, "B"), vote(1, 1, 0, "C"))},
+			[]poll.Batch{replayed(vote(1, 1, 0, "A")),
+				batch(vote(1, 1, 0, "B"), vote(1, 1, 0, "C"))},
 			[][]poll.Verdict{{poll.Superseded}, {poll.Superseded, poll.Counted}}, []int64{0, 0, 1}},
 		"a replayed vote that counts stands against a lower seq": {
 			[]poll.Batch{replayed(vote(1, 1, 5, "A")), batch(vote(1, 1, 3, "B"))},
 			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{1, 0, 0}},
 		"within a replayed batch the voter's last vote stands, not in a second one": {
-			[]poll.Batch{replayed(vote(1, 1, 0, "A"), vote(1, 1, 0, "B")), replayed(vote(1, 1, 0, "C"))},
+			[]poll.Batch{replayed(vote(1, 1, 0, "A"), vote(1, 1, 0, "B")),
+				replayed(vote(1, 1, 0, "C"))},
 			[][]poll.Verdict{{poll.Superseded, poll.Counted}, {poll.Superseded}}, []int64{0, 1, 0}},
 		"a vote is taken back, and given again": {
-			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "A"), vote(3, 1, 0, "B")), batch(vote(1, 1, 0, ""), vote(3, 1, 0, "")), batch(vote(3, 1, 0, "C"))},
-			[][]poll.Verdict{{poll.Superseded, poll.Counted, poll.Superseded}, {poll.Counted, poll.Superseded}, {poll.Counted}}, []int64{1, 0, 1}},
+			[]poll.Batch{batch(vote(1, 1, 0, "A"), vote(2, 1, 0, "A"), vote(3, 1, 0, "B")),
+				batch(vote(1, 1, 0, ""), vote(3, 1, 0, "")), batch(vote(3, 1, 0, "C"))},
+			[][]poll.Verdict{{poll.Superseded, poll.Counted, poll.Superseded},
+				{poll.Counted, poll.Superseded}, {poll.Counted}}, []int64{1, 0, 1}},
 		"who has no vote takes back none, and an older one does not come behind it": {
 			[]poll.Batch{batch(vote(1, 1, 5, "")), batch(vote(1, 1, 4, "A"))},
 			[][]poll.Verdict{{poll.Counted}, {poll.Superseded}}, []int64{0, 0, 0}},
@@ -165,7 +180,8 @@ func TestVerdicts(t *testing.T) {
 			[]poll.Batch{batch(vote(1, 1, 0, "A")), replayed(vote(1, 1, 9, ""), vote(2, 1, 9, ""))},
 			[][]poll.Verdict{{poll.Counted}, {poll.Superseded, poll.Counted}}, []int64{1, 0, 0}},
 		"a replayed vote behind its seal is late": {
-			[]poll.Batch{seal(pollA, 1), replayed(vote(1, 1, 0, "A"))}, [][]poll.Verdict{{}, {poll.Late}}, []int64{0, 0, 0}},
+			[]poll.Batch{seal(pollA, 1), replayed(vote(1, 1, 0, "A"))},
+			[][]poll.Verdict{{}, {poll.Late}}, []int64{0, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMemory()
@@ -174,7 +190,8 @@ func TestVerdicts(t *testing.T) {
 			require.Equal(t, m.voters(pollA), m.states[pollA].Voters)
 			before := maps.Clone(m.states)
 			again := m.count(c.batches...)
-			require.Equal(t, make([][]poll.Verdict, len(c.batches)), again.Verdicts, "a second delivery has no verdicts")
+			require.Equal(t, make([][]poll.Verdict, len(c.batches)), again.Verdicts,
+				"a second delivery has no verdicts")
 			require.Empty(t, again.Changed)
 			require.Equal(t, before, m.states, "and no effect")
 		})
@@ -191,12 +208,15 @@ func TestABatchThatIsDeliveredTwiceAtOnceCountsOnce(t *testing.T) {
 func TestASealMakesOnlyTheClosingPollOfItsVersionFinal(t *testing.T) {
 	m := newMemory()
 	m.count(seal(pollA, 1))
-	require.Equal(t, poll.Open, m.states[pollA].Status, "it is displayed: sealed below its version at most")
+	require.Equal(t, poll.Open, m.states[pollA].Status,
+		"it is displayed: sealed below its version at most")
 	require.Equal(t, int64(1), m.states[pollA].Sealed)
 
-	m.states[pollA] = poll.State{Status: poll.Closing, Opened: 4, Sealed: 1, Counts: make([]int64, 3)}
+	m.states[pollA] = poll.State{Status: poll.Closing, Opened: 4, Sealed: 1,
+		Counts: make([]int64, 3)}
 	m.count(seal(pollA, 2))
-	require.Equal(t, poll.Closing, m.states[pollA].Status, "an old seal does nothing to a poll displayed again")
+	require.Equal(t, poll.Closing, m.states[pollA].Status,
+		"an old seal does nothing to a poll displayed again")
 	m.count(seal(pollA, 4))
 	require.Equal(t, poll.Final, m.states[pollA].Status)
 	final := m.states[pollA]
@@ -205,11 +225,13 @@ func TestASealMakesOnlyTheClosingPollOfItsVersionFinal(t *testing.T) {
 }
 
 func TestPollsAreLockedInTheOrderOfTheirIDs(t *testing.T) {
-	l := poll.NewLedger([]poll.Batch{batch(poll.Vote{PollID: pollB}, poll.Vote{PollID: pollA}, poll.Vote{PollID: pollB}), seal(pollA, 1)})
+	l := poll.NewLedger([]poll.Batch{batch(poll.Vote{PollID: pollB}, poll.Vote{PollID: pollA},
+		poll.Vote{PollID: pollB}), seal(pollA, 1)})
 	require.Equal(t, []uuid.UUID{pollA, pollB}, l.Polls())
 }
 
-// A replayed vote is decided with the vote that was there before the transaction, whatever else the transaction holds.
+// A replayed vote is decided with the vote that was there before the transaction, whatever else the
+// transaction holds.
 func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		one, many := newMemory(), newMemory()
@@ -217,8 +239,11 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 		for i := range log {
 			log[i] = poll.Batch{ID: uuid.New(), Replayed: rapid.Bool().Draw(t, "replayed")}
 			for range rapid.IntRange(1, 3).Draw(t, "votes") {
-				log[i].Votes = append(log[i].Votes, vote(rapid.IntRange(1, 2).Draw(t, "voter"), rapid.Int64Range(1, 2).Draw(t, "version"),
-					rapid.Int64Range(0, 1).Draw(t, "seq"), rapid.SampledFrom([]question.Answer{"A", "B", "C", ""}).Draw(t, "answer")))
+				log[i].Votes = append(log[i].Votes,
+					vote(rapid.IntRange(1, 2).Draw(t, "voter"),
+						rapid.Int64Range(1, 2).Draw(t, "version"),
+						rapid.Int64Range(0, 1).Draw(t, "seq"),
+						rapid.SampledFrom([]question.Answer{"A", "B", "C", ""}).Draw(t, "answer")))
 			}
 		}
 		for _, b := range log {
@@ -233,8 +258,9 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 	})
 }
 
-// Whatever the order and repetition of votes, batches and transactions: the tally equals a recount of the votes, and a
-// voter's vote is the one with the highest seq, the last in the log among equals.
+// Whatever the order and repetition of votes, batches and transactions: the tally equals a recount
+// of the votes, and a voter's vote is the one with the highest seq, the last in the log among
+// equals.
 func TestTheTallyEqualsARecount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMemory()
@@ -269,7 +295,8 @@ func TestTheTallyEqualsARecount(t *testing.T) {
 			from = to
 		}
 		require.Equal(t, want, m.votes)
-		recount := map[uuid.UUID]*poll.State{pollA: {Counts: make([]int64, 3)}, pollB: {Counts: make([]int64, 3)}}
+		recount := map[uuid.UUID]*poll.State{pollA: {Counts: make([]int64, 3)},
+			pollB: {Counts: make([]int64, 3)}}
 		for key, v := range m.votes {
 			recount[key.PollID].Voters = m.voters(key.PollID)
 			for _, k := range v.Answer.Keys() {

@@ -36,13 +36,16 @@ func (d *Draft) mendable() bool {
 // texts, or too much was mended.
 func (d *Draft) mend(old, now *Poll) error {
 	if !old.SameBallot(&now.Question) {
-		return fault.Errorf(HasBeenShown, "the poll has been displayed: only its question and its options' values can be "+
-			"changed while people vote; take it off the slide and reset it, and it can be edited again")
+		return fault.Errorf(HasBeenShown,
+			"the poll has been displayed: only its question and its options' values can be "+
+				"changed while people vote; take it off the slide and reset it, and it can be "+
+				"edited again")
 	}
 	add := func(field, before, after string) {
 		if before != after {
 			d.Mends = append(d.Mends, Mend{
-				PollID: now.ID, Revision: d.State.Revision + 1, Field: field, Before: before, After: after,
+				PollID: now.ID, Revision: d.State.Revision + 1, Field: field,
+				Before: before, After: after,
 			})
 		}
 	}
@@ -56,8 +59,10 @@ func (d *Draft) mend(old, now *Poll) error {
 	}
 	now.Mended = old.Mended + len(d.Mends)
 	if now.Mended > MaxMends || all > MaxHistory {
-		return fault.Errorf(HasBeenShown, "the poll has been displayed, and texts were mended too often: at most %d of a poll "+
-			"and %d of a presentation can be; take it off the slide and reset it", MaxMends, MaxHistory)
+		return fault.Errorf(HasBeenShown,
+			"the poll has been displayed, and texts were mended too often: at most %d of a poll "+
+				"and %d of a presentation can be; take it off the slide and reset it",
+			MaxMends, MaxHistory)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package poll is the domain of Plenary: presentations, polls, votes, tallies and results, the rules of
-// transitions and of voting, and the port of the store that keeps them. It does no I/O.
+// Package poll is the domain of Plenary: presentations, polls, votes, tallies and results, the
+// rules of transitions and of voting, and the port of the store that keeps them. It does no I/O.
 package poll
 
 import (
@@ -15,16 +15,19 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// The protocol's constants (DESIGN.md, section 3). They are no settings: every process must agree on them.
+// The protocol's constants (DESIGN.md, section 3). They are no settings: every process must agree
+// on them.
 const (
-	// Lease (L) is how long an API replica may trust what it read about a presentation, from before the read began.
+	// Lease (L) is how long an API replica may trust what it read about a presentation, from before
+	// the read began.
 	Lease = time.Second
-	// Window (W) is how long after its acceptance a vote may still be written to the log and its confirm be read.
+	// Window (W) is how long after its acceptance a vote may still be written to the log and its
+	// confirm be read.
 	Window = time.Second
 	// Slack (S) bounds by how much two monotonic clocks differ over Lease + Window.
 	Slack = 500 * time.Millisecond
-	// SealDelay is how long after a transition the poll that left is sealed: no acknowledged vote for it enters
-	// the log later than that.
+	// SealDelay is how long after a transition the poll that left is sealed: no acknowledged vote
+	// for it enters the log later than that.
 	SealDelay = Lease + Window + Slack
 )
 
@@ -39,7 +42,8 @@ const (
 // Status says what may still happen to a poll's results.
 type Status string
 
-// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed, or was reset, is pending.
+// The statuses of a poll. Only a displayed poll is open; a poll that was never displayed, or was
+// reset, is pending.
 const (
 	Pending Status = "pending"
 	Open    Status = "open"
@@ -55,7 +59,8 @@ type Poll struct {
 	question.Question
 	Visibility Visibility
 	Identity   access.Identity // of its voters; the store's own, never edited
-	Mended     int             // how many of its texts were changed while people voted: so many Mends there are of it
+	// how many of its texts were changed while people voted: so many Mends there are of it
+	Mended int
 }
 
 // State is the part of a poll that transitions and counting change, always under a lock on its row.
@@ -90,9 +95,9 @@ type Slide struct {
 	Closed    bool  // it is, but voting for it is closed; never without Displayed
 }
 
-// New checks what a presenter wrote and makes a presentation of it with new ids and nothing displayed. The join
-// code, the token and the partition are for the caller to add.
-// Errors are of the kind Invalid and name the field.
+// New checks what a presenter wrote and makes a presentation of it with new ids and nothing
+// displayed. The join code, the token and the partition are for the caller to add. Errors are of
+// the kind Invalid and name the field.
 func New(title string, polls []Poll) (Presentation, error) {
 	title, err := cleanTitle(title)
 	if err != nil {
@@ -105,7 +110,8 @@ func New(title string, polls []Poll) (Presentation, error) {
 		return Presentation{}, fault.Field("polls", "must hold at most %d polls", MaxPolls)
 	}
 	p := Presentation{
-		ID: newID(), Title: title, Admission: access.Admission{Voters: access.Anyone}, Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
+		ID: newID(), Title: title, Admission: access.Admission{Voters: access.Anyone},
+		Slide: Slide{Index: -1}, Polls: make([]Poll, len(polls)),
 	}
 	for i, q := range polls {
 		q, err := newPoll("polls["+strconv.Itoa(i)+"]", q, nil)
@@ -121,7 +127,8 @@ func New(title string, polls []Poll) (Presentation, error) {
 	return p, nil
 }
 
-// Text gives how many bytes a presentation's text has in all: its title, and each poll's question, keys, values and banned words.
+// Text gives how many bytes a presentation's text has in all: its title, and each poll's question,
+// keys, values and banned words.
 func (p *Presentation) Text() int {
 	size := len(p.Title)
 	for i := range p.Polls {
@@ -130,10 +137,13 @@ func (p *Presentation) Text() int {
 	return size
 }
 
-// checkSize refuses more text than a presentation may have, unless it had as much before: one from before this limit may shrink.
+// checkSize refuses more text than a presentation may have, unless it had as much before: one from
+// before this limit may shrink.
 func (p *Presentation) checkSize(field string, before int) error {
 	if size := p.Text(); size > max(MaxText, before) {
-		return fault.Field(field, "a presentation's title, questions, options and banned words must have at most %d bytes in all; they would have %d",
+		return fault.Field(field,
+			"a presentation's title, questions, options and banned words must have at most %d "+
+				"bytes in all; they would have %d",
 			MaxText, size)
 	}
 	return nil
@@ -164,7 +174,8 @@ func cleanTitle(title string) (string, error) {
 // newID makes an id whose values rise with time, so that new rows stand together in an index.
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// Open puts the poll with that 0-based index on the slide of a new presentation. The error is of the kind Invalid.
+// Open puts the poll with that 0-based index on the slide of a new presentation. The error is of
+// the kind Invalid.
 func (p *Presentation) Open(index int) error {
 	if index < 0 || index >= len(p.Polls) {
 		return fault.Field("current_poll_index", "must be between 0 and %d", len(p.Polls)-1)

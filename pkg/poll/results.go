@@ -12,25 +12,27 @@ import (
 // MaxWords is how many words results hold at most.
 const MaxWords = 100
 
-// Results is what people see of a poll. Two Results with the status Final and the same Version are equal, but for words that
-// the presenter hid, banned or showed in between.
+// Results is what people see of a poll. Two Results with the status Final and the same Version are
+// equal, but for words that the presenter hid, banned or showed in between.
 type Results struct {
 	Poll
 	State
 
 	// For free text: the first MaxWords in the order of the kind, without hidden and banned ones.
 	Words []question.WordCount
-	// How many words there are that are not hidden, counted up to MaxTotal. Words that were banned after they were written are in it
-	// only where there are too many to look at.
+	// How many words there are that are not hidden, counted up to MaxTotal. Words that were banned
+	// after they were written are in it only where there are too many to look at.
 	WordsTotal int
 }
 
-// maxSifted bounds how many words are read for the sake of those that were banned after they were written.
+// maxSifted bounds how many words are read for the sake of those that were banned after they were
+// written.
 const maxSifted = MaxWords * 100
 
-// Sift is for stores, which read the first words of a poll: read of them, or all if there are fewer. It leaves out the
-// banned ones, and what is too much, and has texts as they were written. When it says false there is room for more: read ten times as many, with everything
-// else anew, and begin with MaxWords.
+// Sift is for stores, which read the first words of a poll: read of them, or all if there are
+// fewer. It leaves out the banned ones, and what is too much, and has texts as they were written.
+// When it says false there is room for more: read ten times as many, with everything else anew, and
+// begin with MaxWords.
 func (r *Results) Sift(read int) (done bool) {
 	done = len(r.Words) < read || read >= maxSifted
 	if banned := r.Bans(); banned != nil {
@@ -60,8 +62,8 @@ func (r *Results) Mean() (mean float64, ok bool) {
 	return float64(sum) / float64(r.Voters), true
 }
 
-// Median gives the middle of a rating's votes, between two stars when the two in the middle differ; ok is as for
-// Mean.
+// Median gives the middle of a rating's votes, between two stars when the two in the middle differ;
+// ok is as for Mean.
 func (r *Results) Median() (median float64, ok bool) {
 	if r.Kind != question.Rating || r.Voters == 0 {
 		return 0, false
@@ -87,6 +89,6 @@ type VoterAnswer struct {
 	VoteID  uuid.UUID
 }
 
-// CastAt gives the time at which a replica took the vote, by its own clock, in milliseconds: it informs, and nothing is ordered by it.
-// It is zero where the vote's id does not hold it.
+// CastAt gives the time at which a replica took the vote, by its own clock, in milliseconds: it
+// informs, and nothing is ordered by it. It is zero where the vote's id does not hold it.
 func (v VoterAnswer) CastAt() time.Time { return question.CastAt(v.VoteID) }

@@ -12,7 +12,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// heavy gives polls with as much text as a presentation may have in all, less what a title of one byte takes, plus more.
+// heavy gives polls with as much text as a presentation may have in all, less what a title of one
+// byte takes, plus more.
 func heavy(more int) []poll.Poll {
 	const each = 20_000
 	polls := make([]poll.Poll, 0, poll.MaxText/each+1)
@@ -42,7 +43,8 @@ func TestAPresentationHasABoundOfTextInAll(t *testing.T) {
 		Banned: []string{strings.Repeat("b", question.MaxBannedLength)}}}
 	p, err = poll.New("t", banned)
 	require.NoError(t, err)
-	require.Equal(t, poll.MaxText-20_000+len("q")+question.MaxBannedLength, p.Text(), "banned words are text, too")
+	require.Equal(t, poll.MaxText-20_000+len("q")+question.MaxBannedLength, p.Text(),
+		"banned words are text, too")
 	for name, c := range map[string]struct {
 		title string
 		polls []poll.Poll
@@ -65,7 +67,8 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 	p, err := poll.New("t", heavy(0))
 	require.NoError(t, err)
 	first := p.Polls[0]
-	larger := append([]question.Option{{Key: "more", Value: "v"}}, first.Options[:len(first.Options)-1]...)
+	larger := append([]question.Option{{Key: "more", Value: "v"}},
+		first.Options[:len(first.Options)-1]...)
 	larger[1].Value += "xy"
 	grown := append(append([]question.Option{}, first.Options...),
 		question.Option{Key: "more", Value: "v"})
@@ -89,8 +92,10 @@ func TestNoEditMakesAPresentationTooLarge(t *testing.T) {
 		require.ErrorContains(t, err, "at most 1048576 bytes in all", name)
 	}
 	for name, edit := range map[string]poll.Edit{
-		"the same title": poll.EditPresentation{Title: of("t")}, "no title": poll.EditPresentation{},
-		"a reset": poll.Reset{PollID: first.ID}, "a poll less": poll.DeletePoll{PollID: first.ID},
+		"the same title":   poll.EditPresentation{Title: of("t")},
+		"no title":         poll.EditPresentation{},
+		"a reset":          poll.Reset{PollID: first.ID},
+		"a poll less":      poll.DeletePoll{PollID: first.ID},
 		"who sees results": poll.EditPoll{PollID: first.ID, Visibility: of(poll.After)},
 	} {
 		d := &poll.Draft{Presentation: p, State: poll.PollState{PollID: first.ID, State: pending}}

@@ -81,14 +81,20 @@ func TestVotesOfFreeTextMoveWordsByTheDifference(t *testing.T) {
 	}
 	m := newMemory()
 	o := m.count(
-		batch(write(cloud, 1, 0, "Berlin\nRome"), write(cloud, 2, 0, "BERLIN!"), write(cloud, 3, 0, "Paris"), write(essay, 1, 0, "Berlin!")),
-		batch(write(cloud, 3, 0, "berlin\nBerlin"))) // nobody's door lets that through, and it counts once all the same
-	require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Counted, poll.Superseded, poll.Counted}, {poll.Counted}}, o.Verdicts)
-	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"berlin": 3, "rome": 1}, essay: {"Berlin!": 1}}, m.words)
+		batch(write(cloud, 1, 0, "Berlin\nRome"), write(cloud, 2, 0, "BERLIN!"),
+			write(cloud, 3, 0, "Paris"), write(essay, 1, 0, "Berlin!")),
+		// nobody's door lets that through, and it counts once all the same
+		batch(write(cloud, 3, 0, "berlin\nBerlin")))
+	require.Equal(t, [][]poll.Verdict{{poll.Counted, poll.Counted, poll.Superseded, poll.Counted},
+		{poll.Counted}}, o.Verdicts)
+	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"berlin": 3, "rome": 1},
+		essay: {"Berlin!": 1}}, m.words)
 	require.EqualValues(t, 3, m.states[cloud].Voters, "people are counted, not words")
 
-	m.count(batch(write(cloud, 1, 2, "Rome\nOslo"), write(cloud, 1, 1, "Lima"), write(essay, 1, 0, "Rome")))
-	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"berlin": 2, "rome": 1, "oslo": 1}, essay: {"Rome": 1}}, m.words)
+	m.count(batch(write(cloud, 1, 2, "Rome\nOslo"), write(cloud, 1, 1, "Lima"),
+		write(essay, 1, 0, "Rome")))
+	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"berlin": 2, "rome": 1, "oslo": 1},
+		essay: {"Rome": 1}}, m.words)
 
 	b := batch(write(cloud, 9, 0, "z\na"), write(essay, 9, 0, "b"), write(cloud, 8, 0, "m"))
 	l := poll.NewLedger([]poll.Batch{b})
@@ -111,7 +117,8 @@ func TestTextThatNoStoreCouldKeepIsRejectedAloneAndNotItsBatch(t *testing.T) {
 	write := func(pollID uuid.UUID, v int, answer question.Answer) poll.Vote {
 		return poll.Vote{PollID: pollID, VoterID: voter(v), Version: 1, Answer: answer}
 	}
-	bad := []question.Answer{"\n", "a\x00b", "\xff", "a\n\nb", "a\n ", "\u200b", "a\tb", question.Answer(strings.Repeat("x", 51)),
+	bad := []question.Answer{"\n", "a\x00b", "\xff", "a\n\nb", "a\n ", "\u200b", "a\tb",
+		question.Answer(strings.Repeat("x", 51)),
 		question.Answer(strings.Repeat("a\n", 10) + "a")}
 	b := batch(write(cloud, 1, "good"))
 	want := []poll.Verdict{poll.Counted}
@@ -119,10 +126,12 @@ func TestTextThatNoStoreCouldKeepIsRejectedAloneAndNotItsBatch(t *testing.T) {
 		b.Votes = append(b.Votes, write(cloud, 10+i, answer))
 		want = append(want, poll.Rejected)
 	}
-	b.Votes = append(b.Votes, write(essay, 1, "a\nb"), write(essay, 2, question.Answer(strings.Repeat("x", 501))), write(essay, 3, "good, too"))
+	b.Votes = append(b.Votes, write(essay, 1, "a\nb"),
+		write(essay, 2, question.Answer(strings.Repeat("x", 501))), write(essay, 3, "good, too"))
 	want = append(want, poll.Rejected, poll.Rejected, poll.Counted)
 	require.Equal(t, [][]poll.Verdict{want}, m.count(b).Verdicts)
-	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"good": 1}, essay: {"good, too": 1}}, m.words)
+	require.Equal(t, map[uuid.UUID]map[string]int64{cloud: {"good": 1},
+		essay: {"good, too": 1}}, m.words)
 }
 
 // Whatever voters write, change and repeat: the words equal a recount of the votes.
@@ -130,14 +139,16 @@ func TestTheWordsEqualARecount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMemory()
 		var log []poll.Batch
-		answers := []question.Answer{"Berlin", "BERLIN!", "Rome", "Berlin\nRome", "Oslo\nROME\nberlin", "berlin\nBerlin", "", "a\x00"}
+		answers := []question.Answer{"Berlin", "BERLIN!", "Rome", "Berlin\nRome",
+			"Oslo\nROME\nberlin", "berlin\nBerlin", "", "a\x00"}
 		for range rapid.IntRange(1, 15).Draw(t, "batches") {
 			b := poll.Batch{ID: uuid.New(), Replayed: rapid.IntRange(0, 3).Draw(t, "replayed") == 0}
 			for range rapid.IntRange(1, 6).Draw(t, "votes") {
 				b.Votes = append(b.Votes, poll.Vote{
 					PollID:  rapid.SampledFrom([]uuid.UUID{cloud, essay}).Draw(t, "poll"),
 					VoterID: voter(rapid.IntRange(1, 4).Draw(t, "voter")), Version: 1,
-					Seq: rapid.Int64Range(0, 2).Draw(t, "seq"), Answer: rapid.SampledFrom(answers).Draw(t, "answer"),
+					Seq:    rapid.Int64Range(0, 2).Draw(t, "seq"),
+					Answer: rapid.SampledFrom(answers).Draw(t, "answer"),
 				})
 			}
 			log = append(log, b)
@@ -157,12 +168,16 @@ func TestTheWordsEqualARecount(t *testing.T) {
 	})
 }
 
-// FuzzText: what is taken is clean, stays as it is when it is written again, and counts as words that are shown.
+// FuzzText: what is taken is clean, stays as it is when it is written again, and counts as words
+// that are shown.
 func FuzzText(f *testing.F) {
 	for _, s := range []string{
-		"Berlin", " New \t York\n", "Cafe\u0301", "Straße!", "\u202eabc\u200b", "👨‍👩‍👧", "a\x00", "\xff", "\ufffd", "İI", "ΌΣΟΣ", "\ufdfa", "¨´", "ﬃ",
-		"İ\u0323", "❤️\u200d🔥", "🏴\U000e0067\U000e0062\U000e007f", "a\u034f\u0301", "\u3164x", "\u202ex\u202c", "a\tb\r\n\r\n\r\nc", "e" + strings.Repeat("\u0301", 45),
-		"\u0344\u0345", strings.Repeat("\u0301", 60), strings.Repeat("x", 501), "...", " . ", "\u2028", "ǅ", "\u1e9e", "한글", "㎏", "\u0390",
+		"Berlin", " New \t York\n", "Cafe\u0301", "Straße!", "\u202eabc\u200b", "👨‍👩‍👧", "a\x00",
+		"\xff", "\ufffd", "İI", "ΌΣΟΣ", "\ufdfa", "¨´", "ﬃ",
+		"İ\u0323", "❤️\u200d🔥", "🏴\U000e0067\U000e0062\U000e007f", "a\u034f\u0301", "\u3164x",
+		"\u202ex\u202c", "a\tb\r\n\r\n\r\nc", "e" + strings.Repeat("\u0301", 45),
+		"\u0344\u0345", strings.Repeat("\u0301", 60), strings.Repeat("x", 501), "...", " . ",
+		"\u2028", "ǅ", "\u1e9e", "한글", "㎏", "\u0390",
 	} {
 		f.Add(s, "darn")
 	}
@@ -190,11 +205,14 @@ func FuzzText(f *testing.F) {
 			require.Len(t, words, 1)
 			require.NotEmpty(t, words[0])
 			require.Less(t, strings.IndexFunc(words[0], unicode.IsControl), 0, "%q", words)
-			require.LessOrEqual(t, utf8.RuneCountInString(words[0]), map[question.Kind]int{question.WordCloud: 50, question.OpenText: 500}[q.Kind])
-			require.Equal(t, words, q.Kind.Words(question.Answer(words[0])), "what is folded stays as it is")
+			require.LessOrEqual(t, utf8.RuneCountInString(words[0]),
+				map[question.Kind]int{question.WordCloud: 50, question.OpenText: 500}[q.Kind])
+			require.Equal(t, words, q.Kind.Words(question.Answer(words[0])),
+				"what is folded stays as it is")
 			for _, form := range []norm.Form{norm.NFC, norm.NFD} {
 				if q.Kind == question.WordCloud {
-					require.Equal(t, words, q.Kind.Words(question.Answer(form.String(s))), "however it is composed")
+					require.Equal(t, words, q.Kind.Words(question.Answer(form.String(s))),
+						"however it is composed")
 				}
 				other, err := q.TextAnswer([]string{form.String(answer.Texts()[0])})
 				require.NoError(t, err)

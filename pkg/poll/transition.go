@@ -25,22 +25,25 @@ const (
 	ToOpen                   // what is displayed, with voting open
 )
 
-// Transition is a decided change of what is displayed. Where Changed is false the slide shows already what was
-// asked for: nothing is written and the version stays.
+// Transition is a decided change of what is displayed. Where Changed is false the slide shows
+// already what was asked for: nothing is written and the version stays.
 type Transition struct {
 	Changed bool
 	Slide   Slide // as it is now
-	Left    int   // index of the poll that voting ends for, be it that it leaves the slide or that it is closed; -1: none
-	Ended   int64 // the version under which that poll was open
-	Shown   int   // index of the poll that is displayed now; -1: none
+	// index of the poll that voting ends for, be it that it leaves the slide or that it is closed;
+	// -1: none
+	Left  int
+	Ended int64 // the version under which that poll was open
+	Shown int   // index of the poll that is displayed now; -1: none
 }
 
-// Decide applies a move to the slide of a presentation whose polls have these ids, in order. ifMatch is the
-// version that the presenter saw, nil when they did not say. Naming the poll that is displayed opens it if it is closed.
-// Errors: Stale, OutOfPolls, NotFound, NotDisplayed.
+// Decide applies a move to the slide of a presentation whose polls have these ids, in order.
+// ifMatch is the version that the presenter saw, nil when they did not say. Naming the poll that is
+// displayed opens it if it is closed. Errors: Stale, OutOfPolls, NotFound, NotDisplayed.
 func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, error) {
 	if ifMatch != nil && *ifMatch != s.Version {
-		return Transition{}, fault.Errorf(fault.Stale, "the presentation is at version %d, not %d", s.Version, *ifMatch)
+		return Transition{}, fault.Errorf(fault.Stale, "the presentation is at version %d, not %d",
+			s.Version, *ifMatch)
 	}
 	target, err := s.target(ids, m)
 	if err != nil {
@@ -51,7 +54,8 @@ func (s Slide) Decide(ids []uuid.UUID, m Move, ifMatch *int64) (Transition, erro
 	if s.Displayed == (target >= 0) && (target < 0 || target == s.Index && s.Closed == closed) {
 		return t, nil
 	}
-	if s.Displayed && !s.Closed { // of a closed poll voting has ended already, under an earlier version
+	// of a closed poll voting has ended already, under an earlier version
+	if s.Displayed && !s.Closed {
 		t.Left, t.Ended = s.Index, s.Version
 	}
 	t.Changed = true
@@ -96,17 +100,20 @@ func (s Slide) target(ids []uuid.UUID, m Move) (int, error) {
 	return -1, nil
 }
 
-// Polls gives the ids of the polls whose states a transition changes; ids are those of the presentation's polls.
+// Polls gives the ids of the polls whose states a transition changes; ids are those of the
+// presentation's polls.
 func (t Transition) Polls(ids []uuid.UUID) (concerned []uuid.UUID) {
 	for _, i := range []int{t.Left, t.Shown} {
-		if i >= 0 && (i != t.Left || len(concerned) == 0) { // a poll that is closed stays: it is both
+		// a poll that is closed stays: it is both
+		if i >= 0 && (i != t.Left || len(concerned) == 0) {
 			concerned = append(concerned, ids[i])
 		}
 	}
 	return concerned
 }
 
-// Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil if voting ended for none.
+// Apply changes the states of those polls, in any order, and gives the seal that becomes due, nil
+// if voting ended for none.
 func (t Transition) Apply(ids []uuid.UUID, states []PollState) (ended *Seal) {
 	for i := range states {
 		if t.Shows(ids, &states[i]) {

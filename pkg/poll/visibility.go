@@ -9,12 +9,14 @@ type Visibility string
 
 // The visibilities.
 const (
-	Live          Visibility = "live"      // at any time
-	After         Visibility = "after"     // when voting has ended: the poll left the slide, or was closed on it
+	Live Visibility = "live" // at any time
+	// when voting has ended: the poll left the slide, or was closed on it
+	After         Visibility = "after"
 	PresenterOnly Visibility = "presenter" // never
 )
 
-// Hidden says whether people other than the presenter must not see more of the results than how many have voted.
+// Hidden says whether people other than the presenter must not see more of the results than how
+// many have voted.
 func (r *Results) Hidden() bool {
 	return r.Visibility == PresenterOnly || r.Visibility == After && r.Status == Open
 }

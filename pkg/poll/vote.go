@@ -28,8 +28,8 @@ type Batch struct {
 	Partition int // of the log, where the message is
 	Votes     []Vote
 	Seal      *Seal
-	// Replayed: it was set aside once and was put back into the log. Its votes only count for voters who have none, since
-	// whatever stands in the log before it may have been cast after it.
+	// Replayed: it was set aside once and was put back into the log. Its votes only count for
+	// voters who have none, since whatever stands in the log before it may have been cast after it.
 	Replayed bool
 }
 
@@ -41,7 +41,8 @@ const (
 	Counted    Verdict = 1 // it is the voter's vote now
 	Superseded Verdict = 2 // a later vote of that voter stands
 	Late       Verdict = 3 // its version was sealed before it came
-	Rejected   Verdict = 4 // it names a poll or an option that does not exist, or is no text that can be kept
+	// it names a poll or an option that does not exist, or is no text that can be kept
+	Rejected Verdict = 4
 )
 
 func (v Verdict) String() string {

@@ -9,7 +9,8 @@ import (
 	"github.com/lib/pq/oid"
 )
 
-// Arrays travel in PostgreSQL's binary format: neither side has to write or parse 5,000 numbers and ids as text.
+// Arrays travel in PostgreSQL's binary format: neither side has to write or parse 5,000 numbers and
+// ids as text.
 
 // UUIDArray gives the parameter uuid[].
 func UUIDArray(n int, at func(int) uuid.UUID) []byte {

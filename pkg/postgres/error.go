@@ -17,8 +17,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// translate gives a driver's error the domain's kind: the one place where that is decided. The domain's own errors and
-// faults stay as they are.
+// translate gives a driver's error the domain's kind: the one place where that is decided. The
+// domain's own errors and faults stay as they are.
 func translate(err error) error {
 	if err == nil || fault.CodeOf(err) != (fault.Code{}) {
 		return err
@@ -64,7 +64,8 @@ func Exactly(n int, what string, result sql.Result, err error) error {
 // transient tells the codes after which trying again is right.
 func transient(code pqerror.Code) bool {
 	switch code.Class() {
-	case pqerror.ClassConnectionException, pqerror.ClassTransactionRollback, pqerror.ClassInsufficientResources,
+	case pqerror.ClassConnectionException, pqerror.ClassTransactionRollback,
+		pqerror.ClassInsufficientResources,
 		pqerror.ClassOperatorIntervention, pqerror.ClassSystemError:
 		return true
 	}
@@ -79,7 +80,8 @@ func transient(code pqerror.Code) bool {
 
 // away tells errors of a connection that broke or took too long.
 func away(err error) bool {
-	for _, e := range []error{context.Canceled, context.DeadlineExceeded, driver.ErrBadConn, sql.ErrConnDone, sql.ErrTxDone,
+	for _, e := range []error{context.Canceled, context.DeadlineExceeded, driver.ErrBadConn,
+		sql.ErrConnDone, sql.ErrTxDone,
 		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
 		if errors.Is(err, e) {
 			return true

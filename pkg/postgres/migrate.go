@@ -12,7 +12,8 @@ import (
 	"github.com/plenary-live/plenary/migrations"
 )
 
-// migrationLock is the key of the advisory lock that a starting replica holds while it looks at the schema.
+// migrationLock is the key of the advisory lock that a starting replica holds while it looks at the
+// schema.
 const migrationLock = 0x506c656e617279 // "Plenary"
 
 // migrate brings the schema to the newest version, on a connection of its own. Each step is a
@@ -59,7 +60,8 @@ func (m *migrator) begin() error {
 	if err := m.exec("SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return err
 	}
-	// From here on others wait for us: a migration that needs a busy table must not make them all wait behind it.
+	// From here on others wait for us: a migration that needs a busy table must not make them all
+	// wait behind it.
 	if err := m.exec("SET LOCAL lock_timeout = '10s'"); err != nil {
 		return err
 	}

@@ -36,7 +36,9 @@ func open(t *testing.T, url string) *DB {
 
 func tables(t *testing.T, db *sql.DB) (names []string) {
 	t.Helper()
-	rows, err := db.Query(`SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S', 'v') ORDER BY 1`)
+	rows, err := db.Query(
+		`SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ` +
+			`('r', 'S', 'v') ORDER BY 1`)
 	require.NoError(t, err)
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -87,7 +89,9 @@ func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := stack.PostgresURL(t)
 			open(t, url)
-			_, err := admin(t, url).Exec(`UPDATE schema_migrations SET version = $1, dirty = $2`, want.Found, want.Dirty)
+			_, err := admin(t, url).
+				Exec(`UPDATE schema_migrations SET version = $1, dirty = $2`,
+					want.Found, want.Dirty)
 			require.NoError(t, err)
 			_, err = Open(t.Context(), Config{URL: url})
 			var got *migrations.SchemaError
@@ -108,14 +112,17 @@ func TestWrongSettingsAreOneLineWithoutThePassword(t *testing.T) {
 		return u.String()
 	}
 	for name, bad := range map[string]string{
-		"empty":             "",
-		"no URL":            "secret",
-		"another database":  "mysql://plenary:secret@127.0.0.1/plenary",
-		"broken escape":     "postgres://plenary:secret%zz@127.0.0.1/plenary",
-		"broken port":       "postgres://plenary:secret@127.0.0.1:port/plenary",
-		"unknown mode":      with(func(u *url.URL) { u.RawQuery = "sslmode=secretly" }),
-		"no such database":  with(func(u *url.URL) { u.Path = "/nowhere" }),
-		"no such role":      with(func(u *url.URL) { u.User = url.UserPassword("nobody", "secret") }),
+		"empty":            "",
+		"no URL":           "secret",
+		"another database": "mysql://plenary:secret@127.0.0.1/plenary",
+		"broken escape":    "postgres://plenary:secret%zz@127.0.0.1/plenary",
+		"broken port":      "postgres://plenary:secret@127.0.0.1:port/plenary",
+		"unknown mode":     with(func(u *url.URL) { u.RawQuery = "sslmode=secretly" }),
+		"no such database": with(func(u *url.URL) { u.Path = "/nowhere" }),
+		"no such role": with(func(u *url.URL) {
+			u.User = url.UserPassword("nobody",
+				"secret")
+		}),
 		"no TLS over there": with(func(u *url.URL) { u.RawQuery = "sslmode=require" }),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +141,8 @@ func TestADatabaseThatIsAwayIsUnavailable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
-	silent := "postgres://u:p@" + l.Addr().String() + "/db?sslmode=disable" // takes connections and never answers
+	// takes connections and never answers
+	silent := "postgres://u:p@" + l.Addr().String() + "/db?sslmode=disable"
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	refusing := "postgres://u:p@" + closed.Addr().String() + "/db?sslmode=disable"
@@ -169,12 +177,15 @@ func TestAStartWaitsForAnothersMigrationAsLongAsItsContextAllows(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool {
 		var waiting bool
-		err := conn.QueryRowContext(t.Context(), `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+		err := conn.QueryRowContext(t.Context(),
+			`SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`).Scan(&waiting)
 		return err == nil && waiting
 	}, 10*time.Second, 5*time.Millisecond)
 	require.NoError(t, conn.Close())
-	_, err = admin(t, url).Exec(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+	_, err = admin(
+		t, url).Exec(
+		`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	require.NoError(t, err)
 	require.NoError(t, <-opened)

@@ -44,10 +44,10 @@ type DB struct {
 
 const listConns = 4
 
-// Open connects to the database and brings its schema to the newest version; replicas may do so at the same time. It
-// does not wait for a database that is away: the error is then of the kind Unavailable, and trying again is
-// right. Any other error is one line that says what is wrong with the settings or the schema; it never holds the
-// password.
+// Open connects to the database and brings its schema to the newest version; replicas may do so at
+// the same time. It does not wait for a database that is away: the error is then of the kind
+// Unavailable, and trying again is right. Any other error is one line that says what is wrong with
+// the settings or the schema; it never holds the password.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	cfg, err := c.driverConfig()
 	if err != nil {
@@ -130,7 +130,8 @@ func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) er
 			return err
 		}
 		if err := f(tx); err != nil {
-			_ = tx.Rollback() // the error that matters is f's; a connection that cannot roll back is dropped
+			// the error that matters is f's; a connection that cannot roll back is dropped
+			_ = tx.Rollback()
 			return err
 		}
 		return tx.Commit()

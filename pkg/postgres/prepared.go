@@ -35,7 +35,8 @@ func (t *transaction) Rollback() error {
 // few. It does so within transactions only: their context is watched from their beginning, while
 // the driver's own watch over a prepared statement waits for a silent server. Behind a pooler
 // there is none: the next transaction may be in a session that does not know it.
-func (s *session) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (s *session) ExecContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Result, error) {
 	if !s.inTx || len(args) == 0 || s.local != "" {
 		return s.pgConn.ExecContext(ctx, query, args)
 	}
@@ -49,7 +50,8 @@ func (s *session) ExecContext(ctx context.Context, query string, args []driver.N
 }
 
 // QueryContext is like ExecContext.
-func (s *session) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (s *session) QueryContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Rows, error) {
 	if !s.inTx || len(args) == 0 || s.local != "" {
 		return s.pgConn.QueryContext(ctx, query, args)
 	}

@@ -19,25 +19,29 @@ import (
 	"github.com/lib/pq"
 )
 
-// How long a session may take before it is given up. Whoever holds a lock and does not get on holds up everybody.
+// How long a session may take before it is given up. Whoever holds a lock and does not get on holds
+// up everybody.
 const (
 	lockTimeout      = 4 * time.Second
 	statementTimeout = 8 * time.Second
-	idleTimeout      = 8 * time.Second  // within a transaction
-	silence          = 12 * time.Second // no byte from the server while we wait: longer than it may take for a statement
-	connectTimeout   = 4 * time.Second
-	// patience is how long a session may take to end after the context of its call: enough for the server to hear that
-	// the call is cancelled and to say so.
+	idleTimeout      = 8 * time.Second // within a transaction
+	// no byte from the server while we wait: longer than it may take for a statement
+	silence        = 12 * time.Second
+	connectTimeout = 4 * time.Second
+	// patience is how long a session may take to end after the context of its call: enough for the
+	// server to hear that the call is cancelled and to say so.
 	patience = 250 * time.Millisecond
 )
 
-// driverConfig checks the settings. What a URL says of the session's durability and timeouts does not count.
+// driverConfig checks the settings. What a URL says of the session's durability and timeouts does
+// not count.
 func (c Config) driverConfig() (pq.Config, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		// err would quote the URL, and with it the password.
-		return pq.Config{}, errors.New("not a PostgreSQL URL: want postgres://user:password@host:port/database, " +
-			"special characters in the password percent-encoded")
+		return pq.Config{}, errors.New(
+			"not a PostgreSQL URL: want postgres://user:password@host:port/database, " +
+				"special characters in the password percent-encoded")
 	}
 	cfg, err := pq.NewConfig(c.URL)
 	if err != nil {
@@ -52,7 +56,8 @@ func (c Config) driverConfig() (pq.Config, error) {
 	if cfg.ConnectTimeout <= 0 {
 		cfg.ConnectTimeout = connectTimeout
 	}
-	// One round trip for a statement with parameters, and []byte travel as they are: arrays.go relies on it.
+	// One round trip for a statement with parameters, and []byte travel as they are: arrays.go
+	// relies on it.
 	cfg.BinaryParameters = true
 	return cfg, nil
 }
@@ -78,10 +83,11 @@ func (c Config) working(cfg pq.Config) driver.Connector {
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"statement_timeout":                   milliseconds(statementTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(idleTimeout),
-		// One plan, whatever the parameters: every statement finds its rows by key, and planning one costs more than running it.
+		// One plan, whatever the parameters: every statement finds its rows by key, and planning
+		// one costs more than running it.
 		"plan_cache_mode": "force_generic_plan",
-		// It stays until the tables are analyzed. One that was made while there were few votes would read them all, and still be
-		// used a minute and a million votes later.
+		// It stays until the tables are analyzed. One that was made while there were few votes
+		// would read them all, and still be used a minute and a million votes later.
 		"enable_seqscan": "off",
 	}
 	var opens driver.Connector = c.connector(cfg, silence, settings)
@@ -93,7 +99,8 @@ func (c Config) working(cfg pq.Config) driver.Connector {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// migrating gives a session that may wait and work for long: for another replica's migration, and on a large table.
+// migrating gives a session that may wait and work for long: for another replica's migration, and
+// on a large table.
 func (c Config) migrating(cfg pq.Config) driver.Connector {
 	return c.connector(cfg, 0, map[string]string{
 		"lock_timeout": "0", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0",
@@ -127,7 +134,8 @@ type connector struct {
 	local   string // what every transaction begins with; empty: sessions are the server's own
 }
 
-// Connect gives a session whose calls end at most patience after their context, also when the server is silent.
+// Connect gives a session whose calls end at most patience after their context, also when the
+// server is silent.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	pc, err := pq.NewConnectorConfig(c.cfg)
 	if err != nil {
@@ -176,8 +184,8 @@ type session struct {
 	line  *line
 	local string // what every transaction begins with, behind a pooler
 	inTx  bool
-	// worn: a prepared statement failed. The error may have been about its plan, which a migration can make invalid, so the
-	// session ends with its transaction, and its statements with it.
+	// worn: a prepared statement failed. The error may have been about its plan, which a migration
+	// can make invalid, so the session ends with its transaction, and its statements with it.
 	worn  bool
 	stmts map[string]preparedStmt // by their text
 }
@@ -194,7 +202,8 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 	if !stop() {
 		s.line.giveUp() // before it can be put back into the pool
 	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && !e.Timeout() { // reset: nothing has begun, and the pool has other connections
+	// reset: nothing has begun, and the pool has other connections
+	if e, ok := errors.AsType[*net.OpError](err); ok && !e.Timeout() {
 		return nil, errors.Join(driver.ErrBadConn, err)
 	}
 	if err != nil {
@@ -207,9 +216,10 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 // IsValid keeps a session that was given up out of the pool.
 func (s *session) IsValid() bool { return !s.worn && !s.line.over() && s.pgConn.IsValid() }
 
-// line dials the connections of one session. The first ones are the session's own, until one of them is good. After
-// that the driver dials for one reason only: to cancel a call whose context has ended. That is when the session must end
-// too, for the driver itself would go on reading from it, until the operating system finds out that nobody is there.
+// line dials the connections of one session. The first ones are the session's own, until one of
+// them is good. After that the driver dials for one reason only: to cancel a call whose context has
+// ended. That is when the session must end too, for the driver itself would go on reading from it,
+// until the operating system finds out that nobody is there.
 type line struct {
 	silence   time.Duration // 0: it may be silent for ever
 	connected atomic.Bool
@@ -234,7 +244,8 @@ func (l *line) DialContext(ctx context.Context, network, address string) (net.Co
 	if cancelling {
 		l.giveUp()
 	}
-	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second,
+		Interval: 2 * time.Second, Count: 3}}
 	nc, err := nd.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -272,8 +283,8 @@ func (l *line) over() bool {
 	return l.givenUp
 }
 
-// impatientConn ends a read or write that makes no progress. Keep-alives do not cover that: they rest while sent data
-// waits for its acknowledgement, which TCP tries for many minutes.
+// impatientConn ends a read or write that makes no progress. Keep-alives do not cover that: they
+// rest while sent data waits for its acknowledgement, which TCP tries for many minutes.
 type impatientConn struct {
 	net.Conn
 	silence time.Duration // 0: any

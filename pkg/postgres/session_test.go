@@ -22,11 +22,15 @@ import (
 )
 
 func TestEverySessionHasItsLimitsWhateverTheURLSays(t *testing.T) {
-	url := stack.PostgresURL(t) + "&synchronous_commit=off&statement_timeout=0&lock_timeout=0&options=-c%20synchronous_commit%3Doff"
+	url := stack.PostgresURL(t) +
+		"&synchronous_commit=off&statement_timeout=0&lock_timeout=0" +
+		"&options=-c%20synchronous_commit%3Doff"
 	s := open(t, url)
 	for name, want := range map[string]string{
-		"synchronous_commit": "on", "transaction_isolation": "read committed", "application_name": "plenary", "jit": "off",
-		"lock_timeout": "4s", "statement_timeout": "8s", "idle_in_transaction_session_timeout": "8s", "tcp_keepalives_idle": "5",
+		"synchronous_commit": "on", "transaction_isolation": "read committed",
+		"application_name": "plenary", "jit": "off",
+		"lock_timeout": "4s", "statement_timeout": "8s",
+		"idle_in_transaction_session_timeout": "8s", "tcp_keepalives_idle": "5",
 	} {
 		var got string
 		require.NoError(t, s.calls.Get(&got, "SHOW "+name))

@@ -29,7 +29,8 @@ type network struct {
 func through(t *testing.T, databaseURL string) (*network, string) {
 	u, err := url.Parse(databaseURL)
 	require.NoError(t, err)
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()),
+		zerolog.Nop())
 	p := toxiproxy.NewProxy(server, "database", "127.0.0.1:0", u.Host)
 	require.NoError(t, p.Start())
 	t.Cleanup(p.Stop)
@@ -37,10 +38,12 @@ func through(t *testing.T, databaseURL string) (*network, string) {
 	return &network{p, t}, u.String()
 }
 
-// swallow lets nothing through any more, in one direction ("upstream", "downstream") or both, without a word.
+// swallow lets nothing through any more, in one direction ("upstream", "downstream") or both,
+// without a word.
 func (n *network) swallow(directions ...string) {
 	for _, direction := range directions {
-		_, err := n.Toxics.AddToxicJson(strings.NewReader(`{"type":"timeout","stream":"` + direction + `","attributes":{"timeout":0}}`))
+		_, err := n.Toxics.AddToxicJson(strings.NewReader(`{"type":"timeout","stream":"` +
+			direction + `","attributes":{"timeout":0}}`))
 		require.NoError(n.t, err)
 	}
 }
@@ -48,7 +51,8 @@ func (n *network) swallow(directions ...string) {
 // heal lets everything through again; what was connected is broken.
 func (n *network) heal() { n.Toxics.ResetToxics(context.Background()) }
 
-// Bounds of the test. A call may take its context, the patience after it, and what a busy machine adds.
+// Bounds of the test. A call may take its context, the patience after it, and what a busy machine
+// adds.
 const (
 	callContext = 500 * time.Millisecond
 	callBound   = callContext + patience + 3*time.Second
@@ -57,7 +61,8 @@ const (
 func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 	direct := stack.PostgresURL(t)
 	for direction, directions := range map[string][]string{
-		"the database hears nothing": {"upstream"}, "the database is not heard": {"downstream"}, "nobody is heard": {"upstream", "downstream"},
+		"the database hears nothing": {"upstream"}, "the database is not heard": {"downstream"},
+		"nobody is heard": {"upstream", "downstream"},
 	} {
 		for name, call := range map[string]func(context.Context, *DB) error{
 			"a statement": func(ctx context.Context, s *DB) error { return s.Ping(ctx) },
@@ -110,7 +115,8 @@ func TestACallOnASilentConnectionEndsSoonAfterItsContext(t *testing.T) {
 				require.Less(t, took, callBound)
 
 				n.heal()
-				require.NoError(t, call(t.Context(), s), "when the network is back, so is the store")
+				require.NoError(t, call(t.Context(), s),
+					"when the network is back, so is the store")
 			})
 		}
 	}
@@ -134,7 +140,9 @@ func TestATransactionThatFallsSilentEndsSoonAfterItsContext(t *testing.T) {
 			return tx.Commit()
 		},
 		"between its rows": func(ctx context.Context, s *DB, swallow func()) error {
-			rows, err := s.calls.QueryContext(ctx, "SELECT pg_sleep(CASE WHEN i = 2000 THEN 1 ELSE 0 END), repeat('x', 100) FROM generate_series(1, 4000) i")
+			rows, err := s.calls.QueryContext(ctx,
+				"SELECT pg_sleep(CASE WHEN i = 2000 THEN 1 ELSE 0 END), repeat('x', 100) FROM "+
+					"generate_series(1, 4000) i")
 			require.NoError(t, err)
 			defer func() { _ = rows.Close() }()
 			swallow()
@@ -197,14 +205,15 @@ func TestEveryConnectionOfThePoolWorksAgainAfterASilence(t *testing.T) {
 	n.swallow("upstream", "downstream")
 	begun := time.Now()
 	require.Len(t, all(callContext), 40)
-	require.Less(t, time.Since(begun), callBound, "who waits for a connection waits no longer than who has one")
+	require.Less(t, time.Since(begun), callBound,
+		"who waits for a connection waits no longer than who has one")
 	n.heal()
 	require.Empty(t, all(time.Minute))
 	require.LessOrEqual(t, s.calls.Stats().OpenConnections, 10)
 }
 
-// A call that is given up while the network is good is one that the server ends: the connection is thrown away, and
-// nobody else meets its end.
+// A call that is given up while the network is good is one that the server ends: the connection is
+// thrown away, and nobody else meets its end.
 func TestACallThatIsCancelledLeavesThePoolInOrder(t *testing.T) {
 	s := open(t, stack.PostgresURL(t))
 	for i := range 60 {

@@ -7,9 +7,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no control
-// character), or what they wrote: their texts, sorted, one per line. It is canonical: two answers that choose or say the
-// same are equal. An empty one takes back what the voter has answered: it stands like any other, and counts for nothing.
+// Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no
+// control character), or what they wrote: their texts, sorted, one per line. It is canonical: two
+// answers that choose or say the same are equal. An empty one takes back what the voter has
+// answered: it stands like any other, and counts for nothing.
 type Answer string
 
 // TakenBack says whether the answer is empty.
@@ -23,7 +24,8 @@ func (a Answer) Keys() []string {
 	return strings.Split(string(a), "\n")
 }
 
-// Texts gives the texts of an answer to a poll of free text, as they were written. An open text is one, however many lines it has.
+// Texts gives the texts of an answer to a poll of free text, as they were written. An open text is
+// one, however many lines it has.
 func (a Answer) Texts() []string {
 	if a.TakenBack() {
 		return nil

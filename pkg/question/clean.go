@@ -11,8 +11,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// maxMarks is how many marks one character may carry. The richest scripts stack some seven; more of them cover what
-// others wrote.
+// maxMarks is how many marks one character may carry. The richest scripts stack some seven; more of
+// them cover what others wrote.
 const maxMarks = 8
 
 // layout says how a text may stand.
@@ -23,9 +23,10 @@ const (
 	inLines layout = true  // line breaks, indentation and tabs stay
 )
 
-// clean gives a text that people see the form in which it is kept. It is composed (NFC), without direction overrides and
-// with at most maxMarks marks on a character. Its lines end with what can be seen, at most one blank line stands between
-// two, and none around them. Errors are of the kind Invalid and name the field. What is clean stays as it is.
+// clean gives a text that people see the form in which it is kept. It is composed (NFC), without
+// direction overrides and with at most maxMarks marks on a character. Its lines end with what can
+// be seen, at most one blank line stands between two, and none around them. Errors are of the kind
+// Invalid and name the field. What is clean stays as it is.
 func clean(field, text string, most int, l layout) (string, error) {
 	// Readers of JSON put the replacement character where there was half of one.
 	if !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError) {
@@ -67,7 +68,8 @@ func CleanLine(field, text string, most int) (string, error) {
 }
 
 // breaks makes line feeds of all that breaks lines. Presentation programs paste the vertical tab.
-var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n",
+	"\u2028", "\n", "\u2029", "\n")
 
 // lined drops what trails on lines, and blank lines but one between two others.
 func lined(text string) string {
@@ -132,22 +134,28 @@ func ccc(r rune) uint8 {
 	return norm.NFD.Properties(b[:utf8.EncodeRune(b[:], r)]).CCC()
 }
 
-// control tells what no text holds: characters that command a device, and codes that stand for none.
+// control tells what no text holds: characters that command a device, and codes that stand for
+// none.
 func control(r rune) bool {
-	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Noncharacter_Code_Point, r)
+	return r != '\n' && r != '\t' && unicode.IsControl(r) ||
+		unicode.Is(unicode.Noncharacter_Code_Point, r)
 }
 
-// overrides tells the characters that turn the direction of others, also of what stands behind the text. Marks of
-// direction, which Arabic and Hebrew keyboards have, reach no further than the text.
-func overrides(r rune) bool { return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' }
+// overrides tells the characters that turn the direction of others, also of what stands behind the
+// text. Marks of direction, which Arabic and Hebrew keyboards have, reach no further than the text.
+func overrides(r rune) bool {
+	return r >= '\u202a' && r <= '\u202e' ||
+		r >= '\u2066' && r <= '\u2069'
+}
 
 // ignorable tells the characters that are not drawn, and only say how others are.
 func ignorable(r rune) bool {
-	return unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+	return unicode.In(r, unicode.Cf, unicode.Variation_Selector,
+		unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// blank holds what is drawn as nothing though it is no space: the empty Braille cell, the place of an object that is not
-// there, a note without a head, and two blank hieroglyphs.
+// blank holds what is drawn as nothing though it is no space: the empty Braille cell, the place of
+// an object that is not there, a note without a head, and two blank hieroglyphs.
 var blank = []rune{'\u2800', '\ufffc', '\U0001d159', '\U00013441', '\U00013442'}
 
 // seen tells a character that shows by itself. A mark shows only on another one.
@@ -155,7 +163,8 @@ func seen(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r > ' ' && r < 0x7f
 	}
-	return !unicode.IsSpace(r) && !unicode.IsControl(r) && !unicode.IsMark(r) && !ignorable(r) && !slices.Contains(blank, r)
+	return !unicode.IsSpace(r) && !unicode.IsControl(r) && !unicode.IsMark(r) && !ignorable(r) &&
+		!slices.Contains(blank, r)
 }
 
 // visible says whether there is anything to see in a text.

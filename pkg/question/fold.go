@@ -10,19 +10,21 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold is a version of the rule by which texts of a word cloud are one word. What was counted by one version is moved by
-// the same one, until all votes of the poll are counted anew (Refolding).
+// Fold is a version of the rule by which texts of a word cloud are one word. What was counted by
+// one version is moved by the same one, until all votes of the poll are counted anew (Refolding).
 type Fold int16
 
-// The versions. None ever changes what it gives: a change is a new version, and a migration marks the polls to be counted
-// by it, as 0006_texts does.
+// The versions. None ever changes what it gives: a change is a new version, and a migration marks
+// the polls to be counted by it, as 0006_texts does.
 const (
-	FirstFold   Fold = 1 // knows case, compatible characters and ends of sentences
-	PresentFold Fold = 2 // also pictures with and without their selectors, the Turkish i, and all that is not drawn
+	FirstFold Fold = 1 // knows case, compatible characters and ends of sentences
+	// also pictures with and without their selectors, the Turkish i, and all that is not drawn
+	PresentFold Fold = 2
 )
 
-// of gives the form in which texts are compared: without case, compatible characters alike (NFKC), single spaces, and
-// without characters that only direct how others are shown, but for the joiners, which words and pictures are made with.
+// of gives the form in which texts are compared: without case, compatible characters alike (NFKC),
+// single spaces, and without characters that only direct how others are shown, but for the joiners,
+// which words and pictures are made with.
 func (f Fold) of(s string) string {
 	switch {
 	case ascii(s):
@@ -39,7 +41,8 @@ func (f Fold) of(s string) string {
 // word is of, without what ends a sentence. It is never empty, unless the text is.
 func (f Fold) word(entry string) string {
 	word := f.of(entry)
-	bare := strings.TrimRightFunc(word, func(r rune) bool { return ending(r) || f > FirstFold && joiner(r) })
+	bare := strings.TrimRightFunc(word,
+		func(r rune) bool { return ending(r) || f > FirstFold && joiner(r) })
 	switch {
 	case bare != "":
 		return bare
@@ -52,18 +55,22 @@ func (f Fold) word(entry string) string {
 // ending tells what may end a sentence. Other punctuation may belong to the word, as in "C#".
 func ending(r rune) bool { return r == ' ' || unicode.Is(unicode.Terminal_Punctuation, r) }
 
-// maxFolds bounds the rounds of a fold. Each of folding and normalizing may make something for the other to do, once or
-// twice.
+// maxFolds bounds the rounds of a fold. Each of folding and normalizing may make something for the
+// other to do, once or twice.
 const maxFolds = 8
 
 func firstFold(s string) string {
 	s = without(s, func(r rune) bool { return unicode.Is(unicode.Cf, r) && !joiner(r) })
-	return settled(s, func(s string) string { return spaced(norm.NFKC.String(cases.Fold().String(s))) })
+	return settled(s, func(s string) string {
+		return spaced(norm.NFKC.String(cases.Fold().
+			String(s)))
+	})
 }
 
 // presentFold begins with NFKC, so that equivalent texts are one from the start.
 func presentFold(s string) string {
-	return settled(norm.NFKC.String(s), func(s string) string { return plain(norm.NFKC.String(cases.Fold().String(s))) })
+	return settled(norm.NFKC.String(s),
+		func(s string) string { return plain(norm.NFKC.String(cases.Fold().String(s))) })
 }
 
 // settled repeats a fold until it finds nothing to do.
@@ -78,7 +85,8 @@ func settled(s string, fold func(string) string) string {
 	return s
 }
 
-// plain drops what is not drawn, the dots by which the letters i differ, and joiners that join nothing.
+// plain drops what is not drawn, the dots by which the letters i differ, and joiners that join
+// nothing.
 func plain(s string) string {
 	var kept strings.Builder
 	kept.Grow(len(s))
@@ -113,8 +121,8 @@ func tag(r rune) bool { return r >= '\U000e0020' && r <= '\U000e007f' }
 // spelled is a word that an answer counts as, and how its voter wrote it.
 type spelled struct{ word, spelling string }
 
-// spelled gives the words that an answer to a poll of free text counts as, in order, each once, with the first of the
-// texts that are that word.
+// spelled gives the words that an answer to a poll of free text counts as, in order, each once,
+// with the first of the texts that are that word.
 func (k Kind) spelled(f Fold, a Answer) []spelled {
 	if a == "" { // the vote was taken back
 		return nil
@@ -138,18 +146,23 @@ func (k Kind) word(f Fold, entry string) string {
 // wordsOf takes a text apart into its words, folded. A joiner does not make two of one.
 func wordsOf(text string) []string {
 	text = without(PresentFold.of(text), joiner)
-	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
+	return strings.FieldsFunc(text,
+		func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsNumber(r) &&
+				!unicode.IsMark(r)
+		})
 }
 
-// stored and written put the lines of an open text into the one line that an answer has for it, and back. Line and
-// paragraph separators stand for line feed and tab: no clean text holds them, and processes that know nothing of lines
-// count them like any other character.
+// stored and written put the lines of an open text into the one line that an answer has for it, and
+// back. Line and paragraph separators stand for line feed and tab: no clean text holds them, and
+// processes that know nothing of lines count them like any other character.
 var (
 	stored  = strings.NewReplacer("\n", "\u2028", "\t", "\u2029")
 	written = strings.NewReplacer("\u2028", "\n", "\u2029", "\t")
 )
 
-// Written gives a text as it was written, which stands as it is stored in an answer to an open text, or as the word of one.
+// Written gives a text as it was written, which stands as it is stored in an answer to an open
+// text, or as the word of one.
 func Written(text string) string { return written.Replace(text) }
 
 // entries gives the texts of an answer as they are stored.
@@ -160,8 +173,10 @@ func (a Answer) entries(k Kind) []string {
 	return strings.Split(string(a), "\n")
 }
 
-// lax says what an answer that comes from the log must show at the least. Doors of before let through what shows nothing.
+// lax says what an answer that comes from the log must show at the least. Doors of before let
+// through what shows nothing.
 func lax(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) }) >= 0 &&
+	return strings.IndexFunc(s,
+		func(r rune) bool { return !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) }) >= 0 &&
 		strings.IndexFunc(s, unicode.IsControl) < 0 && utf8.ValidString(s)
 }

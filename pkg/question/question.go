@@ -36,8 +36,9 @@ const (
 	Multiple Kind = "multiple" // one option or several, at most MaxChoices
 	Rating   Kind = "rating"   // one of the options 1 to 5, which the server makes
 
-	WordCloud Kind = "word_cloud" // short texts of the voter's own, at most MaxChoices; they are folded for counting
-	OpenText  Kind = "open_text"  // one text of the voter's own
+	// short texts of the voter's own, at most MaxChoices; they are folded for counting
+	WordCloud Kind = "word_cloud"
+	OpenText  Kind = "open_text" // one text of the voter's own
 )
 
 // Option is one answer to a question. Its key is unique among them.
@@ -48,9 +49,10 @@ type Option struct {
 
 // Question is what somebody asks.
 type Question struct {
-	Text       string
-	Kind       Kind
-	MaxChoices int      // for Multiple and WordCloud: how many options or texts one answer may hold; else 1
+	Text string
+	Kind Kind
+	// for Multiple and WordCloud: how many options or texts one answer may hold; else 1
+	MaxChoices int
 	Banned     []string // words that answers in free text must not hold; nil: none
 	Options    []Option // none for free text
 }
@@ -71,7 +73,8 @@ func (q Question) Check(at string, old *Question) (_ Question, err error) {
 		q.Kind = Choice
 	case Choice, Multiple, Rating, WordCloud, OpenText:
 	default:
-		return q, fault.Field(at+".kind", `must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
+		return q, fault.Field(at+".kind",
+			`must be "choice", "multiple", "rating", "word_cloud" or "open_text"`)
 	}
 	if err := q.setOptions(at+".options", known); err != nil {
 		return q, err
@@ -136,7 +139,8 @@ func (q *Question) setOptions(at string, known texts) error {
 	return checkOptions(at, q.Options, known)
 }
 
-// setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter does not.
+// setMaxChoices checks how many options or texts an answer may hold, or says it where the presenter
+// does not.
 func (q *Question) setMaxChoices(at string) error {
 	most, usual, limit := 1, 1, ""
 	switch q.Kind {
@@ -168,13 +172,17 @@ func (q *Question) checkChosen(at string) error {
 		sum += size + len(",")
 	}
 	if sum > MaxChosenBytes {
-		return fault.Field(at, "the longest keys, as many as a vote may name (%d), must together have at most %d bytes in JSON, with quotes, commas and "+
-			"escapes; they have %d: take shorter keys, or a smaller max_choices", q.MaxChoices, MaxChosenBytes, sum)
+		return fault.Field(
+			at, "the longest keys, as many as a vote may name (%d), must together have at most "+
+				"%d bytes in JSON, with quotes, commas and "+
+				"escapes; they have %d: take shorter keys, or a smaller max_choices", q.MaxChoices,
+			MaxChosenBytes, sum)
 	}
 	return nil
 }
 
-// sizeInJSON gives how many bytes a string has at most in JSON. Some clients escape whatever is not ASCII, and some signs that are.
+// sizeInJSON gives how many bytes a string has at most in JSON. Some clients escape whatever is not
+// ASCII, and some signs that are.
 func sizeInJSON(s string) int {
 	size := len(`""`)
 	for _, r := range s {
@@ -205,7 +213,8 @@ func checkOptions(at string, options []Option, known texts) (err error) {
 			return fault.Field(field+".key", "must have 1 to %d characters", MaxKeyLength)
 		}
 		if !printable(o.Key) || strings.TrimSpace(o.Key) != o.Key {
-			return fault.Field(field+".key", "must not hold control characters or begin or end with a space")
+			return fault.Field(field+".key",
+				"must not hold control characters or begin or end with a space")
 		}
 		if _, err := known.clean(field+".key", o.Key, MaxKeyLength, oneLine); err != nil {
 			return err
@@ -214,7 +223,8 @@ func checkOptions(at string, options []Option, known texts) (err error) {
 			return fault.Field(field+".key", "%q is there twice", o.Key)
 		}
 		seen[o.Key] = true
-		if options[i].Value, err = known.clean(field+".value", o.Value, MaxValueLength, inLines); err != nil {
+		if options[i].Value, err = known.clean(field+".value", o.Value, MaxValueLength,
+			inLines); err != nil {
 			return err
 		}
 	}

@@ -100,10 +100,14 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 			""},
 		{cloud, []string{strings.Repeat("é", 51)}, "", "texts"},
 		{cloud, []string{strings.Repeat("ß", 25)}, question.Answer(strings.Repeat("ß", 25)), ""},
-		{cloud, []string{strings.Repeat("ß", 26)}, "", "texts"},             // which is folded to twice as many
-		{cloud, []string{"Rome", strings.Repeat("\ufdfa", 3)}, "", "texts"}, // each is folded to eighteen
+		// which is folded to twice as many
+		{cloud, []string{strings.Repeat("ß", 26)}, "", "texts"},
+		// each is folded to eighteen
+		{cloud, []string{"Rome", strings.Repeat("\ufdfa", 3)}, "", "texts"},
 		{lone, []string{strings.Repeat("\ufdfa", 50)}, "", "text"},
-		{essay, []string{strings.Repeat("\ufdfa", 500)}, question.Answer(strings.Repeat("\ufdfa", 500)), ""}, // which is not folded
+		// which is not folded
+		{essay, []string{strings.Repeat("\ufdfa", 500)},
+			question.Answer(strings.Repeat("\ufdfa", 500)), ""},
 		{cloud, []string{"Berlin", "BERLIN!"}, "", "texts"},
 		{cloud, []string{"a", "b", "c", "d"}, "", "texts"},
 		{cloud, []string{}, "", ""},
@@ -114,8 +118,10 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 		{cloud, []string{"a\xff"}, "", "texts"},
 		{lone, []string{"a", "b"}, "", "texts"},
 		{lone, []string{""}, "", "text"},
-		{essay, []string{"First.\n\nThen – \"this\"; <b>that</b> "}, "First.\u2028\u2028Then – \"this\"; <b>that</b>", ""},
-		{essay, []string{"if x:\r\n\tgo  on \v\n \n\u200b\n\nelse\u2029  stop\n\n"}, "if x:\u2028\u2029go  on\u2028\u2028else\u2028  stop", ""},
+		{essay, []string{"First.\n\nThen – \"this\"; <b>that</b> "},
+			"First.\u2028\u2028Then – \"this\"; <b>that</b>", ""},
+		{essay, []string{"if x:\r\n\tgo  on \v\n \n\u200b\n\nelse\u2029  stop\n\n"},
+			"if x:\u2028\u2029go  on\u2028\u2028else\u2028  stop", ""},
 		{essay, []string{"  alone \n\n"}, "alone", ""},
 		{essay, []string{strings.Repeat("💬", 500)}, question.Answer(strings.Repeat("💬", 500)), ""},
 		{essay, []string{strings.Repeat("x", 501)}, "", "text"},
@@ -148,39 +154,55 @@ func TestTextIsCleanedOrNamesTheField(t *testing.T) {
 
 func TestWordsThatAreTheSameToPeopleAreOneWord(t *testing.T) {
 	for _, same := range [][]string{
-		{"berlin", "Berlin", "berlin ", "BERLIN!", "Berlin?!…", "Berlin .", "ＢＥＲＬＩＮ", "ber\u00adlin", "\u202eBerlin"},
+		{"berlin", "Berlin", "berlin ", "BERLIN!", "Berlin?!…", "Berlin .", "ＢＥＲＬＩＮ",
+			"ber\u00adlin", "\u202eBerlin"},
 		{"strasse", "Straße", "STRASSE", "straẞe"},
 		{"café", "Cafe\u0301", "CAFÉ,"},
 		{"new york", "New\u00a0York", "NEW  YORK."},
 		{"c#", "C#"}, {"c", "C"}, {"c++", "C++"}, {".net", ".NET"}, {"100%", "100%!"},
-		{"❤", "❤️", "❤\ufe0e", "❤️!"}, {"istanbul", "İstanbul", "ISTANBUL", "İSTANBUL", "ıstanbul", "I\u0307stanbul"}, {"ș", "s\u034f\u0326"},
-		{"葛", "葛\U000e0101"}, {"rome", "Rome\u200d", "ro\u2060me", "\u200cRome!\u200d"}, {"1⃣", "1️⃣"}, {"می\u200cخواهم", "می\u200cخواهم!"},
-		{"!!!", "!!!"}, {"👍", "👍!"}, {"👨‍👩‍👧", "👨‍👩‍👧"}, {"ок", "ОК"}, {"σας", "ΣΑΣ"}, {"東京", "東京。"},
+		{"❤", "❤️", "❤\ufe0e", "❤️!"},
+		{"istanbul", "İstanbul", "ISTANBUL", "İSTANBUL", "ıstanbul", "I\u0307stanbul"},
+		{"ș", "s\u034f\u0326"},
+		{"葛", "葛\U000e0101"}, {"rome", "Rome\u200d", "ro\u2060me", "\u200cRome!\u200d"},
+		{"1⃣", "1️⃣"}, {"می\u200cخواهم", "می\u200cخواهم!"},
+		{"!!!", "!!!"}, {"👍", "👍!"}, {"👨‍👩‍👧", "👨‍👩‍👧"}, {"ок", "ОК"},
+		{"σας", "ΣΑΣ"}, {"東京", "東京。"},
 	} {
 		for _, text := range same[1:] {
-			require.Equal(t, question.WordCloud.Words(question.Answer(same[0])), question.WordCloud.Words(question.Answer(text)), "%q", text)
+			require.Equal(t, question.WordCloud.Words(question.Answer(same[0])),
+				question.WordCloud.Words(question.Answer(text)), "%q", text)
 		}
 	}
 	require.Equal(t, []string{"berlin"}, question.WordCloud.Words("BERLIN!"),
 		"they are counted folded")
 	for _, others := range [][]string{
-		{"👍", "👍🏽"}, {"می\u200cخواهم", "میخواهم"}, {"❤\u200d🔥", "❤🔥"}, {"a", "à"}, {"kir", "kır\u0323"},
-		{"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"},
+		{"👍", "👍🏽"}, {"می\u200cخواهم", "میخواهم"}, {"❤\u200d🔥", "❤🔥"}, {"a", "à"},
+		{"kir", "kır\u0323"},
+		{"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+			"🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"},
 	} {
-		require.NotEqual(t, question.WordCloud.Words(question.Answer(others[0])), question.WordCloud.Words(question.Answer(others[1])), "%q", others)
+		require.NotEqual(t, question.WordCloud.Words(question.Answer(others[0])),
+			question.WordCloud.Words(question.Answer(others[1])), "%q", others)
 	}
-	require.Equal(t, []string{"berlin", "rome"}, question.WordCloud.Words("BERLIN\nBerlin\nRome"), "a person counts once for each")
-	require.Equal(t, []string{"Berlin!"}, question.OpenText.Words("Berlin!"), "an open text counts as it is")
+	require.Equal(t, []string{"berlin", "rome"}, question.WordCloud.Words("BERLIN\nBerlin\nRome"),
+		"a person counts once for each")
+	require.Equal(t, []string{"Berlin!"}, question.OpenText.Words("Berlin!"),
+		"an open text counts as it is")
 }
 
 func TestAnEntryThatHoldsABannedWordIsRefused(t *testing.T) {
 	cloud, essay := freeText(t)
-	cloud.Banned = []string{"Darn", " two  WORDS ", "👎", "don't", "Ｗｉｄｅ", "", "  ", "hell", "❤️", "idiot"}
+	cloud.Banned = []string{"Darn", " two  WORDS ", "👎", "don't", "Ｗｉｄｅ", "", "  ",
+		"hell", "❤️", "idiot"}
 	essay.Banned = cloud.Banned
 	for text, field := range map[string]string{
-		"darn": "texts", "DARN!": "texts", "oh, darn it": "texts", "darn-it": "texts", "d\u00adarn": "texts", "da\u200drn": "texts",
-		"two words": "texts", "Two, words": "texts", "these two words here": "texts", "so 👎👎": "texts", "DON’T do": "texts", "Don't do": "texts",
-		"wide": "texts", "hell\ufe0e": "texts", "HELL\u200d!": "texts", "❤": "texts", "so ❤\ufe0e": "texts", "İDIOT": "texts", "darning": "", "two other words": "", "words two": "", "👍": "", "wider": "",
+		"darn": "texts", "DARN!": "texts", "oh, darn it": "texts", "darn-it": "texts",
+		"d\u00adarn": "texts", "da\u200drn": "texts",
+		"two words": "texts", "Two, words": "texts", "these two words here": "texts",
+		"so 👎👎": "texts", "DON’T do": "texts", "Don't do": "texts",
+		"wide": "texts", "hell\ufe0e": "texts", "HELL\u200d!": "texts", "❤": "texts",
+		"so ❤\ufe0e": "texts", "İDIOT": "texts", "darning": "", "two other words": "",
+		"words two": "", "👍": "", "wider": "",
 	} {
 		for _, q := range []question.Question{cloud, essay} {
 			_, err := q.TextAnswer([]string{text})
@@ -213,7 +235,8 @@ func TestListsOfBannedWordsAreNotMixedUp(t *testing.T) {
 	require.Error(t, err)
 }
 
-// BenchmarkText is what checking and counting a voter's text costs beside everything else that a vote does.
+// BenchmarkText is what checking and counting a voter's text costs beside everything else that a
+// vote does.
 func BenchmarkText(b *testing.B) {
 	cloud, _ := freeText(b)
 	banned := cloud
@@ -221,10 +244,26 @@ func BenchmarkText(b *testing.B) {
 		banned.Banned = append(banned.Banned, "word"+strconv.Itoa(i))
 	}
 	for name, f := range map[string]func() error{
-		"check":             func() error { _, err := cloud.TextAnswer([]string{"New York", "Berlin!", "東京"}); return err },
-		"check, 200 banned": func() error { _, err := banned.TextAnswer([]string{"New York", "Berlin!", "東京"}); return err },
-		"count":             func() error { question.WordCloud.Words("Berlin!\nNew York\n東京"); return nil },
-		"check a long text": func() error { _, err := banned.TextAnswer([]string{strings.Repeat("é!", 25)}); return err },
+		"check": func() error {
+			_,
+				err := cloud.TextAnswer([]string{"New York", "Berlin!", "東京"})
+			return err
+		},
+		"check, 200 banned": func() error {
+			_,
+				err := banned.TextAnswer([]string{"New York", "Berlin!", "東京"})
+			return err
+		},
+		"count": func() error {
+			question.WordCloud.Words(
+				"Berlin!\nNew York\n東京")
+			return nil
+		},
+		"check a long text": func() error {
+			_,
+				err := banned.TextAnswer([]string{strings.Repeat("é!", 25)})
+			return err
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -242,11 +281,14 @@ func TestAnOpenTextIsOneTextHoweverManyLinesItHas(t *testing.T) {
 	answer, err := essay.TextAnswer([]string{"First\n\n\n  - second\t!"})
 	require.NoError(t, err)
 	require.NotContains(t, string(answer), "\n", "workers of before take one line for one text")
-	require.Less(t, strings.IndexFunc(string(answer), unicode.IsControl), 0, "and reject control characters")
+	require.Less(t, strings.IndexFunc(string(answer), unicode.IsControl), 0,
+		"and reject control characters")
 	require.Equal(t, []string{"First\n\n  - second\t!"}, answer.Texts())
 	require.Equal(t, []string{string(answer)}, question.OpenText.Words(answer))
 	require.Equal(t, answer.Texts()[0], question.Written(question.OpenText.Words(answer)[0]))
-	require.Equal(t, question.OpenText.Words(answer), question.OpenText.Words("First\n\n  - second\t!"), "who writes it as it is shown means that word")
+	require.Equal(t, question.OpenText.Words(answer),
+		question.OpenText.Words("First\n\n  - second\t!"),
+		"who writes it as it is shown means that word")
 	require.Empty(t, question.OpenText.Words(""))
 	require.Empty(t, question.WordCloud.Words(""))
 	require.Empty(t, question.Answer("").Texts())
@@ -255,11 +297,12 @@ func TestAnOpenTextIsOneTextHoweverManyLinesItHas(t *testing.T) {
 func TestWhatCoversOrTurnsTheTextsOfOthersIsTakenAway(t *testing.T) {
 	cloud, _ := freeText(t)
 	for text, want := range map[string]string{
-		"Z" + strings.Repeat("\u0301", 45) + "a\u0300": "\u0179" + strings.Repeat("\u0301", 7) + "\u00e0",
-		"e" + strings.Repeat("\u20dd", 40):             "e" + strings.Repeat("\u20dd", 8),
-		strings.Repeat("e\u0301\u0323", 20):            strings.Repeat("\u1eb9\u0301", 20),
-		"\u202eabc\u202c d\u2067e\u2069":               "abc de",
-		"\u200fשלום":                                   "\u200fשלום",
+		"Z" + strings.Repeat("\u0301", 45) + "a\u0300": "\u0179" +
+			strings.Repeat("\u0301", 7) + "\u00e0",
+		"e" + strings.Repeat("\u20dd", 40):  "e" + strings.Repeat("\u20dd", 8),
+		strings.Repeat("e\u0301\u0323", 20): strings.Repeat("\u1eb9\u0301", 20),
+		"\u202eabc\u202c d\u2067e\u2069":    "abc de",
+		"\u200fשלום":                        "\u200fשלום",
 	} {
 		answer, err := cloud.TextAnswer([]string{text})
 		require.NoError(t, err)

@@ -24,9 +24,10 @@ type CountedSpelling struct {
 	First    uuid.UUID
 }
 
-// Refolding counts the words of a poll anew from its votes, by the present fold, within one transaction of a store, which
-// has locked the poll's state. The order of calls is: Had and HadSpelling for all that is there; Vote for every vote; Words.
-// A word keeps its age, and is hidden if what its texts counted as before is.
+// Refolding counts the words of a poll anew from its votes, by the present fold, within one
+// transaction of a store, which has locked the poll's state. The order of calls is: Had and
+// HadSpelling for all that is there; Vote for every vote; Words. A word keeps its age, and is
+// hidden if what its texts counted as before is.
 type Refolding struct {
 	kind       Kind
 	fold       Fold
@@ -46,7 +47,8 @@ type refolded struct {
 
 // NewRefolding begins with a poll whose words were counted by a fold.
 func NewRefolding(kind Kind, f Fold) *Refolding {
-	return &Refolding{kind: kind, fold: f, had: map[string]*refolded{}, words: map[string]*refolded{}, folded: map[string]folded{}}
+	return &Refolding{kind: kind, fold: f, had: map[string]*refolded{},
+		words: map[string]*refolded{}, folded: map[string]folded{}}
 }
 
 // Had brings a word that is there. Its spellings do not matter.
@@ -71,7 +73,8 @@ func (r *Refolding) Vote(id uuid.UUID, a Answer) {
 		if had := r.had[f.before]; had != nil {
 			w.inherit(had)
 		}
-		if slices.ContainsFunc(entries[:i], func(other string) bool { return r.both(other).now == f.now }) {
+		if slices.ContainsFunc(entries[:i],
+			func(other string) bool { return r.both(other).now == f.now }) {
 			continue // a person counts once for each word
 		}
 		w.count++
@@ -93,7 +96,8 @@ func (r *Refolding) both(entry string) folded {
 	return f
 }
 
-// Words gives the words as they are now, in the order of their bytes, and whether anything of them is new.
+// Words gives the words as they are now, in the order of their bytes, and whether anything of them
+// is new.
 func (r *Refolding) Words() (words []CountedWord, changed bool) {
 	for word, had := range r.had {
 		if had.hidden {
@@ -107,10 +111,12 @@ func (r *Refolding) Words() (words []CountedWord, changed bool) {
 		}
 	}
 	changed = !maps.EqualFunc(r.had, r.words, func(a, b *refolded) bool {
-		return a.count == b.count && a.first == b.first && a.hidden == b.hidden && maps.Equal(a.spellings, b.spellings)
+		return a.count == b.count && a.first == b.first && a.hidden == b.hidden &&
+			maps.Equal(a.spellings, b.spellings)
 	})
 	for word, w := range r.words {
-		spellings := slices.SortedFunc(maps.Values(w.spellings), func(a, b CountedSpelling) int { return strings.Compare(a.Spelling, b.Spelling) })
+		spellings := slices.SortedFunc(maps.Values(w.spellings),
+			func(a, b CountedSpelling) int { return strings.Compare(a.Spelling, b.Spelling) })
 		words = append(words, CountedWord{word, w.count, w.first, w.hidden, spellings})
 	}
 	slices.SortFunc(words, func(a, b CountedWord) int { return strings.Compare(a.Word, b.Word) })

@@ -12,10 +12,11 @@ import (
 
 // What voters may write to a poll of free text.
 const (
-	MaxEntries     = 10  // texts of one voter in a word cloud
-	DefaultEntries = 3   // the same, where the presenter does not say
-	MaxWordLength  = 50  // characters of a text in a word cloud, as it is written and as it is folded
-	MaxTextLength  = 500 // characters of an open text
+	MaxEntries     = 10 // texts of one voter in a word cloud
+	DefaultEntries = 3  // the same, where the presenter does not say
+	// characters of a text in a word cloud, as it is written and as it is folded
+	MaxWordLength = 50
+	MaxTextLength = 500 // characters of an open text
 )
 
 // FreeText says whether voters write their answer themselves instead of choosing an option.
@@ -35,8 +36,9 @@ func (k Kind) maxLength() int {
 	return MaxTextLength
 }
 
-// TextAnswer checks the texts that a voter wrote against the poll and makes an answer of them. Errors are of the kind
-// Invalid and name the field: "text" where the poll takes one, "texts" where it takes several.
+// TextAnswer checks the texts that a voter wrote against the poll and makes an answer of them.
+// Errors are of the kind Invalid and name the field: "text" where the poll takes one, "texts" where
+// it takes several.
 func (q *Question) TextAnswer(texts []string) (Answer, error) {
 	field := "text"
 	if q.MaxChoices > 1 && q.Kind.FreeText() {
@@ -60,7 +62,9 @@ func (q *Question) TextAnswer(texts []string) (Answer, error) {
 		word := q.Kind.word(PresentFold, entry)
 		switch {
 		case utf8.RuneCountInString(word) > q.Kind.maxLength():
-			return "", fault.Field(field, "must have at most %d characters, and some of these stand for several", q.Kind.maxLength())
+			return "", fault.Field(field,
+				"must have at most %d characters, and some of these stand for several",
+				q.Kind.maxLength())
 		case said[word]:
 			return "", fault.Field(field, "%q is there twice", entry)
 		case banned.in(entry):
@@ -75,8 +79,8 @@ func (q *Question) TextAnswer(texts []string) (Answer, error) {
 	return Answer(strings.Join(entries, "\n")), nil
 }
 
-// takes says whether an answer that comes from the log is one that a store can keep and count. It asks no more than that: what
-// is clean is decided at the door, by the Unicode of its day.
+// takes says whether an answer that comes from the log is one that a store can keep and count. It
+// asks no more than that: what is clean is decided at the door, by the Unicode of its day.
 func (k Kind) takes(a Answer) bool {
 	entries := strings.Split(string(a), "\n")
 	return len(entries) <= k.maxEntries() && !slices.ContainsFunc(entries, func(text string) bool {
@@ -84,8 +88,9 @@ func (k Kind) takes(a Answer) bool {
 	})
 }
 
-// Words gives what an answer to a poll of free text counts as, in order: in a word cloud its texts folded, so that "Berlin",
-// "berlin " and "BERLIN!" are one word; else its text as it is stored (Written). A person counts once for each.
+// Words gives what an answer to a poll of free text counts as, in order: in a word cloud its texts
+// folded, so that "Berlin", "berlin " and "BERLIN!" are one word; else its text as it is stored
+// (Written). A person counts once for each.
 func (k Kind) Words(a Answer) []string { return k.WordsBy(PresentFold, a) }
 
 // WordsBy is Words by a version of the fold.
@@ -138,11 +143,12 @@ func (b bans) in(text string) bool {
 		return false
 	}
 	text = PresentFold.of(text)
-	return slices.ContainsFunc(b.signs, func(sign string) bool { return strings.Contains(text, sign) })
+	return slices.ContainsFunc(b.signs,
+		func(sign string) bool { return strings.Contains(text, sign) })
 }
 
-// lists keeps the bans of the lists in use, of which a replica sees few: to fold two hundred words for every vote would cost
-// a hundred times what the vote does.
+// lists keeps the bans of the lists in use, of which a replica sees few: to fold two hundred words
+// for every vote would cost a hundred times what the vote does.
 var lists = struct {
 	sync.Mutex
 	seed maphash.Seed

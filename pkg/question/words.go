@@ -24,11 +24,12 @@ const MaxTotal = 10_000
 
 // WordCount is a word of a poll of free text, and how many people's votes hold it.
 type WordCount struct {
-	Word   string    // by which it is counted: the fold of what people wrote
-	Text   string    // as most people wrote it; Word where nobody knows
-	Count  int64     // of people
-	First  uuid.UUID // the vote that named it first; Nil: a process counted it that does not note that
-	Hidden bool      // the presenter hides it, or it holds a banned word
+	Word  string // by which it is counted: the fold of what people wrote
+	Text  string // as most people wrote it; Word where nobody knows
+	Count int64  // of people
+	// the vote that named it first; Nil: a process counted it that does not note that
+	First  uuid.UUID
+	Hidden bool // the presenter hides it, or it holds a banned word
 }
 
 // FirstAt gives the time at which a replica took the vote that named the word first, as
@@ -40,8 +41,9 @@ type Order byte
 
 // The orders.
 const (
-	MostFirst   Order = iota // the most named ones first; of those that are named as often, the older ones
-	NewestFirst              // the newest first
+	// the most named ones first; of those that are named as often, the older ones
+	MostFirst   Order = iota
+	NewestFirst       // the newest first
 )
 
 // Order gives the order in which results have words: a cloud is about what many say, texts are to
@@ -55,9 +57,10 @@ func (k Kind) Order() Order {
 
 // Listing says which words of a poll Store.Answers gives.
 type Listing struct {
-	Order  Order
-	After  *WordCount // where to begin: behind its Count, First and Word, be it there or not; nil: with the first one
-	Hidden bool       // also those that are hidden
+	Order Order
+	// where to begin: behind its Count, First and Word, be it there or not; nil: with the first one
+	After  *WordCount
+	Hidden bool // also those that are hidden
 }
 
 // Sieve is for stores. It gives what marks the words of a poll that are banned, has texts as they
@@ -98,7 +101,8 @@ func (q *Question) Hide(w *WordCount, hidden bool) (changed bool, err error) {
 	case w.Count <= 0 && !w.Hidden:
 		return false, NoWord()
 	case !hidden && bansOf(q.Banned).in(w.Word):
-		return false, fault.Errorf(WordBanned, "it holds a banned word, and stays hidden for as long as that is banned")
+		return false, fault.Errorf(WordBanned,
+			"it holds a banned word, and stays hidden for as long as that is banned")
 	}
 	changed = w.Hidden != hidden
 	w.Hidden = hidden

@@ -40,7 +40,8 @@ func TestRepliesKeepTheirBodiesInOrder(t *testing.T) {
 		{EntryID: id(2), Body: []byte{1}}}
 	data, err := EncodeReplies(nil, replies...)
 	require.NoError(t, err)
-	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"0004"+"01030204"+"00000000000000000000000000000002"+"0001"+"01",
+	require.Equal(t, "504c5201"+"00000000000000000000000000000001"+"0004"+"01030204"+
+		"00000000000000000000000000000002"+"0001"+"01",
 		hex.EncodeToString(data))
 	got, err := DecodeReplies(data)
 	require.NoError(t, err)

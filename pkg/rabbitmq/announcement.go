@@ -7,8 +7,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 )
 
-// announcement is what travels on the bus: "PLB", a version byte, the sender's id (8 bytes), its number, and changes to
-// the end, each presentation id, poll id (16 bytes each), version and revision. Numbers are unsigned varints.
+// announcement is what travels on the bus: "PLB", a version byte, the sender's id (8 bytes), its
+// number, and changes to the end, each presentation id, poll id (16 bytes each), version and
+// revision. Numbers are unsigned varints.
 type announcement struct {
 	from    [8]byte
 	number  uint64 // of the sender's announcements, from 1: a gap says that some were lost
@@ -81,10 +82,12 @@ func decodeAnnouncement(data []byte) (a announcement, err error) {
 // gaps remembers the last number of each sender.
 type gaps map[[8]byte]uint64
 
-// maxSenders bounds what is remembered; more than so many processes come and go within one connection's life rarely.
+// maxSenders bounds what is remembered; more than so many processes come and go within one
+// connection's life rarely.
 const maxSenders = 1000
 
-// missed notes an announcement, and tells whether some of the same sender between the last one and it did not come.
+// missed notes an announcement, and tells whether some of the same sender between the last one and
+// it did not come.
 func (g gaps) missed(a announcement) bool {
 	last, known := g[a.from]
 	if !known && len(g) >= maxSenders {

@@ -37,9 +37,11 @@ func TestAGapInASendersNumbersIsNoticedAndNothingElseIs(t *testing.T) {
 		number uint64
 		missed bool
 	}{
-		{one, 7, false}, {one, 8, false}, {other, 1, false}, {one, 10, true}, {one, 9, false}, {one, 11, false}, {other, 4, true},
+		{one, 7, false}, {one, 8, false}, {other, 1, false}, {one, 10, true}, {one, 9, false},
+		{one, 11, false}, {other, 4, true},
 	} {
-		require.Equal(t, step.missed, heard.missed(announcement{from: step.from, number: step.number}), "%v", step)
+		require.Equal(t, step.missed,
+			heard.missed(announcement{from: step.from, number: step.number}), "%v", step)
 	}
 	for i := range maxSenders {
 		heard.missed(announcement{from: [8]byte{3, byte(i), byte(i >> 8)}, number: 1})

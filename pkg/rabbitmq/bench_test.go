@@ -22,7 +22,8 @@ func BenchmarkVerdict(b *testing.B) {
 	url := stack.RabbitMQURL(b)
 	for _, shape := range []struct{ votes, flying int }{{1, 1}, {100, 4}, {500, 4}} {
 		b.Run(fmt.Sprintf("%dvotes/%dflying", shape.votes, shape.flying), func(b *testing.B) {
-			l := open(b, rabbitmq.Config{URLs: []string{url}, Logger: slog.New(slog.DiscardHandler)})
+			l := open(b, rabbitmq.Config{URLs: []string{url},
+				Logger: slog.New(slog.DiscardHandler)})
 			sub, err := l.Subscribe(b.Context(), 0)
 			require.NoError(b, err)
 			read := make(chan struct{})

@@ -60,11 +60,12 @@ func (b *Bus) send(changes []bus.Change) error {
 	return b.log.say(utterance{exchange: b.log.cfg.busExchange(), body: body})
 }
 
-// Subscribe is the promise of bus.Bus. It returns when the broker delivers to this process, or, when the broker is away,
-// at once: a zero Change comes when it is back.
+// Subscribe is the promise of bus.Bus. It returns when the broker delivers to this process, or,
+// when the broker is away, at once: a zero Change comes when it is back.
 func (b *Bus) Subscribe(ctx context.Context) <-chan bus.Change {
 	changes := b.fanout.Subscribe(ctx)
-	b.wanted.Store(true) // before the session is asked for: either we find it, or attachAgain finds this
+	// before the session is asked for: either we find it, or attachAgain finds this
+	b.wanted.Store(true)
 	r, k, err := b.log.consuming.get()
 	if err != nil {
 		return changes
@@ -96,7 +97,8 @@ func (b *Bus) attach(r *reception) {
 		return
 	}
 	r.attached = true
-	limit := time.AfterFunc(b.log.cfg.DialTimeout, func() { r.conn.kill(errors.New("listening to the bus took too long")) })
+	limit := time.AfterFunc(b.log.cfg.DialTimeout,
+		func() { r.conn.kill(errors.New("listening to the bus took too long")) })
 	defer limit.Stop()
 	if err := b.listen(r.conn); err != nil {
 		r.conn.kill(fmt.Errorf("listen to the bus: %w", err))

@@ -14,30 +14,36 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Prefetch is how many unacknowledged entries of a partition a consumer may hold. It must be the same in every worker
-// and version: a quorum queue with a single active consumer reorders entries when a consumer with another prefetch takes
-// over. The product with the largest batch bounds a worker's memory.
+// Prefetch is how many unacknowledged entries of a partition a consumer may hold. It must be the
+// same in every worker and version: a quorum queue with a single active consumer reorders entries
+// when a consumer with another prefetch takes over. The product with the largest batch bounds a
+// worker's memory.
 const Prefetch = 500
 
-// maxUnconfirmed bounds the batches of a partition that wait for their confirm. One more waits for a slot. The buffers
-// between the client library and our reader are as large, since the library drops what does not fit within seconds,
-// and a dropped return would turn a refused batch into a confirmed one.
+// maxUnconfirmed bounds the batches of a partition that wait for their confirm. One more waits for
+// a slot. The buffers between the client library and our reader are as large, since the library
+// drops what does not fit within seconds, and a dropped return would turn a refused batch into a
+// confirmed one.
 const maxUnconfirmed = 1024
 
 // Config says how to reach RabbitMQ and what to find there.
 type Config struct {
-	URLs       []string // amqp:// or amqps://, nodes of one cluster; each attempt takes the next one
+	// amqp:// or amqps://, nodes of one cluster; each attempt takes the next one
+	URLs       []string
 	Streams    []string // their names, of small letters
 	Partitions int      // of each stream at the start, 1 or more: queues PREFIX.STREAM.0 and so on
 
-	Prefix        string        // of queue and exchange names; "": plenary
-	MaxQueueBytes int64         // per partition; more is refused; 0: 256 MiB. Part of the queue: another value stops Open
-	Heartbeat     time.Duration // whole seconds; we give up a silent broker after 1.5, it gives up us after 2 to 3; 0: 5 s
-	DialTimeout   time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
-	WriteTimeout  time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
-	// ConfirmTimeout is how long the broker may owe a confirm while it takes messages; then the connection is given up, and
-	// what is unconfirmed is unknown; 0: 10 s. A healthy broker takes milliseconds. One that lost a message on its way to
-	// the queue's leader sends it again only when it hears of a new leader or a new message (rabbitmq-server 14589).
+	Prefix string // of queue and exchange names; "": plenary
+	// per partition; more is refused; 0: 256 MiB. Part of the queue: another value stops Open
+	MaxQueueBytes int64
+	// whole seconds; we give up a silent broker after 1.5, it gives up us after 2 to 3; 0: 5 s
+	Heartbeat    time.Duration
+	DialTimeout  time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
+	WriteTimeout time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
+	// ConfirmTimeout is how long the broker may owe a confirm while it takes messages; then the
+	// connection is given up, and what is unconfirmed is unknown; 0: 10 s. A healthy broker takes
+	// milliseconds. One that lost a message on its way to the queue's leader sends it again only
+	// when it hears of a new leader or a new message (rabbitmq-server 14589).
 	ConfirmTimeout time.Duration
 	// Settle is how long a partition's queue that Open or Publish had to make is left alone;
 	// 0: 2 s.
@@ -69,7 +75,8 @@ func (c Config) check() (Config, error) {
 		}
 	}
 	if c.Partitions < 1 || c.Partitions > queue.MaxPartitions || c.MaxQueueBytes < 0 {
-		return c, fmt.Errorf("rabbitmq: %d partitions of %d bytes cannot be", c.Partitions, c.MaxQueueBytes)
+		return c, fmt.Errorf("rabbitmq: %d partitions of %d bytes cannot be", c.Partitions,
+			c.MaxQueueBytes)
 	}
 	for _, name := range c.Streams {
 		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "" {
@@ -102,7 +109,8 @@ func byDefault[T comparable](v *T, value T) {
 	}
 }
 
-// backoff gives the wait before attempt n (from 0) to connect again: full jitter below a bound that doubles.
+// backoff gives the wait before attempt n (from 0) to connect again: full jitter below a bound that
+// doubles.
 func (c Config) backoff(n int) time.Duration {
 	bound := c.MaxBackoff
 	if n < 30 {

@@ -14,8 +14,9 @@ import (
 
 // confirmer publishes on one channel, in order, and tells of each message what became of it.
 //
-// One goroutine writes; it is not the caller, who may have to go while the connection takes no bytes. Another reads
-// returns and confirms: an unroutable message is returned and then confirmed, so the returns are emptied first.
+// One goroutine writes; it is not the caller, who may have to go while the connection takes no
+// bytes. Another reads returns and confirms: an unroutable message is returned and then confirmed,
+// so the returns are emptied first.
 type confirmer struct {
 	conn   *conn
 	ch     *amqp.Channel
@@ -41,9 +42,10 @@ type unsettled struct {
 	state    int
 	returned string // why the broker could not route it
 	early    bool   // settled before the write returned
-	// answer is the library's own record of what the broker said; set when the write has returned. The confirms in order,
-	// which only tell when to look, are not to be trusted: where the broker refuses a message at once and confirms its older
-	// and its newer neighbour later with one "up to here", they say that it was taken.
+	// answer is the library's own record of what the broker said; set when the write has returned.
+	// The confirms in order, which only tell when to look, are not to be trusted: where the broker
+	// refuses a message at once and confirms its older and its newer neighbour later with one "up
+	// to here", they say that it was taken.
 	answer *amqp.DeferredConfirmation
 }
 
@@ -64,14 +66,16 @@ const (
 	abandoned // publish returned an error: it will not
 )
 
-// newConfirmer opens the channel. Messages go to the default exchange, so to the queue that key names.
+// newConfirmer opens the channel. Messages go to the default exchange, so to the queue that key
+// names.
 func newConfirmer(k *conn) (*confirmer, error) {
 	ch, err := k.vital()
 	if err != nil {
 		return nil, err
 	}
 	f := &confirmer{
-		conn: k, ch: ch, slots: make(chan struct{}, maxUnconfirmed), writes: make(chan *unsettled), ended: make(chan struct{}),
+		conn: k, ch: ch, slots: make(chan struct{}, maxUnconfirmed), writes: make(chan *unsettled),
+		ended:   make(chan struct{}),
 		waiting: map[uint64]*unsettled{}, byID: map[string]*unsettled{},
 	}
 	returns := ch.NotifyReturn(make(chan amqp.Return, maxUnconfirmed))
@@ -89,7 +93,8 @@ func newConfirmer(k *conn) (*confirmer, error) {
 }
 
 // publish is the promise of queue.Publisher for one message.
-func (f *confirmer) publish(ctx context.Context, key string, msg amqp.Publishing, confirmed func(error)) error {
+func (f *confirmer) publish(ctx context.Context, key string, msg amqp.Publishing,
+	confirmed func(error)) error {
 	u := &unsettled{key: key, msg: msg, confirmed: confirmed, written: make(chan error, 1)}
 	select {
 	case f.slots <- struct{}{}:
@@ -212,8 +217,8 @@ func (f *confirmer) owed(now, since time.Time) bool {
 	return false
 }
 
-// empty takes every return that is there. Since the library hands them over in the broker's order, the return of a
-// confirmed message is.
+// empty takes every return that is there. Since the library hands them over in the broker's order,
+// the return of a confirmed message is.
 func (f *confirmer) empty(returns <-chan amqp.Return) <-chan amqp.Return {
 	for {
 		select {
@@ -236,8 +241,9 @@ func (f *confirmer) returned(r amqp.Return) {
 	}
 }
 
-// keyOf tells messages that wait for their confirm apart, so that a return finds its own. Ours have an id of their own;
-// what is set aside keeps its publisher's, which may be anything, and is told apart by the delivery.
+// keyOf tells messages that wait for their confirm apart, so that a return finds its own. Ours have
+// an id of their own; what is set aside keeps its publisher's, which may be anything, and is told
+// apart by the delivery.
 func keyOf(messageID string, headers amqp.Table) string {
 	if id, ok := headers[headerID].(string); ok {
 		return fmt.Sprint(id, headers[headerQueue], headers[headerTag])

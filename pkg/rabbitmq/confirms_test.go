@@ -17,8 +17,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// refuseSecond stands in front of a broker and tells the publisher of three messages what a broker may say whose queue was
-// full for a moment: the second is refused at once, and the others are confirmed later, together, up to the third.
+// refuseSecond stands in front of a broker and tells the publisher of three messages what a broker
+// may say whose queue was full for a moment: the second is refused at once, and the others are
+// confirmed later, together, up to the third.
 func refuseSecond(t *testing.T, amqpURL string) string {
 	const ack, nack, upTo = 80, 120, 1
 	confirm := func(channel []byte, method byte, tag uint64, bits byte) []byte {
@@ -112,7 +113,8 @@ func TestABrokerThatOwesAConfirmForTooLongIsAskedAnew(t *testing.T) {
 	var silent atomic.Bool
 	silent.Store(true)
 	url := filter(t, stack.RabbitMQURL(t), func(frame []byte) []byte {
-		if silent.Load() && frame[0] == 1 && len(frame) == 21 && frame[8] == 60 && frame[10] == ack {
+		if silent.Load() && frame[0] == 1 && len(frame) == 21 && frame[8] == 60 &&
+			frame[10] == ack {
 			return nil
 		}
 		return frame
@@ -121,7 +123,8 @@ func TestABrokerThatOwesAConfirmForTooLongIsAskedAnew(t *testing.T) {
 	defer l.Close()
 	outcome := make(chan error, 1)
 	require.NoError(t, l.Publish(t.Context(), 0, numbered(0), func(err error) { outcome <- err }))
-	require.ErrorIs(t, receive(t, outcome), queue.ErrUnknown, "it may be in the log, and nobody says so")
+	require.ErrorIs(t, receive(t, outcome), queue.ErrUnknown,
+		"it may be in the log, and nobody says so")
 	silent.Store(false)
 	require.Eventually(t, func() bool {
 		return l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }) == nil &&

@@ -18,8 +18,8 @@ var errLost = errors.New("the connection was lost")
 // closeGrace is how long a clean goodbye may take before the connection is cut.
 const closeGrace = 2 * time.Second
 
-// transport gives every write a deadline: the client library writes under locks that its own shutdown needs, so a
-// peer that takes no bytes would hold it for ever.
+// transport gives every write a deadline: the client library writes under locks that its own
+// shutdown needs, so a peer that takes no bytes would hold it for ever.
 type transport struct {
 	net.Conn
 	timeout time.Duration
@@ -67,7 +67,8 @@ func dial(ctx context.Context, c Config, name, rawURL string) (*conn, error) {
 			k.raw = raw
 			stop = context.AfterFunc(ctx, func() { _ = raw.Close() })
 			// The library lifts it after the handshake.
-			return &transport{raw, c.WriteTimeout}, raw.SetReadDeadline(time.Now().Add(c.DialTimeout))
+			return &transport{raw, c.WriteTimeout},
+				raw.SetReadDeadline(time.Now().Add(c.DialTimeout))
 		},
 	})
 	if stop != nil && !stop() && err == nil {
@@ -75,7 +76,8 @@ func dial(ctx context.Context, c Config, name, rawURL string) (*conn, error) {
 	}
 	if err != nil {
 		if k.raw != nil {
-			_ = k.raw.Close() // the library leaves it open, and its reader waiting, when the handshake fails
+			// the library leaves it open, and its reader waiting, when the handshake fails
+			_ = k.raw.Close()
 		}
 		return nil, fmt.Errorf("connect to %s: %w", k.host, err)
 	}
@@ -85,8 +87,8 @@ func dial(ctx context.Context, c Config, name, rawURL string) (*conn, error) {
 	return k, nil
 }
 
-// start runs f, which ends when the connection does, in a goroutine that end waits for. It does not when the
-// connection has ended.
+// start runs f, which ends when the connection does, in a goroutine that end waits for. It does not
+// when the connection has ended.
 func (k *conn) start(f func()) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -109,10 +111,12 @@ func (k *conn) watch(closed chan *amqp.Error, blocked chan amqp.Blocking, c Conf
 				blocked = nil
 			case b.Active:
 				k.blocked.Store(&b.Reason)
-				c.Logger.Warn("rabbitmq: the broker takes no messages for now", "connection", name, "host", k.host, "reason", b.Reason)
+				c.Logger.Warn("rabbitmq: the broker takes no messages for now", "connection", name,
+					"host", k.host, "reason", b.Reason)
 			default:
 				k.blocked.Store(nil)
-				c.Logger.Info("rabbitmq: the broker takes messages again", "connection", name, "host", k.host)
+				c.Logger.Info("rabbitmq: the broker takes messages again", "connection",
+					name, "host", k.host)
 			}
 		case err, ok := <-closed:
 			if ok {
@@ -150,7 +154,8 @@ func (k *conn) kill(why error) {
 	_ = k.raw.Close()
 }
 
-// end closes the connection with a goodbye, if the broker listens, and waits for everything that lives on it.
+// end closes the connection with a goodbye, if the broker listens, and waits for everything that
+// lives on it.
 func (k *conn) end() {
 	if k.blocked.Load() != nil {
 		k.kill(errors.New("closed while the broker took no messages"))
@@ -179,7 +184,8 @@ func (k *conn) vital() (*amqp.Channel, error) {
 	return ch, nil
 }
 
-// within ends the connection if what is done before the returned function is called takes longer than ctx.
+// within ends the connection if what is done before the returned function is called takes longer
+// than ctx.
 func (k *conn) within(ctx context.Context) (done func() error) {
 	stop := context.AfterFunc(ctx, func() { k.kill(context.Cause(ctx)) })
 	return func() error {

@@ -16,8 +16,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// What is written on an entry that is set aside, beside its own properties and headers. Of these only the first time
-// stays on one that is replayed.
+// What is written on an entry that is set aside, beside its own properties and headers. Of these
+// only the first time stays on one that is replayed.
 const (
 	headerID          = "x-plenary-dead-letter"
 	headerReason      = "x-plenary-reason"
@@ -37,18 +37,21 @@ const (
 	replayBytes = 64 << 20
 )
 
-// letterID gives the id under which an entry is set aside. It is the same whenever the entry is delivered, if its publisher
-// gave it an id, so that one that was kept and comes again is known; without, it is made for this delivery. A replay gives
-// the entry another.
+// letterID gives the id under which an entry is set aside. It is the same whenever the entry is
+// delivered, if its publisher gave it an id, so that one that was kept and comes again is known;
+// without, it is made for this delivery. A replay gives the entry another.
 func letterID(from string, d amqp.Delivery) string {
 	if d.MessageId == "" {
 		return uuid.Must(uuid.NewV7()).String()
 	}
-	return uuid.NewSHA1(uuid.Nil, fmt.Appendf(nil, "%q %q %q %q", from, d.MessageId, d.Headers[headerReplayed], d.Body)).String()
+	return uuid.NewSHA1(uuid.Nil,
+		fmt.Appendf(nil, "%q %q %q %q", from, d.MessageId, d.Headers[headerReplayed],
+			d.Body)).String()
 }
 
-// deadLetter keeps an entry as it was found, and what is known about it. It waits for the confirm as long as the connection
-// and ctx live: under an alarm the broker takes the message later, and another try would only be another message.
+// deadLetter keeps an entry as it was found, and what is known about it. It waits for the confirm
+// as long as the connection and ctx live: under an alarm the broker takes the message later, and
+// another try would only be another message.
 func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
 	speech, k, err := s.log.speaking.get()
 	if err != nil {
@@ -76,13 +79,15 @@ func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason 
 	return nil
 }
 
-// again makes a message of what was delivered; without an expiry, and without a user id, which the broker would compare
-// with ours.
+// again makes a message of what was delivered; without an expiry, and without a user id, which the
+// broker would compare with ours.
 func again(d amqp.Delivery, headers amqp.Table) amqp.Publishing {
 	return amqp.Publishing{
 		Headers: headers, DeliveryMode: amqp.Persistent,
-		ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Priority: d.Priority, CorrelationId: d.CorrelationId,
-		ReplyTo: d.ReplyTo, MessageId: d.MessageId, Timestamp: d.Timestamp, Type: d.Type, AppId: d.AppId,
+		ContentType: d.ContentType, ContentEncoding: d.ContentEncoding, Priority: d.Priority,
+		CorrelationId: d.CorrelationId,
+		ReplyTo:       d.ReplyTo, MessageId: d.MessageId, Timestamp: d.Timestamp,
+		Type: d.Type, AppId: d.AppId,
 		Body: d.Body,
 	}
 }
@@ -143,12 +148,13 @@ func (s *stream) countDead(ch *amqp.Channel) (int, error) {
 	return q.Messages, err
 }
 
-// VisitDeadLetters is the promise of queue.DeadLetters. AMQP has no way to look at a message without taking it, so all of
-// them are taken, and what was not acknowledged is given back in order by a nack: RabbitMQ 3.10 returns what a closed
-// channel held only some time after it said that it is closed, so that the next visit would miss it, and at the end
-// of the queue.
+// VisitDeadLetters is the promise of queue.DeadLetters. AMQP has no way to look at a message
+// without taking it, so all of them are taken, and what was not acknowledged is given back in order
+// by a nack: RabbitMQ 3.10 returns what a closed channel held only some time after it said that it
+// is closed, so that the next visit would miss it, and at the end of the queue.
 func (s *stream) VisitDeadLetters(
-	ctx context.Context, decide func(queue.DeadLetter) queue.Fate, done func(queue.DeadLetter, error),
+	ctx context.Context, decide func(queue.DeadLetter) queue.Fate,
+	done func(queue.DeadLetter, error),
 ) (err error) {
 	_, k, err := s.log.consuming.get()
 	if err != nil {
@@ -160,7 +166,8 @@ func (s *stream) VisitDeadLetters(
 	}
 	defer func() {
 		closeErr := errors.Join(ch.Nack(0, true, true), ch.Close()) // 0: all that are left
-		if closeErr != nil && err == nil {                          // what was acknowledged is known to be only now
+		// what was acknowledged is known to be only now
+		if closeErr != nil && err == nil {
 			err = s.unavailable(closeErr)
 		}
 	}()
@@ -246,10 +253,12 @@ func (h *heldLetter) leave() error {
 	return err
 }
 
-// replay puts letters back, the last one first. Their order in the queue is another when some were set aside again.
+// replay puts letters back, the last one first. Their order in the queue is another when some were
+// set aside again.
 func (s *stream) replay(ctx context.Context, held []*heldLetter,
 	done func(queue.DeadLetter, error)) error {
-	slices.SortStableFunc(held, func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
+	slices.SortStableFunc(held,
+		func(a, b *heldLetter) int { return a.letter.FirstTime.Compare(b.letter.FirstTime) })
 	for _, h := range slices.Backward(held) {
 		if ctx.Err() != nil {
 			return s.unavailable(context.Cause(ctx))
@@ -281,7 +290,8 @@ func (s *stream) putBack(ctx context.Context, h *heldLetter) error {
 	}
 	headers := amqp.Table{}
 	maps.Copy(headers, h.Headers)
-	for _, name := range []string{headerReason, headerQueue, headerTime, headerTag, headerRedelivered, "x-delivery-count"} {
+	for _, name := range []string{headerReason, headerQueue, headerTime, headerTag,
+		headerRedelivered, "x-delivery-count"} {
 		delete(headers, name)
 	}
 	headers[headerReplayed] = s.log.cfg.Now().UTC().Format(time.RFC3339Nano)
@@ -309,7 +319,8 @@ func (s *stream) letter(d amqp.Delivery) queue.DeadLetter {
 		letter.FirstTime = letter.Time
 	}
 	if letter.ID == "" { // the same at every visit; what is alike in everything may share it
-		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", d.MessageId, letter.Origin, text(headerTime), d.Body))
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", d.MessageId, letter.Origin,
+			text(headerTime), d.Body))
 		letter.ID = hex.EncodeToString(sum[:8])
 	}
 	return letter

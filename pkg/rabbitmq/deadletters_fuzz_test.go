@@ -12,15 +12,19 @@ import (
 
 // FuzzLetter reads dead letters on which anybody may have written anything.
 func FuzzLetter(f *testing.F) {
-	f.Add("0198c0de", "it is of no known kind", "plenary.votes.1", "2026-01-02T03:04:05.6Z", int64(7), "m", []byte{1, 2})
+	f.Add("0198c0de", "it is of no known kind", "plenary.votes.1", "2026-01-02T03:04:05.6Z",
+		int64(7), "m", []byte{1, 2})
 	f.Add("", "", "plenary.votes.99", "yesterday", int64(-1), "", []byte(nil))
 	f.Add("", "", "plenary.votes.256", "", int64(0), "", []byte(nil))
 	f.Add("", "", "plenary.votes.007", "", int64(0), "", []byte(nil))
 	f.Add("", "", "plenary.chats.1", "", int64(0), "", []byte(nil))
 	s := &stream{name: "votes", log: &Log{cfg: Config{Prefix: "plenary", Partitions: 4}}}
-	f.Fuzz(func(t *testing.T, id, reason, origin, at string, tag int64, messageID string, body []byte) {
-		text := amqp.Table{headerID: id, headerReason: reason, headerQueue: origin, headerTime: at, headerFirstTime: at, headerTag: tag}
-		numbers := amqp.Table{headerID: tag, headerReason: body, headerQueue: nil, headerTime: tag, headerFirstTime: amqp.Table{}, headerTag: at}
+	f.Fuzz(func(t *testing.T, id, reason, origin, at string, tag int64,
+		messageID string, body []byte) {
+		text := amqp.Table{headerID: id, headerReason: reason, headerQueue: origin, headerTime: at,
+			headerFirstTime: at, headerTag: tag}
+		numbers := amqp.Table{headerID: tag, headerReason: body, headerQueue: nil, headerTime: tag,
+			headerFirstTime: amqp.Table{}, headerTag: at}
 		for _, headers := range []amqp.Table{text, numbers, nil} {
 			d := amqp.Delivery{Headers: headers, MessageId: messageID, Body: body}
 			letter := s.letter(d)

@@ -44,7 +44,9 @@ func TestADeadLetterThatNobodyWroteOnIsShownUnderAnIDThatStays(t *testing.T) {
 	put(t, url, "plenary.dead",
 		amqp.Publishing{Body: body},
 		amqp.Publishing{Body: []byte("junk")},
-		amqp.Publishing{Body: []byte("junk"), Headers: amqp.Table{"x-plenary-queue": int32(7), "x-plenary-time": int32(12), "x-plenary-dead-letter": false}})
+		amqp.Publishing{Body: []byte("junk"),
+			Headers: amqp.Table{"x-plenary-queue": int32(7), "x-plenary-time": int32(12),
+				"x-plenary-dead-letter": false}})
 	first, _ := dead(t, l, queue.Keep)
 	require.Len(t, first, 3)
 	require.Equal(t, first[1], first[2], "they are alike, and an operator who means one means both")
@@ -62,7 +64,9 @@ func TestALetterIsReplayedWithItsPropertiesAndWithoutWhatWasWrittenOnIt(t *testi
 	defer l.Close()
 	body, err := queue.Encode(nil, numbered(1))
 	require.NoError(t, err)
-	put(t, url, votesQueue(0), amqp.Publishing{Headers: amqp.Table{"theirs": "kept"}, ContentType: "c", Type: "t", MessageId: "m", Body: body})
+	put(t, url, votesQueue(0),
+		amqp.Publishing{Headers: amqp.Table{"theirs": "kept"}, ContentType: "c", Type: "t",
+			MessageId: "m", Body: body})
 	sub, err := l.Subscribe(t.Context(), 0)
 	require.NoError(t, err)
 	d := receive(t, sub.Deliveries())
@@ -75,18 +79,21 @@ func TestALetterIsReplayedWithItsPropertiesAndWithoutWhatWasWrittenOnIt(t *testi
 		from, err := ch.Consume(votesQueue(0), "", false, false, false, false, nil)
 		require.NoError(t, err)
 		got := receive(t, from)
-		require.Equal(t, []string{"c", "t", "m", string(body)}, []string{got.ContentType, got.Type, got.MessageId, string(got.Body)})
+		require.Equal(t, []string{"c", "t", "m", string(body)},
+			[]string{got.ContentType, got.Type, got.MessageId, string(got.Body)})
 		require.Equal(t, amqp.Persistent, got.DeliveryMode)
 		delete(got.Headers, "x-delivery-count")
 		require.Contains(t, got.Headers, "x-plenary-replayed")
 		delete(got.Headers, "x-plenary-replayed")
 		require.Equal(t, amqp.Table{
-			"theirs": "kept", "x-plenary-dead-letter": letters[0].ID, "x-plenary-first-time": letters[0].FirstTime.Format(time.RFC3339Nano),
+			"theirs": "kept", "x-plenary-dead-letter": letters[0].ID,
+			"x-plenary-first-time": letters[0].FirstTime.Format(time.RFC3339Nano),
 		}, got.Headers)
 	})
 }
 
-// A message that is returned is confirmed too, and what is set aside may have any message id, or none.
+// A message that is returned is confirmed too, and what is set aside may have any message id, or
+// none.
 func TestEntriesThatShareAMessageIDAreToldApartWhenNothingTakesThem(t *testing.T) {
 	url := stack.RabbitMQURL(t)
 	const partitions, each = 16, 20

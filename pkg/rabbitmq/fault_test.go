@@ -56,7 +56,8 @@ type watcher struct {
 }
 
 func watch(t testing.TB) *watcher {
-	return &watcher{Handler: slog.NewTextHandler(t.Output(), nil), lines: map[string]int{}, more: make(chan struct{})}
+	return &watcher{Handler: slog.NewTextHandler(t.Output(), nil), lines: map[string]int{},
+		more: make(chan struct{})}
 }
 
 func (w *watcher) Handle(ctx context.Context, r slog.Record) error {
@@ -120,7 +121,8 @@ func TestUnderAMemoryAlarmBatchesAreRefusedAndCountingGoesOn(t *testing.T) {
 	started := time.Now()
 	require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(1001), func(error) {}), queue.ErrRefused)
 	require.Less(t, time.Since(started), 5*time.Second, "at once, but for a busy machine")
-	require.ErrorContains(t, l.Ping(t.Context()), "publishing connection: the broker takes no messages")
+	require.ErrorContains(t, l.Ping(t.Context()),
+		"publishing connection: the broker takes no messages")
 
 	sub, err := l.Subscribe(t.Context(), 0)
 	require.NoError(t, err)
@@ -161,7 +163,8 @@ func TestALogCanBeClosedWhileTheBrokerTakesNoBytes(t *testing.T) {
 	}
 }
 
-// stall publishes until the connection takes no more bytes. The outcomes of what was promised fill the channel.
+// stall publishes until the connection takes no more bytes. The outcomes of what was promised fill
+// the channel.
 func stall(t testing.TB, l log) chan error {
 	outcomes := make(chan error, 10_000)
 	for promised := 0; ; promised++ {
@@ -221,7 +224,10 @@ func TestOpenWaitsForTheBroker(t *testing.T) {
 	p.Refuse(true)
 	lines := watch(t)
 	opened := make(chan log)
-	go func() { opened <- open(t, rabbitmq.Config{URLs: []string{p.url}, Logger: slog.New(lines)}) }()
+	go func() {
+		opened <- open(t,
+			rabbitmq.Config{URLs: []string{p.url}, Logger: slog.New(lines)})
+	}()
 	lines.saw(t, 3, "rabbitmq: waiting to connect again publishing")
 	p.Refuse(false)
 	l := receive(t, opened)
@@ -233,7 +239,8 @@ func TestOpenThatMayWaitNoLongerSaysForWhat(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	_, err := rabbitmq.Open(ctx, rabbitmq.Config{
-		URLs: []string{"amqp://plenary:secret@127.0.0.1:1/"}, Partitions: 1, Logger: slog.New(slog.DiscardHandler),
+		URLs: []string{"amqp://plenary:secret@127.0.0.1:1/"}, Partitions: 1,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.ErrorContains(t, err, "publishing connection: connect to 127.0.0.1:1: ")
 	require.NotContains(t, err.Error(), "secret")
@@ -250,7 +257,9 @@ func TestAQueueWithOtherPropertiesStopsTheStartAndIsLeftAlone(t *testing.T) {
 		URLs: []string{url}, Streams: []string{"votes"}, Partitions: 1, MaxQueueBytes: 2 << 20,
 		Logger: slog.New(slog.DiscardHandler),
 	})
-	require.ErrorContains(t, err, `the queue "plenary.votes.0" is there with other properties than these settings ask for: set them as before`)
+	require.ErrorContains(t, err,
+		`the queue "plenary.votes.0" is there with other properties than these settings ask for: `+
+			`set them as before`)
 	l = open(t, rabbitmq.Config{URLs: []string{url}, MaxQueueBytes: 1 << 20})
 	defer l.Close()
 	sub, err := l.Subscribe(t.Context(), 0)
@@ -265,8 +274,10 @@ func TestADeadLetterKeepsItsPropertiesAndSaysWhereItComesFrom(t *testing.T) {
 	defer l.Close()
 	raw(t, url, func(ch *amqp.Channel) {
 		require.NoError(t, ch.Publish("", votesQueue(0), true, false, amqp.Publishing{
-			Headers: amqp.Table{"theirs": "kept"}, ContentType: "text/plain", ContentEncoding: "utf-8", CorrelationId: "c", ReplyTo: "r",
-			MessageId: "m", Timestamp: now.Truncate(time.Second), Type: "t", AppId: "a", Expiration: "3600000", Body: []byte("junk"),
+			Headers: amqp.Table{"theirs": "kept"}, ContentType: "text/plain",
+			ContentEncoding: "utf-8", CorrelationId: "c", ReplyTo: "r",
+			MessageId: "m", Timestamp: now.Truncate(time.Second), Type: "t", AppId: "a",
+			Expiration: "3600000", Body: []byte("junk"),
 		}))
 	})
 	sub, err := l.Subscribe(t.Context(), 0)
@@ -277,11 +288,14 @@ func TestADeadLetterKeepsItsPropertiesAndSaysWhereItComesFrom(t *testing.T) {
 	require.Len(t, letters, 1)
 	got := letters[0]
 	require.Equal(t, []string{"text/plain", "utf-8", "c", "r", "m", "t", "a", "junk", ""},
-		[]string{got.ContentType, got.ContentEncoding, got.CorrelationId, got.ReplyTo, got.MessageId, got.Type, got.AppId, string(got.Body), got.Expiration})
+		[]string{got.ContentType, got.ContentEncoding, got.CorrelationId, got.ReplyTo,
+			got.MessageId, got.Type, got.AppId, string(got.Body), got.Expiration})
 	require.Equal(t, now.Truncate(time.Second), got.Timestamp.UTC())
 	require.Subset(t, got.Headers, amqp.Table{
-		"theirs": "kept", "x-plenary-reason": "why", "x-plenary-queue": votesQueue(0), "x-plenary-time": "2026-01-02T03:04:05.000000006Z",
-		"x-plenary-delivery-tag": int64(1), "x-plenary-redelivered": false, "x-plenary-first-time": "2026-01-02T03:04:05.000000006Z",
+		"theirs": "kept", "x-plenary-reason": "why", "x-plenary-queue": votesQueue(0),
+		"x-plenary-time":         "2026-01-02T03:04:05.000000006Z",
+		"x-plenary-delivery-tag": int64(1), "x-plenary-redelivered": false,
+		"x-plenary-first-time": "2026-01-02T03:04:05.000000006Z",
 	})
 }
 
@@ -294,10 +308,12 @@ func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *
 		const sender, change = "PLB\x01" + "a sender", "0123456789abcdef" + "fedcba9876543210"
 		for _, body := range []string{
 			"", "junk", "PLB\x00", "PLB\x01cut off", "PLB\x02 whatever comes",
-			sender + "\x01" + change + "\x07" + "\x80\x02", sender + "\x02" + change + "\x08" + "\x00",
+			sender + "\x01" + change + "\x07" + "\x80\x02",
+			sender + "\x02" + change + "\x08" + "\x00",
 			sender + "\x04" + change + "\x09" + "\x00",
 		} {
-			require.NoError(t, ch.Publish("plenary.bus", "", false, false, amqp.Publishing{Body: []byte(body)}))
+			require.NoError(t, ch.Publish("plenary.bus", "", false, false,
+				amqp.Publishing{Body: []byte(body)}))
 		}
 	})
 	want := bus.Change{Thing: uuid.UUID([]byte("0123456789abcdef")),
@@ -315,7 +331,8 @@ func TestAnnouncementsThatAreNotOursAreIgnoredAndNewerOrLostOnesMeanAnything(t *
 func TestASettingThatCannotBeStopsTheStart(t *testing.T) {
 	for want, c := range map[string]rabbitmq.Config{
 		"a URL is missing": {Partitions: 1},
-		"URL 2 is not one": {Partitions: 1, URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
+		"URL 2 is not one": {Partitions: 1,
+			URLs: []string{"amqp://a/", "amqp://user:secret@host:port/"}},
 		`cannot be called "Votes"`: {URLs: []string{"amqp://a/"}, Partitions: 1,
 			Streams: []string{"Votes"}},
 		"257 partitions of 0 bytes": {Partitions: 257, URLs: []string{"amqp://a/"}},

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// link keeps one connection, and the session that is set up on it, for ever: lost, it connects again.
+// link keeps one connection, and the session that is set up on it, for ever: lost, it connects
+// again.
 type link[S any] struct {
 	name  string
 	cfg   Config
@@ -23,7 +24,8 @@ type link[S any] struct {
 }
 
 func newLink[S any](name string, c Config, setUp func(*conn) (S, error)) *link[S] {
-	return &link[S]{name: name, cfg: c, setUp: setUp, away: errors.New("not connected yet"), changed: make(chan struct{})}
+	return &link[S]{name: name, cfg: c, setUp: setUp, away: errors.New("not connected yet"),
+		changed: make(chan struct{})}
 }
 
 // get gives the session, or says why there is none.
@@ -44,7 +46,8 @@ func (l *link[S]) set(s S, c *conn, away error) {
 	l.changed = make(chan struct{})
 }
 
-// ready waits for the first session. It fails when ctx ends, and at once when trying again would not help.
+// ready waits for the first session. It fails when ctx ends, and at once when trying again would
+// not help.
 func (l *link[S]) ready(ctx context.Context) error {
 	for {
 		l.mu.Lock()
@@ -86,11 +89,13 @@ func (l *link[S]) run(ctx context.Context) {
 			err = c.why()
 			l.set(none, nil, err)
 			c.end()
-			if time.Since(since) > l.cfg.MaxBackoff { // else it fails as soon as it is up, and haste would not help
+			// else it fails as soon as it is up, and haste would not help
+			if time.Since(since) > l.cfg.MaxBackoff {
 				failures = 0
 			}
 			if ctx.Err() == nil {
-				l.cfg.Logger.Warn("rabbitmq: connection lost", "connection", l.name, "host", c.host, "error", err)
+				l.cfg.Logger.Warn("rabbitmq: connection lost", "connection", l.name, "host",
+					c.host, "error", err)
 			}
 		} else {
 			l.set(none, nil, err)
@@ -100,7 +105,8 @@ func (l *link[S]) run(ctx context.Context) {
 		}
 		pause := l.cfg.backoff(failures)
 		failures++
-		l.cfg.Logger.Warn("rabbitmq: waiting to connect again", "connection", l.name, "in", pause, "error", err)
+		l.cfg.Logger.Warn("rabbitmq: waiting to connect again", "connection", l.name, "in",
+			pause, "error", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

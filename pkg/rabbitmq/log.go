@@ -8,10 +8,11 @@
 //	consuming   partitions, and what comes back: replies and the bus; never publishes
 //	speaking    replies, announcements, dead letters
 //
-// Each is made again, with new channels and queues of its own, whenever it is lost. Nothing is ever published twice.
+// Each is made again, with new channels and queues of its own, whenever it is lost. Nothing is ever
+// published twice.
 //
-// RabbitMQ 3.10 makes the first consumer of a queue the active one; whoever subscribes spreads the partitions over
-// processes, not this package.
+// RabbitMQ 3.10 makes the first consumer of a queue the active one; whoever subscribes spreads the
+// partitions over processes, not this package.
 package rabbitmq
 
 import (
@@ -29,9 +30,9 @@ import (
 const (
 	contentType   = "application/vnd.plenary.batch"
 	repliesBuffer = 1024
-	// consumingHeartbeat bounds how long the partitions of a process that is frozen or cut off wait for another: the broker
-	// gives it up after three of them at most (measured: 9 s; with 5 s it took 15). Shorter would cost a process on a starved
-	// machine its partitions for nothing.
+	// consumingHeartbeat bounds how long the partitions of a process that is frozen or cut off wait
+	// for another: the broker gives it up after three of them at most (measured: 9 s; with 5 s it
+	// took 15). Shorter would cost a process on a starved machine its partitions for nothing.
 	consumingHeartbeat = 3 * time.Second
 )
 
@@ -53,9 +54,10 @@ type Log struct {
 
 var _ queue.Log = (*Log)(nil)
 
-// Open connects, makes sure that queues and exchange are there, and returns when the log works. While RabbitMQ is
-// away it tries again until ctx ends, and then says what was wrong last. It fails at once where trying again would
-// not help: a setting that cannot be, or a queue that is there with other properties; that one is left as it is.
+// Open connects, makes sure that queues and exchange are there, and returns when the log works.
+// While RabbitMQ is away it tries again until ctx ends, and then says what was wrong last. It fails
+// at once where trying again would not help: a setting that cannot be, or a queue that is there
+// with other properties; that one is left as it is.
 //
 // ctx bounds the opening only.
 func Open(ctx context.Context, c Config) (*Log, error) {
@@ -80,8 +82,10 @@ func Open(ctx context.Context, c Config) (*Log, error) {
 	l.wg.Go(func() { l.publishing.run(running) })
 	l.wg.Go(func() { l.consuming.run(running) })
 	l.wg.Go(func() { l.speaking.run(running) })
-	// The order in which to wait decides which error a wrong queue gives: the first connection declares them all.
-	for _, ready := range []func(context.Context) error{l.publishing.ready, l.consuming.ready, l.speaking.ready} {
+	// The order in which to wait decides which error a wrong queue gives: the first connection
+	// declares them all.
+	for _, ready := range []func(context.Context) error{l.publishing.ready, l.consuming.ready,
+		l.speaking.ready} {
 		if err := ready(ctx); err != nil {
 			_ = l.Close() // never fails
 			return nil, fmt.Errorf("open RabbitMQ: %w", err)

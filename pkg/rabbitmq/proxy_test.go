@@ -38,7 +38,8 @@ func newProxy(t testing.TB, amqpURL string) *proxy {
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{listener: l, target: u.Host, links: map[*link]struct{}{}, in: openGate(), out: openGate()}
+	p := &proxy{listener: l, target: u.Host, links: map[*link]struct{}{}, in: openGate(),
+		out: openGate()}
 	u.Host = l.Addr().String()
 	p.url = u.String()
 	p.wg.Go(p.accept)

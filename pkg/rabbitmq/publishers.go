@@ -157,7 +157,8 @@ func (k *conn) has(name string) (bool, error) {
 		return false, err
 	}
 	_, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
-	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound { // which has closed the channel
+	// which has closed the channel
+	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.NotFound {
 		return false, nil
 	}
 	return err == nil, errors.Join(err, ch.Close())

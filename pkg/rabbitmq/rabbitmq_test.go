@@ -79,7 +79,8 @@ func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
 				raw(tb, direct, func(ch *amqp.Channel) {
 					require.NoError(tb, ch.Confirm(false))
 					d, err := ch.PublishWithDeferredConfirm("", votesQueue(partition), true, false,
-						amqp.Publishing{DeliveryMode: amqp.Persistent, MessageId: messageID, Body: body})
+						amqp.Publishing{DeliveryMode: amqp.Persistent,
+							MessageId: messageID, Body: body})
 					require.NoError(tb, err)
 					acked, err := d.WaitContext(tb.Context())
 					require.NoError(tb, err)
@@ -89,7 +90,8 @@ func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
 			DeadLetters: func(tb testing.TB) (letters []queuetest.DeadLetter) {
 				for _, d := range deadLetters(tb, direct) {
 					letters = append(letters, queuetest.DeadLetter{
-						MessageID: d.MessageId, Reason: d.Headers["x-plenary-reason"].(string), Raw: d.Body,
+						MessageID: d.MessageId, Reason: d.Headers["x-plenary-reason"].(string),
+						Raw: d.Body,
 					})
 				}
 				return letters
@@ -107,17 +109,18 @@ func TestTheLogKeepsThePromisesOfThePort(t *testing.T) {
 }
 
 func TestTheBusKeepsThePromisesOfThePort(t *testing.T) {
-	bustest.Run(t, bustest.Capabilities{Shared: true, Remote: true}, func(t *testing.T) bustest.Env {
-		p := newProxy(t, stack.RabbitMQURL(t))
-		return bustest.Env{
-			Open: func(tb testing.TB) bus.Bus {
-				l := open(tb, rabbitmq.Config{URLs: []string{p.url}, Partitions: 1})
-				tb.Cleanup(func() { require.NoError(tb, l.Close()) })
-				return l.Bus()
-			},
-			Cut: p.Cut,
-		}
-	}, stack.Goroutines())
+	bustest.Run(t, bustest.Capabilities{Shared: true, Remote: true},
+		func(t *testing.T) bustest.Env {
+			p := newProxy(t, stack.RabbitMQURL(t))
+			return bustest.Env{
+				Open: func(tb testing.TB) bus.Bus {
+					l := open(tb, rabbitmq.Config{URLs: []string{p.url}, Partitions: 1})
+					tb.Cleanup(func() { require.NoError(tb, l.Close()) })
+					return l.Bus()
+				},
+				Cut: p.Cut,
+			}
+		}, stack.Goroutines())
 }
 
 func TestTheQueuesOfVotesAreThoseOfEveryVersionAndOthersFollowTheSamePattern(t *testing.T) {

@@ -11,11 +11,14 @@ import (
 )
 
 const (
-	ownQueueLength = 10_000 // what waits for this process in the broker, of replies and of the bus each
-	ownPrefetch    = 500    // and of that, what waits in the client library, or is not acknowledged
+	// what waits for this process in the broker, of replies and of the bus each
+	ownQueueLength = 10_000
+	ownPrefetch    = 500 // and of that, what waits in the client library, or is not acknowledged
 	// Acknowledging each message would cost the broker and us as much as the message.
-	ackEvery = 50               // messages
-	ackAfter = 10 * time.Second // at the latest: the broker gives up a channel that owes it one for half an hour (consumer_timeout)
+	ackEvery = 50 // messages
+	// at the latest: the broker gives up a channel that owes it one for half an hour
+	// (consumer_timeout)
+	ackAfter = 10 * time.Second
 )
 
 // reception is the session of the consuming connection.
@@ -64,8 +67,8 @@ func (s *stream) receive(k *conn) (string, error) {
 	})
 }
 
-// consume hands the messages of an own queue to take, one after the other. The connection cannot do without the
-// queue: when it ends, the connection does.
+// consume hands the messages of an own queue to take, one after the other. The connection cannot do
+// without the queue: when it ends, the connection does.
 func (k *conn) consume(ch *amqp.Channel, name string, take func(amqp.Delivery)) error {
 	if err := ch.Qos(ownPrefetch, 0, false); err != nil {
 		return err

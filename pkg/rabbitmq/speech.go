@@ -49,7 +49,8 @@ func (s *speech) write(ch *amqp.Channel) {
 	for {
 		select {
 		case u := <-s.outbox:
-			if err := ch.Publish(u.exchange, u.key, false, false, amqp.Publishing{Body: u.body}); err != nil {
+			if err := ch.Publish(u.exchange, u.key, false, false,
+				amqp.Publishing{Body: u.body}); err != nil {
 				s.conn.kill(err)
 				return
 			}

@@ -15,7 +15,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// hammer publishes with short contexts, from many goroutines on every partition, until it is told to stop.
+// hammer publishes with short contexts, from many goroutines on every partition, until it is told
+// to stop.
 type hammer struct {
 	t        *testing.T
 	log      log
@@ -57,7 +58,8 @@ func (h *hammer) publish(partition int) {
 		})
 		late := int64(time.Since(begun) - may)
 		cancel()
-		for old := h.slowest.Load(); late > old && !h.slowest.CompareAndSwap(old, late); old = h.slowest.Load() {
+		for old := h.slowest.Load(); late > old &&
+			!h.slowest.CompareAndSwap(old, late); old = h.slowest.Load() {
 		}
 		if err == nil {
 			h.promised.Add(1)
@@ -73,8 +75,10 @@ func (h *hammer) publish(partition int) {
 func (h *hammer) again() time.Duration {
 	begun := time.Now()
 	for p := range h.kept {
-		for before := h.kept[p].Load(); h.kept[p].Load() == before; time.Sleep(5 * time.Millisecond) {
-			require.Less(h.t, time.Since(begun), patience, "partition %d does not work again: %v", p, h.log.Ping(h.t.Context()))
+		for before := h.kept[p].Load(); h.kept[p].Load() == before; time.Sleep(
+			5 * time.Millisecond) {
+			require.Less(h.t, time.Since(begun), patience, "partition %d does not work again: %v",
+				p, h.log.Ping(h.t.Context()))
 		}
 	}
 	return time.Since(begun)
@@ -83,11 +87,13 @@ func (h *hammer) again() time.Duration {
 func (h *hammer) end() {
 	h.stop.Store(true)
 	h.running.Wait()
-	require.Less(h.t, time.Duration(h.slowest.Load()), 8*time.Second, "a publish returns by its deadline, on a busy machine too")
+	require.Less(h.t, time.Duration(h.slowest.Load()), 8*time.Second,
+		"a publish returns by its deadline, on a busy machine too")
 	require.NoError(h.t, h.log.Close())
 	require.Equal(h.t, h.promised.Load(), h.told.Load(), "every promised publish has its outcome")
 	require.Zero(h.t, h.twice.Load(), "once")
-	h.t.Logf("%d promised, a publish took at most %s too long", h.promised.Load(), time.Duration(h.slowest.Load()))
+	h.t.Logf("%d promised, a publish took at most %s too long", h.promised.Load(),
+		time.Duration(h.slowest.Load()))
 }
 
 func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T) {
@@ -99,7 +105,8 @@ func TestPublishingGoesOnWithinSecondsHoweverOftenTheBrokerIsKilled(t *testing.T
 	require.NoError(t, err)
 	defer func() { require.NoError(t, broker.Close()) }()
 	const partitions = 4
-	l := open(t, rabbitmq.Config{URLs: broker.AMQPURLs, Partitions: partitions, Settle: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+	l := open(t, rabbitmq.Config{URLs: broker.AMQPURLs, Partitions: partitions,
+		Settle: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	drain(t, l, partitions)
 	h := strike(t, l, partitions)
 	for range 3 {
@@ -116,7 +123,8 @@ func TestPublishingGoesOnWithinSecondsWhateverTheNetworkDoes(t *testing.T) {
 	t.Parallel()
 	p := newProxy(t, stack.RabbitMQURL(t))
 	const partitions = 4
-	l := open(t, rabbitmq.Config{URLs: []string{p.url}, Partitions: partitions, Heartbeat: 2 * time.Second, WriteTimeout: 2 * time.Second,
+	l := open(t, rabbitmq.Config{URLs: []string{p.url}, Partitions: partitions,
+		Heartbeat: 2 * time.Second, WriteTimeout: 2 * time.Second,
 		DialTimeout: 2 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	drain(t, l, partitions)
 	h := strike(t, l, partitions)

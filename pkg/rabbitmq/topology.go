@@ -7,8 +7,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// deliveryLimit is how often an entry may be delivered again: always. RabbitMQ 4 drops after 20 times unless told, 3.10
-// knows no "unlimited" and takes -1 for 0, so it is a number that no entry reaches.
+// deliveryLimit is how often an entry may be delivered again: always. RabbitMQ 4 drops after 20
+// times unless told, 3.10 knows no "unlimited" and takes -1 for 0, so it is a number that no entry
+// reaches.
 const deliveryLimit = 1_000_000_000
 
 // first is the stream that was there before there were several.
@@ -61,13 +62,16 @@ func declare(ch *amqp.Channel, name string, args amqp.Table) error {
 
 // declareBus makes sure that the exchange of the bus is there.
 func (c Config) declareBus(ch *amqp.Channel) error {
-	return explain(ch.ExchangeDeclare(c.busExchange(), amqp.ExchangeFanout, true, false, false, false, nil), "exchange", c.busExchange())
+	return explain(ch.ExchangeDeclare(c.busExchange(), amqp.ExchangeFanout, true, false, false,
+		false, nil), "exchange", c.busExchange())
 }
 
 func explain(err error, kind, name string) error {
 	if e, ok := errors.AsType[*amqp.Error](err); ok && e.Code == amqp.PreconditionFailed {
-		return mismatch{fmt.Errorf("the %s %q is there with other properties than these settings ask for: set them as before, "+
-			"or let it run empty, delete it and start again (%w)", kind, name, err)}
+		return mismatch{fmt.Errorf(
+			"the %s %q is there with other properties than these settings ask for: set them as "+
+				"before, "+
+				"or let it run empty, delete it and start again (%w)", kind, name, err)}
 	}
 	if err != nil {
 		return fmt.Errorf("declare the %s %q: %w", kind, name, err)
@@ -75,11 +79,13 @@ func explain(err error, kind, name string) error {
 	return nil
 }
 
-// declareOwn makes a queue that belongs to this connection and ends with it. It has no name of its own: a fixed one would be
-// locked by a dead connection until the broker notices. Full, it forgets its oldest messages.
+// declareOwn makes a queue that belongs to this connection and ends with it. It has no name of its
+// own: a fixed one would be locked by a dead connection until the broker notices. Full, it forgets
+// its oldest messages.
 func declareOwn(ch *amqp.Channel, length int) (string, error) {
 	q, err := ch.QueueDeclare("", false, true, true, false, amqp.Table{
-		"x-queue-type": "classic", // whatever the virtual host's default is: only classic queues can be exclusive
+		// whatever the virtual host's default is: only classic queues can be exclusive
+		"x-queue-type": "classic",
 		"x-max-length": int64(length),
 		"x-overflow":   "drop-head",
 	})

@@ -7,8 +7,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// connector opens connections that keep their statements: to parse and plan them anew was up to half of what it costs to count
-// one vote. What database/sql keeps has to be prepared before the transaction, by somebody who knows all that it will need.
+// connector opens connections that keep their statements: to parse and plan them anew was up to
+// half of what it costs to count one vote. What database/sql keeps has to be prepared before the
+// transaction, by somebody who knows all that it will need.
 type connector struct{ driver.Connector }
 
 func newConnector(dsn string) connector {
@@ -44,8 +45,9 @@ type sqliteStmt interface {
 	driver.StmtQueryContext
 }
 
-// conn keeps the statements that have arguments: their texts are constants, so they are few. The others are migrations and
-// settings. database/sql uses a connection, and the rows that come from it, by one goroutine at a time.
+// conn keeps the statements that have arguments: their texts are constants, so they are few. The
+// others are migrations and settings. database/sql uses a connection, and the rows that come from
+// it, by one goroutine at a time.
 type conn struct {
 	sqliteConn
 	kept map[string]sqliteStmt // but for those that run
@@ -71,7 +73,8 @@ func (c *conn) keep(query string, st sqliteStmt) {
 	c.kept[query] = st
 }
 
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *conn) ExecContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Result, error) {
 	if len(args) == 0 {
 		return c.sqliteConn.ExecContext(ctx, query, args)
 	}
@@ -83,7 +86,8 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return st.ExecContext(ctx, args)
 }
 
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *conn) QueryContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Rows, error) {
 	if len(args) == 0 {
 		return c.sqliteConn.QueryContext(ctx, query, args)
 	}

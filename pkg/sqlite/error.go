@@ -20,8 +20,8 @@ func code(err error) int {
 	return sqlite3.SQLITE_OK
 }
 
-// translate gives a driver's error the domain's kind: the one place where that is decided. The domain's own errors and
-// faults stay as they are.
+// translate gives a driver's error the domain's kind: the one place where that is decided. The
+// domain's own errors and faults stay as they are.
 func translate(err error) error {
 	if err == nil || fault.CodeOf(err) != (fault.Code{}) {
 		return err
@@ -34,12 +34,14 @@ func translate(err error) error {
 		return err
 	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM:
 		return fault.Unavailablef(err, "the database is full")
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_INTERRUPT:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL,
+		sqlite3.SQLITE_INTERRUPT:
 		return fault.Unavailablef(err, "the database is busy")
 	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
 		return fault.Unavailablef(err, "the database cannot be read or written now")
 	}
-	for _, e := range []error{context.Canceled, context.DeadlineExceeded, sql.ErrTxDone, sql.ErrConnDone} {
+	for _, e := range []error{context.Canceled, context.DeadlineExceeded, sql.ErrTxDone,
+		sql.ErrConnDone} {
 		if errors.Is(err, e) {
 			return fault.Unavailablef(err, "the database took too long")
 		}
@@ -60,5 +62,6 @@ func Exactly(n int, what string, result sql.Result, err error) error {
 
 func taken(err error) bool {
 	e, _ := errors.AsType[*sqlite.Error](err)
-	return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
+	return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE ||
+		e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Small sets of rows travel as JSON and are taken apart by json_each: one statement, however many rows. JSON has no bytes,
-// so ids in it are hexadecimal and go through unhex. For large sets there is Set.
+// Small sets of rows travel as JSON and are taken apart by json_each: one statement, however many
+// rows. JSON has no bytes, so ids in it are hexadecimal and go through unhex. For large sets there
+// is Set.
 
 // Hex gives an id as unhex takes it.
 func Hex(id uuid.UUID) string { return hex.EncodeToString(id[:]) }

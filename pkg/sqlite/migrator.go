@@ -9,10 +9,11 @@ import (
 	"github.com/golang-migrate/migrate/v4/database"
 )
 
-// migrator is the library's driver for one connection. The library's own locks within one process only and commits
-// every step, so that two processes that start together trip over each other. Here the lock is SQLite's own,
-// a transaction around all steps: it holds between processes on every system, leaves no file behind, and a
-// migration that breaks off leaves no trace. The table is the one that the library's command knows.
+// migrator is the library's driver for one connection. The library's own locks within one process
+// only and commits every step, so that two processes that start together trip over each other. Here
+// the lock is SQLite's own, a transaction around all steps: it holds between processes on every
+// system, leaves no file behind, and a migration that breaks off leaves no trace. The table is the
+// one that the library's command knows.
 type migrator struct {
 	ctx    context.Context // of the start: waiting for the lock ends with it
 	conn   *sql.Conn
@@ -22,12 +23,17 @@ type migrator struct {
 var _ database.Driver = (*migrator)(nil)
 
 func (m *migrator) Lock() error {
-	err := whileBusy(m.ctx, func() error { _, err := m.conn.ExecContext(m.ctx, "BEGIN IMMEDIATE"); return err })
+	err := whileBusy(m.ctx, func() error {
+		_,
+			err := m.conn.ExecContext(m.ctx, "BEGIN IMMEDIATE")
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	m.failed = false
-	if err := m.exec("CREATE TABLE IF NOT EXISTS schema_migrations (version uint64, dirty bool)"); err != nil {
+	if err := m.exec(
+		"CREATE TABLE IF NOT EXISTS schema_migrations (version uint64, dirty bool)"); err != nil {
 		return errors.Join(err, m.Unlock())
 	}
 	return nil
@@ -59,7 +65,8 @@ func (m *migrator) SetVersion(version int, dirty bool) error {
 }
 
 func (m *migrator) Version() (version int, dirty bool, err error) {
-	err = m.conn.QueryRowContext(context.Background(), "SELECT version, dirty FROM schema_migrations").Scan(&version, &dirty)
+	err = m.conn.QueryRowContext(context.Background(),
+		"SELECT version, dirty FROM schema_migrations").Scan(&version, &dirty)
 	if errors.Is(err, sql.ErrNoRows) {
 		return database.NilVersion, false, nil
 	}

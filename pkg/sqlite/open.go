@@ -19,13 +19,17 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// What every connection gets. A commit is on the disk when it returns: FULL syncs the log at each one, and fullfsync
-// makes macOS mean it. What one statement changes is first copied aside, so that a fault undoes it alone: in memory (a page
-// a vote at most), as writing that to a temporary file was a tenth of counting. The log is taken over into the file every 16 MB: voters'
-// ids are random, so nearly every vote changes a page of its own, and the longer the log, the more often a page is in it twice.
+// What every connection gets. A commit is on the disk when it returns: FULL syncs the log at each
+// one, and fullfsync makes macOS mean it. What one statement changes is first copied aside, so that
+// a fault undoes it alone: in memory (a page a vote at most), as writing that to a temporary file
+// was a tenth of counting. The log is taken over into the file every 16 MB: voters' ids are random,
+// so nearly every vote changes a page of its own, and the longer the log, the more often a page is
+// in it twice.
 var (
-	writing = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"cache_size(-16000)", "temp_store(MEMORY)", "journal_size_limit(67108864)", "wal_autocheckpoint(4000)"}
+	writing = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)",
+		"checkpoint_fullfsync(1)",
+		"cache_size(-16000)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
+		"wal_autocheckpoint(4000)"}
 	reading = []string{"busy_timeout(5000)", "query_only(1)"}
 )
 
@@ -47,8 +51,9 @@ func checkPath(path string) (string, error) {
 	return path, nil
 }
 
-// private makes a file that is not there, so that nobody else can read it; SQLite gives its log and index the file's mode. What is there
-// stays as its owner made it, and is not opened here: to close it would give up this process's locks on it. Errors SQLite meets, too.
+// private makes a file that is not there, so that nobody else can read it; SQLite gives its log and
+// index the file's mode. What is there stays as its owner made it, and is not opened here: to close
+// it would give up this process's locks on it. Errors SQLite meets, too.
 func private(path string) {
 	if file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
 		_ = file.Close()
@@ -82,12 +87,15 @@ func (c Config) pool(path string, pragmas []string, conns int) *sqlx.DB {
 func (db *DB) prepare(ctx context.Context) error {
 	err := whileBusy(ctx, func() error {
 		var mode string
-		// It fails at once when another process does the same at the same moment; the busy time-out does not cover it.
+		// It fails at once when another process does the same at the same moment; the busy time-out
+		// does not cover it.
 		if err := db.writer.GetContext(ctx, &mode, "PRAGMA journal_mode = WAL"); err != nil {
 			return err
 		}
 		if mode != "wal" {
-			return fmt.Errorf("the file system cannot hold a write-ahead log (journal mode %s); a local disk can", mode)
+			return fmt.Errorf(
+				"the file system cannot hold a write-ahead log (journal mode %s); a local disk can",
+				mode)
 		}
 		return nil
 	})
@@ -98,7 +106,8 @@ func (db *DB) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(migrations.Up(ctx, migrations.SQLite, &migrator{ctx: ctx, conn: conn}), conn.Close())
+	return errors.Join(migrations.Up(ctx, migrations.SQLite,
+		&migrator{ctx: ctx, conn: conn}), conn.Close())
 }
 
 // whileBusy repeats f while another process holds the file, as long as ctx allows.

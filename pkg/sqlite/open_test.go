@@ -31,7 +31,8 @@ func TestManyMayStartAtOnceOnTheSameNewFile(t *testing.T) {
 }
 
 func TestAnyPathOfAFileWorksAndNothingElseStaysBehind(t *testing.T) {
-	names := []string{"plenary.db", "with space.db", "100%.db", "%3F.db", "a#b.db", "ünï🗳.db", "a&b=c;d+e'f.db", ":memory:", "file:x"}
+	names := []string{"plenary.db", "with space.db", "100%.db", "%3F.db", "a#b.db", "ünï🗳.db",
+		"a&b=c;d+e'f.db", ":memory:", "file:x"}
 	if runtime.GOOS != "windows" {
 		names = append(names, "what?.db", "a?mode=memory", `back\slash"`)
 	} else {
@@ -73,7 +74,8 @@ func TestOnlyTheOwnerCanReadANewDatabase(t *testing.T) {
 	}
 }
 
-// TestADatabaseKeepsTheModeThatItsOwnerGaveIt: perhaps a program that makes backups belongs to its group.
+// TestADatabaseKeepsTheModeThatItsOwnerGaveIt: perhaps a program that makes backups belongs to its
+// group.
 func TestADatabaseKeepsTheModeThatItsOwnerGaveIt(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plenary.db")
 	require.NoError(t, open(t, path).Close())
@@ -140,7 +142,8 @@ func TestADirtyOrNewerSchemaStopsTheStartWithOneLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "plenary.db")
 			s := open(t, path)
-			_, err := s.writer.Exec(`UPDATE schema_migrations SET version = ?, dirty = ?`, want.Found, want.Dirty)
+			_, err := s.writer.Exec(`UPDATE schema_migrations SET version = ?, dirty = ?`,
+				want.Found, want.Dirty)
 			require.NoError(t, err)
 			require.NoError(t, s.Close())
 			_, err = Open(t.Context(), Config{Path: path})
@@ -164,7 +167,8 @@ func (db *DB) migrator(t *testing.T) *migrator {
 
 func objects(t *testing.T, m *migrator) (n int) {
 	t.Helper()
-	const query = `SELECT count(*) FROM sqlite_schema WHERE name <> 'schema_migrations' AND name NOT LIKE 'sqlite_%'`
+	const query = `SELECT count(*) FROM sqlite_schema WHERE name <> 'schema_migrations' AND name ` +
+		`NOT LIKE 'sqlite_%'`
 	require.NoError(t, m.conn.QueryRowContext(t.Context(), query).Scan(&n))
 	return n
 }
@@ -190,7 +194,9 @@ func TestAMigrationThatBreaksOffLeavesNoTrace(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, m.Lock())
 	require.NoError(t, m.SetVersion(version+1, true))
-	require.Error(t, m.Run(strings.NewReader("CREATE TABLE more (id INTEGER); CREATE TABLE more (id INTEGER);")))
+	require.Error(
+		t, m.Run(strings.NewReader(
+			"CREATE TABLE more (id INTEGER); CREATE TABLE more (id INTEGER);")))
 	require.NoError(t, m.Unlock())
 	require.Equal(t, before, objects(t, m))
 	now, dirty, err := m.Version()
@@ -203,7 +209,8 @@ func TestEveryConnectionHasItsSettings(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "plenary.db"))
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "fullfsync": "1", "query_only": "0",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000",
+		"fullfsync": "1", "query_only": "0",
 		"temp_store": "2",
 	} {
 		var got string

@@ -61,7 +61,8 @@ func Given(columns ...string) (with string, width int) {
 			expr = numberAt(width)
 			width += numberWidth
 		case "text":
-			expr = fmt.Sprintf("CAST(substr(?2, %s, %s) AS TEXT)", numberAt(width), numberAt(width+numberWidth))
+			expr = fmt.Sprintf("CAST(substr(?2, %s, %s) AS TEXT)", numberAt(width),
+				numberAt(width+numberWidth))
 			width += 2 * numberWidth
 		}
 		fmt.Fprintf(&exprs, ", %s AS %s", expr, name)

@@ -30,7 +30,8 @@ func TestASetArrivesAsItWasGiven(t *testing.T) {
 		{4, uuid.New(), " B ", 1<<53 - 1, "", types},
 	}
 	with, width := Given("a id", "b text", "c number", "d text")
-	query := with + `SELECT *, concat_ws(' ', typeof(a), typeof(b), typeof(c), typeof(d)) AS types FROM given`
+	query := with + `SELECT *, concat_ws(' ', typeof(a), typeof(b), typeof(c), typeof(d)) AS ` +
+		`types FROM given`
 	for n := 1; n <= len(all); n++ {
 		set := NewSet(n, width)
 		for _, r := range all[:n] {

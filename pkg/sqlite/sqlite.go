@@ -14,7 +14,9 @@ import (
 
 // Config says where the file is.
 type Config struct {
-	Path string // of the file, which is made when it is not there; beside it SQLite keeps a -wal and a -shm while it is open
+	// of the file, which is made when it is not there; beside it SQLite keeps a -wal and a -shm
+	// while it is open
+	Path string
 
 	// Observe, if not nil, is told of each call its name, its time and its error. The time of a
 	// list is 0.
@@ -27,7 +29,8 @@ type Config struct {
 // DB is a file that is open. It is safe for use by many goroutines. Several processes on one host
 // may share a file.
 type DB struct {
-	writer  *sqlx.DB // one connection: SQLite has one writer at a time, and waiting in Go obeys the context
+	// one connection: SQLite has one writer at a time, and waiting in Go obeys the context
+	writer  *sqlx.DB
 	reader  *sqlx.DB
 	lists   *sqlx.DB // for List, whose readers may be slow
 	observe func(call string, took time.Duration, err error)
@@ -154,7 +157,8 @@ func Each[R any](
 		if err := yield(r); err != nil {
 			return yieldError{err}
 		}
-		if err := ctx.Err(); err != nil { // database/sql notices it in a goroutine of its own, which may come late
+		// database/sql notices it in a goroutine of its own, which may come late
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}

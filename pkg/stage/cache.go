@@ -78,7 +78,8 @@ func (c *Cache) Stop(ctx context.Context) error {
 // time: any) and less than a lease before the time it returns. That time is the one to date an
 // acceptance with: asking the clock again would make the lease longer. The error is the store's:
 // NotFound or Unavailable, never an old truth.
-func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display, time.Time, error) {
+func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display,
+	time.Time, error) {
 	e := c.entry(id)
 	var asked time.Time // when this call first had to wait
 	for {
@@ -90,7 +91,9 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 		case asked.IsZero():
 			asked = now
 		case v != nil && !v.begun.Before(asked) && now.Sub(v.begun) >= poll.Lease:
-			return poll.Display{}, now, fault.Errorf(fault.Unavailable, "the database is too slow: what it says is old when it arrives")
+			return poll.Display{}, now,
+				fault.Errorf(fault.Unavailable,
+					"the database is too slow: what it says is old when it arrives")
 		}
 		r := c.begin(id, e, v)
 		if r == nil {
@@ -102,7 +105,8 @@ func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (pol
 				return poll.Display{}, now, r.err
 			}
 		case <-ctx.Done():
-			return poll.Display{}, now, fault.Unavailablef(ctx.Err(), "the database did not answer in time")
+			return poll.Display{}, now,
+				fault.Unavailablef(ctx.Err(), "the database did not answer in time")
 		}
 	}
 }

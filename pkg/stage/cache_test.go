@@ -47,7 +47,8 @@ func TestAnEntryIsTrustedForOneLeaseFromBeforeItsReadBegan(t *testing.T) {
 	}()
 	_, now, err := c.Display(t.Context(), talk, time.Time{})
 	require.NoError(t, err)
-	require.Equal(t, clock.now(), now, "the time to date an acceptance with is the one the lease was checked with")
+	require.Equal(t, clock.now(), now,
+		"the time to date an acceptance with is the one the lease was checked with")
 
 	close(store.proceed) // also for the read ahead that the use just started
 	require.NoError(t, c.reads.Wait(t.Context()))

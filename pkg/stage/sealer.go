@@ -14,16 +14,18 @@ import (
 )
 
 const (
-	// pendingSeals bounds the seals of a partition that wait; what does not fit is left to the workers.
+	// pendingSeals bounds the seals of a partition that wait; what does not fit is left to the
+	// workers.
 	pendingSeals = 1024
-	// sealFor is how long after its time a seal is tried: a worker takes over what it has seen closing for ten seconds.
+	// sealFor is how long after its time a seal is tried: a worker takes over what it has seen
+	// closing for ten seconds.
 	sealFor = 6 * time.Second
 	// The time between two tries is doubled, from the first one to the last.
 	firstPause, lastPause = 100 * time.Millisecond, 1600 * time.Millisecond
 )
 
-// sealer publishes seals when they are due, each by itself: one that the log is slow to take holds up no other. Their order
-// does not matter, and a seal that was published twice does no harm.
+// sealer publishes seals when they are due, each by itself: one that the log is slow to take holds
+// up no other. Their order does not matter, and a seal that was published twice does no harm.
 type sealer struct {
 	log     queue.Publisher
 	logger  *slog.Logger
@@ -46,8 +48,8 @@ func newSealer(log queue.Publisher, logger *slog.Logger) *sealer {
 	return s
 }
 
-// add has a poll sealed when every vote for it that may be acknowledged is in the log: its transition was committed before
-// the call.
+// add has a poll sealed when every vote for it that may be acknowledged is in the log: its
+// transition was committed before the call.
 func (s *sealer) add(partition int, seal poll.Seal) {
 	due := time.Now().Add(poll.SealDelay)
 	s.mu.Lock()
@@ -64,13 +66,15 @@ func (s *sealer) add(partition int, seal poll.Seal) {
 	select {
 	case slots <- struct{}{}:
 	default:
-		s.logger.Warn("too many transitions at once; a worker will seal this one", "poll_id", seal.PollID)
+		s.logger.Warn("too many transitions at once; a worker will seal this one",
+			"poll_id", seal.PollID)
 		return
 	}
 	s.pending.Go(func() {
 		defer func() { <-slots }()
 		if err := s.seal(partition, seal, due); err != nil {
-			s.logger.Warn("seal not published; a worker will do it", "poll_id", seal.PollID, "error", err)
+			s.logger.Warn("seal not published; a worker will do it", "poll_id",
+				seal.PollID, "error", err)
 		}
 	})
 }
@@ -83,7 +87,8 @@ func (s *sealer) seal(partition int, seal poll.Seal, due time.Time) error {
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := poll.PublishSeal(s.ctx, s.log, partition, seal)
-		if !errors.Is(err, queue.ErrRefused) && !errors.Is(err, queue.ErrUnknown) { // it is done, or trying again does not help
+		// it is done, or trying again does not help
+		if !errors.Is(err, queue.ErrRefused) && !errors.Is(err, queue.ErrUnknown) {
 			return err
 		}
 		wait := pause/2 + rand.N(pause)

@@ -13,8 +13,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// Stage is the presenter's side: it changes what is displayed and has the poll that voting ended for sealed, and it edits.
-// Whatever it changes it announces. It is a life.Service.
+// Stage is the presenter's side: it changes what is displayed and has the poll that voting ended
+// for sealed, and it edits. Whatever it changes it announces. It is a life.Service.
 type Stage struct {
 	store  writer
 	bus    bus.Bus
@@ -27,7 +27,8 @@ type Stage struct {
 type writer interface {
 	Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Turn, error)
 	Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edited, error)
-	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool) (question.WordCount, poll.Edited, error)
+	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string,
+		hidden bool) (question.WordCount, poll.Edited, error)
 	Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error
 	SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte, a access.Tokens) error
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
@@ -38,10 +39,12 @@ func New(store writer, b bus.Bus, log queue.Publisher, cache *Cache, logger *slo
 	return &Stage{store: store, bus: b, cache: cache, sealer: newSealer(log, logger), log: logger}
 }
 
-// Move does a transition and gives what is displayed after it. ifMatch, if not nil, is the version that the presenter
-// saw. After a nil error every replica that the announcement reaches refuses votes for the poll that left or was closed at
-// once, the others within a lease. Errors: as poll.Store.Transit; after Unavailable the transition may have happened.
-func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (poll.Display, error) {
+// Move does a transition and gives what is displayed after it. ifMatch, if not nil, is the version
+// that the presenter saw. After a nil error every replica that the announcement reaches refuses
+// votes for the poll that left or was closed at once, the others within a lease. Errors: as
+// poll.Store.Transit; after Unavailable the transition may have happened.
+func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move,
+	ifMatch *int64) (poll.Display, error) {
 	mark := s.cache.mark(id)
 	turn, err := s.store.Transit(ctx, id, m, ifMatch)
 	if err != nil { // it may have happened
@@ -69,8 +72,10 @@ func (s *Stage) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (poll.Edite
 	return edited, err
 }
 
-// Hide hides an answer in free text, or shows it again. Errors: as poll.Store.Hide; after Unavailable it may have happened.
-func (s *Stage) Hide(ctx context.Context, id, pollID uuid.UUID, text string, hidden bool) (question.WordCount, error) {
+// Hide hides an answer in free text, or shows it again. Errors: as poll.Store.Hide; after
+// Unavailable it may have happened.
+func (s *Stage) Hide(ctx context.Context, id, pollID uuid.UUID, text string,
+	hidden bool) (question.WordCount, error) {
 	word, edited, err := s.store.Hide(ctx, id, pollID, text, hidden)
 	s.edited(ctx, id, edited, err)
 	return word, err
@@ -91,25 +96,28 @@ func (s *Stage) edited(ctx context.Context, id uuid.UUID, edited poll.Edited, er
 	s.announce(ctx, changes...)
 }
 
-// Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as poll.Store.Delete; after
-// Unavailable it may have happened.
+// Delete removes a presentation. Within a lease every replica refuses votes for it. Errors: as
+// poll.Store.Delete; after Unavailable it may have happened.
 func (s *Stage) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error {
 	return s.changed(ctx, id, s.store.Delete(ctx, id, seen))
 }
 
-// SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one that is none any more end where
-// the announcement arrives, the others within a lease. Errors: as poll.Store.SetAccess; after Unavailable it may have happened.
+// SetAccess puts other tokens in the place of a presentation's. Streams that were opened with one
+// that is none any more end where the announcement arrives, the others within a lease. Errors: as
+// poll.Store.SetAccess; after Unavailable it may have happened.
 func (s *Stage) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 	a access.Tokens) error {
 	return s.changed(ctx, id, s.store.SetAccess(ctx, id, presenter, a))
 }
 
-// SetJoinCode gives a presentation another join code. Errors: as poll.Store.SetJoinCode; after Unavailable it may have happened.
+// SetJoinCode gives a presentation another join code. Errors: as poll.Store.SetJoinCode; after
+// Unavailable it may have happened.
 func (s *Stage) SetJoinCode(ctx context.Context, id uuid.UUID, code string) error {
 	return s.changed(ctx, id, s.store.SetJoinCode(ctx, id, code))
 }
 
-// changed has everybody read a presentation anew of which something but the version may have changed.
+// changed has everybody read a presentation anew of which something but the version may have
+// changed.
 func (s *Stage) changed(ctx context.Context, id uuid.UUID, err error) error {
 	s.cache.Drop(id)
 	if err == nil {

@@ -31,7 +31,8 @@ type seals struct {
 	queue.Stream
 	published chan published
 	mu        sync.Mutex
-	trouble   map[int][]error // by partition, what becomes of the next publishes; errStuck: nothing, until ctx ends
+	// by partition, what becomes of the next publishes; errStuck: nothing, until ctx ends
+	trouble map[int][]error
 }
 
 type published struct {
@@ -245,7 +246,8 @@ func vote(t *testing.T, store *polllite.Store, revision int64) {
 		if r.State.Revision == revision {
 			return
 		}
-		v := poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: uuid.New(), Version: 3, Answer: "Berlin"}
+		v := poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: uuid.New(), Version: 3,
+			Answer: "Berlin"}
 		_, err = store.Count(t.Context(), []poll.Batch{{ID: uuid.New(), Votes: []poll.Vote{v}}})
 		require.NoError(t, err)
 	}
@@ -273,7 +275,8 @@ func TestAReplicaThatStopsSealsFirstWhatHasLeft(t *testing.T) {
 		time.Sleep(time.Second)
 		begun := time.Now()
 		require.NoError(t, s.Stop(t.Context()))
-		require.Equal(t, poll.SealDelay-time.Second, time.Since(begun), "sealing early would make acknowledged votes late")
+		require.Equal(t, poll.SealDelay-time.Second, time.Since(begun),
+			"sealing early would make acknowledged votes late")
 		require.Len(t, log.published, 1)
 		require.Equal(t, time.Now(), (<-log.published).at)
 	})
@@ -291,7 +294,8 @@ func TestAReplicaThatHasNothingToSealStopsAtOnce(t *testing.T) {
 
 func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, waited := range []time.Duration{0, poll.SealDelay + 1} { // before its time, and while the log is stuck
+		// before its time, and while the log is stuck
+		for _, waited := range []time.Duration{0, poll.SealDelay + 1} {
 			s, _, log := newTestStage(t, displaying(t))
 			log.trouble[queue.Partition(talk, 4)] = []error{errStuck}
 			_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
@@ -311,7 +315,8 @@ func TestAStopThatHasNoTimeLeavesTheSealsToTheWorkers(t *testing.T) {
 func TestASealThatTheLogRefusesOrDoesNotConfirmIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, log := newTestStage(t, displaying(t))
-		log.trouble[queue.Partition(talk, 4)] = []error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
+		log.trouble[queue.Partition(talk, 4)] =
+			[]error{queue.ErrRefused, queue.ErrUnknown, queue.ErrRefused}
 		begun := time.Now()
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)
 		require.NoError(t, err)
@@ -333,7 +338,8 @@ func TestASealIsGivenUpBeforeAWorkerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _, log := newTestStage(t, displaying(t))
 		for range 99 {
-			log.trouble[queue.Partition(talk, 4)] = append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
+			log.trouble[queue.Partition(talk, 4)] =
+				append(log.trouble[queue.Partition(talk, 4)], queue.ErrRefused)
 		}
 		begun := time.Now()
 		_, err := s.Move(t.Context(), talk, poll.Move{}, nil)

@@ -34,7 +34,8 @@ func openStore(t *testing.T, s poll.Slide) *polllite.Store {
 // openStoreIn opens a store whose presentation lies in a partition.
 func openStoreIn(t *testing.T, partition int, s poll.Slide) *polllite.Store {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
+	db, err := sqlite.Open(t.Context(),
+		sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Partitions(t.Context(), 4))

@@ -7,7 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxValue is how many bytes of a value a log line has. A client chooses the length of many: paths, ids, what errors quote.
+// maxValue is how many bytes of a value a log line has. A client chooses the length of many: paths,
+// ids, what errors quote.
 const maxValue = 200
 
 // more stands at the end of a value of which there is more.
@@ -80,7 +81,8 @@ func fits(s string) bool {
 	return len(s) <= maxValue/utf8.UTFMax || len(s) <= maxValue && utf8.ValidString(s)
 }
 
-// shortened cuts a text between two characters. JSON has three bytes for one that is no UTF-8, so that is replaced first.
+// shortened cuts a text between two characters. JSON has three bytes for one that is no UTF-8, so
+// that is replaced first.
 func shortened(s string) string {
 	if fits(s) {
 		return s

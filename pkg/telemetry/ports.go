@@ -91,7 +91,8 @@ type measuredSubscription struct {
 	deadLetters prometheus.Counter
 }
 
-func (s *measuredSubscription) DeadLetter(ctx context.Context, d queue.Delivery, reason string) error {
+func (s *measuredSubscription) DeadLetter(ctx context.Context, d queue.Delivery,
+	reason string) error {
 	err := s.Subscription.DeadLetter(ctx, d, reason)
 	if err == nil {
 		s.deadLetters.Inc()

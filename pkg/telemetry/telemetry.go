@@ -1,5 +1,5 @@
-// Package telemetry is what operators see: JSON logs, and metrics taken by decorators around the ports, so that
-// neither the domain nor the adapters know of them.
+// Package telemetry is what operators see: JSON logs, and metrics taken by decorators around the
+// ports, so that neither the domain nor the adapters know of them.
 package telemetry
 
 import (
@@ -17,9 +17,11 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// NewLogger makes the logger of a process: a JSON object a line, none of whose values is longer than maxValue.
+// NewLogger makes the logger of a process: a JSON object a line, none of whose values is longer
+// than maxValue.
 func NewLogger(w io.Writer, level slog.Level, process string) *slog.Logger {
-	return slog.New(bounded{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})}).With("process", process)
+	return slog.New(bounded{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})}).
+		With("process", process)
 }
 
 // Metrics holds every metric of a process.
@@ -28,7 +30,8 @@ type Metrics struct {
 
 	requests *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
-	answers  sync.Map // answer → *answerSeries: finding series by their labels costs more than counting
+	// answer → *answerSeries: finding series by their labels costs more than counting
+	answers sync.Map
 
 	batchVotes   prometheus.Histogram
 	confirms     *prometheus.CounterVec
@@ -50,9 +53,12 @@ func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plenary_http_requests_total", Help: "Requests answered."}, []string{"method", "route", "status"}),
+			Name: "plenary_http_requests_total", Help: "Requests answered."},
+			[]string{"method", "route", "status"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "plenary_http_request_seconds", Help: "Time from a request's last byte to its answer.", Buckets: seconds}, []string{"method", "route"}),
+			Name: "plenary_http_request_seconds",
+			Help: "Time from a request's last byte to its answer.", Buckets: seconds},
+			[]string{"method", "route"}),
 		batchVotes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "plenary_batch_votes", Help: "Votes per published batch.", Buckets: sizes}),
 		confirms: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -62,20 +68,25 @@ func NewMetrics() *Metrics {
 			Name: "plenary_confirm_seconds", Help: "Time from a publish to its confirm.",
 			Buckets: seconds}, []string{"stream"}),
 		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plenary_verdicts_total", Help: "Verdicts on votes, where they were given."}, []string{"verdict"}),
+			Name: "plenary_verdicts_total", Help: "Verdicts on votes, where they were given."},
+			[]string{"verdict"}),
 		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plenary_dead_letters_total", Help: "Entries of the log that were set aside."},
 			[]string{"stream"}),
 		storeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "plenary_store_seconds", Help: "Time of a call of the store.", Buckets: seconds}, []string{"call"}),
+			Name: "plenary_store_seconds", Help: "Time of a call of the store.", Buckets: seconds},
+			[]string{"call"}),
 		storeErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "plenary_store_unavailable_total", Help: "Calls of the store that found it away or too slow."}, []string{"call"}),
+			Name: "plenary_store_unavailable_total",
+			Help: "Calls of the store that found it away or too slow."}, []string{"call"}),
 		countedVotes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "plenary_count_votes", Help: "Votes per counting transaction.", Buckets: sizes}),
 	}
-	m.registry.MustRegister(m.requests, m.latency, m.batchVotes, m.confirms, m.confirmTime, m.verdicts, m.deadLetters,
+	m.registry.MustRegister(m.requests, m.latency, m.batchVotes, m.confirms, m.confirmTime,
+		m.verdicts, m.deadLetters,
 		m.storeTime, m.storeErrors, m.countedVotes,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin(poll.Stream)
 	return m
 }
@@ -92,12 +103,14 @@ func (m *Metrics) begin(stream string) {
 
 // Gauge adds a gauge that is read when somebody asks.
 func (m *Metrics) Gauge(name, help string, read func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name,
+		Help: help}, read))
 }
 
 // Counter adds a counter that is read when somebody asks.
 func (m *Metrics) Counter(name, help string, read func() float64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read))
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name,
+		Help: help}, read))
 }
 
 type answer struct {
@@ -110,14 +123,15 @@ type answerSeries struct {
 	latency prometheus.Observer
 }
 
-// Request counts an answered request. route is the pattern, never the path: ids are not labels. The strings must stay as
-// they are.
+// Request counts an answered request. route is the pattern, never the path: ids are not labels. The
+// strings must stay as they are.
 func (m *Metrics) Request(method, route string, status int, took time.Duration) {
 	a := answer{method, route, status}
 	found, ok := m.answers.Load(a)
 	if !ok {
 		found, _ = m.answers.LoadOrStore(a, &answerSeries{
-			m.requests.WithLabelValues(method, route, strconv.Itoa(status)), m.latency.WithLabelValues(method, route),
+			m.requests.WithLabelValues(method, route, strconv.Itoa(status)),
+			m.latency.WithLabelValues(method, route),
 		})
 	}
 	series := found.(*answerSeries)

@@ -88,7 +88,8 @@ func (s *recordingStore) Count(
 // openStore opens a store with a presentation whose first poll is on the slide.
 func openStore(t *testing.T) (*polllite.Store, poll.Presentation) {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
+	db, err := sqlite.Open(t.Context(),
+		sqlite.Config{Path: filepath.Join(t.TempDir(), "plenary.db")})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	require.NoError(t, db.Partitions(t.Context(), 1))
@@ -112,18 +113,23 @@ func TestNoLoggedValueIsLong(t *testing.T) {
 	var out bytes.Buffer
 	logger := telemetry.NewLogger(&out, slog.LevelInfo, "api")
 	long := map[string]string{
-		"ascii": strings.Repeat("x", 15_000), "two bytes": strings.Repeat("é", 5000), "four bytes": "a" + strings.Repeat("🗳", 5000),
-		"no UTF-8": strings.Repeat("\xff\xfe", 5000), "some bytes": strings.Repeat("x", 67) + strings.Repeat("\xff", 100),
+		"ascii": strings.Repeat("x", 15_000), "two bytes": strings.Repeat("é", 5000),
+		"four bytes": "a" + strings.Repeat("🗳", 5000),
+		"no UTF-8":   strings.Repeat("\xff\xfe", 5000),
+		"some bytes": strings.Repeat("x", 67) + strings.Repeat("\xff", 100),
 	}
 	for name, text := range long {
 		out.Reset()
-		logger.With("before", text).WithGroup("g").Warn(text, "path", text, "error", fmt.Errorf("wrapped: %w", errors.New(text)),
-			"list", []string{text, text}, "bytes", []byte(text), slog.Group("deeper", "id", text))
+		logger.With("before", text).WithGroup("g").
+			Warn(text, "path", text, "error", fmt.Errorf("wrapped: %w", errors.New(text)),
+				"list", []string{text, text}, "bytes", []byte(text),
+				slog.Group("deeper", "id", text))
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(out.Bytes(), &line), name)
 		group := line["g"].(map[string]any)
 		for at, value := range map[string]any{
-			"before": line["before"], "message": line["msg"], "path": group["path"], "error": group["error"], "list": group["list"],
+			"before": line["before"], "message": line["msg"], "path": group["path"],
+			"error": group["error"], "list": group["list"],
 			"bytes": group["bytes"], "group": group["deeper"].(map[string]any)["id"],
 		} {
 			require.IsType(t, "", value, "%s in %s", name, at)
@@ -134,14 +140,18 @@ func TestNoLoggedValueIsLong(t *testing.T) {
 	out.Reset()
 	whole := strings.Repeat("x", 200)
 	logger.Info("request", "path", whole, "status", 204, "error", errors.New("é"))
-	require.Contains(t, out.String(), `"level":"INFO","msg":"request","process":"api","path":"`+whole+`","status":204,"error":"é"}`)
+	require.Contains(t, out.String(),
+		`"level":"INFO","msg":"request","process":"api","path":"`+whole+
+			`","status":204,"error":"é"}`)
 }
 
 func BenchmarkAccessLine(b *testing.B) {
 	logger := telemetry.NewLogger(io.Discard, slog.LevelInfo, "api")
 	for b.Loop() {
-		logger.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.String("method", "POST"), slog.String("path", strings.Repeat("x", 70)),
-			slog.Int("status", 204), slog.Duration("took", time.Millisecond), slog.String("request_id", "a"), slog.String("ip", "127.0.0.1"))
+		logger.LogAttrs(b.Context(), slog.LevelInfo, "request", slog.String("method", "POST"),
+			slog.String("path", strings.Repeat("x", 70)),
+			slog.Int("status", 204), slog.Duration("took", time.Millisecond),
+			slog.String("request_id", "a"), slog.String("ip", "127.0.0.1"))
 	}
 }
 
@@ -149,7 +159,8 @@ func TestPublishesAreMeasuredAndPassedOn(t *testing.T) {
 	m := telemetry.NewMetrics()
 	e, err := poll.EncodeBatch(nil, &poll.Batch{Votes: make([]poll.Vote, 7)})
 	require.NoError(t, err)
-	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown}, {nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
+	for _, c := range []struct{ err, confirm error }{{nil, nil}, {nil, queue.ErrUnknown},
+		{nil, queue.ErrRefused}, {queue.ErrRefused, nil}} {
 		called := 0
 		log, acknowledge := openLog(t)
 		stream, err := m.Log(faultyLog{log, c.err, c.confirm}).Stream("votes")
@@ -245,7 +256,8 @@ func TestRequestsAndGauges(t *testing.T) {
 	m.Request("GET", "/x/:id", 200, time.Millisecond)
 	m.Gauge("plenary_waiting_votes", "help", func() float64 { return 3 })
 	out := scrape(m)
-	require.Contains(t, out, `plenary_http_requests_total{method="GET",route="/x/:id",status="200"} 1`)
+	require.Contains(t, out,
+		`plenary_http_requests_total{method="GET",route="/x/:id",status="200"} 1`)
 	require.Contains(t, out, `plenary_waiting_votes 3`)
 }
 

@@ -100,7 +100,8 @@ func TestWhileTheStoreIsAwayTheEntryIsKept(t *testing.T) {
 		<-b.log.Replies()
 		require.Equal(t, 20, tries)
 		require.Less(t, time.Since(begun), 20*maxWait)
-		require.Equal(t, 1, b.log.subscribed, "the subscription stays: nothing is delivered again or out of order")
+		require.Equal(t, 1, b.log.subscribed,
+			"the subscription stays: nothing is delivered again or out of order")
 	})
 }
 
@@ -119,7 +120,8 @@ func TestAnEntryThatCannotBeDecodedHoldsUpNobodyWhileNothingTakesItAside(t *test
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				counted := []string{"ack 1", "reply to inproc", "ack 3", "reply to inproc"}
-				require.Equal(t, counted, b.log.did, "it is not acknowledged before it is kept aside safely")
+				require.Equal(t, counted, b.log.did,
+					"it is not acknowledged before it is kept aside safely")
 				b.log.set(func() { b.log.noDead = nil })
 				time.Sleep(2 * maxWait)
 				synctest.Wait()
@@ -215,7 +217,8 @@ func TestAnItemThatCannotBeAppliedIsSetAsideAloneAndTheOthersOfItsEntryApplyInOr
 		require.Equal(t, "abdeg", items)
 		require.Equal(t, uuid.UUID{15: 1}, last.ID, "then the whole is recorded")
 		require.True(t, last.Halved)
-		require.Equal(t, []string{"dead letter 1: invalid: answer: cannot be stored", "dead letter 1: invalid: answer: cannot be stored",
+		require.Equal(t, []string{"dead letter 1: invalid: answer: cannot be stored",
+			"dead letter 1: invalid: answer: cannot be stored",
 			"ack 1", "reply to inproc", "ack 2", "reply to inproc"}, b.log.did)
 		require.Equal(t, []string{"!", "!"}, b.letters())
 	})

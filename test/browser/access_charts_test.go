@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestFiftyBarsAreToldApart shows more options than there are colours. Each bar has its option's text above it, on every page, so
-// that nobody needs colours; and no two of them have the same colour and pattern.
+// TestFiftyBarsAreToldApart shows more options than there are colours. Each bar has its option's
+// text above it, on every page, so that nobody needs colours; and no two of them have the same
+// colour and pattern.
 func TestFiftyBarsAreToldApart(t *testing.T) {
 	var options []string
 	for i := range 50 {

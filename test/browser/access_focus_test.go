@@ -10,14 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAVoterKeepsTheirPlace votes with the keyboard, for a question of each kind. The focus stays on what was pressed, whether the
-// vote was counted or refused, and when voting is closed; and what cannot be used does nothing.
+// TestAVoterKeepsTheirPlace votes with the keyboard, for a question of each kind. The focus stays
+// on what was pressed, whether the vote was counted or refused, and when voting is closed; and what
+// cannot be used does nothing.
 func TestAVoterKeepsTheirPlace(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
-		newPoll{question: "Two", kind: "multiple", options: plain.options, most: 2}, newPoll{question: "Three", kind: "word_cloud", most: 2})
+		newPoll{question: "Two", kind: "multiple", options: plain.options, most: 2},
+		newPoll{question: "Three", kind: "word_cloud", most: 2})
 	v := visit(t, "voter", desktop)
 	v.expect("422")
-	move := func(to string) { r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": to}, nil) }
+	move := func(to string) {
+		r.ask(http.MethodPut, r.path("/polls/current"),
+			map[string]string{"move": to}, nil)
+	}
 	disabled := func(selector, yes string) {
 		v.until(`document.querySelector(%s).ariaDisabled === %s`, js(selector), js(yes))
 	}
@@ -90,8 +95,9 @@ func TestAVoterKeepsTheirPlace(t *testing.T) {
 	require.Equal(t, "Trains!", value[string](v, `document.querySelector("#ballot input").value`))
 }
 
-// TestAnAuthorKeepsTheirPlace writes with the keyboard. The focus stays where it was when saving fails and when it succeeds, and when
-// what has the focus goes it is next to that, or on what says why.
+// TestAnAuthorKeepsTheirPlace writes with the keyboard. The focus stays where it was when saving
+// fails and when it succeeds, and when what has the focus goes it is next to that, or on what says
+// why.
 func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v := visit(t, "author", desktop)
 	v.expect("503", "409")
@@ -106,9 +112,11 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v.hold("*/api/v1/presentations")
 	v.press(kb.Enter)
 	id := v.caught()
-	v.until(`document.querySelector("#save").ariaDisabled === "true" && document.querySelector("#go").ariaDisabled === "true"`)
+	v.until(`document.querySelector("#save").ariaDisabled === "true" && ` +
+		`document.querySelector("#go").ariaDisabled === "true"`)
 	v.press(kb.Enter) // while it is on its way
-	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{RequestID: id, ResponseCode: 503}), "save nothing")
+	v.ok(call(v, fetch.FulfillRequest,
+		fetch.FulfillRequestParams{RequestID: id, ResponseCode: 503}), "save nothing")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 	v.sees(".toast-error")
 	require.Empty(t, v.held, "it was sent once")
@@ -122,7 +130,8 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v.focused("body")
 
 	// A question is displayed while somebody writes it.
-	r := create(t, plain.title, newPoll{question: "Two", kind: "choice", options: plain.options}, newPoll{question: "Three", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "Two", kind: "choice", options: plain.options},
+		newPoll{question: "Three", kind: "rating"})
 	v.presents(r)
 	v.open("/edit/" + r.ID)
 	v.shows("#state", "Everything is saved")
@@ -134,7 +143,8 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	r.show(1)
 	r.final(0)
 	v.looksAgain()
-	v.until(`document.querySelector("#polls > :nth-child(1) [data-field=question]").closest("fieldset:disabled")`)
+	v.until(`document.querySelector("#polls > :nth-child(1) ` +
+		`[data-field=question]").closest("fieldset:disabled")`)
 	v.focused("#polls > :nth-child(1) .poll-shown span")
 	r.ask(http.MethodPost, r.path("/polls/"+r.polls[0].PollID+"/reset"), nil, nil)
 	r.show(0)
@@ -158,7 +168,8 @@ func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 
 // TestAPresenterKeepsTheirPlace takes away, from another device, what has the focus on the stage.
 func TestAPresenterKeepsTheirPlace(t *testing.T) {
-	r := create(t, "Places", newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, "Places", newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"})
 	r.show(0)
 	v := visit(t, "presenter", desktop).presents(r)
 	v.open("/stage/" + r.ID)
@@ -183,7 +194,8 @@ func (v *visitor) focused(selector string) {
 	v.until(`document.activeElement.matches(%s)`, js(selector))
 }
 
-// castsNothing does something that would cast a vote, if voting were open: each vote takes a number before it is sent.
+// castsNothing does something that would cast a vote, if voting were open: each vote takes a number
+// before it is sent.
 func (v *visitor) castsNothing(act func()) {
 	v.t.Helper()
 	const seq = `localStorage["plenary.seq"]`

@@ -7,13 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLetterKeysCanBeSwitchedOff switches them off with the keyboard. The browser remembers that, and what a clicker sends goes on
-// working: those who speak to their computer may type any letter.
+// TestLetterKeysCanBeSwitchedOff switches them off with the keyboard. The browser remembers that,
+// and what a clicker sends goes on working: those who speak to their computer may type any letter.
 func TestLetterKeysCanBeSwitchedOff(t *testing.T) {
-	r := create(t, "Keys", newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
+	r := create(t, "Keys", newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
 	v := visit(t, "presenter", desktop).presents(r)
 	named := func() []string {
-		return value[[]string](v, `[...document.querySelectorAll("[aria-keyshortcuts]")].map((e) => e.getAttribute("aria-keyshortcuts"))`)
+		return value[[]string](v,
+			`[...document.querySelectorAll("[aria-keyshortcuts]")].map((e) => `+
+				`e.getAttribute("aria-keyshortcuts"))`)
 	}
 	arrows := []string{"ArrowLeft PageUp", "ArrowRight PageDown Space"}
 	// nothing presses every sign, and one arrow: of all that, the slide has heard the arrow alone.
@@ -25,7 +28,9 @@ func TestLetterKeysCanBeSwitchedOff(t *testing.T) {
 		require.Equal(t, before+1, r.version())
 		require.Equal(t, "Hide results", v.text("#results"))
 		require.Empty(t, v.text("#notice"), "nor has it refused one")
-		require.True(t, value[bool](v, `!document.fullscreenElement && !document.querySelector("dialog") && document.querySelector("#status").classList.contains("badge-open")`))
+		require.True(t, value[bool](v,
+			`!document.fullscreenElement && !document.querySelector("dialog") && `+
+				`document.querySelector("#status").classList.contains("badge-open")`))
 	}
 
 	v.open("/stage/" + r.ID)
@@ -34,7 +39,9 @@ func TestLetterKeysCanBeSwitchedOff(t *testing.T) {
 	v.moves(kb.ArrowRight, "One")
 	v.press("?")
 	v.sees("dialog[open]")
-	require.True(t, value[bool](v, `document.querySelector("#signs").checked && document.activeElement.textContent === "Close"`))
+	require.True(t, value[bool](v,
+		`document.querySelector("#signs").checked && `+
+			`document.activeElement.textContent === "Close"`))
 	v.tabTo("#signs")
 	v.press(" ")
 	v.press(kb.Escape)

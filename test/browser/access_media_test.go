@@ -13,7 +13,8 @@ func (v *visitor) medium(name string, features ...string) {
 	v.t.Helper()
 	params := emulation.SetEmulatedMediaParams{Media: name}
 	for i := 0; i < len(features); i += 2 {
-		params.Features = append(params.Features, &emulation.MediaFeature{Name: features[i], Value: features[i+1]})
+		params.Features = append(params.Features,
+			&emulation.MediaFeature{Name: features[i], Value: features[i+1]})
 	}
 	v.ok(call(v, emulation.SetEmulatedMedia, params), "see %s %q", name, features)
 }
@@ -22,16 +23,19 @@ func (v *visitor) medium(name string, features ...string) {
 const movable = `[...document.querySelectorAll("*")].flatMap((e) => [null, "::before", "::after"].map((part) => getComputedStyle(e, part))).filter((s) =>
 	s.animationName !== "none" || s.transitionProperty !== "none" && s.transitionDuration.split(",").some((d) => parseFloat(d) > 0)).length`
 
-// TestNothingMovesForThoseWhoAskForThat looks at every page for what could move, and votes while it watches for what does. That it
-// would see it shows on the same pages of those who do not ask.
+// TestNothingMovesForThoseWhoAskForThat looks at every page for what could move, and votes while it
+// watches for what does. That it would see it shows on the same pages of those who do not ask.
 func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options})
 	v := visit(t, "presenter", desktop).presents(r)
 	still := func() { v.medium("", "prefers-reduced-motion", "reduce") }
 	lively := func() { v.medium("", "prefers-reduced-motion", "no-preference") }
 	for path, seen := range map[string]string{
-		"/": "#mine", "/edit/" + r.ID: "#polls .poll", "/stage/" + r.ID: "#next", "/remote/" + r.ID: "#next",
-		"/p/" + r.ID: "#waiting-text", "/results/" + r.ID: "#actions", "/nothing/is/here": "h1",
+		"/": "#mine", "/edit/" + r.ID: "#polls .poll", "/stage/" + r.ID: "#next",
+		"/remote/" + r.ID: "#next",
+		"/p/" + r.ID:      "#waiting-text", "/results/" + r.ID: "#actions",
+		"/nothing/is/here": "h1",
 	} {
 		v.expect("/nothing/is/here")
 		v.open(path)
@@ -48,7 +52,8 @@ func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
 	v.until(`document.getAnimations().length > 0`) // the dots of who waits
 	still()
 	v.until(`document.getAnimations().length === 0`)
-	v.run(`for (const name of ["transitionrun", "animationstart"]) addEventListener(name, () => { window.moved = true; }, true)`)
+	v.run(`for (const name of ["transitionrun", "animationstart"]) addEventListener(name, () => ` +
+		`{ window.moved = true; }, true)`)
 	r.show(0)
 	v.choose(1)
 	v.bars(1, 0, 0, 0)
@@ -60,11 +65,14 @@ func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
 	v.until(`window.moved`)
 }
 
-// TestResultsArePrinted looks at the page of results as a printer does, from a browser that prefers a dark one.
+// TestResultsArePrinted looks at the page of results as a printer does, from a browser that prefers
+// a dark one.
 func TestResultsArePrinted(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
-		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "word_cloud"}, newPoll{question: "Four", kind: "open_text"})
-	for i, answer := range []map[string]any{{"key": "A"}, {"key": "4"}, {"texts": []string{"trains"}}, {"text": "Because."}} {
+		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "word_cloud"},
+		newPoll{question: "Four", kind: "open_text"})
+	for i, answer := range []map[string]any{{"key": "A"}, {"key": "4"},
+		{"texts": []string{"trains"}}, {"text": "Because."}} {
 		r.show(i)
 		r.vote(i, answer)
 	}
@@ -72,8 +80,10 @@ func TestResultsArePrinted(t *testing.T) {
 	v.medium("", "prefers-color-scheme", "dark")
 	v.open("/results/" + r.ID)
 	v.until(`document.querySelectorAll("#polls .poll").length === 4`)
-	const buttons = `[...document.querySelectorAll("header.top, nav, .skip, .toasts, button, .button")].filter((e) => e.checkVisibility()).length`
-	const white = `[document.body, ...document.querySelectorAll(".card")].every((e) => getComputedStyle(e).backgroundColor === "rgb(255, 255, 255)")`
+	const buttons = `[...document.querySelectorAll("header.top, nav, .skip, .toasts, button, ` +
+		`.button")].filter((e) => e.checkVisibility()).length`
+	const white = `[document.body, ...document.querySelectorAll(".card")].every((e) => ` +
+		`getComputedStyle(e).backgroundColor === "rgb(255, 255, 255)")`
 	require.Positive(t, value[int](v, buttons))
 	require.False(t, value[bool](v, white), "the page is dark")
 
@@ -82,9 +92,13 @@ func TestResultsArePrinted(t *testing.T) {
 	require.True(t, value[bool](v, white))
 	for i, says := range []string{plain.options[0], "4", "trains", "Because."} {
 		poll := `document.querySelectorAll("#polls .poll")[` + string(rune('0'+i)) + `]`
-		assert.True(t, value[bool](v, poll+`.checkVisibility() && `+poll+`.innerText.includes(`+js(says)+`)`), "question %d", i+1)
+		assert.True(t, value[bool](v,
+			poll+`.checkVisibility() && `+poll+`.innerText.includes(`+js(says)+`)`),
+			"question %d", i+1)
 	}
-	faint := value[[]string](v, `[...document.querySelectorAll("main *")].filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+	faint := value[[]string](v,
+		`[...document.querySelectorAll("main *")].filter((e) => e.checkVisibility() &&
+			[...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
 		.map((e) => {
 			const { color } = getComputedStyle(e);
 			const unit = color.startsWith("rgb") ? 255 : 1; // a mixture is color(srgb 0.1 0.2 0.3)

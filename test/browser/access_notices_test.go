@@ -11,9 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhatIsSaidWhileADialogIsOpenIsHeard says things of each kind while a dialog covers the page, and when it is closed again.
+// TestWhatIsSaidWhileADialogIsOpenIsHeard says things of each kind while a dialog covers the page,
+// and when it is closed again.
 func TestWhatIsSaidWhileADialogIsOpenIsHeard(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
 	v := visit(t, "presenter", desktop).presents(r)
 
 	// A toast on the page for writing. It is still there when the dialog has gone.
@@ -49,16 +51,19 @@ func TestWhatIsSaidWhileADialogIsOpenIsHeard(t *testing.T) {
 	v.hears("Three")
 }
 
-// keepsWhatIsSaid lets no notice of the page that is open go away by itself: a machine that is slow may look at it later.
+// keepsWhatIsSaid lets no notice of the page that is open go away by itself: a machine that is slow
+// may look at it later.
 func (v *visitor) keepsWhatIsSaid() {
 	v.t.Helper()
-	v.run(`window.setTimeout = ((later) => (act, ms, ...rest) => later(act, ms > 3500 ? 2 ** 31 - 1 : ms, ...rest))(setTimeout)`)
+	v.run(`window.setTimeout = ((later) => (act, ms, ...rest) => later(act, ms > 3500 ? 2 ** 31 ` +
+		`- 1 : ms, ...rest))(setTimeout)`)
 }
 
 // hears waits until a screen reader finds a text in a live region.
 func (v *visitor) hears(text string) {
 	v.t.Helper()
-	require.Eventually(v.t, func() bool { return v.spoken()[text] }, patience, 5*tick, "%q is not spoken", text)
+	require.Eventually(v.t, func() bool { return v.spoken()[text] }, patience, 5*tick,
+		"%q is not spoken", text)
 }
 
 // spoken gives the texts in live regions that are open to screen readers.
@@ -66,7 +71,8 @@ func (v *visitor) spoken() map[string]bool {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
 	defer cancel()
-	tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	tree, err := chromedp.Call(ctx, accessibility.GetFullAXTree,
+		accessibility.GetFullAXTreeParams{})
 	v.ok(err, "read what a screen reader finds")
 	text := func(value *accessibility.Value) (s string) {
 		if value != nil {

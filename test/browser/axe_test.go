@@ -19,15 +19,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// axeCore finds what keeps people from using a page. Pinned, so that a release of it breaks nothing here.
+// axeCore finds what keeps people from using a page. Pinned, so that a release of it breaks nothing
+// here.
 const axeCore = "axe-core@4.14.1"
 
-// theirs are the rules that /docs breaks, which is the page of a library, swgui: its colours, buttons within what can be clicked
-// itself, a title that is no first heading, a list without a name. It keeps every other rule.
+// theirs are the rules that /docs breaks, which is the page of a library, swgui: its colours,
+// buttons within what can be clicked itself, a title that is no first heading, a list without a
+// name. It keeps every other rule.
 var theirs = []string{"color-contrast", "nested-interactive", "page-has-heading-one", "select-name"}
 
-// TestNoPageKeepsAnybodyOut runs axe on every page in every state, light and dark: in English on the screen that most people see it
-// on, and in German, whose words are longer, and in Arabic, which is mirrored, on the narrowest one.
+// TestNoPageKeepsAnybodyOut runs axe on every page in every state, light and dark: in English on
+// the screen that most people see it on, and in German, whose words are longer, and in Arabic,
+// which is mirrored, on the narrowest one.
 func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs servers and a browser")
@@ -61,9 +64,12 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 				result := value[struct {
 					Found  []string
 					Passed int
-				}](v, `axe.run({ rules: `+string(rules)+` }).then(({ violations, passes }) => ({ passed: passes.length, found: violations.flatMap((v) =>
+				}](v, `axe.run({ rules: `+string(rules)+
+					` }).then(({ violations, passes }) => ({ passed: passes.length,
+					found: violations.flatMap((v) =>
 					v.nodes.map((n) => v.id + " (" + v.impact + "): " + n.target + " " + n.failureSummary.replace(/\s+/g, " "))) }))`)
-				assert.Empty(t, result.Found, "%s in %s, %s, %d pixels wide", s.name, lang, colours, on.width)
+				assert.Empty(t, result.Found, "%s in %s, %s, %d pixels wide", s.name, lang,
+					colours, on.width)
 				assert.Greater(t, result.Passed, 10, "%s: axe did not look", s.name)
 			}
 			v.scheme("light")
@@ -71,8 +77,8 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	}
 }
 
-// axeSource gives axe's script, from the npm registry the first time and from .build after that. Without it nobody knows whether the
-// pages can be used by everybody.
+// axeSource gives axe's script, from the npm registry the first time and from .build after that.
+// Without it nobody knows whether the pages can be used by everybody.
 func axeSource(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(root(), ".build")
@@ -89,7 +95,8 @@ func axeSource(t *testing.T) string {
 	cmd.Dir = where
 	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false")
 	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s is not in %s and cannot be fetched from the npm registry: %s", axeCore, file, out)
+	require.NoError(t, err, "%s is not in %s and cannot be fetched from the npm registry: %s",
+		axeCore, file, out)
 	packed, err := filepath.Glob(filepath.Join(where, "*.tgz"))
 	require.NoError(t, err)
 	require.Len(t, packed, 1)

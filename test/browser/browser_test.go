@@ -20,11 +20,14 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-var write = flag.Bool("write", false, "write the README's screenshots and the table of docs/room.md anew")
+var write = flag.Bool("write", false,
+	"write the README's screenshots and the table of docs/room.md anew")
 
 const (
-	patience = 40 * time.Second      // with one thing that a browser should do: a busy machine is slow, and nothing waits for ever
-	tick     = 20 * time.Millisecond // between two looks where no event says that something is there
+	// with one thing that a browser should do: a busy machine is slow, and nothing waits for ever
+	patience = 40 * time.Second
+	// between two looks where no event says that something is there
+	tick = 20 * time.Millisecond
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(running{stack.Main(m)}) }
@@ -44,7 +47,8 @@ func (r running) Run() int {
 	return code
 }
 
-// production is the production shape that all tests share. One that breaks a part of it mends it again.
+// production is the production shape that all tests share. One that breaks a part of it mends it
+// again.
 var production shared
 
 type shared struct {
@@ -75,7 +79,8 @@ func (s *shared) end() error {
 	return s.stack.Close()
 }
 
-// theBrowser is one Chromium for all tests. Each person has a context of it, which shares nothing with the others'.
+// theBrowser is one Chromium for all tests. Each person has a context of it, which shares nothing
+// with the others'.
 var theBrowser chromium
 
 type chromium struct {
@@ -110,10 +115,14 @@ func (c *chromium) start() {
 		return
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.UserDataDir(c.dir), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-domain-reliability", true),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.*"), // these pages need nobody else
-		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("mute-audio", true), chromedp.Flag("no-pings", true),
+		chromedp.ExecPath(path), chromedp.UserDataDir(c.dir), chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-domain-reliability", true),
+		// these pages need nobody else
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.*"),
+		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("mute-audio", true),
+		chromedp.Flag("no-pings", true),
 		chromedp.Flag("font-render-hinting", "none"))
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)

@@ -15,7 +15,8 @@ import (
 // named makes n different words.
 func named(n int) (all []string) {
 	for i := range n {
-		all = append(all, fmt.Sprintf("%s %c", []string{"trains", "bikes", "rain", "cheaper fares"}[i%4], 'a'+i))
+		all = append(all, fmt.Sprintf("%s %c",
+			[]string{"trains", "bikes", "rain", "cheaper fares"}[i%4], 'a'+i))
 	}
 	return all
 }
@@ -41,9 +42,12 @@ func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 	stage.open("/stage/" + r.ID)
 	phone.open("/p/" + r.ID)
 	for _, v := range []*visitor{stage, phone} {
-		v.until(`document.querySelectorAll("#chart .word").length === 25 && document.querySelector("#chart .word").style.transform !== ""`)
+		v.until(`document.querySelectorAll("#chart .word").length === 25 && ` +
+			`document.querySelector("#chart .word").style.transform !== ""`)
 		at := value[map[string][]float64](v, spots)
-		middle := value[[]float64](v, `(({ left, top, width, height }) => [left + width / 2, top + height / 2, width, height])(
+		middle := value[[]float64](v,
+			`(({ left, top, width, height }) =>
+			[left + width / 2, top + height / 2, width, height])(
 			document.querySelector(".cloud").getBoundingClientRect())`)
 		far := func(word string) float64 { // in widths and heights of the cloud
 			x, y := (at[word][0]-middle[0])/middle[2], (at[word][1]-middle[1])/middle[3]
@@ -56,8 +60,11 @@ func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 			distant += far(all[len(all)-1-i])
 		}
 		assert.Less(t, near, distant, v.name)
-		assert.Equal(t, all, value[[]string](v, `[...document.querySelectorAll("#chart .word")].map((e) => e.firstChild.textContent)`), v.name)
-		assert.Contains(t, v.text("#chart .word"), all[0]+" (401 votes)", "a screen reader reads how many")
+		assert.Equal(t, all, value[[]string](v,
+			`[...document.querySelectorAll("#chart .word")].map((e) => e.firstChild.textContent)`),
+			v.name)
+		assert.Contains(t, v.text("#chart .word"), all[0]+" (401 votes)",
+			"a screen reader reads how many")
 	}
 }
 
@@ -87,7 +94,8 @@ func TestACloudIsCalmWhenCountsChange(t *testing.T) {
 	}
 	stage.shows("#voters", "15")
 	stage.until(`document.getAnimations().length === 0`)
-	assert.Empty(t, value[[]float64](stage, `window.below`), "frames in which something is below the edge")
+	assert.Empty(t, value[[]float64](stage, `window.below`),
+		"frames in which something is below the edge")
 	before := value[map[string][]float64](stage, spots)
 	for _, s := range []screen{{1366, 768, false}, {1024, 768, false}, desktop} {
 		stage.resize(s)
@@ -116,11 +124,15 @@ func TestACloudIsCalmWhenCountsChange(t *testing.T) {
 // TestStackedMarksStayInTheirOwnCard replaces a text by signs with dozens of marks above and
 // below: not a pixel of a neighbour's changes.
 func TestStackedMarksStayInTheirOwnCard(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: []string{"Over it", "aaaaaaaa", "Below it"}},
-		newPoll{question: plain.question, kind: "open_text"}, newPoll{question: plain.question, kind: "word_cloud"})
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice",
+			options: []string{"Over it", "aaaaaaaa", "Below it"}},
+		newPoll{question: plain.question, kind: "open_text"},
+		newPoll{question: plain.question, kind: "word_cloud"})
 	db := database(t)
 	for i := 1; i < 3; i++ {
-		tallied(t, db, r.polls[i].PollID, 9, []int64{}, []string{"aaaaaaaa", "neighbour", "other", "and other", "one more", "six", "seven"})
+		tallied(t, db, r.polls[i].PollID, 9, []int64{},
+			[]string{"aaaaaaaa", "neighbour", "other", "and other", "one more", "six", "seven"})
 	}
 	marks := strings.Repeat("a"+strings.Repeat("\u0303\u0323", 22)+"\u0303", 8)
 	stage, voter := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone)
@@ -129,7 +141,9 @@ func TestStackedMarksStayInTheirOwnCard(t *testing.T) {
 	for i, text := range []string{".bar .label", ".answer .said", ".word .said"} {
 		r.show(i)
 		for _, v := range []*visitor{stage, voter} {
-			find := fmt.Sprintf(`[...document.querySelectorAll(%s)].find((e) => e.textContent === "aaaaaaaa")`, js("#chart "+text))
+			find := fmt.Sprintf(
+				`[...document.querySelectorAll(%s)].find((e) => e.textContent === "aaaaaaaa")`,
+				js("#chart "+text))
 			v.until("%s", find)
 			v.run(fmt.Sprintf(`%s.scrollIntoView({ block: "center", behavior: "instant" })`, find))
 			v.run(spots)
@@ -181,8 +195,10 @@ func picture(t *testing.T, v *visitor, name string) image.Image {
 // TestRoundingHidesNobody shows one vote beside 999: on every page it is "<1%" and not nothing,
 // and the others are not all. Equal counts have equal bars.
 func TestRoundingHidesNobody(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
-		newPoll{question: "How was it?", kind: "rating"}, newPoll{question: "All?", kind: "choice", options: plain.options},
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options},
+		newPoll{question: "How was it?", kind: "rating"},
+		newPoll{question: "All?", kind: "choice", options: plain.options},
 		newPoll{question: "Equal?", kind: "choice", options: plain.options})
 	db := database(t)
 	tallied(t, db, r.polls[0].PollID, 1000, []int64{999, 1, 0, 0}, nil)
@@ -200,7 +216,8 @@ func TestRoundingHidesNobody(t *testing.T) {
 	}
 	v := visit(t, "presenter", desktop).presents(r)
 	says := func(list string) string {
-		return fmt.Sprintf(`[...document.querySelectorAll(%s)].map((e) => e.textContent)`, js(list+" .percent"))
+		return fmt.Sprintf(`[...document.querySelectorAll(%s)].map((e) => e.textContent)`,
+			js(list+" .percent"))
 	}
 	for _, c := range all {
 		r.show(c.poll)
@@ -208,7 +225,9 @@ func TestRoundingHidesNobody(t *testing.T) {
 			v.open(path + r.ID)
 			v.until(`JSON.stringify(%s) === JSON.stringify(%s)`, says("#chart"), js2(c.want))
 		}
-		widths := value[[]float64](v, `[...document.querySelectorAll("#chart .fill")].map((e) => e.getBoundingClientRect().width)`)
+		widths := value[[]float64](v,
+			`[...document.querySelectorAll("#chart .fill")].map((e) => `+
+				`e.getBoundingClientRect().width)`)
 		if c.poll == 3 {
 			assert.Equal(t, widths[0], widths[1])
 			assert.GreaterOrEqual(t, widths[0], 3.0, "one vote is seen")
@@ -218,11 +237,13 @@ func TestRoundingHidesNobody(t *testing.T) {
 	}
 	v.open("/results/" + r.ID)
 	for _, c := range all {
-		v.until(`JSON.stringify(%s) === JSON.stringify(%s)`, says(fmt.Sprintf("#polls > :nth-child(%d)", c.poll+1)), js2(c.want))
+		v.until(`JSON.stringify(%s) === JSON.stringify(%s)`,
+			says(fmt.Sprintf("#polls > :nth-child(%d)", c.poll+1)), js2(c.want))
 	}
 	v.speaks("de")
 	v.open("/p/" + r.ID)
-	v.until(`JSON.stringify(%s) === JSON.stringify(%s)`, says("#chart"), js2([]string{"<1\u00a0%", "<1\u00a0%", ">99\u00a0%", "<1\u00a0%"}))
+	v.until(`JSON.stringify(%s) === JSON.stringify(%s)`, says("#chart"),
+		js2([]string{"<1\u00a0%", "<1\u00a0%", ">99\u00a0%", "<1\u00a0%"}))
 }
 
 // js2 writes strings as JavaScript does.
@@ -238,16 +259,21 @@ func js2(texts []string) string {
 // its full stop on its own side.
 func TestTheStageShowsTextAsItWasWritten(t *testing.T) {
 	const code = "What does it print?\nfor i := range 3 {\n    fmt.Println(i)\n}"
-	r := create(t, "مرحبا!", newPoll{question: code, kind: "choice", options: []string{"أين القطار؟ نعم!", "0 1 2"}})
+	r := create(t, "مرحبا!",
+		newPoll{question: code, kind: "choice", options: []string{"أين القطار؟ نعم!", "0 1 2"}})
 	stage := visit(t, "presenter", desktop).presents(r)
 	stage.open("/stage/" + r.ID)
 	stage.shows("#question", "مرحبا!")
-	const style = `(({ direction, unicodeBidi, whiteSpace }) => [direction, unicodeBidi, whiteSpace].join(" "))(getComputedStyle(document.querySelector(%s)))`
-	require.Equal(t, "rtl isolate pre-wrap", value[string](stage, fmt.Sprintf(style, js("#question"))))
+	const style = `(({ direction, unicodeBidi, whiteSpace }) => [direction, unicodeBidi, ` +
+		`whiteSpace].join(" "))(getComputedStyle(document.querySelector(%s)))`
+	require.Equal(t, "rtl isolate pre-wrap",
+		value[string](stage, fmt.Sprintf(style, js("#question"))))
 	r.show(0)
 	stage.until(`document.querySelector("#question").innerText === %s`, js(code))
-	require.Equal(t, "ltr isolate pre-wrap", value[string](stage, fmt.Sprintf(style, js("#question"))))
-	require.Equal(t, "rtl isolate pre-wrap", value[string](stage, fmt.Sprintf(style, js(".bar .label"))))
+	require.Equal(t, "ltr isolate pre-wrap",
+		value[string](stage, fmt.Sprintf(style, js("#question"))))
+	require.Equal(t, "rtl isolate pre-wrap",
+		value[string](stage, fmt.Sprintf(style, js(".bar .label"))))
 	lines := value[int](stage, `(() => {
 		const range = document.createRange();
 		range.selectNodeContents(document.querySelector("#question"));

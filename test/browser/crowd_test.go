@@ -13,10 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheBarsOfARoomOf500EndAtTheNumbersInTheDatabase lets 500 people vote, one in five twice, while a browser watches.
+// TestTheBarsOfARoomOf500EndAtTheNumbersInTheDatabase lets 500 people vote, one in five twice,
+// while a browser watches.
 func TestTheBarsOfARoomOf500EndAtTheNumbersInTheDatabase(t *testing.T) {
 	const voters, atOnce = 500, 50
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options})
 	r.show(0)
 	stage, phone := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone)
 	stage.open("/stage/" + r.ID)
@@ -24,7 +26,8 @@ func TestTheBarsOfARoomOf500EndAtTheNumbersInTheDatabase(t *testing.T) {
 	for _, v := range []*visitor{stage, phone} {
 		v.shows("#question", plain.question)
 	}
-	stage.run(`window.drawn = 0; new MutationObserver(() => window.drawn++).observe(document.querySelector("#voters"), { childList: true })`)
+	stage.run(`window.drawn = 0; new MutationObserver(() => ` +
+		`window.drawn++).observe(document.querySelector("#voters"), { childList: true })`)
 	began := time.Now()
 	var room sync.WaitGroup
 	for crowd := range atOnce {
@@ -42,7 +45,8 @@ func TestTheBarsOfARoomOf500EndAtTheNumbersInTheDatabase(t *testing.T) {
 	room.Wait()
 	voted := time.Since(began)
 	want := stored(t, r)
-	t.Logf("%d voters voted in %.1f s; PostgreSQL has %v; the stage drew %d numbers of voters on the way",
+	t.Logf("%d voters voted in %.1f s; PostgreSQL has %v; the stage drew %d numbers of voters on "+
+		"the way",
 		voters, voted.Seconds(), want, value[int](stage, `window.drawn`))
 	total := 0
 	for i, n := range want {
@@ -74,10 +78,12 @@ func stored(t *testing.T, r *room) (counts []int) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	var tallied []int64
-	require.NoError(t, db.QueryRowContext(ctx, `SELECT counts FROM poll_states WHERE poll_id = $1`, r.polls[0].PollID).Scan(pq.Array(&tallied)))
+	require.NoError(t, db.QueryRowContext(ctx, `SELECT counts FROM poll_states WHERE poll_id = $1`,
+		r.polls[0].PollID).Scan(pq.Array(&tallied)))
 	for i, option := range r.polls[0].Options {
 		var n int
-		require.NoError(t, db.QueryRowContext(ctx, `SELECT count(*) FROM votes WHERE poll_id = $1 AND answer::text = $2`,
+		require.NoError(t, db.QueryRowContext(ctx,
+			`SELECT count(*) FROM votes WHERE poll_id = $1 AND answer::text = $2`,
 			r.polls[0].PollID, option.Key).Scan(&n))
 		require.EqualValues(t, n, tallied[i], "the tally of %s", option.Key)
 		counts = append(counts, n)

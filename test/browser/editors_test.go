@@ -50,9 +50,11 @@ func (r *room) saved(v *visitor, want ...string) {
 	require.Equal(r.t, want, r.questions())
 }
 
-// TestTwoTabsWriteOnePresentation writes different things in two tabs: both stay, and each tab shows what the other did.
+// TestTwoTabsWriteOnePresentation writes different things in two tabs: both stay, and each tab
+// shows what the other did.
 func TestTwoTabsWriteOnePresentation(t *testing.T) {
-	r, a, b := editors(t, newPoll{question: "One", kind: "choice", options: []string{"Yes", "No"}}, newPoll{question: "Two", kind: "rating"})
+	r, a, b := editors(t, newPoll{question: "One", kind: "choice", options: []string{"Yes", "No"}},
+		newPoll{question: "Two", kind: "rating"})
 	a.fill(question(1), "One, by the first tab")
 	r.saved(a, "One, by the first tab", "Two")
 	b.fill(question(2), "Two, by the second tab")
@@ -67,7 +69,8 @@ func TestTwoTabsWriteOnePresentation(t *testing.T) {
 	b.reads(card(1, `[aria-label="Option A"]`), "Yes!")
 	b.fill("#title", "By both")
 	b.shows("#state", "Everything is saved")
-	a.run(`const s = document.querySelector("#polls select"); s.value = "after"; s.dispatchEvent(new Event("change", { bubbles: true }))`)
+	a.run(`const s = document.querySelector("#polls select"); s.value = "after"; ` +
+		`s.dispatchEvent(new Event("change", { bubbles: true }))`)
 	a.until(`document.querySelector("#title").value === "By both"`)
 	a.reads(card(1, `[aria-label="Option B"]`), "No!")
 	a.reads(question(2), "Two, by the second tab")
@@ -106,7 +109,8 @@ func TestTwoTabsWriteOnePresentation(t *testing.T) {
 	// A tab that is looked at again takes in what was done meanwhile, and not where the hand is.
 	a.click(question(1))
 	r.ask(http.MethodPatch, r.path(""), map[string]any{"title": "From elsewhere"}, nil)
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID), map[string]any{"question": "Two, from elsewhere"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID),
+		map[string]any{"question": "Two, from elsewhere"}, nil)
 	a.looksAgain()
 	a.reads("#title", "From elsewhere")
 	require.Equal(t, "Two, by the second tab", value[string](a, `document.activeElement.value`))
@@ -115,10 +119,11 @@ func TestTwoTabsWriteOnePresentation(t *testing.T) {
 	r.saved(a, "Two, from elsewhere", "One, by the first tab")
 }
 
-// TestTwoTabsWriteTheSame writes the same question in two tabs. The second one is shown what the first one wrote, says that not all is
-// saved, and whoever writes there decides.
+// TestTwoTabsWriteTheSame writes the same question in two tabs. The second one is shown what the
+// first one wrote, says that not all is saved, and whoever writes there decides.
 func TestTwoTabsWriteTheSame(t *testing.T) {
-	r, a, b := editors(t, newPoll{question: "One", kind: "choice", options: []string{"Yes", "No"}}, newPoll{question: "Two", kind: "rating"})
+	r, a, b := editors(t, newPoll{question: "One", kind: "choice", options: []string{"Yes", "No"}},
+		newPoll{question: "Two", kind: "rating"})
 	undecided := "Not all saved: something was changed elsewhere, too"
 	differ := func(first, second string) {
 		t.Helper()
@@ -135,7 +140,8 @@ func TestTwoTabsWriteTheSame(t *testing.T) {
 	differ("The first tab's", "The second tab's")
 	b.fill(question(2), "Two, meanwhile") // the rest is saved
 	b.until(`document.activeElement.value === "Two, meanwhile"`)
-	require.Eventually(t, func() bool { return r.questions()[1] == "Two, meanwhile" }, patience, 10*tick)
+	require.Eventually(t, func() bool { return r.questions()[1] == "Two, meanwhile" },
+		patience, 10*tick)
 	b.shows("#state", undecided)
 	b.click("#go") // it leads to what has to be decided first
 	b.until(`document.activeElement.closest(".elsewhere")`)
@@ -180,9 +186,11 @@ func TestTwoTabsWriteTheSame(t *testing.T) {
 	b.reads(question(1), "Two, meanwhile")
 }
 
-// TestAQuestionIsDeletedElsewhereWhileItIsWritten deletes in one tab what the other one writes. The text stays there, to be added again.
+// TestAQuestionIsDeletedElsewhereWhileItIsWritten deletes in one tab what the other one writes. The
+// text stays there, to be added again.
 func TestAQuestionIsDeletedElsewhereWhileItIsWritten(t *testing.T) {
-	r, a, b := editors(t, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
+	r, a, b := editors(t, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
 	remove := func(n, left int) {
 		t.Helper()
 		a.click(card(n, "[data-do=delete]"))
@@ -209,16 +217,25 @@ func TestAQuestionIsDeletedElsewhereWhileItIsWritten(t *testing.T) {
 	r.saved(b, "One", "Three")
 }
 
-// TestATypoIsMendedWhilePeopleVote mends the texts of a question that is on the slide. Phones show it at once, and keep what was chosen.
+// TestATypoIsMendedWhilePeopleVote mends the texts of a question that is on the slide. Phones show
+// it at once, and keep what was chosen.
 func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "Whoch ones?", kind: "multiple", options: []string{"Red", "Bleu", "Green"}})
+	r := create(t, plain.title,
+		newPoll{question: "Whoch ones?", kind: "multiple",
+			options: []string{"Red", "Bleu", "Green"}})
 	r.show(0)
-	author, voter, stage := visit(t, "author", desktop).presents(r), visit(t, "voter", phone), visit(t, "stage", desktop).presents(r)
+	author, voter, stage := visit(t, "author", desktop).presents(r), visit(t, "voter", phone),
+		visit(t, "stage", desktop).presents(r)
 	author.open("/edit/" + r.ID)
 	author.shows("#state", "Everything is saved")
-	author.until(`document.querySelector(".poll-shown").innerText.includes("You can still mend its texts")`)
-	require.True(t, value[bool](author, `document.querySelector(".kinds").disabled && !document.querySelector("[data-field=question]").closest(":disabled")`))
-	require.Zero(t, value[int](author, `[...document.querySelectorAll(".choice button, [data-do=option]")].filter((e) => e.checkVisibility({ visibilityProperty: true })).length`))
+	author.until(
+		`document.querySelector(".poll-shown").innerText.includes("You can still mend its texts")`)
+	require.True(t, value[bool](author,
+		`document.querySelector(".kinds").disabled && `+
+			`!document.querySelector("[data-field=question]").closest(":disabled")`))
+	require.Zero(t, value[int](author,
+		`[...document.querySelectorAll(".choice button, [data-do=option]")].filter((e) => `+
+			`e.checkVisibility({ visibilityProperty: true })).length`))
 	voter.open("/p/" + r.ID)
 	voter.shows("#question", "Whoch ones?")
 	voter.click(`#ballot label:nth-child(2)`)
@@ -235,8 +252,12 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	author.types("Blue")
 	author.click("#title")
 	author.shows("#state", "Everything is saved")
-	voter.until(`document.querySelector("#ballot").innerText.includes("Blue") && !document.querySelector("#ballot").innerText.includes("Bleu")`)
-	require.Equal(t, []bool{false, true, false}, value[[]bool](voter, `[...document.querySelectorAll("#ballot input")].map((e) => e.checked)`), "what was chosen stays")
+	voter.until(
+		`document.querySelector("#ballot").innerText.includes("Blue") && ` +
+			`!document.querySelector("#ballot").innerText.includes("Bleu")`)
+	require.Equal(t, []bool{false, true, false},
+		value[[]bool](voter, `[...document.querySelectorAll("#ballot input")]`+
+			`.map((e) => e.checked)`), "what was chosen stays")
 	stage.shows("#question", "Which ones?")
 	stage.until(`document.querySelector("#chart").innerText.includes("Blue")`)
 	voter.click("#ballot [type=submit]")
@@ -245,7 +266,9 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	author.click("#title")
 	voter.shows("#question", "Which ones, then?")
 	voter.counted()
-	require.Equal(t, []bool{false, true, false}, value[[]bool](voter, `[...document.querySelectorAll("#ballot input")].map((e) => e.checked)`))
+	require.Equal(t, []bool{false, true, false},
+		value[[]bool](voter, `[...document.querySelectorAll("#ballot input")]`+
+			`.map((e) => e.checked)`))
 	require.Equal(t, 1, r.results(0).Total)
 	require.Equal(t, version, r.version())
 	var history struct {
@@ -253,29 +276,38 @@ func TestATypoIsMendedWhilePeopleVote(t *testing.T) {
 	}
 	r.ask(http.MethodGet, r.path("/history"), nil, &history)
 	require.Equal(t, []struct{ Field, Before, After string }{
-		{"question", "Whoch ones?", "Which ones?"}, {"options[B]", "Bleu", "Blue"}, {"question", "Which ones?", "Which ones, then?"},
+		{"question", "Whoch ones?", "Which ones?"}, {"options[B]", "Bleu", "Blue"},
+		{"question", "Which ones?", "Which ones, then?"},
 	}, history.Items)
 
 	// Everybody can see afterwards that it was reworded, and how.
 	guest := visit(t, "guest", desktop)
 	guest.open("/results/" + r.ID)
 	guest.shows(".mended summary", "The wording was changed while people voted")
-	guest.until(`((e) => e.getBoundingClientRect().top - e.previousElementSibling.getBoundingClientRect().bottom >= 8)(document.querySelector(".mended"))`)
+	guest.until(
+		`((e) => e.getBoundingClientRect().top - ` +
+			`e.previousElementSibling.getBoundingClientRect().bottom >= ` +
+			`8)(document.querySelector(".mended"))`)
 	guest.click(".mended summary")
-	guest.until(`JSON.stringify([...document.querySelectorAll(".mended ins")].map((e) => e.textContent)) === '["Which ones?","Blue","Which ones, then?"]'`)
+	guest.until(
+		`JSON.stringify([...document.querySelectorAll(".mended ins")].map((e) => e.textContent)) ` +
+			`=== '["Which ones?","Blue","Which ones, then?"]'`)
 	guest.shows(".mended li:nth-child(2) del", "Bleu")
 
 	// An option keeps a text, and is not taken out with the last letter.
 	author.expect("400")
 	author.fill(card(1, `[aria-label="Option B"]`), "")
 	author.click("#title")
-	author.until(`document.querySelector(".poll-state").textContent.includes("Give each option a text.")`)
+	author.until(
+		`document.querySelector(".poll-state").textContent.includes("Give each option a text.")`)
 	require.Equal(t, 3, value[int](author, `document.querySelectorAll(".choice").length`))
 }
 
-// TestOptionsThatLookAlikeAreNamed warns of two options with the same text, and takes them all the same.
+// TestOptionsThatLookAlikeAreNamed warns of two options with the same text, and takes them all the
+// same.
 func TestOptionsThatLookAlikeAreNamed(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: []string{"Yes", "No", "Maybe"}})
+	r := create(t, plain.title,
+		newPoll{question: "One", kind: "choice", options: []string{"Yes", "No", "Maybe"}})
 	v := visit(t, "author", desktop).presents(r)
 	v.open("/edit/" + r.ID)
 	v.shows("#state", "Everything is saved")

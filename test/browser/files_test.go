@@ -18,20 +18,26 @@ import (
 	"github.com/xuri/excelize/v2"
 )
 
-// TestAPresentationGoesIntoAFileAndBack takes a presentation of every kind out of one browser and into another one, where the copy
-// is the presentation of whoever took it in.
+// TestAPresentationGoesIntoAFileAndBack takes a presentation of every kind out of one browser and
+// into another one, where the copy is the presentation of whoever took it in.
 func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
-	r := create(t, "Städte & Züge", newPoll{question: plain.question, kind: "choice", options: plain.options},
-		newPoll{question: "Which have you tried?", kind: "multiple", options: plain.options, most: 2},
-		newPoll{question: "How was it?", kind: "rating"}, newPoll{question: "One word?", kind: "word_cloud", most: 2},
+	r := create(t, "Städte & Züge",
+		newPoll{question: plain.question, kind: "choice", options: plain.options},
+		newPoll{question: "Which have you tried?", kind: "multiple",
+			options: plain.options, most: 2},
+		newPoll{question: "How was it?", kind: "rating"},
+		newPoll{question: "One word?", kind: "word_cloud", most: 2},
 		newPoll{question: "And why?", kind: "open_text"})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "after"}, nil)
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[4].PollID), map[string]any{"banned_words": []string{"parking"}}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"results_visibility": "after"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[4].PollID),
+		map[string]any{"banned_words": []string{"parking"}}, nil)
 	exported := func(r *room) (all map[string]any) {
 		r.ask(http.MethodGet, r.path("/export"), nil, &all)
 		return all
 	}
-	r.admit(map[string]any{"voters": "pass", "max_voters": 300, "passcode": "garden"}) // that is of one evening, and stays here
+	// that is of one evening, and stays here
+	r.admit(map[string]any{"voters": "pass", "max_voters": 300, "passcode": "garden"})
 	author := visit(t, "author", desktop).presents(r)
 	author.open("/edit/" + r.ID)
 	author.shows("#state", "Everything is saved")
@@ -50,16 +56,20 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	friend.sees("#edit")
 	friend.upload("#import", path)
 	friend.until(`document.querySelectorAll("#polls .poll").length === 5`)
-	require.Equal(t, "Städte & Züge", value[string](friend, `document.querySelector("#title").value`))
+	require.Equal(t, "Städte & Züge",
+		value[string](friend, `document.querySelector("#title").value`))
 	friend.click("#save")
 	friend.until(`/^\/edit\/[0-9a-f-]{36}$/.test(location.pathname)`)
 	friend.shows("#state", "Everything is saved")
-	taken := value[room](friend, `(({ id, token }) => ({ presentation_id: id, presenter_token: token }))(JSON.parse(localStorage["plenary.presentations"])[0])`)
+	taken := value[room](friend,
+		`(({ id, token }) => ({ presentation_id: id, presenter_token: token `+
+			`}))(JSON.parse(localStorage["plenary.presentations"])[0])`)
 	taken.t, taken.base = t, r.base
 	require.NotEqual(t, r.ID, taken.ID)
 	require.Equal(t, exported(r), exported(&taken), "the copy")
 
-	// A file that says nothing of voters makes a presentation as every other is made here, one that says it has its way.
+	// A file that says nothing of voters makes a presentation as every other is made here, one that
+	// says it has its way.
 	for says, want := range map[string]string{"": "pass", "anyone": "anyone", "everybody": "pass"} {
 		delete(file, "max_voters")
 		if file["voters"] = says; says == "" {
@@ -82,16 +92,19 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	// What holds no polls changes nothing, and that is said.
 	require.NoError(t, os.WriteFile(path, []byte(`{"polls":[{"question":7}]}`), 0o600))
 	friend.upload("#import", path)
-	friend.until(`document.querySelector(".toast-error")?.textContent === "This file holds no questions."`)
+	friend.until(
+		`document.querySelector(".toast-error")?.textContent === "This file holds no questions."`)
 	require.Equal(t, 10, value[int](friend, `document.querySelectorAll("#polls .poll").length`))
 }
 
-// TestResultsAreTakenAwayAsFiles downloads the results in each format, as the presenter, who sees what is hidden from the room, and as
-// somebody of the room, who does not.
+// TestResultsAreTakenAwayAsFiles downloads the results in each format, as the presenter, who sees
+// what is hidden from the room, and as somebody of the room, who does not.
 func TestResultsAreTakenAwayAsFiles(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options},
 		newPoll{question: "=2+2", kind: "rating"})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[1].PollID),
+		map[string]any{"results_visibility": "presenter"}, nil)
 	r.show(0)
 	r.votes(0, 3, 1, 2)
 	r.show(1)
@@ -105,11 +118,14 @@ func TestResultsAreTakenAwayAsFiles(t *testing.T) {
 
 		name, raw := v.download(func() { v.click("#csv") })
 		require.True(t, strings.HasSuffix(name, ".csv"), name)
-		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw), "\uFEFF"))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw),
+			"\uFEFF"))).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, []string{"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity",
+		require.Equal(t, []string{"poll", "question", "kind", "status", "total", "mean", "median",
+			"key", "value", "count", "identity",
 			"first_at", "hidden", "exported_at"}, rows[0])
-		require.Equal(t, []string{"1", plain.question, "choice", "final", "6", "", "", "A", plain.options[0], "3", "client"}, rows[1][:11])
+		require.Equal(t, []string{"1", plain.question, "choice", "final", "6", "", "", "A",
+			plain.options[0], "3", "client"}, rows[1][:11])
 		last := rows[len(rows)-1]
 		require.Equal(t, "2", last[4], "how many voted is no secret")
 		require.Equal(t, hidden, last[9] != "1", "%q", last)
@@ -148,17 +164,21 @@ func TestResultsAreTakenAwayAsFiles(t *testing.T) {
 	}
 }
 
-// download does something that makes the browser keep a file, and gives the file's name and what is in it.
+// download does something that makes the browser keep a file, and gives the file's name and what is
+// in it.
 func (v *visitor) download(act func()) (name string, content []byte) {
 	v.t.Helper()
 	dir := v.t.TempDir()
 	yes := true
-	_, err := chromedp.CallBrowser(v.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
-		Behavior: browser.SetDownloadBehaviorBehaviorAllowAndName, BrowserContextID: chromedp.FromContext(v.ctx).BrowserContextID,
-		DownloadPath: dir, EventsEnabled: &yes,
-	})
+	_, err := chromedp.CallBrowser(v.ctx, browser.SetDownloadBehavior,
+		browser.SetDownloadBehaviorParams{
+			Behavior:         browser.SetDownloadBehaviorBehaviorAllowAndName,
+			BrowserContextID: chromedp.FromContext(v.ctx).BrowserContextID,
+			DownloadPath:     dir, EventsEnabled: &yes,
+		})
 	v.ok(err, "allow downloads")
-	events := make(chan any, 8)                          // one channel: what began is known when it is done
+	// one channel: what began is known when it is done
+	events := make(chan any, 8)
 	v.ok(chromedp.ListenBrowser(v.ctx, func(event any) { // visitors download one after the other
 		switch e := event.(type) {
 		case *browser.EventDownloadWillBegin:
@@ -200,7 +220,8 @@ func (v *visitor) download(act func()) (name string, content []byte) {
 // upload clicks what opens the browser's dialog for files, and chooses one there.
 func (v *visitor) upload(selector, path string) {
 	v.t.Helper()
-	v.ok(call(v, page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: true}), "open no dialog")
+	v.ok(call(v, page.SetInterceptFileChooserDialog,
+		page.SetInterceptFileChooserDialogParams{Enabled: true}), "open no dialog")
 	asked := make(chan *page.EventFileChooserOpened, 1)
 	v.ok(chromedp.Listen(v.ctx, func(event any) {
 		if e, ok := event.(*page.EventFileChooserOpened); ok {
@@ -213,7 +234,9 @@ func (v *visitor) upload(selector, path string) {
 	v.click(selector)
 	select {
 	case e := <-asked:
-		v.ok(call(v, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{path}, BackendNodeID: e.BackendNodeID}), "choose %s", path)
+		v.ok(call(v, dom.SetFileInputFiles,
+			dom.SetFileInputFilesParams{Files: []string{path}, BackendNodeID: e.BackendNodeID}),
+			"choose %s", path)
 	case <-time.After(patience):
 		v.ok(os.ErrDeadlineExceeded, "wait for the dialog for files")
 	}

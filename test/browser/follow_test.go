@@ -18,18 +18,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePresentersPagesFollowWithoutAStream has a stage, a remote and a phone behind proxies that do with event streams what
-// proxies do: they hold them back for ever, hold them back until a buffer is full, or refuse them. All three pages see what other
-// devices do, some seconds later, and say so. When streams come through they use them, and ask no more.
+// TestThePresentersPagesFollowWithoutAStream has a stage, a remote and a phone behind proxies that
+// do with event streams what proxies do: they hold them back for ever, hold them back until a
+// buffer is full, or refuse them. All three pages see what other devices do, some seconds later,
+// and say so. When streams come through they use them, and ask no more.
 func TestThePresentersPagesFollowWithoutAStream(t *testing.T) {
-	for name, does := range map[string]int64{"holds streams back": holds, "buffers streams": buffers, "refuses streams": refuses} {
+	for name, does := range map[string]int64{"holds streams back": holds,
+		"buffers streams": buffers, "refuses streams": refuses} {
 		t.Run(name, func(t *testing.T) {
-			r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
+			r := create(t, plain.title,
+				newPoll{question: "One", kind: "choice", options: plain.options},
 				newPoll{question: "Two", kind: "choice", options: plain.options})
 			p := newProxy(t, does)
 			guest := visit(t, "guest", phone) // whose streams come through
 			guest.open("/p/" + r.ID)
-			stage, remote, voter := p.visit(t, "stage", desktop).presents(r), p.visit(t, "remote", phone).presents(r), p.visit(t, "voter", phone)
+			stage, remote, voter := p.visit(t, "stage", desktop).presents(r),
+				p.visit(t, "remote", phone).presents(r), p.visit(t, "voter", phone)
 			asked := stage.overhear()
 			stage.open("/stage/" + r.ID)
 			remote.open("/remote/" + r.ID)
@@ -52,15 +56,23 @@ func TestThePresentersPagesFollowWithoutAStream(t *testing.T) {
 				took = append(took, time.Since(done))
 			}
 			everywhere(func() { r.show(0) }, func(v *visitor) { v.shows("#question", "One") })
-			everywhere(func() { r.votes(0, 2, 1) }, func(v *visitor) { v.shows("#voters", "3"); v.bars(2, 1, 0, 0) })
-			everywhere(func() { r.move("close") }, func(v *visitor) { v.shows("#voting", "Reopen voting") })
-			everywhere(func() { r.move("open") }, func(v *visitor) { v.shows("#voting", "Close voting") })
+			everywhere(func() { r.votes(0, 2, 1) },
+				func(v *visitor) { v.shows("#voters", "3"); v.bars(2, 1, 0, 0) })
+			everywhere(func() { r.move("close") },
+				func(v *visitor) { v.shows("#voting", "Reopen voting") })
+			everywhere(func() { r.move("open") },
+				func(v *visitor) { v.shows("#voting", "Close voting") })
 			everywhere(func() {
-				r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+				r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+					map[string]any{"results_visibility": "presenter"}, nil)
 			}, func(v *visitor) { v.sees("#covered") })
 			everywhere(func() { r.votes(0, 1) }, func(v *visitor) { v.shows("#voters", "4") })
 			remote.bars(3, 1, 0, 0) // which are for the presenter's eyes
-			everywhere(func() { r.ask(http.MethodDelete, r.path("/polls/current"), nil, nil) }, func(v *visitor) { v.until(`document.querySelector("#question").textContent !== "One"`) })
+			everywhere(func() { r.ask(http.MethodDelete, r.path("/polls/current"), nil, nil) },
+				func(v *visitor) {
+					v.until(
+						`document.querySelector("#question").textContent !== "One"`)
+				})
 			everywhere(func() { r.show(1) }, func(v *visitor) { v.shows("#question", "Two") })
 			for _, v := range presenters {
 				v.until(`Number(document.querySelector("#connected").textContent) >= 1`)
@@ -69,11 +81,14 @@ func TestThePresentersPagesFollowWithoutAStream(t *testing.T) {
 			voter.shows("#question", "Two")
 			slices.Sort(took)
 			t.Logf("others' moves were seen after %v", took)
-			assert.Less(t, took[len(took)/2], 3*time.Second, "the machine may be busy for some of %v", took)
+			assert.Less(t, took[len(took)/2], 3*time.Second,
+				"the machine may be busy for some of %v", took)
 			looks := asked.to("/polls/current")[earlier:]
-			assert.LessOrEqual(t, len(looks), 2+int(time.Since(began)/(1500*time.Millisecond)), "a look every second and a half at most")
+			assert.LessOrEqual(t, len(looks), 2+int(time.Since(began)/(1500*time.Millisecond)),
+				"a look every second and a half at most")
 
-			// What another device does is seen before this one's move, so that this one skips nothing.
+			// What another device does is seen before this one's move, so that this one skips
+			// nothing.
 			stage.click("#previous")
 			for _, v := range presenters {
 				v.shows("#question", "One")
@@ -92,13 +107,14 @@ func TestThePresentersPagesFollowWithoutAStream(t *testing.T) {
 			for _, v := range []*visitor{stage, remote, voter} {
 				v.shows("#question", "Two")
 			}
-			assert.Len(t, asked.to("/polls/current"), before, "a page that has a stream does not look")
+			assert.Len(t, asked.to("/polls/current"), before,
+				"a page that has a stream does not look")
 		})
 	}
 }
 
-// TestAStreamThatComesInBurstsIsNotTrusted fills the buffer of a proxy, so that the stream says something at last: what it said some
-// time ago. The page goes on looking.
+// TestAStreamThatComesInBurstsIsNotTrusted fills the buffer of a proxy, so that the stream says
+// something at last: what it said some time ago. The page goes on looking.
 func TestAStreamThatComesInBurstsIsNotTrusted(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
 		newPoll{question: "Two", kind: "choice", options: plain.options})
@@ -108,7 +124,8 @@ func TestAStreamThatComesInBurstsIsNotTrusted(t *testing.T) {
 	stage.shows("#away", "A few seconds behind")
 	r.show(0)
 	voters := 0
-	for end := time.Now().Add(patience); p.bursts.Load() == 0; voters++ { // each is told in some 300 bytes
+	// each is told in some 300 bytes
+	for end := time.Now().Add(patience); p.bursts.Load() == 0; voters++ {
 		require.True(t, time.Now().Before(end), "the buffer was never full")
 		r.votes(0, 1)
 	}
@@ -118,7 +135,8 @@ func TestAStreamThatComesInBurstsIsNotTrusted(t *testing.T) {
 	stage.shows("#away", "A few seconds behind")
 }
 
-// TestAPresentationThatIsDeletedIsGoneForWhoLooks deletes a presentation that pages follow by looking.
+// TestAPresentationThatIsDeletedIsGoneForWhoLooks deletes a presentation that pages follow by
+// looking.
 func TestAPresentationThatIsDeletedIsGoneForWhoLooks(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "rating"})
 	p := newProxy(t, refuses)
@@ -152,9 +170,12 @@ func newProxy(t *testing.T, does int64) *proxy {
 	p := &proxy{}
 	p.does.Store(does)
 	through := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(to) },
-		FlushInterval:  -1,
-		ErrorHandler:   func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		FlushInterval: -1,
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request,
+			_ error) {
+			w.WriteHeader(http.StatusBadGateway)
+		},
 		ModifyResponse: p.buffer,
 		Transport:      &http.Transport{},
 	}
@@ -200,7 +221,8 @@ func (b *buffered) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// visit opens a browser for somebody behind the proxy. That some requests fail there is part of the test.
+// visit opens a browser for somebody behind the proxy. That some requests fail there is part of the
+// test.
 func (p *proxy) visit(t *testing.T, name string, s screen) *visitor {
 	t.Helper()
 	v := newVisitor(chrome(t), t, name, p.URL, s, chromedp.WithNewBrowserContext())

@@ -9,17 +9,22 @@ import (
 )
 
 const (
-	blocked = `Object.defineProperty(window, "localStorage", { get() { throw new DOMException("blocked", "SecurityError"); } });`
+	blocked = `Object.defineProperty(window, "localStorage", { get() { throw new ` +
+		`DOMException("blocked", "SecurityError"); } });`
 	// forgetful is a browser that keeps nothing anywhere.
-	forgetful = blocked + `history.replaceState = () => { throw new DOMException("not here", "SecurityError"); };`
-	begun     = `(localStorage["plenary.drafts"] ?? "")`
+	forgetful = blocked + `history.replaceState = () => { throw new DOMException("not here", ` +
+		`"SecurityError"); };`
+	begun = `(localStorage["plenary.drafts"] ?? "")`
 )
 
-// TestWhatIsTypedAndNotSentIsThereAfterAReload begins answers of each kind and loads the page anew before they are sent. They are kept
-// until they are sent, and no longer than the question is asked.
+// TestWhatIsTypedAndNotSentIsThereAfterAReload begins answers of each kind and loads the page anew
+// before they are sent. They are kept until they are sent, and no longer than the question is
+// asked.
 func TestWhatIsTypedAndNotSentIsThereAfterAReload(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "Why?", kind: "open_text"}, newPoll{question: "Two words?", kind: "word_cloud", most: 2},
-		newPoll{question: "Which?", kind: "multiple", options: plain.options, most: 3}, newPoll{question: "And?", kind: "open_text"})
+	r := create(t, plain.title, newPoll{question: "Why?", kind: "open_text"},
+		newPoll{question: "Two words?", kind: "word_cloud", most: 2},
+		newPoll{question: "Which?", kind: "multiple", options: plain.options, most: 3},
+		newPoll{question: "And?", kind: "open_text"})
 	v := visit(t, "voter", phone)
 	const text = "half a thought,\n  indented, and\n\nmore"
 	r.show(0)
@@ -44,8 +49,11 @@ func TestWhatIsTypedAndNotSentIsThereAfterAReload(t *testing.T) {
 	require.NotContains(t, value[string](v, begun), "mind")
 	v.fill("#ballot input:nth-of-type(2)", "Half ")
 	v.reload()
-	v.until(`[...document.querySelectorAll("#ballot input")].map((e) => e.value).join("|") === "|Half "`)
-	v.run(fmt.Sprintf(`localStorage["plenary.drafts"] = JSON.stringify([{ presentation: %s, poll: %s, answer: { keys: 1, texts: [2] } }])`,
+	v.until(`[...document.querySelectorAll("#ballot input")].map((e) => e.value).join("|") === ` +
+		`"|Half "`)
+	v.run(fmt.Sprintf(
+		`localStorage["plenary.drafts"] = JSON.stringify([{ presentation: %s, poll: %s, answer: `+
+			`{ keys: 1, texts: [2] } }])`,
 		js(r.ID), js(r.polls[1].PollID)))
 	v.reload() // whatever is kept there
 	v.until(`document.querySelector("#ballot input").value === "2"`)
@@ -56,7 +64,8 @@ func TestWhatIsTypedAndNotSentIsThereAfterAReload(t *testing.T) {
 		v.click(fmt.Sprintf("#ballot label:nth-of-type(%d)", n))
 	}
 	v.reload()
-	ticked := `[...document.querySelectorAll("#ballot input")].map((e) => Number(e.checked)).join("")`
+	ticked := `[...document.querySelectorAll("#ballot input")].map((e) => ` +
+		`Number(e.checked)).join("")`
 	v.until(`%s === "0101"`, ticked)
 	v.click("#ballot [type=submit]")
 	v.counted()
@@ -89,7 +98,8 @@ func TestOnlyAFewDraftsAreKept(t *testing.T) {
 		v.shows("#question", "Why?")
 		v.fill("#ballot textarea", strings.Repeat(fmt.Sprint(i), 3000))
 	}
-	kept := value[[]string](v, `JSON.parse(localStorage["plenary.drafts"]).map(({ presentation }) => presentation)`)
+	kept := value[[]string](v,
+		`JSON.parse(localStorage["plenary.drafts"]).map(({ presentation }) => presentation)`)
 	require.Len(t, kept, 5)
 	require.Equal(t, rooms[6].ID, kept[0])
 	require.Less(t, value[int](v, begun+`.length`), 12_000, "nobody fills the disk")
@@ -98,12 +108,14 @@ func TestOnlyAFewDraftsAreKept(t *testing.T) {
 	require.Empty(t, value[string](v, `document.querySelector("#ballot textarea").value`))
 }
 
-// TestWhereStorageIsBlockedAReloadMakesNoSecondVoter votes, loads the page anew, goes on to another page and comes back, in a browser
-// that keeps nothing but its history.
+// TestWhereStorageIsBlockedAReloadMakesNoSecondVoter votes, loads the page anew, goes on to another
+// page and comes back, in a browser that keeps nothing but its history.
 func TestWhereStorageIsBlockedAReloadMakesNoSecondVoter(t *testing.T) {
-	anyone := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
+	anyone := create(t, plain.title,
+		newPoll{question: "One", kind: "choice", options: plain.options},
 		newPoll{question: "Two", kind: "open_text"})
-	for name, r := range map[string]*room{"an id of the browser's": anyone, "a pass": passRoom(t, nil)} {
+	for name, r := range map[string]*room{"an id of the browser's": anyone,
+		"a pass": passRoom(t, nil)} {
 		r.show(0)
 		v := visit(t, name, phone)
 		v.prepares(blocked)
@@ -143,7 +155,8 @@ func TestABrowserThatKeepsNothingSaysSo(t *testing.T) {
 	v := visit(t, "voter", phone)
 	v.prepares(forgetful)
 	v.open("/p/" + r.ID)
-	v.shows("#forgets", "This browser keeps nothing. Whoever loads this page anew becomes another voter.")
+	v.shows("#forgets", "This browser keeps nothing. Whoever loads this page anew becomes "+
+		"another voter.")
 	v.choose(1)
 	v.counted()
 	v.choose(2)
@@ -152,9 +165,12 @@ func TestABrowserThatKeepsNothingSaysSo(t *testing.T) {
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestAMendedTypoTakesNothingFromVoters mends the texts of a question while somebody answers it, on a phone that reads them now and then.
+// TestAMendedTypoTakesNothingFromVoters mends the texts of a question while somebody answers it, on
+// a phone that reads them now and then.
 func TestAMendedTypoTakesNothingFromVoters(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "Whoch?", kind: "multiple", options: []string{"Trians", "Bikes", "Buses"}, most: 2},
+	r := create(t, plain.title,
+		newPoll{question: "Whoch?", kind: "multiple",
+			options: []string{"Trians", "Bikes", "Buses"}, most: 2},
 		newPoll{question: "Wy?", kind: "open_text"})
 	v := visit(t, "voter", phone)
 	v.prepares(`const real = window.fetch;
@@ -176,7 +192,8 @@ func TestAMendedTypoTakesNothingFromVoters(t *testing.T) {
 	v.run(`window.mended = true`)
 	v.shows("#question", "Which?")
 	v.shows("#ballot label:nth-of-type(1)", "Trains")
-	v.until(`[...document.querySelectorAll("#ballot input")].map((e) => Number(e.checked)).join("") === "110"`)
+	v.until(`[...document.querySelectorAll("#ballot input")].map((e) => ` +
+		`Number(e.checked)).join("") === "110"`)
 	v.counted()
 	v.shows("#voters", "1 voter")
 	v.click("#ballot [type=submit]")
@@ -192,5 +209,6 @@ func TestAMendedTypoTakesNothingFromVoters(t *testing.T) {
 	v.shows("#question", "Why?")
 	v.until(`document.activeElement.matches("#ballot textarea")`)
 	v.types(" a thought")
-	require.Equal(t, "half a thought", value[string](v, `document.querySelector("#ballot textarea").value`))
+	require.Equal(t, "half a thought",
+		value[string](v, `document.querySelector("#ballot textarea").value`))
 }

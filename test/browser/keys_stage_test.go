@@ -9,12 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEveryKeyOfTheStageDoesWhatItsListSays holds a presentation with a clicker, which has few keys, and with a keyboard. The stage
-// says how many phones there are meanwhile.
+// TestEveryKeyOfTheStageDoesWhatItsListSays holds a presentation with a clicker, which has few
+// keys, and with a keyboard. The stage says how many phones there are meanwhile.
 func TestEveryKeyOfTheStageDoesWhatItsListSays(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
-		newPoll{question: "Two", kind: "choice", options: plain.options}, newPoll{question: "Three", kind: "rating"})
-	stage, voter, guest := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone), visit(t, "guest", phone)
+		newPoll{question: "Two", kind: "choice", options: plain.options},
+		newPoll{question: "Three", kind: "rating"})
+	stage, voter, guest := visit(t, "presenter", desktop).presents(r), visit(t, "voter", phone),
+		visit(t, "guest", phone)
 	voter.open("/p/" + r.ID)
 	guest.open("/p/" + r.ID)
 	stage.open("/stage/" + r.ID)
@@ -57,9 +59,13 @@ func TestEveryKeyOfTheStageDoesWhatItsListSays(t *testing.T) {
 
 	// Full screen, and back.
 	stage.press("f")
-	stage.until(`document.fullscreenElement && document.querySelector("#full").ariaLabel === "Leave full screen"`)
+	stage.until(
+		`document.fullscreenElement && document.querySelector("#full").ariaLabel === "Leave full ` +
+			`screen"`)
 	stage.press("f")
-	stage.until(`!document.fullscreenElement && document.querySelector("#full").ariaLabel === "Full screen"`)
+	stage.until(
+		`!document.fullscreenElement && ` +
+			`document.querySelector("#full").ariaLabel === "Full screen"`)
 
 	// The list of keys, over which the slide stands still.
 	stage.press("?")
@@ -68,7 +74,8 @@ func TestEveryKeyOfTheStageDoesWhatItsListSays(t *testing.T) {
 	for _, key := range []string{kb.ArrowRight, kb.PageDown, "b", "c"} {
 		stage.press(key)
 	}
-	require.False(t, value[bool](stage, `document.querySelector("#next").ariaDisabled === "true"`), "nothing is on its way")
+	require.False(t, value[bool](stage, `document.querySelector("#next").ariaDisabled === "true"`),
+		"nothing is on its way")
 	stage.press(kb.Escape)
 	stage.until(`!document.querySelector("dialog")`)
 
@@ -78,16 +85,22 @@ func TestEveryKeyOfTheStageDoesWhatItsListSays(t *testing.T) {
 	stage.settles()
 	require.Equal(t, before+1, r.version())
 	require.NotContains(t, stage.text("#notice"), "Pressed twice")
-	require.True(t, value[bool](stage, `["F5", "Tab", "r"].every((key) => dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true })))`))
-	require.True(t, value[bool](stage, `dispatchEvent(new KeyboardEvent("keydown", { key: "b", ctrlKey: true, cancelable: true }))`))
+	require.True(t, value[bool](stage,
+		`["F5", "Tab", "r"].every((key) => dispatchEvent(new KeyboardEvent("keydown", { key, `+
+			`cancelable: true })))`))
+	require.True(t, value[bool](stage,
+		`dispatchEvent(new KeyboardEvent("keydown", `+
+			`{ key: "b", ctrlKey: true, cancelable: true }))`))
 	stage.shows("#connected", "1")
 	guest.open("/p/" + r.ID)
 	stage.shows("#connected", "2")
 }
 
-// TestAStageThatIsLoadedAnewGoesOn presses F5 in the middle of a talk: the slide is as it was, and the next key is the next move.
+// TestAStageThatIsLoadedAnewGoesOn presses F5 in the middle of a talk: the slide is as it was, and
+// the next key is the next move.
 func TestAStageThatIsLoadedAnewGoesOn(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
+		newPoll{question: "Two", kind: "rating"})
 	r.show(0)
 	r.votes(0, 0, 1)
 	stage := visit(t, "presenter", desktop).presents(r)
@@ -102,7 +115,8 @@ func TestAStageThatIsLoadedAnewGoesOn(t *testing.T) {
 	stage.shows("#place", "Question 1 of 2")
 	stage.shows("#voters", "1")
 	stage.sees("#covered")
-	stage.until(`document.querySelector("#code").textContent.replace(" ", "") === %s`, js(r.JoinCode))
+	stage.until(`document.querySelector("#code").textContent.replace(" ", "") === %s`,
+		js(r.JoinCode))
 	stage.press("h")
 	stage.bars(0, 1, 0, 0)
 	stage.settles()
@@ -139,8 +153,9 @@ func (v *visitor) holds(key string) {
 	v.ok(call(v, input.DispatchKeyEvent, up), "let %q go", key)
 }
 
-// TestTheSpaceBarIsNoSecondPressOfWhatWasClicked clicks buttons of the stage and then presses keys, which mean what they mean on the
-// stage. A button to which somebody went with the Tab key is pressed by them.
+// TestTheSpaceBarIsNoSecondPressOfWhatWasClicked clicks buttons of the stage and then presses keys,
+// which mean what they mean on the stage. A button to which somebody went with the Tab key is
+// pressed by them.
 func TestTheSpaceBarIsNoSecondPressOfWhatWasClicked(t *testing.T) {
 	questions := []string{"One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"}
 	var polls []newPoll
@@ -213,7 +228,9 @@ func TestTheSpaceBarIsNoSecondPressOfWhatWasClicked(t *testing.T) {
 	stage.sees("dialog[open]")
 	stage.press(kb.Escape)
 	stage.focused("#overview")
-	stage.run(`document.querySelector("#results").focus(); document.querySelector("#results").click()`) // a screen reader's
+	// a screen reader's
+	stage.run(`document.querySelector("#results").focus(); ` +
+		`document.querySelector("#results").click()`)
 	stage.sees("#covered")
 	stage.settles()
 	stage.focused("#results")
@@ -229,7 +246,8 @@ func TestTheSpaceBarIsNoSecondPressOfWhatWasClicked(t *testing.T) {
 
 // TestTheSpaceBarIsNoSecondPressOnTheRemote clicks on a remote that has a keyboard.
 func TestTheSpaceBarIsNoSecondPressOnTheRemote(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
+		newPoll{question: "Two", kind: "rating"})
 	r.show(0)
 	for _, s := range []screen{desktop, phone} {
 		remote := visit(t, "remote", s).presents(r)
@@ -255,13 +273,16 @@ func (v *visitor) pulls(from, to string) {
 		selector string
 		does     input.DispatchMouseEventType
 	}{
-		{from, input.DispatchMouseEventTypeMousePressed}, {to, input.DispatchMouseEventTypeMouseMoved},
+		{from, input.DispatchMouseEventTypeMousePressed},
+		{to, input.DispatchMouseEventTypeMouseMoved},
 		{to, input.DispatchMouseEventTypeMouseReleased},
 	} {
-		xy := value[[]float64](v, `(() => { const r = document.querySelector(`+js(at.selector)+`).getBoundingClientRect();
+		xy := value[[]float64](v,
+			`(() => { const r = document.querySelector(`+js(at.selector)+`).getBoundingClientRect();
 			return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
 		v.ok(call(v, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-			Type: at.does, X: xy[0], Y: xy[1], Button: input.MouseButtonLeft, Buttons: 1, ClickCount: 1,
+			Type: at.does, X: xy[0], Y: xy[1], Button: input.MouseButtonLeft,
+			Buttons: 1, ClickCount: 1,
 		}), "pull %s", from)
 	}
 }

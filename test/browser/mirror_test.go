@@ -19,7 +19,8 @@ const outside = `[...document.querySelectorAll("body *")].filter((e) => {
 	return width > 0 && (left < -1 || right > innerWidth + 1) && e.checkVisibility() && !e.closest(".unseen, .skip, #announcer");
 }).map((e) => e.tagName + "#" + e.id + "." + e.className)`
 
-// TestEveryPageIsMirroredForReadersOfArabic in every state, and nothing reaches over an edge of the smallest phone.
+// TestEveryPageIsMirroredForReadersOfArabic in every state, and nothing reaches over an edge of the
+// smallest phone.
 func TestEveryPageIsMirroredForReadersOfArabic(t *testing.T) {
 	all, presents := scenes(t, arabic)
 	v := visit(t, "presenter", desktop)
@@ -31,24 +32,29 @@ func TestEveryPageIsMirroredForReadersOfArabic(t *testing.T) {
 		}
 		v.resize(s.on)
 		s.show(v)
-		require.Equal(t, []string{"ar", "rtl", "rtl"}, value[[]string](v, `[document.documentElement.lang, document.documentElement.dir,
+		require.Equal(t, []string{"ar", "rtl", "rtl"},
+			value[[]string](v, `[document.documentElement.lang, document.documentElement.dir,
 			getComputedStyle(document.body).direction]`), s.name)
 		v.shoot("ar-" + s.name)
 		v.resize(narrow)
-		v.until(`document.documentElement.scrollWidth <= 320 && (%s).length === 0 /* %s */`, outside, s.name)
+		v.until(`document.documentElement.scrollWidth <= 320 && (%s).length === 0 /* %s */`,
+			outside, s.name)
 	}
 }
 
 // TestBarsTicketAndArrowsStandOnTheOtherSideInArabic and codes, which are in no language, do not.
 func TestBarsTicketAndArrowsStandOnTheOtherSideInArabic(t *testing.T) {
-	r := create(t, arabic.title, newPoll{question: arabic.question, kind: "choice", options: arabic.options},
+	r := create(t, arabic.title,
+		newPoll{question: arabic.question, kind: "choice", options: arabic.options},
 		newPoll{question: "وما رأيك؟", kind: "rating"})
 	r.show(0)
 	r.votes(0, 3, 1)
 	v := visit(t, "presenter", desktop).presents(r)
 	at := func(selector string) (left, right int) {
 		t.Helper()
-		box := value[[]int](v, `(({ left, right }) => [left, right].map(Math.round))(document.querySelector(`+js(selector)+`).getBoundingClientRect())`)
+		box := value[[]int](v, `(({ left, right }) => [left, `+
+			`right].map(Math.round))(document.querySelector(`+js(selector)+
+			`).getBoundingClientRect())`)
 		return box[0], box[1]
 	}
 	for _, lang := range []string{"en", "ar"} {
@@ -69,11 +75,15 @@ func TestBarsTicketAndArrowsStandOnTheOtherSideInArabic(t *testing.T) {
 		require.Equal(t, !mirrored, fillLeft == trackLeft, lang)
 		percentLeft, percentRight := at("#chart .percent")
 		countLeft, countRight := at("#chart .count")
-		require.Equal(t, mirrored, countRight <= percentLeft, "numbers beside each other do not run together in %s", lang)
+		require.Equal(t, mirrored, countRight <= percentLeft,
+			"numbers beside each other do not run together in %s", lang)
 		require.Equal(t, !mirrored, percentRight <= countLeft, lang)
-		require.Equal(t, map[bool]string{true: "matrix(-1, 0, 0, 1, 0, 0)", false: "none"}[mirrored],
-			value[string](v, `getComputedStyle(document.querySelector("#next > span")).transform`), "the arrow of %s", lang)
-		require.Equal(t, "ltr", value[string](v, `getComputedStyle(document.querySelector("#code")).direction`))
+		require.Equal(t, map[bool]string{true: "matrix(-1, 0, 0, 1, 0, 0)",
+			false: "none"}[mirrored],
+			value[string](v, `getComputedStyle(document.querySelector("#next > span")).transform`),
+			"the arrow of %s", lang)
+		require.Equal(t, "ltr", value[string](v,
+			`getComputedStyle(document.querySelector("#code")).direction`))
 
 		// The arrow that points on goes on; so do the keys of a clicker, which know no side.
 		onward, back := kb.ArrowRight, kb.ArrowLeft
@@ -86,17 +96,23 @@ func TestBarsTicketAndArrowsStandOnTheOtherSideInArabic(t *testing.T) {
 		v.moves(kb.PageUp, arabic.question)
 		v.moves(" ", "وما رأيك؟")
 		v.press("?")
-		v.until(`document.querySelector("dialog .keys dt kbd").textContent === %s`, js(map[bool]string{true: "←", false: "→"}[mirrored]))
-		require.Equal(t, map[bool]string{true: "ArrowLeft", false: "ArrowRight"}[mirrored]+" PageDown Space",
+		v.until(`document.querySelector("dialog .keys dt kbd").textContent === %s`,
+			js(map[bool]string{true: "←", false: "→"}[mirrored]))
+		require.Equal(t, map[bool]string{true: "ArrowLeft", false: "ArrowRight"}[mirrored]+
+			" PageDown Space",
 			value[string](v, `document.querySelector("#next").getAttribute("aria-keyshortcuts")`))
 		v.press(kb.Escape)
 		v.moves(back, arabic.question)
 	}
 }
 
-// TestALabelBeginsWhereItsBarDoes whichever way it is written, and not beside the numbers at the bar's other end.
+// TestALabelBeginsWhereItsBarDoes whichever way it is written, and not beside the numbers at the
+// bar's other end.
 func TestALabelBeginsWhereItsBarDoes(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: []string{arabic.options[0], "In English", "Another one that is longer than a line of a phone's screen can be"}})
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice",
+			options: []string{arabic.options[0], "In English",
+				"Another one that is longer than a line of a phone's screen can be"}})
 	r.show(0)
 	r.votes(0, 1, 2, 3)
 	for lang, side := range map[string]string{"en": "left", "ar": "right"} {
@@ -116,7 +132,8 @@ func TestALabelBeginsWhereItsBarDoes(t *testing.T) {
 	}
 }
 
-// TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic: by itself "234 BCD" would stand as "BCD 234".
+// TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic: by itself "234 BCD" would stand as "BCD
+// 234".
 func TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic(t *testing.T) {
 	r := create(t, arabic.title, newPoll{question: arabic.question, kind: "rating"})
 	v := visit(t, "presenter", desktop).presents(r)
@@ -136,14 +153,16 @@ func TestACodeOfDigitsAndLettersReadsFromLeftToRightInArabic(t *testing.T) {
 	})()`), "the address stands under what is before it")
 }
 
-// TestAnEmptyFieldBeginsWhereTheReadersLanguageDoes and one that is written in goes by what is written.
+// TestAnEmptyFieldBeginsWhereTheReadersLanguageDoes and one that is written in goes by what is
+// written.
 func TestAnEmptyFieldBeginsWhereTheReadersLanguageDoes(t *testing.T) {
 	r := create(t, arabic.title, newPoll{question: arabic.question, kind: "open_text"})
 	r.show(0)
 	v := visit(t, "voter", phone)
 	v.speaks("ar")
 	v.open("/p/" + r.ID)
-	const field, direction = "#ballot textarea", `getComputedStyle(document.querySelector("#ballot textarea")).direction`
+	const field, direction = "#ballot textarea",
+		`getComputedStyle(document.querySelector("#ballot textarea")).direction`
 	v.sees(field)
 	require.Equal(t, "rtl", value[string](v, direction))
 	v.fill(field, "Trains")
@@ -152,24 +171,31 @@ func TestAnEmptyFieldBeginsWhereTheReadersLanguageDoes(t *testing.T) {
 	require.Equal(t, "rtl", value[string](v, direction))
 }
 
-// TestNumbersAreThoseOfTheReadersRegion: people of Cairo and of Rabat read the same words and other digits.
+// TestNumbersAreThoseOfTheReadersRegion: people of Cairo and of Rabat read the same words and other
+// digits.
 func TestNumbersAreThoseOfTheReadersRegion(t *testing.T) {
-	r := create(t, arabic.title, newPoll{question: arabic.question, kind: "choice", options: arabic.options},
+	r := create(t, arabic.title,
+		newPoll{question: arabic.question, kind: "choice", options: arabic.options},
 		newPoll{question: "وما رأيك؟", kind: "rating"})
 	r.show(0)
 	r.votes(0, 12, 3, 2, 1)
 	for languages, want := range map[string][]string{
-		"ar-EG,ar": {"١٨ مصوّتًا", "١٢ صوتًا", "٣ أصوات", "صوتان", "صوت واحد"}, "ar-MA,ar": {"18 مصوّتًا", "12 صوتًا", "3 أصوات", "صوتان", "صوت واحد"},
+		"ar-EG,ar": {"١٨ مصوّتًا", "١٢ صوتًا", "٣ أصوات", "صوتان", "صوت واحد"},
+		"ar-MA,ar": {"18 مصوّتًا", "12 صوتًا", "3 أصوات", "صوتان", "صوت واحد"},
 	} {
 		v := visit(t, "reader", phone)
-		of := emulation.SetUserAgentOverrideParams{UserAgent: value[string](v, `navigator.userAgent`), AcceptLanguage: languages}
+		of := emulation.SetUserAgentOverrideParams{UserAgent: value[string](v,
+			`navigator.userAgent`), AcceptLanguage: languages}
 		v.ok(call(v, emulation.SetUserAgentOverride, of), "speak %s", languages)
 		v.open("/p/" + r.ID)
 		v.shows("#voters", want[0])
-		v.until(`[...document.querySelectorAll("#chart .count")].map((e) => e.textContent).join() === %s`, js(want[1]+","+want[2]+","+want[3]+","+want[4]))
+		v.until(`[...document.querySelectorAll("#chart .count")].map((e) => `+
+			`e.textContent).join() === %s`, js(want[1]+","+want[2]+","+want[3]+","+want[4]))
 		v.open("/results/" + r.ID)
 		v.until(`document.querySelector("#polls .poll h2")`)
-		digits := value[string](v, `getComputedStyle(document.querySelector("#polls .poll h2"), "::before").content`)
-		require.Equal(t, languages == "ar-EG,ar", digits == `counter(poll, arabic-indic) ". "`, digits)
+		digits := value[string](v,
+			`getComputedStyle(document.querySelector("#polls .poll h2"), "::before").content`)
+		require.Equal(t, languages == "ar-EG,ar",
+			digits == `counter(poll, arabic-indic) ". "`, digits)
 	}
 }

@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	listed   = `[...document.querySelectorAll(".answers-list li .said")].map((e) => e.textContent)`
-	onWall   = `[...document.querySelectorAll("#chart :is(.word, .answer)")].map((e) => e.firstChild.textContent)`
+	listed = `[...document.querySelectorAll(".answers-list li .said")].map((e) => e.textContent)`
+	onWall = `[...document.querySelectorAll("#chart :is(.word, .answer)")].map((e) => ` +
+		`e.firstChild.textContent)`
 	somebody = "a rude word"
 )
 
@@ -22,7 +23,8 @@ const inSight = `((e) => {
 	return e.contains(document.elementFromPoint(left + width / 2, top + height / 2));
 })(document.querySelector(%s))`
 
-// TestALongListOfAnswersIsClosedWithoutScrolling: a phone has no Escape. What the focus comes to is not behind the button.
+// TestALongListOfAnswersIsClosedWithoutScrolling: a phone has no Escape. What the focus comes to is
+// not behind the button.
 func TestALongListOfAnswersIsClosedWithoutScrolling(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "Why?", kind: "open_text"})
 	r.show(0)
@@ -47,8 +49,8 @@ func TestALongListOfAnswersIsClosedWithoutScrolling(t *testing.T) {
 	}
 }
 
-// TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack takes a text off the wall with the remote's token. The stage and a phone show it no
-// more, nobody's vote is lost, and Undo brings it back.
+// TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack takes a text off the wall with the remote's
+// token. The stage and a phone show it no more, nobody's vote is lost, and Undo brings it back.
 func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 	for _, kind := range []string{"open_text", "word_cloud"} {
 		t.Run(kind, func(t *testing.T) {
@@ -57,7 +59,8 @@ func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 			for _, text := range []string{"because", somebody, somebody, "שלום!", "<b>bold</b>"} {
 				r.vote(0, map[string]any{"text": text})
 			}
-			stage, remote, voter := visit(t, "presenter", desktop).presents(r), visit(t, "remote", phone), visit(t, "voter", phone)
+			stage, remote, voter := visit(t, "presenter", desktop).presents(r),
+				visit(t, "remote", phone), visit(t, "voter", phone)
 			stage.open("/stage/" + r.ID)
 			remote.open("/remote/" + r.ID + "#token=" + r.remoteToken())
 			voter.open("/p/" + r.ID)
@@ -65,7 +68,8 @@ func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 			for _, v := range everyone {
 				v.until(onWall+`.includes(%s)`, js(somebody))
 			}
-			row := `[...document.querySelectorAll(".answers-list li")].find((e) => e.querySelector(".said").textContent === ` + js(somebody) + `)`
+			row := `[...document.querySelectorAll(".answers-list li")].find((e) => ` +
+				`e.querySelector(".said").textContent === ` + js(somebody) + `)`
 			remote.click("#answers")
 			remote.until(listed + `.length === 4`)
 			remote.until("%s", row+`.textContent.includes("× 2")`)
@@ -76,13 +80,17 @@ func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 			}
 			voter.shows("#voters", "5 voters")
 			stage.shows("#voters", "5")
-			remote.until("%s", row+`.classList.contains("is-hidden") && document.querySelector("#rude").textContent === "Show again"`)
+			remote.until(
+				"%s", row+`.classList.contains("is-hidden") && `+
+					`document.querySelector("#rude").textContent === "Show again"`)
 
 			remote.click("dialog[open] #notice button")
 			for _, v := range everyone {
 				v.until(onWall+`.includes(%s)`, js(somebody))
 			}
-			remote.until("%s", `!`+row+`.classList.contains("is-hidden") && document.querySelector("#rude").textContent === "Hide"`)
+			remote.until("%s", `!`+row+
+				`.classList.contains("is-hidden") && document.querySelector("#rude").textContent `+
+				`=== "Hide"`)
 
 			// Hidden again, it is marked for whoever opens the list, and its button shows it.
 			remote.click("#rude")
@@ -96,17 +104,21 @@ func TestAnAnswerIsHiddenFromTheRemoteAndBroughtBack(t *testing.T) {
 			voter.until(onWall+`.includes(%s)`, js(somebody))
 
 			// What people wrote keeps its own direction, also within the buttons' names.
-			require.True(t, value[bool](remote, `[...document.querySelectorAll(".answers-list .said")].every((e) => e.dir === "auto" &&
+			require.True(t, value[bool](remote,
+				`[...document.querySelectorAll(".answers-list .said")].every((e) =>
+				e.dir === "auto" &&
 				(getComputedStyle(e).direction === "rtl") === e.textContent.startsWith("ש"))`))
-			require.Empty(t, value[[]string](remote, `[...document.querySelectorAll(".answers-list b")].map((e) => e.textContent)`))
+			require.Empty(t, value[[]string](remote,
+				`[...document.querySelectorAll(".answers-list b")].map((e) => e.textContent)`))
 		})
 	}
 }
 
-// TestAnAnswerOnTheWallIsHiddenByAClick clicks a word on the stage, thinks better of it, and hides it then, with the mouse and from
-// the keyboard.
+// TestAnAnswerOnTheWallIsHiddenByAClick clicks a word on the stage, thinks better of it, and hides
+// it then, with the mouse and from the keyboard.
 func TestAnAnswerOnTheWallIsHiddenByAClick(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud"}, newPoll{question: "Which?", kind: "choice", options: plain.options})
+	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud"},
+		newPoll{question: "Which?", kind: "choice", options: plain.options})
 	r.show(0)
 	for _, text := range []string{"trains", somebody} {
 		r.vote(0, map[string]any{"text": text})
@@ -118,7 +130,8 @@ func TestAnAnswerOnTheWallIsHiddenByAClick(t *testing.T) {
 		t.Helper()
 		stage.until(onWall+`.includes(%s)`, js(somebody))
 		stage.until(`document.getAnimations().length === 0`) // a word that moves is missed
-		stage.run(`[...document.querySelectorAll("#chart .word > :first-child")].forEach((e) => { e.id = e.textContent === ` + js(somebody) + ` ? "rude" : ""; })`)
+		stage.run(`[...document.querySelectorAll("#chart .word > :first-child")].forEach((e) => ` +
+			`{ e.id = e.textContent === ` + js(somebody) + ` ? "rude" : ""; })`)
 		stage.click("#rude")
 		stage.shows("dialog[open] #ask-text", somebody)
 	}
@@ -134,7 +147,9 @@ func TestAnAnswerOnTheWallIsHiddenByAClick(t *testing.T) {
 	rude()
 	stage.click("dialog[open] .danger")
 	gone()
-	stage.until(`document.querySelector("#notice").textContent.startsWith("The room does not see this answer any more.")`)
+	stage.until(
+		`document.querySelector("#notice").textContent.startsWith("The room does not see this ` +
+			`answer any more.")`)
 	stage.click("#notice button")
 	for _, v := range []*visitor{stage, voter} {
 		v.until(onWall + `.length === 2`)
@@ -152,9 +167,11 @@ func TestAnAnswerOnTheWallIsHiddenByAClick(t *testing.T) {
 	voter.until(onWall + `.length === 2`)
 	stage.press(kb.Escape)
 	stage.moves(kb.PageDown, "Which?")
-	require.False(t, value[bool](stage, `document.querySelector("#answers").checkVisibility()`), "nobody writes anything there")
+	require.False(t, value[bool](stage, `document.querySelector("#answers").checkVisibility()`),
+		"nobody writes anything there")
 	stage.press("a")
-	stage.until(`document.querySelector("#notice").textContent.startsWith("Nobody writes anything")`)
+	stage.until(
+		`document.querySelector("#notice").textContent.startsWith("Nobody writes anything")`)
 
 	// Of a question that has left, from the list of questions.
 	stage.press("o")
@@ -171,12 +188,14 @@ func TestTheRoomHidesNothing(t *testing.T) {
 	voter.open("/p/" + r.ID)
 	voter.click("#chart .answer")
 	require.False(t, value[bool](voter, `Boolean(document.querySelector("dialog"))`))
-	status, _ := (&room{t: t, base: r.base}).send(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID+"/answers"),
-		map[string]any{"text": somebody, "hidden": true})
+	status, _ := (&room{t: t, base: r.base}).
+		send(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID+"/answers"),
+			map[string]any{"text": somebody, "hidden": true})
 	require.Equal(t, http.StatusUnauthorized, status)
 }
 
-// TestAllAnswersCanBePagedThrough reads 150 of them on the remote, a hundred at a time; those that come meanwhile are announced.
+// TestAllAnswersCanBePagedThrough reads 150 of them on the remote, a hundred at a time; those that
+// come meanwhile are announced.
 func TestAllAnswersCanBePagedThrough(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "Why?", kind: "open_text"})
 	r.show(0)
@@ -190,7 +209,8 @@ func TestAllAnswersCanBePagedThrough(t *testing.T) {
 	remote.open("/remote/" + r.ID)
 	remote.shows("#voters", "151")
 	remote.click("#answers")
-	remote.until(listed+`.length === 100 && `+listed+`[0] === %s && `+listed+`[99] === %s`, js(all[149]), js(all[50]))
+	remote.until(listed+`.length === 100 && `+listed+`[0] === %s && `+listed+`[99] === %s`,
+		js(all[149]), js(all[50]))
 	require.LessOrEqual(t, value[int](remote, `document.documentElement.scrollWidth`), 320)
 	remote.until(`document.querySelector("#answers-fresh").hidden`)
 	r.vote(0, map[string]any{"text": "the newest"})
@@ -199,16 +219,20 @@ func TestAllAnswersCanBePagedThrough(t *testing.T) {
 	remote.until(listed + `.length === 150 && document.querySelector("#answers-more").hidden`)
 	require.Equal(t, strings.Join(all, "\n"), value[string](remote, listed+`.reverse().join("\n")`))
 	remote.click("#answers-fresh")
-	remote.until(listed + `.length === 100 && ` + listed + `[0] === "the newest" && document.querySelector("#answers-fresh").hidden`)
-	remote.run(`(() => { const order = document.querySelector("#answers-order"); order.value = "most"; order.dispatchEvent(new Event("change")); })()`)
+	remote.until(listed + `.length === 100 && ` + listed +
+		`[0] === "the newest" && document.querySelector("#answers-fresh").hidden`)
+	remote.run(`(() => { const order = document.querySelector("#answers-order"); order.value = ` +
+		`"most"; order.dispatchEvent(new Event("change")); })()`)
 	remote.until(listed+`[0] === %s`, js(all[7]))
 	remote.tabTo("#answers-more")
 	remote.press(kb.Enter)
 	remote.until(listed + `.length === 151`)
-	remote.until(`document.activeElement.closest(".answers-list li:nth-child(101)")`) // which is where one reads on
+	// which is where one reads on
+	remote.until(`document.activeElement.closest(".answers-list li:nth-child(101)")`)
 }
 
-// TestHiddenAnswersLeaveAWallThatWasFilled has more on the wall than an event carries: what is hidden is not kept from before.
+// TestHiddenAnswersLeaveAWallThatWasFilled has more on the wall than an event carries: what is
+// hidden is not kept from before.
 func TestHiddenAnswersLeaveAWallThatWasFilled(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "Ideas?", kind: "open_text"})
 	r.show(0)
@@ -222,7 +246,8 @@ func TestHiddenAnswersLeaveAWallThatWasFilled(t *testing.T) {
 	stage.until(onWall + `.length === 40`)
 	voter.click("#more")
 	voter.until(onWall + `.length === 40`)
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID+"/answers"), map[string]any{"text": text(0), "hidden": true}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID+"/answers"),
+		map[string]any{"text": text(0), "hidden": true}, nil)
 	for _, v := range []*visitor{stage, voter} {
 		v.until(`!` + onWall + `.some((text) => text.startsWith("000"))`)
 	}

@@ -6,18 +6,21 @@ import (
 	"testing"
 )
 
-// TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt shows a question with more text than an event carries, and then more answers:
-// the stage has them all, and keeps them while others come; a phone has the first ones, and all when somebody asks for them.
+// TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt shows a question with more text than an
+// event carries, and then more answers: the stage has them all, and keeps them while others come; a
+// phone has the first ones, and all when somebody asks for them.
 func TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt(t *testing.T) {
 	const options, texts = 20, 40
 	long := newPoll{question: "Which?", kind: "choice"}
 	for i := range options {
 		long.options = append(long.options, fmt.Sprint(i)+strings.Repeat(" <ö>", 200))
 	}
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options}, long,
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options}, long,
 		newPoll{question: "Ideas?", kind: "open_text"})
 	r.show(0)
-	stage, remote, phone := visit(t, "presenter", desktop).presents(r), visit(t, "remote", phone).presents(r), visit(t, "voter", phone)
+	stage, remote, phone := visit(t, "presenter", desktop).presents(r),
+		visit(t, "remote", phone).presents(r), visit(t, "voter", phone)
 	stage.open("/stage/" + r.ID)
 	remote.open("/remote/" + r.ID)
 	phone.open("/p/" + r.ID)
@@ -42,7 +45,8 @@ func TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt(t *testing.T) {
 
 	r.show(2)
 	answer := func(i int) {
-		r.vote(2, map[string]any{"text": fmt.Sprintf("%03d", i) + strings.Repeat("\U0001F600", 400)})
+		r.vote(2, map[string]any{"text": fmt.Sprintf("%03d", i) +
+			strings.Repeat("\U0001F600", 400)})
 	}
 	for i := range texts {
 		answer(i)

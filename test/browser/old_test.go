@@ -9,22 +9,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestABrowserThatIsTooOldForAPageIsToldSo opens every page that needs its modules in a browser that cannot read one of them, and in one
-// that cannot run one.
+// TestABrowserThatIsTooOldForAPageIsToldSo opens every page that needs its modules in a browser
+// that cannot read one of them, and in one that cannot run one.
 func TestABrowserThatIsTooOldForAPageIsToldSo(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
 	r.show(0)
 	v := visit(t, "old browser", phone).presents(r)
 	says := map[string]string{
-		"en": "This page does not start. Perhaps the connection is slow, something holds back its scripts, or this browser is too old for it. " +
+		"en": "This page does not start. Perhaps the connection is slow, something holds back " +
+			"its scripts, or this browser is too old for it. " +
 			"Load it anew; if that does not help, update the browser or take another one.",
-		"de": "Diese Seite startet nicht. Vielleicht ist die Verbindung langsam, etwas hält ihre Skripte zurück, oder dieser Browser ist zu " +
-			"alt für sie. Lade sie neu; wenn das nicht hilft, aktualisiere den Browser oder nimm einen anderen.",
+		"de": "Diese Seite startet nicht. Vielleicht ist die Verbindung langsam, etwas hält ihre " +
+			"Skripte zurück, oder dieser Browser ist zu " +
+			"alt für sie. Lade sie neu; wenn das nicht hilft, aktualisiere den Browser oder nimm " +
+			"einen anderen.",
 	}
 	for i, tried := range []struct{ path, module, text, lang string }{
 		{"/p/" + r.ID, "audience", "const a = b ??? c;", "en"},
 		{"/join/" + r.JoinCode, "text", "export const t = class { #a = ; };", "de"},
-		{"/p/" + r.ID, "text", `throw new Error("there is no Intl"); export const t = 1, number = 1, percent = 1;`, "en"},
+		{"/p/" + r.ID, "text", `throw new Error("there is no Intl"); export const t = 1, number ` +
+			`= 1, percent = 1;`, "en"},
 		{"/stage/" + r.ID, "stage", "a b", "en"},
 		{"/remote/" + r.ID, "remote", "a b", "en"},
 		{"/edit/" + r.ID, "edit", "a b", "en"},
@@ -36,23 +40,27 @@ func TestABrowserThatIsTooOldForAPageIsToldSo(t *testing.T) {
 		v.done.Go(func() {
 			_ = call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
 				RequestID: <-v.held, ResponseCode: 200, Body: []byte(tried.text),
-				ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/javascript"}},
+				ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type",
+					Value: "text/javascript"}},
 			})
 		})
 		v.open(tried.path) // until all modules have run, or cannot
 		if i > 0 {
-			v.run(`document.getAnimations().forEach((some) => some.finish())`) // once is enough to wait for
+			// once is enough to wait for
+			v.run(`document.getAnimations().forEach((some) => some.finish())`)
 		}
 		v.until(`getComputedStyle(document.querySelector("#old")).visibility === "visible"`)
 		v.shows("#old", says[tried.lang])
-		v.until(`![...document.querySelectorAll("main [aria-busy=true]")].some((e) => e.checkVisibility({ visibilityProperty: true }))`)
+		v.until(`![...document.querySelectorAll("main [aria-busy=true]")].some((e) => ` +
+			`e.checkVisibility({ visibilityProperty: true }))`)
 		v.shoot("old-" + tried.module)
 		v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 		v.log.forget() // the browser complains about the module, too
 	}
 	v.speaks("en")
 	for path, ready := range map[string]string{
-		"/p/" + r.ID: "#poll", "/stage/" + r.ID: "#next", "/remote/" + r.ID: "#next", "/edit/" + r.ID: "#polls .poll", "/results/" + r.ID: "#polls .poll",
+		"/p/" + r.ID: "#poll", "/stage/" + r.ID: "#next", "/remote/" + r.ID: "#next",
+		"/edit/" + r.ID: "#polls .poll", "/results/" + r.ID: "#polls .poll",
 		"/": "#mine li",
 	} {
 		v.open(path)

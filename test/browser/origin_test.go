@@ -12,12 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPageOfAnotherOriginVotes in a real browser, which asks the API first whether it may, and reads what it is told.
+// TestAPageOfAnotherOriginVotes in a real browser, which asks the API first whether it may, and
+// reads what it is told.
 func TestAPageOfAnotherOriginVotes(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "rating"})
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = io.WriteString(w, `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Elsewhere</title><h1>Elsewhere</h1>`)
+		_, _ = io.WriteString(w,
+			`<!doctype html><html lang="en"><link rel="icon" href="data:,`+
+				`"><title>Elsewhere</title><h1>Elsewhere</h1>`)
 	}))
 	t.Cleanup(page.Close)
 	v := newVisitor(chrome(t), t, "elsewhere", page.URL, desktop, chromedp.WithNewBrowserContext())
@@ -37,6 +40,7 @@ func TestAPageOfAnotherOriginVotes(t *testing.T) {
 		const results = await (await fetch(to + "/polls/" + poll.poll_id + "/results")).json();
 		return [shown.headers.get("ETag"), vote.status, vote.headers.get("X-Vote-Id") !== null, wrong.status, (await wrong.json()).field, first, results.total];
 	})()`
-	got := value[[]any](v, fmt.Sprintf(ask, js(site(t).URL+"/api/v1/presentations/"+r.ID), js(r.Token), js(uuid.NewString())))
+	got := value[[]any](v, fmt.Sprintf(ask, js(site(t).URL+"/api/v1/presentations/"+r.ID),
+		js(r.Token), js(uuid.NewString())))
 	require.Equal(t, []any{`"1"`, 204.0, true, 400.0, "poll_id", 1.0, 1.0}, got)
 }

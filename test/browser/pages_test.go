@@ -26,13 +26,15 @@ func TestEveryPageHasItsPicture(t *testing.T) {
 	}
 }
 
-// TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone opens every page with text that is meant to break it, 320 pixels wide.
+// TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone opens every page with text that is meant to
+// break it, 320 pixels wide.
 func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
 	all, presents := scenes(t, hostile)
 	v := visit(t, "presenter", narrow)
 	presents(v)
 	withOptions := map[string]bool{}
-	for _, name := range []string{"edit", "edit-shown", "stage-choice", "stage-multiple", "remote", "audience-choice", "audience-voted",
+	for _, name := range []string{"edit", "edit-shown", "stage-choice", "stage-multiple", "remote",
+		"audience-choice", "audience-voted",
 		"audience-multiple", "results"} {
 		withOptions[name] = true
 	}
@@ -40,29 +42,39 @@ func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {
 		s.show(v)
 		v.shoot("narrow-" + s.name)
 		if s.long && s.name != "landing" { // its list has a title of the test's
-			shown := value[string](v, `document.body.textContent + [...document.querySelectorAll("input, textarea")].map((e) => e.value).join("\n")`)
-			assert.True(t, contains(shown, hostile.question) || contains(shown, hostile.title), "%s shows something else: %s", s.name, shown)
+			shown := value[string](v,
+				`document.body.textContent + [...document.querySelectorAll("input, `+
+					`textarea")].map((e) => e.value).join("\n")`)
+			assert.True(t, contains(shown, hostile.question) || contains(shown, hostile.title),
+				"%s shows something else: %s", s.name, shown)
 			if withOptions[s.name] {
 				for _, option := range hostile.options {
 					option = strings.ReplaceAll(option, "\u202e", "") // the server takes it out
-					assert.True(t, contains(strings.ReplaceAll(shown, "\u202e", ""), option), "%s does not show %q: %s", s.name, option, shown)
+					assert.True(t, contains(strings.ReplaceAll(shown, "\u202e", ""), option),
+						"%s does not show %q: %s", s.name, option, shown)
 				}
 			}
 		}
 		assert.False(t, value[bool](v, `"hacked" in window`), s.name)
-		wide := value[[]string](v, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 321 && e.checkVisibility() &&
+		wide := value[[]string](v,
+			`[...document.querySelectorAll("body *")].filter((e) =>
+			e.getBoundingClientRect().right > 321 && e.checkVisibility() &&
 			!e.closest(".unseen, .skip")).map((e) => e.tagName + "#" + e.id + "." + e.className + " " + e.getBoundingClientRect().right)`)
-		assert.LessOrEqual(t, value[int](v, `document.documentElement.scrollWidth`), 320, "%s scrolls sideways: %q", s.name, wide)
+		assert.LessOrEqual(t, value[int](v, `document.documentElement.scrollWidth`), 320,
+			"%s scrolls sideways: %q", s.name, wide)
 	}
 }
 
 // TestTheREADMEShowsWhatThereIs takes the pictures of the README, and writes them with -write.
 func TestTheREADMEShowsWhatThereIs(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options},
 		newPoll{question: "What makes a city worth living in?", kind: "word_cloud", most: 3})
 	tallied(t, database(t), r.polls[1].PollID, 60, []int64{}, []string{
-		"parks", "trains", "bike lanes", "cafés", "friends", "quiet streets", "music", "short ways", "rivers", "libraries", "trees",
-		"markets", "benches", "theatre", "schools", "shade", "street food", "clean air", "museums", "playgrounds",
+		"parks", "trains", "bike lanes", "cafés", "friends", "quiet streets", "music", "short ways",
+		"rivers", "libraries", "trees",
+		"markets", "benches", "theatre", "schools", "shade", "street food", "clean air",
+		"museums", "playgrounds",
 	})
 	r.show(0)
 	r.votes(0, 21, 16, 9, 3)
@@ -76,7 +88,8 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 	}
 	stage.until(`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
 	// The stack's port is another one on each run, and no phone's.
-	const elsewhere = `document.querySelector("#host").textContent = "plenary.example"; document.querySelector("#unreachable").hidden = true`
+	const elsewhere = `document.querySelector("#host").textContent = "plenary.example"; ` +
+		`document.querySelector("#unreachable").hidden = true`
 	shoot := func(name string) (picture []byte) {
 		for range 10 { // it may draw both again
 			stage.run(elsewhere)
@@ -87,7 +100,8 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 		}
 		return picture
 	}
-	pictures := map[string][]byte{"stage": shoot("readme-stage"), "phone": voter.shoot("readme-phone")}
+	pictures := map[string][]byte{"stage": shoot("readme-stage"),
+		"phone": voter.shoot("readme-phone")}
 	r.show(1)
 	stage.until(`document.querySelectorAll("#chart .word").length === 20`)
 	stage.run(spots)
@@ -104,7 +118,8 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 
 // TestAVoteNeedsNoMouse joins, votes and votes anew with the keyboard only.
 func TestAVoteNeedsNoMouse(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options},
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options},
 		newPoll{question: "And which of these?", kind: "multiple", options: plain.options, most: 2})
 	r.show(0)
 	v := visit(t, "voter", desktop)
@@ -183,8 +198,8 @@ func TestAPresentationNeedsNoMouse(t *testing.T) {
 	v.shows("#question", "First?")
 }
 
-// moves presses a key on the stage and waits until the slide shows a text and the next key may be pressed: one that comes while the
-// presenter's move is on its way is taken for the same press.
+// moves presses a key on the stage and waits until the slide shows a text and the next key may be
+// pressed: one that comes while the presenter's move is on its way is taken for the same press.
 func (v *visitor) moves(key, shows string) {
 	v.t.Helper()
 	v.press(key)
@@ -192,10 +207,12 @@ func (v *visitor) moves(key, shows string) {
 	v.until(`document.querySelector("#next").ariaDisabled !== "true"`)
 }
 
-// TestPagesThatWereLeftAreInNobodysWay goes through more pages with an event stream than a browser has connections for a server, and
-// back again: the last one is live, and so is the one that was left.
+// TestPagesThatWereLeftAreInNobodysWay goes through more pages with an event stream than a browser
+// has connections for a server, and back again: the last one is live, and so is the one that was
+// left.
 func TestPagesThatWereLeftAreInNobodysWay(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"}, newPoll{question: "Three", kind: "rating"})
 	r.show(0)
 	v := visit(t, "voter", phone).presents(r)
 	for range 4 {

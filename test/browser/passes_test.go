@@ -53,7 +53,8 @@ func (v *visitor) kept(r *room) string {
 	return fmt.Sprintf(`JSON.parse(localStorage["plenary.pass.%s"])`, r.ID)
 }
 
-// notes has pages note what they send: window.sent holds [path, body, key] for each request with a body.
+// notes has pages note what they send: window.sent holds [path, body, key] for each request with a
+// body.
 func (v *visitor) notes() {
 	v.t.Helper()
 	v.prepares(`window.sent = []; const real = window.fetch;
@@ -68,8 +69,9 @@ func sent(end string) string {
 	return fmt.Sprintf(`window.sent.filter(([url]) => url.endsWith(%s))`, js(end))
 }
 
-// TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage votes, loses the answer with the pass, loads the page anew, and changes their
-// mind: they are one voter, who has asked for passes by one key, and nobody has seen any of it.
+// TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage votes, loses the answer with the pass,
+// loads the page anew, and changes their mind: they are one voter, who has asked for passes by one
+// key, and nobody has seen any of it.
 func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -81,12 +83,16 @@ func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	v.choose(1)
 	lost := v.caught()
 	key := value[string](v, v.kept(r)+".key")
-	require.Equal(t, key, value[string](v, sent("/voters")+"[0][2]"), "it is kept before it is used")
-	v.ok(call(v, fetch.FailRequest, fetch.FailRequestParams{RequestID: lost, ErrorReason: network.ErrorReasonConnectionReset}), "lose the answer")
+	require.Equal(t, key, value[string](v, sent("/voters")+"[0][2]"),
+		"it is kept before it is used")
+	v.ok(call(v, fetch.FailRequest,
+		fetch.FailRequestParams{RequestID: lost, ErrorReason: network.ErrorReasonConnectionReset}),
+		"lose the answer")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 	v.counted()
 	require.False(t, value[bool](v, `document.querySelector("#entry").checkVisibility()`))
-	require.Equal(t, []string{key, key}, value[[]string](v, sent("/voters")+`.map(([, , key]) => key)`))
+	require.Equal(t, []string{key, key},
+		value[[]string](v, sent("/voters")+`.map(([, , key]) => key)`))
 	vote := value[map[string]any](v, sent("/votes")+"[0][1]")
 	require.Equal(t, value[string](v, v.kept(r)+".pass"), vote["pass"])
 	require.NotContains(t, vote, "client_id")
@@ -99,14 +105,18 @@ func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	require.Empty(t, value[[]any](v, sent("/voters")), "what is kept is not asked for again")
 	require.Equal(t, 1, r.results(0).Total)
 
-	// A pass that is gone, or that the server does not take any more, is found again by its key: the voter stays who they are.
+	// A pass that is gone, or that the server does not take any more, is found again by its key:
+	// the voter stays who they are.
 	for i, lose := range []func(){
 		func() {
-			v.run(fmt.Sprintf(`localStorage["plenary.pass.%s"] = JSON.stringify({ key: %s })`, r.ID, js(key)))
+			v.run(fmt.Sprintf(`localStorage["plenary.pass.%s"] = JSON.stringify({ key: %s })`,
+				r.ID, js(key)))
 		},
 		func() {
 			v.expect("401")
-			v.run(fmt.Sprintf(`localStorage["plenary.pass.%s"] = JSON.stringify({ ...%s, pass: "x".repeat(48) })`, r.ID, v.kept(r)))
+			v.run(fmt.Sprintf(
+				`localStorage["plenary.pass.%s"] = JSON.stringify({ ...%s, pass: "x".repeat(48) })`,
+				r.ID, v.kept(r)))
 		},
 	} {
 		lose()
@@ -119,7 +129,8 @@ func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestAPassIsRenewedBeforeItsTimeIsOver comes back when more than half of a pass's life is over, and again a little later.
+// TestAPassIsRenewedBeforeItsTimeIsOver comes back when more than half of a pass's life is over,
+// and again a little later.
 func TestAPassIsRenewedBeforeItsTimeIsOver(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -128,7 +139,9 @@ func TestAPassIsRenewedBeforeItsTimeIsOver(t *testing.T) {
 	v.choose(1)
 	v.counted()
 	const days = "24 * 3600e3"
-	v.run(fmt.Sprintf(`localStorage["plenary.pass.%s"] = JSON.stringify({ ...%s, got: Date.now() - 16 * %s, expires: Date.now() + 14 * %s })`,
+	v.run(fmt.Sprintf(
+		`localStorage["plenary.pass.%s"] = JSON.stringify({ ...%s, got: Date.now() - 16 * %s, `+
+			`expires: Date.now() + 14 * %s })`,
 		r.ID, v.kept(r), days, days))
 	old := value[string](v, v.kept(r)+".pass")
 	v.reload()
@@ -143,7 +156,8 @@ func TestAPassIsRenewedBeforeItsTimeIsOver(t *testing.T) {
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestNothingIsLostWhileAPassIsUnderWay taps, writes and loads the page anew before the server has given a pass.
+// TestNothingIsLostWhileAPassIsUnderWay taps, writes and loads the page anew before the server has
+// given a pass.
 func TestNothingIsLostWhileAPassIsUnderWay(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -160,7 +174,8 @@ func TestNothingIsLostWhileAPassIsUnderWay(t *testing.T) {
 	refused := func(status int64) {
 		v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
 			RequestID: id, ResponseCode: status, Body: []byte(`{"code":"busy"}`),
-			ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}, {Name: "Retry-After", Value: "1"}},
+			ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type",
+				Value: "application/problem+json"}, {Name: "Retry-After", Value: "1"}},
 		}), "refuse a pass")
 	}
 	for _, status := range []int64{503, 429} {
@@ -169,7 +184,8 @@ func TestNothingIsLostWhileAPassIsUnderWay(t *testing.T) {
 		v.shows("#vote", "Your answer could not be sent yet. Trying again…")
 		id = v.caught()
 	}
-	v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}), "let a request go")
+	v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}),
+		"let a request go")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 	v.counted()
 	v.bars(0, 1, 0, 0)
@@ -179,8 +195,9 @@ func TestNothingIsLostWhileAPassIsUnderWay(t *testing.T) {
 	v.counted()
 }
 
-// TestWhoMayVoteChangesInTheMiddle changes the setting behind the back of two phones, there and back again. Nobody is asked anything, and
-// nobody counts twice: an answer that stands under one id is not sent again under another.
+// TestWhoMayVoteChangesInTheMiddle changes the setting behind the back of two phones, there and
+// back again. Nobody is asked anything, and nobody counts twice: an answer that stands under one id
+// is not sent again under another.
 func TestWhoMayVoteChangesInTheMiddle(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
 		newPoll{question: "Two", kind: "choice", options: plain.options})
@@ -200,7 +217,9 @@ func TestWhoMayVoteChangesInTheMiddle(t *testing.T) {
 	waits.choose(2)
 	waits.counted()
 	voted.choose(3)
-	voted.shows("#vote", "The presenter has changed how people vote. The answer that you gave before counts, and can no longer be changed.")
+	voted.shows(
+		"#vote", "The presenter has changed how people vote. The answer that you gave before "+
+			"counts, and can no longer be changed.")
 	voted.until(`document.querySelector("#ballot .option:nth-child(1)").ariaPressed === "true"`)
 	voted.bars(1, 1, 0, 0)
 	r.show(1)
@@ -229,7 +248,8 @@ func TestWhoMayVoteChangesInTheMiddle(t *testing.T) {
 	require.Equal(t, 3, r.results(0).Total)
 }
 
-// TestAPasscodeIsAskedForOnce joins a room with a passcode: with a wrong one, in a crowd, and with the right one.
+// TestAPasscodeIsAskedForOnce joins a room with a passcode: with a wrong one, in a crowd, and with
+// the right one.
 func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	r := passRoom(t, map[string]any{"passcode": "garden 42"})
 	v := visit(t, "voter", phone)
@@ -246,7 +266,8 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	v.shows("#vote", "Your answer is kept here. It is sent as soon as you have given the passcode.")
 	v.fill("#passcode", "gardens")
 	v.press(kb.Enter)
-	v.shows("#entry-note", "This is not the passcode on the screen. Please compare them and try again.")
+	v.shows("#entry-note", "This is not the passcode on the screen. Please compare them and "+
+		"try again.")
 	v.until(`document.activeElement.matches("#passcode[aria-invalid=true]")`)
 	v.reload()
 	v.sees("#entry")
@@ -257,9 +278,11 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	v.click("#enter")
 	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
 		RequestID: v.caught(), ResponseCode: 429, Body: []byte(`{"code":"busy"}`),
-		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}, {Name: "Retry-After", Value: "600"}},
+		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type",
+			Value: "application/problem+json"}, {Name: "Retry-After", Value: "600"}},
 	}), "refuse a pass")
-	v.until(`/^Too many people are trying from this network. Please wait: trying again in [\d,]+ seconds.$/.test(document.querySelector("#entry-note").textContent)`)
+	v.until(`/^Too many people are trying from this network. Please wait: trying again in [\d,]+ ` +
+		`seconds.$/.test(document.querySelector("#entry-note").textContent)`)
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 	v.reload() // what was typed is not typed again
 	v.counted()
@@ -267,11 +290,13 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	for _, tab := range []*visitor{v, elsewhere} {
 		tab.until(`!document.querySelector("#entry").checkVisibility()`)
 	}
-	require.NotContains(t, value[string](v, fmt.Sprintf(`localStorage["plenary.pass.%s"]`, r.ID)), "arden")
+	require.NotContains(t, value[string](v,
+		fmt.Sprintf(`localStorage["plenary.pass.%s"]`, r.ID)), "arden")
 	v.reload()
 	v.counted()
 
-	// Another passcode keeps nobody out who is in, and whoever comes to know of it by a vote loses nothing.
+	// Another passcode keeps nobody out who is in, and whoever comes to know of it by a vote loses
+	// nothing.
 	other := visit(t, "other", phone)
 	other.expect("401", "403")
 	other.speaks("de")
@@ -292,7 +317,8 @@ func TestAPasscodeIsAskedForOnce(t *testing.T) {
 	other.bars(1, 0, 1, 0)
 }
 
-// TestAFullRoomSaysSo comes to a room that has given all its passes, until the presenter makes room.
+// TestAFullRoomSaysSo comes to a room that has given all its passes, until the presenter makes
+// room.
 func TestAFullRoomSaysSo(t *testing.T) {
 	r := passRoom(t, map[string]any{"max_voters": 1})
 	first, second := visit(t, "first", phone), visit(t, "second", phone)
@@ -305,7 +331,8 @@ func TestAFullRoomSaysSo(t *testing.T) {
 	second.choose(2)
 	second.shows("#vote", "This answer was not taken: the room is full.")
 	second.click("#again")
-	second.until(`!document.querySelector("#again").matches("[aria-disabled=true]")`) // what was asked has its answer
+	// what was asked has its answer
+	second.until(`!document.querySelector("#again").matches("[aria-disabled=true]")`)
 	second.shows("#entry-title", "The room is full")
 	second.bars(1, 0, 0, 0)
 	require.False(t, value[bool](second, `document.querySelector("#entry-form").checkVisibility()`))
@@ -323,7 +350,8 @@ func TestWhereNothingMayBeKeptAPassLastsAsLongAsThePage(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
 	v.notes()
-	v.prepares(`Object.defineProperty(window, "localStorage", { get() { throw new DOMException("blocked", "SecurityError"); } });`)
+	v.prepares(`Object.defineProperty(window, "localStorage", { get() { throw new ` +
+		`DOMException("blocked", "SecurityError"); } });`)
 	v.open("/join/" + r.JoinCode)
 	for n := 1; n <= 3; n++ {
 		v.choose(n)
@@ -334,7 +362,8 @@ func TestWhereNothingMayBeKeptAPassLastsAsLongAsThePage(t *testing.T) {
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestAVoteThatAnotherOneSupersedesIsNotCalledCounted has the same voter's later vote arrive from elsewhere.
+// TestAVoteThatAnotherOneSupersedesIsNotCalledCounted has the same voter's later vote arrive from
+// elsewhere.
 func TestAVoteThatAnotherOneSupersedesIsNotCalledCounted(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -342,23 +371,27 @@ func TestAVoteThatAnotherOneSupersedesIsNotCalledCounted(t *testing.T) {
 	v.choose(1)
 	v.counted()
 	status, raw := r.send(http.MethodPost, r.path("/polls/current/votes"), map[string]any{
-		"poll_id": r.polls[0].PollID, "key": "D", "pass": value[string](v, v.kept(r)+".pass"), "seq": 1000,
+		"poll_id": r.polls[0].PollID, "key": "D",
+		"pass": value[string](v, v.kept(r)+".pass"), "seq": 1000,
 	})
 	require.Equal(t, http.StatusNoContent, status, "%s", raw)
 	v.bars(0, 0, 0, 1)
 	v.choose(2)
-	v.shows("#vote", "Another answer of yours was sent later, perhaps from another tab. That one counts, and not this one.")
-	require.Equal(t, "superseded", value[string](v, `document.querySelector("#vote").dataset.state`))
+	v.shows("#vote", "Another answer of yours was sent later, perhaps from another tab. That one "+
+		"counts, and not this one.")
+	require.Equal(t, "superseded",
+		value[string](v, `document.querySelector("#vote").dataset.state`))
 	v.reload()
 	v.shows("#question", "One")
 	v.until(`document.querySelector("#vote").dataset.state === "superseded"`)
 	r.show(1)
-	v.shows("#before", "Your answer to “One”: Another answer of yours was sent later, perhaps from another tab. That one counts, and not this one.")
+	v.shows("#before", "Your answer to “One”: Another answer of yours was sent later, perhaps "+
+		"from another tab. That one counts, and not this one.")
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestPresentersSeeWhoCame has the stage and the remote show how many passes were given, of how many, the passcode, and that one address
-// took many; another device changes these.
+// TestPresentersSeeWhoCame has the stage and the remote show how many passes were given, of how
+// many, the passcode, and that one address took many; another device changes these.
 func TestPresentersSeeWhoCame(t *testing.T) {
 	r := passRoom(t, map[string]any{"passcode": "garden", "max_voters": 300})
 	stage, remote := visit(t, "stage", desktop).presents(r), visit(t, "remote", phone).presents(r)
@@ -375,7 +408,8 @@ func TestPresentersSeeWhoCame(t *testing.T) {
 	}
 	for _, v := range both {
 		v.shows("#passes-part", "12 of 300 passes")
-		v.shows("#one-address", "12 passes went to one address in the last minute. A hall behind one address does that; elsewhere, one person "+
+		v.shows("#one-address", "12 passes went to one address in the last minute. A hall behind "+
+			"one address does that; elsewhere, one person "+
 			"may be voting as many.")
 	}
 	stage.shoot("stage-passes")
@@ -389,11 +423,13 @@ func TestPresentersSeeWhoCame(t *testing.T) {
 	t.Logf("another passcode is there after %.1f s", time.Since(edited).Seconds())
 	r.admit(map[string]any{"voters": "anyone"})
 	for _, v := range both {
-		v.until(`["passcode-part", "passes-part", "one-address"].every((id) => document.getElementById(id).hidden)`)
+		v.until(`["passcode-part", "passes-part", "one-address"].every((id) => ` +
+			`document.getElementById(id).hidden)`)
 	}
 }
 
-// TestPresentersSetWhoMayVote makes a presentation, whose voters have passes unless one chooses otherwise, and changes that later.
+// TestPresentersSetWhoMayVote makes a presentation, whose voters have passes unless one chooses
+// otherwise, and changes that later.
 func TestPresentersSetWhoMayVote(t *testing.T) {
 	author := visit(t, "author", desktop)
 	author.open("/edit/new")
@@ -410,12 +446,15 @@ func TestPresentersSetWhoMayVote(t *testing.T) {
 	author.run(`dispatchEvent(new Event("pagehide"))`)
 	author.reload()
 	author.sees("#draft")
-	require.Equal(t, "250", value[string](author, `document.querySelector("#max-voters").value`), "it is part of the draft")
+	require.Equal(t, "250", value[string](author, `document.querySelector("#max-voters").value`),
+		"it is part of the draft")
 	author.fill("#passcode", "gar-den")
 	author.click("#save")
 	author.until(`/^\/edit\/[0-9a-f-]{36}$/.test(location.pathname)`)
 	author.shows("#state", "Everything is saved")
-	r := value[room](author, `(({ id, token }) => ({ presentation_id: id, presenter_token: token }))(JSON.parse(localStorage["plenary.presentations"])[0])`)
+	r := value[room](author,
+		`(({ id, token }) => ({ presentation_id: id, presenter_token: token `+
+			`}))(JSON.parse(localStorage["plenary.presentations"])[0])`)
 	r.t, r.base = t, site(t).URL+"/api/v1"
 	type settings struct {
 		Voters    string
@@ -441,7 +480,8 @@ func TestPresentersSetWhoMayVote(t *testing.T) {
 	author.shows("#state", "Everything is saved")
 	set("#passcode", "meadow 7")
 	are(settings{"pass", 250, "MEADOW7"})
-	require.Equal(t, []any{map[string]any{"passcode": "meadow 7"}}, value[[]any](author, sent(r.ID)+`.map(([, body]) => body)`))
+	require.Equal(t, []any{map[string]any{"passcode": "meadow 7"}},
+		value[[]any](author, sent(r.ID)+`.map(([, body]) => body)`))
 	set("#max-voters", "-1")
 	author.shows("#max-voters-wrong", "A whole number of at most 1,000,000, or nothing.")
 	author.shows("#state", "Not saved")
@@ -464,25 +504,29 @@ func TestPresentersSetWhoMayVote(t *testing.T) {
 	// What another device changes meanwhile is neither overwritten nor hidden.
 	r.admit(map[string]any{"passcode": "garden", "max_voters": 40})
 	author.run(`document.dispatchEvent(new Event("visibilitychange"))`)
-	author.until(`document.querySelector("#passcode").value === "GARDEN" && document.querySelector("#max-voters").value === "40"`)
+	author.until(
+		`document.querySelector("#passcode").value === "GARDEN" && ` +
+			`document.querySelector("#max-voters").value === "40"`)
 	set("#max-voters", "50")
 	are(settings{"pass", 50, "GARDEN"})
 }
 
 // TestResultsSayHowVotersWereToldApart opens the results of polls of both kinds.
 func TestResultsSayHowVotersWereToldApart(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"})
 	r.show(0)
 	r.admit(map[string]any{"voters": "pass"})
 	r.show(1)
 	v := visit(t, "reader", desktop)
 	v.open("/results/" + r.ID)
-	v.shows("#polls > :nth-child(1) .identity", "Voters were not checked: each browser simply said who it is.")
+	v.shows("#polls > :nth-child(1) .identity",
+		"Voters were not checked: each browser simply said who it is.")
 	v.shows("#polls > :nth-child(2) .identity", "Each voter had a pass from this server.")
 }
 
-// TestWhoHasToWaitAtTheDoorWaits joins where too many wrong codes were tried. The page asks again when there is reason to, and not at once
-// and for ever.
+// TestWhoHasToWaitAtTheDoorWaits joins where too many wrong codes were tried. The page asks again
+// when there is reason to, and not at once and for ever.
 func TestWhoHasToWaitAtTheDoorWaits(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -493,10 +537,12 @@ func TestWhoHasToWaitAtTheDoorWaits(t *testing.T) {
 	v.open("/join/" + r.JoinCode)
 	v.ok(call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
 		RequestID: v.caught(), ResponseCode: 429, Body: []byte(`{"code":"busy"}`),
-		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}, {Name: "Retry-After", Value: "600"}},
+		ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type",
+			Value: "application/problem+json"}, {Name: "Retry-After", Value: "600"}},
 	}), "refuse to let somebody in")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
-	v.run(`new Promise((resolve) => { setTimeout(resolve, 500); })`) // in which a page that does not wait asks many times
+	// in which a page that does not wait asks many times
+	v.run(`new Promise((resolve) => { setTimeout(resolve, 500); })`)
 	require.Len(t, asked.to("/api/v1/join/"+r.JoinCode), 1)
 	v.online()
 	v.choose(1)

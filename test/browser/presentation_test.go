@@ -16,8 +16,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestAPresentationIsHeld goes through a whole presentation as people do: one writes it and is on stage, four vote. In the middle
-// an API replica is killed, and somebody's phone loses its connection. Nobody reloads a page.
+// TestAPresentationIsHeld goes through a whole presentation as people do: one writes it and is on
+// stage, four vote. In the middle an API replica is killed, and somebody's phone loses its
+// connection. Nobody reloads a page.
 func TestAPresentationIsHeld(t *testing.T) {
 	presenter := visit(t, "presenter", desktop)
 	write3Questions(presenter)
@@ -92,20 +93,23 @@ func TestAPresentationIsHeld(t *testing.T) {
 	cleo.click("#ballot label:nth-of-type(3)")
 	cleo.click("#ballot [type=submit]")
 	cleo.until(`document.querySelector("#vote").dataset.state === "retrying"`)
-	cleo.until(`document.querySelector("#vote").textContent.startsWith("You are offline. Your answer will be sent")`)
+	cleo.until(`document.querySelector("#vote").textContent.startsWith("You are offline. Your ` +
+		`answer will be sent")`)
 	cleo.shoot("audience-offline")
 	ada.click("#ballot label:nth-of-type(1)")
 	ada.click("#ballot [type=submit]")
 	ada.counted()
 	presenter.bars(1, 0, 0)
-	require.Equal(t, "retrying", value[string](cleo, `document.querySelector("#vote").dataset.state`))
+	require.Equal(t, "retrying",
+		value[string](cleo, `document.querySelector("#vote").dataset.state`))
 	cleo.connect(network.Conditions{})
 	cleo.counted()
 	for _, v := range append(audience, presenter) {
 		v.bars(2, 0, 1)
 	}
 
-	// Somebody votes while they are offline, and the presenter goes on. Nobody tells them that the vote counts.
+	// Somebody votes while they are offline, and the presenter goes on. Nobody tells them that the
+	// vote counts.
 	dan.connect(network.Conditions{Offline: true})
 	dan.click("#ballot label:nth-of-type(2)")
 	dan.click("#ballot [type=submit]")
@@ -117,7 +121,8 @@ func TestAPresentationIsHeld(t *testing.T) {
 	dan.expect("409") // what the vote is answered with
 	dan.connect(network.Conditions{})
 	dan.shows("#question", "How was it?")
-	dan.until(`document.querySelector("#before").checkVisibility() && document.querySelector("#before").textContent.includes("What have you tried?")`)
+	dan.until(`document.querySelector("#before").checkVisibility() && ` +
+		`document.querySelector("#before").textContent.includes("What have you tried?")`)
 	for i, v := range audience {
 		v.choose(5 - i)
 		v.counted()
@@ -131,7 +136,8 @@ func TestAPresentationIsHeld(t *testing.T) {
 	presenter.until(`document.querySelectorAll("dialog .badge-final").length === 2`)
 	presenter.press(kb.Escape)
 	for _, v := range append(audience, presenter) {
-		require.True(t, value[bool](v, `window.loadedOnce === true`), "%s had to load the page anew", v.name)
+		require.True(t, value[bool](v, `window.loadedOnce === true`),
+			"%s had to load the page anew", v.name)
 	}
 	for _, v := range []*visitor{presenter, ada} {
 		v.open("/results/" + id)
@@ -181,17 +187,21 @@ func (v *visitor) counted() {
 
 // counts gives an expression for the numbers at the bars within an element.
 func counts(selector string) string {
-	return fmt.Sprintf(`[...document.querySelectorAll(%s)].map((e) => Number.parseInt(e.textContent.replace(/\D/g, "")))`, js(selector+" .bar .count"))
+	return fmt.Sprintf(
+		`[...document.querySelectorAll(%s)].map((e) => `+
+			`Number.parseInt(e.textContent.replace(/\D/g, "")))`, js(selector+" .bar .count"))
 }
 
 // bars waits until the bars show these numbers.
 func (v *visitor) bars(want ...int) {
 	v.t.Helper()
-	v.until(`document.querySelector("#chart").checkVisibility() && JSON.stringify(%s) === JSON.stringify(%s)`,
+	v.until(`document.querySelector("#chart").checkVisibility() && JSON.stringify(%s) === `+
+		`JSON.stringify(%s)`,
 		counts("#chart"), strings.ReplaceAll(fmt.Sprint(want), " ", ","))
 }
 
-// killReplica kills the API replica with the most event streams, as a crash does, and starts it again when the test ends.
+// killReplica kills the API replica with the most event streams, as a crash does, and starts it
+// again when the test ends.
 func killReplica(t *testing.T) {
 	t.Helper()
 	var busiest *stack.Process

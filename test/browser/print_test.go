@@ -24,7 +24,8 @@ type onPaper struct {
 	text string
 }
 
-// prints prints what a visitor sees, and gives the lines in their order. Blanks are left out: a printer draws none.
+// prints prints what a visitor sees, and gives the lines in their order. Blanks are left out: a
+// printer draws none.
 func (v *visitor) prints() (lines []onPaper, pages int) {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
@@ -59,8 +60,8 @@ func pagesOf(lines []onPaper, expression string) map[string][]int {
 	return found
 }
 
-// TestNothingIsCutThroughOnPaper prints results: polls of which some fit a page, some do not fit below the title, and one is longer
-// than a page.
+// TestNothingIsCutThroughOnPaper prints results: polls of which some fit a page, some do not fit
+// below the title, and one is longer than a page.
 func TestNothingIsCutThroughOnPaper(t *testing.T) {
 	const edge = 28.8 // points: what a printer leaves white
 	for name, c := range map[string]struct {
@@ -78,7 +79,8 @@ func TestNothingIsCutThroughOnPaper(t *testing.T) {
 				p := newPoll{question: fmt.Sprintf("Question%dQ?", i+1), kind: "choice"}
 				for j := range n {
 					p.options = append(p.options, fmt.Sprintf("Row%d_%d %s end%d_%dE", i+1, j+1,
-						strings.Repeat("is so long that it takes two lines of a page ", 3), i+1, j+1))
+						strings.Repeat("is so long that it takes two lines of a page ",
+							3), i+1, j+1))
 				}
 				polls = append(polls, p)
 			}
@@ -120,12 +122,15 @@ func TestNothingIsCutThroughOnPaper(t *testing.T) {
 	}
 }
 
-// TestNoTextIsCutThroughOnPaper prints what people wrote, on the wall that is there at first and in the list with times.
+// TestNoTextIsCutThroughOnPaper prints what people wrote, on the wall that is there at first and in
+// the list with times.
 func TestNoTextIsCutThroughOnPaper(t *testing.T) {
-	r := create(t, "TheTitle", newPoll{question: "QuestionQ1Q?", kind: "open_text"}, newPoll{question: "QuestionQ2Q?", kind: "word_cloud"})
+	r := create(t, "TheTitle", newPoll{question: "QuestionQ1Q?", kind: "open_text"},
+		newPoll{question: "QuestionQ2Q?", kind: "word_cloud"})
 	var texts, words []string
 	for i := range 120 {
-		texts = append(texts, fmt.Sprintf("Row%d_ %s end%d_E", i, strings.Repeat("is so long that it takes two lines of a page ", 5), i))
+		texts = append(texts, fmt.Sprintf("Row%d_ %s end%d_E", i,
+			strings.Repeat("is so long that it takes two lines of a page ", 5), i))
 		words = append(words, fmt.Sprintf("word%dw", i))
 	}
 	r.show(0)

@@ -14,8 +14,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestTheRemoteAndTheStageMoveTheSameSlide holds a presentation from a phone while the stage is open. When both are used at the same
-// moment nothing is skipped, and whoever was slower is told.
+// TestTheRemoteAndTheStageMoveTheSameSlide holds a presentation from a phone while the stage is
+// open. When both are used at the same moment nothing is skipped, and whoever was slower is told.
 func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	polls := []newPoll{}
 	for _, question := range []string{"One", "Two", "Three", "Four"} {
@@ -29,15 +29,18 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	stage.until(`document.querySelector("#remote-url") !== null`)
 	link := value[string](stage, `document.querySelector("#remote-url").value`)
 	require.NotContains(t, link, r.Token, "the link is good for a remote only")
-	require.Equal(t, "password", value[string](stage, `document.querySelector("#remote-url").type`), "the room must not read it")
+	require.Equal(t, "password", value[string](stage, `document.querySelector("#remote-url").type`),
+		"the room must not read it")
 	stage.press(kb.Escape)
 
 	remote := visit(t, "remote", phone)
 	remote.open(link[len(remote.base):])
 	remote.sees("#next")
-	require.Equal(t, "", value[string](remote, `location.hash`), "it stands in the address no longer than it must")
+	require.Equal(t, "", value[string](remote, `location.hash`),
+		"it stands in the address no longer than it must")
 	for _, name := range []string{"#results", "#reset"} {
-		require.False(t, value[bool](remote, `document.querySelector("`+name+`").checkVisibility()`), "a remote may not")
+		require.False(t, value[bool](remote,
+			`document.querySelector("`+name+`").checkVisibility()`), "a remote may not")
 	}
 	remote.click("#next")
 	for _, v := range []*visitor{stage, remote} {
@@ -57,7 +60,8 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 		stage.click("#next")
 		stage.shows("#question", "Three")
 	})
-	remote.until(`document.querySelector("#notice").textContent.startsWith("Another device was faster")`)
+	remote.until(
+		`document.querySelector("#notice").textContent.startsWith("Another device was faster")`)
 	remote.shows("#question", "Three")
 	require.Equal(t, before+1, r.version(), "one of the two presses moved the slide")
 	remote.click("#previous")
@@ -65,9 +69,12 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 		v.shows("#question", "Two")
 	}
 
-	// A tap in the list displays a question, and so does the keyboard; the one on the slide is marked.
+	// A tap in the list displays a question, and so does the keyboard; the one on the slide is
+	// marked.
 	here := func(n int) {
-		remote.until(`JSON.stringify([...document.querySelectorAll("#questions button")].map((b) => b.ariaCurrent)) === JSON.stringify(%s)`,
+		remote.until(
+			`JSON.stringify([...document.querySelectorAll("#questions button")].map((b) => `+
+				`b.ariaCurrent)) === JSON.stringify(%s)`,
 			four(n, "true"))
 	}
 	remote.listQuestions()
@@ -92,7 +99,8 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 		stage.click("#next")
 		stage.shows("#question", "Three")
 	})
-	remote.until(`document.querySelector("#notice").textContent.startsWith("Another device was faster")`)
+	remote.until(
+		`document.querySelector("#notice").textContent.startsWith("Another device was faster")`)
 	here(3)
 	remote.click("#questions li:nth-child(2) button")
 	stage.shows("#question", "Two")
@@ -112,10 +120,13 @@ func TestTheRemoteAndTheStageMoveTheSameSlide(t *testing.T) {
 	remote.expect("403", "401")
 	stage.click("#remote-anew")
 	stage.click(".ask .danger")
-	stage.until(`!["", undefined, %s].includes(document.querySelector("#remote-url")?.value)`, js(link))
+	stage.until(`!["", undefined, %s].includes(document.querySelector("#remote-url")?.value)`,
+		js(link))
 	stage.press(kb.Escape)
 	remote.click("#next")
-	remote.until(`document.querySelector("#notice").textContent.includes("does not have the presenter’s key")`)
+	remote.until(
+		`document.querySelector("#notice").textContent.includes("does not have the ` +
+			`presenter’s key")`)
 	require.Equal(t, "Two", stage.text("#question"))
 
 	// Without the presenter's token nothing moves, and that is said.
@@ -133,20 +144,23 @@ func four(n int, text string) string {
 	return "[" + strings.Join(all, ",") + "]"
 }
 
-// TestWhereEverybodyMayPresentTheRemoteNeedsNoKey holds a presentation on a server that asks for no token, from a browser that has
-// none.
+// TestWhereEverybodyMayPresentTheRemoteNeedsNoKey holds a presentation on a server that asks for no
+// token, from a browser that has none.
 func TestWhereEverybodyMayPresentTheRemoteNeedsNoKey(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs a browser")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	open, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_OPEN=true"}})
+	open, err := stack.Start(ctx,
+		stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_OPEN=true"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, open.Close()) })
-	r := createAt(t, open.URL, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"})
+	r := createAt(t, open.URL, plain.title, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"})
 	r.Token = ""
-	stage := newVisitor(chrome(t), t, "presenter", open.URL, desktop, chromedp.WithNewBrowserContext())
+	stage := newVisitor(chrome(t), t, "presenter", open.URL, desktop,
+		chromedp.WithNewBrowserContext())
 	stage.open("/stage/" + r.ID)
 	stage.sees(".lobby .ticket")
 	stage.click("#remote")
@@ -163,17 +177,20 @@ func TestWhereEverybodyMayPresentTheRemoteNeedsNoKey(t *testing.T) {
 	stage.shows("#question", "Two")
 }
 
-// listQuestions opens the list of questions on the remote. What is above it may still move when a page is new, so nothing is aimed at.
+// listQuestions opens the list of questions on the remote. What is above it may still move when a
+// page is new, so nothing is aimed at.
 func (v *visitor) listQuestions() {
 	v.t.Helper()
 	v.sees(".remote-list summary")
 	v.run(`document.querySelector(".remote-list summary").click()`)
 }
 
-// TestTheRemoteShowsTextAsItsWritersReadIt has questions and options in Arabic, and in lines, on a remote in English.
+// TestTheRemoteShowsTextAsItsWritersReadIt has questions and options in Arabic, and in lines, on a
+// remote in English.
 func TestTheRemoteShowsTextAsItsWritersReadIt(t *testing.T) {
 	const arabic, code, hebrew = "أي مدينة؟", "What does it print?\n  for {\n    x++\n  }", "שלום!"
-	r := create(t, hebrew, newPoll{question: arabic, kind: "choice", options: []string{"القاهرة", "Berlin"}},
+	r := create(t, hebrew, newPoll{question: arabic, kind: "choice",
+		options: []string{"القاهرة", "Berlin"}},
 		newPoll{question: code, kind: "rating"}, newPoll{question: hebrew, kind: "rating"})
 	r.show(0)
 	remote := visit(t, "remote", phone).presents(r)
@@ -181,7 +198,9 @@ func TestTheRemoteShowsTextAsItsWritersReadIt(t *testing.T) {
 	remote.shows("#question", arabic)
 	runs := func(selector, direction string) {
 		t.Helper()
-		remote.until(`document.querySelector(%s).dir === "auto" && getComputedStyle(document.querySelector(%[1]s)).direction === %s`,
+		remote.until(
+			`document.querySelector(%s).dir === "auto" && `+
+				`getComputedStyle(document.querySelector(%[1]s)).direction === %s`,
 			js(selector), js(direction))
 	}
 	runs("#question", "rtl")

@@ -11,10 +11,11 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestPresenterRenewsTheLinksAndTheCode holds a presentation whose link somebody else has got: the presenter's own page goes on, the
-// other's does not. The code on every stage is the new one.
+// TestPresenterRenewsTheLinksAndTheCode holds a presentation whose link somebody else has got: the
+// presenter's own page goes on, the other's does not. The code on every stage is the new one.
 func TestPresenterRenewsTheLinksAndTheCode(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "rating"}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "rating"},
+		newPoll{question: "Two", kind: "rating"})
 	stage, thief := visit(t, "presenter", desktop).presents(r), visit(t, "thief", desktop)
 	stage.open("/stage/" + r.ID)
 	thief.open("/stage/" + r.ID + "#token=" + r.Token)
@@ -40,7 +41,9 @@ func TestPresenterRenewsTheLinksAndTheCode(t *testing.T) {
 	stage.click(".ask .danger")
 	stage.until(`JSON.parse(localStorage["plenary.presentations"])[0].token !== %s`, js(r.Token))
 	stage.sees(".lobby .ticket")
-	thief.until(`document.querySelector("#notice").textContent.includes("does not have the presenter’s key")`)
+	thief.until(
+		`document.querySelector("#notice").textContent.includes("does not have the ` +
+			`presenter’s key")`)
 	thief.click("#next")
 	stage.click("#next")
 	stage.shows("#question", "One")
@@ -52,17 +55,21 @@ func TestPresenterRenewsTheLinksAndTheCode(t *testing.T) {
 	stage.sees("#renew-links")
 	stage.click("#renew-code")
 	stage.click(".ask .danger")
-	stage.until(`document.querySelector("#code").textContent.length === 6 && !%s.includes(document.querySelector("#code").textContent)`, js(code))
+	stage.until(
+		`document.querySelector("#code").textContent.length === 6 && `+
+			`!%s.includes(document.querySelector("#code").textContent)`, js(code))
 	before := value[string](stage, `localStorage["plenary.presentations"]`)
 	stage.click("#renew-links")
 	stage.click(".ask .danger")
-	stage.until(`JSON.parse(localStorage["plenary.presentations"])[0].token !== JSON.parse(%s)[0].token`, js(before))
+	stage.until(
+		`JSON.parse(localStorage["plenary.presentations"])[0].token !== JSON.parse(%s)[0].token`,
+		js(before))
 	stage.sees("#polls .poll")
 	stage.until(`document.querySelector("#trouble").hidden`)
 }
 
-// TestCreatingAsksForTheKeyOfAServerThatHasOne creates on a server with a key: the start page asks for it, and so does the editor
-// where it was wrong. The browser keeps it.
+// TestCreatingAsksForTheKeyOfAServerThatHasOne creates on a server with a key: the start page asks
+// for it, and so does the editor where it was wrong. The browser keeps it.
 func TestCreatingAsksForTheKeyOfAServerThatHasOne(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs a browser")
@@ -70,7 +77,8 @@ func TestCreatingAsksForTheKeyOfAServerThatHasOne(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	const key = "the-key-of-it"
-	s, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_CREATE_KEY=" + key}})
+	s, err := stack.Start(ctx,
+		stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_CREATE_KEY=" + key}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	v := newVisitor(chrome(t), t, "presenter", s.URL, desktop, chromedp.WithNewBrowserContext())
@@ -84,12 +92,14 @@ func TestCreatingAsksForTheKeyOfAServerThatHasOne(t *testing.T) {
 	v.fill("#polls [data-field=question]", "Who wins?")
 	v.click("#polls input[value=rating] + span")
 	v.click("#save")
-	v.until(`document.querySelector("dialog.ask")?.innerText.includes("This is not the key of this server")`)
+	v.until(`document.querySelector("dialog.ask")?.innerText.includes("This is not the key of ` +
+		`this server")`)
 	v.fill("#create-key", key)
 	v.click("dialog.ask .primary")
 	v.until(`JSON.parse(localStorage["plenary.presentations"] ?? "[]").length === 1`)
 	v.shows("#state", "Everything is saved")
 	v.open("/")
 	v.sees("#create")
-	require.False(t, value[bool](v, `document.querySelector("#key-form").checkVisibility()`), "it is kept")
+	require.False(t, value[bool](v,
+		`document.querySelector("#key-form").checkVisibility()`), "it is kept")
 }

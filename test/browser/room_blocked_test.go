@@ -15,11 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWhoGetsNoStreamSeesTheResultsToo puts a phone behind a proxy that lets no event stream through. Its page asks now and then, for
-// what is new only, and shows what the others see; when the stream comes through after all it asks no more.
+// TestWhoGetsNoStreamSeesTheResultsToo puts a phone behind a proxy that lets no event stream
+// through. Its page asks now and then, for what is new only, and shows what the others see; when
+// the stream comes through after all it asks no more.
 func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "after"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"results_visibility": "after"}, nil)
 	r.show(0)
 	r.votes(0, 2, 1)
 	v := visit(t, "voter", phone)
@@ -30,16 +32,19 @@ func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	v.shows("#question", "One")
 	v.shows("#voters", "3 voters")
 	v.shows("#connection", "A few seconds behind")
-	require.False(t, value[bool](v, `document.querySelector("#chart").checkVisibility()`), "they are for afterwards")
+	require.False(t, value[bool](v, `document.querySelector("#chart").checkVisibility()`),
+		"they are for afterwards")
 
 	v.choose(2)
 	v.counted()
 	r.move("close")
 	v.bars(2, 2, 0, 0)
-	require.NotEqual(t, "open", value[string](v, `document.querySelector("#connection").dataset.state`))
+	require.NotEqual(t, "open",
+		value[string](v, `document.querySelector("#connection").dataset.state`))
 	looks, results, took := asked.to("/polls/current"), asked.to("/results"), time.Since(began)
 	t.Logf("%d looks and %d reads of results in %.1f s", len(looks), len(results), took.Seconds())
-	assert.LessOrEqual(t, len(looks), 1+int(took/(4*time.Second)), "a look every four seconds at most")
+	assert.LessOrEqual(t, len(looks), 1+int(took/(4*time.Second)),
+		"a look every four seconds at most")
 	assert.LessOrEqual(t, len(results), len(looks))
 	assert.True(t, looks[1].knows, "the page says what it has: %+v", looks)
 	assert.True(t, results[1].knows, "the page says what it has: %+v", results)
@@ -55,8 +60,9 @@ func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	assert.Len(t, asked.to("/polls/current"), before, "who has a stream does not look")
 }
 
-// TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain resets and reopens a poll behind the back of two phones, which learn
-// from their votes only that voting was over: one votes for the first time, the other one for the second.
+// TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain resets and reopens a poll behind
+// the back of two phones, which learn from their votes only that voting was over: one votes for the
+// first time, the other one for the second.
 func TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
 	r.show(0)
@@ -82,8 +88,9 @@ func TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain(t *testing.T
 		both[i].until(`document.querySelector("#vote").dataset.state === %s`, js(says))
 	}
 	r.move("open")
-	for i, says := range []string{"Voting is open again.", "You have answered this question before; that still counts unless the " +
-		"presenter has started it anew. You may answer again."} {
+	for i, says := range []string{"Voting is open again.",
+		"You have answered this question before; that still counts unless the " +
+			"presenter has started it anew. You may answer again."} {
 		both[i].block()
 		both[i].online()
 		both[i].shows("#vote", says)
@@ -97,7 +104,8 @@ func TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain(t *testing.T
 		v.bars(0, 0, 2, 0)
 	}
 
-	// A change of mind that comes too late is so only until voting is open again, for who has followed all of it, too.
+	// A change of mind that comes too late is so only until voting is open again, for who has
+	// followed all of it, too.
 	first.hold("*/votes")
 	first.choose(4)
 	first.release(func() {
@@ -118,18 +126,20 @@ func (r *room) move(to string) {
 	r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": to}, nil)
 }
 
-// block keeps requests for these paths from leaving the visitor's browser, and lets all others through again.
+// block keeps requests for these paths from leaving the visitor's browser, and lets all others
+// through again.
 func (v *visitor) block(paths ...string) {
 	v.t.Helper()
 	all := []*network.BlockPattern{{URLPattern: "*://*:*/nothing", Block: true}}
 	for _, path := range paths {
 		all = append(all, &network.BlockPattern{URLPattern: "*://*:*" + path, Block: true})
 	}
-	v.ok(call(v, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: all}), "block %q", paths)
+	v.ok(call(v, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: all}),
+		"block %q", paths)
 }
 
-// behindProxy lets a proxy answer every request for an event stream with a page of its own, as one that is overloaded and as one that
-// forbids it, by turns.
+// behindProxy lets a proxy answer every request for an event stream with a page of its own, as one
+// that is overloaded and as one that forbids it, by turns.
 func (v *visitor) behindProxy() {
 	v.t.Helper()
 	v.expect("503", "403")
@@ -140,7 +150,8 @@ func (v *visitor) behindProxy() {
 			case id := <-v.held:
 				_ = call(v, fetch.FulfillRequest, fetch.FulfillRequestParams{
 					RequestID: id, ResponseCode: status, Body: []byte("<h1>Not through here</h1>"),
-					ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/html"}},
+					ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type",
+						Value: "text/html"}},
 				})
 			case <-v.ctx.Done():
 				return

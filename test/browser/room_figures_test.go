@@ -26,8 +26,8 @@ type figure struct {
 	met                 bool
 }
 
-// note prints a figure, and fails the test if it misses its aim. With -write docs/room.md says all of that from then on, and when and
-// where it was measured.
+// note prints a figure, and fails the test if it misses its aim. With -write docs/room.md says all
+// of that from then on, and when and where it was measured.
 func note(t *testing.T, f figure) {
 	t.Helper()
 	t.Logf("%s: %s", f.what, f.measured)
@@ -36,7 +36,8 @@ func note(t *testing.T, f figure) {
 		file := filepath.Join(root(), "docs", "room.md")
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		written, err := f.into(string(text), time.Now().UTC().Format("2006-01-02 15:04 UTC")+", "+machine(t))
+		written, err := f.into(string(text),
+			time.Now().UTC().Format("2006-01-02 15:04 UTC")+", "+machine(t))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(file, []byte(written), 0o644))
 	}
@@ -48,7 +49,8 @@ func printed(t *testing.T, line string) {
 	t.Helper()
 	dir := filepath.Join(root(), ".build")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	file, err := os.OpenFile(filepath.Join(dir, "room.txt"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, "room.txt"),
+		os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	require.NoError(t, err)
 	_, err = fmt.Fprintln(file, line)
 	require.NoError(t, errors.Join(err, file.Close()))
@@ -64,7 +66,8 @@ func (f figure) into(document, whereabouts string) (string, error) {
 	for i, line := range lines {
 		switch {
 		case strings.HasPrefix(line, "| "+f.what+" |"):
-			lines[i] = strings.Join([]string{"|", f.what, "|", f.aim, "|", f.measured, "|", outcome, "|"}, " ")
+			lines[i] = strings.Join([]string{"|", f.what, "|", f.aim, "|", f.measured, "|",
+				outcome, "|"}, " ")
 			found++
 		case strings.HasPrefix(line, "- "+f.what+": "):
 			lines[i] = "- " + f.what + ": " + whereabouts
@@ -72,12 +75,14 @@ func (f figure) into(document, whereabouts string) (string, error) {
 		}
 	}
 	if found != 2 {
-		return "", fmt.Errorf("the document has %d places for %q; it needs a row and a line", found, f.what)
+		return "", fmt.Errorf("the document has %d places for %q; it needs a row and a line",
+			found, f.what)
 	}
 	return strings.Join(lines, "\n"), nil
 }
 
-// machine describes what the tests run on, and how busy that was in the last minute. What cannot be found out is said to be unknown.
+// machine describes what the tests run on, and how busy that was in the last minute. What cannot be
+// found out is said to be unknown.
 func machine(t *testing.T) string {
 	t.Helper()
 	find := func(path, pattern string) string {
@@ -94,7 +99,8 @@ func machine(t *testing.T) string {
 	version, err := chromedp.CallBrowser(chrome(t), browser.GetVersion, cdp.Empty{})
 	require.NoError(t, err)
 	return strings.Join([]string{
-		fmt.Sprintf("%d cores (%s)", runtime.NumCPU(), cmp.Or(find("/proc/cpuinfo", `model name\s*:\s*(.*)`), runtime.GOARCH)),
+		fmt.Sprintf("%d cores (%s)", runtime.NumCPU(),
+			cmp.Or(find("/proc/cpuinfo", `model name\s*:\s*(.*)`), runtime.GOARCH)),
 		memory,
 		cmp.Or(find("/etc/os-release", `PRETTY_NAME="(.*)"`), runtime.GOOS),
 		strings.Replace(version.Product, "/", " ", 1),
@@ -103,11 +109,14 @@ func machine(t *testing.T) string {
 }
 
 func TestAMissedFigureIsSaidInTheDocument(t *testing.T) {
-	const before = "| what | aim | measured | |\n|---|---|---|---|\n| A | old | old | met |\n| AB | kept | kept | met |\n\n- A: there\n- AB: kept\n"
+	const before = "| what | aim | measured | |\n|---|---|---|---|\n| A | old | old | met |\n| " +
+		"AB | kept | kept | met |\n\n- A: there\n- AB: kept\n"
 	missed := figure{what: "A", aim: "at most 2", measured: "3"}
 	after, err := missed.into(before, "here")
 	require.NoError(t, err)
-	require.Equal(t, "| what | aim | measured | |\n|---|---|---|---|\n| A | at most 2 | 3 | **missed** |\n| AB | kept | kept | met |\n\n- A: here\n- AB: kept\n", after)
+	require.Equal(
+		t, "| what | aim | measured | |\n|---|---|---|---|\n| A | at most 2 | 3 | **missed** "+
+			"|\n| AB | kept | kept | met |\n\n- A: here\n- AB: kept\n", after)
 	_, err = figure{what: "B"}.into(before, "here")
 	require.ErrorContains(t, err, `0 places for "B"`)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// room is a presentation that a test makes and moves without a browser, where that is not what it is about.
+// room is a presentation that a test makes and moves without a browser, where that is not what it
+// is about.
 type room struct {
 	t        *testing.T
 	base     string
@@ -129,7 +130,8 @@ func (r *room) once(method, path string, body any) (int, []byte) {
 // show displays the i-th poll.
 func (r *room) show(i int) {
 	r.t.Helper()
-	r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"poll_id": r.polls[i].PollID}, nil)
+	r.ask(http.MethodPut, r.path("/polls/current"),
+		map[string]string{"poll_id": r.polls[i].PollID}, nil)
 }
 
 // version is how many transitions there have been.
@@ -149,13 +151,15 @@ func (r *room) vote(i int, answer map[string]any) {
 	r.cast(i, r.voter(), 1, answer)
 }
 
-// cast casts a voter's vote until it is counted: 202 says that it will be, and sent again it gets a verdict.
+// cast casts a voter's vote until it is counted: 202 says that it will be, and sent again it gets a
+// verdict.
 func (r *room) cast(i int, voter string, seq int, answer map[string]any) {
 	r.t.Helper()
 	body := map[string]any{"poll_id": r.polls[i].PollID, "client_id": voter, "seq": seq}
 	maps.Copy(body, answer)
 	for range 10 {
-		switch status, raw := r.send(http.MethodPost, r.path("/polls/current/votes"), body); status {
+		switch status, raw := r.send(http.MethodPost,
+			r.path("/polls/current/votes"), body); status {
 		case http.StatusNoContent:
 			return
 		case http.StatusAccepted:
@@ -197,7 +201,8 @@ func (r *room) results(i int) (res tallies) {
 // final waits until the results of the i-th poll, which has left the slide, are final.
 func (r *room) final(i int) {
 	r.t.Helper()
-	require.Eventually(r.t, func() bool { return r.results(i).Status == "final" }, patience, 10*tick)
+	require.Eventually(r.t, func() bool { return r.results(i).Status == "final" },
+		patience, 10*tick)
 }
 
 // presents makes a visitor the presenter of a room: their browser has its token.
@@ -205,9 +210,11 @@ func (v *visitor) presents(rooms ...*room) *visitor {
 	v.t.Helper()
 	var all []string
 	for _, r := range rooms {
-		all = append(all, fmt.Sprintf(`{"id":%s,"title":"Plenary","join_code":%s,"token":%s}`, js(r.ID), js(r.JoinCode), js(r.Token)))
+		all = append(all, fmt.Sprintf(`{"id":%s,"title":"Plenary","join_code":%s,"token":%s}`,
+			js(r.ID), js(r.JoinCode), js(r.Token)))
 	}
 	v.open("/assets/0000000000000000/icon.svg") // of the same origin, and nothing else
-	v.run(fmt.Sprintf(`localStorage.setItem("plenary.presentations", %s)`, js("["+strings.Join(all, ",")+"]")))
+	v.run(fmt.Sprintf(`localStorage.setItem("plenary.presentations", %s)`,
+		js("["+strings.Join(all, ",")+"]")))
 	return v
 }

@@ -7,11 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePresentersKeyInTheAddressOpensTheResults opens the results on another device than the presentation was made on, with the
-// presenter's token in the address's fragment, as the remote's link has it. It is kept there, and told to nobody.
+// TestThePresentersKeyInTheAddressOpensTheResults opens the results on another device than the
+// presentation was made on, with the presenter's token in the address's fragment, as the remote's
+// link has it. It is kept there, and told to nobody.
 func TestThePresentersKeyInTheAddressOpensTheResults(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"results_visibility": "presenter"}, nil)
 	r.show(0)
 	r.votes(0, 2, 1)
 	v := visit(t, "presenter", desktop)
@@ -19,12 +22,15 @@ func TestThePresentersKeyInTheAddressOpensTheResults(t *testing.T) {
 	asked := v.overhear()
 	seen := func() {
 		t.Helper()
-		v.until(`JSON.stringify(%s) === "[2,1,0,0]" && document.querySelector("#polls .bar").checkVisibility()`, counts("#polls"))
+		v.until(`JSON.stringify(%s) === "[2,1,0,0]" && document.querySelector("#polls `+
+			`.bar").checkVisibility()`, counts("#polls"))
 	}
 	v.open("/results/" + r.ID + "#token=wrong")
-	v.until(`document.querySelector("#polls .poll")?.innerText.includes("The presenter does not show these results.")`)
+	v.until(`document.querySelector("#polls .poll")?.innerText.includes("The presenter does not ` +
+		`show these results.")`)
 	v.open("/")
-	require.False(t, value[bool](v, `document.querySelector("#mine").checkVisibility()`), "a wrong one is not kept")
+	require.False(t, value[bool](v, `document.querySelector("#mine").checkVisibility()`),
+		"a wrong one is not kept")
 
 	v.open("/results/" + r.ID + "#token=" + r.Token)
 	seen()
@@ -38,7 +44,8 @@ func TestThePresentersKeyInTheAddressOpensTheResults(t *testing.T) {
 	v.shows("#list strong", plain.title)
 	v.shows("#list .code", r.JoinCode)
 	v.open("/results/" + r.ID + "#token=wrong")
-	v.until(`document.querySelector("#polls .poll")?.innerText.includes("The presenter does not show these results.")`)
+	v.until(`document.querySelector("#polls .poll")?.innerText.includes("The presenter does not ` +
+		`show these results.")`)
 	v.open("/")
 	v.open("/results/" + r.ID)
 	seen()

@@ -10,24 +10,29 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestQuestionsAreMovedAndTakenAway puts the questions of a presentation into another order, with the mouse and with the buttons, takes
-// some away, and sends the link round: what the page shows is what the room gets.
+// TestQuestionsAreMovedAndTakenAway puts the questions of a presentation into another order, with
+// the mouse and with the buttons, takes some away, and sends the link round: what the page shows is
+// what the room gets.
 func TestQuestionsAreMovedAndTakenAway(t *testing.T) {
 	var polls []newPoll
 	for _, question := range []string{"One", "Two", "Three", "Four"} {
 		polls = append(polls, newPoll{question: question, kind: "rating"})
 	}
 	r := create(t, plain.title, polls...)
-	v := visit(t, "presenter", screen{1280, 2400, false}).presents(r) // all questions are on it, to be dragged about
+	// all questions are on it, to be dragged about
+	v := visit(t, "presenter", screen{1280, 2400, false}).presents(r)
 	v.open("/edit/" + r.ID)
 	v.shows("#state", "Everything is saved")
 	are := func(want ...string) {
 		t.Helper()
-		v.until(`JSON.stringify([...document.querySelectorAll("#polls [data-field=question]")].map((e) => e.value)) === JSON.stringify(%s)`, list(want))
-		require.Eventually(t, func() bool { return slices.Equal(want, r.questions()) }, patience, 5*tick)
+		v.until(`JSON.stringify([...document.querySelectorAll("#polls `+
+			`[data-field=question]")].map((e) => e.value)) === JSON.stringify(%s)`, list(want))
+		require.Eventually(t, func() bool { return slices.Equal(want, r.questions()) },
+			patience, 5*tick)
 		v.shows("#state", "Everything is saved")
 	}
-	// Without a screen the browser thinks that there is no mouse, and hides what only a mouse can take.
+	// Without a screen the browser thinks that there is no mouse, and hides what only a mouse can
+	// take.
 	v.run(`document.querySelectorAll(".handle").forEach((e) => { e.style.display = "grid"; })`)
 	v.drag("#polls > :nth-child(3) .handle", "#polls > :nth-child(1)")
 	are("Three", "One", "Two", "Four")
@@ -62,7 +67,8 @@ func TestQuestionsAreMovedAndTakenAway(t *testing.T) {
 
 // TestTheListOfMyPresentationsIsKeptInOrder looks after the list on the landing page.
 func TestTheListOfMyPresentationsIsKeptInOrder(t *testing.T) {
-	first, second := create(t, "First", newPoll{question: "One", kind: "rating"}), create(t, "Second", newPoll{question: "One", kind: "rating"})
+	first, second := create(t, "First", newPoll{question: "One", kind: "rating"}),
+		create(t, "Second", newPoll{question: "One", kind: "rating"})
 	v := visit(t, "presenter", desktop).presents(second, first)
 	v.open("/")
 	are := func(want ...*room) {
@@ -71,11 +77,13 @@ func TestTheListOfMyPresentationsIsKeptInOrder(t *testing.T) {
 		for _, r := range want {
 			ids = append(ids, r.ID)
 		}
-		v.until(`JSON.stringify([...document.querySelectorAll("#list a.primary")].map((e) => e.pathname.split("/")[2])) === JSON.stringify(%s)`, list(ids))
+		v.until(`JSON.stringify([...document.querySelectorAll("#list a.primary")].map((e) => `+
+			`e.pathname.split("/")[2])) === JSON.stringify(%s)`, list(ids))
 	}
 	are(second, first)
 	v.shows("#list li:nth-child(1) .code", second.JoinCode)
-	for path, shows := range map[string]string{"/stage/": ".lobby .ticket", "/edit/": "#polls .poll", "/results/": "#summary"} {
+	for path, shows := range map[string]string{"/stage/": ".lobby .ticket",
+		"/edit/": "#polls .poll", "/results/": "#summary"} {
 		v.click(fmt.Sprintf(`#list a[href="%s%s"]`, path, first.ID))
 		v.sees(shows)
 		v.open("/")
@@ -97,10 +105,12 @@ func TestTheListOfMyPresentationsIsKeptInOrder(t *testing.T) {
 	are(first)
 	v.reload()
 	are(first)
-	require.Equal(t, []string{"One"}, second.questions(), "it is there still, for whoever has its key")
+	require.Equal(t, []string{"One"}, second.questions(),
+		"it is there still, for whoever has its key")
 	v.expect("401")
 	v.open("/edit/" + second.ID)
-	v.until(`document.querySelector("#trouble").innerText.includes("does not have the presenter’s key")`)
+	v.until(`document.querySelector("#trouble").innerText.includes("does not have the ` +
+		`presenter’s key")`)
 }
 
 // questions gives the presentation's questions in their order.

@@ -27,7 +27,8 @@ type rooted struct {
 	outside []string // what was asked of others
 }
 
-// behind starts a service behind a proxy that passes on what is below a path, with the path or without it.
+// behind starts a service behind a proxy that passes on what is below a path, with the path or
+// without it.
 func behind(t *testing.T, strips bool) *rooted {
 	t.Helper()
 	if testing.Short() {
@@ -49,17 +50,20 @@ func behind(t *testing.T, strips bool) *rooted {
 	r.url = front.URL + someRoot
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	s, err := stack.Start(ctx, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_PUBLIC_URL=" + r.url + "/"}})
+	s, err := stack.Start(ctx,
+		stack.Config{Parts: stack.API, APIs: 1,
+			APIEnv: []string{"PLENARY_PUBLIC_URL=" + r.url + "/"}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	to, err := url.Parse(s.URL)
 	require.NoError(t, err)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	proxy := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1, Rewrite: func(p *httputil.ProxyRequest) {
-		p.SetURL(to)
-		p.SetXForwarded()
-	}}
+	proxy := &httputil.ReverseProxy{Transport: transport, FlushInterval: -1,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(to)
+			p.SetXForwarded()
+		}}
 	pass = proxy
 	if strips {
 		pass = http.StripPrefix(someRoot, proxy)
@@ -67,16 +71,20 @@ func behind(t *testing.T, strips bool) *rooted {
 	return r
 }
 
-// TestAPresentationIsHeldUnderAPath goes through all pages by their links, as people do, and nothing of it asks for anything of
-// the host that is not below the path.
+// TestAPresentationIsHeldUnderAPath goes through all pages by their links, as people do, and
+// nothing of it asks for anything of the host that is not below the path.
 func TestAPresentationIsHeldUnderAPath(t *testing.T) {
-	for how, strips := range map[string]bool{"the proxy leaves the path": false, "the proxy takes the path off": true} {
+	for how, strips := range map[string]bool{"the proxy leaves the path": false,
+		"the proxy takes the path off": true} {
 		t.Run(how, func(t *testing.T) {
 			r := behind(t, strips)
 			there := func(name string, s screen) *visitor {
 				return newVisitor(chrome(t), t, name, r.url, s, chromedp.WithNewBrowserContext())
 			}
-			on := func(v *visitor, page string) { v.until(`location.href.startsWith(%s)`, js(r.url+page)) }
+			on := func(v *visitor, page string) {
+				v.until(`location.href.startsWith(%s)`,
+					js(r.url+page))
+			}
 
 			author := there("author", desktop)
 			author.open("/")
@@ -86,23 +94,27 @@ func TestAPresentationIsHeldUnderAPath(t *testing.T) {
 			author.fill("#title", "Under a path")
 			author.fill("#polls [data-field=question]", "Who wins?")
 			for i, option := range []string{"Argentina", "Brazil"} {
-				author.fill([]string{`#polls [aria-label="Option A"]`, `#polls [aria-label="Option B"]`}[i], option)
+				author.fill([]string{`#polls [aria-label="Option A"]`,
+					`#polls [aria-label="Option B"]`}[i], option)
 			}
 			author.click("#save")
 			on(author, "/edit/0")
 			author.shows("#state", "Everything is saved")
 			author.click("#go")
 			on(author, "/stage/0")
-			author.until(`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
+			author.until(
+				`!document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
 			require.Equal(t, strings.TrimPrefix(r.url, "http://"), author.text("#host"))
 			id := value[string](author, `location.pathname.split("/").at(-1)`)
 			code := strings.ReplaceAll(author.text("#code"), " ", "")
 			const drawn = `(async (text) => await (await fetch(document.querySelector("#qr").src)).text() ===
 				await (await fetch(document.querySelector("#qr").src.split("?")[0], { method: "POST", headers: { "Content-Type": "text/plain" }, body: text })).text())`
-			require.True(t, value[bool](author, drawn+"("+js(r.url+"/join/"+code)+")"), "the QR code leads to the public address")
+			require.True(t, value[bool](author, drawn+"("+js(r.url+"/join/"+code)+")"),
+				"the QR code leads to the public address")
 			author.click("#remote")
 			author.sees("#remote-url")
-			require.True(t, strings.HasPrefix(value[string](author, `document.querySelector("#remote-url").value`), r.url+"/remote/"+id+"#token="))
+			require.True(t, strings.HasPrefix(value[string](author,
+				`document.querySelector("#remote-url").value`), r.url+"/remote/"+id+"#token="))
 			author.click(".uncover")
 			author.sees("dialog .qr")
 			remote := value[string](author, `document.querySelector("#remote-url").value`)
@@ -124,10 +136,12 @@ func TestAPresentationIsHeldUnderAPath(t *testing.T) {
 			for _, v := range []*visitor{voter, author, guide} {
 				v.bars(0, 1)
 			}
-			require.Contains(t, value[[]string](voter, `Object.keys(localStorage)`), "plenary"+someRoot+".votes."+id,
+			require.Contains(t, value[[]string](voter, `Object.keys(localStorage)`),
+				"plenary"+someRoot+".votes."+id,
 				"what another service of the host keeps is kept elsewhere")
 			voter.reload()
-			voter.until(`document.querySelector("#ballot .option:nth-child(2)")?.ariaPressed === "true"`)
+			voter.until(
+				`document.querySelector("#ballot .option:nth-child(2)")?.ariaPressed === "true"`)
 			voter.open("/results/" + id)
 			on(voter, "/results/"+id)
 			voter.until(`document.querySelector("#polls .count")?.textContent === "0 votes"`)
@@ -136,7 +150,8 @@ func TestAPresentationIsHeldUnderAPath(t *testing.T) {
 				require.True(t, strings.HasSuffix(name, "."+format), name)
 				require.NotEmpty(t, content)
 			}
-			voter.run(`window.shared = null; navigator.clipboard.writeText = async (text) => { window.shared = text; }`)
+			voter.run(`window.shared = null; navigator.clipboard.writeText = async (text) => { ` +
+				`window.shared = text; }`)
 			voter.run(`matchMedia = () => ({ matches: false })`)
 			voter.click("#share")
 			voter.until(`window.shared === %s`, js(r.url+"/results/"+id))
@@ -157,7 +172,9 @@ func TestAPresentationIsHeldUnderAPath(t *testing.T) {
 			author.open("/")
 			author.click(".foot a")
 			on(author, "/docs")
-			author.until(`document.querySelector(".opblock") && document.querySelector(".servers select")?.value === %s`, js(someRoot))
+			author.until(
+				`document.querySelector(".opblock") && document.querySelector(".servers `+
+					`select")?.value === %s`, js(someRoot))
 			author.expect("/nothing/is/here")
 			author.open("/nothing/is/here")
 			author.click("main a.button")

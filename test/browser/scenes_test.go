@@ -28,14 +28,17 @@ type words struct {
 var (
 	plain = words{
 		title: "The city of tomorrow", question: "What would make you leave your car at home?",
-		options: []string{"A train every ten minutes", "Safe cycle lanes", "Cheaper tickets", "Nothing would"},
+		options: []string{"A train every ten minutes", "Safe cycle lanes", "Cheaper tickets",
+			"Nothing would"},
 	}
 	// hostile is what somebody writes who wants to break a page, or just writes that way.
 	hostile = words{
-		title:    `<title>"'&amp; ` + "\u05e9\u05dc\u05d5\u05dd" + ` <b>🏳️‍🌈`,
-		question: `<script>alert(1)</script>"><img src=x onerror="window.hacked=1"> ' \" {{.}} ${1} ` + strings.Repeat("Donaudampfschiffahrt", 44),
+		title: `<title>"'&amp; ` + "\u05e9\u05dc\u05d5\u05dd" + ` <b>🏳️‍🌈`,
+		question: `<script>alert(1)</script>"><img src=x onerror="window.hacked=1"> ' \" ` +
+			`{{.}} ${1} ` + strings.Repeat("Donaudampfschiffahrt", 44),
 		options: []string{
-			`<script>alert(1)</script>`, `"><svg onload="window.hacked=1">`, "\u05d0\u05d9\u05df \u05d1\u05e2\u05d9\u05d4 \u202eabc", "👩‍👩‍👧‍👦 &lt;&quot;",
+			`<script>alert(1)</script>`, `"><svg onload="window.hacked=1">`,
+			"\u05d0\u05d9\u05df \u05d1\u05e2\u05d9\u05d4 \u202eabc", "👩‍👩‍👧‍👦 &lt;&quot;",
 			strings.Repeat("W", 1000),
 		},
 	}
@@ -44,7 +47,8 @@ var (
 // nowhere is the id of no presentation.
 const nowhere = "01931c6e-7a1c-7d30-8d5f-0c6a43c8f7aa"
 
-// scenes makes presentations with these words and gives every page in every state that differs to look at.
+// scenes makes presentations with these words and gives every page in every state that differs to
+// look at.
 func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	t.Helper()
 	poll := func(kind string) newPoll {
@@ -67,7 +71,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		return r
 	}
 	hide := func(r *room) {
-		r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+		r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+			map[string]any{"results_visibility": "presenter"}, nil)
 	}
 	lobby := create(t, w.title, poll("choice"), poll("rating"))
 	choice := create(t, w.title, poll("choice"), poll("rating"), poll("multiple"))
@@ -89,7 +94,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	hide(foreign)
 	left.show(1)
 	edited, edits := create(t, w.title, poll("choice"), poll("rating")), 0
-	rooms := []*room{lobby, choice, multiple, rating, closed, closedMultiple, hidden, left, edited} // and not the foreign one
+	// and not the foreign one
+	rooms := []*room{lobby, choice, multiple, rating, closed, closedMultiple, hidden, left, edited}
 
 	there := func(path, selector string) func(*visitor) {
 		return func(v *visitor) {
@@ -100,7 +106,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	onStage := func(r *room) func(*visitor) {
 		return func(v *visitor) {
 			v.open("/stage/" + r.ID)
-			v.until(`document.querySelector("#code").textContent.length >= 6 && !document.querySelector("#qr").hidden`)
+			v.until(`document.querySelector("#code").textContent.length >= 6 && ` +
+				`!document.querySelector("#qr").hidden`)
 			v.until(`document.querySelector("#away").hidden`)
 			v.sees("#next")
 		}
@@ -128,7 +135,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			v.sees(selector)
 		}
 	}
-	click := func(selectors ...string) func(*visitor) { // one after the other; nothing is aimed at, as a new page may still move
+	// one after the other; nothing is aimed at, as a new page may still move
+	click := func(selectors ...string) func(*visitor) {
 		return func(v *visitor) {
 			for _, s := range selectors {
 				v.sees(s)
@@ -137,9 +145,13 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}
 	}
 	run := func(script string) func(*visitor) { return func(v *visitor) { v.run(script) } }
-	const aDialog, isFinal, lost = "dialog[open] h2", "#status.badge-final", `setInterval(() => dispatchEvent(new Event("offline")), 50)`
+	const aDialog, isFinal, lost = "dialog[open] h2", "#status.badge-final",
+		`setInterval(() => dispatchEvent(new Event("offline")), 50)`
 	edit := func(r *room) func(*visitor) { return there("/edit/"+r.ID, "#polls .poll") }
-	remote := func(r *room, selector string) func(*visitor) { return there("/remote/"+r.ID, selector) }
+	remote := func(r *room, selector string) func(*visitor) {
+		return there("/remote/"+
+			r.ID, selector)
+	}
 	anew := func(v *visitor) { // not from the draft of another scene
 		v.run(`localStorage.removeItem("plenary.draft")`)
 		there("/edit/new", "#polls .poll")(v)
@@ -147,13 +159,15 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	all = []scene{
 		{"landing", desktop, there("/", "#mine li"), true},
 		{"landing-removed", desktop, then(func(v *visitor) {
-			v.run(`localStorage["plenary.presentations"] = JSON.stringify([{ id: "x", token: "x" }, ...JSON.parse(localStorage["plenary.presentations"])])`)
+			v.run(`localStorage["plenary.presentations"] = JSON.stringify([{ id: "x", token: "x" ` +
+				`}, ...JSON.parse(localStorage["plenary.presentations"])])`)
 			there("/", "#mine li")(v)
 			v.run(`window.confirm = () => true`)
 		}, click("#mine li:first-child button"), ".toast"), false},
 		{"edit-new", desktop, anew, false},
 		{"edit-refused", desktop, then(anew, click("#save"), "#polls .wrong"), false},
-		{"edit-toast", desktop, then(anew, func(v *visitor) { v.upload("#import", noPresentation(t)) }, ".toast-error"), false},
+		{"edit-toast", desktop, then(anew,
+			func(v *visitor) { v.upload("#import", noPresentation(t)) }, ".toast-error"), false},
 		{"edit-draft", desktop, func(v *visitor) {
 			v.open("/") // a page for writing that is left has the last word on the draft
 			v.run(`localStorage.setItem("plenary.draft", '{"title":"?","polls":[]}')`)
@@ -172,11 +186,14 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"edit-elsewhere", desktop, func(v *visitor) {
 			edit(edited)(v)
 			v.expect("412")
-			v.run(`BeforeUnloadEvent.prototype.preventDefault = () => {}`) // else it asks before it is left
+			// else it asks before it is left
+			v.run(`BeforeUnloadEvent.prototype.preventDefault = () => {}`)
 			edits++
 			theirs := fmt.Sprint(edits) + string([]rune(w.question)[1:])
-			edited.ask(http.MethodPatch, edited.path("/polls/"+edited.polls[0].PollID), map[string]any{"question": theirs}, nil)
-			v.run(`const q = document.querySelector("#polls [data-field=question]"); q.value = "?" + q.value; q.dispatchEvent(new Event("input", { bubbles: true }))`)
+			edited.ask(http.MethodPatch, edited.path("/polls/"+edited.polls[0].PollID),
+				map[string]any{"question": theirs}, nil)
+			v.run(`const q = document.querySelector("#polls [data-field=question]"); q.value = ` +
+				`"?" + q.value; q.dispatchEvent(new Event("input", { bubbles: true }))`)
 			v.sees(".elsewhere")
 		}, true},
 		{"edit-foreign", desktop, there("/edit/"+foreign.ID, "#trouble"), false},
@@ -187,12 +204,18 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"stage-closed", desktop, with(onStage(closed), isFinal), true},
 		{"stage-hidden", desktop, with(onStage(hidden), "#covered"), true},
 		{"stage-away", desktop, then(onStage(choice), run(lost), "#away"), true},
-		{"stage-notice", desktop, then(onStage(lobby), func(v *visitor) { v.press("c") }, "#notice p"), true},
+		{"stage-notice", desktop,
+			then(onStage(lobby), func(v *visitor) { v.press("c") }, "#notice p"), true},
 		{"stage-questions", desktop, then(onStage(choice), click("#overview"), aDialog), true},
-		{"stage-reset", desktop, then(onStage(choice), click("#overview", `dialog .danger[aria-disabled="false"]`), "dialog.ask h2"), true},
+		{"stage-reset", desktop,
+			then(onStage(choice), click("#overview", `dialog .danger[aria-disabled="false"]`),
+				"dialog.ask h2"), true},
 		{"stage-remote", desktop, then(onStage(choice), click("#remote"), aDialog), false},
-		{"stage-uncovered", desktop, then(onStage(choice), click("#remote", ".uncover"), "dialog .qr"), false},
-		{"stage-copied", desktop, then(onStage(choice), click("#remote", "dialog [type=button]:not(.uncover, #remote-anew)"), "dialog .toast"), false},
+		{"stage-uncovered", desktop,
+			then(onStage(choice), click("#remote", ".uncover"), "dialog .qr"), false},
+		{"stage-copied", desktop,
+			then(onStage(choice), click("#remote",
+				"dialog [type=button]:not(.uncover, #remote-anew)"), "dialog .toast"), false},
 		{"stage-keys", desktop, then(onStage(choice), click("#keys"), aDialog), false},
 		{"stage-foreign", desktop, there("/stage/"+foreign.ID, "#trouble"), false},
 		{"remote-lobby", phone, remote(lobby, "#next"), true},
@@ -204,7 +227,9 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		}, true},
 		{"remote-closed", phone, remote(closed, isFinal), true},
 		{"remote-hidden", phone, remote(hidden, "#covered"), true},
-		{"remote-notice", phone, then(remote(lobby, "#next"), run(`document.querySelector("#voting").click()`), "#notice p"), true},
+		{"remote-notice", phone,
+			then(remote(lobby, "#next"), run(`document.querySelector("#voting").click()`),
+				"#notice p"), true},
 		{"remote-reset", phone, then(remote(closed, isFinal), click("#reset"), aDialog), true},
 		{"remote-foreign", phone, remote(foreign, "#trouble"), false},
 		{"audience-waiting", phone, asVoter(lobby, "#waiting-text"), true},
@@ -218,26 +243,36 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		{"audience-multiple", phone, asVoter(multiple, "#poll"), true},
 		{"audience-rating", phone, asVoter(rating, "#poll"), true},
 		{"audience-closed", phone, asVoter(closed, `#vote[data-state="closed"]`), true},
-		{"audience-multiple-closed", phone, asVoter(closedMultiple, `#vote[data-state="closed"]`), true},
+		{"audience-multiple-closed", phone,
+			asVoter(closedMultiple, `#vote[data-state="closed"]`), true},
 		{"audience-hidden", phone, asVoter(foreign, "#poll"), true},
 		{"audience-refused", phone, then(asVoter(multiple, "#poll"), func(v *visitor) {
 			v.run(`for (const box of document.querySelectorAll("#ballot :checked")) box.click()`)
 			click("#ballot label:nth-of-type(2)")(v)
-			v.refuse(422, map[string]any{"code": "of_tomorrow", "detail": w.title}, func() { click("#ballot [type=submit]")(v) })
+			v.refuse(422, map[string]any{"code": "of_tomorrow", "detail": w.title},
+				func() { click("#ballot [type=submit]")(v) })
 		}, `#vote[data-state="refused"]`), true},
 		{"audience-before", phone, func(v *visitor) {
-			vote := fmt.Sprintf(`{ question: %s, version: 1, answer: { key: "A" }, seq: 1e6, state: "over" }`, js(w.question))
-			v.run(fmt.Sprintf(`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, left.ID, left.polls[0].PollID, vote))
+			vote := fmt.Sprintf(
+				`{ question: %s, version: 1, answer: { key: "A" }, seq: 1e6, state: "over" }`,
+				js(w.question))
+			v.run(fmt.Sprintf(
+				`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, left.ID,
+				left.polls[0].PollID, vote))
 			asVoter(left, "#before")(v)
 		}, true},
-		{"audience-offline", phone, then(asVoter(choice, "#poll"), run(lost), `#connection[data-state="offline"]`), true},
-		{"audience-forgets", phone, then(asVoter(choice, "#poll"), run(`document.querySelector("#forgets").hidden = false`), "#forgets"), true},
+		{"audience-offline", phone,
+			then(asVoter(choice, "#poll"), run(lost), `#connection[data-state="offline"]`), true},
+		{"audience-forgets", phone,
+			then(asVoter(choice, "#poll"), run(`document.querySelector("#forgets").hidden = false`),
+				"#forgets"), true},
 		{"audience-unknown", phone, there("/join/ZZZZZZ", "#unknown"), false},
 		{"audience-gone", phone, there("/p/"+nowhere, "#unknown"), false},
 		{"results", desktop, there("/results/"+choice.ID, "#polls .poll"), true},
 		{"results-hidden", desktop, there("/results/"+foreign.ID, "#polls .poll"), true},
 		{"results-empty", desktop, there("/results/"+lobby.ID, "#actions"), true},
-		{"results-gone", desktop, with(there("/results/"+nowhere, "#title"), "#summary:not(:empty)"), false},
+		{"results-gone", desktop,
+			with(there("/results/"+nowhere, "#title"), "#summary:not(:empty)"), false},
 		{"missing", desktop, there("/nothing/is/here", "h1"), false},
 		{"docs", desktop, there("/docs", ".opblock"), false},
 	}
@@ -250,7 +285,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	full.admit(map[string]any{"voters": "pass", "max_voters": 1})
 	full.pass("")
 	rooms = append(rooms, text, passes, full, locked)
-	crowded := func(r *room, show func(*visitor)) func(*visitor) { // one address has just taken many passes
+	// one address has just taken many passes
+	crowded := func(r *room, show func(*visitor)) func(*visitor) {
 		return with(func(v *visitor) {
 			for range 12 {
 				r.pass(widest)
@@ -271,7 +307,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	all = append(all,
 		scene{"edit-passes", desktop, edit(passes), true},
 		scene{"edit-passes-wrong", desktop, then(anew, func(v *visitor) {
-			v.run(`document.querySelector("#polls [data-field=question]").value = "?"; document.querySelector("#max-voters").value = "1.5"`)
+			v.run(`document.querySelector("#polls [data-field=question]").value = "?"; ` +
+				`document.querySelector("#max-voters").value = "1.5"`)
 			click(`#polls [value="rating"]`, "#save")(v)
 		}, "#max-voters-wrong"), false},
 		scene{"stage-passes", desktop, crowded(passes, onStage(passes)), true},
@@ -279,16 +316,22 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 		scene{"audience-passcode-waiting", phone, asVoter(locked, "#entry"), true},
 		scene{"remote-passes", phone, crowded(passes, remote(passes, "#question")), true},
 		scene{"audience-passcode", phone, asVoter(passes, "#entry"), true},
-		scene{"audience-passcode-wrong", phone, then(asVoter(passes, "#entry"), wrong, "#entry-note.wrong"), true},
+		scene{"audience-passcode-wrong", phone,
+			then(asVoter(passes, "#entry"), wrong, "#entry-note.wrong"), true},
 		scene{"audience-full", phone, asVoter(full, "#again"), true},
 		scene{"audience-superseded", phone, func(v *visitor) {
-			vote := `{ question: "?", version: 1, answer: { key: "A" }, seq: 1e6, state: "superseded" }`
-			v.run(fmt.Sprintf(`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, full.ID, full.polls[0].PollID, vote))
+			vote := `{ question: "?", version: 1, answer: { key: "A" }, seq: 1e6, state: ` +
+				`"superseded" }`
+			v.run(fmt.Sprintf(
+				`localStorage.setItem("plenary.votes.%s", JSON.stringify({ "%s": %s }))`, full.ID,
+				full.polls[0].PollID, vote))
 			asVoter(full, `#vote[data-state="superseded"]`)(v)
 		}, true},
-		scene{"results-list", desktop, then(there("/results/"+text.ID, "#polls .more"), func(v *visitor) {
-			v.run(`for (const button of document.querySelectorAll("#polls .more")) button.click()`)
-		}, "#polls .poll .answers > li"), true},
+		scene{"results-list", desktop,
+			then(there("/results/"+text.ID, "#polls .more"), func(v *visitor) {
+				v.run(`for (const button of document.querySelectorAll("#polls .more")) ` +
+					`button.click()`)
+			}, "#polls .poll .answers > li"), true},
 		scene{"stage-words", desktop, show(0, onStage(text)), true},
 		scene{"audience-words", phone, show(0, asVoter(text, "#poll")), true},
 		scene{"stage-text", desktop, show(1, onStage(text)), true},
@@ -298,7 +341,8 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			text.close()
 			asVoter(text, `#vote[data-state="closed"]`)(v)
 		}, true},
-		scene{"stage-answers", desktop, show(1, then(onStage(text), click("#answers"), ".answers-list li")), true},
+		scene{"stage-answers", desktop,
+			show(1, then(onStage(text), click("#answers"), ".answers-list li")), true},
 		scene{"remote-answers", phone, show(0, then(remote(text, "#chart .word"),
 			click("#answers", ".answers-list li:not(.is-hidden) button"), "#notice button")), true})
 	return all, func(v *visitor) {
@@ -326,7 +370,8 @@ func (r *room) close() {
 // freeText makes a presentation of the kinds that are answered in words, with votes.
 func freeText(t *testing.T, w words) *room {
 	t.Helper()
-	r := create(t, w.title, newPoll{question: w.question, kind: "word_cloud", most: 3}, newPoll{question: w.question, kind: "open_text"})
+	r := create(t, w.title, newPoll{question: w.question, kind: "word_cloud", most: 3},
+		newPoll{question: w.question, kind: "open_text"})
 	for i := range 2 {
 		r.show(i)
 		for n, text := range w.options {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote locks a phone with a vote on its way, twice: one vote arrives when voting
-// is over, of the other one only the answer is lost.
+// TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote locks a phone with a vote on its way,
+// twice: one vote arrives when voting is over, of the other one only the answer is lost.
 func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 	var polls []newPoll
 	for _, question := range []string{"One", "Two", "Three"} {
@@ -33,7 +33,8 @@ func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 		}
 	}
 	before := func(says string) {
-		v.until(`document.querySelector("#before").checkVisibility() && document.querySelector("#before").textContent === %s`, js(says))
+		v.until(`document.querySelector("#before").checkVisibility() && `+
+			`document.querySelector("#before").textContent === %s`, js(says))
 		v.shows("#vote", "") // of the question that is there now
 		v.until(`window.loadedOnce`)
 	}
@@ -50,19 +51,22 @@ func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 	v.choose(2)
 	id := v.caught()
 	passes(1)()
-	v.ok(call(v, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonConnectionReset}), "lose the answer")
+	v.ok(call(v, fetch.FailRequest,
+		fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonConnectionReset}),
+		"lose the answer")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 	v.wake()
 	v.shows("#question", "Three")
-	before("Your answer to “Two”: Voting is over, and we could not learn whether your answer arrived in time. It may have been counted.")
+	before("Your answer to “Two”: Voting is over, and we could not learn whether your answer " +
+		"arrived in time. It may have been counted.")
 	require.Equal(t, 1, r.results(1).Total)
 
 	v.choose(3)
 	v.counted()
 }
 
-// TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted resets and reopens a poll behind the back of two phones: one slept all
-// the time, the other one saw how it was closed.
+// TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted resets and reopens a poll behind
+// the back of two phones: one slept all the time, the other one saw how it was closed.
 func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
 	r.show(0)
@@ -74,8 +78,14 @@ func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T)
 		v.choose(1)
 		v.counted()
 	}
-	move := func(to string) { r.ask(http.MethodPut, r.path("/polls/current"), map[string]string{"move": to}, nil) }
-	isClosed := func(v *visitor) { v.until(`document.querySelector("#ballot .option").ariaDisabled === "true"`) }
+	move := func(to string) {
+		r.ask(http.MethodPut, r.path("/polls/current"),
+			map[string]string{"move": to}, nil)
+	}
+	isClosed := func(v *visitor) {
+		v.until(
+			`document.querySelector("#ballot .option").ariaDisabled === "true"`)
+	}
 
 	// Who follows a poll that is closed and opened again knows that the answer counts.
 	move("close")
@@ -105,14 +115,17 @@ func TestAVoteThatWasForgottenWhileThePhoneSleptIsNotCalledCounted(t *testing.T)
 	require.Equal(t, 2, r.results(0).Total)
 }
 
-// TestPagesThatNobodySeesTakeNoConnection opens more tabs than a browser has connections for a server. Those in the background give
-// theirs back, and know what is on the slide when they are seen again. The stage keeps its own: it may be on a wall.
+// TestPagesThatNobodySeesTakeNoConnection opens more tabs than a browser has connections for a
+// server. Those in the background give theirs back, and know what is on the slide when they are
+// seen again. The stage keeps its own: it may be on a wall.
 func TestPagesThatNobodySeesTakeNoConnection(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options}, newPoll{question: "Two", kind: "rating"})
+	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
+		newPoll{question: "Two", kind: "rating"})
 	stage := visit(t, "presenter", desktop).presents(r)
 	stage.open("/stage/" + r.ID)
 	stage.shows("#question", plain.title)
-	stage.run(`window.requestAnimationFrame = () => { window.asked = true; }`) // it is hidden before the next frame
+	// it is hidden before the next frame
+	stage.run(`window.requestAnimationFrame = () => { window.asked = true; }`)
 	r.show(0)
 	stage.until(`window.asked`)
 	stage.hide()
@@ -150,5 +163,6 @@ func TestPagesThatNobodySeesTakeNoConnection(t *testing.T) {
 	require.Equal(t, "One", tabs[1].text("#question"), "it is not told")
 	tabs[1].show()
 	tabs[1].shows("#question", "Two")
-	tabs[1].until(`document.querySelector("#connection").dataset.state === "open" && window.loadedOnce`)
+	tabs[1].until(
+		`document.querySelector("#connection").dataset.state === "open" && window.loadedOnce`)
 }

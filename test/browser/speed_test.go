@@ -12,15 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheNextQuestionIsThereAtOnce measures from a click on "next" on the stage to the frame in which an audience browser shows
-// the new question. Both read the same machine's clock. Half a dozen servers and two browsers share that machine with whatever else
-// runs on it, so the best of three rounds counts: a machine that is busy for a moment is not slow, and code that is slow is so in
-// each of them.
+// TestTheNextQuestionIsThereAtOnce measures from a click on "next" on the stage to the frame in
+// which an audience browser shows the new question. Both read the same machine's clock. Half a
+// dozen servers and two browsers share that machine with whatever else runs on it, so the best of
+// three rounds counts: a machine that is busy for a moment is not slow, and code that is slow is so
+// in each of them.
 func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 	const moves, rounds, aim = 20, 3, 150 * time.Millisecond
 	polls := make([]newPoll, rounds*moves+1)
 	for i := range polls {
-		polls[i] = newPoll{question: fmt.Sprintf("Question %d", i), kind: "choice", options: plain.options}
+		polls[i] = newPoll{question: fmt.Sprintf("Question %d", i), kind: "choice",
+			options: plain.options}
 	}
 	r := create(t, plain.title, polls...)
 	r.show(0)
@@ -31,7 +33,8 @@ func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 		v.shows("#question", "Question 0")
 	}
 	stage.until(`document.querySelector("#away").hidden`)
-	stage.run(`addEventListener("click", (event) => { window.clicked = Date.now() - (performance.now() - event.timeStamp); }, true)`)
+	stage.run(`addEventListener("click", (event) => { window.clicked = Date.now() - ` +
+		`(performance.now() - event.timeStamp); }, true)`)
 	voter.run(`window.seen = {}; new MutationObserver(() => requestAnimationFrame(() => {
 		window.seen[document.querySelector("#question").textContent] ??= Date.now();
 	})).observe(document.querySelector("#question"), { childList: true, characterData: true, subtree: true })`)
@@ -43,11 +46,13 @@ func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 			question := fmt.Sprintf("Question %d", round*moves+i+1)
 			stage.click("#next")
 			seen := soon[float64](voter, fmt.Sprintf(`window.seen[%s]`, js(question)))
-			took = append(took, time.Duration((seen-value[float64](stage, `window.clicked`))*float64(time.Millisecond)))
+			took = append(took, time.Duration((seen-value[float64](stage,
+				`window.clicked`))*float64(time.Millisecond)))
 			stage.shows("#question", question)
 		}
 		slices.Sort(took)
-		t.Logf("round %d: median %d ms, slowest %d ms", round+1, median(took).Milliseconds(), took[moves-1].Milliseconds())
+		t.Logf("round %d: median %d ms, slowest %d ms", round+1, median(took).Milliseconds(),
+			took[moves-1].Milliseconds())
 		if best == nil || median(took) < median(best) {
 			best = took
 		}
@@ -57,16 +62,18 @@ func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 	}
 	require.Positive(t, median(best))
 	note(t, figure{
-		what:     "A click on “next” until an audience browser shows the new question",
-		aim:      fmt.Sprintf("median under %d ms", aim.Milliseconds()),
-		measured: fmt.Sprintf("median %d ms of %d moves, slowest %d ms", median(best).Milliseconds(), moves, best[moves-1].Milliseconds()),
-		met:      median(best) < aim,
+		what: "A click on “next” until an audience browser shows the new question",
+		aim:  fmt.Sprintf("median under %d ms", aim.Milliseconds()),
+		measured: fmt.Sprintf("median %d ms of %d moves, slowest %d ms",
+			median(best).Milliseconds(), moves, best[moves-1].Milliseconds()),
+		met: median(best) < aim,
 	})
 }
 
-// A slow phone network, and what the first view of the audience page may cost there. How long the same view takes without the network's
-// limits on the same machine at the same time is not counted: of the time that they add, the page's bytes and its round trips, one
-// after the other, have to do with the page.
+// A slow phone network, and what the first view of the audience page may cost there. How long the
+// same view takes without the network's limits on the same machine at the same time is not counted:
+// of the time that they add, the page's bytes and its round trips, one after the other, have to do
+// with the page.
 const (
 	kilobit    = 1000. / 8
 	down, up   = 1600 * kilobit, 750 * kilobit // bytes a second
@@ -78,10 +85,11 @@ const (
 	mostAdded  = time.Duration(mostBytes/down*float64(time.Second)) + roundTrips*latency + slack
 )
 
-// TestTheFirstViewIsSmallAndSoon measures what somebody's first sight of the audience page costs on a slow phone network. The best of
-// three rounds counts, as above.
+// TestTheFirstViewIsSmallAndSoon measures what somebody's first sight of the audience page costs on
+// a slow phone network. The best of three rounds counts, as above.
 func TestTheFirstViewIsSmallAndSoon(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: plain.question, kind: "choice", options: plain.options})
+	r := create(t, plain.title,
+		newPoll{question: plain.question, kind: "choice", options: plain.options})
 	r.show(0)
 	r.votes(0, 5, 4, 3, 2)
 	view := func(name string, c network.Conditions) (v *visitor, question time.Duration) {
@@ -97,9 +105,11 @@ func TestTheFirstViewIsSmallAndSoon(t *testing.T) {
 	for round := range 3 {
 		_, free := view("on a fast network", network.Conditions{})
 		v, took := view("on a slow network", network.Conditions{
-			Latency: float64(latency.Milliseconds()), DownloadThroughput: down, UploadThroughput: up,
+			Latency: float64(latency.Milliseconds()), DownloadThroughput: down,
+			UploadThroughput: up,
 		})
-		t.Logf("round %d: the question is there after %.1f s, without the network's limits after %.1f s", round+1, took.Seconds(), free.Seconds())
+		t.Logf("round %d: the question is there after %.1f s, without the network's limits "+
+			"after %.1f s", round+1, took.Seconds(), free.Seconds())
 		if slow == nil || took-free < added {
 			slow, question, added = v, took, took-free
 		}
@@ -110,13 +120,19 @@ func TestTheFirstViewIsSmallAndSoon(t *testing.T) {
 	slow.bars(5, 4, 3, 2)
 	slow.until(`document.querySelector("#connection").dataset.state === "open"`)
 	asked, bytes := slow.wire.count()
-	painted := value[float64](slow, `performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
+	painted := value[float64](slow,
+		`performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? -1`)
 	require.Positive(t, bytes)
 	note(t, figure{
-		what: "First view of the audience page at 1.6 Mbit/s down, 750 kbit/s up and 150 ms of latency",
-		aim: fmt.Sprintf("at most %d requests and %d KB; the question at most %.1f s later than without these limits",
+		what: "First view of the audience page at 1.6 Mbit/s down, 750 kbit/s up and 150 ms of " +
+			"latency",
+		aim: fmt.Sprintf(
+			"at most %d requests and %d KB; the question at most %.1f s later than without "+
+				"these limits",
 			requests, mostBytes/1000, mostAdded.Seconds()),
-		measured: fmt.Sprintf("%d requests, %.1f KB, first paint after %.1f s, question after %.1f s, %.1f s later than without",
+		measured: fmt.Sprintf(
+			"%d requests, %.1f KB, first paint after %.1f s, question after %.1f s, %.1f s later "+
+				"than without",
 			asked, float64(bytes)/1000, painted/1000, question.Seconds(), added.Seconds()),
 		met: asked <= requests && bytes <= mostBytes && added <= mostAdded,
 	})

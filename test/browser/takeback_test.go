@@ -11,7 +11,8 @@ import (
 
 const isTaken = "Your answer is taken back. You may answer again."
 
-// taken waits until the page says that the answer is taken back, and shows a ballot as before the first answer.
+// taken waits until the page says that the answer is taken back, and shows a ballot as before the
+// first answer.
 func (v *visitor) taken() {
 	v.t.Helper()
 	v.until(`document.querySelector("#vote").dataset.state === "taken"`)
@@ -23,8 +24,10 @@ func (v *visitor) taken() {
 // TestAnAnswerIsTakenBackAndGivenAnew takes back an answer of each kind and gives another one.
 func TestAnAnswerIsTakenBackAndGivenAnew(t *testing.T) {
 	kinds := []newPoll{
-		{question: "choice", kind: "choice", options: plain.options}, {question: "rating", kind: "rating"},
-		{question: "multiple", kind: "multiple", options: plain.options, most: 2}, {question: "words", kind: "word_cloud", most: 2},
+		{question: "choice", kind: "choice", options: plain.options},
+		{question: "rating", kind: "rating"},
+		{question: "multiple", kind: "multiple", options: plain.options, most: 2},
+		{question: "words", kind: "word_cloud", most: 2},
 		{question: "word", kind: "word_cloud", most: 1}, {question: "text", kind: "open_text"},
 	}
 	r := create(t, plain.title, kinds...)
@@ -63,9 +66,11 @@ func TestAnAnswerIsTakenBackAndGivenAnew(t *testing.T) {
 		answer()
 		require.Equal(t, 1, r.results(i).Total, kind.question)
 	}
-	// One that is displayed again asks again. What counts still can be taken back, and what was taken back is no answer.
+	// One that is displayed again asks again. What counts still can be taken back, and what was
+	// taken back is no answer.
 	r.show(0)
-	v.shows("#vote", "You have answered this question before; that still counts unless the presenter has started it anew. You may answer again.")
+	v.shows("#vote", "You have answered this question before; that still counts unless the "+
+		"presenter has started it anew. You may answer again.")
 	v.click("#take-back")
 	v.taken()
 	v.shoot("taken-back")
@@ -80,11 +85,14 @@ func TestAnAnswerIsTakenBackAndGivenAnew(t *testing.T) {
 	v.bars(1, 0, 0, 0)
 }
 
-// TestTakingBackIsSentUntilItIsTaken takes an answer back with no connection, and before a reload, with a pass and without.
+// TestTakingBackIsSentUntilItIsTaken takes an answer back with no connection, and before a reload,
+// with a pass and without.
 func TestTakingBackIsSentUntilItIsTaken(t *testing.T) {
-	anyone := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
+	anyone := create(t, plain.title,
+		newPoll{question: "One", kind: "choice", options: plain.options})
 	anyone.show(0)
-	for name, r := range map[string]*room{"an id of the browser's": anyone, "a pass": passRoom(t, nil)} {
+	for name, r := range map[string]*room{"an id of the browser's": anyone,
+		"a pass": passRoom(t, nil)} {
 		v := visit(t, name, phone)
 		v.expect("net::ERR_")
 		v.open("/p/" + r.ID)
@@ -95,7 +103,8 @@ func TestTakingBackIsSentUntilItIsTaken(t *testing.T) {
 		other.counted()
 		v.connect(network.Conditions{Offline: true})
 		v.click("#take-back")
-		v.shows("#vote", "Your answer is not taken back yet. That is done as soon as the server can be reached.")
+		v.shows("#vote", "Your answer is not taken back yet. That is done as soon as the server "+
+			"can be reached.")
 		require.Equal(t, 1, r.results(0).Total, name)
 		v.connect(network.Conditions{})
 		v.taken()
@@ -139,12 +148,15 @@ func TestWhatIsTakenBackTooLateCounts(t *testing.T) {
 		r.move("close")
 		v.until(`document.querySelector("#ballot .option").ariaDisabled === "true"`)
 	})
-	v.shows("#vote", "Voting was over before your change arrived. The answer that you gave before counts. Voting is closed.")
+	v.shows("#vote", "Voting was over before your change arrived. The answer that you gave "+
+		"before counts. Voting is closed.")
 	pressed(1)
-	require.True(t, value[bool](v, `document.querySelector("#take-back").hidden`), "while voting is closed")
+	require.True(t, value[bool](v, `document.querySelector("#take-back").hidden`),
+		"while voting is closed")
 	r.move("open")
 	v.sees("#take-back")
-	v.refuse(422, map[string]any{"code": "of_tomorrow", "detail": "no"}, func() { v.click("#take-back") })
+	v.refuse(422, map[string]any{"code": "of_tomorrow", "detail": "no"},
+		func() { v.click("#take-back") })
 	v.shows("#vote", "This answer was not taken: no Your earlier answer still counts.")
 	pressed(1)
 	require.Equal(t, 1, r.results(0).Total)
@@ -153,7 +165,8 @@ func TestWhatIsTakenBackTooLateCounts(t *testing.T) {
 	r.admit(map[string]any{"voters": "pass"})
 	r.takesPassesOnly(0)
 	v.click("#take-back")
-	v.shows("#vote", "The presenter has changed how people vote. The answer that you gave before counts, and can no longer be changed.")
+	v.shows("#vote", "The presenter has changed how people vote. The answer that you gave before "+
+		"counts, and can no longer be changed.")
 	pressed(1)
 	require.Equal(t, 1, r.results(0).Total)
 	r.show(1)
@@ -165,13 +178,16 @@ func TestWhatIsTakenBackTooLateCounts(t *testing.T) {
 	require.Zero(t, r.results(1).Total)
 }
 
-// takesPassesOnly waits until every replica knows that voters of the i-th poll, which is displayed, have passes.
+// takesPassesOnly waits until every replica knows that voters of the i-th poll, which is displayed,
+// have passes.
 func (r *room) takesPassesOnly(i int) {
 	r.t.Helper()
-	vote := map[string]any{"poll_id": r.polls[i].PollID, "client_id": r.voter(), "key": "no option"} // refused in any case
+	// refused in any case
+	vote := map[string]any{"poll_id": r.polls[i].PollID, "client_id": r.voter(), "key": "no option"}
 	inARow := 0
 	require.Eventually(r.t, func() bool {
-		if status, _ := r.once(http.MethodPost, r.path("/polls/current/votes"), vote); status == http.StatusUnauthorized {
+		if status, _ := r.once(http.MethodPost, r.path("/polls/current/votes"),
+			vote); status == http.StatusUnauthorized {
 			inARow++
 		} else {
 			inARow = 0

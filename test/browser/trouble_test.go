@@ -13,8 +13,9 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// trouble is what a browser complains about on the pages of one visitor: errors and warnings of scripts and of the browser, what
-// the content security policy stopped, dialogs, a crash. On a page without a mistake there is none.
+// trouble is what a browser complains about on the pages of one visitor: errors and warnings of
+// scripts and of the browser, what the content security policy stopped, dialogs, a crash. On a page
+// without a mistake there is none.
 type trouble struct {
 	mu       sync.Mutex
 	said     []string
@@ -34,7 +35,8 @@ func (b *trouble) all() (all []string) {
 said:
 	for _, s := range b.said {
 		for _, part := range b.expected {
-			if (strings.HasPrefix(s, "network: ") || strings.HasPrefix(s, "intervention: ")) && strings.Contains(s, part) {
+			if (strings.HasPrefix(s, "network: ") || strings.HasPrefix(s, "intervention: ")) &&
+				strings.Contains(s, part) {
 				continue said
 			}
 		}
@@ -65,7 +67,8 @@ func (b *trouble) hear(event any) {
 		b.add("exception: %s", text)
 	case *runtime.EventConsoleAPICalled:
 		switch e.Type {
-		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:
+		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning,
+			runtime.ConsoleAPICalledTypeAssert:
 			var words []string
 			for _, arg := range e.Args {
 				words = append(words, string(arg.Value)+arg.Description)
@@ -84,7 +87,8 @@ func (b *trouble) hear(event any) {
 	case *audits.EventIssueAdded:
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
 			b.add("policy: %s by %s", d.ViolatedDirective, d.BlockedURL)
-		} else if d := e.Issue.Details.GenericIssueDetails; d != nil && d.ErrorType == audits.GenericIssueErrorTypeFormEmptyIDAndNameAttributesForInputError {
+		} else if d := e.Issue.Details.GenericIssueDetails; d != nil &&
+			d.ErrorType == audits.GenericIssueErrorTypeFormEmptyIDAndNameAttributesForInputError {
 			// For what browsers fill in by themselves; nothing here is of that kind.
 		} else {
 			detail, _ := json.Marshal(e.Issue.Details)

@@ -52,7 +52,8 @@ var (
 	narrow  = screen{320, 568, true} // the smallest phone that is still carried about
 )
 
-// visit opens a browser for somebody. It is closed when the test ends, and the test then fails for what went wrong in it.
+// visit opens a browser for somebody. It is closed when the test ends, and the test then fails for
+// what went wrong in it.
 func visit(t *testing.T, name string, s screen) *visitor {
 	t.Helper()
 	return newVisitor(chrome(t), t, name, site(t).URL, s, chromedp.WithNewBrowserContext())
@@ -64,13 +65,16 @@ func (v *visitor) tab(name string, s screen) *visitor {
 	return newVisitor(v.ctx, v.t, name, v.base, s)
 }
 
-func newVisitor(browser context.Context, t *testing.T, name, base string, s screen, options ...chromedp.ContextOption) *visitor {
+func newVisitor(browser context.Context, t *testing.T, name, base string, s screen,
+	options ...chromedp.ContextOption) *visitor {
 	t.Helper()
-	v := &visitor{t: t, name: name, base: base, log: &trouble{}, held: make(chan fetch.RequestID, 8), probed: make(chan struct{}, 1)}
+	v := &visitor{t: t, name: name, base: base, log: &trouble{},
+		held: make(chan fetch.RequestID, 8), probed: make(chan struct{}, 1)}
 	here[t] = append(here[t], v)
 	v.ctx, v.stop = chromedp.NewContext(browser, append(options, chromedp.WithListener(v.hear))...)
 	t.Cleanup(v.leave)
-	late := time.AfterFunc(patience, v.stop) // the first call must not have a deadline: the tab would end with it
+	// the first call must not have a deadline: the tab would end with it
+	late := time.AfterFunc(patience, v.stop)
 	defer late.Stop()
 	v.ok(chromedp.Do(v.ctx), "open a tab")
 	v.ok(call(v, audits.Enable, cdp.Empty{}), "watch for issues")
@@ -81,12 +85,14 @@ func newVisitor(browser context.Context, t *testing.T, name, base string, s scre
 	return v
 }
 
-// hear notes what goes wrong in the page. It runs between two messages of the browser and must not wait for one.
+// hear notes what goes wrong in the page. It runs between two messages of the browser and must not
+// wait for one.
 func (v *visitor) hear(event any) {
 	switch e := event.(type) {
 	case *page.EventJavascriptDialogOpening:
 		v.done.Go(func() { // the page stands still until it is answered
-			_ = call(v, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: e.Type == page.DialogTypeBeforeunload})
+			_ = call(v, page.HandleJavaScriptDialog,
+				page.HandleJavaScriptDialogParams{Accept: e.Type == page.DialogTypeBeforeunload})
 		})
 	case *fetch.EventRequestPaused:
 		if strings.HasSuffix(e.Request.URL, probe) {
@@ -147,11 +153,14 @@ func (v *visitor) state() string {
 	}
 	ctx, cancel := context.WithTimeout(v.ctx, 10*time.Second)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText.replace(/\n+/g, "\n")`))
+	text, err := chromedp.Run(ctx,
+		chromedp.Evaluate[string](`location.href + "\n" + `+
+			`document.body.innerText.replace(/\n+/g, "\n")`))
 	if err != nil {
 		text = err.Error()
 	}
-	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil { // of a page that is not seen there is none
+	// of a page that is not seen there is none
+	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
 		_ = keep("failed-"+strings.ReplaceAll(v.t.Name(), "/", "-")+"-"+v.name, picture)
 	}
 	return fmt.Sprintf("%s sees %s\nwrong in the page: %q", v.name, text, v.log.said)
@@ -185,7 +194,8 @@ func (v *visitor) run(expression string) {
 	value[chromedp.Void](v, expression)
 }
 
-// soon evaluates an expression again and again until it is truthy, and gives it. That survives a change of the page.
+// soon evaluates an expression again and again until it is truthy, and gives it. That survives a
+// change of the page.
 func soon[T any](v *visitor, expression string) T {
 	v.t.Helper()
 	const slice = 2000 // ms, then the page is asked anew
@@ -230,23 +240,27 @@ func (v *visitor) until(expression string, args ...any) {
 // shows waits until an element is seen and its text is this.
 func (v *visitor) shows(selector, text string) {
 	v.t.Helper()
-	v.until(`(() => { const e = document.querySelector(%s); return e.checkVisibility() && e.textContent.trim() === %s; })()`,
+	v.until(`(() => { const e = document.querySelector(%s); return e.checkVisibility() && `+
+		`e.textContent.trim() === %s; })()`,
 		js(selector), js(text))
 }
 
 // sees waits until an element is seen.
 func (v *visitor) sees(selector string) {
 	v.t.Helper()
-	v.until(`document.querySelector(%s)?.checkVisibility({ visibilityProperty: true })`, js(selector))
+	v.until(`document.querySelector(%s)?.checkVisibility({ visibilityProperty: true })`,
+		js(selector))
 }
 
 // text gives the text of an element.
 func (v *visitor) text(selector string) string {
 	v.t.Helper()
-	return value[string](v, fmt.Sprintf(`document.querySelector(%s).textContent.trim()`, js(selector)))
+	return value[string](v, fmt.Sprintf(`document.querySelector(%s).textContent.trim()`,
+		js(selector)))
 }
 
-// click clicks the middle of an element, or taps on it, as soon as it is there and stands still, can be used and nothing lies above it.
+// click clicks the middle of an element, or taps on it, as soon as it is there and stands still,
+// can be used and nothing lies above it.
 func (v *visitor) click(selector string) {
 	v.t.Helper()
 	at := soon[[]float64](v, fmt.Sprintf(`(() => {
@@ -261,8 +275,8 @@ func (v *visitor) click(selector string) {
 	v.do("click "+selector, chromedp.MouseClickXY(at[0], at[1]))
 }
 
-// press presses a key and lets it go: "a", kb.Enter. It is one event with its text, as from a keyboard: with one for the character
-// besides, a page could not prevent what the key does.
+// press presses a key and lets it go: "a", kb.Enter. It is one event with its text, as from a
+// keyboard: with one for the character besides, a page could not prevent what the key does.
 func (v *visitor) press(key string) {
 	v.t.Helper()
 	for _, r := range key {
@@ -296,23 +310,28 @@ func (v *visitor) resize(s screen) {
 	v.t.Helper()
 	var options []chromedp.EmulateViewportOption
 	if s.phone {
-		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch,
+			chromedp.EmulatePortrait)
 	}
 	v.do("resize", chromedp.EmulateViewport(s.width, s.height, options...))
 }
 
-// scheme sets what the visitor prefers: "light" or "dark". Nothing moves meanwhile, so that what is measured stands still.
+// scheme sets what the visitor prefers: "light" or "dark". Nothing moves meanwhile, so that what is
+// measured stands still.
 func (v *visitor) scheme(colours string) {
 	v.t.Helper()
-	v.ok(call(v, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: colours}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}}), "prefer %s", colours)
+	v.ok(call(v, emulation.SetEmulatedMedia,
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: colours},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		}}), "prefer %s", colours)
 }
 
 // speaks sets the visitor's language, from the next page on.
 func (v *visitor) speaks(lang string) {
 	v.t.Helper()
-	v.ok(call(v, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}),
+	v.ok(call(v, network.SetExtraHTTPHeaders,
+		network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": lang}}),
 		"speak %s", lang)
 }
 
@@ -322,18 +341,22 @@ func (v *visitor) connect(c network.Conditions) {
 	if c.DownloadThroughput == 0 {
 		c.DownloadThroughput, c.UploadThroughput = -1, -1
 	}
-	v.ok(call(v, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
-		MatchedNetworkConditions: []*network.Conditions{&c},
-	}), "change the network")
+	v.ok(call(v, network.EmulateNetworkConditionsByRule,
+		network.EmulateNetworkConditionsByRuleParams{
+			MatchedNetworkConditions: []*network.Conditions{&c},
+		}), "change the network")
 	v.ok(call(v, network.OverrideNetworkState, network.OverrideNetworkStateParams{
-		Offline: c.Offline, Latency: c.Latency, DownloadThroughput: c.DownloadThroughput, UploadThroughput: c.UploadThroughput,
+		Offline: c.Offline, Latency: c.Latency, DownloadThroughput: c.DownloadThroughput,
+		UploadThroughput: c.UploadThroughput,
 	}), "tell the page about the network")
 }
 
-// look makes the page one that somebody looks at, whatever else there is on the screen, or leaves that to the window.
+// look makes the page one that somebody looks at, whatever else there is on the screen, or leaves
+// that to the window.
 func (v *visitor) look(yes bool) {
 	v.t.Helper()
-	v.ok(call(v, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: yes}), "look")
+	v.ok(call(v, emulation.SetFocusEmulationEnabled,
+		emulation.SetFocusEmulationEnabledParams{Enabled: yes}), "look")
 }
 
 // hide puts the visitor's window away, as behind another one, until it is shown.
@@ -343,9 +366,10 @@ func (v *visitor) show() { v.window(browser.WindowStateNormal, "visible") }
 func (v *visitor) window(to browser.WindowState, then string) {
 	v.t.Helper()
 	v.look(false)
-	w, err := chromedp.CallBrowser(v.ctx, browser.GetWindowForTarget, browser.GetWindowForTargetParams{
-		TargetID: chromedp.FromContext(v.ctx).Target.TargetID,
-	})
+	w, err := chromedp.CallBrowser(v.ctx, browser.GetWindowForTarget,
+		browser.GetWindowForTargetParams{
+			TargetID: chromedp.FromContext(v.ctx).Target.TargetID,
+		})
 	v.ok(err, "find the window")
 	_, err = chromedp.CallBrowser(v.ctx, browser.SetWindowBounds, browser.SetWindowBoundsParams{
 		WindowID: w.WindowID, Bounds: &browser.Bounds{WindowState: to},
@@ -370,24 +394,27 @@ func (v *visitor) wake() {
 
 func (v *visitor) lifecycle(to page.SetWebLifecycleStateState) {
 	v.t.Helper()
-	v.ok(call(v, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: to}), "be %s", to)
+	v.ok(call(v, page.SetWebLifecycleState,
+		page.SetWebLifecycleStateParams{State: to}), "be %s", to)
 }
 
 // probe is the end of an address that is held together with any other.
 const probe = "/api/v1/ping?held"
 
-// hold keeps back, from now on, requests to addresses that match a pattern. Let them go with release, one after the other.
+// hold keeps back, from now on, requests to addresses that match a pattern. Let them go with
+// release, one after the other.
 func (v *visitor) hold(pattern string) {
 	v.t.Helper()
 	v.holdAt(pattern, fetch.RequestStageRequest)
 }
 
-// holdAt is hold for requests, or for their answers. A page sends what follows past it for a while after the browser says that it
-// holds, so the page tries it first.
+// holdAt is hold for requests, or for their answers. A page sends what follows past it for a while
+// after the browser says that it holds, so the page tries it first.
 func (v *visitor) holdAt(pattern string, stage fetch.RequestStage) {
 	v.t.Helper()
 	v.ok(call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{
-		{URLPattern: pattern, RequestStage: stage}, {URLPattern: "*" + strings.ReplaceAll(probe, "?", `\?`)},
+		{URLPattern: pattern, RequestStage: stage},
+		{URLPattern: "*" + strings.ReplaceAll(probe, "?", `\?`)},
 	}}), "hold %s", pattern)
 	select {
 	case <-v.probed: // before
@@ -424,7 +451,8 @@ func (v *visitor) release(meanwhile func()) {
 	v.t.Helper()
 	id := v.caught()
 	meanwhile()
-	v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}), "release a request")
+	v.ok(call(v, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: id}),
+		"release a request")
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 }
 

@@ -19,7 +19,8 @@ import (
 // walls are the windows in which a stage is held. The last three are what is left of one at a zoom
 // of 200 %, and a phone.
 var walls = []screen{
-	{1024, 768, false}, {1280, 720, false}, {1366, 768, false}, {1920, 1080, false}, {3840, 2160, false},
+	{1024, 768, false}, {1280, 720, false}, {1366, 768, false}, {1920, 1080, false},
+	{3840, 2160, false},
 	{640, 360, false}, {512, 384, false}, {320, 568, false},
 }
 
@@ -47,22 +48,31 @@ func contents() []content {
 	const unbroken = "Donaudampfschifffahrtsgesellschaftskapitän"
 	w := strings.Repeat(unbroken, 30)
 	return []content{
-		{"short", "Trains?", []string{"Yes", "No"}, []string{"trains", "bikes", "rain"}, []string{"Why not?", "Because."}},
+		{"short", "Trains?", []string{"Yes", "No"}, []string{"trains", "bikes", "rain"},
+			[]string{"Why not?", "Because."}},
 		{
 			"usual", short(latin, 103), repeat(4, numbered(latin, 55)),
 			repeat(25, func(i int) string {
-				return fmt.Sprintf("%s%d", []string{"trains", "bikes", "cheaper fares", "rain"}[i%4], i)
+				return fmt.Sprintf("%s%d",
+					[]string{"trains", "bikes", "cheaper fares", "rain"}[i%4], i)
 			}),
 			repeat(12, numbered(latin, 140)),
 		},
-		{"longest", short(latin, 1000), repeat(6, numbered(latin, 1000)), repeat(25, numbered(latin, 50)), repeat(12, numbered(latin, 500))},
-		{"many", plain.question, repeat(100, numbered("Option", 55)), repeat(150, numbered("word", 50)), repeat(150, numbered(latin, 60))},
-		{"all", short(latin, 1000), repeat(100, numbered(latin, 1000)), repeat(100, numbered(latin, 50)), repeat(100, numbered(latin, 500))},
-		{"arabic", short(arabic, 120), repeat(5, numbered(arabic, 60)), repeat(30, numbered(arabic, 20)), repeat(15, numbered(arabic, 120))},
-		{"chinese", short(chinese, 100), repeat(5, numbered(chinese, 60)), repeat(30, numbered(chinese, 8)), repeat(15, numbered(chinese, 120))},
+		{"longest", short(latin, 1000), repeat(6, numbered(latin, 1000)),
+			repeat(25, numbered(latin, 50)), repeat(12, numbered(latin, 500))},
+		{"many", plain.question, repeat(100, numbered("Option", 55)),
+			repeat(150, numbered("word", 50)), repeat(150, numbered(latin, 60))},
+		{"all", short(latin, 1000), repeat(100, numbered(latin, 1000)),
+			repeat(100, numbered(latin, 50)), repeat(100, numbered(latin, 500))},
+		{"arabic", short(arabic, 120), repeat(5, numbered(arabic, 60)),
+			repeat(30, numbered(arabic, 20)), repeat(15, numbered(arabic, 120))},
+		{"chinese", short(chinese, 100), repeat(5, numbered(chinese, 60)),
+			repeat(30, numbered(chinese, 8)), repeat(15, numbered(chinese, 120))},
 		{
-			"unbroken", short(w, 1000), repeat(4, func(i int) string { return short(fmt.Sprint(i)+w, 1000) }),
-			repeat(30, func(i int) string { return short(fmt.Sprint(i)+w, 50) }), repeat(6, func(i int) string { return short(fmt.Sprint(i)+w, 500) }),
+			"unbroken", short(w, 1000),
+			repeat(4, func(i int) string { return short(fmt.Sprint(i)+w, 1000) }),
+			repeat(30, func(i int) string { return short(fmt.Sprint(i)+w, 50) }),
+			repeat(6, func(i int) string { return short(fmt.Sprint(i)+w, 500) }),
 		},
 	}
 }
@@ -76,7 +86,9 @@ func tallied(t *testing.T, db *sql.DB, pollID string, voters int, counts []int64
 		revision = revision + 1, fold_revision = revision + 1 WHERE poll_id = $1`,
 		pollID, voters, pq.Array(counts))
 	require.NoError(t, err)
-	_, err = db.ExecContext(ctx, `INSERT INTO words (poll_id, word, count) SELECT $1, word, $3 / n + 1 FROM unnest($2::text[])
+	_, err = db.ExecContext(ctx,
+		`INSERT INTO words (poll_id, word, count) SELECT $1, word, $3 / n + 1
+		FROM unnest($2::text[])
 		WITH ORDINALITY AS u (word, n)`, pollID, pq.Array(words), voters)
 	require.NoError(t, err)
 }
@@ -171,7 +183,8 @@ const lookAtThePhone = `(async () => {
 // nothing, and it has the same sizes when its window has them again.
 func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 	kinds := []string{"choice", "multiple", "rating", "word_cloud", "open_text"}
-	votes := map[string][]int{"choice": {0, 1, 12345}, "multiple": {12345}, "rating": {0, 1, 12345}, "word_cloud": {0, 1, 12345}, "open_text": {0, 1, 12345}}
+	votes := map[string][]int{"choice": {0, 1, 12345}, "multiple": {12345}, "rating": {0, 1, 12345},
+		"word_cloud": {0, 1, 12345}, "open_text": {0, 1, 12345}}
 	stage, voter := visit(t, "presenter", desktop), visit(t, "voter", narrow)
 	db := database(t)
 	for _, c := range contents() {
@@ -195,7 +208,8 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 				for o := range counts {
 					counts[o] = int64(n / (1 << min(o, 20)))
 				}
-				if texts := map[string][]string{"word_cloud": c.words, "open_text": c.texts}[p.kind]; n > 0 {
+				if texts := map[string][]string{"word_cloud": c.words,
+					"open_text": c.texts}[p.kind]; n > 0 {
 					written = texts[:min(n, len(texts))]
 				}
 				tallied(t, db, r.polls[i].PollID, n, counts, written)
@@ -203,12 +217,18 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 			stage.presents(r)
 			stage.resize(walls[0])
 			stage.open("/stage/" + r.ID)
-			stage.until(`document.querySelector("#code").textContent.length >= 6 && !document.querySelector("#qr").hidden && document.querySelector("#away").hidden`)
+			stage.until(
+				`document.querySelector("#code").textContent.length >= 6 && ` +
+					`!document.querySelector("#qr").hidden && ` +
+					`document.querySelector("#away").hidden`)
 			stage.sees("#next")
 			everywhere(t, stage, c.name+", lobby")
 			voter.open("/p/" + r.ID)
 			began := time.Now()
-			defer func() { t.Logf("%d slides took %.1f s", len(polls), time.Since(began).Seconds()) }()
+			defer func() {
+				t.Logf("%d slides took %.1f s", len(polls),
+					time.Since(began).Seconds())
+			}()
 			for i, p := range polls {
 				n := voters[i]
 				what := fmt.Sprintf("%s, %s, %d votes", c.name, p.kind, n)
@@ -218,16 +238,22 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 				if len(p.options) > 0 || p.kind == "rating" {
 					stage.until(`document.querySelector("#chart .count").textContent !== ""`)
 				} else {
-					stage.until(`Boolean(document.querySelector("#chart .word, #chart .answer")) === %t`, n > 0)
+					stage.until(
+						`Boolean(document.querySelector("#chart .word, #chart .answer")) === %t`,
+						n > 0)
 				}
 				everywhere(t, stage, what)
 				voter.until(`document.querySelector("#question").textContent.length > 0`)
 				if c.name != "all" { // whose results come before its texts are read
-					voter.until(`document.querySelector("#voters").textContent.startsWith((%d).toLocaleString("en") + " ")`, n)
+					voter.until(
+						`document.querySelector("#voters").textContent`+
+							`.startsWith((%d).toLocaleString("en") + " ")`, n)
 				}
 				assert.Empty(t, value[fitted](voter, lookAtThePhone).Wrong, "%s, on a phone", what)
-				if texts := map[string][]string{"word_cloud": c.words, "open_text": c.texts}[p.kind]; n > 1 && texts != nil {
-					assert.Equal(t, len(texts), value[int](stage, allThatIsSaid), "%s: shown, and counted in “+ n more”", what)
+				if texts := map[string][]string{"word_cloud": c.words,
+					"open_text": c.texts}[p.kind]; n > 1 && texts != nil {
+					assert.Equal(t, len(texts), value[int](stage, allThatIsSaid),
+						"%s: shown, and counted in “+ n more”", what)
 				}
 				if n > 1 {
 					for _, s := range walls[1:4:4] {
@@ -235,7 +261,8 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 						scene := fmt.Sprintf("%s-%s-%dx%d", c.name, p.kind, s.width, s.height)
 						require.NoError(t, keepIn("scenes", scene, stage.shoot(scene)))
 					}
-					require.NoError(t, keepIn("scenes", fmt.Sprintf("%s-%s-phone", c.name, p.kind), voter.shoot("scene")))
+					require.NoError(t, keepIn("scenes", fmt.Sprintf("%s-%s-phone", c.name, p.kind),
+						voter.shoot("scene")))
 				}
 			}
 		})
@@ -248,9 +275,11 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 func TestNoNoticePushesTheControlsOffTheWall(t *testing.T) {
 	const widest = "WWWWWWWWWWWW" // passcode
 	c := contents()[1]
-	r := create(t, c.question, newPoll{question: c.question, kind: "choice", options: c.options}, newPoll{question: c.question, kind: "rating"})
+	r := create(t, c.question, newPoll{question: c.question, kind: "choice", options: c.options},
+		newPoll{question: c.question, kind: "rating"})
 	r.admit(map[string]any{"voters": "pass", "passcode": widest, "max_voters": 30_000})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"results_visibility": "presenter"}, nil)
 	stage := visit(t, "presenter", desktop).presents(r)
 	stage.open("/stage/" + r.ID)
 	for i := range 3 {
@@ -264,8 +293,10 @@ func TestNoNoticePushesTheControlsOffTheWall(t *testing.T) {
 		stage.sees("#one-address")
 		for _, s := range walls {
 			stage.resize(s)
-			assert.Empty(t, value[fitted](stage, lookAtTheWall).Wrong, "%d, %d×%d", i, s.width, s.height)
-			require.NoError(t, keepIn("scenes", fmt.Sprintf("notices-%d-%dx%d", i, s.width, s.height), stage.shoot("scene")))
+			assert.Empty(t, value[fitted](stage, lookAtTheWall).Wrong, "%d, %d×%d", i,
+				s.width, s.height)
+			require.NoError(t, keepIn("scenes",
+				fmt.Sprintf("notices-%d-%dx%d", i, s.width, s.height), stage.shoot("scene")))
 		}
 	}
 }
@@ -283,7 +314,8 @@ func everywhere(t *testing.T, stage *visitor, what string) {
 		case 0:
 			first = now.Sizes
 		case len(walls):
-			assert.Equal(t, first, now.Sizes, "%s: the sizes differ when the window is as before", what)
+			assert.Equal(t, first, now.Sizes,
+				"%s: the sizes differ when the window is as before", what)
 		}
 	}
 }

@@ -7,11 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWordsOfTheRoomGrow lets two people write words and texts of their own; what both write is counted as one, and what is banned is
-// refused in words.
+// TestWordsOfTheRoomGrow lets two people write words and texts of their own; what both write is
+// counted as one, and what is banned is refused in words.
 func TestWordsOfTheRoomGrow(t *testing.T) {
-	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud", most: 2}, newPoll{question: "And why?", kind: "open_text"})
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"banned_words": []string{"parking"}}, nil)
+	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud", most: 2},
+		newPoll{question: "And why?", kind: "open_text"})
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"banned_words": []string{"parking"}}, nil)
 	r.show(0)
 	stage := visit(t, "presenter", desktop).presents(r)
 	ada, ben := visit(t, "ada", phone), visit(t, "ben", phone)
@@ -48,13 +50,15 @@ func TestWordsOfTheRoomGrow(t *testing.T) {
 	ada.click("#ballot [type=submit]")
 	ada.counted()
 	for _, v := range []*visitor{stage, ben} {
-		v.until(`document.querySelector("#chart .answer").firstChild.textContent.includes(%s)`, js(evil))
+		v.until(`document.querySelector("#chart .answer").firstChild.textContent.includes(%s)`,
+			js(evil))
 	}
 	require.Equal(t, 1, r.results(1).Total)
 }
 
-// TestAPresentationIsEditedAsOneWrites changes a presentation that is there; what is written is saved without a button, and what has
-// been shown cannot be changed under its voters' feet until it is reset.
+// TestAPresentationIsEditedAsOneWrites changes a presentation that is there; what is written is
+// saved without a button, and what has been shown cannot be changed under its voters' feet until it
+// is reset.
 func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "First?", kind: "choice", options: plain.options},
 		newPoll{question: "Second?", kind: "choice", options: plain.options})
@@ -81,7 +85,8 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		title, questions := saved()
-		return title == "Renamed" && len(questions) == 3 && questions[0] == "Second, really?" && questions[1] == "First?" && questions[2] == "Third?"
+		return title == "Renamed" && len(questions) == 3 && questions[0] == "Second, really?" &&
+			questions[1] == "First?" && questions[2] == "Third?"
 	}, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
 
@@ -90,19 +95,30 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	r.show(1)
 	r.final(0)
 	v.reload()
-	v.until(`document.querySelector("#polls > :nth-child(2) [data-field=question]").closest("fieldset:disabled")`)
+	v.until(`document.querySelector("#polls > :nth-child(2) ` +
+		`[data-field=question]").closest("fieldset:disabled")`)
 	v.click("#polls > :nth-child(2) [data-do=reset]")
 	v.click("dialog[open] [value=yes]")
-	v.until(`!document.querySelector("#polls > :nth-child(2) [data-field=question]").closest("fieldset:disabled")`)
+	v.until(`!document.querySelector("#polls > :nth-child(2) ` +
+		`[data-field=question]").closest("fieldset:disabled")`)
 	v.fill("#polls > :nth-child(2) [data-field=question]", "First, again?")
-	require.Eventually(t, func() bool { _, questions := saved(); return questions[1] == "First, again?" }, patience, 10*tick)
+	require.Eventually(t, func() bool {
+		_,
+			questions := saved()
+		return questions[1] == "First, again?"
+	}, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
 
 	// Who writes does not undo what was done on the stage meanwhile.
 	v.expect("412")
-	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID), map[string]any{"results_visibility": "presenter"}, nil)
+	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
+		map[string]any{"results_visibility": "presenter"}, nil)
 	v.fill("#polls > :nth-child(2) [data-field=question]", "First, anew?")
-	require.Eventually(t, func() bool { _, questions := saved(); return questions[1] == "First, anew?" }, patience, 10*tick)
+	require.Eventually(t, func() bool {
+		_,
+			questions := saved()
+		return questions[1] == "First, anew?"
+	}, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
 	var export struct {
 		Polls []struct {
@@ -114,7 +130,8 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 
 	// Nor does a question that somebody else has added, or taken away, stop them.
 	var added shownPoll
-	r.ask(http.MethodPost, r.path("/polls"), map[string]any{"question": "Fourth?", "kind": "rating"}, &added)
+	r.ask(http.MethodPost, r.path("/polls"),
+		map[string]any{"question": "Fourth?", "kind": "rating"}, &added)
 	v.click("#polls > :nth-child(2) [data-do=up]")
 	v.until(`document.querySelectorAll("#polls > *").length === 4`)
 	v.shows("#state", "Everything is saved")

@@ -31,17 +31,21 @@ func (r *room) writes(i int, texts []string) {
 // many gives n texts of many alphabets.
 func many(n int) (texts []string) {
 	for i := range n {
-		texts = append(texts, fmt.Sprintf("%s%d", []string{"zebra", "über", "жук", "عربي", "中文", "🗳"}[i%6], 1000+i))
+		texts = append(texts, fmt.Sprintf("%s%d",
+			[]string{"zebra", "über", "жук", "عربي", "中文", "🗳"}[i%6], 1000+i))
 	}
 	return texts
 }
 
-const onPage = `[...document.querySelectorAll("#polls .poll:nth-child(%d) .answers > li .said")].map((e) => e.textContent)`
+const onPage = `[...document.querySelectorAll("#polls .poll:nth-child(%d) .answers > li ` +
+	`.said")].map((e) => e.textContent)`
 
-// TestEverythingThatWasSaidIsOnTheResultsPage reads 150 texts and 150 words with the keyboard, a hundred at a time.
+// TestEverythingThatWasSaidIsOnTheResultsPage reads 150 texts and 150 words with the keyboard, a
+// hundred at a time.
 func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 	texts := many(150)
-	r := create(t, plain.title, newPoll{question: "if x:\n    vote()", kind: "open_text"}, newPoll{question: "One word?", kind: "word_cloud"})
+	r := create(t, plain.title, newPoll{question: "if x:\n    vote()", kind: "open_text"},
+		newPoll{question: "One word?", kind: "word_cloud"})
 	for i := range 2 {
 		r.show(i)
 		r.writes(i, texts)
@@ -49,8 +53,10 @@ func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 	v := visit(t, "guest", desktop)
 	v.open("/results/" + r.ID)
 	v.until(`document.querySelectorAll("#polls .poll").length === 2`)
-	require.Equal(t, "if x:\n    vote()", value[string](v, `document.querySelector("#polls h2").innerText`), "code keeps its lines")
-	for i, button := range []string{"Show the answers with their times", "Show the words as a list"} {
+	require.Equal(t, "if x:\n    vote()",
+		value[string](v, `document.querySelector("#polls h2").innerText`), "code keeps its lines")
+	for i, button := range []string{"Show the answers with their times",
+		"Show the words as a list"} {
 		poll := fmt.Sprintf("#polls .poll:nth-child(%d) ", i+1)
 		v.shows(poll+".shown", "100 of 150 different answers shown")
 		v.shows(poll+".more", button)
@@ -66,15 +72,20 @@ func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 		v.focused(poll + ".more")
 		v.shows(poll+".more", "All are shown")
 		v.shows(poll+".shown", "150 of 150 different answers shown")
-		require.False(t, value[bool](v, fmt.Sprintf(`document.querySelector(%s).checkVisibility()`, js(poll+".rest-of"))))
+		require.False(t, value[bool](v,
+			fmt.Sprintf(`document.querySelector(%s).checkVisibility()`, js(poll+".rest-of"))))
 		require.ElementsMatch(t, texts, value[[]string](v, fmt.Sprintf(onPage, i+1)))
-		require.Zero(t, value[int](v, fmt.Sprintf(`[...document.querySelectorAll(%s)].filter((e) => e.dir !== "auto").length`, js(poll+".said"))))
+		require.Zero(t, value[int](v,
+			fmt.Sprintf(`[...document.querySelectorAll(%s)].filter((e) => e.dir !== "auto").length`,
+				js(poll+".said"))))
 	}
 
-	// A presenter hides one. The room's page has it no more, as soon as it reads again; the owner's has it, marked.
+	// A presenter hides one. The room's page has it no more, as soon as it reads again; the owner's
+	// has it, marked.
 	owner := visit(t, "owner", desktop).presents(r)
 	for i := range 2 {
-		r.ask(http.MethodPatch, r.path("/polls/"+r.polls[i].PollID+"/answers"), map[string]any{"text": texts[7], "hidden": true}, nil)
+		r.ask(http.MethodPatch, r.path("/polls/"+r.polls[i].PollID+"/answers"),
+			map[string]any{"text": texts[7], "hidden": true}, nil)
 	}
 	owner.open("/results/" + r.ID)
 	for i := range 2 {
@@ -87,7 +98,9 @@ func TestEverythingThatWasSaidIsOnTheResultsPage(t *testing.T) {
 		}
 		owner.until(onPage+`.length === 150`, i+1)
 		require.Equal(t, []string{texts[7]}, value[[]string](owner, fmt.Sprintf(
-			`[...document.querySelectorAll(%s)].filter((e) => e.querySelector(".badge").checkVisibility()).map((e) => e.querySelector(".said").textContent)`,
+			`[...document.querySelectorAll(%s)].filter((e) => `+
+				`e.querySelector(".badge").checkVisibility()).map((e) => `+
+				`e.querySelector(".said").textContent)`,
 			js(poll+".answers > li"))))
 	}
 	owner.shoot("results-list")
@@ -104,10 +117,14 @@ func TestATableIsAsTheReadersSpreadsheetExpectsIt(t *testing.T) {
 	}{"en-US": {',', "4.5"}, "de": {';', "4,5"}, "fr": {';', "4,5"}, "ja": {',', "4.5"}} {
 		v := visit(t, lang, desktop)
 		agent := value[string](v, `navigator.userAgent`)
-		v.ok(call(v, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: lang}), "speak %s", lang)
+		v.ok(call(v, emulation.SetUserAgentOverride,
+			emulation.SetUserAgentOverrideParams{UserAgent: agent, AcceptLanguage: lang}),
+			"speak %s", lang)
 		v.open("/results/" + r.ID)
 		v.until(`document.querySelectorAll("#polls .poll").length === 1`)
-		require.Equal(t, []string{"XLSX", "CSV", "JSON"}, value[[]string](v, `[...document.querySelectorAll("#actions a")].map((e) => e.textContent)`))
+		require.Equal(t, []string{"XLSX", "CSV", "JSON"},
+			value[[]string](v, `[...document.querySelectorAll("#actions a")].map((e) => `+
+				`e.textContent)`))
 		_, raw := v.download(func() { v.click("#csv") })
 		c := csv.NewReader(strings.NewReader(strings.TrimPrefix(string(raw), "\uFEFF")))
 		c.Comma = want.separator

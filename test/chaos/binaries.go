@@ -28,7 +28,8 @@ func (b *builds) build(ctx context.Context) (string, error) {
 	return b.dir, b.err
 }
 
-// buildWrongClock gives the API with a wrong clock, which takes long to build and which one fault needs.
+// buildWrongClock gives the API with a wrong clock, which takes long to build and which one fault
+// needs.
 func (b *builds) buildWrongClock(ctx context.Context) (binary string, err error) {
 	dir, err := b.build(ctx)
 	if err != nil {
@@ -65,7 +66,8 @@ func goBuild(ctx context.Context, to, target string, flags ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", append(append([]string{"build", "-tags", "faultpoints", "-o", to}, flags...), target)...)
+	cmd := exec.CommandContext(ctx, "go",
+		append(append([]string{"build", "-tags", "faultpoints", "-o", to}, flags...), target)...)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", target, err, out)
@@ -79,9 +81,10 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), err
 }
 
-// buildWithWrongClock builds the API against a standard library whose wall clock steps every few seconds, 30 s ahead, 30 s
-// back, and right again, while the monotonic clock goes on as it does. Nothing outside can do that to a Go program: it
-// reads the clock without a system call and without the C library.
+// buildWithWrongClock builds the API against a standard library whose wall clock steps every few
+// seconds, 30 s ahead, 30 s back, and right again, while the monotonic clock goes on as it does.
+// Nothing outside can do that to a Go program: it reads the clock without a system call and without
+// the C library.
 func buildWithWrongClock(ctx context.Context, dir string) error {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
@@ -96,7 +99,8 @@ func buildWithWrongClock(ctx context.Context, dir string) error {
 	if !strings.Contains(string(raw), read) {
 		return fmt.Errorf("%s reads the clock in another way than known", source)
 	}
-	text := strings.Replace(string(raw), read, read+"\tsec += [...]int64{30, -30, 0, -30, 30}[uint64(runtimeNano())/4e9%5]\n", 1)
+	text := strings.Replace(string(raw), read,
+		read+"\tsec += [...]int64{30, -30, 0, -30, 30}[uint64(runtimeNano())/4e9%5]\n", 1)
 	flag, err := overlay(dir, map[string]string{source: text})
 	if err != nil {
 		return err

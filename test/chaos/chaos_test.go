@@ -19,16 +19,21 @@ import (
 )
 
 var (
-	seeds = flag.String("seed", "1", "numbers with commas between; each makes a run repeatable, as far as a machine's timing allows")
-	votes = flag.Int64("votes", 0, "requests per fault and seed, at least; 0: the short form, a few faults and few votes")
+	seeds = flag.String("seed", "1",
+		"numbers with commas between; each makes a run repeatable, as far as a machine's "+
+			"timing allows")
+	votes = flag.Int64("votes", 0,
+		"requests per fault and seed, at least; 0: the short form, a few faults and few votes")
 	rate  = flag.Float64("rate", 1500, "votes a second, about")
-	table = flag.String("table", "", "a file to which each row of the table is added when it is known")
+	table = flag.String("table", "",
+		"a file to which each row of the table is added when it is known")
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	goleak.VerifyTestMain(tests{stack.Main(m)},
-		// fasthttp looks after a client's idle connections for a while after the last one was closed.
+		// fasthttp looks after a client's idle connections for a while after the last one was
+		// closed.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*HostClient).connsCleaner"),
 		// toxiproxy forgets some of what it held back when a toxic is taken away.
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
@@ -46,7 +51,8 @@ func (t tests) Run() int {
 // options are those of a run: short within "go test ./...", long with -votes.
 func options(seed uint64) Options {
 	o := Options{Seed: seed, Votes: *votes, Afterwards: 15 * time.Second, Turn: &turn}
-	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12, slide: 3 * time.Second, slips: 2}
+	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12,
+		slide: 3 * time.Second, slips: 2}
 	if *votes == 0 {
 		o.Turn, o.Votes = nil, 2000
 		o.Pace = pace{rooms: 4, voters: 400, tellers: 48, rate: 500, hot: 6, slips: 2}
@@ -55,8 +61,8 @@ func options(seed uint64) Options {
 	return o
 }
 
-// wanted says whether a fault is part of this run: the short form has a few, and a fault that is asked for by its name
-// runs anyway.
+// wanted says whether a fault is part of this run: the short form has a few, and a fault that is
+// asked for by its name runs anyway.
 func (f *Fault) wanted() bool {
 	return f.Short || *votes > 0 || strings.Contains(flag.Lookup("test.run").Value.String(), "/")
 }
@@ -131,9 +137,12 @@ func try(t *testing.T, f *Fault, seed uint64) *Row {
 	if row == nil || row.Report == nil {
 		return nil
 	}
-	t.Logf("%s\n%s%s%d moves, %d edits, %d views, %d overtaken (%d from behind), answers %v, took %v\n"+
-		"%d registers checked, %d with two acknowledged votes or more, the biggest with %d, undecided %d", f.What, Head, row,
-		row.Moves, row.Edits, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses, row.Took.Round(time.Second),
+	t.Logf("%s\n%s%s%d moves, %d edits, %d views, %d overtaken (%d from behind), answers %v, "+
+		"took %v\n"+
+		"%d registers checked, %d with two acknowledged votes or more, the biggest with %d, "+
+		"undecided %d", f.What, Head, row,
+		row.Moves, row.Edits, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses,
+		row.Took.Round(time.Second),
 		row.Report.Registers, row.Report.Rewritten, row.Report.Biggest, row.Report.Undecided)
 	for _, failure := range row.Failures() {
 		t.Errorf("seed %d: %s", seed, failure)

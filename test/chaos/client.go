@@ -1,8 +1,9 @@
-// Package chaos breaks things while people vote, and has a checker prove that nothing was lost, counted twice, counted
-// late or changed after it was final.
+// Package chaos breaks things while people vote, and has a checker prove that nothing was lost,
+// counted twice, counted late or changed after it was final.
 //
-// A [Fault] strikes a stack of real processes. A [Crowd] votes, presents and reads meanwhile and writes down what
-// every client sent and was told; check.Check judges that against the store's rows and the API's answers.
+// A [Fault] strikes a stack of real processes. A [Crowd] votes, presents and reads meanwhile and
+// writes down what every client sent and was told; check.Check judges that against the store's rows
+// and the API's answers.
 package chaos
 
 import (
@@ -17,8 +18,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// client talks to one address. It never repeats a request by itself: what the checker does not know of, it would take
-// for the product's doing.
+// client talks to one address. It never repeats a request by itself: what the checker does not know
+// of, it would take for the product's doing.
 type client struct {
 	host    *fasthttp.HostClient
 	base    string
@@ -31,7 +32,10 @@ func newClient(url string) *client {
 		Addr: addr, MaxConns: 4096, MaxIdemponentCallAttempts: 1, NoDefaultUserAgentHeader: true,
 		RetryIfErr:  func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
 		ReadTimeout: time.Minute, WriteTimeout: time.Minute, MaxIdleConnDuration: 10 * time.Second,
-		Dial: func(addr string) (net.Conn, error) { return net.DialTimeout("tcp", addr, 3*time.Second) },
+		Dial: func(addr string) (net.Conn,
+			error) {
+			return net.DialTimeout("tcp", addr, 3*time.Second)
+		},
 	}}
 }
 
@@ -63,7 +67,8 @@ func (c *client) send(r request, patience time.Duration) answer {
 		req.Header.SetContentType("application/json")
 		req.SetBodyRaw(r.body)
 	}
-	for name, value := range map[string]string{"Prefer": r.prefer, "If-Match": r.ifMatch, "Idempotency-Key": r.key} {
+	for name, value := range map[string]string{"Prefer": r.prefer, "If-Match": r.ifMatch,
+		"Idempotency-Key": r.key} {
 		if value != "" {
 			req.Header.Set(name, value)
 		}
@@ -75,12 +80,14 @@ func (c *client) send(r request, patience time.Duration) answer {
 		return answer{}
 	}
 	return answer{
-		status: res.StatusCode(), etag: string(res.Header.Peek("ETag")), voteID: string(res.Header.Peek("X-Vote-Id")),
+		status: res.StatusCode(), etag: string(res.Header.Peek("ETag")),
+		voteID:     string(res.Header.Peek("X-Vote-Id")),
 		retryAfter: len(res.Header.Peek("Retry-After")) > 0, body: bytes.Clone(res.Body()),
 	}
 }
 
-// get reads a path and decodes the answer into v; nil v: not. ok: the status is 200 and the body is whole.
+// get reads a path and decodes the answer into v; nil v: not. ok: the status is 200 and the body is
+// whole.
 func (c *client) get(path, token string, v any) (body []byte, ok bool) {
 	a := c.send(request{method: "GET", path: path, token: token}, 10*time.Second)
 	if a.status != fasthttp.StatusOK || v != nil && json.Unmarshal(a.body, v) != nil {
@@ -91,7 +98,8 @@ func (c *client) get(path, token string, v any) (body []byte, ok bool) {
 
 func (c *client) close() { c.host.CloseIdleConnections() }
 
-// edge says whether an answer is NGINX's own, which no replica knows of. A replica may then still be busy with the request.
+// edge says whether an answer is NGINX's own, which no replica knows of. A replica may then still
+// be busy with the request.
 func (a answer) edge() bool {
 	return a.status == 503 && bytes.Contains(a.body, []byte("no replica answered"))
 }

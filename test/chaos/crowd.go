@@ -16,10 +16,11 @@ import (
 // pace says how many vote, and how fast.
 type pace struct {
 	rooms, voters, tellers int
-	rate                   float64       // logical votes a second
-	hot                    int           // voters who change their minds all the time, on two devices at once
-	slide                  time.Duration // about how long a poll is displayed
-	slips                  int           // of ten moves: there and back within a lease
+	rate                   float64 // logical votes a second
+	// voters who change their minds all the time, on two devices at once
+	hot   int
+	slide time.Duration // about how long a poll is displayed
+	slips int           // of ten moves: there and back within a lease
 }
 
 // Crowd is everybody who uses a stack: voters, presenters and those who look at results.
@@ -33,8 +34,9 @@ type Crowd struct {
 	readers  []*reader
 	prefix   uuid.UUID
 	gate     gate
-	passed   map[uuid.UUID]int32 // the voters with a pass, once they are known, by the ids that the product derives
-	began    time.Time
+	// the voters with a pass, once they are known, by the ids that the product derives
+	passed map[uuid.UUID]int32
+	began  time.Time
 
 	sent    atomic.Int64
 	unknown atomic.Int64 // of these, without an answer that says whether the vote counts
@@ -50,7 +52,8 @@ type Crowd struct {
 
 // newCrowd makes the rooms, and people who do nothing yet.
 func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error) {
-	c := &Crowd{pace: p, door: newClient(url), began: time.Now(), voting: make(chan struct{}), looking: make(chan struct{})}
+	c := &Crowd{pace: p, door: newClient(url), began: time.Now(), voting: make(chan struct{}),
+		looking: make(chan struct{})}
 	c.people = p.voters + p.hot
 	rng := rand.New(rand.NewPCG(seed, 0))
 	binary.BigEndian.PutUint64(c.prefix[:], rng.Uint64())
@@ -78,7 +81,9 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 		c.tellers = append(c.tellers, c.newHot(p.voters+i, seed)...)
 	}
 	for i, api := range c.replicas {
-		c.readers = append(c.readers, &reader{crowd: c, api: api, number: int32(i), rng: rand.New(rand.NewPCG(seed, uint64(i)<<32))})
+		c.readers = append(c.readers,
+			&reader{crowd: c, api: api, number: int32(i),
+				rng: rand.New(rand.NewPCG(seed, uint64(i)<<32))})
 	}
 	return c, nil
 }
@@ -105,7 +110,8 @@ func (c *Crowd) begin(seed uint64) {
 	}
 }
 
-// end has voters finish, then presenters clear their slides, and returns when nobody does anything any more.
+// end has voters finish, then presenters clear their slides, and returns when nobody does anything
+// any more.
 func (c *Crowd) end() {
 	close(c.voting)
 	c.voted.Wait()

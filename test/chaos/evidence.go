@@ -18,8 +18,8 @@ import (
 
 // A fault that missed proves nothing. What is here says what it did, or fails it.
 
-// awaitUnknown is evidence that voters noticed: since there were so many, at least one more vote was left without an answer
-// that says whether it counts.
+// awaitUnknown is evidence that voters noticed: since there were so many, at least one more vote
+// was left without an answer that says whether it counts.
 func (s *Scene) awaitUnknown(since int64) error {
 	for deadline := time.Now().Add(15 * time.Second); s.crowd.unknown.Load() <= since; {
 		if time.Now().After(deadline) {
@@ -46,14 +46,15 @@ func (s *Scene) awaitCounted(replica *client) error {
 	return nil
 }
 
-// greetings are what each server answers to at once, without knowing who asks: a protocol's header of another version, a
-// question for encryption, a ping.
+// greetings are what each server answers to at once, without knowing who asks: a protocol's header
+// of another version, a question for encryption, a ping.
 var greetings = map[string]string{
-	"rabbitmq": "AMQP\x01\x01\x00\x08", "postgres": "\x00\x00\x00\x08\x04\xd2\x16\x2f", "api": "GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
+	"rabbitmq": "AMQP\x01\x01\x00\x08", "postgres": "\x00\x00\x00\x08\x04\xd2\x16\x2f",
+	"api": "GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
-// greet asks whoever is at an address, and takes leave. It says how long it took until the first byte of an answer came, and why
-// none did, and how much later the other side ended the connection.
+// greet asks whoever is at an address, and takes leave. It says how long it took until the first
+// byte of an answer came, and why none did, and how much later the other side ended the connection.
 func greet(address, kind string, patience time.Duration) (took, lingered time.Duration, err error) {
 	conn, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {
@@ -75,15 +76,18 @@ func greet(address, kind string, patience time.Duration) (took, lingered time.Du
 	return took, time.Since(began) - took, err
 }
 
-// isSilent is evidence that a process is suspended: it takes connections, as the kernel does for it, and answers nothing.
+// isSilent is evidence that a process is suspended: it takes connections, as the kernel does for
+// it, and answers nothing.
 func isSilent(p *stack.Process, kind string) error {
-	for try := 1; ; try++ { // on a busy machine it takes a moment until all of its threads stand still
+	// on a busy machine it takes a moment until all of its threads stand still
+	for try := 1; ; try++ {
 		_, _, err := greet(net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)), kind, time.Second)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return nil
 		}
 		if try == 3 {
-			return fmt.Errorf("%s is not suspended: %w", p.Name, cmp.Or(err, errors.New("it answers")))
+			return fmt.Errorf("%s is not suspended: %w", p.Name,
+				cmp.Or(err, errors.New("it answers")))
 		}
 	}
 }
@@ -112,7 +116,8 @@ func logged(p *stack.Process, from int64, text string) error {
 }
 
 // web asks processes for what is no part of a history.
-var web = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var web = &http.Client{Timeout: 5 * time.Second,
+	Transport: &http.Transport{DisableKeepAlives: true}}
 
 // countedBy gives how many votes each worker has counted since it runs, as it says.
 func (s *Scene) countedBy() (votes []float64) {
@@ -216,7 +221,8 @@ func (s *Scene) batches() (map[int]int, error) {
 	return all, rows.Err()
 }
 
-// clockError gives by how much the wall clock of an API differs from ours, by the dates of its answers.
+// clockError gives by how much the wall clock of an API differs from ours, by the dates of its
+// answers.
 func clockError(p *stack.Process) (time.Duration, error) {
 	res, err := web.Get(p.URL + "/api/v1/ping")
 	if err != nil {

@@ -23,7 +23,8 @@ type Fault struct {
 	Strike func(s *Scene) error
 	// Embedded: the stack is one API that does all by itself.
 	Embedded bool
-	// Accepts and Counts are the targets of recovery, if the issue sets one: how long after Scene.Measure.
+	// Accepts and Counts are the targets of recovery, if the issue sets one: how long after
+	// Scene.Measure.
 	Accepts, Counts time.Duration
 	// Short: it is part of every test run.
 	Short bool
@@ -35,10 +36,12 @@ type Options struct {
 	Votes int64 // at least so many requests
 	Pace  pace
 	Logf  func(format string, args ...any)
-	// Afterwards is how long after everything was final it is looked at again: longer than a worker waits before it seals
-	// what nobody sealed, and than anything that a fault may still have held back.
+	// Afterwards is how long after everything was final it is looked at again: longer than a worker
+	// waits before it seals what nobody sealed, and than anything that a fault may still have held
+	// back.
 	Afterwards time.Duration
-	// Binaries is a folder with the api and the worker to run; empty: they are built from the source as it is.
+	// Binaries is a folder with the api and the worker to run; empty: they are built from the
+	// source as it is.
 	Binaries string
 	// Turn, if not nil, is held while the crowd is there. Of runs beside each other one has it.
 	Turn sync.Locker
@@ -66,11 +69,13 @@ type Scene struct {
 	cleanup []func()
 }
 
-// Measure begins to measure how long it takes until every room's votes are accepted and counted again. A fault that
-// strikes several times measures each time; the row shows the longest that was waited for with Resumed.
+// Measure begins to measure how long it takes until every room's votes are accepted and counted
+// again. A fault that strikes several times measures each time; the row shows the longest that was
+// waited for with Resumed.
 func (s *Scene) Measure() { s.mark = s.crowd.service.mark(s.crowd.now()) }
 
-// Wait waits for a fault to have lasted. Only a broken network or process may be waited for like that.
+// Wait waits for a fault to have lasted. Only a broken network or process may be waited for like
+// that.
 func (s *Scene) Wait(d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -124,7 +129,8 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Scene{Context: ctx, Rng: rand.New(rand.NewPCG(o.Seed, 99)), Logf: o.Logf, binary: binary, proxies: map[string][]*proxy{}}
+	s := &Scene{Context: ctx, Rng: rand.New(rand.NewPCG(o.Seed, 99)), Logf: o.Logf, binary: binary,
+		proxies: map[string][]*proxy{}}
 	defer s.clean()
 	if s.points, err = os.MkdirTemp(binary, "points-"); err != nil {
 		return nil, err
@@ -158,7 +164,8 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 func (s *Scene) config(f *Fault) stack.Config {
 	cfg := stack.Config{
 		APIBinary: filepath.Join(s.binary, "api"), WorkerBinary: filepath.Join(s.binary, "worker"),
-		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, WorkerEnv: []string{"FAULTPOINTS=" + s.points},
+		APIEnv:    []string{"PLENARY_ACCESS_LOG=false"},
+		WorkerEnv: []string{"FAULTPOINTS=" + s.points},
 	}
 	if f.Embedded {
 		cfg.Parts, cfg.APIs = stack.API, 1
@@ -177,7 +184,8 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 		return nil, endureErr
 	}
 	defer s.crowd.close()
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted, Counting: s.counted}
+	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted,
+		Counting: s.counted}
 	err := errors.Join(endureErr, s.judge(row, o.Afterwards))
 	row.Odd = s.crowd.odd() // of what was read at the end, too
 	return row, err
@@ -233,10 +241,12 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	ctx, cancel := context.WithTimeout(s, patience)
 	defer cancel()
 	h := s.crowd.history()
-	if err := s.crowd.settle(ctx, db, h, afterwards); err != nil { // of half a history nothing can be said
+	// of half a history nothing can be said
+	if err := s.crowd.settle(ctx, db, h, afterwards); err != nil {
 		return err
 	}
-	s.Logf("all is final and read after %v; %d voters have passes", s.crowd.now().Round(time.Second), len(s.crowd.passed))
+	s.Logf("all is final and read after %v; %d voters have passes",
+		s.crowd.now().Round(time.Second), len(s.crowd.passed))
 	row.Report = check.Check(h)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
 	row.Edits = s.crowd.edited.Load()

@@ -17,7 +17,8 @@ import (
 func Faults() []*Fault {
 	all := slices.Concat(
 		processFaults, partitionFaults, brokerFaults, databaseFaults, networkFaults, embeddedFaults)
-	return append([]*Fault{inTurn(all, "kill-worker-committed", "kill-api", "kill-postgres", "kill-rabbitmq", "lose-announcements")}, all...)
+	return append([]*Fault{inTurn(all, "kill-worker-committed", "kill-api", "kill-postgres",
+		"kill-rabbitmq", "lose-announcements")}, all...)
 }
 
 // inTurn is several faults, one after the other, in one history.
@@ -46,7 +47,8 @@ var processFaults = []*Fault{
 		Strike: func(s *Scene) error { return s.Wait(3 * time.Second) },
 	},
 	{
-		Name: "kill-worker", What: "kill -9 a worker in the middle of a batch, with its transaction open; it is started again later, twice",
+		Name: "kill-worker", What: "kill -9 a worker in the middle of a batch, with its " +
+			"transaction open; it is started again later, twice",
 		Counts: 5 * time.Second, Shape: nameWorkers,
 		Strike: func(s *Scene) error {
 			for range 2 {
@@ -59,7 +61,9 @@ var processFaults = []*Fault{
 	},
 	{
 		// The worker kills itself at that point: that it died is the evidence.
-		Name: "kill-worker-committed", What: "kill -9 a worker after it committed a batch and before it acknowledged it, three times", Counts: 5 * time.Second,
+		Name: "kill-worker-committed",
+		What: "kill -9 a worker after it committed a batch and before it acknowledged it, " +
+			"three times", Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 3 {
 				if err := s.dieAt("committed"); err != nil {
@@ -90,7 +94,8 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-api", What: "kill -9 an API with requests in flight; it is started again after 3 s",
+		Name: "kill-api", What: "kill -9 an API with requests in flight; it is started again " +
+			"after 3 s",
 		Strike: func(s *Scene) error {
 			p, unknown := s.one(s.APIs), s.crowd.unknown.Load()
 			p.Pause() // so that requests are in flight
@@ -134,11 +139,13 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "pause-worker", What: "SIGSTOP the counting worker for 20 s; it goes on when another has taken over",
+		Name: "pause-worker", What: "SIGSTOP the counting worker for 20 s; it goes on when " +
+			"another has taken over",
 		Strike: pauseWorker,
 	},
 	{
-		Name: "stop-worker", What: "SIGTERM the counting worker under load, start it again, three times", Counts: handsOver,
+		Name: "stop-worker", What: "SIGTERM the counting worker under load, start it again, " +
+			"three times", Counts: handsOver,
 		Strike: func(s *Scene) error {
 			for range 3 {
 				p, err := s.activeWorker()
@@ -177,7 +184,8 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		// It returns when the process is gone: for a moment there is nobody at the address that everybody uses.
+		// It returns when the process is gone: for a moment there is nobody at the address that
+		// everybody uses.
 		Name: "kill-nginx", What: "kill -9 NGINX and start it again",
 		Strike: func(s *Scene) error {
 			s.NGINX.Kill()
@@ -189,7 +197,8 @@ var processFaults = []*Fault{
 		},
 	},
 	{
-		Name: "wrong-clock", What: "one API's wall clock steps 30 s ahead, 30 s back and right again every 4 s",
+		Name: "wrong-clock", What: "one API's wall clock steps 30 s ahead, 30 s back and right " +
+			"again every 4 s",
 		Shape: func(s *Scene, cfg *stack.Config) {
 			var binary string
 			binary, s.broken = binaries.buildWrongClock(s)
@@ -221,7 +230,8 @@ func (s *Scene) pause(p *stack.Process, kind string, d time.Duration) error {
 	return s.Wait(d - time.Since(began))
 }
 
-// pauseWorker suspends a worker until what it counted stands still, and another has taken that over.
+// pauseWorker suspends a worker until what it counted stands still, and another has taken that
+// over.
 func pauseWorker(s *Scene) error {
 	p, err := s.activeWorker()
 	if err != nil {
@@ -243,7 +253,9 @@ func pauseWorker(s *Scene) error {
 		return err
 	}
 	if len(during) >= len(before) {
-		return fmt.Errorf("%s is suspended, and nothing stands still: %v were counted before, %v are now", p.Name, before, during)
+		return fmt.Errorf(
+			"%s is suspended, and nothing stands still: %v were counted before, %v are now",
+			p.Name, before, during)
 	}
 	if err := s.Wait(20*time.Second - time.Since(began)); err != nil {
 		return err
@@ -278,7 +290,8 @@ func (s *Scene) startAll(all []*stack.Process) error {
 	return errors.Join(errs...)
 }
 
-// dieAt arms a fault point, waits until a worker has died at it, and starts that one again when counting goes on.
+// dieAt arms a fault point, waits until a worker has died at it, and starts that one again when
+// counting goes on.
 func (s *Scene) dieAt(point string) error {
 	died := make(chan *stack.Process, len(s.Workers))
 	for _, p := range s.Workers {

@@ -40,7 +40,8 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-leader", What: "three RabbitMQ nodes: kill -9 the one that leads most queues, start it again", Accepts: 10 * time.Second,
+		Name: "kill-leader", What: "three RabbitMQ nodes: kill -9 the one that leads most " +
+			"queues, start it again", Accepts: 10 * time.Second,
 		Shape: cluster,
 		Strike: func(s *Scene) error {
 			leader, err := s.leader()
@@ -59,14 +60,17 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "cut-node", What: "three RabbitMQ nodes: cut the one that leads most queues off from the others for 15 s",
+		Name: "cut-node", What: "three RabbitMQ nodes: cut the one that leads most queues off " +
+			"from the others for 15 s",
 		Shape:  cluster,
 		Strike: cutNode,
 	},
 	{
-		Name: "memory-alarm", What: "RabbitMQ's memory alarm for 10 s: it reads no more from whoever publishes",
+		Name: "memory-alarm", What: "RabbitMQ's memory alarm for 10 s: it reads no more from " +
+			"whoever publishes",
 		Strike: func(s *Scene) error {
-			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "absolute", "1MB"); err != nil {
+			if _, err := s.Rabbitmqctl(s, 0, "set_vm_memory_high_watermark", "absolute",
+				"1MB"); err != nil {
 				return err
 			}
 			unknown := s.crowd.unknown.Load()
@@ -91,15 +95,18 @@ var brokerFaults = []*Fault{
 		},
 	},
 	{
-		Name: "repeat-batches", What: "every message of the log is put into it again, at once, and 1 s and 4 s later, behind newer ones",
+		Name: "repeat-batches", What: "every message of the log is put into it again, at once, " +
+			"and 1 s and 4 s later, behind newer ones",
 		Strike: repeatBatches,
 	},
 	{
-		Name: "lose-announcements", What: "nobody hears the bus any more: transitions are known by the lease alone",
+		Name:   "lose-announcements",
+		What:   "nobody hears the bus any more: transitions are known by the lease alone",
 		Strike: loseAnnouncements,
 	},
 	{
-		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another waits, twice", Counts: handsOver,
+		Name: "hand-over", What: "SIGTERM a worker that holds a full prefetch, while another " +
+			"waits, twice", Counts: handsOver,
 		Strike: handOver,
 	},
 }
@@ -110,7 +117,8 @@ func cluster(_ *Scene, cfg *stack.Config) { cfg.Rabbits = 3 }
 func (s *Scene) queues(ctx context.Context, i int, property string) (lines []string, err error) {
 	out, err := s.Rabbitmqctl(ctx, i, "list_queues", "-q", "--no-table-headers", "name", property)
 	for line := range strings.Lines(out) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok && strings.HasPrefix(name, "plenary.votes.") {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok &&
+			strings.HasPrefix(name, "plenary.votes.") {
 			lines = append(lines, value)
 		}
 	}
@@ -154,7 +162,8 @@ func (s *Scene) leadsNothing(node int) error {
 	return nil
 }
 
-// loseAnnouncements takes away every way from the bus to a replica, and looks that there was none still when slides had moved.
+// loseAnnouncements takes away every way from the bus to a replica, and looks that there was none
+// still when slides had moved.
 func loseAnnouncements(s *Scene) error {
 	const bus = `X = rabbit_misc:r(<<"/">>, exchange, <<"plenary.bus">>), `
 	const count = `length(rabbit_binding:list_for_source(X)).`
@@ -162,8 +171,10 @@ func loseAnnouncements(s *Scene) error {
 	if err := s.awaitEval(bus+count, len(s.APIs)); err != nil {
 		return err
 	}
-	const cut = `[rabbit_binding:remove(B, <<"chaos">>) || B <- rabbit_binding:list_for_source(X)], `
-	if left, err := s.Rabbitmqctl(s, 0, "eval", bus+cut+count); err != nil || strings.TrimSpace(left) != "0" {
+	const cut = `[rabbit_binding:remove(B, <<"chaos">>) || B <- ` +
+		`rabbit_binding:list_for_source(X)], `
+	if left, err := s.Rabbitmqctl(s, 0, "eval", bus+cut+count); err != nil ||
+		strings.TrimSpace(left) != "0" {
 		return errors.Join(fmt.Errorf("%s ways are left", left), err)
 	}
 	moved := s.crowd.moved.Load()
@@ -193,15 +204,19 @@ func (s *Scene) awaitEval(expression string, want int) error {
 	}
 }
 
-// cutNode has a node and the two others refuse each other, as a broken network would: each of them takes the other's cookie
-// for wrong. The node is in the minority, notices, and stops serving (pause_minority) until it is let in again.
+// cutNode has a node and the two others refuse each other, as a broken network would: each of them
+// takes the other's cookie for wrong. The node is in the minority, notices, and stops serving
+// (pause_minority) until it is let in again.
 func cutNode(s *Scene) error {
 	node, err := s.leader()
 	if err != nil {
 		return err
 	}
-	const cut = `[begin erlang:set_cookie(N, cut_off), erlang:disconnect_node(N) end || N <- nodes(), lists:prefix("rabbit", atom_to_list(N)), not lists:prefix("rabbitmqcli", atom_to_list(N))].`
-	const mend = `[erlang:set_cookie(N, erlang:get_cookie()) || N <- rabbit_nodes:all(), N =/= node()].`
+	const cut = `[begin erlang:set_cookie(N, cut_off), erlang:disconnect_node(N) end || N <- ` +
+		`nodes(), lists:prefix("rabbit", atom_to_list(N)), not lists:prefix("rabbitmqcli", ` +
+		`atom_to_list(N))].`
+	const mend = `[erlang:set_cookie(N, erlang:get_cookie()) || N <- rabbit_nodes:all(), N =/= ` +
+		`node()].`
 	if _, err := s.Rabbitmqctl(s, node, "eval", cut); err != nil {
 		return err
 	}
@@ -220,14 +235,15 @@ func cutNode(s *Scene) error {
 func (s *Scene) isCut(seenBy int) error {
 	running, err := s.Rabbitmqctl(s, seenBy, "eval", "length(rabbit_nodes:all_running()).")
 	if err == nil && strings.TrimSpace(running) != "2" {
-		err = fmt.Errorf("the node is not cut off: %s nodes run together", strings.TrimSpace(running))
+		err = fmt.Errorf("the node is not cut off: %s nodes run together",
+			strings.TrimSpace(running))
 	}
 	return err
 }
 
-// repeatBatches listens to the broker's own record of what is published, and publishes it again: when it is surely in time
-// still, and when its poll may have been sealed. That the copies were consumed too is sure: behind them in the same logs are
-// the seals without which no run ends.
+// repeatBatches listens to the broker's own record of what is published, and publishes it again:
+// when it is surely in time still, and when its poll may have been sealed. That the copies were
+// consumed too is sure: behind them in the same logs are the seals without which no run ends.
 func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err
@@ -264,7 +280,10 @@ func repeatBatches(s *Scene) error {
 		mu.Lock()
 		defer mu.Unlock()
 		// The mark keeps the copy of a copy out.
-		failed = errors.Join(failed, ch.Publish("", to, false, false, amqp.Publishing{Headers: amqp.Table{"again": true}, DeliveryMode: amqp.Persistent, Body: d.Body}))
+		failed = errors.Join(failed,
+			ch.Publish("", to, false, false,
+				amqp.Publishing{Headers: amqp.Table{"again": true},
+					DeliveryMode: amqp.Persistent, Body: d.Body}))
 	}
 	repeated, over := 0, time.After(15*time.Second)
 	for {
@@ -298,7 +317,8 @@ func repeatBatches(s *Scene) error {
 	}
 }
 
-// votesQueueOf gives the queue to which a recorded message went if it is a partition's, and it is no copy of ours.
+// votesQueueOf gives the queue to which a recorded message went if it is a partition's, and it is
+// no copy of ours.
 func votesQueueOf(d amqp.Delivery) string {
 	keys, _ := d.Headers["routing_keys"].([]any)
 	if len(keys) != 1 {
@@ -332,7 +352,8 @@ func (s *Scene) fullPrefetch() error {
 	}
 }
 
-// handOver keeps the counting back until the worker holds all it may, stops the worker, and lets go.
+// handOver keeps the counting back until the worker holds all it may, stops the worker, and lets
+// go.
 func handOver(s *Scene) error {
 	for range 2 {
 		p, err := s.activeWorker()

@@ -15,7 +15,9 @@ import (
 
 var databaseFaults = []*Fault{
 	{
-		Name: "restart-postgres", What: "stop PostgreSQL (fast: transactions are cut off) in the middle of a batch and start it again, twice",
+		Name: "restart-postgres",
+		What: "stop PostgreSQL (fast: transactions are cut off) in the middle of a batch and " +
+			"start it again, twice",
 		Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			for range 2 {
@@ -27,7 +29,8 @@ var databaseFaults = []*Fault{
 		},
 	},
 	{
-		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again", Counts: 5 * time.Second,
+		Name: "kill-postgres", What: "kill -9 PostgreSQL and start it again",
+		Counts: 5 * time.Second,
 		Strike: func(s *Scene) error {
 			from := logSize(s.Postgres)
 			s.Postgres.Kill()
@@ -52,14 +55,17 @@ var databaseFaults = []*Fault{
 		},
 	},
 	{
-		Name: "exhaust-postgres", What: "every PostgreSQL connection is taken by others for 8 s, after those of the product were cut",
+		Name: "exhaust-postgres",
+		What: "every PostgreSQL connection is taken by others for 8 s, after those of the " +
+			"product were cut",
 		Shape: func(_ *Scene, cfg *stack.Config) {
 			cfg.PostgresConf = append(cfg.PostgresConf, "max_connections = 100")
 		},
 		Strike: exhaust,
 	},
 	{
-		Name: "pause-in-transaction", What: "SIGSTOP a worker that holds the locks of its transaction, for 20 s",
+		Name:  "pause-in-transaction",
+		What:  "SIGSTOP a worker that holds the locks of its transaction, for 20 s",
 		Shape: nameWorkers, Strike: pauseInTransaction,
 	},
 }
@@ -68,9 +74,11 @@ var databaseFaults = []*Fault{
 func (s *Scene) admin() (*sql.DB, error) { return sql.Open("postgres", s.DatabaseAdminURL) }
 
 // cutSessions ends the product's sessions.
-const cutSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'plenary' AND application_name LIKE 'plenary%'`
+const cutSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ` +
+	`'plenary' AND application_name LIKE 'plenary%'`
 
-// exhaust cuts the product's sessions and takes what becomes free, again and again, until all is taken.
+// exhaust cuts the product's sessions and takes what becomes free, again and again, until all is
+// taken.
 func exhaust(s *Scene) error {
 	admin, err := s.admin()
 	if err != nil {
@@ -111,13 +119,14 @@ func exhaust(s *Scene) error {
 	_ = taken.Close() // it has nothing to save
 	s.Measure()
 	if len(conns) < 50 || refused == 0 {
-		return fmt.Errorf("only %d connections could be taken, and %d times none was left", len(conns), refused)
+		return fmt.Errorf("only %d connections could be taken, and %d times none was left",
+			len(conns), refused)
 	}
 	return nil
 }
 
-// Statements for lock. With the partitions' rows taken a worker waits before it writes anything, with the votes in the
-// middle of a batch: it has recorded it and counted none of it.
+// Statements for lock. With the partitions' rows taken a worker waits before it writes anything,
+// with the votes in the middle of a batch: it has recorded it and counted none of it.
 const (
 	lockPartitions = `SELECT 1 FROM partitions FOR UPDATE`
 	lockVotes      = `LOCK TABLE votes IN SHARE MODE`
@@ -142,8 +151,8 @@ func (s *Scene) lock(statement string) (release func(), err error) {
 	}, nil
 }
 
-// pauseInTransaction holds the partitions' rows until the worker's transactions wait for them, stops the worker, and
-// gives it what it waits for: it now holds the locks and does not know.
+// pauseInTransaction holds the partitions' rows until the worker's transactions wait for them,
+// stops the worker, and gives it what it waits for: it now holds the locks and does not know.
 func pauseInTransaction(s *Scene) error {
 	p, err := s.activeWorker()
 	if err != nil {
@@ -162,7 +171,8 @@ func pauseInTransaction(s *Scene) error {
 		return err
 	}
 	// For a second already: it is no moment between two calls.
-	err = s.await(sessionOf(p) + ` AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '1 s'`)
+	err = s.await(sessionOf(p) +
+		` AND state = 'idle in transaction' AND state_change < clock_timestamp() - interval '1 s'`)
 	if err != nil {
 		return err
 	}
@@ -186,16 +196,20 @@ func nameWorkers(_ *Scene, cfg *stack.Config) {
 	}
 }
 
-// sessionOf asks, with what follows it, whether a worker that nameWorkers has named has such a session.
+// sessionOf asks, with what follows it, whether a worker that nameWorkers has named has such a
+// session.
 func sessionOf(p *stack.Process) string {
-	return fmt.Sprintf(`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'`, p.Name)
+	return fmt.Sprintf(
+		`SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'plenary-%s'`, p.Name)
 }
 
-// inBatch: its transaction has written already, or it had no id, and waits for the lock on what it writes next.
+// inBatch: its transaction has written already, or it had no id, and waits for the lock on what it
+// writes next.
 const inBatch = ` AND wait_event_type = 'Lock' AND query LIKE '%count_settle_%'
 	AND backend_xid IS NOT NULL`
 
-// killInBatch holds what the workers write to until the one that counts waits for it in the middle of a batch, and kills it.
+// killInBatch holds what the workers write to until the one that counts waits for it in the middle
+// of a batch, and kills it.
 func killInBatch(s *Scene) error {
 	p, err := s.activeWorker()
 	if err != nil {
@@ -208,7 +222,8 @@ func killInBatch(s *Scene) error {
 	err = s.await(sessionOf(p) + inBatch)
 	p.Kill()
 	release()
-	s.Logf("%s was killed while it waited in a transaction that had written: %v", p.Name, err == nil)
+	s.Logf("%s was killed while it waited in a transaction that had written: %v",
+		p.Name, err == nil)
 	s.Measure() // once it is dead: what it has counted just before is no recovery
 	if err != nil {
 		return err
@@ -219,14 +234,16 @@ func killInBatch(s *Scene) error {
 	return p.Start(s)
 }
 
-// restartInBatch holds what the workers write to until one of them waits for it in the middle of a batch, and restarts PostgreSQL.
+// restartInBatch holds what the workers write to until one of them waits for it in the middle of a
+// batch, and restarts PostgreSQL.
 func restartInBatch(s *Scene) error {
 	release, err := s.lock(lockVotes)
 	if err != nil {
 		return err
 	}
 	defer release()
-	if err := s.await(`SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary'` + inBatch); err != nil {
+	if err := s.await(`SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'plenary'` +
+		inBatch); err != nil {
 		return err
 	}
 	if err := s.Postgres.Restart(s); err != nil {

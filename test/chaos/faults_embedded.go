@@ -15,7 +15,8 @@ import (
 var embeddedFaults = []*Fault{
 	{
 		Name: "kill-embedded", Embedded: true, Short: true,
-		What: "kill -9 the API that does all by itself, with votes that wait for SQLite, three times",
+		What: "kill -9 the API that does all by itself, with votes that wait for SQLite, " +
+			"three times",
 		Strike: func(s *Scene) error {
 			for range 3 {
 				if err := s.killWaiting(); err != nil {
@@ -60,10 +61,11 @@ func (s *Scene) databaseFile() string {
 	return filepath.Join(s.Dir, "api-0", "plenary.db")
 }
 
-// killWaiting keeps the API from writing until votes wait for that, and kills it. It is suspended while the database is
-// let go, so that it writes none of them.
+// killWaiting keeps the API from writing until votes wait for that, and kills it. It is suspended
+// while the database is let go, so that it writes none of them.
 func (s *Scene) killWaiting() error {
-	db, err := sql.Open("sqlite", "file:"+s.databaseFile()+"?_txlock=immediate&_pragma=busy_timeout(10000)")
+	db, err := sql.Open("sqlite",
+		"file:"+s.databaseFile()+"?_txlock=immediate&_pragma=busy_timeout(10000)")
 	if err != nil {
 		return err
 	}

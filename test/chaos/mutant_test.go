@@ -16,7 +16,8 @@ import (
 // change is a line of the product that is replaced.
 type change struct{ file, from, to string }
 
-// mutant is a product that lacks one of the rules that the guarantees rest on, with a fault that needs it.
+// mutant is a product that lacks one of the rules that the guarantees rest on, with a fault that
+// needs it.
 type mutant struct {
 	changes []change
 	fault   string
@@ -43,11 +44,13 @@ var mutants = map[string]mutant{
 		"net-some-api-rabbitmq", []check.Kind{check.Lost}, false,
 	},
 	"a seal that does not wait": {
-		[]change{{"pkg/poll/poll.go", "SealDelay = Lease + Window + Slack", "SealDelay = time.Duration(0)"}},
+		[]change{{"pkg/poll/poll.go", "SealDelay = Lease + Window + Slack",
+			"SealDelay = time.Duration(0)"}},
 		"lose-announcements", []check.Kind{check.Lost}, false,
 	},
 	"a refusal from what is known already": {
-		[]change{{"pkg/intake/intake.go", "display, now, err = in.cache.Display(ctx, presentationID, arrived)", "_ = arrived"}},
+		[]change{{"pkg/intake/intake.go",
+			"display, now, err = in.cache.Display(ctx, presentationID, arrived)", "_ = arrived"}},
 		"lose-announcements", []check.Kind{check.Odd}, false,
 	},
 	"a lease that is four seconds too long": {
@@ -83,10 +86,12 @@ var mutants = map[string]mutant{
 		[]check.Kind{check.Tally}, false,
 	},
 	"a tally that counts every vote for a new person": {
-		[]change{{"pkg/poll/ledger.go", "		a.state.Voters--\n", ""}}, "calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "		a.state.Voters--\n", ""}}, "calm",
+		[]check.Kind{check.Tally}, false,
 	},
 	"a vote that was taken back and is a voter's all the same": {
-		[]change{{"pkg/poll/ledger.go", "	if !v.Answer.TakenBack() {\n", "	if true {\n"}}, "calm", []check.Kind{check.Tally}, false,
+		[]change{{"pkg/poll/ledger.go", "	if !v.Answer.TakenBack() {\n", "	if true {\n"}},
+		"calm", []check.Kind{check.Tally}, false,
 	},
 	"a votes list with those who took theirs back": {
 		[]change{
@@ -104,7 +109,8 @@ const (
 	awaitsNot = "_, _ = b, place\n\treturn g.config.Decode([]byte{1})[0], nil"
 )
 
-// A checker that never finds anything proves nothing: it must find what is wrong with a product that lacks a rule.
+// A checker that never finds anything proves nothing: it must find what is wrong with a product
+// that lacks a rule.
 func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds more products and breaks them")
@@ -124,20 +130,23 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 			if f.Embedded {
 				targets = targets[:1]
 			}
-			o.Pace.slide = time.Second           // transitions are what most of these need
-			if m.fault == "lose-announcements" { // what a replica believes is wrong, and soon right again
+			o.Pace.slide = time.Second // transitions are what most of these need
+			// what a replica believes is wrong, and soon right again
+			if m.fault == "lose-announcements" {
 				o.Pace.slips = 6
 			}
 			o.Logf, o.Binaries, o.Afterwards = t.Logf, buildChanged(t, m.changes, targets), 0
 			row, err := Run(t.Context(), &f, o)
 			require.NoError(t, err)
 			require.Positive(t, row.Report.Of(m.kinds...), "%v is not found: %s", m.kinds, row)
-			t.Logf("found %d violations in %v, such as %v", len(row.Report.Violations), row.Took, row.Report.Violations[0])
+			t.Logf("found %d violations in %v, such as %v", len(row.Report.Violations), row.Took,
+				row.Report.Violations[0])
 		})
 	}
 }
 
-// The rules that are taken out are where the table says, also of those that only "make chaos" tries.
+// The rules that are taken out are where the table says, also of those that only "make chaos"
+// tries.
 func TestEveryRuleThatIsTakenOutIsThere(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	require.NoError(t, err)
@@ -157,7 +166,8 @@ func changed(t *testing.T, root string, changes []change) map[string]string {
 			require.NoError(t, err)
 			texts[path] = string(raw)
 		}
-		require.Equal(t, 1, strings.Count(texts[path], c.from), "%s says no longer %q once", c.file, c.from)
+		require.Equal(t, 1, strings.Count(texts[path], c.from),
+			"%s says no longer %q once", c.file, c.from)
 		texts[path] = strings.Replace(texts[path], c.from, c.to, 1)
 	}
 	return texts

@@ -13,7 +13,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 )
 
-// gate is where voters get their passes, in the rooms that ask for one. It keeps all that were given.
+// gate is where voters get their passes, in the rooms that ask for one. It keeps all that were
+// given.
 type gate struct {
 	mu    sync.Mutex
 	given []givenPass
@@ -31,13 +32,15 @@ func (g *gate) oddly(format string, args ...any) {
 	g.odd = append(g.odd, fmt.Sprintf(format, args...))
 }
 
-// join gets a voter its pass, if it needs one and has none. It asks again, always with the same key, until it is told or has no
-// patience any more; false: it has none. Both devices of one voter have the same key, and so the same pass.
+// join gets a voter its pass, if it needs one and has none. It asks again, always with the same
+// key, until it is told or has no patience any more; false: it has none. Both devices of one voter
+// have the same key, and so the same pass.
 func (t *teller) join(r *room, v *voter) bool {
 	if !r.passes || v.pass != "" {
 		return true
 	}
-	req := request{method: "POST", path: r.path("/voters"), body: []byte("{}"), key: t.crowd.voterID(v.number).String()}
+	req := request{method: "POST", path: r.path("/voters"), body: []byte("{}"),
+		key: t.crowd.voterID(v.number).String()}
 	for try := range 4 {
 		a := t.door.send(req, v.patience)
 		var given struct {
@@ -52,7 +55,8 @@ func (t *teller) join(r *room, v *voter) bool {
 			v.pass = given.Pass
 			t.crowd.gate.mu.Lock()
 			defer t.crowd.gate.mu.Unlock()
-			t.crowd.gate.given = append(t.crowd.gate.given, givenPass{r.number, v.number, given.Pass})
+			t.crowd.gate.given = append(t.crowd.gate.given,
+				givenPass{r.number, v.number, given.Pass})
 			return true
 		case 0, http.StatusServiceUnavailable: // given or not
 		default:
@@ -64,8 +68,9 @@ func (t *teller) join(r *room, v *voter) bool {
 	return false
 }
 
-// identify finds out whose votes those with a pass are: their list has an id that is derived from the pass, and no answer tells it. A
-// key that got the passes of two voters is odd, and so is a pass that two voters got, or one that was not counted.
+// identify finds out whose votes those with a pass are: their list has an id that is derived from
+// the pass, and no answer tells it. A key that got the passes of two voters is odd, and so is a
+// pass that two voters got, or one that was not counted.
 func (c *Crowd) identify(ctx context.Context, s *store) error {
 	c.passed = map[uuid.UUID]int32{}
 	if len(c.gate.given) == 0 {
@@ -75,7 +80,8 @@ func (c *Crowd) identify(ctx context.Context, s *store) error {
 	if err != nil {
 		return fmt.Errorf("voters' passes: %w", err)
 	}
-	passes, voters, people := access.NewPasses(key), map[int32]uuid.UUID{}, make([]int64, len(c.rooms))
+	passes, voters, people := access.NewPasses(key), map[int32]uuid.UUID{},
+		make([]int64, len(c.rooms))
 	for _, g := range c.gate.given {
 		id, err := passes.Check(uuid.MustParse(c.rooms[g.room].id), []byte(g.text), time.Now())
 		if err != nil {
@@ -96,7 +102,8 @@ func (c *Crowd) identify(ctx context.Context, s *store) error {
 	}
 	for i, r := range c.rooms {
 		if given := counted[uuid.MustParse(r.id)]; given < people[i] {
-			c.gate.oddly("%d passes of room %d are counted, and %d voters have one", given, i, people[i])
+			c.gate.oddly("%d passes of room %d are counted, and %d voters have one",
+				given, i, people[i])
 		}
 	}
 	return nil
@@ -104,7 +111,8 @@ func (c *Crowd) identify(ctx context.Context, s *store) error {
 
 // passes reads the key of passes, and how many of each presentation are counted as given.
 func (s *store) passes(ctx context.Context) (key []byte, counted map[uuid.UUID]int64, err error) {
-	if err := s.db.QueryRowContext(ctx, `SELECT value FROM secrets WHERE name = 'voters'' passes'`).Scan(&key); err != nil {
+	if err := s.db.QueryRowContext(ctx, `SELECT value FROM secrets WHERE name = 'voters'' passes'`).
+		Scan(&key); err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT presentation_id, given FROM passes`)

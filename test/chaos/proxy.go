@@ -18,10 +18,11 @@ import (
 // proxy is the network between two processes.
 type proxy struct{ *toxiproxy.Proxy }
 
-// between puts a network between two kinds of processes, whose name finds it again, and gives the address to use in place
-// of the one behind it.
+// between puts a network between two kinds of processes, whose name finds it again, and gives the
+// address to use in place of the one behind it.
 func (s *Scene) between(name, address string) (string, error) {
-	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()),
+		zerolog.Nop())
 	p := toxiproxy.NewProxy(server, name, "127.0.0.1:0", address)
 	if err := p.Start(); err != nil {
 		return "", err
@@ -40,8 +41,10 @@ func (s *Scene) between(name, address string) (string, error) {
 // poison makes the networks of a name bad in both directions.
 func (s *Scene) poison(name string, t trouble) error {
 	for _, p := range s.proxies[name] {
-		for direction, attributes := range map[string]string{"upstream": t.there, "downstream": t.back} {
-			text := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, t.toxic, direction, attributes)
+		for direction, attributes := range map[string]string{"upstream": t.there,
+			"downstream": t.back} {
+			text := fmt.Sprintf(`{"type":%q,"stream":%q,"attributes":{%s}}`, t.toxic,
+				direction, attributes)
 			if _, err := p.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 				return fmt.Errorf("%s on %s: %w", t.toxic, name, err)
 			}
@@ -60,7 +63,8 @@ func (s *Scene) cure(name string) error {
 		}
 	}()
 	if !within(cured, time.Minute) {
-		return errors.New("the proxy is stuck, and no network can be cured: that is no fault of the product")
+		return errors.New(
+			"the proxy is stuck, and no network can be cured: that is no fault of the product")
 	}
 	return nil
 }
@@ -75,9 +79,10 @@ func within(done <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// late is toxiproxy's latency, of which a network can be cured whatever became of its connections: the original waits, with
-// the lock on all of them, 5 s for each chunk that it holds for a peer that has gone (toxiproxy's issues 412 and 558).
-// What is held back is delivered, late, unless nobody takes it; then the connection ends.
+// late is toxiproxy's latency, of which a network can be cured whatever became of its connections:
+// the original waits, with the lock on all of them, 5 s for each chunk that it holds for a peer
+// that has gone (toxiproxy's issues 412 and 558). What is held back is delivered, late, unless
+// nobody takes it; then the connection ends.
 type late struct {
 	Latency int64 `json:"latency"` // milliseconds
 	Jitter  int64 `json:"jitter"`  // milliseconds, more or less
@@ -103,7 +108,8 @@ func (t *late) Pipe(stub *toxics.ToxicStub) {
 			if t.Jitter > 0 {
 				delay += rand.Int64N(2*t.Jitter) - t.Jitter
 			}
-			wait := time.NewTimer(time.Until(chunk.Timestamp.Add(time.Duration(delay) * time.Millisecond)))
+			wait := time.NewTimer(
+				time.Until(chunk.Timestamp.Add(time.Duration(delay) * time.Millisecond)))
 			select {
 			case <-wait.C:
 				select {

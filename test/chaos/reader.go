@@ -43,7 +43,8 @@ type results struct {
 	Mean *float64 `json:"mean"`
 }
 
-// counts gives how often each answer of a kind was given; false: there are others, or the mean is not theirs.
+// counts gives how often each answer of a kind was given; false: there are others, or the mean is
+// not theirs.
 func (s *results) counts(k *kind) (counts []int64, ok bool) {
 	if k.own() {
 		words := map[string]int64{}
@@ -83,8 +84,8 @@ func (r *reader) read(stop <-chan struct{}) {
 	}
 }
 
-// look reads a poll's results, and its votes list if wanted. The list is taken down only if it was read between two equal
-// final results: otherwise the poll may have been displayed again meanwhile.
+// look reads a poll's results, and its votes list if wanted. The list is taken down only if it was
+// read between two equal final results: otherwise the poll may have been displayed again meanwhile.
 func (r *reader) look(room *room, i int, withList bool) (seen results, list []byte, ok bool) {
 	v, seen, ok := r.results(room, i)
 	if !ok {
@@ -107,12 +108,14 @@ func (r *reader) look(room *room, i int, withList bool) (seen results, list []by
 
 func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool) {
 	v = check.View{Sent: r.crowd.now(), Replica: r.number, Poll: room.poll(i)}
-	a := r.api.send(request{method: "GET", path: room.path("/polls/" + room.polls[i] + "/results"), token: room.token}, 10*time.Second)
+	a := r.api.send(request{method: "GET", path: room.path("/polls/" + room.polls[i] + "/results"),
+		token: room.token}, 10*time.Second)
 	switch a.status {
 	case 200:
 	case 503:
 		if !a.retryAfter {
-			r.odd = append(r.odd, fmt.Sprintf("results of %s without Retry-After: %v", room.polls[i], a))
+			r.odd = append(r.odd, fmt.Sprintf("results of %s without Retry-After: %v",
+				room.polls[i], a))
 		}
 		return v, seen, false
 	case 0:
@@ -125,7 +128,8 @@ func (r *reader) results(room *room, i int) (v check.View, seen results, ok bool
 		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
 		return v, seen, false
 	}
-	v.Done, v.Version, v.Revision, v.Final = r.crowd.now(), seen.Version, seen.Revision, seen.Status == "final"
+	v.Done, v.Version, v.Revision, v.Final = r.crowd.now(), seen.Version, seen.Revision,
+		seen.Status == "final"
 	if _, ok := seen.counts(&kinds[i]); !ok { // and is compared all the same
 		r.odd = append(r.odd, fmt.Sprintf("results of %s: %v", room.polls[i], a))
 	}
@@ -142,7 +146,8 @@ func (r *reader) told(room *room, i int) (check.Told, error) {
 	seen, list, ok := r.look(room, i, true)
 	t := check.Told{Replica: r.number, Total: seen.Total}
 	if !ok {
-		return t, fmt.Errorf("replica %d does not tell about poll %d of room %d at the end", r.number, i, room.number)
+		return t, fmt.Errorf("replica %d does not tell about poll %d of room %d at the end",
+			r.number, i, room.number)
 	}
 	t.Counts, _ = seen.counts(&kinds[i]) // what is wrong with it was said already
 	if list == nil {                     // it was never displayed
@@ -167,7 +172,8 @@ func (r *reader) told(room *room, i int) (check.Told, error) {
 		if room.passes {
 			id = l.VoterID
 		}
-		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(room, id), Answer: kinds[i].answer(chosen)})
+		t.List = append(t.List, check.Row{Poll: room.poll(i), Voter: r.crowd.voterOf(room, id),
+			Answer: kinds[i].answer(chosen)})
 	}
 	return t, nil
 }

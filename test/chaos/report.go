@@ -10,12 +10,15 @@ import (
 )
 
 // Head is the head of the table.
-const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | overtaken | lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting again (s) |\n" +
+const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | overtaken | " +
+	"lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting " +
+	"again (s) |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 func (r *Row) String() string {
 	c := r.Report
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
+	return fmt.Sprintf(
+		"| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
 		r.Fault.Name, r.Seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted, c.Overtaken,
 		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed), r.other(),
 		seconds(r.Gap), seconds(r.Accepting), seconds(r.Counting))
@@ -23,12 +26,14 @@ func (r *Row) String() string {
 
 // other counts the violations that have no column of their own.
 func (r *Row) other() int {
-	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order, check.Odd) + len(r.Odd)
+	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order,
+		check.Odd) + len(r.Odd)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
-// undecided is on how many registers of a run porcupine may give up before the run proves too little.
+// undecided is on how many registers of a run porcupine may give up before the run proves too
+// little.
 const undecided = 2
 
 // Failures says what is wrong with a row; empty: nothing.
@@ -41,10 +46,14 @@ func (r *Row) Failures() (all []string) {
 		all = append(all, v.String())
 	}
 	if c := r.Report; c.Behind > 5+c.Unknown/500 {
-		all = append(all, fmt.Sprintf("%d votes overtook what came later: more than %d without an answer explain", c.Behind, c.Unknown))
+		all = append(
+			all, fmt.Sprintf(
+				"%d votes overtook what came later: more than %d without an answer explain",
+				c.Behind, c.Unknown))
 	}
 	if n := r.Report.Undecided; n > undecided {
-		all = append(all, fmt.Sprintf("porcupine gave up on %d registers, more than %d", n, undecided))
+		all = append(all, fmt.Sprintf("porcupine gave up on %d registers, more than %d",
+			n, undecided))
 	}
 	return append(all, r.Odd...)
 }
@@ -57,15 +66,18 @@ func Missed(rows []*Row) string {
 	f, missed := rows[0].Fault, []string{}
 	counting, accepting := medians(rows)
 	if f.Counts > 0 && counting > f.Counts {
-		missed = append(missed, fmt.Sprintf("counting resumed after %v, not within %v", counting, f.Counts))
+		missed = append(missed, fmt.Sprintf("counting resumed after %v, not within %v",
+			counting, f.Counts))
 	}
 	if f.Accepts > 0 && accepting > f.Accepts {
-		missed = append(missed, fmt.Sprintf("accepting resumed after %v, not within %v", accepting, f.Accepts))
+		missed = append(missed, fmt.Sprintf("accepting resumed after %v, not within %v",
+			accepting, f.Accepts))
 	}
 	return strings.Join(missed, ", ")
 }
 
-// Recovery is a line of the table of recoveries: the medians of a fault's runs beside their targets; empty: it has none.
+// Recovery is a line of the table of recoveries: the medians of a fault's runs beside their
+// targets; empty: it has none.
 func Recovery(rows []*Row) string {
 	if len(rows) == 0 {
 		return ""
@@ -73,10 +85,12 @@ func Recovery(rows []*Row) string {
 	f, line := rows[0].Fault, ""
 	counting, accepting := medians(rows)
 	if f.Counts > 0 {
-		line += fmt.Sprintf("| %s → counted again | %v | %s s |\n", f.Name, f.Counts, seconds(counting))
+		line += fmt.Sprintf("| %s → counted again | %v | %s s |\n", f.Name, f.Counts,
+			seconds(counting))
 	}
 	if f.Accepts > 0 {
-		line += fmt.Sprintf("| %s → accepted again | %v | %s s |\n", f.Name, f.Accepts, seconds(accepting))
+		line += fmt.Sprintf("| %s → accepted again | %v | %s s |\n", f.Name, f.Accepts,
+			seconds(accepting))
 	}
 	return line
 }
@@ -94,15 +108,21 @@ func medians(rows []*Row) (counting, accepting time.Duration) {
 
 // Sum is the last line of the table.
 func Sum(rows []*Row) string {
-	var sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late, changed, other int
+	var sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late,
+		changed, other int
 	var gap time.Duration
 	for _, r := range rows {
 		c := r.Report
-		sent, acknowledged, refused, unknown, counted = sent+c.Sent, acknowledged+c.Acknowledged, refused+c.Refused, unknown+c.Unknown, counted+c.Counted
+		sent, acknowledged, refused, unknown, counted = sent+c.Sent, acknowledged+c.Acknowledged,
+			refused+c.Refused, unknown+c.Unknown, counted+c.Counted
 		overtaken += c.Overtaken
-		lost, double, late, changed = lost+c.Of(check.Lost), double+c.Of(check.Double), late+c.Of(check.Late), changed+c.Of(check.Changed)
+		lost, double, late, changed = lost+c.Of(check.Lost), double+c.Of(check.Double),
+			late+c.Of(check.Late), changed+c.Of(check.Changed)
 		other, gap = other+r.other(), max(gap, r.Gap)
 	}
-	return fmt.Sprintf("| **%d runs** | | %d | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | **%d** | %s | | |\n",
-		len(rows), sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late, changed, other, seconds(gap))
+	return fmt.Sprintf(
+		"| **%d runs** | | %d | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | "+
+			"**%d** | %s | | |\n",
+		len(rows), sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late,
+		changed, other, seconds(gap))
 }

@@ -14,7 +14,8 @@ import (
 
 const roomPolls = 5
 
-// kind is one of polls, with what people may answer to it: an answer's i-th bit is the i-th of these.
+// kind is one of polls, with what people may answer to it: an answer's i-th bit is the i-th of
+// these.
 type kind struct {
 	name    string
 	answers []string
@@ -78,7 +79,8 @@ func newRoom(c *Crowd, door *client, number int32, passes bool) (*room, error) {
 			polls[i].Options = all
 		}
 	}
-	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls, "voters": map[bool]string{true: "pass", false: "anyone"}[passes]})
+	body, err := json.Marshal(map[string]any{"title": "Chaos", "polls": polls,
+		"voters": map[bool]string{true: "pass", false: "anyone"}[passes]})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +92,8 @@ func newRoom(c *Crowd, door *client, number int32, passes bool) (*room, error) {
 	if err := json.Unmarshal(a.body, &created); err != nil || a.status != 201 {
 		return nil, fmt.Errorf("create a presentation: %v", a)
 	}
-	r := &room{crowd: c, number: number, id: created.PresentationID, token: created.PresenterToken, passes: passes}
+	r := &room{crowd: c, number: number, id: created.PresentationID,
+		token: created.PresenterToken, passes: passes}
 	r.shown.Store(-1)
 	r.before.Store(-1)
 	var seen presentation
@@ -122,7 +125,8 @@ const (
 	closed  = -2 // what is displayed stays, and voting for it is closed
 )
 
-// present moves through the slides, back and forth, until stop is closed, and then clears the slide.
+// present moves through the slides, back and forth, until stop is closed, and then clears the
+// slide.
 func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 	at := 0
 	r.move(at)
@@ -167,7 +171,8 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 // edit changes who sees a poll's results, whatever its state. What is counted must stay as it is.
 func (r *room) edit(i int, visibility string) {
 	body := []byte(`{"results_visibility":"` + visibility + `"}`)
-	a := r.crowd.door.send(request{method: "PATCH", path: r.path("/polls/" + r.polls[i]), token: r.token, body: body}, 2*time.Second)
+	a := r.crowd.door.send(request{method: "PATCH", path: r.path("/polls/" + r.polls[i]),
+		token: r.token, body: body}, 2*time.Second)
 	switch a.status {
 	case 200:
 		r.crowd.edited.Add(1)
@@ -181,10 +186,11 @@ func between(rng *rand.Rand, d time.Duration) time.Duration {
 	return d/2 + time.Duration(rng.Int64N(int64(d)))
 }
 
-// move displays the i-th poll, nothing, or closes it, and returns when the presenter was told so. It repeats the request, with
-// the version that it must find, until there is an answer.
+// move displays the i-th poll, nothing, or closes it, and returns when the presenter was told so.
+// It repeats the request, with the version that it must find, until there is an answer.
 func (r *room) move(i int) {
-	req := request{method: "PUT", path: r.path("/polls/current"), token: r.token, ifMatch: strconv.Quote(strconv.FormatInt(r.version, 10))}
+	req := request{method: "PUT", path: r.path("/polls/current"), token: r.token,
+		ifMatch: strconv.Quote(strconv.FormatInt(r.version, 10))}
 	switch {
 	case i == closed:
 		req.body = []byte(`{"move":"close"}`)
@@ -206,7 +212,8 @@ func (r *room) move(i int) {
 		case 200, 204:
 			version, err := strconv.ParseInt(strings.Trim(a.etag, `"`), 10, 64)
 			if err != nil || version != r.version+1 {
-				r.odd = append(r.odd, fmt.Sprintf("moved from version %d to ETag %s", r.version, a.etag))
+				r.odd = append(r.odd, fmt.Sprintf("moved from version %d to ETag %s",
+					r.version, a.etag))
 			}
 			r.moved(i, sent, r.version+1)
 			return
@@ -217,7 +224,8 @@ func (r *room) move(i int) {
 			}
 		case 0, 503:
 		default:
-			r.odd = append(r.odd, fmt.Sprintf("%s with If-Match %s: %v", req.method, req.ifMatch, a))
+			r.odd = append(r.odd, fmt.Sprintf("%s with If-Match %s: %v", req.method,
+				req.ifMatch, a))
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -237,7 +245,9 @@ func (r *room) arrived(i int) bool {
 		i = int(r.shown.Load()) // it stays where it is
 	}
 	if p.Version != r.version && (p.Version != r.version+1 || shown != i) {
-		r.odd = append(r.odd, fmt.Sprintf("wants poll %d after version %d, finds poll %d at version %d", i, r.version, shown, p.Version))
+		r.odd = append(
+			r.odd, fmt.Sprintf("wants poll %d after version %d, finds poll %d at version %d", i,
+				r.version, shown, p.Version))
 	}
 	return p.Version == r.version+1
 }
@@ -247,7 +257,8 @@ func (r *room) moved(i int, sent time.Duration, version int64) {
 	if i >= 0 {
 		poll = r.poll(i)
 	}
-	r.moves = append(r.moves, check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
+	r.moves = append(r.moves,
+		check.Move{Sent: sent, Done: r.crowd.now(), Room: r.number, Poll: poll, Version: version})
 	r.version = version
 	r.crowd.moved.Add(1)
 	if i < 0 {

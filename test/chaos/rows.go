@@ -44,7 +44,8 @@ func (c *Crowd) pollsOf() map[uuid.UUID]int32 {
 
 // open counts the polls that are neither final nor still to be displayed.
 func (s *store) open(ctx context.Context) (n int, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM poll_states WHERE status IN ('open', 'closing')`).Scan(&n)
+	err = s.db.QueryRowContext(ctx,
+		`SELECT count(*) FROM poll_states WHERE status IN ('open', 'closing')`).Scan(&n)
 	return n, err
 }
 
@@ -176,7 +177,8 @@ func (j *jsonCounts) Scan(v any) error {
 	return fmt.Errorf("counts are a %T", v)
 }
 
-// settle waits until all is final and completes the history with what is there, and with what is there much later.
+// settle waits until all is final and completes the history with what is there, and with what is
+// there much later.
 func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much time.Duration) error {
 	if err := s.awaitFinal(ctx); err != nil {
 		return err
@@ -198,7 +200,8 @@ func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much tim
 	if err := c.tell(h.Ends); err != nil {
 		return err
 	}
-	// Nothing may change any more. If something does, it may be in time for nobody to see it: so look again.
+	// Nothing may change any more. If something does, it may be in time for nobody to see it: so
+	// look again.
 	select {
 	case <-time.After(time.Until(final.Add(much))):
 	case <-ctx.Done():

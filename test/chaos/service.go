@@ -7,8 +7,8 @@ import (
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
-// service measures how long rooms were without success. Each room is looked at by itself: a partition that stands
-// still must not hide behind three that go on.
+// service measures how long rooms were without success. Each room is looked at by itself: a
+// partition that stands still must not hide behind three that go on.
 type service struct {
 	mu    sync.Mutex
 	ended bool
@@ -24,7 +24,8 @@ type pause struct {
 	spanned  chan struct{} // closed when one has
 }
 
-// held is closed when a vote that was sent before now gets an answer of a replica's, whichever, after d has passed.
+// held is closed when a vote that was sent before now gets an answer of a replica's, whichever,
+// after d has passed.
 func (s *service) held(now, d time.Duration) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,8 +33,8 @@ func (s *service) held(now, d time.Duration) <-chan struct{} {
 	return s.pause.spanned
 }
 
-// success is how a room fares. Its clock stands still while the slide is empty, for then nobody can have success; it never
-// begins anew.
+// success is how a room fares. Its clock stands still while the slide is empty, for then nobody can
+// have success; it never begins anew.
 type success struct {
 	accepted time.Duration // when a vote was last, by the room's clock
 	empty    bool
@@ -73,7 +74,8 @@ func (s *service) opened(now time.Duration) {
 
 // mark begins to wait.
 func (s *service) mark(now time.Duration) *mark {
-	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{}, resumed: make(chan struct{})}
+	m := &mark{at: now, accepted: map[int32]time.Duration{}, counted: map[int32]time.Duration{},
+		resumed: make(chan struct{})}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range s.last {
@@ -98,7 +100,8 @@ func (c *Crowd) note(r *room, cast *check.Cast) {
 func (s *service) answered(cast *check.Cast) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.pause; p != nil && cast.Status != 0 && !cast.Edge && cast.Sent < p.from && cast.Done >= p.to {
+	if p := s.pause; p != nil && cast.Status != 0 && !cast.Edge && cast.Sent < p.from &&
+		cast.Done >= p.to {
 		close(p.spanned)
 		s.pause = nil
 	}
@@ -126,8 +129,8 @@ func (s *service) longest(last *success, now time.Duration) {
 	}
 }
 
-// slide says whether a room's slide is empty from now on. It is not from the moment that the presenter wants it to show
-// something: whatever holds that up is part of the wait.
+// slide says whether a room's slide is empty from now on. It is not from the moment that the
+// presenter wants it to show something: whatever holds that up is part of the wait.
 func (s *service) slide(room int32, empty bool, now time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +151,8 @@ func (m *mark) note(room int32, cast *check.Cast, now time.Duration) {
 		return
 	}
 	waited := now - m.rooms[room]
-	if first(m.accepted, room, waited); cast.Status == 204 && first(m.counted, room, waited) && len(m.counted) == len(m.rooms) {
+	if first(m.accepted, room, waited); cast.Status == 204 && first(m.counted, room, waited) &&
+		len(m.counted) == len(m.rooms) {
 		close(m.resumed)
 	}
 }

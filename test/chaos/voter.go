@@ -50,8 +50,9 @@ func newVoter(number int, r *room) voter {
 	return v
 }
 
-// newHot makes the two devices of a voter who changes its mind all the time, on both at once. By turns such voters have no
-// seq, one that their devices share, and one on each device, which may give a number twice.
+// newHot makes the two devices of a voter who changes its mind all the time, on both at once. By
+// turns such voters have no seq, one that their devices share, and one on each device, which may
+// give a number twice.
 func (c *Crowd) newHot(number int, seed uint64) (devices []*teller) {
 	v := newVoter(number, c.rooms[number%len(c.rooms)])
 	v.manner = manner{patience: 7 * time.Second, seq: number%3 > 0}
@@ -101,22 +102,25 @@ func (t *teller) vote(stop <-chan struct{}) {
 	}
 }
 
-// one is one answer of one voter, repeated until it is known what became of it, or the slide has moved on.
+// one is one answer of one voter, repeated until it is known what became of it, or the slide has
+// moved on.
 func (t *teller) one(v *voter) {
 	r := v.room
 	if !t.join(r, v) {
 		return
 	}
 	at := r.shown.Load()
-	// A page that missed the change. While the slide is empty nothing else is sent: no vote for another poll has a
-	// replica look again, and what it believes is trusted for as long as it may be.
+	// A page that missed the change. While the slide is empty nothing else is sent: no vote for
+	// another poll has a replica look again, and what it believes is trusted for as long as it may
+	// be.
 	if at < 0 && t.rng.IntN(3) == 0 || t.rng.IntN(20) == 0 {
 		at = r.before.Load()
 	}
 	if at < 0 {
 		return
 	}
-	c := check.Cast{Voter: v.number, Poll: r.poll(int(at)), Answer: 1 << t.rng.IntN(len(kinds[at].answers))}
+	c := check.Cast{Voter: v.number, Poll: r.poll(int(at)),
+		Answer: 1 << t.rng.IntN(len(kinds[at].answers))}
 	if kinds[at].several {
 		c.Answer = check.Answer(1 + t.rng.IntN(1<<len(kinds[at].answers)-1))
 	}
@@ -129,11 +133,13 @@ func (t *teller) one(v *voter) {
 	if v.seq {
 		c.Seq = v.seqs.Add(1)
 	}
-	req := request{method: "POST", path: r.path("/polls/current/votes"), body: t.ballot(r, v, at, &c), prefer: v.prefer}
+	req := request{method: "POST", path: r.path("/polls/current/votes"),
+		body: t.ballot(r, v, at, &c), prefer: v.prefer}
 	for try := range 8 {
 		c.Sent = t.crowd.now()
 		a := t.door.send(req, v.patience)
-		c.Done, c.Status, c.RetryAfter, c.Edge = t.crowd.now(), uint16(a.status), a.retryAfter, a.edge()
+		c.Done, c.Status, c.RetryAfter, c.Edge = t.crowd.now(), uint16(a.status),
+			a.retryAfter, a.edge()
 		c.ID = check.ID{} // one that cannot be read is none, and that is a violation
 		if id, err := uuid.Parse(a.voteID); err == nil {
 			c.ID = check.ID(id)

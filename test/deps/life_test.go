@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// opened are packages that start goroutines and have no life.Service, with the suite of their port
-// that proves the same of Close, and why a service would be wrong. What is opened gives its users a
-// promise before they begin, so its opening waits for a server, and may fail.
+// opened are packages that start goroutines and have no life.Service. Beside each stands the suite
+// of its port, which proves the same of Close. What is opened gives its users a promise before they
+// begin. Its opening waits for a server, and may fail, so a service would be wrong.
 var opened = map[string]string{
-	"pkg/inproc":   "queuetest.Run(", // a log: queue.Log has Close, and the port says what that promises
+	// a log: queue.Log has Close, and the port says what that promises
+	"pkg/inproc":   "queuetest.Run(",
 	"pkg/rabbitmq": "queuetest.Run(", // a log, likewise: Open waits for the broker
 }
 
@@ -121,7 +122,8 @@ func TestWhatRunsIsFound(t *testing.T) {
 
 func TestAWrongListOfWhatIsOpenedIsFound(t *testing.T) {
 	found := map[string]bool{"pkg/a": false, "pkg/b": true, "pkg/c": false, "pkg/d": true}
-	opened := map[string]string{"pkg/c": "queuetest.Run(", "pkg/d": "queuetest.Run(", "pkg/gone": "x"}
+	opened := map[string]string{"pkg/c": "queuetest.Run(", "pkg/d": "queuetest.Run(",
+		"pkg/gone": "x"}
 	require.ElementsMatch(t, []string{
 		"pkg/a starts goroutines: its tests must have lifetest.Run(",
 		"pkg/c starts goroutines: its tests must have queuetest.Run(",

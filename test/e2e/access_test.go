@@ -35,7 +35,8 @@ type accessCall struct {
 func accessCalls(r *Room) []accessCall {
 	first, second := r.Polls[0].PollID, r.Polls[1].PollID
 	call := func(operation string, least int, method, path string, body any) accessCall {
-		return accessCall{operation, least, Request{Method: method, Path: r.Path(path), JSON: body, Wrong: true}}
+		return accessCall{operation, least,
+			Request{Method: method, Path: r.Path(path), JSON: body, Wrong: true}}
 	}
 	return []accessCall{
 		call("getPresentation", forAnybody, "GET", "", nil),
@@ -44,23 +45,28 @@ func accessCalls(r *Room) []accessCall {
 		call("getAllResults", forAnybody, "GET", "/results", nil),
 		call("streamEvents", forAnybody, "HEAD", "/events", nil),
 		call("getAudience", forRemote, "GET", "/audience", nil),
-		call("castVote", forAnybody, "POST", "/polls/current/votes", Ballot{PollID: first, Key: "A", ClientID: NewVoter()}),
+		call("castVote", forAnybody, "POST", "/polls/current/votes",
+			Ballot{PollID: first, Key: "A", ClientID: NewVoter()}),
 		call("displayPoll", forRemote, "PUT", "/polls/current", nil),
 		call("displayPoll", forRemote, "PUT", "/polls/current", map[string]string{"move": "close"}),
 		call("displayPoll", forRemote, "PUT", "/polls/current", map[string]string{"move": "open"}),
-		call("displayPoll", forRemote, "PUT", "/polls/current", map[string]string{"poll_id": second}),
+		call("displayPoll", forRemote, "PUT", "/polls/current",
+			map[string]string{"poll_id": second}),
 		call("clearSlide", forRemote, "DELETE", "/polls/current", nil),
 		call("editPresentation", forOwner, "PATCH", "", map[string]string{"title": "Other"}),
 		call("givePass", forAnybody, "POST", "/voters", nil),
 		call("getHistory", forAnybody, "GET", "/history", nil),
 		call("exportPresentation", forOwner, "GET", "/export", nil),
 		call("addPoll", forOwner, "POST", "/polls", choice("More?")),
-		call("orderPolls", forOwner, "PUT", "/polls/order", map[string][]string{"poll_ids": {second, first}}),
-		call("editPoll", forOwner, "PATCH", "/polls/"+second, map[string]string{"results_visibility": "after"}),
+		call("orderPolls", forOwner, "PUT", "/polls/order",
+			map[string][]string{"poll_ids": {second, first}}),
+		call("editPoll", forOwner, "PATCH", "/polls/"+second,
+			map[string]string{"results_visibility": "after"}),
 		call("resetPoll", forOwner, "POST", "/polls/"+second+"/reset", nil),
 		call("deletePoll", forOwner, "DELETE", "/polls/"+second, nil),
 		call("listAnswers", forAnybody, "GET", "/polls/"+first+"/answers", nil),
-		call("hideAnswer", forRemote, "PATCH", "/polls/"+first+"/answers", map[string]any{"text": "A", "hidden": true}),
+		call("hideAnswer", forRemote, "PATCH", "/polls/"+first+"/answers",
+			map[string]any{"text": "A", "hidden": true}),
 		call("listVotes", forOwner, "GET", "/polls/"+first+"/votes", nil),
 		call("renewJoinCode", forOwner, "POST", "/join_code", nil),
 		call("renewRemote", forOwner, "POST", "/remote", nil),
@@ -122,7 +128,8 @@ func TestEveryCallOfAPresentationTakesTheTokenThatItNeeds(t *testing.T) {
 					c := accessCalls(own)[i]
 					c.Token = all[len(all)-1].token
 					a := s.Do(c.Request)
-					// Anyone may vote there, and nobody needs a pass; and people choose their answers, and write none.
+					// Anyone may vote there, and nobody needs a pass; and people choose their
+					// answers, and write none.
 					if a.Code() != "409 no_passes" && a.Code() != "409 not_free_text" {
 						require.Less(t, a.Status, 300, "%s by %s: %v", c.operation, h.name, a)
 					}
@@ -136,9 +143,11 @@ func TestEveryCallOfAPresentationTakesTheTokenThatItNeeds(t *testing.T) {
 					a := client.Do(c.Request)
 					switch {
 					case c.least <= h.good:
-						require.NotContains(t, []int{401, 403, 404}, a.Status, "%s by %s: %v", c.operation, h.name, a)
+						require.NotContains(t, []int{401, 403, 404}, a.Status, "%s by %s: %v",
+							c.operation, h.name, a)
 					case h.token == "":
-						require.Equal(t, "401 unauthorized", a.Code(), "%s by %s", c.operation, h.name)
+						require.Equal(t, "401 unauthorized", a.Code(), "%s by %s",
+							c.operation, h.name)
 					default:
 						require.Equal(t, "403 forbidden", a.Code(), "%s by %s", c.operation, h.name)
 					}
@@ -149,11 +158,13 @@ func TestEveryCallOfAPresentationTakesTheTokenThatItNeeds(t *testing.T) {
 		require.Equal(t, "A test", p.Title, "a refused call edited")
 		require.Len(t, p.Polls, 2)
 		require.Equal(t, r.JoinCode, p.JoinCode)
-		require.Equal(t, []string{r.Polls[0].PollID, r.Polls[1].PollID}, []string{p.Polls[0].PollID, p.Polls[1].PollID})
+		require.Equal(t, []string{r.Polls[0].PollID, r.Polls[1].PollID},
+			[]string{p.Polls[0].PollID, p.Polls[1].PollID})
 		for path, item := range r.contract.Doc.Paths.Map() {
 			if strings.HasPrefix(path, Base+"/presentations/{") {
 				for _, op := range item.Operations() {
-					require.True(t, there[op.OperationID], "%s is not in the table of who may do what", op.OperationID)
+					require.True(t, there[op.OperationID],
+						"%s is not in the table of who may do what", op.OperationID)
 				}
 			}
 		}
@@ -183,11 +194,13 @@ func TestRemoteSeesWhatAPresenterNeedsAndNoMore(t *testing.T) {
 			require.Len(t, p.Polls, c.polls, c.role)
 			require.Equal(t, c.banned, p.Polls[0].Banned != nil, c.role)
 			var res Results
-			r.read(Request{Method: "GET", Path: r.Path("/polls/" + r.Polls[0].PollID + "/results"), Token: c.token}, &res)
+			r.read(Request{Method: "GET", Path: r.Path("/polls/" + r.Polls[0].PollID + "/results"),
+				Token: c.token}, &res)
 			require.Equal(t, !c.counts, res.Hidden, c.role)
 			all := s.Do(Request{Method: "GET", Path: r.Path("/results"), Token: c.token})
 			require.Equal(t, c.tables, !strings.Contains(string(all.Body), `"hidden":true`), c.role)
-			later := s.Do(Request{Method: "GET", Path: r.Path("/polls/" + r.Polls[1].PollID + "/results"), Token: c.token})
+			later := s.Do(Request{Method: "GET",
+				Path: r.Path("/polls/" + r.Polls[1].PollID + "/results"), Token: c.token})
 			require.Equal(t, c.polls == 2, later.Status == 200, c.role)
 			e, err := r.watchAs(t, "", c.token).next()
 			require.NoError(t, err)
@@ -239,7 +252,8 @@ func TestRenewalEndsTheStreamsOfOldTokensOnEveryReplicaAndNoOthers(t *testing.T)
 		for _, v := range streams["remote"] {
 			ends(t, v, "a remote's stream after its token was replaced")
 		}
-		t.Logf("remote's streams on %d replicas ended after %s", len(s.replicas), time.Since(begun).Round(time.Millisecond))
+		t.Logf("remote's streams on %d replicas ended after %s", len(s.replicas),
+			time.Since(begun).Round(time.Millisecond))
 		v := r.watchAs(t, "", newRemote)
 		var err error
 		r.PresenterToken, a = r.renew("token", old)
@@ -248,7 +262,8 @@ func TestRenewalEndsTheStreamsOfOldTokensOnEveryReplicaAndNoOthers(t *testing.T)
 		for _, v := range append(streams["owner"], v) {
 			ends(t, v, "an owner's stream after the renewal")
 		}
-		t.Logf("owner's streams on %d replicas ended after %s", len(s.replicas), time.Since(begun).Round(time.Millisecond))
+		t.Logf("owner's streams on %d replicas ended after %s", len(s.replicas),
+			time.Since(begun).Round(time.Millisecond))
 
 		r.Vote(r.Polls[0].PollID, NewVoter(), "A")
 		for _, v := range rooms { // the room's streams go on
@@ -295,20 +310,25 @@ func TestATokenThatTheClientHasDrawnIsTakenIfItIsLongEnough(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("Now"))
 		renew := func(body, typ string) *Answer {
-			return s.Do(Request{Method: http.MethodPost, Path: r.Path("/token"), Token: r.PresenterToken, Body: body, Wrong: true,
+			return s.Do(Request{Method: http.MethodPost, Path: r.Path("/token"),
+				Token: r.PresenterToken, Body: body, Wrong: true,
 				Header: map[string]string{"Content-Type": typ}})
 		}
 		drawn := strings.Repeat("aB3-_", 9)
-		for _, wrong := range []string{"", "x", drawn[:42], strings.Repeat("a", 129), drawn + " ", drawn + "é", drawn + `\u0000`, drawn + "="} {
-			require.Equal(t, "400 invalid presenter_token", renew(`{"presenter_token":"`+wrong+`"}`, jsonEnc).Code(), wrong)
+		for _, wrong := range []string{"", "x", drawn[:42], strings.Repeat("a", 129), drawn + " ",
+			drawn + "é", drawn + `\u0000`, drawn + "="} {
+			require.Equal(t, "400 invalid presenter_token",
+				renew(`{"presenter_token":"`+wrong+`"}`, jsonEnc).Code(), wrong)
 		}
-		for _, wrong := range []string{`{}`, `{"presenter_token":7}`, `{"presenter_token":null}`, `[]`, `{`} {
+		for _, wrong := range []string{`{}`, `{"presenter_token":7}`,
+			`{"presenter_token":null}`, `[]`, `{`} {
 			require.Equal(t, "400 invalid", renew(wrong, jsonEnc).Kind(), wrong)
 		}
 		require.Equal(t, "415 unsupported_media_type", renew(drawn, "text/plain").Code())
 		require.Equal(t, "owner", r.Presentation(true).Role, "nothing was renewed")
 		require.Equal(t, 200, renew(`{"presenter_token":"`+drawn+`"}`, jsonEnc).Status)
-		require.Equal(t, "403 forbidden", renew(`{"presenter_token":"`+drawn+`"}`, jsonEnc).Code(), "by the old one")
+		require.Equal(t, "403 forbidden", renew(`{"presenter_token":"`+drawn+`"}`, jsonEnc).Code(),
+			"by the old one")
 		r.PresenterToken = drawn
 		require.Equal(t, "owner", r.Presentation(true).Role)
 	})
@@ -321,7 +341,8 @@ func TestNewJoinCodeIsToldToWhoWatchesAndTheOldOneNamesNothing(t *testing.T) {
 		for _, replica := range s.replicas {
 			streams = append(streams, r.Through(replica).watch(t, ""))
 		}
-		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/join_code"), Token: r.PresenterToken})
+		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/join_code"),
+			Token: r.PresenterToken})
 		require.Equal(t, 200, a.Status)
 		var body struct {
 			JoinCode string `json:"join_code"`
@@ -329,11 +350,13 @@ func TestNewJoinCodeIsToldToWhoWatchesAndTheOldOneNamesNothing(t *testing.T) {
 		require.NoError(t, a.Decode(&body))
 		require.NotEqual(t, r.JoinCode, body.JoinCode)
 		for _, v := range streams {
-			e := v.until(t, "the new code", func(e event) bool { return e.shown != nil && e.shown.JoinCode == body.JoinCode })
+			e := v.until(t, "the new code",
+				func(e event) bool { return e.shown != nil && e.shown.JoinCode == body.JoinCode })
 			require.EqualValues(t, 1, e.shown.Version, "it is no transition")
 		}
 		for _, replica := range s.replicas {
-			require.Equal(t, "404 not_found", replica.Do(Request{Method: "GET", Path: Base + "/join/" + r.JoinCode}).Code())
+			require.Equal(t, "404 not_found",
+				replica.Do(Request{Method: "GET", Path: Base + "/join/" + r.JoinCode}).Code())
 			var joined Joined
 			replica.read(Request{Method: "GET", Path: Base + "/join/" + body.JoinCode}, &joined)
 			require.Equal(t, r.PresentationID, joined.PresentationID)
@@ -346,13 +369,16 @@ func TestNewJoinCodeIsToldToWhoWatchesAndTheOldOneNamesNothing(t *testing.T) {
 func from(address string) map[string]string { return map[string]string{"X-Forwarded-For": address} }
 
 func TestCreatingIsLimitedByAddress(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_CREATE_LIMIT=3"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_CREATE_LIMIT=3"}})
 	create := func(address string) *Answer {
-		return s.Do(Request{Method: "POST", Path: Base + "/presentations", JSON: NewPresentation{Polls: []NewPoll{choice("?")}}, Header: from(address)})
+		return s.Do(Request{Method: "POST", Path: Base + "/presentations",
+			JSON: NewPresentation{Polls: []NewPoll{choice("?")}}, Header: from(address)})
 	}
 	for range 5 { // what writes nothing costs nothing
-		a := s.Do(Request{Method: "POST", Path: Base + "/presentations", Body: `{}`, Header: map[string]string{
-			"Content-Type": jsonEnc, "X-Forwarded-For": "192.0.2.1"}, Wrong: true})
+		a := s.Do(Request{Method: "POST", Path: Base + "/presentations", Body: `{}`,
+			Header: map[string]string{
+				"Content-Type": jsonEnc, "X-Forwarded-For": "192.0.2.1"}, Wrong: true})
 		require.Equal(t, "400 invalid polls", a.Code())
 	}
 	for range 3 {
@@ -367,25 +393,30 @@ func TestCreatingIsLimitedByAddress(t *testing.T) {
 	require.Equal(t, 201, create("2001:db8::1").Status)
 	require.Equal(t, 201, create("2001:db8::2").Status)
 	require.Equal(t, 201, create("2001:db8::3").Status)
-	require.Equal(t, 429, create("2001:db8::4").Status, "a subscriber is one address, however many it takes")
+	require.Equal(t, 429, create("2001:db8::4").Status,
+		"a subscriber is one address, however many it takes")
 }
 
 func TestCreatingTakesTheKeyOfAServerThatHasOne(t *testing.T) {
 	const key = "a-key.of~ours+1/="
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_CREATE_KEY=" + key}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_CREATE_KEY=" + key}})
 	create := func(authorization, address string) *Answer {
 		h := from(address)
 		if authorization != "" {
 			h["Authorization"] = authorization
 		}
-		return s.Do(Request{Method: "POST", Path: Base + "/presentations", JSON: NewPresentation{Polls: []NewPoll{choice("?")}}, Header: h})
+		return s.Do(Request{Method: "POST", Path: Base + "/presentations",
+			JSON: NewPresentation{Polls: []NewPoll{choice("?")}}, Header: h})
 	}
 	require.Equal(t, "401 create_key_missing", create("", "192.0.2.1").Code())
-	require.Equal(t, `Bearer realm="create"`, create("Basic "+key, "192.0.2.1").Header.Get("WWW-Authenticate"))
+	require.Equal(t, `Bearer realm="create"`,
+		create("Basic "+key, "192.0.2.1").Header.Get("WWW-Authenticate"))
 	for range 30 {
 		require.Equal(t, 201, create("Bearer "+key, "192.0.2.1").Status)
 	}
-	for _, wrong := range []string{key + "x", key[1:], strings.ToUpper(key), "ÿ", strings.Repeat("k", 5000)} {
+	for _, wrong := range []string{key + "x", key[1:], strings.ToUpper(key), "ÿ",
+		strings.Repeat("k", 5000)} {
 		require.Equal(t, "403 create_key_wrong", create("Bearer "+wrong, "192.0.2.1").Code())
 	}
 	var a *Answer
@@ -393,13 +424,15 @@ func TestCreatingTakesTheKeyOfAServerThatHasOne(t *testing.T) {
 		a = create("Bearer another", "192.0.2.1")
 	}
 	require.Equal(t, "429 too_many_requests", a.Code())
-	require.Equal(t, 429, create("Bearer "+key, "192.0.2.1").Status, "a guesser learns nothing any more")
+	require.Equal(t, 429, create("Bearer "+key, "192.0.2.1").Status,
+		"a guesser learns nothing any more")
 	require.Equal(t, "6", a.Header.Get("Retry-After"))
 	require.Equal(t, 201, create("Bearer "+key, "192.0.2.2").Status)
 }
 
 func TestWrongJoinCodesAreLimitedAndAHallJoinsAtOnce(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_WRONG_CODES=20"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_WRONG_CODES=20"}})
 	r := show(s.Client, choice("Now"))
 	join := func(code, address string) *Answer {
 		return s.Do(Request{Method: "GET", Path: Base + "/join/" + code, Header: from(address)})
@@ -411,7 +444,8 @@ func TestWrongJoinCodesAreLimitedAndAHallJoinsAtOnce(t *testing.T) {
 	})
 	var told, refused atomic.Int32
 	concurrently(100, func(i int) {
-		switch a := join("222B"+string("BCDFGHJKMN"[i%10])+string("BCDFGHJKMN"[i/10]), "192.0.2.2"); a.Code() {
+		switch a := join("222B"+string("BCDFGHJKMN"[i%10])+string("BCDFGHJKMN"[i/10]),
+			"192.0.2.2"); a.Code() {
 		case "404 not_found":
 			told.Add(1)
 		case "429 too_many_requests":
@@ -421,13 +455,17 @@ func TestWrongJoinCodesAreLimitedAndAHallJoinsAtOnce(t *testing.T) {
 		}
 	})
 	require.InDelta(t, 20, told.Load(), 3, "those of a second or two come to it")
-	require.Equal(t, "429 too_many_requests", join(r.JoinCode, "192.0.2.2").Code(), "right ones are not told either")
+	require.Equal(t, "429 too_many_requests", join(r.JoinCode, "192.0.2.2").Code(),
+		"right ones are not told either")
 	wait, err := strconv.Atoi(join(r.JoinCode, "192.0.2.2").Header.Get("Retry-After"))
 	require.NoError(t, err)
 	require.True(t, wait >= 1 && wait <= 3, "a twentieth of a minute, and not %d", wait)
 	require.Equal(t, 200, join(r.JoinCode, "192.0.2.1").Status, "the hall goes on")
-	for _, garbage := range []string{"%00", "%ff", "..%2f..", strings.Repeat("A", 3000), "%F0%9F%97%B3", "' OR 1=1"} {
-		a := s.Do(Request{Method: "GET", Path: Base + "/join/" + strings.ReplaceAll(garbage, " ", "%20"), Header: from("192.0.2.3"), Wrong: true})
+	for _, garbage := range []string{"%00", "%ff", "..%2f..", strings.Repeat("A", 3000),
+		"%F0%9F%97%B3", "' OR 1=1"} {
+		a := s.Do(Request{Method: "GET",
+			Path:   Base + "/join/" + strings.ReplaceAll(garbage, " ", "%20"),
+			Header: from("192.0.2.3"), Wrong: true})
 		require.Contains(t, []int{400, 404}, a.Status, garbage)
 	}
 	// The pages and the QR code of a code look nothing up, so they tell nothing.

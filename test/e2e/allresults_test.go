@@ -26,7 +26,8 @@ type AllResults struct {
 // The three formats tell the same, and what each poll's own results say.
 func TestAllResultsAgreeInEveryFormat(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := show(s.Client, choice("=1+1"), NewPoll{Question: "How?", Kind: "rating"}, choice("Not displayed"))
+		r := show(s.Client, choice("=1+1"), NewPoll{Question: "How?", Kind: "rating"},
+			choice("Not displayed"))
 		for i, key := range []string{"A", "A", "B"} {
 			r.Vote(r.Polls[0].PollID, NewVoter(), key)
 			if i == 2 {
@@ -51,11 +52,13 @@ func TestAllResultsAgreeInEveryFormat(t *testing.T) {
 			}
 			unlessKnown(t, c, Request{Path: r.Path("/results")}, a.Header.Get("ETag"))
 
-			table := r.Do(Request{Method: http.MethodGet, Path: r.Path("/results"), Header: map[string]string{"Accept": "text/csv"}})
+			table := r.Do(Request{Method: http.MethodGet, Path: r.Path("/results"),
+				Header: map[string]string{"Accept": "text/csv"}})
 			rows, err := csv.NewReader(bytes.NewReader(table.Body)).ReadAll()
 			require.NoError(t, err)
 			rows = rows[1:]
-			book, err := excelize.OpenReader(bytes.NewReader(r.Do(Request{Method: http.MethodGet, Path: r.Path("/results?format=xlsx")}).Body))
+			book, err := excelize.OpenReader(bytes.NewReader(r.Do(Request{Method: http.MethodGet,
+				Path: r.Path("/results?format=xlsx")}).Body))
 			require.NoError(t, err)
 			sheets := book.GetSheetList()
 			require.Equal(t, []string{"Overview", "1 =1+1", "2 How"}, sheets)
@@ -64,7 +67,8 @@ func TestAllResultsAgreeInEveryFormat(t *testing.T) {
 				require.NoError(t, err)
 				for j, o := range p.Options {
 					require.Equal(t, strconv.Itoa(i+1), rows[0][0])
-					require.Equal(t, []string{o.Key, o.Value, strconv.FormatInt(o.Count, 10)}, rows[0][7:10])
+					require.Equal(t, []string{o.Key, o.Value,
+						strconv.FormatInt(o.Count, 10)}, rows[0][7:10])
 					require.Equal(t, p.Identity, rows[0][10])
 					require.Equal(t, rows[0][7:10], sheet[len(sheet)-len(p.Options)+j])
 					rows = rows[1:]
@@ -74,7 +78,8 @@ func TestAllResultsAgreeInEveryFormat(t *testing.T) {
 			require.NoError(t, book.Close())
 		}
 
-		wrong := s.Do(Request{Method: http.MethodGet, Path: r.Path("/results?format=pdf"), Wrong: true})
+		wrong := s.Do(Request{Method: http.MethodGet,
+			Path: r.Path("/results?format=pdf"), Wrong: true})
 		require.Equal(t, "400 invalid format", wrong.Code())
 	})
 }

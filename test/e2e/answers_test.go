@@ -20,14 +20,17 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// fill adds polls to a presentation until the API refuses more, and gives the refusal. Each text of a sign takes six bytes of JSON.
+// fill adds polls to a presentation until the API refuses more, and gives the refusal. Each text of
+// a sign takes six bytes of JSON.
 func fill(r *Room, sign string) *Answer {
 	for size := 100; ; {
 		q := NewPoll{Question: "How?"}
 		for i := range size {
-			q.Options = append(q.Options, Option{Key: "k" + strconv.Itoa(i), Value: strings.Repeat(sign, 1000)})
+			q.Options = append(q.Options,
+				Option{Key: "k" + strconv.Itoa(i), Value: strings.Repeat(sign, 1000)})
 		}
-		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls"), Token: r.PresenterToken, JSON: q})
+		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls"),
+			Token: r.PresenterToken, JSON: q})
 		switch {
 		case a.Status == http.StatusCreated:
 		case size == 1:
@@ -47,10 +50,15 @@ func TestAPresentationThatIsFullCanBeReadAndMadeSmaller(t *testing.T) {
 		polls := r.Presentation(true).Polls
 		long := strings.Repeat("q", 1000)
 		last := polls[len(polls)-1].PollID
-		require.Equal(t, "400 invalid polls", r.edit(http.MethodPatch, "/polls/"+last, map[string]string{"question": long}).Code())
-		require.Equal(t, "400 invalid title", r.edit(http.MethodPatch, "", map[string]string{"title": strings.Repeat("t", 1000)}).Code())
-		require.Equal(t, 200, r.edit(http.MethodPatch, "/polls/"+last, map[string]string{"question": "Q"}).Status)
-		require.Equal(t, polls[:len(polls)-1], r.Presentation(true).Polls[:len(polls)-1], "what was refused changed nothing")
+		require.Equal(t, "400 invalid polls",
+			r.edit(http.MethodPatch, "/polls/"+last, map[string]string{"question": long}).Code())
+		require.Equal(t, "400 invalid title",
+			r.edit(http.MethodPatch, "",
+				map[string]string{"title": strings.Repeat("t", 1000)}).Code())
+		require.Equal(t, 200, r.edit(http.MethodPatch, "/polls/"+last,
+			map[string]string{"question": "Q"}).Status)
+		require.Equal(t, polls[:len(polls)-1], r.Presentation(true).Polls[:len(polls)-1],
+			"what was refused changed nothing")
 		require.Equal(t, 204, r.edit(http.MethodDelete, "/polls/"+last, nil).Status)
 		require.Equal(t, 200, r.edit(http.MethodPatch, "", map[string]string{"title": "t"}).Status)
 	})
@@ -66,10 +74,12 @@ type prober struct {
 func probe(t *testing.T, r *Room, base string) *prober {
 	own := &http.Transport{}
 	t.Cleanup(own.CloseIdleConnections)
-	return &prober{http.Client{Transport: own, Timeout: wait}, base + r.Path("/polls/current/votes"), r.Polls[0].PollID}
+	return &prober{http.Client{Transport: own, Timeout: wait},
+		base + r.Path("/polls/current/votes"), r.Polls[0].PollID}
 }
 
-// median votes for as long as that, and gives what a vote took in the middle. Every vote must be taken.
+// median votes for as long as that, and gives what a vote took in the middle. Every vote must be
+// taken.
 func (p *prober) median(t *testing.T, last time.Duration) time.Duration {
 	t.Helper()
 	var took []time.Duration
@@ -98,19 +108,22 @@ func unread(t *testing.T, base string, n int, path, token string) (conns []net.C
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
 		require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4096))
-		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
+		_, err = fmt.Fprintf(conn,
+			"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n", path, token)
 		require.NoError(t, err)
 		conns = append(conns, conn)
 	}
 	return conns
 }
 
-// Two hundred clients ask for the largest presentation there may be, and read nothing of it: in JSON it has 6 MiB.
+// Two hundred clients ask for the largest presentation there may be, and read nothing of it: in
+// JSON it has 6 MiB.
 func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 	if os.Getenv("PLENARY_STACK_RACE") != "" {
 		t.Skip("the race detector's memory is no measure")
 	}
-	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 	r := show(s.Client, choice("Who wins?"))
 	fill(r, "<")
 	for range len(r.Presentation(true).Polls) - 1 {
@@ -118,7 +131,8 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 	}
 	r.Show(r.Polls[0].PollID)
 	for name, path := range map[string]string{
-		"presentation": "", "export": "/export", "results": "/results", "workbook": "/results?format=xlsx", "table": "/results?format=csv",
+		"presentation": "", "export": "/export", "results": "/results",
+		"workbook": "/results?format=xlsx", "table": "/results?format=csv",
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, st.APIs[0].Stop()) // each begins with a process that holds nothing
@@ -133,21 +147,25 @@ func TestUnreadAnswersTakeABoundedMemoryAndVotesGoOn(t *testing.T) {
 				peak = max(peak, residentMiB(t, st.APIs[0].Pid()))
 			}
 			slices.Sort(busy)
-			t.Logf("resident %d -> at most %d MiB; a vote's median %v -> %v", before, peak, quiet, busy[len(busy)/2])
+			t.Logf("resident %d -> at most %d MiB; a vote's median %v -> %v", before, peak, quiet,
+				busy[len(busy)/2])
 			require.Less(t, peak, 300)
 			require.Less(t, busy[len(busy)/2], 100*time.Millisecond)
 		})
 	}
 }
 
-// Eight loops of workbooks and two of QR codes that nobody has asked for yet leave half of the processors to votes.
+// Eight loops of workbooks and two of QR codes that nobody has asked for yet leave half of the
+// processors to votes.
 func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_LOG_LEVEL=error"}})
 	polls := []NewPoll{choice("Who wins?")}
 	for i := range 20 {
 		q := NewPoll{Question: "Question " + strconv.Itoa(i)}
 		for j := range 100 {
-			q.Options = append(q.Options, Option{Key: strconv.Itoa(j), Value: strings.Repeat("v", 200)})
+			q.Options = append(q.Options,
+				Option{Key: strconv.Itoa(j), Value: strings.Repeat("v", 200)})
 		}
 		polls = append(polls, q)
 	}
@@ -187,11 +205,15 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 	}
 	going.Lock()
 	for range 8 {
-		loop(func() (*http.Response, error) { return client.Get(s.base + r.Path("/results?format=xlsx")) })
+		loop(func() (*http.Response,
+			error) {
+			return client.Get(s.base + r.Path("/results?format=xlsx"))
+		})
 	}
 	for range 2 {
 		loop(func() (*http.Response, error) {
-			return client.Post(s.base+"/qr.svg", "text/plain", strings.NewReader(strings.Repeat(NewVoter(), 20)))
+			return client.Post(s.base+"/qr.svg", "text/plain",
+				strings.NewReader(strings.Repeat(NewVoter(), 20)))
 		})
 	}
 	const rounds = 6
@@ -205,14 +227,16 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 	going.Unlock()
 	t.Logf("a vote's median: %v without, %v beside %d costly answers", quiet, busy, answered.Load())
 	require.Positive(t, answered.Load())
-	// Twice as long at most where nothing else runs. What other processes take comes on top of that, so the best of the rounds count, and
-	// 10 ms are allowed for it; without turns the best round is above 28 ms.
+	// Twice as long at most where nothing else runs. What other processes take comes on top of
+	// that, so the best of the rounds count, and 10 ms are allowed for it; without turns the best
+	// round is above 28 ms.
 	require.Less(t, slices.Min(busy), 2*slices.Min(quiet)+10*time.Millisecond)
 }
 
 func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
 	t.Parallel()
-	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_STOP_TIMEOUT=60s"}})
+	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_STOP_TIMEOUT=60s"}})
 	r := show(s.Client, choice("Who wins?"))
 	fill(r, "<")
 	for range len(r.Presentation(true).Polls) - 1 {
@@ -220,7 +244,8 @@ func TestAStopWaitsForNobodyWhoReadsNothing(t *testing.T) {
 	}
 	r.Clear()
 	finalOf(t, r, r.Polls[0].PollID)
-	for _, path := range []string{"", "/export", "/results", "/results?format=csv", "/results?format=xlsx"} {
+	for _, path := range []string{"", "/export", "/results", "/results?format=csv",
+		"/results?format=xlsx"} {
 		for _, conn := range unread(t, s.base, 3, r.Path(path), r.PresenterToken) {
 			_, err := conn.Read(make([]byte, 1)) // its answer is under way
 			require.NoError(t, err)

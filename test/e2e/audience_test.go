@@ -27,7 +27,8 @@ func (r *Room) audience(t *testing.T) (connected func() int) {
 
 func (r *Room) audienceEvents(t *testing.T) (told func() AudienceEvent) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+r.Path("/events"), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		r.base+r.Path("/events"), nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+r.PresenterToken)
 	res, err := transport.RoundTrip(req)
@@ -56,7 +57,8 @@ func (r *Room) audienceEvents(t *testing.T) (told func() AudienceEvent) {
 	}
 }
 
-// Whichever replica the people in the room and the presenter have reached, the presenter knows how many there are.
+// Whichever replica the people in the room and the presenter have reached, the presenter knows how
+// many there are.
 func TestThePresenterKnowsHowManyAreConnected(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who wins?")}})
@@ -75,7 +77,8 @@ func TestThePresenterKnowsHowManyAreConnected(t *testing.T) {
 			for i, connected := range screens {
 				n := connected()
 				for n != want {
-					require.Less(t, time.Since(begun), 30*time.Second, "screen %d says %d, not %d", i, n, want)
+					require.Less(t, time.Since(begun), 30*time.Second,
+						"screen %d says %d, not %d", i, n, want)
 					n = connected()
 				}
 			}
@@ -88,7 +91,8 @@ func TestThePresenterKnowsHowManyAreConnected(t *testing.T) {
 		settles(1)
 		for _, c := range s.replicas { // a page that gets no stream asks
 			var asked AudienceEvent
-			a := r.Through(c).read(Request{Method: http.MethodGet, Path: r.Path("/audience"), Token: r.PresenterToken}, &asked)
+			a := r.Through(c).read(Request{Method: http.MethodGet, Path: r.Path("/audience"),
+				Token: r.PresenterToken}, &asked)
 			require.Equal(t, 200, a.Status, "%v", a)
 			require.Equal(t, AudienceEvent{Connected: 1}, asked)
 		}

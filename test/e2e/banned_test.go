@@ -13,13 +13,15 @@ func TestABannedWordIsRefusedAndLeavesTheResultsWithoutAVoteBeingLost(t *testing
 		cloud.Banned = []string{"darn"}
 		r := show(s.Client, cloud)
 		pollID := r.Polls[0].PollID
-		require.Equal(t, "400 invalid texts", r.Cast(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "oh DARN!"}).Code())
+		require.Equal(t, "400 invalid texts",
+			r.Cast(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "oh DARN!"}).Code())
 		r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Texts: []string{"Rome", "Heck"}})
 		require.Equal(t, []Word{{"Heck", 1}, {"Rome", 1}}, r.Results(pollID).Words)
 		before := r.Results(pollID).Revision
 
 		ban := func(words ...string) {
-			a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID), Token: r.PresenterToken, JSON: map[string]any{"banned_words": words}})
+			a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID),
+				Token: r.PresenterToken, JSON: map[string]any{"banned_words": words}})
 			require.Equal(t, "200", a.Code(), "%v", a)
 		}
 		ban("heck")
@@ -29,7 +31,9 @@ func TestABannedWordIsRefusedAndLeavesTheResultsWithoutAVoteBeingLost(t *testing
 			require.EqualValues(t, 1, res.Total)
 			require.Greater(t, res.Revision, before)
 			require.Eventually(t, func() bool {
-				return r.Through(replica).Cast(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "heck"}).Code() == "400 invalid texts"
+				return r.Through(replica).
+					Cast(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "heck"}).
+					Code() == "400 invalid texts"
 			}, wait, tick)
 		}
 		r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "darn"})

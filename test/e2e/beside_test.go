@@ -28,7 +28,8 @@ func beside(t *testing.T, c *Client, r Request) *Answer {
 func TestTheReferenceAndTheQRCodeAreServed(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		for path, kind := range map[string]string{
-			"/docs": "text/html", "/docs/start.js": "text/javascript", "/docs/swagger-ui-bundle.js": "text/javascript", "/docs/swagger-ui.css": "text/css",
+			"/docs": "text/html", "/docs/start.js": "text/javascript",
+			"/docs/swagger-ui-bundle.js": "text/javascript", "/docs/swagger-ui.css": "text/css",
 		} {
 			a := beside(t, s.Client, Request{Method: http.MethodGet, Path: path})
 			require.Equal(t, http.StatusOK, a.Status, path)
@@ -36,18 +37,23 @@ func TestTheReferenceAndTheQRCodeAreServed(t *testing.T) {
 			require.Contains(t, a.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		}
 		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who wins?")}})
-		drawn := beside(t, s.Client, Request{Method: http.MethodGet, Path: "/qr.svg?code=" + r.JoinCode})
+		drawn := beside(t, s.Client,
+			Request{Method: http.MethodGet, Path: "/qr.svg?code=" + r.JoinCode})
 		require.Equal(t, http.StatusOK, drawn.Status)
 		require.Equal(t, "image/svg+xml", drawn.Header.Get("Content-Type"))
 		require.NoError(t, xml.Unmarshal(drawn.Body, new(struct{ XMLName xml.Name })))
 		link := beside(t, s.Client, Request{
-			Method: http.MethodPost, Path: "/qr.svg", Body: s.base + "/join/" + r.JoinCode, Header: map[string]string{"Content-Type": "text/plain"},
+			Method: http.MethodPost, Path: "/qr.svg", Body: s.base + "/join/" + r.JoinCode,
+			Header: map[string]string{"Content-Type": "text/plain"},
 		})
 		require.Equal(t, drawn.Body, link.Body, "the link is to the host that was asked")
 		for name, refused := range map[string]Request{
-			"400 invalid code":           {Method: http.MethodGet, Path: "/qr.svg?code=nobody"},
-			"400 invalid body":           {Method: http.MethodPost, Path: "/qr.svg", Header: map[string]string{"Content-Type": "text/plain"}},
-			"413 payload_too_large":      {Method: http.MethodPost, Path: "/qr.svg", Body: strings.Repeat("x", 1025), Header: map[string]string{"Content-Type": "text/plain"}},
+			"400 invalid code": {Method: http.MethodGet, Path: "/qr.svg?code=nobody"},
+			"400 invalid body": {Method: http.MethodPost, Path: "/qr.svg",
+				Header: map[string]string{"Content-Type": "text/plain"}},
+			"413 payload_too_large": {Method: http.MethodPost, Path: "/qr.svg",
+				Body:   strings.Repeat("x", 1025),
+				Header: map[string]string{"Content-Type": "text/plain"}},
 			"415 unsupported_media_type": {Method: http.MethodPost, Path: "/qr.svg", JSON: "x"},
 			"405 method_not_allowed":     {Method: http.MethodDelete, Path: "/qr.svg"},
 			"404 not_found":              {Method: http.MethodGet, Path: "/docs/nothing"},

@@ -27,24 +27,33 @@ func TestABodyThatComesByteByByteIsCutAfter15SecondsInAll(t *testing.T) {
 	r := show(s.Client, choice("Who wins?"))
 	heads := map[string]string{}
 	for _, call := range []string{
-		"POST " + r.Path("/polls/current/votes"), "POST " + Base + "/presentations", "PUT " + r.Path("/polls/current"), "DELETE " + r.Path(""),
-		"GET " + r.Path(""), "GET " + r.Path("/events"), "PATCH " + r.Path(""), "POST /nowhere", "POST " + Base + "/ping", "POST /qr.svg",
+		"POST " + r.Path("/polls/current/votes"), "POST " + Base + "/presentations",
+		"PUT " + r.Path("/polls/current"), "DELETE " + r.Path(""),
+		"GET " + r.Path(""), "GET " + r.Path("/events"), "PATCH " + r.Path(""), "POST /nowhere",
+		"POST " + Base + "/ping", "POST /qr.svg",
 	} {
-		heads[call] = call + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
-		heads[call+" in chunks"] = call + " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+		heads[call] = call + " HTTP/1.1\r\nHost: x\r\nContent-Type: " +
+			"application/json\r\nContent-Length: 1000\r\n\r\n"
+		heads[call+" in chunks"] = call +
+			" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: " +
+			"chunked\r\n\r\n"
 	}
 	heads["NGINX itself"] = "POST /nginx-status HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
-	heads["PUT of one version"] = "PUT " + r.Path("/polls/current") + " HTTP/1.1\r\nHost: x\r\nIf-Match: \"7\"\r\nContent-Length: 1000\r\n\r\n"
+	heads["PUT of one version"] = "PUT " + r.Path("/polls/current") +
+		" HTTP/1.1\r\nHost: x\r\nIf-Match: \"7\"\r\nContent-Length: 1000\r\n\r\n"
 	heads["a head"] = "GET / HTTP/1.1\r\nX: "
 	var clients sync.WaitGroup
 	for _, base := range []string{s.base, s.replicas[0].base} {
 		for name, head := range heads {
-			for _, pause := range []time.Duration{100 * time.Millisecond, time.Second, 12 * time.Second} {
+			for _, pause := range []time.Duration{100 * time.Millisecond, time.Second,
+				12 * time.Second} {
 				clients.Go(func() {
 					took, err := dripping(strings.TrimPrefix(base, "http://"), head, pause)
 					assert.NoError(t, err, "%s, a byte every %s, at %s", name, pause, base)
-					// The API takes up to 10 s to give up; NGINX then drops what comes for 5 s, looks once a second, and machines are busy.
-					assert.Less(t, took, 18*time.Second, "%s, a byte every %s, at %s", name, pause, base)
+					// The API takes up to 10 s to give up; NGINX then drops what comes for 5 s,
+					// looks once a second, and machines are busy.
+					assert.Less(t, took, 18*time.Second, "%s, a byte every %s, at %s",
+						name, pause, base)
 				})
 			}
 		}
@@ -116,24 +125,34 @@ func announcing(t *testing.T, addr string, connections int, head, begin string) 
 	return release
 }
 
-// TestAnAnnouncedBodyTakesNoMemory until it arrives, and what arrives of large ones is bounded. Votes are answered meanwhile.
+// TestAnAnnouncedBodyTakesNoMemory until it arrives, and what arrives of large ones is bounded.
+// Votes are answered meanwhile.
 func TestAnAnnouncedBodyTakesNoMemory(t *testing.T) {
 	const connections, most = 2000, 150 << 20
 	const mostArrived = 200 << 20 // where a thousand megabytes arrive
-	post := "POST " + Base + "/presentations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	post := "POST " + Base +
+		"/presentations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 	for name, c := range map[string]struct {
 		head, begin string
 		most        int
 	}{
-		"the largest body, and one byte of it": {post + "Content-Length: 1048576\r\n\r\n", "{", most},
-		"4 MiB":                                {post + "Content-Length: 4194304\r\n\r\n", "{", most},
-		"a chunk of 1 MiB":                     {post + "Transfer-Encoding: chunked\r\n\r\n100000\r\n", "{", most},
-		"a body that waits for a word":         {post + "Expect: 100-continue\r\nContent-Length: 1048576\r\n\r\n", "", most},
-		"a form":                               {strings.Replace(post, "application/json", "multipart/form-data; boundary=x", 1) + "Content-Length: 1048576\r\n\r\n", "--x\r\n", most},
-		"half of the largest body":             {post + "Content-Length: 1048576\r\n\r\n", strings.Repeat(" ", 1<<19), mostArrived},
+		"the largest body, and one byte of it": {post +
+			"Content-Length: 1048576\r\n\r\n", "{", most},
+		"4 MiB": {post +
+			"Content-Length: 4194304\r\n\r\n", "{", most},
+		"a chunk of 1 MiB": {post +
+			"Transfer-Encoding: chunked\r\n\r\n100000\r\n", "{", most},
+		"a body that waits for a word": {post +
+			"Expect: 100-continue\r\nContent-Length: 1048576\r\n\r\n", "", most},
+		"a form": {strings.Replace(post, "application/json",
+			"multipart/form-data; boundary=x", 1) + "Content-Length: 1048576\r\n\r\n",
+			"--x\r\n", most},
+		"half of the largest body": {post + "Content-Length: 1048576\r\n\r\n",
+			strings.Repeat(" ", 1<<19), mostArrived},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+			s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+				APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 			r := show(s.Client, choice("Who wins?"))
 			addr := strings.TrimPrefix(s.base, "http://")
 			voting, stop := make(chan struct{}), make(chan struct{})
@@ -176,13 +195,16 @@ func TestABodyThatIsTooLargeHasItsAnswer(t *testing.T) {
 			r := show(s.Client, choice("Who wins?"))
 			for _, size := range []int{4097, 1 << 16, 1 << 20, 1<<20 + 1, 3 << 20} {
 				for _, chunked := range []bool{false, true} {
-					for _, path := range []string{r.Path("/polls/current/votes"), Base + "/presentations"} {
+					for _, path := range []string{r.Path("/polls/current/votes"),
+						Base + "/presentations"} {
 						if size <= 1<<20 && path == Base+"/presentations" {
 							continue
 						}
-						status, err := largeBody(strings.TrimPrefix(s.base, "http://"), path, size, chunked)
+						status, err := largeBody(strings.TrimPrefix(s.base, "http://"),
+							path, size, chunked)
 						require.NoError(t, err, "%d bytes to %s, %v", size, path, chunked)
-						require.Equal(t, http.StatusRequestEntityTooLarge, status, "%d bytes to %s, %v", size, path, chunked)
+						require.Equal(t, http.StatusRequestEntityTooLarge, status,
+							"%d bytes to %s, %v", size, path, chunked)
 					}
 				}
 			}
@@ -199,10 +221,12 @@ func largeBody(addr, path string, size int, chunked bool) (status int, err error
 	_ = conn.SetDeadline(time.Now().Add(wait))
 	head, body := fmt.Sprintf("Content-Length: %d\r\n\r\n", size), strings.Repeat(" ", size)
 	if chunked {
-		head, body = "Transfer-Encoding: chunked\r\n\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, body)
+		head, body = "Transfer-Encoding: chunked\r\n\r\n",
+			fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", size, body)
 	}
 	go func() {
-		_, _ = io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+head+body)
+		_, _ = io.WriteString(conn,
+			"POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+head+body)
 	}()
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

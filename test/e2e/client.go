@@ -12,12 +12,14 @@ import (
 	"time"
 )
 
-// Client talks to one address of a system and holds every request and answer to the contract. It may be used by many
-// goroutines of a test: what is wrong is reported with Errorf, and the answer then has the status 0.
+// Client talks to one address of a system and holds every request and answer to the contract. It
+// may be used by many goroutines of a test: what is wrong is reported with Errorf, and the answer
+// then has the status 0.
 type Client struct {
-	tb        testing.TB
-	base      string
-	root      string    // path that all of the system is below, which the OpenAPI file does not know
+	tb   testing.TB
+	base string
+	// path that all of the system is below, which the OpenAPI file does not know
+	root      string
 	operators string    // where an API tells operators; empty: it is no single API
 	open      bool      // PLENARY_OPEN: presenter calls need no token
 	contract  *Contract // nil: who answers may have an earlier one
@@ -58,10 +60,12 @@ func (c *Client) Do(r Request) *Answer {
 	return a
 }
 
-// Try sends a request to a server that may be gone: a lost connection is an error to return, not to report.
+// Try sends a request to a server that may be gone: a lost connection is an error to return, not to
+// report.
 func (c *Client) Try(r Request) (*Answer, error) { return c.send(r) }
 
-// Operators asks at the address that only operators reach. A process that does not answer gives the status 0.
+// Operators asks at the address that only operators reach. A process that does not answer gives the
+// status 0.
 func (c *Client) Operators(path string) *Answer {
 	client := http.Client{Transport: transport, Timeout: 30 * time.Second}
 	res, err := client.Get(c.operators + path)
@@ -141,7 +145,8 @@ type Answer struct {
 	Body   []byte
 }
 
-// Decode reads the body into v and refuses members that v does not have, so that the types here stay complete.
+// Decode reads the body into v and refuses members that v does not have, so that the types here
+// stay complete.
 func (a *Answer) Decode(v any) error {
 	d := json.NewDecoder(bytes.NewReader(a.Body))
 	d.DisallowUnknownFields()
@@ -166,8 +171,8 @@ func (a *Answer) Problem() Problem {
 	return p
 }
 
-// Code is the status with the problem's code and field, if there are any: "204", "409 not_displayed",
-// "400 invalid polls[0].kind".
+// Code is the status with the problem's code and field, if there are any: "204", "409
+// not_displayed", "400 invalid polls[0].kind".
 func (a *Answer) Code() string {
 	return strings.TrimRight(a.Kind()+" "+a.Problem().Field, " ")
 }

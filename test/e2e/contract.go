@@ -1,6 +1,6 @@
-// Package e2e tests whole systems through their HTTP face: the embedded API, the API with PostgreSQL, and the
-// production shape behind NGINX. They are real processes, started by package stack. Every request and every answer
-// is checked against the OpenAPI file.
+// Package e2e tests whole systems through their HTTP face: the embedded API, the API with
+// PostgreSQL, and the production shape behind NGINX. They are real processes, started by package
+// stack. Every request and every answer is checked against the OpenAPI file.
 package e2e
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// Contract checks requests and answers against the OpenAPI file. It is safe for use by many goroutines.
+// Contract checks requests and answers against the OpenAPI file. It is safe for use by many
+// goroutines.
 type Contract struct {
 	Doc    *openapi3.T
 	router routers.Router
@@ -38,7 +39,8 @@ var TheContract = sync.OnceValues(func() (*Contract, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := doc.Validate(context.Background(), openapi3.EnableExamplesValidation(), openapi3.EnableSchemaPatternValidation()); err != nil {
+	if err := doc.Validate(context.Background(), openapi3.EnableExamplesValidation(),
+		openapi3.EnableSchemaPatternValidation()); err != nil {
 		return nil, err
 	}
 	router, err := gorillamux.NewRouter(doc)
@@ -54,8 +56,9 @@ func (c *Contract) Request(req *http.Request) error {
 	return openapi3filter.ValidateRequest(req.Context(), validation(req, route, params))
 }
 
-// Answer says what is wrong with an answer. To a request for a path or with a method that the file does not
-// have, only a problem is right. The answer to HEAD has no body, and is else as the answer to GET.
+// Answer says what is wrong with an answer. To a request for a path or with a method that the file
+// does not have, only a problem is right. The answer to HEAD has no body, and is else as the answer
+// to GET.
 func (c *Contract) Answer(req *http.Request, a *Answer) error {
 	if req.Method == http.MethodHead {
 		if len(a.Body) > 0 {
@@ -77,19 +80,22 @@ func (c *Contract) Answer(req *http.Request, a *Answer) error {
 	if err := openapi3filter.ValidateResponse(req.Context(), in); err != nil {
 		return err
 	}
-	if documented := route.Operation.Responses.Status(a.Status); len(documented.Value.Content) == 0 && len(a.Body) > 0 {
+	if documented := route.Operation.Responses.Status(
+		a.Status); len(documented.Value.Content) == 0 && len(a.Body) > 0 {
 		return fmt.Errorf("%d has a body", a.Status)
 	}
 	return nil
 }
 
-// unrouted checks the answer to a request that belongs to no operation, which the filter knows nothing of.
+// unrouted checks the answer to a request that belongs to no operation, which the filter knows
+// nothing of.
 func (c *Contract) unrouted(why error, a *Answer) error {
 	name := "NotFound"
 	if a.Status == http.StatusMethodNotAllowed {
 		name = "MethodNotAllowed"
 	} else if a.Status != http.StatusNotFound {
-		return fmt.Errorf("the answer to a request that the OpenAPI file does not have (%w) is %d", why, a.Status)
+		return fmt.Errorf("the answer to a request that the OpenAPI file does not have (%w) is %d",
+			why, a.Status)
 	}
 	response := c.Doc.Components.Responses[name].Value
 	for header, ref := range response.Headers {
@@ -104,7 +110,8 @@ func (c *Contract) unrouted(why error, a *Answer) error {
 	if err := a.Decode(&v); err != nil {
 		return err
 	}
-	return response.Content.Get(problemType).Schema.Value.VisitJSON(v, options.SchemaValidationOptions...)
+	return response.Content.Get(problemType).
+		Schema.Value.VisitJSON(v, options.SchemaValidationOptions...)
 }
 
 const problemType = "application/problem+json"
@@ -114,7 +121,8 @@ var options = &openapi3filter.Options{
 	SkipSettingDefaults:   true,
 	AuthenticationFunc:    bearer,
 	SchemaValidationOptions: []openapi3.SchemaValidationOption{
-		openapi3.WithStringFormatValidator("uuid", openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC9562)),
+		openapi3.WithStringFormatValidator("uuid",
+			openapi3.NewRegexpFormatValidator(openapi3.FormatOfStringForUUIDOfRFC9562)),
 	},
 }
 
@@ -126,8 +134,10 @@ func bearer(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 	return nil
 }
 
-func validation(req *http.Request, route *routers.Route, params map[string]string) *openapi3filter.RequestValidationInput {
-	return &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route, Options: options}
+func validation(req *http.Request, route *routers.Route,
+	params map[string]string) *openapi3filter.RequestValidationInput {
+	return &openapi3filter.RequestValidationInput{Request: req, PathParams: params, Route: route,
+		Options: options}
 }
 
 // moduleRoot is the folder of go.mod: tests run in the folder of their package.

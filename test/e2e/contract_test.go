@@ -18,7 +18,8 @@ func TestOpenAPIFileIsValid(t *testing.T) {
 			ids[op.OperationID] = true
 			require.NotEmpty(t, op.Summary, op.OperationID)
 			for status, answer := range op.Responses.Map() {
-				require.Contains(t, answer.Value.Headers, "X-Request-Id", "%s %s", op.OperationID, status)
+				require.Contains(t, answer.Value.Headers, "X-Request-Id", "%s %s",
+					op.OperationID, status)
 			}
 		}
 	}
@@ -32,14 +33,26 @@ func TestContractNoticesAnAnswerThatIsNotInIt(t *testing.T) {
 		method, path string
 		a            Answer
 	}{
-		"a status that is not there":   {"GET", "/api/v1/ping", Answer{Status: 418, Header: header, Body: []byte(`{"status":"ok"}`)}},
-		"a member that is missing":     {"GET", "/api/v1/ping", Answer{Status: 200, Header: header, Body: []byte(`{}`)}},
-		"a header that is missing":     {"GET", "/api/v1/ping", Answer{Status: 200, Header: http.Header{"Content-Type": {jsonEnc}}, Body: []byte(`{"status":"ok"}`)}},
-		"another content type":         {"GET", "/api/v1/ping", Answer{Status: 200, Header: http.Header{"X-Request-Id": {"1"}}, Body: []byte(`ok`)}},
-		"a body where none is":         {"DELETE", "/api/v1/presentations/" + nobody + "/polls/current", Answer{Status: 204, Header: http.Header{"X-Request-Id": {"1"}, "Etag": {`"1"`}}, Body: []byte(`x`)}},
-		"an unknown path that is fine": {"GET", "/nowhere", Answer{Status: 200, Header: header, Body: []byte(`{}`)}},
-		"a 404 that is no problem":     {"GET", "/nowhere", Answer{Status: 404, Header: header, Body: []byte(`{}`)}},
-		"an id that is no UUID":        {"GET", "/api/v1/join/x", Answer{Status: 200, Header: header, Body: []byte(`{"presentation_id":"7","title":""}`)}},
+		"a status that is not there": {"GET", "/api/v1/ping",
+			Answer{Status: 418, Header: header, Body: []byte(`{"status":"ok"}`)}},
+		"a member that is missing": {"GET", "/api/v1/ping",
+			Answer{Status: 200, Header: header, Body: []byte(`{}`)}},
+		"a header that is missing": {"GET", "/api/v1/ping",
+			Answer{Status: 200, Header: http.Header{"Content-Type": {jsonEnc}},
+				Body: []byte(`{"status":"ok"}`)}},
+		"another content type": {"GET", "/api/v1/ping",
+			Answer{Status: 200, Header: http.Header{"X-Request-Id": {"1"}}, Body: []byte(`ok`)}},
+		"a body where none is": {"DELETE",
+			"/api/v1/presentations/" + nobody + "/polls/current",
+			Answer{Status: 204, Header: http.Header{"X-Request-Id": {"1"}, "Etag": {`"1"`}},
+				Body: []byte(`x`)}},
+		"an unknown path that is fine": {"GET", "/nowhere",
+			Answer{Status: 200, Header: header, Body: []byte(`{}`)}},
+		"a 404 that is no problem": {"GET", "/nowhere",
+			Answer{Status: 404, Header: header, Body: []byte(`{}`)}},
+		"an id that is no UUID": {"GET", "/api/v1/join/x",
+			Answer{Status: 200, Header: header,
+				Body: []byte(`{"presentation_id":"7","title":""}`)}},
 	} {
 		req, err := http.NewRequest(c.method, "http://127.0.0.1"+c.path, nil)
 		require.NoError(t, err)

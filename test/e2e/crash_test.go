@@ -56,8 +56,8 @@ func TestEveryAcknowledgedVoteIsThereAfterTheEmbeddedServerWasEndedWhileTheRoomV
 	}
 }
 
-// voteUntil has 16 people vote as fast as they can, calls end after n acknowledged votes, and gives the voters of all
-// acknowledged ones once every connection is gone.
+// voteUntil has 16 people vote as fast as they can, calls end after n acknowledged votes, and gives
+// the voters of all acknowledged ones once every connection is gone.
 func voteUntil(t *testing.T, r *Room, n int, end func()) (acknowledged []string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -67,7 +67,8 @@ func voteUntil(t *testing.T, r *Room, n int, end func()) (acknowledged []string)
 		wg.Go(func() {
 			for {
 				voter := NewVoter()
-				a, err := r.Try(r.ballot(Ballot{PollID: r.Polls[0].PollID, ClientID: voter, Key: "A"}))
+				a, err := r.Try(r.ballot(Ballot{PollID: r.Polls[0].PollID,
+					ClientID: voter, Key: "A"}))
 				if err != nil || a.Status == http.StatusServiceUnavailable {
 					return // the server is going
 				}
@@ -93,7 +94,8 @@ func voteUntil(t *testing.T, r *Room, n int, end func()) (acknowledged []string)
 
 func TestApiThatStartsBeforeItsServersWaitsForThemAndSaysForWhich(t *testing.T) {
 	t.Parallel()
-	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
+	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker,
+		APIs: 1, Workers: 1})
 	api, worker, rabbit := st.APIs[0], st.Workers[0], st.Rabbits[0]
 	for _, p := range []*stack.Process{api, worker, rabbit, st.Postgres} {
 		require.NoError(t, p.Stop())
@@ -120,11 +122,13 @@ func TestApiThatStartsBeforeItsServersWaitsForThemAndSaysForWhich(t *testing.T) 
 		t.Helper()
 		require.Eventually(t, func() bool {
 			a := s.Operators("/readyz")
-			return a.Status == http.StatusServiceUnavailable && names(a, "database") == database && names(a, "queue") == queue
+			return a.Status == http.StatusServiceUnavailable && names(a, "database") == database &&
+				names(a, "queue") == queue
 		}, wait, tick, "%v", s.Operators("/readyz"))
 		public := get("/readyz")
 		require.Equal(t, "503 unavailable", public.Kind())
-		require.False(t, names(public, "database") || names(public, "queue"), "what is away is for operators: %v", public)
+		require.False(t, names(public, "database") || names(public, "queue"),
+			"what is away is for operators: %v", public)
 		require.Equal(t, http.StatusOK, get("/healthz").Status)
 	}
 	waitsFor(true, true)

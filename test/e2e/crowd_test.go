@@ -18,7 +18,8 @@ const (
 
 func TestThirtyThousandPeopleVoteAtOnceAndAreCountedExactly(t *testing.T) {
 	s := production.on(t)
-	r := show(s.Client, NewPoll{Question: "Which letter?", Options: []Option{{"A", "a"}, {"B", "b"}, {"C", "c"}, {"D", "d"}, {"E", "e"}}})
+	r := show(s.Client, NewPoll{Question: "Which letter?",
+		Options: []Option{{"A", "a"}, {"B", "b"}, {"C", "c"}, {"D", "d"}, {"E", "e"}}})
 	pollID := r.Polls[0].PollID
 	c := newCrowd(t, r)
 	defer c.close()
@@ -33,7 +34,10 @@ func TestThirtyThousandPeopleVoteAtOnceAndAreCountedExactly(t *testing.T) {
 		}
 	})
 	took := time.Since(began)
-	require.Eventually(t, func() bool { return r.Results(pollID).Total >= people-c.lost.Load() }, wait, tick)
+	require.Eventually(t, func() bool {
+		return r.Results(pollID).
+			Total >= people-c.lost.Load()
+	}, wait, tick)
 	counted := time.Since(began)
 	close(stop)
 	looks := <-watched
@@ -43,9 +47,11 @@ func TestThirtyThousandPeopleVoteAtOnceAndAreCountedExactly(t *testing.T) {
 		want[letter(i)]++
 	}
 	res, votes := r.Results(pollID), r.Votes(pollID)
-	t.Logf("\n%8s %8s %8s %8s %8s %8s %10s\n%8d %8d %8d %8d %8d %8d %10.2f\nlast answer after %.2f s, %.0f votes a second; the presenter saw %d results meanwhile",
+	t.Logf("\n%8s %8s %8s %8s %8s %8s %10s\n%8d %8d %8d %8d %8d %8d %10.2f\nlast answer after "+
+		"%.2f s, %.0f votes a second; the presenter saw %d results meanwhile",
 		"sent", "204", "202", "refused", "broken", "counted", "seconds",
-		c.sent.Load(), c.counted.Load(), c.accepted.Load(), c.refused.Load(), c.broken.Load(), res.Total, counted.Seconds(),
+		c.sent.Load(), c.counted.Load(), c.accepted.Load(), c.refused.Load(), c.broken.Load(),
+		res.Total, counted.Seconds(),
 		took.Seconds(), people/took.Seconds(), looks)
 	require.Zero(t, c.lost.Load(), "votes that found no answer in many tries")
 	require.EqualValues(t, people, res.Total)
@@ -92,7 +98,8 @@ func watch(t *testing.T, r *Room, stop <-chan struct{}, looks chan<- int) {
 	}
 }
 
-// crowd votes by a client that leaves the processors to the servers, and keeps every answer to be checked afterwards.
+// crowd votes by a client that leaves the processors to the servers, and keeps every answer to be
+// checked afterwards.
 type crowd struct {
 	t    *testing.T
 	room *Room
@@ -106,10 +113,12 @@ type crowd struct {
 
 func newCrowd(t *testing.T, r *Room) *crowd {
 	t.Helper()
-	return &crowd{t: t, room: r, fast: newFast(r.base, connections), answers: make([]*Answer, 0, people)}
+	return &crowd{t: t, room: r, fast: newFast(r.base, connections),
+		answers: make([]*Answer, 0, people)}
 }
 
-// vote sends one person's vote until it is accepted. Both 503 and a broken connection mean unknown: sending it again is safe.
+// vote sends one person's vote until it is accepted. Both 503 and a broken connection mean unknown:
+// sending it again is safe.
 func (c *crowd) vote(i int) {
 	body := c.body(i)
 	for range 50 {
@@ -129,7 +138,8 @@ func (c *crowd) vote(i int) {
 			return
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			c.refused.Add(1)
-			time.Sleep(200 * time.Millisecond) // a person's patience; Retry-After counts whole seconds
+			// a person's patience; Retry-After counts whole seconds
+			time.Sleep(200 * time.Millisecond)
 		default:
 			c.t.Errorf("voter %d: %v", i, a)
 			return
@@ -148,13 +158,15 @@ func (c *crowd) keep(a *Answer) {
 	c.answers = append(c.answers, a)
 }
 
-// check holds what was sent and what came back to the contract, once nobody waits for the processors any more.
+// check holds what was sent and what came back to the contract, once nobody waits for the
+// processors any more.
 func (c *crowd) check() {
 	c.t.Helper()
 	var req *http.Request
 	for i := range people {
 		var err error
-		req, err = c.room.request(Request{Method: http.MethodPost, Path: c.room.Path("/polls/current/votes"), Header: contentType("{"), Body: c.body(i)})
+		req, err = c.room.request(Request{Method: http.MethodPost,
+			Path: c.room.Path("/polls/current/votes"), Header: contentType("{"), Body: c.body(i)})
 		require.NoError(c.t, err)
 		if err := c.room.contract.Request(req); err != nil {
 			require.NoError(c.t, err)
@@ -183,7 +195,8 @@ func TestMedianOfAVoteAtTwoHundredASecond(t *testing.T) {
 	s := production.on(t)
 	r := show(s.Client, choice("Who wins?"))
 	pollID := r.Polls[0].PollID
-	r.Vote(pollID, NewVoter(), "A") // the first connection and the first statements are not what is measured
+	// the first connection and the first statements are not what is measured
+	r.Vote(pollID, NewVoter(), "A")
 	f := newFast(r.base, connections)
 	defer f.close()
 
@@ -195,7 +208,8 @@ func TestMedianOfAVoteAtTwoHundredASecond(t *testing.T) {
 		due := began.Add(time.Duration(i) * time.Second / rate)
 		time.Sleep(time.Until(due)) // an open loop: a slow answer does not delay the next request
 		wg.Go(func() {
-			a, err := f.post(r.Path("/polls/current/votes"), ballotJSON(pollID, person(i), `,"key":"A"`))
+			a, err := f.post(r.Path("/polls/current/votes"),
+				ballotJSON(pollID, person(i), `,"key":"A"`))
 			if err != nil {
 				t.Error(err)
 				return
@@ -207,9 +221,11 @@ func TestMedianOfAVoteAtTwoHundredASecond(t *testing.T) {
 	wg.Wait()
 	p50, p99 := percentile(latencies, 50), percentile(latencies, 99)
 	t.Logf("\n%8s %8s %8s %10s %10s\n%8d %8d %8d %10v %10v", "sent", "204", "202", "median", "99 %",
-		len(latencies), answers[204].Load(), answers[202].Load(), p50.Round(10*time.Microsecond), p99.Round(10*time.Microsecond))
-	// The aim is 15 ms on a quiet machine of two cores, and an answer for each; a noisy one, where a disk may take a second,
-	// and the race detector, must not fail the build. What is measured is in docs/benchmarks.md.
+		len(latencies), answers[204].Load(), answers[202].Load(), p50.Round(10*time.Microsecond),
+		p99.Round(10*time.Microsecond))
+	// The aim is 15 ms on a quiet machine of two cores, and an answer for each; a noisy one, where
+	// a disk may take a second, and the race detector, must not fail the build. What is measured is
+	// in docs/benchmarks.md.
 	require.Greater(t, answers[204].Load()+answers[202].Load(), int64(len(latencies)*9/10))
 	require.Less(t, p50, time.Second)
 }

@@ -35,7 +35,8 @@ type operator struct {
 
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
-	_, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1})
+	_, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker,
+		APIs: 1, Workers: 1})
 	for name, test := range map[string]func(operator){
 		"what cannot be decoded holds up nobody and stays until it is dropped":    operator.junk,
 		"what cannot be decoded holds up nobody under an alarm, and is kept once": operator.alarm,
@@ -98,7 +99,8 @@ func (o operator) badVotes() {
 	o.list(0)
 
 	r = show(o.Client, wordCloud("Where?"))
-	o.publish(r, encode(o, o.votes(r, "Rome", "a\x00b", "", "\xff", "Rome\n", strings.Repeat("x", 51), "ROME!")))
+	o.publish(r, encode(o, o.votes(r, "Rome", "a\x00b", "", "\xff", "Rome\n",
+		strings.Repeat("x", 51), "ROME!")))
 	o.eventually(func() bool { return r.Results(r.Polls[0].PollID).Total == 2 })
 	require.Equal(o, []Word{{"Rome", 2}}, r.Recount(r.Polls[0].PollID).Words)
 	o.list(0)
@@ -109,7 +111,8 @@ func (o operator) alarm() {
 	require.NoError(o, o.Workers[0].Stop())
 	o.publish(r, o.batch(r, "A"), []byte("junk"), o.batch(r, "A"), o.batch(r, "B"))
 	watermark := func(args ...string) {
-		_, err := o.Rabbitmqctl(o.Context(), 0, append([]string{"set_vm_memory_high_watermark"}, args...)...)
+		_, err := o.Rabbitmqctl(o.Context(), 0,
+			append([]string{"set_vm_memory_high_watermark"}, args...)...)
 		require.NoError(o, err)
 	}
 	watermark("absolute", "1MB")
@@ -122,7 +125,8 @@ func (o operator) alarm() {
 	lift = func() {}
 	o.list(1)
 	o.eventually(func() bool { // and no second one is on its way
-		held, err := o.Rabbitmqctl(o.Context(), 0, "list_queues", "-q", "--no-table-headers", "messages", "name")
+		held, err := o.Rabbitmqctl(o.Context(), 0, "list_queues", "-q", "--no-table-headers",
+			"messages", "name")
 		require.NoError(o, err)
 		return strings.Contains(held, "0\t"+o.queue(r)) && strings.Contains(held, "1\tplenary.dead")
 	})
@@ -145,7 +149,8 @@ func (o operator) split() {
 	require.Equal(o, map[string]int64{"A": 3, "B": 1}, r.Recount(pollID).Counts())
 	o.publish(r, encode(o, b))
 	r.Vote(pollID, NewVoter(), "A")
-	require.Equal(o, map[string]int64{"A": 4, "B": 1}, r.Recount(pollID).Counts(), "the third copy has no effect though nothing refuses it")
+	require.Equal(o, map[string]int64{"A": 4, "B": 1}, r.Recount(pollID).Counts(),
+		"the third copy has no effect though nothing refuses it")
 	said, failed, code := o.worker("dead-letters", "replay", "--all")
 	require.Zero(o, code, failed)
 	require.Contains(o, said, "is dealt with: 1 counted")
@@ -324,7 +329,9 @@ func (o operator) eventually(is func() bool) {
 	o.Helper()
 	timeout, again := time.After(wait), time.NewTicker(tick)
 	defer again.Stop()
-	for !is() { // not by require.Eventually: what is asked for may fail the test, which only its own goroutine can
+	// not by require.Eventually: what is asked for may fail the test, which only its own goroutine
+	// can
+	for !is() {
 		select {
 		case <-again.C:
 		case <-timeout:
@@ -351,7 +358,8 @@ func (o operator) publish(r *Room, entries ...[]byte) {
 	o.broker(func(ch *amqp.Channel) {
 		require.NoError(o, ch.Confirm(false))
 		for _, entry := range entries {
-			d, err := ch.PublishWithDeferredConfirm("", o.queue(r), true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: entry})
+			d, err := ch.PublishWithDeferredConfirm("", o.queue(r), true, false,
+				amqp.Publishing{DeliveryMode: amqp.Persistent, Body: entry})
 			require.NoError(o, err)
 			kept, err := d.WaitContext(o.Context())
 			require.NoError(o, err)
@@ -365,13 +373,17 @@ func (o operator) votes(r *Room, answers ...string) poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for _, answer := range answers {
 		b.Votes = append(b.Votes, poll.Vote{
-			ID: uuid.Must(uuid.NewV7()), PollID: uuid.MustParse(r.Polls[0].PollID), VoterID: uuid.New(), Version: 1, Answer: question.Answer(answer),
+			ID: uuid.Must(uuid.NewV7()), PollID: uuid.MustParse(r.Polls[0].PollID),
+			VoterID: uuid.New(), Version: 1, Answer: question.Answer(answer),
 		})
 	}
 	return b
 }
 
-func (o operator) batch(r *Room, answers ...string) []byte { return encode(o, o.votes(r, answers...)) }
+func (o operator) batch(r *Room,
+	answers ...string) []byte {
+	return encode(o, o.votes(r, answers...))
+}
 
 func encode(t require.TestingT, b poll.Batch) []byte {
 	e, err := poll.EncodeBatch(nil, &b)

@@ -83,7 +83,8 @@ type stream struct {
 	body  *bufio.Reader
 	retry time.Duration
 	check *Contract // nil: nothing is held to the contract
-	light bool      // the numbers of results are not read: a thousand viewers must not take the servers' processors
+	// the numbers of results are not read: a thousand viewers must not take the servers' processors
+	light bool
 }
 
 // open asks for a room's events. The error is that of the connection.
@@ -103,7 +104,8 @@ func openAs(r *Room, last, token string) (*stream, *http.Response, error) {
 		header += "Authorization: Bearer " + token + "\r\n"
 	}
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	if _, err := io.WriteString(conn, "GET "+r.root+r.Path("/events")+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn,
+		"GET "+r.root+r.Path("/events")+" HTTP/1.1\r\nHost: x\r\n"+header+"\r\n"); err != nil {
 		return nil, nil, err
 	}
 	res, err := http.ReadResponse(bufio.NewReaderSize(conn, 1024), nil)
@@ -195,7 +197,8 @@ func (s *stream) decode(e *event, name, data string) error {
 		if err := json.Unmarshal([]byte(data), &v); err != nil {
 			return err
 		}
-		if err := s.check.Doc.Components.Schemas[schema].Value.VisitJSON(v, options.SchemaValidationOptions...); err != nil {
+		if err := s.check.Doc.Components.Schemas[schema].Value.VisitJSON(v,
+			options.SchemaValidationOptions...); err != nil {
 			return err
 		}
 	}
@@ -212,7 +215,8 @@ func (s *stream) until(t *testing.T, what string, right func(event) bool) event 
 		e, err := s.next()
 		require.NoError(t, err, "waiting for %s", what)
 		v, c := e.position(t)
-		require.True(t, v > version || v == version && c >= counter, "%s after %d.%d", e.id, version, counter)
+		require.True(t, v > version || v == version && c >= counter, "%s after %d.%d", e.id,
+			version, counter)
 		if version, counter = v, c; right(e) {
 			return e
 		}
@@ -220,16 +224,23 @@ func (s *stream) until(t *testing.T, what string, right func(event) bool) event 
 }
 
 func shows(pollID string) func(event) bool {
-	return func(e event) bool { return e.shown != nil && e.shown.Poll != nil && e.shown.Poll.PollID == pollID }
+	return func(e event) bool {
+		return e.shown != nil && e.shown.Poll != nil &&
+			e.shown.Poll.PollID == pollID
+	}
 }
 
 func total(pollID string, n int64) func(event) bool {
-	return func(e event) bool { return e.tallies != nil && e.tallies.PollID == pollID && e.tallies.Total == n }
+	return func(e event) bool {
+		return e.tallies != nil && e.tallies.PollID == pollID &&
+			e.tallies.Total == n
+	}
 }
 
 func TestWhoWatchesSeesTheSlideAndTheVotes(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who wins?"), rating("How <b>was</b> it?")}})
+		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who wins?"),
+			rating("How <b>was</b> it?")}})
 		first, second := r.Polls[0].PollID, r.Polls[1].PollID
 		v := r.watch(t, "")
 		e, err := v.next()
@@ -248,7 +259,8 @@ func TestWhoWatchesSeesTheSlideAndTheVotes(t *testing.T) {
 		e = v.until(t, "two votes", total(first, 2))
 		require.EqualValues(t, 1, e.tallies.Options[0].Count)
 		r.Vote(first, voter, "B")
-		e = v.until(t, "a change of mind", func(e event) bool { return e.tallies != nil && e.tallies.Options[1].Count == 2 })
+		e = v.until(t, "a change of mind",
+			func(e event) bool { return e.tallies != nil && e.tallies.Options[1].Count == 2 })
 		require.EqualValues(t, 2, e.tallies.Total)
 
 		seen := e.id
@@ -261,7 +273,8 @@ func TestWhoWatchesSeesTheSlideAndTheVotes(t *testing.T) {
 		})
 
 		// Whoever comes now, or comes back, sees the present.
-		for _, last := range []string{"", seen, e.id, "x", "-1.0", "99999.1", strings.Repeat("9", 99)} {
+		for _, last := range []string{"", seen, e.id, "x", "-1.0", "99999.1",
+			strings.Repeat("9", 99)} {
 			back := r.watch(t, last)
 			e, err := back.next()
 			require.NoError(t, err)
@@ -274,18 +287,23 @@ func TestWhoWatchesSeesTheSlideAndTheVotes(t *testing.T) {
 			back.close()
 		}
 		require.Equal(t, http.StatusNoContent, r.Clear().Status)
-		v.until(t, "an empty slide", func(e event) bool { return e.shown != nil && e.shown.Poll == nil })
+		v.until(t, "an empty slide",
+			func(e event) bool { return e.shown != nil && e.shown.Poll == nil })
 		v.until(t, "what is final of the second", func(e event) bool {
 			return e.tallies != nil && e.tallies.PollID == second && e.tallies.Status == "final"
 		})
 
 		for path, want := range map[string]string{
-			"/presentations/" + nobody + "/events": "404 not_found", "/presentations/x/events": "404 not_found",
-			"/presentations/00000000-0000-0000-0000-000000000000/events": "400 invalid presentation_id",
+			"/presentations/" + nobody + "/events": "404 not_found",
+			"/presentations/x/events":              "404 not_found",
+			"/presentations/00000000-0000-0000-0000-000000000000/events": "400 invalid " +
+				"presentation_id",
 		} {
-			require.Equal(t, want, s.Do(Request{Method: http.MethodGet, Path: Base + path, Wrong: true}).Code(), path)
+			require.Equal(t, want, s.Do(Request{Method: http.MethodGet, Path: Base + path,
+				Wrong: true}).Code(), path)
 		}
-		require.Equal(t, http.StatusOK, s.Do(Request{Method: http.MethodHead, Path: r.Path("/events"), Wrong: true}).Status)
+		require.Equal(t, http.StatusOK,
+			s.Do(Request{Method: http.MethodHead, Path: r.Path("/events"), Wrong: true}).Status)
 	})
 }
 
@@ -307,8 +325,10 @@ func TestATransitionReachesViewersOfEveryReplica(t *testing.T) {
 			took = append(took, v.until(t, "the next slide", shows(p.PollID)).read.Sub(asked))
 		}
 	}
-	t.Logf("from the request to the event: median %v, 99 %% %v", percentile(took, 50), percentile(took, 99))
-	require.Less(t, percentile(took, 50), time.Second) // the aim is 150 ms, on a machine that has nothing else to do
+	t.Logf("from the request to the event: median %v, 99 %% %v", percentile(took, 50),
+		percentile(took, 99))
+	// the aim is 150 ms, on a machine that has nothing else to do
+	require.Less(t, percentile(took, 50), time.Second)
 }
 
 // faithful is a viewer that comes back as a browser does.
@@ -380,7 +400,8 @@ func (f *faithful) read(t *testing.T, s *stream) {
 			v, c := e.position(t)
 			lastV, lastC := f.last.position(t)
 			// After a new beginning the slide's own event comes first.
-			if v < lastV || v == lastV && c < lastC && e.shown == nil && e.tallies.Version == int64(v) {
+			if v < lastV || v == lastV && c < lastC && e.shown == nil &&
+				e.tallies.Version == int64(v) {
 				t.Errorf("%s came after %s", e.id, f.last.id)
 			}
 		}
@@ -409,7 +430,12 @@ func TestWhoLosesTheReplicaComesBackToAnotherAndSeesThePresent(t *testing.T) {
 	}
 	all := func(pollID string) func() bool {
 		return func() bool {
-			return !slices.ContainsFunc(viewers, func(f *faithful) bool { e := f.seen.Load(); return e == nil || !shows(pollID)(*e) })
+			return !slices.ContainsFunc(viewers,
+				func(f *faithful) bool {
+					e := f.seen.Load()
+					return e == nil ||
+						!shows(pollID)(*e)
+				})
 		}
 	}
 	require.Eventually(t, all(r.Polls[0].PollID), wait, tick)
@@ -439,7 +465,8 @@ func storeReads(t *testing.T, s site) (reads [2]float64) {
 		a := replica.Operators("/metrics")
 		for i, call := range []string{"display", "results"} {
 			for line := range strings.Lines(string(a.Body)) {
-				if value, ok := strings.CutPrefix(line, `plenary_store_seconds_count{call="`+call+`"} `); ok {
+				if value, ok := strings.CutPrefix(line,
+					`plenary_store_seconds_count{call="`+call+`"} `); ok {
 					n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 					require.NoError(t, err)
 					reads[i] += n
@@ -450,7 +477,8 @@ func storeReads(t *testing.T, s site) (reads [2]float64) {
 	return reads
 }
 
-// TestAThousandViewersCostTheDatabaseNoMoreThanAHundred also measures how fast a transition reaches a thousand.
+// TestAThousandViewersCostTheDatabaseNoMoreThanAHundred also measures how fast a transition reaches
+// a thousand.
 func TestAThousandViewersCostTheDatabaseNoMoreThanAHundred(t *testing.T) {
 	s := production.on(t)
 	r := show(s.Client, slides(6)...)
@@ -493,7 +521,8 @@ func TestAThousandViewersCostTheDatabaseNoMoreThanAHundred(t *testing.T) {
 	}
 	f := newFast(s.base, 16)
 	defer f.close()
-	// measure lets people vote for a while and gives the reads a second and how long the transition after it took.
+	// measure lets people vote for a while and gives the reads a second and how long the transition
+	// after it took.
 	index := 0
 	measure := func(n int) (reads [2]float64, took []time.Duration) {
 		joined := time.Now()
@@ -501,7 +530,8 @@ func TestAThousandViewersCostTheDatabaseNoMoreThanAHundred(t *testing.T) {
 		t.Logf("%4d viewers have joined after %s", n, time.Since(joined).Round(time.Millisecond))
 		before, begun, sent := storeReads(t, s), time.Now(), tallies.Load()
 		for i := range 150 {
-			a, err := f.post(r.Path("/polls/current/votes"), ballotJSON(r.Polls[index].PollID, person(i), `,"key":"A"`))
+			a, err := f.post(r.Path("/polls/current/votes"),
+				ballotJSON(r.Polls[index].PollID, person(i), `,"key":"A"`))
 			require.NoError(t, err)
 			require.Contains(t, []int{http.StatusNoContent, http.StatusAccepted}, a.Status)
 			time.Sleep(time.Until(begun.Add(time.Duration(i) * 20 * time.Millisecond)))
@@ -509,7 +539,8 @@ func TestAThousandViewersCostTheDatabaseNoMoreThanAHundred(t *testing.T) {
 		seconds := time.Since(begun).Seconds()
 		after := storeReads(t, s)
 		reads = [2]float64{(after[0] - before[0]) / seconds, (after[1] - before[1]) / seconds}
-		t.Logf("%4d viewers: %.1f reads of the slide and %.1f of results a second, %.0f results sent a second; %.1f s",
+		t.Logf("%4d viewers: %.1f reads of the slide and %.1f of results a second, %.0f results "+
+			"sent a second; %.1f s",
 			n, reads[0], reads[1], float64(tallies.Load()-sent)/seconds, seconds)
 		index++
 		asked := time.Now()
@@ -535,9 +566,11 @@ func TestAThousandViewersCostTheDatabaseNoMoreThanAHundred(t *testing.T) {
 	many, took := measure(1000)
 	t.Logf("a transition reached %d viewers: median %v, 99 %% %v, all %v",
 		len(took), percentile(took, 50), percentile(took, 99), percentile(took, 100))
-	// Each of the three replicas reads results at most ten times a second and once more, and the slide a few times.
+	// Each of the three replicas reads results at most ten times a second and once more, and the
+	// slide a few times.
 	require.LessOrEqual(t, many[1], 36.0)
 	require.LessOrEqual(t, many[0], max(30, 1.5*few[0]))
-	// The aim is that all see it within a second; a noisy machine, and the race detector, must not fail the build.
+	// The aim is that all see it within a second; a noisy machine, and the race detector, must not
+	// fail the build.
 	require.Less(t, percentile(took, 50), time.Second)
 }

@@ -18,13 +18,15 @@ type fast struct {
 
 func newFast(base string, connections int) *fast {
 	return &fast{base: base, client: fasthttp.HostClient{
-		Addr:                strings.TrimPrefix(base, "http://"),
-		Dial:                func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) }, // fasthttp's own leaves a goroutine
+		Addr: strings.TrimPrefix(base, "http://"),
+		// fasthttp's own leaves a goroutine
+		Dial:                func(addr string) (net.Conn, error) { return net.Dial("tcp", addr) },
 		MaxConns:            connections,
 		MaxConnWaitTimeout:  30 * time.Second,
 		ReadTimeout:         30 * time.Second,
 		MaxIdleConnDuration: 30 * time.Second,
-		RetryIfErr:          func(*fasthttp.Request, int, error) (bool, bool) { return false, false }, // whoever calls counts the tries
+		// whoever calls counts the tries
+		RetryIfErr: func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
 	}}
 }
 

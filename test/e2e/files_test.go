@@ -55,7 +55,8 @@ type kept struct{ text, first, hidden string }
 // file takes all results away and gives the answers of the i-th poll.
 func file(t *testing.T, r *Room, format, token string, i int) (all []kept) {
 	t.Helper()
-	a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/results?format=" + format), Token: token})
+	a := r.Do(Request{Method: http.MethodGet,
+		Path: r.Path("/results?format=" + format), Token: token})
 	require.Equal(t, http.StatusOK, a.Status, "%v", a)
 	switch format {
 	case "json":
@@ -106,7 +107,8 @@ func TestFilesHoldEveryTextAndWordInEveryAlphabet(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, openText("What did you think?"), wordCloud("One word?"))
 		texts := many(150)
-		times := map[string]string{"csv&separator=%3B": "2006-01-02T15:04:05.000Z", "xlsx": time.DateTime, "json": time.RFC3339}
+		times := map[string]string{"csv&separator=%3B": "2006-01-02T15:04:05.000Z",
+			"xlsx": time.DateTime, "json": time.RFC3339}
 		say(r, r.Polls[0].PollID, texts)
 		r.Next()
 		say(r, r.Polls[1].PollID, texts)
@@ -130,7 +132,8 @@ func TestFilesHoldEveryTextAndWordInEveryAlphabet(t *testing.T) {
 	})
 }
 
-// The presenter hides an answer and a word. The room's files have them no more; the owner's have them, marked.
+// The presenter hides an answer and a word. The room's files have them no more; the owner's have
+// them, marked.
 func TestWhatIsHiddenStaysInTheOwnersFilesAlone(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, openText("What did you think?"), wordCloud("One word?"))
@@ -139,11 +142,13 @@ func TestWhatIsHiddenStaysInTheOwnersFilesAlone(t *testing.T) {
 			for _, text := range []string{"fine", "rude", "fine"} {
 				r.Count(Ballot{PollID: r.Polls[i].PollID, ClientID: NewVoter(), Text: text})
 			}
-			a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + r.Polls[i].PollID + "/answers"), Token: r.PresenterToken,
+			a := r.Do(Request{Method: http.MethodPatch,
+				Path: r.Path("/polls/" + r.Polls[i].PollID + "/answers"), Token: r.PresenterToken,
 				JSON: map[string]any{"text": "rude", "hidden": true}})
 			require.Equal(t, http.StatusOK, a.Status, "%v", a)
 			for _, format := range []string{"csv&separator=%3B", "xlsx", "json"} {
-				for token, want := range map[string][]string{"": {"fine"}, r.PresenterToken: {"fine", "rude hidden"}} {
+				for token, want := range map[string][]string{"": {"fine"},
+					r.PresenterToken: {"fine", "rude hidden"}} {
 					var got []string
 					for _, k := range file(t, r, format, token, i) {
 						if k.hidden != "" {
@@ -158,7 +163,8 @@ func TestWhatIsHiddenStaysInTheOwnersFilesAlone(t *testing.T) {
 	})
 }
 
-// A file of any number of texts takes the same memory, whatever its format, and a presentation has a bound of its own.
+// A file of any number of texts takes the same memory, whatever its format, and a presentation has
+// a bound of its own.
 func TestAFileOfAnyNumberOfTextsTakesTheSameMemory(t *testing.T) {
 	if os.Getenv("PLENARY_STACK_RACE") != "" {
 		t.Skip("the race detector's memory is no measure")
@@ -183,7 +189,8 @@ func TestAFileOfAnyNumberOfTextsTakesTheSameMemory(t *testing.T) {
 			url, id := st.DatabaseURL, uuid.MustParse(r.Polls[0].PollID)
 			var poll any = id
 			if c.driver == "sqlite" {
-				url, poll = "file:"+filepath.Join(st.Dir, "api-0", "plenary.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)", id[:]
+				url, poll = "file:"+filepath.Join(st.Dir, "api-0", "plenary.db")+
+					"?_txlock=immediate&_pragma=busy_timeout(10000)", id[:]
 			}
 			db, err := sql.Open(c.driver, url)
 			require.NoError(t, err)
@@ -197,7 +204,8 @@ func TestAFileOfAnyNumberOfTextsTakesTheSameMemory(t *testing.T) {
 					for _, format := range formats {
 						began := time.Now()
 						size, found := taken(t, r, format)
-						t.Logf("%d texts as %s: %d KiB in %v", texts, format, size>>10, time.Since(began))
+						t.Logf("%d texts as %s: %d KiB in %v", texts, format, size>>10,
+							time.Since(began))
 						if format != "xlsx" {
 							require.Equal(t, texts, found)
 						}
@@ -208,7 +216,8 @@ func TestAFileOfAnyNumberOfTextsTakesTheSameMemory(t *testing.T) {
 			before := peak(10_000, slices.Repeat([]string{"csv", "json", "xlsx"}, 5)...)
 			insert(10_001, c.many)
 			after := peak(c.many, "csv", "json", "xlsx")
-			t.Logf("%d MiB at most while it sent files of 10,000 texts, %d MiB of %d", before, after, c.many)
+			t.Logf("%d MiB at most while it sent files of 10,000 texts, %d MiB of %d",
+				before, after, c.many)
 			require.Less(t, after-before, 24)
 		})
 	}
@@ -217,7 +226,8 @@ func TestAFileOfAnyNumberOfTextsTakesTheSameMemory(t *testing.T) {
 // taken takes a file away, and keeps nothing of it: its size, and how many texts are in it.
 func taken(t *testing.T, r *Room, format string) (size, texts int) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+r.Path("/results?format="+format), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		r.base+r.Path("/results?format="+format), nil)
 	require.NoError(t, err)
 	res, err := transport.RoundTrip(req)
 	require.NoError(t, err)

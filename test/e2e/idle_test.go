@@ -15,8 +15,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// idleRooms makes presentations whose first poll is displayed, in the database alone: a room each, none of which has been asked
-// for anything yet.
+// idleRooms makes presentations whose first poll is displayed, in the database alone: a room each,
+// none of which has been asked for anything yet.
 func idleRooms(t *testing.T, c *Client, url string, n int) (rooms []*Room) {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), postgres.Config{URL: url})
@@ -31,7 +31,8 @@ func idleRooms(t *testing.T, c *Client, url string, n int) (rooms []*Room) {
 		require.NoError(t, err)
 		p.JoinCode = p.ID.String()
 		require.NoError(t, p.Open(0))
-		rooms = append(rooms, &Room{Client: c, Created: Created{PresentationID: p.ID.String()}, Polls: []Poll{{PollID: p.Polls[0].ID.String()}}})
+		rooms = append(rooms, &Room{Client: c, Created: Created{PresentationID: p.ID.String()},
+			Polls: []Poll{{PollID: p.Polls[0].ID.String()}}})
 		ids <- p
 	}
 	close(ids)
@@ -51,20 +52,23 @@ func transactions(t *testing.T, url string) (n float64) {
 	db, err := sql.Open("postgres", url)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
-	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT xact_commit FROM pg_stat_database WHERE datname = 'plenary'`).Scan(&n))
+	require.NoError(t, db.QueryRowContext(t.Context(),
+		`SELECT xact_commit FROM pg_stat_database WHERE datname = 'plenary'`).Scan(&n))
 	return n
 }
 
-// TestThreeThousandRoomsWhereNothingHappensCostTheDatabaseNextToNothing has somebody watch each of 3,000 presentations, and others
-// vote in one more.
+// TestThreeThousandRoomsWhereNothingHappensCostTheDatabaseNextToNothing has somebody watch each of
+// 3,000 presentations, and others vote in one more.
 func TestThreeThousandRoomsWhereNothingHappensCostTheDatabaseNextToNothing(t *testing.T) {
 	const (
 		rooms, votes = 3000, 300
-		settled      = 20 * time.Second // by then a room where nothing happens is looked at as rarely as it ever is
-		measured     = 15 * time.Second // in which each is looked at once
-		most         = 50.0             // transactions a second
+		// by then a room where nothing happens is looked at as rarely as it ever is
+		settled  = 20 * time.Second
+		measured = 15 * time.Second // in which each is looked at once
+		most     = 50.0             // transactions a second
 	)
-	s, st := own(t, stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+	s, st := own(t, stack.Config{Parts: stack.PostgreSQL | stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, choice("Who wins?"))
 	f := newFast(s.base, 1)
 	defer f.close()
@@ -72,7 +76,8 @@ func TestThreeThousandRoomsWhereNothingHappensCostTheDatabaseNextToNothing(t *te
 		var took []time.Duration
 		for range votes {
 			begun := time.Now()
-			a, err := f.post(r.Path("/polls/current/votes"), ballotJSON(r.Polls[0].PollID, NewVoter(), `,"key":"A"`))
+			a, err := f.post(r.Path("/polls/current/votes"),
+				ballotJSON(r.Polls[0].PollID, NewVoter(), `,"key":"A"`))
 			require.NoError(t, err)
 			require.Equal(t, 204, a.Status)
 			took = append(took, time.Since(begun))
@@ -111,10 +116,12 @@ func TestThreeThousandRoomsWhereNothingHappensCostTheDatabaseNextToNothing(t *te
 	time.Sleep(measured)
 	perSecond := (transactions(t, st.DatabaseURL) - before) / time.Since(begun).Seconds()
 	among := median()
-	t.Logf("%d viewers of as many presentations: %.1f transactions a second; a vote's median %s, without them %s",
+	t.Logf("%d viewers of as many presentations: %.1f transactions a second; a vote's median %s, "+
+		"without them %s",
 		rooms, perSecond, among.Round(10*time.Microsecond), alone.Round(10*time.Microsecond))
 	require.Less(t, perSecond, most)
-	require.Less(t, among, alone*3/2+5*time.Millisecond) // a machine that does other things must not fail the build
+	// a machine that does other things must not fail the build
+	require.Less(t, among, alone*3/2+5*time.Millisecond)
 
 	// Nor does anybody hear later of what happens in a room that has slept.
 	last := idle[len(idle)-1]

@@ -21,7 +21,8 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 		canBeJoined(t, r, "Whole life")
 
 		d := r.Next()
-		require.Equal(t, Displayed{first, "Who wins?", "choice", 1, options2(), "live", 1, "open"}, d)
+		require.Equal(t, Displayed{first, "Who wins?", "choice", 1, options2(),
+			"live", 1, "open"}, d)
 		for _, replica := range s.replicas {
 			displays(t, r.Through(replica), first)
 		}
@@ -43,7 +44,9 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 		res = r.Recount(second)
 		require.EqualValues(t, 2, res.Total, "people are counted, not ticks")
 		require.Equal(t, map[string]int64{"R": 2, "G": 0, "B": 1}, res.Counts())
-		require.ElementsMatch(t, []CountedVote{{ClientID: ann, Keys: []string{"R", "B"}}, {ClientID: bob, Keys: []string{"R"}}}, r.Votes(second))
+		require.ElementsMatch(t,
+			[]CountedVote{{ClientID: ann, Keys: []string{"R", "B"}},
+				{ClientID: bob, Keys: []string{"R"}}}, r.Votes(second))
 
 		require.Equal(t, third, r.Next().PollID)
 		require.Equal(t, "409 out_of_polls", r.Move(nil, nil).Code())
@@ -56,7 +59,8 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 
 		require.Equal(t, second, r.Previous().PollID)
 		require.Equal(t, first, r.Show(first).PollID)
-		require.Equal(t, "409 out_of_polls", r.Move(map[string]string{"move": "previous"}, nil).Code())
+		require.Equal(t, "409 out_of_polls",
+			r.Move(map[string]string{"move": "previous"}, nil).Code())
 		res = r.Results(first)
 		require.Equal(t, "open", res.Status, "a poll that is displayed again is open again")
 		require.EqualValues(t, 5, res.Version)
@@ -69,8 +73,10 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 			displays(t, r.Through(replica), "")
 			refuses(t, r.Through(replica), first, "A")
 		}
-		require.Equal(t, `"6"`, r.Clear().Header.Get("ETag"), "clearing an empty slide is no transition")
-		require.Equal(t, first, r.Previous().PollID, "on an empty slide, previous is the poll displayed last")
+		require.Equal(t, `"6"`, r.Clear().Header.Get("ETag"),
+			"clearing an empty slide is no transition")
+		require.Equal(t, first, r.Previous().PollID,
+			"on an empty slide, previous is the poll displayed last")
 	})
 }
 
@@ -78,15 +84,18 @@ func TestWholeLifeOfAPresentation(t *testing.T) {
 func beginsEmpty(t *testing.T, r *Room) {
 	t.Helper()
 	require.Equal(t, "409 not_displayed", r.Current().Code())
-	require.Equal(t, "409 not_displayed", r.Cast(Ballot{PollID: r.Polls[0].PollID, Key: "A", ClientID: NewVoter()}).Code())
-	require.Empty(t, r.Presentation(false).Polls, "the audience sees polls that have not been displayed")
+	require.Equal(t, "409 not_displayed",
+		r.Cast(Ballot{PollID: r.Polls[0].PollID, Key: "A", ClientID: NewVoter()}).Code())
+	require.Empty(t, r.Presentation(false).Polls,
+		"the audience sees polls that have not been displayed")
 	p := r.Presentation(true)
 	require.Nil(t, p.CurrentPollIndex)
 	require.Zero(t, p.Version)
 	for _, q := range p.Polls {
 		require.Equal(t, "pending", q.Status)
 	}
-	require.Equal(t, []Option{{"1", "1"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5"}}, p.Polls[2].Options)
+	require.Equal(t, []Option{{"1", "1"}, {"2", "2"}, {"3", "3"}, {"4", "4"}, {"5", "5"}},
+		p.Polls[2].Options)
 }
 
 // canBeJoined types the join code as people do.
@@ -102,9 +111,11 @@ func canBeJoined(t *testing.T, r *Room, title string) {
 	} {
 		var joined Joined
 		r.read(Request{Method: http.MethodGet, Path: Base + "/join/" + typed}, &joined)
-		require.Equal(t, Joined{PresentationID: r.PresentationID, Title: title, Voters: "anyone"}, joined, typed)
+		require.Equal(t, Joined{PresentationID: r.PresentationID, Title: title,
+			Voters: "anyone"}, joined, typed)
 	}
-	require.Equal(t, "404 not_found", r.Do(Request{Method: http.MethodGet, Path: Base + "/join/nobody-has-this"}).Code())
+	require.Equal(t, "404 not_found",
+		r.Do(Request{Method: http.MethodGet, Path: Base + "/join/nobody-has-this"}).Code())
 }
 
 func TestPollThatLeavesTheSlideBecomesFinalAndTheSameFromEveryReplica(t *testing.T) {
@@ -131,10 +142,12 @@ func TestVotesListIsATableForWhoAsksForOne(t *testing.T) {
 		both, one := r.Polls[0].PollID, r.Polls[1].PollID
 		ann := NewVoter()
 		csv := func(pollID string) string {
-			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken,
+			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"),
+				Token:  r.PresenterToken,
 				Header: map[string]string{"Accept": "text/csv"}})
 			require.Contains(t, a.Header.Get("Content-Type"), "text/csv")
-			return castAt.ReplaceAllString(strings.ReplaceAll(string(a.Body), "\r\n", "\n"), ",then\n")
+			return castAt.ReplaceAllString(strings.ReplaceAll(string(a.Body), "\r\n",
+				"\n"), ",then\n")
 		}
 		require.Equal(t, "\uFEFFclient_id,key,cast_at\n", csv(both), "a poll without votes")
 		r.Count(Ballot{PollID: both, ClientID: ann, Keys: []string{"G", "R"}})

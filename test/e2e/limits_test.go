@@ -12,13 +12,14 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestServerOutlivesMoreConnectionsThanItMayHold gives the process 256 descriptors and opens 400 connections: an accept
-// that fails with EMFILE must not end it.
+// TestServerOutlivesMoreConnectionsThanItMayHold gives the process 256 descriptors and opens 400
+// connections: an accept that fails with EMFILE must not end it.
 func TestServerOutlivesMoreConnectionsThanItMayHold(t *testing.T) {
 	dir, err := binaries.build()
 	require.NoError(t, err)
 	few := filepath.Join(dir, "few-descriptors")
-	require.NoError(t, os.WriteFile(few, []byte("#!/bin/sh\nulimit -n 256 && exec "+filepath.Join(dir, "api")+"\n"), 0o755))
+	require.NoError(t, os.WriteFile(few,
+		[]byte("#!/bin/sh\nulimit -n 256 && exec "+filepath.Join(dir, "api")+"\n"), 0o755))
 	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIBinary: few})
 	api := st.APIs[0]
 	pid := api.Pid()
@@ -29,7 +30,8 @@ func TestServerOutlivesMoreConnectionsThanItMayHold(t *testing.T) {
 	require.NoError(t, err)
 	var conns []net.Conn
 	for range 400 {
-		conn, err := net.DialTimeout("tcp", u.Host, wait) // the kernel accepts what the process does not
+		// the kernel accepts what the process does not
+		conn, err := net.DialTimeout("tcp", u.Host, wait)
 		require.NoError(t, err)
 		conns = append(conns, conn)
 	}

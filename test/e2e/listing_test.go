@@ -27,7 +27,8 @@ type saidPage struct {
 // answers asks for a page of answers, with whatever token, and gives whatever the answer is.
 func (r *Room) answers(pollID, query, token string) (a *Answer, page saidPage) {
 	r.tb.Helper()
-	a = r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/answers" + query), Token: token, Wrong: true})
+	a = r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/answers" + query),
+		Token: token, Wrong: true})
 	if a.Status == http.StatusOK {
 		require.NoError(r.tb, a.Decode(&page))
 	}
@@ -35,7 +36,8 @@ func (r *Room) answers(pollID, query, token string) (a *Answer, page saidPage) {
 }
 
 // allAnswers turns all pages of a listing, and calls between before each but the first.
-func (r *Room) allAnswers(pollID, order string, limit int, token string, between func()) (all []Said) {
+func (r *Room) allAnswers(pollID, order string, limit int, token string,
+	between func()) (all []Said) {
 	r.tb.Helper()
 	query := fmt.Sprintf("?order=%s&limit=%d", order, limit)
 	for cursor := ""; ; between() {
@@ -53,7 +55,8 @@ func (r *Room) allAnswers(pollID, order string, limit int, token string, between
 // hide hides an answer, or shows it again, and gives whatever the answer is.
 func (r *Room) hide(pollID, text string, hidden bool, token string) *Answer {
 	r.tb.Helper()
-	return r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID + "/answers"), Token: token, Wrong: true,
+	return r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID + "/answers"),
+		Token: token, Wrong: true,
 		JSON: map[string]any{"text": text, "hidden": hidden}})
 }
 
@@ -87,7 +90,8 @@ func TestEverythingThatWasSaidIsReadPageByPageWhileMoreIsSaid(t *testing.T) {
 				for _, token := range []string{"", r.PresenterToken} {
 					for _, by := range []string{"most", "newest"} {
 						if limit > 1 || i == 1 {
-							require.Equal(t, want, texts(r.allAnswers(pollID, by, limit, token, func() {})), "%s, %d at once", by, limit)
+							require.Equal(t, want, texts(r.allAnswers(pollID, by, limit, token,
+								func() {})), "%s, %d at once", by, limit)
 						}
 					}
 				}
@@ -105,10 +109,12 @@ func TestEverythingThatWasSaidIsReadPageByPageWhileMoreIsSaid(t *testing.T) {
 			n := 0
 			got := texts(r.allAnswers(pollID, "newest", 5, "", func() {
 				if n++; n < 4 {
-					r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Text: fmt.Sprintf("meanwhile %d", n)})
+					r.Count(Ballot{PollID: pollID, ClientID: NewVoter(),
+						Text: fmt.Sprintf("meanwhile %d", n)})
 				}
 			}))
-			got = slices.DeleteFunc(got, func(text string) bool { return strings.HasPrefix(text, "meanwhile") })
+			got = slices.DeleteFunc(got,
+				func(text string) bool { return strings.HasPrefix(text, "meanwhile") })
 			require.Equal(t, want, got)
 		}
 	})
@@ -120,7 +126,8 @@ func TestAPageOfAnswersIsReadAnewOnlyWhenThereIsSomethingNew(t *testing.T) {
 		pollID := r.Polls[0].PollID
 		r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "Because"})
 		read := func(c *Client, token, tag string) *Answer {
-			return c.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/answers"), Token: token,
+			return c.Do(Request{Method: http.MethodGet,
+				Path: r.Path("/polls/" + pollID + "/answers"), Token: token,
 				Header: map[string]string{"If-None-Match": tag}})
 		}
 		tags := map[string]string{}
@@ -159,7 +166,8 @@ func TestAnAnswerIsHiddenFromEverybodyAtOnceAndShownAgain(t *testing.T) {
 			told := func(what string, words int) {
 				for _, v := range streams {
 					v.until(t, what, func(e event) bool {
-						return e.tallies != nil && e.tallies.PollID == pollID && len(e.tallies.Words) == words
+						return e.tallies != nil && e.tallies.PollID == pollID &&
+							len(e.tallies.Words) == words
 					})
 				}
 			}
@@ -189,20 +197,24 @@ func TestAnAnswerIsHiddenFromEverybodyAtOnceAndShownAgain(t *testing.T) {
 			revision := r.Results(pollID).Revision
 			require.Equal(t, "200", r.hide(pollID, said.Text, true, remote).Code())
 			require.Equal(t, revision, r.Results(pollID).Revision, "it was hidden")
-			r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "Rude"}) // who says it again does not bring it back
+			// who says it again does not bring it back
+			r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Text: "Rude"})
 			require.Len(t, r.Results(pollID).Words, 1)
 
 			a = r.hide(pollID, said.Text, false, r.PresenterToken)
 			require.Equal(t, "200", a.Code())
 			require.NotContains(t, string(a.Body), "hidden")
 			told("the word again", 2)
-			require.EqualValues(t, 3, r.Recount(pollID).Words[0].Count+r.Results(pollID).Words[1].Count-1)
+			require.EqualValues(t, 3,
+				r.Recount(pollID).Words[0].Count+r.Results(pollID).Words[1].Count-1)
 			require.Equal(t, "404 not_found", r.hide(pollID, "Nobody's", true, remote).Code())
 		}
 		final := finalOf(t, r, r.Polls[0].PollID)
-		require.Equal(t, "200", r.hide(final.PollID, "rude", true, remote).Code(), "what is final can be hidden, too")
+		require.Equal(t, "200", r.hide(final.PollID, "rude", true, remote).Code(),
+			"what is final can be hidden, too")
 		require.Len(t, r.Results(final.PollID).Words, 1)
-		require.Equal(t, "204", r.Do(Request{Method: "POST", Path: r.Path("/polls/" + final.PollID + "/reset"), Token: r.PresenterToken}).Code())
+		require.Equal(t, "204", r.Do(Request{Method: "POST",
+			Path: r.Path("/polls/" + final.PollID + "/reset"), Token: r.PresenterToken}).Code())
 		require.Equal(t, "404 not_found", r.hide(final.PollID, "rude", false, remote).Code())
 	})
 }
@@ -211,16 +223,19 @@ func TestAnAnswerThatHoldsABannedWordIsListedForPresentersAndCannotBeShown(t *te
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, wordCloud("Where?"))
 		pollID := r.Polls[0].PollID
-		r.Count(Ballot{PollID: pollID, ClientID: NewVoter(), Texts: []string{"Heck of a place", "Rome"}})
-		a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID), Token: r.PresenterToken,
-			JSON: map[string]any{"banned_words": []string{"heck"}}})
+		r.Count(Ballot{PollID: pollID, ClientID: NewVoter(),
+			Texts: []string{"Heck of a place", "Rome"}})
+		a := r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID),
+			Token: r.PresenterToken,
+			JSON:  map[string]any{"banned_words": []string{"heck"}}})
 		require.Equal(t, "200", a.Code())
 		require.Equal(t, 1, r.Results(pollID).WordsTotal)
 		_, page := r.answers(pollID, "", "")
 		require.Equal(t, []string{"rome"}, texts(page.Items))
 		_, page = r.answers(pollID, "", r.PresenterToken)
 		require.Equal(t, []string{"heck of a place", "rome"}, texts(page.Items))
-		require.Equal(t, "409 word_banned", r.hide(pollID, "heck of a place", false, r.PresenterToken).Code())
+		require.Equal(t, "409 word_banned",
+			r.hide(pollID, "heck of a place", false, r.PresenterToken).Code())
 		require.Equal(t, "200", r.hide(pollID, "heck of a place", true, r.PresenterToken).Code())
 	})
 }
@@ -241,17 +256,21 @@ func TestAnswersAreReadByWhoSeesTheResults(t *testing.T) {
 			require.Equal(t, "404 not_found", read(i, other.PresenterToken))
 		}
 		require.Equal(t, "200", read(0, remote))
-		for i, want := range []string{"200", "401 unauthorized", "401 unauthorized", "409 not_free_text"} {
+		for i, want := range []string{"200", "401 unauthorized", "401 unauthorized",
+			"409 not_free_text"} {
 			r.Next()
 			require.Equal(t, want, read(i, ""))
-			require.Equal(t, strings.ReplaceAll(want, "401 unauthorized", "403 forbidden"), read(i, other.PresenterToken))
+			require.Equal(t, strings.ReplaceAll(want, "401 unauthorized", "403 forbidden"),
+				read(i, other.PresenterToken))
 			for _, token := range []string{remote, r.PresenterToken} {
-				require.Equal(t, strings.ReplaceAll(want, "401 unauthorized", "200"), read(i, token))
+				require.Equal(t, strings.ReplaceAll(want, "401 unauthorized",
+					"200"), read(i, token))
 			}
 		}
 		require.Equal(t, "200", read(1, ""), "voting has ended")
 		require.Equal(t, "401 unauthorized", read(2, ""))
-		for i, want := range []string{"404 not_found", "404 not_found", "404 not_found", "409 not_free_text"} {
+		for i, want := range []string{"404 not_found", "404 not_found", "404 not_found",
+			"409 not_free_text"} {
 			require.Equal(t, want, r.hide(r.Polls[i].PollID, "A", true, remote).Code())
 		}
 		require.Equal(t, "404 not_found", r.hide(other.Polls[0].PollID, "A", true, remote).Code())
@@ -268,34 +287,52 @@ func TestWhatIsNoListingAndNothingToHideSaysSo(t *testing.T) {
 		cursor := page.Next
 		require.NotEmpty(t, cursor)
 		for _, c := range []struct{ query, want string }{
-			{"order=", "400 invalid order"}, {"order=oldest", "400 invalid order"}, {"order=MOST", "400 invalid order"}, {"order=%ff", "400 invalid order"},
-			{"limit=", "400 invalid limit"}, {"limit=0", "400 invalid limit"}, {"limit=-1", "400 invalid limit"}, {"limit=1001", "400 invalid limit"},
-			{"limit=1.5", "400 invalid limit"}, {"limit=ten", "400 invalid limit"}, {"limit=99999999999999999999", "400 invalid limit"},
-			{"cursor=", "400 invalid cursor"}, {"cursor=x", "400 invalid cursor"}, {"cursor=%00", "400 invalid cursor"},
-			{"cursor=" + cursor[1:], "400 invalid cursor"}, {"cursor=" + cursor + "==", "400 invalid cursor"},
-			{"cursor=" + strings.Repeat("A", 2800), "400 invalid cursor"}, {"cursor=" + url.QueryEscape(strings.Repeat("ä", 30)), "400 invalid cursor"},
+			{"order=", "400 invalid order"}, {"order=oldest", "400 invalid order"},
+			{"order=MOST", "400 invalid order"}, {"order=%ff", "400 invalid order"},
+			{"limit=", "400 invalid limit"}, {"limit=0", "400 invalid limit"},
+			{"limit=-1", "400 invalid limit"}, {"limit=1001", "400 invalid limit"},
+			{"limit=1.5", "400 invalid limit"}, {"limit=ten", "400 invalid limit"},
+			{"limit=99999999999999999999", "400 invalid limit"},
+			{"cursor=", "400 invalid cursor"}, {"cursor=x", "400 invalid cursor"},
+			{"cursor=%00", "400 invalid cursor"},
+			{"cursor=" + cursor[1:], "400 invalid cursor"},
+			{"cursor=" + cursor + "==", "400 invalid cursor"},
+			{"cursor=" + strings.Repeat("A", 2800), "400 invalid cursor"},
+			{"cursor=" + url.QueryEscape(strings.Repeat("ä", 30)), "400 invalid cursor"},
 			{"order=most&cursor=" + cursor, "400 invalid cursor"},
-			{"order=newest&limit=1000&cursor=" + cursor, "200"}, {"cursor=" + cursor, "200"}, {"more=yes", "200"},
+			{"order=newest&limit=1000&cursor=" + cursor, "200"}, {"cursor=" + cursor, "200"},
+			{"more=yes", "200"},
 		} {
 			a, _ := r.answers(pollID, "?"+c.query, "")
 			require.Equal(t, c.want, a.Code(), c.query)
 		}
 		patch := func(body, typ string) *Answer {
-			return r.Do(Request{Method: http.MethodPatch, Path: r.Path("/polls/" + pollID + "/answers"), Token: r.PresenterToken, Body: body, Wrong: true,
+			return r.Do(Request{Method: http.MethodPatch,
+				Path: r.Path("/polls/" + pollID + "/answers"), Token: r.PresenterToken,
+				Body: body, Wrong: true,
 				Header: map[string]string{"Content-Type": typ}})
 		}
 		for _, c := range []struct{ body, want string }{
-			{`{}`, "400 invalid text"}, {`{"hidden":true}`, "400 invalid text"}, {`{"text":null,"hidden":true}`, "400 invalid text"},
-			{`{"text":"","hidden":true}`, "400 invalid text"}, {`{"text":7,"hidden":true}`, "400 invalid text"},
-			{`{"text":["b"],"hidden":true}`, "400 invalid text"}, {`{"text":"` + strings.Repeat("x", 501) + `","hidden":true}`, "400 invalid text"},
-			{`{"text":"b"}`, "400 invalid hidden"}, {`{"text":"b","hidden":"yes"}`, "400 invalid hidden"}, {`{"text":"b","hidden":1}`, "400 invalid hidden"},
-			{`{"text":"b","hidden":null}`, "400 invalid hidden"}, {`[]`, "400 invalid body"}, {`{`, "400 invalid body"}, {``, "400 invalid body"},
-			{`{"text":"a\u0000b","hidden":true}`, "404 not_found"}, {`{"text":"\ud800","hidden":true}`, "404 not_found"},
-			{`{"text":"\n","hidden":true}`, "404 not_found"}, {`{"text":"B","hidden":true}`, "404 not_found"},
+			{`{}`, "400 invalid text"}, {`{"hidden":true}`, "400 invalid text"},
+			{`{"text":null,"hidden":true}`, "400 invalid text"},
+			{`{"text":"","hidden":true}`, "400 invalid text"},
+			{`{"text":7,"hidden":true}`, "400 invalid text"},
+			{`{"text":["b"],"hidden":true}`, "400 invalid text"},
+			{`{"text":"` + strings.Repeat("x", 501) + `","hidden":true}`, "400 invalid text"},
+			{`{"text":"b"}`, "400 invalid hidden"},
+			{`{"text":"b","hidden":"yes"}`, "400 invalid hidden"},
+			{`{"text":"b","hidden":1}`, "400 invalid hidden"},
+			{`{"text":"b","hidden":null}`, "400 invalid hidden"}, {`[]`, "400 invalid body"},
+			{`{`, "400 invalid body"}, {``, "400 invalid body"},
+			{`{"text":"a\u0000b","hidden":true}`, "404 not_found"},
+			{`{"text":"\ud800","hidden":true}`, "404 not_found"},
+			{`{"text":"\n","hidden":true}`, "404 not_found"},
+			{`{"text":"B","hidden":true}`, "404 not_found"},
 		} {
 			require.Equal(t, c.want, patch(c.body, jsonEnc).Code(), c.body)
 		}
-		require.Equal(t, "415 unsupported_media_type", patch(`{"text":"b","hidden":true}`, "text/plain").Code())
+		require.Equal(t, "415 unsupported_media_type",
+			patch(`{"text":"b","hidden":true}`, "text/plain").Code())
 		require.Equal(t, 2, r.Results(pollID).WordsTotal, "nothing was hidden")
 	})
 }

@@ -19,19 +19,22 @@ import (
 // byPass creates a presentation whose voters have passes, and displays its first poll.
 func byPass(c *Client, maxVoters int, passcode string, polls ...NewPoll) *Room {
 	c.tb.Helper()
-	return c.Create(NewPresentation{Title: "A test", Polls: polls, CurrentPollIndex: new(0), Voters: "pass", MaxVoters: maxVoters, Passcode: passcode})
+	return c.Create(NewPresentation{Title: "A test", Polls: polls, CurrentPollIndex: new(0),
+		Voters: "pass", MaxVoters: maxVoters, Passcode: passcode})
 }
 
 // join asks for a pass and gives whatever the answer is.
 func (r *Room) join(body any, header map[string]string) *Answer {
 	r.tb.Helper()
-	return r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: body, Header: header})
+	return r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: body,
+		Header: header})
 }
 
 // Pass gives a voter a pass.
 func (r *Room) Pass(passcode string) (p Pass) {
 	r.tb.Helper()
-	r.read(Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: object{"passcode": passcode}}, &p)
+	r.read(Request{Method: http.MethodPost, Path: r.Path("/voters"),
+		JSON: object{"passcode": passcode}}, &p)
 	return p
 }
 
@@ -57,7 +60,8 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 		r.read(Request{Method: http.MethodGet, Path: Base + "/join/" + r.JoinCode}, &joined)
 		require.Equal(t, Joined{r.PresentationID, "A test", "pass", true}, joined)
 		own, others := r.Presentation(true), r.Presentation(false)
-		require.Equal(t, []any{"pass", 3, "GARDEN7"}, []any{own.Voters, *own.MaxVoters, *own.Passcode})
+		require.Equal(t, []any{"pass", 3, "GARDEN7"},
+			[]any{own.Voters, *own.MaxVoters, *own.Passcode})
 		require.Equal(t, "pass", others.Voters)
 		require.True(t, others.PasscodeRequired)
 		require.Nil(t, others.MaxVoters)
@@ -99,19 +103,25 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 			require.WithinDuration(t, time.Now(), at, time.Minute)
 			require.Empty(t, v.ClientID)
 			require.Equal(t, uuid.Version(8), uuid.MustParse(v.VoterID).Version())
-			require.Equal(t, "401 pass_required", r.Cast(Ballot{PollID: pollID, ClientID: v.VoterID, Key: "A"}).Code(), "it is no credential")
+			require.Equal(t, "401 pass_required",
+				r.Cast(Ballot{PollID: pollID, ClientID: v.VoterID, Key: "A"}).Code(),
+				"it is no credential")
 		}
-		a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken, Header: map[string]string{"Accept": "text/csv"}})
-		table := castAt.ReplaceAllString(strings.ReplaceAll(string(a.Body), "\r\n", "\n"), ",then\n")
+		a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"),
+			Token: r.PresenterToken, Header: map[string]string{"Accept": "text/csv"}})
+		table := castAt.ReplaceAllString(strings.ReplaceAll(string(a.Body), "\r\n",
+			"\n"), ",then\n")
 		require.True(t, strings.HasPrefix(table, "\uFEFFvoter_id,key,cast_at\n"), table)
 		for _, v := range votes {
 			require.Contains(t, table, fmt.Sprintf("\n%s,%s,then\n", v.VoterID, v.Key))
 		}
 
 		var renewed Pass
-		require.Equal(t, 200, r.read(Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: object{"pass": bob.Pass}}, &renewed).Status)
+		require.Equal(t, 200, r.read(Request{Method: http.MethodPost, Path: r.Path("/voters"),
+			JSON: object{"pass": bob.Pass}}, &renewed).Status)
 		r.Count(Ballot{PollID: pollID, Pass: renewed.Pass, Key: "B"})
-		require.Equal(t, map[string]int64{"A": 0, "B": 2}, r.Recount(pollID).Counts(), "it is the same voter")
+		require.Equal(t, map[string]int64{"A": 0, "B": 2}, r.Recount(pollID).Counts(),
+			"it is the same voter")
 
 		r.Pass("garden7")
 		require.Equal(t, "409 room_full", r.join(object{"passcode": "garden7"}, nil).Code())
@@ -125,11 +135,14 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 			require.Less(t, e.Passes, 4)
 		}
 		var asked AudienceEvent
-		r.read(Request{Method: http.MethodGet, Path: r.Path("/audience"), Token: r.PresenterToken}, &asked)
+		r.read(Request{Method: http.MethodGet, Path: r.Path("/audience"),
+			Token: r.PresenterToken}, &asked)
 		require.Equal(t, 4, asked.Passes)
 		var export NewPresentation
-		r.read(Request{Method: http.MethodGet, Path: r.Path("/export"), Token: r.PresenterToken}, &export)
-		require.Equal(t, []any{"pass", 4, ""}, []any{export.Voters, export.MaxVoters, export.Passcode}, "a passcode is of one evening")
+		r.read(Request{Method: http.MethodGet, Path: r.Path("/export"),
+			Token: r.PresenterToken}, &export)
+		require.Equal(t, []any{"pass", 4, ""},
+			[]any{export.Voters, export.MaxVoters, export.Passcode}, "a passcode is of one evening")
 		require.Equal(t, "pass", s.Create(export).Presentation(true).Voters)
 
 		r.Next()
@@ -141,7 +154,8 @@ func TestARoomOfPassesFromItsCreationToItsExport(t *testing.T) {
 
 func TestAPassIsGoodAtEveryReplicaAndInItsOwnRoomOnly(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r, other, open := byPass(s.Client, 0, "", choice("Who?")), byPass(s.Client, 0, "", choice("Who?")), show(s.Client, choice("Who?"))
+		r, other, open := byPass(s.Client, 0, "", choice("Who?")),
+			byPass(s.Client, 0, "", choice("Who?")), show(s.Client, choice("Who?"))
 		pollID := r.Polls[0].PollID
 		for i, gives := range s.replicas {
 			pass := r.Through(gives).Pass("").Pass
@@ -150,7 +164,8 @@ func TestAPassIsGoodAtEveryReplicaAndInItsOwnRoomOnly(t *testing.T) {
 				require.Equal(t, 200, r.Through(takes).join(object{"pass": pass}, nil).Status)
 				for _, elsewhere := range []*Room{other, open} {
 					e := elsewhere.Through(takes)
-					require.Equal(t, "401 invalid_pass", e.Cast(Ballot{PollID: e.Polls[0].PollID, Pass: pass, Key: "A"}).Code())
+					require.Equal(t, "401 invalid_pass",
+						e.Cast(Ballot{PollID: e.Polls[0].PollID, Pass: pass, Key: "A"}).Code())
 					require.Equal(t, "401 invalid_pass", e.join(object{"pass": pass}, nil).Code())
 				}
 			}
@@ -169,7 +184,8 @@ func TestAKeyIsTheSameVoterAtEveryReplica(t *testing.T) {
 			for _, replica := range s.replicas {
 				var p Pass
 				require.Equal(t, 201, r.Through(replica).read(
-					Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: object{}, Header: key}, &p).Status)
+					Request{Method: http.MethodPost, Path: r.Path("/voters"), JSON: object{},
+						Header: key}, &p).Status)
 				r.Through(replica).Count(Ballot{PollID: r.Polls[0].PollID, Pass: p.Pass, Key: "A"})
 			}
 		}
@@ -184,7 +200,8 @@ func TestAVoteThatDoesNotStandSaysSo(t *testing.T) {
 		for name, x := range map[string]struct {
 			*Room
 			ballot Ballot
-		}{"with a pass": {r, Ballot{Pass: pass}}, "with an id": {open, Ballot{ClientID: NewVoter()}}} {
+		}{"with a pass": {r, Ballot{Pass: pass}},
+			"with an id": {open, Ballot{ClientID: NewVoter()}}} {
 			cast := func(key string, seq int64) *Answer {
 				b := x.ballot
 				b.PollID, b.Key, b.Seq = x.Polls[0].PollID, key, seq
@@ -195,7 +212,8 @@ func TestAVoteThatDoesNotStandSaysSo(t *testing.T) {
 			require.Empty(t, cast("A", 1<<53-1).Header.Values("Vote-Superseded"), name)
 			require.Equal(t, []string{"true"}, cast("B", 7).Header.Values("Vote-Superseded"), name)
 			require.Equal(t, []string{"true"}, cast("B", 0).Header.Values("Vote-Superseded"), name)
-			require.Equal(t, map[string]int64{"A": 1, "B": 0}, x.Recount(x.Polls[0].PollID).Counts(), name)
+			require.Equal(t, map[string]int64{"A": 1, "B": 0},
+				x.Recount(x.Polls[0].PollID).Counts(), name)
 		}
 	})
 }
@@ -226,7 +244,8 @@ func TestARoomThatIsOpenToAnyoneMayAskForPassesInTheMiddle(t *testing.T) {
 				}
 				return a.Code() == "401 pass_required"
 			}, wait, tick)
-			require.True(t, last.IsZero() || last.Sub(begun) < lease+500*time.Millisecond, "a replica takes ids for %s", last.Sub(begun))
+			require.True(t, last.IsZero() || last.Sub(begun) < lease+500*time.Millisecond,
+				"a replica takes ids for %s", last.Sub(begun))
 			seen.Count(Ballot{PollID: one, Pass: pass, Key: "B"})
 		}
 		res := r.Recount(one)
@@ -242,13 +261,17 @@ func TestARoomThatIsOpenToAnyoneMayAskForPassesInTheMiddle(t *testing.T) {
 
 		require.Equal(t, 200, r.admit(object{"voters": "anyone"}).Status)
 		require.Equal(t, "client", r.Results(one).Identity)
-		require.Eventually(t, func() bool { return r.Cast(Ballot{PollID: one, ClientID: ann, Key: "A"}).Status == 204 }, wait, tick)
+		require.Eventually(t, func() bool {
+			return r.Cast(Ballot{PollID: one, ClientID: ann,
+				Key: "A"}).Status == 204
+		}, wait, tick)
 		require.Equal(t, "pass", finalOf(t, r, two).Identity)
 		require.Equal(t, "409 no_passes", r.join(nil, nil).Code())
 	})
 }
 
-// garbage are members that are neither of the type that they should be, nor of a right length or form. %s is the member's name.
+// garbage are members that are neither of the type that they should be, nor of a right length or
+// form. %s is the member's name.
 func garbage(of string, values ...string) (bodies []string) {
 	for _, value := range values {
 		bodies = append(bodies, fmt.Sprintf(`"%s":%s`, of, value))
@@ -258,7 +281,8 @@ func garbage(of string, values ...string) (bodies []string) {
 
 var (
 	noStrings = []string{`0`, `-1`, `1.5`, `1e400`, `true`, `[]`, `["x"]`, `{}`, `{"x":1}`}
-	noNumbers = []string{`"3"`, `""`, `1.5`, `1e400`, `-0.1`, `true`, `[]`, `[3]`, `{}`, `99999999999999999999`}
+	noNumbers = []string{`"3"`, `""`, `1.5`, `1e400`, `-0.1`, `true`, `[]`, `[3]`, `{}`,
+		`99999999999999999999`}
 )
 
 func TestWhoMayVoteTakesNoGarbage(t *testing.T) {
@@ -269,11 +293,17 @@ func TestWhoMayVoteTakesNoGarbage(t *testing.T) {
 		const polls = `"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]}]`
 		long := `"` + strings.Repeat("A", 13) + `"`
 		for field, bodies := range map[string][]string{
-			"voters": garbage("voters", append(noStrings, `""`, `"account"`, `"PASS"`, `" pass"`, `"pass\u0000"`, `"🗳️"`)...),
-			"max_voters": append(garbage("max_voters", append(noNumbers, `-1`, `1000001`, `9223372036854775807`)...),
+			"voters": garbage("voters",
+				append(noStrings, `""`, `"account"`, `"PASS"`, `" pass"`,
+					`"pass\u0000"`, `"🗳️"`)...),
+			"max_voters": append(garbage("max_voters",
+				append(noNumbers, `-1`, `1000001`, `9223372036854775807`)...),
 				`"voters":"anyone","max_voters":1`),
-			"passcode": append(garbage("passcode", append(noStrings, `"abc"`, long, `"abcd\u0000"`, `"ab\ncd"`, `"🗳️🗳️🗳️🗳️"`, `"abc!"`, `"<b>x</b>"`,
-				`"`+strings.Repeat("A", 100_000)+`"`, `"- - a"`, `"a_b_c"`, `"\ud800abcd"`)...), `"voters":"anyone","passcode":"garden"`),
+			"passcode": append(garbage("passcode",
+				append(noStrings, `"abc"`, long, `"abcd\u0000"`, `"ab\ncd"`, `"🗳️🗳️🗳️🗳️"`,
+					`"abc!"`, `"<b>x</b>"`,
+					`"`+strings.Repeat("A", 100_000)+`"`, `"- - a"`, `"a_b_c"`, `"\ud800abcd"`)...),
+				`"voters":"anyone","passcode":"garden"`),
 		} {
 			for _, body := range bodies {
 				if !strings.Contains(body, `"voters"`) {
@@ -281,7 +311,9 @@ func TestWhoMayVoteTakesNoGarbage(t *testing.T) {
 				}
 				a := root.wrongAt(t, Base+"/presentations", "{"+body+","+polls+"}", jsonEnc)
 				require.Equal(t, "400 invalid "+field, a.Code(), "%s: %v", short(body), a)
-				a = r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken, Body: "{" + body + "}", Header: contentType("{"), Wrong: true})
+				a = r.Do(Request{Method: http.MethodPatch, Path: r.Path(""),
+					Token: r.PresenterToken, Body: "{" + body + "}",
+					Header: contentType("{"), Wrong: true})
 				require.Equal(t, "400 invalid "+field, a.Code(), "%s: %v", short(body), a)
 			}
 		}
@@ -300,18 +332,23 @@ func TestPassesTakeNoGarbage(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := byPass(s.Client, 100, "garden7", choice("Who?"))
 		pollID, good := r.Polls[0].PollID, r.Pass("garden7").Pass
-		wrongText := []string{`""`, `"x"`, `"` + good[:47] + `"`, `"` + good + `A"`, `" ` + good[1:] + `"`, `"` + good[:47] + `="`, `"` + good[:46] + `\u0000A"`,
-			`"` + strings.Repeat("A", 48) + `"`, `"` + strings.Repeat("🗳", 48) + `"`, `"` + strings.Repeat("🗳", 12) + `"`, `"` + altered(good, 47) + `"`,
-			`"` + strings.Repeat("A", 3000) + `"`, `"` + uuid.NewString() + `"`, `"Bearer ` + good + `"`}
+		wrongText := []string{`""`, `"x"`, `"` + good[:47] + `"`, `"` + good + `A"`,
+			`" ` + good[1:] + `"`, `"` + good[:47] + `="`, `"` + good[:46] + `\u0000A"`,
+			`"` + strings.Repeat("A", 48) + `"`, `"` + strings.Repeat("🗳", 48) + `"`,
+			`"` + strings.Repeat("🗳", 12) + `"`, `"` + altered(good, 47) + `"`,
+			`"` + strings.Repeat("A", 3000) + `"`, `"` + uuid.NewString() + `"`,
+			`"Bearer ` + good + `"`}
 		vote := func(member string) *Answer {
-			return r.wrong(t, "/polls/current/votes", fmt.Sprintf(`{"poll_id":%q,"key":"A",%s}`, pollID, member), jsonEnc)
+			return r.wrong(t, "/polls/current/votes",
+				fmt.Sprintf(`{"poll_id":%q,"key":"A",%s}`, pollID, member), jsonEnc)
 		}
 		enter := func(body string, header map[string]string) *Answer {
 			h := map[string]string{"Content-Type": jsonEnc}
 			for k, v := range header {
 				h[k] = v
 			}
-			return r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"), Body: body, Header: h, Wrong: true})
+			return r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"), Body: body,
+				Header: h, Wrong: true})
 		}
 		for _, member := range garbage("pass", noStrings...) {
 			require.Equal(t, "400 invalid pass", vote(member).Code(), member)
@@ -332,7 +369,8 @@ func TestPassesTakeNoGarbage(t *testing.T) {
 		for _, member := range garbage("passcode", noStrings...) {
 			require.Equal(t, "400 invalid passcode", enter("{"+member+"}", nil).Code(), member)
 		}
-		for _, member := range garbage("passcode", `null`, `""`, `"garden77"`, `"garden7\u0000"`, `"🗳️"`, `"`+strings.Repeat("garden7", 500)+`"`) {
+		for _, member := range garbage("passcode", `null`, `""`, `"garden77"`, `"garden7\u0000"`,
+			`"🗳️"`, `"`+strings.Repeat("garden7", 500)+`"`) {
 			require.Equal(t, "403 wrong_passcode", enter("{"+member+"}", nil).Code(), short(member))
 		}
 		for _, c := range malformed(`{"passcode":"garden7"}`) {
@@ -342,18 +380,29 @@ func TestPassesTakeNoGarbage(t *testing.T) {
 			}
 			c.check(t, enter(c.body, nil))
 		}
-		require.Equal(t, "415 unsupported_media_type", r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"), Body: `{"passcode":"garden7"}`,
-			Header: map[string]string{"Content-Type": "text/plain"}, Wrong: true}).Code())
-		require.Equal(t, "413 payload_too_large", enter(`{"passcode":"garden7"}`+strings.Repeat(" ", 1<<20), nil).Code())
-		for _, key := range []string{"x", "1", nilUUID, "{" + uuid.NewString() + "}", "urn:uuid:" + uuid.NewString(), strings.Repeat("a", 36), "🗳️",
+		require.Equal(t, "415 unsupported_media_type",
+			r.Do(Request{Method: http.MethodPost, Path: r.Path("/voters"),
+				Body:   `{"passcode":"garden7"}`,
+				Header: map[string]string{"Content-Type": "text/plain"}, Wrong: true}).Code())
+		require.Equal(t, "413 payload_too_large",
+			enter(`{"passcode":"garden7"}`+strings.Repeat(" ", 1<<20), nil).Code())
+		for _, key := range []string{"x", "1", nilUUID, "{" + uuid.NewString() + "}",
+			"urn:uuid:" + uuid.NewString(), strings.Repeat("a", 36), "🗳️",
 			strings.Repeat("a", 5000), uuid.NewString() + "," + uuid.NewString()} {
-			require.Equal(t, "400 invalid Idempotency-Key", enter(`{"passcode":"garden7"}`, map[string]string{"Idempotency-Key": key}).Code(), key)
+			require.Equal(t, "400 invalid Idempotency-Key",
+				enter(`{"passcode":"garden7"}`,
+					map[string]string{"Idempotency-Key": key}).Code(), key)
 		}
-		for id, want := range map[string]string{noUUID: "404 not_found", nobody: "404 not_found", nilUUID: "400 invalid presentation_id"} {
-			a := s.Do(Request{Method: http.MethodPost, Path: Base + "/presentations/" + id + "/voters", JSON: object{}, Wrong: true})
+		for id, want := range map[string]string{noUUID: "404 not_found", nobody: "404 not_found",
+			nilUUID: "400 invalid presentation_id"} {
+			a := s.Do(Request{Method: http.MethodPost,
+				Path: Base + "/presentations/" + id + "/voters", JSON: object{}, Wrong: true})
 			require.Equal(t, want, a.Code(), id)
 		}
-		require.Equal(t, "404 not_found", s.Do(Request{Method: http.MethodPost, Path: Base + "/presentations/" + nobody + "/voters", JSON: object{"pass": good}}).Code())
+		require.Equal(t, "404 not_found",
+			s.Do(Request{Method: http.MethodPost,
+				Path: Base + "/presentations/" + nobody + "/voters",
+				JSON: object{"pass": good}}).Code())
 		require.Zero(t, r.Recount(pollID).Total)
 		told := r.audienceEvents(t)
 		require.Equal(t, 1, told().Passes, "whoever is refused is not counted")
@@ -361,9 +410,13 @@ func TestPassesTakeNoGarbage(t *testing.T) {
 }
 
 func TestAnAddressThatGetsManyPassesIsToldOfAndWaits(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_PASS_LIMIT=20", "PLENARY_TRUSTED_PROXIES=127.0.0.0/8"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_PASS_LIMIT=20", "PLENARY_TRUSTED_PROXIES=127.0.0.0/8"}})
 	r := byPass(s.Client, 0, "", choice("Who?"))
-	from := func(address string) *Answer { return r.join(object{}, map[string]string{"X-Forwarded-For": address}) }
+	from := func(address string) *Answer {
+		return r.join(object{},
+			map[string]string{"X-Forwarded-For": address})
+	}
 	told := r.audienceEvents(t)
 	for i := range 30 {
 		require.Equal(t, 201, from(fmt.Sprintf("192.0.2.%d", i+1)).Status)
@@ -375,14 +428,16 @@ func TestAnAddressThatGetsManyPassesIsToldOfAndWaits(t *testing.T) {
 	require.Equal(t, "429 too_many_requests", a.Code())
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 	require.Equal(t, 201, from("198.51.100.8").Status)
-	require.Equal(t, 201, from("198.51.100.9, 192.0.2.200").Status, "the last one is whom the proxy saw")
+	require.Equal(t, 201, from("198.51.100.9, 192.0.2.200").Status,
+		"the last one is whom the proxy saw")
 	for e := told(); e.Passes != 52 || e.OneAddress != 20; e = told() {
 		require.LessOrEqual(t, e.Passes, 52)
 	}
 }
 
 func TestGuessesOfAPasscodeAreLimitedAndAHallThatKnowsItIsNot(t *testing.T) {
-	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_TRUSTED_PROXIES=127.0.0.0/8", "PLENARY_WRONG_CODES=6"}})
+	s, _ := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_TRUSTED_PROXIES=127.0.0.0/8", "PLENARY_WRONG_CODES=6"}})
 	r := byPass(s.Client, 0, "garden7", choice("Who?"))
 	from := func(address, passcode string) *Answer {
 		return r.join(object{"passcode": passcode}, map[string]string{"X-Forwarded-For": address})
@@ -393,14 +448,16 @@ func TestGuessesOfAPasscodeAreLimitedAndAHallThatKnowsItIsNot(t *testing.T) {
 		require.Equal(t, 201, from("192.0.2.1", "garden7").Status, "the hall")
 	}
 	require.GreaterOrEqual(t, told["403 wrong_passcode"], 60)
-	require.LessOrEqual(t, told["403 wrong_passcode"], 61+int(time.Since(begun)/time.Second), "ten times as many as join codes, and one for each second: %v", told)
+	require.LessOrEqual(t, told["403 wrong_passcode"], 61+int(time.Since(begun)/time.Second),
+		"ten times as many as join codes, and one for each second: %v", told)
 	require.Equal(t, 200, told["403 wrong_passcode"]+told["429 too_many_requests"])
 	a := from("198.51.100.7", "garden7")
 	require.Equal(t, "429 too_many_requests", a.Code(), "else it would tell which is right")
 	require.NotEmpty(t, a.Header.Get("Retry-After"))
 }
 
-// A client that makes ids up, and one that asks for passes until there are none, count for nothing and for what the room holds.
+// A client that makes ids up, and one that asks for passes until there are none, count for nothing
+// and for what the room holds.
 func TestNobodyStuffsARoomOfPasses(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		const honest, room, tries = 300, 400, 3000
@@ -485,10 +542,11 @@ func (c *stuffing) vote(key, pass string) {
 	c.t.Error("a vote is not counted")
 }
 
-// TestThirtyThousandPeopleJoinInSeconds has a crowd ask for passes at once, over three replicas behind NGINX, and shows that each is
-// a voter, also after every process was started anew.
+// TestThirtyThousandPeopleJoinInSeconds has a crowd ask for passes at once, over three replicas
+// behind NGINX, and shows that each is a voter, also after every process was started anew.
 func TestThirtyThousandPeopleJoinInSeconds(t *testing.T) {
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_PASS_LIMIT=0"}})
+	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false",
+		"PLENARY_PASS_LIMIT=0"}})
 	const room = people - 1000
 	r := byPass(s.Client, room, "", choice("Who wins?"))
 	pollID := r.Polls[0].PollID
@@ -509,7 +567,8 @@ func TestThirtyThousandPeopleJoinInSeconds(t *testing.T) {
 		}
 	})
 	took := time.Since(begun)
-	t.Logf("%d people asked over %d connections in %s, %.0f a second, the longest wait %s: %v", people, connections, took.Round(time.Millisecond),
+	t.Logf("%d people asked over %d connections in %s, %.0f a second, the longest wait %s: %v",
+		people, connections, took.Round(time.Millisecond),
 		people/took.Seconds(), time.Duration(longest.Load()).Round(time.Millisecond), c.told)
 	require.Equal(t, map[string]int{"201": room, "409 room_full": people - room}, c.told)
 	require.Less(t, took, time.Minute, "it is seconds on a machine that does nothing else")
@@ -531,11 +590,16 @@ func TestThirtyThousandPeopleJoinInSeconds(t *testing.T) {
 		}
 	})
 	t.Logf("%d of them voted in %s", len(passes), time.Since(begun).Round(time.Millisecond))
-	require.Eventually(t, func() bool { return r.Results(pollID).Total >= int64(len(passes)) }, wait, tick)
+	require.Eventually(t, func() bool {
+		return r.Results(pollID).
+			Total >= int64(len(passes))
+	}, wait, tick)
 	require.EqualValues(t, len(passes), r.Recount(pollID).Total)
 	for _, replica := range s.replicas {
 		r.Through(replica).Count(Ballot{PollID: pollID, Pass: passes[0], Key: "B"})
-		require.Equal(t, "409 room_full", r.Through(replica).join(nil, nil).Code(), "the count of passes is kept, too")
+		require.Equal(t, "409 room_full", r.Through(replica).join(nil, nil).Code(),
+			"the count of passes is kept, too")
 	}
-	require.Equal(t, map[string]int64{"A": int64(len(passes)) - 1, "B": 1}, r.Recount(pollID).Counts())
+	require.Equal(t, map[string]int64{"A": int64(len(passes)) - 1, "B": 1},
+		r.Recount(pollID).Counts())
 }

@@ -72,8 +72,10 @@ func runCollection(t *testing.T, file, base string) {
 	report := filepath.Join(t.TempDir(), "report.json")
 	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", file,
 		"--environment", environmentFile,
-		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off", "--timeout-request", "20000",
-		"--reporters", "cli,json", "--reporter-json-export", report, "--reporter-cli-no-success-assertions")
+		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off",
+		"--timeout-request", "20000",
+		"--reporters", "cli,json", "--reporter-json-export", report,
+		"--reporter-cli-no-success-assertions")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false", "npm_config_loglevel=error")
 	out, failed := cmd.CombinedOutput()
@@ -100,7 +102,8 @@ func runCollection(t *testing.T, file, base string) {
 	require.Empty(t, result.Run.Failures)
 	require.Zero(t, result.Run.Stats.Assertions.Failed)
 	requests := len(requestsOf(readCollection(t, file).Item))
-	require.GreaterOrEqual(t, result.Run.Stats.Requests.Total, 2*requests, "newman left requests out")
+	require.GreaterOrEqual(t, result.Run.Stats.Requests.Total, 2*requests,
+		"newman left requests out")
 	require.Greater(t, result.Run.Stats.Assertions.Total, 2*requests)
 }
 
@@ -111,7 +114,8 @@ func TestPostmanCollectionHasEveryOperationOfTheOpenAPIFile(t *testing.T) {
 	variable := regexp.MustCompile(`\{\{[^}]*\}\}`)
 	for _, file := range collections(t) {
 		for _, item := range requestsOf(readCollection(t, file).Item) {
-			path := variable.ReplaceAllString(strings.Replace(item.Request.URL.Raw, "{{base_url}}", "", 1), nobody)
+			path := variable.ReplaceAllString(strings.Replace(item.Request.URL.Raw,
+				"{{base_url}}", "", 1), nobody)
 			req, err := http.NewRequest(item.Request.Method, "http://127.0.0.1"+path, nil)
 			require.NoError(t, err, item.Name)
 			if route, _, err := contract.router.FindRoute(req); err == nil {
@@ -147,7 +151,8 @@ func partOf(t *testing.T, path string) string {
 
 func TestEveryRequestOfThePostmanCollectionIsTested(t *testing.T) {
 	c := readCollection(t, "postman/polls.postman_collection.json")
-	require.Equal(t, []string{"Presenter", "Audience", "Tester"}, []string{c.Item[0].Name, c.Item[1].Name, c.Item[2].Name})
+	require.Equal(t, []string{"Presenter", "Audience", "Tester"},
+		[]string{c.Item[0].Name, c.Item[1].Name, c.Item[2].Name})
 	for _, file := range collections(t) {
 		for _, item := range requestsOf(readCollection(t, file).Item) {
 			tests := ""

@@ -53,7 +53,8 @@ func loggedAddress(t *testing.T, api *stack.Process, request string) string {
 			Request string `json:"request_id"`
 			IP      string `json:"ip"`
 		}
-		if json.Unmarshal(line, &logged) == nil && logged.Request == request && logged.Message == "request" {
+		if json.Unmarshal(line, &logged) == nil && logged.Request == request &&
+			logged.Message == "request" {
 			return logged.IP
 		}
 	}
@@ -61,41 +62,51 @@ func loggedAddress(t *testing.T, api *stack.Process, request string) string {
 	return ""
 }
 
-// TestTheAPIKnowsItsClientBehindProxiesAndIsNotLiedTo has a terminator of TLS on 127.0.0.3, which NGINX believes, and NGINX on
-// 127.0.0.1, which the API believes. Clients are on 127.0.0.9.
+// TestTheAPIKnowsItsClientBehindProxiesAndIsNotLiedTo has a terminator of TLS on 127.0.0.3, which
+// NGINX believes, and NGINX on 127.0.0.1, which the API believes. Clients are on 127.0.0.9.
 func TestTheAPIKnowsItsClientBehindProxiesAndIsNotLiedTo(t *testing.T) {
 	s, st := own(t, stack.Config{
-		Parts: stack.API | stack.NGINX, APIs: 1, Trusted: "127.0.0.3", APIEnv: []string{"PLENARY_TRUSTED_PROXIES=127.0.0.1"},
+		Parts: stack.API | stack.NGINX, APIs: 1, Trusted: "127.0.0.3",
+		APIEnv: []string{"PLENARY_TRUSTED_PROXIES=127.0.0.1"},
 	})
 	r := show(s.Client, choice("Who wins?"))
 	front, err := url.Parse(st.NGINX.URL)
 	require.NoError(t, err)
-	tls := httptest.NewTLSServer(&httputil.ReverseProxy{Transport: at("127.0.0.3"), Rewrite: func(p *httputil.ProxyRequest) {
-		p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"] // it adds to it, as most do
-		p.SetURL(front)
-		p.Out.Host = p.In.Host
-		p.SetXForwarded()
-	}})
+	tls := httptest.NewTLSServer(&httputil.ReverseProxy{Transport: at("127.0.0.3"),
+		Rewrite: func(p *httputil.ProxyRequest) {
+			// it adds to it, as most do
+			p.Out.Header["X-Forwarded-For"] = p.In.Header["X-Forwarded-For"]
+			p.SetURL(front)
+			p.Out.Host = p.In.Host
+			p.SetXForwarded()
+		}})
 	defer tls.Close()
 	throughTLS := at("127.0.0.9")
 	throughTLS.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
 
-	link := func(transport *http.Transport, target string, header ...string) (string, func(origin string) bool) {
+	link := func(transport *http.Transport, target string, header ...string) (string,
+		func(origin string) bool) {
 		id := uuid.NewString()
-		svg := get(t, transport, target+"/qr.svg?code="+r.JoinCode, append(header, "X-Request-Id", id)...)
+		svg := get(t, transport, target+"/qr.svg?code="+r.JoinCode,
+			append(header, "X-Request-Id", id)...)
 		return id, func(origin string) bool {
-			a := beside(t, s.Client, Request{Method: http.MethodPost, Path: "/qr.svg", Body: origin + "/join/" + r.JoinCode, Header: map[string]string{"Content-Type": "text/plain"}})
+			a := beside(t, s.Client,
+				Request{Method: http.MethodPost, Path: "/qr.svg",
+					Body:   origin + "/join/" + r.JoinCode,
+					Header: map[string]string{"Content-Type": "text/plain"}})
 			return string(a.Body) == svg
 		}
 	}
-	forged := []string{"X-Forwarded-For", "6.6.6.6", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example", "X-Real-IP", "6.6.6.6"}
+	forged := []string{"X-Forwarded-For", "6.6.6.6", "X-Forwarded-Proto", "https",
+		"X-Forwarded-Host", "evil.example", "X-Real-IP", "6.6.6.6"}
 
 	id, leads := link(throughTLS, tls.URL)
 	require.True(t, leads(tls.URL), "the link is https, as the client came")
 	require.Equal(t, "127.0.0.9", loggedAddress(t, st.APIs[0], id))
 
 	id, _ = link(throughTLS, tls.URL, forged[:2]...)
-	require.Equal(t, "127.0.0.9", loggedAddress(t, st.APIs[0], id), "what the client wrote stands before what its proxy did")
+	require.Equal(t, "127.0.0.9", loggedAddress(t, st.APIs[0], id),
+		"what the client wrote stands before what its proxy did")
 
 	id, leads = link(at("127.0.0.9"), st.NGINX.URL, forged...)
 	require.True(t, leads(st.NGINX.URL), "an untrusted client's own word draws no link")
@@ -107,10 +118,12 @@ func TestTheAPIKnowsItsClientBehindProxiesAndIsNotLiedTo(t *testing.T) {
 
 	// A vote is logged on another way.
 	id = uuid.NewString()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, st.NGINX.URL+r.Path("/polls/current/votes"),
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+		st.NGINX.URL+r.Path("/polls/current/votes"),
 		strings.NewReader(ballotJSON(r.Polls[0].PollID, NewVoter(), `,"key":"A"`)))
 	require.NoError(t, err)
-	for name, value := range map[string]string{"Content-Type": "application/json", "X-Forwarded-For": "6.6.6.6", "X-Request-Id": id} {
+	for name, value := range map[string]string{"Content-Type": "application/json",
+		"X-Forwarded-For": "6.6.6.6", "X-Request-Id": id} {
 		req.Header.Set(name, value)
 	}
 	res, err := (&http.Client{Transport: at("127.0.0.9")}).Do(req)

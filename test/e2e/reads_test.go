@@ -25,7 +25,8 @@ import (
 )
 
 func (r *Room) resultsRequest(pollID, ifNoneMatch string) Request {
-	return Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results"), Header: conditional(ifNoneMatch)}
+	return Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results"),
+		Header: conditional(ifNoneMatch)}
 }
 
 func conditional(ifNoneMatch string) map[string]string {
@@ -43,7 +44,9 @@ func unlessKnown(t *testing.T, c *Client, req Request, tag string) {
 		`"x"`: 200, strings.Trim(tag, `"`): 200, tag[:len(tag)-1]: 200, `"9` + tag[1:]: 200,
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			req.Method, req.Header, req.Wrong = method, conditional(header), method == http.MethodHead // which comes with every GET
+			// which comes with every GET
+			req.Method, req.Header, req.Wrong = method, conditional(header),
+				method == http.MethodHead
 			a := c.Do(req)
 			require.Equal(t, want, a.Status, "%s with If-None-Match: %s", method, header)
 			require.Equal(t, tag, a.Header.Get("ETag"))
@@ -61,7 +64,8 @@ func TestResultsAreSentOnceForEachRevision(t *testing.T) {
 			a := c.Do(r.resultsRequest(pollID, ""))
 			var res Results
 			require.NoError(t, a.Decode(&res))
-			require.Equal(t, fmt.Sprintf(`"%d.%d"`, res.Version, res.Revision), a.Header.Get("ETag"))
+			require.Equal(t, fmt.Sprintf(`"%d.%d"`, res.Version, res.Revision),
+				a.Header.Get("ETag"))
 			return a.Header.Get("ETag")
 		}
 		before := tagOf(s.Client)
@@ -78,7 +82,8 @@ func TestResultsAreSentOnceForEachRevision(t *testing.T) {
 			unlessKnown(t, replica, r.resultsRequest(pollID, ""), final)
 		}
 		r.Previous()
-		require.Equal(t, http.StatusOK, s.Do(r.resultsRequest(pollID, final)).Status, "displayed again they are others, under a new version")
+		require.Equal(t, http.StatusOK, s.Do(r.resultsRequest(pollID, final)).Status,
+			"displayed again they are others, under a new version")
 	})
 }
 
@@ -98,7 +103,8 @@ func TestThePollOnTheSlideIsSentOnceForEachVersion(t *testing.T) {
 		current.Header = conditional("*")
 		nothing := s.Do(current)
 		require.Equal(t, "409 not_displayed", nothing.Code(), "nothing is not what the client has")
-		require.Equal(t, `"3"`, nothing.Header.Get("ETag"), "the version tells whether a poll was there meanwhile")
+		require.Equal(t, `"3"`, nothing.Header.Get("ETag"),
+			"the version tells whether a poll was there meanwhile")
 	})
 }
 
@@ -108,12 +114,14 @@ func TestWhoCountsOnTheirVoteSeesItInTheNextResultsHoweverManyRead(t *testing.T)
 		pollID := r.Polls[0].PollID
 		var counted atomic.Int64
 		concurrently(8, func(i int) {
-			casts, reads := r.Through(s.replicas[i%len(s.replicas)]), r.Through(s.replicas[(i+1)%len(s.replicas)])
+			casts, reads := r.Through(s.replicas[i%len(s.replicas)]),
+				r.Through(s.replicas[(i+1)%len(s.replicas)])
 			for range 10 {
 				casts.Vote(pollID, NewVoter(), "A")
 				least := counted.Add(1)
 				if got := reads.Results(pollID).Total; got < least {
-					t.Errorf("%d votes were counted, then the results of a replica had %d", least, got)
+					t.Errorf("%d votes were counted, then the results of a replica had %d",
+						least, got)
 				}
 			}
 		})
@@ -126,7 +134,8 @@ func resultsReads(t *testing.T, s site) (n int) {
 	for _, replica := range s.replicas {
 		a := replica.Operators("/metrics")
 		for line := range strings.Lines(string(a.Body)) {
-			if value, ok := strings.CutPrefix(line, `plenary_store_seconds_count{call="results"} `); ok {
+			if value, ok := strings.CutPrefix(line,
+				`plenary_store_seconds_count{call="results"} `); ok {
 				reads, err := strconv.Atoi(strings.TrimSpace(value))
 				require.NoError(t, err)
 				n += reads
@@ -136,7 +145,8 @@ func resultsReads(t *testing.T, s site) (n int) {
 	return n
 }
 
-// Every reader has a connection and asks again as soon as there is an answer, so that all their requests are under way at a time.
+// Every reader has a connection and asks again as soon as there is an answer, so that all their
+// requests are under way at a time.
 func TestTenThousandReadersCostTheDatabaseAHandfulOfReadsASecond(t *testing.T) {
 	everywhereAlone(t, func(t *testing.T, s site) {
 		readers := 10_000
@@ -170,10 +180,13 @@ func TestTenThousandReadersCostTheDatabaseAHandfulOfReadsASecond(t *testing.T) {
 			}
 		})
 		took, reads := time.Since(start), resultsReads(t, s)-before
-		t.Logf("%d readings, up to %d at a time, in %.2f s cost %d reads of the database, %.1f a second, by %d replicas",
-			readings.Load(), most.Load(), took.Seconds(), reads, float64(reads)/took.Seconds(), len(s.replicas))
+		t.Logf("%d readings, up to %d at a time, in %.2f s cost %d reads of the database, %.1f a "+
+			"second, by %d replicas",
+			readings.Load(), most.Load(), took.Seconds(), reads, float64(reads)/took.Seconds(),
+			len(s.replicas))
 		require.GreaterOrEqual(t, most.Load(), int64(readers)*9/10)
-		require.LessOrEqual(t, reads, len(s.replicas)*(10+1+int(took/(100*time.Millisecond))), "ten at once, then ten a second")
+		require.LessOrEqual(t, reads, len(s.replicas)*(10+1+int(took/(100*time.Millisecond))),
+			"ten at once, then ten a second")
 	})
 }
 
@@ -195,12 +208,14 @@ func (f *fast) get(path string) (*Answer, error) {
 }
 
 // pages follows a votes list from page to page. The query has more than the limit.
-func pages(t *testing.T, r *Room, pollID string, limit int, accept string, more ...string) (all []*Answer) {
+func pages(t *testing.T, r *Room, pollID string, limit int, accept string,
+	more ...string) (all []*Answer) {
 	t.Helper()
 	query := append([]string{"limit=" + strconv.Itoa(limit)}, more...)
 	path := r.Path("/polls/"+pollID+"/votes") + "?" + strings.Join(query, "&")
 	for path != "" {
-		a := r.Do(Request{Method: http.MethodGet, Path: path, Token: r.PresenterToken, Header: map[string]string{"Accept": accept}})
+		a := r.Do(Request{Method: http.MethodGet, Path: path, Token: r.PresenterToken,
+			Header: map[string]string{"Accept": accept}})
 		require.Equal(t, http.StatusOK, a.Status, "%v", a)
 		all = append(all, a)
 		link := a.Header.Get("Link")
@@ -219,7 +234,8 @@ func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
 		}
 		whole := r.VotesWithTimes(pollID)
 		require.Len(t, whole, voters)
-		for limit, want := range map[int]int{1: voters, 7: 3, 10: 2, voters - 1: 2, voters: 1, 10_000: 1} {
+		for limit, want := range map[int]int{1: voters, 7: 3, 10: 2, voters - 1: 2,
+			voters: 1, 10_000: 1} {
 			all := pages(t, r, pollID, limit, "application/json")
 			require.Len(t, all, want, "pages of %d", limit)
 			var got []CountedVote
@@ -235,34 +251,42 @@ func TestVotesListComesInPagesForWhoAsksForThem(t *testing.T) {
 		require.Len(t, table, 2)
 		require.Equal(t, 1+15, strings.Count(string(table[0].Body), "\n"))
 		require.Equal(t, 1+5, strings.Count(string(table[1].Body), "\n"), "every page has its head")
-		require.Equal(t, "[]", string(pages(t, r, r.Polls[1].PollID, 5, "application/json")[0].Body))
+		require.Equal(t, "[]", string(pages(t, r, r.Polls[1].PollID, 5,
+			"application/json")[0].Body))
 		for separator, sign := range map[string]string{"%3B": ";", "tab": "\t", "%2C": ","} {
 			table := pages(t, r, pollID, 15, "text/csv", "separator="+separator)
 			require.Len(t, table, 2)
 			for _, page := range table {
-				require.Contains(t, string(page.Body), "client_id"+sign+"key"+sign+"cast_at\n", "every page has its separator")
+				require.Contains(t, string(page.Body), "client_id"+sign+"key"+sign+"cast_at\n",
+					"every page has its separator")
 			}
 		}
 
-		_, after, _ := strings.Cut(strings.TrimSuffix(table[0].Header.Get("Link"), `>; rel="next"`), "&after=")
-		rest := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?after=" + after, Token: r.PresenterToken})
+		_, after, _ := strings.Cut(strings.TrimSuffix(table[0].Header.Get("Link"),
+			`>; rel="next"`), "&after=")
+		rest := r.Do(Request{Method: http.MethodGet,
+			Path: r.Path("/polls/"+pollID+"/votes") + "?after=" + after, Token: r.PresenterToken})
 		var lines []CountedVote
 		require.NoError(t, rest.Decode(&lines))
 		require.Equal(t, whole[15:], lines, "without a limit it is all the rest")
 		require.Empty(t, rest.Header.Get("Link"))
 
 		for query, field := range map[string]string{
-			"limit=0": "limit", "limit=10001": "limit", "limit=many": "limit", "limit=": "limit", "limit=1&after=here": "after", "after=": "after",
-			"after=" + aVoter: "after", "separator=": "separator", "separator=x": "separator", "separator=%00": "separator",
+			"limit=0": "limit", "limit=10001": "limit", "limit=many": "limit", "limit=": "limit",
+			"limit=1&after=here": "after", "after=": "after",
+			"after=" + aVoter: "after", "separator=": "separator", "separator=x": "separator",
+			"separator=%00": "separator",
 		} {
-			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/"+pollID+"/votes") + "?" + query, Token: r.PresenterToken, Wrong: true})
+			a := r.Do(Request{Method: http.MethodGet,
+				Path:  r.Path("/polls/"+pollID+"/votes") + "?" + query,
+				Token: r.PresenterToken, Wrong: true})
 			require.Equal(t, "400 invalid "+field, a.Code(), query)
 		}
 	})
 }
 
-// A list of a million lines would be some 300 MB in memory. SQLite has fewer, as the race detector makes it fifty times slower in
-// this process, which fills the table.
+// A list of a million lines would be some 300 MB in memory. SQLite has fewer, as the race detector
+// makes it fifty times slower in this process, which fills the table.
 func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		parts  stack.Part
@@ -284,7 +308,8 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 			url, id := st.DatabaseURL, uuid.MustParse(r.Polls[0].PollID)
 			var poll any = id
 			if c.driver == "sqlite" {
-				url, poll = "file:"+filepath.Join(st.Dir, "api-0", "plenary.db")+"?_txlock=immediate&_pragma=busy_timeout(10000)", id[:]
+				url, poll = "file:"+filepath.Join(st.Dir, "api-0", "plenary.db")+
+					"?_txlock=immediate&_pragma=busy_timeout(10000)", id[:]
 			}
 			db, err := sql.Open(c.driver, url)
 			require.NoError(t, err)
@@ -297,7 +322,8 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 			peak := func(lines, times int) int {
 				return peakMiBOf(t, st.APIs[0].Pid(), func() {
 					for range times {
-						require.Equal(t, lines, sent(t, r, "text/csv", "\n")-1, "the head is no line")
+						require.Equal(t, lines, sent(t, r, "text/csv", "\n")-1,
+							"the head is no line")
 						require.Equal(t, lines, sent(t, r, "application/json", "{"))
 					}
 				})
@@ -307,7 +333,8 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 			before := peak(few, 10) // whatever is kept for the next time is there then
 			insert(few+1, c.many)
 			after := peak(c.many, 1)
-			t.Logf("%d MiB at most while it sent a list of %d, %d MiB of %d", before, few, after, c.many)
+			t.Logf("%d MiB at most while it sent a list of %d, %d MiB of %d", before,
+				few, after, c.many)
 			require.Less(t, after-before, 24)
 		})
 	}
@@ -316,7 +343,8 @@ func TestVotesListOfAnyLengthCostsTheSameMemory(t *testing.T) {
 // sent counts the places of mark in the first poll's votes list, of which it keeps nothing.
 func sent(t *testing.T, r *Room, accept, mark string) (n int) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.base+r.Path("/polls/"+r.Polls[0].PollID+"/votes"), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		r.base+r.Path("/polls/"+r.Polls[0].PollID+"/votes"), nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+r.PresenterToken)
 	req.Header.Set("Accept", accept)
@@ -337,7 +365,8 @@ func sent(t *testing.T, r *Room, accept, mark string) (n int) {
 // peakMiBOf gives the most memory that a process holds while something is done.
 func peakMiBOf(t *testing.T, pid int, during func()) int {
 	t.Helper()
-	require.NoError(t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0), "the peak begins anew")
+	require.NoError(t, os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0),
+		"the peak begins anew")
 	during()
 	return peakMiB(t, pid)
 }

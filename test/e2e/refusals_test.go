@@ -47,25 +47,40 @@ func TestVoteWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 			{"no client_id", `{"poll_id":"` + pollID + `","key":"A"}`, "400 invalid client_id"},
 			{"no key", ballotJSON(pollID, aVoter, ""), "400 invalid key"},
 			{"an empty key", ballotJSON(pollID, aVoter, `,"key":""`), "400 invalid key"},
-			{"key and keys", ballotJSON(pollID, aVoter, `,"key":"A","keys":["A"]`), "400 invalid keys"},
+			{"key and keys", ballotJSON(pollID, aVoter, `,"key":"A","keys":["A"]`),
+				"400 invalid keys"},
 			{"a key that is a number", ballotJSON(pollID, aVoter, `,"key":1`), "400 invalid key"},
-			{"keys that are no list", ballotJSON(pollID, aVoter, `,"keys":"A"`), "400 invalid keys"},
+			{"keys that are no list", ballotJSON(pollID, aVoter, `,"keys":"A"`),
+				"400 invalid keys"},
 			{"an unknown option", ballotJSON(pollID, aVoter, `,"key":"Z"`), "400 invalid key"},
-			{"an option in another case", ballotJSON(pollID, aVoter, `,"key":"a"`), "400 invalid key"},
+			{"an option in another case", ballotJSON(pollID, aVoter, `,"key":"a"`),
+				"400 invalid key"},
 			{"a key with a NUL", ballotJSON(pollID, aVoter, `,"key":"A\u0000"`), "400 invalid key"},
-			{"two keys where one is right", ballotJSON(pollID, aVoter, `,"keys":["A","B"]`), "400 invalid keys"},
-			{"a client_id that is no UUID", ballotJSON(pollID, noUUID, `,"key":"A"`), "400 invalid client_id"},
-			{"the nil client_id", ballotJSON(pollID, nilUUID, `,"key":"A"`), "400 invalid client_id"},
-			{"a client_id that is a number", `{"poll_id":"` + pollID + `","client_id":7,"key":"A"}`, "400 invalid client_id"},
-			{"a negative seq", ballotJSON(pollID, aVoter, `,"key":"A","seq":-1`), "400 invalid seq"},
-			{"a seq beyond 2^53-1", ballotJSON(pollID, aVoter, `,"key":"A","seq":9007199254740992`), "400 invalid seq"},
-			{"a seq beyond 64 bits", ballotJSON(pollID, aVoter, `,"key":"A","seq":99999999999999999999999`), "400 invalid seq"},
+			{"two keys where one is right", ballotJSON(pollID, aVoter, `,"keys":["A","B"]`),
+				"400 invalid keys"},
+			{"a client_id that is no UUID", ballotJSON(pollID, noUUID, `,"key":"A"`),
+				"400 invalid client_id"},
+			{"the nil client_id", ballotJSON(pollID, nilUUID, `,"key":"A"`),
+				"400 invalid client_id"},
+			{"a client_id that is a number", `{"poll_id":"` + pollID + `","client_id":7,"key":"A"}`,
+				"400 invalid client_id"},
+			{"a negative seq", ballotJSON(pollID, aVoter, `,"key":"A","seq":-1`),
+				"400 invalid seq"},
+			{"a seq beyond 2^53-1", ballotJSON(pollID, aVoter, `,"key":"A","seq":9007199254740992`),
+				"400 invalid seq"},
+			{"a seq beyond 64 bits",
+				ballotJSON(pollID, aVoter, `,"key":"A","seq":99999999999999999999999`),
+				"400 invalid seq"},
 			{"a broken seq", ballotJSON(pollID, aVoter, `,"key":"A","seq":1.5`), "400 invalid seq"},
-			{"a seq in quotes", ballotJSON(pollID, aVoter, `,"key":"A","seq":"1"`), "400 invalid seq"},
+			{"a seq in quotes", ballotJSON(pollID, aVoter, `,"key":"A","seq":"1"`),
+				"400 invalid seq"},
 			{"the nil poll_id", ballotJSON(nilUUID, aVoter, `,"key":"A"`), "400 invalid poll_id"},
-			{"a poll_id that is no UUID", ballotJSON(noUUID, aVoter, `,"key":"A"`), "404 not_found"},
-			{"a poll_id that names nothing", ballotJSON(nobody, aVoter, `,"key":"A"`), "409 not_displayed"},
-			{"the poll after the displayed one", ballotJSON(r.Polls[1].PollID, aVoter, `,"key":"A"`), "409 not_displayed"},
+			{"a poll_id that is no UUID", ballotJSON(noUUID, aVoter, `,"key":"A"`),
+				"404 not_found"},
+			{"a poll_id that names nothing", ballotJSON(nobody, aVoter, `,"key":"A"`),
+				"409 not_displayed"},
+			{"the poll after the displayed one",
+				ballotJSON(r.Polls[1].PollID, aVoter, `,"key":"A"`), "409 not_displayed"},
 		}...) {
 			t.Run(c.name, func(t *testing.T) {
 				c.check(t, r.wrong(t, "/polls/current/votes", c.body, jsonEnc))
@@ -172,7 +187,8 @@ func TestIdThatIsNoUUIDNamesNothingAndTheNilUUIDIsAMistake(t *testing.T) {
 		}
 		for _, c := range calls {
 			for _, id := range ids {
-				a := s.Do(Request{Method: c.method, Path: Base + fmt.Sprintf(c.path, id.id), Body: c.body, Token: r.PresenterToken,
+				a := s.Do(Request{Method: c.method, Path: Base + fmt.Sprintf(c.path, id.id),
+					Body: c.body, Token: r.PresenterToken,
 					Header: contentType(c.body), Wrong: true})
 				require.Equal(t, id.want, a.Kind(), "%s %s with %s: %v", c.method, c.path, id.id, a)
 			}
@@ -188,8 +204,10 @@ func TestBodyIsCheckedBeforeThePresentationAndThePresentationBeforeThePoll(t *te
 		noKey := ballotJSON(r.Polls[0].PollID, aVoter, "")
 		good := ballotJSON(nobody, aVoter, `,"key":"A"`)
 		for name, room := range map[string]*Room{"unknown": elsewhere, "garbage": garbage} {
-			require.Equal(t, "400 invalid key", room.wrong(t, "/polls/current/votes", noKey, jsonEnc).Code(), name)
-			require.Equal(t, "404 not_found", room.wrong(t, "/polls/current/votes", good, jsonEnc).Code(), name)
+			require.Equal(t, "400 invalid key",
+				room.wrong(t, "/polls/current/votes", noKey, jsonEnc).Code(), name)
+			require.Equal(t, "404 not_found",
+				room.wrong(t, "/polls/current/votes", good, jsonEnc).Code(), name)
 		}
 	})
 }
@@ -198,7 +216,10 @@ func TestPresentationWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		const ok = `{"question":"Q","options":[{"key":"A","value":"a"}]}`
 		one := func(poll string) string { return `{"polls":[` + poll + `]}` }
-		withOptions := func(options string) string { return one(`{"question":"Q","options":[` + options + `]}`) }
+		withOptions := func(options string) string {
+			return one(`{"question":"Q","options":[` +
+				options + `]}`)
+		}
 		root := &Room{Client: s.Client}
 		for _, c := range append(malformed(one(ok)), []refusal{
 			{"no polls", `{"title":"T"}`, "400 invalid polls"},
@@ -206,37 +227,62 @@ func TestPresentationWithAWrongBodyIsRefusedAndSaysWhere(t *testing.T) {
 			{"501 polls", one(strings.Repeat(ok+",", 500) + ok), "400 invalid polls"},
 			{"polls that are no list", `{"polls":{}}`, "400 invalid polls"},
 			{"a title that is a number", `{"title":1,"polls":[` + ok + `]}`, "400 invalid title"},
-			{"a title of 1,001 characters", `{"title":"` + strings.Repeat("é", 1001) + `","polls":[` + ok + `]}`, "400 invalid title"},
-			{"a question that is a number", one(ok + `,{"question":1}`), "400 invalid polls[1].question"},
-			{"a value that is a list", withOptions(`{"key":"A","value":"a"},{"key":"B","value":[]}`), "400 invalid polls[0].options[1].value"},
-			{"no question", one(`{"options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].question"},
-			{"an empty question", one(ok + `,{"question":" ","options":[{"key":"A","value":"a"}]}`), "400 invalid polls[1].question"},
-			{"an unknown kind", one(`{"question":"Q","kind":"quiz","options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].kind"},
+			{"a title of 1,001 characters",
+				`{"title":"` + strings.Repeat("é", 1001) + `","polls":[` + ok + `]}`,
+				"400 invalid title"},
+			{"a question that is a number", one(ok + `,{"question":1}`),
+				"400 invalid polls[1].question"},
+			{"a value that is a list",
+				withOptions(`{"key":"A","value":"a"},{"key":"B","value":[]}`),
+				"400 invalid polls[0].options[1].value"},
+			{"no question", one(`{"options":[{"key":"A","value":"a"}]}`),
+				"400 invalid polls[0].question"},
+			{"an empty question", one(ok + `,{"question":" ","options":[{"key":"A","value":"a"}]}`),
+				"400 invalid polls[1].question"},
+			{"an unknown kind", one(
+				`{"question":"Q","kind":"quiz","options":[{"key":"A","value":"a"}]}`),
+				"400 invalid polls[0].kind"},
 			{"no options", one(`{"question":"Q"}`), "400 invalid polls[0].options"},
-			{"a rating with options", one(`{"question":"Q","kind":"rating","options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].options"},
-			{"the same key twice", withOptions(`{"key":"A","value":"a"},{"key":"A","value":"b"}`), "400 invalid polls[0].options[1].key"},
+			{"a rating with options",
+				one(`{"question":"Q","kind":"rating","options":[{"key":"A","value":"a"}]}`),
+				"400 invalid polls[0].options"},
+			{"the same key twice", withOptions(`{"key":"A","value":"a"},{"key":"A","value":"b"}`),
+				"400 invalid polls[0].options[1].key"},
 			{"no key", withOptions(`{"value":"a"}`), "400 invalid polls[0].options[0].key"},
 			{"no value", withOptions(`{"key":"A"}`), "400 invalid polls[0].options[0].value"},
-			{"a key of 65 characters", withOptions(`{"key":"` + strings.Repeat("k", 65) + `","value":"a"}`), "400 invalid polls[0].options[0].key"},
-			{"a key with a line break", withOptions(`{"key":"A\nB","value":"a"}`), "400 invalid polls[0].options[0].key"},
-			{"max_choices for one choice", one(`{"question":"Q","max_choices":2,"options":[{"key":"A","value":"a"},{"key":"B","value":"b"}]}`), "400 invalid polls[0].max_choices"},
-			{"more choices than options", one(`{"question":"Q","kind":"multiple","max_choices":2,"options":[{"key":"A","value":"a"}]}`), "400 invalid polls[0].max_choices"},
-			{"an index beyond the polls", `{"current_poll_index":1,"polls":[` + ok + `]}`, "400 invalid current_poll_index"},
-			{"a negative index", `{"current_poll_index":-1,"polls":[` + ok + `]}`, "400 invalid current_poll_index"},
+			{"a key of 65 characters",
+				withOptions(`{"key":"` + strings.Repeat("k", 65) + `","value":"a"}`),
+				"400 invalid polls[0].options[0].key"},
+			{"a key with a line break", withOptions(`{"key":"A\nB","value":"a"}`),
+				"400 invalid polls[0].options[0].key"},
+			{"max_choices for one choice",
+				one(`{"question":"Q","max_choices":2,"options":[{"key":"A","value":"a"},` +
+					`{"key":"B","value":"b"}]}`), "400 invalid polls[0].max_choices"},
+			{"more choices than options",
+				one(`{"question":"Q","kind":"multiple","max_choices":2,"options":[{"key":"A",` +
+					`"value":"a"}]}`), "400 invalid polls[0].max_choices"},
+			{"an index beyond the polls", `{"current_poll_index":1,"polls":[` + ok + `]}`,
+				"400 invalid current_poll_index"},
+			{"a negative index", `{"current_poll_index":-1,"polls":[` + ok + `]}`,
+				"400 invalid current_poll_index"},
 		}...) {
 			t.Run(c.name, func(t *testing.T) {
 				c.check(t, root.wrongAt(t, Base+"/presentations", c.body, jsonEnc))
 			})
 		}
-		for contentType, want := range map[string]string{"text/plain": "415 unsupported_media_type", "": "415 unsupported_media_type"} {
-			require.Equal(t, want, root.wrongAt(t, Base+"/presentations", one(ok), contentType).Code())
+		for contentType, want := range map[string]string{"text/plain": "415 unsupported_media_type",
+			"": "415 unsupported_media_type"} {
+			require.Equal(t, want, root.wrongAt(t, Base+"/presentations", one(ok),
+				contentType).Code())
 		}
 		big := one(ok) + strings.Repeat(" ", 1<<20)
-		require.Equal(t, "413 payload_too_large", root.wrongAt(t, Base+"/presentations", big, jsonEnc).Code())
+		require.Equal(t, "413 payload_too_large",
+			root.wrongAt(t, Base+"/presentations", big, jsonEnc).Code())
 	})
 }
 
-// wrong posts something that the contract does not allow, or that only the server can tell is wrong.
+// wrong posts something that the contract does not allow, or that only the server can tell is
+// wrong.
 func (r *Room) wrong(t *testing.T, rest, body, contentType string) *Answer {
 	t.Helper()
 	return r.wrongAt(t, r.Path(rest), body, contentType)

@@ -15,7 +15,8 @@ import (
 // editIf is edit of who has seen what the tag stands for.
 func (r *Room) editIf(tag, method, path string, body any) *Answer {
 	r.tb.Helper()
-	return r.Do(Request{Method: method, Path: r.Path(path), Token: r.PresenterToken, JSON: body, Header: map[string]string{"If-Match": tag}})
+	return r.Do(Request{Method: method, Path: r.Path(path), Token: r.PresenterToken, JSON: body,
+		Header: map[string]string{"If-Match": tag}})
 }
 
 // revision gives the tag of the presentation.
@@ -52,7 +53,8 @@ func TestNoEditTakesBackWhatItsPresenterHasNotSeen(t *testing.T) {
 	})
 }
 
-// requireNothingIsTakenBack makes the edit with that number, with what another presenter did unseen, and seen.
+// requireNothingIsTakenBack makes the edit with that number, with what another presenter did
+// unseen, and seen.
 func requireNothingIsTakenBack(t *testing.T, s site, i int) {
 	t.Helper()
 	r := show(s.Client, choice("One"), choice("Two"))
@@ -63,13 +65,16 @@ func requireNothingIsTakenBack(t *testing.T, s site, i int) {
 	other := r.editIf(seen, http.MethodPatch, "", object{"title": "Somebody else's"})
 	require.Equal(t, "200", other.Code(), "%v", other)
 	before := r.Presentation(true)
-	for _, stale := range []string{seen, `W/` + other.Header.Get("ETag"), `"2-presenter"`, seen + ", " + seen} {
+	for _, stale := range []string{seen, `W/` + other.Header.Get("ETag"), `"2-presenter"`,
+		seen + ", " + seen} {
 		a := r.editIf(stale, c.Method, c.Path, c.JSON)
 		require.Equal(t, "412 stale", a.Code(), "%s %s: %s: %v", c.Method, c.Path, stale, a)
 	}
 	require.Equal(t, before, r.Presentation(true))
-	for _, garbage := range []string{"3", "x", `"x"`, `"1-B"`, `"1-b`, "*, *", strings.Repeat("*", 3000)} {
-		a := r.Do(Request{Method: c.Method, Path: r.Path(c.Path), Token: r.PresenterToken, JSON: c.JSON, Wrong: true,
+	for _, garbage := range []string{"3", "x", `"x"`, `"1-B"`, `"1-b`, "*, *",
+		strings.Repeat("*", 3000)} {
+		a := r.Do(Request{Method: c.Method, Path: r.Path(c.Path), Token: r.PresenterToken,
+			JSON: c.JSON, Wrong: true,
 			Header: map[string]string{"If-Match": garbage}})
 		require.Equal(t, "400 invalid If-Match", a.Code(), "%s %s: %s", c.Method, c.Path, garbage)
 	}
@@ -84,24 +89,30 @@ func requireNothingIsTakenBack(t *testing.T, s site, i int) {
 		require.Equal(t, "404 not_found", r.edit(http.MethodDelete, "", nil).Code())
 		return
 	}
-	require.Equal(t, r.revision(), a.Header.Get("ETag"), "a client goes on with what it is answered")
+	require.Equal(t, r.revision(), a.Header.Get("ETag"),
+		"a client goes on with what it is answered")
 	require.NotEqual(t, other.Header.Get("ETag"), a.Header.Get("ETag"))
 	for _, fine := range []string{a.Header.Get("ETag"), "*", ""} {
-		require.Equal(t, "200", r.Do(Request{Method: http.MethodPatch, Path: r.Path(""), Token: r.PresenterToken,
-			JSON: object{"title": "fine " + fine}, Wrong: fine == "", Header: map[string]string{"If-Match": fine}}).Code())
+		require.Equal(t, "200", r.Do(Request{Method: http.MethodPatch, Path: r.Path(""),
+			Token: r.PresenterToken,
+			JSON:  object{"title": "fine " + fine}, Wrong: fine == "",
+			Header: map[string]string{"If-Match": fine}}).Code())
 	}
-	require.Equal(t, "200", r.Move(object{"move": "open"}, map[string]string{"If-Match": r.revision()}).Code(), "a transition takes it, too")
+	require.Equal(t, "200", r.Move(object{"move": "open"},
+		map[string]string{"If-Match": r.revision()}).Code(), "a transition takes it, too")
 }
 
 func TestOfManyEditorsWithTheSameRevisionOneWins(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := s.Create(NewPresentation{Title: "Many hands", Polls: []NewPoll{choice("One"), choice("Two")}})
+		r := s.Create(NewPresentation{Title: "Many hands",
+			Polls: []NewPoll{choice("One"), choice("Two")}})
 		for round := range 5 {
 			seen := r.revision()
 			var won, stale atomic.Int64
 			concurrently(6, func(i int) {
 				through := r.Through(s.replicas[i%len(s.replicas)])
-				a := through.editIf(seen, http.MethodPatch, "/polls/"+r.Polls[i%2].PollID, object{"question": fmt.Sprint("By ", i, " in ", round)})
+				a := through.editIf(seen, http.MethodPatch, "/polls/"+r.Polls[i%2].PollID,
+					object{"question": fmt.Sprint("By ", i, " in ", round)})
 				switch a.Code() {
 				case "200":
 					won.Add(1)
@@ -150,7 +161,8 @@ func TestATypoInARunningQuestionIsMendedAndNoVoteIsLost(t *testing.T) {
 		began := time.Now()
 		options := options2()
 		options[1].Value = "Blue\n  (the dark one)"
-		a := r.editIf(r.revision(), http.MethodPatch, path, object{"question": "Who wins?", "options": options})
+		a := r.editIf(r.revision(), http.MethodPatch, path,
+			object{"question": "Who wins?", "options": options})
 		require.Equal(t, "200", a.Code(), "%v", a)
 		e := v.until(t, "the new text", func(e event) bool {
 			return e.shown != nil && e.shown.Poll != nil && e.shown.Poll.Question == "Who wins?"
@@ -160,7 +172,8 @@ func TestATypoInARunningQuestionIsMendedAndNoVoteIsLost(t *testing.T) {
 		for _, replica := range s.replicas {
 			through := r.Through(replica)
 			require.Eventually(t, func() bool {
-				a := through.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/current"), Header: conditional(known)})
+				a := through.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/current"),
+					Header: conditional(known)})
 				return a.Status == http.StatusOK && strings.Contains(string(a.Body), "Who wins?")
 			}, wait, tick, "who has the text of before is told of the new one")
 			through.Vote(one, NewVoter(), "B")
@@ -173,10 +186,12 @@ func TestATypoInARunningQuestionIsMendedAndNoVoteIsLost(t *testing.T) {
 		h := r.history(t, "")
 		require.Len(t, h.Items, 2)
 		require.Empty(t, h.Next)
-		for i, want := range [][3]string{{"question", "Who wnis?", "Who wins?"}, {"options[B]", options2()[1].Value, options[1].Value}} {
+		for i, want := range [][3]string{{"question", "Who wnis?", "Who wins?"},
+			{"options[B]", options2()[1].Value, options[1].Value}} {
 			require.Equal(t, one, h.Items[i].PollID)
 			require.Equal(t, want, [3]string{h.Items[i].Field, h.Items[i].Before, h.Items[i].After})
-			require.WithinRange(t, h.Items[i].At, began.Add(-time.Minute), time.Now().Add(time.Minute))
+			require.WithinRange(t, h.Items[i].At, began.Add(-time.Minute),
+				time.Now().Add(time.Minute))
 			require.LessOrEqual(t, h.Items[i].Revision, res.Revision)
 		}
 		first := r.history(t, "?limit=1")
@@ -187,9 +202,11 @@ func TestATypoInARunningQuestionIsMendedAndNoVoteIsLost(t *testing.T) {
 		require.Equal(t, []any{}, r.emptyHistory(t), "a list is always a list")
 
 		r.Next() // voting has ended, and votes may still be under way
-		require.Equal(t, "200", r.edit(http.MethodPatch, path, object{"question": "Who wins it?"}).Code())
+		require.Equal(t, "200", r.edit(http.MethodPatch, path,
+			object{"question": "Who wins it?"}).Code())
 		finalOf(t, r, one)
-		require.Equal(t, "409 poll_has_been_shown", r.edit(http.MethodPatch, path, object{"question": "Who lost?"}).Code())
+		require.Equal(t, "409 poll_has_been_shown",
+			r.edit(http.MethodPatch, path, object{"question": "Who lost?"}).Code())
 		require.Len(t, r.history(t, "").Items, 3)
 		require.Equal(t, "204", r.edit(http.MethodPost, path+"/reset", nil).Code())
 		require.Empty(t, r.history(t, "").Items)
@@ -209,7 +226,8 @@ func TestAPollIsMendedAsOftenAsItMayBe(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		many := NewPoll{Question: "Many?", Kind: "choice"}
 		for i := range 100 {
-			many.Options = append(many.Options, Option{Key: strconv.Itoa(i), Value: fmt.Sprint("option ", i)})
+			many.Options = append(many.Options,
+				Option{Key: strconv.Itoa(i), Value: fmt.Sprint("option ", i)})
 		}
 		r := show(s.Client, many)
 		path := "/polls/" + r.Polls[0].PollID
@@ -219,10 +237,13 @@ func TestAPollIsMendedAsOftenAsItMayBe(t *testing.T) {
 		too := r.edit(http.MethodPatch, path, object{"question": "More?", "options": many.Options})
 		require.Equal(t, "409 poll_has_been_shown", too.Code())
 		require.Contains(t, string(too.Body), "100")
-		require.Equal(t, "200", r.edit(http.MethodPatch, path, object{"options": many.Options}).Code())
-		require.Equal(t, "409 poll_has_been_shown", r.edit(http.MethodPatch, path, object{"question": "More?"}).Code())
+		require.Equal(t, "200", r.edit(http.MethodPatch, path,
+			object{"options": many.Options}).Code())
+		require.Equal(t, "409 poll_has_been_shown",
+			r.edit(http.MethodPatch, path, object{"question": "More?"}).Code())
 		require.Len(t, r.history(t, "").Items, 100)
-		require.Equal(t, "200", r.edit(http.MethodPatch, path, object{"results_visibility": "after"}).Code(), "what is no text goes on")
+		require.Equal(t, "200", r.edit(http.MethodPatch, path,
+			object{"results_visibility": "after"}).Code(), "what is no text goes on")
 	})
 }
 
@@ -230,15 +251,23 @@ func TestAWrongPartOfTheHistoryIsRefused(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
 		r := show(s.Client, choice("One"))
 		for query, want := range map[string]string{
-			"?limit=0": "limit", "?limit=101": "limit", "?limit=x": "limit", "?limit=": "limit", "?limit=-1": "limit", "?limit=1e1": "limit",
-			"?limit=9999999999999999999999": "limit", "?cursor=": "cursor", "?cursor=0": "cursor", "?cursor=-1": "cursor", "?cursor=01": "cursor",
-			"?cursor=x": "cursor", "?cursor=%00": "cursor", "?cursor=1%20": "cursor", "?cursor=99999999999999999999": "cursor",
+			"?limit=0": "limit", "?limit=101": "limit", "?limit=x": "limit", "?limit=": "limit",
+			"?limit=-1": "limit", "?limit=1e1": "limit",
+			"?limit=9999999999999999999999": "limit", "?cursor=": "cursor", "?cursor=0": "cursor",
+			"?cursor=-1": "cursor", "?cursor=01": "cursor",
+			"?cursor=x": "cursor", "?cursor=%00": "cursor", "?cursor=1%20": "cursor",
+			"?cursor=99999999999999999999": "cursor",
 		} {
-			a := s.Do(Request{Method: http.MethodGet, Path: r.Path("/history" + query), Wrong: true})
+			a := s.Do(Request{Method: http.MethodGet,
+				Path: r.Path("/history" + query), Wrong: true})
 			require.Equal(t, "400 invalid "+want, a.Code(), query)
 		}
 		require.Empty(t, r.history(t, "?cursor=9223372036854775807").Items)
-		require.Equal(t, "404 not_found", s.Do(Request{Method: http.MethodGet, Path: Base + "/presentations/" + nobody + "/history"}).Code())
-		require.Equal(t, "400 invalid presentation_id", s.Do(Request{Method: http.MethodGet, Path: Base + "/presentations/" + nilUUID + "/history", Wrong: true}).Code())
+		require.Equal(t, "404 not_found",
+			s.Do(Request{Method: http.MethodGet,
+				Path: Base + "/presentations/" + nobody + "/history"}).Code())
+		require.Equal(t, "400 invalid presentation_id",
+			s.Do(Request{Method: http.MethodGet,
+				Path: Base + "/presentations/" + nilUUID + "/history", Wrong: true}).Code())
 	})
 }

@@ -20,7 +20,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// book keeps what voters were told, to be compared with the votes lists. It is safe for use by many goroutines.
+// book keeps what voters were told, to be compared with the votes lists. It is safe for use by many
+// goroutines.
 type book struct {
 	mu    sync.Mutex
 	polls map[string]map[string]standing // by poll, by voter
@@ -46,8 +47,8 @@ func (b *book) write(pollID, voter string, change func(*standing)) {
 	b.polls[pollID][voter] = s
 }
 
-// told writes down what became of an answer that a voter sent. After a 409 the book stays as it is: an earlier
-// answer may stand.
+// told writes down what became of an answer that a voter sent. After a 409 the book stays as it is:
+// an earlier answer may stand.
 func (b *book) told(pollID, voter, key string, status int) {
 	switch status {
 	case http.StatusNoContent, http.StatusAccepted:
@@ -57,7 +58,8 @@ func (b *book) told(pollID, voter, key string, status int) {
 	}
 }
 
-// check compares the book with the votes list and the tallies of every poll. Everything must be counted.
+// check compares the book with the votes list and the tallies of every poll. Everything must be
+// counted.
 func (b *book) check(t *testing.T, r *Room) (votes int) {
 	t.Helper()
 	for _, p := range r.Polls {
@@ -68,12 +70,14 @@ func (b *book) check(t *testing.T, r *Room) (votes int) {
 		for _, v := range list {
 			there[v.ClientID] = true
 			if s := book[v.ClientID]; v.Key != s.acknowledged && v.Key != s.unknown {
-				t.Errorf("%s in %q: %s is counted, acknowledged is %q and unknown %q", v.ClientID, p.Question, v.Key, s.acknowledged, s.unknown)
+				t.Errorf("%s in %q: %s is counted, acknowledged is %q and unknown %q", v.ClientID,
+					p.Question, v.Key, s.acknowledged, s.unknown)
 			}
 		}
 		for voter, s := range book {
 			if s.acknowledged != "" && !there[voter] {
-				t.Errorf("%s in %q: %s was acknowledged and is lost", voter, p.Question, s.acknowledged)
+				t.Errorf("%s in %q: %s was acknowledged and is lost", voter,
+					p.Question, s.acknowledged)
 			}
 		}
 		votes += len(list)
@@ -81,19 +85,22 @@ func (b *book) check(t *testing.T, r *Room) (votes int) {
 	return votes
 }
 
-// audience is a room full of people who do what they can all the time while the service is restarted.
+// audience is a room full of people who do what they can all the time while the service is
+// restarted.
 type audience struct {
 	t    *testing.T
 	room *Room
 	book book
 
-	// asked is the index of the poll that the presenter asked for last, shown of the one that is known to be on the slide.
+	// asked is the index of the poll that the presenter asked for last, shown of the one that is
+	// known to be on the slide.
 	asked, shown atomic.Int32
 
 	acknowledged, retried, refused atomic.Int64 // votes
-	unheard                        atomic.Int64 // votes that were sent on a connection that ended before any answer
-	reads, again                   atomic.Int64 // by readers, and how many had to be repeated
-	moves, movedAgain              atomic.Int64 // by the presenter, likewise
+	// votes that were sent on a connection that ended before any answer
+	unheard           atomic.Int64
+	reads, again      atomic.Int64 // by readers, and how many had to be repeated
+	moves, movedAgain atomic.Int64 // by the presenter, likewise
 
 	transitions sync.Map // version → when its transition was acknowledged
 	stop        chan struct{}
@@ -129,7 +136,8 @@ func (x *audience) left() bool {
 // ballot is a vote for the poll on the slide.
 func (x *audience) ballot(voter string, seq int) (index int32, key, body string) {
 	index, key = x.shown.Load(), []string{"A", "B"}[seq%2]
-	return index, key, ballotJSON(x.room.Polls[index].PollID, voter, fmt.Sprintf(`,"key":%q,"seq":%d`, key, seq))
+	return index, key, ballotJSON(x.room.Polls[index].PollID, voter,
+		fmt.Sprintf(`,"key":%q,"seq":%d`, key, seq))
 }
 
 // hear judges the answer to a vote. done: the voter has not to send it again.
@@ -146,11 +154,13 @@ func (x *audience) hear(index int32, voter, key string, status int) (done bool) 
 		x.refused.Add(1)
 		return true
 	}
-	x.t.Errorf("a voter in the poll %d was told %d while the poll %d was displayed", index, status, x.shown.Load())
+	x.t.Errorf("a voter in the poll %d was told %d while the poll %d was displayed", index,
+		status, x.shown.Load())
 	return true
 }
 
-// vote makes people who change their mind with every vote, and send each one until it is acknowledged or the poll has left.
+// vote makes people who change their mind with every vote, and send each one until it is
+// acknowledged or the poll has left.
 func (x *audience) vote(client *fast, voters int) {
 	for range voters {
 		x.done.Go(func() {
@@ -164,7 +174,8 @@ func (x *audience) vote(client *fast, voters int) {
 						return
 					}
 					if done = x.hear(index, voter, key, a.Status); !done {
-						time.Sleep(20 * time.Millisecond) // a client's own pause, shorter than Retry-After asks for
+						// a client's own pause, shorter than Retry-After asks for
+						time.Sleep(20 * time.Millisecond)
 					}
 				}
 			}
@@ -172,7 +183,8 @@ func (x *audience) vote(client *fast, voters int) {
 	}
 }
 
-// present makes a presenter who goes from slide to slide and repeats what is not answered; If-Match makes that safe.
+// present makes a presenter who goes from slide to slide and repeats what is not answered; If-Match
+// makes that safe.
 func (x *audience) present(every time.Duration) {
 	x.done.Go(func() {
 		for version := int64(1); int(version) < len(x.room.Polls); version++ {
@@ -197,7 +209,8 @@ func (x *audience) next(version int64) bool {
 		switch {
 		case a.Status == http.StatusOK:
 			var d Displayed
-			if err := a.Decode(&d); err != nil || d.Version != version+1 || d.PollID != x.room.Polls[version].PollID {
+			if err := a.Decode(&d); err != nil || d.Version != version+1 ||
+				d.PollID != x.room.Polls[version].PollID {
 				x.t.Errorf("after version %d the presenter was shown %v (%v)", version, a, err)
 				return false
 			}
@@ -213,7 +226,8 @@ func (x *audience) next(version int64) bool {
 	}
 }
 
-// read makes somebody who looks at the slide and at its results: neither may be older than a lease, and no result goes back.
+// read makes somebody who looks at the slide and at its results: neither may be older than a lease,
+// and no result goes back.
 func (x *audience) read() {
 	const lease = time.Second
 	x.done.Go(func() {
@@ -225,8 +239,10 @@ func (x *audience) read() {
 				if err := a.Decode(&d); err != nil {
 					x.t.Errorf("%v in %v", err, a)
 				}
-				if at, ok := x.transitions.Load(d.Version + 1); ok && begun.Sub(at.(time.Time)) > lease {
-					x.t.Errorf("the slide of version %d was shown %s after it had been left", d.Version, begun.Sub(at.(time.Time)))
+				if at, ok := x.transitions.Load(d.Version + 1); ok &&
+					begun.Sub(at.(time.Time)) > lease {
+					x.t.Errorf("the slide of version %d was shown %s after it had been left",
+						d.Version, begun.Sub(at.(time.Time)))
 				}
 			}
 			pollID := x.room.Polls[x.shown.Load()].PollID
@@ -235,7 +251,9 @@ func (x *audience) read() {
 				if err := a.Decode(&res); err != nil {
 					x.t.Errorf("%v in %v", err, a)
 				}
-				if res.PollID == last.PollID && (res.Version < last.Version || res.Revision < last.Revision || res.Total < last.Total) {
+				if res.PollID == last.PollID &&
+					(res.Version < last.Version || res.Revision < last.Revision ||
+						res.Total < last.Total) {
 					x.t.Errorf("results went back from %+v to %+v", last, res)
 				}
 				last = res
@@ -259,15 +277,17 @@ func (x *audience) look(path string) (*Answer, bool) {
 	return nil, false
 }
 
-// announced is how long, at least, a client that uses its connection has to hear that it will be closed: half of what a
-// stopping API keeps its connections for, the other half being for a busy machine.
+// announced is how long, at least, a client that uses its connection has to hear that it will be
+// closed: half of what a stopping API keeps its connections for, the other half being for a busy
+// machine.
 const announced = 500 * time.Millisecond
 
-// dial makes people who talk to one API without a proxy, each over a connection that they keep, and each vote is
-// another voter's. What the API reads it answers, and it says so before it closes a connection. HTTP/1.1 leaves one
-// race: a request that is sent on an idle connection, or on one that the kernel took and the API did not, while the API closes
-// it. Such a request finds not one byte of an answer, and it must not have been handled either: the book does not have it, so
-// its vote must not be counted.
+// dial makes people who talk to one API without a proxy, each over a connection that they keep, and
+// each vote is another voter's. What the API reads it answers, and it says so before it closes a
+// connection. HTTP/1.1 leaves one race: a request that is sent on an idle connection, or on one
+// that the kernel took and the API did not, while the API closes it. Such a request finds not one
+// byte of an answer, and it must not have been handled either: the book does not have it, so its
+// vote must not be counted.
 func (x *audience) dial(addr string, clients int) {
 	for range clients {
 		x.done.Go(func() {
@@ -283,7 +303,8 @@ func (x *audience) dial(addr string, clients int) {
 				case errors.Is(err, errUnheard) && (idle == 0 || idle > announced):
 					x.unheard.Add(1)
 				case !errors.Is(err, errRefused):
-					x.t.Errorf("an API that stops: %v; the answer before was read %s ago", err, idle)
+					x.t.Errorf("an API that stops: %v; the answer before was read %s ago",
+						err, idle)
 				}
 				x.pause(10 * time.Millisecond)
 			}
@@ -306,7 +327,8 @@ var (
 	errSilent  = errors.New("there is no answer, and the connection does not end")
 )
 
-// post sends a request and reads its answer. idle is for how long the connection had not been used; 0: never before.
+// post sends a request and reads its answer. idle is for how long the connection had not been used;
+// 0: never before.
 func (d *direct) post(path, body string) (status int, idle time.Duration, err error) {
 	if d.conn == nil {
 		conn, err := net.Dial("tcp", d.addr)
@@ -318,8 +340,10 @@ func (d *direct) post(path, body string) (status int, idle time.Duration, err er
 	if !d.heard.IsZero() {
 		idle = max(time.Since(d.heard), 1)
 	}
-	status, last, err := d.exchange(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
-		path, jsonEnc, len(body), body))
+	status, last, err := d.exchange(
+		fmt.Sprintf(
+			"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+			path, jsonEnc, len(body), body))
 	if d.heard = time.Now(); err != nil || last {
 		d.close()
 	}
@@ -354,12 +378,13 @@ func (d *direct) close() {
 	}
 }
 
-// pauseBetween is what a rolling restart leaves between two processes: NGINX takes a replica that refused a hundred
-// connections up again after two seconds (fail_timeout), and if all were restarted within that time it would know none.
+// pauseBetween is what a rolling restart leaves between two processes: NGINX takes a replica that
+// refused a hundred connections up again after two seconds (fail_timeout), and if all were
+// restarted within that time it would know none.
 const pauseBetween = 3 * time.Second
 
-// TestARollingRestartUnderLoadIsHardlyNoticed restarts every API and worker, one after the other, while people vote, read
-// and move through the slides.
+// TestARollingRestartUnderLoadIsHardlyNoticed restarts every API and worker, one after the other,
+// while people vote, read and move through the slides.
 func TestARollingRestartUnderLoadIsHardlyNoticed(t *testing.T) {
 	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, slides(200)...)
@@ -386,8 +411,10 @@ func TestARollingRestartUnderLoadIsHardlyNoticed(t *testing.T) {
 		}
 	}
 	x.leave()
-	t.Logf("votes: %d acknowledged, %d retried, %d for a poll that had left, %d unheard; %d moves, %d repeated; %d reads, %d repeated",
-		x.acknowledged.Load(), x.retried.Load(), x.refused.Load(), x.unheard.Load(), x.moves.Load(), x.movedAgain.Load(),
+	t.Logf("votes: %d acknowledged, %d retried, %d for a poll that had left, %d unheard; %d "+
+		"moves, %d repeated; %d reads, %d repeated",
+		x.acknowledged.Load(), x.retried.Load(), x.refused.Load(), x.unheard.Load(), x.moves.Load(),
+		x.movedAgain.Load(),
 		x.reads.Load(), x.again.Load())
 
 	shown := int(x.shown.Load())
@@ -397,7 +424,8 @@ func TestARollingRestartUnderLoadIsHardlyNoticed(t *testing.T) {
 	}
 	require.EqualValues(t, shown+1, r.Presentation(true).Version)
 	require.Equal(t, http.StatusNoContent, r.Clear().Status)
-	finalOf(t, r, r.Polls[shown].PollID) // one presentation is one log: then everything before is counted
+	// one presentation is one log: then everything before is counted
+	finalOf(t, r, r.Polls[shown].PollID)
 	t.Logf("%d votes are counted", x.book.check(t, r))
 	require.Less(t, x.retried.Load(), x.acknowledged.Load())
 	require.Less(t, x.again.Load(), x.reads.Load())
@@ -411,9 +439,11 @@ func slides(n int) []NewPoll {
 	return polls
 }
 
-// TestAnAPIThatStopsAnswersWhatItRead stops an API again and again under the load of clients that have no proxy between.
+// TestAnAPIThatStopsAnswersWhatItRead stops an API again and again under the load of clients that
+// have no proxy between.
 func TestAnAPIThatStopsAnswersWhatItRead(t *testing.T) {
-	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1,
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, choice("Who wins?"))
 	api := st.APIs[0]
 	x := newAudience(t, r)
@@ -428,15 +458,19 @@ func TestAnAPIThatStopsAnswersWhatItRead(t *testing.T) {
 		if refused != x.retried.Load() {
 			refusing++
 		}
-		t.Logf("stopped in %s; %d unheard so far", time.Since(begun).Round(time.Millisecond), x.unheard.Load())
+		t.Logf("stopped in %s; %d unheard so far", time.Since(begun).Round(time.Millisecond),
+			x.unheard.Load())
 		require.NoError(t, api.Start(t.Context())) // it answers 503 until it is ready
 	}
-	require.LessOrEqual(t, refusing, 1, "an API that only stops refuses nothing; a disk that takes a second does")
+	require.LessOrEqual(t, refusing, 1,
+		"an API that only stops refuses nothing; a disk that takes a second does")
 	x.leave()
-	t.Logf("%d acknowledged, %d counted, %d unheard", x.acknowledged.Load(), x.book.check(t, r), x.unheard.Load())
+	t.Logf("%d acknowledged, %d counted, %d unheard", x.acknowledged.Load(), x.book.check(t, r),
+		x.unheard.Load())
 }
 
-// TestAWorkerThatStopsHandsOverAtOnce measures how long counting pauses when the worker that counts is asked to stop.
+// TestAWorkerThatStopsHandsOverAtOnce measures how long counting pauses when the worker that counts
+// is asked to stop.
 func TestAWorkerThatStopsHandsOverAtOnce(t *testing.T) {
 	s, st := own(t, stack.Config{APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, choice("Who wins?"))
@@ -452,15 +486,18 @@ func TestAWorkerThatStopsHandsOverAtOnce(t *testing.T) {
 	require.Less(t, fastest, 2*time.Second)
 }
 
-// handsOver stops each worker, one of which counts this presentation's partition, and gives the longest pause.
+// handsOver stops each worker, one of which counts this presentation's partition, and gives the
+// longest pause.
 func handsOver(t *testing.T, r *Room, st *stack.Stack) (longest time.Duration) {
 	for _, w := range st.Workers {
 		begun := time.Now()
 		require.NoError(t, w.Stop())
 		stopped := time.Since(begun)
 		before := r.Results(r.Polls[0].PollID).Revision
-		require.Eventually(t, func() bool { return r.Results(r.Polls[0].PollID).Revision > before }, wait, 5*time.Millisecond)
-		t.Logf("%s stopped in %s, counting went on after %s", w.Name, stopped.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
+		require.Eventually(t, func() bool { return r.Results(r.Polls[0].PollID).Revision > before },
+			wait, 5*time.Millisecond)
+		t.Logf("%s stopped in %s, counting went on after %s", w.Name,
+			stopped.Round(time.Millisecond), time.Since(begun).Round(time.Millisecond))
 		longest = max(longest, time.Since(begun))
 		require.NoError(t, w.Start(t.Context()))
 	}

@@ -178,7 +178,10 @@ func (c *Client) Create(n NewPresentation) *Room {
 func (r *Room) Through(c *Client) *Room { return &Room{c, r.Created, r.Polls} }
 
 // Path is the path of something in the presentation: "", "/polls/current", …
-func (r *Room) Path(rest string) string { return Base + "/presentations/" + r.PresentationID + rest }
+func (r *Room) Path(rest string) string {
+	return Base + "/presentations/" +
+		r.PresentationID + rest
+}
 
 // Presentation reads the presentation, as its presenter or as anybody.
 func (r *Room) Presentation(asPresenter bool) (p Presentation) {
@@ -190,7 +193,8 @@ func (r *Room) Presentation(asPresenter bool) (p Presentation) {
 // Move asks for what body says, "" for the next poll, and gives whatever the answer is.
 func (r *Room) Move(body any, header map[string]string) *Answer {
 	r.tb.Helper()
-	return r.Do(Request{Method: http.MethodPut, Path: r.Path("/polls/current"), Token: r.PresenterToken, JSON: body, Header: header})
+	return r.Do(Request{Method: http.MethodPut, Path: r.Path("/polls/current"),
+		Token: r.PresenterToken, JSON: body, Header: header})
 }
 
 // Next displays the next poll.
@@ -213,8 +217,10 @@ func (r *Room) Show(pollID string) Displayed {
 
 func (r *Room) moved(body any) (d Displayed) {
 	r.tb.Helper()
-	a := r.read(Request{Method: http.MethodPut, Path: r.Path("/polls/current"), Token: r.PresenterToken, JSON: body}, &d)
-	if want := fmt.Sprintf(`"%d"`, d.Version); a.Status == http.StatusOK && a.Header.Get("ETag") != want {
+	a := r.read(Request{Method: http.MethodPut, Path: r.Path("/polls/current"),
+		Token: r.PresenterToken, JSON: body}, &d)
+	if want := fmt.Sprintf(`"%d"`, d.Version); a.Status == http.StatusOK &&
+		a.Header.Get("ETag") != want {
 		r.tb.Errorf("the ETag is %s, not %s", a.Header.Get("ETag"), want)
 	}
 	return d
@@ -223,7 +229,8 @@ func (r *Room) moved(body any) (d Displayed) {
 // Clear displays nothing.
 func (r *Room) Clear() *Answer {
 	r.tb.Helper()
-	return r.Do(Request{Method: http.MethodDelete, Path: r.Path("/polls/current"), Token: r.PresenterToken})
+	return r.Do(Request{Method: http.MethodDelete, Path: r.Path("/polls/current"),
+		Token: r.PresenterToken})
 }
 
 // Current asks what is displayed and gives whatever the answer is.
@@ -232,8 +239,8 @@ func (r *Room) Current() *Answer {
 	return r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/current")})
 }
 
-// Cast sends a vote once and gives whatever the answer is. It asks for as much patience as there is, so that a
-// busy machine does not turn a 204 into a 202.
+// Cast sends a vote once and gives whatever the answer is. It asks for as much patience as there
+// is, so that a busy machine does not turn a 204 into a 202.
 func (r *Room) Cast(b Ballot) *Answer {
 	r.tb.Helper()
 	return r.Do(r.ballot(b))
@@ -246,8 +253,8 @@ func (r *Room) ballot(b Ballot) Request {
 	}
 }
 
-// Vote casts a vote for one option until it is counted: on a busy machine an answer may be 202 or 503, after both
-// of which a client may send it again.
+// Vote casts a vote for one option until it is counted: on a busy machine an answer may be 202 or
+// 503, after both of which a client may send it again.
 func (r *Room) Vote(pollID, voter, key string) {
 	r.tb.Helper()
 	r.Count(Ballot{PollID: pollID, ClientID: voter, Key: key})
@@ -262,7 +269,8 @@ func (r *Room) Count(b Ballot) {
 		case http.StatusNoContent:
 			return
 		case http.StatusAccepted, http.StatusServiceUnavailable:
-			time.Sleep(100 * time.Millisecond) // as Retry-After asks, but the test has less patience
+			// as Retry-After asks, but the test has less patience
+			time.Sleep(100 * time.Millisecond)
 		default:
 			r.tb.Errorf("vote %+v: %v", b, a)
 			return
@@ -274,11 +282,13 @@ func (r *Room) Count(b Ballot) {
 // Results reads a poll's results, as the presenter does.
 func (r *Room) Results(pollID string) (res Results) {
 	r.tb.Helper()
-	r.read(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results"), Token: r.PresenterToken}, &res)
+	r.read(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results"),
+		Token: r.PresenterToken}, &res)
 	return res
 }
 
-// Votes reads a poll's votes list, without the times at which the votes were cast, which are never the same again.
+// Votes reads a poll's votes list, without the times at which the votes were cast, which are never
+// the same again.
 func (r *Room) Votes(pollID string) (votes []CountedVote) {
 	r.tb.Helper()
 	votes = r.VotesWithTimes(pollID)
@@ -291,12 +301,13 @@ func (r *Room) Votes(pollID string) (votes []CountedVote) {
 // VotesWithTimes reads a poll's votes list.
 func (r *Room) VotesWithTimes(pollID string) (votes []CountedVote) {
 	r.tb.Helper()
-	r.read(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken}, &votes)
+	r.read(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"),
+		Token: r.PresenterToken}, &votes)
 	return votes
 }
 
-// Recount reads the results and the votes list and reports when the tallies are not what the list adds up to, or when a
-// voter is in it twice. Nobody may vote meanwhile.
+// Recount reads the results and the votes list and reports when the tallies are not what the list
+// adds up to, or when a voter is in it twice. Nobody may vote meanwhile.
 func (r *Room) Recount(pollID string) Results {
 	r.tb.Helper()
 	res := r.Results(pollID)
@@ -344,7 +355,8 @@ func (r *Room) recount(res Results, votes []CountedVote) {
 			word = question.WordCloud.Words(question.Answer(word))[0]
 		}
 		if words[word] != w.Count {
-			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text, w.Count, words[word])
+			r.tb.Errorf("the count of %q is %d, the votes list has %d", w.Text,
+				w.Count, words[word])
 		}
 	}
 	if res.Total != int64(len(votes)) {

@@ -34,7 +34,8 @@ func show(c *Client, polls ...NewPoll) *Room {
 	return c.Create(NewPresentation{Title: "A test", Polls: polls, CurrentPollIndex: &first})
 }
 
-// displays waits until what is displayed is pollID, "" for nothing: what a replica shows may be a lease old.
+// displays waits until what is displayed is pollID, "" for nothing: what a replica shows may be a
+// lease old.
 func displays(t *testing.T, r *Room, pollID string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -47,8 +48,8 @@ func displays(t *testing.T, r *Room, pollID string) {
 	}, wait, tick, "%s displays another poll than %q", r.base, pollID)
 }
 
-// refuses waits until the room's replica answers a vote for a poll that left the slide with 409. It may take one for a
-// lease longer than the replica that moved on; such a vote counts.
+// refuses waits until the room's replica answers a vote for a poll that left the slide with 409. It
+// may take one for a lease longer than the replica that moved on; such a vote counts.
 func refuses(t *testing.T, r *Room, pollID, key string) {
 	t.Helper()
 	require.Eventually(t, func() bool {

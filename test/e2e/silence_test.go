@@ -44,7 +44,8 @@ func (c *cutOff) through(app *stack.App) {
 		if direct, ok := strings.CutPrefix(setting, name); ok {
 			u, err := url.Parse(direct)
 			require.NoError(c.t, err)
-			server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
+			server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()),
+				zerolog.Nop())
 			c.Proxy = toxiproxy.NewProxy(server, "database", "127.0.0.1:0", u.Host)
 			require.NoError(c.t, c.Start())
 			u.Host = c.Listen
@@ -56,7 +57,8 @@ func (c *cutOff) through(app *stack.App) {
 // swallow lets no byte through any more, and breaks no connection.
 func (c *cutOff) swallow() {
 	for _, direction := range []string{"upstream", "downstream"} {
-		_, err := c.Toxics.AddToxicJson(strings.NewReader(`{"type":"timeout","stream":"` + direction + `","attributes":{"timeout":0}}`))
+		_, err := c.Toxics.AddToxicJson(strings.NewReader(`{"type":"timeout","stream":"` +
+			direction + `","attributes":{"timeout":0}}`))
 		require.NoError(c.t, err)
 	}
 }
@@ -66,7 +68,8 @@ func (c *cutOff) heal() { c.Toxics.ResetToxics(context.Background()) }
 func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *testing.T) {
 	t.Parallel()
 	network := &cutOff{t: t}
-	s, _ := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1, Each: network.through})
+	s, _ := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1,
+		Workers: 1, Each: network.through})
 	defer network.Stop()
 	r := show(s.Client, choice("Who wins?"), choice("And then?"))
 	pollID := r.Polls[0].PollID
@@ -79,7 +82,8 @@ func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *
 		}
 		return a
 	}
-	require.Eventually(t, func() bool { return vote().Status == http.StatusNoContent }, recoveredBound, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return vote().Status == http.StatusNoContent },
+		recoveredBound, 10*time.Millisecond)
 
 	network.swallow()
 	cut := time.Now()
@@ -116,14 +120,22 @@ func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *
 		})
 	}
 	for range 30 {
-		ask("results", requestBound, Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results")})
+		ask("results", requestBound,
+			Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/results")})
 	}
-	ask("a transition", requestBound, Request{Method: http.MethodPut, Path: r.Path("/polls/current"), Token: r.PresenterToken})
+	ask("a transition", requestBound,
+		Request{Method: http.MethodPut, Path: r.Path("/polls/current"), Token: r.PresenterToken})
 	ask("the presentation", requestBound, Request{Method: http.MethodGet, Path: r.Path("")})
-	ask("a join code", requestBound, Request{Method: http.MethodGet, Path: Base + "/join/" + r.JoinCode})
-	ask("the votes list", requestBound, Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken})
-	ask("a new presentation", requestBound, Request{Method: http.MethodPost, Path: Base + "/presentations", JSON: NewPresentation{Polls: []NewPoll{choice("?")}}})
-	ask("what is displayed", voteBound, Request{Method: http.MethodGet, Path: r.Path("/polls/current")})
+	ask("a join code", requestBound,
+		Request{Method: http.MethodGet, Path: Base + "/join/" + r.JoinCode})
+	ask("the votes list", requestBound,
+		Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"),
+			Token: r.PresenterToken})
+	ask("a new presentation", requestBound,
+		Request{Method: http.MethodPost, Path: Base + "/presentations",
+			JSON: NewPresentation{Polls: []NewPoll{choice("?")}}})
+	ask("what is displayed", voteBound,
+		Request{Method: http.MethodGet, Path: r.Path("/polls/current")})
 	ask("/readyz", readyBound, Request{Method: http.MethodGet, Path: "/readyz"})
 	for range 3 {
 		begun := time.Now()
@@ -138,12 +150,17 @@ func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *
 		require.JSONEq(t, `{"status":"away","away":["database"]}`, string(told.Body))
 		require.Less(t, time.Since(begun), readyBound)
 	}
-	require.Equal(t, http.StatusOK, r.Do(Request{Method: http.MethodGet, Path: "/healthz"}).Status, "the process lives")
+	require.Equal(t, http.StatusOK, r.Do(Request{Method: http.MethodGet, Path: "/healthz"}).Status,
+		"the process lives")
 	asking.Wait()
 
 	network.heal()
-	require.Eventually(t, func() bool { return vote().Status == http.StatusNoContent }, recoveredBound, 10*time.Millisecond, "votes are taken again")
-	require.Eventually(t, func() bool { return r.Do(Request{Method: http.MethodGet, Path: "/readyz"}).Status == http.StatusOK },
+	require.Eventually(t, func() bool { return vote().Status == http.StatusNoContent },
+		recoveredBound, 10*time.Millisecond, "votes are taken again")
+	require.Eventually(t, func() bool {
+		return r.Do(Request{Method: http.MethodGet,
+			Path: "/readyz"}).Status == http.StatusOK
+	},
 		recoveredBound, 10*time.Millisecond)
 	displays(t, r, pollID)
 	counted := map[string]bool{}

@@ -52,7 +52,8 @@ func (r running) Run() int {
 	return code
 }
 
-// system is a shape in which Plenary runs. It is started when the first test needs it and serves all tests after that.
+// system is a shape in which Plenary runs. It is started when the first test needs it and serves
+// all tests after that.
 type system struct {
 	name string
 	cfg  stack.Config
@@ -194,8 +195,8 @@ func own(t *testing.T, cfg stack.Config) (site, *stack.Stack) {
 
 var binaries builder
 
-// builder compiles the API and the worker once. PLENARY_STACK_RACE=1, which makes package stack look for reports of
-// races, compiles them with the race detector.
+// builder compiles the API and the worker once. PLENARY_STACK_RACE=1, which makes package stack
+// look for reports of races, compiles them with the race detector.
 type builder struct {
 	once sync.Once
 	dir  string

@@ -11,21 +11,25 @@ import (
 func (r *Room) takeBack(pollID, voter, none string) {
 	r.tb.Helper()
 	for range 10 {
-		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"), Body: ballotJSON(pollID, voter, none),
+		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"),
+			Body:   ballotJSON(pollID, voter, none),
 			Header: map[string]string{"Content-Type": jsonEnc, "Prefer": "wait=5"}})
 		if a.Status == http.StatusNoContent {
 			require.NotEmpty(r.tb, a.Header.Get("X-Vote-Id"))
 			return
 		}
-		require.Contains(r.tb, []int{http.StatusAccepted, http.StatusServiceUnavailable}, a.Status, "%v", a)
+		require.Contains(r.tb, []int{http.StatusAccepted, http.StatusServiceUnavailable},
+			a.Status, "%v", a)
 	}
 	r.tb.Error("a vote is not taken back after ten tries")
 }
 
 func TestAVoteOfAnyKindIsTakenBackAndGivenAgain(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who?"), multiple("Which?", 2), rating("How?"), wordCloud("Where?"), openText("Why?")}})
-		ballots := []Ballot{{Key: "A"}, {Keys: []string{"R", "B"}}, {Key: "5"}, {Texts: []string{"Rome", "Berlin"}}, {Text: "Because"}}
+		r := s.Create(NewPresentation{Polls: []NewPoll{choice("Who?"), multiple("Which?", 2),
+			rating("How?"), wordCloud("Where?"), openText("Why?")}})
+		ballots := []Ballot{{Key: "A"}, {Keys: []string{"R", "B"}}, {Key: "5"},
+			{Texts: []string{"Rome", "Berlin"}}, {Text: "Because"}}
 		for i, b := range ballots {
 			none := []string{`,"keys":[]`, `,"texts":[]`}
 			b.PollID = r.Next().PollID
@@ -66,7 +70,8 @@ func TestAVoteOfAnyKindIsTakenBackAndGivenAgain(t *testing.T) {
 			require.Nil(t, empty.Mean)
 		}
 		final := finalOf(t, r, r.Polls[0].PollID)
-		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"), Body: ballotJSON(final.PollID, NewVoter(), `,"keys":[]`),
+		a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"),
+			Body:   ballotJSON(final.PollID, NewVoter(), `,"keys":[]`),
 			Header: map[string]string{"Content-Type": jsonEnc}})
 		require.Equal(t, "409 not_displayed", a.Code())
 	})
@@ -77,7 +82,8 @@ func TestATakeBackStandsInTheVotersOwnOrderAndWaitsAsLongAsItsVoterWants(t *test
 		r := show(s.Client, choice("Who?"))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		send := func(rest, prefer string) *Answer {
-			return r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"), Body: ballotJSON(pollID, voter, rest),
+			return r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"),
+				Body:   ballotJSON(pollID, voter, rest),
 				Header: map[string]string{"Content-Type": jsonEnc, "Prefer": prefer}})
 		}
 		require.Equal(t, "204", send(`,"key":"A","seq":5`, "wait=5").Code())

@@ -16,10 +16,13 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-var beforeFolder = flag.String("before", "", "a folder with the api and worker from which an upgrade begins; empty: they are built from the repository's history")
+var beforeFolder = flag.String("before", "",
+	"a folder with the api and worker from which an upgrade begins; empty: they are built from "+
+		"the repository's history")
 
 const (
-	// beforePasses is the last commit whose programs know nothing of voters' passes, and whose schema has not their tables.
+	// beforePasses is the last commit whose programs know nothing of voters' passes, and whose
+	// schema has not their tables.
 	beforePasses = "5962fab66381f4fe0b7655b873a651b847d30925"
 	// beforeStreams is the last commit whose log knows votes only, and whose sessions make the
 	// functions of counting.
@@ -44,7 +47,8 @@ func earlier(t *testing.T, commit string) string {
 	}
 	if err := exec.Command("git", "-C", root, "cat-file", "-e", commit+
 		"^{commit}").Run(); err != nil {
-		t.Skip("the repository's history is not here: -before FOLDER names an earlier api and worker")
+		t.Skip("the repository's history is not here: -before FOLDER names an earlier api " +
+			"and worker")
 	}
 	require.NoError(t, os.MkdirAll(filepath.Dir(dir), 0o755))
 	built, err := os.MkdirTemp(filepath.Dir(dir), "before-")
@@ -62,7 +66,8 @@ func earlier(t *testing.T, commit string) string {
 	return dir
 }
 
-// upgrade is a stack whose processes are replaced one by one: each runs what a link of its own leads to.
+// upgrade is a stack whose processes are replaced one by one: each runs what a link of its own
+// leads to.
 type upgrade struct {
 	t    *testing.T
 	dir  string // that the servers' user may enter, with the earlier programs
@@ -168,8 +173,10 @@ func upgraded(t *testing.T, from string, check func(fresh, old *Room)) {
 	}
 	for i, x := range rooms {
 		x.leave()
-		t.Logf("room %d: %d votes acknowledged, %d retried, %d for a poll that had left; %d moves, %d repeated; %d reads, %d repeated", i,
-			x.acknowledged.Load(), x.retried.Load(), x.refused.Load(), x.moves.Load(), x.movedAgain.Load(), x.reads.Load(), x.again.Load())
+		t.Logf("room %d: %d votes acknowledged, %d retried, %d for a poll that had left; %d "+
+			"moves, %d repeated; %d reads, %d repeated", i,
+			x.acknowledged.Load(), x.retried.Load(), x.refused.Load(), x.moves.Load(),
+			x.movedAgain.Load(), x.reads.Load(), x.again.Load())
 		require.Greater(t, x.moves.Load(), int64(10))
 		r := x.room.Through(s.Client) // now that all are new
 		require.Equal(t, http.StatusNoContent, r.Clear().Status)

@@ -18,8 +18,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// TestAnUpgradeCountsWordsByOneFold lets people write and change words while a new worker takes the place of an earlier one, gives it
-// back, and takes it again. In the end nothing is lost or counted twice, and all words are counted as a new worker counts them.
+// TestAnUpgradeCountsWordsByOneFold lets people write and change words while a new worker takes the
+// place of an earlier one, gives it back, and takes it again. In the end nothing is lost or counted
+// twice, and all words are counted as a new worker counts them.
 func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: this system needs servers")
@@ -39,7 +40,8 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	old := finalOf(t, before, before.Polls[0].PollID)
 
 	// Each is a word of its own by an earlier fold, or is written otherwise.
-	texts := []string{"İstanbul", "ISTANBUL", "istanbul!", "ıstanbul", "❤️", "❤", "Straße", "STRASSE", "Rome", "1️⃣", "1⃣"}
+	texts := []string{"İstanbul", "ISTANBUL", "istanbul!", "ıstanbul", "❤️", "❤", "Straße",
+		"STRASSE", "Rome", "1️⃣", "1⃣"}
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	var taken atomic.Int64
@@ -52,8 +54,10 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 					return
 				case <-time.After(20 * time.Millisecond):
 				}
-				a, err := r.Try(r.ballot(Ballot{PollID: cloud, ClientID: voters[n%len(voters)], Texts: []string{texts[n*7%len(texts)]}}))
-				if err == nil && (a.Status == http.StatusNoContent || a.Status == http.StatusAccepted) {
+				a, err := r.Try(r.ballot(Ballot{PollID: cloud, ClientID: voters[n%len(voters)],
+					Texts: []string{texts[n*7%len(texts)]}}))
+				if err == nil && (a.Status == http.StatusNoContent ||
+					a.Status == http.StatusAccepted) {
 					taken.Add(1)
 				}
 			}
@@ -63,7 +67,8 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 		t.Helper()
 		for range 3 {
 			revision := r.Results(cloud).Revision
-			require.Eventually(t, func() bool { return r.Results(cloud).Revision > revision }, time.Minute, 100*time.Millisecond, who)
+			require.Eventually(t, func() bool { return r.Results(cloud).Revision > revision },
+				time.Minute, 100*time.Millisecond, who)
 		}
 		t.Logf("%s: %d votes taken", who, taken.Load())
 	}
@@ -88,8 +93,9 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	require.Greater(t, taken.Load(), int64(200))
 
 	now := r.Through(s.Client)
-	require.Equal(t, "200", now.Do(Request{Method: http.MethodPut, Path: now.Path("/polls/current"), Token: now.PresenterToken,
-		JSON: map[string]string{"poll_id": r.Polls[1].PollID}}).Code())
+	require.Equal(t, "200", now.Do(Request{Method: http.MethodPut, Path: now.Path("/polls/current"),
+		Token: now.PresenterToken,
+		JSON:  map[string]string{"poll_id": r.Polls[1].PollID}}).Code())
 	finalOf(t, now, cloud)
 	res := now.Recount(cloud)
 	words := map[string]int64{}
@@ -98,8 +104,10 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 		words[question.WordCloud.Words(question.Answer(w.Text))[0]] += w.Count
 	}
 	require.Len(t, words, len(res.Words), "%v are words by one fold", res.Words)
-	require.Subset(t, []string{"istanbul", "❤", "strasse", "rome", "1⃣"}, slices.Collect(maps.Keys(words)))
+	require.Subset(t, []string{"istanbul", "❤", "strasse", "rome", "1⃣"},
+		slices.Collect(maps.Keys(words)))
 	t.Logf("%d voters: %s", res.Total, strings.Trim(fmt.Sprint(res.Words), "[]"))
 
-	require.Equal(t, old.Words, before.Through(s.Client).Results(before.Polls[0].PollID).Words, "final is final")
+	require.Equal(t, old.Words, before.Through(s.Client).Results(before.Polls[0].PollID).Words,
+		"final is final")
 }

@@ -19,8 +19,10 @@ func TestVoteIsThereForEveryReplicaAsSoonAsItsVoterHasThe204(t *testing.T) {
 			for j, tells := range s.replicas {
 				voter := NewVoter()
 				r.Through(takes).Vote(pollID, voter, "B")
-				require.Contains(t, r.Through(tells).Votes(pollID), CountedVote{ClientID: voter, Key: "B"})
-				require.EqualValues(t, i*len(s.replicas)+j+1, r.Through(tells).Recount(pollID).Total)
+				require.Contains(t, r.Through(tells).Votes(pollID),
+					CountedVote{ClientID: voter, Key: "B"})
+				require.EqualValues(t, i*len(s.replicas)+j+1,
+					r.Through(tells).Recount(pollID).Total)
 			}
 		}
 	})
@@ -45,7 +47,8 @@ func TestVoterWhoVotesConcurrentlyHasExactlyOneVote(t *testing.T) {
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		keys := [][]string{{"R"}, {"G"}, {"B"}, {"R", "G"}, {"R", "G", "B"}}
 		concurrently(64, func(i int) {
-			r.Through(s.replicas[i%len(s.replicas)]).Count(Ballot{PollID: pollID, ClientID: voter, Keys: keys[i%len(keys)]})
+			r.Through(s.replicas[i%len(s.replicas)]).
+				Count(Ballot{PollID: pollID, ClientID: voter, Keys: keys[i%len(keys)]})
 		})
 		require.EqualValues(t, 1, r.Recount(pollID).Total)
 	})
@@ -56,7 +59,8 @@ func TestHighestSeqStandsWhateverTheOrderOfArrival(t *testing.T) {
 		r := show(s.Client, choice("Who wins?"))
 		pollID, voter := r.Polls[0].PollID, NewVoter()
 		r.Count(Ballot{PollID: pollID, ClientID: voter, Key: "A", Seq: 5})
-		r.Count(Ballot{PollID: pollID, ClientID: voter, Key: "B", Seq: 4}) // 204 too: a later vote of the voter stands
+		// 204 too: a later vote of the voter stands
+		r.Count(Ballot{PollID: pollID, ClientID: voter, Key: "B", Seq: 4})
 		require.Equal(t, []CountedVote{{ClientID: voter, Key: "A"}}, r.Votes(pollID))
 
 		last := int64(30)
@@ -87,7 +91,8 @@ func TestVotesThatCrossATransitionAreCountedOrRefusedAndNeverBoth(t *testing.T) 
 				return
 			}
 			voter := NewVoter()
-			a := r.Through(s.replicas[i%len(s.replicas)]).Cast(Ballot{PollID: pollID, ClientID: voter, Key: "A"})
+			a := r.Through(s.replicas[i%len(s.replicas)]).
+				Cast(Ballot{PollID: pollID, ClientID: voter, Key: "A"})
 			mu.Lock()
 			defer mu.Unlock()
 			switch a.Status {
@@ -129,10 +134,14 @@ func TestVoteSaysWhatThePreferenceAskedFor(t *testing.T) {
 		require.Equal(t, "wait=5", a.Header.Get("Preference-Applied"))
 		for _, ignored := range []string{"wait=never", "handling=lenient", "wait=-1"} {
 			a = prefer(ignored)
-			require.Contains(t, []int{http.StatusNoContent, http.StatusAccepted}, a.Status, "a preference is no order")
+			require.Contains(t, []int{http.StatusNoContent, http.StatusAccepted}, a.Status,
+				"a preference is no order")
 			require.Empty(t, a.Header.Get("Preference-Applied"), ignored)
 		}
-		require.Eventually(t, func() bool { return r.Results(r.Polls[0].PollID).Total == 5 }, wait, tick)
+		require.Eventually(t, func() bool {
+			return r.Results(r.Polls[0].PollID).
+				Total == 5
+		}, wait, tick)
 	})
 }
 
@@ -141,7 +150,8 @@ func TestEveryAcceptedVoteHasAReceiptOfItsOwn(t *testing.T) {
 		r := show(s.Client, choice("Who wins?"))
 		seen := map[string]bool{}
 		for range 10 {
-			seen[r.Cast(Ballot{PollID: r.Polls[0].PollID, ClientID: NewVoter(), Key: "A"}).Header.Get("X-Vote-Id")] = true
+			seen[r.Cast(Ballot{PollID: r.Polls[0].PollID, ClientID: NewVoter(), Key: "A"}).
+				Header.Get("X-Vote-Id")] = true
 		}
 		require.Len(t, seen, 10)
 	})

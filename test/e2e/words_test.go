@@ -18,7 +18,8 @@ func quoted(text string) string {
 
 func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := s.Create(NewPresentation{Polls: []NewPoll{wordCloud("Where do you come from?"), openText("And now?")}})
+		r := s.Create(NewPresentation{Polls: []NewPoll{wordCloud("Where do you come from?"),
+			openText("And now?")}})
 		cloud, essay := r.Polls[0].PollID, r.Polls[1].PollID
 		require.Equal(t, 3, r.Polls[0].MaxChoices)
 		require.Equal(t, 1, r.Polls[1].MaxChoices)
@@ -35,9 +36,11 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 		ann, bob, cyd := NewVoter(), NewVoter(), NewVoter()
 		r.Count(Ballot{PollID: cloud, ClientID: ann, Texts: []string{"Rome", " BERLIN! "}})
 		r.Count(Ballot{PollID: cloud, ClientID: bob, Text: "berlin"})
-		r.Count(Ballot{PollID: cloud, ClientID: cyd, Texts: []string{"<script>alert(1)</script>", "New\u00a0\n York", "🗳️"}})
+		r.Count(Ballot{PollID: cloud, ClientID: cyd,
+			Texts: []string{"<script>alert(1)</script>", "New\u00a0\n York", "🗳️"}})
 		res := r.Recount(cloud)
-		require.Equal(t, []Word{{"BERLIN!", 2}, {"Rome", 1}, {"<script>alert(1)</script>", 1}, {"New York", 1}, {"🗳️", 1}}, res.Words,
+		require.Equal(t, []Word{{"BERLIN!", 2}, {"Rome", 1}, {"<script>alert(1)</script>", 1},
+			{"New York", 1}, {"🗳️", 1}}, res.Words,
 			"as most people wrote them, of equals as the first one did; the older ones first")
 		require.EqualValues(t, 3, res.Total, "people are counted, not words")
 		e := v.until(t, "three voters", total(cloud, 3))
@@ -45,8 +48,11 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 		require.Empty(t, e.tallies.Options)
 
 		r.Count(Ballot{PollID: cloud, ClientID: ann, Text: "Oslo"}) // she changes her mind
-		require.Equal(t, []Word{{"berlin", 1}, {"<script>alert(1)</script>", 1}, {"New York", 1}, {"🗳️", 1}, {"Oslo", 1}}, r.Recount(cloud).Words)
-		require.Contains(t, r.Votes(cloud), CountedVote{ClientID: cyd, Texts: []string{"<script>alert(1)</script>", "New York", "🗳️"}})
+		require.Equal(t, []Word{{"berlin", 1}, {"<script>alert(1)</script>", 1}, {"New York", 1},
+			{"🗳️", 1}, {"Oslo", 1}}, r.Recount(cloud).Words)
+		require.Contains(t, r.Votes(cloud),
+			CountedVote{ClientID: cyd,
+				Texts: []string{"<script>alert(1)</script>", "New York", "🗳️"}})
 		require.Contains(t, r.Votes(cloud), CountedVote{ClientID: ann, Texts: []string{"Oslo"}})
 
 		r.Next()
@@ -54,11 +60,14 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 		r.Count(Ballot{PollID: essay, ClientID: ann, Text: "More time,\r\n\r\n\r\n  please. "})
 		r.Count(Ballot{PollID: essay, ClientID: bob, Text: "=HYPERLINK(\"x\")"})
 		r.Count(Ballot{PollID: essay, ClientID: cyd, Texts: []string{long}})
-		require.Equal(t, []Word{{long, 1}, {"=HYPERLINK(\"x\")", 1}, {"More time,\n\n  please.", 1}}, r.Recount(essay).Words)
-		require.Contains(t, r.Votes(essay), CountedVote{ClientID: ann, Text: "More time,\n\n  please."})
+		require.Equal(t, []Word{{long, 1}, {"=HYPERLINK(\"x\")", 1},
+			{"More time,\n\n  please.", 1}}, r.Recount(essay).Words)
+		require.Contains(t, r.Votes(essay),
+			CountedVote{ClientID: ann, Text: "More time,\n\n  please."})
 
 		table := func(pollID string) string {
-			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"), Token: r.PresenterToken,
+			a := r.Do(Request{Method: http.MethodGet, Path: r.Path("/polls/" + pollID + "/votes"),
+				Token:  r.PresenterToken,
 				Header: map[string]string{"Accept": "text/csv"}})
 			return castAt.ReplaceAllString(string(a.Body), ",then\n")
 		}
@@ -79,7 +88,8 @@ func TestWordsOfTheAudienceAreCountedAsPeopleMeanThem(t *testing.T) {
 
 func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 	everywhere(t, func(t *testing.T, s site) {
-		r := s.Create(NewPresentation{Polls: []NewPoll{wordCloud("Where?"), openText("Why?"), choice("Who?")}})
+		r := s.Create(NewPresentation{Polls: []NewPoll{wordCloud("Where?"), openText("Why?"),
+			choice("Who?")}})
 		for i, cases := range [][]refusal{
 			{
 				{"an empty text", `,"text":""`, "400 invalid texts"},
@@ -97,7 +107,8 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 				{"the same picture twice", `,"texts":["❤️","❤"]`, "400 invalid texts"},
 				{"bytes that are no UTF-8", ",\"text\":\"a\xff\"", "400 invalid body"},
 				{"51 characters", `,"text":"` + strings.Repeat("é", 51) + `"`, "400 invalid texts"},
-				{"50 characters that count as 900", `,"text":"` + strings.Repeat("\ufdfa", 50) + `"`, "400 invalid texts"},
+				{"50 characters that count as 900",
+					`,"text":"` + strings.Repeat("\ufdfa", 50) + `"`, "400 invalid texts"},
 				{"the same word twice", `,"texts":["Rome","ROME!"]`, "400 invalid texts"},
 				{"one text too many", `,"texts":["a","b","c","d"]`, "400 invalid texts"},
 				{"text and texts", `,"text":"a","texts":["a"]`, "400 invalid texts"},
@@ -112,7 +123,8 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 			{
 				{"an empty text", `,"text":" "`, "400 invalid text"},
 				{"two texts", `,"texts":["a","b"]`, "400 invalid texts"},
-				{"501 characters", `,"text":"` + strings.Repeat("x", 501) + `"`, "400 invalid text"},
+				{"501 characters", `,"text":"` + strings.Repeat("x", 501) + `"`,
+					"400 invalid text"},
 				{"a NUL", `,"text":"a\u0000b"`, "400 invalid text"},
 				{"a key", `,"key":"A"`, "400 invalid key"},
 			},
@@ -124,23 +136,32 @@ func TestTextThatIsNotRightIsRefusedAndSaysWhere(t *testing.T) {
 			pollID := r.Next().PollID
 			for _, c := range cases {
 				t.Run(fmt.Sprintf("%s, poll %d", c.name, i), func(t *testing.T) {
-					c.check(t, r.wrong(t, "/polls/current/votes", ballotJSON(pollID, aVoter, c.body), jsonEnc))
+					c.check(t, r.wrong(t, "/polls/current/votes",
+						ballotJSON(pollID, aVoter, c.body), jsonEnc))
 				})
 			}
 			require.Zero(t, r.Recount(pollID).Total, "a refused vote counts")
 		}
 		root := &Room{Client: s.Client}
 		for _, c := range []refusal{
-			{"a word cloud with options", `"kind":"word_cloud","options":[{"key":"A","value":"a"}]`, "400 invalid polls[0].options"},
-			{"an open text with options", `"kind":"open_text","options":[{"key":"A","value":"a"}]`, "400 invalid polls[0].options"},
-			{"eleven words", `"kind":"word_cloud","max_choices":11`, "400 invalid polls[0].max_choices"},
-			{"two open texts", `"kind":"open_text","max_choices":2`, "400 invalid polls[0].max_choices"},
-			{"an option that shows nothing", `"options":[{"key":"A","value":"\u034f"}]`, "400 invalid polls[0].options[0].value"},
-			{"a key that shows nothing", `"options":[{"key":"\u200b","value":"a"}]`, "400 invalid polls[0].options[0].key"},
-			{"a banned word that shows nothing", `"kind":"open_text","banned_words":["\u00ad"]`, "400 invalid polls[0].banned_words[0]"},
+			{"a word cloud with options", `"kind":"word_cloud","options":[{"key":"A","value":"a"}]`,
+				"400 invalid polls[0].options"},
+			{"an open text with options", `"kind":"open_text","options":[{"key":"A","value":"a"}]`,
+				"400 invalid polls[0].options"},
+			{"eleven words", `"kind":"word_cloud","max_choices":11`,
+				"400 invalid polls[0].max_choices"},
+			{"two open texts", `"kind":"open_text","max_choices":2`,
+				"400 invalid polls[0].max_choices"},
+			{"an option that shows nothing", `"options":[{"key":"A","value":"\u034f"}]`,
+				"400 invalid polls[0].options[0].value"},
+			{"a key that shows nothing", `"options":[{"key":"\u200b","value":"a"}]`,
+				"400 invalid polls[0].options[0].key"},
+			{"a banned word that shows nothing", `"kind":"open_text","banned_words":["\u00ad"]`,
+				"400 invalid polls[0].banned_words[0]"},
 		} {
 			t.Run(c.name, func(t *testing.T) {
-				c.check(t, root.wrongAt(t, Base+"/presentations", `{"polls":[{"question":"Q",`+c.body+`}]}`, jsonEnc))
+				c.check(t, root.wrongAt(t, Base+"/presentations",
+					`{"polls":[{"question":"Q",`+c.body+`}]}`, jsonEnc))
 			})
 		}
 	})
@@ -161,7 +182,8 @@ func TestResultsHaveTheHundredWordsThatMostPeopleSay(t *testing.T) {
 		res := r.Results(pollID)
 		require.EqualValues(t, 12, res.Total)
 		require.Len(t, res.Words, 100)
-		require.Equal(t, []Word{{"everywhere", 12}, {"Place 0-0", 1}, {"Place 0-1", 1}}, res.Words[:3])
+		require.Equal(t, []Word{{"everywhere", 12}, {"Place 0-0", 1},
+			{"Place 0-1", 1}}, res.Words[:3])
 		r.Recount(pollID)
 	})
 }
@@ -176,7 +198,8 @@ func TestTheLargestTextsFitIntoAVote(t *testing.T) {
 			`"` + strings.Repeat(`\u0436`, 500) + `"`:       "204",
 			`"` + strings.Repeat(`\ud83d\udcac`, 500) + `"`: "413 payload_too_large",
 		} {
-			a := r.Do(Request{Method: http.MethodPost, Path: r.Path("/polls/current/votes"), Wrong: true,
+			a := r.Do(Request{Method: http.MethodPost,
+				Path: r.Path("/polls/current/votes"), Wrong: true,
 				Body:   ballotJSON(pollID, NewVoter(), `,"text":`+text),
 				Header: map[string]string{"Content-Type": jsonEnc, "Prefer": "wait=5"}})
 			require.Equal(t, want, a.Code(), "%v", a)
@@ -190,7 +213,8 @@ func TestAnEventWithoutRoomForAllSaysWhereTheRestIs(t *testing.T) {
 		const n, most = 30, 16 << 10
 		long := NewPoll{Question: "Which?"}
 		for i := range n {
-			long.Options = append(long.Options, Option{fmt.Sprint(i), fmt.Sprint(i) + strings.Repeat(" <", 450)})
+			long.Options = append(long.Options,
+				Option{fmt.Sprint(i), fmt.Sprint(i) + strings.Repeat(" <", 450)})
 		}
 		r := s.Create(NewPresentation{Polls: []NewPoll{long, openText("Why?")}})
 		v := r.watch(t, "")
@@ -206,10 +230,15 @@ func TestAnEventWithoutRoomForAllSaysWhereTheRestIs(t *testing.T) {
 		r.Next()
 		essay := r.Polls[1].PollID
 		for i := range n {
-			r.Count(Ballot{PollID: essay, ClientID: NewVoter(), Text: fmt.Sprintf("%02d", i) + strings.Repeat("💬", 450)})
+			r.Count(Ballot{PollID: essay, ClientID: NewVoter(),
+				Text: fmt.Sprintf("%02d", i) + strings.Repeat("💬", 450)})
 		}
 		e = v.until(t, "all voters", total(essay, n))
-		require.False(t, v.until(t, "final results of the first", func(e event) bool { return e.tallies != nil && e.tallies.Status == "final" }).tallies.More)
+		require.False(t, v.until(t, "final results of the first",
+			func(e event) bool {
+				return e.tallies != nil &&
+					e.tallies.Status == "final"
+			}).tallies.More)
 		all := r.Results(essay).Words
 		require.True(t, e.tallies.More)
 		require.Len(t, all, n)

@@ -1,5 +1,5 @@
-// Package model has spin check docs/protocol/plenary.pml: the protocol keeps its guarantees in every run of the model,
-// and without one of its rules it does not.
+// Package model has spin check docs/protocol/plenary.pml: the protocol keeps its guarantees in
+// every run of the model, and without one of its rules it does not.
 package model
 
 import (
@@ -19,13 +19,15 @@ import (
 )
 
 var (
-	update = flag.Bool("update", false, "write the table of results in docs/protocol/README.md anew")
-	large  = flag.Bool("large", false, "also check the large models: minutes, and 1 GB")
+	update = flag.Bool("update", false,
+		"write the table of results in docs/protocol/README.md anew")
+	large = flag.Bool("large", false, "also check the large models: minutes, and 1 GB")
 )
 
 const (
 	folder = "../../docs/protocol"
-	// Bounds of one run: what a run needs is far below, and a run that needs more has to be made smaller.
+	// Bounds of one run: what a run needs is far below, and a run that needs more has to be made
+	// smaller.
 	runTime   = 8 * time.Minute
 	runMemory = 1200 // MB
 )
@@ -46,12 +48,17 @@ const inTwo = " PARTITIONS=2 PRESENTATIONS=2 LOSSES=0 REPLICAS=1"
 
 var runs = []run{
 	// The protocol.
-	{claim: "with one transition, seals from both sides and a zombie, all guarantees hold", macros: ""},
+	{claim: "with one transition, seals from both sides and a zombie, all guarantees hold",
+		macros: ""},
 	{claim: "and with votes that clients number", macros: "SEQ=1 SEALS=1 LOSSES=0"},
-	{claim: "there, back and there again, all guarantees hold", macros: "VERSIONS=4 SEALS=1 TAKEOVERS=0 COARSE"},
-	{claim: "there and back with a zombie, all guarantees hold", macros: "VERSIONS=3 SEALS=1 LOSSES=0 COARSE"},
-	{claim: "with two take-overs, all guarantees hold", macros: "SEALS=1 LOSSES=0 TAKEOVERS=2 COARSE"},
-	{claim: "with two voters, all guarantees hold", macros: "VOTES=3 SEALS=1 TAKEOVERS=0 LOSSES=0 COARSE"},
+	{claim: "there, back and there again, all guarantees hold",
+		macros: "VERSIONS=4 SEALS=1 TAKEOVERS=0 COARSE"},
+	{claim: "there and back with a zombie, all guarantees hold",
+		macros: "VERSIONS=3 SEALS=1 LOSSES=0 COARSE"},
+	{claim: "with two take-overs, all guarantees hold",
+		macros: "SEALS=1 LOSSES=0 TAKEOVERS=2 COARSE"},
+	{claim: "with two voters, all guarantees hold",
+		macros: "VOTES=3 SEALS=1 TAKEOVERS=0 LOSSES=0 COARSE"},
 	{
 		claim:  "over two partitions, with a seal and an unheard commit, all guarantees hold",
 		macros: "UNHEARD=1 SEALS=1 COARSE" + inTwo,
@@ -64,8 +71,10 @@ var runs = []run{
 		claim:  "a presentation that is made while partitions are raised keeps all guarantees",
 		macros: "PARTITIONS=2 SEALS=1 LOSSES=0 COARSE",
 	},
-	{claim: "there, back and there again with a zombie, all guarantees hold", macros: "VERSIONS=4 SEALS=1 LOSSES=0 COARSE", large: true},
-	{claim: "with two voters and a zombie, all guarantees hold", macros: "VOTES=3 SEALS=1 LOSSES=0 COARSE", large: true},
+	{claim: "there, back and there again with a zombie, all guarantees hold",
+		macros: "VERSIONS=4 SEALS=1 LOSSES=0 COARSE", large: true},
+	{claim: "with two voters and a zombie, all guarantees hold",
+		macros: "VOTES=3 SEALS=1 LOSSES=0 COARSE", large: true},
 	{
 		claim:  "and transactions over two partitions with all of it",
 		macros: "UNHEARD=1 VOTES=3 SEALS=1 COARSE" + inTwo,
@@ -73,17 +82,28 @@ var runs = []run{
 	},
 
 	// A rule taken out.
-	{claim: "without the lease, votes are accepted long after the transition", macros: "NO_L SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 2},
-	{claim: "without the window, a 202 is given for a vote behind its seal", macros: "NO_W SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "without the seal's wait, an acknowledged vote is behind the seal", macros: "NO_SEAL_WAIT SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "without the slack, lease and window leave no time for the seal", macros: "NO_SLACK SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "without the sweep's wait, an acknowledged vote is behind the worker's seal", macros: "NO_SWEEP_WAIT TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "without sealed, a late vote changes final results", macros: "NO_SEALED SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 3},
-	{claim: "without the batch ids, a redelivered vote replaces a later one", macros: "NO_BATCH_IDS SEALS=1 LOSSES=0", broken: 1},
-	{claim: "without the lock on the poll's state, counting undoes a transition", macros: "NO_POLL_ROW SEALS=1 LOSSES=0", broken: 3},
-	{claim: "without either row's lock, two workers count a vote twice", macros: "NO_PARTITION_ROW NO_POLL_ROW VERSIONS=1 LOSSES=0", broken: 4},
-	{claim: "without looking at returns, an unroutable vote is acknowledged", macros: "NO_RETURNS SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "without order at a take-over, entries leave the log uncounted", macros: "OVERTAKE SEALS=1 LOSSES=0", broken: 1},
+	{claim: "without the lease, votes are accepted long after the transition",
+		macros: "NO_L SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 2},
+	{claim: "without the window, a 202 is given for a vote behind its seal",
+		macros: "NO_W SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
+	{claim: "without the seal's wait, an acknowledged vote is behind the seal",
+		macros: "NO_SEAL_WAIT SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
+	{claim: "without the slack, lease and window leave no time for the seal",
+		macros: "NO_SLACK SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
+	{claim: "without the sweep's wait, an acknowledged vote is behind the worker's seal",
+		macros: "NO_SWEEP_WAIT TAKEOVERS=0 LOSSES=0", broken: 1},
+	{claim: "without sealed, a late vote changes final results",
+		macros: "NO_SEALED SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 3},
+	{claim: "without the batch ids, a redelivered vote replaces a later one",
+		macros: "NO_BATCH_IDS SEALS=1 LOSSES=0", broken: 1},
+	{claim: "without the lock on the poll's state, counting undoes a transition",
+		macros: "NO_POLL_ROW SEALS=1 LOSSES=0", broken: 3},
+	{claim: "without either row's lock, two workers count a vote twice",
+		macros: "NO_PARTITION_ROW NO_POLL_ROW VERSIONS=1 LOSSES=0", broken: 4},
+	{claim: "without looking at returns, an unroutable vote is acknowledged",
+		macros: "NO_RETURNS SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
+	{claim: "without order at a take-over, entries leave the log uncounted",
+		macros: "OVERTAKE SEALS=1 LOSSES=0", broken: 1},
 	{
 		claim:  "without the stored partition, a vote is in another log than its seal",
 		macros: "HASH_ANEW PARTITIONS=2 SEALS=1 TAKEOVERS=0 LOSSES=0",
@@ -106,20 +126,30 @@ var runs = []run{
 	},
 
 	// Rules that the guarantees would hold without.
-	{claim: "without the partition's row, the lock on the poll's state is enough", macros: "NO_PARTITION_ROW SEALS=1 LOSSES=0"},
+	{claim: "without the partition's row, the lock on the poll's state is enough",
+		macros: "NO_PARTITION_ROW SEALS=1 LOSSES=0"},
 	{
 		claim:  "and so it is for transactions over two partitions",
 		macros: "NO_PARTITION_ROW SEALS=1" + inTwo,
 	},
-	{claim: "without transitions, the partition's row is enough", macros: "NO_POLL_ROW VERSIONS=1 LOSSES=0"},
-	{claim: "without the refusal before the write, the window of the confirm is enough", macros: "NO_EXPIRY SEALS=1 LOSSES=0 COARSE"},
+	{claim: "without transitions, the partition's row is enough",
+		macros: "NO_POLL_ROW VERSIONS=1 LOSSES=0"},
+	{claim: "without the refusal before the write, the window of the confirm is enough",
+		macros: "NO_EXPIRY SEALS=1 LOSSES=0 COARSE"},
 
 	// What "a later one" means.
-	{claim: "ordered by version first, an answer given first stands against an acknowledged second one", macros: "ORDER_VERSION BY_REQUEST VERSIONS=3 SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "and also if the client numbers them", macros: "ORDER_VERSION BY_REQUEST SEQ=1 VERSIONS=3 SEALS=1 TAKEOVERS=0 LOSSES=0", broken: 1},
-	{claim: "ordered by number alone, the second one stands", macros: "BY_REQUEST SEQ=1 VERSIONS=3 SEALS=1 TAKEOVERS=0"},
-	{claim: "back within a lease and with lost connections, guarantee 1 holds to the letter", macros: "VERSIONS=3 SEALS=1 TAKEOVERS=0"},
-	{claim: "without numbers, a vote that was unknown comes behind an acknowledged one", macros: "BY_REQUEST SEALS=1 TAKEOVERS=0", broken: 1},
+	{claim: "ordered by version first, an answer given first stands against an acknowledged " +
+		"second one", macros: "ORDER_VERSION BY_REQUEST VERSIONS=3 SEALS=1 TAKEOVERS=0 LOSSES=0",
+		broken: 1},
+	{claim: "and also if the client numbers them",
+		macros: "ORDER_VERSION BY_REQUEST SEQ=1 VERSIONS=3 SEALS=1 TAKEOVERS=0 LOSSES=0",
+		broken: 1},
+	{claim: "ordered by number alone, the second one stands",
+		macros: "BY_REQUEST SEQ=1 VERSIONS=3 SEALS=1 TAKEOVERS=0"},
+	{claim: "back within a lease and with lost connections, guarantee 1 holds to the letter",
+		macros: "VERSIONS=3 SEALS=1 TAKEOVERS=0"},
+	{claim: "without numbers, a vote that was unknown comes behind an acknowledged one",
+		macros: "BY_REQUEST SEALS=1 TAKEOVERS=0", broken: 1},
 	{claim: "with numbers, it does not", macros: "BY_REQUEST SEQ=1 SEALS=1 TAKEOVERS=0"},
 }
 
@@ -148,7 +178,8 @@ func TestTheProtocol(t *testing.T) {
 				t.Skip("large: run it with -large")
 			}
 			o := check(t, r)
-			t.Logf("%d states, %.0f MB, %.1f s; broken: %s%s", o.states, o.memory, o.took.Seconds(), guarantee(o.broken), indent(o.steps))
+			t.Logf("%d states, %.0f MB, %.1f s; broken: %s%s", o.states, o.memory, o.took.Seconds(),
+				guarantee(o.broken), indent(o.steps))
 			require.Equal(t, guarantee(r.broken), guarantee(o.broken))
 			results[r.claim] = o
 		})
@@ -167,7 +198,8 @@ func TestTheReadmeHasTheTable(t *testing.T) {
 	}
 	_, written, _ := readme(t)
 	numbers := regexp.MustCompile(`\| [^|]* \|\n`)
-	require.Equal(t, numbers.ReplaceAllString(table(nil), "\n"), numbers.ReplaceAllString(written, "\n"),
+	require.Equal(t, numbers.ReplaceAllString(table(nil), "\n"),
+		numbers.ReplaceAllString(written, "\n"),
 		"write it anew with: go test ./test/model -update")
 }
 
@@ -178,8 +210,8 @@ func compiler() string {
 	return "cc"
 }
 
-// check makes a checker of the model with the run's macros, and runs it. Where a counter-example is expected the
-// search is breadth-first: it finds the shortest one.
+// check makes a checker of the model with the run's macros, and runs it. Where a counter-example is
+// expected the search is breadth-first: it finds the shortest one.
 func check(t *testing.T, r run) (o outcome) {
 	dir := t.TempDir()
 	model, err := filepath.Abs(filepath.Join(folder, "plenary.pml"))
@@ -193,7 +225,8 @@ func check(t *testing.T, r run) (o outcome) {
 	case r.broken != 0:
 		flags = append(flags, "-O0", "-DBFS")
 	case r.large:
-		flags = append(flags, "-O2", "-DHC4") // keeps hashes of states: one may be missed, hardly ever
+		// keeps hashes of states: one may be missed, hardly ever
+		flags = append(flags, "-O2", "-DHC4")
 	default:
 		flags = append(flags, "-O2")
 	}

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// account is the unprivileged system user that the servers run as when root starts the stack. PostgreSQL
-// refuses to run as root, and nothing else here needs to. nil: whoever started the stack.
+// account is the unprivileged system user that the servers run as when root starts the stack.
+// PostgreSQL refuses to run as root, and nothing else here needs to. nil: whoever started the
+// stack.
 type account struct {
 	name     string
 	uid, gid uint32
@@ -32,7 +33,8 @@ func unprivileged() (*account, error) {
 			return &account{name, uint32(uid), uint32(gid)}, nil
 		}
 	}
-	return nil, fmt.Errorf("root cannot run PostgreSQL, and there is neither a user postgres nor nobody to run it as")
+	return nil, fmt.Errorf(
+		"root cannot run PostgreSQL, and there is neither a user postgres nor nobody to run it as")
 }
 
 func (a *account) credential() *syscall.Credential {
@@ -65,13 +67,15 @@ func (a *account) own(path string) error {
 	return os.Chown(path, int(a.uid), int(a.gid))
 }
 
-// Reachable tells whether the servers of a stack could live in dir: their user must be able to enter it.
+// Reachable tells whether the servers of a stack could live in dir: their user must be able to
+// enter it.
 func Reachable(dir string) bool {
 	a, err := unprivileged()
 	return err == nil && a.reaches(dir)
 }
 
-// reaches tells whether the account can enter dir. A clone below /root, for one, is closed to others.
+// reaches tells whether the account can enter dir. A clone below /root, for one, is closed to
+// others.
 func (a *account) reaches(dir string) bool {
 	if a == nil {
 		return true

@@ -43,7 +43,8 @@ func (s *Stack) build(ctx context.Context) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build %s: %w\n%s", strings.Join(targets, " "), err, out)
 	}
-	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s built after %4.1f s\n", strings.Join(targets, " "), time.Since(began).Seconds())
+	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s built after %4.1f s\n", strings.Join(targets, " "),
+		time.Since(began).Seconds())
 	return nil
 }
 
@@ -82,8 +83,10 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if err := s.as.mkdir(home); err != nil {
 		return nil, err
 	}
-	// Whoever starts a stack creates and guesses as much as they like, from one address. A test that limits says so.
-	settings, operators := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0", "PLENARY_WRONG_CODES=0"}, port
+	// Whoever starts a stack creates and guesses as much as they like, from one address. A test
+	// that limits says so.
+	settings, operators := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0",
+		"PLENARY_WRONG_CODES=0"}, port
 	if kind == "api" {
 		if operators, err = freePort(); err != nil {
 			return nil, err
@@ -106,8 +109,9 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 		s.cfg.Each(&app)
 	}
 	p := s.process(&Process{
-		Name: name, Port: port, URL: "http://" + loopback(port), OperatorsURL: "http://" + loopback(operators),
-		path: app.Binary, env: environment(home, app.Env...), dir: home, as: s.as,
+		Name: name, Port: port, URL: "http://" + loopback(port),
+		OperatorsURL: "http://" + loopback(operators),
+		path:         app.Binary, env: environment(home, app.Env...), dir: home, as: s.as,
 		quit: syscall.SIGTERM, crash: syscall.SIGKILL,
 	})
 	p.ready = func(ctx context.Context) error { return answersOK(ctx, p.URL+"/readyz") }
@@ -157,7 +161,8 @@ func moduleRoot() (string, error) {
 	}
 	mod := strings.TrimSpace(string(out))
 	if mod == "" || mod == os.DevNull {
-		return "", errors.New("the stack builds and configures itself from the repository: run it inside")
+		return "", errors.New(
+			"the stack builds and configures itself from the repository: run it inside")
 	}
 	return filepath.Dir(mod), nil
 }

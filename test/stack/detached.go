@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Detached describes a stack that outlives the program that started it. It is what "make up" writes to
-// .stack/stack.json, and all that "make down" needs.
+// Detached describes a stack that outlives the program that started it. It is what "make up" writes
+// to .stack/stack.json, and all that "make down" needs.
 type Detached struct {
 	URL          string             `json:"url"`
 	Folder       string             `json:"folder"`
@@ -25,8 +25,8 @@ type Detached struct {
 	postgresData string
 }
 
-// DetachedProcess is one process of a detached stack. Its pid alone does not name it, since the kernel
-// hands pids out again; its start time makes it certain.
+// DetachedProcess is one process of a detached stack. Its pid alone does not name it, since the
+// kernel hands pids out again; its start time makes it certain.
 type DetachedProcess struct {
 	Name       string         `json:"name"`
 	Pid        int            `json:"pid"`
@@ -39,16 +39,19 @@ type DetachedProcess struct {
 	bootID     string
 }
 
-// Detach writes the stack's description to path, readable by its owner only since it holds passwords, and
-// lets the processes outlive this program. The stack must not be used afterwards, nor closed.
+// Detach writes the stack's description to path, readable by its owner only since it holds
+// passwords, and lets the processes outlive this program. The stack must not be used afterwards,
+// nor closed.
 func (s *Stack) Detach(path string) (*Detached, error) {
 	d := &Detached{
-		URL: s.URL, Folder: s.Dir, Started: time.Now().UTC().Truncate(time.Second), BootID: bootID(),
+		URL: s.URL, Folder: s.Dir, Started: time.Now().UTC().Truncate(time.Second),
+		BootID:      bootID(),
 		DatabaseURL: s.DatabaseURL, AMQPURLs: s.AMQPURLs, postgresData: s.path("postgres", "data"),
 	}
 	for _, p := range s.Processes() {
 		d.Processes = append(d.Processes, &DetachedProcess{
-			Name: p.Name, Pid: p.id.pid, StartTicks: p.id.start, Port: p.Port, URL: p.URL, Operators: p.OperatorsURL, Log: p.Log,
+			Name: p.Name, Pid: p.id.pid, StartTicks: p.id.start, Port: p.Port, URL: p.URL,
+			Operators: p.OperatorsURL, Log: p.Log,
 			StopSignal: p.quit, bootID: d.BootID,
 		})
 	}
@@ -86,8 +89,8 @@ func (p *DetachedProcess) Running() bool {
 	return p.bootID == bootID() && procID{p.Pid, p.StartTicks}.alive()
 }
 
-// Stop ends every process that still is the one that was started, in the order a vote flows, and returns
-// when they are gone. It kills what does not stop within 30 s, and says so in its error.
+// Stop ends every process that still is the one that was started, in the order a vote flows, and
+// returns when they are gone. It kills what does not stop within 30 s, and says so in its error.
 func (d *Detached) Stop() error {
 	var errs []error
 	for _, p := range slices.Backward(d.Processes) {
@@ -114,10 +117,12 @@ func (p *DetachedProcess) stop(grace time.Duration) error {
 		return nil
 	}
 	killAll(append(descendants(p.Pid), family...))
-	return fmt.Errorf("%s did not stop within %v and was killed; its log is %s", p.Name, grace, p.Log)
+	return fmt.Errorf("%s did not stop within %v and was killed; its log is %s",
+		p.Name, grace, p.Log)
 }
 
 func bootID() string {
-	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without one, pid and start time must do
+	// without one, pid and start time must do
+	raw, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(raw))
 }

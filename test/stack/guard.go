@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// guard ends the servers and removes the folder when the process that started them dies without Close:
-// a panic in a test, the test binary's time limit, SIGKILL. It is a shell that reads on a pipe which
-// servers run, and acts when the pipe ends. (The kernel's parent-death signal would not do: it follows
-// the thread that forked, reaches no grandchildren, and removes no folder.)
+// guard ends the servers and removes the folder when the process that started them dies without
+// Close: a panic in a test, the test binary's time limit, SIGKILL. It is a shell that reads on a
+// pipe which servers run, and acts when the pipe ends. (The kernel's parent-death signal would not
+// do: it follows the thread that forked, reaches no grandchildren, and removes no folder.)
 type guard struct {
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -60,9 +60,12 @@ func newGuard(dir string) (*guard, error) {
 	return g, nil
 }
 
-func (g *guard) started(pid int, quit syscall.Signal) { g.tell(fmt.Sprintf("run %d:%d", pid, quit)) }
-func (g *guard) ended(pid int)                        { g.tell(fmt.Sprintf("end %d", pid)) }
-func (g *guard) forget()                              { g.tell("forget") }
+func (g *guard) started(pid int,
+	quit syscall.Signal) {
+	g.tell(fmt.Sprintf("run %d:%d", pid, quit))
+}
+func (g *guard) ended(pid int) { g.tell(fmt.Sprintf("end %d", pid)) }
+func (g *guard) forget()       { g.tell("forget") }
 
 func (g *guard) tell(line string) {
 	if g == nil {
@@ -70,11 +73,12 @@ func (g *guard) tell(line string) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, _ = io.WriteString(g.pipe, line+"\n") // a guard that somebody killed guards nothing; the stack works without
+	// a guard that somebody killed guards nothing; the stack works without
+	_, _ = io.WriteString(g.pipe, line+"\n")
 }
 
-// close lets the guard do what is left (nothing, when every server was stopped, but remove the folder)
-// and waits for it.
+// close lets the guard do what is left (nothing, when every server was stopped, but remove the
+// folder) and waits for it.
 func (g *guard) close() {
 	if g == nil {
 		return

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// nginxWorkers and the descriptors of each make room for 30,000 clients and their requests to the
-	// APIs, also where one process may hold only 20,000.
+	// nginxWorkers and the descriptors of each make room for 30,000 clients and their requests to
+	// the APIs, also where one process may hold only 20,000.
 	nginxWorkers   = 4
 	mostOpenFiles  = 65536
 	spareOpenFiles = 1000 // for what is not a connection: listeners, logs, the workers' pipes
@@ -72,7 +72,10 @@ func (s *Stack) runNGINX(ctx context.Context, upstreams []string) error {
 		// SIGTERM ends event streams; SIGQUIT would wait for them.
 		quit: syscall.SIGTERM, crash: syscall.SIGKILL,
 	})
-	s.NGINX.ready = func(ctx context.Context) error { return answersOK(ctx, s.NGINX.URL+"/nginx-status") }
+	s.NGINX.ready = func(ctx context.Context) error {
+		return answersOK(ctx,
+			s.NGINX.URL+"/nginx-status")
+	}
 	return s.startAll(ctx, "NGINX", s.NGINX)
 }
 
@@ -105,7 +108,8 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		"NGINX_SERVERS":      strings.Join(servers, "\n        "),
 		"NGINX_LISTEN":       loopback(port),
 	}
-	made, err := NGINXSettings("NGINX_TRUSTED="+s.cfg.Trusted, fmt.Sprint("NGINX_ADDRESS_CONNECTIONS=", s.cfg.AddressConnections))
+	made, err := NGINXSettings("NGINX_TRUSTED="+s.cfg.Trusted,
+		fmt.Sprint("NGINX_ADDRESS_CONNECTIONS=", s.cfg.AddressConnections))
 	if err != nil {
 		return "", err
 	}
@@ -119,18 +123,21 @@ func (s *Stack) renderNGINX(home string, port int, upstreams []string) (string, 
 		return value
 	})
 	if len(unknown) > 0 {
-		return "", fmt.Errorf("nginx/nginx.conf uses %s, which the stack does not fill in", strings.Join(unknown, ", "))
+		return "", fmt.Errorf("nginx/nginx.conf uses %s, which the stack does not fill in",
+			strings.Join(unknown, ", "))
 	}
 	return conf, nil
 }
 
-// NGINXSettings has the script that NGINX's image reads make of settings, each "NAME=value", what the template needs.
+// NGINXSettings has the script that NGINX's image reads make of settings, each "NAME=value", what
+// the template needs.
 func NGINXSettings(settings ...string) (map[string]string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("sh", "-ec", `. "$0"; printf '%s\n' "$NGINX_REAL_IP" "$NGINX_PROXIES" "$NGINX_LIMIT_CONN"`,
+	cmd := exec.Command("sh", "-ec",
+		`. "$0"; printf '%s\n' "$NGINX_REAL_IP" "$NGINX_PROXIES" "$NGINX_LIMIT_CONN"`,
 		filepath.Join(root, "nginx", "settings.envsh"))
 	cmd.Env = environment("/", settings...)
 	out, err := cmd.CombinedOutput()
@@ -138,7 +145,8 @@ func NGINXSettings(settings ...string) (map[string]string, error) {
 	if err != nil || len(lines) != 4 {
 		return nil, fmt.Errorf("nginx/settings.envsh: %w\n%s", err, out)
 	}
-	return map[string]string{"NGINX_REAL_IP": lines[0], "NGINX_PROXIES": lines[1], "NGINX_LIMIT_CONN": lines[2]}, nil
+	return map[string]string{"NGINX_REAL_IP": lines[0], "NGINX_PROXIES": lines[1],
+		"NGINX_LIMIT_CONN": lines[2]}, nil
 }
 
 // corsOrigins gives what the APIs are told, as Compose gives both the same.
@@ -156,7 +164,8 @@ var templateName = regexp.MustCompile(`\$\{NGINX_[A-Z_]+\}`)
 
 func hardOpenFiles() int {
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max > mostOpenFiles {
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil ||
+		limit.Max > mostOpenFiles {
 		return mostOpenFiles
 	}
 	return int(limit.Max)

@@ -23,7 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// nginxFor runs NGINX with the repository's configuration before upstreams that the test plays itself.
+// nginxFor runs NGINX with the repository's configuration before upstreams that the test plays
+// itself.
 func nginxFor(t *testing.T, upstreams ...string) string {
 	t.Helper()
 	return nginxWith(t, Config{}, upstreams...)
@@ -51,7 +52,8 @@ type upstream struct {
 func newUpstream(t *testing.T, handler http.HandlerFunc) *upstream {
 	t.Helper()
 	up := &upstream{}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
 		up.requests.Add(1)
 		handler(w, r)
 	}))
@@ -124,7 +126,8 @@ func TestNGINXKeepsItsConnectionsToTheAPIs(t *testing.T) {
 		require.Equal(t, http.StatusNoContent, res.StatusCode)
 	}
 	assert.EqualValues(t, 100, up.requests.Load())
-	assert.LessOrEqual(t, up.connections.Load(), int64(nginxWorkers), "one per worker is enough for requests one after the other")
+	assert.LessOrEqual(t, up.connections.Load(), int64(nginxWorkers),
+		"one per worker is enough for requests one after the other")
 }
 
 func TestNGINXSendsMoreToTheAPIThatHasLessToDo(t *testing.T) {
@@ -137,7 +140,8 @@ func TestNGINXSendsMoreToTheAPIThatHasLessToDo(t *testing.T) {
 	fast := newUpstream(t, ok)
 	base := nginxFor(t, slow.addr, fast.addr)
 	var waiting sync.WaitGroup
-	// The first request that the slow one gets stays there; from then on it has more to do than the other.
+	// The first request that the slow one gets stays there; from then on it has more to do than the
+	// other.
 	for occupied := false; !occupied; {
 		done := make(chan struct{})
 		waiting.Go(func() { call(t, http.MethodGet, base+"/", ""); close(done) })
@@ -177,7 +181,8 @@ func TestNGINXRepeatsOnlyWhatIsSafeToRepeat(t *testing.T) {
 	} {
 		t.Run(c.method+c.path+c.match, func(t *testing.T) {
 			one, other := newUpstream(t, hangUp), newUpstream(t, hangUp)
-			res, body := call(t, c.method, nginxFor(t, one.addr, other.addr)+c.path, "", "If-Match", c.match)
+			res, body := call(t, c.method, nginxFor(t, one.addr, other.addr)+c.path, "",
+				"If-Match", c.match)
 			requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
 			assert.Equal(t, "1", res.Header.Get("Retry-After"))
 			assert.Equal(t, c.sent, one.requests.Load()+other.requests.Load())
@@ -189,7 +194,8 @@ func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
 	up := newUpstream(t, ok)
 	base := nginxFor(t, deadAddr(t), up.addr, deadAddr(t))
 	for range 30 {
-		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch,
+			http.MethodPut, http.MethodDelete} {
 			res, _ := call(t, method, base+votesPath, "", "If-Match", `"7"`)
 			require.Equal(t, http.StatusNoContent, res.StatusCode, method)
 		}
@@ -197,8 +203,8 @@ func TestNGINXPassesWhatWasNotSentToAnotherAPI(t *testing.T) {
 	assert.EqualValues(t, 150, up.requests.Load())
 }
 
-// A presenter's "next slide" without If-Match is such a request. In a quiet room least_conn gives it to the dead replica, which has
-// no connections, while others hold the room's event streams.
+// A presenter's "next slide" without If-Match is such a request. In a quiet room least_conn gives
+// it to the dead replica, which has no connections, while others hold the room's event streams.
 func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T) {
 	release := make(chan struct{})
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -229,7 +235,8 @@ func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return up.requests.Load() == 10 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return up.requests.Load() == 10 }, 10*time.Second,
+		time.Millisecond)
 	current := base + "/api/v1/presentations/018f/polls/current"
 	for range 20 {
 		res, _ := call(t, http.MethodPut, current, `{"move":"next"}`)
@@ -240,7 +247,8 @@ func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T
 	assert.EqualValues(t, 10+40, up.requests.Load(), "each once")
 }
 
-// A move whose body comes after its head, and whose first replica is dead: it is done once or not at all, and the client knows.
+// A move whose body comes after its head, and whose first replica is dead: it is done once or not
+// at all, and the client knows.
 func TestNGINXDoesNotTakeAPartOfABodyForTheWhole(t *testing.T) {
 	var whole atomic.Int64
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -258,7 +266,9 @@ func TestNGINXDoesNotTakeAPartOfABodyForTheWhole(t *testing.T) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		require.NoError(t, err)
 		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-		_, err = io.WriteString(conn, "PUT /api/v1/presentations/018f/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n{ ")
+		_, err = io.WriteString(conn,
+			"PUT /api/v1/presentations/018f/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: "+
+				"4\r\n\r\n{ ")
 		require.NoError(t, err)
 		time.Sleep(50 * time.Millisecond) // NGINX has the head, and asks a replica
 		_, err = io.WriteString(conn, " }")
@@ -320,14 +330,16 @@ func TestNGINXLeavesADeadAPIAloneForAWhile(t *testing.T) {
 		res, _ := call(t, http.MethodGet, base+"/", "")
 		require.Equal(t, http.StatusNoContent, res.StatusCode, "the other one answers")
 	}
-	windows := int64(time.Since(began)/(2*time.Second)) + 1 // after fail_timeout it is tried again, once
+	// after fail_timeout it is tried again, once
+	windows := int64(time.Since(began)/(2*time.Second)) + 1
 	require.NoError(t, dead.Close())
 	accepting.Wait()
 	assert.LessOrEqual(t, tried.Load(), 100+windows, "max_fails")
 	assert.EqualValues(t, 500, up.requests.Load())
 }
 
-// NGINX has no time for a whole body; the API has one. So a body goes on as it comes, for whoever sends it byte by byte to be cut off.
+// NGINX has no time for a whole body; the API has one. So a body goes on as it comes, for whoever
+// sends it byte by byte to be cut off.
 func TestNGINXPassesABodyOnAsItComes(t *testing.T) {
 	begun := make(chan string)
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -343,9 +355,11 @@ func TestNGINXPassesABodyOnAsItComes(t *testing.T) {
 	base := nginxFor(t, up.addr)
 	for name, parts := range map[string][2]string{
 		"with its length": {"Content-Length: 4\r\n\r\n{ ", " }"},
-		"in chunks":       {"Transfer-Encoding: chunked\r\n\r\n2\r\n{ ", "\r\n2\r\n }\r\n0\r\n\r\n"},
+		"in chunks": {"Transfer-Encoding: chunked\r\n\r\n2\r\n{ ",
+			"\r\n2\r\n }\r\n0\r\n\r\n"},
 	} {
-		for _, method := range []string{http.MethodPost, http.MethodPut} { // PUT takes the detour to @once
+		// PUT takes the detour to @once
+		for _, method := range []string{http.MethodPost, http.MethodPut} {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 			require.NoError(t, err)
 			require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
@@ -368,7 +382,8 @@ func TestNGINXPassesABodyOnAsItComes(t *testing.T) {
 	}
 }
 
-// A refusal that comes before the body is whole reaches the client, and what the client sends then is not waited for.
+// A refusal that comes before the body is whole reaches the client, and what the client sends then
+// is not waited for.
 func TestNGINXPassesOnARefusalOfABodyThatIsStillSent(t *testing.T) {
 	up := newUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
@@ -379,7 +394,8 @@ func TestNGINXPassesOnARefusalOfABodyThatIsStillSent(t *testing.T) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 		require.NoError(t, err)
 		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-		_, err = io.WriteString(conn, method+" "+votesPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+		_, err = io.WriteString(conn,
+			method+" "+votesPath+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
 		require.NoError(t, err)
 		in := bufio.NewReader(conn)
 		res, err := http.ReadResponse(in, nil)
@@ -398,18 +414,24 @@ func TestNGINXsOwnAnswersCanBeReadByPagesThatMay(t *testing.T) {
 		"*":    {one: "*", "null": "*", "": ""},
 		"none": {one: "", "none": "", "": ""},
 		one: {
-			one: one, "https://b.example": "", one + ".evil": "", "https://a.exampl": "", "ttps://a.example": "", "https://aXexample": "", "": "", "*": "",
+			one: one, "https://b.example": "", one + ".evil": "", "https://a.exampl": "",
+			"ttps://a.example": "", "https://aXexample": "", "": "", "*": "",
 			one + "|": "", "|" + one: "", one + "|" + one: "", one + ", https://b.example": "",
 		},
-		both: {one: one, "http://b.example:8080": "http://b.example:8080", "http://b.example": "", both: "", "http://b.example:80": ""},
+		both: {one: one, "http://b.example:8080": "http://b.example:8080", "http://b.example": "",
+			both: "", "http://b.example:80": ""},
 	} {
-		base := nginxWith(t, Config{Output: io.Discard, APIEnv: []string{"PLENARY_CORS_ORIGINS=" + setting}}, deadAddr(t))
+		base := nginxWith(t, Config{Output: io.Discard,
+			APIEnv: []string{"PLENARY_CORS_ORIGINS=" + setting}}, deadAddr(t))
 		for origin, want := range allowed {
-			for body, status := range map[string]int{"{}": http.StatusServiceUnavailable, strings.Repeat("x", 1<<20+1): http.StatusRequestEntityTooLarge} {
+			for body, status := range map[string]int{"{}": http.StatusServiceUnavailable,
+				strings.Repeat("x", 1<<20+1): http.StatusRequestEntityTooLarge} {
 				res, _ := call(t, http.MethodPost, base+votesPath, body, "Origin", origin)
 				require.Equal(t, status, res.StatusCode)
-				assert.Equal(t, want, res.Header.Get("Access-Control-Allow-Origin"), "%s for %q", setting, origin)
-				assert.Equal(t, want != "", res.Header.Get("Access-Control-Expose-Headers") != "", "%s for %q", setting, origin)
+				assert.Equal(t, want, res.Header.Get("Access-Control-Allow-Origin"), "%s for %q",
+					setting, origin)
+				assert.Equal(t, want != "", res.Header.Get("Access-Control-Expose-Headers") != "",
+					"%s for %q", setting, origin)
 			}
 		}
 	}
@@ -425,7 +447,8 @@ func TestNGINXLogsNoLongValue(t *testing.T) {
 	s.accessLog = path + " json"
 	require.NoError(t, s.runNGINX(t.Context(), []string{up.addr}))
 	sent := []string{
-		"/short", "/" + strings.Repeat("x", 199), "/" + strings.Repeat("x", 200), "/" + strings.Repeat("%0A", 2000), "/" + strings.Repeat("%C3%A9", 1000), "/%FF%00",
+		"/short", "/" + strings.Repeat("x", 199), "/" + strings.Repeat("x", 200),
+		"/" + strings.Repeat("%0A", 2000), "/" + strings.Repeat("%C3%A9", 1000), "/%FF%00",
 	}
 	for _, path := range sent {
 		call(t, http.MethodGet, s.NGINX.URL+path, "")
@@ -442,7 +465,8 @@ func TestNGINXLogsNoLongValue(t *testing.T) {
 			}
 			for name, value := range values {
 				text, _ := value.(string)
-				require.LessOrEqual(t, len(text), 200+2, "%s: %q", name, text) // JSON has three bytes for half a character
+				// JSON has three bytes for half a character
+				require.LessOrEqual(t, len(text), 200+2, "%s: %q", name, text)
 			}
 			if uri := values["uri"].(string); uri != "/nginx-status" {
 				uris = append(uris, uri)
@@ -455,10 +479,12 @@ func TestNGINXLogsNoLongValue(t *testing.T) {
 	require.NotContains(t, uris, "/"+strings.Repeat("x", 200))
 }
 
-// One mebibyte is the API's own limit: what NGINX lets pass, the API can answer, and nothing that the API takes is refused here.
+// One mebibyte is the API's own limit: what NGINX lets pass, the API can answer, and nothing that
+// the API takes is refused here.
 func TestNGINXTakesWhatTheAPITakes(t *testing.T) {
 	up := newUpstream(t, ok)
-	res, _ := call(t, http.MethodPost, nginxFor(t, up.addr)+"/api/v1/presentations", strings.Repeat("x", 1<<20))
+	res, _ := call(t, http.MethodPost, nginxFor(t, up.addr)+"/api/v1/presentations",
+		strings.Repeat("x", 1<<20))
 	assert.Equal(t, http.StatusNoContent, res.StatusCode)
 }
 
@@ -478,7 +504,8 @@ func TestNGINXRefusesFramingsThatTwoServersCouldReadDifferently(t *testing.T) {
 		require.NoError(t, err)
 		_, err = io.WriteString(conn, "POST "+votesPath+" HTTP/1.1\r\nHost: x\r\n"+framing)
 		require.NoError(t, err)
-		require.NoError(t, conn.(*net.TCPConn).CloseWrite()) // NGINX lingers for a client that may go on
+		// NGINX lingers for a client that may go on
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 		in := bufio.NewReader(conn)
 		res, err := http.ReadResponse(in, nil)
 		require.NoError(t, err)
@@ -494,7 +521,8 @@ func TestNGINXRefusesFramingsThatTwoServersCouldReadDifferently(t *testing.T) {
 
 func TestNGINXSaysThatNoAPIIsThereAsAProblem(t *testing.T) {
 	base := nginxFor(t, deadAddr(t), deadAddr(t))
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut,
+		http.MethodDelete} {
 		for _, path := range []string{"/api/v1/ping", "/index.html"} {
 			res, body := call(t, method, base+path, "", "X-Request-Id", "abc")
 			requireProblem(t, res, body, http.StatusServiceUnavailable, "unavailable")
@@ -525,7 +553,8 @@ func TestNGINXPassesTheAPIsOwnAnswersUnchanged(t *testing.T) {
 
 func TestNGINXPassesRequestIdAndClientAddressOn(t *testing.T) {
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "%s|%s|%s|%s|%s", r.Header.Get("X-Request-Id"), r.Header.Get("X-Forwarded-For"),
+		_, _ = fmt.Fprintf(w, "%s|%s|%s|%s|%s", r.Header.Get("X-Request-Id"),
+			r.Header.Get("X-Forwarded-For"),
 			r.Header.Get("X-Real-IP"), r.Header.Get("X-Forwarded-Proto"), r.Host)
 	})
 	base := nginxFor(t, up.addr)
@@ -537,8 +566,10 @@ func TestNGINXPassesRequestIdAndClientAddressOn(t *testing.T) {
 			{"a long one is replaced", strings.Repeat("x", 65), `[0-9a-f]{32}`},
 			{"one with odd characters is replaced", `a" b`, `[0-9a-f]{32}`},
 		} {
-			_, body := call(t, method, base+"/", "", "X-Request-Id", c.sent, "X-Forwarded-For", "6.6.6.6", "X-Real-IP", "6.6.6.6")
-			assert.Regexp(t, "^"+c.want+`\|127\.0\.0\.1\|127\.0\.0\.1\|http\|`+regexp.QuoteMeta(host)+"$", body, "%s: %s", method, c.name)
+			_, body := call(t, method, base+"/", "", "X-Request-Id", c.sent, "X-Forwarded-For",
+				"6.6.6.6", "X-Real-IP", "6.6.6.6")
+			assert.Regexp(t, "^"+c.want+`\|127\.0\.0\.1\|127\.0\.0\.1\|http\|`+
+				regexp.QuoteMeta(host)+"$", body, "%s: %s", method, c.name)
 		}
 	}
 }
@@ -549,8 +580,10 @@ func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
 	})
 	base := nginxWith(t, Config{Trusted: "127.0.0.0/8"}, up.addr)
 	for sent, want := range map[string]string{
-		"": "http", "http": "http", "https": "https", "HTTPS": "https", "https, http": "https", "https,http": "https", "http, https": "http",
-		"ftp": "http", "httpsx": "http", "https evil": "http", "javascript:https": "http", ", https": "http", `"https"`: "http",
+		"": "http", "http": "http", "https": "https", "HTTPS": "https", "https, http": "https",
+		"https,http": "https", "http, https": "http",
+		"ftp": "http", "httpsx": "http", "https evil": "http", "javascript:https": "http",
+		", https": "http", `"https"`: "http",
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodPut} {
 			_, body := call(t, method, base+"/qr.svg", "", "X-Forwarded-Proto", sent)
@@ -562,24 +595,29 @@ func TestNGINXPassesOnHowTheClientCameToWhatEndsTLSBeforeIt(t *testing.T) {
 // from makes a client that asks from one of this machine's own addresses.
 func from(address string) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext}, Timeout: 30 * time.Second}
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: dialer.DialContext}, Timeout: 30 * time.Second}
 }
 
 func TestNGINXBelievesOnlyThoseThatAreTrusted(t *testing.T) {
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header
 		_, _ = fmt.Fprint(w, strings.Join([]string{
-			strings.Join(h.Values("X-Forwarded-For"), "|"), h.Get("X-Real-IP"), strings.Join(h.Values("X-Forwarded-Proto"), "|"),
-			strings.Join(h.Values("X-Forwarded-Host"), "|"), strings.TrimPrefix(r.Host, "127.0.0.1:"),
+			strings.Join(h.Values("X-Forwarded-For"), "|"), h.Get("X-Real-IP"),
+			strings.Join(h.Values("X-Forwarded-Proto"), "|"),
+			strings.Join(h.Values("X-Forwarded-Host"), "|"),
+			strings.TrimPrefix(r.Host, "127.0.0.1:"),
 		}, " "))
 	})
-	for trusted, believed := range map[string][]string{"": nil, "127.0.0.7": {"127.0.0.7"}, "127.0.0.8/31, 10.0.0.0/8 ::1": {"127.0.0.8", "127.0.0.9"}} {
+	for trusted, believed := range map[string][]string{"": nil, "127.0.0.7": {"127.0.0.7"},
+		"127.0.0.8/31, 10.0.0.0/8 ::1": {"127.0.0.8", "127.0.0.9"}} {
 		base := nginxWith(t, Config{Trusted: trusted}, up.addr)
 		port := base[strings.LastIndexByte(base, ':')+1:]
 		for _, peer := range []string{"127.0.0.1", "127.0.0.7", "127.0.0.8", "127.0.0.9"} {
 			for _, method := range []string{http.MethodGet, http.MethodPut} {
 				for forwarded, client := range map[string]string{
-					"": peer, "6.6.6.6, 203.0.113.7": "203.0.113.7", "2001:db8::5": "2001:db8::5", "x": peer, "6.6.6.6, x": peer, "203.0.113.7:55": "203.0.113.7",
+					"": peer, "6.6.6.6, 203.0.113.7": "203.0.113.7", "2001:db8::5": "2001:db8::5",
+					"x": peer, "6.6.6.6, x": peer, "203.0.113.7:55": "203.0.113.7",
 				} {
 					req, err := http.NewRequestWithContext(t.Context(), method, base+"/", nil)
 					require.NoError(t, err)
@@ -607,7 +645,8 @@ func TestNGINXBelievesOnlyThoseThatAreTrusted(t *testing.T) {
 
 func TestNGINXIsNotStartedWithSettingsThatAreNone(t *testing.T) {
 	for _, cfg := range []Config{
-		{Trusted: "everybody"}, {Trusted: "10.0.0.0/8; allow all"}, {Trusted: "*"}, {Trusted: "$(id)"}, {Trusted: "10.0.0.0/8 {"}, {AddressConnections: -1},
+		{Trusted: "everybody"}, {Trusted: "10.0.0.0/8; allow all"}, {Trusted: "*"},
+		{Trusted: "$(id)"}, {Trusted: "10.0.0.0/8 {"}, {AddressConnections: -1},
 	} {
 		s := &Stack{cfg: cfg}
 		_, err := s.renderNGINX("/", 1, nil)
@@ -665,7 +704,8 @@ func TestNGINXPassesAnEventOnAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() { next <- "1" }()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/v1/presentations/018f/events", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		base+"/api/v1/presentations/018f/events", nil)
 	require.NoError(t, err)
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)

@@ -14,12 +14,13 @@ const lowestPort = 10000
 
 var (
 	portsMu sync.Mutex
-	handed  = map[int]bool{} // never twice in one process, so that a restarted server finds its port free
+	// never twice in one process, so that a restarted server finds its port free
+	handed = map[int]bool{}
 )
 
-// freePort picks a port of 127.0.0.1 that nobody listens on. It stays below the range from which the
-// kernel serves outgoing connections: a port from that range ("listen on 0") may be taken by any client
-// on the machine while its server is being restarted.
+// freePort picks a port of 127.0.0.1 that nobody listens on. It stays below the range from which
+// the kernel serves outgoing connections: a port from that range ("listen on 0") may be taken by
+// any client on the machine while its server is being restarted.
 func freePort() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

@@ -17,8 +17,8 @@ import (
 )
 
 // postgresConf keeps every setting that the guarantees rest on: fsync, full_page_writes and
-// synchronous_commit stay on, as in production. Shared memory is kept in the folder, so that a server
-// that was killed leaves nothing in /dev/shm.
+// synchronous_commit stay on, as in production. Shared memory is kept in the folder, so that a
+// server that was killed leaves nothing in /dev/shm.
 const postgresConf = `
 listen_addresses = '127.0.0.1'
 port = %d
@@ -60,7 +60,8 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		return err
 	}
 	dsn := func(user, password, name string) string {
-		u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password), Host: loopback(port), Path: "/" + name, RawQuery: "sslmode=disable"}
+		u := url.URL{Scheme: "postgres", User: url.UserPassword(user, password),
+			Host: loopback(port), Path: "/" + name, RawQuery: "sslmode=disable"}
 		return u.String()
 	}
 	s.DatabaseAdminURL = dsn("postgres", admin, "postgres")
@@ -69,9 +70,13 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 		Name: "postgres", URL: s.DatabaseURL, Port: port,
 		path: filepath.Join(bin, "postgres"), args: []string{"-D", data},
 		env: environment(home), dir: home, as: s.as,
-		// "Fast" shutdown: SIGTERM would wait for clients to go. "Immediate" frees the shared memory too.
+		// "Fast" shutdown: SIGTERM would wait for clients to go. "Immediate" frees the shared
+		// memory too.
 		quit: syscall.SIGINT, crash: syscall.SIGQUIT,
-		ready: func(ctx context.Context) error { return execSQL(ctx, s.DatabaseAdminURL, "SELECT 1") },
+		ready: func(ctx context.Context) error {
+			return execSQL(ctx,
+				s.DatabaseAdminURL, "SELECT 1")
+		},
 	})
 	s.cleanups = append(s.cleanups, func() { removeSharedMemory(data) })
 	if err := s.startAll(ctx, "PostgreSQL", s.Postgres); err != nil {
@@ -80,7 +85,8 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return s.initSQL(ctx, bin, home, owner)
 }
 
-// initSQL prepares what the API and the workers need as Compose's image does, with the same file and so with the same rights.
+// initSQL prepares what the API and the workers need as Compose's image does, with the same file
+// and so with the same rights.
 func (s *Stack) initSQL(ctx context.Context, bin, home, password string) error {
 	root, err := moduleRoot()
 	if err != nil {
@@ -91,8 +97,10 @@ func (s *Stack) initSQL(ctx context.Context, bin, home, password string) error {
 		return err
 	}
 	defer func() { _ = script.Close() }()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", s.DatabaseAdminURL)
-	cmd.Stdin, cmd.Dir, cmd.Env = script, home, environment(home, "PLENARY_DATABASE_PASSWORD="+password)
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1",
+		s.DatabaseAdminURL)
+	cmd.Stdin, cmd.Dir, cmd.Env = script, home,
+		environment(home, "PLENARY_DATABASE_PASSWORD="+password)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as.credential()}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("postgres/init.sql: %w\n%s", err, out)
@@ -100,15 +108,16 @@ func (s *Stack) initSQL(ctx context.Context, bin, home, password string) error {
 	return nil
 }
 
-// initdb makes the empty cluster. It skips syncing the bootstrap files, and nothing else: the server that
-// runs on them does sync.
+// initdb makes the empty cluster. It skips syncing the bootstrap files, and nothing else: the
+// server that runs on them does sync.
 func (s *Stack) initdb(ctx context.Context, bin, home, data, password string) error {
 	pwfile := filepath.Join(home, "pw")
 	if err := s.as.write(pwfile, password+"\n", 0o600); err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(pwfile) }()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "--pwfile", pwfile,
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres",
+		"--pwfile", pwfile,
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	cmd.Dir, cmd.Env = home, environment(home)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as.credential()}
@@ -118,16 +127,18 @@ func (s *Stack) initdb(ctx context.Context, bin, home, data, password string) er
 	return nil
 }
 
-// postgresBin finds the folder of the server's binaries, which Debian keeps off the PATH. Of several
-// versions it takes the newest.
+// postgresBin finds the folder of the server's binaries, which Debian keeps off the PATH. Of
+// several versions it takes the newest.
 func postgresBin() (string, error) {
 	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-		if dir := strings.TrimSpace(string(out)); isFile(filepath.Join(dir, "initdb")) && isFile(filepath.Join(dir, "postgres")) {
+		if dir := strings.TrimSpace(string(out)); isFile(filepath.Join(dir, "initdb")) &&
+			isFile(filepath.Join(dir, "postgres")) {
 			return dir, nil
 		}
 	}
 	var found []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin"} {
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin",
+		"/usr/local/pgsql/bin"} {
 		dirs, _ := filepath.Glob(pattern) // fails on a bad pattern only
 		for _, dir := range dirs {
 			if isFile(filepath.Join(dir, "initdb")) && isFile(filepath.Join(dir, "postgres")) {
@@ -136,7 +147,8 @@ func postgresBin() (string, error) {
 		}
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("PostgreSQL's server is not installed: scripts/install-deps postgresql")
+		return "", fmt.Errorf(
+			"PostgreSQL's server is not installed: scripts/install-deps postgresql")
 	}
 	return slices.Max(found), nil
 }
@@ -158,9 +170,9 @@ func execSQL(ctx context.Context, dsn string, statements ...string) error {
 	return nil
 }
 
-// removeSharedMemory frees the System V segment (56 bytes, its lock against a second start) of a server
-// that was killed and not started again. The seventh line of postmaster.pid names it; a server that
-// stopped by itself has removed both.
+// removeSharedMemory frees the System V segment (56 bytes, its lock against a second start) of a
+// server that was killed and not started again. The seventh line of postmaster.pid names it; a
+// server that stopped by itself has removed both.
 func removeSharedMemory(data string) {
 	raw, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {

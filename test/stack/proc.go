@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// procID names one process for ever: the kernel hands a pid out again, but never with the same start
-// time. Whoever signals a process it did not fork itself must check both.
+// procID names one process for ever: the kernel hands a pid out again, but never with the same
+// start time. Whoever signals a process it did not fork itself must check both.
 type procID struct {
 	pid   int
 	start uint64
@@ -43,7 +43,8 @@ func gone(ids []procID, d time.Duration) bool {
 			if time.Now().After(deadline) {
 				return false
 			}
-			time.Sleep(5 * time.Millisecond) // not our child: the kernel offers no signal to wait for
+			// not our child: the kernel offers no signal to wait for
+			time.Sleep(5 * time.Millisecond)
 		}
 	}
 	return true
@@ -74,8 +75,8 @@ func readStat(pid int) (procStat, error) {
 	return procStat{ppid: ppid, state: fields[0][0], start: start}, err
 }
 
-// descendants lists the children of pid, their children, and so on. Groups and sessions would not do:
-// PostgreSQL and Erlang put their children into groups of their own.
+// descendants lists the children of pid, their children, and so on. Groups and sessions would not
+// do: PostgreSQL and Erlang put their children into groups of their own.
 func descendants(pid int) []procID {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {

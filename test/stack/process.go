@@ -55,8 +55,8 @@ func (p *Process) Set(settings ...string) {
 	p.env = append(slices.Clip(p.env), settings...)
 }
 
-// Start runs the process and returns when it is ready. The error says why it is not, with the last lines
-// of its log; the process is then stopped.
+// Start runs the process and returns when it is ready. The error says why it is not, with the last
+// lines of its log; the process is then stopped.
 func (p *Process) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,8 +78,9 @@ func (p *Process) Restart(ctx context.Context) error {
 	return p.Start(ctx)
 }
 
-// Stop asks the process to stop (SIGTERM, or what the server takes for it) and returns when it and all
-// its children have ended. When they do not within its grace they are killed, and that is an error.
+// Stop asks the process to stop (SIGTERM, or what the server takes for it) and returns when it and
+// all its children have ended. When they do not within its grace they are killed, and that is an
+// error.
 func (p *Process) Stop() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +94,8 @@ func (p *Process) Stop() error {
 	case <-p.done:
 	case <-time.After(p.grace):
 		p.kill()
-		return fmt.Errorf("%s did not stop within %v of %v and was killed\n%s", p.Name, p.grace, p.quit, p.tail())
+		return fmt.Errorf("%s did not stop within %v of %v and was killed\n%s", p.Name, p.grace,
+			p.quit, p.tail())
 	}
 	if !gone(family, 5*time.Second) {
 		killAll(family)
@@ -101,14 +103,16 @@ func (p *Process) Stop() error {
 	return nil
 }
 
-// Kill ends the process and all its children with SIGKILL, as a crash would, and returns when they are gone.
+// Kill ends the process and all its children with SIGKILL, as a crash would, and returns when they
+// are gone.
 func (p *Process) Kill() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.kill()
 }
 
-// Pause suspends the process and its children with SIGSTOP: it keeps its connections and answers nothing.
+// Pause suspends the process and its children with SIGSTOP: it keeps its connections and answers
+// nothing.
 func (p *Process) Pause() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,8 +178,8 @@ func (p *Process) launch() error {
 	cmd := exec.Command(p.path, p.args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
 	cmd.Stdout, cmd.Stderr = log, log
-	// A session of its own: Ctrl-C in the terminal goes to the program that owns the stack, which then
-	// stops the servers in order.
+	// A session of its own: Ctrl-C in the terminal goes to the program that owns the stack, which
+	// then stops the servers in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.as.credential()}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -216,9 +220,11 @@ func (p *Process) await(ctx context.Context) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended before it was ready; its log ends with\n%s", p.Name, p.tail())
+			return fmt.Errorf("%s ended before it was ready; its log ends with\n%s",
+				p.Name, p.tail())
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w (%w); its log ends with\n%s", p.Name, told, ctx.Err(), p.tail())
+			return fmt.Errorf("%s is not ready: %w (%w); its log ends with\n%s", p.Name, told,
+				ctx.Err(), p.tail())
 		case <-tick.C:
 		}
 	}

@@ -45,7 +45,8 @@ func (s *Stack) startRabbits(ctx context.Context) error {
 			return err
 		}
 		nodes[i] = rabbit{
-			name: fmt.Sprintf("rabbit%d-%d@localhost", i, ports[0]), home: s.path(fmt.Sprintf("rabbitmq-%d", i)),
+			name: fmt.Sprintf("rabbit%d-%d@localhost", i, ports[0]),
+			home: s.path(fmt.Sprintf("rabbitmq-%d", i)),
 			port: ports[0], dist: ports[1], api: ports[2], epmd: epmdPort, bin: bin,
 		}
 	}
@@ -53,13 +54,16 @@ func (s *Stack) startRabbits(ctx context.Context) error {
 		if err := s.writeRabbit(node, nodes, cookie, password); err != nil {
 			return err
 		}
-		s.AMQPURLs = append(s.AMQPURLs, fmt.Sprintf("amqp://%s:%s@%s/", rabbitUser, password, loopback(node.port)))
+		s.AMQPURLs = append(s.AMQPURLs,
+			fmt.Sprintf("amqp://%s:%s@%s/", rabbitUser, password, loopback(node.port)))
 		if s.cfg.Management {
-			s.RabbitAPIs = append(s.RabbitAPIs, fmt.Sprintf("http://%s:%s@%s", rabbitUser, password, loopback(node.api)))
+			s.RabbitAPIs = append(s.RabbitAPIs,
+				fmt.Sprintf("http://%s:%s@%s", rabbitUser, password, loopback(node.api)))
 		}
 		s.Rabbits = append(s.Rabbits, s.process(&Process{
 			Name: fmt.Sprintf("rabbitmq-%d", i), URL: s.AMQPURLs[i], Port: node.port,
-			path: filepath.Join(bin, "rabbitmq-server"), env: node.environment(), dir: node.home, as: s.as,
+			path: filepath.Join(bin, "rabbitmq-server"), env: node.environment(),
+			dir: node.home, as: s.as,
 			quit: syscall.SIGTERM, crash: syscall.SIGKILL, grace: time.Minute,
 			ready: s.rabbitReady(i),
 		}))
@@ -74,8 +78,8 @@ func (s *Stack) startRabbits(ctx context.Context) error {
 	return s.joined(ctx, nodes)
 }
 
-// startEPMD runs Erlang's name service in the foreground on a port of its own. Left to itself, a node
-// starts one in the background, for all of the machine, which then outlives every node.
+// startEPMD runs Erlang's name service in the foreground on a port of its own. Left to itself, a
+// node starts one in the background, for all of the machine, which then outlives every node.
 func (s *Stack) startEPMD(ctx context.Context) (int, error) {
 	path, err := epmdPath()
 	if err != nil {
@@ -101,7 +105,8 @@ func (s *Stack) startEPMD(ctx context.Context) (int, error) {
 }
 
 func (s *Stack) writeRabbit(node rabbit, all []rabbit, cookie, password string) error {
-	role := "default_user = " + rabbitUser // an administrator: tests make virtual hosts of their own
+	// an administrator: tests make virtual hosts of their own
+	role := "default_user = " + rabbitUser
 	if !s.cfg.Management {
 		root, err := moduleRoot()
 		if err != nil {
@@ -119,7 +124,8 @@ func (s *Stack) writeRabbit(node rabbit, all []rabbit, cookie, password string) 
 		"default_pass = " + password,
 		"log.console = true",
 		"log.file = false",
-		"consumer_timeout = 604800000", // a worker keeps its batch for as long as the database is away
+		// a worker keeps its batch for as long as the database is away
+		"consumer_timeout = 604800000",
 		"management.tcp.ip = 127.0.0.1",
 		fmt.Sprintf("management.tcp.port = %d", node.api),
 	}
@@ -130,9 +136,11 @@ func (s *Stack) writeRabbit(node rabbit, all []rabbit, cookie, password string) 
 		conf = conf[:len(conf)-2] // a plugin's key without the plugin stops the start
 	}
 	if len(all) > 1 {
-		conf = append(conf, "cluster_formation.peer_discovery_backend = classic_config", "cluster_partition_handling = pause_minority")
+		conf = append(conf, "cluster_formation.peer_discovery_backend = classic_config",
+			"cluster_partition_handling = pause_minority")
 		for i, peer := range all {
-			conf = append(conf, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s", i+1, peer.name))
+			conf = append(conf, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s",
+				i+1, peer.name))
 		}
 	}
 	conf = append(conf, s.cfg.RabbitConf...)
@@ -170,17 +178,20 @@ func (n rabbit) environment() []string {
 		"RUNNING_UNDER_SYSTEMD=true",
 		fmt.Sprintf("ERL_EPMD_PORT=%d", n.epmd),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
-		// The distribution port listens on every address unless told; schedulers that spin while they
-		// wait would take a small machine's time from the rest of the stack.
-		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+		// The distribution port listens on every address unless told; schedulers that spin while
+		// they wait would take a small machine's time from the rest of the stack.
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface "+
+			"{127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
 		"RABBITMQ_CTL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}",
 	)
 }
 
-// rabbitReady asks for a channel, so for more than an open port; and for the HTTP API where there is one.
+// rabbitReady asks for a channel, so for more than an open port; and for the HTTP API where there
+// is one.
 func (s *Stack) rabbitReady(i int) func(context.Context) error {
 	return func(ctx context.Context) error {
-		conn, err := amqp.DialConfig(s.AMQPURLs[i], amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
+		conn, err := amqp.DialConfig(s.AMQPURLs[i],
+			amqp.Config{Dial: amqp.DefaultDial(5 * time.Second)})
 		if err != nil {
 			return err
 		}
@@ -217,7 +228,8 @@ func (s *Stack) Rabbitmqctl(ctx context.Context, i int, args ...string) (string,
 	return string(out), nil
 }
 
-// RabbitAdminURL adds a user to the broker who may do everything in its virtual host, which the API and the workers may not.
+// RabbitAdminURL adds a user to the broker who may do everything in its virtual host, which the API
+// and the workers may not.
 func (s *Stack) RabbitAdminURL(ctx context.Context) (string, error) {
 	u, err := url.Parse(s.AMQPURLs[0])
 	if err != nil {
@@ -264,10 +276,11 @@ func rabbitAPI(ctx context.Context, method, base, path, body string) error {
 	return nil
 }
 
-// rabbitBin finds the folder of the server's own scripts. The ones that Debian puts on the PATH change
-// to the user rabbitmq first.
+// rabbitBin finds the folder of the server's own scripts. The ones that Debian puts on the PATH
+// change to the user rabbitmq first.
 func rabbitBin() (string, error) {
-	for _, pattern := range []string{"/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin", "/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"} {
+	for _, pattern := range []string{"/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin",
+		"/usr/lib/rabbitmq/bin", "/opt/rabbitmq/sbin"} {
 		dirs, _ := filepath.Glob(pattern) // fails on a bad pattern only
 		if len(dirs) > 0 && isFile(filepath.Join(slices.Max(dirs), "rabbitmq-server")) {
 			return slices.Max(dirs), nil
@@ -280,10 +293,12 @@ func epmdPath() (string, error) {
 	if path, err := exec.LookPath("epmd"); err == nil {
 		return path, nil
 	}
-	for _, pattern := range []string{"/usr/lib/erlang/bin/epmd", "/usr/lib/erlang/erts-*/bin/epmd", "/usr/local/lib/erlang/erts-*/bin/epmd"} {
+	for _, pattern := range []string{"/usr/lib/erlang/bin/epmd", "/usr/lib/erlang/erts-*/bin/epmd",
+		"/usr/local/lib/erlang/erts-*/bin/epmd"} {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			return slices.Max(found), nil
 		}
 	}
-	return "", fmt.Errorf("epmd, which comes with RabbitMQ's Erlang, is not installed: %w", os.ErrNotExist)
+	return "", fmt.Errorf("epmd, which comes with RabbitMQ's Erlang, is not installed: %w",
+		os.ErrNotExist)
 }

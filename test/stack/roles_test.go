@@ -26,20 +26,30 @@ func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 		require.NoError(t, err)
 		defer db.Close()
 		var rights bool
-		require.NoError(t, db.QueryRow("SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&rights))
+		require.NoError(
+			t, db.QueryRow(
+				"SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR "+
+					"rolbypassrls FROM pg_roles WHERE rolname = current_user").Scan(&rights))
 		require.False(t, rights)
 		var owns string
-		require.NoError(t, db.QueryRow("SELECT string_agg(datname, ' ') FROM pg_database WHERE pg_has_role(current_user, datdba, 'member')").Scan(&owns))
+		require.NoError(
+			t, db.QueryRow(
+				"SELECT string_agg(datname, ' ') FROM pg_database WHERE "+
+					"pg_has_role(current_user, datdba, 'member')").Scan(&owns))
 		require.Equal(t, "plenary", owns)
 		for _, forbidden := range []string{
-			"CREATE ROLE other", "CREATE DATABASE other", "ALTER ROLE plenary SUPERUSER", "COPY pg_class TO PROGRAM 'true'", "SELECT pg_read_file('postgresql.conf')",
-			"SELECT rolpassword FROM pg_authid", "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "CREATE EXTENSION file_fdw", "SET ROLE postgres", "CREATE SCHEMA other AUTHORIZATION postgres",
+			"CREATE ROLE other", "CREATE DATABASE other", "ALTER ROLE plenary SUPERUSER",
+			"COPY pg_class TO PROGRAM 'true'", "SELECT pg_read_file('postgresql.conf')",
+			"SELECT rolpassword FROM pg_authid", "ALTER SYSTEM SET fsync = off",
+			"SELECT pg_reload_conf()", "CREATE EXTENSION file_fdw", "SET ROLE postgres",
+			"CREATE SCHEMA other AUTHORIZATION postgres",
 		} {
 			_, err := db.Exec(forbidden)
 			require.Error(t, err, forbidden)
 		}
 		for _, other := range []string{"postgres", "template1"} {
-			require.Error(t, execSQL(context.Background(), otherDatabase(t, s.DatabaseURL, other), "SELECT 1"), other)
+			require.Error(t, execSQL(context.Background(), otherDatabase(t, s.DatabaseURL, other),
+				"SELECT 1"), other)
 		}
 	})
 	t.Run("RabbitMQ", func(t *testing.T) {
@@ -64,12 +74,14 @@ func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 		require.NoError(t, try(declare("plenary.x")))
 		require.NoError(t, try(declare("")))
 		require.NoError(t, try(func(ch *amqp.Channel) error {
-			if err := errors.Join(ch.Confirm(false), ch.ExchangeDeclare("plenary.y", "fanout", true, false, false, false, nil),
+			if err := errors.Join(ch.Confirm(false),
+				ch.ExchangeDeclare("plenary.y", "fanout", true, false, false, false, nil),
 				ch.QueueBind("plenary.x", "", "plenary.y", false, nil)); err != nil {
 				return err
 			}
 			for _, exchange := range []string{"", "plenary.y"} {
-				confirm, err := ch.PublishWithDeferredConfirm(exchange, "plenary.x", true, false, amqp.Publishing{})
+				confirm, err := ch.PublishWithDeferredConfirm(exchange, "plenary.x", true, false,
+					amqp.Publishing{})
 				if err != nil {
 					return err
 				}
@@ -92,11 +104,18 @@ func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 				if err := ch.Publish("amq.topic", "", false, false, amqp.Publishing{}); err != nil {
 					return err
 				}
-				_, err := ch.QueueDeclarePassive("plenary.x", true, false, false, false, nil) // it answers, what is before it does not
+				// it answers, what is before it does not
+				_, err := ch.QueueDeclarePassive("plenary.x", true, false, false, false, nil)
 				return err
 			},
-			"reading a foreign exchange": func(ch *amqp.Channel) error { return ch.QueueBind("plenary.x", "", "amq.topic", false, nil) },
-			"the broker's own record":    func(ch *amqp.Channel) error { return ch.QueueBind("plenary.x", "#", "amq.rabbitmq.trace", false, nil) },
+			"reading a foreign exchange": func(ch *amqp.Channel) error {
+				return ch.QueueBind(
+					"plenary.x", "", "amq.topic", false, nil)
+			},
+			"the broker's own record": func(ch *amqp.Channel) error {
+				return ch.QueueBind(
+					"plenary.x", "#", "amq.rabbitmq.trace", false, nil)
+			},
 		} {
 			assert.ErrorContains(t, try(call), "ACCESS_REFUSED", name)
 		}

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// TestEnv is the environment with which [PostgresURL] and [RabbitMQURL] use this stack's servers instead
-// of starting some. It needs Config.Management.
+// TestEnv is the environment with which [PostgresURL] and [RabbitMQURL] use this stack's servers
+// instead of starting some. It needs Config.Management.
 func (s *Stack) TestEnv() []string {
-	return []string{envPostgres + "=" + s.DatabaseAdminURL, envAMQP + "=" + s.AMQPURLs[0], envRabbitAPI + "=" + s.RabbitAPIs[0]}
+	return []string{envPostgres + "=" + s.DatabaseAdminURL, envAMQP + "=" + s.AMQPURLs[0],
+		envRabbitAPI + "=" + s.RabbitAPIs[0]}
 }
 
-// Run runs a command in a process group of its own until it ends, and passes on to the whole group what
-// comes from signals. When the command has ended, nothing that it started in its group is left; a group
-// that does not end within 20 s of a signal is killed.
+// Run runs a command in a process group of its own until it ends, and passes on to the whole group
+// what comes from signals. When the command has ended, nothing that it started in its group is
+// left; a group that does not end within 20 s of a signal is killed.
 func (s *Stack) Run(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
@@ -30,8 +31,8 @@ func (s *Stack) Run(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	for {
 		select {
 		case err := <-ended:
-			// Tests that a killed "go test" left behind, for one. Nobody else can have the number: a
-			// group keeps its pid from being handed out while it has a member.
+			// Tests that a killed "go test" left behind, for one. Nobody else can have the number:
+			// a group keeps its pid from being handed out while it has a member.
 			_ = syscall.Kill(group, syscall.SIGKILL)
 			return err
 		case sig := <-signals:

@@ -1,10 +1,12 @@
-// Package stack runs the production shape of Plenary as plain processes on this machine: PostgreSQL,
-// RabbitMQ (one node or three), API replicas, workers, and NGINX with the repository's own configuration.
+// Package stack runs the production shape of Plenary as plain processes on this machine:
+// PostgreSQL, RabbitMQ (one node or three), API replicas, workers, and NGINX with the repository's
+// own configuration.
 //
-// The servers are real and private: they listen on free ports of 127.0.0.1 only, keep everything in a
-// folder of their own, run under an unprivileged user, and have nothing to do with the system's services.
-// They are started and stopped by readiness, never by waiting a fixed time, and Close leaves neither a
-// process nor a temporary folder behind. Should the program die without Close, a guard does that.
+// The servers are real and private: they listen on free ports of 127.0.0.1 only, keep everything in
+// a folder of their own, run under an unprivileged user, and have nothing to do with the system's
+// services. They are started and stopped by readiness, never by waiting a fixed time, and Close
+// leaves neither a process nor a temporary folder behind. Should the program die without Close, a
+// guard does that.
 //
 // A test that needs only a database or a broker asks for [PostgresURL] or [RabbitMQURL].
 package stack
@@ -42,35 +44,39 @@ const (
 	Everything = Servers | API | Worker | NGINX
 )
 
-// Config says what to start. The zero value is the production shape: one PostgreSQL, one RabbitMQ node,
-// three APIs, two workers and NGINX, in a temporary folder, on free ports.
+// Config says what to start. The zero value is the production shape: one PostgreSQL, one RabbitMQ
+// node, three APIs, two workers and NGINX, in a temporary folder, on free ports.
 type Config struct {
 	Parts   Part // zero: Everything
 	APIs    int  // zero: 3
 	Workers int  // zero: 2
 	Rabbits int  // 1 (also zero) or 3, joined to a cluster
 
-	Dir       string // keeps data and logs after Close; empty: a temporary folder that Close removes
-	NGINXPort int    // zero: a free port
+	// keeps data and logs after Close; empty: a temporary folder that Close removes
+	Dir       string
+	NGINXPort int // zero: a free port
 
 	// Binaries of the API and the worker; empty: they are built from this module, once per stack.
 	APIBinary, WorkerBinary string
-	// Race builds the binaries with the race detector; Close then fails when one of them reported a race.
-	// PLENARY_STACK_RACE=1 sets it too.
+	// Race builds the binaries with the race detector; Close then fails when one of them reported a
+	// race. PLENARY_STACK_RACE=1 sets it too.
 	Race bool
-	// APIEnv and WorkerEnv are "KEY=value" settings on top of the addresses and URLs, which they may replace.
+	// APIEnv and WorkerEnv are "KEY=value" settings on top of the addresses and URLs, which they
+	// may replace.
 	APIEnv, WorkerEnv []string
 
-	// Each, if not nil, may change how one API or worker runs, before its first start. The servers run already, so a
-	// proxy can be put between.
+	// Each, if not nil, may change how one API or worker runs, before its first start. The servers
+	// run already, so a proxy can be put between.
 	Each func(*App)
 	// Upstream, if not nil, gives the address under which NGINX finds the API at an address.
 	Upstream func(address string) string
 
 	PostgresConf []string // further lines of postgresql.conf
 	RabbitConf   []string // further lines of rabbitmq.conf
-	Management   bool     // RabbitMQ's management plugin, for its HTTP API; its user is then an administrator
-	// OpenFiles is how many descriptors one NGINX worker may hold. Zero: what this process's hard limit allows.
+	// RabbitMQ's management plugin, for its HTTP API; its user is then an administrator
+	Management bool
+	// OpenFiles is how many descriptors one NGINX worker may hold. Zero: what this process's hard
+	// limit allows.
 	OpenFiles int
 	// Trusted are the networks of what ends TLS before NGINX (NGINX_TRUSTED); empty: nothing does.
 	Trusted string
@@ -117,12 +123,13 @@ type Stack struct {
 	closeErr  error
 }
 
-// Start builds what is not built, starts cfg's processes in the order they need each other, and returns
-// when all are ready. On an error nothing is left running, and the error carries the end of the log of
-// the process that failed.
+// Start builds what is not built, starts cfg's processes in the order they need each other, and
+// returns when all are ready. On an error nothing is left running, and the error carries the end of
+// the log of the process that failed.
 func Start(ctx context.Context, cfg Config) (*Stack, error) {
 	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("the stack of plain processes needs Linux, not %s: use docker compose", runtime.GOOS)
+		return nil, fmt.Errorf(
+			"the stack of plain processes needs Linux, not %s: use docker compose", runtime.GOOS)
 	}
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -151,7 +158,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	orElse(&cfg.Workers, 2)
 	orElse(&cfg.Rabbits, 1)
 	if cfg.Rabbits != 1 && cfg.Rabbits != 3 {
-		return cfg, fmt.Errorf("a stack has 1 or 3 RabbitMQ nodes, not %d: quorum needs an odd number", cfg.Rabbits)
+		return cfg, fmt.Errorf(
+			"a stack has 1 or 3 RabbitMQ nodes, not %d: quorum needs an odd number", cfg.Rabbits)
 	}
 	if os.Getenv("PLENARY_STACK_RACE") == "1" {
 		cfg.Race = true
@@ -162,8 +170,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-// prepare makes the folder. Everybody may enter it, so that the servers' user can; what is secret in it
-// is in folders and files that only that user can read.
+// prepare makes the folder. Everybody may enter it, so that the servers' user can; what is secret
+// in it is in folders and files that only that user can read.
 func (s *Stack) prepare() (err error) {
 	if s.as, err = unprivileged(); err != nil {
 		return err
@@ -186,7 +194,9 @@ func (s *Stack) prepare() (err error) {
 		}
 	}
 	if !s.as.reaches(s.Dir) {
-		return fmt.Errorf("the user %s, which the servers run as, cannot enter %s: choose another folder", s.as.name, s.Dir)
+		return fmt.Errorf(
+			"the user %s, which the servers run as, cannot enter %s: choose another folder",
+			s.as.name, s.Dir)
 	}
 	guarded := ""
 	if s.temporary {
@@ -220,7 +230,8 @@ func (s *Stack) start(ctx context.Context) error {
 	return nil
 }
 
-// Processes lists every process, each after what it depends on: the reverse is the order to stop them.
+// Processes lists every process, each after what it depends on: the reverse is the order to stop
+// them.
 func (s *Stack) Processes() []*Process {
 	var all []*Process
 	if s.Postgres != nil {
@@ -257,7 +268,9 @@ func (s *Stack) close() error {
 	errs = append(errs, stopAll(s.APIs), stopAll(s.Workers))
 	if s.temporary {
 		for _, p := range s.Rabbits {
-			p.Kill() // its folder goes: there is nothing to save, and the management plugin takes 5 s to stop
+			// its folder goes: there is nothing to save, and the management plugin takes 5 s to
+			// stop
+			p.Kill()
 		}
 	}
 	errs = append(errs, stopAll(s.Rabbits))
@@ -306,7 +319,8 @@ func (s *Stack) startAll(ctx context.Context, what string, all ...*Process) erro
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s ready after %4.1f s\n", what, time.Since(began).Seconds())
+	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s ready after %4.1f s\n", what,
+		time.Since(began).Seconds())
 	return nil
 }
 

@@ -29,8 +29,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// The test binary plays the API, the worker, and a program that starts a stack and is killed: the stack's
-// own machinery is under test here, whatever it runs.
+// The test binary plays the API, the worker, and a program that starts a stack and is killed: the
+// stack's own machinery is under test here, whatever it runs.
 func TestMain(m *testing.M) {
 	switch os.Getenv("STACK_TEST_ROLE") {
 	case "app":
@@ -54,21 +54,23 @@ func playApp() {
 	ready := strings.HasPrefix(os.Getenv("PLENARY_DATABASE_URL"), "postgres://") &&
 		strings.HasPrefix(os.Getenv("PLENARY_AMQP_URL"), "amqp://")
 	var refused atomic.Int32
-	server := http.Server{Addr: addr, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/readyz" && !ready {
-			if told := os.Getenv("STACK_TEST_TOLD"); told != "" && refused.Add(1) == 2 { // the first was read, then
-				if res, err := http.Get(told); err == nil {
-					_ = res.Body.Close()
+	server := http.Server{Addr: addr,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/readyz" && !ready {
+				// the first was read, then
+				if told := os.Getenv("STACK_TEST_TOLD"); told != "" && refused.Add(1) == 2 {
+					if res, err := http.Get(told); err == nil {
+						_ = res.Body.Close()
+					}
 				}
+				w.WriteHeader(http.StatusServiceUnavailable)
 			}
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		if r.URL.Path == "/setting" {
-			_, _ = fmt.Fprint(w, os.Getenv("PLENARY_ODD"))
-			return
-		}
-		_, _ = fmt.Fprint(w, os.Getpid())
-	})}
+			if r.URL.Path == "/setting" {
+				_, _ = fmt.Fprint(w, os.Getenv("PLENARY_ODD"))
+				return
+			}
+			_, _ = fmt.Fprint(w, os.Getpid())
+		})}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	go func() {
@@ -94,7 +96,8 @@ func ownStack() {
 func detachStack() {
 	role, binary := []string{"STACK_TEST_ROLE=app"}, os.Getenv("STACK_TEST_BINARY")
 	s, err := stack.Start(context.Background(), stack.Config{
-		Dir: os.Getenv("STACK_TEST_DIR"), APIBinary: binary, WorkerBinary: binary, APIEnv: role, WorkerEnv: role,
+		Dir: os.Getenv("STACK_TEST_DIR"), APIBinary: binary, WorkerBinary: binary, APIEnv: role,
+		WorkerEnv: role,
 	})
 	if err == nil {
 		_, err = s.Detach(filepath.Join(s.Dir, "stack.json"))
@@ -174,7 +177,8 @@ func TestTheProductionShapeStartsAnswersAndLeavesNothingBehind(t *testing.T) {
 	for _, p := range all {
 		assert.True(t, p.Running(), p.Name)
 		assert.FileExists(t, p.Log)
-		require.NotContains(t, listeners(t, p.Port), "0.0.0.0", "%s listens on loopback only", p.Name)
+		require.NotContains(t, listeners(t, p.Port), "0.0.0.0",
+			"%s listens on loopback only", p.Name)
 	}
 	folder := s.Dir
 	require.NoError(t, s.Close())
@@ -185,7 +189,8 @@ func TestTheProductionShapeStartsAnswersAndLeavesNothingBehind(t *testing.T) {
 		require.NoError(t, l.Close())
 	}
 	assert.NoDirExists(t, folder)
-	assert.Empty(t, processesOf(t, folder), "no process names the folder, has its files open or works in it")
+	assert.Empty(t, processesOf(t, folder),
+		"no process names the folder, has its files open or works in it")
 	require.NoError(t, s.Close(), "closing twice is once")
 }
 
@@ -219,7 +224,8 @@ func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
 	binary := testBinary(t)
 	folder := filepath.Join(filepath.Dir(binary), "detached")
 	owner := exec.Command(os.Args[0])
-	owner.Env = append(os.Environ(), "STACK_TEST_ROLE=detacher", "STACK_TEST_DIR="+folder, "STACK_TEST_BINARY="+binary)
+	owner.Env = append(os.Environ(), "STACK_TEST_ROLE=detacher", "STACK_TEST_DIR="+folder,
+		"STACK_TEST_BINARY="+binary)
 	out, err := owner.CombinedOutput()
 	require.NoError(t, err, string(out))
 
@@ -233,7 +239,8 @@ func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
 
 	stranger := *d.Processes[0]
 	stranger.StartTicks--
-	assert.False(t, stranger.Running(), "a process that started at another time is not ours, whatever its pid")
+	assert.False(t, stranger.Running(),
+		"a process that started at another time is not ours, whatever its pid")
 
 	require.NoError(t, d.Stop())
 	for _, p := range d.Processes {
@@ -356,7 +363,10 @@ func TestAServerThatDoesNotBecomeReadySaysWhy(t *testing.T) {
 	cfg.APIs = 1
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	told := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
+	told := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		cancel()
+	}))
 	defer told.Close()
 	cfg.APIEnv = append(cfg.APIEnv, "STACK_TEST_TOLD="+told.URL)
 	_, err := stack.Start(ctx, cfg)
@@ -373,10 +383,12 @@ func TestThreeBrokersKeepAQuorumQueueWhenOneOfThemDies(t *testing.T) {
 	ch, err := conn.Channel()
 	require.NoError(t, err)
 	require.NoError(t, ch.Confirm(false))
-	_, err = ch.QueueDeclare("plenary.votes", true, false, false, false, amqp.Table{"x-queue-type": "quorum"})
+	_, err = ch.QueueDeclare("plenary.votes", true, false, false, false,
+		amqp.Table{"x-queue-type": "quorum"})
 	require.NoError(t, err)
 	s.Rabbits[2].Kill()
-	confirm, err := ch.PublishWithDeferredConfirm("", "plenary.votes", true, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte("A")})
+	confirm, err := ch.PublishWithDeferredConfirm("", "plenary.votes", true, false,
+		amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte("A")})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -393,9 +405,12 @@ func TestPostgresURLIsADatabaseOfTheTestsOwn(t *testing.T) {
 		db, err := sql.Open("postgres", stack.PostgresURL(t))
 		require.NoError(t, err)
 		var name, fsync, commit string
-		row := db.QueryRow("SELECT current_database(), current_setting('fsync'), current_setting('synchronous_commit')")
+		row := db.QueryRow(
+			"SELECT current_database(), current_setting('fsync'), " +
+				"current_setting('synchronous_commit')")
 		require.NoError(t, row.Scan(&name, &fsync, &commit))
-		require.Equal(t, []string{"on", "on"}, []string{fsync, commit}, "the guarantees rest on both")
+		require.Equal(t, []string{"on", "on"}, []string{fsync, commit},
+			"the guarantees rest on both")
 		require.False(t, names[name])
 		names[name] = true
 		require.NoError(t, db.Close())
@@ -414,15 +429,16 @@ func TestRabbitMQURLIsAVirtualHostOfTheTestsOwn(t *testing.T) {
 		require.NoError(t, err)
 		ch, err := conn.Channel()
 		require.NoError(t, err)
-		q, err := ch.QueueDeclare("plenary.votes", true, false, false, false, amqp.Table{"x-queue-type": "quorum"})
+		q, err := ch.QueueDeclare("plenary.votes", true, false, false, false,
+			amqp.Table{"x-queue-type": "quorum"})
 		require.NoError(t, err)
 		require.Zero(t, q.Messages)
 		require.NoError(t, conn.Close())
 	}
 }
 
-// processesOf lists the processes that name a folder on their command line, work in it, or hold a file
-// of it open.
+// processesOf lists the processes that name a folder on their command line, work in it, or hold a
+// file of it open.
 func processesOf(t *testing.T, folder string) []string {
 	t.Helper()
 	var found []string
@@ -458,7 +474,8 @@ func listeners(t *testing.T, port int) string {
 		fields := strings.Fields(line)
 		addr, hexPort, _ := strings.Cut(fields[1], ":")
 		if fields[3] == "0A" && strings.EqualFold(hexPort, fmt.Sprintf("%04X", port)) {
-			found = append(found, map[string]string{"0100007F": "127.0.0.1", "00000000": "0.0.0.0"}[addr])
+			found = append(found, map[string]string{"0100007F": "127.0.0.1",
+				"00000000": "0.0.0.0"}[addr])
 		}
 	}
 	require.NotEmpty(t, found, "nobody listens on port %d", port)

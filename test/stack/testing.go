@@ -28,9 +28,9 @@ var private struct {
 	failures map[Part]error // not tried again: the second test would wait as long as the first
 }
 
-// PostgresURL returns the URL of an empty database that only this test uses, on a real server with fsync
-// and synchronous_commit on. The role is the server's superuser. The database is dropped when the test ends.
-// With -short the test is skipped.
+// PostgresURL returns the URL of an empty database that only this test uses, on a real server with
+// fsync and synchronous_commit on. The role is the server's superuser. The database is dropped when
+// the test ends. With -short the test is skipped.
 func PostgresURL(tb testing.TB) string {
 	tb.Helper()
 	skipShort(tb)
@@ -48,7 +48,8 @@ func PostgresURL(tb testing.TB) string {
 	}
 	tb.Cleanup(func() {
 		// FORCE: a test that leaks a connection should fail for that, not for this.
-		if err := execSQL(context.Background(), admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if err := execSQL(context.Background(), admin,
+			"DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			tb.Error(err)
 		}
 	})
@@ -56,9 +57,9 @@ func PostgresURL(tb testing.TB) string {
 	return u.String()
 }
 
-// RabbitMQURL returns the URL of an empty virtual host that only this test uses, on a real broker. The
-// virtual host and all in it are deleted when the test ends, which closes the connections to it. With
-// -short the test is skipped.
+// RabbitMQURL returns the URL of an empty virtual host that only this test uses, on a real broker.
+// The virtual host and all in it are deleted when the test ends, which closes the connections to
+// it. With -short the test is skipped.
 func RabbitMQURL(tb testing.TB) string {
 	tb.Helper()
 	skipShort(tb)
@@ -122,8 +123,8 @@ func privateServer(tb testing.TB, part Part) *Stack {
 	return nil
 }
 
-// Main wraps a package's tests so that the servers that [PostgresURL] and [RabbitMQURL] started for it are
-// stopped in order when the tests are over:
+// Main wraps a package's tests so that the servers that [PostgresURL] and [RabbitMQURL] started for
+// it are stopped in order when the tests are over:
 //
 //	func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m)) }
 //
@@ -133,7 +134,8 @@ func Main(m *testing.M) Tests { return Tests{m} }
 // Tests is what [Main] returns; it can be run by itself (os.Exit(stack.Main(m).Run())).
 type Tests struct{ m *testing.M }
 
-// Run runs the tests, stops the servers and returns the exit code, which is not 0 when a server did not stop.
+// Run runs the tests, stops the servers and returns the exit code, which is not 0 when a server did
+// not stop.
 func (t Tests) Run() int {
 	code := t.m.Run()
 	private.Lock()
@@ -148,8 +150,8 @@ func (t Tests) Run() int {
 	return code
 }
 
-// Goroutines tells a leak check inside a test to let this package's own goroutines be: one per server,
-// which waits for its end.
+// Goroutines tells a leak check inside a test to let this package's own goroutines be: one per
+// server, which waits for its end.
 func Goroutines() goleak.Option {
 	return goleak.IgnoreAnyFunction("github.com/plenary-live/plenary/test/stack.(*Process).wait")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Bytes bounds how many bytes of answers are in memory until they are sent. The same bytes count once, however many they are sent to.
-// It is safe for use by many goroutines.
+// Bytes bounds how many bytes of answers are in memory until they are sent. The same bytes count
+// once, however many they are sent to. It is safe for use by many goroutines.
 type Bytes struct {
 	most, mostWaiting int64
 	sending, waiting  *semaphore.Weighted
@@ -27,16 +27,19 @@ type holding struct {
 	size    int64 // that it takes of the budget
 }
 
-// NewBytes makes a budget of so many bytes for answers that are being sent, and of so many more for answers that wait for room.
+// NewBytes makes a budget of so many bytes for answers that are being sent, and of so many more for
+// answers that wait for room.
 func NewBytes(most, mostWaiting int64) *Bytes {
 	return &Bytes{
-		most: most, mostWaiting: mostWaiting, sending: semaphore.NewWeighted(most), waiting: semaphore.NewWeighted(mostWaiting),
-		held: map[*byte]*holding{},
+		most: most, mostWaiting: mostWaiting, sending: semaphore.NewWeighted(most),
+		waiting: semaphore.NewWeighted(mostWaiting),
+		held:    map[*byte]*holding{},
 	}
 }
 
-// Hold takes room for an answer that is not empty, and release gives it back, once. Who finds none waits until ctx ends, or does not
-// wait where those who do hold too much already; the error is then Unavailable. An answer larger than the budget takes all of it.
+// Hold takes room for an answer that is not empty, and release gives it back, once. Who finds none
+// waits until ctx ends, or does not wait where those who do hold too much already; the error is
+// then Unavailable. An answer larger than the budget takes all of it.
 func (b *Bytes) Hold(ctx context.Context, answer []byte) (release func(), err error) {
 	at := unsafe.SliceData(answer)
 	if !b.join(at) {

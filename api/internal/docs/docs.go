@@ -1,5 +1,5 @@
-// Package docs serves the API's reference as a page to browse and to try calls on. The page and all that it needs come from
-// here: no other host is asked for anything.
+// Package docs serves the API's reference as a page to browse and to try calls on. The page and all
+// that it needs come from here: no other host is asked for anything.
 package docs
 
 import (
@@ -21,8 +21,10 @@ import (
 // path is where the page is; what it needs is below it.
 const path = "/docs"
 
-// policy allows what the page does and nothing else. Swagger UI puts pictures into its styles, as data.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+// policy allows what the page does and nothing else. Swagger UI puts pictures into its styles, as
+// data.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 var (
@@ -49,7 +51,8 @@ func unpacked(root string) (map[string]*asset, error) {
 		"start.js": {mime: "text/javascript; charset=utf-8", plain: below(start)},
 	}
 	for name, mime := range map[string]string{
-		"swagger-ui.css": "text/css; charset=utf-8", "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"swagger-ui.css":       "text/css; charset=utf-8",
+		"swagger-ui-bundle.js": "text/javascript; charset=utf-8",
 	} {
 		packed, err := static.FS.ReadFile(name + ".gz")
 		if err != nil {
@@ -72,7 +75,8 @@ func unpacked(root string) (map[string]*asset, error) {
 	return all, nil
 }
 
-// Mount gives what serves the page, of a server that lives under the path root. Who asks first has all of it unpacked.
+// Mount gives what serves the page, of a server that lives under the path root. Who asks first has
+// all of it unpacked.
 func Mount(root string) func(fiber.Router) {
 	assets := sync.OnceValues(func() (map[string]*asset, error) { return unpacked(root) })
 	return func(r fiber.Router) {

@@ -75,20 +75,23 @@ func TestThePageAndAllThatItRefersToAreServed(t *testing.T) {
 
 // What a browser may load is what the policy says, and the policy names nobody else.
 func TestNothingRefersToAnotherHost(t *testing.T) {
-	for _, target := range []string{"/docs", "/docs/start.js", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"} {
+	for _, target := range []string{"/docs", "/docs/start.js", "/docs/swagger-ui.css",
+		"/docs/swagger-ui-bundle.js"} {
 		res, body := ask(t, "GET", target)
 		for directive := range strings.SplitSeq(res.Header.Get("Content-Security-Policy"), ";") {
 			words := strings.Fields(directive)
 			require.Greater(t, len(words), 1, directive)
 			for _, source := range words[1:] {
-				require.Contains(t, []string{"'none'", "'self'", "data:"}, source, "%s: %s", target, directive)
+				require.Contains(t, []string{"'none'", "'self'", "data:"}, source, "%s: %s",
+					target, directive)
 			}
 		}
 		require.Contains(t, res.Header.Get("Content-Security-Policy"), "default-src 'none'")
 		switch {
 		case strings.HasSuffix(target, "bundle.js"): // speaks of many, and may not ask them
 		case strings.HasSuffix(target, ".css"):
-			for _, m := range regexp.MustCompile(`url\(["']?(.{5})`).FindAllStringSubmatch(body, -1) {
+			for _, m := range regexp.MustCompile(`url\(["']?(.{5})`).
+				FindAllStringSubmatch(body, -1) {
 				require.Equal(t, "data:", m[1])
 			}
 			require.NotContains(t, body, "@import")
@@ -99,21 +102,25 @@ func TestNothingRefersToAnotherHost(t *testing.T) {
 	}
 	_, script := ask(t, "GET", "/docs/start.js")
 	require.Contains(t, script, "validatorUrl: null", "else the file is sent to a validator")
-	require.NotRegexp(t, `<script>|<style|\son\w+=|\sstyle=`, string(page), "the policy allows no inline script or style")
+	require.NotRegexp(t, `<script>|<style|\son\w+=|\sstyle=`, string(page),
+		"the policy allows no inline script or style")
 }
 
 func TestWhatTheClientHasIsNotSentAgain(t *testing.T) {
 	tags := map[string]bool{}
-	for _, header := range [][]string{{"Accept-Encoding", "gzip"}, {"Accept-Encoding", "identity"}} {
+	for _, header := range [][]string{{"Accept-Encoding", "gzip"},
+		{"Accept-Encoding", "identity"}} {
 		res, _ := ask(t, "GET", "/docs/swagger-ui-bundle.js", header...)
 		require.Equal(t, header[1] == "gzip", res.Header.Get("Content-Encoding") == "gzip")
 		require.Equal(t, "Accept-Encoding", res.Header.Get("Vary"))
 		tag := res.Header.Get("ETag")
 		tags[tag] = true
-		res, body := ask(t, "GET", "/docs/swagger-ui-bundle.js", append(header, "If-None-Match", `"x", `+tag)...)
+		res, body := ask(t, "GET", "/docs/swagger-ui-bundle.js",
+			append(header, "If-None-Match", `"x", `+tag)...)
 		require.Equal(t, 304, res.StatusCode)
 		require.Empty(t, body)
-		for _, other := range [][]string{{"If-None-Match", `"x"`}, {"If-Modified-Since", "yesterday"}} {
+		for _, other := range [][]string{{"If-None-Match", `"x"`},
+			{"If-Modified-Since", "yesterday"}} {
 			res, _ = ask(t, "GET", "/docs/swagger-ui-bundle.js", append(header, other...)...)
 			require.Equal(t, 200, res.StatusCode)
 		}
@@ -123,7 +130,8 @@ func TestWhatTheClientHasIsNotSentAgain(t *testing.T) {
 
 func TestNothingElseIsServed(t *testing.T) {
 	for _, target := range []string{
-		"/docs/x", "/docs/index.html", "/docs/docs.go", "/docs/swagger-ui.js.gz", "/docs/..%2fdocs.go", "/docs/%00", "/docs/start.js/x", "/docs/%ff",
+		"/docs/x", "/docs/index.html", "/docs/docs.go", "/docs/swagger-ui.js.gz",
+		"/docs/..%2fdocs.go", "/docs/%00", "/docs/start.js/x", "/docs/%ff",
 	} {
 		res, _ := ask(t, "GET", target)
 		require.Equal(t, 404, res.StatusCode, target)

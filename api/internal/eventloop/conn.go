@@ -18,7 +18,8 @@ const (
 	gone           // nobody's: closed
 )
 
-// replyPatience is how long a client may leave an answer in its network: few bytes, which it asked for.
+// replyPatience is how long a client may leave an answer in its network: few bytes, which it asked
+// for.
 const replyPatience = time.Minute
 
 // Conn is one connection.
@@ -46,7 +47,8 @@ type Conn struct {
 	ended atomic.Pointer[func()] // see Turn.Watch
 }
 
-// Reply sends the answer to the request that was taken, and keeps nothing of it. last: the connection is closed then.
+// Reply sends the answer to the request that was taken, and keeps nothing of it. last: the
+// connection is closed then.
 func (c *Conn) Reply(answer []byte, last bool) {
 	c.heard(c.listener.silence.Then)
 	written, err := c.writer.Write(answer)
@@ -85,7 +87,8 @@ func (c *Conn) pass(request []byte) {
 	c.listener.pass(&Turn{Conn: c, arrived: append([]byte(nil), request...)})
 }
 
-// rest gives the connection back to the loop, which looks at once whether something arrived meanwhile.
+// rest gives the connection back to the loop, which looks at once whether something arrived
+// meanwhile.
 func (c *Conn) rest() {
 	_ = c.SetDeadline(time.Time{})
 	c.phase.Store(resting)

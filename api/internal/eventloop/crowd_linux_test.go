@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// say sends a request in one of the ways that there are, and checks its answer. rng is the client's own.
+// say sends a request in one of the ways that there are, and checks its answer. rng is the client's
+// own.
 func (c *client) say(rng *rand.Rand, text string) error {
 	whole, by := quick(text), "loop"
 	switch rng.IntN(6) {

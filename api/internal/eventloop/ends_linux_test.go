@@ -22,7 +22,8 @@ func TestAClientThatSaysItsLastStillGetsItsAnswer(t *testing.T) {
 	for range 100 { // the request and the end come in one piece, or in two
 		h.dial().send(quick("q")).closeWrite().require("loop", "q").requireEnd()
 		h.dial().send(slow("s")).closeWrite().require("server", "s").requireEnd()
-		h.dial().send(append(quick("q"), slow("s")...)).closeWrite().require("server", "q").require("server", "s").requireEnd()
+		h.dial().send(append(quick("q"), slow("s")...)).closeWrite().require("server", "q").
+			require("server", "s").requireEnd()
 		h.dial().send(quick("q")).require("loop", "q").closeWrite().requireEnd()
 		h.dial().closeWrite().requireEnd()
 	}
@@ -54,7 +55,8 @@ func TestAClientThatSaysItsLastWhileItWaitsStillGetsItsAnswer(t *testing.T) {
 	h.requireEmpty()
 }
 
-// reset closes the connection as a process that is killed does, with something unread: nothing can be written to it.
+// reset closes the connection as a process that is killed does, with something unread: nothing can
+// be written to it.
 func (c *client) reset() {
 	c.t.Helper()
 	require.NoError(c.t, c.Conn.(*net.TCPConn).SetLinger(0))
@@ -69,7 +71,8 @@ func TestAClientThatGoesAwayWhileItWaitsLeavesNothing(t *testing.T) {
 		"a large answer":      func(v *visit) { v.body = tooMuch(t, v.conn); v.reply(false) },
 		"the server's answer": func(v *visit) { v.pass(); close((<-h.served).done) },
 	} {
-		for _, leave := range []func(*client){(*client).reset, func(c *client) { require.NoError(t, c.Close()) }} {
+		for _, leave := range []func(*client){(*client).reset,
+			func(c *client) { require.NoError(t, c.Close()) }} {
 			c := h.dial()
 			v := <-h.sent(c, quick("x"))
 			leave(c)
@@ -157,10 +160,12 @@ func TestNoRequestIsLostWhenTheServerCeasesToAccept(t *testing.T) {
 	}
 }
 
-// An idle connection that is closed is the clock: whatever else was silent for as long is closed by then, or stays.
+// An idle connection that is closed is the clock: whatever else was silent for as long is closed by
+// then, or stays.
 func TestWhoIsIdleForTooLongIsClosedAndWhoWaitsForAnAnswerIsNot(t *testing.T) {
 	const limit = 100 * time.Millisecond
-	h := (&house{taken: make(chan *visit, 2), served: make(chan *visit, 1)}).openTCP(t, Silence{First: limit, Then: limit})
+	h := (&house{taken: make(chan *visit, 2), served: make(chan *visit, 1)}).
+		openTCP(t, Silence{First: limit, Then: limit})
 	taken := h.dial()
 	v := <-h.sent(taken, quick("q"))
 	passed := h.dial().send(slow("s"))
@@ -181,7 +186,8 @@ func TestWhoIsIdleForTooLongIsClosedAndWhoWaitsForAnAnswerIsNot(t *testing.T) {
 func TestTheFirstRequestAndTheNextHaveTimesOfTheirOwn(t *testing.T) {
 	const limit = 50 * time.Millisecond
 	h := (&house{}).openTCP(t, Silence{First: limit, Then: time.Hour})
-	used, served := h.dial().send(quick("q")).require("loop", "q"), h.dial().send(slow("s")).require("server", "s")
+	used, served := h.dial().send(quick("q")).require("loop", "q"),
+		h.dial().send(slow("s")).require("server", "s")
 	h.dial().requireEnd()
 	h.dial().requireEnd()
 	used.send(quick("q")).require("loop", "q")
@@ -211,7 +217,8 @@ func TestRetireClosesWhoIsIdleNowOrLater(t *testing.T) {
 	used.require("loop", "q")
 	taken, large, passed, pair := h.dial(), h.dial(), h.dial().send(slow("s")), h.dial()
 	atServer := <-h.served
-	atLoop, atLoopLarge, first := <-h.sent(taken, quick("t")), <-h.sent(large, quick("l")), <-h.sent(pair, quick("1"))
+	atLoop, atLoopLarge, first := <-h.sent(taken, quick("t")), <-h.sent(large, quick("l")),
+		<-h.sent(pair, quick("1"))
 	pair.send(quick("2"))
 	requireState(t, first.conn, missed)
 	require.Eventually(t, func() bool { return h.Open() == 6 }, soon, time.Millisecond)

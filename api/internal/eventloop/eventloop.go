@@ -1,9 +1,11 @@
-// Package eventloop answers on many connections without a goroutine for each. It stands between a listener and a server: the
-// requests that a function takes are answered by it; every other goes to the server with its connection, byte for byte as it
-// came, and the connection comes back when the server has answered.
+// Package eventloop answers on many connections without a goroutine for each. It stands between a
+// listener and a server: the requests that a function takes are answered by it; every other goes to
+// the server with its connection, byte for byte as it came, and the connection comes back when the
+// server has answered.
 //
-// A goroutine that waits for an answer has its stack, its buffers and its request grow cold until it wakes up, and each must be
-// fetched once more. Here what waits is what the Answerer keeps (docs/benchmarks.md tells what that is worth).
+// A goroutine that waits for an answer has its stack, its buffers and its request grow cold until
+// it wakes up, and each must be fetched once more. Here what waits is what the Answerer keeps
+// (docs/benchmarks.md tells what that is worth).
 package eventloop
 
 import (
@@ -17,7 +19,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/life"
 )
 
-// maxRequest is the size of the longest request that an Answerer is asked about, in bytes with its head.
+// maxRequest is the size of the longest request that an Answerer is asked about, in bytes with its
+// head.
 const maxRequest = 16 << 10
 
 // Answerer takes a request if it is one of its own. request is what has arrived. If all goes well
@@ -26,9 +29,9 @@ const maxRequest = 16 << 10
 // called, once, by any goroutine; it may have been already. It must not block: others wait.
 type Answerer func(c *Conn, request []byte) bool
 
-// Listener is where a server accepts connections that have a request for it, each until it is idle again. Where the system has
-// no loop, and for connections without a descriptor, all requests are the server's. The server must tell State of each connection.
-// It is a life.Service.
+// Listener is where a server accepts connections that have a request for it, each until it is idle
+// again. Where the system has no loop, and for connections without a descriptor, all requests are
+// the server's. The server must tell State of each connection. It is a life.Service.
 type Listener struct {
 	inner   net.Listener
 	silence Silence
@@ -58,9 +61,11 @@ type Silence struct {
 // Wrap makes a listener over inner, whose Accept must give no error before it is closed. serve is
 // the server's, for one connection. When Accept has ended, requests that no Answerer took get
 // there.
-func Wrap(inner net.Listener, silence Silence, answer Answerer, serve func(net.Conn) error) *Listener {
+func Wrap(inner net.Listener, silence Silence, answer Answerer,
+	serve func(net.Conn) error) *Listener {
 	l := &Listener{
-		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn), ended: make(chan struct{}),
+		inner: inner, answer: answer, serve: serve, silence: silence, passed: make(chan *Turn),
+		ended: make(chan struct{}),
 		conns: make(map[*Conn]struct{}), emptied: make(chan struct{}, 1), working: life.NewTasks(),
 	}
 	l.end = sync.OnceFunc(func() { close(l.ended) })
@@ -129,7 +134,8 @@ func rawConn(conn net.Conn) syscall.RawConn {
 	return raw
 }
 
-// Accept gives the next connection that has a request for the server. It gives an error only after Close.
+// Accept gives the next connection that has a request for the server. It gives an error only after
+// Close.
 func (l *Listener) Accept() (net.Conn, error) {
 	select {
 	case t := <-l.passed:
@@ -148,8 +154,8 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// pass gives a connection to the server, which may serve it all the same when it accepts no more. Nothing is left in passed, which has
-// no room.
+// pass gives a connection to the server, which may serve it all the same when it accepts no more.
+// Nothing is left in passed, which has no room.
 func (l *Listener) pass(t *Turn) {
 	select {
 	case l.passed <- t:

@@ -22,8 +22,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its end with a delay.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its
+	// end with a delay.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
@@ -31,19 +33,22 @@ const soon = 30 * time.Second // for whatever happens at once, on a busy machine
 
 var quiet = Silence{First: time.Hour, Then: time.Hour}
 
-// house is a server behind a loop. It answers each request with its body, and says who answered in the header By.
+// house is a server behind a loop. It answers each request with its body, and says who answered in
+// the header By.
 type house struct {
 	*Listener
 	t      testing.TB
 	server *fasthttp.Server
-	alone  bool             // nobody accepts but the test
-	limit  time.Duration    // the server's, for reading and writing; 0: long enough
-	asked  chan string      // what the Answerer was asked about; nil: nobody wants to know
-	taken  chan *visit      // what it took; nil: answer has it
-	answer func(*visit)     // nil: it is answered at once
-	served chan *visit      // what the server handles, until done is closed; nil: it is answered at once
+	alone  bool          // nobody accepts but the test
+	limit  time.Duration // the server's, for reading and writing; 0: long enough
+	asked  chan string   // what the Answerer was asked about; nil: nobody wants to know
+	taken  chan *visit   // what it took; nil: answer has it
+	answer func(*visit)  // nil: it is answered at once
+	// what the server handles, until done is closed; nil: it is answered at once
+	served chan *visit
 	stream func(c net.Conn) // has the connection of a request for /stream
-	bodies chan *upload     // bodies are streams, and here are those that arrive; nil: they are read before the handler
+	// bodies are streams, and here are those that arrive; nil: they are read before the handler
+	bodies chan *upload
 }
 
 // visit is a request that waits for its answer.
@@ -63,7 +68,8 @@ type upload struct {
 }
 
 func answerOf(by string, body []byte) []byte {
-	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nBy: %s\r\nContent-Length: %d\r\n\r\n", by, len(body)), body...)
+	return append(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nBy: %s\r\nContent-Length: %d\r\n\r\n", by,
+		len(body)), body...)
 }
 
 func (v *visit) reply(last bool) { v.conn.Reply(answerOf("loop", v.body), last) }
@@ -71,7 +77,8 @@ func (v *visit) pass()           { v.conn.pass(v.request) }
 
 // request makes one of the sort that the Answerer takes.
 func request(path string, body []byte) []byte {
-	return append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", path, len(body)), body...)
+	return append(fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n",
+		path, len(body)), body...)
 }
 
 func quick(body string) []byte { return request("/quick", []byte(body)) }
@@ -130,7 +137,10 @@ func (h *house) handler(ctx *fasthttp.RequestCtx) {
 	}
 	if string(ctx.Path()) == "/stream" {
 		ctx.HijackSetNoResponse(true)
-		ctx.Hijack(func(c net.Conn) { h.stream(c.(interface{ UnsafeConn() net.Conn }).UnsafeConn()) })
+		ctx.Hijack(func(c net.Conn) {
+			h.stream(c.(interface{ UnsafeConn() net.Conn }).
+				UnsafeConn())
+		})
 		return
 	}
 	if h.served != nil {
@@ -149,8 +159,10 @@ func (h *house) open(t testing.TB, inner net.Listener, silence Silence) *house {
 	h.t = t
 	h.limit = cmp.Or(h.limit, soon)
 	h.server = &fasthttp.Server{
-		Handler: Handle(h.handler), ReadTimeout: h.limit, WriteTimeout: h.limit, IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
-		KeepHijackedConns: true, ReadBufferSize: maxRequest, StreamRequestBody: h.bodies != nil, Logger: log.New(io.Discard, "", 0),
+		Handler: Handle(h.handler), ReadTimeout: h.limit, WriteTimeout: h.limit,
+		IdleTimeout: h.limit, CloseOnShutdown: true, ConnState: State,
+		KeepHijackedConns: true, ReadBufferSize: maxRequest, StreamRequestBody: h.bodies != nil,
+		Logger: log.New(io.Discard, "", 0),
 	}
 	h.Listener = Wrap(inner, silence, h.take, h.server.ServeConn)
 	require.NoError(t, h.Start())

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// loop is an epoll of its own (epoll(7)) for a share of the connections. Go's scheduler waits on it as on any file, so no thread
-// is blocked in it.
+// loop is an epoll of its own (epoll(7)) for a share of the connections. Go's scheduler waits on it
+// as on any file, so no thread is blocked in it.
 type loop struct {
 	listener *Listener
 	file     *os.File
@@ -23,8 +23,10 @@ type loop struct {
 	conns map[int32]*Conn // by descriptor
 }
 
-// interest is what a connection is watched for: each arrival is told once, and so is the client's end.
-const interest = syscall.EPOLLIN | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which package syscall has negative on some processors
+// interest is what a connection is watched for: each arrival is told once, and so is the client's
+// end.
+// EPOLLET, which package syscall has negative on some processors
+const interest = syscall.EPOLLIN | syscall.EPOLLRDHUP | 1<<31
 
 // newLoops makes a loop for each processor; fewer, or none, if the system has no more.
 func newLoops(l *Listener) (loops []*loop) {
@@ -36,11 +38,13 @@ func newLoops(l *Listener) (loops []*loop) {
 		_ = syscall.SetNonblock(fd, true) // then Go's poller takes it
 		file := os.NewFile(uintptr(fd), "epoll")
 		raw, err := file.SyscallConn()
-		if err = errors.Join(err, file.SetDeadline(time.Time{})); err != nil { // no deadline: the poller has not taken it
+		// no deadline: the poller has not taken it
+		if err = errors.Join(err, file.SetDeadline(time.Time{})); err != nil {
 			_ = file.Close()
 			return loops
 		}
-		loops = append(loops, &loop{listener: l, file: file, epoll: raw, conns: make(map[int32]*Conn)})
+		loops = append(loops, &loop{listener: l, file: file, epoll: raw,
+			conns: make(map[int32]*Conn)})
 	}
 	return loops
 }
@@ -61,12 +65,14 @@ func (p *loop) watch(c *Conn) {
 	}
 }
 
-// control changes what the kernel knows of a connection. It fails for one that is closed, and when the loop is.
+// control changes what the kernel knows of a connection. It fails for one that is closed, and when
+// the loop is.
 func (p *loop) control(op int, c *Conn) bool {
 	var err error
 	closed := c.raw.Control(func(fd uintptr) {
 		if closed := p.epoll.Control(func(epoll uintptr) {
-			err = syscall.EpollCtl(int(epoll), op, int(fd), &syscall.EpollEvent{Events: interest, Fd: int32(fd)})
+			err = syscall.EpollCtl(int(epoll), op, int(fd),
+				&syscall.EpollEvent{Events: interest, Fd: int32(fd)})
 		}); closed != nil {
 			err = closed
 		}
@@ -158,13 +164,15 @@ func (p *loop) look(c *Conn, ending bool) {
 // silent says whether nothing waits to be read.
 func (c *Conn) silent() (silent bool) {
 	_ = c.raw.Control(func(fd uintptr) {
-		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		n, _, err := syscall.Recvfrom(int(fd), make([]byte, 1),
+			syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		silent = n <= 0 || err != nil
 	})
 	return silent
 }
 
-// readSome reads what has arrived into the loop's buffer. Errors: io.EOF when there will be no more, and the connection's own.
+// readSome reads what has arrived into the loop's buffer. Errors: io.EOF when there will be no
+// more, and the connection's own.
 func (c *Conn) readSome() (n int, err error) {
 	for {
 		if err := c.raw.Read(c.readNow); err != nil {

@@ -52,7 +52,8 @@ func TestTheServersTimeLimitsEndWithItsTurn(t *testing.T) {
 func TestWhateverIsNotTakenReachesTheServerByteForByte(t *testing.T) {
 	h := (&house{asked: make(chan string, 1), alone: true}).openTCP(t, quiet)
 	c := h.dial()
-	for _, size := range []int{1, 2, 100, maxRequest - 1, maxRequest, maxRequest + 1, maxRequest + 2, 1 << 20} {
+	for _, size := range []int{1, 2, 100, maxRequest - 1, maxRequest, maxRequest + 1,
+		maxRequest + 2, 1 << 20} {
 		sent := make([]byte, size)
 		_, _ = rand.Read(sent)
 		var sending sync.WaitGroup
@@ -69,7 +70,8 @@ func TestWhateverIsNotTakenReachesTheServerByteForByte(t *testing.T) {
 		case asked := <-h.asked:
 			require.True(t, strings.HasPrefix(string(sent), asked) && len(asked) <= maxRequest)
 		default:
-			require.Greater(t, size, maxRequest, "the Answerer is not asked about what is too long, and about all else")
+			require.Greater(t, size, maxRequest,
+				"the Answerer is not asked about what is too long, and about all else")
 		}
 		State(turn, fasthttp.StateIdle)
 		_, err = turn.Read(read)
@@ -96,7 +98,8 @@ func TestARequestInTwoPiecesReachesTheServerWhole(t *testing.T) {
 func TestRequestsInOneWriteAreAllAnsweredInOrder(t *testing.T) {
 	h := (&house{}).openTCP(t, quiet)
 	c := h.dial()
-	for _, path := range [][]string{{"/quick", "/quick"}, {"/quick", "/slow"}, {"/slow", "/quick"}, {"/slow", "/slow", "/quick"}} {
+	for _, path := range [][]string{{"/quick", "/quick"}, {"/quick", "/slow"}, {"/slow", "/quick"},
+		{"/slow", "/slow", "/quick"}} {
 		var all []byte
 		for i, p := range path {
 			all = append(all, request(p, []byte{byte('a' + i)})...)
@@ -109,8 +112,8 @@ func TestRequestsInOneWriteAreAllAnsweredInOrder(t *testing.T) {
 	}
 }
 
-// One and a half requests in one write: the server waits for the rest of the head, having answered the first. (For the rest
-// of a body fasthttp waits first.)
+// One and a half requests in one write: the server waits for the rest of the head, having answered
+// the first. (For the rest of a body fasthttp waits first.)
 func TestAPartOfTheNextRequestDoesNotKeepAnAnswerBack(t *testing.T) {
 	h := (&house{}).openTCP(t, quiet)
 	c := h.dial()

@@ -19,16 +19,18 @@ const (
 )
 
 const (
-	// arrivesIn is how long a request of an honest client takes from its first byte to its last, nearly always.
+	// arrivesIn is how long a request of an honest client takes from its first byte to its last,
+	// nearly always.
 	arrivesIn = time.Second
-	// handledIn is more than any handler takes: what a request may ask of the store, and a vote's wait for its answer. The time in which
-	// a body arrives is no part of it.
+	// handledIn is more than any handler takes: what a request may ask of the store, and a vote's
+	// wait for its answer. The time in which a body arrives is no part of it.
 	handledIn = 15 * time.Second
 )
 
 // enter begins a phase, unless the connection has given way.
 func (c *Conn) enter(phase int32) bool {
-	c.since.Store(time.Now().UnixNano()) // first: who looks meanwhile finds that something has changed
+	// first: who looks meanwhile finds that something has changed
+	c.since.Store(time.Now().UnixNano())
 	for {
 		before := c.phase.Load()
 		if before == given || c.phase.CompareAndSwap(before, phase) {
@@ -37,9 +39,10 @@ func (c *Conn) enter(phase int32) bool {
 	}
 }
 
-// Handle makes a server's handler one that tells the listener when a request is whole, and when it was handled. A request whose
-// connection has given way is not handled. A server that streams bodies calls its handler before the body is there: such a request
-// arrives until its handler calls Whole.
+// Handle makes a server's handler one that tells the listener when a request is whole, and when it
+// was handled. A request whose connection has given way is not handled. A server that streams
+// bodies calls its handler before the body is there: such a request arrives until its handler calls
+// Whole.
 func Handle(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		t, ok := ctx.Conn().(*Turn)
@@ -54,8 +57,9 @@ func Handle(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	}
 }
 
-// Whole is for a handler that has read its request's body from a stream. The connection does not give way from then on, unless the
-// handler takes longer than any may. False: it has given way already, and the request must not be handled.
+// Whole is for a handler that has read its request's body from a stream. The connection does not
+// give way from then on, unless the handler takes longer than any may. False: it has given way
+// already, and the request must not be handled.
 func (t *Turn) Whole() bool { return t.enter(handled) }
 
 // room is who gives way next.
@@ -71,9 +75,10 @@ type candidate struct {
 	since int64
 }
 
-// MakeRoom closes the connection that can be spared most: on which a request has begun to come and does not go on, else the one that has
-// asked nothing for the longest time, else one whose client does not read its answer, else one whose handler does not come to an end.
-// False: there is a request under way on all of them.
+// MakeRoom closes the connection that can be spared most: on which a request has begun to come and
+// does not go on, else the one that has asked nothing for the longest time, else one whose client
+// does not read its answer, else one whose handler does not come to an end. False: there is a
+// request under way on all of them.
 func (l *Listener) MakeRoom() bool {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
@@ -93,8 +98,8 @@ func (l *Listener) MakeRoom() bool {
 	}
 }
 
-// candidates looks at all connections and gives the first sixteenth of those that can give way: who comes in crowds must not cost a look
-// at all of them each.
+// candidates looks at all connections and gives the first sixteenth of those that can give way: who
+// comes in crowds must not cost a look at all of them each.
 func (l *Listener) candidates() (found []candidate) {
 	all, now := l.all(), time.Now().UnixNano()
 	for _, c := range all {
@@ -103,7 +108,10 @@ func (l *Listener) candidates() (found []candidate) {
 			found = append(found, candidate{c, rank, since})
 		}
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Or(a.rank-b.rank, cmp.Compare(a.since, b.since)) })
+	slices.SortFunc(found, func(a,
+		b candidate) int {
+		return cmp.Or(a.rank-b.rank, cmp.Compare(a.since, b.since))
+	})
 	return slices.Clone(found[:min(len(found), len(all)/16+1)])
 }
 
@@ -117,9 +125,11 @@ func (c *Conn) rank(took time.Duration) (int, bool) {
 		return 1, true
 	case state == passed && phase == arriving:
 		return 2, true
-	case phase == answering && took > arrivesIn && (state == passed || state == busy || state == missed):
+	case phase == answering && took > arrivesIn &&
+		(state == passed || state == busy || state == missed):
 		return 3, true
-	case state == passed && phase == handled && took > handledIn: // its handler takes longer than any may
+	case state == passed && phase == handled &&
+		took > handledIn: // its handler takes longer than any may
 		return 4, true
 	}
 	return 0, false
@@ -141,7 +151,8 @@ func (c *Conn) giveWay(since int64) bool {
 		return false
 	}
 	phase := c.phase.Load()
-	if _, ok := c.rank(time.Duration(time.Now().UnixNano() - since)); !ok || !c.phase.CompareAndSwap(phase, given) {
+	if _, ok := c.rank(time.Duration(time.Now().UnixNano() - since)); !ok ||
+		!c.phase.CompareAndSwap(phase, given) {
 		return false
 	}
 	_ = c.cut()

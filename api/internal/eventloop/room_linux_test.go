@@ -34,7 +34,8 @@ func (h *house) connOf(c *client) (conn *Conn) {
 
 func (h *house) rested(c *client) *Conn {
 	conn := h.connOf(c)
-	require.Eventually(h.t, func() bool { return conn.state.Load() == idle }, soon, time.Millisecond)
+	require.Eventually(h.t, func() bool { return conn.state.Load() == idle }, soon,
+		time.Millisecond)
 	return conn
 }
 
@@ -83,7 +84,10 @@ func TestARequestThatDoesNotGoOnGivesWayBeforeWhoIsIdle(t *testing.T) {
 	arrives := func(c *client) *Conn {
 		c.send(slow("y")[:9])
 		conn := h.connOf(c)
-		require.Eventually(t, func() bool { return conn.state.Load() == passed && conn.phase.Load() == arriving }, soon, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return conn.state.Load() == passed &&
+				conn.phase.Load() == arriving
+		}, soon, time.Millisecond)
 		return conn
 	}
 	arrives(young).ago(-time.Hour) // it has only begun, however slow this test is
@@ -101,13 +105,15 @@ func TestAnAnswerThatNobodyReadsGivesWay(t *testing.T) {
 	c := h.dial()
 	c.send(slow(strings.Repeat("x", 4<<20-1)))
 	conn := h.connOf(c)
-	require.Eventually(t, func() bool { return conn.phase.Load() == answering }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return conn.phase.Load() == answering }, soon,
+		time.Millisecond)
 	require.False(t, h.MakeRoom(), "it may be on its way")
 	conn.ago(2 * arrivesIn)
 	require.True(t, h.MakeRoom())
 }
 
-// TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay: who is cut off comes back, and nobody gets what is another's.
+// TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay: who is cut off comes back, and nobody gets
+// what is another's.
 func TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay(t *testing.T) {
 	const many = 200
 	h := (&house{answer: func(v *visit) {
@@ -129,7 +135,8 @@ func TestACrowdHasItsOwnAnswersWhileConnectionsGiveWay(t *testing.T) {
 				err := c.say(rng, fmt.Sprintf("%d of %d", n, i))
 				switch {
 				case err == nil:
-				case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+				case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+					errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 					_ = c.Close()
 					c = h.dial()
 				default:
@@ -248,7 +255,9 @@ func TestARequestWhoseBodyIsWholeDoesNotGiveWay(t *testing.T) {
 	for _, chunked := range []bool{false, true} {
 		c := h.dial()
 		if chunked {
-			c.send([]byte("POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\ny\r\n0\r\n\r\n"))
+			c.send([]byte(
+				"POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " +
+					"chunked\r\n\r\n1\r\ny\r\n0\r\n\r\n"))
 		} else {
 			c.send(slow("y"))
 		}
@@ -265,7 +274,8 @@ func TestARequestWhoseBodyIsWholeDoesNotGiveWay(t *testing.T) {
 	}
 }
 
-// TestBodiesAndWhoGivesWayMeetInEveryOrder: each request is handled whole, or its connection has given way.
+// TestBodiesAndWhoGivesWayMeetInEveryOrder: each request is handled whole, or its connection has
+// given way.
 func TestBodiesAndWhoGivesWayMeetInEveryOrder(t *testing.T) {
 	const many = 300
 	h := (&house{bodies: make(chan *upload, many)}).openTCP(t, quiet)

@@ -48,9 +48,10 @@ func State(conn net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// Watch is for a handler that has taken the connection for good (fasthttp's Hijack, which ends its deadlines) and reads nothing from
-// it. The loop closes it when its client goes, or says something; and when it is closed, by whomever, ended is called, once, in a
-// goroutine of its own. False: there is no loop, and nothing of this is done.
+// Watch is for a handler that has taken the connection for good (fasthttp's Hijack, which ends its
+// deadlines) and reads nothing from it. The loop closes it when its client goes, or says something;
+// and when it is closed, by whomever, ended is called, once, in a goroutine of its own. False:
+// there is no loop, and nothing of this is done.
 func (t *Turn) Watch(ended func()) bool {
 	if t.loop == nil {
 		return false
@@ -67,8 +68,8 @@ func (t *Turn) Watch(ended func()) bool {
 	return true
 }
 
-// Read gives what the loop has read, then what comes. Between two requests it says that there is no more: the server closes the
-// connection then, which gives it back.
+// Read gives what the loop has read, then what comes. Between two requests it says that there is no
+// more: the server closes the connection then, which gives it back.
 func (t *Turn) Read(b []byte) (int, error) {
 	if len(t.arrived) > 0 {
 		n := copy(b, t.arrived)
@@ -87,8 +88,9 @@ const (
 	lingerTime  = 2 * time.Second
 )
 
-// Linger is for a handler whose answer is the connection's last, while its client may be sending still. A connection that is closed
-// with bytes unread is reset, and the client may lose the answer. So Close says that there is no more, and drops what comes for a while.
+// Linger is for a handler whose answer is the connection's last, while its client may be sending
+// still. A connection that is closed with bytes unread is reset, and the client may lose the
+// answer. So Close says that there is no more, and drops what comes for a while.
 func (t *Turn) Linger() { t.lingers = true }
 
 func (t *Turn) drop() {
@@ -99,9 +101,12 @@ func (t *Turn) drop() {
 	_, _ = io.CopyN(io.Discard, t.Conn, lingerBytes)
 }
 
-// SetReadDeadline and SetWriteDeadline give no error for a connection that has given way: fasthttp takes it for a fault of its own and
-// panics. What is read or written next fails.
-func (t *Turn) SetReadDeadline(at time.Time) error { return unlessClosed(t.Conn.SetReadDeadline(at)) }
+// SetReadDeadline and SetWriteDeadline give no error for a connection that has given way: fasthttp
+// takes it for a fault of its own and panics. What is read or written next fails.
+func (t *Turn) SetReadDeadline(
+	at time.Time) error {
+	return unlessClosed(t.Conn.SetReadDeadline(at))
+}
 
 // SetWriteDeadline is as SetReadDeadline.
 func (t *Turn) SetWriteDeadline(at time.Time) error {

@@ -39,7 +39,8 @@ func (s *stream) requireEnd(t testing.TB) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// streams gives a house, and the streams that are asked of it. When the test is over each of them has been told to have ended, once.
+// streams gives a house, and the streams that are asked of it. When the test is over each of them
+// has been told to have ended, once.
 func streams(t testing.TB) (*house, <-chan *stream) {
 	all := make(chan *stream)
 	var mu sync.Mutex
@@ -70,7 +71,8 @@ func streams(t testing.TB) (*house, <-chan *stream) {
 	return h, all
 }
 
-// lookAround waits until each loop has looked at what arrived before: it is told first what came first.
+// lookAround waits until each loop has looked at what arrived before: it is told first what came
+// first.
 func (h *house) lookAround() {
 	h.t.Helper()
 	for range h.loops { // connections go to one after the other
@@ -83,7 +85,11 @@ func TestAWatchedStreamEndsWhenItsClientGoesOrSaysSomething(t *testing.T) {
 		"closes":          func(c *net.TCPConn) error { return c.Close() },
 		"closes its half": func(c *net.TCPConn) error { return c.CloseWrite() },
 		"resets":          func(c *net.TCPConn) error { _ = c.SetLinger(0); return c.Close() },
-		"says something":  func(c *net.TCPConn) error { _, err := c.Write([]byte("?")); return err },
+		"says something": func(c *net.TCPConn) error {
+			_,
+				err := c.Write([]byte("?"))
+			return err
+		},
 	} {
 		for _, before := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {
@@ -106,7 +112,8 @@ func TestAWatchedStreamEndsWhenItsClientGoesOrSaysSomething(t *testing.T) {
 
 func TestAWatchedStreamStaysOpenUntilItIsClosed(t *testing.T) {
 	h, opened := streams(t)
-	c := h.dial().send(request("/slow", []byte("s"))).require("server", "s").send(request("/stream", nil))
+	c := h.dial().send(request("/slow", []byte("s"))).require("server", "s").
+		send(request("/stream", nil))
 	s := <-opened
 	require.True(t, s.watch())
 	h.requireEmpty()
@@ -131,7 +138,8 @@ func TestAStreamThatIsClosedAlreadyIsToldSo(t *testing.T) {
 	s.requireEnd(t)
 }
 
-// The server says that a connection is hijacked when its handler runs already, or has done all that it does.
+// The server says that a connection is hijacked when its handler runs already, or has done all that
+// it does.
 func TestAStreamIsWatchedWheneverTheServerSaysThatItIsOne(t *testing.T) {
 	h := (&house{alone: true}).openTCP(t, quiet)
 	for said := range 3 {

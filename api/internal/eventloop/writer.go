@@ -15,7 +15,8 @@ type Writer struct {
 	err  error
 }
 
-// NewWriter gives nil for a connection that has no descriptor, or on a system where that is not written to without waiting.
+// NewWriter gives nil for a connection that has no descriptor, or on a system where that is not
+// written to without waiting.
 func NewWriter(conn net.Conn) *Writer {
 	raw := rawConn(conn)
 	if raw == nil || !writesNow {
@@ -26,7 +27,8 @@ func NewWriter(conn net.Conn) *Writer {
 	return w
 }
 
-// Write gives how many bytes of data were taken, which it keeps nothing of. It never waits, and an error ends the connection.
+// Write gives how many bytes of data were taken, which it keeps nothing of. It never waits, and an
+// error ends the connection.
 func (w *Writer) Write(data []byte) (n int, err error) {
 	w.data = data
 	err = w.raw.Write(w.call)

@@ -32,14 +32,17 @@ func arrive(s *guests, address string) (g *guest, ended func() bool) {
 func TestTheStreamGivesWayThatHeardNothingForLongestOfTheAddressWithMost(t *testing.T) {
 	s := guests{from: map[netip.Prefix][]*guest{}}
 	var all []*guest
-	for i, address := range []string{"203.0.113.1", "203.0.113.2", "203.0.113.2", "203.0.113.2", "2001:db8::1", "2001:db8::2"} {
+	for i, address := range []string{"203.0.113.1", "203.0.113.2", "203.0.113.2", "203.0.113.2",
+		"2001:db8::1", "2001:db8::2"} {
 		g, _ := arrive(&s, address)
 		g.told.Store(int64(100 - i))
 		all = append(all, g)
 	}
 	all[3].told.Store(1000)
-	one, two, new := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("203.0.113.9")
-	require.Equal(t, 2, s.of(netip.MustParseAddr("2001:db8::ffff")), "who has a network of 64 bits is one client")
+	one, two, new := netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"),
+		netip.MustParseAddr("203.0.113.9")
+	require.Equal(t, 2, s.of(netip.MustParseAddr("2001:db8::ffff")),
+		"who has a network of 64 bits is one client")
 	require.Zero(t, s.of(netip.MustParseAddr("2001:db8:0:1::1")))
 
 	require.False(t, s.makeRoomFor(two), "it has the most")

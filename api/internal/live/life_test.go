@@ -42,7 +42,8 @@ func TestReadsLive(t *testing.T) {
 		_, c := newSlowReader(time.Hour)
 		return lifetest.Made{Service: c, Work: func() {
 			go func() { _, _ = c.Read(context.Background(), "a poll") }()
-			require.Eventually(t, func() bool { return c.Len() > 0 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return c.Len() > 0 }, 10*time.Second,
+				time.Millisecond)
 		}}
 	})
 }

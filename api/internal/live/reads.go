@@ -35,7 +35,8 @@ type line[V any] struct {
 	paid time.Time     // until when its reads are paid for, at one per Pace; of its goroutine
 }
 
-// reading is one look at a thing. What it brought may be used when done is closed, and must not be changed.
+// reading is one look at a thing. What it brought may be used when done is closed, and must not be
+// changed.
 type reading[V any] struct {
 	done  chan struct{}
 	value V
@@ -78,7 +79,8 @@ func (c *Reads[K, V]) join(k K) *reading[V] {
 	return l.next
 }
 
-// serve does the reads of one thing, one after the other, until it has been left alone for as long as its reads are paid.
+// serve does the reads of one thing, one after the other, until it has been left alone for as long
+// as its reads are paid.
 func (c *Reads[K, V]) serve(ctx context.Context, k K, l *line[V]) {
 	for {
 		select {

@@ -46,7 +46,8 @@ func (s *slowReader) look(ctx context.Context, _ string) (int64, error) {
 	return began, s.err
 }
 
-func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderThanTheirRequest(t *testing.T) {
+func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderThanTheirRequest(
+	t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const people, lasts, takes = 2000, 2 * time.Second, 2 * time.Millisecond
 		store, c := newSlowReader(takes)
@@ -54,7 +55,9 @@ func TestACrowdOfReadersCostsTheStoreTenReadsASecondAndNobodyReadsWhatIsOlderTha
 		var answers atomic.Int64
 		for i := range people {
 			room.Go(func() {
-				for time.Sleep(time.Duration(i) * 37 * time.Microsecond); store.now() < int64(lasts); answers.Add(1) {
+				for time.Sleep(
+					time.Duration(
+						i) * 37 * time.Microsecond); store.now() < int64(lasts); answers.Add(1) {
 					asked := store.now()
 					r, err := c.Read(t.Context(), "a poll")
 					if err != nil || r < asked || store.now()-asked > int64(Pace+2*takes) {

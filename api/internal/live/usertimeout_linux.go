@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// tcpUserTimeout is Linux's TCP_USER_TIMEOUT on every processor; package syscall does not name it on all of them.
+// tcpUserTimeout is Linux's TCP_USER_TIMEOUT on every processor; package syscall does not name it
+// on all of them.
 const tcpUserTimeout = 0x12
 
 // setUserTimeout bounds how long what was written may stay unacknowledged, or the client not take
@@ -18,6 +19,7 @@ func setUserTimeout(conn *net.TCPConn, wait time.Duration) {
 		return
 	}
 	_ = raw.Control(func(fd uintptr) {
-		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(wait.Milliseconds()))
+		_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout,
+			int(wait.Milliseconds()))
 	})
 }

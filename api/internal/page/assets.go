@@ -19,8 +19,9 @@ var media = map[string]string{
 	".svg": "image/svg+xml",
 }
 
-// assets are the modules, stylesheets and images. All are below one folder that is named after all of their contents, so modules
-// import each other by their plain names, and nothing that was fetched once is asked for again.
+// assets are the modules, stylesheets and images. All are below one folder that is named after all
+// of their contents, so modules import each other by their plain names, and nothing that was
+// fetched once is asked for again.
 type assets struct {
 	build    string
 	byName   map[string]content
@@ -40,7 +41,8 @@ func readAssets(files fs.FS) (*assets, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &assets{byName: map[string]content{}, imports: map[string][]string{}, messages: map[string][]string{}}
+	a := &assets{byName: map[string]content{}, imports: map[string][]string{},
+		messages: map[string][]string{}}
 	var parts [][]byte
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		kind, ok := media[path.Ext(name)]
@@ -68,7 +70,8 @@ func found(expression *regexp.Regexp, text []byte) (all []string) {
 	return all
 }
 
-// modules gives a module and all that it needs, so that a browser can fetch them at once and not one after the other.
+// modules gives a module and all that it needs, so that a browser can fetch them at once and not
+// one after the other.
 func (a *assets) modules(name string) ([]string, error) {
 	all := []string{name}
 	for i := 0; i < len(all); i++ {
@@ -94,8 +97,8 @@ func (a *assets) url(name string) (string, error) {
 
 var build = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// get answers with an asset. While replicas of two builds run side by side, a browser may ask one of them for what a page of
-// the other named: it gets what is there, and does not keep it.
+// get answers with an asset. While replicas of two builds run side by side, a browser may ask one
+// of them for what a page of the other named: it gets what is there, and does not keep it.
 func (a *assets) get(c *fiber.Ctx) error {
 	asset, ok := a.byName[c.Params("+")]
 	if !ok || !build.MatchString(c.Params("build")) {
@@ -106,7 +109,8 @@ func (a *assets) get(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	}
 	if c.Status(http.StatusOK); path.Ext(c.Params("+")) == ".svg" {
-		c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'") // opened by itself it is a document
+		// opened by itself it is a document
+		c.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; style-src 'unsafe-inline'")
 	}
 	return asset.send(c)
 }

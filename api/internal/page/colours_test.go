@@ -18,7 +18,8 @@ const (
 	shapeContrast = 3
 )
 
-// apart is how far two colours of a chart must be from each other, in CIELAB. One just sees a distance of 2.3.
+// apart is how far two colours of a chart must be from each other, in CIELAB. One just sees a
+// distance of 2.3.
 const apart = 12
 
 func TestTextStandsOut(t *testing.T) {
@@ -26,19 +27,24 @@ func TestTextStandsOut(t *testing.T) {
 		for _, pair := range [][2]string{
 			{"ink", "paper"}, {"ink", "card"}, {"ink", "track"}, {"ink", "tint"},
 			{"soft", "paper"}, {"soft", "card"}, {"soft", "track"}, {"soft", "tint"},
-			{"accent", "paper"}, {"accent", "card"}, {"accent-strong", "tint"}, {"on-accent", "accent"}, {"on-accent", "accent-strong"},
-			{"good", "paper"}, {"good", "card"}, {"good", "good-tint"}, {"warn", "card"}, {"warn", "warn-tint"},
-			{"bad", "paper"}, {"bad", "card"}, {"bad", "bad-tint"}, {"paper", "ink"}, {"card", "bad"},
+			{"accent", "paper"}, {"accent", "card"}, {"accent-strong", "tint"},
+			{"on-accent", "accent"}, {"on-accent", "accent-strong"},
+			{"good", "paper"}, {"good", "card"}, {"good", "good-tint"}, {"warn", "card"},
+			{"warn", "warn-tint"},
+			{"bad", "paper"}, {"bad", "card"}, {"bad", "bad-tint"}, {"paper", "ink"},
+			{"card", "bad"},
 		} {
 			got := contrast(of.colour(t, pair[0]), of.colour(t, pair[1]))
-			assert.GreaterOrEqual(t, got, float64(textContrast), "%s: %s on %s", scheme, pair[0], pair[1])
+			assert.GreaterOrEqual(t, got, float64(textContrast), "%s: %s on %s", scheme,
+				pair[0], pair[1])
 		}
 	}
 }
 
 // TestPlaceholdersStandOut holds what each rule for them makes of their colour and opacity.
 func TestPlaceholdersStandOut(t *testing.T) {
-	rules := regexp.MustCompile(`(?m)^[^\n{]*::placeholder \{([^}]*)\}`).FindAllStringSubmatch(stylesheet(t), -1)
+	rules := regexp.MustCompile(`(?m)^[^\n{]*::placeholder \{([^}]*)\}`).
+		FindAllStringSubmatch(stylesheet(t), -1)
 	require.NotEmpty(t, rules)
 	base := declarations(rules[0][1])
 	for scheme, of := range palettes(t) {
@@ -62,12 +68,14 @@ func TestPlaceholdersStandOut(t *testing.T) {
 
 func TestFieldsAndTheFocusStandOut(t *testing.T) {
 	css := stylesheet(t)
-	for selector, property := range map[string]string{"input, select, textarea": "border", ":focus-visible": "outline", ".option .mark": "border"} {
+	for selector, property := range map[string]string{"input, select, textarea": "border",
+		":focus-visible": "outline", ".option .mark": "border"} {
 		name := variable(t, rule(t, css, selector)[property])
 		for scheme, of := range palettes(t) {
 			for _, ground := range []string{"paper", "card"} {
 				got := contrast(of.colour(t, name), of.colour(t, ground))
-				assert.GreaterOrEqual(t, got, float64(shapeContrast), "%s: the %s of %s on %s", scheme, property, selector, ground)
+				assert.GreaterOrEqual(t, got, float64(shapeContrast), "%s: the %s of %s on %s",
+					scheme, property, selector, ground)
 			}
 		}
 	}
@@ -82,7 +90,8 @@ func TestEveryBarEndsWhereOneSeesIt(t *testing.T) {
 		for i := range 8 {
 			edge := mix(of.colour(t, series(i)), of.colour(t, "ink"), share)
 			for _, ground := range []string{track, "card", "paper"} {
-				assert.GreaterOrEqual(t, contrast(edge, of.colour(t, ground)), float64(shapeContrast), "%s: the edge of bar %d on %s", scheme, i+1, ground)
+				assert.GreaterOrEqual(t, contrast(edge, of.colour(t, ground)),
+					float64(shapeContrast), "%s: the edge of bar %d on %s", scheme, i+1, ground)
 			}
 		}
 	}
@@ -94,33 +103,41 @@ func TestEveryWordOfACloudStandsOut(t *testing.T) {
 		for i := range 8 {
 			word := mix(of.colour(t, series(i)), of.colour(t, "ink"), share)
 			for _, ground := range []string{"card", "paper"} {
-				assert.GreaterOrEqual(t, contrast(word, of.colour(t, ground)), float64(textContrast), "%s: a word of colour %d on %s", scheme, i+1, ground)
+				assert.GreaterOrEqual(t, contrast(word, of.colour(t, ground)),
+					float64(textContrast), "%s: a word of colour %d on %s", scheme, i+1, ground)
 			}
 		}
 	}
 }
 
-// TestColourBlindPeopleTellTheBarsApart looks at the colours of the charts as people do who see them all, or who lack one of the
-// three receptors: protanopia, deuteranopia and tritanopia, after Machado, Oliveira and Fernandes (2009).
+// TestColourBlindPeopleTellTheBarsApart looks at the colours of the charts as people do who see
+// them all, or who lack one of the three receptors: protanopia, deuteranopia and tritanopia, after
+// Machado, Oliveira and Fernandes (2009).
 func TestColourBlindPeopleTellTheBarsApart(t *testing.T) {
 	for scheme, of := range palettes(t) {
 		for eyes, seen := range map[string][3][3]float64{
 			"all receptors": {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
-			"protanopia":    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
-			"deuteranopia":  {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
-			"tritanopia":    {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+			"protanopia": {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216},
+				{-0.003882, -0.048116, 1.051998}},
+			"deuteranopia": {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413},
+				{-0.011820, 0.042940, 0.968881}},
+			"tritanopia": {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602},
+				{0.004733, 0.691367, 0.303900}},
 		} {
 			for i := range 8 {
 				for j := range i {
-					got := distance(through(seen, of.colour(t, series(i))), through(seen, of.colour(t, series(j))))
-					assert.GreaterOrEqual(t, got, float64(apart), "%s, %s: bars %d and %d", scheme, eyes, j+1, i+1)
+					got := distance(through(seen, of.colour(t, series(i))),
+						through(seen, of.colour(t, series(j))))
+					assert.GreaterOrEqual(t, got, float64(apart), "%s, %s: bars %d and %d",
+						scheme, eyes, j+1, i+1)
 				}
 			}
 		}
 	}
 }
 
-// --- the stylesheet ---------------------------------------------------------------------------------------------------------------
+// --- the stylesheet
+// ------------------------------------------------------------------------------------------
 
 func stylesheet(t *testing.T) string {
 	t.Helper()
@@ -132,13 +149,15 @@ func stylesheet(t *testing.T) string {
 // palette is the value of each variable, by its name without the dashes.
 type palette map[string]string
 
-// palettes gives those of both schemes. What the dark one does not change it has from the light one.
+// palettes gives those of both schemes. What the dark one does not change it has from the light
+// one.
 func palettes(t *testing.T) map[string]palette {
 	t.Helper()
 	css := stylesheet(t)
 	found := regexp.MustCompile(`(?m)^:root \{([^}]*)\}`).FindStringSubmatch(css)
 	require.NotNil(t, found, "the light colours")
-	inDark := regexp.MustCompile(`prefers-color-scheme: dark\)[^\n]*\n  :root \{([^}]*)\}`).FindStringSubmatch(css)
+	inDark := regexp.MustCompile(`prefers-color-scheme: dark\)[^\n]*\n  :root \{([^}]*)\}`).
+		FindStringSubmatch(css)
 	require.NotNil(t, inDark, "the dark colours")
 	light, dark := palette{}, palette{}
 	for name, value := range declarations(found[1]) {
@@ -153,7 +172,8 @@ func palettes(t *testing.T) map[string]palette {
 // rule gives the declarations of a rule that stands by itself.
 func rule(t *testing.T, css, selector string) map[string]string {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(selector) + ` \{([^}]*)\}`).FindStringSubmatch(css)
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(selector) + ` \{([^}]*)\}`).
+		FindStringSubmatch(css)
 	require.NotNil(t, found, "there is no rule for %s", selector)
 	return declarations(found[1])
 }
@@ -182,14 +202,16 @@ func series(i int) string { return fmt.Sprintf("series-%d", i) }
 // shareOfSeries gives how much of its series' colour a value has; the rest of it is ink.
 func shareOfSeries(t *testing.T, value string) float64 {
 	t.Helper()
-	found := regexp.MustCompile(`color-mix\(in srgb, var\(--series\) (\d+)%, var\(--ink\)\)`).FindStringSubmatch(value)
+	found := regexp.MustCompile(`color-mix\(in srgb, var\(--series\) (\d+)%, var\(--ink\)\)`).
+		FindStringSubmatch(value)
 	require.NotNil(t, found, "%q is no mixture", value)
 	percent, err := strconv.ParseFloat(found[1], 64)
 	require.NoError(t, err)
 	return percent / 100
 }
 
-// --- colours ----------------------------------------------------------------------------------------------------------------------
+// --- colours
+// ------------------------------------------------------------------------------------------
 
 // colour is red, green and blue in sRGB, each between 0 and 1.
 type colour [3]float64
@@ -244,7 +266,8 @@ func through(eyes [3][3]float64, c colour) (light colour) {
 	return light
 }
 
-// distance is how different two lights look: their distance in CIELAB (1976), in the daylight of sRGB.
+// distance is how different two lights look: their distance in CIELAB (1976), in the daylight of
+// sRGB.
 func distance(a, b colour) float64 {
 	lab := func(c colour) colour {
 		f := func(v float64) float64 {

@@ -42,7 +42,8 @@ func (b content) send(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderContentType, b.media)
 	c.Vary(fiber.HeaderAcceptEncoding)
 	body, tag := b.plain, `"`+b.tag+`"`
-	if c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip" { // Fiber takes none for any
+	// Fiber takes none for any
+	if c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip" {
 		body, tag = b.gzip, `"`+b.tag+`.gz"`
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 	}

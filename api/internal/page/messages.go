@@ -11,7 +11,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// message is a text, or one for each plural form ("one", "other"; a language may have more) of its number n.
+// message is a text, or one for each plural form ("one", "other"; a language may have more) of its
+// number n.
 type message any
 
 // languages are those that the pages speak: one file messages/TAG.json each.
@@ -47,10 +48,12 @@ func readLanguages(files fs.FS) (*languages, error) {
 	return l, nil
 }
 
-// rightToLeft says whether the language is written from right to left: then the whole layout is mirrored.
+// rightToLeft says whether the language is written from right to left: then the whole layout is
+// mirrored.
 func (s spoken) rightToLeft() bool {
 	script, _ := s.tag.Script()
-	return slices.Contains([]string{"Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm"}, script.String())
+	return slices.Contains([]string{"Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm"},
+		script.String())
 }
 
 func englishFirst(a, b string) int {
@@ -63,14 +66,16 @@ func englishFirst(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// match gives the language to speak to somebody who accepts these. A header that is longer than any browser's is not read.
+// match gives the language to speak to somebody who accepts these. A header that is longer than any
+// browser's is not read.
 func (l *languages) match(accept string) string {
 	if len(accept) > 1000 {
 		accept = ""
 	}
 	wanted, _, _ := language.ParseAcceptLanguage(accept) // what cannot be read wants nothing
 	_, i, confidence := l.matcher.Match(wanted...)
-	if confidence == language.No { // of those with the same script, say: who reads Persian does not read Arabic
+	// of those with the same script, say: who reads Persian does not read Arabic
+	if confidence == language.No {
 		i = 0
 	}
 	return l.all[i].tag.String()

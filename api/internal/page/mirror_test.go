@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStylesSayNoSideSoThatTheLayoutMirrors for languages that are written from right to left. Only a screen's own edges have sides.
+// TestStylesSayNoSideSoThatTheLayoutMirrors for languages that are written from right to left. Only
+// a screen's own edges have sides.
 func TestStylesSayNoSideSoThatTheLayoutMirrors(t *testing.T) {
 	all, err := read(files, "assets")
 	require.NoError(t, err)
@@ -24,7 +25,8 @@ func TestStylesSayNoSideSoThatTheLayoutMirrors(t *testing.T) {
 			if strings.Contains(line, "safe-area-inset-right") {
 				continue
 			}
-			require.NotRegexp(t, sides, strings.ReplaceAll(line, "safe-area-inset-bottom", ""), name)
+			require.NotRegexp(t, sides,
+				strings.ReplaceAll(line, "safe-area-inset-bottom", ""), name)
 			for _, m := range four.FindAllStringSubmatch(line, -1) {
 				values := regexp.MustCompile(`(?:[^\s()]|\([^()]*\))+`).FindAllString(m[1], -1)
 				require.True(t, len(values) < 4 || values[1] == values[3], "%s: %s", name, line)

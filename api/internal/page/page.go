@@ -1,5 +1,6 @@
-// Package page is Plenary's web pages: HTML that says what it can without a script, the ES modules that bring it to life, one
-// stylesheet, and the text of each language. Everything is embedded, rendered and compressed once, when the process starts.
+// Package page is Plenary's web pages: HTML that says what it can without a script, the ES modules
+// that bring it to life, one stylesheet, and the text of each language. Everything is embedded,
+// rendered and compressed once, when the process starts.
 package page
 
 import (
@@ -39,11 +40,14 @@ var pages = []struct {
 // missing is the page of paths that name nothing.
 const missing = "missing"
 
-// policy lets a page use what this server sends and nothing else: no inline script or style, no other host, no frame.
+// policy lets a page use what this server sends and nothing else: no inline script or style, no
+// other host, no frame.
 const policy = openPolicy + "'none'"
 
-// openPolicy is the same but for its end, which says on pages of which origins the page may be in a frame.
-const openPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+// openPolicy is the same but for its end, which says on pages of which origins the page may be in a
+// frame.
+const openPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' " +
+	"data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors "
 
 // Pages serves the pages and their assets. It is safe for use by many goroutines.
@@ -57,11 +61,13 @@ type Pages struct {
 	rendered  map[string]map[string]content // by name and language
 }
 
-// New renders everything. Links and QR codes lead to the public address, which is such as config gives it, if it is not empty.
-// createKey says that creating a presentation takes a key: the pages ask for it. Pages of the origins in embed may show the
-// audience's and the results pages in a frame.
+// New renders everything. Links and QR codes lead to the public address, which is such as config
+// gives it, if it is not empty. createKey says that creating a presentation takes a key: the pages
+// ask for it. Pages of the origins in embed may show the audience's and the results pages in a
+// frame.
 func New(public string, createKey bool, embed ...string) (*Pages, error) {
-	p := &Pages{public: public, createKey: createKey, framed: policy, rendered: map[string]map[string]content{}}
+	p := &Pages{public: public, createKey: createKey, framed: policy,
+		rendered: map[string]map[string]content{}}
 	if len(embed) > 0 {
 		p.framed = openPolicy + strings.Join(embed, " ")
 	}
@@ -118,7 +124,8 @@ func (p *Pages) render(name string) error {
 			}
 		}
 		funcs := template.FuncMap{"asset": p.asset, "t": l.text}
-		t, err := template.New("layout.html").Funcs(funcs).ParseFS(files, "pages/layout.html", "pages/"+name+".html")
+		t, err := template.New("layout.html").Funcs(funcs).
+			ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return err
 		}
@@ -126,7 +133,8 @@ func (p *Pages) render(name string) error {
 		if err := t.Execute(&b, v); err != nil {
 			return fmt.Errorf("page %s in %s: %w", name, v.Lang, err)
 		}
-		if p.rendered[name][v.Lang], err = newContent("text/html; charset=utf-8", b.Bytes()); err != nil {
+		if p.rendered[name][v.Lang], err = newContent("text/html; charset=utf-8",
+			b.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -139,8 +147,8 @@ func (p *Pages) asset(name string) (string, error) {
 	return p.root + path, err
 }
 
-// Routes mounts everything. It comes after all other routes: what they do not know gets the page for it, if it is asked for by
-// somebody who reads HTML.
+// Routes mounts everything. It comes after all other routes: what they do not know gets the page
+// for it, if it is asked for by somebody who reads HTML.
 func (p *Pages) Routes(r fiber.Router) {
 	for _, page := range pages {
 		for _, path := range page.paths {
@@ -160,7 +168,8 @@ func (p *Pages) Routes(r fiber.Router) {
 	r.Use(func(c *fiber.Ctx) error {
 		err := c.Next()
 		c.Vary(fiber.HeaderAccept)
-		if e, ok := errors.AsType[*fiber.Error](err); ok && e.Code == http.StatusNotFound && readsHTML(c) {
+		if e, ok := errors.AsType[*fiber.Error](err); ok &&
+			e.Code == http.StatusNotFound && readsHTML(c) {
 			return p.send(c.Status(http.StatusNotFound), missing, policy)
 		}
 		return err
@@ -170,8 +179,8 @@ func (p *Pages) Routes(r fiber.Router) {
 // link finds what a link to the audience's page names: a code or an id.
 var link = regexp.MustCompile(`(?i)/(?:join|p)/([^/?#\s]+)`)
 
-// toCode sends a browser without script from the form to the page. A whole link that somebody pasted is as good as the
-// code in it.
+// toCode sends a browser without script from the form to the page. A whole link that somebody
+// pasted is as good as the code in it.
 func toCode(c *fiber.Ctx) error {
 	typed := c.Query("code")
 	if found := link.FindStringSubmatch(typed); found != nil {
@@ -189,7 +198,8 @@ func toCode(c *fiber.Ctx) error {
 
 // readsHTML tells a browser from a client of the API, which takes anything or JSON.
 func readsHTML(c *fiber.Ctx) bool {
-	return (c.Method() == http.MethodGet || c.Method() == http.MethodHead) && !strings.HasPrefix(c.Path(), "/api/") &&
+	return (c.Method() == http.MethodGet || c.Method() == http.MethodHead) &&
+		!strings.HasPrefix(c.Path(), "/api/") &&
 		strings.Contains(c.Get(fiber.HeaderAccept), "text/html")
 }
 

@@ -27,7 +27,8 @@ import (
 
 func TestMain(m *testing.M) {
 	// fasthttp's clock for the Date header runs as long as the process.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
 const someID = "01931c6e-7a1c-7d30-8d5f-0c6a43c8f7aa"
@@ -74,10 +75,14 @@ func paths() (all []string) {
 
 func TestEveryPageIsThereInEveryLanguageAndLetsNothingElseIn(t *testing.T) {
 	app, _ := newSite(t)
-	inline := regexp.MustCompile(`(?i)<style|\sstyle=|\son\w+=|javascript:|<script(?: type="module")?>`)
+	inline := regexp.MustCompile(
+		`(?i)<style|\sstyle=|\son\w+=|javascript:|<script(?: type="module")?>`)
 	for _, p := range paths() {
-		for accept, lang := range map[string]string{"": "en", "de-AT,de;q=0.9,en;q=0.5": "de", "fr, en;q=0.1": "en", "~;;q=": "en",
-			"ar": "ar", "ar-EG,ar;q=0.9,en-US;q=0.8": "ar", "AR-sa": "ar", "fr, ar;q=0.5, en;q=0.1": "ar", "fa": "en", "he, ur;q=0.5": "en", "en, ar;q=0.9": "en"} {
+		for accept, lang := range map[string]string{"": "en", "de-AT,de;q=0.9,en;q=0.5": "de",
+			"fr, en;q=0.1": "en", "~;;q=": "en",
+			"ar": "ar", "ar-EG,ar;q=0.9,en-US;q=0.8": "ar", "AR-sa": "ar",
+			"fr, ar;q=0.5, en;q=0.1": "ar", "fa": "en", "he, ur;q=0.5": "en",
+			"en, ar;q=0.9": "en"} {
 			res := ask(t, app, p, "Accept-Language", accept)
 			html := body(t, res)
 			require.Equal(t, 200, res.StatusCode, p)
@@ -155,9 +160,12 @@ func TestCompressedAndPlainAreTheSame(t *testing.T) {
 func TestPathsThatNameNothing(t *testing.T) {
 	app, p := newSite(t)
 	for _, path := range []string{
-		"/x", "/p/", "/p/x", "/p/" + someID + "/x", "/join/BCD234/x", "/edit/old", "/edit", "/stage/new", "/results/%00", "/index.html",
-		"/assets/", "/assets/x/api.js", "/assets/" + p.assets.build + "/", "/assets/" + p.assets.build + "/x.js",
-		"/assets/" + p.assets.build + "/../page.go", "/assets/" + p.assets.build + "/%2e%2e/page.go",
+		"/x", "/p/", "/p/x", "/p/" + someID + "/x", "/join/BCD234/x", "/edit/old", "/edit",
+		"/stage/new", "/results/%00", "/index.html",
+		"/assets/", "/assets/x/api.js", "/assets/" + p.assets.build + "/",
+		"/assets/" + p.assets.build + "/x.js",
+		"/assets/" + p.assets.build + "/../page.go",
+		"/assets/" + p.assets.build + "/%2e%2e/page.go",
 		"/pages/layout.html", "/messages/en.json",
 	} {
 		res := ask(t, app, path, "Accept-Language", "de")
@@ -178,12 +186,15 @@ func TestTheFormToJoinWorksWithoutAScript(t *testing.T) {
 	require.NotContains(t, body(t, ask(t, app, "/")), "noscript")
 	require.Contains(t, body(t, ask(t, app, "/join/BCD234")), "noscript")
 	for code, want := range map[string]string{
-		"bcd+2-34": "/join/BCD234", "": "/", "%2F%2Fevil.example": "/join/EVILEXAMPLE", "%0d%0ax": "/join/X", "BCD%E2%80%93234.": "/join/BCD234", "%EF%BC%A2cd%C2%A0234": "/join/BCD234",
-		"+.+%E2%80%93": "/",
+		"bcd+2-34": "/join/BCD234", "": "/", "%2F%2Fevil.example": "/join/EVILEXAMPLE",
+		"%0d%0ax": "/join/X", "BCD%E2%80%93234.": "/join/BCD234",
+		"%EF%BC%A2cd%C2%A0234": "/join/BCD234",
+		"+.+%E2%80%93":         "/",
 	} {
 		res := ask(t, app, "/join?code="+code)
 		require.Equal(t, 303, res.StatusCode)
-		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want), res.Header.Get("Location"))
+		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want),
+			res.Header.Get("Location"))
 	}
 }
 
@@ -201,11 +212,13 @@ func TestAPastedLinkIsAsGoodAsItsCode(t *testing.T) {
 	} {
 		res := ask(t, app, "/join?code="+url.QueryEscape(typed))
 		require.Equal(t, 303, res.StatusCode, typed)
-		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want), "%s: %s", typed, res.Header.Get("Location"))
+		require.True(t, strings.HasPrefix(res.Header.Get("Location"), want), "%s: %s", typed,
+			res.Header.Get("Location"))
 		require.NotContains(t, res.Header.Get("Location"), "://", typed)
 	}
 	for _, page := range []string{"/", "/join/ZZZZZZ"} {
-		longest := regexp.MustCompile(`name="code"[^>]* maxlength="(\d+)"`).FindStringSubmatch(body(t, ask(t, app, page)))
+		longest := regexp.MustCompile(`name="code"[^>]* maxlength="(\d+)"`).
+			FindStringSubmatch(body(t, ask(t, app, page)))
 		require.NotNil(t, longest, page)
 		require.Equal(t, "500", longest[1], "a pasted link fits into the field")
 	}
@@ -230,26 +243,32 @@ func TestEveryMessageIsUsedAndThereInEveryLanguage(t *testing.T) {
 	placeholder := regexp.MustCompile(`\{\w+\}`)
 	english := p.languages.all[0].messages
 	for _, l := range p.languages.all {
-		require.Equal(t, slices.Sorted(maps.Keys(used)), slices.Sorted(maps.Keys(l.messages)), "messages/%s.json", l.tag)
+		require.Equal(t, slices.Sorted(maps.Keys(used)), slices.Sorted(maps.Keys(l.messages)),
+			"messages/%s.json", l.tag)
 		for key, m := range l.messages {
 			forms := map[string]any{"": m}
 			if several, ok := m.(map[string]any); ok {
 				forms = several
-				require.Equal(t, pluralForms(l.tag), slices.Sorted(maps.Keys(forms)), "%s in %s", key, l.tag)
+				require.Equal(t, pluralForms(l.tag), slices.Sorted(maps.Keys(forms)),
+					"%s in %s", key, l.tag)
 			}
 			for form, text := range forms {
 				require.NotEmpty(t, text, "%s %s", key, form)
 			}
-			require.Equal(t, placeholders(placeholder, english[key]), placeholders(placeholder, m), "%s in %s", key, l.tag)
-			require.Equal(t, strings.Count(fmt.Sprint(english[key]), "Enter"), strings.Count(fmt.Sprint(m), "Enter"), "the keys of %s in %s", key, l.tag)
+			require.Equal(t, placeholders(placeholder, english[key]), placeholders(placeholder, m),
+				"%s in %s", key, l.tag)
+			require.Equal(t, strings.Count(fmt.Sprint(english[key]), "Enter"),
+				strings.Count(fmt.Sprint(m), "Enter"), "the keys of %s in %s", key, l.tag)
 		}
 	}
 }
 
-// pluralForms gives those that a language has, as CLDR names them and Intl.PluralRules selects them.
+// pluralForms gives those that a language has, as CLDR names them and Intl.PluralRules selects
+// them.
 func pluralForms(tag language.Tag) []string {
 	names := map[plural.Form]string{
-		plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many", plural.Other: "other",
+		plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few",
+		plural.Many: "many", plural.Other: "other",
 	}
 	forms := map[string]bool{}
 	for n := range 1000 {
@@ -260,7 +279,8 @@ func pluralForms(tag language.Tag) []string {
 
 func TestALanguageHasItsPluralForms(t *testing.T) {
 	for tag, forms := range map[string][]string{
-		"en": {"one", "other"}, "de": {"one", "other"}, "ar": {"few", "many", "one", "other", "two", "zero"},
+		"en": {"one", "other"}, "de": {"one", "other"},
+		"ar": {"few", "many", "one", "other", "two", "zero"},
 	} {
 		require.Equal(t, forms, pluralForms(language.MustParse(tag)), tag)
 	}
@@ -279,14 +299,20 @@ func placeholders(expression *regexp.Regexp, m message) []string {
 func TestThePagesKnowWhatTheAPITakes(t *testing.T) {
 	text, err := files.ReadFile("assets/refusal.js")
 	require.NoError(t, err)
-	require.Contains(t, string(text), fmt.Sprintf("const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, word: %d, size: %d };",
-		poll.MaxPolls, question.MaxOptions, question.MaxKeyLength, question.MaxValueLength, question.MaxEntries, question.MaxBanned, question.MaxBannedLength, poll.MaxText>>20))
-	require.Contains(t, string(text), fmt.Sprintf("const room = { voters: %d, least: %d, passcode: %d };",
-		access.MaxVotersLimit, access.MinPasscodeLength, access.MaxPasscodeLength))
+	require.Contains(t, string(text),
+		fmt.Sprintf(
+			"const most = { polls: %d, options: %d, key: %d, text: %d, entries: %d, banned: %d, "+
+				"word: %d, size: %d };",
+			poll.MaxPolls, question.MaxOptions, question.MaxKeyLength, question.MaxValueLength,
+			question.MaxEntries, question.MaxBanned, question.MaxBannedLength, poll.MaxText>>20))
+	require.Contains(t, string(text),
+		fmt.Sprintf("const room = { voters: %d, least: %d, passcode: %d };",
+			access.MaxVotersLimit, access.MinPasscodeLength, access.MaxPasscodeLength))
 }
 
-var dangerous = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +
-	`\beval\(|new Function|setAttribute\("style"`)
+var dangerous = regexp.MustCompile(
+	`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|srcdoc|javascript:|` +
+		`\beval\(|new Function|setAttribute\("style"`)
 
 func TestNoModuleReadsHTMLOrCode(t *testing.T) {
 	all, err := read(files, "assets")
@@ -295,7 +321,9 @@ func TestNoModuleReadsHTMLOrCode(t *testing.T) {
 		if path.Ext(name) == ".js" {
 			require.NotRegexp(t, dangerous, string(text), name)
 		}
-		require.NotRegexp(t, `https?://`, strings.ReplaceAll(string(text), "http://www.w3.org/", ""), "%s speaks to nobody else", name)
+		require.NotRegexp(t, `https?://`,
+			strings.ReplaceAll(string(text), "http://www.w3.org/", ""),
+			"%s speaks to nobody else", name)
 	}
 }
 
@@ -306,14 +334,16 @@ func TestTheFirstViewOfTheAudienceIsSmall(t *testing.T) {
 	app, _ := newSite(t)
 	for _, lang := range []string{"en", "de", "ar"} {
 		page := ask(t, app, "/p/"+someID, "Accept-Language", lang)
-		named := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(body(t, page), -1)
+		named := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).
+			FindAllStringSubmatch(body(t, page), -1)
 		urls := map[string]bool{"/p/" + someID: true}
 		for _, m := range named {
 			urls[m[1]] = true
 		}
 		sum := 0
 		for url := range urls {
-			sum += len(body(t, ask(t, app, url, "Accept-Language", lang, "Accept-Encoding", "gzip")))
+			sum += len(body(t, ask(t, app, url, "Accept-Language", lang,
+				"Accept-Encoding", "gzip")))
 		}
 		t.Logf("%s: %d bytes in %d requests", lang, sum, len(urls))
 		require.Less(t, sum, firstView)

@@ -14,7 +14,8 @@ import (
 
 func TestEveryPageKnowsThePublicAddressIfThereIsOne(t *testing.T) {
 	said := regexp.MustCompile(`<meta name="public-url" content="([^"]*)">`)
-	for _, public := range []string{"https://vote.example:8443", "http://[2001:db8::1]:80", `http://"><script>`} {
+	for _, public := range []string{"https://vote.example:8443", "http://[2001:db8::1]:80",
+		`http://"><script>`} {
 		p, err := New(public, false)
 		require.NoError(t, err)
 		app := fiber.New()
@@ -31,7 +32,8 @@ func TestEveryPageKnowsThePublicAddressIfThereIsOne(t *testing.T) {
 	}
 }
 
-// siteBelow serves the pages for a public address with a path, of which a proxy or the server has taken that path off.
+// siteBelow serves the pages for a public address with a path, of which a proxy or the server has
+// taken that path off.
 func siteBelow(t *testing.T, public string, createKey bool) *fiber.App {
 	t.Helper()
 	p, err := New(public, createKey)
@@ -41,7 +43,8 @@ func siteBelow(t *testing.T, public string, createKey bool) *fiber.App {
 	return app
 }
 
-// TestNoPageLeadsOutOfThePathThatTheServerLivesUnder: what the browser asks for by itself, links and forms.
+// TestNoPageLeadsOutOfThePathThatTheServerLivesUnder: what the browser asks for by itself, links
+// and forms.
 func TestNoPageLeadsOutOfThePathThatTheServerLivesUnder(t *testing.T) {
 	app := siteBelow(t, "https://host.example/our/polls", true)
 	leads := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
@@ -62,11 +65,14 @@ func TestNoPageLeadsOutOfThePathThatTheServerLivesUnder(t *testing.T) {
 	}
 }
 
-// TestModulesKnowAddressesOfThisServerFromOnePlace: one that spells out a path from the top would leave the server's own.
+// TestModulesKnowAddressesOfThisServerFromOnePlace: one that spells out a path from the top would
+// leave the server's own.
 func TestModulesKnowAddressesOfThisServerFromOnePlace(t *testing.T) {
 	all, err := read(files, "assets")
 	require.NoError(t, err)
-	top := regexp.MustCompile("(?:href[:=] ?|src ?= ?|assign\\(|replace\\(|fetch\\(|open\\(|replaceState\\([^)]*, )[\"'`]/[a-z$]|\\?\\? location\\.pathname|location\\.pathname\\.split")
+	top := regexp.MustCompile(
+		"(?:href[:=] ?|src ?= ?|assign\\(|replace\\(|fetch\\(|open\\(|replaceState\\([^)]*, " +
+			")[\"'`]/[a-z$]|\\?\\? location\\.pathname|location\\.pathname\\.split")
 	for name, text := range all {
 		if path.Ext(name) == ".js" && name != "address.js" {
 			require.NotRegexp(t, top, string(text), name)
@@ -75,7 +81,8 @@ func TestModulesKnowAddressesOfThisServerFromOnePlace(t *testing.T) {
 	}
 }
 
-// TestOnlyThePagesOfTheAudienceMayBeInAFrameAndOnlyOfWhomTheOperatorNames: every other page, and those of nowhere, are in none.
+// TestOnlyThePagesOfTheAudienceMayBeInAFrameAndOnlyOfWhomTheOperatorNames: every other page, and
+// those of nowhere, are in none.
 func TestOnlyThePagesOfTheAudienceMayBeInAFrameAndOnlyOfWhomTheOperatorNames(t *testing.T) {
 	p, err := New("", false, "https://one.example", "http://two.example:8080")
 	require.NoError(t, err)

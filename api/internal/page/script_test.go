@@ -11,13 +11,15 @@ import (
 )
 
 var (
-	// separated is a number that esbuild reads and writes without saying that ES2019 does not know it.
+	// separated is a number that esbuild reads and writes without saying that ES2019 does not know
+	// it.
 	separated = regexp.MustCompile(`\b\d[\da-fA-Fx]*_[\da-fA-F]+`)
 	// later are functions that Safari 13 and Chrome 73 do not have.
-	later = regexp.MustCompile(`\.(at|replaceAll|replaceChildren|findLast|findLastIndex|requestSubmit|checkVisibility|` +
-		`toSorted|toReversed|toSpliced)\(|structuredClone|reportError|randomUUID|` +
-		`Promise\.(allSettled|any)|Object\.(hasOwn|groupBy)|AbortSignal\.|TextDecoderStream|WeakRef|FinalizationRegistry|:has\(|` +
-		`Intl\.(ListFormat|Segmenter|RelativeTimeFormat|DisplayNames)`)
+	later = regexp.MustCompile(
+		`\.(at|replaceAll|replaceChildren|findLast|findLastIndex|requestSubmit|checkVisibility|` +
+			`toSorted|toReversed|toSpliced)\(|structuredClone|reportError|randomUUID|` +
+			`Promise\.(allSettled|any)|Object\.(hasOwn|groupBy)|AbortSignal\.|TextDecoderStream|WeakRef|FinalizationRegistry|:has\(|` +
+			`Intl\.(ListFormat|Segmenter|RelativeTimeFormat|DisplayNames)`)
 )
 
 // newer gives what of a module a browser of 2019 does not understand, or "".
@@ -65,17 +67,23 @@ func TestABrowserOf2019UnderstandsAllThatTheAudienceLoads(t *testing.T) {
 
 func TestWhatIsNewerThan2019IsFound(t *testing.T) {
 	for _, module := range []string{
-		"a?.b", "a?.()", "a ?? b", "a ??= b", "a ||= b", "a &&= b", "class A { b = 1; }", "class A { static b = 1; }",
-		"class A { #b; }", "class A { #b() {} }", "class A { static {} }", "const a = 1n;", "const a = await b;",
-		"for await (const a of b) c(a);", "const a = 40_000;", "a.at(-1);", "a.replaceAll(b, c);", "structuredClone(a);",
-		"a.replaceChildren(b);", "export * as a from './b.js';", "a(import.meta.url);", "a(/b/v);", "a(/b/d);",
+		"a?.b", "a?.()", "a ?? b", "a ??= b", "a ||= b", "a &&= b", "class A { b = 1; }",
+		"class A { static b = 1; }",
+		"class A { #b; }", "class A { #b() {} }", "class A { static {} }", "const a = 1n;",
+		"const a = await b;",
+		"for await (const a of b) c(a);", "const a = 40_000;", "a.at(-1);", "a.replaceAll(b, c);",
+		"structuredClone(a);",
+		"a.replaceChildren(b);", "export * as a from './b.js';", "a(import.meta.url);",
+		"a(/b/v);", "a(/b/d);",
 		"a(/(?<=b)c/s.test(d), /e/v);", "if (", "find('label:has(input)');",
 	} {
 		assert.NotEmpty(t, newer(module), module)
 	}
 	for _, module := range []string{
-		"import { a } from './b.js'; a();", "export const a = { ...b };", "try { a(); } catch { b(); }",
-		"export async function a() { for await (const b of c) d(b); }", "const [a, ...b] = c.flat();", "a(b_1, 'x_1', 1e9);",
+		"import { a } from './b.js'; a();", "export const a = { ...b };",
+		"try { a(); } catch { b(); }",
+		"export async function a() { for await (const b of c) d(b); }",
+		"const [a, ...b] = c.flat();", "a(b_1, 'x_1', 1e9);",
 		"const f = async (a = 1) => `${await a}`;",
 	} {
 		assert.Empty(t, newer(module), module)

@@ -21,8 +21,8 @@ func (c *call) roleOf(a *access.Tokens) access.Role {
 	return a.RoleOf(c.Token())
 }
 
-// role is roleOf where everybody may make the request. What is no token of the presentation's is as none. Without one nothing is
-// read, nor asked whether there is such a presentation.
+// role is roleOf where everybody may make the request. What is no token of the presentation's is as
+// none. Without one nothing is read, nor asked whether there is such a presentation.
 func (c *call) role(ctx context.Context, id uuid.UUID) (access.Role, error) {
 	if c.polls.Open || c.Token() == "" {
 		return c.roleOf(&access.Tokens{}), nil
@@ -31,8 +31,8 @@ func (c *call) role(ctx context.Context, id uuid.UUID) (access.Role, error) {
 	return c.roleOf(&a), err
 }
 
-// need refuses a request of who has not at least a role, and gives the presentation's tokens. NotFound comes before anything
-// about them.
+// need refuses a request of who has not at least a role, and gives the presentation's tokens.
+// NotFound comes before anything about them.
 func (c *call) need(ctx context.Context, id uuid.UUID, least access.Role) (access.Tokens, error) {
 	a, err := c.Store.Access(ctx, id)
 	if err == nil {
@@ -84,8 +84,8 @@ func (c *call) grant(change func(*access.Tokens)) error {
 // aToken is what a client may draw as a token: as long as ours at the least.
 var aToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43,128}$`)
 
-// postToken gives a new presenter's token, or takes the one that the client has drawn: whose answer is lost then still has it. The
-// old one ends, and so does the remote's.
+// postToken gives a new presenter's token, or takes the one that the client has drawn: whose answer
+// is lost then still has it. The old one ends, and so does the remote's.
 func postToken(c *call) error {
 	token, hash := access.NewToken()
 	if len(c.Request().Body()) > 0 {
@@ -96,7 +96,8 @@ func postToken(c *call) error {
 			return err
 		}
 		if !aToken.MatchString(body.Token) {
-			return fault.Field("presenter_token", "must have 43 to 128 characters of A-Z a-z 0-9 - _, drawn at random")
+			return fault.Field("presenter_token",
+				"must have 43 to 128 characters of A-Z a-z 0-9 - _, drawn at random")
 		}
 		token, hash = body.Token, sha256.Sum256([]byte(body.Token))
 	}
@@ -138,7 +139,8 @@ func postJoinCode(c *call) error {
 	return c.JSON(fiber.Map{"join_code": code})
 }
 
-// codeTries is how many join codes are tried. With a million presentations stored one in 400 codes is taken.
+// codeTries is how many join codes are tried. With a million presentations stored one in 400 codes
+// is taken.
 const codeTries = 10
 
 // freeCode draws join codes until take takes one.

@@ -29,10 +29,12 @@ import (
 type alwaysDisplayed struct{ poll *poll.Poll }
 
 func (d alwaysDisplayed) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
-	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 1, Displayed: true}, Poll: d.poll}, time.Now(), true
+	return poll.Display{PresentationID: id, Slide: poll.Slide{Version: 1, Displayed: true},
+		Poll: d.poll}, time.Now(), true
 }
 
-func (d alwaysDisplayed) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display, time.Time, error) {
+func (d alwaysDisplayed) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display,
+	time.Time, error) {
 	display, now, _ := d.Known(id)
 	return display, now, nil
 }
@@ -58,8 +60,9 @@ func (l hidden) Accept() (net.Conn, error) {
 	return struct{ net.Conn }{conn}, err
 }
 
-// votingBooth serves one poll with everything on the way of a vote but the log and the store. It gives a function that connects
-// another voter, and what that one does: send a vote, and read the answer.
+// votingBooth serves one poll with everything on the way of a vote but the log and the store. It
+// gives a function that connects another voter, and what that one does: send a vote, and read the
+// answer.
 func votingBooth(tb testing.TB, way string) (connect func() (send, receive func())) {
 	log := countingLog{make(chan queue.Reply, 10)}
 	shown := &poll.Poll{
@@ -96,11 +99,15 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 		tb.Cleanup(func() { require.NoError(tb, conn.Close()) })
 		body := fmt.Sprintf(`{"poll_id":%q,"key":"A","client_id":%q}`, shown.ID, uuid.New())
 		if strings.HasSuffix(way, "passes") {
-			pass := thePasses.Draw(uuid.MustParse("01941f29-7c00-7ccc-8ccc-cccccccccccc"), uuid.Nil, time.Now())
+			pass := thePasses.Draw(uuid.MustParse("01941f29-7c00-7ccc-8ccc-cccccccccccc"),
+				uuid.Nil, time.Now())
 			body = fmt.Sprintf(`{"poll_id":%q,"key":"A","pass":%q}`, shown.ID, pass.Text)
 		}
-		request := []byte("POST /api/v1/presentations/01941f29-7c00-7ccc-8ccc-cccccccccccc/polls/current/votes HTTP/1.1\r\n" +
-			"Host: plenary\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
+		request := []byte(
+			"POST /api/v1/presentations/01941f29-7c00-7ccc-8ccc-cccccccccccc/polls/current/votes " +
+				"HTTP/1.1\r\n" +
+				"Host: plenary\r\nContent-Type: application/json\r\nContent-Length: " +
+				strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 		answer := bufio.NewReaderSize(conn, 1<<10)
 		return func() {
 				if _, err := conn.Write(request); err != nil {
@@ -122,8 +129,9 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 
 var ways = []string{"event loop", "Fiber", "event loop, passes", "Fiber, passes"}
 
-// The bound is what was measured when it was written, and some more for -race, which throws away pooled things: reading the
-// request and checking the vote, taking it, a batch of its own (most of all, which voters in a crowd share), the answer.
+// The bound is what was measured when it was written, and some more for -race, which throws away
+// pooled things: reading the request and checking the vote, taking it, a batch of its own (most of
+// all, which voters in a crowd share), the answer.
 func TestAWholeRequestForAVoteAllocatesLittle(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -135,8 +143,9 @@ func TestAWholeRequestForAVoteAllocatesLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkVote is a vote from its request to its answer, without a log or a store, of one voter after the other and of a crowd that
-// votes at once and waits. It holds the voters' work, too, which is the same on both ways.
+// BenchmarkVote is a vote from its request to its answer, without a log or a store, of one voter
+// after the other and of a crowd that votes at once and waits. It holds the voters' work, too,
+// which is the same on both ways.
 func BenchmarkVote(b *testing.B) {
 	for _, voters := range []int{1, 1000} {
 		for _, way := range ways {

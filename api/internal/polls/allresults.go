@@ -50,9 +50,9 @@ type allView struct {
 // maxAllResults is how many presentations' results are read at once. Each takes ten times its text.
 const maxAllResults = 4
 
-// newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a whole room. costly are the turns at
-// encoding them. Reading them has turns of its own, since the store may take its time: these bound how many presentations are in
-// memory.
+// newCoalescedAll coalesces the reads of all results: the page that shows them is shared with a
+// whole room. costly are the turns at encoding them. Reading them has turns of its own, since the
+// store may take its time: these bound how many presentations are in memory.
 func newCoalescedAll(store poll.Store, costly *budget.Turns) *live.Reads[uuid.UUID, *encodedAll] {
 	reading := budget.NewTurns(maxAllResults)
 	return live.NewReads(func(ctx context.Context, id uuid.UUID) (*encodedAll, error) {
@@ -76,19 +76,22 @@ func newCoalescedAll(store poll.Store, costly *budget.Turns) *live.Reads[uuid.UU
 	})
 }
 
-// readAll puts together what may be seen. The words of free text are read with their poll's state once more, in one
-// statement: each poll's results are of one moment, though not all of the same one. It is to be encoded.
+// readAll puts together what may be seen. The words of free text are read with their poll's state
+// once more, in one statement: each poll's results are of one moment, though not all of the same
+// one. It is to be encoded.
 func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, error) {
 	p, states, err := store.Presentation(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	all := &wireAllResults{PresentationID: p.ID, Title: p.Title, Version: p.Slide.Version, Polls: []wirePollResults{}}
+	all := &wireAllResults{PresentationID: p.ID, Title: p.Title, Version: p.Slide.Version,
+		Polls: []wirePollResults{}}
 	veiled, hidden := *all, false
 	bans := sha256.New()
 	for i, q := range p.Polls {
 		_, _ = fmt.Fprintf(bans, "%q", q.Banned) // never fails
-		if states[i].Status == poll.Pending {    // its question is the presenter's secret, and there is nothing to tell
+		// its question is the presenter's secret, and there is nothing to tell
+		if states[i].Status == poll.Pending {
 			continue
 		}
 		r := poll.Results{Poll: q, State: states[i]}

@@ -63,7 +63,8 @@ func held(t *testing.T) *afterwards {
 	s.token, s.p.TokenHash = access.NewToken()
 	s.p.Slide = poll.Slide{Version: 6, Index: 2, Displayed: true}
 	s.states = []poll.State{
-		{Status: poll.Final, Opened: 1, Sealed: 1, Revision: 9, Voters: 3, Counts: []int64{2, 1, 0}},
+		{Status: poll.Final, Opened: 1, Sealed: 1, Revision: 9, Voters: 3,
+			Counts: []int64{2, 1, 0}},
 		{Status: poll.Closing, Opened: 5, Revision: 3, Voters: 2, Counts: []int64{2, 1}},
 		{Status: poll.Open, Opened: 6, Revision: 4, Voters: 2, Counts: []int64{0, 0, 0, 1, 1}},
 		{Status: poll.Pending, Counts: make([]int64, 5)},
@@ -71,7 +72,8 @@ func held(t *testing.T) *afterwards {
 	return s
 }
 
-func (s *afterwards) Presentation(_ context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
+func (s *afterwards) Presentation(_ context.Context, id uuid.UUID) (poll.Presentation,
+	[]poll.State, error) {
 	s.reads.Add(1)
 	if id != s.p.ID {
 		return poll.Presentation{}, nil,
@@ -89,7 +91,8 @@ func (s *afterwards) path(query string) string {
 }
 
 // serving gives a way to ask a server that has the store.
-func serving(t *testing.T, store poll.Store) func(method, path string, header ...string) *http.Response {
+func serving(t *testing.T, store poll.Store) func(method, path string,
+	header ...string) *http.Response {
 	t.Helper()
 	s := newTestServer()
 	s.Start(Services{Store: store, Bus: inproc.NewBus()})
@@ -122,7 +125,8 @@ const xlsxType = "application/vnd.openxmlformats-officedocument.spreadsheetml.sh
 func TestAllResultsAreThoseOfThePollsThatWereDisplayed(t *testing.T) {
 	s := held(t)
 	ask := serving(t, s)
-	for _, header := range [][]string{nil, {"Authorization", "Bearer " + s.token}, {"Authorization", "Bearer nonsense"}} {
+	for _, header := range [][]string{nil, {"Authorization", "Bearer " + s.token},
+		{"Authorization", "Bearer nonsense"}} {
 		res := ask("GET", s.path(""), header...)
 		require.Equal(t, 200, res.StatusCode)
 		require.Equal(t, "application/json", res.Header.Get("Content-Type"))
@@ -141,7 +145,8 @@ func TestAllResultsAreThoseOfThePollsThatWereDisplayed(t *testing.T) {
 			require.Equal(t, s.states[i].Voters, p.Total)
 			require.Equal(t, s.states[i].Opened, p.Version)
 		}
-		require.Equal(t, []wireCount{{wireOption{"-A", "+1"}, 2}, {wireOption{"B", "@SUM(A1)"}, 1}, {wireOption{"C", "<script>"}, 0}}, all.Polls[0].Options)
+		require.Equal(t, []wireCount{{wireOption{"-A", "+1"}, 2}, {wireOption{"B", "@SUM(A1)"}, 1},
+			{wireOption{"C", "<script>"}, 0}}, all.Polls[0].Options)
 		require.Equal(t, 4.5, *all.Polls[2].Mean)
 		require.Equal(t, 4.5, *all.Polls[2].Median)
 	}
@@ -195,7 +200,8 @@ func TestWhileAllResultsAreReadNobodyWaitsForATurn(t *testing.T) {
 // anyTalk is a store of as many presentations as are asked for.
 type anyTalk struct{ *afterwards }
 
-func (s anyTalk) Presentation(ctx context.Context, _ uuid.UUID) (poll.Presentation, []poll.State, error) {
+func (s anyTalk) Presentation(ctx context.Context, _ uuid.UUID) (poll.Presentation,
+	[]poll.State, error) {
 	return s.afterwards.Presentation(ctx, s.p.ID)
 }
 
@@ -249,7 +255,9 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 		rows[i+1] = row[:13]
 	}
 	require.Equal(t, [][]string{
-		strings.Split("poll,question,kind,status,total,mean,median,key,value,count,identity,first_at,hidden,exported_at", ","),
+		strings.Split(
+			"poll,question,kind,status,total,mean,median,key,value,count,identity,first_at,hidden,"+
+				"exported_at", ","),
 		{"1", question, "choice", "final", "3", "", "", "'-A", "'+1", "2", "client", "", ""},
 		{"1", question, "choice", "final", "3", "", "", "B", "'@SUM(A1)", "1", "client", "", ""},
 		{"1", question, "choice", "final", "3", "", "", "C", "<script>", "0", "client", "", ""},
@@ -265,15 +273,18 @@ func TestATableHasARowForEachAnswerAndNoFormula(t *testing.T) {
 
 func TestAPollWithoutAnswersHasARow(t *testing.T) {
 	all := wireAllResults{Polls: []wirePollResults{{
-		place: 4, Question: "What?", Kind: "open_text", wireResults: wireResults[wireCount]{Identity: access.ByClient},
+		place: 4, Question: "What?", Kind: "open_text",
+		wireResults: wireResults[wireCount]{Identity: access.ByClient},
 	}}}
 	var body bytes.Buffer
 	f, err := beginCSV(&body, &all, time.UnixMilli(0), ',', func() error { return nil })
 	require.NoError(t, err)
 	require.NoError(t, f.poll(&all.Polls[0]))
 	require.NoError(t, f.end())
-	require.Equal(t, "\uFEFFpoll,question,kind,status,total,mean,median,key,value,count,identity,first_at,hidden,exported_at\n"+
-		"4,What?,open_text,,0,,,,,,client,,,1970-01-01T00:00:00.000Z\n", body.String())
+	require.Equal(
+		t, "\uFEFFpoll,question,kind,status,total,mean,median,key,value,count,identity,first_at,"+
+			"hidden,exported_at\n"+
+			"4,What?,open_text,,0,,,,,,client,,,1970-01-01T00:00:00.000Z\n", body.String())
 }
 
 func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
@@ -285,7 +296,8 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	f, err := excelize.OpenReader(res.Body)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, f.Close()) }()
-	require.Equal(t, []string{"Overview", "1 =HYPERLINK(\"http evil.example", "2 What", "3 How"}, f.GetSheetList())
+	require.Equal(t, []string{"Overview", "1 =HYPERLINK(\"http evil.example", "2 What", "3 How"},
+		f.GetSheetList())
 	rows, err := f.GetRows("Overview")
 	require.NoError(t, err)
 	require.Len(t, rows[1], 2)
@@ -306,15 +318,19 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 	rows, err = f.GetRows("3 How")
 	require.NoError(t, err)
 	require.Equal(t, [][]string{
-		{"question", "How?"}, {"kind", "rating"}, {"status", "open"}, {"total", "2"}, {"identity", "client"}, {"mean", "4.5"}, {"median", "4.5"}, nil,
-		{"key", "value", "count"}, {"1", "1", "0"}, {"2", "2", "0"}, {"3", "3", "0"}, {"4", "4", "1"}, {"5", "5", "1"},
+		{"question", "How?"}, {"kind", "rating"}, {"status", "open"}, {"total", "2"},
+		{"identity", "client"}, {"mean", "4.5"}, {"median", "4.5"}, nil,
+		{"key", "value", "count"}, {"1", "1", "0"}, {"2", "2", "0"}, {"3", "3", "0"},
+		{"4", "4", "1"}, {"5", "5", "1"},
 	}, rows)
 }
 
 func TestFilesAreNamedAfterThePresentation(t *testing.T) {
 	for title, want := range map[string]string{
-		"": "results.csv", "Plenary, live": "Plenary-live.csv", "../../etc/passwd": "etc-passwd.csv", "\"\r\nX: y": "X-y.csv", "🗳️!": "results.csv",
-		"Été": "Été.csv", "日本語": "日本語.csv", "العربية": "العربية.csv", strings.Repeat("é", 1000): strings.Repeat("é", maxFileName) + ".csv",
+		"": "results.csv", "Plenary, live": "Plenary-live.csv",
+		"../../etc/passwd": "etc-passwd.csv", "\"\r\nX: y": "X-y.csv", "🗳️!": "results.csv",
+		"Été": "Été.csv", "日本語": "日本語.csv", "العربية": "العربية.csv",
+		strings.Repeat("é", 1000): strings.Repeat("é", maxFileName) + ".csv",
 	} {
 		header := attachment(title, "csv")
 		require.NotContains(t, header, "\n")
@@ -329,20 +345,26 @@ func TestTheFormatIsWhatTheQuerySaysElseWhatIsAccepted(t *testing.T) {
 	s := held(t)
 	ask := serving(t, s)
 	for _, c := range []struct{ query, accept, want string }{
-		{"", "", "application/json"}, {"", "*/*", "application/json"}, {"", "text/csv", "text/csv"}, {"", xlsxType, xlsxType},
-		{"", "text/html, text/csv;q=0.5", "text/csv"}, {"", "application/json;q=0.1, " + xlsxType, xlsxType}, {"", "image/png", "application/json"},
-		{"?format=json", "text/csv", "application/json"}, {"?format=csv", "application/json", "text/csv"}, {"?format=xlsx", "~,;;q", xlsxType},
+		{"", "", "application/json"}, {"", "*/*", "application/json"}, {"", "text/csv", "text/csv"},
+		{"", xlsxType, xlsxType},
+		{"", "text/html, text/csv;q=0.5", "text/csv"},
+		{"", "application/json;q=0.1, " + xlsxType, xlsxType},
+		{"", "image/png", "application/json"},
+		{"?format=json", "text/csv", "application/json"},
+		{"?format=csv", "application/json", "text/csv"}, {"?format=xlsx", "~,;;q", xlsxType},
 		{"?x=y&format=csv&format=pdf", "", "text/csv"}, {"?Format=pdf", "", "application/json"},
 	} {
 		res := ask("GET", s.path(c.query), "Accept", c.accept)
 		require.Equal(t, 200, res.StatusCode, c)
-		require.True(t, strings.HasPrefix(res.Header.Get("Content-Type"), c.want), "%v: %s", c, res.Header.Get("Content-Type"))
+		require.True(t, strings.HasPrefix(res.Header.Get("Content-Type"), c.want), "%v: %s", c,
+			res.Header.Get("Content-Type"))
 		require.Contains(t, res.Header.Get("Vary"), "Accept")
 		require.Contains(t, res.Header.Get("Vary"), "Authorization")
 		require.Equal(t, "no-cache", res.Header.Get("Cache-Control"))
 	}
 	for _, wrong := range []string{
-		"", "pdf", "CSV", "csv ", " json", "json,csv", "xlsx\x00", "text/csv", "%00", strings.Repeat("x", 5000), "../csv", "🗳️", "\xff",
+		"", "pdf", "CSV", "csv ", " json", "json,csv", "xlsx\x00", "text/csv", "%00",
+		strings.Repeat("x", 5000), "../csv", "🗳️", "\xff",
 	} {
 		res := ask("GET", s.path("?format="+url.QueryEscape(wrong)), "Accept", "text/csv")
 		require.Equal(t, 400, res.StatusCode, wrong)
@@ -352,8 +374,10 @@ func TestTheFormatIsWhatTheQuerySaysElseWhatIsAccepted(t *testing.T) {
 		require.EqualValues(t, "invalid", p.Code)
 	}
 	for path, want := range map[string]int{
-		web.Base + "/presentations/" + uuid.NewString() + "/results?format=xlsx": 404, web.Base + "/presentations/x/results": 404,
-		web.Base + "/presentations/" + uuid.Nil.String() + "/results": 400, web.Base + "/presentations/" + uuid.NewString() + "/results?format=x": 400,
+		web.Base + "/presentations/" + uuid.NewString() + "/results?format=xlsx": 404,
+		web.Base + "/presentations/x/results":                                    404,
+		web.Base + "/presentations/" + uuid.Nil.String() + "/results":            400,
+		web.Base + "/presentations/" + uuid.NewString() + "/results?format=x":    400,
 	} {
 		require.Equal(t, want, ask("GET", path).StatusCode, path)
 	}
@@ -391,7 +415,8 @@ func TestNobodyKeepsAPresentationByItsVersionWhichEditsDoNotChange(t *testing.T)
 	require.Equal(t, `"6"`, res.Header.Get("ETag"), "a transition's If-Match")
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 	require.Contains(t, res.Header.Get("Vary"), "Authorization")
-	require.NotEqual(t, bodyOf(t, ask("GET", path)), bodyOf(t, ask("GET", path, "Authorization", "Bearer "+s.token)))
+	require.NotEqual(t, bodyOf(t, ask("GET", path)),
+		bodyOf(t, ask("GET", path, "Authorization", "Bearer "+s.token)))
 }
 
 func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
@@ -418,5 +443,6 @@ func TestARoomThatLooksAtAllResultsCostsTheStoreTenReadsASecond(t *testing.T) {
 		require.Equal(t, tags[i%2], tag)
 	}
 	s.p.Title = "New"
-	require.NotEqual(t, tags[1], ask("GET", s.path("")).Header.Get("ETag"), "nobody gets what is older than their request")
+	require.NotEqual(t, tags[1], ask("GET", s.path("")).Header.Get("ETag"),
+		"nobody gets what is older than their request")
 }

@@ -42,7 +42,8 @@ func getAnswers(c *call) error {
 	}
 	page.ordered = true // known now, and the same page however it was asked for
 	c.Vary(fiber.HeaderAuthorization)
-	tag := resultsTag(&r.Results, "") // of before the page is read, so what it tells of is never newer than the page
+	// of before the page is read, so what it tells of is never newer than the page
+	tag := resultsTag(&r.Results, "")
 	if page.hidden = role >= toSee; page.hidden {
 		tag = resultsTag(&r.Results, ".presenter")
 	}
@@ -58,7 +59,8 @@ func getAnswers(c *call) error {
 }
 
 // mayRead refuses who may not see a poll's results, and gives the role of who may.
-func (c *call) mayRead(ctx context.Context, id uuid.UUID, r *poll.Results) (role access.Role, err error) {
+func (c *call) mayRead(ctx context.Context, id uuid.UUID,
+	r *poll.Results) (role access.Role, err error) {
 	if r.Status == poll.Pending {
 		if err := c.pendingResults(ctx, id, r.ID); err != nil {
 			return role, err

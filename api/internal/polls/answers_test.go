@@ -30,7 +30,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/stage"
 )
 
-// heldAndLarge is held with a first poll of some 300 KB, and with room for so many bytes of answers.
+// heldAndLarge is held with a first poll of some 300 KB, and with room for so many bytes of
+// answers.
 func heldAndLarge(t *testing.T, room int64) (*afterwards, *whole) {
 	t.Helper()
 	s := held(t)
@@ -78,7 +79,8 @@ func askSlowly(t *testing.T, server *whole, request string) slowClient {
 // get asks, and reads the first byte: then the answer has room.
 func get(t *testing.T, server *whole, path, token string) slowClient {
 	t.Helper()
-	c := askSlowly(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+	c := askSlowly(t, server,
+		"GET "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+token+"\r\n\r\n")
 	_, err := c.ReadByte()
 	require.NoError(t, err)
 	require.NoError(t, c.UnreadByte())
@@ -97,7 +99,8 @@ func (c slowClient) answer(t *testing.T) (*http.Response, []byte) {
 // Whoever asks for much and reads nothing takes a bounded memory, and none of what others need.
 func TestLargeAnswersThatAreNotReadAreBoundedOnEveryRoute(t *testing.T) {
 	for name, rest := range map[string]string{
-		"presentation": "", "export": "/export", "all results": "/results", "a table": "/results?format=csv",
+		"presentation": "", "export": "/export", "all results": "/results",
+		"a table":    "/results?format=csv",
 		"a workbook": "/results?format=xlsx",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,7 +191,8 @@ func TestAnAnswerIsSentAsItWasMadeHoweverItIsBuffered(t *testing.T) {
 		n, _ := strconv.Atoi(c.Params("size"))
 		return c.Send([]byte(strings.Repeat("r", n)))
 	})
-	server.app.Get("/copied/:size", func(c *fiber.Ctx) error { // into a buffer of fasthttp's, which it uses again
+	// into a buffer of fasthttp's, which it uses again
+	server.app.Get("/copied/:size", func(c *fiber.Ctx) error {
 		n, _ := strconv.Atoi(c.Params("size"))
 		_, err := c.WriteString(strings.Repeat("c", n))
 		return err
@@ -255,7 +259,8 @@ func TestWhoFindsSomethingCostlyUnderWayWaits(t *testing.T) {
 	s, server := heldAndLarge(t, 10<<20)
 	end, err := server.Costly.Take(t.Context())
 	require.NoError(t, err)
-	paths := []string{"/results?format=xlsx", "/results?format=csv", "/results", "", "/export", "/history"}
+	paths := []string{"/results?format=xlsx", "/results?format=csv", "/results", "",
+		"/export", "/history"}
 	answered := make(chan int)
 	for _, rest := range paths {
 		go func() {
@@ -294,7 +299,8 @@ func TestAListHasATurnOnlyWhileItIsMade(t *testing.T) {
 	server.app.Handler()
 	votes := web.Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/votes"
 	slow := get(t, server, votes, "")
-	require.Eventually(t, func() bool { return server.Costly.Free() }, 10*time.Second, time.Millisecond, "while it is not read there is none")
+	require.Eventually(t, func() bool { return server.Costly.Free() }, 10*time.Second,
+		time.Millisecond, "while it is not read there is none")
 	end, err := server.Costly.Take(t.Context())
 	require.NoError(t, err)
 	answered := make(chan struct{})
@@ -324,9 +330,12 @@ func TestNoMoreThanAFewChangePresentationsAtOnce(t *testing.T) {
 	server.Cut() // nobody waits
 	presentation := web.Base + "/presentations/" + s.p.ID.String()
 	for _, c := range []struct{ method, path, body string }{
-		{"POST", web.Base + "/presentations", "no JSON"}, {"PATCH", presentation, "no JSON"}, {"DELETE", presentation, ""},
-		{"POST", presentation + "/polls", "no JSON"}, {"PATCH", presentation + "/polls/" + aPoll.String(), "no JSON"},
-		{"DELETE", presentation + "/polls/" + aPoll.String(), ""}, {"PUT", presentation + "/polls/order", "no JSON"},
+		{"POST", web.Base + "/presentations", "no JSON"}, {"PATCH", presentation, "no JSON"},
+		{"DELETE", presentation, ""},
+		{"POST", presentation + "/polls", "no JSON"},
+		{"PATCH", presentation + "/polls/" + aPoll.String(), "no JSON"},
+		{"DELETE", presentation + "/polls/" + aPoll.String(), ""},
+		{"PUT", presentation + "/polls/order", "no JSON"},
 		{"POST", presentation + "/polls/" + aPoll.String() + "/reset", ""},
 	} {
 		req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
@@ -334,7 +343,8 @@ func TestNoMoreThanAFewChangePresentationsAtOnce(t *testing.T) {
 		res, err := server.app.Test(req, -1)
 		require.NoError(t, err)
 		require.Equal(t, 503, res.StatusCode, "%v: it is not even decoded", c)
-		require.Contains(t, string(bodyOf(t, res)), "the server is busy: this did not get its turn in time")
+		require.Contains(t, string(bodyOf(t, res)),
+			"the server is busy: this did not get its turn in time")
 	}
 }
 
@@ -343,9 +353,13 @@ type uneditable struct{ poll.Store }
 
 func (uneditable) Access(context.Context, uuid.UUID) (a access.Tokens, err error) { return a, nil }
 
-func (uneditable) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited, error) { panic("a fault") }
+func (uneditable) Edit(context.Context, uuid.UUID, poll.Edit) (poll.Edited,
+	error) {
+	panic("a fault")
+}
 
-// editing gives a way to send edits, of a presentation that anybody may edit, to a server that cannot make them.
+// editing gives a way to send edits, of a presentation that anybody may edit, to a server that
+// cannot make them.
 func editing(t *testing.T) (server *whole, send func(method, path, body string) (int, string)) {
 	t.Helper()
 	server = newTestServer()
@@ -373,10 +387,14 @@ func TestATurnComesBackHoweverAnEditEnds(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{"PATCH", talk, `{"title":"x"}`, 500}, {"PATCH", talk, `{}`, 400}, {"PATCH", talk, `{`, 400},
-		{"PUT", talk + "/polls/order", `{"poll_ids":[]}`, 500}, {"PUT", talk + "/polls/order", `{"poll_ids":["x"]}`, 400},
-		{"POST", talk + "/polls", `{}`, 500}, {"POST", talk + "/polls/" + aPoll.String() + "/reset", "", 500},
-		{"PATCH", talk + "/polls/" + aPoll.String(), `{}`, 500}, {"DELETE", talk + "/polls/" + aPoll.String(), "", 500},
+		{"PATCH", talk, `{"title":"x"}`, 500}, {"PATCH", talk, `{}`, 400},
+		{"PATCH", talk, `{`, 400},
+		{"PUT", talk + "/polls/order", `{"poll_ids":[]}`, 500},
+		{"PUT", talk + "/polls/order", `{"poll_ids":["x"]}`, 400},
+		{"POST", talk + "/polls", `{}`, 500},
+		{"POST", talk + "/polls/" + aPoll.String() + "/reset", "", 500},
+		{"PATCH", talk + "/polls/" + aPoll.String(), `{}`, 500},
+		{"DELETE", talk + "/polls/" + aPoll.String(), "", 500},
 	} {
 		code, body := send(c.method, c.path, c.body)
 		require.Equal(t, c.status, code, "%v: %s", c, body)
@@ -387,7 +405,8 @@ func TestATurnComesBackHoweverAnEditEnds(t *testing.T) {
 func TestAnOrderOfMorePollsThanThereCanBeIsRefusedAtOnce(t *testing.T) {
 	_, send := editing(t)
 	order := func(polls int) string {
-		return `{"poll_ids":["` + aPoll.String() + `"` + strings.Repeat(`,"`+aPoll.String()+`"`, polls-1) + `]}`
+		return `{"poll_ids":["` + aPoll.String() + `"` +
+			strings.Repeat(`,"`+aPoll.String()+`"`, polls-1) + `]}`
 	}
 	code, _ := send("PUT", "/"+aTalk.String()+"/polls/order", order(poll.MaxPolls))
 	require.Equal(t, 500, code, "this one is asked for")
@@ -405,7 +424,8 @@ func TestAnAddressThatMayCreateNothingMoreTakesNoTurn(t *testing.T) {
 	require.Equal(t, 400, code)
 	code, _ = send("POST", "", `{}`)
 	require.Equal(t, 400, code, "what is no presentation costs nothing")
-	server.bounds.creation.Take(limit.Address(netip.MustParseAddr("0.0.0.0"))) // from where tests ask
+	// from where tests ask
+	server.bounds.creation.Take(limit.Address(netip.MustParseAddr("0.0.0.0")))
 	for range maxChanges {
 		_, err := server.changes.Take(t.Context())
 		require.NoError(t, err)

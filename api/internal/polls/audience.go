@@ -6,8 +6,9 @@ import (
 	"github.com/plenary-live/plenary/api/internal/web"
 )
 
-// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with it: the one place that
-// knows. Where everybody may present (PLENARY_OPEN), who sends no token is somebody in the room all the same.
+// isOnStage says whether a stream is a presenter's, to be told of the audience and not counted with
+// it: the one place that knows. Where everybody may present (PLENARY_OPEN), who sends no token is
+// somebody in the room all the same.
 func (c *call) isOnStage(presenter bool) bool {
 	return presenter && c.Get(fiber.HeaderAuthorization) != ""
 }

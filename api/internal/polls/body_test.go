@@ -28,7 +28,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// echoing serves what says how long its request's body is, beside the API, over a real listener. It gives the address.
+// echoing serves what says how long its request's body is, beside the API, over a real listener. It
+// gives the address.
 func echoing(t *testing.T, change func(*whole)) string {
 	t.Helper()
 	s := newTestServer("database")
@@ -128,7 +129,8 @@ func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
 		require.Equal(t, fmt.Sprint(size), body, "in chunks")
 		require.True(t, res.Close, "what comes behind them may be no request")
 	}
-	e.say(lengthHead, announcing(3), "abc", lengthHead, announcing(2), "ab", lengthHead, announcing(1), "x")
+	e.say(lengthHead, announcing(3), "abc", lengthHead, announcing(2), "ab", lengthHead,
+		announcing(1), "x")
 	for _, want := range []string{"3", "2", "1"} {
 		_, body := e.hear()
 		require.Equal(t, want, body, "each of several at once has its own")
@@ -142,11 +144,13 @@ func TestABodyIsReadWholeUpToTheLimit(t *testing.T) {
 	require.Equal(t, "5", body)
 }
 
-// A trailer's line may end in a bare LF, and what is behind it would be a request for who reads it otherwise.
+// A trailer's line may end in a bare LF, and what is behind it would be a request for who reads it
+// otherwise.
 func TestWhatComesBehindABodyInChunksIsNotServed(t *testing.T) {
 	addr := echoing(t, func(*whole) {})
 	for _, trailer := range []string{"0\r\n\r\n", "0\r\n\n", "0\r\nX: y\n\n", "0\r\nX: y\n\r\n"} {
-		e := connect(t, addr).say(lengthHead, chunkedEnd, chunks(2), trailer, lengthHead, announcing(1), "x")
+		e := connect(t, addr).say(lengthHead, chunkedEnd, chunks(2), trailer, lengthHead,
+			announcing(1), "x")
 		res, _ := e.hear()
 		require.True(t, res.Close, "%q", trailer)
 		_, err := e.answers.ReadByte()
@@ -182,7 +186,10 @@ func TestABodyThatIsTooLargeIsRefusedBeforeItIsSent(t *testing.T) {
 		"a form": lengthHead +
 			"Content-Type: multipart/form-data; boundary=x\r\n" + announcing(web.MaxBody+1),
 	} {
-		t.Run(name, func(t *testing.T) { connect(t, addr).say(request).refused(413, "payload_too_large") })
+		t.Run(name, func(t *testing.T) {
+			connect(t, addr).say(request).
+				refused(413, "payload_too_large")
+		})
 	}
 	for name, request := range map[string]string{
 		"chunks of a body":          lengthHead + chunkedEnd + chunks(web.MaxBody, 1),
@@ -233,38 +240,47 @@ func TestLargeBodiesShareABoundAndSmallOnesNeedNone(t *testing.T) {
 		}
 		return res.StatusCode == 503
 	}
-	require.Eventually(t, full, 10*time.Second, 10*time.Millisecond, "the first one has its share when it has arrived")
+	require.Eventually(t, full, 10*time.Second, 10*time.Millisecond,
+		"the first one has its share when it has arrived")
 	e := connect(t, addr)
 	_, body := e.say(lengthHead, announcing(web.SmallBody),
 		strings.Repeat(" ", web.SmallBody)).hear()
 	require.Equal(t, fmt.Sprint(web.SmallBody), body)
 	_, body = holds.say(strings.Repeat(" ", 10_000)).hear()
 	require.Equal(t, "60000", body)
-	require.Eventually(t, func() bool { return !full() }, 10*time.Second, 10*time.Millisecond, "and has given it back when it is answered")
+	require.Eventually(t, func() bool { return !full() }, 10*time.Second, 10*time.Millisecond,
+		"and has given it back when it is answered")
 }
 
-// TestAClientThatGoesIsNoFault: it is told where somebody looks for it, and with the status that it has everywhere.
+// TestAClientThatGoesIsNoFault: it is told where somebody looks for it, and with the status that it
+// has everywhere.
 func TestAClientThatGoesIsNoFault(t *testing.T) {
 	var mu sync.Mutex
 	var out bytes.Buffer
 	statuses := make(chan int, 99)
 	s := newTestServer()
 	s.AccessLog = true
-	s.Logger = slog.New(slog.NewJSONHandler(locked{&mu, &out}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.Logger = slog.New(slog.NewJSONHandler(locked{&mu, &out},
+		&slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.Observe = func(_, _ string, status int, _ time.Duration) { statuses <- status }
 	addr := apiAddress(t, s)
 	for _, request := range []string{
-		lengthHead + announcing(100) + "a", lengthHead + announcing(100_000) + strings.Repeat(" ", 50_000), lengthHead + chunkedEnd + "5\r\nab",
+		lengthHead + announcing(100) + "a",
+		lengthHead + announcing(100_000) + strings.Repeat(" ", 50_000),
+		lengthHead + chunkedEnd + "5\r\nab",
 		lengthHead + chunkedEnd, "GET /healthz HT", "POST " + fasttest.APath +
 			" HTTP/1.1\r\nHost: x\r\n" + announcing(100) + "{",
 	} {
 		conn := connect(t, addr).say(request)
-		server := s.app.Server() // it has what was sent, of which the reset takes away what nobody has read
-		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 1 }, 10*time.Second, time.Millisecond)
+		// it has what was sent, of which the reset takes away what nobody has read
+		server := s.app.Server()
+		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 1 },
+			10*time.Second, time.Millisecond)
 		require.NoError(t, conn.Conn.(*net.TCPConn).SetLinger(0))
 		require.NoError(t, conn.Close())
 		require.Equal(t, web.StatusAborted, <-statuses, request)
-		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 0 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return server.GetCurrentConcurrency() == 0 },
+			10*time.Second, time.Millisecond)
 	}
 	mu.Lock()
 	defer mu.Unlock()

@@ -73,14 +73,16 @@ func (l fatefulLog) Publish(_ context.Context, _ int, e queue.Entry, confirmed f
 	return nil
 }
 
-var fates = []string{"counted", "superseded", "late", "rejected", "refused", "uncounted", "held", "confirmed"}
+var fates = []string{"counted", "superseded", "late", "rejected", "refused", "uncounted",
+	"held", "confirmed"}
 
 // displayedButOne is a cache that knows one poll, and one presentation that does not exist.
 type displayedButOne struct{ alwaysDisplayed }
 
 var (
-	noPresentation   = uuid.MustParse("01941f29-7c00-7fff-8fff-ffffffffffff")
-	passPresentation = uuid.MustParse("01941f29-7c00-7ddd-8ddd-dddddddddddd") // whose voters have passes
+	noPresentation = uuid.MustParse("01941f29-7c00-7fff-8fff-ffffffffffff")
+	// whose voters have passes
+	passPresentation = uuid.MustParse("01941f29-7c00-7ddd-8ddd-dddddddddddd")
 )
 
 func (d displayedButOne) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
@@ -91,9 +93,11 @@ func (d displayedButOne) Known(id uuid.UUID) (poll.Display, time.Time, bool) {
 	return display, now, id != noPresentation
 }
 
-func (d displayedButOne) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display, time.Time, error) {
+func (d displayedButOne) Display(_ context.Context, id uuid.UUID, _ time.Time) (poll.Display,
+	time.Time, error) {
 	if id == noPresentation {
-		return poll.Display{}, time.Time{}, fault.Errorf(fault.NotFound, "there is no such presentation")
+		return poll.Display{}, time.Time{},
+			fault.Errorf(fault.NotFound, "there is no such presentation")
 	}
 	display, now, _ := d.Known(id)
 	return display, now, nil
@@ -153,7 +157,8 @@ func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 	}
 	in := intake.New(displayedButOne{alwaysDisplayed{shown}}, thePasses, log, 1, 9999, time.Now)
 	require.NoError(t, in.Start())
-	b := &booth{log: log, told: make(told, 99_999), Listener: server.NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
+	b := &booth{log: log, told: make(told, 99_999),
+		Listener: server.NewListener(listen(t), 999, 0, slog.New(slog.DiscardHandler))}
 	cfg.AccessLog, cfg.Logger = true, slog.New(b.told)
 	cfg.Observe = func(method, route string, status int, _ time.Duration) {
 		b.told <- fmt.Sprint("measured ", method, route, status)
@@ -183,12 +188,14 @@ func newBoothOf(t *testing.T, cfg wholeConfig) *booth {
 }
 
 func ballot(fate string) string {
-	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"client_id":%q}`, fate, uuid.NewString())
+	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"client_id":%q}`,
+		fate, uuid.NewString())
 }
 
 // passBallot is a ballot with a pass.
 func passBallot(fate, pass string) string {
-	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"pass":%q}`, fate, pass)
+	return fmt.Sprintf(`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":%q,"pass":%q}`,
+		fate, pass)
 }
 
 // rawAnswer is an answer as it came.
@@ -226,7 +233,8 @@ func readAnswer(r *bufio.Reader) (a rawAnswer, err error) {
 
 func (a rawAnswer) require(t *testing.T, status int) {
 	t.Helper()
-	require.True(t, strings.HasPrefix(a.line, "HTTP/1.1 "+strconv.Itoa(status)+" "), "%s %v %s", a.line, a.head, a.body)
+	require.True(t, strings.HasPrefix(a.line, "HTTP/1.1 "+strconv.Itoa(status)+" "), "%s %v %s",
+		a.line, a.head, a.body)
 }
 
 // vote sends a request and gives the answer.
@@ -250,7 +258,8 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 	b := newBooth(t)
 	passPath, pass := fasttest.Path(passPresentation), thePasses.Draw(passPresentation, uuid.Nil,
 		time.Now()).Text
-	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text, thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-access.PassLife)).Text
+	foreign, old := thePasses.Draw(aTalk, uuid.Nil, time.Now()).Text,
+		thePasses.Draw(passPresentation, uuid.Nil, time.Now().Add(-access.PassLife)).Text
 	for _, test := range []struct {
 		what    string
 		status  int
@@ -274,14 +283,17 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 			strings.Replace(ballot("counted"), `"key":"counted"`, `"keys":[]`, 1), nil, false},
 		{"taken back by no texts", 204, fasttest.APath,
 			strings.Replace(ballot("counted"), `"key":"counted"`, `"texts":[]`, 1), nil, false},
-		{"taken back, with a pass", 204, passPath, strings.Replace(passBallot("counted", pass), `"key":"counted"`, `"keys":[]`, 1), nil, false},
+		{"taken back, with a pass", 204, passPath,
+			strings.Replace(passBallot("counted", pass), `"key":"counted"`, `"keys":[]`,
+				1), nil, false},
 		{"another poll", 409, fasttest.APath, strings.Replace(ballot("counted"), "7aaa", "7abc", 1),
 			nil, false},
 		{"no such presentation", 404, fasttest.Path(noPresentation), ballot("counted"), nil, false},
 		{"the nil UUID", 400, fasttest.Path(uuid.Nil), ballot("counted"), nil, false},
 		{"counted, with a pass", 204, passPath, passBallot("counted", pass), nil, true},
 		{"superseded, with a pass", 204, passPath, passBallot("superseded", pass), nil, true},
-		{"durable, with a pass", 202, passPath, passBallot("uncounted", pass), []string{"Prefer: respond-async"}, true},
+		{"durable, with a pass", 202, passPath, passBallot("uncounted", pass),
+			[]string{"Prefer: respond-async"}, true},
 		{"late, with a pass", 409, passPath, passBallot("late", pass), nil, true},
 		{"a foreign pass where none is needed", 401, fasttest.APath, passBallot("counted", pass),
 			nil, false},
@@ -290,11 +302,16 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 		{"a foreign pass", 401, passPath, passBallot("counted", foreign), nil, false},
 		{"an old pass", 401, passPath, passBallot("counted", old), nil, false},
 		{"an empty pass", 401, passPath, passBallot("counted", ""), nil, false},
-		{"a pass in an id's place", 400, passPath, strings.Replace(passBallot("counted", pass), `"pass"`, `"client_id"`, 1), nil, false},
-		{"two voters", 400, passPath, strings.Replace(passBallot("counted", pass), "{", `{"client_id":"01941f29-7c00-7ddd-8ddd-dddddddddddd",`, 1), nil, false},
-		{"no voter", 400, passPath, `{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"counted"}`, nil, false},
+		{"a pass in an id's place", 400, passPath,
+			strings.Replace(passBallot("counted", pass), `"pass"`, `"client_id"`, 1), nil, false},
+		{"two voters", 400, passPath,
+			strings.Replace(passBallot("counted", pass), "{",
+				`{"client_id":"01941f29-7c00-7ddd-8ddd-dddddddddddd",`, 1), nil, false},
+		{"no voter", 400, passPath,
+			`{"poll_id":"01941f29-7c00-7aaa-8aaa-aaaaaaaaaaaa","key":"counted"}`, nil, false},
 	} {
-		for _, fields := range [][]string{{"X-Request-Id: one-and-the-same", "X-Forwarded-For: 1.2.3.4, 5.6.7.8"}, nil} {
+		for _, fields := range [][]string{{"X-Request-Id: one-and-the-same",
+			"X-Forwarded-For: 1.2.3.4, 5.6.7.8"}, nil} {
 			request := fasttest.Request(test.path, test.body, slices.Concat(test.fields, fields)...)
 			client := dial(t, b.Listener)
 			answers := bufio.NewReader(client)
@@ -308,10 +325,13 @@ func TestAVoteIsAnsweredAlikeOnBothWays(t *testing.T) {
 			before = b.byFiber.Load()
 			usual := client.vote(answers, forFiber(request))
 			require.Equal(t, before+1, b.byFiber.Load(), test.what)
-			require.Equal(t, fields != nil, usual.head.Get("X-Request-Id") == "one-and-the-same", test.what)
+			require.Equal(t, fields != nil,
+				usual.head.Get("X-Request-Id") == "one-and-the-same", test.what)
 			usualTold := usual.anonymous(b.told.next())
-			require.Equal(t, strings.HasPrefix(test.what, "superseded"), usual.head.Get("Vote-Superseded") == "true", test.what)
-			require.Equal(t, test.status == 401, usual.head.Get("WWW-Authenticate") == `Pass realm="voters"`, test.what)
+			require.Equal(t, strings.HasPrefix(test.what, "superseded"),
+				usual.head.Get("Vote-Superseded") == "true", test.what)
+			require.Equal(t, test.status == 401,
+				usual.head.Get("WWW-Authenticate") == `Pass realm="voters"`, test.what)
 			require.GreaterOrEqual(t, len(usualTold), 2, "measured and logged")
 
 			require.Equal(t, usual, quick, test.what)
@@ -325,7 +345,8 @@ func forFiber(request []byte) []byte {
 	return bytes.Replace(request, []byte("/json\r\n"), []byte("/json; charset=utf-8\r\n"), 1)
 }
 
-// anonymous takes out of an answer, and of what was told of it, what each one has of its own, unless the client named it.
+// anonymous takes out of an answer, and of what was told of it, what each one has of its own,
+// unless the client named it.
 func (a *rawAnswer) anonymous(told []string) []string {
 	for _, its := range []string{"Date", "X-Vote-Id", "X-Request-Id"} {
 		value := a.head.Get(its)
@@ -373,9 +394,11 @@ func TestEveryVoteIsFibersWhereTheFastWayIsOff(t *testing.T) {
 	}
 }
 
-var statusOfFate = map[string]int{"counted": 204, "superseded": 204, "late": 409, "rejected": 400, "unknown": 400}
+var statusOfFate = map[string]int{"counted": 204, "superseded": 204, "late": 409,
+	"rejected": 400, "unknown": 400}
 
-// votes sends one vote, or a few without waiting for their answers, and says what is wrong with the answers. ids begin with name.
+// votes sends one vote, or a few without waiting for their answers, and says what is wrong with the
+// answers. ids begin with name.
 func (r raw) votes(rng *rand.Rand, answers *bufio.Reader, name string) error {
 	fates := slices.Sorted(maps.Keys(statusOfFate))
 	sent := make([]string, 1+rng.IntN(3))
@@ -395,14 +418,16 @@ func (r raw) votes(rng *rand.Rand, answers *bufio.Reader, name string) error {
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(a.line, fmt.Sprintf("HTTP/1.1 %d ", statusOfFate[fate])) || a.head.Get("X-Request-Id") != fmt.Sprintf("%s-%d", name, i) {
+		if !strings.HasPrefix(a.line, fmt.Sprintf("HTTP/1.1 %d ", statusOfFate[fate])) ||
+			a.head.Get("X-Request-Id") != fmt.Sprintf("%s-%d", name, i) {
 			return fmt.Errorf("%s-%d, %s: %v", name, i, fate, a)
 		}
 	}
 	return nil
 }
 
-// Each vote has an id of its own, which its answer must bear, whatever the votes before it and beside it met.
+// Each vote has an id of its own, which its answer must bear, whatever the votes before it and
+// beside it met.
 func TestAConnectionsVotesDoNotGetEachOthersAnswers(t *testing.T) {
 	b := newBooth(t)
 	var voters sync.WaitGroup

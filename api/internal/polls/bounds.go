@@ -19,15 +19,17 @@ import (
 const (
 	// wrongKeys is how many wrong keys for creating an address may try in a minute.
 	wrongKeys = 10
-	// strict says how bounds tighten while a process sees too many wrong codes: that is so when it sees strict times as many as one
-	// address may try, and an address then may try that part of it.
+	// strict says how bounds tighten while a process sees too many wrong codes: that is so when it
+	// sees strict times as many as one address may try, and an address then may try that part of
+	// it.
 	strict = 10
-	// passcodeRoom is how many times as many passcodes may be wrong, at one presentation's, as join codes: a hall of thousands types
-	// it, and a guesser wins one room's by it.
+	// passcodeRoom is how many times as many passcodes may be wrong, at one presentation's, as join
+	// codes: a hall of thousands types it, and a guesser wins one room's by it.
 	passcodeRoom = 10
 )
 
-// edits bounds what one presentation writes: an import of a whole file at once, and then as much as hands can do.
+// edits bounds what one presentation writes: an import of a whole file at once, and then as much as
+// hands can do.
 var edits = limit.Rate{PerMinute: 600, Burst: 2 * poll.MaxPolls}
 
 // bounds are how often an address, or a presentation, may do what must not be done without end.
@@ -71,23 +73,28 @@ type joined struct {
 	title string
 }
 
-// guess is who guesses at what: an address, at the passcode of a presentation, or, where that is Nil, at join codes.
+// guess is who guesses at what: an address, at the passcode of a presentation, or, where that is
+// Nil, at join codes.
 type guess struct {
 	presentation uuid.UUID
 	from         netip.Prefix
 }
 
-// guesses bounds how many join codes, or passcodes, can be tried out. A wrong one takes a token, a right one none: a hall joins at
-// once. Who has no token is told nothing, of right ones either: else the tries would be worth as much as before. But a code that was
-// right for an address is told it again, so a hall whose tokens somebody uses up goes on joining.
-// While too many wrong ones come from all addresses together, those that have tried some lately are held to a part of
-// that. An address that has not is served like ever, so nobody elsewhere can lock a hall out. It is safe for use by many goroutines.
+// guesses bounds how many join codes, or passcodes, can be tried out. A wrong one takes a token, a
+// right one none: a hall joins at once. Who has no token is told nothing, of right ones either:
+// else the tries would be worth as much as before. But a code that was right for an address is told
+// it again, so a hall whose tokens somebody uses up goes on joining. While too many wrong ones come
+// from all addresses together, those that have tried some lately are held to a part of that. An
+// address that has not is served like ever, so nobody elsewhere can lock a hall out. It is safe for
+// use by many goroutines.
 type guesses struct {
 	each   *limit.Limiter[guess]
 	strict *limit.Limiter[guess] // of each, while all is empty
 	all    *limit.Limiter[struct{}]
 	right  *lru.Cache[string, struct{}] // by address and code
-	under  singleflight.Group           // look-ups under way, by address and code: a hall that knows its code takes one token, and gives it back
+	// look-ups under way, by address and code: a hall that knows its code takes one token, and
+	// gives it back
+	under singleflight.Group
 }
 
 // maxRight bounds the codes that are known to be right, and for whom.
@@ -110,7 +117,8 @@ func newGuesses(n int, now func() time.Time) *guesses {
 }
 
 // look looks a code up that an address sent. Errors: the look-up's, NotFound for a wrong one, Busy.
-func (g *guesses) look(from netip.Prefix, code string, find func(code string) (joined, error)) (joined, error) {
+func (g *guesses) look(from netip.Prefix, code string,
+	find func(code string) (joined, error)) (joined, error) {
 	if !access.IsCode(code) {
 		code = "" // it needs no look-up, but it is a guess like any other
 	}
@@ -147,7 +155,8 @@ func (g *guesses) look(from netip.Prefix, code string, find func(code string) (j
 // wrong notes that a try was.
 func (g *guesses) wrong() { g.all.Take(struct{}{}) }
 
-// take takes a try's tokens before it is known what it is worth: many tries at once must not all see the same token.
+// take takes a try's tokens before it is known what it is worth: many tries at once must not all
+// see the same token.
 func (g *guesses) take(who guess) (giveBack func(), wait time.Duration) {
 	if wait := g.each.Take(who); wait > 0 {
 		return nil, wait

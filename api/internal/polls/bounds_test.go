@@ -62,7 +62,10 @@ func (d *doors) try(from netip.Prefix, code string) (fault.Code, time.Duration) 
 	return e.Code, e.Wait
 }
 
-func host(n byte) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32) }
+func host(n byte) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{192,
+		0, 2, n}), 32)
+}
 
 // wrongCode gives one of many codes that name nothing.
 func wrongCode(n int) string {
@@ -113,7 +116,8 @@ func TestManyTriesAtOnceAreWorthNoMore(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return refused.Load() == 190 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return refused.Load() == 190 }, 20*time.Second,
+		time.Millisecond)
 	close(d.hold)
 	all.Wait()
 	require.EqualValues(t, 10, told.Load())
@@ -131,7 +135,8 @@ func TestAHallBehindOneAddressJoinsAtOnceHoweverSlowTheDatabaseIs(t *testing.T) 
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return d.looks.Load() > 0 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return d.looks.Load() > 0 }, 20*time.Second,
+		time.Millisecond)
 	close(d.hold)
 	all.Wait()
 	require.EqualValues(t, 300, in.Load())
@@ -149,7 +154,8 @@ func TestOutageCostsNoTries(t *testing.T) {
 	require.Empty(t, kind)
 }
 
-// Each of many addresses stays below its own bound. Together they are noticed, and slowed down; a hall is not.
+// Each of many addresses stays below its own bound. Together they are noticed, and slowed down; a
+// hall is not.
 func TestManyAddressesTogetherAreSlowedDownAndAHallIsNot(t *testing.T) {
 	d := newDoors(60)
 	for i := range 6 { // people in the hall mistype all the time
@@ -166,7 +172,8 @@ func TestManyAddressesTogetherAreSlowedDownAndAHallIsNot(t *testing.T) {
 			}
 		}
 		if minute == 0 {
-			require.InDelta(t, 600+70*6, told, 20, "thirty addresses' tries, and then a few of each: without the bound 2000")
+			require.InDelta(t, 600+70*6, told, 20,
+				"thirty addresses' tries, and then a few of each: without the bound 2000")
 			told = 0
 		}
 		for range 300 {

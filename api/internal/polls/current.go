@@ -14,7 +14,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// putCurrent displays the next poll, the previous one, or the one that is named, or closes or opens the one that is displayed.
+// putCurrent displays the next poll, the previous one, or the one that is named, or closes or opens
+// the one that is displayed.
 func putCurrent(c *call) error {
 	move, err := moveOf(c)
 	if err != nil {
@@ -60,8 +61,9 @@ func transit(c *call, move poll.Move) (poll.Display, error) {
 	return display, err
 }
 
-// oneOf gives which of the versions that a presenter has seen the transition must find. nil: any. Of several it is the
-// present one; whoever moves the slide between this look and the transition makes it stale.
+// oneOf gives which of the versions that a presenter has seen the transition must find. nil: any.
+// Of several it is the present one; whoever moves the slide between this look and the transition
+// makes it stale.
 func (c *call) oneOf(ctx context.Context, id uuid.UUID, seen []int64) (*int64, error) {
 	switch {
 	case seen == nil:
@@ -74,7 +76,9 @@ func (c *call) oneOf(ctx context.Context, id uuid.UUID, seen []int64) (*int64, e
 		return nil, err
 	}
 	if !slices.Contains(seen, display.Version) {
-		return nil, fault.Errorf(fault.Stale, "the presentation is at version %d, and no strong tag of If-Match says so", display.Version)
+		return nil, fault.Errorf(fault.Stale,
+			"the presentation is at version %d, and no strong tag of If-Match says so",
+			display.Version)
 	}
 	return &display.Version, nil
 }
@@ -110,7 +114,8 @@ func moveOf(c *call) (poll.Move, error) {
 	return poll.Move{}, fault.Field("move", `must be "next", "previous", "close" or "open"`)
 }
 
-// getCurrent is served from the leased cache: a room that reloads at once costs the database one read.
+// getCurrent is served from the leased cache: a room that reloads at once costs the database one
+// read.
 func getCurrent(c *call) error {
 	id, err := web.ParseID("presentation_id", c.Params("id"))
 	if err != nil {
@@ -123,7 +128,8 @@ func getCurrent(c *call) error {
 		return err
 	}
 	tag := standTag(display.Version, display.Edits)
-	if display.Poll == nil { // whoever asks now and then learns from the tag that a poll was there meanwhile
+	// whoever asks now and then learns from the tag that a poll was there meanwhile
+	if display.Poll == nil {
 		c.Set(fiber.HeaderETag, tag)
 	} else if c.Unchanged(tag) {
 		return nil

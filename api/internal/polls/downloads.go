@@ -17,7 +17,8 @@ import (
 type format struct {
 	name  string // in a query, and the end of a file's name
 	mime  string
-	begin func(w io.Writer, all *wireAllResults, at time.Time, separator rune, turn func() error) (file, error)
+	begin func(w io.Writer, all *wireAllResults, at time.Time, separator rune,
+		turn func() error) (file, error)
 }
 
 // formats are those there are; the first one is for who has no wish.
@@ -27,8 +28,8 @@ var formats = []format{
 	{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", beginBook},
 }
 
-// formatOf gives what a client wants: by its query, which a link can say, else by Accept. kept says that it is to be a file, which holds
-// everything.
+// formatOf gives what a client wants: by its query, which a link can say, else by Accept. kept says
+// that it is to be a file, which holds everything.
 func formatOf(c *fiber.Ctx) (f format, kept bool, err error) {
 	query := c.Context().QueryArgs()
 	asked, offers := string(query.Peek("format")), make([]string, len(formats))
@@ -93,9 +94,11 @@ func getAllResults(c *call) error {
 	return c.Send(all.body) // shared, not copied: nobody writes to it
 }
 
-// sendFile answers with a file that holds all results, also the words that the shared ones have no room for. Until it is sent, what it
-// is made of takes room as that itself would. hidden says whether hidden words are in it, marked.
-func (c *call) sendFile(ctx context.Context, f format, separator rune, all allView, hidden bool) error {
+// sendFile answers with a file that holds all results, also the words that the shared ones have no
+// room for. Until it is sent, what it is made of takes room as that itself would. hidden says
+// whether hidden words are in it, marked.
+func (c *call) sendFile(ctx context.Context, f format, separator rune, all allView,
+	hidden bool) error {
 	left, err := c.polls.files.Take(ctx)
 	if err != nil {
 		return err

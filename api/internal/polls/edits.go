@@ -15,7 +15,8 @@ import (
 )
 
 // edit makes a presenter's edit of the presentation in the path, and sets the answer's ETag.
-func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID, edited poll.Edited, err error) {
+func (c *call) edit(ctx context.Context, e poll.Edit) (id uuid.UUID,
+	edited poll.Edited, err error) {
 	seen, err := revisions(fiber.HeaderIfMatch, web.Lines(c.Ctx, fiber.HeaderIfMatch))
 	if err != nil {
 		return id, edited, err
@@ -69,7 +70,9 @@ func presentationEdit(c *call) (poll.Edit, error) {
 	}
 	e := poll.EditPresentation(body)
 	if e == (poll.EditPresentation{}) {
-		return nil, fault.Field("title", "is missing, and so is everything else that can be changed: voters, max_voters, passcode")
+		return nil, fault.Field("title",
+			"is missing, and so is everything else that can be changed: voters, max_voters, "+
+				"passcode")
 	}
 	return e, nil
 }
@@ -131,7 +134,9 @@ func postPoll(c *call) error {
 	if err := c.Decode(&body); err != nil {
 		return err
 	}
-	var place struct { // not one with the other: errors name a field by its whole path, and this one is a member like those
+	// not one with the other: errors name a field by its whole path, and this one is a member like
+	// those
+	var place struct {
 		Index *int `json:"index"`
 	}
 	if err := c.Unmarshal(&place); err != nil {
@@ -141,7 +146,8 @@ func postPoll(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderLocation, web.Base+"/presentations/"+id.String()+"/polls/"+edited.Poll.ID.String())
+	c.Set(fiber.HeaderLocation,
+		web.Base+"/presentations/"+id.String()+"/polls/"+edited.Poll.ID.String())
 	return c.Status(http.StatusCreated).JSON(toStated(edited.Poll, edited.State.Status, true))
 }
 
@@ -167,7 +173,8 @@ func patchPoll(c *call) error {
 		return err
 	}
 	e := poll.EditPoll{
-		PollID: pollID, Question: body.Question, Kind: body.Kind, MaxChoices: body.MaxChoices, Visibility: body.Visibility, Banned: body.Banned,
+		PollID: pollID, Question: body.Question, Kind: body.Kind, MaxChoices: body.MaxChoices,
+		Visibility: body.Visibility, Banned: body.Banned,
 	}
 	if body.Options != nil {
 		options := fromWire(*body.Options)

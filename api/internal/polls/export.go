@@ -22,8 +22,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// getVotes gives the votes list of a poll: a page of it, or all of it as a stream. Its memory does not depend on how many
-// voted.
+// getVotes gives the votes list of a poll: a page of it, or all of it as a stream. Its memory does
+// not depend on how many voted.
 func getVotes(c *call) error {
 	part, err := partOf(c.Context().QueryArgs())
 	if err != nil {
@@ -76,7 +76,8 @@ func getVotes(c *call) error {
 	return c.SendStream(body)
 }
 
-// sendPage answers the first lines of all, at most limit, and where the next page is if there are more.
+// sendPage answers the first lines of all, at most limit, and where the next page is if there are
+// more.
 func (c *call) sendPage(limit int, list func(*bufio.Writer, votes) error, all votes) error {
 	var body bytes.Buffer
 	full := errors.New("the page is full")
@@ -131,12 +132,13 @@ func (all votes) inTurns(turn func() error) votes {
 // voteLine is a line of a votes list. Which member has the answer depends on the kind alone.
 type voteLine struct {
 	ClientID *uuid.UUID `json:"client_id,omitempty"` // the client's own id
-	VoterID  *uuid.UUID `json:"voter_id,omitempty"`  // of a voter with a pass, which it is no part of
-	Key      string     `json:"key,omitempty"`
-	Keys     []string   `json:"keys,omitempty"`
-	Text     string     `json:"text,omitempty"`
-	Texts    []string   `json:"texts,omitempty"`
-	CastAt   time.Time  `json:"cast_at,omitzero"` // informs; nothing is ordered by it
+	// of a voter with a pass, which it is no part of
+	VoterID *uuid.UUID `json:"voter_id,omitempty"`
+	Key     string     `json:"key,omitempty"`
+	Keys    []string   `json:"keys,omitempty"`
+	Text    string     `json:"text,omitempty"`
+	Texts   []string   `json:"texts,omitempty"`
+	CastAt  time.Time  `json:"cast_at,omitzero"` // informs; nothing is ordered by it
 }
 
 func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
@@ -197,7 +199,8 @@ func listCSV(q *poll.Poll, separator rune) func(*bufio.Writer, votes) error {
 	}
 }
 
-// columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything, in one each.
+// columns are a table's. Keys stand in one, with ";" between them; texts, which may hold anything,
+// in one each.
 func columns(q *poll.Poll) []any {
 	names := []any{"client_id"}
 	if q.Identity == access.Passed {

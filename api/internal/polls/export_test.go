@@ -34,7 +34,8 @@ func TestPartsOfAVotesList(t *testing.T) {
 	voter := uuid.MustParse("4c7b1f3e-2d70-4b4e-9c53-1f1f0f6a9d11")
 	const place = "THsfPi1wS06cUx8fD2qdEQ"
 	for query, want := range map[string]part{
-		"": {}, "limit=1": {limit: 1}, "limit=10000": {limit: 10000}, "after=" + place: {after: voter},
+		"": {}, "limit=1": {limit: 1}, "limit=10000": {limit: 10000},
+		"after=" + place:                  {after: voter},
 		"limit=7&after=" + place + "&x=y": {voter, 7},
 	} {
 		got, err := partOfQuery(query)
@@ -42,10 +43,13 @@ func TestPartsOfAVotesList(t *testing.T) {
 		require.Equal(t, want, got, query)
 	}
 	for query, field := range map[string]string{
-		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=-1": "limit", "limit=10001": "limit", "limit=1.5": "limit",
+		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=-1": "limit",
+		"limit=10001": "limit", "limit=1.5": "limit",
 		"limit=ten": "limit", "limit=99999999999999999999": "limit", "limit=1%00": "limit",
-		"after": "after", "after=": "after", "after=" + place[1:]: "after", "after=" + place + "A": "after", "after=" + place + "==": "after",
-		"after=" + place[:21] + "R": "after", "after=" + place[:11] + "%0A" + place[11:]: "after", "after=" + voter.String(): "after",
+		"after": "after", "after=": "after", "after=" + place[1:]: "after",
+		"after=" + place + "A": "after", "after=" + place + "==": "after",
+		"after=" + place[:21] + "R": "after", "after=" + place[:11] + "%0A" + place[11:]: "after",
+		"after=" + voter.String():      "after",
 		"after=AAAAAAAAAAAAAAAAAAAAAA": "after", "after=%ff": "after", "limit=1&after=x": "after",
 	} {
 		_, err := partOfQuery(query)
@@ -57,7 +61,8 @@ func TestPartsOfAVotesList(t *testing.T) {
 // FuzzCursor: a cursor is what a Link header gave, byte for byte, or it is refused.
 func FuzzCursor(f *testing.F) {
 	for _, s := range []string{
-		"", "THsfPi1wS06cUx8fD2qdEQ", "THsfPi1wS06cUx8fD2qdER", "THsfPi1wS06cUx8fD2qdEQ==", "THsfPi1wS0\n6cUx8fD2qdEQ", "AAAAAAAAAAAAAAAAAAAAAA",
+		"", "THsfPi1wS06cUx8fD2qdEQ", "THsfPi1wS06cUx8fD2qdER", "THsfPi1wS06cUx8fD2qdEQ==",
+		"THsfPi1wS0\n6cUx8fD2qdEQ", "AAAAAAAAAAAAAAAAAAAAAA",
 		"_____________________w", "4c7b1f3e-2d70-4b4e-9c53-1f1f0f6a9d11", "+/+/+/+/+/+/+/+/+/+/+w",
 	} {
 		f.Add(s)
@@ -94,8 +99,10 @@ func (s longAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Result
 	return poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.Multiple}}}, nil
 }
 
-func (s longAnswers) Votes(_ context.Context, _, _, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
-	answer := question.Answer(strings.Repeat(strings.Repeat("k", question.MaxKeyLength)+"\n", question.MaxOptions-1) + "A")
+func (s longAnswers) Votes(_ context.Context, _, _, after uuid.UUID,
+	yield func(poll.VoterAnswer) error) error {
+	answer := question.Answer(strings.Repeat(strings.Repeat("k", question.MaxKeyLength)+"\n",
+		question.MaxOptions-1) + "A")
 	for i := binary.BigEndian.Uint32(after[:]) + 1; i <= s.voters; i++ {
 		var voter uuid.UUID
 		binary.BigEndian.PutUint32(voter[:], i)
@@ -112,7 +119,8 @@ func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 	s.Open = true
 	s.Start(Services{Store: longAnswers{voters: voters}, Bus: inproc.NewBus()})
 	defer s.Close()
-	next, seen, pages := web.Base+"/presentations/"+aTalk.String()+"/polls/"+aPoll.String()+"/votes?limit=10000", 0, 0
+	next, seen, pages := web.Base+"/presentations/"+aTalk.String()+"/polls/"+aPoll.String()+
+		"/votes?limit=10000", 0, 0
 	for ; next != ""; pages++ {
 		res, err := s.app.Test(httptest.NewRequest("GET", next, nil), -1)
 		require.NoError(t, err)
@@ -127,9 +135,11 @@ func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 		require.NoError(t, json.Unmarshal(body, &lines))
 		for _, l := range lines {
 			seen++
-			require.EqualValues(t, seen, binary.BigEndian.Uint32(l.ClientID[:]), "every line once, in order")
+			require.EqualValues(t, seen, binary.BigEndian.Uint32(l.ClientID[:]),
+				"every line once, in order")
 		}
-		target, isLink := strings.CutSuffix(strings.TrimPrefix(res.Header.Get("Link"), "<"), `>; rel="next"`)
+		target, isLink := strings.CutSuffix(strings.TrimPrefix(res.Header.Get("Link"), "<"),
+			`>; rel="next"`)
 		if next = ""; isLink {
 			_, err = url.Parse(target)
 			require.NoError(t, err)
@@ -140,8 +150,10 @@ func TestAPageOfLongLinesEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 	require.Equal(t, 4, pages)
 }
 
-// manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might take for something else.
-var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>", "plain", "two\n  lines"}
+// manyTexts is a votes list in which everybody wrote what a spreadsheet or a reader of lists might
+// take for something else.
+var manyTexts = []string{"=1+1", "+49 30", "-5", "@sum", "＝1", "a,b;c", `say "hi"`, "'", "<b>",
+	"plain", "two\n  lines"}
 
 func listed(t *testing.T, list func(*bufio.Writer, votes) error,
 	answers ...question.Answer) string {
@@ -150,7 +162,8 @@ func listed(t *testing.T, list func(*bufio.Writer, votes) error,
 	w := bufio.NewWriter(&out)
 	require.NoError(t, list(w, func(yield func(poll.VoterAnswer) error) error {
 		for i, a := range answers {
-			if err := yield(poll.VoterAnswer{VoterID: uuid.UUID{15: byte(i + 1)}, Answer: a}); err != nil {
+			if err := yield(poll.VoterAnswer{VoterID: uuid.UUID{15: byte(i + 1)},
+				Answer: a}); err != nil {
 				return err
 			}
 		}
@@ -177,16 +190,20 @@ func TestTextsAreListedWholeAndAreNoFormulas(t *testing.T) {
 	for i, text := range manyTexts {
 		require.Equal(t, text, lines[i].Text, "JSON has what was written")
 		require.NotContains(t, "=+-@＝", string([]rune(rows[i+1][1])[:1]))
-		require.Equal(t, strings.ReplaceAll(text, "'", ""), strings.ReplaceAll(rows[i+1][1], "'", ""), "a table has all of it")
+		require.Equal(t, strings.ReplaceAll(text, "'", ""),
+			strings.ReplaceAll(rows[i+1][1], "'", ""), "a table has all of it")
 	}
 
 	cloud := &poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3}}
 	require.JSONEq(t, `[{"client_id":"00000000-0000-0000-0000-000000000001","texts":["Rome"]},
 		{"client_id":"00000000-0000-0000-0000-000000000002","texts":["a;b","b, c"]}]`, listed(t, listJSON(cloud), "Rome", "a;b\nb, c"))
-	require.Equal(t, "\uFEFF"+"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
-		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n", listed(t, listCSV(cloud, ','), "Rome", "a;b\nb, c"))
+	require.Equal(t, "\uFEFF"+
+		"client_id,text_1,text_2,text_3,cast_at\n00000000-0000-0000-0000-000000000001,Rome,,,\n"+
+		"00000000-0000-0000-0000-000000000002,a;b,\"b, c\",,\n",
+		listed(t, listCSV(cloud, ','), "Rome", "a;b\nb, c"))
 	require.Equal(t, "[]", listed(t, listJSON(cloud)))
-	require.Equal(t, "\uFEFFclient_id;text;cast_at\n00000000-0000-0000-0000-000000000001;\"one\n  two\";\n",
+	require.Equal(
+		t, "\uFEFFclient_id;text;cast_at\n00000000-0000-0000-0000-000000000001;\"one\n  two\";\n",
 		listed(t, listCSV(essay, ';'), "one\u2028  two"), "an answer of several lines is one cell")
 }
 

@@ -27,11 +27,16 @@ func TestAWrongTypeIsNamedByItsWholePlace(t *testing.T) {
 		body, want string
 	}{
 		{new(newPresentation), `{"polls":[{"question":"Q"},{"question":1}]}`, "polls[1].question"},
-		{new(newPresentation), `{"polls":[{"question":"Q","options":[{"key":"A"},{"key":"B","value":[]}]}]}`, "polls[0].options[1].value"},
-		{new(newPresentation), `{"polls":[{},{},{"options":[{},{},{},{"value":{"value":1}}]}]}`, "polls[2].options[3].value"},
-		{new(newPresentation), `{"polls":[{"banned_words":["a","]",null,7]}]}`, "polls[0].banned_words[3]"},
-		{new(newPresentation), `{"other":[[{"polls":[1]}],"x"],"polls":[{"max_choices":1},{"max_choices":1.5}]}`, "polls[1].max_choices"},
-		{new(newPresentation), `{"polls":[{"max_choices":1},{"max_choices":1e999}]}`, "polls[1].max_choices"},
+		{new(newPresentation), `{"polls":[{"question":"Q","options":[{"key":"A"},{"key":"B",` +
+			`"value":[]}]}]}`, "polls[0].options[1].value"},
+		{new(newPresentation), `{"polls":[{},{},{"options":[{},{},{},{"value":{"value":1}}]}]}`,
+			"polls[2].options[3].value"},
+		{new(newPresentation), `{"polls":[{"banned_words":["a","]",null,7]}]}`,
+			"polls[0].banned_words[3]"},
+		{new(newPresentation), `{"other":[[{"polls":[1]}],"x"],"polls":[{"max_choices":1},` +
+			`{"max_choices":1.5}]}`, "polls[1].max_choices"},
+		{new(newPresentation), `{"polls":[{"max_choices":1},{"max_choices":1e999}]}`,
+			"polls[1].max_choices"},
 		{new(newPresentation), `{"polls":[{"kind":"single"},{"kind":true}]}`, "polls[1].kind"},
 		{new(newPresentation), `{"polls":[{},[]]}`, "polls[1]"},
 		{new(newPresentation), `{"polls":[{},"x"]}`, "polls[1]"},
@@ -39,7 +44,8 @@ func TestAWrongTypeIsNamedByItsWholePlace(t *testing.T) {
 		{new(newPresentation), `{"polls":"[1]"}`, "polls"},
 		{new(newPresentation), `{"POLLS":[{"Question":0}]}`, "polls[0].question"},
 		{new(newPresentation), `{"polls":[{}],"polls":[{},{"question":{}}]}`, "polls[1].question"},
-		{new(newPresentation), "{ \"title\" : \"\\\"[{\" ,\n\"polls\"\t:[ { } ,\r{ \"question\" :\n null } , { \"question\" : false } ] }", "polls[2].question"},
+		{new(newPresentation), "{ \"title\" : \"\\\"[{\" ,\n\"polls\"\t:[ { } ,\r{ \"question\" " +
+			":\n null } , { \"question\" : false } ] }", "polls[2].question"},
 		{new(newPresentation), `{"title":[1]}`, "title"},
 		{new(newPresentation), `{"current_poll_index":"0"}`, "current_poll_index"},
 		{new(newPresentation), `[{"polls":[]}]`, "body"},
@@ -57,7 +63,8 @@ func TestAWrongTypeIsNamedByItsWholePlace(t *testing.T) {
 		require.True(t, is, c.body)
 		require.Equal(t, c.want, wrong.Field, c.body)
 	}
-	last := `{"polls":[` + strings.Repeat(`{"question":"Q","options":[{"key":"A","value":"a"}]},`, 10_000) + `{"question":1}]}`
+	last := `{"polls":[` + strings.Repeat(`{"question":"Q","options":[{"key":"A","value":"a"}]},`,
+		10_000) + `{"question":1}]}`
 	wrong, _ := errors.AsType[*fault.Error](decoded(t, app, []byte(last), new(newPresentation)))
 	require.Equal(t, "polls[10000].question", wrong.Field)
 }
@@ -68,9 +75,13 @@ func FuzzFieldNames(f *testing.F) {
 	f.Add([]byte(`{"title":1,"x":[[[{}]]]}`))
 	f.Add([]byte(`[`))
 	app := fiber.New()
-	name := regexp.MustCompile(`^(body|title|current_poll_index|polls(\[\d+\](\.(question|kind|max_choices|results_visibility|banned_words(\[\d+\])?|options(\[\d+\](\.(key|value))?)?))?)?)$`)
+	name := regexp.MustCompile(
+		`^(body|title|current_poll_index|polls(\[\d+\](\.(question|kind|` +
+			`max_choices|results_visibility|` +
+			`banned_words(\[\d+\])?|options(\[\d+\](\.(key|value))?)?))?)?)$`)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if wrong, is := errors.AsType[*fault.Error](decoded(t, app, body, new(newPresentation))); is {
+		if wrong, is := errors.AsType[*fault.Error](decoded(t, app, body,
+			new(newPresentation))); is {
 			require.Regexp(t, name, wrong.Field, "%q", body)
 		}
 	})

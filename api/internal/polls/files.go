@@ -24,7 +24,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// What files with all results take of a process. Who reads a file slowly holds a page of words, a piece of a workbook, and a buffer.
+// What files with all results take of a process. Who reads a file slowly holds a page of words, a
+// piece of a workbook, and a buffer.
 const (
 	maxFiles     = 512 // that are being sent
 	maxReads     = 4   // of pages, at once
@@ -67,8 +68,9 @@ type pageWord struct {
 // firstAt is when it came first, as far as that is known.
 func (w *pageWord) firstAt() time.Time { return (question.WordCount{First: w.first}).FirstAt() }
 
-// wordPages reads pages of words for many at once: a room that takes files away together costs the store little more than one
-// person does. Between two pages of a file there is no connection to the store, so a client that reads slowly holds none.
+// wordPages reads pages of words for many at once: a room that takes files away together costs the
+// store little more than one person does. Between two pages of a file there is no connection to the
+// store, so a client that reads slowly holds none.
 type wordPages struct {
 	*live.Reads[wordsKey, *wordsPage]
 }
@@ -102,8 +104,9 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 	return page, err
 }
 
-// all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may still change, they come by their
-// age, which does not: no word is left out or comes twice since its votes moved in between.
+// all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may
+// still change, they come by their age, which does not: no word is left out or comes twice since
+// its votes moved in between.
 func (pages wordPages) all(
 	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool,
 	turn *web.Turn, yield func(*pageWord) error,
@@ -140,10 +143,12 @@ func (pages wordPages) all(
 
 // csvHead names the columns. There is a row for each answer; a poll without any has one row.
 var csvHead = []any{
-	"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count", "identity", "first_at", "hidden", "exported_at",
+	"poll", "question", "kind", "status", "total", "mean", "median", "key", "value", "count",
+	"identity", "first_at", "hidden", "exported_at",
 }
 
-// csvFile is a table of everything. It may be a hundred times as large as what it tells: each row has its poll's question.
+// csvFile is a table of everything. It may be a hundred times as large as what it tells: each row
+// has its poll's question.
 type csvFile struct {
 	*table.CSV
 	at   time.Time
@@ -152,7 +157,8 @@ type csvFile struct {
 	rows int              // of that poll
 }
 
-func beginCSV(w io.Writer, _ *wireAllResults, at time.Time, separator rune, turn func() error) (file, error) {
+func beginCSV(w io.Writer, _ *wireAllResults, at time.Time, separator rune,
+	turn func() error) (file, error) {
 	out, err := table.NewCSV(w, separator)
 	if err != nil {
 		return nil, err
@@ -183,7 +189,8 @@ func (f *csvFile) row(key, value, count, first, hidden any) error {
 	}
 	f.rows++
 	p := f.now
-	return f.Row(p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median),
+	return f.Row(p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean),
+		optional(p.Median),
 		key, value, count, string(p.Identity), first, hidden, f.at)
 }
 
@@ -211,7 +218,8 @@ type bookFile struct {
 	turn func() error // is called before each row
 }
 
-func beginBook(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
+func beginBook(w io.Writer, all *wireAllResults, at time.Time, _ rune,
+	turn func() error) (file, error) {
 	f := &bookFile{xlsx.New(w), turn}
 	if err := f.Sheet("Overview"); err != nil {
 		return nil, err
@@ -220,13 +228,15 @@ func beginBook(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Head("poll", "question", "kind", "status", "total", "mean", "median", "identity"); err != nil {
+	if err := f.Head("poll", "question", "kind", "status", "total", "mean", "median",
+		"identity"); err != nil {
 		return nil, err
 	}
 	for i := range all.Polls {
 		p := &all.Polls[i]
 		if err := f.add([][]any{{
-			p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean), optional(p.Median), string(p.Identity),
+			p.place, p.Question, string(p.Kind), string(p.Status), p.Total, optional(p.Mean),
+			optional(p.Median), string(p.Identity),
 		}}); err != nil {
 			return nil, err
 		}
@@ -251,7 +261,8 @@ func (f *bookFile) poll(p *wirePollResults) error {
 		return err
 	}
 	rows := [][]any{
-		{"question", p.Question}, {"kind", string(p.Kind)}, {"status", string(p.Status)}, {"total", p.Total}, {"identity", string(p.Identity)},
+		{"question", p.Question}, {"kind", string(p.Kind)}, {"status", string(p.Status)},
+		{"total", p.Total}, {"identity", string(p.Identity)},
 	}
 	if p.Mean != nil {
 		rows = append(rows, []any{"mean", *p.Mean}, []any{"median", optional(p.Median)})
@@ -287,7 +298,8 @@ type jsonFile struct {
 	after  string       // what ends the one that is being written
 }
 
-func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune, turn func() error) (file, error) {
+func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune,
+	turn func() error) (file, error) {
 	f := &jsonFile{Writer: w, turn: turn}
 	head := struct {
 		wireAllResults
@@ -357,11 +369,16 @@ const maxFileName = 60
 
 // attachment is a Content-Disposition that names a file after a presentation (RFC 6266).
 func attachment(title, end string) string {
-	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) })
+	words := strings.FieldsFunc(title,
+		func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsMark(r) &&
+				!unicode.IsDigit(r)
+		})
 	name := []rune(strings.TrimLeftFunc(strings.Join(words, "-"), unicode.IsMark))
 	name = name[:min(len(name), maxFileName)]
 	if len(name) == 0 {
 		name = []rune("results")
 	}
-	return mime.FormatMediaType("attachment", map[string]string{"filename": string(name) + "." + end})
+	return mime.FormatMediaType("attachment",
+		map[string]string{"filename": string(name) + "." + end})
 }

@@ -61,9 +61,11 @@ func wrote(t *testing.T, n int) *written {
 		q.Kind, q.Options, s.states[i].Counts = kind, nil, nil
 	}
 	for i := range n {
-		text := fmt.Sprintf("%s %d", []string{"plain", "Übung", "Привет", "مرحبا", "你好", "🗳️"}[i%6], i)
+		text := fmt.Sprintf("%s %d",
+			[]string{"plain", "Übung", "Привет", "مرحبا", "你好", "🗳️"}[i%6], i)
 		s.words = append(s.words, question.WordCount{
-			Word: strings.ToLower(text), Text: text, Count: int64(1 + i%3), First: firstAt(at(i)), Hidden: i%10 == 9,
+			Word: strings.ToLower(text), Text: text, Count: int64(1 + i%3), First: firstAt(at(i)),
+			Hidden: i%10 == 9,
 		})
 	}
 	return s
@@ -81,7 +83,8 @@ func (s *written) Results(_ context.Context, _, id uuid.UUID) (r poll.Results, e
 	return r, nil
 }
 
-func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing, yield func(question.WordCount) error) error {
+func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing,
+	yield func(question.WordCount) error) error {
 	s.reads.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +96,8 @@ func (s *written) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing,
 		if l.Order == question.NewestFirst {
 			return newer
 		}
-		return cmp.Or(-cmp.Compare(a.Count, b.Count), slices.Compare(a.First[:], b.First[:]), strings.Compare(a.Word, b.Word))
+		return cmp.Or(-cmp.Compare(a.Count, b.Count), slices.Compare(a.First[:], b.First[:]),
+			strings.Compare(a.Word, b.Word))
 	}
 	all := s.sorted[l.Order]
 	if all == nil || s.moves != nil {
@@ -130,7 +134,8 @@ func (s *written) want(owner bool) (all []wordTold) {
 		if w.Hidden {
 			hidden = "true"
 		}
-		all = append(all, wordTold{w.Text, fmt.Sprint(w.Count), w.FirstAt().Format("2006-01-02T15:04:05.000Z"), hidden})
+		all = append(all, wordTold{w.Text, fmt.Sprint(w.Count),
+			w.FirstAt().Format("2006-01-02T15:04:05.000Z"), hidden})
 	}
 	return all
 }
@@ -160,15 +165,18 @@ func wordsIn(t *testing.T, format string, file []byte, place int) (all []wordTol
 		defer func() { require.NoError(t, f.Close()) }()
 		rows, err := f.GetRows(f.GetSheetList()[place], excelize.Options{RawCellValue: true})
 		require.NoError(t, err)
-		head := slices.IndexFunc(rows, func(row []string) bool { return len(row) > 0 && row[0] == "key" })
+		head := slices.IndexFunc(rows,
+			func(row []string) bool { return len(row) > 0 && row[0] == "key" })
 		require.Equal(t, []string{"key", "value", "count", "first_at (UTC)", "hidden"}, rows[head])
 		for _, row := range rows[head+1:] {
 			row = append(row, "")
 			var days float64
 			_, err := fmt.Sscan(row[3], &days)
 			require.NoError(t, err)
-			first := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).Add(time.Duration(days*86_400_000+0.5) * time.Millisecond)
-			all = append(all, wordTold{row[1], row[2], first.Format("2006-01-02T15:04:05.000Z"), map[string]string{"1": "true"}[row[4]]})
+			first := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).
+				Add(time.Duration(days*86_400_000+0.5) * time.Millisecond)
+			all = append(all, wordTold{row[1], row[2], first.Format("2006-01-02T15:04:05.000Z"),
+				map[string]string{"1": "true"}[row[4]]})
 		}
 	case "json":
 		var results struct {
@@ -189,7 +197,8 @@ func wordsIn(t *testing.T, format string, file []byte, place int) (all []wordTol
 			if w.Hidden {
 				hidden = "true"
 			}
-			all = append(all, wordTold{w.Text, fmt.Sprint(w.Count), w.FirstAt.Format("2006-01-02T15:04:05.000Z"), hidden})
+			all = append(all, wordTold{w.Text, fmt.Sprint(w.Count),
+				w.FirstAt.Format("2006-01-02T15:04:05.000Z"), hidden})
 		}
 	}
 	return all
@@ -197,7 +206,8 @@ func wordsIn(t *testing.T, format string, file []byte, place int) (all []wordTol
 
 var fileFormats = []string{"csv", "xlsx", "json"}
 
-// A presentation whose texts are of many alphabets, more than results hold, and more than a page of a read.
+// A presentation whose texts are of many alphabets, more than results hold, and more than a page of
+// a read.
 func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
 	for _, n := range []int{0, 150, maxWordsRead + 200} {
 		s := wrote(t, n)
@@ -218,8 +228,10 @@ func TestFilesHoldAllThatWasWrittenWithTimesInEveryFormat(t *testing.T) {
 						require.Equal(t, []wordTold{{}}, got, "a poll without answers has a row")
 						continue
 					}
-					require.ElementsMatch(t, s.want(owner), got, "%d words of poll %d as %s", n, place, format)
-					newest := slices.IsSortedFunc(got, func(a, b wordTold) int { return -strings.Compare(a.first, b.first) })
+					require.ElementsMatch(t, s.want(owner), got, "%d words of poll %d as %s",
+						n, place, format)
+					newest := slices.IsSortedFunc(got,
+						func(a, b wordTold) int { return -strings.Compare(a.first, b.first) })
 					if place == 1 && n > 0 {
 						require.True(t, newest, "texts stand the newest first")
 					}
@@ -234,10 +246,12 @@ func TestWordsOfAFinalPollStandTheMostNamedFirst(t *testing.T) {
 	s.states[1].Status = poll.Final
 	got := wordsIn(t, "csv", bodyOf(t, serving(t, s)("GET", s.path("?format=csv"))), 2)
 	require.ElementsMatch(t, s.want(false), got)
-	require.True(t, slices.IsSortedFunc(got, func(a, b wordTold) int { return -strings.Compare(a.count, b.count) }))
+	require.True(t, slices.IsSortedFunc(got,
+		func(a, b wordTold) int { return -strings.Compare(a.count, b.count) }))
 }
 
-// While a file is read page by page, counts move; a word that was there from the begin is in it once all the same.
+// While a file is read page by page, counts move; a word that was there from the begin is in it
+// once all the same.
 func TestNoWordIsMissingOrTwiceInAFileWhileCountsMove(t *testing.T) {
 	s := wrote(t, 3*maxWordsRead)
 	for i := range s.words {
@@ -272,7 +286,8 @@ func TestWhatIsHiddenFromARoomIsInNoFileOfIts(t *testing.T) {
 		file := bodyOf(t, ask("GET", s.path("?format="+format)))
 		require.NotContains(t, fmt.Sprint(wordsIn(t, format, file, 1)), "plain", format)
 		require.Contains(t, fmt.Sprint(wordsIn(t, format, file, 2)), "plain", format)
-		owned := bodyOf(t, ask("GET", s.path("?format="+format), "Authorization", "Bearer "+s.token))
+		owned := bodyOf(t, ask("GET", s.path("?format="+format), "Authorization",
+			"Bearer "+s.token))
 		require.Contains(t, fmt.Sprint(wordsIn(t, format, owned, 1)), "plain", format)
 	}
 }
@@ -286,8 +301,10 @@ func TestATableIsWrittenWithTheSeparatorThatIsAskedFor(t *testing.T) {
 	for query, c := range map[string]struct {
 		separator rune
 		mean      string
-	}{"": {',', "4.333333333333333"}, "&separator=,": {',', "4.333333333333333"}, "&separator=;": {';', "4,333333333333333"},
-		"&separator=%3B": {';', "4,333333333333333"}, "&separator=tab": {'\t', "4.333333333333333"}, "&separator=%09": {'\t', "4.333333333333333"}} {
+	}{"": {',', "4.333333333333333"}, "&separator=,": {',', "4.333333333333333"},
+		"&separator=;":   {';', "4,333333333333333"},
+		"&separator=%3B": {';', "4,333333333333333"}, "&separator=tab": {'\t', "4.333333333333333"},
+		"&separator=%09": {'\t', "4.333333333333333"}} {
 		res := ask("GET", s.path("?format=csv"+query))
 		require.Equal(t, 200, res.StatusCode)
 		tags[res.Header.Get("ETag")] = true
@@ -297,9 +314,12 @@ func TestATableIsWrittenWithTheSeparatorThatIsAskedFor(t *testing.T) {
 		require.Regexp(t, `^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, rows[1][13])
 	}
 	require.Len(t, tags, 3, "another separator, another tag")
-	for _, wrong := range []string{"", " ", "|", ".", ";;", ",;", "TAB", "semicolon", "\x00", "\n", "🗳️", "\xff", "%3B", strings.Repeat(";", 5000)} {
-		for _, rest := range []string{"/results?", "/results?format=csv&", "/results?format=xlsx&", "/polls/" + s.p.Polls[0].ID.String() + "/votes?"} {
-			res := ask("GET", web.Base+"/presentations/"+s.p.ID.String()+rest+"separator="+url.QueryEscape(wrong), "Authorization", "Bearer "+s.token)
+	for _, wrong := range []string{"", " ", "|", ".", ";;", ",;", "TAB", "semicolon", "\x00", "\n",
+		"🗳️", "\xff", "%3B", strings.Repeat(";", 5000)} {
+		for _, rest := range []string{"/results?", "/results?format=csv&", "/results?format=xlsx&",
+			"/polls/" + s.p.Polls[0].ID.String() + "/votes?"} {
+			res := ask("GET", web.Base+"/presentations/"+s.p.ID.String()+rest+"separator="+
+				url.QueryEscape(wrong), "Authorization", "Bearer "+s.token)
 			require.Equal(t, 400, res.StatusCode, "%s %q", rest, wrong)
 			var p problem
 			require.NoError(t, json.Unmarshal(bodyOf(t, res), &p))
@@ -324,7 +344,8 @@ func TestAFileThatIsKnownIsNotSentAgainUntilSomethingOfItChanges(t *testing.T) {
 		require.Equal(t, 304, res.StatusCode)
 		require.Empty(t, bodyOf(t, res))
 		tags[first], tags[tag("Authorization", "Bearer "+s.token)] = true, true
-		s.p.Polls[0].Banned = append(s.p.Polls[0].Banned, "word") // which nobody has to see among the first hundred
+		// which nobody has to see among the first hundred
+		s.p.Polls[0].Banned = append(s.p.Polls[0].Banned, "word")
 		tags[tag()] = true
 	}
 	require.Len(t, tags, 9)
@@ -357,7 +378,8 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 			}()
 			defer func() { <-done }()
 			defer func() { _ = ours.Close() }()
-			_, err := io.WriteString(ours, "GET "+s.path("?format="+fileFormats[i%3])+" HTTP/1.1\r\nHost: x\r\n\r\n")
+			_, err := io.WriteString(ours,
+				"GET "+s.path("?format="+fileFormats[i%3])+" HTTP/1.1\r\nHost: x\r\n\r\n")
 			if err != nil {
 				t.Error(err)
 			}
@@ -379,7 +401,8 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	t.Logf("%d phones are sent a file, %d are told to come again; %d MiB, %d reads of words", served.Load(), refused.Load(),
+	t.Logf("%d phones are sent a file, %d are told to come again; %d MiB, %d reads of words",
+		served.Load(), refused.Load(),
 		(int64(after.HeapAlloc)-int64(before.HeapAlloc))>>20, s.reads.Load())
 	require.Positive(t, served.Load())
 	require.LessOrEqual(t, served.Load(), int64(maxFiles))
@@ -396,13 +419,15 @@ func TestARoomThatTakesFilesAwayTakesABoundedMemoryAndFewReads(t *testing.T) {
 func TestAPageOfWordsHasABoundAndSaysWhetherItIsTheLast(t *testing.T) {
 	s := wrote(t, maxWordsRead)
 	page := func() *wordsPage {
-		p, err := readWords(t.Context(), s, wordsKey{begins: true, hidden: true, order: question.NewestFirst})
+		p, err := readWords(t.Context(), s,
+			wordsKey{begins: true, hidden: true, order: question.NewestFirst})
 		require.NoError(t, err)
 		return p
 	}
 	require.Len(t, page().words, maxWordsRead)
 	require.Nil(t, page().last)
-	s.words, s.sorted = append(s.words, question.WordCount{Word: "x", Text: "x", Count: 1}), map[question.Order][]*question.WordCount{}
+	s.words, s.sorted = append(s.words, question.WordCount{Word: "x", Text: "x", Count: 1}),
+		map[question.Order][]*question.WordCount{}
 	require.Len(t, page().words, maxWordsRead)
 	require.NotNil(t, page().last)
 	for i := range s.words {

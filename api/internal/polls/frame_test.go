@@ -29,7 +29,8 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 	id := eventID{1 << 62, 1 << 62}
 	words := func(n, runes int, of string) (words []question.WordCount) {
 		for i := range n {
-			words = append(words, question.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat(of, runes-5), Count: int64(n - i)})
+			words = append(words, question.WordCount{Text: fmt.Sprintf("%05d", i) +
+				strings.Repeat(of, runes-5), Count: int64(n - i)})
 		}
 		return words
 	}
@@ -37,7 +38,8 @@ func TestAnEventHasAtMost16KiBAndSaysThatThereIsMore(t *testing.T) {
 		for _, c := range []struct {
 			name     string
 			n, runes int
-		}{{"few short words", 10, 20}, {"100 words of 50", 100, 50}, {"100 texts of 500", 100, 500}, {"3 texts of 500", 3, 500}, {"none", 0, 0}} {
+		}{{"few short words", 10, 20}, {"100 words of 50", 100, 50}, {"100 texts of 500", 100, 500},
+			{"3 texts of 500", 3, 500}, {"none", 0, 0}} {
 			r := poll.Results{Poll: poll.Poll{Question: question.Question{Kind: question.OpenText}},
 				Words: words(c.n, c.runes, of)}
 			whole := toTallies(r)
@@ -67,7 +69,9 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 	for _, of := range longest {
 		q := poll.Poll{Question: question.Question{Kind: question.Choice}}
 		for i := range question.MaxOptions {
-			q.Options = append(q.Options, question.Option{Key: fmt.Sprintf("%02d", i) + strings.Repeat(of, question.MaxKeyLength-2), Value: "v"})
+			q.Options = append(q.Options,
+				question.Option{Key: fmt.Sprintf("%02d", i) +
+					strings.Repeat(of, question.MaxKeyLength-2), Value: "v"})
 		}
 		r := poll.Results{Poll: q, State: poll.State{Counts: make([]int64, question.MaxOptions)}}
 		for i := range r.Counts {
@@ -87,7 +91,8 @@ func TestResultsOfManyLongKeysFitAsWell(t *testing.T) {
 			Veiled: toTallies(r).hide()}.Encode(false)
 		require.NoError(t, err)
 		require.Less(t, len(veiled), 300)
-		require.False(t, dataOf[wireResults[wireTally]](t, veiled).More, "what is hidden is not to be read elsewhere")
+		require.False(t, dataOf[wireResults[wireTally]](t, veiled).More,
+			"what is hidden is not to be read elsewhere")
 	}
 }
 
@@ -97,7 +102,8 @@ func TestASlideWithoutRoomForItsOptionsHasNone(t *testing.T) {
 			q := poll.Poll{Question: question.Question{Kind: question.Choice,
 				Text: strings.Repeat(of, question.MaxValueLength), MaxChoices: 1}}
 			for i := range question.MaxOptions {
-				q.Options = append(q.Options, question.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
+				q.Options = append(q.Options,
+					question.Option{Key: fmt.Sprint(i), Value: strings.Repeat(of, length)})
 			}
 			whole := toShown(poll.Display{Slide: poll.Slide{Version: 3, Displayed: true}, Poll: &q})
 			data, err := live.Event{Name: "displayed", ID: "3.0", Data: whole}.Encode(true)
@@ -143,7 +149,9 @@ func essays(r *room) {
 		r.polls = append([]poll.Poll{q}, r.polls[1:]...)
 		r.states[0].Counts = nil
 		for i := range poll.MaxWords {
-			r.words = append(r.words, question.WordCount{Text: fmt.Sprintf("%05d", i) + strings.Repeat("\U0001F600", 495), Count: 1})
+			r.words = append(r.words,
+				question.WordCount{Text: fmt.Sprintf("%05d", i) +
+					strings.Repeat("\U0001F600", 495), Count: 1})
 		}
 	})
 }
@@ -190,7 +198,8 @@ func TestWhatOneWritesIsNotSentToEachWithoutABound(t *testing.T) {
 				copy(begin, seen)
 				first := presenter
 				const lasts = 20 * time.Second
-				for begun := time.Now(); time.Since(begun) < lasts; time.Sleep(40 * time.Millisecond) {
+				for begun := time.Now(); time.Since(
+					begun) < lasts; time.Sleep(40 * time.Millisecond) {
 					r.write()
 				}
 				synctest.Wait()
@@ -235,7 +244,8 @@ func TestASlideThatChangesAllTheTimeIsBoundedInBytesToo(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.LessOrEqual(t, float64(seen.total-before), 1.5*paceViewerBytes*lasts.Seconds()) // results come with each
+		// results come with each
+		require.LessOrEqual(t, float64(seen.total-before), 1.5*paceViewerBytes*lasts.Seconds())
 		require.Contains(t, view(t, h, r.id).until(isDisplayed).data, fmt.Sprintf(`"%d?`, n-1),
 			"the newest is seen")
 	})

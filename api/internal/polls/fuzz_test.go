@@ -47,17 +47,35 @@ func decoded(t *testing.T, app *fiber.App, body []byte, v any) error {
 }
 
 func FuzzVoteBody(f *testing.F) {
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11","seq":7}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":["A","B"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":[],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A",` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11","seq":7}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":["A","B"],` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","keys":[],` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
 	f.Add([]byte(`{"poll_id":null,"key":[],"client_id":1e400,"seq":-0.5}`))
 	f.Add([]byte(`[{"\ud800":"\u0000"}]`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","text":" Why\n not\u00e9? ","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","texts":["Berlin","BERLIN!","\ud83d"],"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
-	f.Add([]byte(`{"texts":[],"text":"","keys":null,"key":"A","poll_id":"0198c0de-0000-7000-8000-0000000000aa","client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"\u0000😀","client_id":null}`))
-	f.Add([]byte(`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","PASS":["x"],"pass":{}}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","text":" Why\n not\u00e9? ",` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","texts":["Berlin","BERLIN!","\ud83d"],` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(
+		`{"texts":[],"text":"","keys":null,"key":"A",` +
+			`"poll_id":"0198c0de-0000-7000-8000-0000000000aa",` +
+			`"client_id":"6e1f1c1e-7d2b-4a55-9a4e-0a5f6f0a7c11"}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A",` +
+			`"pass":"nB0cMr3rS1a6yKqkB9V1xGoVQMBQPVHqUe5D4R6mYB0qvH3Z"}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","pass":"\u0000😀",` +
+			`"client_id":null}`))
+	f.Add([]byte(
+		`{"poll_id":"0198c0de-0000-7000-8000-0000000000aa","key":"A","PASS":["x"],"pass":{}}`))
 	app := fiber.New()
 	cloud := poll.Poll{Question: question.Question{Kind: question.WordCloud, MaxChoices: 3,
 		Banned: []string{"darn"}}}
@@ -85,7 +103,8 @@ func FuzzVoteBody(f *testing.F) {
 				require.LessOrEqual(t, len(answer.Texts()), q.MaxChoices)
 				require.NotContains(t, q.Kind.Words(answer), "")
 				require.NotContains(t, q.Kind.Words(answer), "darn")
-				require.Less(t, strings.IndexFunc(strings.ReplaceAll(string(answer), "\n", ""), unicode.IsControl), 0)
+				require.Less(t, strings.IndexFunc(strings.ReplaceAll(string(answer), "\n", ""),
+					unicode.IsControl), 0)
 			}
 		}
 		p := poll.Poll{Question: question.Question{Kind: question.Multiple, MaxChoices: 2,
@@ -98,11 +117,20 @@ func FuzzVoteBody(f *testing.F) {
 }
 
 func FuzzCreateBody(f *testing.F) {
-	f.Add([]byte(`{"title":"T","current_poll_index":0,"polls":[{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"},{"key":"B","value":"b"}]},{"question":"R","kind":"rating"}]}`))
+	f.Add([]byte(
+		`{"title":"T","current_poll_index":0,"polls":[{"question":"Q","kind":"multiple",` +
+			`"max_choices":1,"options":[{"key":"A","value":"a"},{"key":"B","value":"b"}]},` +
+			`{"question":"R","kind":"rating"}]}`))
 	f.Add([]byte(`{"polls":[{"options":[{"key":"\n"}]}],"current_poll_index":9e9}`))
-	f.Add([]byte(`{"voters":"pass","max_voters":300,"passcode":"gar-den 7","polls":[{"question":"R","kind":"rating"}],"current_poll_index":0}`))
-	f.Add([]byte(`{"voters":"","max_voters":-1,"passcode":"\u0000","polls":[{"question":"R","kind":"rating"}]}`))
-	f.Add([]byte(`{"polls":[{"question":"Where?","kind":"word_cloud","max_choices":10},{"question":"Why?","kind":"open_text","options":[]}]}`))
+	f.Add([]byte(
+		`{"voters":"pass","max_voters":300,"passcode":"gar-den 7","polls":[{"question":"R",` +
+			`"kind":"rating"}],"current_poll_index":0}`))
+	f.Add([]byte(
+		`{"voters":"","max_voters":-1,"passcode":"\u0000","polls":[{"question":"R",` +
+			`"kind":"rating"}]}`))
+	f.Add([]byte(
+		`{"polls":[{"question":"Where?","kind":"word_cloud","max_choices":10},{"question":"Why?",` +
+			`"kind":"open_text","options":[]}]}`))
 	app := fiber.New()
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var n newPresentation
@@ -115,9 +143,11 @@ func FuzzCreateBody(f *testing.F) {
 			return
 		}
 		require.Contains(t, []access.Voters{access.Anyone, access.ByPass}, p.Voters)
-		require.True(t, p.Voters == access.ByPass || p.Admission == access.Admission{Voters: access.Anyone}, "%+v", p.Admission)
+		require.True(t, p.Voters == access.ByPass ||
+			p.Admission == access.Admission{Voters: access.Anyone}, "%+v", p.Admission)
 		require.True(t, p.MaxVoters >= 0 && p.MaxVoters <= access.MaxVotersLimit)
-		require.Equal(t, access.CleanPasscode(p.Passcode), p.Passcode, "what was taken is in its usual form")
+		require.Equal(t, access.CleanPasscode(p.Passcode), p.Passcode,
+			"what was taken is in its usual form")
 		require.True(t, p.Opens(p.Passcode))
 		require.Equal(t, p.Passcode == "", p.Opens(""))
 		for i, q := range p.Polls {
@@ -150,7 +180,9 @@ func fullest(t *testing.T, q poll.Poll) []byte {
 }
 
 func FuzzPollBody(f *testing.F) {
-	f.Add([]byte(`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],"results_visibility":"after","banned_words":["no"]}`))
+	f.Add([]byte(
+		`{"question":"Q","kind":"multiple","max_choices":1,"options":[{"key":"A","value":"a"}],` +
+			`"results_visibility":"after","banned_words":["no"]}`))
 	f.Add([]byte(`{"question":"\u0000","options":null,"banned_words":[" "]}`))
 	app := fiber.New()
 	talk, err := poll.New("",
@@ -192,7 +224,8 @@ func FuzzMoveBody(f *testing.F) {
 			require.Contains(t, []fault.Code{fault.Invalid, fault.NotFound}, fault.CodeOf(err))
 			return
 		}
-		require.Equal(t, move.To == poll.ToPoll, move.PollID != uuid.Nil, "a poll is named where one is meant, and only there")
+		require.Equal(t, move.To == poll.ToPoll, move.PollID != uuid.Nil,
+			"a poll is named where one is meant, and only there")
 		require.NotEqual(t, poll.ToNothing, move.To, "no body clears the slide")
 	})
 }
@@ -200,7 +233,8 @@ func FuzzMoveBody(f *testing.F) {
 // FuzzIdentity feeds what says who asks, and for what.
 func FuzzIdentity(f *testing.F) {
 	const token = "the-right-token"
-	f.Add("Bearer "+token, "018f-AB_c.2", "0198c0de-0000-7000-8000-0000000000aa", "ab-cd ef", "1.2.3.4, 5.6.7.8")
+	f.Add("Bearer "+token, "018f-AB_c.2", "0198c0de-0000-7000-8000-0000000000aa", "ab-cd ef",
+		"1.2.3.4, 5.6.7.8")
 	f.Add("bearer  \t"+token+" ", "\r\nX: y", "{0198c0de-0000-7000-8000-0000000000aa}", "%zz", ",")
 	f.Add("Basic "+token, "", "urn:uuid:0198c0de-0000-7000-8000-0000000000aa", "\x00\xff", "")
 	server := newTestServer()
@@ -267,14 +301,16 @@ func FuzzHeaders(f *testing.F) {
 
 // FuzzVoter feeds what somebody says who asks for a pass.
 func FuzzVoter(f *testing.F) {
-	good := thePasses.Draw(aTalk, aPoll, time.Unix(4_000_000_000, 0)).Text // the same in each of the fuzzer's processes
+	// the same in each of the fuzzer's processes
+	good := thePasses.Draw(aTalk, aPoll, time.Unix(4_000_000_000, 0)).Text
 	f.Add([]byte(`{"passcode":" Gar-den 7"}`), "7d1f5a52-8a0b-4f0e-9a60-0a4c2f6f2d10")
 	f.Add([]byte(`{"pass":"`+good+`"}`), "")
 	f.Add([]byte(`{"pass":null,"passcode":"\u0000"}`), uuid.Nil.String())
 	f.Add([]byte(`{"pass":"`+good[:47]+`B"}`), "{7d1f5a52-8a0b-4f0e-9a60-0a4c2f6f2d10}")
 	f.Add([]byte(``), "\x00\xff")
 	server := newTestServer()
-	server.entrance = newEntrance(thePasses, &till{room: 1}, 0, newGuesses(wrongPasscodes, time.Now))
+	server.entrance = newEntrance(thePasses, &till{room: 1}, 0,
+		newGuesses(wrongPasscodes, time.Now))
 	lifetest.Start(f, server.entrance)
 	d := byPass
 	d.Passcode = "GARDEN7"
@@ -299,7 +335,8 @@ func FuzzVoter(f *testing.F) {
 			_, err := thePasses.Renew(aTalk, []byte(*asked.Pass), time.Now())
 			require.Equal(t, *asked.Pass == good, err == nil, "%q", body)
 		}
-		_, _, err = server.entrance.enter(t.Context(), always(d), asked.Passcode, uuid.Nil, netip.Addr{})
+		_, _, err = server.entrance.enter(t.Context(), always(d), asked.Passcode,
+			uuid.Nil, netip.Addr{})
 		if err == nil || fault.CodeOf(err) == access.RoomFull {
 			require.Equal(t, d.Passcode, access.CleanPasscode(asked.Passcode))
 		} else {

@@ -55,7 +55,8 @@ func getHistory(c *call) error {
 			break
 		}
 		at := m.At.UTC().Format("2006-01-02T15:04:05.000Z07:00")
-		answer.Items = append(answer.Items, wireMend{m.PollID, at, m.Revision, m.Field, m.Before, m.After})
+		answer.Items = append(answer.Items,
+			wireMend{m.PollID, at, m.Revision, m.Field, m.Before, m.After})
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	return c.JSON(answer)

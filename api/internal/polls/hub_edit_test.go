@@ -50,7 +50,8 @@ func TestWhatIsHiddenIsForThePresenterOnly(t *testing.T) {
 	require.Equal(t, all.id, room.id)
 	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, all.tallies(t).Options)
 	require.Equal(t, wireResults[wireTally]{
-		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: access.ByClient, Options: []wireTally{}, Hidden: true}, room.tallies(t))
+		PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1,
+		Identity: access.ByClient, Options: []wireTally{}, Hidden: true}, room.tallies(t))
 	require.NotContains(t, all.data, "hidden")
 
 	r.show(-1)
@@ -140,9 +141,13 @@ func TestAnEditOfWhatIsDisplayedIsSeenUnderTheSameVersion(t *testing.T) {
 	require.True(t, strings.HasPrefix(e.id, "1."))
 	require.EqualValues(t, 1, e.shown(t).Version)
 
-	r.edit(0, func(q *poll.Poll, _ *poll.State) { q.Banned = []string{"secret"} }) // and nobody else hears of that
+	// and nobody else hears of that
+	r.edit(0, func(q *poll.Poll, _ *poll.State) { q.Banned = []string{"secret"} })
 	r.vote()
-	e = v.until(func(e event) bool { return isDisplayed(e) || strings.Contains(e.data, `"total":1`) })
+	e = v.until(func(e event) bool {
+		return isDisplayed(e) ||
+			strings.Contains(e.data, `"total":1`)
+	})
 	require.Equal(t, "results", e.event)
 	require.NotContains(t, e.data, "secret")
 }
@@ -166,7 +171,8 @@ func TestADeletedPollIsNotReadOnAndADeletedPresentationEndsItsStreams(t *testing
 	require.Equal(t, r.polls[0].ID, late.next().tallies(t).PollID)
 	r.vote()
 	r.announce(bus.Change{Part: r.polls[0].ID})
-	require.EqualValues(t, 2, late.next().tallies(t).Total, "nothing of the deleted poll comes before")
+	require.EqualValues(t, 2, late.next().tallies(t).Total,
+		"nothing of the deleted poll comes before")
 
 	r.change(func() { r.id[0]++ })
 	require.NoError(t, r.bus.Announce(t.Context(), bus.Change{Thing: r.polls[0].PresentationID}))

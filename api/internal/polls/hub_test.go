@@ -60,7 +60,8 @@ func newRoom(t *testing.T) *room {
 		{Question: question.Question{Text: "Stars?", Kind: question.Rating}},
 	})
 	require.NoError(t, err)
-	r := &room{t: t, said: &said{}, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls, states: []poll.State{p.State(0), p.State(1)}}
+	r := &room{t: t, said: &said{}, bus: inproc.NewBus(), id: p.ID, slide: p.Slide, polls: p.Polls,
+		states: []poll.State{p.State(0), p.State(1)}}
 	t.Cleanup(func() { require.NoError(t, r.bus.Close()) })
 	r.show(0)
 	return r
@@ -123,11 +124,13 @@ func (r *room) Newest(_ context.Context, presentations, polls []uuid.UUID) (poll
 	return newest, err
 }
 
-func (r *room) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
+func (r *room) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence,
+	age time.Duration) error {
 	return r.said.Present(ctx, replica, rooms, age)
 }
 
-func (r *room) Audiences(ctx context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
+func (r *room) Audiences(ctx context.Context, ids []uuid.UUID,
+	age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	return r.said.Audiences(ctx, ids, age)
 }
 
@@ -296,7 +299,8 @@ func (a attentive) until(want func(event) bool) event {
 	return event{}
 }
 
-// next gives the next event. It may be called by any goroutine; the zero event: the stream has ended.
+// next gives the next event. It may be called by any goroutine; the zero event: the stream has
+// ended.
 func (v *viewer) next() (e event) {
 	for {
 		line, err := v.ReadString('\n')
@@ -327,7 +331,8 @@ func TestAViewerSeesWhatThereIsAndThenWhatChanges(t *testing.T) {
 	require.EqualValues(t, 1, e.shown(t).Version)
 	e = v.next()
 	require.Equal(t, "1.2", e.id)
-	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1, Revision: 2, Total: 1, Identity: access.ByClient,
+	require.Equal(t, wireResults[wireTally]{PollID: r.polls[0].ID, Status: poll.Open, Version: 1,
+		Revision: 2, Total: 1, Identity: access.ByClient,
 		Options: []wireTally{{"A", 1}, {"B", 0}}}, e.tallies(t))
 
 	r.vote()
@@ -427,7 +432,8 @@ func TestHoweverManyViewTheDatabaseIsReadForOne(t *testing.T) {
 	done.Wait()
 	slides, tallies := r.reads()
 	took := time.Since(begun)
-	t.Logf("%d viewers: %d reads of the slide and %d of results in %s", viewers, slides, tallies, took)
+	t.Logf("%d viewers: %d reads of the slide and %d of results in %s", viewers,
+		slides, tallies, took)
 	require.LessOrEqual(t, slides, 3+int(3*took/poll.Lease))
 	require.LessOrEqual(t, tallies, 3+int(took/live.Pace))
 	require.Len(t, seen[votes], 1)
@@ -525,10 +531,12 @@ func TestResultsNeverGoBack(t *testing.T) {
 	v := view(t, r.hub(), r.id)
 	require.Equal(t, "displayed", v.next().event)
 	require.Equal(t, "1.3", v.next().id)
-	r.change(func() { r.states[0].Revision, r.states[0].Voters = 2, 1 }) // an answer that was overtaken
+	// an answer that was overtaken
+	r.change(func() { r.states[0].Revision, r.states[0].Voters = 2, 1 })
 	_, before := r.reads()
 	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
-	require.Eventually(t, func() bool { _, now := r.reads(); return now > before }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, now := r.reads(); return now > before }, 10*time.Second,
+		time.Millisecond)
 	r.change(func() { r.states[0].Revision, r.states[0].Voters = 4, 3 })
 	require.Equal(t, "1.4", v.next().id)
 }
@@ -547,7 +555,8 @@ func TestWhoWasAwayNeverSeesLessThanBefore(t *testing.T) {
 	require.Equal(t, "2.0", v.next().id)
 	require.Equal(t, r.polls[0].ID, v.next().tallies(t).PollID, "the poll that left")
 	require.Equal(t, "2.2", v.next().id)
-	require.NoError(t, h.await(t.Context(), r.id, eventID{99, 99}), "an id that we never gave holds up nobody")
+	require.NoError(t, h.await(t.Context(), r.id, eventID{99, 99}),
+		"an id that we never gave holds up nobody")
 
 	r.change(func() { r.err = fault.Errorf(fault.Unavailable, "away") })
 	require.NoError(t, h.await(t.Context(), r.id, eventID{2, 2}), "what is known needs no database")
@@ -571,7 +580,8 @@ func TestEventIDs(t *testing.T) {
 	require.True(t, eventID{2, 0}.after(eventID{1, 9}))
 	require.True(t, eventID{2, 1}.after(eventID{2, 0}))
 	require.False(t, eventID{2, 1}.after(eventID{2, 1}))
-	for _, s := range []string{"", ".", "1", "1.", ".1", "-1.2", "1.-2", "+1.2", "01.2", "1.2.3", "1.2 ", "a.b", "9223372036854775808.1",
+	for _, s := range []string{"", ".", "1", "1.", ".1", "-1.2", "1.-2", "+1.2", "01.2", "1.2.3",
+		"1.2 ", "a.b", "9223372036854775808.1",
 		"\x00", "١.١", strings.Repeat("9", 9999), "1.2\n"} {
 		require.Equal(t, eventID{}, parseEventID(s), s)
 	}
@@ -595,9 +605,11 @@ func (r *room) serving(most int) (*whole, *server.Listener, func()) {
 }
 
 // ask sends a request for the stream and reads the answer's head.
-func (r *room) ask(ln net.Listener, method string, id uuid.UUID, header string) (*http.Response, *viewer) {
+func (r *room) ask(ln net.Listener, method string, id uuid.UUID,
+	header string) (*http.Response, *viewer) {
 	conn := dial(r.t, ln)
-	conn.send(method + " " + web.Base + "/presentations/" + id.String() + "/events HTTP/1.1\r\nHost: x\r\n" + header + "\r\n")
+	conn.send(method + " " + web.Base + "/presentations/" + id.String() +
+		"/events HTTP/1.1\r\nHost: x\r\n" + header + "\r\n")
 	reader := bufio.NewReader(conn)
 	res, err := http.ReadResponse(reader, &http.Request{Method: method})
 	require.NoError(r.t, err)
@@ -653,7 +665,8 @@ func TestStreamsLeaveConnectionsForVotes(t *testing.T) {
 	for i := range 4 {
 		res, _ := r.ask(ln, "GET", r.id, "")
 		require.Equal(t, 200, res.StatusCode)
-		require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == int64(i+1) }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == int64(i+1) },
+			10*time.Second, time.Millisecond)
 	}
 	res, _ := r.ask(ln, "GET", r.id, "")
 	require.Equal(t, 503, res.StatusCode, "said, where it would otherwise wait in the dark")
@@ -672,13 +685,15 @@ func TestAStreamTakesLittleMemory(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapInuse + m.StackInuse
 	}
-	request := "GET " + web.Base + "/presentations/" + r.id.String() + "/events HTTP/1.1\r\nHost: x\r\n\r\n"
+	request := "GET " + web.Base + "/presentations/" + r.id.String() +
+		"/events HTTP/1.1\r\nHost: x\r\n\r\n"
 	dial(t, ln).send(request)
 	before := used()
 	for range streams {
 		dial(t, ln).send(request)
 	}
-	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == streams+1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { open, _, _ := s.Streams(); return open == streams+1 },
+		10*time.Second, time.Millisecond)
 	each := int64(used()-before) / streams
 	t.Logf("%d bytes a stream, its client included", each)
 	require.Less(t, each, int64(kilobytes<<10))

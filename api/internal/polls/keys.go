@@ -9,8 +9,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/access"
 )
 
-// streamKeys remembers by which token each presenter's stream was opened, and closes those whose token has ended. It is safe for
-// use by many goroutines.
+// streamKeys remembers by which token each presenter's stream was opened, and closes those whose
+// token has ended. It is safe for use by many goroutines.
 type streamKeys struct {
 	mu sync.Mutex
 	of map[uuid.UUID]map[net.Conn][32]byte // of each presentation, by stream: the token's hash
@@ -26,7 +26,8 @@ func (k *streamKeys) add(conn net.Conn, id uuid.UUID, hash [32]byte) {
 	k.of[id][conn] = hash
 }
 
-// any says whether there is such a stream of a presentation. It must end soon after its token does, announced or not.
+// any says whether there is such a stream of a presentation. It must end soon after its token does,
+// announced or not.
 func (k *streamKeys) any(id uuid.UUID) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -42,8 +43,8 @@ func (k *streamKeys) forget(conn net.Conn, id uuid.UUID) {
 	}
 }
 
-// check closes the streams of who may not see any more what they show. a is what the presentation's tokens are now; nil: nobody
-// has said.
+// check closes the streams of who may not see any more what they show. a is what the presentation's
+// tokens are now; nil: nobody has said.
 func (k *streamKeys) check(id uuid.UUID, a *access.Tokens) {
 	if a == nil {
 		return

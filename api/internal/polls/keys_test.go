@@ -24,7 +24,8 @@ func TestStreamsAreClosedWhoseTokenIsNoneAnyMore(t *testing.T) {
 	_, remote := access.NewToken()
 	_, next := access.NewToken()
 	elsewhere := uuid.New()
-	theOwner, theRemote, another := stream(aTalk, owner), stream(aTalk, remote), stream(elsewhere, owner)
+	theOwner, theRemote, another := stream(aTalk, owner), stream(aTalk, remote),
+		stream(elsewhere, owner)
 	k.check(aTalk, nil) // nobody has said
 	k.check(aTalk, &access.Tokens{TokenHash: owner, RemoteHash: remote})
 	require.True(t, theOwner() && theRemote() && another())

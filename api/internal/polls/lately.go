@@ -6,11 +6,13 @@ const (
 	// latelySteps and latelyStep are how finely a minute is told apart.
 	latelySteps = 6
 	latelyStep  = 10 * time.Second
-	// latelyMost bounds the addresses that are told apart in a step. Where there are more, none of them has much.
+	// latelyMost bounds the addresses that are told apart in a step. Where there are more, none of
+	// them has much.
 	latelyMost = 10_000
 )
 
-// lately counts what each address got in the last minute. The zero value is ready. It is not safe for use by many goroutines.
+// lately counts what each address got in the last minute. The zero value is ready. It is not safe
+// for use by many goroutines.
 type lately struct {
 	steps  [latelySteps]map[int64]int // by address
 	newest int64                      // number of the step that is counted now

@@ -44,7 +44,8 @@ func TestWhatRunsForTheRoutesLives(t *testing.T) {
 		running := s.With(Services{Store: store, Cache: cache, Bus: store.bus, Passes: thePasses})
 		return lifetest.Made{Service: running, Work: func() {
 			go func() { _, _ = s.results.Results(context.Background(), aTalk, aPoll) }()
-			p, _, err := s.entrance.take(roomKey{presentation: aTalk}, limit.Address(netip.MustParseAddr("192.0.2.1")))
+			p, _, err := s.entrance.take(roomKey{presentation: aTalk},
+				limit.Address(netip.MustParseAddr("192.0.2.1")))
 			require.NoError(t, err)
 			<-store.asked
 			<-store.asked

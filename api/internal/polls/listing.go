@@ -139,7 +139,8 @@ func newCoalescedAnswers(store poll.Store, costly *budget.Turns) *live.Reads[ans
 
 // read writes the page down, whose memory depends on nothing but its own size. It calls turn when
 // the store has begun to answer.
-func (p answersPage) read(ctx context.Context, store poll.Store, turn func() error) ([]byte, error) {
+func (p answersPage) read(ctx context.Context, store poll.Store,
+	turn func() error) ([]byte, error) {
 	l, err := p.listing()
 	if err != nil {
 		return nil, err

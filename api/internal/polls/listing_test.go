@@ -28,7 +28,8 @@ import (
 )
 
 func TestPagesOfAnswers(t *testing.T) {
-	w := question.WordCount{Word: "Köln", Count: 300, First: uuid.MustParse("01931c6e-7a1c-7d31-b0c5-93a1c1a8b1f2")}
+	w := question.WordCount{Word: "Köln", Count: 300,
+		First: uuid.MustParse("01931c6e-7a1c-7d31-b0c5-93a1c1a8b1f2")}
 	most, newest := mark(question.MostFirst, w), mark(question.NewestFirst, w)
 	read := func(query string) (answersPage, error) {
 		var args fasthttp.Args
@@ -36,8 +37,10 @@ func TestPagesOfAnswers(t *testing.T) {
 		return answersPageOf(&args)
 	}
 	for query, want := range map[string]answersPage{
-		"": {limit: 100}, "limit=1000&order=newest": {limit: 1000, ordered: true, order: question.NewestFirst},
-		"order=most&cursor=" + most: {limit: 100, ordered: true, cursor: most}, "cursor=" + newest + "&x=y": {limit: 100, cursor: newest},
+		"": {limit: 100}, "limit=1000&order=newest": {limit: 1000, ordered: true,
+			order: question.NewestFirst},
+		"order=most&cursor=" + most: {limit: 100, ordered: true, cursor: most},
+		"cursor=" + newest + "&x=y": {limit: 100, cursor: newest},
 	} {
 		got, err := read(query)
 		require.NoError(t, err, query)
@@ -50,13 +53,19 @@ func TestPagesOfAnswers(t *testing.T) {
 	require.ErrorContains(t, err, "cursor")
 	negative := mark(question.MostFirst, question.WordCount{Word: "a", Count: -1})
 	for query, field := range map[string]string{
-		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=1001": "limit", "limit=1e3": "limit", "limit=%31%00": "limit",
+		"limit": "limit", "limit=": "limit", "limit=0": "limit", "limit=1001": "limit",
+		"limit=1e3": "limit", "limit=%31%00": "limit",
 		"order": "order", "order=": "order", "order=Most": "order", "order=most,newest": "order",
-		"cursor": "cursor", "cursor=" + most[1:]: "cursor", "cursor=" + most + "=": "cursor", "cursor=" + most[:9] + "%0A" + most[9:]: "cursor",
-		"cursor=" + negative: "cursor", "cursor=" + mark(question.MostFirst, question.WordCount{Word: "a"}): "cursor",
-		"cursor=" + mark(question.NewestFirst, question.WordCount{}): "cursor", "cursor=" + mark(question.NewestFirst, question.WordCount{Word: "a\x00"}): "cursor",
-		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: "\xff"}): "cursor", "cursor=" + mark(9, w): "cursor",
-		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
+		"cursor": "cursor", "cursor=" + most[1:]: "cursor", "cursor=" + most + "=": "cursor",
+		"cursor=" + most[:9] + "%0A" + most[9:]:                                   "cursor",
+		"cursor=" + negative:                                                      "cursor",
+		"cursor=" + mark(question.MostFirst, question.WordCount{Word: "a"}):       "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{}):              "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: "a\x00"}): "cursor",
+		"cursor=" + mark(question.NewestFirst, question.WordCount{Word: "\xff"}):  "cursor",
+		"cursor=" + mark(9, w):                                                    "cursor",
+		"cursor=" + mark(question.NewestFirst,
+			question.WordCount{Word: strings.Repeat("a", 501)}): "cursor", "cursor=%ff": "cursor",
 	} {
 		_, err := read(query)
 		require.Equal(t, fault.Invalid, fault.CodeOf(err), query)
@@ -66,7 +75,9 @@ func TestPagesOfAnswers(t *testing.T) {
 
 // FuzzMark: a cursor is what next was, byte for byte, or it is refused.
 func FuzzMark(f *testing.F) {
-	for _, s := range []string{"", "AAECAw", mark(question.MostFirst, question.WordCount{Word: "a", Count: 1}), mark(question.NewestFirst, question.WordCount{Word: "日本"})} {
+	for _, s := range []string{"", "AAECAw",
+		mark(question.MostFirst, question.WordCount{Word: "a", Count: 1}),
+		mark(question.NewestFirst, question.WordCount{Word: "日本"})} {
 		f.Add(s, "word", int64(7))
 	}
 	f.Fuzz(func(t *testing.T, s, word string, count int64) {
@@ -105,7 +116,8 @@ func (s *writtenAnswers) Results(context.Context, uuid.UUID, uuid.UUID) (poll.Re
 		State: poll.State{Status: poll.Open}}, nil
 }
 
-func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing, yield func(question.WordCount) error) error {
+func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l question.Listing,
+	yield func(question.WordCount) error) error {
 	s.reads.Add(1)
 	if s.hold != nil {
 		<-s.hold
@@ -118,7 +130,8 @@ func (s *writtenAnswers) Answers(_ context.Context, _, _ uuid.UUID, l question.L
 		}
 	}
 	for i := from + 1; i <= s.n; i++ {
-		text := fmt.Sprintf("%06d", i) + strings.Repeat("<", question.MaxTextLength-6) // each is six bytes in JSON
+		// each is six bytes in JSON
+		text := fmt.Sprintf("%06d", i) + strings.Repeat("<", question.MaxTextLength-6)
 		if err := yield(question.WordCount{Word: text, Text: text, Count: 1}); err != nil {
 			return err
 		}
@@ -131,7 +144,8 @@ func TestAPageOfLongAnswersEndsEarlyAndTheNextOneGoesOn(t *testing.T) {
 	s := newTestServer()
 	s.Start(Services{Store: &writtenAnswers{n: n}, Bus: inproc.NewBus()})
 	defer s.Close()
-	path := web.Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() + "/answers?limit=1000"
+	path := web.Base + "/presentations/" + aTalk.String() + "/polls/" + aPoll.String() +
+		"/answers?limit=1000"
 	seen, pages := 0, 0
 	for next := ""; ; pages++ {
 		res, err := s.app.Test(httptest.NewRequest("GET", path+next, nil), -1)
@@ -163,7 +177,8 @@ func TestARoomThatTurnsThePageTogetherCostsTheStoreTwoReads(t *testing.T) {
 		store := &writtenAnswers{n: 10, hold: make(chan struct{})}
 		answers := newCoalescedAnswers(store, budget.Costly())
 		defer lifetest.Stop(t, answers)
-		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: question.NewestFirst, ordered: true, limit: 100}
+		page := answersPage{pollKey: pollKey{aTalk, aPoll}, order: question.NewestFirst,
+			ordered: true, limit: 100}
 		var room sync.WaitGroup
 		turn := func() {
 			room.Go(func() {

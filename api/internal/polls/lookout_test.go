@@ -30,7 +30,8 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 		followed: []followed{{left, 5, poll.Final}, {shown, 7, poll.Open}},
 	}
 	newest := func(version, ofLeft, ofShown int64) poll.Newest {
-		return poll.Newest{Versions: map[uuid.UUID]int64{id: version}, Revisions: map[uuid.UUID]int64{left: ofLeft, shown: ofShown}}
+		return poll.Newest{Versions: map[uuid.UUID]int64{id: version},
+			Revisions: map[uuid.UUID]int64{left: ofLeft, shown: ofShown}}
 	}
 	for what, c := range map[string]struct {
 		newest poll.Newest
@@ -43,7 +44,8 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 		"an edit of what is final":     {newest(3, 6, 7), live.Want{Depth: live.All}},
 		"all of that":                  {newest(4, 6, 8), live.Want{Since: now, Depth: live.All}},
 		"the presentation was deleted": {poll.Newest{}, live.Want{Since: now, Depth: live.All}},
-		"a poll that left was deleted": {poll.Newest{Versions: map[uuid.UUID]int64{id: 3}, Revisions: map[uuid.UUID]int64{shown: 7}},
+		"a poll that left was deleted": {poll.Newest{Versions: map[uuid.UUID]int64{id: 3},
+			Revisions: map[uuid.UUID]int64{shown: 7}},
 			live.Want{Depth: live.All}},
 	} {
 		require.Equal(t, c.want, knows.missed(c.newest, now), what)
@@ -58,7 +60,8 @@ func TestATopicReadsWhatItMissedAndNothingElse(t *testing.T) {
 
 func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const rooms, minutes = 510, 4 // with the polls of their slides more ids than one statement takes
+		// with the polls of their slides more ids than one statement takes
+		const rooms, minutes = 510, 4
 		store := building{rooms: map[uuid.UUID]*room{}}
 		bus := newRoom(t).bus
 		for range rooms {
@@ -82,7 +85,8 @@ func TestRoomsInWhichNothingHappensAreReadTogetherAndRarely(t *testing.T) {
 		require.Equal(t, tallies, talliesThen, "nor any results")
 		perMinute := float64(looksThen-looks) / minutes
 		t.Logf("%d rooms: %.1f looks a minute", rooms, perMinute)
-		require.LessOrEqual(t, perMinute, 2.0*60/quietMost.Seconds()+1, "two statements each quietMost")
+		require.LessOrEqual(t, perMinute, 2.0*60/quietMost.Seconds()+1,
+			"two statements each quietMost")
 
 		someone.vote() // and nobody says so
 		time.Sleep(quietMost + lookEvery)
@@ -126,14 +130,19 @@ func TestAQuietRoomHearsAtOnceAndMissesNothingForLong(t *testing.T) {
 		require.LessOrEqual(t, time.Since(begun), lookEvery)
 
 		time.Sleep(5 * time.Minute)
-		r.change(func() { r.states[1].Status, r.states[1].Revision = poll.Final, r.states[1].Revision+1 })
+		r.change(func() {
+			r.states[1].Status, r.states[1].Revision = poll.Final,
+				r.states[1].Revision+1
+		})
 		begun = time.Now()
 		v.until(func(e event) bool { return isResults(e) && e.tallies(t).Status == poll.Final })
-		require.LessOrEqual(t, time.Since(begun), quietLeast+lookEvery, "a poll that closes is waited for")
+		require.LessOrEqual(t, time.Since(begun), quietLeast+lookEvery,
+			"a poll that closes is waited for")
 
 		time.Sleep(5 * time.Minute)
 		r.change(func() { r.id[0]++ })
-		require.Equal(t, event{}, v.until(func(event) bool { return false }), "its stream ends when the presentation is deleted")
+		require.Equal(t, event{}, v.until(func(event) bool { return false }),
+			"its stream ends when the presentation is deleted")
 	})
 }
 

@@ -31,7 +31,8 @@ func (b building) Results(ctx context.Context, id, pollID uuid.UUID) (poll.Resul
 	return b.rooms[id].Results(ctx, id, pollID)
 }
 
-func (b building) Newest(ctx context.Context, presentations, polls []uuid.UUID) (poll.Newest, error) {
+func (b building) Newest(ctx context.Context, presentations,
+	polls []uuid.UUID) (poll.Newest, error) {
 	all, err := poll.NewNewest(presentations, polls)
 	for _, r := range b.rooms {
 		n, roomErr := r.Newest(ctx, presentations, polls)
@@ -42,11 +43,13 @@ func (b building) Newest(ctx context.Context, presentations, polls []uuid.UUID) 
 	return all, err
 }
 
-func (b building) Present(context.Context, uuid.UUID, map[uuid.UUID]poll.Presence, time.Duration) error {
+func (b building) Present(context.Context, uuid.UUID, map[uuid.UUID]poll.Presence,
+	time.Duration) error {
 	return nil
 }
 
-func (b building) Audiences(context.Context, []uuid.UUID, time.Duration) (map[uuid.UUID]poll.Audience, error) {
+func (b building) Audiences(context.Context, []uuid.UUID,
+	time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	return nil, nil
 }
 
@@ -58,7 +61,10 @@ func (b building) hub(t *testing.T, all bus.Bus) (h *hub, end func()) {
 // reads is how often any of them was read. A look at several is one at each.
 func (b building) reads() (slides, tallies, looks int) {
 	for _, r := range b.rooms {
-		r.change(func() { slides, tallies, looks = slides+r.slides, tallies+r.tallies, max(looks, r.looks) })
+		r.change(func() {
+			slides, tallies, looks = slides+r.slides, tallies+r.tallies,
+				max(looks, r.looks)
+		})
 	}
 	return slides, tallies, looks
 }
@@ -99,7 +105,8 @@ func (l *audience) forget() {
 
 func TestALargeRoomIsSentResultsEvenlyAndSlowsDownNeitherItsPresenterNorASmallRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const crowd, lasts, pace, moment = 1500, 3 * time.Second, 500 * time.Millisecond, 10 * time.Millisecond
+		const crowd, lasts, pace, moment = 1500, 3 * time.Second, 500 * time.Millisecond,
+			10 * time.Millisecond
 		large, small := newRoom(t), newRoom(t)
 		small.bus = large.bus
 		store := building{rooms: map[uuid.UUID]*room{large.id: large, small.id: small}}

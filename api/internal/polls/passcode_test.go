@@ -20,13 +20,17 @@ type generous struct{}
 
 func (generous) Grant(_ context.Context, _ uuid.UUID, n int) (int, error) { return n, nil }
 
-// A page that has not heard of a passcode asks without one. A hall that does so at once must not use up its address's guesses.
+// A page that has not heard of a passcode asks without one. A hall that does so at once must not
+// use up its address's guesses.
 func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
-	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(wrongPasscodes, time.Now))
+	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0,
+		newGuesses(wrongPasscodes, time.Now))
 	defer lifetest.Stop(t, e)
-	d := poll.Display{PresentationID: uuid.New(), Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
+	d := poll.Display{PresentationID: uuid.New(),
+		Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
 	enter := func(passcode string) error {
-		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil,
+			netip.MustParseAddr("192.0.2.7"))
 		return err
 	}
 	for range 2 * wrongPasscodes {
@@ -42,7 +46,8 @@ func TestToAskWithoutAPasscodeIsNoGuess(t *testing.T) {
 	require.Equal(t, access.BadPasscode, fault.CodeOf(enter("")))
 }
 
-// An address whose guesses are used up learns nothing more: neither from an answer, nor from the time that a read of the store takes.
+// An address whose guesses are used up learns nothing more: neither from an answer, nor from the
+// time that a read of the store takes.
 func TestAGuessThatIsNotAllowedReadsNothing(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
 	defer lifetest.Stop(t, e)
@@ -52,7 +57,8 @@ func TestAGuessThatIsNotAllowedReadsNothing(t *testing.T) {
 			if !since.IsZero() {
 				reads++
 			}
-			return poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}, nil
+			return poll.Display{PresentationID: aTalk,
+				Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}, nil
 		}, passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
 		return fault.CodeOf(err)
 	}
@@ -71,7 +77,8 @@ func TestANewPasscodeIsTakenAlsoByAReplicaThatHasNotHeardOfIt(t *testing.T) {
 	defer lifetest.Stop(t, e)
 	for range 9 {
 		_, _, err := e.enter(t.Context(), func(since time.Time) (poll.Display, error) {
-			d := poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
+			d := poll.Display{PresentationID: aTalk,
+				Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
 			if !since.IsZero() {
 				d.Passcode = "MEADOW"
 			}
@@ -86,8 +93,10 @@ func TestGuessesAtOneRoomTakeNothingFromAnother(t *testing.T) {
 	e := newEntrance(access.NewPasses(access.NewPassKey()), generous{}, 0, newGuesses(2, time.Now))
 	defer lifetest.Stop(t, e)
 	enter := func(id uuid.UUID, passcode string) fault.Code {
-		d := poll.Display{PresentationID: id, Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
-		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil, netip.MustParseAddr("192.0.2.7"))
+		d := poll.Display{PresentationID: id,
+			Admission: access.Admission{Voters: access.ByPass, Passcode: "GARDEN"}}
+		_, _, err := e.enter(t.Context(), always(d), passcode, uuid.Nil,
+			netip.MustParseAddr("192.0.2.7"))
 		return fault.CodeOf(err)
 	}
 	another := uuid.New()

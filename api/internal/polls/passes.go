@@ -34,20 +34,23 @@ type roomAddress struct {
 // roomKey is an idempotency key of a presentation's.
 type roomKey struct{ presentation, key uuid.UUID }
 
-// entrance gives passes. It is safe for use by many goroutines. Passes that are asked for at the same time are counted in one write for
-// each presentation: a room comes in all at once. It is a life.Service, which is stopped before the
-// store.
+// entrance gives passes. It is safe for use by many goroutines. Passes that are asked for at the
+// same time are counted in one write for each presentation: a room comes in all at once. It is a
+// life.Service, which is stopped before the store.
 type entrance struct {
 	*life.Tasks // one for each room that somebody enters
 	passes      *access.Passes
 	store       granter
 	given       *limit.Limiter[roomAddress]
-	wrong       *guesses      // at passcodes
-	turn        chan struct{} // a token while a write is under way: who enters many rooms at once must not take the database from votes
+	wrong       *guesses // at passcodes
+	// a token while a write is under way: who enters many rooms at once must not take the database
+	// from votes
+	turn chan struct{}
 
 	mu    sync.Mutex
-	lines map[uuid.UUID]*entering         // those whose write has not begun
-	known *simplelru.LRU[roomKey, *place] // by key, so that who asks again waits for what they had begun
+	lines map[uuid.UUID]*entering // those whose write has not begun
+	// by key, so that who asks again waits for what they had begun
+	known *simplelru.LRU[roomKey, *place]
 }
 
 // granter is the part of poll.Store that is needed here.
@@ -75,7 +78,8 @@ func (p *place) outcome() error {
 	case p.err != nil:
 		return p.err
 	case p.before >= p.granted:
-		return fault.Errorf(access.RoomFull, "as many people have joined as this presentation has room for")
+		return fault.Errorf(access.RoomFull,
+			"as many people have joined as this presentation has room for")
 	}
 	return nil
 }
@@ -90,16 +94,17 @@ func (p *place) refused() bool {
 	}
 }
 
-// newEntrance makes an entrance that gives an address at most so many passes of a presentation, at once and in each minute; 0: any
-// number. wrong bounds what passcodes are tried.
+// newEntrance makes an entrance that gives an address at most so many passes of a presentation, at
+// once and in each minute; 0: any number. wrong bounds what passcodes are tried.
 func newEntrance(passes *access.Passes, store granter, most int, wrong *guesses) *entrance {
 	known, err := simplelru.NewLRU[roomKey, *place](maxKnownKeys, nil)
 	if err != nil { // the size is positive
 		panic(err)
 	}
 	return &entrance{
-		Tasks: life.NewTasks(), passes: passes, store: store, known: known, lines: map[uuid.UUID]*entering{},
-		turn: make(chan struct{}, 1), given: limit.New[roomAddress](perMinute(most), time.Now),
+		Tasks: life.NewTasks(), passes: passes, store: store, known: known,
+		lines: map[uuid.UUID]*entering{},
+		turn:  make(chan struct{}, 1), given: limit.New[roomAddress](perMinute(most), time.Now),
 		wrong: wrong,
 	}
 }
@@ -107,9 +112,10 @@ func newEntrance(passes *access.Passes, store granter, most int, wrong *guesses)
 // shown gives what a presentation displays, as of a read that began at or after since.
 type shown func(since time.Time) (poll.Display, error)
 
-// enter gives somebody at an address a pass. key is their idempotency key; Nil: none. fresh: it was not counted before. Errors: NoPasses,
-// BadPasscode, RoomFull, Busy, and the store's.
-func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID, from netip.Addr) (pass access.Pass, fresh bool, err error) {
+// enter gives somebody at an address a pass. key is their idempotency key; Nil: none. fresh: it was
+// not counted before. Errors: NoPasses, BadPasscode, RoomFull, Busy, and the store's.
+func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID,
+	from netip.Addr) (pass access.Pass, fresh bool, err error) {
 	address := limit.Address(from)
 	d, err := look(time.Time{})
 	if err == nil && d.Voters != access.ByPass { // only what is read now may say that
@@ -119,7 +125,8 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 	case err != nil:
 		return pass, false, err
 	case d.Voters != access.ByPass:
-		return pass, false, fault.Errorf(access.NoPasses, "anyone may vote in this presentation, without a pass")
+		return pass, false, fault.Errorf(access.NoPasses,
+			"anyone may vote in this presentation, without a pass")
 	case d.Passcode != "":
 		if err := e.open(look, d, passcode, address); err != nil {
 			return pass, false, err
@@ -142,9 +149,12 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 	return e.passes.Draw(d.PresentationID, key, time.Now()), fresh, nil
 }
 
-// open checks a passcode. A try takes its token before anything is compared: else the time of a refusal would tell right from wrong.
-func (e *entrance) open(look shown, d poll.Display, passcode string, address netip.Prefix) (err error) {
-	if strings.Trim(passcode, " -") == "" { // it is asked whether there is one, and nothing is guessed
+// open checks a passcode. A try takes its token before anything is compared: else the time of a
+// refusal would tell right from wrong.
+func (e *entrance) open(look shown, d poll.Display, passcode string,
+	address netip.Prefix) (err error) {
+	// it is asked whether there is one, and nothing is guessed
+	if strings.Trim(passcode, " -") == "" {
 		return fault.Errorf(access.BadPasscode, "this presentation asks for a passcode")
 	}
 	giveBack, wait := e.wrong.take(guess{d.PresentationID, address})
@@ -167,7 +177,8 @@ func (e *entrance) open(look shown, d poll.Display, passcode string, address net
 	return nil
 }
 
-// take gives somebody a place among those whose passes are counted next, or the one that their key has already. Error: Busy.
+// take gives somebody a place among those whose passes are counted next, or the one that their key
+// has already. Error: Busy.
 func (e *entrance) take(room roomKey, address netip.Prefix) (p *place, fresh bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

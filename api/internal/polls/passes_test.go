@@ -76,7 +76,8 @@ func always(d poll.Display) shown {
 	return func(time.Time) (poll.Display, error) { return d, nil }
 }
 
-// comeIn has people come in at once, and gives the passes of those who got one, and how often each error came.
+// comeIn has people come in at once, and gives the passes of those who got one, and how often each
+// error came.
 func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[uuid.UUID]bool,
 	refused map[fault.Code]int) {
 	t.Helper()
@@ -92,7 +93,8 @@ func comeIn(t *testing.T, e *entrance, d poll.Display, people int) (voters map[u
 				refused[fault.CodeOf(err)]++
 				return
 			}
-			if voter, err := thePasses.Check(d.PresentationID, []byte(pass.Text), time.Now()); err != nil || voter != pass.Voter || !fresh {
+			if voter, err := thePasses.Check(d.PresentationID, []byte(pass.Text),
+				time.Now()); err != nil || voter != pass.Voter || !fresh {
 				t.Errorf("%v, %v", pass, err)
 			}
 			voters[pass.Voter] = true
@@ -119,7 +121,8 @@ func TestPeopleWhoComeAtOnceAreCountedInAFewWrites(t *testing.T) {
 			})
 		}
 		rooms.Wait()
-		require.LessOrEqual(t, store.calls, 4, "one for whoever came first, one for all who came meanwhile, in each room")
+		require.LessOrEqual(t, store.calls, 4,
+			"one for whoever came first, one for all who came meanwhile, in each room")
 		synctest.Wait()
 		require.Empty(t, e.lines, "nothing is kept of a room that nobody enters")
 	})
@@ -156,7 +159,8 @@ func TestAFailureIsToldToAllWhoWaitAndToNobodyAfterThem(t *testing.T) {
 
 func TestAStoreThatDoesNotAnswerHoldsNobodyForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEntrance(thePasses, &till{takes: time.Hour}, 0, newGuesses(wrongPasscodes, time.Now))
+		e := newEntrance(thePasses, &till{takes: time.Hour}, 0,
+			newGuesses(wrongPasscodes, time.Now))
 		defer lifetest.Stop(t, e)
 		begun := time.Now()
 		_, refused := comeIn(t, e, byPass, 100)
@@ -167,7 +171,8 @@ func TestAStoreThatDoesNotAnswerHoldsNobodyForLong(t *testing.T) {
 
 func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEntrance(thePasses, &till{takes: time.Second}, 0, newGuesses(wrongPasscodes, time.Now))
+		e := newEntrance(thePasses, &till{takes: time.Second}, 0,
+			newGuesses(wrongPasscodes, time.Now))
 		defer lifetest.Stop(t, e)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
@@ -181,7 +186,8 @@ func TestWhoHangsUpWaitsNoLonger(t *testing.T) {
 
 func TestClosingTheEntranceEndsItsWritesAndTellsWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := newEntrance(thePasses, &till{takes: time.Hour}, 0, newGuesses(wrongPasscodes, time.Now))
+		e := newEntrance(thePasses, &till{takes: time.Hour}, 0,
+			newGuesses(wrongPasscodes, time.Now))
 		told := make(chan map[fault.Code]int)
 		begun := time.Now()
 		for range 2 { // those who are being counted, and those who are next
@@ -229,7 +235,8 @@ func TestAKeyIsOneVoterAndIsCountedOnce(t *testing.T) {
 
 		first, _, err := e.enter(t.Context(), always(byPass), "", key, elsewhere)
 		require.NoError(t, err)
-		require.Equal(t, thePasses.Draw(aTalk, key, time.Now()), first, "whichever replica is asked")
+		require.Equal(t, thePasses.Draw(aTalk, key, time.Now()), first,
+			"whichever replica is asked")
 		other, _, err := e.enter(t.Context(), always(byPass), "", uuid.New(), hall)
 		require.NoError(t, err, "what was not counted was not taken from the address either")
 		require.NotEqual(t, first.Voter, other.Voter)
@@ -286,7 +293,8 @@ func TestAKeyThatWasRefusedMayTryAgain(t *testing.T) {
 	})
 }
 
-// requireBusy holds a refusal to what it says: a moment before its end it is still one, and then no more.
+// requireBusy holds a refusal to what it says: a moment before its end it is still one, and then no
+// more.
 func requireBusy(t *testing.T, again func() error) {
 	t.Helper()
 	busy := func(err error) time.Duration {
@@ -394,7 +402,8 @@ func TestNobodyGetsAPassWhereAnyoneMayVote(t *testing.T) {
 		defer lifetest.Stop(t, e)
 		for _, voters := range []access.Voters{access.Anyone, ""} {
 			for _, passcode := range []string{"", "GARDEN7"} {
-				d := poll.Display{PresentationID: aTalk, Admission: access.Admission{Voters: voters, Passcode: passcode}}
+				d := poll.Display{PresentationID: aTalk,
+					Admission: access.Admission{Voters: voters, Passcode: passcode}}
 				_, _, err := e.enter(t.Context(), always(d), "", uuid.New(), hall)
 				require.Equal(t, access.NoPasses, fault.CodeOf(err))
 			}

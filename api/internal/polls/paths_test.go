@@ -49,9 +49,12 @@ func TestAPathIsExact(t *testing.T) {
 		require.Equal(t, 200, request(t, s, "GET", path+"?a=/").StatusCode, path)
 		last := path[len(path)-1:]
 		for _, other := range []string{
-			path + "/", strings.ToUpper(path), path[:len(path)-1] + strings.ToUpper(last), "/" + path, path + "//", path + "/.", path + "%2F", path + "%2f", path + "%00",
-			path + ";", path + ".", path + "%20", "/%2e" + path, "/." + path, "/x/.." + path, "/x/%2e%2e" + path, strings.Replace(path, last, fmt.Sprintf("%%%02X", last[0]), 1),
-			path[:len(path)-1] + fmt.Sprintf("%%%02X", last[0]), "/%2f" + path[1:], path + "%23", path + `\`, path + "%5c",
+			path + "/", strings.ToUpper(path), path[:len(path)-1] + strings.ToUpper(last),
+			"/" + path, path + "//", path + "/.", path + "%2F", path + "%2f", path + "%00",
+			path + ";", path + ".", path + "%20", "/%2e" + path, "/." + path, "/x/.." + path,
+			"/x/%2e%2e" + path, strings.Replace(path, last, fmt.Sprintf("%%%02X", last[0]), 1),
+			path[:len(path)-1] + fmt.Sprintf("%%%02X", last[0]), "/%2f" + path[1:], path + "%23",
+			path + `\`, path + "%5c",
 		} {
 			require.Equal(t, 404, request(t, s, "GET", other).StatusCode, other)
 		}
@@ -59,8 +62,11 @@ func TestAPathIsExact(t *testing.T) {
 	votes := web.Base + "/presentations/" + anID + "/polls/current/votes"
 	require.Equal(t, 503, request(t, s, "POST", votes).StatusCode, "no services yet, but a route")
 	for _, other := range []string{
-		votes + "/", strings.Replace(votes, "votes", "Votes", 1), strings.Replace(votes, "current", "Current", 1), strings.Replace(votes, "current", "curren%74", 1),
-		strings.Replace(votes, "/polls", "//polls", 1), strings.Replace(votes, anID, "", 1), strings.Replace(votes, "/votes", "%2fvotes", 1),
+		votes + "/", strings.Replace(votes, "votes", "Votes", 1),
+		strings.Replace(votes, "current", "Current", 1),
+		strings.Replace(votes, "current", "curren%74", 1),
+		strings.Replace(votes, "/polls", "//polls", 1), strings.Replace(votes, anID, "", 1),
+		strings.Replace(votes, "/votes", "%2fvotes", 1),
 	} {
 		require.Contains(t, []int{404, 405}, request(t, s, "POST", other).StatusCode, other)
 	}
@@ -70,7 +76,8 @@ func TestARefusedMethodNamesThoseThatThePathTakes(t *testing.T) {
 	s := newTestServer("database")
 	p := web.Base + "/presentations"
 	for path, allow := range map[string]string{
-		"/healthz": "GET, HEAD, OPTIONS", p: "OPTIONS, POST", p + "/" + anID: "DELETE, GET, HEAD, OPTIONS, PATCH",
+		"/healthz": "GET, HEAD, OPTIONS", p: "OPTIONS, POST",
+		p + "/" + anID:            "DELETE, GET, HEAD, OPTIONS, PATCH",
 		p + "/" + anID + "/polls": "OPTIONS, POST", p + "/" + anID + "/polls/order": "OPTIONS, PUT",
 		p + "/" + anID + "/polls/current":            "DELETE, GET, HEAD, OPTIONS, PUT",
 		p + "/" + anID + "/polls/current/votes":      "OPTIONS, POST",
@@ -78,8 +85,11 @@ func TestARefusedMethodNamesThoseThatThePathTakes(t *testing.T) {
 		p + "/" + anID + "/polls/" + anID + "/votes": "GET, HEAD, OPTIONS",
 		p + "/" + anID + "/polls/" + anID + "/reset": "OPTIONS, POST",
 		p + "/" + anID + "/polls/polls/votes":        "GET, HEAD, OPTIONS",
-		p + "/" + anID + "/results":                  "GET, HEAD, OPTIONS", p + "/" + anID + "/events": "GET, HEAD, OPTIONS",
-		p + "/current/polls/current/votes": "OPTIONS, POST", web.Base + "/join/x": "GET, HEAD, OPTIONS", p + "/" + anID + "/voters": "OPTIONS, POST",
+		p + "/" + anID + "/results":                  "GET, HEAD, OPTIONS",
+		p + "/" + anID + "/events":                   "GET, HEAD, OPTIONS",
+		p + "/current/polls/current/votes":           "OPTIONS, POST",
+		web.Base + "/join/x":                         "GET, HEAD, OPTIONS",
+		p + "/" + anID + "/voters":                   "OPTIONS, POST",
 	} {
 		takes := strings.Split(allow, ", ")
 		for _, method := range fiber.DefaultMethods {
@@ -92,10 +102,12 @@ func TestARefusedMethodNamesThoseThatThePathTakes(t *testing.T) {
 				require.NotEqual(t, 405, res.StatusCode, "%s %s", method, path)
 				continue
 			}
-			require.Equal(t, takes, strings.Split(res.Header.Get("Allow"), ", "), "%s %s", method, path)
+			require.Equal(t, takes, strings.Split(res.Header.Get("Allow"), ", "),
+				"%s %s", method, path)
 		}
 	}
-	for _, path := range []string{"/nowhere", p + "/", p + "/" + anID + "/polls/current/results/x", web.Base, "/"} {
+	for _, path := range []string{"/nowhere", p + "/", p + "/" + anID + "/polls/current/results/x",
+		web.Base, "/"} {
 		for _, method := range []string{"GET", "POST", "OPTIONS", "DELETE"} {
 			res := request(t, s, method, path)
 			require.Equal(t, 404, res.StatusCode, "%s %s", method, path)

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// presenceEvery is how often a replica says how many people watch on it, and asks how many watch on all.
+	// presenceEvery is how often a replica says how many people watch on it, and asks how many
+	// watch on all.
 	presenceEvery = 2 * time.Second
 	// presenceAge is how long a replica's word counts: one that died takes its viewers with it.
 	presenceAge = 15 * time.Second
@@ -26,15 +27,17 @@ const (
 
 // presenceStore is the part of poll.Store that is needed here.
 type presenceStore interface {
-	Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error
-	Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error)
+	Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence,
+		age time.Duration) error
+	Audiences(ctx context.Context, presentations []uuid.UUID,
+		age time.Duration) (map[uuid.UUID]poll.Audience, error)
 }
 
-// presence tells the presenters who watch on this replica how many people are connected over all replicas, and how many passes were
-// given. Presenters
-// themselves are not counted: their screen, their remote. However many people there are, it costs a replica one call each
-// presenceEvery while somebody watches on it, and another one while a presenter does. It is safe for use by many goroutines. It is
-// a life.Service, which says at last that nobody watches.
+// presence tells the presenters who watch on this replica how many people are connected over all
+// replicas, and how many passes were given. Presenters themselves are not counted: their screen,
+// their remote. However many people there are, it costs a replica one call each presenceEvery while
+// somebody watches on it, and another one while a presenter does. It is safe for use by many
+// goroutines. It is a life.Service, which says at last that nobody watches.
 type presence struct {
 	life.Service
 	store   presenceStore
@@ -68,7 +71,8 @@ type crowd struct {
 	event      []byte        // that says so; nil: it is not known yet
 }
 
-// join counts a stream until leave is called. One that is on stage gets news instead: the events that it is to send.
+// join counts a stream until leave is called. One that is on stage gets news instead: the events
+// that it is to send.
 func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -84,7 +88,8 @@ func (p *presence) join(id uuid.UUID, onStage bool) (news <-chan []byte, leave f
 	c.presenters = append(c.presenters, mine)
 	return mine, func() {
 		p.leave(id, func() {
-			c.presenters = slices.DeleteFunc(c.presenters, func(other chan []byte) bool { return other == mine })
+			c.presenters = slices.DeleteFunc(c.presenters,
+				func(other chan []byte) bool { return other == mine })
 			if len(c.presenters) == 0 {
 				c.event = nil // it is not kept up any more
 			}
@@ -125,7 +130,8 @@ func (p *presence) leave(id uuid.UUID, change func()) {
 
 // forget drops a crowd of which nothing is left to say. Under mu.
 func (p *presence) forget(id uuid.UUID) {
-	if c := p.crowds[id]; c.viewers == 0 && !c.said && len(c.presenters) == 0 && c.room() == (poll.Presence{}) {
+	if c := p.crowds[id]; c.viewers == 0 && !c.said && len(c.presenters) == 0 &&
+		c.room() == (poll.Presence{}) {
 		delete(p.crowds, id)
 	}
 }
@@ -150,11 +156,13 @@ func (p *presence) run(ctx context.Context) {
 		}
 	}
 	if err := p.say(context.WithoutCancel(ctx), true); err != nil {
-		p.logger.Debug("that nobody watches here any more was not said; it will be forgotten", "error", err)
+		p.logger.Debug("that nobody watches here any more was not said; it will be forgotten",
+			"error", err)
 	}
 }
 
-// say tells the store who is in rooms on this replica, if anybody does or has since the last time; nobody if it ends.
+// say tells the store who is in rooms on this replica, if anybody does or has since the last time;
+// nobody if it ends.
 func (p *presence) say(ctx context.Context, ends bool) error {
 	rooms := map[uuid.UUID]poll.Presence{}
 	p.mu.Lock()
@@ -186,7 +194,8 @@ func (p *presence) say(ctx context.Context, ends bool) error {
 	return nil
 }
 
-// ask gives presenters what is known of their audience, where it has changed. Without presenters it asks nothing.
+// ask gives presenters what is known of their audience, where it has changed. Without presenters it
+// asks nothing.
 func (p *presence) ask(ctx context.Context) error {
 	var ids []uuid.UUID
 	p.mu.Lock()
@@ -223,8 +232,8 @@ type wireAudience struct {
 	OneAddress int `json:"one_address,omitempty"`
 }
 
-// strikingShare and strikingLeast say which passes to one address are striking: more than a tenth of a room's in a minute, and not a
-// handful.
+// strikingShare and strikingLeast say which passes to one address are striking: more than a tenth
+// of a room's in a minute, and not a handful.
 const (
 	strikingShare = 10
 	strikingLeast = 10
@@ -248,7 +257,8 @@ func newCoalescedAudiences(store presenceStore) *live.Reads[uuid.UUID, wireAudie
 	})
 }
 
-// know passes on what is known. The event has no id: it is no part of the state that a client resumes.
+// know passes on what is known. The event has no id: it is no part of the state that a client
+// resumes.
 func (c *crowd) know(a poll.Audience) {
 	known := toAudience(a)
 	if c.event != nil && c.known == known || len(c.presenters) == 0 {
@@ -262,7 +272,8 @@ func (c *crowd) know(a poll.Audience) {
 	c.send()
 }
 
-// edited sends presenters the event that they have once more: what it does not say of the presentation is another, too.
+// edited sends presenters the event that they have once more: what it does not say of the
+// presentation is another, too.
 func (p *presence) edited(id uuid.UUID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -42,7 +42,8 @@ type word struct {
 	at   time.Time
 }
 
-func (s *said) Present(_ context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
+func (s *said) Present(_ context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence,
+	age time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writes++
@@ -64,7 +65,8 @@ func (s *said) Present(_ context.Context, replica uuid.UUID, rooms map[uuid.UUID
 	return nil
 }
 
-func (s *said) Audiences(_ context.Context, ids []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
+func (s *said) Audiences(_ context.Context, ids []uuid.UUID,
+	age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -127,7 +129,8 @@ func heard(t *testing.T, news <-chan []byte) int {
 }
 
 func cutBoth(s, before, after string) (string, bool) {
-	if len(s) < len(before)+len(after) || s[:len(before)] != before || s[len(s)-len(after):] != after {
+	if len(s) < len(before)+len(after) || s[:len(before)] != before ||
+		s[len(s)-len(after):] != after {
 		return "", false
 	}
 	return s[len(before) : len(s)-len(after)], true
@@ -212,7 +215,9 @@ func TestAReplicaThatDiedTakesItsViewersOutOfTheNumber(t *testing.T) {
 		store := &said{}
 		one, stop := store.replica()
 		defer stop()
-		require.NoError(t, store.Present(t.Context(), uuid.New(), map[uuid.UUID]poll.Presence{aTalk: {Viewers: 100}}, presenceAge)) // and never again
+		// and never again
+		require.NoError(t, store.Present(t.Context(), uuid.New(),
+			map[uuid.UUID]poll.Presence{aTalk: {Viewers: 100}}, presenceAge))
 		one.join(aTalk, false)
 		screen, _ := one.join(aTalk, true)
 		later()
@@ -332,7 +337,8 @@ func TestOnlyAStreamWithThePresentersTokenHearsOfTheAudience(t *testing.T) {
 	defer stop()
 
 	var others []*viewer
-	for _, header := range []string{"", "Authorization: Bearer nonsense\r\n", "Authorization: ~\r\n", "Authorization:\r\n", "Authorization: Basic " + token + "\r\n"} {
+	for _, header := range []string{"", "Authorization: Bearer nonsense\r\n",
+		"Authorization: ~\r\n", "Authorization:\r\n", "Authorization: Basic " + token + "\r\n"} {
 		res, v := r.ask(ln, "GET", r.id, header)
 		require.Equal(t, 200, res.StatusCode, header)
 		require.Equal(t, "displayed", v.next().event)
@@ -382,7 +388,9 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	for range 20 {
 		reading.Go(func() {
 			for time.Now().Before(ends) {
-				res, err := s.app.Test(httptest.NewRequest("GET", web.Base+"/presentations/"+r.id.String()+"/polls/"+r.polls[0].ID.String()+"/results", nil), -1)
+				res, err := s.app.Test(httptest.NewRequest("GET",
+					web.Base+"/presentations/"+r.id.String()+"/polls/"+r.polls[0].ID.String()+
+						"/results", nil), -1)
 				if err == nil {
 					err = res.Body.Close()
 				}
@@ -409,7 +417,8 @@ func TestStreamsAndReadersShareTheirReads(t *testing.T) {
 	require.LessOrEqual(t, after-before, live.Burst+int(time.Since(begun)/live.Pace)+2)
 }
 
-// TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream comes through.
+// TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem asks as a page does to which no stream
+// comes through.
 func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 	r := newRoom(t)
 	token, hash := access.NewToken()
@@ -427,7 +436,8 @@ func TestWhoIsThereIsReadForPresentersAndOnceForManyOfThem(t *testing.T) {
 		require.NoError(t, err)
 		return res.StatusCode, string(body)
 	}
-	for authorization, want := range map[string]int{"": 401, "Bearer": 401, "Basic " + token: 401, "Bearer " + token + "x": 403, "Bearer " + token: 200} {
+	for authorization, want := range map[string]int{"": 401, "Bearer": 401, "Basic " + token: 401,
+		"Bearer " + token + "x": 403, "Bearer " + token: 200} {
 		status, body := ask(r.id.String(), authorization)
 		require.Equal(t, want, status, "%s: %s", authorization, body)
 	}

@@ -133,7 +133,8 @@ func (c *call) tooMany(wait time.Duration) error {
 	if wait == 0 {
 		return nil
 	}
-	return fault.BusyFor(wait, "this address has created %d presentations within a minute", c.polls.CreateLimit)
+	return fault.BusyFor(wait, "this address has created %d presentations within a minute",
+		c.polls.CreateLimit)
 }
 
 func getPresentation(c *call) error {
@@ -175,12 +176,13 @@ func toStated(p *poll.Poll, status poll.Status, presenter bool) statedPoll {
 	return s
 }
 
-// presentation answers a presentation. Polls that nobody has seen are for those who present; one that was reset on the slide
-// is seen.
+// presentation answers a presentation. Polls that nobody has seen are for those who present; one
+// that was reset on the slide is seen.
 func (c *call) presentation(p poll.Presentation, states []poll.State, role access.Role) error {
 	polls := []statedPoll{}
 	for i := range p.Polls {
-		if role >= toSee || states[i].Status != poll.Pending || p.Slide.Displayed && p.Slide.Index == i {
+		if role >= toSee || states[i].Status != poll.Pending ||
+			p.Slide.Displayed && p.Slide.Index == i {
 			polls = append(polls, toStated(&p.Polls[i], states[i].Status, role >= toEdit))
 		}
 	}
@@ -188,14 +190,17 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, role acces
 	if p.Slide.Displayed {
 		current = &p.Slide.Index
 	}
-	// The tag is for the If-Match of a transition or an edit. It does not tell one content from another: a poll becomes final under
-	// it, and the presenter sees more. So nobody may keep the answer, and there is no 304.
+	// The tag is for the If-Match of a transition or an edit. It does not tell one content from
+	// another: a poll becomes final under it, and the presenter sees more. So nobody may keep the
+	// answer, and there is no 304.
 	c.Set(fiber.HeaderETag, standTag(p.Slide.Version, p.Edits))
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderAuthorization)
 	all := fiber.Map{
-		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode, "version": p.Slide.Version,
-		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters, "passcode_required": p.Passcode != "",
+		"presentation_id": p.ID, "title": p.Title, "join_code": p.JoinCode,
+		"version":            p.Slide.Version,
+		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters,
+		"passcode_required": p.Passcode != "",
 	}
 	if role >= toSee {
 		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode
@@ -225,6 +230,7 @@ func join(c *call) error {
 		return err
 	}
 	return c.JSON(fiber.Map{
-		"presentation_id": found.id, "title": found.title, "voters": display.Voters, "passcode_required": display.Passcode != "",
+		"presentation_id": found.id, "title": found.title, "voters": display.Voters,
+		"passcode_required": display.Passcode != "",
 	})
 }

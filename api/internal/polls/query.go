@@ -16,7 +16,8 @@ type part struct {
 	limit int       // lines at most; 0: all there are
 }
 
-// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose, or as long a text as they wrote.
+// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose,
+// or as long a text as they wrote.
 const (
 	maxPage      = 10_000
 	maxPageBytes = 1 << 20

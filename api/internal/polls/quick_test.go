@@ -15,7 +15,8 @@ import (
 func TestTheUsualVotesNeedNoReflection(t *testing.T) {
 	for _, body := range []string{
 		fasttest.ABody,
-		" {\n\t\"client_id\" : \"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb\" , \"seq\" : 999999999999999 ,\r\n \"key\" : \"\" , " +
+		" {\n\t\"client_id\" : \"01941f29-7c00-7bbb-8bbb-bbbbbbbbbbbb\" , \"seq\" : " +
+			"999999999999999 ,\r\n \"key\" : \"\" , " +
 			`"poll_id":"01941F29-7C00-7AAA-8AAA-AAAAAAAAAAAA"}` + "\n",
 		fasttest.APassBody, strings.Replace(fasttest.APassBody, "nB0c", "", 1), `{"seq":7,` +
 			fasttest.APassBody[1:],
@@ -65,7 +66,8 @@ func TestWhatIsUnusualIsLeftToTheUsualReader(t *testing.T) {
 	}
 }
 
-// FuzzQuickBallot: whatever the quick reader takes, the usual one takes as well, and reads the same.
+// FuzzQuickBallot: whatever the quick reader takes, the usual one takes as well, and reads the
+// same.
 func FuzzQuickBallot(f *testing.F) {
 	f.Add([]byte(fasttest.ABody))
 	f.Add([]byte(`{"seq":7,` + fasttest.ABody[1:]))

@@ -16,7 +16,8 @@ import (
 // fallen silent it must not hold them up.
 const resultsTimeout = 2 * time.Second
 
-// resultsReader is the part of poll.Store that is needed for results. Coalesced results are one, too.
+// resultsReader is the part of poll.Store that is needed for results. Coalesced results are one,
+// too.
 type resultsReader interface {
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error)
 }
@@ -64,7 +65,8 @@ func newCoalescedResults(store resultsReader) coalescedResults {
 }
 
 // Results gives results that are not encoded: event streams so share the reads of everybody else.
-func (c coalescedResults) Results(ctx context.Context, presentationID, pollID uuid.UUID) (poll.Results, error) {
+func (c coalescedResults) Results(ctx context.Context, presentationID,
+	pollID uuid.UUID) (poll.Results, error) {
 	r, err := c.Read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
 		return poll.Results{}, err

@@ -50,7 +50,8 @@ func getResults(c *call) error {
 	return c.Send(body) // shared, not copied: nobody writes to it
 }
 
-// pendingResults hides a poll that nobody has seen, which is the presenter's secret. One that was reset on the slide is none.
+// pendingResults hides a poll that nobody has seen, which is the presenter's secret. One that was
+// reset on the slide is none.
 func (c *call) pendingResults(ctx context.Context, presentationID, pollID uuid.UUID) error {
 	if role, err := c.role(ctx, presentationID); err != nil || role >= toSee {
 		return err

@@ -19,9 +19,11 @@ import (
 
 func TestARootIsCutWhereItEndsOnly(t *testing.T) {
 	for _, c := range [][3]string{
-		{"/polls", "/polls", "/"}, {"/polls/", "/polls", "/"}, {"/polls/p/1", "/polls", "/p/1"}, {"/polls/polls", "/polls", "/polls"},
+		{"/polls", "/polls", "/"}, {"/polls/", "/polls", "/"}, {"/polls/p/1", "/polls", "/p/1"},
+		{"/polls/polls", "/polls", "/polls"},
 		{"/a/b/c", "/a/b", "/c"}, {"/p/1", "", "/p/1"},
-		{"/pollsters", "/polls", ""}, {"/p/1", "/polls", ""}, {"/POLLS/p", "/polls", ""}, {"/%70olls/p", "/polls", ""}, {"//polls/p", "/polls", ""},
+		{"/pollsters", "/polls", ""}, {"/p/1", "/polls", ""}, {"/POLLS/p", "/polls", ""},
+		{"/%70olls/p", "/polls", ""}, {"//polls/p", "/polls", ""},
 		{"/x/polls/p", "/polls", ""}, {"", "/polls", ""}, {"/a/bc", "/a/b", ""},
 	} {
 		rest, ok := web.CutRoot([]byte(c[0]), c[1])
@@ -36,10 +38,14 @@ func TestARootIsCutWhereItEndsOnly(t *testing.T) {
 // serverBelow gives what answers requests of a server with that root, which has a few routes more.
 func serverBelow(root string) (s *whole, ask func(method, target string) *fasthttp.Response) {
 	s = newWhole(wholeConfig{
-		Root: root, Logger: slog.New(slog.DiscardHandler), Observe: func(string, string, int, time.Duration) {},
-		Away: func(context.Context) []string { return nil },
+		Root: root, Logger: slog.New(slog.DiscardHandler),
+		Observe: func(string, string, int, time.Duration) {},
+		Away:    func(context.Context) []string { return nil },
 		Mount: []func(fiber.Router){func(r fiber.Router) {
-			r.Get("/", func(c *fiber.Ctx) error { return c.SendString("start " + c.Path() + "?" + c.Query("x")) })
+			r.Get("/", func(c *fiber.Ctx) error {
+				return c.SendString("start " + c.Path() + "?" +
+					c.Query("x"))
+			})
 			r.Get("/to", func(c *fiber.Ctx) error {
 				c.Set("Link", "<"+c.Path()+`?a=1>; rel="next", </api/v1>; rel="up"`)
 				return c.Redirect("/join/BCD234", http.StatusSeeOther)
@@ -62,7 +68,8 @@ func serverBelow(root string) (s *whole, ask func(method, target string) *fastht
 	}
 }
 
-// TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot: and what it leads to is below the path, as its clients see it.
+// TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot: and what it leads to is below
+// the path, as its clients see it.
 func TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot(t *testing.T) {
 	_, ask := serverBelow("/our/polls")
 	for _, before := range []string{"", "/our/polls", "http://host", "http://host/our/polls"} {
@@ -76,13 +83,17 @@ func TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot(t *testing.
 
 		res = ask("GET", before+"/to")
 		require.Equal(t, "/our/polls/join/BCD234", string(res.Header.Peek("Location")), before)
-		require.Equal(t, `</our/polls/to?a=1>; rel="next", </our/polls/api/v1>; rel="up"`, string(res.Header.Peek("Link")), before)
+		require.Equal(t, `</our/polls/to?a=1>; rel="next", </our/polls/api/v1>; rel="up"`,
+			string(res.Header.Peek("Link")), before)
 		res = ask("GET", before+"/away")
 		require.Equal(t, "https://example.org/x", string(res.Header.Peek("Location")), before)
-		require.Equal(t, `<https://example.org/x>; rel="next"`, string(res.Header.Peek("Link")), before)
+		require.Equal(t, `<https://example.org/x>; rel="next"`,
+			string(res.Header.Peek("Link")), before)
 	}
-	require.Equal(t, "start /?", string(ask("GET", "/our/polls").Body()), "the path itself is the start page")
-	for _, other := range []string{"/our", "/our/pollsters/healthz", "/our/polls/our/polls/healthz", "/polls/healthz", "/our/POLLS/healthz", "/our//polls/healthz"} {
+	require.Equal(t, "start /?", string(ask("GET", "/our/polls").Body()),
+		"the path itself is the start page")
+	for _, other := range []string{"/our", "/our/pollsters/healthz", "/our/polls/our/polls/healthz",
+		"/polls/healthz", "/our/POLLS/healthz", "/our//polls/healthz"} {
 		require.Equal(t, 404, ask("GET", other).StatusCode(), other)
 	}
 	_, ask = serverBelow("")
@@ -91,7 +102,8 @@ func TestAServerBelowAPathIsTheSameWhetherAProxyTakesThePathOffOrNot(t *testing.
 }
 
 func TestTheDescriptionSaysWhatItsPathsAreBelow(t *testing.T) {
-	for root, url := range map[string]string{"": "/", "/polls": "/polls", "/a-b_c.d~/e": "/a-b_c.d~/e"} {
+	for root, url := range map[string]string{"": "/", "/polls": "/polls",
+		"/a-b_c.d~/e": "/a-b_c.d~/e"} {
 		_, ask := serverBelow(root)
 		text := string(ask("GET", root+web.Base+"/openapi.yaml").Body())
 		require.Contains(t, text, "\nservers:\n  - url: "+url+"\n", root)
@@ -102,7 +114,8 @@ func TestTheDescriptionSaysWhatItsPathsAreBelow(t *testing.T) {
 func TestARootThatBeginsLikeAPathOfTheServerIsRefused(t *testing.T) {
 	for _, root := range []string{"/api", "/api/v1", "/healthz", "/readyz/x", "/to"} {
 		s, _ := serverBelow(root)
-		require.ErrorContains(t, s.CheckRoot(), "its path begins with /"+strings.Split(root, "/")[1], root)
+		require.ErrorContains(t, s.CheckRoot(),
+			"its path begins with /"+strings.Split(root, "/")[1], root)
 	}
 	for _, root := range []string{"", "/polls", "/apis", "/a", "/polls/api", "/API"} {
 		s, _ := serverBelow(root)
@@ -110,7 +123,8 @@ func TestARootThatBeginsLikeAPathOfTheServerIsRefused(t *testing.T) {
 	}
 }
 
-// TestAVoteBelowAPathIsTakenAsQuickly: no vote costs more because of a path, whether a proxy takes it off or not.
+// TestAVoteBelowAPathIsTakenAsQuickly: no vote costs more because of a path, whether a proxy takes
+// it off or not.
 func TestAVoteBelowAPathIsTakenAsQuickly(t *testing.T) {
 	const root = "/our/polls"
 	b := newBoothBelow(t, root)

@@ -63,7 +63,8 @@ func (s *Polls) with(route func(*call) error) fiber.Handler {
 // With gives the routes their services, and gives what runs for the routes. That is started before
 // the site, and stopped after it.
 func (s *Polls) With(services Services) life.Service {
-	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store), newCoalescedAll(services.Store, s.Costly)
+	s.services, s.results, s.allResults = &services, newCoalescedResults(services.Store),
+		newCoalescedAll(services.Store, s.Costly)
 	s.wordPages = newWordPages(services.Store)
 	s.audiences = newCoalescedAudiences(services.Store)
 	s.answers = newCoalescedAnswers(services.Store, s.Costly)

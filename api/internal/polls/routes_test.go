@@ -24,8 +24,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its end with a delay.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+	// fasthttp's clock for the Date header runs as long as the process, and its pool notices its
+	// end with a delay.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
@@ -58,7 +60,8 @@ func TestEveryRouteIsInTheOpenAPIFileAndBack(t *testing.T) {
 	require.Equal(t, documented, served)
 }
 
-// anonymous takes the base path and the parameters' names off a path: the file's may be more telling.
+// anonymous takes the base path and the parameters' names off a path: the file's may be more
+// telling.
 func anonymous(path string) string {
 	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, web.Base), "{}")
 }
@@ -107,7 +110,8 @@ func TestAServerThatWaitsSaysSoAndTellsTheAudienceNothingElse(t *testing.T) {
 	require.Equal(t, 503, code)
 	require.Contains(t, body, `"code":"unavailable"`)
 	require.NotContains(t, body, "database")
-	for _, path := range []string{"/metrics", "/metrics/", "/METRICS", "/metrics?x", "//metrics", "/debug/pprof/"} {
+	for _, path := range []string{"/metrics", "/metrics/", "/METRICS", "/metrics?x", "//metrics",
+		"/debug/pprof/"} {
 		code, _ = answer(t, s, "GET", path)
 		require.Equal(t, 404, code, path)
 	}
@@ -144,16 +148,19 @@ func TestVersionsInHeaders(t *testing.T) {
 	for value, want := range map[string][]int64{
 		"": nil, " ": nil, "*": nil, " * ": nil,
 		`"3"`: {3}, `3`: {3}, ` "0" `: {0}, `"9223372036854775807"`: {9223372036854775807},
-		`"1", "2"`: {1, 2}, "\"1\"\t,\t\"2\"": {1, 2}, `"1","2",7`: {1, 2, 7}, `,"1",, "2",`: {1, 2},
-		`W/"12"`: {}, `W/"1", W/"2"`: {}, `W/"1", "2"`: {2},
+		`"1", "2"`: {1, 2}, "\"1\"\t,\t\"2\"": {1, 2}, `"1","2",7`: {1, 2, 7},
+		`,"1",, "2",`: {1, 2},
+		`W/"12"`:      {}, `W/"1", W/"2"`: {}, `W/"1", "2"`: {2},
 	} {
 		got, err := versions("If-Match", value)
 		require.NoError(t, err, value)
 		require.Equal(t, want, got, value)
 	}
 	for _, value := range []string{
-		"x", `"x"`, `"`, `""`, `"3`, `3"`, `"-1"`, "-1", "+1", `"9223372036854775808"`, "3.0", `"1" "2"`, `"1";"2"`, `"1,2"`, "*, *", `"1", *`,
-		",", " , ,", `w/"1"`, `W/1`, "W/", `W/ "1"`, `"1", x`, "\x00", `"1` + "\x00" + `"`, "\"\u0661\"", strings.Repeat(`"`, 9000),
+		"x", `"x"`, `"`, `""`, `"3`, `3"`, `"-1"`, "-1", "+1", `"9223372036854775808"`, "3.0",
+		`"1" "2"`, `"1";"2"`, `"1,2"`, "*, *", `"1", *`,
+		",", " , ,", `w/"1"`, `W/1`, "W/", `W/ "1"`, `"1", x`, "\x00", `"1` + "\x00" + `"`,
+		"\"\u0661\"", strings.Repeat(`"`, 9000),
 	} {
 		_, err := versions("If-Match", value)
 		require.ErrorContains(t, err, "If-Match", value)
@@ -164,7 +171,8 @@ func TestVersionsInHeaders(t *testing.T) {
 func TestRevisionsInHeaders(t *testing.T) {
 	for value, want := range map[string]poll.Seen{
 		"": nil, " * ": nil,
-		`"3"`: {0}, `"3-a"`: {0}, `"3-bh"`: {17}, `"0-jccddhcadgifehhfiah"`: {9223372036854775807}, `"1-b", "2-c"`: {1, 2}, `,"1-b",, "2-c",`: {1, 2},
+		`"3"`: {0}, `"3-a"`: {0}, `"3-bh"`: {17}, `"0-jccddhcadgifehhfiah"`: {9223372036854775807},
+		`"1-b", "2-c"`: {1, 2}, `,"1-b",, "2-c",`: {1, 2},
 		`W/"1-b"`: {}, `W/"1-b", "2-c"`: {2}, `"3-after"`: {-1}, `"3-presenter", "3-c"`: {-1, 2},
 	} {
 		got, err := revisions("If-Match", value)
@@ -172,8 +180,10 @@ func TestRevisionsInHeaders(t *testing.T) {
 		require.Equal(t, want, got, value)
 	}
 	for _, value := range []string{
-		"3", "x", `"x"`, `""`, `"3-"`, `"-b"`, `"3-B"`, `"3-1"`, `"3-b`, `"3-b-c"`, `"3.1"`, `"3-bbbbbbbbbbbbbbbbbbbbbbb"`, `"99999999999999999999-b"`, `"1-b", 2`,
-		`"1-b" "2-c"`, "*, *", `"1-b", *`, ",", "W/", "\x00", "\"1-\u0430\"", strings.Repeat(`"`, 9000),
+		"3", "x", `"x"`, `""`, `"3-"`, `"-b"`, `"3-B"`, `"3-1"`, `"3-b`, `"3-b-c"`, `"3.1"`,
+		`"3-bbbbbbbbbbbbbbbbbbbbbbb"`, `"99999999999999999999-b"`, `"1-b", 2`,
+		`"1-b" "2-c"`, "*, *", `"1-b", *`, ",", "W/", "\x00", "\"1-\u0430\"",
+		strings.Repeat(`"`, 9000),
 	} {
 		_, err := revisions("If-Match", value)
 		require.ErrorContains(t, err, "If-Match", value)
@@ -192,7 +202,8 @@ func TestRevisionsInHeaders(t *testing.T) {
 
 func TestNoAnswerIsTakenForAnotherType(t *testing.T) {
 	s := newTestServer("database")
-	for path, status := range map[string]int{"/healthz": 200, web.Base + "/openapi.yaml": 200, web.Base + "/join/BCD234": 503, "/x/y": 404} {
+	for path, status := range map[string]int{"/healthz": 200, web.Base + "/openapi.yaml": 200,
+		web.Base + "/join/BCD234": 503, "/x/y": 404} {
 		res, err := s.app.Test(httptest.NewRequest("GET", path, nil), -1)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
@@ -202,5 +213,6 @@ func TestNoAnswerIsTakenForAnotherType(t *testing.T) {
 	res, err := s.app.Test(httptest.NewRequest("BREW", "/", nil), -1)
 	require.NoError(t, err)
 	require.NoError(t, res.Body.Close())
-	require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"), "refused before any handler")
+	require.Equal(t, "nosniff", res.Header.Get("X-Content-Type-Options"),
+		"refused before any handler")
 }

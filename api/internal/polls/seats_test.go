@@ -87,7 +87,8 @@ func TestInARoomWhereNothingHappensEverybodyIsSentHeartbeats(t *testing.T) {
 					}
 				}
 				for _, n := range moments {
-					require.LessOrEqual(t, n, 2*(viewers+rows-1)/rows, "that many at once are a burst")
+					require.LessOrEqual(t, n, 2*(viewers+rows-1)/rows,
+						"that many at once are a burst")
 				}
 			})
 		})
@@ -134,7 +135,8 @@ func TestWhoComesAndGoesDoesNotHurryTheResultsOfACrowd(t *testing.T) {
 		for range crowd {
 			many.listen(view(t, h, r.id))
 		}
-		presenter.listen(viewAs(t, h, r.id, true)) // for whom results are read more often than a crowd is sent them
+		// for whom results are read more often than a crowd is sent them
+		presenter.listen(viewAs(t, h, r.id, true))
 		time.Sleep(15 * time.Second)
 		many.forget()
 		var guest *viewer
@@ -180,7 +182,8 @@ func TestAClientThatReadsSlowlyGetsWholeEventsAndTheNewestLast(t *testing.T) {
 				strings.Repeat(" ?", long)
 		})
 		for {
-			if e := quick.next(); e.event == "displayed" && strings.HasPrefix(e.shown(t).Poll.Question, strconv.Itoa(n)+" ") {
+			if e := quick.next(); e.event == "displayed" &&
+				strings.HasPrefix(e.shown(t).Poll.Question, strconv.Itoa(n)+" ") {
 				break
 			}
 		}
@@ -213,6 +216,7 @@ func TestWhoMayPresentSeesAllFromTheCrowdToo(t *testing.T) { // where everybody 
 	require.True(t, other.until(isResults).tallies(t).Hidden)
 	r.vote()
 	r.announce(bus.Change{Part: r.polls[0].ID, Version: 1})
-	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}}, mayPresent.until(isResults).tallies(t).Options)
+	require.Equal(t, []wireTally{{"A", 1}, {"B", 0}},
+		mayPresent.until(isResults).tallies(t).Options)
 	require.True(t, other.until(isResults).tallies(t).Hidden)
 }

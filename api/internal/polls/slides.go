@@ -11,14 +11,16 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// What encoded slides may take that somebody may ask for again: those of thousands of rooms, or a dozen of the largest.
+// What encoded slides may take that somebody may ask for again: those of thousands of rooms, or a
+// dozen of the largest.
 const (
 	maxSlides     = 4096
 	maxSlideBytes = 8 << 20
 )
 
-// encodedSlides encodes what is displayed, once for all who read it: a hall that is sent a large slide takes room for one answer. It
-// keeps those that were asked for last. It is safe for use by many goroutines.
+// encodedSlides encodes what is displayed, once for all who read it: a hall that is sent a large
+// slide takes room for one answer. It keeps those that were asked for last. It is safe for use by
+// many goroutines.
 type encodedSlides struct {
 	under singleflight.Group // encodings under way
 
@@ -29,13 +31,15 @@ type encodedSlides struct {
 
 func newEncodedSlides() *encodedSlides {
 	s := &encodedSlides{}
-	s.kept, _ = simplelru.NewLRU(maxSlides, func(_ string, body []byte) { s.bytes -= cap(body) }) // fails for no entries
+	// fails for no entries
+	s.kept, _ = simplelru.NewLRU(maxSlides, func(_ string, body []byte) { s.bytes -= cap(body) })
 	return s
 }
 
 // encode gives a display, with a poll, as it is answered. Nobody may write to it.
 func (s *encodedSlides) encode(d *poll.Display) ([]byte, error) {
-	slide := d.PresentationID.String() + " " + strconv.FormatInt(d.Stand(), 10) // whatever changes what is answered raises the stand
+	// whatever changes what is answered raises the stand
+	slide := d.PresentationID.String() + " " + strconv.FormatInt(d.Stand(), 10)
 	body, err, _ := s.under.Do(slide, func() (any, error) {
 		if body, ok := s.find(slide); ok {
 			return body, nil

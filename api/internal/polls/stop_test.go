@@ -123,13 +123,19 @@ func TestRequestsThatOutlastTheShutdownAreRefusedAndMeetNothingThatIsClosed(t *t
 
 	id := uuid.New()
 	ballot := fmt.Sprintf(`{"poll_id":%q,"key":"A","client_id":%q}`, uuid.New(), uuid.New())
-	vote := fmt.Sprintf("POST %s/presentations/%s/polls/current/votes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	vote := fmt.Sprintf(
+		"POST %s/presentations/%s/polls/current/votes HTTP/1.1\r\nHost: x\r\nContent-Type: "+
+			"application/json\r\nContent-Length: %d\r\n\r\n%s",
 		web.Base, id, len(ballot), ballot)
-	results := fmt.Sprintf("GET %s/presentations/%s/polls/%s/results HTTP/1.1\r\nHost: x\r\n\r\n", web.Base, id, uuid.New())
-	move := fmt.Sprintf("PUT %s/presentations/%s/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", web.Base, id)
+	results := fmt.Sprintf("GET %s/presentations/%s/polls/%s/results HTTP/1.1\r\nHost: x\r\n\r\n",
+		web.Base, id, uuid.New())
+	move := fmt.Sprintf(
+		"PUT %s/presentations/%s/polls/current HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+		web.Base, id)
 
 	// Some wait for the database, and two have sent a part only: of the headers, and of the body.
-	waiting := map[string]raw{"a vote": dial(t, ln).send(vote), "results": dial(t, ln).send(results), "a transition": dial(t, ln).send(move)}
+	waiting := map[string]raw{"a vote": dial(t, ln).send(vote),
+		"results": dial(t, ln).send(results), "a transition": dial(t, ln).send(move)}
 	for range waiting {
 		<-store.asked
 	}

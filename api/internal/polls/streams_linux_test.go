@@ -18,7 +18,8 @@ func TestAStreamOfTheCrowdHasNoGoroutine(t *testing.T) {
 	for range streams {
 		r.enter(ln)
 	}
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+streams/5 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+streams/5 },
+		10*time.Second, time.Millisecond)
 	open, _, _ := s.Streams()
 	require.EqualValues(t, streams+1, open)
 }

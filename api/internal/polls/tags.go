@@ -10,41 +10,47 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// standTag is the entity tag of a version of a presentation with its edits: a transition's If-Match goes by the one, that of an
-// edit by the other. The edits, where there are any, are written in letters for digits. Replicas of before take nothing else there.
+// standTag is the entity tag of a version of a presentation with its edits: a transition's If-Match
+// goes by the one, that of an edit by the other. The edits, where there are any, are written in
+// letters for digits. Replicas of before take nothing else there.
 func standTag(version, edits int64) string {
 	if edits == 0 {
 		return web.ETag(version)
 	}
-	letters := strings.Map(func(digit rune) rune { return digit - '0' + 'a' }, strconv.FormatInt(edits, 10))
+	letters := strings.Map(func(digit rune) rune { return digit - '0' + 'a' },
+		strconv.FormatInt(edits, 10))
 	return `"` + strconv.FormatInt(version, 10) + "-" + letters + `"`
 }
 
 // versionTag is an entity tag of ours, strong or weak, or the bare number.
 var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)(?:-([a-z]+))?"|(\d+))$`)
 
-// versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity tags, of which the weak ones
-// match nothing, or of bare numbers. nil: the header is missing or "*", which matches any.
+// versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity
+// tags, of which the weak ones match nothing, or of bare numbers. nil: the header is missing or
+// "*", which matches any.
 func versions(header, value string) ([]int64, error) {
-	return seenIn(value, fault.Field(header, `must be *, or one or more versions, as in "3"`), func(tag []string) (int64, bool) {
-		version, err := strconv.ParseInt(tag[2]+tag[4], 10, 64)
-		return version, err == nil
-	})
+	return seenIn(value, fault.Field(header, `must be *, or one or more versions, as in "3"`),
+		func(tag []string) (int64, bool) {
+			version, err := strconv.ParseInt(tag[2]+tag[4], 10, 64)
+			return version, err == nil
+		})
 }
 
-// revisions reads the edits from a header as versions reads the versions. A bare number says nothing of them, and is refused.
+// revisions reads the edits from a header as versions reads the versions. A bare number says
+// nothing of them, and is refused.
 func revisions(header, value string) (poll.Seen, error) {
-	return seenIn(value, fault.Field(header, "must be *, or one or more ETags of the presentation"), func(tag []string) (int64, bool) {
-		if _, err := strconv.ParseInt(tag[2], 10, 64); err != nil {
-			return 0, false
-		}
-		digits := strings.Map(func(letter rune) rune { return letter - 'a' + '0' }, tag[3])
-		if strings.Trim(digits, "0123456789") != "" { // a tag of before, which matches none
-			return -1, true
-		}
-		edits, err := strconv.ParseInt("0"+digits, 10, 64)
-		return edits, err == nil
-	})
+	return seenIn(value, fault.Field(header, "must be *, or one or more ETags of the presentation"),
+		func(tag []string) (int64, bool) {
+			if _, err := strconv.ParseInt(tag[2], 10, 64); err != nil {
+				return 0, false
+			}
+			digits := strings.Map(func(letter rune) rune { return letter - 'a' + '0' }, tag[3])
+			if strings.Trim(digits, "0123456789") != "" { // a tag of before, which matches none
+				return -1, true
+			}
+			edits, err := strconv.ParseInt("0"+digits, 10, 64)
+			return edits, err == nil
+		})
 }
 
 // seenIn reads a list of tags, each of which number reads; it is given the parts of versionTag.

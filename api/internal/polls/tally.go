@@ -20,14 +20,16 @@ type wireResults[O any] struct {
 
 	// how its voters are told apart, at the least
 	Identity access.Identity `json:"identity"`
-	Mended   int             `json:"mended,omitempty"` // how many of its texts were changed while people voted
+	// how many of its texts were changed while people voted
+	Mended int `json:"mended,omitempty"`
 
-	Options []O        `json:"options"`
-	Words   []wireWord `json:"words,omitzero"` // for free text only, and there even if there is none
-	Mean    *float64   `json:"mean,omitempty"`
-	Median  *float64   `json:"median,omitempty"`
-	Hidden  bool       `json:"hidden,omitempty"` // there is more, for the presenter only
-	More    bool       `json:"more,omitempty"`   // there is more, for which an event had no room
+	Options []O `json:"options"`
+	// for free text only, and there even if there is none
+	Words  []wireWord `json:"words,omitzero"`
+	Mean   *float64   `json:"mean,omitempty"`
+	Median *float64   `json:"median,omitempty"`
+	Hidden bool       `json:"hidden,omitempty"` // there is more, for the presenter only
+	More   bool       `json:"more,omitempty"`   // there is more, for which an event had no room
 
 	WordsTotal *int `json:"words_total,omitempty"` // with words: how many there are
 }
@@ -40,15 +42,17 @@ type wireWord struct {
 // hide gives what of results people see from whom they are hidden.
 func (w wireResults[O]) hide() wireResults[O] {
 	return wireResults[O]{
-		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision, Total: w.Total, Identity: w.Identity,
+		PollID: w.PollID, Status: w.Status, Version: w.Version, Revision: w.Revision,
+		Total: w.Total, Identity: w.Identity,
 		Mended: w.Mended, Options: []O{}, Hidden: true,
 	}
 }
 
 func toResults[O any](r *poll.Results, option func(question.Option, int64) O) wireResults[O] {
 	w := wireResults[O]{
-		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters, Identity: r.Identity,
-		Mended: r.Mended, Options: make([]O, len(r.Options)),
+		PollID: r.ID, Status: r.Status, Version: r.Opened, Revision: r.Revision, Total: r.Voters,
+		Identity: r.Identity,
+		Mended:   r.Mended, Options: make([]O, len(r.Options)),
 	}
 	for i, o := range r.Options {
 		w.Options[i] = option(o, r.Counts[i])
@@ -69,15 +73,20 @@ func toResults[O any](r *poll.Results, option func(question.Option, int64) O) wi
 	return w
 }
 
-// resultsTag is the entity tag of results: whatever changes them raises the revision. suffix tells two views of them apart.
+// resultsTag is the entity tag of results: whatever changes them raises the revision. suffix tells
+// two views of them apart.
 func resultsTag(r *poll.Results, suffix string) string {
-	return `"` + strconv.FormatInt(r.Opened, 10) + "." + strconv.FormatInt(r.Revision, 10) + suffix + `"`
+	return `"` + strconv.FormatInt(r.Opened, 10) + "." +
+		strconv.FormatInt(r.Revision, 10) + suffix + `"`
 }
 
-// seen gives what the presenter or anybody may see of a poll's results: the one place that decides it for answers, whatever their
-// format.
+// seen gives what the presenter or anybody may see of a poll's results: the one place that decides
+// it for answers, whatever their format.
 func seen(r *poll.Results, presenter bool) wireResults[wireCount] {
-	all := toResults(r, func(o question.Option, count int64) wireCount { return wireCount{wireOption(o), count} })
+	all := toResults(r, func(o question.Option,
+		count int64) wireCount {
+		return wireCount{wireOption(o), count}
+	})
 	if !presenter && r.Hidden() {
 		return all.hide()
 	}
@@ -92,5 +101,8 @@ type wireTally struct {
 }
 
 func toTallies(r poll.Results) wireResults[wireTally] {
-	return toResults(&r, func(o question.Option, count int64) wireTally { return wireTally{o.Key, count} })
+	return toResults(&r, func(o question.Option,
+		count int64) wireTally {
+		return wireTally{o.Key, count}
+	})
 }

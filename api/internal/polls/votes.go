@@ -34,8 +34,8 @@ type newVote struct {
 	Seq      int64     `json:"seq"`
 }
 
-// ballot checks what was sent, before anything is looked up. The poll's id is checked last: only what is right
-// otherwise may be told that it names nothing.
+// ballot checks what was sent, before anything is looked up. The poll's id is checked last: only
+// what is right otherwise may be told that it names nothing.
 func (v *newVote) ballot() (b intake.Ballot, err error) {
 	answers := v.answers()
 	switch {
@@ -77,7 +77,8 @@ func (v *newVote) answers() (names []string) {
 	for _, m := range []struct {
 		name  string
 		there bool
-	}{{"key", v.Key != nil}, {"keys", v.Keys != nil}, {"text", v.Text != nil}, {"texts", v.Texts != nil}} {
+	}{{"key", v.Key != nil}, {"keys", v.Keys != nil}, {"text", v.Text != nil},
+		{"texts", v.Texts != nil}} {
 		if m.there {
 			names = append(names, m.name)
 		}
@@ -85,8 +86,8 @@ func (v *newVote) answers() (names []string) {
 	return names
 }
 
-// ParseVote reads a request's vote and checks all of it that needs no look-up. Exported for the benchmark's no-op, which
-// does this and nothing else.
+// ParseVote reads a request's vote and checks all of it that needs no look-up. Exported for the
+// benchmark's no-op, which does this and nothing else.
 func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	if len(c.Request().Body()) > fast.MaxBody {
 		return b, fault.Errorf(fault.TooLarge, "a vote has at most %d bytes", fast.MaxBody)
@@ -97,7 +98,8 @@ func ParseVote(c *fiber.Ctx) (b intake.Ballot, err error) {
 	if ballot, ok := fast.Ballot(c.Request().Body()); ok {
 		return ballot, nil
 	}
-	if !utf8.Valid(c.Request().Body()) { // encoding/json would put something else in its place, and a text would be counted so
+	// encoding/json would put something else in its place, and a text would be counted so
+	if !utf8.Valid(c.Request().Body()) {
 		return b, fault.Field("body", "is no JSON: it is not UTF-8")
 	}
 	var body newVote

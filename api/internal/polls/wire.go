@@ -50,7 +50,8 @@ type wireShown struct {
 	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
 	Voting  string    `json:"voting,omitempty"`
 	Code    string    `json:"join_code,omitempty"`
-	More    bool      `json:"more,omitempty"` // the poll has options, and there was no room for them
+	// the poll has options, and there was no room for them
+	More bool `json:"more,omitempty"`
 }
 
 func toShown(d poll.Display) wireShown {

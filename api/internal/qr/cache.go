@@ -12,7 +12,8 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 )
 
-// What drawn codes may take that somebody may ask for again: those of thousands of rooms, or of a hundred long texts.
+// What drawn codes may take that somebody may ask for again: those of thousands of rooms, or of a
+// hundred long texts.
 const (
 	maxEntries = 4096
 	maxBytes   = 8 << 20
@@ -27,7 +28,8 @@ type drawing struct {
 	tag string // its entity tag
 }
 
-// cache keeps the codes that were asked for last, by their text. It is safe for use by many goroutines.
+// cache keeps the codes that were asked for last, by their text. It is safe for use by many
+// goroutines.
 type cache struct {
 	turns *budget.Turns // at drawing
 
@@ -38,18 +40,22 @@ type cache struct {
 
 func newCache(turns *budget.Turns) *cache {
 	c := &cache{turns: turns}
-	c.drawn, _ = simplelru.NewLRU(maxEntries, func(text string, d drawing) { c.bytes -= len(text) + cap(d.svg) }) // fails for no entries
+	// fails for no entries
+	c.drawn, _ = simplelru.NewLRU(maxEntries,
+		func(text string, d drawing) { c.bytes -= len(text) + cap(d.svg) })
 	return c
 }
 
-// draw gives the code of a text, which it does not keep. Errors: Unavailable, where others draw for too long.
+// draw gives the code of a text, which it does not keep. Errors: Unavailable, where others draw for
+// too long.
 func (c *cache) draw(text []byte) (drawing, error) {
 	if d, ok := c.find(text); ok {
 		return d, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	end, err := c.turns.TakeLong(ctx) // anybody may ask for any number, and who reads a presentation waits for none but the next
+	// anybody may ask for any number, and who reads a presentation waits for none but the next
+	end, err := c.turns.TakeLong(ctx)
 	if err != nil {
 		return drawing{}, err
 	}

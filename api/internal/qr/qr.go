@@ -1,4 +1,5 @@
-// Package qr draws QR codes: of the link by which people join, and of any short text, such as a presenter's own link.
+// Package qr draws QR codes: of the link by which people join, and of any short text, such as a
+// presenter's own link.
 package qr
 
 import (
@@ -16,13 +17,16 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// maxText is how many bytes a text may have. It fits into a code that a phone can read from a screen.
+// maxText is how many bytes a text may have. It fits into a code that a phone can read from a
+// screen.
 const maxText = 1 << 10
 
-// Mount gives what serves the codes. Join links lead to the public address, which is such as config gives it; where it is empty, to
-// the host that was asked, and where believe says so of the peer, to the one that it says was. Errors are fiber's and the domain's, for
-// the app to answer. A code that is not known yet is drawn in a turn of turns.
-func Mount(public string, believe func(peer net.Addr) bool, turns *budget.Turns) func(fiber.Router) {
+// Mount gives what serves the codes. Join links lead to the public address, which is such as config
+// gives it; where it is empty, to the host that was asked, and where believe says so of the peer,
+// to the one that it says was. Errors are fiber's and the domain's, for the app to answer. A code
+// that is not known yet is drawn in a turn of turns.
+func Mount(public string, believe func(peer net.Addr) bool,
+	turns *budget.Turns) func(fiber.Router) {
 	drawn := newCache(turns)
 	return func(r fiber.Router) {
 		r.Get("/qr.svg", func(c *fiber.Ctx) error { return joinLink(c, drawn, public, believe) })
@@ -42,7 +46,8 @@ func joinLink(c *fiber.Ctx, drawn *cache, base string, believe func(net.Addr) bo
 		}
 		c.Vary(fiber.HeaderXForwardedProto, fiber.HeaderXForwardedHost)
 	}
-	// Nobody keeps it without asking again: after a start with another public address it leads elsewhere.
+	// Nobody keeps it without asking again: after a start with another public address it leads
+	// elsewhere.
 	c.Set(fiber.HeaderCacheControl, "private, no-cache")
 	return send(c, drawn, []byte(base+"/join/"+code))
 }
@@ -52,7 +57,8 @@ func text(c *fiber.Ctx, drawn *cache) error {
 	media, params, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	charset := strings.ToLower(params["charset"])
 	encoding := c.Get(fiber.HeaderContentEncoding)
-	if err != nil || media != fiber.MIMETextPlain || charset != "" && charset != "utf-8" && charset != "us-ascii" ||
+	if err != nil || media != fiber.MIMETextPlain ||
+		charset != "" && charset != "utf-8" && charset != "us-ascii" ||
 		encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return fiber.ErrUnsupportedMediaType
 	}
@@ -70,9 +76,11 @@ func text(c *fiber.Ctx, drawn *cache) error {
 }
 
 // host is a name or an address, with or without a port.
-var host = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
+var host = regexp.MustCompile(
+	`^([A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$`)
 
-// origin gives how the client has reached the service: as a proxy says that passed its request on, else as the request says.
+// origin gives how the client has reached the service: as a proxy says that passed its request on,
+// else as the request says.
 func origin(c *fiber.Ctx, proxy bool) (string, error) {
 	scheme := "http"
 	if c.Context().IsTLS() {

@@ -9,7 +9,8 @@ import (
 // quiet is how many modules are left white on each side: readers need four.
 const quiet = 4
 
-// SVG draws a text of at most 1 KiB as a QR code, black on white whatever the page's colours are: readers need that, too.
+// SVG draws a text of at most 1 KiB as a QR code, black on white whatever the page's colours are:
+// readers need that, too.
 func SVG(text string) ([]byte, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
@@ -21,8 +22,10 @@ func SVG(text string) ([]byte, error) {
 		return r == 0
 	}
 	side := strconv.Itoa(size + 2*quiet)
-	svg := append([]byte(nil), `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `+side+` `+side+`" shape-rendering="crispEdges">`+
-		`<path fill="#fff" d="M0 0h`+side+`v`+side+`H0z"/><path d="`...)
+	svg := append([]byte(nil),
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 `+side+` `+side+
+			`" shape-rendering="crispEdges">`+
+			`<path fill="#fff" d="M0 0h`+side+`v`+side+`H0z"/><path d="`...)
 	for y := range size {
 		for x := 0; x < size; x++ {
 			if !dark(x, y) {

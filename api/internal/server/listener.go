@@ -40,7 +40,8 @@ func NewListener(ln net.Listener, most, databases int, logger *slog.Logger) *Lis
 	if limit := fileLimit() - reserved - databases; most == 0 || most > limit {
 		most = max(limit, 1)
 	}
-	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most), closed: make(chan struct{}), of: map[netip.Prefix]int{}}
+	return &Listener{Listener: ln, logger: logger, slots: make(chan struct{}, most),
+		closed: make(chan struct{}), of: map[netip.Prefix]int{}}
 }
 
 // Share bounds how many connections one address may have at once, if most is not 0: more are
@@ -142,7 +143,8 @@ func (l *Listener) accept() (net.Conn, error) {
 		if err == nil || errors.Is(err, net.ErrClosed) {
 			return conn, err
 		}
-		l.logger.Warn("a connection could not be accepted; trying again", "error", err, "wait", wait)
+		l.logger.Warn("a connection could not be accepted; trying again", "error",
+			err, "wait", wait)
 		select {
 		case <-time.After(wait):
 		case <-l.closed:

@@ -34,7 +34,8 @@ func (l *troubled) Accept() (net.Conn, error) {
 }
 
 func TestRunningOutOfDescriptorsDoesNotEndTheListener(t *testing.T) {
-	inner := &troubled{listen(t), []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, errors.New("whatever")}}
+	inner := &troubled{listen(t),
+		[]error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, errors.New("whatever")}}
 	l := NewListener(inner, 10, 0, slog.New(slog.DiscardHandler))
 	client, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)

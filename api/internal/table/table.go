@@ -1,4 +1,5 @@
-// Package table writes what people wrote into tables, so that no spreadsheet takes it for a formula.
+// Package table writes what people wrote into tables, so that no spreadsheet takes it for a
+// formula.
 package table
 
 import (
@@ -11,11 +12,13 @@ import (
 	"unicode"
 )
 
-// Text gives a cell of what people wrote that is no formula, in whatever way a table is taken apart. An Excel that speaks German
-// splits a CSV at every ";", also within quotes that do not stand at a cell's begin, and other programs split at tabs, bars and lines.
-// So not only a text that begins as a formula does gets an apostrophe before it, which a spreadsheet takes for the sign of a text, but
-// each part of it that stands behind a separator: "x;=1+1" becomes "x;'=1+1". Spaces, quotes and what nobody sees do not count as
-// a beginning, since some programs drop them. Every text of every export goes through here; a number is none.
+// Text gives a cell of what people wrote that is no formula, in whatever way a table is taken
+// apart. An Excel that speaks German splits a CSV at every ";", also within quotes that do not
+// stand at a cell's begin, and other programs split at tabs, bars and lines. So not only a text
+// that begins as a formula does gets an apostrophe before it, which a spreadsheet takes for the
+// sign of a text, but each part of it that stands behind a separator: "x;=1+1" becomes "x;'=1+1".
+// Spaces, quotes and what nobody sees do not count as a beginning, since some programs drop them.
+// Every text of every export goes through here; a number is none.
 func Text(text string) string {
 	if strings.IndexFunc(text, sign) < 0 { // as nearly always
 		return text
@@ -40,7 +43,8 @@ func Text(text string) string {
 	return safe.String()
 }
 
-// sign says whether a cell that begins with r may be taken for a formula, in any width that Unicode has of it.
+// sign says whether a cell that begins with r may be taken for a formula, in any width that Unicode
+// has of it.
 func sign(r rune) bool { return strings.ContainsRune("=+-@\t＝＋－＠﹦﹢﹣﹫", r) }
 
 // separator says whether some program begins a cell or a row behind r.
@@ -57,11 +61,12 @@ type CSV struct {
 	decimal string // the sign before a number's fraction
 }
 
-// mark begins every table: without it, Excel reads one as of a Windows code page, and garbles what is not ASCII.
+// mark begins every table: without it, Excel reads one as of a Windows code page, and garbles what
+// is not ASCII.
 const mark = "\uFEFF"
 
-// NewCSV begins a table whose cells are parted by separator: ',', ';' or a tab. A spreadsheet that expects ';' takes a comma for the
-// decimal sign, so numbers are written with one then.
+// NewCSV begins a table whose cells are parted by separator: ',', ';' or a tab. A spreadsheet that
+// expects ';' takes a comma for the decimal sign, so numbers are written with one then.
 func NewCSV(w io.Writer, separator rune) (*CSV, error) {
 	c := &CSV{csv.NewWriter(w), "."}
 	c.w.Comma = separator
@@ -75,7 +80,8 @@ func NewCSV(w io.Writer, separator rune) (*CSV, error) {
 // instant is how a table writes a time: ISO 8601, in UTC, to the millisecond.
 const instant = "2006-01-02T15:04:05.000Z"
 
-// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty cells, as is the zero time.
+// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty
+// cells, as is the zero time.
 func (c *CSV) Row(cells ...any) error {
 	row := make([]string, len(cells))
 	for i, cell := range cells {

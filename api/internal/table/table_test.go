@@ -13,14 +13,21 @@ import (
 
 func TestNoPartOfATextIsAFormula(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "plain": "plain", "a,b;c|d": "a,b;c|d", "1 - 1 = 0": "1 - 1 = 0", "C++": "C++", "a@b.example": "a@b.example", "two\nlines": "two\nlines",
-		"'=1": "'=1", "(=1)": "(=1)", "well-known, e-mail; a+b": "well-known, e-mail; a+b", "2026-11-29": "2026-11-29", "\x00": "\x00", "\xff": "\xff",
-		"=1+1": "'=1+1", "+49 30": "'+49 30", "-5": "'-5", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "=": "'=", "==": "'==",
+		"": "", "plain": "plain", "a,b;c|d": "a,b;c|d", "1 - 1 = 0": "1 - 1 = 0", "C++": "C++",
+		"a@b.example": "a@b.example", "two\nlines": "two\nlines",
+		"'=1": "'=1", "(=1)": "(=1)", "well-known, e-mail; a+b": "well-known, e-mail; a+b",
+		"2026-11-29": "2026-11-29", "\x00": "\x00", "\xff": "\xff",
+		"=1+1": "'=1+1", "+49 30": "'+49 30", "-5": "'-5", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx",
+		"=": "'=", "==": "'==",
 		"＝1": "'＝1", "＋1": "'＋1", "－1": "'－1", "＠1": "'＠1", "﹦1": "'﹦1", "﹫": "'﹫",
-		" =1": "' =1", "\u00a0-1": "'\u00a0-1", "\ufeff=1": "'\ufeff=1", "\u200b=1": "'\u200b=1", "\x01=1": "'\x01=1",
-		"x;=1+1": "x;'=1+1", "x,=1": "x,'=1", "x|@y": "x|'@y", "x\n-1": "x\n'-1", "x\r=1": "x\r'=1", "x\r\n=1": "x\r\n'=1",
-		"x\t=1": "x\t'=1", "x;\ty": "x;'\ty", "\t=1": "'\t'=1", "x\u2028=1": "x\u2028'=1", "x\u0085=1": "x\u0085'=1",
-		"x; =1": "x;' =1", "x;\"=1": "x;'\"=1", `x;""=1`: `x;'""=1`, `"=1"`: `'"=1"`, `x;" =1`: `x;'" =1`, "x;;=1;-2": "x;;'=1;'-2", "-;-": "'-;'-",
+		" =1": "' =1", "\u00a0-1": "'\u00a0-1", "\ufeff=1": "'\ufeff=1", "\u200b=1": "'\u200b=1",
+		"\x01=1": "'\x01=1",
+		"x;=1+1": "x;'=1+1", "x,=1": "x,'=1", "x|@y": "x|'@y", "x\n-1": "x\n'-1", "x\r=1": "x\r'=1",
+		"x\r\n=1": "x\r\n'=1",
+		"x\t=1":   "x\t'=1", "x;\ty": "x;'\ty", "\t=1": "'\t'=1", "x\u2028=1": "x\u2028'=1",
+		"x\u0085=1": "x\u0085'=1",
+		"x; =1":     "x;' =1", "x;\"=1": "x;'\"=1", `x;""=1`: `x;'""=1`, `"=1"`: `'"=1"`,
+		`x;" =1`: `x;'" =1`, "x;;=1;-2": "x;;'=1;'-2", "-;-": "'-;'-",
 		"\xff;=1": "\xff;'=1", "🗳️;＝1": "🗳️;'＝1",
 	} {
 		require.Equal(t, want, Text(text), "%q", text)
@@ -38,15 +45,17 @@ func TestNumbersStayNumbersAndTimesAreOfISO8601InUTC(t *testing.T) {
 		var b bytes.Buffer
 		c, err := NewCSV(&b, separator)
 		require.NoError(t, err)
-		require.NoError(t, c.Row(-5, int64(-1<<62), -0.5, 1e21, nil, "-5", "", at, time.Time{}, true, false))
+		require.NoError(t, c.Row(-5, int64(-1<<62), -0.5, 1e21, nil, "-5", "", at,
+			time.Time{}, true, false))
 		require.ErrorContains(t, c.Row(uint8(1)), "uint8")
 		require.NoError(t, c.Close())
 		require.Equal(t, "\uFEFF"+want, b.String())
 	}
 }
 
-// split takes a file apart as Excel does with one separator: a cell whose first sign is a quote goes on until the quote is closed,
-// and what follows that up to the separator is part of it; any other quote is a sign like others.
+// split takes a file apart as Excel does with one separator: a cell whose first sign is a quote
+// goes on until the quote is closed, and what follows that up to the separator is part of it; any
+// other quote is a sign like others.
 func split(file string, at rune) (cells []string) {
 	var cell strings.Builder
 	begin, quoted := true, false
@@ -84,10 +93,12 @@ func pieces(file string) []string {
 	return all
 }
 
-// FuzzText: however a file is split, no cell begins as a formula does, and taking the apostrophes away gives what was written.
+// FuzzText: however a file is split, no cell begins as a formula does, and taking the apostrophes
+// away gives what was written.
 func FuzzText(f *testing.F) {
 	for _, text := range []string{
-		"", "=1", "x;=1", "x;\"=1\";", "\"\"\"=1", "a\n\"\n=1", "x\r\n\t@", "|-|", "x;\" \"\"=1", "'=1", "\xff=;\xff=1", "＝,＋;－|＠", "x;\u200b\"\u2028 =1", "\";=",
+		"", "=1", "x;=1", "x;\"=1\";", "\"\"\"=1", "a\n\"\n=1", "x\r\n\t@", "|-|", "x;\" \"\"=1",
+		"'=1", "\xff=;\xff=1", "＝,＋;－|＠", "x;\u200b\"\u2028 =1", "\";=",
 	} {
 		f.Add(text, "x")
 		f.Add("x\"", text)
@@ -112,18 +123,21 @@ func splits(t *testing.T, separator rune, text, other string) {
 		cells = append(cells, split(file, at)...)
 	}
 	for _, cell := range cells {
-		cell = strings.TrimLeft(cell, string(separator)) // empty cells of the table's own are before it
+		// empty cells of the table's own are before it
+		cell = strings.TrimLeft(cell, string(separator))
 		r, _ := utf8.DecodeRuneInString(cell)
 		require.False(t, sign(r), "%q begins as a formula, in %q", cell, file)
 	}
 
 	for _, s := range []string{text, other} {
-		require.Equal(t, strings.ReplaceAll(s, "'", ""), strings.ReplaceAll(Text(s), "'", ""), "nothing else changes")
+		require.Equal(t, strings.ReplaceAll(s, "'", ""), strings.ReplaceAll(Text(s), "'", ""),
+			"nothing else changes")
 		require.Equal(t, Text(s), Text(Text(s)))
 	}
 	r := csv.NewReader(strings.NewReader(file))
 	r.Comma = separator
 	rows, err := r.ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, strings.ReplaceAll(Text(text), "\r\n", "\n"), rows[0][1], "a reader of CSV gets the whole text")
+	require.Equal(t, strings.ReplaceAll(Text(text), "\r\n", "\n"), rows[0][1],
+		"a reader of CSV gets the whole text")
 }

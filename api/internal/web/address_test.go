@@ -13,7 +13,8 @@ import (
 
 // someProxies are a machine's own addresses and two networks.
 var someProxies = Proxies{
-	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"),
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"),
 }
 
 func TestTheClientIsTheLastAddressThatAProxyDoesNotHave(t *testing.T) {
@@ -84,7 +85,8 @@ func TestAProxyThatAddsALineOfItsOwnIsBelievedAboveTheClient(t *testing.T) {
 }
 
 func FuzzClientAddress(f *testing.F) {
-	for _, forwarded := range []string{"", "1.2.3.4, 10.0.0.1", "[::1]:80,::ffff:1.2.3.4", ",,x", "fe80::1%\x00", "[[::1]]"} {
+	for _, forwarded := range []string{"", "1.2.3.4, 10.0.0.1", "[::1]:80,::ffff:1.2.3.4", ",,x",
+		"fe80::1%\x00", "[[::1]]"} {
 		f.Add(forwarded)
 	}
 	f.Fuzz(func(t *testing.T, forwarded string) {
@@ -94,6 +96,7 @@ func FuzzClientAddress(f *testing.F) {
 		require.True(t, got.IsValid() && !got.Is4In6() && got.Zone() == "")
 		honest := someProxies.Behind(forwarded+", 203.0.113.7",
 			&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		require.Equal(t, "203.0.113.7", honest.String(), "whatever a client writes before what its proxy does")
+		require.Equal(t, "203.0.113.7", honest.String(),
+			"whatever a client writes before what its proxy does")
 	})
 }

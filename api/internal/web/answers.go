@@ -79,7 +79,8 @@ func (a *Answers) bounded(c *fiber.Ctx) error {
 
 // ofTheAnswer are header fields that tell of an answer which is not sent after all.
 var ofTheAnswer = []string{
-	fiber.HeaderETag, fiber.HeaderCacheControl, fiber.HeaderContentDisposition, fiber.HeaderContentEncoding, fiber.HeaderContentLanguage,
+	fiber.HeaderETag, fiber.HeaderCacheControl, fiber.HeaderContentDisposition,
+	fiber.HeaderContentEncoding, fiber.HeaderContentLanguage,
 	fiber.HeaderLink,
 }
 
@@ -103,7 +104,9 @@ func (a *Answers) Hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 		c.Response().Header.Del(name)
 	}
 	if done {
-		err = fault.Unavailablef(err, "this was done, but there is no room for the answer: too many large ones are being sent")
+		err = fault.Unavailablef(err,
+			"this was done, but there is no room for the answer: "+
+				"too many large ones are being sent")
 	}
 	return nil, err
 }

@@ -189,7 +189,8 @@ func readError(err error) error {
 		return fiber.ErrRequestHeaderFieldsTooLarge
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fiber.ErrRequestEntityTooLarge
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
+		errors.Is(err, net.ErrClosed):
 		return fault.Errorf(Aborted, "the client went away")
 	case errors.As(err, &network) && network.Timeout():
 		return fiber.ErrRequestTimeout

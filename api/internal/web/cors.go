@@ -12,9 +12,11 @@ import (
 // (https://fetch.spec.whatwg.org/#http-cors-protocol). No answer depends on cookies, so none
 // allows them.
 const (
-	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, " +
+	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, " +
+		"If-Match, If-None-Match, Last-Event-ID, " +
 		"Prefer, X-Request-Id"
-	exposedHeaders = "Allow, Content-Disposition, ETag, Link, Location, Preference-Applied, Retry-After, Vote-Superseded, WWW-Authenticate, " +
+	exposedHeaders = "Allow, Content-Disposition, ETag, Link, Location, Preference-Applied, " +
+		"Retry-After, Vote-Superseded, WWW-Authenticate, " +
 		"X-Request-Id, X-Vote-Id"
 	preflightAge = "86400" // seconds: a day
 )
@@ -31,7 +33,8 @@ func (all origins) say(c *fiber.Ctx) {
 	if len(all) == 0 || !strings.HasPrefix(c.Path(), Base+"/") {
 		return
 	}
-	if method := c.Method(); method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions {
+	if method := c.Method(); method == http.MethodGet || method == http.MethodHead ||
+		method == http.MethodOptions {
 		c.Vary(fiber.HeaderOrigin)
 	}
 	if allowed := all.allowed(c); allowed != "" {
@@ -57,7 +60,8 @@ func (all origins) allowed(c *fiber.Ctx) string {
 
 // preflight adds what a browser asks before it sends a request that no form could send.
 func preflight(c *fiber.Ctx, methods []string) {
-	if c.Get(fiber.HeaderAccessControlRequestMethod) == "" || c.GetRespHeader(fiber.HeaderAccessControlAllowOrigin) == "" {
+	if c.Get(fiber.HeaderAccessControlRequestMethod) == "" ||
+		c.GetRespHeader(fiber.HeaderAccessControlAllowOrigin) == "" {
 		return
 	}
 	c.Set(fiber.HeaderAccessControlAllowMethods, strings.Join(methods, ", "))

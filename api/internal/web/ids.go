@@ -25,7 +25,8 @@ func PlainRequestID(id string) bool {
 }
 
 func notInRequestID(r rune) bool {
-	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' &&
+		r != '_' && r != '.'
 }
 
 // NewRequestID makes a UUIDv4 of the runtime's generator: it is no secret, and every vote needs

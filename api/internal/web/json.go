@@ -16,14 +16,16 @@ import (
 
 // IsJSON checks what the headers say of the body.
 func IsJSON(c *fiber.Ctx) error {
-	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") {
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" &&
+		!strings.EqualFold(encoding, "identity") {
 		return fault.Errorf(fault.Unsupported, "the body must not be compressed")
 	}
 	said := c.Get(fiber.HeaderContentType)
 	if said == fiber.MIMEApplicationJSON { // as nearly always
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(said); err != nil || media != fiber.MIMEApplicationJSON {
+	if media, _, err := mime.ParseMediaType(said); err != nil ||
+		media != fiber.MIMEApplicationJSON {
 		return fault.Errorf(fault.Unsupported, "the content type must be application/json")
 	}
 	return nil

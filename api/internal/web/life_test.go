@@ -40,7 +40,8 @@ func TestASiteLives(t *testing.T) {
 				<-asked
 			}
 		}}
-	}, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")) // it never ends
+	}, goleak.IgnoreAnyFunction(
+		"github.com/valyala/fasthttp.updateServerDate.func1")) // it never ends
 }
 
 // endless writes until ctx ends.

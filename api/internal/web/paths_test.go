@@ -10,7 +10,9 @@ import (
 
 func TestAPathIsOneOfAPattern(t *testing.T) {
 	all := newPaths([]fiber.Route{
-		{Method: "GET", Path: "/assets/:build/+"}, {Method: "GET", Path: "/"}, {Method: "GET", Path: "/p/:id"}, {Method: "PUT", Path: "/p/order"}, {Method: "GET", Path: "/p/:id/x"},
+		{Method: "GET", Path: "/assets/:build/+"}, {Method: "GET", Path: "/"},
+		{Method: "GET", Path: "/p/:id"}, {Method: "PUT", Path: "/p/order"},
+		{Method: "GET", Path: "/p/:id/x"},
 	})
 	for path, want := range map[string]string{
 		"/": "GET OPTIONS", "/assets/1/a": "GET OPTIONS", "/assets/1/a/b/c": "GET OPTIONS",

@@ -10,8 +10,8 @@ import (
 // pieceSize is how much of a sheet is compressed at once.
 const pieceSize = 64 << 10
 
-// flaters are kept for all workbooks: one takes ten times the memory of a piece, and is of use only while a piece is compressed. So
-// a workbook that its client reads slowly has none.
+// flaters are kept for all workbooks: one takes ten times the memory of a piece, and is of use only
+// while a piece is compressed. So a workbook that its client reads slowly has none.
 var flaters = sync.Pool{New: func() any {
 	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is right
 	return w

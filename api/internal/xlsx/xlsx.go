@@ -27,9 +27,9 @@ const (
 	maxCell = excelize.TotalCellChars // characters of a cell, in UTF-16
 )
 
-// Book writes a workbook while its rows come. Its memory depends on the number of its sheets alone: rows are compressed and
-// written in pieces. A sheet that is full goes on in another one. Rows are written here, since excelize keeps all of them; what else
-// belongs to a workbook is excelize's.
+// Book writes a workbook while its rows come. Its memory depends on the number of its sheets alone:
+// rows are compressed and written in pieces. A sheet that is full goes on in another one. Rows are
+// written here, since excelize keeps all of them; what else belongs to a workbook is excelize's.
 type Book struct {
 	zip     *zip.Writer
 	sheets  []string        // names, also of the one that is open
@@ -45,7 +45,8 @@ type Book struct {
 
 // New begins a workbook, which has a sheet at least.
 func New(w io.Writer) *Book {
-	b := &Book{zip: zip.NewWriter(w), seen: map[string]bool{}, out: &bytes.Buffer{}, maxRows: MaxRows}
+	b := &Book{zip: zip.NewWriter(w), seen: map[string]bool{}, out: &bytes.Buffer{},
+		maxRows: MaxRows}
 	b.zip.RegisterCompressor(zip.Deflate, newCompressor)
 	return b
 }
@@ -63,8 +64,8 @@ const timeFormat = "yyyy-mm-dd hh:mm:ss"
 // columnWidths are in characters. The second column holds what people wrote, the fourth times.
 var columnWidths = []int{12, 60, 12, 20}
 
-// Sheet begins a sheet. Of its name there stays what may stand in one; a name that is equal then to another one, or empty, is an
-// error, so begin each with something of its own.
+// Sheet begins a sheet. Of its name there stays what may stand in one; a name that is equal then to
+// another one, or empty, is an error, so begin each with something of its own.
 func (b *Book) Sheet(name string) error {
 	b.name, b.part, b.head = Name(name), 1, nil
 	return b.begin(b.name)
@@ -86,7 +87,8 @@ func (b *Book) begin(name string) error {
 		return err
 	}
 	b.rows = 0
-	b.out.WriteString(xml.Header + `<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cols>`)
+	b.out.WriteString(xml.Header +
+		`<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><cols>`)
 	for i, width := range columnWidths {
 		fmt.Fprintf(b.out, `<col min="%d" max="%d" width="%d" customWidth="1"/>`, i+1, i+1, width)
 	}
@@ -111,15 +113,17 @@ func (b *Book) pass() error {
 	return err
 }
 
-// Head writes a row that names the columns below it. A sheet that goes on in another one has it there, too.
+// Head writes a row that names the columns below it. A sheet that goes on in another one has it
+// there, too.
 func (b *Book) Head(cells ...any) error {
 	b.head = cells
 	return b.row(bold, cells)
 }
 
-// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty cells, as is the zero time. Each text is
-// a cell of the type text, as package table gives it: it is no formula here, nor in what the workbook is saved as or copied to. One that
-// is longer than a cell may be ends with an ellipsis.
+// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty
+// cells, as is the zero time. Each text is a cell of the type text, as package table gives it: it
+// is no formula here, nor in what the workbook is saved as or copied to. One that is longer than a
+// cell may be ends with an ellipsis.
 func (b *Book) Row(cells ...any) error {
 	if b.rows == b.maxRows {
 		if err := b.more(); err != nil {
@@ -196,10 +200,12 @@ func (b *Book) cell(at string, style int, cell any) error {
 
 // serial is a time as spreadsheets count it: in days, in UTC, to the millisecond.
 func serial(t time.Time) float64 {
-	return float64(t.Sub(time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)).Milliseconds()) / (24 * 60 * 60 * 1000)
+	return float64(t.Sub(time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)).
+		Milliseconds()) / (24 * 60 * 60 * 1000)
 }
 
-// written is a text as it stands in a cell: where it has what a spreadsheet reads as the number of a character, it keeps that.
+// written is a text as it stands in a cell: where it has what a spreadsheet reads as the number of
+// a character, it keeps that.
 func written(text string) string {
 	text = table.Text(text)
 	if cutTo(text, maxCell) != text {
@@ -255,9 +261,11 @@ func (b *Book) frame() (*zip.Reader, error) {
 		}
 	}
 	format := timeFormat
-	for i, style := range []*excelize.Style{{Font: &excelize.Font{Bold: true}}, {CustomNumFmt: &format}} {
+	for i, style := range []*excelize.Style{{Font: &excelize.Font{Bold: true}},
+		{CustomNumFmt: &format}} {
 		if id, err := f.NewStyle(style); err != nil || id != bold+i {
-			return nil, errors.Join(err, fmt.Errorf("a style has the number %d in place of %d", id, bold+i))
+			return nil, errors.Join(err,
+				fmt.Errorf("a style has the number %d in place of %d", id, bold+i))
 		}
 	}
 	file, err := f.WriteToBuffer()
@@ -273,7 +281,8 @@ const maxName = 31
 // Name gives of a text what may stand in the name of a sheet.
 func Name(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError || r == 0xfffe || r == 0xffff || strings.ContainsRune(`:\/?*[]'`, r) {
+		if unicode.IsControl(r) || r == utf8.RuneError || r == 0xfffe || r == 0xffff ||
+			strings.ContainsRune(`:\/?*[]'`, r) {
 			return ' '
 		}
 		return r

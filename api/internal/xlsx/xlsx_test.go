@@ -60,26 +60,30 @@ func opened(t *testing.T, sheets ...sheet) *excelize.File {
 func TestWhatIsWrittenIsReadBack(t *testing.T) {
 	at := time.Date(2026, 11, 29, 23, 59, 59, 250_000_000, time.FixedZone("", 3600))
 	f := opened(t,
-		sheet{"One", [][]any{{"key", "value", "count"}, {"title", "Ünï 🗳️ <b>&amp;\"'"}, {}, {"A", " spaces ", int64(7), at, nil, 2.5, true, 3, time.Time{}}}},
+		sheet{"One", [][]any{{"key", "value", "count"}, {"title", "Ünï 🗳️ <b>&amp;\"'"}, {},
+			{"A", " spaces ", int64(7), at, nil, 2.5, true, 3, time.Time{}}}},
 		sheet{"Two", nil})
 	require.Equal(t, []string{"One", "Two"}, f.GetSheetList())
 	rows, err := f.GetRows("One")
 	require.NoError(t, err)
 	require.Equal(t, [][]string{{"key", "value", "count"}, {"title", "Ünï 🗳️ <b>&amp;\"'"}, nil,
 		{"A", " spaces ", "7", "2026-11-29 22:59:59", "", "2.5", "TRUE", "3"}}, rows)
-	for cell, want := range map[string]excelize.Style{"A1": {Font: &excelize.Font{Bold: true}}, "A2": {}, "D4": {CustomNumFmt: new(string)}} {
+	for cell, want := range map[string]excelize.Style{"A1": {Font: &excelize.Font{Bold: true}},
+		"A2": {}, "D4": {CustomNumFmt: new(string)}} {
 		id, err := f.GetCellStyle("One", cell)
 		require.NoError(t, err)
 		style, err := f.GetStyle(id)
 		require.NoError(t, err)
 		require.Equal(t, want.Font != nil, style.Font != nil && style.Font.Bold, cell)
-		require.Equal(t, want.CustomNumFmt != nil, style.CustomNumFmt != nil && *style.CustomNumFmt == timeFormat, cell)
+		require.Equal(t, want.CustomNumFmt != nil,
+			style.CustomNumFmt != nil && *style.CustomNumFmt == timeFormat, cell)
 	}
 	raw, err := f.GetCellValue("One", "D4", excelize.Options{RawCellValue: true})
 	require.NoError(t, err)
 	days, err := strconv.ParseFloat(raw, 64)
 	require.NoError(t, err, "a time is a number, with which a spreadsheet reckons")
-	require.InDelta(t, 46_355+(22*3600+59*60+59.25)/86_400, days, 1e-8, "2026-11-29 is day 46,355 of a spreadsheet")
+	require.InDelta(t, 46_355+(22*3600+59*60+59.25)/86_400, days, 1e-8,
+		"2026-11-29 is day 46,355 of a spreadsheet")
 	kind, err := f.GetCellType("One", "C4")
 	require.NoError(t, err)
 	require.NotEqual(t, excelize.CellTypeInlineString, kind, "a number is a number")
@@ -102,11 +106,14 @@ func TestAFullSheetGoesOnInAnotherOne(t *testing.T) {
 	for i := range 6 {
 		rows = append(rows, []any{i})
 	}
-	require.NoError(t, write(b, sheet{name, rows}, sheet{"2 What (2)", rows[:4]}, sheet{"3", [][]any{{}}}))
+	require.NoError(t, write(b, sheet{name, rows}, sheet{"2 What (2)", rows[:4]},
+		sheet{"3", [][]any{{}}}))
 	f := read(t, &out)
-	require.Equal(t, []string{Name(name), "1 " + strings.Repeat("🗳", 12) + " (2)", "1 " + strings.Repeat("🗳", 12) + " (3)",
+	require.Equal(t, []string{Name(name), "1 " + strings.Repeat("🗳", 12) + " (2)",
+		"1 " + strings.Repeat("🗳", 12) + " (3)",
 		"2 What (2)", "2 What (2) (2)", "3"}, f.GetSheetList())
-	for i, want := range [][][]string{{{"value"}, {"0"}, {"1"}}, {{"value"}, {"2"}, {"3"}}, {{"value"}, {"4"}, {"5"}},
+	for i, want := range [][][]string{{{"value"}, {"0"}, {"1"}}, {{"value"}, {"2"}, {"3"}},
+		{{"value"}, {"4"}, {"5"}},
 		{{"value"}, {"0"}, {"1"}}, {{"value"}, {"2"}}, {}} {
 		got, err := f.GetRows(f.GetSheetList()[i])
 		require.NoError(t, err)
@@ -145,7 +152,8 @@ func TestAWorkbookIsNotKeptUntilItIsWhole(t *testing.T) {
 	}
 	collect()
 	runtime.ReadMemStats(&after)
-	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20), "%d rows of %d bytes", rows, len(text))
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(1<<20),
+		"%d rows of %d bytes", rows, len(text))
 	require.NoError(t, b.Close())
 }
 
@@ -165,7 +173,8 @@ func (w writer) Write(p []byte) (int, error) {
 
 func TestTextIsNeverAFormula(t *testing.T) {
 	hostile := []string{
-		"=1+1", "+1", "-1", "@SUM(A1)", "=HYPERLINK(\"http://x\")", "\t=1", "007", "1e9", "TRUE", "_x0041_", "_x005F_x0041_", "\x01\x08", "]]>", "a\r\nb", strings.Repeat("=", 1000),
+		"=1+1", "+1", "-1", "@SUM(A1)", "=HYPERLINK(\"http://x\")", "\t=1", "007", "1e9", "TRUE",
+		"_x0041_", "_x005F_x0041_", "\x01\x08", "]]>", "a\r\nb", strings.Repeat("=", 1000),
 	}
 	var rows [][]any
 	for _, s := range hostile {
@@ -190,10 +199,13 @@ func TestTextIsNeverAFormula(t *testing.T) {
 
 func TestNamesOfSheets(t *testing.T) {
 	for text, want := range map[string]string{
-		"Overview": "Overview", "1 Who wins?": "1 Who wins", `2 a:b\c/d?e*f[g]h'i`: "2 a b c d e f g h i", "3 '": "3", "'4'": "4",
-		"5 \x00\n\t x": "5 x", "": "", " ?*[]' ": "", "6 " + strings.Repeat("é", 99): "6 " + strings.Repeat("é", 29),
-		"7 " + strings.Repeat("🗳", 99): "7 " + strings.Repeat("🗳", 14), "8 " + strings.Repeat("x", 28) + " y": "8 " + strings.Repeat("x", 28),
-		"9 \xff\ufffe": "9", "= 1 + 1": "= 1 + 1",
+		"Overview": "Overview", "1 Who wins?": "1 Who wins",
+		`2 a:b\c/d?e*f[g]h'i`: "2 a b c d e f g h i", "3 '": "3", "'4'": "4",
+		"5 \x00\n\t x": "5 x", "": "", " ?*[]' ": "",
+		"6 " + strings.Repeat("é", 99):        "6 " + strings.Repeat("é", 29),
+		"7 " + strings.Repeat("🗳", 99):        "7 " + strings.Repeat("🗳", 14),
+		"8 " + strings.Repeat("x", 28) + " y": "8 " + strings.Repeat("x", 28),
+		"9 \xff\ufffe":                        "9", "= 1 + 1": "= 1 + 1",
 	} {
 		require.Equal(t, want, Name(text), "%q", text)
 	}
@@ -206,7 +218,8 @@ func TestSheetsOfOneNameAreAFault(t *testing.T) {
 
 // FuzzName: whatever the text is, the name is one that a workbook takes.
 func FuzzName(f *testing.F) {
-	for _, s := range []string{"", "'", "Who wins?", "\x00", "🗳️👩‍👩‍👧", "]]>", "\xff\xfe", strings.Repeat("a'", 40), "\ufeff", "\u2028"} {
+	for _, s := range []string{"", "'", "Who wins?", "\x00", "🗳️👩‍👩‍👧", "]]>", "\xff\xfe",
+		strings.Repeat("a'", 40), "\ufeff", "\u2028"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,4 +1,5 @@
-// Package bustest is the conformance suite of the bus: every adapter passes it, with its differences declared.
+// Package bustest is the conformance suite of the bus: every adapter passes it, with its
+// differences declared.
 package bustest
 
 import (
@@ -16,8 +17,8 @@ import (
 
 // Capabilities are the ways in which adapters differ.
 type Capabilities struct {
-	// Shared: every Bus of an Env carries the same changes, as the processes of a deployment have it. Without it a Bus
-	// is alone.
+	// Shared: every Bus of an Env carries the same changes, as the processes of a deployment have
+	// it. Without it a Bus is alone.
 	Shared bool
 
 	// Remote: there is a connection that can break.
@@ -39,8 +40,8 @@ type promise struct {
 	test func(*testing.T, Env)
 }
 
-// Run tests every promise against a new environment. Goroutines that live longer than the environment are leaks, but
-// for those that ignore names.
+// Run tests every promise against a new environment. Goroutines that live longer than the
+// environment are leaks, but for those that ignore names.
 func Run(t *testing.T, caps Capabilities, env func(*testing.T) Env, ignore ...goleak.Option) {
 	for _, p := range promises {
 		if p.asks != nil && !p.asks(caps) {
@@ -71,7 +72,8 @@ func change(n int) bus.Change {
 var promises = []promise{
 	{name: "every subscriber of the process hears every change", test: func(t *testing.T, e Env) {
 		b := e.open(t)
-		subs := []<-chan bus.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context()), b.Subscribe(t.Context())}
+		subs := []<-chan bus.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context()),
+			b.Subscribe(t.Context())}
 		changes := []bus.Change{change(0), change(1), {Thing: uuid.New(), Version: 1}}
 		require.NoError(t, b.Announce(t.Context(), changes...))
 		require.NoError(t, b.Announce(t.Context()))
@@ -79,24 +81,26 @@ var promises = []promise{
 			hears(t, sub, changes...)
 		}
 	}},
-	{name: "every process hears every change", asks: func(c Capabilities) bool { return c.Shared }, test: func(t *testing.T, e Env) {
-		one, other := e.open(t), e.open(t)
-		subs := []<-chan bus.Change{one.Subscribe(t.Context()), other.Subscribe(t.Context())}
-		a, b := change(1), change(2)
-		require.NoError(t, one.Announce(t.Context(), a))
-		require.NoError(t, other.Announce(t.Context(), b))
-		for _, sub := range subs {
-			hears(t, sub, a, b)
-		}
-	}},
-	{name: "a bus is alone", asks: func(c Capabilities) bool { return !c.Shared }, test: func(t *testing.T, e Env) {
-		one, other := e.open(t), e.open(t)
-		sub := other.Subscribe(t.Context())
-		require.NoError(t, one.Announce(t.Context(), change(1)))
-		c := change(2)
-		require.NoError(t, other.Announce(t.Context(), c))
-		require.Equal(t, c, receive(t, sub))
-	}},
+	{name: "every process hears every change", asks: func(c Capabilities) bool { return c.Shared },
+		test: func(t *testing.T, e Env) {
+			one, other := e.open(t), e.open(t)
+			subs := []<-chan bus.Change{one.Subscribe(t.Context()), other.Subscribe(t.Context())}
+			a, b := change(1), change(2)
+			require.NoError(t, one.Announce(t.Context(), a))
+			require.NoError(t, other.Announce(t.Context(), b))
+			for _, sub := range subs {
+				hears(t, sub, a, b)
+			}
+		}},
+	{name: "a bus is alone", asks: func(c Capabilities) bool { return !c.Shared },
+		test: func(t *testing.T, e Env) {
+			one, other := e.open(t), e.open(t)
+			sub := other.Subscribe(t.Context())
+			require.NoError(t, one.Announce(t.Context(), change(1)))
+			c := change(2)
+			require.NoError(t, other.Announce(t.Context(), c))
+			require.Equal(t, c, receive(t, sub))
+		}},
 	{name: "a change that nobody waits for is lost quietly", test: func(t *testing.T, e Env) {
 		b := e.open(t)
 		require.NoError(t, b.Announce(t.Context(), change(1)))
@@ -105,35 +109,38 @@ var promises = []promise{
 		require.NoError(t, b.Announce(t.Context(), c))
 		hears(t, sub, c)
 	}},
-	{name: "a subscriber that does not read holds up nobody and is told that it missed something", test: func(t *testing.T, e Env) {
-		const n = 5000
-		b := e.open(t)
-		slow, quick := b.Subscribe(t.Context()), b.Subscribe(t.Context())
-		for i := range n {
-			c := change(i + 1)
-			require.Eventually(t, func() bool { return b.Announce(t.Context(), c) == nil }, patience, time.Millisecond)
-			hears(t, quick, c)
-		}
-		seen := 0
-		for receive(t, slow) != (bus.Change{}) {
-			seen++
-		}
-		require.Less(t, seen, n)
-		last := change(n)
-		require.NoError(t, b.Announce(t.Context(), last))
-		require.Equal(t, last, receive(t, slow), "from then on it hears again")
-	}},
-	{name: "a subscription ends with its context and the others go on", test: func(t *testing.T, e Env) {
-		b := e.open(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		ends, stays := b.Subscribe(ctx), b.Subscribe(t.Context())
-		cancel()
-		closes(t, ends)
-		c := change(1)
-		require.NoError(t, b.Announce(t.Context(), c))
-		hears(t, stays, c)
-		closes(t, b.Subscribe(ctx))
-	}},
+	{name: "a subscriber that does not read holds up nobody and is told that it missed something",
+		test: func(t *testing.T, e Env) {
+			const n = 5000
+			b := e.open(t)
+			slow, quick := b.Subscribe(t.Context()), b.Subscribe(t.Context())
+			for i := range n {
+				c := change(i + 1)
+				require.Eventually(t, func() bool { return b.Announce(t.Context(), c) == nil },
+					patience, time.Millisecond)
+				hears(t, quick, c)
+			}
+			seen := 0
+			for receive(t, slow) != (bus.Change{}) {
+				seen++
+			}
+			require.Less(t, seen, n)
+			last := change(n)
+			require.NoError(t, b.Announce(t.Context(), last))
+			require.Equal(t, last, receive(t, slow), "from then on it hears again")
+		}},
+	{name: "a subscription ends with its context and the others go on",
+		test: func(t *testing.T, e Env) {
+			b := e.open(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			ends, stays := b.Subscribe(ctx), b.Subscribe(t.Context())
+			cancel()
+			closes(t, ends)
+			c := change(1)
+			require.NoError(t, b.Announce(t.Context(), c))
+			hears(t, stays, c)
+			closes(t, b.Subscribe(ctx))
+		}},
 	{name: "closing the bus closes every subscription", test: func(t *testing.T, e Env) {
 		b := e.Open(t)
 		subs := []<-chan bus.Change{b.Subscribe(t.Context()), b.Subscribe(t.Context())}
@@ -143,33 +150,36 @@ var promises = []promise{
 		}
 		require.Error(t, b.Announce(t.Context(), change(1)))
 	}},
-	{name: "after its connection broke a subscriber is told that it missed something and hears again", asks: func(c Capabilities) bool { return c.Remote }, test: func(t *testing.T, e Env) {
-		b := e.open(t)
-		sub := b.Subscribe(t.Context())
-		for range 3 {
-			e.Cut()
-			for receive(t, sub) != (bus.Change{}) {
-			}
-			// Announcing goes over a connection of its own, which may come back later, and loses what it cannot send.
-			c := change(1)
-			require.Eventually(t, func() bool {
-				_ = b.Announce(t.Context(), c)
-				select {
-				case heard := <-sub:
-					return heard == c
-				case <-time.After(50 * time.Millisecond):
-					return false
+	{name: "after its connection broke a subscriber is told that it missed something and " +
+		"hears again", asks: func(c Capabilities) bool { return c.Remote },
+		test: func(t *testing.T, e Env) {
+			b := e.open(t)
+			sub := b.Subscribe(t.Context())
+			for range 3 {
+				e.Cut()
+				for receive(t, sub) != (bus.Change{}) {
 				}
-			}, patience, time.Millisecond)
-			for drained := false; !drained; {
-				select {
-				case <-sub:
-				default:
-					drained = true
+				// Announcing goes over a connection of its own, which may come back later, and
+				// loses what it cannot send.
+				c := change(1)
+				require.Eventually(t, func() bool {
+					_ = b.Announce(t.Context(), c)
+					select {
+					case heard := <-sub:
+						return heard == c
+					case <-time.After(50 * time.Millisecond):
+						return false
+					}
+				}, patience, time.Millisecond)
+				for drained := false; !drained; {
+					select {
+					case <-sub:
+					default:
+						drained = true
+					}
 				}
 			}
-		}
-	}},
+		}},
 }
 
 // hears waits for the changes, in any order, among others that it heard before or twice.

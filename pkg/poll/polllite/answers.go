@@ -34,8 +34,10 @@ type wordRow struct {
 type words struct{ from, order string }
 
 var inOrder = map[question.Order]words{
-	question.MostFirst:   {`words w INDEXED BY words_ranked WHERE w.count > 0`, `ORDER BY count DESC, first, word`},
-	question.NewestFirst: {`words w INDEXED BY words_newest WHERE w.count > 0`, `ORDER BY first DESC, word`},
+	question.MostFirst: {`words w INDEXED BY words_ranked WHERE w.count > 0`,
+		`ORDER BY count DESC, first, word`},
+	question.NewestFirst: {`words w INDEXED BY words_newest WHERE w.count > 0`,
+		`ORDER BY first DESC, word`},
 }
 
 // listing reads words of the poll ?1, hidden ones if ?2. Behind a word it reads two stretches,
@@ -43,22 +45,26 @@ var inOrder = map[question.Order]words{
 // new, and then the others.
 func listing(l question.Listing) (query string, args []any) {
 	in := inOrder[l.Order]
-	all := `SELECT ` + wordColumns + ` FROM ` + in.from + ` AND w.poll_id = ?1 AND (?2 OR NOT w.hidden) `
+	all := `SELECT ` + wordColumns + ` FROM ` + in.from +
+		` AND w.poll_id = ?1 AND (?2 OR NOT w.hidden) `
 	var first, then string
 	switch a := l.After; {
 	case a == nil:
 		return all + in.order, nil
 	case l.Order == question.NewestFirst:
-		first, then, args = `AND w.first = ?3 AND w.word > ?4`, `AND w.first < ?3`, []any{a.First[:], a.Word}
+		first, then, args = `AND w.first = ?3 AND w.word > ?4`, `AND w.first < ?3`,
+			[]any{a.First[:], a.Word}
 	default:
-		first, then, args = `AND w.count = ?5 AND (w.first, w.word) > (?3, ?4)`, `AND w.count < ?5`, []any{a.First[:], a.Word, a.Count}
+		first, then, args = `AND w.count = ?5 AND (w.first, w.word) > (?3, ?4)`, `AND w.count < ?5`,
+			[]any{a.First[:], a.Word, a.Count}
 	}
 	return all + first + ` UNION ALL ` + all + then + ` ` + in.order, args
 }
 
 // Answers implements poll.Store. As for a votes list, the rows of one statement are of one moment.
 func (s *Store) Answers(
-	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing, yield func(question.WordCount) error,
+	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing,
+	yield func(question.WordCount) error,
 ) error {
 	return s.db.List(ctx, "answers", func(r sqlite.Queryer) error {
 		var row pollRow
@@ -115,14 +121,16 @@ func (s *Store) Hide(
 }
 
 // readWord reads the word that a text names.
-func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word question.WordCount, err error) {
+func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll,
+	text string) (word question.WordCount, err error) {
 	forms, err := q.Forms(text)
 	if err != nil {
 		return word, err
 	}
 	for _, form := range forms {
 		var row wordRow
-		err = tx.GetContext(ctx, &row, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = ? AND w.word = ?`, q.ID[:], form)
+		err = tx.GetContext(ctx, &row,
+			`SELECT `+wordColumns+` FROM words w WHERE w.poll_id = ? AND w.word = ?`, q.ID[:], form)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return question.WordCount(row), err
 		}
@@ -130,9 +138,11 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (word
 	return question.WordCount{}, question.NoWord()
 }
 
-func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word question.WordCount) error {
+func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState,
+	word question.WordCount) error {
 	result, err := tx.ExecContext(ctx,
-		`UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden, state.PollID[:], word.Word)
+		`UPDATE words SET hidden = ? WHERE poll_id = ? AND word = ?`, word.Hidden,
+		state.PollID[:], word.Word)
 	if err := sqlite.Exactly(1, "words", result, err); err != nil {
 		return err
 	}
@@ -144,4 +154,5 @@ func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word qu
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT 1 FROM %s AND w.poll_id = ?1 LIMIT %d + %s)) - %[3]s AS words_total`,
 	inOrder[question.MostFirst].from, question.MaxTotal,
-	`(SELECT count(*) FROM words h INDEXED BY words_hidden WHERE h.poll_id = ?1 AND h.count > 0 AND h.hidden)`)
+	`(SELECT count(*) FROM words h INDEXED BY words_hidden WHERE h.poll_id = ?1 AND h.count > 0 `+
+		`AND h.hidden)`)

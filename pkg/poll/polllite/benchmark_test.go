@@ -8,9 +8,16 @@ import (
 )
 
 func BenchmarkCount(b *testing.B) {
-	polltest.Benchmark(b, func(b *testing.B) polltest.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
+	polltest.Benchmark(b, func(b *testing.B) polltest.Store {
+		return open(b,
+			filepath.Join(b.TempDir(), "plenary.db"))
+	})
 }
 
 func BenchmarkWords(b *testing.B) {
-	polltest.BenchmarkWords(b, func(b *testing.B) polltest.Store { return open(b, filepath.Join(b.TempDir(), "plenary.db")) })
+	polltest.BenchmarkWords(b,
+		func(b *testing.B) polltest.Store {
+			return open(b,
+				filepath.Join(b.TempDir(), "plenary.db"))
+		})
 }

@@ -74,8 +74,10 @@ func checkPartitions(ctx context.Context, tx *sqlx.Tx, batches []poll.Batch) err
 	return err
 }
 
-// readAccounts brings the ledger the polls that it asks for. It gives the changes of those whose words it has counted anew for that.
-func readAccounts(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) (refolded []bus.Change, err error) {
+// readAccounts brings the ledger the polls that it asks for. It gives the changes of those whose
+// words it has counted anew for that.
+func readAccounts(ctx context.Context, tx *sqlx.Tx,
+	ledger *poll.Ledger) (refolded []bus.Change, err error) {
 	ids := ledger.Polls()
 	arg, err := sqlite.Rows(len(ids), func(i int) []any { return []any{sqlite.Hex(ids[i])} })
 	if err != nil {

@@ -11,8 +11,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Edit implements poll.Store. There is one writer, so it keeps out transitions and counting by being it.
-func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
+// Edit implements poll.Store. There is one writer, so it keeps out transitions and counting by
+// being it.
+func (s *Store) Edit(ctx context.Context, id uuid.UUID,
+	e poll.Edit) (edited poll.Edited, err error) {
 	err = s.db.Write(ctx, "edit", func(tx *sqlx.Tx) error {
 		d, err := readDraft(ctx, tx, id, e.Concerns())
 		if err == nil {
@@ -31,18 +33,23 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited pol
 }
 
 // readDraft reads a presentation and the state of the poll concerned, if it is one of its polls.
-func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d poll.Draft, err error) {
+func readDraft(ctx context.Context, tx *sqlx.Tx, id,
+	concerned uuid.UUID) (d poll.Draft, err error) {
 	var row struct {
 		Title string `db:"title"`
 		slideRow
 	}
-	err = tx.GetContext(ctx, &row, `SELECT p.title, `+slideColumns+` FROM presentations p WHERE p.id = ?`, id[:])
+	err = tx.GetContext(ctx, &row,
+		`SELECT p.title, `+slideColumns+` FROM presentations p WHERE p.id = ?`, id[:])
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Edits: row.Edits, Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(),
+		Edits: row.Edits, Slide: row.slide()}
 	var polls []pollRow
-	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = ? ORDER BY q.position`, id[:])
+	err = tx.SelectContext(ctx, &polls,
+		`SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = ? ORDER BY q.position`,
+		id[:])
 	if err != nil {
 		return d, err
 	}
@@ -55,7 +62,8 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	return d, err
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say so.
+// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// so.
 func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 	state, err := readState(ctx, tx, q.ID)
 	states := []poll.PollState{state}
@@ -138,15 +146,19 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error 
 	})
 }
 
-// What deletes the words of a poll, all votes for it with what was mended of it, the poll itself, and what a presentation has
-// beside its polls.
+// What deletes the words of a poll, all votes for it with what was mended of it, the poll itself,
+// and what a presentation has beside its polls.
 var (
-	wordsOf = []string{`DELETE FROM words WHERE poll_id = ?`, `DELETE FROM spellings WHERE poll_id = ?`}
-	votesOf = append([]string{`DELETE FROM votes WHERE poll_id = ?`, `DELETE FROM mends WHERE poll_id = ?`}, wordsOf...)
-	pollOf  = []string{`DELETE FROM poll_states WHERE poll_id = ?`, `DELETE FROM polls WHERE id = ?`}
+	wordsOf = []string{`DELETE FROM words WHERE poll_id = ?`,
+		`DELETE FROM spellings WHERE poll_id = ?`}
+	votesOf = append([]string{`DELETE FROM votes WHERE poll_id = ?`,
+		`DELETE FROM mends WHERE poll_id = ?`}, wordsOf...)
+	pollOf = []string{`DELETE FROM poll_states WHERE poll_id = ?`,
+		`DELETE FROM polls WHERE id = ?`}
 
 	presentationOf = []string{
-		`DELETE FROM passes WHERE presentation_id = ?`, `DELETE FROM mends WHERE presentation_id = ?`,
+		`DELETE FROM passes WHERE presentation_id = ?`,
+		`DELETE FROM mends WHERE presentation_id = ?`,
 		`DELETE FROM presence WHERE presentation_id = ?`, `DELETE FROM presentations WHERE id = ?`,
 	}
 )

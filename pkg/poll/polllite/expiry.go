@@ -24,7 +24,8 @@ var unnoted = fmt.Sprintf(`p.used_at < strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now
 // noteUse is the assignment of an UPDATE of presentations p that notes their use.
 var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN ` + now + ` ELSE p.used_at END`
 
-// unused says of presentations that their use was noted last so long ago. A process from before the column writes none (”).
+// unused says of presentations that their use was noted last so long ago. A process from before the
+// column writes none (”).
 const unused = `used_at > '' AND used_at <= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)`
 
 // use notes that a presentation is used. NotFound.
@@ -33,7 +34,8 @@ func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 }
 
 // Unused implements poll.Store.
-func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
+func (s *Store) Unused(ctx context.Context, age time.Duration,
+	limit int) (ids []uuid.UUID, err error) {
 	err = s.db.Read(ctx, "unused", func(q sqlite.Queryer) error {
 		return q.SelectContext(ctx, &ids, `SELECT id FROM presentations WHERE `+unused+
 			` ORDER BY used_at LIMIT ?`,
@@ -56,7 +58,8 @@ func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bo
 		}
 		return deleteOf(ctx, tx, id, append([]string{
 			`INSERT INTO erasures (poll_id) SELECT id FROM polls WHERE presentation_id = ?`,
-			`DELETE FROM poll_states WHERE poll_id IN (SELECT id FROM polls WHERE presentation_id = ?)`,
+			`DELETE FROM poll_states WHERE poll_id IN (SELECT id FROM polls WHERE ` +
+				`presentation_id = ?)`,
 			`DELETE FROM polls WHERE presentation_id = ?`,
 		}, presentationOf...)...)
 	})

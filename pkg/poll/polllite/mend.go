@@ -13,7 +13,8 @@ import (
 )
 
 // insertMends adds to the history of a presentation.
-func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, mends []poll.Mend) error {
+func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	mends []poll.Mend) error {
 	if len(mends) == 0 {
 		return nil
 	}
@@ -33,9 +34,11 @@ func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, men
 }
 
 // History implements poll.Store.
-func (s *Store) History(ctx context.Context, id uuid.UUID, after int64, limit int) ([]poll.Mend, error) {
+func (s *Store) History(ctx context.Context, id uuid.UUID, after int64,
+	limit int) ([]poll.Mend, error) {
 	var rows []struct {
-		Number   sql.NullInt64  `db:"number"` // null where there is none: the presentation is all there is
+		// null where there is none: the presentation is all there is
+		Number   sql.NullInt64  `db:"number"`
 		PollID   uuid.NullUUID  `db:"poll_id"`
 		At       sql.NullString `db:"mended_at"`
 		Revision sql.NullInt64  `db:"revision"`

@@ -19,7 +19,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Tests that need another process run this binary again, with the name of what it is to do in this variable.
+// Tests that need another process run this binary again, with the name of what it is to do in this
+// variable.
 const helper = "PLENARY_TEST_SQLITE_HELPER"
 
 func TestHelper(t *testing.T) {
@@ -69,7 +70,9 @@ func presented(t *testing.T, s *testStore) poll.Presentation {
 func ballot(p poll.Presentation, n int) []poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for range n {
-		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"})
+		b.Votes = append(b.Votes,
+			poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(),
+				Version: 1, Answer: "A"})
 	}
 	return []poll.Batch{b}
 }

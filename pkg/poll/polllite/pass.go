@@ -10,7 +10,9 @@ import (
 // Secret implements poll.Store.
 func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []byte, err error) {
 	err = s.db.Write(ctx, "secret", func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, name, fresh); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			`INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING`, name,
+			fresh); err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &value, `SELECT value FROM secrets WHERE name = ?`, name)

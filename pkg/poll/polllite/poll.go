@@ -41,8 +41,9 @@ func (r *pollRow) poll() poll.Poll {
 			r.Position.Int64), Question: question.Question{Text: r.Question.String,
 			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make(
 				[]question.Option, len(r.OptionKeys))},
-		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
-		Mended: int(r.Mended.Int64),
+		Visibility: poll.Visibility(r.Visibility.String),
+		Identity:   access.Identity(r.Identity.String),
+		Mended:     int(r.Mended.Int64),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -55,15 +56,16 @@ func (r *pollRow) poll() poll.Poll {
 
 func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error) {
 	var row pollRow
-	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ?`, id[:]); err != nil {
+	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = ?`,
+		id[:]); err != nil {
 		return nil, err
 	}
 	q := row.poll()
 	return &q, nil
 }
 
-// pollRows makes the JSON of polls. A poll is an object there and not a row of values: its lists must come out as the JSON
-// that they are.
+// pollRows makes the JSON of polls. A poll is an object there and not a row of values: its lists
+// must come out as the JSON that they are.
 func pollRows(polls []poll.Poll) (string, error) {
 	type object struct {
 		ID         string   `json:"id"`
@@ -83,7 +85,8 @@ func pollRows(polls []poll.Poll) (string, error) {
 		o := object{
 			ID: sqlite.Hex(q.ID), Position: q.Index, Question: q.Text, Kind: string(
 				q.Kind), MaxChoices: q.MaxChoices,
-			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility), Banned: append([]string{}, q.Banned...),
+			Keys: []string{}, Values: []string{}, Visibility: string(q.Visibility),
+			Banned:   append([]string{}, q.Banned...),
 			Identity: string(q.Identity), Mended: q.Mended,
 		}
 		for _, option := range q.Options {
@@ -96,7 +99,8 @@ func pollRows(polls []poll.Poll) (string, error) {
 }
 
 // insertPolls writes the polls in one statement, each at its index.
-func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	polls []poll.Poll) error {
 	arg, err := pollRows(polls)
 	if err != nil {
 		return err
@@ -126,13 +130,16 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 
 // updateIdentity writes how the voters of a poll are told apart.
 func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
-	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = ? WHERE id = ?`, q.Identity, q.ID[:])
+	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = ? WHERE id = ?`,
+		q.Identity, q.ID[:])
 	return sqlite.Exactly(1, "polls", result, err)
 }
 
 // movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
-func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
-	_, err := tx.ExecContext(ctx, `UPDATE polls SET position = -1 - position WHERE presentation_id = ?`, presentationID[:])
+func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	polls []poll.Poll) error {
+	_, err := tx.ExecContext(ctx,
+		`UPDATE polls SET position = -1 - position WHERE presentation_id = ?`, presentationID[:])
 	if err != nil {
 		return err
 	}
@@ -178,7 +185,8 @@ func results(ctx context.Context, q sqlite.Queryer, presentationID, pollID uuid.
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words(), WordsTotal: row.WordsTotal}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words(),
+		WordsTotal: row.WordsTotal}, nil
 }
 
 func noPoll(err error) error {

@@ -78,7 +78,8 @@ func TestStore(t *testing.T) {
 					` = ?`, id[:])
 				return n
 			}),
-		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string,
+			first uuid.UUID, spellings map[string]int64) {
 			w := s.(*testStore)
 			w.exec(t, `UPDATE words SET first = ? WHERE poll_id = ? AND word = ?`, first[:],
 				pollID[:], word)
@@ -92,7 +93,8 @@ func TestStore(t *testing.T) {
 }
 
 // ofWhom is the column of each table that names whom a row is of.
-var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
+var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id",
+	"presence": "presentation_id", "passes": "presentation_id"}
 
 // inside knows the tables of stores, and what processes of before the present fold did with them.
 func inside() polltest.Inside {
@@ -100,7 +102,8 @@ func inside() polltest.Inside {
 		s.(*testStore).exec(t, query, args...)
 	}
 	return polltest.Inside{
-		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s polltest.Store,
+			id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*testStore)
 			db.read(t, &f, `SELECT fold, fold_revision <> revision AS stale FROM poll_states
 				WHERE poll_id = ?1`, id[:])
@@ -113,7 +116,8 @@ func inside() polltest.Inside {
 			db.read(t, &rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?1
 				ORDER BY word`, id[:])
 			for _, r := range rows {
-				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First,
+					Hidden: r.Hidden}
 				db.read(t, &w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = ?1 AND word = ?2
 						ORDER BY spelling`, id[:], r.Word)
@@ -122,12 +126,15 @@ func inside() polltest.Inside {
 			return words, f
 		},
 		Hide: func(t require.TestingT, s polltest.Store, id uuid.UUID, word string) {
-			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = ?1 AND word = ?2`, id[:], word)
+			exec(t, s, `UPDATE words SET hidden = true WHERE poll_id = ?1 AND word = ?2`,
+				id[:], word)
 		},
 		Begin: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
-			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = ?1`, id[:])
+			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = ?1`,
+				id[:])
 		},
-		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
+		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote,
+			voters int, moves map[string]int64) {
 			for _, v := range votes {
 				exec(t, s, `
 					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -140,7 +147,8 @@ func inside() polltest.Inside {
 					ON CONFLICT (poll_id, word) DO UPDATE SET count = words.count + excluded.count`, id[:], word, by)
 			}
 			exec(t, s, `DELETE FROM words WHERE poll_id = ?1 AND count = 0`, id[:])
-			exec(t, s, `UPDATE poll_states SET voters = voters + ?2, revision = revision + 1 WHERE poll_id = ?1`, id[:], voters)
+			exec(t, s, `UPDATE poll_states SET voters = voters + ?2, revision = revision + 1 `+
+				`WHERE poll_id = ?1`, id[:], voters)
 		},
 		Reset: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `DELETE FROM votes WHERE poll_id = ?1`, id[:])
@@ -161,7 +169,8 @@ func inside() polltest.Inside {
 			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
 		Seal: func(t require.TestingT, s polltest.Store, id uuid.UUID, version int64) {
-			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = ?2, revision = revision + 2 WHERE poll_id = ?1`, id[:], version)
+			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = ?2, revision = `+
+				`revision + 2 WHERE poll_id = ?1`, id[:], version)
 		},
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Present implements poll.Store.
-func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UUID]poll.Presence, age time.Duration) error {
+func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UUID]poll.Presence,
+	age time.Duration) error {
 	ids := slices.Collect(maps.Keys(said))
 	arg, err := sqlite.Rows(len(ids), func(i int) []any {
 		room := said[ids[i]]
@@ -41,7 +42,8 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, said map[uuid.UU
 }
 
 // Audiences implements poll.Store.
-func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
+func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID,
+	age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	arg, err := sqlite.Rows(len(presentations),
 		func(i int) []any { return []any{sqlite.Hex(presentations[i])} })
 	if err != nil {

@@ -73,7 +73,8 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 }
 
 // Presentation implements poll.Store. One statement is one snapshot.
-func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentation, []poll.State, error) {
+func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentation,
+	[]poll.State, error) {
 	var rows []struct {
 		Title    string `db:"title"`
 		JoinCode string `db:"join_code"`

@@ -15,9 +15,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-// keepFold are the assignments of an UPDATE of poll_states to u that say how their words are counted. A state that this fold
-// counted alone stays so; a poll without words or votes is counted by it from now on. A poll that is
-// reset loses them in the same transaction.
+// keepFold are the assignments of an UPDATE of poll_states to u that say how their words are
+// counted. A state that this fold counted alone stays so; a poll without words or votes is counted
+// by it from now on. A poll that is reset loses them in the same transaction.
 var keepFold = fmt.Sprintf(`
 	fold = CASE WHEN %[2]s THEN %[1]d ELSE poll_states.fold END,
 	fold_revision = CASE WHEN %[2]s OR poll_states.fold = %[1]d AND fold_revision = poll_states.revision
@@ -26,7 +26,8 @@ var keepFold = fmt.Sprintf(`
 		OR poll_states.status = 'pending' AND fold_revision = poll_states.revision
 		OR poll_states.status <> 'pending' AND u.status = 'pending')`)
 
-// settleFolds says of stale states whose words are not to be counted anew that nothing is to be done.
+// settleFolds says of stale states whose words are not to be counted anew that nothing is to be
+// done.
 var settleFolds = fmt.Sprintf(`
 	UPDATE poll_states
 	SET fold = CASE WHEN counts = '[]' AND status = 'final' THEN fold ELSE %[1]d END, fold_revision = revision
@@ -87,7 +88,8 @@ func (a *account) folding() poll.Folding {
 	return poll.Folding{Fold: a.Fold, Stale: a.FoldRevision != a.Revision}
 }
 
-// refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
+// refold counts the words of a poll anew. If people see another result then, it raises the revision
+// and gives the change.
 func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
 	r := question.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
@@ -109,7 +111,8 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 			Revision: a.Revision}
 	}
 	a.Fold, a.FoldRevision = question.PresentFold, a.Revision
-	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,
+	result, err := tx.ExecContext(ctx,
+		`UPDATE poll_states SET revision = ?1, fold = ?2, fold_revision = ?1 WHERE poll_id = ?3`,
 		a.Revision, a.Fold, a.PollID[:])
 	return changed, sqlite.Exactly(1, "states", result, err)
 }
@@ -121,7 +124,8 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		First  uuid.UUID `db:"first"`
 		Hidden bool      `db:"hidden"`
 	}
-	if err := tx.SelectContext(ctx, &words, `SELECT word, count, first, hidden FROM words WHERE poll_id = ?`, id[:]); err != nil {
+	if err := tx.SelectContext(ctx, &words,
+		`SELECT word, count, first, hidden FROM words WHERE poll_id = ?`, id[:]); err != nil {
 		return err
 	}
 	for _, w := range words {
@@ -133,15 +137,18 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		Count    int64     `db:"count"`
 		First    uuid.UUID `db:"first"`
 	}
-	err := tx.SelectContext(ctx, &spellings, `SELECT word, spelling, count, first FROM spellings WHERE poll_id = ?`, id[:])
+	err := tx.SelectContext(ctx, &spellings,
+		`SELECT word, spelling, count, first FROM spellings WHERE poll_id = ?`, id[:])
 	for _, s := range spellings {
-		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
+		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count,
+			First: s.First})
 	}
 	return err
 }
 
 func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
-	answers, err := tx.QueryContext(ctx, `SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ?`, id[:])
+	answers, err := tx.QueryContext(ctx,
+		`SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ?`, id[:])
 	if err != nil {
 		return err
 	}

@@ -24,13 +24,15 @@ type stateRow struct {
 
 func (r *stateRow) state() poll.State {
 	return poll.State{
-		Status: poll.Status(r.Status), Opened: r.Opened, Sealed: r.Sealed, Revision: r.Revision, Voters: r.Voters, Counts: r.Counts,
+		Status: poll.Status(r.Status), Opened: r.Opened, Sealed: r.Sealed, Revision: r.Revision,
+		Voters: r.Voters, Counts: r.Counts,
 	}
 }
 
 func readState(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (poll.PollState, error) {
 	var row stateRow
-	err := tx.GetContext(ctx, &row, `SELECT `+stateColumns+` FROM poll_states s WHERE s.poll_id = ?`, id[:])
+	err := tx.GetContext(ctx, &row,
+		`SELECT `+stateColumns+` FROM poll_states s WHERE s.poll_id = ?`, id[:])
 	return poll.PollState{PollID: id, State: row.state()}, err
 }
 
@@ -46,7 +48,8 @@ func stateRows(states []poll.PollState) (string, error) {
 const selectStates = `SELECT unhex(value->>0) AS poll_id, value->>1 AS status, value->>2 AS opened, value->>3 AS sealed,
 	value->>4 AS revision, value->>5 AS voters, value->6 AS counts FROM json_each(?1)`
 
-func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, states []poll.PollState) error {
+func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	states []poll.PollState) error {
 	arg, err := stateRows(states)
 	if err != nil {
 		return err

@@ -30,12 +30,13 @@ func recorded(t *testing.T) (*testStore, *polltest.Recorder, poll.Presentation) 
 	return &testStore{New(db), db, path}, r, p
 }
 
-// scanned is what may be read from end to end: the rows that were given (places is how a set is walked), or found by another
-// step, or all that an index holds, or what is still to be done.
-const scanned = `VIRTUAL TABLE|CONSTANT ROW|SCAN erasures|SCAN places\n|\(subquery|INDEX poll_states_closing|INDEX poll_states_stale`
+// scanned is what may be read from end to end: the rows that were given (places is how a set is
+// walked), or found by another step, or all that an index holds, or what is still to be done.
+const scanned = `VIRTUAL TABLE|CONSTANT ROW|SCAN erasures|SCAN places\n|\(subquery|INDEX ` +
+	`poll_states_closing|INDEX poll_states_stale`
 
-// The plans are those of the very statements that the store sends. SQLite makes them without regard to how many rows there
-// are.
+// The plans are those of the very statements that the store sends. SQLite makes them without regard
+// to how many rows there are.
 func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	s, r, p := recorded(t)
 	seen := map[string]bool{}
@@ -61,7 +62,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	_, err := s.Count(ctx, in(1, ballot(p, 2)...))
 	counting := plans("Count", err)
 	require.Len(t, counting, 6)
-	require.Contains(t, counting[3], "SEARCH v USING PRIMARY KEY (poll_id=? AND voter_id=?)", "an old vote is found by its whole key")
+	require.Contains(t, counting[3], "SEARCH v USING PRIMARY KEY (poll_id=? AND voter_id=?)",
+		"an old vote is found by its whole key")
 	cloud := clouded(t, s)
 	r.Take()
 	_, err = s.Count(ctx, in(1, said(cloud, "Berlin", "Rome")...))
@@ -70,8 +72,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	_, err = s.Count(ctx, in(1, said(cloud, "Oslo", "Rome")...))
 	counting = plans("Count", err)
 	require.Len(t, counting, 10, "and two for those that nobody says or writes any more")
-	require.Contains(t, counting[7], "SEARCH spellings USING PRIMARY KEY (poll_id=? AND word=? AND spelling=?)")
-	require.Contains(t, counting[8], "SEARCH words USING INDEX words_ranked (poll_id=? AND count=?)")
+	require.Contains(t, counting[7],
+		"SEARCH spellings USING PRIMARY KEY (poll_id=? AND word=? AND spelling=?)")
+	require.Contains(t, counting[8],
+		"SEARCH words USING INDEX words_ranked (poll_id=? AND count=?)")
 	_, err = s.Display(ctx, p.ID)
 	plans("Display", err)
 	_, err = s.Results(ctx, p.ID, displayed)
@@ -79,16 +83,22 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	require.Len(t, results, 1, "everything comes from one statement")
 	require.Contains(t, results[0], "SEARCH w USING INDEX words_ranked (poll_id=? AND count>?)")
 	require.Contains(t, results[0], "SEARCH w USING INDEX words_newest (poll_id=?)")
-	require.Contains(t, results[0], "SEARCH w USING COVERING INDEX words_ranked (poll_id=? AND count>?)", "they are counted without a look at them")
+	require.Contains(t, results[0],
+		"SEARCH w USING COVERING INDEX words_ranked (poll_id=? AND count>?)",
+		"they are counted without a look at them")
 	require.Contains(t, results[0], "SEARCH h USING INDEX words_hidden (poll_id=? AND count>?)")
 	ordered(t, results[0])
 	for order, behind := range map[question.Order][]string{
-		question.MostFirst:   {"words_ranked (poll_id=? AND count=? AND (first,word)>(?,?))", "words_ranked (poll_id=? AND count>? AND count<?)"},
-		question.NewestFirst: {"words_newest (poll_id=? AND first=? AND word>?)", "words_newest (poll_id=? AND first<?)"},
+		question.MostFirst: {"words_ranked (poll_id=? AND count=? AND (first,word)>(?,?))",
+			"words_ranked (poll_id=? AND count>? AND count<?)"},
+		question.NewestFirst: {"words_newest (poll_id=? AND first=? AND word>?)",
+			"words_newest (poll_id=? AND first<?)"},
 	} {
 		for _, after := range []*question.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
-			listing := plans("Answers", s.Answers(ctx, cloud.PresentationID, cloud.ID, question.Listing{Order: order, After: after},
-				func(question.WordCount) error { return nil }))[1]
+			listing := plans("Answers",
+				s.Answers(ctx, cloud.PresentationID, cloud.ID,
+					question.Listing{Order: order, After: after},
+					func(question.WordCount) error { return nil }))[1]
 			ordered(t, listing)
 			for _, look := range behind {
 				require.True(t, after == nil || strings.Contains(listing, look), listing)
@@ -97,8 +107,10 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	}
 	_, _, err = s.Hide(ctx, cloud.PresentationID, cloud.ID, "Rome", true)
 	plans("Hide", err)
-	for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
-		require.NotContains(t, plan, "ORDER BY", "the list comes in the order of the key, from the first row on")
+	for _, plan := range plans("Votes",
+		s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
+		require.NotContains(t, plan, "ORDER BY",
+			"the list comes in the order of the key, from the first row on")
 	}
 	polltest.CallTheRest(t, s, p, 1, func(call string, err error) { plans(call, err) })
 	clouded(t, s)
@@ -106,10 +118,12 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	require.Empty(t, polltest.Unseen(seen), "calls that were not looked at")
 }
 
-// ordered requires that words come in the order of the index, and how each is spelled as its index has it first.
+// ordered requires that words come in the order of the index, and how each is spelled as its index
+// has it first.
 func ordered(t *testing.T, plan string) {
 	t.Helper()
-	require.Contains(t, plan, "SEARCH s USING COVERING INDEX spellings_ranked (poll_id=? AND word=? AND count>?)")
+	require.Contains(t, plan,
+		"SEARCH s USING COVERING INDEX spellings_ranked (poll_id=? AND word=? AND count>?)")
 	require.NotContains(t, plan, "ORDER BY")
 }
 
@@ -137,7 +151,9 @@ func in(partition int, batches ...poll.Batch) []poll.Batch {
 func said(cloud poll.Poll, words ...question.Answer) []poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for i, word := range words {
-		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: cloud.ID, VoterID: uuid.UUID{15: byte(i + 1)}, Version: 1, Answer: word})
+		b.Votes = append(b.Votes,
+			poll.Vote{ID: uuid.New(), PollID: cloud.ID, VoterID: uuid.UUID{15: byte(i + 1)},
+				Version: 1, Answer: word})
 	}
 	return []poll.Batch{b}
 }

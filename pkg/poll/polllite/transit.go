@@ -9,8 +9,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Transit implements poll.Store. There is one writer, so it keeps out other transitions and counting by being it.
-func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+// Transit implements poll.Store. There is one writer, so it keeps out other transitions and
+// counting by being it.
+func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move,
+	ifMatch *int64) (turn poll.Turn, err error) {
 	err = s.db.Write(ctx, "transit", func(tx *sqlx.Tx) error {
 		turn, err = transit(ctx, tx, id, m, ifMatch)
 		return err
@@ -21,14 +23,17 @@ func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch 
 	return turn, nil
 }
 
-func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move,
+	ifMatch *int64) (turn poll.Turn, err error) {
 	var row slideRow
-	err = tx.GetContext(ctx, &row, `SELECT `+slideColumns+` FROM presentations p WHERE p.id = ?`, id[:])
+	err = tx.GetContext(ctx, &row,
+		`SELECT `+slideColumns+` FROM presentations p WHERE p.id = ?`, id[:])
 	if err != nil {
 		return turn, noPresentation(err)
 	}
 	var ids []uuid.UUID
-	err = tx.SelectContext(ctx, &ids, `SELECT id FROM polls WHERE presentation_id = ? ORDER BY position`, id[:])
+	err = tx.SelectContext(ctx, &ids,
+		`SELECT id FROM polls WHERE presentation_id = ? ORDER BY position`, id[:])
 	if err != nil {
 		return turn, err
 	}
@@ -52,7 +57,8 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 }
 
 // change writes a decided transition to what d says, and gives the seal that it makes due.
-func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition, d *poll.Display) (ended *poll.Seal, err error) {
+func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition,
+	d *poll.Display) (ended *poll.Seal, err error) {
 	var states []poll.PollState
 	for _, pollID := range t.Polls(ids) {
 		state, err := readState(ctx, tx, pollID)
@@ -73,7 +79,9 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 		return nil, err
 	}
 	displayed, closed := t.Slide.Kept()
-	_, err = tx.ExecContext(ctx, `UPDATE presentations AS p SET version = ?, slide_index = ?, displayed = ?, closed = ?, `+noteUse+` WHERE id = ?`,
+	_, err = tx.ExecContext(ctx,
+		`UPDATE presentations AS p SET version = ?, slide_index = ?, displayed = ?, closed = ?, `+
+			noteUse+` WHERE id = ?`,
 		t.Slide.Version, t.Slide.Index, displayed, closed, d.PresentationID[:])
 	return ended, err
 }

@@ -49,8 +49,8 @@ func readOld(ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger) error {
 var givenVotes, voteWidth = sqlite.Given("poll_id id", "voter_id id", "version number",
 	"seq number", "answer text", "vote_id id")
 
-// The condition repeats what the ledger has decided: if the two ever disagree, the count of rows shows it and nothing is
-// committed.
+// The condition repeats what the ledger has decided: if the two ever disagree, the count of rows
+// shows it and nothing is committed.
 var writeVotes = givenVotes + `
 	INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id)
 	SELECT poll_id, voter_id, version, seq, answer, vote_id FROM given WHERE true
@@ -76,9 +76,10 @@ func upsertVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	return sqlite.Exactly(len(votes), "votes", result, err)
 }
 
-// Votes implements poll.Store. The rows of one statement are of one moment, and stream; while they do, the write-ahead
-// log cannot be emptied, but counting goes on.
-func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
+// Votes implements poll.Store. The rows of one statement are of one moment, and stream; while they
+// do, the write-ahead log cannot be emptied, but counting goes on.
+func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID,
+	yield func(poll.VoterAnswer) error) error {
 	return s.db.List(ctx, "votes", func(q sqlite.Queryer) error {
 		var found bool
 		err := q.GetContext(ctx, &found,

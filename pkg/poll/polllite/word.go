@@ -11,9 +11,11 @@ import (
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-// shownWords reads the first ?3 words of the poll ?1 that are not hidden, in the order of the kind of the poll q. A count below zero, which
-// nobody sees, is left where a newer Unicode folds a text otherwise than when it was counted.
-var shownWords = `CASE q.kind WHEN 'open_text' THEN ` + firstWords(question.NewestFirst) + ` ELSE ` + firstWords(question.MostFirst) + ` END AS words`
+// shownWords reads the first ?3 words of the poll ?1 that are not hidden, in the order of the kind
+// of the poll q. A count below zero, which nobody sees, is left where a newer Unicode folds a text
+// otherwise than when it was counted.
+var shownWords = `CASE q.kind WHEN 'open_text' THEN ` + firstWords(question.NewestFirst) +
+	` ELSE ` + firstWords(question.MostFirst) + ` END AS words`
 
 func firstWords(order question.Order) string {
 	in := inOrder[order]
@@ -36,7 +38,8 @@ func (r *wordsRow) words() []question.WordCount {
 // keepOldest has a row keep the oldest vote that anybody knows of.
 func keepOldest(table string) string {
 	const unknown = `x'00000000000000000000000000000000'`
-	return strings.ReplaceAll(`first = CASE WHEN row.first = `+unknown+` OR excluded.first <> `+unknown+` AND excluded.first < row.first
+	return strings.ReplaceAll(`first = CASE WHEN row.first = `+unknown+` OR excluded.first <> `+
+		unknown+` AND excluded.first < row.first
 		THEN excluded.first ELSE row.first END`, "row", table)
 }
 
@@ -57,8 +60,8 @@ var addSpellings = givenSpellings + `
 var forgetSpellings = givenSpellings + `
 	DELETE FROM spellings WHERE count = 0 AND (poll_id, word, spelling) IN (SELECT poll_id, word, spelling FROM given)`
 
-// moveWords writes the changes of words and of how they are written. It says nothing to the database where there are none, as in
-// every poll of another kind.
+// moveWords writes the changes of words and of how they are written. It says nothing to the
+// database where there are none, as in every poll of another kind.
 func moveWords(ctx context.Context, tx *sqlx.Tx, words []poll.WordChange) error {
 	moved, spelled := 0, 0
 	given, spellings := sqlite.NewSet(len(words), wordWidth), sqlite.NewSet(len(words),

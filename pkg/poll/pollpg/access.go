@@ -51,14 +51,17 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 	a access.Tokens) error {
 	return s.db.Write(ctx, "set_access", func(tx *sqlx.Tx) error {
 		var row accessRow
-		err := tx.GetContext(ctx, &row, `SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
+		err := tx.GetContext(ctx, &row,
+			`SELECT `+accessColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
 		if err != nil {
 			return noPresentation(err)
 		}
 		if row.access().TokenHash != presenter {
 			return fault.Errorf(fault.Stale, "the presentation has another token meanwhile")
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE id = $1`, id, a.TokenHash[:], remoteHash(a))
+		_, err = tx.ExecContext(ctx,
+			`UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE `+
+				`id = $1`, id, a.TokenHash[:], remoteHash(a))
 		return err
 	})
 }

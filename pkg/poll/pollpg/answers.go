@@ -49,10 +49,12 @@ func stretches(l question.Listing) []stretch {
 	case a == nil:
 		return []stretch{{``, nil}}
 	case l.Order == question.NewestFirst:
-		return []stretch{{`AND w.first = $3 AND w.word > $4`, []any{a.First, a.Word}}, {`AND w.first < $3`, []any{a.First}}}
+		return []stretch{{`AND w.first = $3 AND w.word > $4`, []any{a.First, a.Word}},
+			{`AND w.first < $3`, []any{a.First}}}
 	default:
 		return []stretch{
-			{`AND w.count = $3 AND (w.first, w.word) > ($4::uuid, $5)`, []any{a.Count, a.First, a.Word}},
+			{`AND w.count = $3 AND (w.first, w.word) > ($4::uuid, $5)`,
+				[]any{a.Count, a.First, a.Word}},
 			{`AND w.count < $3`, []any{a.Count}},
 		}
 	}
@@ -60,12 +62,14 @@ func stretches(l question.Listing) []stretch {
 
 // Answers implements poll.Store. All that it reads is of one moment.
 func (s *Store) Answers(
-	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing, yield func(question.WordCount) error,
+	ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing,
+	yield func(question.WordCount) error,
 ) error {
 	return s.db.List(ctx, "answers", func(tx *sqlx.Tx) error {
 		var row pollRow
 		err := tx.GetContext(ctx, &row,
-			`SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`, pollID, presentationID)
+			`SELECT `+pollColumns+` FROM polls q WHERE q.id = $1 AND q.presentation_id = $2`,
+			pollID, presentationID)
 		if err != nil {
 			return noPoll(err)
 		}
@@ -133,7 +137,8 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (ques
 		return question.WordCount{}, err
 	}
 	var rows []wordRow
-	err = tx.SelectContext(ctx, &rows, `SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
+	err = tx.SelectContext(ctx, &rows,
+		`SELECT `+wordColumns+` FROM words w WHERE w.poll_id = $1 AND w.word = ANY($2::text[])`,
 		q.ID, postgres.TextArray(len(forms), func(i int) string { return forms[i] }))
 	if err != nil {
 		return question.WordCount{}, err
@@ -148,9 +153,11 @@ func readWord(ctx context.Context, tx *sqlx.Tx, q *poll.Poll, text string) (ques
 	return question.WordCount{}, question.NoWord()
 }
 
-func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word question.WordCount) error {
+func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState,
+	word question.WordCount) error {
 	result, err := tx.ExecContext(ctx,
-		`UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID, word.Word, word.Hidden)
+		`UPDATE words SET hidden = $3 WHERE poll_id = $1 AND word = $2`, state.PollID,
+		word.Word, word.Hidden)
 	if err := postgres.Exactly(1, "words", result, err); err != nil {
 		return err
 	}
@@ -162,4 +169,5 @@ func writeHidden(ctx context.Context, tx *sqlx.Tx, state poll.PollState, word qu
 // through an index and stop, instead of reading whatever the poll has.
 var total = fmt.Sprintf(`
 	(SELECT count(*) FROM (SELECT FROM words w WHERE w.poll_id = q.id %s LIMIT (SELECT %d + %s)) w) - %[3]s AS words_total`,
-	inOrder[question.MostFirst], question.MaxTotal, `(SELECT count(*) FROM words h WHERE h.poll_id = q.id AND h.count > 0 AND h.hidden)`)
+	inOrder[question.MostFirst], question.MaxTotal,
+	`(SELECT count(*) FROM words h WHERE h.poll_id = q.id AND h.count > 0 AND h.hidden)`)

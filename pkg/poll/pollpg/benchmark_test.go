@@ -94,7 +94,8 @@ func transactionOf(b *testing.B, batch poll.Batch) (claimed, settled []any) {
 		rows[i] = &batch.Votes[i]
 	}
 	arrays := voteArrays(rows)
-	states, err := stateArrays([]poll.PollState{{PollID: rows[0].PollID, State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 0}}}})
+	states, err := stateArrays([]poll.PollState{{PollID: rows[0].PollID,
+		State: poll.State{Status: poll.Open, Opened: 1, Counts: []int64{1, 0}}}})
 	require.NoError(b, err)
 	one := func(id uuid.UUID) []byte {
 		return postgres.UUIDArray(1,

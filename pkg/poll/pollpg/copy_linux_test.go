@@ -69,12 +69,14 @@ func BenchmarkWriting(b *testing.B) {
 }
 
 func copyVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
-	stmt, err := tx.PrepareContext(ctx, "COPY incoming (poll_id, voter_id, version, seq, answer, vote_id) FROM STDIN")
+	stmt, err := tx.PrepareContext(ctx,
+		"COPY incoming (poll_id, voter_id, version, seq, answer, vote_id) FROM STDIN")
 	if err != nil {
 		return err
 	}
 	for _, v := range votes {
-		if _, err := stmt.ExecContext(ctx, v.PollID, v.VoterID, v.Version, v.Seq, string(v.Answer), v.ID); err != nil {
+		if _, err := stmt.ExecContext(ctx, v.PollID, v.VoterID, v.Version, v.Seq, string(v.Answer),
+			v.ID); err != nil {
 			return err
 		}
 	}

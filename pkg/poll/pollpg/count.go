@@ -16,8 +16,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Count implements poll.Store. The order of statements is part of its correctness: each of them sees what was
-// committed before it began, so nothing is read in the statement that waits for a lock but the locked rows.
+// Count implements poll.Store. The order of statements is part of its correctness: each of them
+// sees what was committed before it began, so nothing is read in the statement that waits for a
+// lock but the locked rows.
 func (s *Store) Count(ctx context.Context, batches []poll.Batch) (outcome poll.Outcome, err error) {
 	if len(batches) == 0 {
 		return poll.Outcome{}, nil
@@ -32,8 +33,8 @@ func (s *Store) Count(ctx context.Context, batches []poll.Batch) (outcome poll.O
 	return outcome, nil
 }
 
-// count takes four round trips, with BEGIN and COMMIT, however much it counts; more only once for a poll whose words another
-// fold has counted.
+// count takes four round trips, with BEGIN and COMMIT, however much it counts; more only once for a
+// poll whose words another fold has counted.
 func count(ctx context.Context, tx *sqlx.Tx, batches []poll.Batch) (o poll.Outcome, err error) {
 	ledger := poll.NewLedger(batches)
 	refolded, err := claim(ctx, tx, ledger, batches)
@@ -62,15 +63,16 @@ func call(name string, parameters int) string {
 	return "SELECT * FROM " + name + "(" + strings.Join(places, ", ") + ")"
 }
 
-// claim locks and reads what counting the batches needs, and has the ledger walk through them. It gives the changes of polls whose
-// words it has counted anew for that.
+// claim locks and reads what counting the batches needs, and has the ledger walk through them. It
+// gives the changes of polls whose words it has counted anew for that.
 func claim(
 	ctx context.Context, tx *sqlx.Tx, ledger *poll.Ledger, batches []poll.Batch,
 ) (refolded []bus.Change, err error) {
 	var keys []poll.VoteKey
 	for i := range batches {
 		for j := range batches[i].Votes {
-			keys = append(keys, poll.VoteKey{PollID: batches[i].Votes[j].PollID, VoterID: batches[i].Votes[j].VoterID})
+			keys = append(keys, poll.VoteKey{PollID: batches[i].Votes[j].PollID,
+				VoterID: batches[i].Votes[j].VoterID})
 		}
 	}
 	polls := ledger.Polls()
@@ -118,7 +120,8 @@ func claim(
 	for i, place := range found.Places { // they count from 1
 		key := keys[place-1]
 		ledger.Old(poll.Vote{
-			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i], Seq: found.Seqs[i], Answer: question.Answer(found.Answers[i]),
+			PollID: key.PollID, VoterID: key.VoterID, Version: found.Versions[i],
+			Seq: found.Seqs[i], Answer: question.Answer(found.Answers[i]),
 		})
 	}
 	return refolded, nil
@@ -126,7 +129,8 @@ func claim(
 
 // settle writes votes that stand now, the states of their polls, and what changes of words.
 // Nothing changes without a state.
-func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.PollState, words []poll.WordChange) error {
+func settle(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote, states []poll.PollState,
+	words []poll.WordChange) error {
 	if len(states) == 0 {
 		return nil
 	}

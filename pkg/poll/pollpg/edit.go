@@ -11,9 +11,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-// Edit implements poll.Store. It locks the presentation first, as transitions do, which keeps both out, and then the state
-// of the poll concerned, which keeps counting out.
-func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited poll.Edited, err error) {
+// Edit implements poll.Store. It locks the presentation first, as transitions do, which keeps both
+// out, and then the state of the poll concerned, which keeps counting out.
+func (s *Store) Edit(ctx context.Context, id uuid.UUID,
+	e poll.Edit) (edited poll.Edited, err error) {
 	err = s.db.Write(ctx, "edit", func(tx *sqlx.Tx) error {
 		d, err := lockDraft(ctx, tx, id, e.Concerns())
 		if err == nil {
@@ -31,20 +32,24 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID, e poll.Edit) (edited pol
 	return edited, nil
 }
 
-// lockDraft locks a presentation and the state of the poll concerned, if it is one of its polls. The polls themselves change
-// under the presentation's lock only.
-func lockDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d poll.Draft, err error) {
+// lockDraft locks a presentation and the state of the poll concerned, if it is one of its polls.
+// The polls themselves change under the presentation's lock only.
+func lockDraft(ctx context.Context, tx *sqlx.Tx, id,
+	concerned uuid.UUID) (d poll.Draft, err error) {
 	var row struct {
 		Title string `db:"title"`
 		slideRow
 	}
-	err = tx.GetContext(ctx, &row, `SELECT p.title, `+slideColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
+	err = tx.GetContext(ctx, &row,
+		`SELECT p.title, `+slideColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
 	if err != nil {
 		return d, noPresentation(err)
 	}
-	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(), Edits: row.Edits, Slide: row.slide()}
+	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(),
+		Edits: row.Edits, Slide: row.slide()}
 	var polls []pollRow
-	err = tx.SelectContext(ctx, &polls, `SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = $1 ORDER BY q.position`, id)
+	err = tx.SelectContext(ctx, &polls,
+		`SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = $1 ORDER BY q.position`, id)
 	if err != nil {
 		return d, err
 	}
@@ -61,7 +66,8 @@ func lockDraft(ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID) (d pol
 	return d, nil
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say so.
+// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// so.
 func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 	states, err := lockStates(ctx, tx, []uuid.UUID{q.ID})
 	if err != nil {
@@ -124,13 +130,16 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	return err
 }
 
-// deleteVotes deletes all votes for polls whose states are locked, their words, and what was mended of them.
+// deleteVotes deletes all votes for polls whose states are locked, their words, and what was mended
+// of them.
 func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
-	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM votes WHERE poll_id = ANY($1::uuid[])`,
+		arg); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM mends WHERE poll_id = ANY($1::uuid[])`, arg); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM mends WHERE poll_id = ANY($1::uuid[])`,
+		arg); err != nil {
 		return err
 	}
 	return deleteWords(ctx, tx, ids)
@@ -140,7 +149,8 @@ func deleteVotes(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 func deletePolls(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	for _, statement := range []string{
-		`DELETE FROM poll_states WHERE poll_id = ANY($1::uuid[])`, `DELETE FROM polls WHERE id = ANY($1::uuid[])`,
+		`DELETE FROM poll_states WHERE poll_id = ANY($1::uuid[])`,
+		`DELETE FROM polls WHERE id = ANY($1::uuid[])`,
 	} {
 		result, err := tx.ExecContext(ctx, statement, arg)
 		if err := postgres.Exactly(len(ids), "polls", result, err); err != nil {
@@ -174,8 +184,9 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error 
 	})
 }
 
-// deletePresentation deletes a presentation that is locked, with its polls, whose states are locked, and everything else of it but
-// votes and words. What a replica says of it at this moment is not waited for: it is forgotten by its age.
+// deletePresentation deletes a presentation that is locked, with its polls, whose states are
+// locked, and everything else of it but votes and words. What a replica says of it at this moment
+// is not waited for: it is forgotten by its age.
 func deletePresentation(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, polls []uuid.UUID) error {
 	if err := deletePolls(ctx, tx, polls); err != nil {
 		return err
@@ -183,7 +194,8 @@ func deletePresentation(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, polls []
 	for _, statement := range []string{
 		`DELETE FROM passes WHERE presentation_id = $1`,
 		`DELETE FROM mends WHERE presentation_id = $1`,
-		`DELETE FROM presence WHERE ctid = ANY(ARRAY(SELECT ctid FROM presence WHERE presentation_id = $1 FOR UPDATE SKIP LOCKED))`,
+		`DELETE FROM presence WHERE ctid = ANY(ARRAY(SELECT ctid FROM presence WHERE ` +
+			`presentation_id = $1 FOR UPDATE SKIP LOCKED))`,
 		`DELETE FROM presentations WHERE id = $1`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, id); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// A counting transaction that waits for an edit reads the state that it leaves, but joins to it the options of before. What is
-// under way to the poll is late then, and counted by neither.
+// A counting transaction that waits for an edit reads the state that it leaves, but joins to it the
+// options of before. What is under way to the poll is late then, and counted by neither.
 func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.T) {
 	url := stack.PostgresURL(t)
 	s := open(t, url)
@@ -30,7 +30,8 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	_, err = s.Edit(t.Context(), p.ID, poll.Reset{PollID: edited})
 	require.NoError(t, err)
 
-	for _, options := range [][]question.Option{{{Key: "A", Value: "only"}}, {{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
+	for _, options := range [][]question.Option{{{Key: "A", Value: "only"}},
+		{{Key: "X", Value: "x"}, {Key: "Y", Value: "y"}, {Key: "A", Value: "a"}}} {
 		waiting, release := hold(t, s.raw, edited) // so that both wait: the edit first
 		edit, count := make(chan error, 1), make(chan error, 1)
 		go func() {
@@ -60,8 +61,8 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	}
 }
 
-// A replica of the version before, which does not know closed slides, sees an empty one: it takes no votes, and whatever it
-// displays next is open.
+// A replica of the version before, which does not know closed slides, sees an empty one: it takes
+// no votes, and whatever it displays next is open.
 func TestASlideThatIsClosedIsEmptyToAProgramOfBefore(t *testing.T) {
 	url := stack.PostgresURL(t)
 	s := open(t, url)
@@ -71,10 +72,13 @@ func TestASlideThatIsClosedIsEmptyToAProgramOfBefore(t *testing.T) {
 	require.True(t, turn.Closed)
 	db := s.raw
 	var displayed bool
-	require.NoError(t, db.QueryRow(`SELECT displayed FROM presentations WHERE id = $1`, p.ID).Scan(&displayed))
+	require.NoError(t, db.QueryRow(`SELECT displayed FROM presentations WHERE id = $1`, p.ID).
+		Scan(&displayed))
 	require.False(t, displayed)
-	for version, displayed := range map[int64]bool{turn.Version + 1: true, turn.Version + 2: false} {
-		_, err = db.Exec(`UPDATE presentations SET version = $2, displayed = $3 WHERE id = $1`, p.ID, version, displayed)
+	for version, displayed := range map[int64]bool{turn.Version + 1: true,
+		turn.Version + 2: false} {
+		_, err = db.Exec(`UPDATE presentations SET version = $2, displayed = $3 WHERE id = $1`,
+			p.ID, version, displayed)
 		require.NoError(t, err)
 		d, err := s.Display(t.Context(), p.ID)
 		require.NoError(t, err)

@@ -17,7 +17,8 @@ import (
 // unnoted says of a presentation p that its use was noted too long ago.
 var unnoted = fmt.Sprintf(`p.used_at < now() - interval '%d seconds'`, int(poll.UseNoted.Seconds()))
 
-// noteUse is the assignment of an UPDATE of presentations p that notes their use. A value that stays the same touches no index.
+// noteUse is the assignment of an UPDATE of presentations p that notes their use. A value that
+// stays the same touches no index.
 var noteUse = `used_at = CASE WHEN ` + unnoted + ` THEN now() ELSE p.used_at END`
 
 // use notes that a presentation is used. NotFound.
@@ -26,7 +27,8 @@ func (s *Store) use(ctx context.Context, id uuid.UUID) error {
 }
 
 // Unused implements poll.Store.
-func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids []uuid.UUID, err error) {
+func (s *Store) Unused(ctx context.Context, age time.Duration,
+	limit int) (ids []uuid.UUID, err error) {
 	err = s.db.Read(ctx, "unused", func(q postgres.Queryer) error {
 		return q.SelectContext(ctx, &ids, `
 			SELECT id FROM presentations WHERE used_at <= now() - make_interval(secs => $1)
@@ -36,8 +38,8 @@ func (s *Store) Unused(ctx context.Context, age time.Duration, limit int) (ids [
 	return ids, err
 }
 
-// Expire implements poll.Store. The locks are those of Delete. Whoever waits for the presentation's lock is about to use it, so its
-// lock is not waited for, and its use is read again under it.
+// Expire implements poll.Store. The locks are those of Delete. Whoever waits for the presentation's
+// lock is about to use it, so its lock is not waited for, and its use is read again under it.
 func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error) {
 	expired := false
 	err := s.db.Write(ctx, "expire", func(tx *sqlx.Tx) error {
@@ -50,7 +52,8 @@ func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bo
 			return err
 		}
 		var polls []uuid.UUID
-		if err := tx.SelectContext(ctx, &polls, `SELECT id FROM polls WHERE presentation_id = $1`, id); err != nil {
+		if err := tx.SelectContext(ctx, &polls, `SELECT id FROM polls WHERE presentation_id = $1`,
+			id); err != nil {
 			return err
 		}
 		if _, err := lockStates(ctx, tx, polls); err != nil {
@@ -69,20 +72,26 @@ func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bo
 // erasedAtOnce is how many polls one call of Erase looks at.
 const erasedAtOnce = 100
 
-// Erase implements poll.Store. Nothing is counted for polls that have no state, so their votes become fewer only.
+// Erase implements poll.Store. Nothing is counted for polls that have no state, so their votes
+// become fewer only.
 func (s *Store) Erase(ctx context.Context, limit int) (n int, err error) {
 	err = s.db.Write(ctx, "erase", func(tx *sqlx.Tx) error {
 		n = 0
 		var polls []uuid.UUID
-		err := tx.SelectContext(ctx, &polls, `SELECT poll_id FROM erasures ORDER BY poll_id LIMIT $1 FOR UPDATE SKIP LOCKED`, min(limit, erasedAtOnce))
+		err := tx.SelectContext(ctx, &polls,
+			`SELECT poll_id FROM erasures ORDER BY poll_id LIMIT $1 FOR UPDATE SKIP LOCKED`,
+			min(limit, erasedAtOnce))
 		if err != nil || len(polls) == 0 {
 			return err
 		}
 		arg := postgres.UUIDArray(len(polls), func(i int) uuid.UUID { return polls[i] })
 		for _, statement := range []string{
-			`DELETE FROM votes WHERE ctid = ANY(ARRAY(SELECT ctid FROM votes WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
-			`DELETE FROM words WHERE ctid = ANY(ARRAY(SELECT ctid FROM words WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
-			`DELETE FROM spellings WHERE ctid = ANY(ARRAY(SELECT ctid FROM spellings WHERE poll_id = ANY($1::uuid[]) LIMIT $2))`,
+			`DELETE FROM votes WHERE ctid = ANY(ARRAY(SELECT ctid FROM votes WHERE poll_id = ` +
+				`ANY($1::uuid[]) LIMIT $2))`,
+			`DELETE FROM words WHERE ctid = ANY(ARRAY(SELECT ctid FROM words WHERE poll_id = ` +
+				`ANY($1::uuid[]) LIMIT $2))`,
+			`DELETE FROM spellings WHERE ctid = ANY(ARRAY(SELECT ctid FROM spellings WHERE ` +
+				`poll_id = ANY($1::uuid[]) LIMIT $2))`,
 			// Where this one has its turn, the others have left nothing.
 			`DELETE FROM erasures WHERE poll_id = ANY(ARRAY(SELECT unnest($1::uuid[]) LIMIT $2))`,
 		} {

@@ -12,7 +12,8 @@ import (
 )
 
 // insertMends adds to the history of a presentation, which is locked.
-func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, mends []poll.Mend) error {
+func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	mends []poll.Mend) error {
 	n := len(mends)
 	if n == 0 {
 		return nil
@@ -33,9 +34,11 @@ func insertMends(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, men
 }
 
 // History implements poll.Store.
-func (s *Store) History(ctx context.Context, id uuid.UUID, after int64, limit int) ([]poll.Mend, error) {
+func (s *Store) History(ctx context.Context, id uuid.UUID, after int64,
+	limit int) ([]poll.Mend, error) {
 	var rows []struct {
-		Number   sql.NullInt64  `db:"number"` // null where there is none: the presentation is all there is
+		// null where there is none: the presentation is all there is
+		Number   sql.NullInt64  `db:"number"`
 		PollID   uuid.NullUUID  `db:"poll_id"`
 		At       sql.NullTime   `db:"mended_at"`
 		Revision sql.NullInt64  `db:"revision"`
@@ -60,8 +63,9 @@ func (s *Store) History(ctx context.Context, id uuid.UUID, after int64, limit in
 	for _, r := range rows {
 		if r.Number.Valid {
 			mends = append(mends, poll.Mend{
-				Number: r.Number.Int64, PollID: r.PollID.UUID, At: r.At.Time.UTC(), Revision: r.Revision.Int64,
-				Field: r.Field.String, Before: r.Before.String, After: r.After.String,
+				Number: r.Number.Int64, PollID: r.PollID.UUID, At: r.At.Time.UTC(),
+				Revision: r.Revision.Int64,
+				Field:    r.Field.String, Before: r.Before.String, After: r.After.String,
 			})
 		}
 	}

@@ -7,10 +7,13 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Secret implements poll.Store. Of two first calls at once the second waits for the first, and then reads what that wrote.
+// Secret implements poll.Store. Of two first calls at once the second waits for the first, and then
+// reads what that wrote.
 func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []byte, err error) {
 	err = s.db.Write(ctx, "secret", func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, fresh); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			`INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name,
+			fresh); err != nil {
 			return err
 		}
 		return tx.GetContext(ctx, &value, `SELECT value FROM secrets WHERE name = $1`, name)
@@ -18,7 +21,8 @@ func (s *Store) Secret(ctx context.Context, name string, fresh []byte) (value []
 	return value, err
 }
 
-// Grant implements poll.Store. The row of passes is locked first, so what is read of it next is what its last writer left.
+// Grant implements poll.Store. The row of passes is locked first, so what is read of it next is
+// what its last writer left.
 func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, err error) {
 	err = s.db.Write(ctx, "grant", func(tx *sqlx.Tx) error {
 		var most int
@@ -26,12 +30,14 @@ func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, er
 		if err != nil {
 			return noPresentation(err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO passes (presentation_id, given) VALUES ($1, 0) ON CONFLICT DO NOTHING`, id)
+		_, err = tx.ExecContext(ctx,
+			`INSERT INTO passes (presentation_id, given) VALUES ($1, 0) ON CONFLICT DO NOTHING`, id)
 		if err != nil {
 			return err
 		}
 		var given int
-		if err := tx.GetContext(ctx, &given, `SELECT given FROM passes WHERE presentation_id = $1 FOR UPDATE`, id); err != nil {
+		if err := tx.GetContext(ctx, &given,
+			`SELECT given FROM passes WHERE presentation_id = $1 FOR UPDATE`, id); err != nil {
 			return err
 		}
 		if granted = n; most > 0 {
@@ -40,7 +46,8 @@ func (s *Store) Grant(ctx context.Context, id uuid.UUID, n int) (granted int, er
 		if granted == 0 {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE passes SET given = given + $2 WHERE presentation_id = $1`, id, granted)
+		_, err = tx.ExecContext(ctx,
+			`UPDATE passes SET given = given + $2 WHERE presentation_id = $1`, id, granted)
 		return err
 	})
 	if err != nil {

@@ -40,8 +40,9 @@ func (r *pollRow) poll() poll.Poll {
 			r.Position.Int64), Question: question.Question{Text: r.Question.String,
 			Kind: question.Kind(r.Kind.String), MaxChoices: int(r.MaxChoices.Int64), Options: make(
 				[]question.Option, len(r.OptionKeys))},
-		Visibility: poll.Visibility(r.Visibility.String), Identity: access.Identity(r.Identity.String),
-		Mended: int(r.Mended.Int64),
+		Visibility: poll.Visibility(r.Visibility.String),
+		Identity:   access.Identity(r.Identity.String),
+		Mended:     int(r.Mended.Int64),
 	}
 	if len(r.Banned) > 0 {
 		q.Banned = r.Banned
@@ -54,15 +55,16 @@ func (r *pollRow) poll() poll.Poll {
 
 func readPoll(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (*poll.Poll, error) {
 	var row pollRow
-	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = $1`, id); err != nil {
+	if err := tx.GetContext(ctx, &row, `SELECT `+pollColumns+` FROM polls q WHERE q.id = $1`,
+		id); err != nil {
 		return nil, err
 	}
 	q := row.poll()
 	return &q, nil
 }
 
-// pollArrays gives the columns of polls for unnest. Arrays of different lengths make no array of arrays: each poll's lists
-// travel as the text of one.
+// pollArrays gives the columns of polls for unnest. Arrays of different lengths make no array of
+// arrays: each poll's lists travel as the text of one.
 func pollArrays(polls []poll.Poll) ([]any, error) {
 	n := len(polls)
 	keys, values, banned := make([]string, n), make([]string, n), make([]string, n)
@@ -102,7 +104,8 @@ const unnestPolls = `unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5
 	AS u (id, position, question, kind, max_choices, keys, vals, visibility, banned, identity)`
 
 // insertPolls writes the polls in one statement, each at its index.
-func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
+func insertPolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	polls []poll.Poll) error {
 	args, err := pollArrays(polls)
 	if err != nil {
 		return err
@@ -130,13 +133,16 @@ func updatePoll(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
 
 // updateIdentity writes how the voters of a poll are told apart.
 func updateIdentity(ctx context.Context, tx *sqlx.Tx, q *poll.Poll) error {
-	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = $2 WHERE id = $1`, q.ID, q.Identity)
+	result, err := tx.ExecContext(ctx, `UPDATE polls SET identity = $2 WHERE id = $1`,
+		q.ID, q.Identity)
 	return postgres.Exactly(1, "polls", result, err)
 }
 
 // movePolls writes the polls' indexes, in two steps: on the way no two may have the same one.
-func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, polls []poll.Poll) error {
-	_, err := tx.ExecContext(ctx, `UPDATE polls SET position = -1 - position WHERE presentation_id = $1`, presentationID)
+func movePolls(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	polls []poll.Poll) error {
+	_, err := tx.ExecContext(ctx,
+		`UPDATE polls SET position = -1 - position WHERE presentation_id = $1`, presentationID)
 	if err != nil {
 		return err
 	}
@@ -180,7 +186,8 @@ func results(ctx context.Context, q postgres.Queryer, presentationID, pollID uui
 	if err != nil {
 		return poll.Results{}, noPoll(err)
 	}
-	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words(), WordsTotal: row.WordsTotal}, nil
+	return poll.Results{Poll: row.poll(), State: row.state(), Words: row.words(),
+		WordsTotal: row.WordsTotal}, nil
 }
 
 func noPoll(err error) error {

@@ -84,14 +84,18 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 					` WHERE `+ofWhom[table]+` = $1`, id))
 				return n
 			}),
-		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64) {
+		polltest.Dating(func(t *testing.T, s polltest.Store, pollID uuid.UUID, word string,
+			first uuid.UUID, spellings map[string]int64) {
 			db := s.(*testStore).raw
-			_, err := db.Exec(`UPDATE words SET first = $3 WHERE poll_id = $1 AND word = $2`, pollID, word, first)
+			_, err := db.Exec(`UPDATE words SET first = $3 WHERE poll_id = $1 AND word = $2`,
+				pollID, word, first)
 			require.NoError(t, err)
 			_, err = db.Exec(`DELETE FROM spellings WHERE poll_id = $1 AND word = $2`, pollID, word)
 			require.NoError(t, err)
 			for spelling, count := range spellings {
-				_, err := db.Exec(`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES ($1, $2, $3, $4, $5)`,
+				_, err := db.Exec(
+					`INSERT INTO spellings (poll_id, word, spelling, count, first) VALUES ($1, `+
+						`$2, $3, $4, $5)`,
 					pollID, word, spelling, count, first)
 				require.NoError(t, err)
 			}
@@ -99,7 +103,8 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 }
 
 // ofWhom is the column of each table that names whom a row is of.
-var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id", "presence": "presentation_id", "passes": "presentation_id"}
+var ofWhom = map[string]string{"votes": "poll_id", "words": "poll_id", "spellings": "poll_id",
+	"presence": "presentation_id", "passes": "presentation_id"}
 
 // inside knows the tables of stores, and what processes of before the present fold did with them.
 func inside() polltest.Inside {
@@ -108,18 +113,23 @@ func inside() polltest.Inside {
 		require.NoError(t, err)
 	}
 	return polltest.Inside{
-		Words: func(t require.TestingT, s polltest.Store, id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
+		Words: func(t require.TestingT, s polltest.Store,
+			id uuid.UUID) (words []question.CountedWord, f poll.Folding) {
 			db := s.(*testStore).raw
-			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`, id).Scan(&f.Fold, &f.Stale))
+			require.NoError(t, db.QueryRow(`SELECT fold, stale FROM poll_states WHERE poll_id = $1`,
+				id).Scan(&f.Fold, &f.Stale))
 			var rows []struct {
 				Word   string
 				Count  int64
 				First  uuid.UUID
 				Hidden bool
 			}
-			require.NoError(t, db.Select(&rows, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`, id))
+			require.NoError(t, db.Select(&rows,
+				`SELECT word, count, first, hidden FROM words WHERE poll_id = $1 ORDER BY word`,
+				id))
 			for _, r := range rows {
-				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First, Hidden: r.Hidden}
+				w := question.CountedWord{Word: r.Word, Count: r.Count, First: r.First,
+					Hidden: r.Hidden}
 				require.NoError(t, db.Select(&w.Spellings, `
 					SELECT spelling, count, first FROM spellings WHERE poll_id = $1 AND word = $2 ORDER BY spelling`, id, r.Word))
 				words = append(words, w)
@@ -132,7 +142,8 @@ func inside() polltest.Inside {
 		Begin: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `UPDATE poll_states SET fold = 1, fold_revision = 0 WHERE poll_id = $1`, id)
 		},
-		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote, voters int, moves map[string]int64) {
+		Count: func(t require.TestingT, s polltest.Store, id uuid.UUID, votes []poll.Vote,
+			voters int, moves map[string]int64) {
 			for _, v := range votes {
 				exec(t, s, `
 					INSERT INTO votes (poll_id, voter_id, version, seq, answer, vote_id) VALUES ($1, $2, $3, $4, $5, $6)
@@ -145,7 +156,8 @@ func inside() polltest.Inside {
 					ON CONFLICT (poll_id, word) DO UPDATE SET count = w.count + excluded.count`, id, word, by)
 			}
 			exec(t, s, `DELETE FROM words WHERE poll_id = $1 AND count = 0`, id)
-			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 WHERE poll_id = $1`, id, voters)
+			exec(t, s, `UPDATE poll_states SET voters = voters + $2, revision = revision + 1 `+
+				`WHERE poll_id = $1`, id, voters)
 		},
 		Reset: func(t require.TestingT, s polltest.Store, id uuid.UUID) {
 			exec(t, s, `DELETE FROM votes WHERE poll_id = $1`, id)
@@ -166,12 +178,14 @@ func inside() polltest.Inside {
 			exec(t, s, `UPDATE schema_migrations SET version = 5`)
 		},
 		Seal: func(t require.TestingT, s polltest.Store, id uuid.UUID, version int64) {
-			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = revision + 2 WHERE poll_id = $1`, id, version)
+			exec(t, s, `UPDATE poll_states SET status = 'final', sealed = $2, revision = `+
+				`revision + 2 WHERE poll_id = $1`, id, version)
 		},
 	}
 }
 
-// hold locks a poll's state until release, or the end of the test. waiting returns when so many sessions wait for what another one has locked.
+// hold locks a poll's state until release, or the end of the test. waiting returns when so many
+// sessions wait for what another one has locked.
 func hold(t *testing.T, db *sqlx.DB, pollID uuid.UUID) (waiting func(sessions int),
 	release func()) {
 	t.Helper()

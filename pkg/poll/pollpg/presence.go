@@ -12,8 +12,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-// Present implements poll.Store. What another replica is writing at this moment it does not wait for: then it is not old.
-func (s *Store) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence, age time.Duration) error {
+// Present implements poll.Store. What another replica is writing at this moment it does not wait
+// for: then it is not old.
+func (s *Store) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]poll.Presence,
+	age time.Duration) error {
 	_, err := s.db.Exec(ctx, "forget_presence", `
 		DELETE FROM presence WHERE ctid = ANY(ARRAY(
 			SELECT ctid FROM presence WHERE said_at < now() - make_interval(secs => $1) FOR UPDATE SKIP LOCKED))`, age.Seconds())
@@ -36,7 +38,8 @@ func (s *Store) Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.U
 }
 
 // Audiences implements poll.Store.
-func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID, age time.Duration) (map[uuid.UUID]poll.Audience, error) {
+func (s *Store) Audiences(ctx context.Context, presentations []uuid.UUID,
+	age time.Duration) (map[uuid.UUID]poll.Audience, error) {
 	var rows []struct {
 		ID      uuid.UUID `db:"id"`
 		Viewers int       `db:"viewers"`

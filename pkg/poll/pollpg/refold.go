@@ -16,7 +16,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// settleFolds says of stale states whose words are not to be counted anew that nothing is to be done. It waits for nobody.
+// settleFolds says of stale states whose words are not to be counted anew that nothing is to be
+// done. It waits for nobody.
 var settleFolds = fmt.Sprintf(`
 	UPDATE poll_states
 	SET fold = CASE WHEN counts = '{}' AND status = 'final' THEN fold ELSE %[1]d END, fold_revision = revision
@@ -27,15 +28,16 @@ var settleFolds = fmt.Sprintf(`
 	question.PresentFold)
 
 const (
-	// settledAtOnce is how many states settleFolds looks at, and refoldable how many polls Refold chooses from.
+	// settledAtOnce is how many states settleFolds looks at, and refoldable how many polls Refold
+	// chooses from.
 	settledAtOnce = 500
 	refoldable    = 100
 	// refoldPage is how many rows a statement of recounting reads or writes.
 	refoldPage = 5000
 )
 
-// Refold implements poll.Store. Of the polls that are to be counted anew it takes any, so that one that takes too long holds
-// up no other.
+// Refold implements poll.Store. Of the polls that are to be counted anew it takes any, so that one
+// that takes too long holds up no other.
 func (s *Store) Refold(ctx context.Context) (changed *bus.Change, more bool, err error) {
 	settled, err := s.db.Exec(ctx, "settle_folds", settleFolds, settledAtOnce)
 	if err != nil {
@@ -89,7 +91,8 @@ type account struct {
 
 func (a *account) folding() poll.Folding { return poll.Folding{Fold: a.Fold, Stale: a.Stale} }
 
-// refold counts the words of a poll anew. If people see another result then, it raises the revision and gives the change.
+// refold counts the words of a poll anew. If people see another result then, it raises the revision
+// and gives the change.
 func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, err error) {
 	r := question.NewRefolding(a.Kind, a.Fold)
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
@@ -108,7 +111,8 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 			Revision: a.Revision}
 	}
 	a.Fold, a.Stale = question.PresentFold, false
-	result, err := tx.ExecContext(ctx, `UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,
+	result, err := tx.ExecContext(ctx,
+		`UPDATE poll_states SET revision = $2, fold = $3, fold_revision = $2 WHERE poll_id = $1`,
 		a.PollID, a.Revision, a.Fold)
 	return changed, postgres.Exactly(1, "states", result, err)
 }
@@ -120,7 +124,8 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		First  uuid.UUID `db:"first"`
 		Hidden bool      `db:"hidden"`
 	}
-	if err := tx.SelectContext(ctx, &words, `SELECT word, count, first, hidden FROM words WHERE poll_id = $1`, id); err != nil {
+	if err := tx.SelectContext(ctx, &words,
+		`SELECT word, count, first, hidden FROM words WHERE poll_id = $1`, id); err != nil {
 		return err
 	}
 	for _, w := range words {
@@ -132,9 +137,11 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		Count    int64     `db:"count"`
 		First    uuid.UUID `db:"first"`
 	}
-	err := tx.SelectContext(ctx, &spellings, `SELECT word, spelling, count, first FROM spellings WHERE poll_id = $1`, id)
+	err := tx.SelectContext(ctx, &spellings,
+		`SELECT word, spelling, count, first FROM spellings WHERE poll_id = $1`, id)
 	for _, s := range spellings {
-		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count, First: s.First})
+		r.HadSpelling(s.Word, question.CountedSpelling{Spelling: s.Spelling, Count: s.Count,
+			First: s.First})
 	}
 	return err
 }
@@ -208,7 +215,8 @@ func rewriteWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID,
 func deleteWords(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) error {
 	arg := postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] })
 	for _, statement := range []string{
-		`DELETE FROM words WHERE poll_id = ANY($1::uuid[])`, `DELETE FROM spellings WHERE poll_id = ANY($1::uuid[])`,
+		`DELETE FROM words WHERE poll_id = ANY($1::uuid[])`,
+		`DELETE FROM spellings WHERE poll_id = ANY($1::uuid[])`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, arg); err != nil {
 			return err

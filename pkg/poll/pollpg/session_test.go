@@ -30,7 +30,8 @@ func presented(t *testing.T, s *testStore) poll.Presentation {
 }
 
 func ballot(p poll.Presentation) []poll.Batch {
-	v := poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"}
+	v := poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(),
+		Version: 1, Answer: "A"}
 	return []poll.Batch{{ID: uuid.New(), Votes: []poll.Vote{v}}}
 }
 
@@ -90,7 +91,8 @@ func TestALostConnectionIsUnavailableAndTheNextCallWorks(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// After a restart of the server the pool is full of connections that it has ended. That costs nobody a call.
+// After a restart of the server the pool is full of connections that it has ended. That costs
+// nobody a call.
 func TestTransactionsGoOnOverLostConnections(t *testing.T) {
 	url := stack.PostgresURL(t)
 	s := open(t, url)
@@ -122,9 +124,11 @@ func TestAFaultLeavesNothingBehind(t *testing.T) {
 	p := presented(t, s)
 	db := s.raw
 	// Another vote than the ledger saw: only possible when somebody writes without the lock.
-	_, err := db.Exec(`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+	_, err := db.Exec(
+		`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
 	require.NoError(t, err)
-	_, err = db.Exec(`CREATE TRIGGER skip BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION skip()`)
+	_, err = db.Exec(
+		`CREATE TRIGGER skip BEFORE INSERT ON votes FOR EACH ROW EXECUTE FUNCTION skip()`)
 	require.NoError(t, err)
 	batches := ballot(p)
 	_, err = s.Count(t.Context(), batches)

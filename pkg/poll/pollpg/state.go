@@ -25,12 +25,13 @@ type stateRow struct {
 
 func (r *stateRow) state() poll.State {
 	return poll.State{
-		Status: poll.Status(r.Status), Opened: r.Opened, Sealed: r.Sealed, Revision: r.Revision, Voters: r.Voters, Counts: r.Counts,
+		Status: poll.Status(r.Status), Opened: r.Opened, Sealed: r.Sealed, Revision: r.Revision,
+		Voters: r.Voters, Counts: r.Counts,
 	}
 }
 
-// lockStates locks polls' states in the order of their ids, which is the order of everybody, and reads them. They are
-// read as their last writer left them, even where the lock had to wait for it.
+// lockStates locks polls' states in the order of their ids, which is the order of everybody, and
+// reads them. They are read as their last writer left them, even where the lock had to wait for it.
 func lockStates(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID) ([]poll.PollState, error) {
 	var rows []struct {
 		PollID uuid.UUID `db:"poll_id"`
@@ -73,7 +74,8 @@ func stateArrays(states []poll.PollState) ([]any, error) {
 	}, nil
 }
 
-func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID, states []poll.PollState) error {
+func insertStates(ctx context.Context, tx *sqlx.Tx, presentationID uuid.UUID,
+	states []poll.PollState) error {
 	args, err := stateArrays(states)
 	if err != nil {
 		return err

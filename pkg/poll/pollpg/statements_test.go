@@ -86,7 +86,8 @@ func opened(t testing.TB, s *testStore, polls ...poll.Poll) poll.Presentation {
 func votes(pollID uuid.UUID, answer question.Answer, voters []uuid.UUID) poll.Batch {
 	b := poll.Batch{ID: uuid.New()}
 	for _, v := range voters {
-		b.Votes = append(b.Votes, poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: v, Version: 1, Answer: answer})
+		b.Votes = append(b.Votes,
+			poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: v, Version: 1, Answer: answer})
 	}
 	return b
 }
@@ -107,8 +108,9 @@ func voters(n int) []uuid.UUID {
 	return ids
 }
 
-// Tables as the planner may find them: never analyzed, analyzed when there were few votes, and large: 4,000 polls,
-// 20,000 votes and 20,000 words, of which one poll has half, and 20,000 batches.
+// Tables as the planner may find them: never analyzed, analyzed when there were few votes, and
+// large: 4,000 polls, 20,000 votes and 20,000 words, of which one poll has half, and 20,000
+// batches.
 var fillings = map[string]string{
 	"new": "",
 	"small": `
@@ -131,9 +133,10 @@ var fillings = map[string]string{
 		ANALYZE`,
 }
 
-// With 10 million votes, a statement that reads a table from end to end would stop everybody. The plans are those of the
-// very statements that the store sends, as its sessions make them. A session keeps a plan until the table is analyzed,
-// perhaps a million votes later, so it must be good from the first vote on.
+// With 10 million votes, a statement that reads a table from end to end would stop everybody. The
+// plans are those of the very statements that the store sends, as its sessions make them. A session
+// keeps a plan until the table is analyzed, perhaps a million votes later, so it must be good from
+// the first vote on.
 func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	for name, contents := range fillings {
 		t.Run(name, func(t *testing.T) {
@@ -146,9 +149,12 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 
 			good := func(call, query, plan string) {
 				require.NotContains(t, plan, "Seq Scan", "%s: %s", call, query)
-				if name == "large" && !strings.Contains(query, "FROM erasures ORDER BY") { // which are few, and all to be done
-					require.Equal(t, strings.Count(plan, "Index Scan")+strings.Count(plan, "Index Only Scan"),
-						strings.Count(plan, "Index Cond")+strings.Count(plan, "poll_states_closing")+
+				// which are few, and all to be done
+				if name == "large" && !strings.Contains(query, "FROM erasures ORDER BY") {
+					require.Equal(t, strings.Count(plan, "Index Scan")+
+						strings.Count(plan, "Index Only Scan"),
+						strings.Count(plan, "Index Cond")+
+							strings.Count(plan, "poll_states_closing")+
 							strings.Count(plan, "poll_states_stale"), // which hold nothing else
 						"an index is read from end to end, in %s: %s\n%s", call, query, plan)
 				}
@@ -217,10 +223,14 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			_, err = s.Count(ctx, in(3, votes(cloud.Polls[0].ID, "Rome", voters(1))))
 			require.NoError(t, err)
 			r.Take()
-			for order, index := range map[question.Order]string{question.MostFirst: "words_ranked", question.NewestFirst: "words_newest"} {
-				for _, after := range []*question.WordCount{nil, {Word: "a", Count: 100, First: uuid.Max}} {
+			for order, index := range map[question.Order]string{question.MostFirst: "words_ranked",
+				question.NewestFirst: "words_newest"} {
+				for _, after := range []*question.WordCount{nil,
+					{Word: "a", Count: 100, First: uuid.Max}} {
 					l := question.Listing{Order: order, After: after}
-					for i, plan := range plans("Answers", s.Answers(ctx, cloud.ID, cloud.Polls[0].ID, l, func(question.WordCount) error { return nil })) {
+					for i, plan := range plans("Answers",
+						s.Answers(ctx, cloud.ID, cloud.Polls[0].ID, l,
+							func(question.WordCount) error { return nil })) {
 						if i > 0 { // the first one finds the poll
 							ordered(t, index, plan)
 						}
@@ -229,8 +239,11 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 			}
 			_, _, err = s.Hide(ctx, cloud.ID, cloud.Polls[0].ID, "Rome", true)
 			plans("Hide", err)
-			for _, plan := range plans("Votes", s.Votes(ctx, p.ID, displayed, uuid.Nil, func(poll.VoterAnswer) error { return nil })) {
-				require.NotContains(t, plan, "Sort", "the list comes in the order of the index, from the first row on")
+			for _, plan := range plans("Votes",
+				s.Votes(ctx, p.ID, displayed, uuid.Nil,
+					func(poll.VoterAnswer) error { return nil })) {
+				require.NotContains(t, plan, "Sort",
+					"the list comes in the order of the index, from the first row on")
 			}
 			_, err = s.Transit(ctx, p.ID, poll.Move{}, nil)
 			plans("Transit", err)
@@ -243,8 +256,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	}
 }
 
-// ordered requires that words come in the order of the index, from the first one on, and how each is spelled as its index has
-// it first.
+// ordered requires that words come in the order of the index, from the first one on, and how each
+// is spelled as its index has it first.
 func ordered(t *testing.T, index, plan string) {
 	t.Helper()
 	require.Contains(t, plan, "using "+index)
@@ -253,7 +266,8 @@ func ordered(t *testing.T, index, plan string) {
 	require.NotContains(t, plan, "Sort Key")
 }
 
-// explain gives a statement's plan in a session of the store: the one for all parameters, whose types may be named.
+// explain gives a statement's plan in a session of the store: the one for all parameters, whose
+// types may be named.
 func explain(t *testing.T, s *testStore, types, query string, parameters int) string {
 	t.Helper()
 	if types != "" {
@@ -353,8 +367,9 @@ func pass(from, to net.Conn, some func()) {
 	}
 }
 
-// However many votes are counted in how many batches, whether they are new or replace others, be they of words or not: the
-// same two calls, each parsed and planned once in a session, and four round trips with BEGIN and COMMIT.
+// However many votes are counted in how many batches, whether they are new or replace others, be
+// they of words or not: the same two calls, each parsed and planned once in a session, and four
+// round trips with BEGIN and COMMIT.
 func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	through, trips := counted(t, stack.PostgresURL(t))
 	s, r := recorded(t, through)
@@ -391,7 +406,8 @@ func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	}{
 		{"5,000 votes", []poll.Batch{votes(p.Polls[0].ID, "A", old)}},
 		{"500 batches", many},
-		{"5,000 votes, most changed", []poll.Batch{votes(p.Polls[0].ID, "B", append(voters(1), old[1:]...))}},
+		{"5,000 votes, most changed",
+			[]poll.Batch{votes(p.Polls[0].ID, "B", append(voters(1), old[1:]...))}},
 		{"one vote", []poll.Batch{votes(p.Polls[0].ID, "A", voters(1))}},
 		{"words", []poll.Batch{votes(cloud, "Berlin\nRome", old), votes(p.Polls[0].ID, "A", old)}},
 		{"other words", []poll.Batch{votes(cloud, "Lima\nRome", old[:1])}},

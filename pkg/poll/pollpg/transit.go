@@ -9,9 +9,10 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Transit implements poll.Store. It locks the presentation first, which keeps other transitions out, then the states
-// of both polls in the order that counting uses too.
-func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+// Transit implements poll.Store. It locks the presentation first, which keeps other transitions
+// out, then the states of both polls in the order that counting uses too.
+func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move,
+	ifMatch *int64) (turn poll.Turn, err error) {
 	err = s.db.Write(ctx, "transit", func(tx *sqlx.Tx) error {
 		turn, err = transit(ctx, tx, id, m, ifMatch)
 		return err
@@ -22,14 +23,17 @@ func (s *Store) Transit(ctx context.Context, id uuid.UUID, m poll.Move, ifMatch 
 	return turn, nil
 }
 
-func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatch *int64) (turn poll.Turn, err error) {
+func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move,
+	ifMatch *int64) (turn poll.Turn, err error) {
 	var row slideRow
-	err = tx.GetContext(ctx, &row, `SELECT `+slideColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
+	err = tx.GetContext(ctx, &row,
+		`SELECT `+slideColumns+` FROM presentations p WHERE p.id = $1 FOR UPDATE`, id)
 	if err != nil {
 		return turn, noPresentation(err)
 	}
 	var ids []uuid.UUID
-	err = tx.SelectContext(ctx, &ids, `SELECT id FROM polls WHERE presentation_id = $1 ORDER BY position`, id)
+	err = tx.SelectContext(ctx, &ids,
+		`SELECT id FROM polls WHERE presentation_id = $1 ORDER BY position`, id)
 	if err != nil {
 		return turn, err
 	}
@@ -53,7 +57,8 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move, ifMatc
 }
 
 // change writes a decided transition to what d says, and gives the seal that it makes due.
-func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition, d *poll.Display) (ended *poll.Seal, err error) {
+func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition,
+	d *poll.Display) (ended *poll.Seal, err error) {
 	states, err := lockStates(ctx, tx, t.Polls(ids))
 	if err != nil {
 		return nil, err
@@ -70,7 +75,9 @@ func change(ctx context.Context, tx *sqlx.Tx, ids []uuid.UUID, t poll.Transition
 		return nil, err
 	}
 	displayed, closed := t.Slide.Kept()
-	_, err = tx.ExecContext(ctx, `UPDATE presentations p SET version = $2, slide_index = $3, displayed = $4, closed = $5, `+noteUse+` WHERE id = $1`,
+	_, err = tx.ExecContext(ctx,
+		`UPDATE presentations p SET version = $2, slide_index = $3, displayed = $4, closed = $5, `+
+			noteUse+` WHERE id = $1`,
 		d.PresentationID, t.Slide.Version, t.Slide.Index, displayed, closed)
 	return ended, err
 }

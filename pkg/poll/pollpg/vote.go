@@ -25,7 +25,8 @@ func voteArrays(votes []*poll.Vote) []any {
 }
 
 // Votes implements poll.Store.
-func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID, yield func(poll.VoterAnswer) error) error {
+func (s *Store) Votes(ctx context.Context, presentationID, pollID, after uuid.UUID,
+	yield func(poll.VoterAnswer) error) error {
 	return s.db.List(ctx, "votes", func(tx *sqlx.Tx) error {
 		var found bool
 		err := tx.GetContext(ctx, &found,

@@ -8,14 +8,16 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// shownWords has the first $3 words of the poll q that are not hidden as lists in one order, that of its kind. A count below zero, which
-// nobody sees, is left where a newer Unicode folds a text otherwise than when it was counted.
+// shownWords has the first $3 words of the poll q that are not hidden as lists in one order, that
+// of its kind. A count below zero, which nobody sees, is left where a newer Unicode folds a text
+// otherwise than when it was counted.
 var shownWords = `LATERAL (
 	SELECT array_agg(w.word) AS words, array_agg(w.text) AS texts, array_agg(w.count) AS word_counts, array_agg(w.first) AS firsts FROM (
 		` + firstWords(`q.kind <> 'open_text'`, question.MostFirst) + ` UNION ALL ` + firstWords(`q.kind = 'open_text'`, question.NewestFirst) + `) w) shown`
 
 func firstWords(of string, order question.Order) string {
-	return `(SELECT ` + wordColumns + ` FROM words w WHERE ` + of + ` AND w.poll_id = q.id AND NOT w.hidden
+	return `(SELECT ` + wordColumns + ` FROM words w WHERE ` + of +
+		` AND w.poll_id = q.id AND NOT w.hidden
 		` + inOrder[order] + ` LIMIT $3)`
 }
 
@@ -29,7 +31,8 @@ type wordsRow struct {
 
 func (r *wordsRow) words() (words []question.WordCount) {
 	for i, word := range r.Words {
-		words = append(words, question.WordCount{Word: word, Text: r.Texts[i], Count: r.WordCounts[i], First: r.Firsts[i]})
+		words = append(words, question.WordCount{Word: word, Text: r.Texts[i],
+			Count: r.WordCounts[i], First: r.Firsts[i]})
 	}
 	return words
 }
@@ -51,7 +54,8 @@ func arraysOf(changes []poll.WordChange) (words, more []any) {
 	for i := range changes {
 		m += len(changes[i].Spellings)
 	}
-	moved, of := make([]*poll.WordChange, 0, n), make([]*poll.WordChange, 0, m) // of is the one of each spelling
+	// of is the one of each spelling
+	moved, of := make([]*poll.WordChange, 0, n), make([]*poll.WordChange, 0, m)
 	spellings := make([]*question.SpellingMove, 0, m)
 	for i := range changes {
 		c := &changes[i]

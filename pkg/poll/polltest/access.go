@@ -75,25 +75,26 @@ func (s *suite) access(t *testing.T) {
 		require.EqualValues(t, 1, replaced.Load())
 	})
 
-	t.Run("a new join code is found and displayed, and the old one names nothing", func(t *testing.T) {
-		p, other := created(t, store), created(t, store)
-		code := rand.Text()
-		require.NoError(t, store.SetJoinCode(t.Context(), p.ID, code))
-		id, _, err := store.Join(t.Context(), code)
-		require.NoError(t, err)
-		require.Equal(t, p.ID, id)
-		_, _, err = store.Join(t.Context(), p.JoinCode)
-		requireKind(t, fault.NotFound, err)
-		d, err := store.Display(t.Context(), p.ID)
-		require.NoError(t, err)
-		require.Equal(t, code, d.JoinCode)
+	t.Run("a new join code is found and displayed, and the old one names nothing",
+		func(t *testing.T) {
+			p, other := created(t, store), created(t, store)
+			code := rand.Text()
+			require.NoError(t, store.SetJoinCode(t.Context(), p.ID, code))
+			id, _, err := store.Join(t.Context(), code)
+			require.NoError(t, err)
+			require.Equal(t, p.ID, id)
+			_, _, err = store.Join(t.Context(), p.JoinCode)
+			requireKind(t, fault.NotFound, err)
+			d, err := store.Display(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, code, d.JoinCode)
 
-		requireKind(t, fault.Conflict, store.SetJoinCode(t.Context(), p.ID, other.JoinCode))
-		id, _, err = store.Join(t.Context(), other.JoinCode)
-		require.NoError(t, err)
-		require.Equal(t, other.ID, id)
-		again := newPresentation(t)
-		again.JoinCode = p.JoinCode // which is free
-		require.NoError(t, store.Create(t.Context(), again))
-	})
+			requireKind(t, fault.Conflict, store.SetJoinCode(t.Context(), p.ID, other.JoinCode))
+			id, _, err = store.Join(t.Context(), other.JoinCode)
+			require.NoError(t, err)
+			require.Equal(t, other.ID, id)
+			again := newPresentation(t)
+			again.JoinCode = p.JoinCode // which is free
+			require.NoError(t, store.Create(t.Context(), again))
+		})
 }

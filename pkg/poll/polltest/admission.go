@@ -53,9 +53,12 @@ func (s *suite) admission(t *testing.T) {
 
 	t.Run("and as it was edited, all of it or a part", func(t *testing.T) {
 		p := made(t, access.Admission{})
-		_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Voters: new(access.ByPass), MaxVoters: new(9), Passcode: new(" gar-den ")})
+		_, err := store.Edit(t.Context(), p.ID,
+			poll.EditPresentation{Voters: new(access.ByPass), MaxVoters: new(9),
+				Passcode: new(" gar-den ")})
 		require.NoError(t, err)
-		_, err = store.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another"), MaxVoters: new(0)})
+		_, err = store.Edit(t.Context(), p.ID,
+			poll.EditPresentation{Title: new("Another"), MaxVoters: new(0)})
 		require.NoError(t, err)
 		d, err := store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
@@ -63,18 +66,20 @@ func (s *suite) admission(t *testing.T) {
 		admit(t, p, access.Anyone)
 		d, err = store.Display(t.Context(), p.ID)
 		require.NoError(t, err)
-		require.Equal(t, access.Admission{Voters: access.Anyone}, d.Admission, "a limit and a passcode go with the passes")
+		require.Equal(t, access.Admission{Voters: access.Anyone}, d.Admission,
+			"a limit and a passcode go with the passes")
 	})
 
-	t.Run("a poll's voters are told apart as the presentation says when it opens", func(t *testing.T) {
-		p := made(t, byPass)
-		require.Equal(t, access.ByClient, identity(t, p, 0), "nobody has voted yet")
-		require.Equal(t, access.Passed, move(t, p, poll.Move{}).Poll.Identity)
-		require.Equal(t, access.Passed, identity(t, p, 0))
-		d, err := store.Display(t.Context(), p.ID)
-		require.NoError(t, err)
-		require.Equal(t, access.Passed, d.Poll.Identity)
-	})
+	t.Run("a poll's voters are told apart as the presentation says when it opens",
+		func(t *testing.T) {
+			p := made(t, byPass)
+			require.Equal(t, access.ByClient, identity(t, p, 0), "nobody has voted yet")
+			require.Equal(t, access.Passed, move(t, p, poll.Move{}).Poll.Identity)
+			require.Equal(t, access.Passed, identity(t, p, 0))
+			d, err := store.Display(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, access.Passed, d.Poll.Identity)
+		})
 
 	t.Run("of one that is open from the start, too", func(t *testing.T) {
 		p := newPresentation(t)
@@ -91,7 +96,8 @@ func (s *suite) admission(t *testing.T) {
 		admit(t, p, access.ByPass)
 		require.Equal(t, access.ByClient, identity(t, p, 0))
 		move(t, p, poll.Move{To: poll.ToClosed})
-		require.Equal(t, access.ByClient, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity, "the votes still stand")
+		require.Equal(t, access.ByClient, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity,
+			"the votes still stand")
 		closed := move(t, p, poll.Move{To: poll.ToClosed})
 		require.Greater(t, closed.Version, opened.Version)
 		count(t, store, seal(p, 0, closed.Ended.Version))
@@ -100,17 +106,21 @@ func (s *suite) admission(t *testing.T) {
 		require.Equal(t, access.Passed, move(t, p, poll.Move{To: poll.ToOpen}).Poll.Identity)
 	})
 
-	t.Run("and one that is open when anyone may vote becomes weak, others do not", func(t *testing.T) {
-		p := made(t, byPass)
-		move(t, p, poll.Move{})
-		move(t, p, poll.Move{})
-		before := results(t, store, p, 1)
-		admit(t, p, access.Anyone)
-		require.Equal(t, before.Revision+1, results(t, store, p, 1).Revision, "whoever has its results must not take them for the same")
-		require.Equal(t, access.Passed, identity(t, p, 0))
-		require.Equal(t, access.ByClient, identity(t, p, 1))
-		require.Equal(t, access.ByClient, move(t, p, poll.Move{To: poll.ToPrevious}).Poll.Identity, "it was opened for anyone")
-	})
+	t.Run("and one that is open when anyone may vote becomes weak, others do not",
+		func(t *testing.T) {
+			p := made(t, byPass)
+			move(t, p, poll.Move{})
+			move(t, p, poll.Move{})
+			before := results(t, store, p, 1)
+			admit(t, p, access.Anyone)
+			require.Equal(t, before.Revision+1, results(t, store, p, 1).Revision,
+				"whoever has its results must not take them for the same")
+			require.Equal(t, access.Passed, identity(t, p, 0))
+			require.Equal(t, access.ByClient, identity(t, p, 1))
+			require.Equal(t, access.ByClient,
+				move(t, p, poll.Move{To: poll.ToPrevious}).Poll.Identity,
+				"it was opened for anyone")
+		})
 
 	t.Run("as many passes are granted as there is room for", func(t *testing.T) {
 		p := made(t, byPass)

@@ -10,15 +10,17 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Apart says that a writer keeps out only those who write the same: counting waits for its own partition and for the polls
-// that it is for. A store with one writer at a time, as SQLite's is, cannot say so. hold locks a poll's state as another
-// writer would, until release or the end of the test; waiting returns when so many calls of the store wait for locks.
-func Apart(hold func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int), release func())) Capability {
+// Apart says that a writer keeps out only those who write the same: counting waits for its own
+// partition and for the polls that it is for. A store with one writer at a time, as SQLite's is,
+// cannot say so. hold locks a poll's state as another writer would, until release or the end of the
+// test; waiting returns when so many calls of the store wait for locks.
+func Apart(hold func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int),
+	release func())) Capability {
 	return func(s *suite) { s.hold = hold }
 }
 
-// apart stops a counting transaction in its middle, where it has its partition and one of its two polls and waits for the
-// other, and then sees who gets on and who does not.
+// apart stops a counting transaction in its middle, where it has its partition and one of its two
+// polls and waits for the other, and then sees who gets on and who does not.
 func (s *suite) apart(t *testing.T) {
 	store := s.store(t)
 	shows := make([]poll.Presentation, 6)
@@ -27,7 +29,10 @@ func (s *suite) apart(t *testing.T) {
 		show(t, store, shows[i], 0)
 	}
 	// States are locked in the order of their ids.
-	slices.SortFunc(shows, func(a, b poll.Presentation) int { return bytes.Compare(a.Polls[0].ID[:], b.Polls[0].ID[:]) })
+	slices.SortFunc(shows, func(a,
+		b poll.Presentation) int {
+		return bytes.Compare(a.Polls[0].ID[:], b.Polls[0].ID[:])
+	})
 	locked, held, others := shows[0], shows[1], shows[2:]
 	counting := func(partition int, presentations ...poll.Presentation) <-chan error {
 		batch := votes()
@@ -56,7 +61,8 @@ func (s *suite) apart(t *testing.T) {
 
 	for i, partition := range []int{1, 2, 3} {
 		require.NoError(t, <-counting(partition, others[i]))
-		require.EqualValues(t, 1, results(t, store, others[i], 0).Voters, "partition %d has committed", partition)
+		require.EqualValues(t, 1, results(t, store, others[i], 0).Voters,
+			"partition %d has committed", partition)
 	}
 	show(t, store, others[0], 1)
 	require.Zero(t, results(t, store, held, 0).Voters, "readers wait for nobody")

@@ -13,16 +13,22 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Benchmark measures how many votes a second one worker counts, in batches of 1, 100 and 5000, from new voters and
-// from voters who change their minds; and from voters who write words, some of them new ones, and change their minds.
+// Benchmark measures how many votes a second one worker counts, in batches of 1, 100 and 5000, from
+// new voters and from voters who change their minds; and from voters who write words, some of them
+// new ones, and change their minds.
 func Benchmark(b *testing.B, open func(b *testing.B) Store) {
 	for _, size := range []struct {
 		name  string
 		votes int
 	}{{"1", 1}, {"100", 100}, {"5000", 5000}} {
-		b.Run("new/"+size.name, func(b *testing.B) { benchmark(b, open(b), size.votes, true, question.Choice) })
-		b.Run("changed/"+size.name, func(b *testing.B) { benchmark(b, open(b), size.votes, false, question.Choice) })
-		b.Run("words/"+size.name, func(b *testing.B) { benchmark(b, open(b), size.votes, false, question.WordCloud) })
+		b.Run("new/"+size.name, func(b *testing.B) {
+			benchmark(b, open(b), size.votes, true,
+				question.Choice)
+		})
+		b.Run("changed/"+size.name,
+			func(b *testing.B) { benchmark(b, open(b), size.votes, false, question.Choice) })
+		b.Run("words/"+size.name,
+			func(b *testing.B) { benchmark(b, open(b), size.votes, false, question.WordCloud) })
 	}
 }
 
@@ -42,7 +48,8 @@ func benchmark(b *testing.B, store Store, size int, fresh bool, kind question.Ki
 	require.NoError(b, store.Create(ctx, p))
 	batch := poll.Batch{Votes: make([]poll.Vote, size)}
 	for i := range batch.Votes {
-		batch.Votes[i] = poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: "A"}
+		batch.Votes[i] = poll.Vote{ID: uuid.New(), PollID: p.Polls[0].ID, VoterID: uuid.New(),
+			Version: 1, Answer: "A"}
 	}
 	round := 0
 	next := func() {
@@ -70,11 +77,13 @@ func benchmark(b *testing.B, store Store, size int, fresh bool, kind question.Ki
 	b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "votes/s")
 }
 
-// BenchmarkWords measures what results of free text cost, and a page of 100 answers from the middle of the list, however many there are.
+// BenchmarkWords measures what results of free text cost, and a page of 100 answers from the middle
+// of the list, however many there are.
 func BenchmarkWords(b *testing.B, open func(b *testing.B) Store) {
 	for _, kind := range []question.Kind{question.WordCloud, question.OpenText} {
 		for _, words := range []int{0, 100, 10_000, 30_000} {
-			b.Run(fmt.Sprintf("%s/%d", kind, words), func(b *testing.B) { benchmarkWords(b, open(b), kind, words) })
+			b.Run(fmt.Sprintf("%s/%d", kind, words),
+				func(b *testing.B) { benchmarkWords(b, open(b), kind, words) })
 		}
 	}
 }
@@ -91,7 +100,8 @@ func benchmarkWords(b *testing.B, store Store, kind question.Kind, n int) {
 		batch := poll.Batch{ID: uuid.New()}
 		for i := range min(5000, n) {
 			batch.Votes = append(batch.Votes, poll.Vote{
-				ID: uuid.Must(uuid.NewV7()), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1, Answer: question.Answer(fmt.Sprintf("Place %d", from+i)),
+				ID: uuid.Must(uuid.NewV7()), PollID: p.Polls[0].ID, VoterID: uuid.New(), Version: 1,
+				Answer: question.Answer(fmt.Sprintf("Place %d", from+i)),
 			})
 		}
 		_, err := store.Count(ctx, []poll.Batch{batch})
@@ -105,7 +115,8 @@ func benchmarkWords(b *testing.B, store Store, kind question.Kind, n int) {
 			}
 		}
 	})
-	for name, order := range map[string]question.Order{"page most": question.MostFirst, "page newest": question.NewestFirst} {
+	for name, order := range map[string]question.Order{"page most": question.MostFirst,
+		"page newest": question.NewestFirst} {
 		b.Run(name, func(b *testing.B) { benchmarkPage(b, store, p.Polls[0], order, n/2) })
 	}
 }
@@ -114,13 +125,14 @@ func benchmarkWords(b *testing.B, store Store, kind question.Kind, n int) {
 func benchmarkPage(b *testing.B, store Store, q poll.Poll, order question.Order, middle int) {
 	read := func(after *question.WordCount, n int) (last *question.WordCount) {
 		full, seen := errors.New("the page is full"), 0
-		err := store.Answers(b.Context(), q.PresentationID, q.ID, question.Listing{Order: order, After: after}, func(w question.WordCount) error {
-			if seen++; seen >= n {
-				last = &w
-				return full
-			}
-			return nil
-		})
+		err := store.Answers(b.Context(), q.PresentationID, q.ID,
+			question.Listing{Order: order, After: after}, func(w question.WordCount) error {
+				if seen++; seen >= n {
+					last = &w
+					return full
+				}
+				return nil
+			})
 		if err != nil && !errors.Is(err, full) {
 			b.Fatal(err)
 		}

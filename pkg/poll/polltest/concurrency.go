@@ -13,8 +13,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// concurrency lets workers count the same and different partitions, even the same presentation from two partitions, as
-// two workers do that both believe to be active, while presenters go to and fro and hide words, and seals come in.
+// concurrency lets workers count the same and different partitions, even the same presentation from
+// two partitions, as two workers do that both believe to be active, while presenters go to and fro
+// and hide words, and seals come in.
 func (s *suite) concurrency(t *testing.T) {
 	crowd(t, s.store(t))
 }
@@ -51,7 +52,8 @@ func crowd(t *testing.T, stores ...Store) {
 	for i, p := range shows {
 		group.Go(func() error {
 			for range rounds {
-				_, _, err := pick(i).Hide(t.Context(), p.ID, p.Polls[3+rand.IntN(2)].ID, []string{"A", "B"}[rand.IntN(2)], rand.IntN(2) > 0)
+				_, _, err := pick(i).Hide(t.Context(), p.ID, p.Polls[3+rand.IntN(2)].ID,
+					[]string{"A", "B"}[rand.IntN(2)], rand.IntN(2) > 0)
 				// nobody says it yet, or any more
 				if err != nil && fault.CodeOf(err) != fault.NotFound {
 					return err
@@ -68,8 +70,10 @@ func crowd(t *testing.T, stores ...Store) {
 				for range 30 {
 					p := shows[rand.IntN(len(shows))]
 					index := []int{0, 1, 3, 4}[rand.IntN(4)]
-					v := vote(p, index, rand.Int64N(rounds), []question.Answer{"A", "B", "C", ""}[rand.IntN(4)])
-					batch.Votes = append(batch.Votes, by(voters[rand.IntN(len(voters))], rand.Int64N(5), v))
+					v := vote(p, index, rand.Int64N(rounds),
+						[]question.Answer{"A", "B", "C", ""}[rand.IntN(4)])
+					batch.Votes = append(batch.Votes,
+						by(voters[rand.IntN(len(voters))], rand.Int64N(5), v))
 				}
 				batches := []poll.Batch{batch, last, batch}
 				select {

@@ -27,13 +27,26 @@ func (s *suite) contexts(t *testing.T) {
 		"Expire":       func() error { _, err := store.Expire(ctx, p.ID, 0); return err },
 		"Erase":        func() error { _, err := store.Erase(ctx, 1); return err },
 		"Display":      func() error { _, err := store.Display(ctx, p.ID); return err },
-		"Transit":      func() error { _, err := store.Transit(ctx, p.ID, poll.Move{}, nil); return err },
-		"Edit":         func() error { _, err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")}); return err },
-		"Delete":       func() error { return store.Delete(ctx, p.ID, nil) },
-		"History":      func() error { _, err := store.History(ctx, p.ID, 0, 1); return err },
-		"Results":      func() error { _, err := store.Results(ctx, p.ID, p.Polls[0].ID); return err },
+		"Transit": func() error {
+			_,
+				err := store.Transit(ctx, p.ID, poll.Move{}, nil)
+			return err
+		},
+		"Edit": func() error {
+			_,
+				err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")})
+			return err
+		},
+		"Delete":  func() error { return store.Delete(ctx, p.ID, nil) },
+		"History": func() error { _, err := store.History(ctx, p.ID, 0, 1); return err },
+		"Results": func() error {
+			_,
+				err := store.Results(ctx, p.ID, p.Polls[0].ID)
+			return err
+		},
 		"Votes": func() error {
-			return store.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil, func(poll.VoterAnswer) error { return nil })
+			return store.Votes(ctx, p.ID, p.Polls[0].ID, uuid.Nil,
+				func(poll.VoterAnswer) error { return nil })
 		},
 		"Newest": func() error {
 			_, err := store.Newest(ctx, []uuid.UUID{p.ID}, []uuid.UUID{p.Polls[0].ID})
@@ -44,12 +57,21 @@ func (s *suite) contexts(t *testing.T) {
 			return err
 		},
 		"Present": func() error {
-			return store.Present(ctx, uuid.New(), map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute)
+			return store.Present(ctx, uuid.New(),
+				map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute)
 		},
-		"Refold":     func() error { _, _, err := store.Refold(ctx); return err },
-		"Secret":     func() error { _, err := store.Secret(ctx, "late", []byte("late")); return err },
-		"Grant":      func() error { _, err := store.Grant(ctx, p.ID, 1); return err },
-		"Audiences":  func() error { _, err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute); return err },
+		"Refold": func() error { _, _, err := store.Refold(ctx); return err },
+		"Secret": func() error {
+			_,
+				err := store.Secret(ctx, "late", []byte("late"))
+			return err
+		},
+		"Grant": func() error { _, err := store.Grant(ctx, p.ID, 1); return err },
+		"Audiences": func() error {
+			_,
+				err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute)
+			return err
+		},
 		"Closing":    func() error { _, err := store.Closing(ctx); return err },
 		"Partitions": func() error { return store.Partitions(ctx, Partitions) },
 		"Ping":       func() error { return store.Ping(ctx) },

@@ -15,7 +15,8 @@ import (
 
 // vote is a new voter's vote.
 func vote(p poll.Presentation, index int, version int64, answer question.Answer) poll.Vote {
-	return poll.Vote{ID: uuid.New(), PollID: p.Polls[index].ID, VoterID: uuid.New(), Version: version, Answer: answer}
+	return poll.Vote{ID: uuid.New(), PollID: p.Polls[index].ID, VoterID: uuid.New(),
+		Version: version, Answer: answer}
 }
 
 // by is another vote, of that voter and with that seq.
@@ -81,7 +82,8 @@ func (s *suite) counting(t *testing.T) {
 	t.Run("votes are counted once and announced", func(t *testing.T) {
 		p, v := begin(t, 0)
 		before := results(t, store, p, 0)
-		o := count(t, store, votes(vote(p, 0, v, "A"), vote(p, 0, v, "B")), votes(vote(p, 0, v, "B")))
+		o := count(t, store, votes(vote(p, 0, v, "A"), vote(p, 0, v, "B")),
+			votes(vote(p, 0, v, "B")))
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		tally(t, p, 0, 3, 1, 2, 0)
 		r := results(t, store, p, 0)
@@ -111,7 +113,8 @@ func (s *suite) counting(t *testing.T) {
 			require.Empty(t, o.Changed)
 		}
 		require.Equal(t, before, results(t, store, p, 0))
-		require.Equal(t, []poll.VoterAnswer{{VoterID: voter, Answer: "B"}}, said(list(t, store, p, 0)))
+		require.Equal(t, []poll.VoterAnswer{{VoterID: voter, Answer: "B"}},
+			said(list(t, store, p, 0)))
 	})
 
 	t.Run("an old batch among new ones has no effect while they have theirs", func(t *testing.T) {
@@ -130,35 +133,42 @@ func (s *suite) counting(t *testing.T) {
 		require.Empty(t, o.Changed)
 	})
 
-	t.Run("a later vote replaces the earlier one, in later calls and within one", func(t *testing.T) {
-		p, v := begin(t, 0)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "A")))).Verdicts)
-		tally(t, p, 0, 1, 1, 0, 0)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "B")))).Verdicts)
-		tally(t, p, 0, 1, 0, 1, 0)
-		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "C")), by(voter, 0, vote(p, 0, v, "A"))), votes(by(voter, 0, vote(p, 0, v, "C"))))
-		require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
-		tally(t, p, 0, 1, 0, 0, 1)
-	})
+	t.Run("a later vote replaces the earlier one, in later calls and within one",
+		func(t *testing.T) {
+			p, v := begin(t, 0)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, store, votes(by(voter, 0, vote(p, 0, v, "A")))).Verdicts)
+			tally(t, p, 0, 1, 1, 0, 0)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, store, votes(by(voter, 0, vote(p, 0, v, "B")))).Verdicts)
+			tally(t, p, 0, 1, 0, 1, 0)
+			o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "C")),
+				by(voter, 0, vote(p, 0, v, "A"))), votes(by(voter, 0, vote(p, 0, v, "C"))))
+			require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
+			tally(t, p, 0, 1, 0, 0, 1)
+		})
 
 	t.Run("the same answer again changes no tally", func(t *testing.T) {
 		p, v := begin(t, 0)
 		for range 2 {
-			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "A")))).Verdicts)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, store, votes(by(voter, 0, vote(p, 0, v, "A")))).Verdicts)
 			tally(t, p, 0, 1, 1, 0, 0)
 		}
 	})
 
 	t.Run("the voter's own counter decides when votes come out of order", func(t *testing.T) {
 		p, v := begin(t, 0)
-		o := count(t, store, votes(by(voter, 7, vote(p, 0, v, "A")), by(voter, 5, vote(p, 0, v, "B"))))
+		o := count(t, store, votes(by(voter, 7, vote(p, 0, v, "A")),
+			by(voter, 5, vote(p, 0, v, "B"))))
 		require.Equal(t, []verdicts{{counted, superseded}}, o.Verdicts)
 		tally(t, p, 0, 1, 1, 0, 0)
 		o = count(t, store, votes(by(voter, 6, vote(p, 0, v, "B"))))
 		require.Equal(t, []verdicts{{superseded}}, o.Verdicts)
 		require.Empty(t, o.Changed)
 		tally(t, p, 0, 1, 1, 0, 0)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 8, vote(p, 0, v, "C")))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(by(voter, 8, vote(p, 0, v, "C")))).Verdicts)
 		tally(t, p, 0, 1, 0, 0, 1)
 	})
 
@@ -166,43 +176,54 @@ func (s *suite) counting(t *testing.T) {
 		p, v := begin(t, 0)
 		const top = 1<<63 - 1
 		count(t, store, votes(by(voter, top, vote(p, 0, v, "A"))))
-		require.Equal(t, []verdicts{{superseded}}, count(t, store, votes(by(voter, top-1, vote(p, 0, v, "B")))).Verdicts)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, top, vote(p, 0, v, "C")))).Verdicts)
+		require.Equal(t, []verdicts{{superseded}},
+			count(t, store, votes(by(voter, top-1, vote(p, 0, v, "B")))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(by(voter, top, vote(p, 0, v, "C")))).Verdicts)
 		tally(t, p, 0, 1, 0, 0, 1)
 	})
 
-	t.Run("a later vote replaces one under a newer version, until its own is sealed", func(t *testing.T) {
-		p, first := begin(t, 0)
-		show(t, store, p, 1)
-		again := show(t, store, p, 0)
-		count(t, store, votes(by(voter, 2, vote(p, 0, again, "A"))))
-		require.Equal(t, []verdicts{{superseded}}, count(t, store, votes(by(voter, 1, vote(p, 0, first, "B")))).Verdicts)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 3, vote(p, 0, first, "C")))).Verdicts)
-		tally(t, p, 0, 1, 0, 0, 1)
-		count(t, store, seal(p, 0, first))
-		require.Equal(t, []verdicts{{late}}, count(t, store, votes(by(voter, 4, vote(p, 0, first, "B")))).Verdicts)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 4, vote(p, 0, again, "B")))).Verdicts)
-		tally(t, p, 0, 1, 0, 1, 0)
-	})
+	t.Run("a later vote replaces one under a newer version, until its own is sealed",
+		func(t *testing.T) {
+			p, first := begin(t, 0)
+			show(t, store, p, 1)
+			again := show(t, store, p, 0)
+			count(t, store, votes(by(voter, 2, vote(p, 0, again, "A"))))
+			require.Equal(t, []verdicts{{superseded}},
+				count(t, store, votes(by(voter, 1, vote(p, 0, first, "B")))).Verdicts)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, store, votes(by(voter, 3, vote(p, 0, first, "C")))).Verdicts)
+			tally(t, p, 0, 1, 0, 0, 1)
+			count(t, store, seal(p, 0, first))
+			require.Equal(t, []verdicts{{late}},
+				count(t, store, votes(by(voter, 4, vote(p, 0, first, "B")))).Verdicts)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, store, votes(by(voter, 4, vote(p, 0, again, "B")))).Verdicts)
+			tally(t, p, 0, 1, 0, 1, 0)
+		})
 
-	t.Run("a vote with several options moves the tallies by the difference and counts one person", func(t *testing.T) {
-		p, v := begin(t, 1)
-		count(t, store, votes(by(voter, 0, vote(p, 1, v, "A\nB\nC")), vote(p, 1, v, "B")))
-		tally(t, p, 1, 2, 1, 2, 1, 0)
-		count(t, store, votes(by(voter, 0, vote(p, 1, v, "B\nD"))))
-		tally(t, p, 1, 2, 0, 2, 0, 1)
-	})
+	t.Run("a vote with several options moves the tallies by the difference and counts one person",
+		func(t *testing.T) {
+			p, v := begin(t, 1)
+			count(t, store, votes(by(voter, 0, vote(p, 1, v, "A\nB\nC")), vote(p, 1, v, "B")))
+			tally(t, p, 1, 2, 1, 2, 1, 0)
+			count(t, store, votes(by(voter, 0, vote(p, 1, v, "B\nD"))))
+			tally(t, p, 1, 2, 0, 2, 0, 1)
+		})
 
-	t.Run("votes that refer to nothing are rejected, good ones beside them count", func(t *testing.T) {
-		p, v := begin(t, 0)
-		unknown := vote(p, 0, v, "A")
-		unknown.PollID = uuid.New()
-		o := count(t, store,
-			votes(vote(p, 0, v, "Z"), vote(p, 0, v, "A"), unknown, vote(p, 0, v, "\n"), vote(p, 0, v, "A\nZ"), vote(p, 0, v, "B")),
-			poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: uuid.New(), Version: 1}})
-		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, counted}, {}}, o.Verdicts)
-		tally(t, p, 0, 2, 1, 1, 0)
-	})
+	t.Run("votes that refer to nothing are rejected, good ones beside them count",
+		func(t *testing.T) {
+			p, v := begin(t, 0)
+			unknown := vote(p, 0, v, "A")
+			unknown.PollID = uuid.New()
+			o := count(t, store,
+				votes(vote(p, 0, v, "Z"), vote(p, 0, v, "A"), unknown, vote(p, 0, v, "\n"),
+					vote(p, 0, v, "A\nZ"), vote(p, 0, v, "B")),
+				poll.Batch{ID: uuid.New(), Seal: &poll.Seal{PollID: uuid.New(), Version: 1}})
+			require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, counted},
+				{}}, o.Verdicts)
+			tally(t, p, 0, 2, 1, 1, 0)
+		})
 
 	t.Run("a replayed vote counts only for a voter who has none", func(t *testing.T) {
 		p, v := begin(t, 0)
@@ -212,14 +233,16 @@ func (s *suite) counting(t *testing.T) {
 		require.Equal(t, []verdicts{{superseded}}, o.Verdicts)
 		require.Empty(t, o.Changed)
 		require.Equal(t, before, results(t, store, p, 0))
-		require.Equal(t, []verdicts{{counted}}, count(t, store, replayed(vote(p, 0, v, "B"))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, replayed(vote(p, 0, v, "B"))).Verdicts)
 		tally(t, p, 0, 2, 1, 1, 0)
 	})
 
 	t.Run("a replayed vote that counts is replaced like any other", func(t *testing.T) {
 		p, v := begin(t, 0)
 		count(t, store, replayed(by(voter, 0, vote(p, 0, v, "A"))))
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "B")))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(by(voter, 0, vote(p, 0, v, "B")))).Verdicts)
 		tally(t, p, 0, 1, 0, 1, 0)
 		o := count(t, store, replayed(vote(p, 0, v, "C")), votes(by(voter, 0, vote(p, 0, v, "C"))))
 		require.Equal(t, []verdicts{{counted}, {counted}}, o.Verdicts)
@@ -228,7 +251,8 @@ func (s *suite) counting(t *testing.T) {
 
 	t.Run("of several votes of one voter in a replayed batch the last counts", func(t *testing.T) {
 		p, v := begin(t, 0)
-		o := count(t, store, replayed(by(voter, 0, vote(p, 0, v, "A")), by(voter, 0, vote(p, 0, v, "B"))), replayed(by(voter, 0, vote(p, 0, v, "C"))))
+		o := count(t, store, replayed(by(voter, 0, vote(p, 0, v, "A")),
+			by(voter, 0, vote(p, 0, v, "B"))), replayed(by(voter, 0, vote(p, 0, v, "C"))))
 		require.Equal(t, []verdicts{{superseded, counted}, {superseded}}, o.Verdicts)
 		tally(t, p, 0, 1, 0, 1, 0)
 	})
@@ -249,23 +273,25 @@ func (s *suite) counting(t *testing.T) {
 		tally(t, p, 0, 1, 0, 1, 0)
 	})
 
-	t.Run("only ids that are old enough are forgotten, and no more than asked for", func(t *testing.T) {
-		store := s.store(t)
-		p := created(t, store)
-		v := show(t, store, p, 0)
-		b := votes(vote(p, 0, v, "A"))
-		count(t, store, b, votes(vote(p, 0, v, "A")))
-		n, err := store.Forget(t.Context(), time.Hour, 100)
-		require.NoError(t, err)
-		require.Zero(t, n)
-		require.Empty(t, count(t, store, b).Changed, "still known")
-		for dropped := 1; dropped > 0; {
-			dropped, err = store.Forget(t.Context(), -time.Hour, 1)
+	t.Run("only ids that are old enough are forgotten, and no more than asked for",
+		func(t *testing.T) {
+			store := s.store(t)
+			p := created(t, store)
+			v := show(t, store, p, 0)
+			b := votes(vote(p, 0, v, "A"))
+			count(t, store, b, votes(vote(p, 0, v, "A")))
+			n, err := store.Forget(t.Context(), time.Hour, 100)
 			require.NoError(t, err)
-			require.LessOrEqual(t, dropped, 1)
-		}
-		require.NotEmpty(t, count(t, store, b).Changed, "forgotten: it would have its effect again")
-	})
+			require.Zero(t, n)
+			require.Empty(t, count(t, store, b).Changed, "still known")
+			for dropped := 1; dropped > 0; {
+				dropped, err = store.Forget(t.Context(), -time.Hour, 1)
+				require.NoError(t, err)
+				require.LessOrEqual(t, dropped, 1)
+			}
+			require.NotEmpty(t, count(t, store, b).Changed,
+				"forgotten: it would have its effect again")
+		})
 	t.Run("a batch without a good vote is recorded all the same", func(t *testing.T) {
 		p, v := begin(t, 0)
 		bad := votes(vote(p, 0, v, "Z"))
@@ -291,11 +317,14 @@ func (s *suite) counting(t *testing.T) {
 			r := results(t, store, p, i)
 			require.EqualValues(t, 1, r.Voters)
 			require.Equal(t, before.WordsTotal, r.WordsTotal)
-			require.Equal(t, []uuid.UUID{another.VoterID}, votersOf(list(t, store, p, i)), "who took theirs back is not in the list")
+			require.Equal(t, []uuid.UUID{another.VoterID}, votersOf(list(t, store, p, i)),
+				"who took theirs back is not in the list")
 			requireRecount(t, store, p, i)
 
-			o = count(t, store, votes(by(given.VoterID, 6, vote(p, i, v, answer))), replayed(by(given.VoterID, 9, vote(p, i, v, answer))), votes(again("")))
-			require.Equal(t, []verdicts{{superseded}, {superseded}, {counted}}, o.Verdicts, "nothing of before comes back")
+			o = count(t, store, votes(by(given.VoterID, 6, vote(p, i, v, answer))),
+				replayed(by(given.VoterID, 9, vote(p, i, v, answer))), votes(again("")))
+			require.Equal(t, []verdicts{{superseded}, {superseded}, {counted}}, o.Verdicts,
+				"nothing of before comes back")
 			require.EqualValues(t, 1, results(t, store, p, i).Voters)
 			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(again(answer))).Verdicts)
 			r = results(t, store, p, i)
@@ -304,11 +333,14 @@ func (s *suite) counting(t *testing.T) {
 			requireRecount(t, store, p, i)
 
 			stranger := vote(p, i, v, "")
-			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(stranger)).Verdicts, "who has none takes back none")
+			require.Equal(t, []verdicts{{counted}}, count(t, store, votes(stranger)).Verdicts,
+				"who has none takes back none")
 			require.EqualValues(t, 2, results(t, store, p, i).Voters)
-			require.Equal(t, []verdicts{{superseded}}, count(t, store, replayed(by(stranger.VoterID, 9, vote(p, i, v, answer)))).Verdicts)
+			require.Equal(t, []verdicts{{superseded}},
+				count(t, store, replayed(by(stranger.VoterID, 9, vote(p, i, v, answer)))).Verdicts)
 			count(t, store, seal(p, i, v))
-			require.Equal(t, []verdicts{{late}}, count(t, store, votes(by(given.VoterID, 9, vote(p, i, v, "")))).Verdicts)
+			require.Equal(t, []verdicts{{late}},
+				count(t, store, votes(by(given.VoterID, 9, vote(p, i, v, "")))).Verdicts)
 			requireRecount(t, store, p, i)
 		}
 	})

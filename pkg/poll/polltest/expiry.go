@@ -14,8 +14,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Ageing gives the suite what no call of a store does: age has the use of a presentation noted so long ago, and rows counts the
-// rows of a table that are of a presentation or a poll.
+// Ageing gives the suite what no call of a store does: age has the use of a presentation noted so
+// long ago, and rows counts the rows of a table that are of a presentation or a poll.
 func Ageing(age func(t *testing.T, s Store, id uuid.UUID, age time.Duration),
 	rows func(t *testing.T, s Store, table string, id uuid.UUID) int,
 ) Capability {
@@ -38,31 +38,33 @@ func (s *suite) expiry(t *testing.T) {
 		require.NoError(t, err)
 		return expired
 	}
-	t.Run("use is noted at creation, and by who reads what is displayed, moves and edits", func(t *testing.T) {
-		p := created(t, store)
-		for name, use := range map[string]func(){
-			"creation": func() {},
-			"a look": func() {
-				_, err := store.Display(t.Context(), p.ID)
-				require.NoError(t, err)
-			},
-			"a transition": func() { show(t, store, p, 0) },
-			"an edit": func() {
-				_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("another")})
-				require.NoError(t, err)
-			},
-		} {
-			if name != "creation" {
-				s.age(t, store, p.ID, poll.UseNoted+time.Hour)
-				require.Contains(t, unused(t, store, day), p.ID)
+	t.Run("use is noted at creation, and by who reads what is displayed, moves and edits",
+		func(t *testing.T) {
+			p := created(t, store)
+			for name, use := range map[string]func(){
+				"creation": func() {},
+				"a look": func() {
+					_, err := store.Display(t.Context(), p.ID)
+					require.NoError(t, err)
+				},
+				"a transition": func() { show(t, store, p, 0) },
+				"an edit": func() {
+					_, err := store.Edit(t.Context(), p.ID,
+						poll.EditPresentation{Title: new("another")})
+					require.NoError(t, err)
+				},
+			} {
+				if name != "creation" {
+					s.age(t, store, p.ID, poll.UseNoted+time.Hour)
+					require.Contains(t, unused(t, store, day), p.ID)
+				}
+				use()
+				require.NotContains(t, unused(t, store, time.Hour), p.ID, name)
+				require.False(t, expire(t, p.ID, time.Hour), name)
 			}
-			use()
-			require.NotContains(t, unused(t, store, time.Hour), p.ID, name)
-			require.False(t, expire(t, p.ID, time.Hour), name)
-		}
-		_, _, err := store.Presentation(t.Context(), p.ID)
-		require.NoError(t, err)
-	})
+			_, _, err := store.Presentation(t.Context(), p.ID)
+			require.NoError(t, err)
+		})
 
 	t.Run("use that was noted within a day is not written again", func(t *testing.T) {
 		p := created(t, store)
@@ -99,7 +101,8 @@ func (s *suite) expiry(t *testing.T) {
 		count(t, store, batch)
 		v = show(t, store, p, 1)
 		count(t, store, votes(vote(p, 1, v, `["one","two"]`), vote(p, 1, v, `["one"]`)))
-		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7, other.ID: 7}), time.Hour))
+		require.NoError(t, store.Present(t.Context(), uuid.New(),
+			rooms(map[uuid.UUID]int{p.ID: 7, other.ID: 7}), time.Hour))
 		ov := show(t, store, other, 0)
 		count(t, store, votes(vote(other, 0, ov, "A")))
 		s.age(t, store, p.ID, 40*day)
@@ -109,13 +112,18 @@ func (s *suite) expiry(t *testing.T) {
 		require.False(t, expire(t, p.ID, 40*day), "it is gone")
 		for _, err := range []error{
 			func() error { _, err := store.Display(t.Context(), p.ID); return err }(),
-			func() error { _, err := store.Results(t.Context(), p.ID, p.Polls[0].ID); return err }(),
+			func() error {
+				_, err := store.Results(t.Context(), p.ID,
+					p.Polls[0].ID)
+				return err
+			}(),
 			func() error { _, _, err := store.Join(t.Context(), p.JoinCode); return err }(),
 			store.Delete(t.Context(), p.ID, nil),
 		} {
 			requireKind(t, fault.NotFound, err)
 		}
-		require.Equal(t, []verdicts{{poll.Rejected}}, count(t, store, votes(vote(p, 1, v, `["late"]`))).Verdicts)
+		require.Equal(t, []verdicts{{poll.Rejected}},
+			count(t, store, votes(vote(p, 1, v, `["late"]`))).Verdicts)
 		for _, table := range []string{"presence", "passes"} {
 			require.Zero(t, s.rows(t, store, table, p.ID), table)
 		}
@@ -210,7 +218,8 @@ func (s *suite) expiry(t *testing.T) {
 			poll.Poll{Question: question.Question{Text: "?", Kind: question.WordCloud}})
 		v := show(t, store, p, 0)
 		count(t, store, votes(vote(p, 0, v, "A")))
-		require.NoError(t, store.Present(t.Context(), uuid.New(), rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))
+		require.NoError(t, store.Present(t.Context(), uuid.New(),
+			rooms(map[uuid.UUID]int{p.ID: 7}), time.Hour))
 		require.Equal(t, 1, s.rows(t, store, "spellings", p.Polls[0].ID))
 		require.NoError(t, store.Delete(t.Context(), p.ID, nil))
 		for _, table := range []string{"votes", "words", "spellings"} {

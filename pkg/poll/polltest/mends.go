@@ -29,7 +29,8 @@ func (s *suite) revisions(t *testing.T) {
 	t.Run("an edit that has seen another revision changes nothing", func(t *testing.T) {
 		p := created(t, store)
 		rename := func(title string, seen ...int64) (poll.Edited, error) {
-			return store.Edit(t.Context(), p.ID, poll.IfSeen{Edit: poll.EditPresentation{Title: &title}, Seen: seen})
+			return store.Edit(t.Context(), p.ID,
+				poll.IfSeen{Edit: poll.EditPresentation{Title: &title}, Seen: seen})
 		}
 		edited, err := rename("one", p.Edits)
 		require.NoError(t, err)
@@ -64,7 +65,8 @@ func (s *suite) revisions(t *testing.T) {
 
 	t.Run("a poll that is not there is not found, whatever revision was seen", func(t *testing.T) {
 		p := created(t, store)
-		_, err := store.Edit(t.Context(), p.ID, poll.IfSeen{Edit: poll.DeletePoll{PollID: uuid.New()}, Seen: poll.Seen{99}})
+		_, err := store.Edit(t.Context(), p.ID,
+			poll.IfSeen{Edit: poll.DeletePoll{PollID: uuid.New()}, Seen: poll.Seen{99}})
 		requireKind(t, fault.NotFound, err)
 	})
 
@@ -76,31 +78,34 @@ func (s *suite) revisions(t *testing.T) {
 		require.NoError(t, store.Delete(t.Context(), p.ID, poll.Seen{p.Edits}))
 	})
 
-	t.Run("of many who edit at once and have seen the same revision exactly one wins", func(t *testing.T) {
-		for range 5 {
-			p := created(t, store)
-			var group errgroup.Group
-			var won atomic.Int64
-			for i := range 6 {
-				var e poll.Edit = poll.EditPresentation{Title: of(fmt.Sprint("title ", i))}
-				if i%2 == 1 {
-					e = poll.EditPoll{PollID: p.Polls[i%3].ID, Question: of(fmt.Sprint("question ", i))}
-				}
-				group.Go(func() error {
-					_, err := store.Edit(t.Context(), p.ID, poll.IfSeen{Edit: e, Seen: poll.Seen{p.Edits}})
-					if err == nil {
-						won.Add(1)
-					} else if fault.CodeOf(err) == fault.Stale {
-						err = nil
+	t.Run("of many who edit at once and have seen the same revision exactly one wins",
+		func(t *testing.T) {
+			for range 5 {
+				p := created(t, store)
+				var group errgroup.Group
+				var won atomic.Int64
+				for i := range 6 {
+					var e poll.Edit = poll.EditPresentation{Title: of(fmt.Sprint("title ", i))}
+					if i%2 == 1 {
+						e = poll.EditPoll{PollID: p.Polls[i%3].ID,
+							Question: of(fmt.Sprint("question ", i))}
 					}
-					return err
-				})
+					group.Go(func() error {
+						_, err := store.Edit(t.Context(), p.ID,
+							poll.IfSeen{Edit: e, Seen: poll.Seen{p.Edits}})
+						if err == nil {
+							won.Add(1)
+						} else if fault.CodeOf(err) == fault.Stale {
+							err = nil
+						}
+						return err
+					})
+				}
+				require.NoError(t, group.Wait())
+				require.EqualValues(t, 1, won.Load())
+				require.Equal(t, p.Edits+1, read(t, p).Edits)
 			}
-			require.NoError(t, group.Wait())
-			require.EqualValues(t, 1, won.Load())
-			require.Equal(t, p.Edits+1, read(t, p).Edits)
-		}
-	})
+		})
 }
 
 func (s *suite) mends(t *testing.T) {
@@ -128,42 +133,48 @@ func (s *suite) mends(t *testing.T) {
 		return &list
 	}
 
-	t.Run("texts of a poll are mended while people vote, no vote is lost, and the history has it", func(t *testing.T) {
-		p := created(t, store)
-		require.Empty(t, history(t, p))
-		version := show(t, store, p, 0)
-		count(t, store, votes(vote(p, 0, version, "A"), vote(p, 0, version, "B")))
-		before := results(t, store, p, 0)
-		began := time.Now().Add(-time.Hour)
-		edited := mend(t, p, poll.EditPoll{
-			PollID: p.Polls[0].ID, Question: of("Who wins?\nReally?"), Options: reword(before.Options, "B", "Another"),
+	t.Run("texts of a poll are mended while people vote, no vote is lost, and the history has it",
+		func(t *testing.T) {
+			p := created(t, store)
+			require.Empty(t, history(t, p))
+			version := show(t, store, p, 0)
+			count(t, store, votes(vote(p, 0, version, "A"), vote(p, 0, version, "B")))
+			before := results(t, store, p, 0)
+			began := time.Now().Add(-time.Hour)
+			edited := mend(t, p, poll.EditPoll{
+				PollID: p.Polls[0].ID, Question: of("Who wins?\nReally?"),
+				Options: reword(before.Options, "B", "Another"),
+			})
+			require.Equal(t, p.Edits+1, edited.Edits)
+			want := before
+			want.Text, want.Options, want.Mended = "Who wins?\nReally?",
+				*reword(before.Options, "B",
+					"Another"), 2
+			want.Revision++
+			require.Equal(t, want, results(t, store, p, 0))
+			mends := history(t, p)
+			require.Len(t, mends, 2)
+			for i := range mends {
+				require.WithinRange(t, mends[i].At, began, time.Now().Add(time.Hour))
+				require.Equal(t, mends[i].At.Truncate(time.Millisecond).UTC(), mends[i].At)
+				mends[i].At = time.Time{}
+			}
+			id := p.Polls[0].ID
+			require.Equal(t, []poll.Mend{
+				{Number: 1, PollID: id, Revision: want.Revision, Field: "question",
+					Before: "Who wins?",
+					After:  "Who wins?\nReally?"},
+				{Number: 2, PollID: id, Revision: want.Revision, Field: "options[B]",
+					Before: "the answer B", After: "Another"},
+			}, mends)
+			count(t, store, votes(vote(p, 0, version, "B")))
+			require.Equal(t, []int64{1, 2, 0}, results(t, store, p, 0).Counts)
+			requireRecount(t, store, p, 0)
+			d, err := store.Display(t.Context(), p.ID)
+			require.NoError(t, err)
+			require.Equal(t, want.Text, d.Poll.Text)
+			require.Equal(t, version, d.Version)
 		})
-		require.Equal(t, p.Edits+1, edited.Edits)
-		want := before
-		want.Text, want.Options, want.Mended = "Who wins?\nReally?", *reword(before.Options, "B",
-			"Another"), 2
-		want.Revision++
-		require.Equal(t, want, results(t, store, p, 0))
-		mends := history(t, p)
-		require.Len(t, mends, 2)
-		for i := range mends {
-			require.WithinRange(t, mends[i].At, began, time.Now().Add(time.Hour))
-			require.Equal(t, mends[i].At.Truncate(time.Millisecond).UTC(), mends[i].At)
-			mends[i].At = time.Time{}
-		}
-		id := p.Polls[0].ID
-		require.Equal(t, []poll.Mend{
-			{Number: 1, PollID: id, Revision: want.Revision, Field: "question", Before: "Who wins?", After: "Who wins?\nReally?"},
-			{Number: 2, PollID: id, Revision: want.Revision, Field: "options[B]", Before: "the answer B", After: "Another"},
-		}, mends)
-		count(t, store, votes(vote(p, 0, version, "B")))
-		require.Equal(t, []int64{1, 2, 0}, results(t, store, p, 0).Counts)
-		requireRecount(t, store, p, 0)
-		d, err := store.Display(t.Context(), p.ID)
-		require.NoError(t, err)
-		require.Equal(t, want.Text, d.Poll.Text)
-		require.Equal(t, version, d.Version)
-	})
 
 	t.Run("also while votes are under way, and no more once the poll is final", func(t *testing.T) {
 		p := created(t, store)
@@ -176,7 +187,8 @@ func (s *suite) mends(t *testing.T) {
 		r := results(t, store, p, 2)
 		require.Equal(t, poll.Final, r.Status)
 		require.EqualValues(t, 1, r.Voters)
-		_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[2].ID, Question: of("What?")})
+		_, err := store.Edit(t.Context(), p.ID,
+			poll.EditPoll{PollID: p.Polls[2].ID, Question: of("What?")})
 		requireKind(t, poll.HasBeenShown, err)
 		require.Equal(t, r, results(t, store, p, 2))
 		require.Len(t, history(t, p), 1)
@@ -271,7 +283,8 @@ func (s *suite) mends(t *testing.T) {
 		}
 		for i, q := range p.Polls {
 			show(t, store, p, i)
-			_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: q.ID, Question: of("too much"), Options: all(q)})
+			_, err := store.Edit(t.Context(), p.ID,
+				poll.EditPoll{PollID: q.ID, Question: of("too much"), Options: all(q)})
 			requireKind(t, poll.HasBeenShown, err)
 			require.ErrorContains(t, err, "100")
 			e := poll.EditPoll{PollID: q.ID, Options: all(q)}
@@ -281,7 +294,8 @@ func (s *suite) mends(t *testing.T) {
 				break
 			}
 			mend(t, p, e)
-			_, err = store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: q.ID, Question: of("once more")})
+			_, err = store.Edit(t.Context(), p.ID,
+				poll.EditPoll{PollID: q.ID, Question: of("once more")})
 			requireKind(t, poll.HasBeenShown, err)
 			require.Equal(t, poll.MaxMends, results(t, store, p, i).Mended)
 		}

@@ -11,8 +11,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// model is what a store must look like, told as simply as possible and without a word of poll.Ledger: it keeps votes,
-// goes through everything one by one, and counts from the votes whenever somebody asks.
+// model is what a store must look like, told as simply as possible and without a word of
+// poll.Ledger: it keeps votes, goes through everything one by one, and counts from the votes
+// whenever somebody asks.
 type model struct {
 	polls map[uuid.UUID]*modelPoll
 	seen  map[uuid.UUID]bool // batches
@@ -131,9 +132,11 @@ func (q *modelPoll) takes(a question.Answer) bool {
 	lines := strings.Split(string(a), "\n")
 	switch q.kind {
 	case question.WordCloud, question.OpenText:
-		return a != "" && !strings.ContainsAny(string(a), "\x00") && utf8.ValidString(string(a)) && (q.kind == question.WordCloud || len(lines) == 1)
+		return a != "" && !strings.ContainsAny(string(a), "\x00") && utf8.ValidString(string(a)) &&
+			(q.kind == question.WordCloud || len(lines) == 1)
 	}
-	return !slices.ContainsFunc(lines, func(key string) bool { return !slices.Contains(q.options, key) })
+	return !slices.ContainsFunc(lines,
+		func(key string) bool { return !slices.Contains(q.options, key) })
 }
 
 // words counts the words of a poll's votes.
@@ -180,7 +183,8 @@ func (m *model) seal(s poll.Seal) {
 func (m *model) state(id uuid.UUID) poll.State {
 	q := m.polls[id]
 	s := poll.State{
-		Status: q.status, Opened: q.opened, Sealed: q.sealed, Voters: int64(len(q.standing())), Counts: make([]int64, len(q.options)),
+		Status: q.status, Opened: q.opened, Sealed: q.sealed, Voters: int64(len(q.standing())),
+		Counts: make([]int64, len(q.options)),
 	}
 	for _, v := range q.standing() {
 		for _, key := range v.Answer.Keys() {

@@ -27,10 +27,12 @@ func (s *suite) newest(t *testing.T) {
 		v := show(t, store, one, 0)
 		count(t, store, votes(vote(one, 0, v, "A")))
 		show(t, store, one, 1)
-		n := ask(t, []uuid.UUID{other.ID, one.ID}, []uuid.UUID{one.Polls[0].ID, one.Polls[1].ID, other.Polls[0].ID})
+		n := ask(t, []uuid.UUID{other.ID, one.ID},
+			[]uuid.UUID{one.Polls[0].ID, one.Polls[1].ID, other.Polls[0].ID})
 		require.Equal(t, map[uuid.UUID]int64{one.ID: v + 1, other.ID: 0}, n.Versions)
 		require.Equal(t, map[uuid.UUID]int64{
-			one.Polls[0].ID: results(t, store, one, 0).Revision, one.Polls[1].ID: results(t, store, one, 1).Revision,
+			one.Polls[0].ID:   results(t, store, one, 0).Revision,
+			one.Polls[1].ID:   results(t, store, one, 1).Revision,
 			other.Polls[0].ID: results(t, store, other, 0).Revision,
 		}, n.Revisions)
 	})
@@ -48,7 +50,8 @@ func (s *suite) newest(t *testing.T) {
 		}{
 			{"a vote", func() { count(t, store, votes(vote(p, 0, v, "A"))) }, false, true},
 			{"who may see results", func() {
-				_, err := store.Edit(t.Context(), p.ID, poll.EditPoll{PollID: p.Polls[0].ID, Visibility: &presenter})
+				_, err := store.Edit(t.Context(), p.ID,
+					poll.EditPoll{PollID: p.Polls[0].ID, Visibility: &presenter})
 				require.NoError(t, err)
 			}, true, true},
 			{"a transition", func() { show(t, store, p, 1) }, true, true},
@@ -58,7 +61,8 @@ func (s *suite) newest(t *testing.T) {
 				require.NoError(t, err)
 			}, true, true},
 			{"another title", func() {
-				_, err := store.Edit(t.Context(), p.ID, poll.EditPresentation{Title: new("Another")})
+				_, err := store.Edit(t.Context(), p.ID,
+					poll.EditPresentation{Title: new("Another")})
 				require.NoError(t, err)
 			}, true, false},
 			{"other tokens", func() {
@@ -96,16 +100,18 @@ func (s *suite) newest(t *testing.T) {
 		n := ask(t, ids, polls)
 		require.Equal(t, []uuid.UUID{p.ID}, slices.Collect(maps.Keys(n.Versions)))
 		require.Equal(t, []uuid.UUID{p.Polls[0].ID}, slices.Collect(maps.Keys(n.Revisions)))
-		require.Equal(t, poll.Newest{Versions: map[uuid.UUID]int64{}, Revisions: map[uuid.UUID]int64{}}, ask(t, nil, nil))
+		require.Equal(t, poll.Newest{Versions: map[uuid.UUID]int64{},
+			Revisions: map[uuid.UUID]int64{}}, ask(t, nil, nil))
 	})
 
-	t.Run("it takes a thousand ids and not one more, and each as often as it likes", func(t *testing.T) {
-		p := created(t, store)
-		ids := slices.Repeat([]uuid.UUID{p.ID}, poll.MaxNewest-1)
-		n := ask(t, ids, []uuid.UUID{p.Polls[0].ID})
-		require.Equal(t, map[uuid.UUID]int64{p.ID: 0}, n.Versions)
-		require.Len(t, n.Revisions, 1)
-		_, err := store.Newest(t.Context(), ids, []uuid.UUID{p.Polls[0].ID, p.Polls[1].ID})
-		requireKind(t, fault.Invalid, err)
-	})
+	t.Run("it takes a thousand ids and not one more, and each as often as it likes",
+		func(t *testing.T) {
+			p := created(t, store)
+			ids := slices.Repeat([]uuid.UUID{p.ID}, poll.MaxNewest-1)
+			n := ask(t, ids, []uuid.UUID{p.Polls[0].ID})
+			require.Equal(t, map[uuid.UUID]int64{p.ID: 0}, n.Versions)
+			require.Len(t, n.Revisions, 1)
+			_, err := store.Newest(t.Context(), ids, []uuid.UUID{p.Polls[0].ID, p.Polls[1].ID})
+			requireKind(t, fault.Invalid, err)
+		})
 }

@@ -15,7 +15,8 @@ import (
 func (s *suite) partitions(t *testing.T) {
 	store := s.open(t)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	batch := []poll.Batch{votes(poll.Vote{ID: uuid.New(), PollID: uuid.New(), VoterID: uuid.New(), Version: 1, Answer: "A"})}
+	batch := []poll.Batch{votes(poll.Vote{ID: uuid.New(), PollID: uuid.New(), VoterID: uuid.New(),
+		Version: 1, Answer: "A"})}
 
 	requirePartitions(t, 0, store)
 	_, err := store.Count(t.Context(), batch)

@@ -37,8 +37,9 @@ const Partitions = 4
 // Capability is something that not every store can do; an adapter names those it has.
 type Capability func(*suite)
 
-// Shared says that several stores may be open on the same data at once, as those of several processes are. again opens
-// another one on the data of s, which may be closed by then; the suite closes it.
+// Shared says that several stores may be open on the same data at once, as those of several
+// processes are. again opens another one on the data of s, which may be closed by then; the suite
+// closes it.
 func Shared(again func(t *testing.T, s Store) Store) Capability {
 	return func(s *suite) { s.again = again }
 }
@@ -49,14 +50,16 @@ type suite struct {
 	age   func(t *testing.T, s Store, id uuid.UUID, age time.Duration)
 	rows  func(t *testing.T, s Store, table string, id uuid.UUID) int
 	hold  func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int), release func())
-	date  func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID, spellings map[string]int64)
+	date  func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID,
+		spellings map[string]int64)
 
 	before func(t *testing.T, s Store, id uuid.UUID)
 
 	inside *Inside
 }
 
-// Run proves the port's promises on stores that open gives, each of them empty. The suite closes them.
+// Run proves the port's promises on stores that open gives, each of them empty. The suite closes
+// them.
 func Run(t *testing.T, open func(t *testing.T) Store, capabilities ...Capability) {
 	s := &suite{open: open}
 	for _, c := range capabilities {
@@ -149,7 +152,8 @@ func created(t *testing.T, s Store, polls ...poll.Poll) poll.Presentation {
 // show displays the poll with that index and gives the version under which it is displayed.
 func show(t *testing.T, s Store, p poll.Presentation, index int) int64 {
 	t.Helper()
-	turn, err := s.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[index].ID}, nil)
+	turn, err := s.Transit(t.Context(), p.ID,
+		poll.Move{To: poll.ToPoll, PollID: p.Polls[index].ID}, nil)
 	require.NoError(t, err)
 	require.True(t, turn.Changed)
 	return turn.Version
@@ -170,13 +174,15 @@ func list(t *testing.T, s Store, p poll.Presentation, index int) []poll.VoterAns
 }
 
 // listAfter is the part of the list behind a voter.
-func listAfter(t *testing.T, s Store, p poll.Presentation, index int, after uuid.UUID) []poll.VoterAnswer {
+func listAfter(t *testing.T, s Store, p poll.Presentation, index int,
+	after uuid.UUID) []poll.VoterAnswer {
 	t.Helper()
 	answers := []poll.VoterAnswer{}
-	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, after, func(a poll.VoterAnswer) error {
-		answers = append(answers, a)
-		return nil
-	}))
+	require.NoError(t, s.Votes(t.Context(), p.ID, p.Polls[index].ID, after,
+		func(a poll.VoterAnswer) error {
+			answers = append(answers, a)
+			return nil
+		}))
 	return answers
 }
 

@@ -47,7 +47,8 @@ func (s *suite) presence(t *testing.T) {
 		require.LessOrEqual(t, len(n), 4)
 	})
 
-	t.Run("what a replica says stands in place of what it said before, for the presentations that it names", func(t *testing.T) {
+	t.Run("what a replica says stands in place of what it said before, for the presentations "+
+		"that it names", func(t *testing.T) {
 		p := ids(2)
 		said(t, one, map[uuid.UUID]int{p[0]: 5, p[1]: 5})
 		said(t, other, map[uuid.UUID]int{p[0]: 1})
@@ -83,7 +84,8 @@ func (s *suite) presence(t *testing.T) {
 		p := ids(2)
 		said(t, one, map[uuid.UUID]int{p[0]: 5})
 		said(t, other, map[uuid.UUID]int{p[0]: 5})
-		require.NoError(t, store.Present(t.Context(), one, rooms(map[uuid.UUID]int{p[1]: 1}), -time.Hour))
+		require.NoError(t, store.Present(t.Context(), one,
+			rooms(map[uuid.UUID]int{p[1]: 1}), -time.Hour))
 		require.Zero(t, connected(t, store, p[0]))
 		require.Equal(t, 1, connected(t, store, p[1]), "but not what is said now")
 	})
@@ -92,7 +94,8 @@ func (s *suite) presence(t *testing.T) {
 		p := ids(2)
 		say := func(replica uuid.UUID, most int, by int64) {
 			t.Helper()
-			require.NoError(t, store.Present(t.Context(), replica, map[uuid.UUID]poll.Presence{p[0]: {Viewers: 1, Most: most, MostBy: by}}, time.Hour))
+			require.NoError(t, store.Present(t.Context(), replica,
+				map[uuid.UUID]poll.Presence{p[0]: {Viewers: 1, Most: most, MostBy: by}}, time.Hour))
 		}
 		audience := func() poll.Audience {
 			t.Helper()
@@ -130,42 +133,44 @@ func (s *suite) presence(t *testing.T) {
 		}
 	})
 
-	t.Run("many replicas speak at once, while each drops what the others have just said", func(t *testing.T) {
-		stores := []Store{store}
-		if s.again != nil {
-			second := s.again(t, store)
-			t.Cleanup(func() { require.NoError(t, second.Close()) })
-			stores = append(stores, second)
-		}
-		const replicas, times = 8, 10
-		p := ids(20)
-		viewers := map[uuid.UUID]int{}
-		for _, id := range p {
-			viewers[id] = 3
-		}
-		var speaking sync.WaitGroup
-		errs := make(chan error, replicas*times)
-		names := ids(replicas)
-		for i, replica := range names {
-			speaking.Go(func() {
-				for range times {
-					errs <- stores[i%len(stores)].Present(t.Context(), replica, rooms(viewers), 0)
-				}
-			})
-		}
-		speaking.Wait()
-		for range cap(errs) {
-			require.NoError(t, <-errs)
-		}
-		for _, replica := range names {
-			said(t, replica, viewers)
-		}
-		for _, store := range stores {
-			for _, id := range p {
-				require.Equal(t, 3*replicas, connected(t, store, id))
+	t.Run("many replicas speak at once, while each drops what the others have just said",
+		func(t *testing.T) {
+			stores := []Store{store}
+			if s.again != nil {
+				second := s.again(t, store)
+				t.Cleanup(func() { require.NoError(t, second.Close()) })
+				stores = append(stores, second)
 			}
-		}
-	})
+			const replicas, times = 8, 10
+			p := ids(20)
+			viewers := map[uuid.UUID]int{}
+			for _, id := range p {
+				viewers[id] = 3
+			}
+			var speaking sync.WaitGroup
+			errs := make(chan error, replicas*times)
+			names := ids(replicas)
+			for i, replica := range names {
+				speaking.Go(func() {
+					for range times {
+						errs <- stores[i%len(stores)].Present(t.Context(), replica,
+							rooms(viewers), 0)
+					}
+				})
+			}
+			speaking.Wait()
+			for range cap(errs) {
+				require.NoError(t, <-errs)
+			}
+			for _, replica := range names {
+				said(t, replica, viewers)
+			}
+			for _, store := range stores {
+				for _, id := range p {
+					require.Equal(t, 3*replicas, connected(t, store, id))
+				}
+			}
+		})
 }
 
 // rooms gives presence of viewers alone.

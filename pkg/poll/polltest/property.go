@@ -18,7 +18,8 @@ import (
 func (s *suite) property(t *testing.T) {
 	store := s.store(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		d := &drill{rt: rt, store: store, inside: s.inside, p: newPresentation(t, everyKind()...), voters: make([]uuid.UUID, 4)}
+		d := &drill{rt: rt, store: store, inside: s.inside, p: newPresentation(t, everyKind()...),
+			voters: make([]uuid.UUID, 4)}
 		for i := range d.voters {
 			d.voters[i] = uuid.New()
 		}
@@ -56,7 +57,8 @@ type drill struct {
 }
 
 func (d *drill) transit(t *testing.T) {
-	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToOpen)).Draw(d.rt, "move"))}
+	move := poll.Move{To: poll.Target(rapid.IntRange(int(poll.ToNext), int(poll.ToOpen)).
+		Draw(d.rt, "move"))}
 	move.PollID = d.p.Polls[rapid.IntRange(0, 4).Draw(d.rt, "poll")].ID
 	turn, err := d.store.Transit(t.Context(), d.p.ID, move, nil)
 	if kind := fault.CodeOf(err); kind == poll.OutOfPolls || kind == poll.NotDisplayed {
@@ -119,12 +121,14 @@ func (d *drill) count(t *testing.T) {
 	}
 }
 
-var answers = []question.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", "", "a!!", "b\nA", "A!\nC\na", "x\x00", "\xff"}
+var answers = []question.Answer{"A", "B", "A\nC", "B\nC", "1", "5", "Z", "", "a!!", "b\nA",
+	"A!\nC\na", "x\x00", "\xff"}
 
 func (d *drill) batch() poll.Batch {
 	b := poll.Batch{ID: uuid.New(), Replayed: rapid.IntRange(0, 2).Draw(d.rt, "replayed") == 0}
 	if rapid.IntRange(0, 4).Draw(d.rt, "kind") == 0 {
-		seal := seal(d.p, rapid.IntRange(0, 4).Draw(d.rt, "sealed"), rapid.Int64Range(0, d.version).Draw(d.rt, "version"))
+		seal := seal(d.p, rapid.IntRange(0, 4).Draw(d.rt, "sealed"),
+			rapid.Int64Range(0, d.version).Draw(d.rt, "version"))
 		return seal
 	}
 	for range rapid.IntRange(1, 6).Draw(d.rt, "votes") {
@@ -144,7 +148,8 @@ func (d *drill) batch() poll.Batch {
 	return b
 }
 
-// compare looks at every poll. Those in changed have a higher revision than before; others are as they were.
+// compare looks at every poll. Those in changed have a higher revision than before; others are as
+// they were.
 func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 	for i, q := range d.p.Polls {
 		r, err := d.store.Results(t.Context(), d.p.ID, q.ID)
@@ -154,7 +159,8 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 			require.Greater(d.rt, r.Revision, d.revisions[i])
 		} else {
 			require.Equal(d.rt, d.revisions[i], r.Revision)
-			require.Equal(d.rt, d.before[i], d.model.state(q.ID), "poll %d changed without a word", i)
+			require.Equal(d.rt, d.before[i], d.model.state(q.ID),
+				"poll %d changed without a word", i)
 		}
 		d.revisions[i], d.before[i] = r.Revision, d.model.state(q.ID)
 		want := d.before[i]
@@ -163,15 +169,17 @@ func (d *drill) compare(t *testing.T, changed []uuid.UUID) {
 		requireWords(d.rt, d.store, r, d.model.words(q.ID))
 
 		var answers []poll.VoterAnswer
-		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil, func(a poll.VoterAnswer) error {
-			answers = append(answers, a)
-			return nil
-		}))
+		require.NoError(d.rt, d.store.Votes(t.Context(), d.p.ID, q.ID, uuid.Nil,
+			func(a poll.VoterAnswer) error {
+				answers = append(answers, a)
+				return nil
+			}))
 		require.Len(d.rt, answers, len(d.model.polls[q.ID].standing()))
 		if d.inside != nil && q.Kind.FreeText() {
 			d.inside.requireCounted(d.rt, d.store, q.ID, q.Kind, answers)
 		}
-		require.True(d.rt, slices.IsSortedFunc(answers, func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) }))
+		require.True(d.rt, slices.IsSortedFunc(answers,
+			func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) }))
 		for _, a := range answers {
 			require.Equal(d.rt, d.model.polls[q.ID].votes[a.VoterID].Answer, a.Answer)
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Recorder writes down the statements that a store sends, for tests of their plans and number: those with parameters, and
-// those that read without any. It is used by one goroutine at a time.
+// Recorder writes down the statements that a store sends, for tests of their plans and number:
+// those with parameters, and those that read without any. It is used by one goroutine at a time.
 type Recorder struct{ said []Statement }
 
 // Statement is one of them, as the driver got it.
@@ -70,12 +70,14 @@ type recordedConn struct {
 	recorder *Recorder
 }
 
-func (c *recordedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *recordedConn) ExecContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Result, error) {
 	c.recorder.Record(query, args)
 	return c.engineConn.ExecContext(ctx, query, args)
 }
 
-func (c *recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *recordedConn) QueryContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Rows, error) {
 	c.recorder.Record(query, args)
 	return c.engineConn.QueryContext(ctx, query, args)
 }
@@ -95,9 +97,11 @@ func (r *Recorder) Take() []Statement {
 	return said
 }
 
-// CallTheRest makes those calls of a store that no test of its statements looks at in another way, and gives each to ended with its
-// error. It deletes p, whose first poll was displayed under version 1, and which is in partition.
-func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int, ended func(call string, err error)) {
+// CallTheRest makes those calls of a store that no test of its statements looks at in another way,
+// and gives each to ended with its error. It deletes p, whose first poll was displayed under
+// version 1, and which is in partition.
+func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int,
+	ended func(call string, err error)) {
 	t.Helper()
 	ctx, displayed := t.Context(), p.Polls[0].ID
 	_, _, err := s.Presentation(ctx, p.ID)
@@ -156,7 +160,8 @@ func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int, ende
 	require.True(t, expired)
 	_, err = s.Erase(ctx, 100)
 	ended("Erase", err)
-	ended("Present", s.Present(ctx, p.ID, map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute))
+	ended("Present", s.Present(ctx, p.ID,
+		map[uuid.UUID]poll.Presence{p.ID: {Viewers: 1}}, time.Minute))
 	_, err = s.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute)
 	ended("Audiences", err)
 }

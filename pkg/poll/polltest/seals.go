@@ -20,7 +20,8 @@ func (s *suite) seals(t *testing.T) {
 		voter := uuid.New()
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "A"))))
 		show(t, store, p, 1)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 0, v, "B"))).Verdicts) // accepted before
+		// accepted before
+		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 0, v, "B"))).Verdicts)
 		before := results(t, store, p, 0)
 		require.Equal(t, poll.Closing, before.Status)
 
@@ -33,7 +34,8 @@ func (s *suite) seals(t *testing.T) {
 		require.Greater(t, r.Revision, before.Revision)
 		require.Equal(t, before.Counts, r.Counts)
 
-		o = count(t, store, votes(vote(p, 0, v, "C"), by(voter, 5, vote(p, 0, v, "C")), vote(p, 0, v-1, "C")))
+		o = count(t, store, votes(vote(p, 0, v, "C"), by(voter, 5, vote(p, 0, v, "C")),
+			vote(p, 0, v-1, "C")))
 		require.Equal(t, []verdicts{{late, late, late}}, o.Verdicts)
 		require.Empty(t, o.Changed)
 		require.Equal(t, r, results(t, store, p, 0))
@@ -44,7 +46,8 @@ func (s *suite) seals(t *testing.T) {
 		v := show(t, store, p, 0)
 		show(t, store, p, 1)
 		voter := uuid.New()
-		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "A"))), seal(p, 0, v), votes(by(voter, 0, vote(p, 0, v, "B")), vote(p, 0, v, "B")))
+		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "A"))), seal(p, 0, v),
+			votes(by(voter, 0, vote(p, 0, v, "B")), vote(p, 0, v, "B")))
 		require.Equal(t, []verdicts{{counted}, {}, {late, late}}, o.Verdicts)
 		r := results(t, store, p, 0)
 		require.Equal(t, poll.Final, r.Status)
@@ -64,24 +67,25 @@ func (s *suite) seals(t *testing.T) {
 		}
 	})
 
-	t.Run("the seal of an older version does not make a poll final that was displayed again", func(t *testing.T) {
-		p := created(t, store)
-		first := show(t, store, p, 0)
-		show(t, store, p, 1)
-		again := show(t, store, p, 0)
-		count(t, store, seal(p, 0, first))
-		r := results(t, store, p, 0)
-		require.Equal(t, poll.Open, r.Status)
-		require.Equal(t, first, r.Sealed)
-		o := count(t, store, votes(vote(p, 0, first, "A"), vote(p, 0, again, "B")))
-		require.Equal(t, []verdicts{{late, counted}}, o.Verdicts)
+	t.Run("the seal of an older version does not make a poll final that was displayed again",
+		func(t *testing.T) {
+			p := created(t, store)
+			first := show(t, store, p, 0)
+			show(t, store, p, 1)
+			again := show(t, store, p, 0)
+			count(t, store, seal(p, 0, first))
+			r := results(t, store, p, 0)
+			require.Equal(t, poll.Open, r.Status)
+			require.Equal(t, first, r.Sealed)
+			o := count(t, store, votes(vote(p, 0, first, "A"), vote(p, 0, again, "B")))
+			require.Equal(t, []verdicts{{late, counted}}, o.Verdicts)
 
-		show(t, store, p, 2)
-		count(t, store, seal(p, 0, first))
-		require.Equal(t, poll.Closing, results(t, store, p, 0).Status)
-		count(t, store, seal(p, 0, again))
-		require.Equal(t, poll.Final, results(t, store, p, 0).Status)
-	})
+			show(t, store, p, 2)
+			count(t, store, seal(p, 0, first))
+			require.Equal(t, poll.Closing, results(t, store, p, 0).Status)
+			count(t, store, seal(p, 0, again))
+			require.Equal(t, poll.Final, results(t, store, p, 0).Status)
+		})
 
 	t.Run("a final poll that is displayed again is open and keeps its votes", func(t *testing.T) {
 		p := created(t, store)
@@ -116,7 +120,8 @@ func (s *suite) seals(t *testing.T) {
 		require.Empty(t, mine())
 		v1 := show(t, store, p, 1)
 		show(t, store, p, 2)
-		first, second := poll.Seal{PollID: p.Polls[0].ID, Version: v0}, poll.Seal{PollID: p.Polls[1].ID, Version: v1}
+		first, second := poll.Seal{PollID: p.Polls[0].ID, Version: v0},
+			poll.Seal{PollID: p.Polls[1].ID, Version: v1}
 		require.Equal(t, []poll.Seal{first, second}, mine())
 		count(t, store, poll.Batch{ID: uuid.New(), Seal: &first})
 		require.Equal(t, []poll.Seal{second}, mine())

@@ -36,7 +36,8 @@ func (s *suite) shared(t *testing.T) {
 		requirePartitions(t, Partitions+1, store)
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, []poll.ClosingPoll{{PresentationID: p.ID, Seal: poll.Seal{PollID: p.Polls[0].ID, Version: v}}}, closing)
+		require.Equal(t, []poll.ClosingPoll{{PresentationID: p.ID,
+			Seal: poll.Seal{PollID: p.Polls[0].ID, Version: v}}}, closing)
 	})
 
 	t.Run("what one has committed the other sees at once", func(t *testing.T) {
@@ -53,7 +54,8 @@ func (s *suite) shared(t *testing.T) {
 			if i%3 == 2 {
 				answer = "1"
 			}
-			require.Equal(t, []verdicts{{counted}}, count(t, other, votes(vote(p, i%3, v, answer))).Verdicts)
+			require.Equal(t, []verdicts{{counted}},
+				count(t, other, votes(vote(p, i%3, v, answer))).Verdicts)
 			requireRecount(t, one, p, i%3)
 		}
 	})

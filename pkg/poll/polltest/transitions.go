@@ -36,26 +36,32 @@ func (s *suite) transitions(t *testing.T) {
 			{poll.Move{To: poll.ToNext}, 1, 0, true, -1, []poll.Status{open, pending, pending}},
 			{poll.Move{To: poll.ToNext}, 2, 1, true, 0, []poll.Status{closing, open, pending}},
 			{poll.Move{To: poll.ToPrevious}, 3, 0, true, 1, []poll.Status{open, closing, pending}},
-			{poll.Move{To: poll.ToNothing}, 4, 0, false, 0, []poll.Status{closing, closing, pending}},
+			{poll.Move{To: poll.ToNothing}, 4, 0, false, 0,
+				[]poll.Status{closing, closing, pending}},
 			{poll.Move{To: poll.ToPrevious}, 5, 0, true, -1, []poll.Status{open, closing, pending}},
-			{poll.Move{To: poll.ToPoll, PollID: p.Polls[2].ID}, 6, 2, true, 0, []poll.Status{closing, closing, open}},
-			{poll.Move{To: poll.ToNothing}, 7, 2, false, 2, []poll.Status{closing, closing, closing}},
+			{poll.Move{To: poll.ToPoll, PollID: p.Polls[2].ID}, 6, 2, true, 0,
+				[]poll.Status{closing, closing, open}},
+			{poll.Move{To: poll.ToNothing}, 7, 2, false, 2,
+				[]poll.Status{closing, closing, closing}},
 		} {
 			before := step.version - 1
 			turn, err := store.Transit(t.Context(), p.ID, step.move, &before)
 			require.NoError(t, err, "step %d", i)
 			require.True(t, turn.Changed, "step %d", i)
-			require.Equal(t, poll.Slide{Version: step.version, Index: step.index, Displayed: step.shown}, turn.Slide, "step %d", i)
+			require.Equal(t, poll.Slide{Version: step.version, Index: step.index,
+				Displayed: step.shown}, turn.Slide, "step %d", i)
 			if step.left < 0 {
 				require.Nil(t, turn.Ended, "step %d", i)
 			} else {
-				require.Equal(t, &poll.Seal{PollID: p.Polls[step.left].ID, Version: before}, turn.Ended, "step %d", i)
+				require.Equal(t, &poll.Seal{PollID: p.Polls[step.left].ID, Version: before},
+					turn.Ended, "step %d", i)
 				r := results(t, store, p, step.left)
 				require.Equal(t, before, r.Opened, "step %d", i)
 			}
 			if step.shown {
 				require.Equal(t, &p.Polls[step.index], turn.Poll, "step %d", i)
-				require.Equal(t, step.version, results(t, store, p, step.index).Opened, "step %d", i)
+				require.Equal(t, step.version,
+					results(t, store, p, step.index).Opened, "step %d", i)
 			} else {
 				require.Nil(t, turn.Poll, "step %d", i)
 			}
@@ -79,14 +85,17 @@ func (s *suite) transitions(t *testing.T) {
 			ended  *poll.Seal
 			status poll.Status
 		}{
-			{poll.ToClosed, poll.Slide{Version: first + 1, Displayed: true, Closed: true}, &poll.Seal{PollID: p.Polls[0].ID, Version: first}, poll.Closing},
+			{poll.ToClosed, poll.Slide{Version: first + 1, Displayed: true, Closed: true},
+				&poll.Seal{PollID: p.Polls[0].ID, Version: first}, poll.Closing},
 			{poll.ToOpen, poll.Slide{Version: first + 2, Displayed: true}, nil, poll.Open},
-			{poll.ToClosed, poll.Slide{Version: first + 3, Displayed: true, Closed: true}, &poll.Seal{PollID: p.Polls[0].ID, Version: first + 2}, poll.Closing},
+			{poll.ToClosed, poll.Slide{Version: first + 3, Displayed: true, Closed: true},
+				&poll.Seal{PollID: p.Polls[0].ID, Version: first + 2}, poll.Closing},
 		} {
 			turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: step.move}, nil)
 			require.NoError(t, err)
 			require.Equal(t, poll.Turn{
-				Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: step.slide, Poll: &p.Polls[0]}, Changed: true, Ended: step.ended,
+				Display: poll.Display{PresentationID: p.ID, Admission: p.Admission,
+					Slide: step.slide, Poll: &p.Polls[0]}, Changed: true, Ended: step.ended,
 			}, turn, "step %d", i)
 			display, err := store.Display(t.Context(), p.ID)
 			require.NoError(t, err)
@@ -114,7 +123,9 @@ func (s *suite) transitions(t *testing.T) {
 		require.NoError(t, err)
 		turn, err = store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 		require.NoError(t, err)
-		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: first + 6, Index: 1}}, Changed: true}, turn)
+		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID,
+			Admission: p.Admission, Slide: poll.Slide{Version: first + 6, Index: 1}},
+			Changed: true}, turn)
 	})
 
 	t.Run("a move that is not possible changes nothing", func(t *testing.T) {
@@ -125,7 +136,8 @@ func (s *suite) transitions(t *testing.T) {
 		_, err = store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, nil)
 		requireKind(t, poll.OutOfPolls, err)
 		for _, stale := range []int64{version - 1, version + 1, -1} {
-			for _, move := range []poll.Move{{To: poll.ToPrevious}, {To: poll.ToNothing}, {To: poll.ToPoll, PollID: p.Polls[2].ID}} {
+			for _, move := range []poll.Move{{To: poll.ToPrevious}, {To: poll.ToNothing},
+				{To: poll.ToPoll, PollID: p.Polls[2].ID}} {
 				_, err = store.Transit(t.Context(), p.ID, move, &stale)
 				requireKind(t, fault.Stale, err)
 			}
@@ -139,30 +151,36 @@ func (s *suite) transitions(t *testing.T) {
 		p := created(t, store)
 		nothing, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNothing}, nil)
 		require.NoError(t, err)
-		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Index: -1}}}, nothing)
+		require.Equal(t, poll.Turn{Display: poll.Display{PresentationID: p.ID,
+			Admission: p.Admission, Slide: poll.Slide{Index: -1}}}, nothing)
 
 		version := show(t, store, p, 1)
 		before := results(t, store, p, 1)
-		turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[1].ID}, &version)
+		turn, err := store.Transit(t.Context(), p.ID,
+			poll.Move{To: poll.ToPoll, PollID: p.Polls[1].ID}, &version)
 		require.NoError(t, err)
 		require.Equal(t, poll.Turn{Display: poll.Display{
-			PresentationID: p.ID, Admission: p.Admission, Slide: poll.Slide{Version: version, Index: 1, Displayed: true}, Poll: &p.Polls[1]}}, turn)
+			PresentationID: p.ID, Admission: p.Admission,
+			Slide: poll.Slide{Version: version, Index: 1, Displayed: true},
+			Poll:  &p.Polls[1]}}, turn)
 		require.Equal(t, before, results(t, store, p, 1))
 	})
 
-	t.Run("a transition raises the revision of the polls concerned and keeps their tallies", func(t *testing.T) {
-		p := created(t, store)
-		version := show(t, store, p, 0)
-		count(t, store, votes(vote(p, 0, version, "B")))
-		before := []poll.Results{results(t, store, p, 0), results(t, store, p, 1), results(t, store, p, 2)}
-		show(t, store, p, 1)
-		left, shown := results(t, store, p, 0), results(t, store, p, 1)
-		require.Greater(t, left.Revision, before[0].Revision)
-		require.Greater(t, shown.Revision, before[1].Revision)
-		require.Equal(t, before[2], results(t, store, p, 2))
-		require.Equal(t, []int64{0, 1, 0}, left.Counts)
-		require.EqualValues(t, 1, left.Voters)
-	})
+	t.Run("a transition raises the revision of the polls concerned and keeps their tallies",
+		func(t *testing.T) {
+			p := created(t, store)
+			version := show(t, store, p, 0)
+			count(t, store, votes(vote(p, 0, version, "B")))
+			before := []poll.Results{results(t, store, p, 0), results(t, store, p, 1),
+				results(t, store, p, 2)}
+			show(t, store, p, 1)
+			left, shown := results(t, store, p, 0), results(t, store, p, 1)
+			require.Greater(t, left.Revision, before[0].Revision)
+			require.Greater(t, shown.Revision, before[1].Revision)
+			require.Equal(t, before[2], results(t, store, p, 2))
+			require.Equal(t, []int64{0, 1, 0}, left.Counts)
+			require.EqualValues(t, 1, left.Voters)
+		})
 
 	t.Run("twenty presenters at once skip and repeat no version", func(t *testing.T) {
 		p := created(t, store)
@@ -171,7 +189,8 @@ func (s *suite) transitions(t *testing.T) {
 		for i := range versions {
 			group.Go(func() error {
 				for j := range 5 {
-					turn, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToPoll, PollID: p.Polls[(i+j)%3].ID}, nil)
+					turn, err := store.Transit(t.Context(), p.ID,
+						poll.Move{To: poll.ToPoll, PollID: p.Polls[(i+j)%3].ID}, nil)
 					if err != nil {
 						return err
 					}

@@ -27,7 +27,10 @@ func (s *suite) votesList(t *testing.T) {
 		batch.Votes = append(batch.Votes, v)
 		want[i] = poll.VoterAnswer{VoterID: v.VoterID, Answer: v.Answer, VoteID: v.ID}
 	}
-	slices.SortFunc(want, func(a, b poll.VoterAnswer) int { return bytes.Compare(a.VoterID[:], b.VoterID[:]) })
+	slices.SortFunc(want, func(a,
+		b poll.VoterAnswer) int {
+		return bytes.Compare(a.VoterID[:], b.VoterID[:])
+	})
 	count(t, store, batch)
 	count(t, store, votes(vote(p, 0, version, "A"))) // of another poll
 
@@ -40,21 +43,24 @@ func (s *suite) votesList(t *testing.T) {
 		between := want[below].VoterID
 		between[15]-- // nobody's
 		for after, from := range map[uuid.UUID]int{
-			uuid.Nil: 0, want[0].VoterID: 1, want[n-3].VoterID: n - 2, want[n-1].VoterID: n, uuid.Max: n, between: below,
+			uuid.Nil: 0, want[0].VoterID: 1, want[n-3].VoterID: n - 2, want[n-1].VoterID: n,
+			uuid.Max: n, between: below,
 		} {
 			require.Equal(t, want[from:], listAfter(t, store, p, 1, after), "behind %s", after)
 		}
 	})
 
 	t.Run("it ends at the reader's first error and returns it", func(t *testing.T) {
-		for _, stop := range []error{errors.New("enough"), context.Canceled, fault.Errorf(fault.Busy, "enough")} {
+		for _, stop := range []error{errors.New("enough"), context.Canceled,
+			fault.Errorf(fault.Busy, "enough")} {
 			n := 0
-			err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil, func(poll.VoterAnswer) error {
-				if n++; n == 3 {
-					return stop
-				}
-				return nil
-			})
+			err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil,
+				func(poll.VoterAnswer) error {
+					if n++; n == 3 {
+						return stop
+					}
+					return nil
+				})
 			require.Same(t, stop, err)
 			require.Equal(t, 3, n)
 		}
@@ -76,24 +82,26 @@ func (s *suite) votesList(t *testing.T) {
 	t.Run("it is of one moment and holds up neither counting nor transitions", func(t *testing.T) {
 		var got []poll.VoterAnswer
 		first := true
-		err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil, func(a poll.VoterAnswer) error {
-			if got = append(got, a); !first {
-				return nil
-			}
-			first = false
-			last := by(want[len(want)-1].VoterID, 0, vote(p, 1, version, "C"))
-			more := votes(last, by(uuid.Max, 0, vote(p, 1, version, "C")))
-			if _, err := store.Count(t.Context(), []poll.Batch{more}); err != nil {
+		err := store.Votes(t.Context(), p.ID, p.Polls[1].ID, uuid.Nil,
+			func(a poll.VoterAnswer) error {
+				if got = append(got, a); !first {
+					return nil
+				}
+				first = false
+				last := by(want[len(want)-1].VoterID, 0, vote(p, 1, version, "C"))
+				more := votes(last, by(uuid.Max, 0, vote(p, 1, version, "C")))
+				if _, err := store.Count(t.Context(), []poll.Batch{more}); err != nil {
+					return err
+				}
+				_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, nil)
 				return err
-			}
-			_, err := store.Transit(t.Context(), p.ID, poll.Move{To: poll.ToNext}, nil)
-			return err
-		})
+			})
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		now := list(t, store, p, 1)
 		require.Len(t, now, n+1)
-		require.Equal(t, poll.VoterAnswer{VoterID: uuid.Max, Answer: "C", VoteID: now[n].VoteID}, now[n])
+		require.Equal(t, poll.VoterAnswer{VoterID: uuid.Max, Answer: "C",
+			VoteID: now[n].VoteID}, now[n])
 		require.Equal(t, question.Answer("C"), now[n-1].Answer)
 	})
 }

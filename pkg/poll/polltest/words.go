@@ -42,7 +42,8 @@ func (s *suite) words(t *testing.T) {
 		p := created(t, store, textPolls()...)
 		return p, show(t, store, p, index)
 	}
-	words := func(t *testing.T, p poll.Presentation, index int, voters int64, want ...question.WordCount) {
+	words := func(t *testing.T, p poll.Presentation, index int, voters int64,
+		want ...question.WordCount) {
 		t.Helper()
 		r := results(t, store, p, index)
 		requireWords(t, store, r, countsOf(want))
@@ -54,16 +55,20 @@ func (s *suite) words(t *testing.T) {
 	t.Run("texts of a word cloud are folded, and people counted", func(t *testing.T) {
 		p, v := begin(t, 0)
 		words(t, p, 0, 0)
-		o := count(t, store, votes(vote(p, 0, v, "Berlin\nRome"), vote(p, 0, v, "BERLIN!")), votes(vote(p, 0, v, "Oslo")))
+		o := count(t, store, votes(vote(p, 0, v, "Berlin\nRome"), vote(p, 0, v, "BERLIN!")),
+			votes(vote(p, 0, v, "Oslo")))
 		require.Equal(t, []verdicts{{counted, counted}, {counted}}, o.Verdicts)
 		require.Len(t, o.Changed, 1)
-		words(t, p, 0, 3, question.WordCount{Word: "berlin", Count: 2}, question.WordCount{Word: "oslo", Count: 1}, question.WordCount{Word: "rome", Count: 1})
+		words(t, p, 0, 3, question.WordCount{Word: "berlin", Count: 2},
+			question.WordCount{Word: "oslo", Count: 1}, question.WordCount{Word: "rome", Count: 1})
 	})
 
 	t.Run("open texts are as they were written", func(t *testing.T) {
 		p, v := begin(t, 1)
-		count(t, store, votes(vote(p, 1, v, "Why not?"), vote(p, 1, v, "why not?"), vote(p, 1, v, "Why not?")))
-		words(t, p, 1, 3, question.WordCount{Word: "Why not?", Count: 2}, question.WordCount{Word: "why not?", Count: 1})
+		count(t, store, votes(vote(p, 1, v, "Why not?"), vote(p, 1, v, "why not?"),
+			vote(p, 1, v, "Why not?")))
+		words(t, p, 1, 3, question.WordCount{Word: "Why not?", Count: 2},
+			question.WordCount{Word: "why not?", Count: 1})
 	})
 
 	t.Run("an open text with lines is one, and is read with its lines", func(t *testing.T) {
@@ -71,62 +76,75 @@ func (s *suite) words(t *testing.T) {
 		q := p.Polls[1]
 		answer, err := q.TextAnswer([]string{"Why?\n\n\t- because"})
 		require.NoError(t, err)
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 1, v, answer))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(vote(p, 1, v, answer))).Verdicts)
 		r := results(t, store, p, 1)
 		require.Len(t, r.Words, 1)
 		require.Equal(t, "Why?\n\n\t- because", r.Words[0].Text)
-		require.Equal(t, r.Words, wordsOf(t, store, p.ID, q.ID, question.Listing{Order: question.NewestFirst}))
+		require.Equal(t, r.Words,
+			wordsOf(t, store, p.ID, q.ID, question.Listing{Order: question.NewestFirst}))
 		hidden, _, err := store.Hide(t.Context(), p.ID, q.ID, r.Words[0].Text, true)
 		require.NoError(t, err)
 		require.Equal(t, r.Words[0].Text, hidden.Text)
 		require.Empty(t, results(t, store, p, 1).Words)
 	})
 
-	t.Run("a word is shown as most people wrote it, and of equals as the first one did", func(t *testing.T) {
-		p, v := begin(t, 0)
-		shown := func(want string) {
-			t.Helper()
-			r := results(t, store, p, 0)
-			require.Len(t, r.Words, 1)
-			require.Equal(t, want, r.Words[0].Text)
-		}
-		write := func(voter uuid.UUID, age int, text question.Answer) {
-			w := by(voter, 0, vote(p, 0, v, text))
-			w.ID = aged(age)
-			count(t, store, votes(w))
-		}
-		ann, bob, cyd := uuid.New(), uuid.New(), uuid.New()
-		write(ann, 2, "m2")
-		shown("m2")
-		write(bob, 1, "m²")
-		shown("m²")
-		write(cyd, 3, "m2")
-		shown("m2")
-		write(ann, 4, "M²")
-		write(cyd, 5, "m²")
-		shown("m²")
-	})
+	t.Run("a word is shown as most people wrote it, and of equals as the first one did",
+		func(t *testing.T) {
+			p, v := begin(t, 0)
+			shown := func(want string) {
+				t.Helper()
+				r := results(t, store, p, 0)
+				require.Len(t, r.Words, 1)
+				require.Equal(t, want, r.Words[0].Text)
+			}
+			write := func(voter uuid.UUID, age int, text question.Answer) {
+				w := by(voter, 0, vote(p, 0, v, text))
+				w.ID = aged(age)
+				count(t, store, votes(w))
+			}
+			ann, bob, cyd := uuid.New(), uuid.New(), uuid.New()
+			write(ann, 2, "m2")
+			shown("m2")
+			write(bob, 1, "m²")
+			shown("m²")
+			write(cyd, 3, "m2")
+			shown("m2")
+			write(ann, 4, "M²")
+			write(cyd, 5, "m²")
+			shown("m²")
+		})
 
-	t.Run("a change of mind moves the words, in later calls and within one, and leaves none that nobody says", func(t *testing.T) {
+	t.Run("a change of mind moves the words, in later calls and within one, and leaves none that "+
+		"nobody says", func(t *testing.T) {
 		p, v := begin(t, 0)
 		count(t, store, votes(by(voter, 0, vote(p, 0, v, "Berlin\nRome")), vote(p, 0, v, "Rome")))
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(by(voter, 0, vote(p, 0, v, "Oslo\nRome")))).Verdicts)
-		words(t, p, 0, 2, question.WordCount{Word: "rome", Count: 2}, question.WordCount{Word: "oslo", Count: 1})
-		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "Paris")), by(voter, 0, vote(p, 0, v, "Lima"))), votes(by(voter, 0, vote(p, 0, v, "Berlin"))))
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(by(voter, 0, vote(p, 0, v, "Oslo\nRome")))).Verdicts)
+		words(t, p, 0, 2, question.WordCount{Word: "rome", Count: 2},
+			question.WordCount{Word: "oslo", Count: 1})
+		o := count(t, store, votes(by(voter, 0, vote(p, 0, v, "Paris")),
+			by(voter, 0, vote(p, 0, v, "Lima"))), votes(by(voter, 0, vote(p, 0, v, "Berlin"))))
 		require.Equal(t, []verdicts{{superseded, superseded}, {counted}}, o.Verdicts)
-		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
-		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
+		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1},
+			question.WordCount{Word: "rome", Count: 1})
+		require.Contains(t, said(list(t, store, p, 0)),
+			poll.VoterAnswer{VoterID: voter, Answer: "Berlin"})
 
-		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN!")))) // said otherwise, and the same
-		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
-		require.Contains(t, said(list(t, store, p, 0)), poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
+		// said otherwise, and the same
+		count(t, store, votes(by(voter, 0, vote(p, 0, v, "BERLIN!"))))
+		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1},
+			question.WordCount{Word: "rome", Count: 1})
+		require.Contains(t, said(list(t, store, p, 0)),
+			poll.VoterAnswer{VoterID: voter, Answer: "BERLIN!"})
 	})
 
 	t.Run("a vote that does not stand moves no word", func(t *testing.T) {
 		p, v := begin(t, 0)
 		first := votes(by(voter, 5, vote(p, 0, v, "Berlin")))
 		count(t, store, first, first)
-		o := count(t, store, votes(by(voter, 4, vote(p, 0, v, "Rome"))), replayed(by(voter, 9, vote(p, 0, v, "Oslo"))), first)
+		o := count(t, store, votes(by(voter, 4, vote(p, 0, v, "Rome"))),
+			replayed(by(voter, 9, vote(p, 0, v, "Oslo"))), first)
 		require.Equal(t, []verdicts{{superseded}, {superseded}, nil}, o.Verdicts)
 		require.Empty(t, o.Changed)
 		words(t, p, 0, 1, question.WordCount{Word: "berlin", Count: 1})
@@ -146,7 +164,8 @@ func (s *suite) words(t *testing.T) {
 			for i := range 150 {
 				add(fmt.Sprintf("%s %03d", kind, i), i%10+1)
 			}
-			for _, word := range []string{"a", "b", "é", "z", "ü", "a b", "a-b", "ab", "日本", "🗳", "1", "_"} {
+			for _, word := range []string{"a", "b", "é", "z", "ü", "a b", "a-b", "ab", "日本",
+				"🗳", "1", "_"} {
 				add(word, 20)
 			}
 			count(t, store, batch)
@@ -160,8 +179,10 @@ func (s *suite) words(t *testing.T) {
 	t.Run("text keeps every character", func(t *testing.T) {
 		p, v := begin(t, 1)
 		hard := []string{
-			`Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?`, "NULL", "null", `""`, `\\`, "{}", `{"a", 'b'}`, "a,b;c", "<script>alert(1)</script>", "\u200bx\u2028y",
-			"العربية", "0", "1e3", "true", "[1]", "--", strings.Repeat("'", 500), someText(500), someText(500),
+			`Ünï©ode 🗳️ ' " \ { } , NULL % _ $1 ?`, "NULL", "null", `""`, `\\`, "{}", `{"a", 'b'}`,
+			"a,b;c", "<script>alert(1)</script>", "\u200bx\u2028y",
+			"العربية", "0", "1e3", "true", "[1]", "--", strings.Repeat("'", 500),
+			someText(500), someText(500),
 		}
 		var want []question.WordCount
 		batch := poll.Batch{ID: uuid.New()}
@@ -169,7 +190,8 @@ func (s *suite) words(t *testing.T) {
 			batch.Votes = append(batch.Votes, vote(p, 1, v, question.Answer(text)))
 			want = append(want, question.WordCount{Word: text, Count: 1})
 		}
-		require.Equal(t, []verdicts{slices.Repeat(verdicts{counted}, len(hard))}, count(t, store, batch).Verdicts)
+		require.Equal(t, []verdicts{slices.Repeat(verdicts{counted}, len(hard))},
+			count(t, store, batch).Verdicts)
 		words(t, p, 1, int64(len(hard)), want...)
 		for _, a := range list(t, store, p, 1) {
 			require.Contains(t, hard, string(a.Answer))
@@ -178,21 +200,28 @@ func (s *suite) words(t *testing.T) {
 
 	t.Run("the longest words fit", func(t *testing.T) {
 		p, v := begin(t, 0)
-		long := strings.Repeat("\ufdfa", question.MaxWordLength-1) // each is folded to eighteen characters
+		// each is folded to eighteen characters
+		long := strings.Repeat("\ufdfa", question.MaxWordLength-1)
 		answer := question.Answer(long + "a\n" + long + "b\n" + someText(question.MaxWordLength))
-		require.Equal(t, []verdicts{{counted}}, count(t, store, votes(vote(p, 0, v, answer))).Verdicts)
+		require.Equal(t, []verdicts{{counted}},
+			count(t, store, votes(vote(p, 0, v, answer))).Verdicts)
 		require.Len(t, results(t, store, p, 0).Words, 3)
 	})
 
-	t.Run("text that could not be kept is rejected, good text beside it counts", func(t *testing.T) {
-		p, v := begin(t, 0)
-		o := count(t, store, votes(
-			vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"), vote(p, 0, v, " "), vote(p, 0, v, "a\n\nb"),
-			vote(p, 0, v, question.Answer(strings.Repeat("x", question.MaxWordLength+1))), vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
-		require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, rejected, rejected, counted, counted}}, o.Verdicts)
-		words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1}, question.WordCount{Word: "rome", Count: 1})
-		words(t, p, 1, 1, question.WordCount{Word: "Yes", Count: 1})
-	})
+	t.Run("text that could not be kept is rejected, good text beside it counts",
+		func(t *testing.T) {
+			p, v := begin(t, 0)
+			o := count(t, store, votes(
+				vote(p, 0, v, "a\x00b"), vote(p, 0, v, "Berlin"), vote(p, 0, v, "\xff"),
+				vote(p, 0, v, " "), vote(p, 0, v, "a\n\nb"),
+				vote(p, 0, v, question.Answer(strings.Repeat("x", question.MaxWordLength+1))),
+				vote(p, 1, v, "a\nb"), vote(p, 0, v, "Rome"), vote(p, 1, v, "Yes")))
+			require.Equal(t, []verdicts{{rejected, counted, rejected, rejected, rejected, rejected,
+				rejected, counted, counted}}, o.Verdicts)
+			words(t, p, 0, 2, question.WordCount{Word: "berlin", Count: 1},
+				question.WordCount{Word: "rome", Count: 1})
+			words(t, p, 1, 1, question.WordCount{Word: "Yes", Count: 1})
+		})
 
 	t.Run("final words stay what they are", func(t *testing.T) {
 		p, v := begin(t, 0)
@@ -202,7 +231,8 @@ func (s *suite) words(t *testing.T) {
 		final := results(t, store, p, 0)
 		require.Equal(t, poll.Final, final.Status)
 		require.Len(t, final.Words, 3)
-		o := count(t, store, votes(by(voter, 9, vote(p, 0, v, "Lima")), vote(p, 0, v, "Lima"), vote(p, 1, v+1, "Elsewhere")))
+		o := count(t, store, votes(by(voter, 9, vote(p, 0, v, "Lima")), vote(p, 0, v, "Lima"),
+			vote(p, 1, v+1, "Elsewhere")))
 		require.Equal(t, []verdicts{{late, late, counted}}, o.Verdicts)
 		require.Equal(t, final, results(t, store, p, 0))
 	})
@@ -225,34 +255,37 @@ func (s *suite) words(t *testing.T) {
 			big.Votes[i].Answer = []question.Answer{"yes", "no", "yes"}[i%3]
 		}
 		count(t, store, big)
-		words(t, p, 1, 5000, question.WordCount{Word: "yes", Count: 3333}, question.WordCount{Word: "no", Count: 1667})
+		words(t, p, 1, 5000, question.WordCount{Word: "yes", Count: 3333},
+			question.WordCount{Word: "no", Count: 1667})
 	})
 
-	t.Run("words that are banned later are left out, and others take their place", func(t *testing.T) {
-		polls := textPolls()
-		polls[0].Banned = []string{"darn"}
-		p := created(t, store, polls...)
-		if len(results(t, store, p, 0).Banned) == 0 {
-			t.Skip("the store does not keep banned words")
-		}
-		v := show(t, store, p, 0)
-		batch := poll.Batch{ID: uuid.New()}
-		want := map[string]int64{}
-		for i := range 250 { // they came before the ban
-			text := fmt.Sprintf("word%03d", i)
-			if i < 120 {
-				text += " darn"
+	t.Run("words that are banned later are left out, and others take their place",
+		func(t *testing.T) {
+			polls := textPolls()
+			polls[0].Banned = []string{"darn"}
+			p := created(t, store, polls...)
+			if len(results(t, store, p, 0).Banned) == 0 {
+				t.Skip("the store does not keep banned words")
 			}
-			want[text] = 1
-			batch.Votes = append(batch.Votes, vote(p, 0, v, question.Answer(text)))
-		}
-		count(t, store, batch)
-		r := results(t, store, p, 0)
-		require.Len(t, r.Words, poll.MaxWords)
-		require.False(t, slices.ContainsFunc(r.Words, func(w question.WordCount) bool { return strings.Contains(w.Word, "darn") }))
-		require.Equal(t, 130, r.WordsTotal)
-		requireWords(t, store, r, want)
-	})
+			v := show(t, store, p, 0)
+			batch := poll.Batch{ID: uuid.New()}
+			want := map[string]int64{}
+			for i := range 250 { // they came before the ban
+				text := fmt.Sprintf("word%03d", i)
+				if i < 120 {
+					text += " darn"
+				}
+				want[text] = 1
+				batch.Votes = append(batch.Votes, vote(p, 0, v, question.Answer(text)))
+			}
+			count(t, store, batch)
+			r := results(t, store, p, 0)
+			require.Len(t, r.Words, poll.MaxWords)
+			require.False(t, slices.ContainsFunc(r.Words,
+				func(w question.WordCount) bool { return strings.Contains(w.Word, "darn") }))
+			require.Equal(t, 130, r.WordsTotal)
+			requireWords(t, store, r, want)
+		})
 }
 
 func countsOf(words []question.WordCount) map[string]int64 {
@@ -274,8 +307,9 @@ func inOrder(order question.Order) func(a, b question.WordCount) int {
 	}
 }
 
-// requireWords compares all words of a poll with what they must be, and its results with all words. The suite does not know
-// how old a word is, and which are hidden: that is told by the listing, in which they must stand in order.
+// requireWords compares all words of a poll with what they must be, and its results with all words.
+// The suite does not know how old a word is, and which are hidden: that is told by the listing, in
+// which they must stand in order.
 func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]int64) {
 	for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
 		var all, shown []question.WordCount
@@ -301,7 +335,8 @@ func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]i
 }
 
 // wordsOf reads words of a poll; nil: there is none.
-func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID, l question.Listing) (words []question.WordCount) {
+func wordsOf(t require.TestingT, s Store, presentationID, pollID uuid.UUID,
+	l question.Listing) (words []question.WordCount) {
 	err := s.Answers(context.Background(), presentationID, pollID, l,
 		func(w question.WordCount) error {
 			words = append(words, w)

@@ -15,33 +15,34 @@ import (
 // closing is the stress of a log's end. A log is opened and closed, and is no life.Service. So it
 // proves here what services prove in lifetest.
 var closing = []promise{
-	{name: "a log may be closed at any time by many while others work with it", test: func(t *testing.T, s *suite) {
-		for _, entries := range []int{0, 1, 300} { // that are read before
-			l := logOf(t, s.Env.Open(t), Streams[0])
-			read := make(chan struct{}, 1)
-			var working, closers sync.WaitGroup
-			for p := range Partitions {
-				working.Go(func() { publishUntilClosed(t, l, p) })
-				working.Go(func() { readUntilClosed(t, l, p, read) })
-			}
-			working.Go(func() {
-				for range l.Replies() { // they end with the log
+	{name: "a log may be closed at any time by many while others work with it",
+		test: func(t *testing.T, s *suite) {
+			for _, entries := range []int{0, 1, 300} { // that are read before
+				l := logOf(t, s.Env.Open(t), Streams[0])
+				read := make(chan struct{}, 1)
+				var working, closers sync.WaitGroup
+				for p := range Partitions {
+					working.Go(func() { publishUntilClosed(t, l, p) })
+					working.Go(func() { readUntilClosed(t, l, p, read) })
 				}
-			})
-			for range entries {
-				receive(t, read, "an entry")
+				working.Go(func() {
+					for range l.Replies() { // they end with the log
+					}
+				})
+				for range entries {
+					receive(t, read, "an entry")
+				}
+				for range 8 {
+					closers.Go(func() { assert.NoError(t, l.Close()) })
+				}
+				closers.Wait()
+				assert.Equal(t, fault.Unavailable, fault.CodeOf(l.Ping(t.Context())))
+				_, err := l.Subscribe(t.Context(), 0)
+				assert.Equal(t, fault.Unavailable, fault.CodeOf(err))
+				require.NoError(t, l.Close())
+				working.Wait()
 			}
-			for range 8 {
-				closers.Go(func() { assert.NoError(t, l.Close()) })
-			}
-			closers.Wait()
-			assert.Equal(t, fault.Unavailable, fault.CodeOf(l.Ping(t.Context())))
-			_, err := l.Subscribe(t.Context(), 0)
-			assert.Equal(t, fault.Unavailable, fault.CodeOf(err))
-			require.NoError(t, l.Close())
-			working.Wait()
-		}
-	}},
+		}},
 }
 
 // publishUntilClosed publishes, a few entries at a time. Each of them must have its outcome.

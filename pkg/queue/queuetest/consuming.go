@@ -10,39 +10,40 @@ import (
 )
 
 var consuming = []promise{
-	{name: "the next subscriber goes on exactly after the last acknowledged entry", test: func(t *testing.T, s *suite) {
-		const n, heirs = 4000, 8 // each leaves with all entries out that may be
-		l := s.open(t)
-		subs := make([]queue.Subscription, heirs)
-		for i := range subs {
-			subs[i] = subscribe(t, s.another(t, l), 0)
-		}
-		for i := range n {
-			publish(t, l, 0, numbered(i))
-		}
-		acked := 0
-		for i, sub := range subs {
-			read := acked
-			for range 300 + 20*i {
-				require.Equal(t, read, numberOf(next(t, sub)), "subscriber %d", i)
-				read++
+	{name: "the next subscriber goes on exactly after the last acknowledged entry",
+		test: func(t *testing.T, s *suite) {
+			const n, heirs = 4000, 8 // each leaves with all entries out that may be
+			l := s.open(t)
+			subs := make([]queue.Subscription, heirs)
+			for i := range subs {
+				subs[i] = subscribe(t, s.another(t, l), 0)
 			}
-			ack := next(t, sub) // all of the above with one ack, and what follows not
-			acked = read + 1
-			for range 10 {
-				next(t, sub)
+			for i := range n {
+				publish(t, l, 0, numbered(i))
 			}
-			require.NoError(t, sub.Ack(ack.Tag))
-			require.NoError(t, sub.Close())
-			closes(t, sub.Deliveries(), "Deliveries")
-		}
-		last := subscribe(t, s.another(t, l), 0)
-		for ; acked < n; acked++ {
-			d := next(t, last)
-			require.Equal(t, acked, numberOf(d))
-			require.NoError(t, last.Ack(d.Tag))
-		}
-	}},
+			acked := 0
+			for i, sub := range subs {
+				read := acked
+				for range 300 + 20*i {
+					require.Equal(t, read, numberOf(next(t, sub)), "subscriber %d", i)
+					read++
+				}
+				ack := next(t, sub) // all of the above with one ack, and what follows not
+				acked = read + 1
+				for range 10 {
+					next(t, sub)
+				}
+				require.NoError(t, sub.Ack(ack.Tag))
+				require.NoError(t, sub.Close())
+				closes(t, sub.Deliveries(), "Deliveries")
+			}
+			last := subscribe(t, s.another(t, l), 0)
+			for ; acked < n; acked++ {
+				d := next(t, last)
+				require.Equal(t, acked, numberOf(d))
+				require.NoError(t, last.Ack(d.Tag))
+			}
+		}},
 	{name: "only one of several subscribers gets entries", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		first, second := subscribe(t, l, 0), subscribe(t, s.another(t, l), 0)
@@ -66,22 +67,24 @@ var consuming = []promise{
 		publish(t, l, 0, numbered(10))
 		require.Equal(t, 10, numberOf(next(t, subscribe(t, l, 0))))
 	}},
-	{name: "an entry comes again until it is acknowledged however often", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		publish(t, l, 0, numbered(1))
-		for range 30 { // RabbitMQ 4 drops after 20 unless told otherwise
-			sub := subscribe(t, l, 0)
-			require.Equal(t, 1, numberOf(next(t, sub)))
-			require.NoError(t, sub.Close())
-		}
-	}},
-	{name: "a log that was closed leaves its entries to the next one", asks: durable, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		outcome := publish(t, l, 0, numbered(1))
-		require.NoError(t, receive(t, outcome, "the confirm"))
-		require.NoError(t, l.Close())
-		require.Equal(t, 1, numberOf(next(t, subscribe(t, s.open(t), 0))))
-	}},
+	{name: "an entry comes again until it is acknowledged however often",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			publish(t, l, 0, numbered(1))
+			for range 30 { // RabbitMQ 4 drops after 20 unless told otherwise
+				sub := subscribe(t, l, 0)
+				require.Equal(t, 1, numberOf(next(t, sub)))
+				require.NoError(t, sub.Close())
+			}
+		}},
+	{name: "a log that was closed leaves its entries to the next one", asks: durable,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			outcome := publish(t, l, 0, numbered(1))
+			require.NoError(t, receive(t, outcome, "the confirm"))
+			require.NoError(t, l.Close())
+			require.Equal(t, 1, numberOf(next(t, subscribe(t, s.open(t), 0))))
+		}},
 	{name: "a log is alone", asks: alone, test: func(t *testing.T, s *suite) {
 		publish(t, s.open(t), 0, numbered(1))
 		other := s.open(t)

@@ -10,12 +10,13 @@ import (
 )
 
 var ending = []promise{
-	{name: "an open log answers the ping and a closed one does not", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		require.NoError(t, l.Ping(t.Context()))
-		require.NoError(t, l.Close())
-		require.Equal(t, fault.Unavailable, fault.CodeOf(l.Ping(t.Context())))
-	}},
+	{name: "an open log answers the ping and a closed one does not",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			require.NoError(t, l.Ping(t.Context()))
+			require.NoError(t, l.Close())
+			require.Equal(t, fault.Unavailable, fault.CodeOf(l.Ping(t.Context())))
+		}},
 	{name: "closing the log ends everything", test: func(t *testing.T, s *suite) {
 		l := s.open(t)
 		sub := subscribe(t, l, 0)
@@ -27,7 +28,8 @@ var ending = []promise{
 		require.Error(t, sub.Ack(d.Tag))
 		require.Error(t, sub.Reply(t.Context(), d.ReplyTo, queue.Reply{EntryID: d.Entry.ID}))
 		require.NoError(t, sub.Close())
-		require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(2), neverConfirmed(t)), queue.ErrRefused)
+		require.ErrorIs(t, l.Publish(t.Context(), 0, numbered(2), neverConfirmed(t)),
+			queue.ErrRefused)
 		_, err := l.Subscribe(t.Context(), 0)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	}},
@@ -42,30 +44,32 @@ var ending = []promise{
 		closes(t, sub.Deliveries(), "Deliveries")
 		require.Equal(t, 0, numberOf(next(t, subscribe(t, l, 0))))
 	}},
-	{name: "a log whose subscriptions and replies nobody reads can be closed", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, l, 0)
-		publish(t, l, 0, sized(1))
-		to := next(t, sub).ReplyTo
-		for i := range 2000 {
-			publish(t, l, 0, numbered(i))
-			_ = sub.Reply(t.Context(), to, queue.Reply{})
-		}
-		require.NoError(t, l.Close())
-	}},
-	{name: "what was not confirmed when the log is closed is unknown", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		require.NoError(t, l.Ping(t.Context()))
-		if s.Remote {
-			s.Stall() // else the confirm may come first
-		}
-		outcomes := make([]<-chan error, 10)
-		for i := range outcomes {
-			outcomes[i] = publish(t, l, i%Partitions, numbered(i))
-		}
-		require.NoError(t, l.Close())
-		for _, outcome := range outcomes {
-			require.ErrorIs(t, receive(t, outcome, "the outcome"), queue.ErrUnknown)
-		}
-	}},
+	{name: "a log whose subscriptions and replies nobody reads can be closed",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, l, 0)
+			publish(t, l, 0, sized(1))
+			to := next(t, sub).ReplyTo
+			for i := range 2000 {
+				publish(t, l, 0, numbered(i))
+				_ = sub.Reply(t.Context(), to, queue.Reply{})
+			}
+			require.NoError(t, l.Close())
+		}},
+	{name: "what was not confirmed when the log is closed is unknown",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			require.NoError(t, l.Ping(t.Context()))
+			if s.Remote {
+				s.Stall() // else the confirm may come first
+			}
+			outcomes := make([]<-chan error, 10)
+			for i := range outcomes {
+				outcomes[i] = publish(t, l, i%Partitions, numbered(i))
+			}
+			require.NoError(t, l.Close())
+			for _, outcome := range outcomes {
+				require.ErrorIs(t, receive(t, outcome, "the outcome"), queue.ErrUnknown)
+			}
+		}},
 }

@@ -29,43 +29,44 @@ var publishing = []promise{
 				last = d.Tag
 			}
 		}},
-	{name: "the order of publishing is the order of delivery in every partition", test: func(t *testing.T, s *suite) {
-		const writers, each = 4, 300 // the writers of a partition do not wait for each other
-		l := s.open(t)
-		reader := s.another(t, l)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		for p := range Partitions {
-			for w := range writers {
-				wg.Go(func() {
-					for i := range each {
-						e := numbered(w*each + i)
-						e.ID[0] = byte(p)
-						if err := l.Publish(t.Context(), p, e, func(err error) {
-							if err != nil {
+	{name: "the order of publishing is the order of delivery in every partition",
+		test: func(t *testing.T, s *suite) {
+			const writers, each = 4, 300 // the writers of a partition do not wait for each other
+			l := s.open(t)
+			reader := s.another(t, l)
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			for p := range Partitions {
+				for w := range writers {
+					wg.Go(func() {
+						for i := range each {
+							e := numbered(w*each + i)
+							e.ID[0] = byte(p)
+							if err := l.Publish(t.Context(), p, e, func(err error) {
+								if err != nil {
+									t.Errorf("partition %d, entry %d: %v", p, i, err)
+								}
+							}); err != nil {
 								t.Errorf("partition %d, entry %d: %v", p, i, err)
+								return
 							}
-						}); err != nil {
-							t.Errorf("partition %d, entry %d: %v", p, i, err)
-							return
 						}
-					}
-				})
+					})
+				}
 			}
-		}
-		for p := range Partitions {
-			sub := subscribe(t, reader, p)
-			var seen [writers]int
-			for range writers * each {
-				d := next(t, sub)
-				require.Equal(t, byte(p), d.Entry.ID[0], "an entry of another partition")
-				w, i := numberOf(d)/each, numberOf(d)%each
-				require.Equal(t, seen[w], i, "partition %d, writer %d", p, w)
-				seen[w]++
-				require.NoError(t, sub.Ack(d.Tag))
+			for p := range Partitions {
+				sub := subscribe(t, reader, p)
+				var seen [writers]int
+				for range writers * each {
+					d := next(t, sub)
+					require.Equal(t, byte(p), d.Entry.ID[0], "an entry of another partition")
+					w, i := numberOf(d)/each, numberOf(d)%each
+					require.Equal(t, seen[w], i, "partition %d, writer %d", p, w)
+					seen[w]++
+					require.NoError(t, sub.Ack(d.Tag))
+				}
 			}
-		}
-	}},
+		}},
 	{name: "every entry is confirmed exactly once", test: func(t *testing.T, s *suite) {
 		const n = 2000
 		l := s.open(t)
@@ -147,46 +148,48 @@ var publishing = []promise{
 			_, err := l.Subscribe(ctx, 0)
 			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		}},
-	{name: "what does not fit is refused and the log works on when there is room again", test: func(t *testing.T, s *suite) {
-		small := s.OpenSmall(t)
-		t.Cleanup(func() { require.NoError(t, small.Close()) })
-		l := logOf(t, small, Streams[0])
-		outcomes := make(chan error, 500)
-		refused, kept := 0, 0
-		for range 500 {
-			if err := l.Publish(t.Context(), 0, sized(36_000),
-				func(err error) { outcomes <- err }); err != nil {
-				require.ErrorIs(t, err, queue.ErrRefused)
-				refused++
-			} else {
-				kept++
+	{name: "what does not fit is refused and the log works on when there is room again",
+		test: func(t *testing.T, s *suite) {
+			small := s.OpenSmall(t)
+			t.Cleanup(func() { require.NoError(t, small.Close()) })
+			l := logOf(t, small, Streams[0])
+			outcomes := make(chan error, 500)
+			refused, kept := 0, 0
+			for range 500 {
+				if err := l.Publish(t.Context(), 0, sized(36_000),
+					func(err error) { outcomes <- err }); err != nil {
+					require.ErrorIs(t, err, queue.ErrRefused)
+					refused++
+				} else {
+					kept++
+				}
 			}
-		}
-		sub := subscribe(t, l, 0)
-		for range s.firstConfirms(kept) {
-			if err := receive(t, outcomes, "an outcome"); err != nil {
-				require.ErrorIs(t, err, queue.ErrRefused)
-				refused++
-				kept--
+			sub := subscribe(t, l, 0)
+			for range s.firstConfirms(kept) {
+				if err := receive(t, outcomes, "an outcome"); err != nil {
+					require.ErrorIs(t, err, queue.ErrRefused)
+					refused++
+					kept--
+				}
 			}
-		}
-		require.Positive(t, refused)
-		require.Positive(t, kept, "some fit")
-		for range kept {
-			require.NoError(t, sub.Ack(next(t, sub).Tag))
-		}
-		// The broker says that there is room again a little later.
-		require.Eventually(t, func() bool {
-			outcome := make(chan error, 1)
-			if l.Publish(t.Context(), 0, numbered(1), func(err error) { outcome <- err }) != nil {
-				return false
-			}
-			if !s.Durable {
+			require.Positive(t, refused)
+			require.Positive(t, kept, "some fit")
+			for range kept {
 				require.NoError(t, sub.Ack(next(t, sub).Tag))
 			}
-			return receive(t, outcome, "an outcome") == nil
-		}, patience, 10*time.Millisecond)
-	}},
+			// The broker says that there is room again a little later.
+			require.Eventually(t, func() bool {
+				outcome := make(chan error, 1)
+				if l.Publish(t.Context(), 0, numbered(1),
+					func(err error) { outcome <- err }) != nil {
+					return false
+				}
+				if !s.Durable {
+					require.NoError(t, sub.Ack(next(t, sub).Tag))
+				}
+				return receive(t, outcome, "an outcome") == nil
+			}, patience, 10*time.Millisecond)
+		}},
 }
 
 // firstConfirms is how many outcomes come before anything is acknowledged.

@@ -104,42 +104,47 @@ var replaying = []promise{
 			require.True(t, first.Time.Equal(second.FirstTime))
 			require.True(t, second.Time.After(second.FirstTime))
 		}},
-	{name: "a letter whose log is gone stays until the log is back", asks: remote, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		s.setAside(t, l, numbered(1), "why")
-		s.Delete(t, 0)
-		outcomes := visit(t, l, queue.Replay)
-		require.Len(t, outcomes, 1)
-		require.ErrorIs(t, outcomes[0], queue.ErrRefused)
-		sub := subscribe(t, l, 0) // makes it again
-		require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
-		require.Equal(t, 1, numberOf(next(t, sub)))
-	}},
-	{name: "a visit that breaks off says so and loses nothing", asks: remote, test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		for i := range 3 {
-			s.setAside(t, l, numbered(i), "why")
-		}
-		before := letters(t, l)
-		err := l.VisitDeadLetters(t.Context(), func(queue.DeadLetter) queue.Fate {
-			s.Cut()
-			return queue.Replay
-		}, func(queue.DeadLetter, error) { require.Fail(t, "nothing was done") })
-		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-		works(t, l)
-		require.Eventually(t, func() bool { // when the broker has noticed
-			n, err := l.CountDeadLetters(t.Context())
-			return err == nil && n == 3
-		}, patience, 5*time.Millisecond)
-		require.ElementsMatch(t, before, letters(t, l))
-	}},
-	{name: "who looks at dead letters while the log is away is told so", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		require.Empty(t, letters(t, l))
-		require.NoError(t, l.Close())
-		_, err := l.CountDeadLetters(t.Context())
-		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-		err = l.VisitDeadLetters(t.Context(), func(queue.DeadLetter) queue.Fate { return queue.Drop }, func(queue.DeadLetter, error) {})
-		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	}},
+	{name: "a letter whose log is gone stays until the log is back", asks: remote,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			s.setAside(t, l, numbered(1), "why")
+			s.Delete(t, 0)
+			outcomes := visit(t, l, queue.Replay)
+			require.Len(t, outcomes, 1)
+			require.ErrorIs(t, outcomes[0], queue.ErrRefused)
+			sub := subscribe(t, l, 0) // makes it again
+			require.Equal(t, []error{nil}, visit(t, l, queue.Replay))
+			require.Equal(t, 1, numberOf(next(t, sub)))
+		}},
+	{name: "a visit that breaks off says so and loses nothing", asks: remote,
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			for i := range 3 {
+				s.setAside(t, l, numbered(i), "why")
+			}
+			before := letters(t, l)
+			err := l.VisitDeadLetters(t.Context(), func(queue.DeadLetter) queue.Fate {
+				s.Cut()
+				return queue.Replay
+			}, func(queue.DeadLetter, error) { require.Fail(t, "nothing was done") })
+			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+			works(t, l)
+			require.Eventually(t, func() bool { // when the broker has noticed
+				n, err := l.CountDeadLetters(t.Context())
+				return err == nil && n == 3
+			}, patience, 5*time.Millisecond)
+			require.ElementsMatch(t, before, letters(t, l))
+		}},
+	{name: "who looks at dead letters while the log is away is told so",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			require.Empty(t, letters(t, l))
+			require.NoError(t, l.Close())
+			_, err := l.CountDeadLetters(t.Context())
+			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+			err = l.VisitDeadLetters(t.Context(),
+				func(queue.DeadLetter) queue.Fate { return queue.Drop },
+				func(queue.DeadLetter, error) {})
+			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		}},
 }

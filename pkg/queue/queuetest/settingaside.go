@@ -9,17 +9,19 @@ import (
 )
 
 var settingAside = []promise{
-	{name: "only what was delivered and not acknowledged can be set aside", test: func(t *testing.T, s *suite) {
-		l := s.open(t)
-		sub := subscribe(t, l, 0)
-		publish(t, l, 0, numbered(1))
-		publish(t, l, 0, numbered(2))
-		one, two := next(t, sub), next(t, sub)
-		require.NoError(t, sub.Ack(one.Tag))
-		require.Error(t, sub.DeadLetter(t.Context(), one, "too late"))
-		require.NoError(t, sub.DeadLetter(t.Context(), two, "in time"))
-		require.Error(t, sub.DeadLetter(t.Context(), queue.Delivery{Tag: two.Tag + 1}, "too early"))
-	}},
+	{name: "only what was delivered and not acknowledged can be set aside",
+		test: func(t *testing.T, s *suite) {
+			l := s.open(t)
+			sub := subscribe(t, l, 0)
+			publish(t, l, 0, numbered(1))
+			publish(t, l, 0, numbered(2))
+			one, two := next(t, sub), next(t, sub)
+			require.NoError(t, sub.Ack(one.Tag))
+			require.Error(t, sub.DeadLetter(t.Context(), one, "too late"))
+			require.NoError(t, sub.DeadLetter(t.Context(), two, "in time"))
+			require.Error(t, sub.DeadLetter(t.Context(),
+				queue.Delivery{Tag: two.Tag + 1}, "too early"))
+		}},
 	{name: "what is set aside is refused to its publisher when it is acknowledged and not before",
 		asks: alone, test: func(t *testing.T, s *suite) {
 			l := s.open(t)
@@ -79,7 +81,8 @@ var settingAside = []promise{
 			}
 			all := letters(t, l)
 			require.Len(t, all, 3)
-			require.Equal(t, []int{0, 1, 1}, []int{all[0].Partition, all[1].Partition, all[2].Partition})
+			require.Equal(t, []int{0, 1, 1},
+				[]int{all[0].Partition, all[1].Partition, all[2].Partition})
 			require.Equal(t, "junk", string(all[2].Raw))
 			requireOwnNames(t, all)
 		}},

@@ -2,7 +2,8 @@ package check
 
 import "net/http"
 
-// answers judges what each voter was told by itself: the contract has few answers, and each has its time.
+// answers judges what each voter was told by itself: the contract has few answers, and each has its
+// time.
 func (r *Report) answers(h *History) {
 	open := windows(h.Moves)
 	told := make(map[ID]bool, len(h.Casts))
@@ -37,13 +38,15 @@ func (r *Report) answers(h *History) {
 			why = "is none that a vote may get"
 		}
 		if why != "" {
-			r.add(Odd, c.Poll, c.Voter, "the answer %d at %s to what was sent at %s %s", c.Status, c.Done, c.Sent, why)
+			r.add(Odd, c.Poll, c.Voter, "the answer %d at %s to what was sent at %s %s", c.Status,
+				c.Done, c.Sent, why)
 		}
 	}
 }
 
-// surelyDisplayed says whether a poll was on the slide all the time of a request, and no vote could be late. That one can
-// be only while a replica may take it for one of an earlier display, which has been sealed: within its lease.
+// surelyDisplayed says whether a poll was on the slide all the time of a request, and no vote could
+// be late. That one can be only while a replica may take it for one of an earlier display, which
+// has been sealed: within its lease.
 func surelyDisplayed(c *Cast, open []window) bool {
 	for i, w := range open {
 		if c.Sent > w.shown && c.Done < w.left {

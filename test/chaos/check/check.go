@@ -11,9 +11,10 @@ type Kind string
 
 // The kinds of violations.
 const (
-	Lost     Kind = "lost"     // an acknowledged vote does not stand, nor a later one
-	Double   Kind = "double"   // a voter is there twice
-	Late     Kind = "late"     // it was sent more than a lease after its poll left the slide, and counts
+	Lost   Kind = "lost"   // an acknowledged vote does not stand, nor a later one
+	Double Kind = "double" // a voter is there twice
+	// it was sent more than a lease after its poll left the slide, and counts
+	Late     Kind = "late"
 	Changed  Kind = "changed"  // final results or a final list became others
 	Ghost    Kind = "ghost"    // it stands, and nobody sent it
 	Revived  Kind = "revived"  // it stands, and its voter was told that it does not
@@ -39,15 +40,17 @@ func (v Violation) String() string {
 type Report struct {
 	Sent, Acknowledged, Refused, Unknown int
 	Counted                              int // rows
-	// Overtaken rows hold a vote whose voter was never told that it counts, though another of its votes was acknowledged:
-	// it was sent later and its answer was lost, or it was sent before and was still on its way when the other was counted.
-	// Behind are those of the second kind. Only a voter's own seq rules them out.
+	// Overtaken rows hold a vote whose voter was never told that it counts, though another of its
+	// votes was acknowledged: it was sent later and its answer was lost, or it was sent before and
+	// was still on its way when the other was counted. Behind are those of the second kind. Only a
+	// voter's own seq rules them out.
 	Overtaken, Behind int
 	Registers         int // voters and polls whose history was checked for linearizability
-	Rewritten         int // of these, with two acknowledged votes or more: in the others there is nothing to order
-	Biggest           int // the most acknowledged votes of a checked register
-	Undecided         int // registers that porcupine gave up on, which says nothing of them
-	Violations        []Violation
+	// of these, with two acknowledged votes or more: in the others there is nothing to order
+	Rewritten  int
+	Biggest    int // the most acknowledged votes of a checked register
+	Undecided  int // registers that porcupine gave up on, which says nothing of them
+	Violations []Violation
 }
 
 // Of counts the violations of some kinds.
@@ -134,7 +137,8 @@ func (r *Report) registers(h *History) []*register {
 func (g *register) String() string {
 	text := "sent"
 	for _, c := range g.casts {
-		text += fmt.Sprintf(" [%.3f-%.3f answer %b seq %d: %d %v]", c.Sent.Seconds(), c.Done.Seconds(), c.Answer, c.Seq, c.Status, c.ID)
+		text += fmt.Sprintf(" [%.3f-%.3f answer %b seq %d: %d %v]", c.Sent.Seconds(),
+			c.Done.Seconds(), c.Answer, c.Seq, c.Status, c.ID)
 	}
 	if g.row == nil {
 		return text + "; no row"

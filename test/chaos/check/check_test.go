@@ -19,7 +19,8 @@ func TestAHistoryThatKeepsEveryPromiseIsNotBlamed(t *testing.T) {
 	}
 }
 
-// acknowledged finds a register whose row is its last acknowledged vote, with nothing that could excuse another.
+// acknowledged finds a register whose row is its last acknowledged vote, with nothing that could
+// excuse another.
 func acknowledged(t *testing.T, h *History) (row *Row, casts []*Cast) {
 	t.Helper()
 	for i := range h.Rows {
@@ -33,7 +34,8 @@ func acknowledged(t *testing.T, h *History) (row *Row, casts []*Cast) {
 				clean = clean && c.Outcome() == Acknowledged
 			}
 		}
-		if clean && len(casts) > 1 && casts[0].Answer != row.Answer && casts[len(casts)-1].Answer == row.Answer {
+		if clean && len(casts) > 1 && casts[0].Answer != row.Answer &&
+			casts[len(casts)-1].Answer == row.Answer {
 			return row, casts
 		}
 	}
@@ -68,7 +70,8 @@ func answered(t *testing.T, h *History, status uint16) *Cast {
 	return nil
 }
 
-// remake makes tallies, totals and lists fit the rows again, and what was read later, so that only the planted fault is there to be found.
+// remake makes tallies, totals and lists fit the rows again, and what was read later, so that only
+// the planted fault is there to be found.
 func remake(h *History) {
 	h.Later = slices.Clone(h.Rows)
 	for i := range h.Ends {
@@ -115,14 +118,15 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 			row.put(casts[0])
 			remake(h)
 		}},
-		"an earlier answer came back, which was sent in vain before too": {Lost, func(t *testing.T, h *History) {
-			row, casts := acknowledged(t, h)
-			casts[0].Status, casts[0].ID = 409, ID{}
-			h.Casts = append(h.Casts, *casts[0])
-			h.Casts[len(h.Casts)-1].Status, h.Casts[len(h.Casts)-1].ID = 204, ID{1}
-			row.put(&h.Casts[len(h.Casts)-1])
-			remake(h)
-		}},
+		"an earlier answer came back, which was sent in vain before too": {Lost,
+			func(t *testing.T, h *History) {
+				row, casts := acknowledged(t, h)
+				casts[0].Status, casts[0].ID = 409, ID{}
+				h.Casts = append(h.Casts, *casts[0])
+				h.Casts[len(h.Casts)-1].Status, h.Casts[len(h.Casts)-1].ID = 204, ID{1}
+				row.put(&h.Casts[len(h.Casts)-1])
+				remake(h)
+			}},
 		"a lower seq stands": {Lost, func(t *testing.T, h *History) {
 			row, casts := acknowledged(t, h)
 			for i, c := range casts {
@@ -141,17 +145,18 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 			row.put(casts[0])
 			remake(h)
 		}},
-		"a vote of long ago comes back, which had no answer": {Lost, func(t *testing.T, h *History) {
-			row, casts := acknowledged(t, h)
-			old := *casts[0]
-			old.Status, old.ID, old.Seq = 503, ID{}, casts[len(casts)-1].Seq
-			old.Sent -= 2 * time.Minute
-			old.Done -= 2 * time.Minute
-			old.Answer = row.Answer ^ 7
-			h.Casts = append(h.Casts, old)
-			row.put(&old)
-			remake(h)
-		}},
+		"a vote of long ago comes back, which had no answer": {Lost,
+			func(t *testing.T, h *History) {
+				row, casts := acknowledged(t, h)
+				old := *casts[0]
+				old.Status, old.ID, old.Seq = 503, ID{}, casts[len(casts)-1].Seq
+				old.Sent -= 2 * time.Minute
+				old.Done -= 2 * time.Minute
+				old.Answer = row.Answer ^ 7
+				h.Casts = append(h.Casts, old)
+				row.put(&old)
+				remake(h)
+			}},
 		"a voter has two rows": {Double, func(t *testing.T, h *History) {
 			row, _ := acknowledged(t, h)
 			h.Rows = append(h.Rows, *row)
@@ -195,49 +200,70 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 				c.Status, c.ID = 400, ID{}
 			}
 		}},
-		"a vote is acknowledged two leases after its poll left": {Late, func(_ *testing.T, h *History) {
-			for i := range h.Casts {
-				if h.Casts[i].Status == 409 {
-					h.Casts[i].Status = 202
-					return
+		"a vote is acknowledged two leases after its poll left": {Late,
+			func(_ *testing.T, h *History) {
+				for i := range h.Casts {
+					if h.Casts[i].Status == 409 {
+						h.Casts[i].Status = 202
+						return
+					}
 				}
-			}
-		}},
-		"a vote without an answer counts two leases after its poll left": {Late, func(t *testing.T, h *History) {
-			row, _ := acknowledged(t, h)
-			left := lastWindow(h, row.Poll)
-			*row = Row{Poll: row.Poll, Voter: voters + 1, Answer: 1}
-			h.Casts = append(h.Casts, Cast{Sent: left + time.Millisecond, Done: left + time.Second, Voter: voters + 1, Poll: row.Poll, Answer: 1})
-			remake(h)
-		}},
+			}},
+		"a vote without an answer counts two leases after its poll left": {Late,
+			func(t *testing.T, h *History) {
+				row, _ := acknowledged(t, h)
+				left := lastWindow(h, row.Poll)
+				*row = Row{Poll: row.Poll, Voter: voters + 1, Answer: 1}
+				h.Casts = append(h.Casts,
+					Cast{Sent: left + time.Millisecond, Done: left + time.Second, Voter: voters + 1,
+						Poll: row.Poll, Answer: 1})
+				remake(h)
+			}},
 		"a vote counts before its poll was displayed": {Late, func(_ *testing.T, h *History) {
-			h.Casts = append(h.Casts, Cast{Sent: 0, Done: 1, Voter: voters + 1, Poll: 3, Answer: 1, Status: 204, ID: ID{1}})
+			h.Casts = append(h.Casts,
+				Cast{Sent: 0, Done: 1, Voter: voters + 1, Poll: 3, Answer: 1,
+					Status: 204, ID: ID{1}})
 			h.Rows = append(h.Rows, Row{Poll: 3, Voter: voters + 1, Answer: 1, ID: ID{1}})
 			remake(h)
 		}},
-		"a vote counts that got 503 while its poll was off the slide": {Late, func(_ *testing.T, h *History) {
-			from, to := gap(h, 0)
-			h.Casts = append(h.Casts, Cast{Sent: from, Done: to, Voter: voters + 1, Answer: 1, Status: 503, RetryAfter: true})
-			h.Rows = append(h.Rows, Row{Voter: voters + 1, Answer: 1, ID: ID{1}})
-			remake(h)
-		}},
-		"a vote of a gap counts, and one in time with the same answer was acknowledged under another id": {Late, func(_ *testing.T, h *History) {
+		"a vote counts that got 503 while its poll was off the slide": {Late,
+			func(_ *testing.T, h *History) {
+				from, to := gap(h, 0)
+				h.Casts = append(h.Casts,
+					Cast{Sent: from, Done: to, Voter: voters + 1, Answer: 1, Status: 503,
+						RetryAfter: true})
+				h.Rows = append(h.Rows, Row{Voter: voters + 1, Answer: 1, ID: ID{1}})
+				remake(h)
+			}},
+		"a vote of a gap counts, and one in time with the same answer was acknowledged under " +
+			"another id": {Late, func(_ *testing.T, h *History) {
 			from, to := gap(h, 0)
 			h.Casts = append(h.Casts,
-				Cast{Sent: h.Moves[0].Done + 1, Done: h.Moves[0].Done + 2, Voter: voters + 1, Answer: 1, Status: 204, ID: ID{2}},
-				Cast{Sent: from, Done: to, Voter: voters + 1, Answer: 1, Status: 503, RetryAfter: true})
+				Cast{Sent: h.Moves[0].Done + 1, Done: h.Moves[0].Done + 2, Voter: voters + 1,
+					Answer: 1, Status: 204, ID: ID{2}},
+				Cast{Sent: from, Done: to, Voter: voters + 1, Answer: 1, Status: 503,
+					RetryAfter: true})
 			h.Rows = append(h.Rows, Row{Voter: voters + 1, Answer: 1, ID: ID{1}})
 			remake(h)
 		}},
-		"a strange failure":                           {Odd, func(t *testing.T, h *History) { answered(t, h, 204).Status = 500 }},
-		"a poll that is there is not found":           {Odd, func(t *testing.T, h *History) { answered(t, h, 409).Status = 404 }},
-		"a voter is told to slow down":                {Odd, func(t *testing.T, h *History) { answered(t, h, 503).Status = 429 }},
-		"another kind of success":                     {Odd, func(t *testing.T, h *History) { answered(t, h, 204).Status = 200 }},
-		"a vote in order is called wrong":             {Odd, func(t *testing.T, h *History) { answered(t, h, 409).Status = 400 }},
-		"an option that is not there is acknowledged": {Odd, func(t *testing.T, h *History) { answered(t, h, 204).Wrong = true }},
-		"an overload without Retry-After":             {Odd, func(t *testing.T, h *History) { answered(t, h, 503).RetryAfter = false }},
-		"an acknowledgement without an id":            {Odd, func(t *testing.T, h *History) { answered(t, h, 202).ID = ID{} }},
-		"two votes are told one id":                   {Odd, func(t *testing.T, h *History) { answered(t, h, 202).ID = answered(t, h, 204).ID }},
+		"a strange failure": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 204).Status = 500 }},
+		"a poll that is there is not found": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 409).Status = 404 }},
+		"a voter is told to slow down": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 503).Status = 429 }},
+		"another kind of success": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 204).Status = 200 }},
+		"a vote in order is called wrong": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 409).Status = 400 }},
+		"an option that is not there is acknowledged": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 204).Wrong = true }},
+		"an overload without Retry-After": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 503).RetryAfter = false }},
+		"an acknowledgement without an id": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 202).ID = ID{} }},
+		"two votes are told one id": {Odd,
+			func(t *testing.T, h *History) { answered(t, h, 202).ID = answered(t, h, 204).ID }},
 		"a refusal while the poll is displayed": {Odd, func(t *testing.T, h *History) {
 			c := answered(t, h, 204)
 			c.Status, c.ID = 409, ID{}
@@ -260,14 +286,15 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 		"a row comes long after the end": {Changed, func(_ *testing.T, h *History) {
 			h.Later = append(h.Later, Row{Poll: 1, Voter: voters + 1, Answer: 1})
 		}},
-		"results that are not final changed within a revision": {Changed, func(_ *testing.T, h *History) {
-			for i := range h.Views {
-				if !h.Views[i].Final {
-					h.Views[i].Body++
-					return
+		"results that are not final changed within a revision": {Changed,
+			func(_ *testing.T, h *History) {
+				for i := range h.Views {
+					if !h.Views[i].Final {
+						h.Views[i].Body++
+						return
+					}
 				}
-			}
-		}},
+			}},
 		"what is final is not any more": {Changed, func(t *testing.T, h *History) {
 			v := *finalView(t, h)
 			v.Final, v.Revision = false, v.Revision+1
@@ -347,7 +374,8 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 	}
 }
 
-// gap gives a time in which a poll that was displayed before and is displayed later is off the slide for sure.
+// gap gives a time in which a poll that was displayed before and is displayed later is off the
+// slide for sure.
 func gap(h *History, poll int32) (from, to time.Duration) {
 	all := windows(h.Moves)[poll]
 	return all[0].to + 1, all[1].from - 1
@@ -378,7 +406,8 @@ func TestARegisterThatPorcupineGivesUpOnIsCounted(t *testing.T) {
 	judgement = 10 * time.Millisecond
 	h := &History{Moves: []Move{{Sent: 0, Done: 1, Poll: 0, Version: 1}}}
 	for i := range 40 { // in any order, and none leaves a lower number
-		h.Casts = append(h.Casts, Cast{Sent: 2, Done: 10, Seq: int32(1 + i), Answer: 1, Status: 204, ID: ID{byte(1 + i)}})
+		h.Casts = append(h.Casts,
+			Cast{Sent: 2, Done: 10, Seq: int32(1 + i), Answer: 1, Status: 204, ID: ID{byte(1 + i)}})
 	}
 	h.Rows = []Row{{Seq: 1, Answer: 1, ID: ID{1}}}
 	h.Ends = []End{{Counts: recount(h.Rows, 2), Voters: 1}}
@@ -391,7 +420,8 @@ func TestARegisterThatPorcupineGivesUpOnIsCounted(t *testing.T) {
 func TestAVoteWithoutAnAnswerMayStandOrNot(t *testing.T) {
 	moves := []Move{{Sent: 0, Done: 1, Poll: 0, Version: 1}}
 	cast := func(at time.Duration, answer Answer, status uint16, id byte) Cast {
-		return Cast{Sent: at, Done: at + 1, Answer: answer, Status: status, ID: ID{id}, RetryAfter: true}
+		return Cast{Sent: at, Done: at + 1, Answer: answer, Status: status, ID: ID{id},
+			RetryAfter: true}
 	}
 	wrong := cast(1, 4, 400, 0)
 	wrong.Wrong = true
@@ -401,14 +431,19 @@ func TestAVoteWithoutAnAnswerMayStandOrNot(t *testing.T) {
 		id                byte
 		overtaken, behind int
 	}{
-		"it came":                           {[]Cast{cast(1, 1, 503, 0)}, 1, 9, 0, 0},
-		"it did not":                        {[]Cast{cast(1, 1, 503, 0)}, 0, 0, 0, 0},
-		"it came after an acknowledged one": {[]Cast{cast(1, 1, 204, 1), cast(3, 2, 0, 0)}, 2, 9, 1, 0},
-		"it did not, another stands":        {[]Cast{cast(1, 1, 204, 1), cast(3, 2, 0, 0)}, 1, 1, 0, 0},
-		"it overtook what came later":       {[]Cast{cast(1, 1, 503, 0), cast(3, 2, 204, 1)}, 1, 9, 1, 1},
-		"the retry stands":                  {[]Cast{cast(1, 1, 503, 0), cast(3, 1, 204, 1)}, 1, 1, 0, 0},
-		"it overtook its own retry":         {[]Cast{cast(1, 1, 503, 0), cast(3, 1, 204, 1)}, 1, 9, 1, 1},
-		"wrong, and right on the next try":  {[]Cast{wrong, cast(3, 1, 204, 1)}, 1, 1, 0, 0},
+		"it came":    {[]Cast{cast(1, 1, 503, 0)}, 1, 9, 0, 0},
+		"it did not": {[]Cast{cast(1, 1, 503, 0)}, 0, 0, 0, 0},
+		"it came after an acknowledged one": {[]Cast{cast(1, 1, 204, 1),
+			cast(3, 2, 0, 0)}, 2, 9, 1, 0},
+		"it did not, another stands": {[]Cast{cast(1, 1, 204, 1),
+			cast(3, 2, 0, 0)}, 1, 1, 0, 0},
+		"it overtook what came later": {[]Cast{cast(1, 1, 503, 0),
+			cast(3, 2, 204, 1)}, 1, 9, 1, 1},
+		"the retry stands": {[]Cast{cast(1, 1, 503, 0),
+			cast(3, 1, 204, 1)}, 1, 1, 0, 0},
+		"it overtook its own retry": {[]Cast{cast(1, 1, 503, 0),
+			cast(3, 1, 204, 1)}, 1, 9, 1, 1},
+		"wrong, and right on the next try": {[]Cast{wrong, cast(3, 1, 204, 1)}, 1, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &History{Moves: moves, Casts: c.casts}
@@ -442,7 +477,8 @@ func TestOfTwoVotesAtTheSameTimeEitherMayStand(t *testing.T) {
 		"one that was over, same answer": {[]Cast{first, second, after}, first, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := &History{Moves: moves, Casts: c.casts, Rows: []Row{{Answer: c.stands.Answer, ID: c.stands.ID}}}
+			h := &History{Moves: moves, Casts: c.casts,
+				Rows: []Row{{Answer: c.stands.Answer, ID: c.stands.ID}}}
 			h.Ends = []End{{Counts: recount(h.Rows, 2), Voters: 1}}
 			r := Check(h)
 			require.Len(t, r.Violations, 2*c.lost, "one for each judge: %v", r.Violations)
@@ -473,7 +509,8 @@ func TestARefusalNearATransitionIsInOrder(t *testing.T) {
 		"when it was displayed all the time": {5 * s, 6 * s, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := Check(&History{Moves: moves, Casts: []Cast{{Sent: c.sent, Done: c.done, Answer: 1, Status: 409}}})
+			r := Check(&History{Moves: moves,
+				Casts: []Cast{{Sent: c.sent, Done: c.done, Answer: 1, Status: 409}}})
 			require.Equal(t, c.odd, r.Of(Odd), "%v", r.Violations)
 		})
 	}

@@ -1,5 +1,6 @@
-// Package check compares what clients of Plenary were told with what its store and its API say afterwards. It knows
-// nothing else: no log file, no metric, no code of the product. Everything here is a pure function of a [History].
+// Package check compares what clients of Plenary were told with what its store and its API say
+// afterwards. It knows nothing else: no log file, no metric, no code of the product. Everything
+// here is a pure function of a [History].
 package check
 
 import (
@@ -8,22 +9,24 @@ import (
 	"time"
 )
 
-// Lease is how long after a transition a replica may still take votes for the poll that left, by the product's promise.
-// It is written down here again, and not imported: a checker must not follow what it checks.
+// Lease is how long after a transition a replica may still take votes for the poll that left, by
+// the product's promise. It is written down here again, and not imported: a checker must not follow
+// what it checks.
 const Lease = time.Second
 
 // Never is a time that does not come.
 const Never = time.Duration(1<<63 - 1)
 
-// History is all that the clients saw, and what was found at the end. Times are monotonic, since the beginning. Voters,
-// polls, rooms and replicas are numbers that the driver gives out.
+// History is all that the clients saw, and what was found at the end. Times are monotonic, since
+// the beginning. Voters, polls, rooms and replicas are numbers that the driver gives out.
 type History struct {
 	Casts []Cast
 	Moves []Move // of each room in their order
 	Views []View // of each replica in their order
 	Rows  []Row  // of the store, at the end
 	Ends  []End  // of every poll, at the end
-	Later []Row  // of the store, when nothing should have happened for long; nil: it was not read again
+	// of the store, when nothing should have happened for long; nil: it was not read again
+	Later []Row
 }
 
 // ID is what the product calls a vote, in its answer and in its store.
@@ -35,7 +38,8 @@ func (id ID) String() string { return fmt.Sprintf("%x", id[12:]) }
 // Answer is what a voter chose: a bit per option.
 type Answer uint16
 
-// TakenBack is the answer of a voter who has taken theirs back: a row like any other, and none that is counted or listed.
+// TakenBack is the answer of a voter who has taken theirs back: a row like any other, and none that
+// is counted or listed.
 const TakenBack Answer = 1 << 14
 
 // Cast is one request of a voter. A retry is a request of its own with the same answer.
@@ -57,9 +61,10 @@ type Outcome int
 
 // The outcomes.
 const (
-	Unknown      Outcome = iota // it may count: no answer, 503, and what should not have been answered
-	Acknowledged                // it counts, or a later one does
-	Refused                     // it does not count
+	// it may count: no answer, 503, and what should not have been answered
+	Unknown      Outcome = iota
+	Acknowledged         // it counts, or a later one does
+	Refused              // it does not count
 )
 
 // Outcome reads the status by the product's contract.
@@ -73,7 +78,8 @@ func (c *Cast) Outcome() Outcome {
 	return Unknown
 }
 
-// Move is one transition of a room, from the first request that may have caused it to the answer that told the presenter.
+// Move is one transition of a room, from the first request that may have caused it to the answer
+// that told the presenter.
 type Move struct {
 	Sent, Done time.Duration
 	Room       int32
@@ -90,8 +96,10 @@ type View struct {
 	Revision   int64
 	Final      bool
 	Body       uint64 // hash of the results as they came
-	Counted    uint64 // hash of the results without their revision, which an edit of who sees them raises
-	List       uint64 // hash of the votes list that was read between two equal final results; 0: none was read
+	// hash of the results without their revision, which an edit of who sees them raises
+	Counted uint64
+	// hash of the votes list that was read between two equal final results; 0: none was read
+	List uint64
 }
 
 // Row is a vote that stands in the store.

@@ -27,7 +27,8 @@ const (
 
 // good makes a history of one room that goes through its polls and back.
 func good(seed uint64) *History {
-	w := &world{History: &History{}, rng: rand.New(rand.NewPCG(seed, 1)), stand: map[key]Row{}, final: map[int32]int64{}}
+	w := &world{History: &History{}, rng: rand.New(rand.NewPCG(seed, 1)), stand: map[key]Row{},
+		final: map[int32]int64{}}
 	version := int64(0)
 	var before int32 = -1
 	for _, poll := range []int32{0, 1, 0, 2, -1, 3, 1, -1} {
@@ -91,7 +92,8 @@ func (w *world) cast(poll, voter int32, status uint16) {
 		}
 		sent := w.now
 		w.pass(30)
-		c := Cast{Sent: sent, Done: w.now, Voter: voter, Poll: poll, Seq: seq, Answer: answer, Status: told, RetryAfter: told == 503}
+		c := Cast{Sent: sent, Done: w.now, Voter: voter, Poll: poll, Seq: seq, Answer: answer,
+			Status: told, RetryAfter: told == 503}
 		id := w.id()
 		if c.Outcome() == Acknowledged {
 			c.ID = id
@@ -110,7 +112,8 @@ func (w *world) cast(poll, voter int32, status uint16) {
 // read adds readings of two replicas.
 func (w *world) read(poll int32, version int64, final bool) {
 	for replica := range int32(2) {
-		v := View{Sent: w.now, Replica: replica, Poll: poll, Version: version, Revision: w.revision(version, final), Final: final}
+		v := View{Sent: w.now, Replica: replica, Poll: poll, Version: version,
+			Revision: w.revision(version, final), Final: final}
 		w.pass(5)
 		v.Done, v.Body = w.now, w.hash(poll, fmt.Sprint("results ", v.Version, v.Revision, v.Final))
 		v.Counted = w.hash(poll, fmt.Sprint("results ", v.Version, v.Final))
@@ -157,7 +160,8 @@ func (w *world) end() {
 		rows = counting(rows)
 		e := End{Poll: poll, Counts: recount(rows, options), Voters: int64(len(rows))}
 		for replica := range int32(2) {
-			e.Told = append(e.Told, Told{replica, slices.Clone(e.Counts), e.Voters, slices.Clone(rows)})
+			e.Told = append(e.Told, Told{replica, slices.Clone(e.Counts), e.Voters,
+				slices.Clone(rows)})
 		}
 		w.Ends = append(w.Ends, e)
 		if version, ok := w.final[poll]; ok {

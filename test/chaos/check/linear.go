@@ -7,7 +7,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// judgement bounds how long porcupine may think about a register: its search is exponential in what overlaps.
+// judgement bounds how long porcupine may think about a register: its search is exponential in what
+// overlaps.
 var judgement = 10 * time.Second
 
 // stand is the state of a register: the vote that stands.
@@ -36,8 +37,8 @@ var model = porcupine.Model{
 	},
 }
 
-// linearizable asks another judge, which does not know the rules above: is there an order of the votes, none of them
-// before it was sent or after it was acknowledged, that leaves what stands?
+// linearizable asks another judge, which does not know the rules above: is there an order of the
+// votes, none of them before it was sent or after it was acknowledged, that leaves what stands?
 func (r *Report) linearizable(g *register) {
 	acknowledged, verdict := g.acknowledged(), porcupine.Illegal
 	if g.row == nil {
@@ -67,8 +68,9 @@ func (r *Report) linearizable(g *register) {
 	r.Biggest = max(r.Biggest, acknowledged)
 }
 
-// leaves says whether the acknowledged votes and c, which may be one without an answer, may leave c as the one that stands;
-// nil: none. Every other vote without an answer may be thought never to have come.
+// leaves says whether the acknowledged votes and c, which may be one without an answer, may leave c
+// as the one that stands; nil: none. Every other vote without an answer may be thought never to
+// have come.
 func (g *register) leaves(c *Cast) porcupine.CheckResult {
 	var ops []porcupine.Operation
 	var end int64
@@ -76,7 +78,8 @@ func (g *register) leaves(c *Cast) porcupine.CheckResult {
 	for i, d := range g.casts {
 		end = max(end, int64(d.Done), int64(d.Sent))
 		vote := stand{i, d.Seq}
-		op := porcupine.Operation{ClientId: i, Input: step{vote: vote}, Call: int64(d.Sent), Return: math.MaxInt64}
+		op := porcupine.Operation{ClientId: i, Input: step{vote: vote}, Call: int64(d.Sent),
+			Return: math.MaxInt64}
 		if d.Outcome() == Acknowledged {
 			op.Return = int64(d.Done)
 		} else if d != c {
@@ -88,6 +91,7 @@ func (g *register) leaves(c *Cast) porcupine.CheckResult {
 		ops = append(ops, op)
 	}
 	read := step{read: true, vote: stands}
-	ops = append(ops, porcupine.Operation{ClientId: len(g.casts), Input: read, Call: end + 1, Return: end + 2})
+	ops = append(ops, porcupine.Operation{ClientId: len(g.casts), Input: read, Call: end + 1,
+		Return: end + 2})
 	return porcupine.CheckOperationsTimeout(model, ops, judgement)
 }

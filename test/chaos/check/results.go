@@ -19,14 +19,21 @@ func (r *Report) views(h *History) {
 	last := map[source]View{}
 	ended := firstFinals(h.Views)
 	same := func(what string, v, first View) {
-		r.add(Changed, v.Poll, -1, "version %d revision %d: the %s of replica %d at %s (revision %d) is not that of replica %d at %s",
-			v.Version, v.Revision, what, v.Replica, v.Done, first.Revision, first.Replica, first.Done)
+		r.add(Changed, v.Poll, -1,
+			"version %d revision %d: the %s of replica %d at %s (revision %d) is not that of "+
+				"replica %d at %s",
+			v.Version, v.Revision, what, v.Replica, v.Done, first.Revision,
+			first.Replica, first.Done)
 	}
 	for _, v := range h.Views {
 		at := source{v.Replica, v.Poll}
-		if before, ok := last[at]; ok && (v.Version < before.Version || v.Version == before.Version && v.Revision < before.Revision) {
-			r.add(Backward, v.Poll, -1, "replica %d: version %d revision %d at %s after version %d revision %d at %s",
-				v.Replica, v.Version, v.Revision, v.Done, before.Version, before.Revision, before.Done)
+		if before, ok := last[at]; ok &&
+			(v.Version < before.Version ||
+				v.Version == before.Version && v.Revision < before.Revision) {
+			r.add(Backward, v.Poll, -1,
+				"replica %d: version %d revision %d at %s after version %d revision %d at %s",
+				v.Replica, v.Version, v.Revision, v.Done, before.Version,
+				before.Revision, before.Done)
 		}
 		last[at] = v
 		d := display{v.Poll, v.Version}
@@ -83,15 +90,18 @@ func (r *Report) later(h *History) {
 	}
 	for _, row := range h.Later {
 		if was, ok := before[key{row.Poll, row.Voter}]; !ok || was != row {
-			r.add(Changed, row.Poll, row.Voter, "long after the end the row is %+v; it was %+v", row, was)
+			r.add(Changed, row.Poll, row.Voter,
+				"long after the end the row is %+v; it was %+v", row, was)
 		}
 	}
 	if len(h.Later) < len(h.Rows) {
-		r.add(Changed, -1, -1, "long after the end there are %d rows; there were %d", len(h.Later), len(h.Rows))
+		r.add(Changed, -1, -1, "long after the end there are %d rows; there were %d",
+			len(h.Later), len(h.Rows))
 	}
 }
 
-// ends judges what is there at the end: tallies are recounts, totals count people, the API says what the store holds.
+// ends judges what is there at the end: tallies are recounts, totals count people, the API says
+// what the store holds.
 func (r *Report) ends(h *History) {
 	rows := map[int32][]Row{}
 	for _, row := range h.Rows {
@@ -102,12 +112,15 @@ func (r *Report) ends(h *History) {
 	}
 	for _, e := range h.Ends {
 		counts := recount(rows[e.Poll], len(e.Counts))
-		if voters := int64(len(rows[e.Poll])); e.Voters != voters || !slices.Equal(e.Counts, counts) {
-			r.add(Tally, e.Poll, -1, "the store's tally is %d of %v, a recount gives %d of %v", e.Voters, e.Counts, voters, counts)
+		if voters := int64(len(rows[e.Poll])); e.Voters != voters ||
+			!slices.Equal(e.Counts, counts) {
+			r.add(Tally, e.Poll, -1, "the store's tally is %d of %v, a recount gives %d of %v",
+				e.Voters, e.Counts, voters, counts)
 		}
 		for _, t := range e.Told {
 			if t.Total != e.Voters || !slices.Equal(t.Counts, e.Counts) {
-				r.add(Tally, e.Poll, -1, "replica %d says %d of %v, the store %d of %v", t.Replica, t.Total, t.Counts, e.Voters, e.Counts)
+				r.add(Tally, e.Poll, -1, "replica %d says %d of %v, the store %d of %v", t.Replica,
+					t.Total, t.Counts, e.Voters, e.Counts)
 			}
 			r.list(e.Poll, t, rows[e.Poll])
 		}
@@ -120,7 +133,8 @@ func (r *Report) ends(h *History) {
 
 // counting leaves out the rows of those who have taken their votes back.
 func counting(rows []Row) []Row {
-	return slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.Answer == TakenBack })
+	return slices.DeleteFunc(slices.Clone(rows),
+		func(row Row) bool { return row.Answer == TakenBack })
 }
 
 func recount(rows []Row, options int) []int64 {
@@ -147,13 +161,16 @@ func (r *Report) list(poll int32, t Told, rows []Row) {
 		case seen[line.Voter]:
 			r.add(Double, poll, line.Voter, "is twice in the votes list of replica %d", t.Replica)
 		case !ok:
-			r.add(Ghost, poll, line.Voter, "is in the votes list of replica %d and not in the store", t.Replica)
+			r.add(Ghost, poll, line.Voter,
+				"is in the votes list of replica %d and not in the store", t.Replica)
 		case answer != line.Answer:
-			r.add(Tally, poll, line.Voter, "the votes list of replica %d says %b, the store %b", t.Replica, line.Answer, answer)
+			r.add(Tally, poll, line.Voter, "the votes list of replica %d says %b, the store %b",
+				t.Replica, line.Answer, answer)
 		}
 		seen[line.Voter] = true
 	}
 	if len(seen) != len(answers) {
-		r.add(Tally, poll, -1, "the votes list of replica %d has %d people, the store %d", t.Replica, len(seen), len(answers))
+		r.add(Tally, poll, -1, "the votes list of replica %d has %d people, the store %d",
+			t.Replica, len(seen), len(answers))
 	}
 }

@@ -16,12 +16,12 @@ func (r *Report) votes(h *History) {
 	}
 }
 
-// overtakes is how long after its answer a vote that may count can still be on its way: longer than any network or process
-// of the faults holds something back.
+// overtakes is how long after its answer a vote that may count can still be on its way: longer than
+// any network or process of the faults holds something back.
 const overtakes = 30 * time.Second
 
-// explanations gives the votes that the row may be: the one that was acknowledged under its id, else those that may count
-// and whose voter was told no id.
+// explanations gives the votes that the row may be: the one that was acknowledged under its id,
+// else those that may count and whose voter was told no id.
 func (g *register) explanations() (all []*Cast) {
 	for _, c := range g.casts {
 		same := c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq
@@ -38,8 +38,8 @@ func (g *register) explanations() (all []*Cast) {
 	return all
 }
 
-// standing: the row is an acknowledged vote, by its id, or one that may count, and every other acknowledged vote may have
-// been before it.
+// standing: the row is an acknowledged vote, by its id, or one that may count, and every other
+// acknowledged vote may have been before it.
 func (r *Report) standing(g *register) {
 	if g.row == nil {
 		for _, c := range g.casts {
@@ -92,8 +92,8 @@ func (g *register) acknowledged() (n int) {
 	return n
 }
 
-// standsOver says whether every acknowledged vote may be before c, by seq or else in the log, and whether c was sent and
-// answered before one of them was sent.
+// standsOver says whether every acknowledged vote may be before c, by seq or else in the log, and
+// whether c was sent and answered before one of them was sent.
 func (g *register) standsOver(c *Cast) (over, behind bool) {
 	for _, d := range g.casts {
 		if d == c || d.Outcome() != Acknowledged || c.Seq > d.Seq {
@@ -111,8 +111,9 @@ func (g *register) standsOver(c *Cast) (over, behind bool) {
 	return true, behind
 }
 
-// window is a time in which a vote for a poll may be sent and count: from the first request that may have displayed it until
-// a lease after the presenter was told that it left. Between shown and left it is sure to be on the slide.
+// window is a time in which a vote for a poll may be sent and count: from the first request that
+// may have displayed it until a lease after the presenter was told that it left. Between shown and
+// left it is sure to be on the slide.
 type window struct{ from, shown, left, to time.Duration }
 
 // windows gives the windows of every poll.
@@ -133,8 +134,9 @@ func windows(moves []Move) map[int32][]window {
 	return open
 }
 
-// inside says whether a vote may have been accepted in a window. One that was sent after the lease arrives too late. One that
-// was sent before the window may wait until it opens, but not longer than for its answer, if that is a replica's.
+// inside says whether a vote may have been accepted in a window. One that was sent after the lease
+// arrives too late. One that was sent before the window may wait until it opens, but not longer
+// than for its answer, if that is a replica's.
 func (c *Cast) inside(w window) bool {
 	busy := c.Status == 0 || c.Edge // somebody may still be
 	return c.Sent <= w.to && (c.Done >= w.from || busy)
@@ -148,7 +150,8 @@ func (c *Cast) insideOne(open []window) bool {
 func (r *Report) late(g *register, open []window) {
 	for _, c := range g.casts {
 		if c.Outcome() == Acknowledged && !c.insideOne(open) {
-			r.add(Late, g.poll, g.voter, "%s acknowledged, sent outside of %s: %v", c.Sent, describe(open), g)
+			r.add(Late, g.poll, g.voter, "%s acknowledged, sent outside of %s: %v", c.Sent,
+				describe(open), g)
 			return
 		}
 	}

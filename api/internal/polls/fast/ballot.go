@@ -94,7 +94,8 @@ func (q *quick) is(c byte) bool {
 }
 
 func (q *quick) space() {
-	for len(q.rest) > 0 && (q.rest[0] == ' ' || q.rest[0] == '\n' || q.rest[0] == '\r' || q.rest[0] == '\t') {
+	for len(q.rest) > 0 && (q.rest[0] == ' ' || q.rest[0] == '\n' || q.rest[0] == '\r' ||
+		q.rest[0] == '\t') {
 		q.rest = q.rest[1:]
 	}
 }

@@ -121,7 +121,8 @@ func quickRequest(request []byte, root string) (q quickHead, ok bool) {
 		}
 	}
 	q.body = rest
-	return q, typed && host != nil && length == len(rest) && (origin == nil || isOwn(origin, proto, host))
+	return q, typed && host != nil && length == len(rest) &&
+		(origin == nil || isOwn(origin, proto, host))
 }
 
 // isOwn says whether a page's origin is what the request was sent to: its browser then asks for no
@@ -194,7 +195,8 @@ func lower(space *[maxFieldName]byte, name []byte) []byte {
 // plainHost says whether a host holds nothing about which readers may differ.
 func plainHost(host []byte) bool {
 	for _, c := range host {
-		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' && c != ':' {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '.' &&
+			c != '-' && c != ':' {
 			return false
 		}
 	}

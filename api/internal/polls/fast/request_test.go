@@ -44,13 +44,15 @@ func requireAgreement(t *testing.T, app *fiber.App, request []byte) (taken bool)
 	require.True(t, web.PlainlyFramed(head), "%q", sent)
 	require.Equal(t, http.MethodPost, c.Method(), "%q", sent)
 	require.True(t, head.IsHTTP11(), "%q", sent)
-	require.Equal(t, web.Base+"/presentations/"+string(q.presentation)+"/polls/current/votes", string(head.RequestURI()), "%q", sent)
+	require.Equal(t, web.Base+"/presentations/"+string(q.presentation)+"/polls/current/votes",
+		string(head.RequestURI()), "%q", sent)
 	require.Equal(t, string(q.body), string(c.Request().Body()), "%q", sent)
 	require.LessOrEqual(t, len(q.body), MaxBody, "%q", sent)
 	require.NoError(t, web.IsJSON(c), "%q", sent)
 	require.False(t, head.ConnectionClose(), "%q", sent)
 	require.False(t, fctx.Request.MayContinue(), "%q", sent)
-	for _, name := range []string{"Transfer-Encoding", "Content-Encoding", "Expect", "Trailer", "TE", "Upgrade"} {
+	for _, name := range []string{"Transfer-Encoding", "Content-Encoding", "Expect", "Trailer",
+		"TE", "Upgrade"} {
 		require.Empty(t, head.Peek(name), "%s in %q", name, sent)
 	}
 	wait, applied := web.Preference(web.Lines(c, "Prefer"), intake.DefaultWait, intake.Deadline)

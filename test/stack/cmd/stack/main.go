@@ -1,4 +1,5 @@
-// Command stack runs Plenary's production shape as plain processes on this machine. The Makefile calls it:
+// Command stack runs Plenary's production shape as plain processes on this machine. The Makefile
+// calls it:
 //
 //	stack up                   start everything, NGINX on 127.0.0.1:8080, and leave it running
 //	stack down                 stop it and remove its folder, data included
@@ -94,7 +95,8 @@ func up(signals <-chan os.Signal) error {
 	}
 	ctx, cancel := until(signals)
 	defer cancel()
-	s, err := stack.Start(ctx, stack.Config{Dir: dir, NGINXPort: nginxPort, Trusted: "127.0.0.0/8", Output: os.Stdout})
+	s, err := stack.Start(ctx,
+		stack.Config{Dir: dir, NGINXPort: nginxPort, Trusted: "127.0.0.0/8", Output: os.Stdout})
 	if err != nil {
 		return err
 	}
@@ -105,8 +107,8 @@ func up(signals <-chan os.Signal) error {
 	return show(d)
 }
 
-// serversFolder is .stack, or a folder in the system's temporary one where the servers' user cannot enter
-// .stack: below a home that is closed to others.
+// serversFolder is .stack, or a folder in the system's temporary one where the servers' user cannot
+// enter .stack: below a home that is closed to others.
 func serversFolder() (string, error) {
 	dir, err := filepath.Abs(folder)
 	if err != nil || stack.Reachable(dir) {
@@ -136,7 +138,8 @@ func down() error {
 	return nil
 }
 
-// remove stops what runs and removes what up made. What was killed for not stopping is gone all the same.
+// remove stops what runs and removes what up made. What was killed for not stopping is gone all the
+// same.
 func remove(d *stack.Detached) error {
 	err := d.Stop()
 	if d.Folder != "" && filepath.IsAbs(d.Folder) {
@@ -175,7 +178,8 @@ func show(d *stack.Detached) error {
 		if !p.Running() {
 			state = "(ended)"
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%d\t127.0.0.1:%d\t%s\t%s\n", p.Name, p.Pid, p.Port, relative(p.Log), state)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t127.0.0.1:%d\t%s\t%s\n", p.Name, p.Pid, p.Port,
+			relative(p.Log), state)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -200,7 +204,8 @@ func with(command []string, signals <-chan os.Signal) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	ctx, cancel := until(signals)
-	s, err := stack.Start(ctx, stack.Config{Parts: stack.Servers, Management: true, Output: os.Stderr})
+	s, err := stack.Start(ctx,
+		stack.Config{Parts: stack.Servers, Management: true, Output: os.Stderr})
 	interrupted := ctx.Err()
 	cancel()
 	if err != nil {
@@ -213,15 +218,16 @@ func with(command []string, signals <-chan os.Signal) error {
 	return errors.Join(s.Run(cmd, signals), s.Close())
 }
 
-// lock keeps two of these from working on the same folder. The lock is on the working directory itself:
-// nothing of it is left when this program ends, however it ends.
+// lock keeps two of these from working on the same folder. The lock is on the working directory
+// itself: nothing of it is left when this program ends, however it ends.
 func lock() (func(), error) {
 	here, err := os.Open(".")
 	if err != nil {
 		return nil, err
 	}
 	if err := syscall.Flock(int(here.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(errors.New("another make up or make down is at work here"), here.Close())
+		return nil, errors.Join(errors.New("another make up or make down is at work here"),
+			here.Close())
 	}
 	return func() { _ = here.Close() }, nil
 }

@@ -30,7 +30,8 @@ func Path(presentation uuid.UUID) string {
 // Request makes a request for a vote; fields are further header lines.
 func Request(path, body string, fields ...string) []byte {
 	lines := append([]string{
-		"POST " + path + " HTTP/1.1", "Host: plenary", "Content-Type: application/json", "Content-Length: " + strconv.Itoa(len(body)),
+		"POST " + path + " HTTP/1.1", "Host: plenary", "Content-Type: application/json",
+		"Content-Length: " + strconv.Itoa(len(body)),
 	}, fields...)
 	return []byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)
 }
@@ -131,14 +132,18 @@ func Odd() [][]byte {
 		nil, []byte("POST "),
 		Request(APath+"?a=b", ABody), Request(APath+"/", ABody), Request(strings.ToUpper(APath),
 			ABody),
-		Request("http://plenary"+APath, ABody), Request(strings.Replace(APath, "0", "%30", 1), ABody),
+		Request("http://plenary"+APath, ABody),
+		Request(strings.Replace(APath, "0", "%30", 1), ABody),
 		Request(APath, strings.Repeat(" ", 4<<10)+ABody),
 		[]byte(good + "\n"), []byte("\r\n" + good), []byte(good + good),
 	}
 	for _, change := range [][2]string{
-		{"POST", "post"}, {"HTTP/1.1", "HTTP/1.0"}, {"Content-Length: ", "Content-Length:\t"}, {"Content-Length: ", "Content-Length: +"},
-		{"Content-Length: ", "Content-Length : "}, {"Host: plenary\r\n", ""}, {"Host: plenary\r\n", "Host: plenary\n"},
-		{"Host: plenary", "Host:"}, {"Host: plenary", "Host: a b"}, {"Host: plenary", "Host: a,b"}, {"Host: plenary", "Host: a/b"}, {"Host: plenary", "Host: a@b"},
+		{"POST", "post"}, {"HTTP/1.1", "HTTP/1.0"}, {"Content-Length: ", "Content-Length:\t"},
+		{"Content-Length: ", "Content-Length: +"},
+		{"Content-Length: ", "Content-Length : "}, {"Host: plenary\r\n", ""},
+		{"Host: plenary\r\n", "Host: plenary\n"},
+		{"Host: plenary", "Host:"}, {"Host: plenary", "Host: a b"}, {"Host: plenary", "Host: a,b"},
+		{"Host: plenary", "Host: a/b"}, {"Host: plenary", "Host: a@b"},
 	} {
 		odd = append(odd, []byte(strings.Replace(good, change[0], change[1], 1)))
 	}
