@@ -62,10 +62,10 @@ func Up(ctx context.Context, dialect Dialect, driver database.Driver) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { m.GracefulStop <- true })
-	defer stop()
-	if err := m.Up(); err != nil && !errors.Is(err, migrate.ErrNoChange) {
-		return err
+	for newest := false; !newest && ctx.Err() == nil; {
+		if newest, err = step(m); err != nil {
+			return err
+		}
 	}
 	return ctx.Err()
 }
@@ -77,6 +77,12 @@ func Step(dialect Dialect, driver database.Driver) (newest bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	return step(m)
+}
+
+// step takes one step. The library's own stop in the middle of several has a race and leaves
+// goroutines behind.
+func step(m *migrate.Migrate) (newest bool, err error) {
 	if err = m.Steps(1); errors.Is(err, fs.ErrNotExist) { // there is no next one
 		return true, nil
 	}
