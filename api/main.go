@@ -78,8 +78,7 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 		Limits: polls.BodyLimits,
 	})
 	feature := polls.New(site, polls.Config{
-		Partitions: cfg.Partitions,
-		Open:       cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey,
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey,
 		WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
 	serving := httpserver.Config{Away: adapters.Away}
@@ -137,6 +136,7 @@ func parts(
 			cache, passes, adapters.Votes, adapters.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
+		Spread: adapters.Spread,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
 		func() float64 { return float64(s.Intake.Waiting()) })

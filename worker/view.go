@@ -132,8 +132,7 @@ func writeWhole(out io.Writer, views []view) error {
 		}
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		line := func(name, value string) {
-			_,
-				_ = fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
+			_, _ = fmt.Fprintf(w, "%s\t%s\n", name, printable(value))
 		}
 		line("id", v.ID)
 		line("reason", v.Reason)

@@ -42,6 +42,9 @@ type Engine interface {
 	// CountPartitions gives how many partitions there are: 0 before the first call of Partitions.
 	CountPartitions(ctx context.Context) (int, error)
 
+	// OriginalPartitions gives how many the first call of Partitions wrote: 0 before it.
+	OriginalPartitions(ctx context.Context) (int, error)
+
 	// Forget drops the ids of entries that were applied more than age ago, at most limit of them,
 	// and gives how many.
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
@@ -53,15 +56,18 @@ type Engine interface {
 	Close() error
 }
 
-// Backend is the opened adapters. Engine, Partitions, stores, Log and Bus are there once Open
-// returned nil.
+// Backend is the opened adapters. Engine, Partitions, Spread, stores, Log and Bus are there once
+// Open returned nil.
 type Backend struct {
 	Engine     Engine
 	Partitions int // how many there are: as many as the settings say, or more
-	Store      poll.Store
-	Log        queue.Log
-	Votes      queue.Stream // of the Log
-	Bus        bus.Bus
+	// Spread is over how many of them new things lie: as many as the settings say, and no fewer
+	// than there were at first. A process of before spreads them over those.
+	Spread int
+	Store  poll.Store
+	Log    queue.Log
+	Votes  queue.Stream // of the Log
+	Bus    bus.Bus
 
 	cfg     config.Config
 	metrics *telemetry.Metrics
@@ -115,7 +121,12 @@ func (b *Backend) Open(ctx context.Context) error {
 		return err
 	}
 	return b.await(ctx, "database", func() error {
-		return b.Engine.Partitions(ctx, b.cfg.Partitions)
+		if err := b.Engine.Partitions(ctx, b.cfg.Partitions); err != nil {
+			return err
+		}
+		original, err := b.Engine.OriginalPartitions(ctx)
+		b.Spread = max(b.cfg.Partitions, original)
+		return err
 	})
 }
 

@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"log/slog"
+	"strconv"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -21,10 +22,9 @@ func TestAProcessHasTheQueuesOfItsOwnPartitionsAndOfThoseThatOthersAdded(t *test
 		"PLENARY_DATABASE_URL": stack.PostgresURL(t), "PLENARY_AMQP_URL": stack.RabbitMQURL(t),
 		"PLENARY_PARTITIONS": "1",
 	}
-	open := func() int {
+	open := func(spread int) int {
 		cfg, err := config.Load(func(name string) (string, bool) {
-			value,
-				ok := settings[name]
+			value, ok := settings[name]
 			return value, ok
 		})
 		require.NoError(t, err)
@@ -34,11 +34,12 @@ func TestAProcessHasTheQueuesOfItsOwnPartitionsAndOfThoseThatOthersAdded(t *test
 		n, err := b.Engine.CountPartitions(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, n, b.Partitions)
+		require.Equal(t, spread, b.Spread)
 		return n
 	}
-	require.Equal(t, 1, open())
+	require.Equal(t, 1, open(1))
 	settings["PLENARY_PARTITIONS"] = "3"
-	require.Equal(t, 3, open())
+	require.Equal(t, 3, open(3))
 
 	conn, err := amqp.Dial(settings["PLENARY_AMQP_URL"])
 	require.NoError(t, err)
@@ -50,9 +51,29 @@ func TestAProcessHasTheQueuesOfItsOwnPartitionsAndOfThoseThatOthersAdded(t *test
 		require.NoError(t, err)
 	}
 	settings["PLENARY_PARTITIONS"] = "1" // in the middle of a rolling restart
-	require.Equal(t, 3, open())
+	require.Equal(t, 3, open(1))
 	_, err = ch.QueueDeclarePassive("plenary.votes.2", true, false, false, false, nil)
 	require.NoError(t, err)
 	_, err = ch.QueueDeclarePassive("plenary.votes.3", true, false, false, false, nil)
 	require.ErrorContains(t, err, "no queue 'plenary.votes.3'")
+}
+
+func TestNewThingsLieOverNoFewerPartitionsThanThereWereAtFirst(t *testing.T) {
+	settings := map[string]string{"PLENARY_DATABASE_URL": "sqlite:" + t.TempDir() + "/plenary.db"}
+	for _, c := range []struct{ setting, partitions, spread string }{
+		{"4", "4", "4"}, {"", "4", "4"}, {"2", "4", "4"}, {"6", "6", "6"}, {"5", "6", "5"},
+		{"1", "6", "4"},
+	} {
+		settings["PLENARY_PARTITIONS"] = c.setting
+		cfg, err := config.Load(func(name string) (string, bool) {
+			value, ok := settings[name]
+			return value, ok
+		})
+		require.NoError(t, err)
+		b := backend.New(cfg, telemetry.NewMetrics(), slog.New(slog.DiscardHandler))
+		require.NoError(t, b.Open(t.Context()))
+		require.Equal(t, c.partitions, strconv.Itoa(b.Partitions), "%+v", c)
+		require.Equal(t, c.spread, strconv.Itoa(b.Spread), "%+v", c)
+		require.NoError(t, b.Close())
+	}
 }

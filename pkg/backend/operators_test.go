@@ -25,8 +25,7 @@ func embedded(t *testing.T) *backend.Backend {
 	settings := map[string]string{"PLENARY_DATABASE_URL": "sqlite:" +
 		filepath.Join(t.TempDir(), "plenary.db")}
 	cfg, err := config.Load(func(name string) (string, bool) {
-		value,
-			ok := settings[name]
+		value, ok := settings[name]
 		return value, ok
 	})
 	require.NoError(t, err)

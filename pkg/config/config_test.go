@@ -38,7 +38,7 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 	c, err := Load(lookup(nil))
 	require.NoError(t, err)
 	require.Equal(t, ":8080", c.Addr)
-	require.Equal(t, 4, c.Partitions)
+	require.Equal(t, 1, c.Partitions)
 	path, ok := c.SQLitePath()
 	require.True(t, ok)
 	require.Equal(t, "plenary.db", path)

@@ -19,8 +19,7 @@ var databaseSettings = []Setting{
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000",
 		"PostgreSQL connections of one process, at most. Votes lists take up to 4 more.",
 		func(c *Config, v string) (err error) {
-			c.DatabaseConns,
-				err = number(v, 2, 1000)
+			c.DatabaseConns, err = number(v, 2, 1000)
 			return err
 		}},
 	{"DATABASE_POOLER", "false", "true or false",

@@ -45,16 +45,14 @@ var httpSettings = []Setting{
 			"No page may show the others. At most 2000 characters. `*` is refused: any page " +
 			"could have people vote who do not see what they press.",
 		func(c *Config, v string) (err error) {
-			c.EmbedOrigins,
-				err = embedOrigins(v)
+			c.EmbedOrigins, err = embedOrigins(v)
 			return err
 		}},
 	{"MAX_CONNECTIONS", "0", "0 to 1000000",
 		"Connections that the API holds at once. For one more, the longest idle one gives way. " +
 			"0: as many as the process has file descriptors for.",
 		func(c *Config, v string) (err error) {
-			c.MaxConnections,
-				err = number(v, 0, 1_000_000)
+			c.MaxConnections, err = number(v, 0, 1_000_000)
 			return err
 		}},
 	{"ADDRESS_CONNECTIONS", "0", "0 to 1000000",
@@ -62,8 +60,7 @@ var httpSettings = []Setting{
 			"one, event streams are counted by their clients' addresses. 0: any number, since " +
 			"a whole hall may be behind one address.",
 		func(c *Config, v string) (err error) {
-			c.AddressConns,
-				err = number(v, 0, 1_000_000)
+			c.AddressConns, err = number(v, 0, 1_000_000)
 			return err
 		}},
 }

@@ -30,8 +30,7 @@ var pollsSettings = []Setting{
 		"Presentations that one address may create in a minute, or at once; more get 429. Each " +
 			"API process counts by itself. 0: any number.",
 		func(c *Config, v string) (err error) {
-			c.CreateLimit,
-				err = number(v, 0, 1_000_000)
+			c.CreateLimit, err = number(v, 0, 1_000_000)
 			return err
 		}},
 	{"WRONG_CODES", "60", "0 to 1000000",
@@ -39,8 +38,7 @@ var pollsSettings = []Setting{
 			"right ones do then. While a process sees ten times as many in all, it allows a " +
 			"tenth to each address. 0: any number.",
 		func(c *Config, v string) (err error) {
-			c.WrongCodes,
-				err = number(v, 0, 1_000_000)
+			c.WrongCodes, err = number(v, 0, 1_000_000)
 			return err
 		}},
 	{"PASS_LIMIT", "3000", "0 to 1000000",
@@ -48,15 +46,13 @@ var pollsSettings = []Setting{
 			"minute, from one API process. It is wide enough for a hall behind one address. 0: " +
 			"any number.",
 		func(c *Config, v string) (err error) {
-			c.PassLimit,
-				err = number(v, 0, 1_000_000)
+			c.PassLimit, err = number(v, 0, 1_000_000)
 			return err
 		}},
 	{"MAX_WAITING", "50000", "1 to 1000000",
 		"Votes that may wait for their answer in one API process. More get 503 at once.",
 		func(c *Config, v string) (err error) {
-			c.MaxWaiting,
-				err = number(v, 1, 1_000_000)
+			c.MaxWaiting, err = number(v, 1, 1_000_000)
 			return err
 		}},
 	{"FAST_VOTES", "true", "true or false",
@@ -69,8 +65,7 @@ var pollsSettings = []Setting{
 			"votes. The same for every process: workers remove it, and an API that counts " +
 			"itself. 0: never.",
 		func(c *Config, v string) (err error) {
-			c.KeepDays,
-				err = number(v, 0, 36_500)
+			c.KeepDays, err = number(v, 0, 36_500)
 			return err
 		}},
 }

@@ -18,7 +18,7 @@ var queueSettings = []Setting{
 		"The RabbitMQ that carries votes from the API to the workers, or the nodes of its " +
 			"cluster. Empty: the API counts votes itself.",
 		func(c *Config, v string) (err error) { c.AMQPURLs, err = amqpURLs(v); return err }},
-	{"PARTITIONS", "4", "1 to 256",
+	{"PARTITIONS", "1", "1 to 256",
 		"The number of ordered queues over which new presentations spread. A rolling restart " +
 			"raises it. A lower number leaves queues unused, and takes none away.",
 		func(c *Config, v string) (err error) {

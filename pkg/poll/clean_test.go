@@ -56,13 +56,11 @@ func TestATextThatNobodyCanSeeIsRefusedWhereverPeopleSeeIt(t *testing.T) {
 			"polls[0].banned_words[0]": asking(poll.Poll{Question: question.Question{Text: "Q",
 				Kind: question.OpenText, Banned: []string{text}}}),
 			"texts": func() error {
-				_,
-					err := cloud.TextAnswer([]string{"fine", text})
+				_, err := cloud.TextAnswer([]string{"fine", text})
 				return err
 			}(),
 			"text": func() error {
-				_,
-					err := essay.TextAnswer([]string{text})
+				_, err := essay.TextAnswer([]string{text})
 				return err
 			}(),
 			"question": edit(poll.EditPoll{PollID: existing.Polls[0].ID, Question: &text}),

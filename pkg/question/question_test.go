@@ -245,13 +245,11 @@ func BenchmarkText(b *testing.B) {
 	}
 	for name, f := range map[string]func() error{
 		"check": func() error {
-			_,
-				err := cloud.TextAnswer([]string{"New York", "Berlin!", "東京"})
+			_, err := cloud.TextAnswer([]string{"New York", "Berlin!", "東京"})
 			return err
 		},
 		"check, 200 banned": func() error {
-			_,
-				err := banned.TextAnswer([]string{"New York", "Berlin!", "東京"})
+			_, err := banned.TextAnswer([]string{"New York", "Berlin!", "東京"})
 			return err
 		},
 		"count": func() error {
@@ -260,8 +258,7 @@ func BenchmarkText(b *testing.B) {
 			return nil
 		},
 		"check a long text": func() error {
-			_,
-				err := banned.TextAnswer([]string{strings.Repeat("é!", 25)})
+			_, err := banned.TextAnswer([]string{strings.Repeat("é!", 25)})
 			return err
 		},
 	} {

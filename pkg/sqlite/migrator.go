@@ -24,8 +24,7 @@ var _ database.Driver = (*migrator)(nil)
 
 func (m *migrator) Lock() error {
 	err := whileBusy(m.ctx, func() error {
-		_,
-			err := m.conn.ExecContext(m.ctx, "BEGIN IMMEDIATE")
+		_, err := m.conn.ExecContext(m.ctx, "BEGIN IMMEDIATE")
 		return err
 	})
 	if err != nil {

@@ -35,6 +35,15 @@ func (db *DB) CountPartitions(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+// OriginalPartitions gives how many partitions the first call of Partitions wrote: 0 before it.
+func (db *DB) OriginalPartitions(ctx context.Context) (n int, err error) {
+	err = db.Read(ctx, "partitions", func(q Queryer) error {
+		return q.GetContext(ctx, &n,
+			`SELECT coalesce(max(id) + 1, 0) FROM partitions WHERE original`)
+	})
+	return n, err
+}
+
 // Forget drops the ids of entries that were applied more than age ago by the database's clock. It
 // drops at most limit of them and gives how many. Such an entry would have its effect again if it
 // came again: age must be far longer than anybody can hold one.

@@ -103,8 +103,7 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 		`[data-field=question]").closest("fieldset:disabled")`)
 	v.fill("#polls > :nth-child(2) [data-field=question]", "First, again?")
 	require.Eventually(t, func() bool {
-		_,
-			questions := saved()
+		_, questions := saved()
 		return questions[1] == "First, again?"
 	}, patience, 10*tick)
 	v.shows("#state", "Everything is saved")
@@ -115,8 +114,7 @@ func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 		map[string]any{"results_visibility": "presenter"}, nil)
 	v.fill("#polls > :nth-child(2) [data-field=question]", "First, anew?")
 	require.Eventually(t, func() bool {
-		_,
-			questions := saved()
+		_, questions := saved()
 		return questions[1] == "First, anew?"
 	}, patience, 10*tick)
 	v.shows("#state", "Everything is saved")

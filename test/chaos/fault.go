@@ -164,8 +164,8 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 func (s *Scene) config(f *Fault) stack.Config {
 	cfg := stack.Config{
 		APIBinary: filepath.Join(s.binary, "api"), WorkerBinary: filepath.Join(s.binary, "worker"),
-		APIEnv:    []string{"PLENARY_ACCESS_LOG=false"},
-		WorkerEnv: []string{"FAULTPOINTS=" + s.points},
+		APIEnv:    []string{"PLENARY_ACCESS_LOG=false", partitionsSetting(usualPartitions)},
+		WorkerEnv: []string{"FAULTPOINTS=" + s.points, partitionsSetting(usualPartitions)},
 	}
 	if f.Embedded {
 		cfg.Parts, cfg.APIs = stack.API, 1

@@ -8,8 +8,8 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// How many partitions there are at first, and after they were raised.
-const fewPartitions, morePartitions = 2, 8
+// How many partitions there are: mostly, and before and after they were raised.
+const usualPartitions, fewPartitions, morePartitions = 4, 2, 8
 
 var partitionFaults = []*Fault{{
 	Name: "raise-partitions",

@@ -88,6 +88,9 @@ func (s *system) start() {
 	})
 }
 
+// several is the setting of systems with workers. The default is one partition.
+const several = "PLENARY_PARTITIONS=4"
+
 // launch starts processes from binaries that are built once for all tests.
 func launch(cfg stack.Config) (*stack.Stack, error) {
 	dir, err := binaries.build()
@@ -98,6 +101,10 @@ func launch(cfg stack.Config) (*stack.Stack, error) {
 		cfg.APIBinary = filepath.Join(dir, "api")
 	}
 	cfg.WorkerBinary = filepath.Join(dir, "worker")
+	if cfg.Parts == 0 || cfg.Parts&stack.Worker != 0 {
+		cfg.APIEnv = append([]string{several}, cfg.APIEnv...)
+		cfg.WorkerEnv = append([]string{several}, cfg.WorkerEnv...)
+	}
 	return stack.Start(context.Background(), cfg)
 }
 

@@ -142,7 +142,9 @@ func upgraded(t *testing.T, from string, check func(fresh, old *Room)) {
 		t.Skip("-short: this system needs servers")
 	}
 	u := newUpgrade(t, from)
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, Each: u.link})
+	theirs := "PLENARY_PARTITIONS=" // each program's default
+	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false", theirs},
+		WorkerEnv: []string{theirs}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before
 	client := newFast(s.base, 64)

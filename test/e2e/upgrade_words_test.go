@@ -27,7 +27,9 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	}
 	t.Parallel()
 	u := newUpgrade(t, beforePasses)
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}, Each: u.link})
+	theirs := "PLENARY_PARTITIONS=" // each program's default
+	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false", theirs},
+		WorkerEnv: []string{theirs}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)

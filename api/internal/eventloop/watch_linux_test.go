@@ -86,8 +86,7 @@ func TestAWatchedStreamEndsWhenItsClientGoesOrSaysSomething(t *testing.T) {
 		"closes its half": func(c *net.TCPConn) error { return c.CloseWrite() },
 		"resets":          func(c *net.TCPConn) error { _ = c.SetLinger(0); return c.Close() },
 		"says something": func(c *net.TCPConn) error {
-			_,
-				err := c.Write([]byte("?"))
+			_, err := c.Write([]byte("?"))
 			return err
 		},
 	} {

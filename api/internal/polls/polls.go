@@ -34,8 +34,6 @@ var BodyLimits = web.BodyLimits{
 type Config struct {
 	Open bool // everybody is every presentation's presenter
 
-	Partitions int // of the log, over which new presentations spread; 0: 1
-
 	CreateLimit int    // presentations that one address may create in a minute; 0: any number
 	CreateKey   string // that creating one takes; empty: nothing
 	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
@@ -50,6 +48,7 @@ type Services struct {
 	Intake *intake.Intake
 	Bus    bus.Bus
 	Passes *access.Passes
+	Spread int // over how many partitions new presentations lie; 0: 1
 }
 
 // Polls is the feature. Its routes say that they are starting until its site is open.

@@ -114,7 +114,7 @@ func create(c *call) error {
 	}
 	token, hash := access.NewToken()
 	p.TokenHash = hash
-	p.Partition = queue.Partition(p.ID, max(c.polls.Partitions, 1))
+	p.Partition = queue.Partition(p.ID, max(c.Spread, 1))
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code
 		return c.Store.Create(ctx, p)

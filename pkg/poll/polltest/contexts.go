@@ -28,20 +28,17 @@ func (s *suite) contexts(t *testing.T) {
 		"Erase":        func() error { _, err := store.Erase(ctx, 1); return err },
 		"Display":      func() error { _, err := store.Display(ctx, p.ID); return err },
 		"Transit": func() error {
-			_,
-				err := store.Transit(ctx, p.ID, poll.Move{}, nil)
+			_, err := store.Transit(ctx, p.ID, poll.Move{}, nil)
 			return err
 		},
 		"Edit": func() error {
-			_,
-				err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")})
+			_, err := store.Edit(ctx, p.ID, poll.EditPresentation{Title: new("late")})
 			return err
 		},
 		"Delete":  func() error { return store.Delete(ctx, p.ID, nil) },
 		"History": func() error { _, err := store.History(ctx, p.ID, 0, 1); return err },
 		"Results": func() error {
-			_,
-				err := store.Results(ctx, p.ID, p.Polls[0].ID)
+			_, err := store.Results(ctx, p.ID, p.Polls[0].ID)
 			return err
 		},
 		"Votes": func() error {
@@ -62,14 +59,12 @@ func (s *suite) contexts(t *testing.T) {
 		},
 		"Refold": func() error { _, _, err := store.Refold(ctx); return err },
 		"Secret": func() error {
-			_,
-				err := store.Secret(ctx, "late", []byte("late"))
+			_, err := store.Secret(ctx, "late", []byte("late"))
 			return err
 		},
 		"Grant": func() error { _, err := store.Grant(ctx, p.ID, 1); return err },
 		"Audiences": func() error {
-			_,
-				err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute)
+			_, err := store.Audiences(ctx, []uuid.UUID{p.ID}, time.Minute)
 			return err
 		},
 		"Closing":    func() error { _, err := store.Closing(ctx); return err },

@@ -18,7 +18,7 @@ func (s *suite) partitions(t *testing.T) {
 	batch := []poll.Batch{votes(poll.Vote{ID: uuid.New(), PollID: uuid.New(), VoterID: uuid.New(),
 		Version: 1, Answer: "A"})}
 
-	requirePartitions(t, 0, store)
+	requirePartitions(t, 0, 0, store)
 	_, err := store.Count(t.Context(), batch)
 	require.Error(t, err, "counted before the number of partitions was known")
 	requireKind(t, fault.Invalid, store.Partitions(t.Context(), 0))
@@ -31,7 +31,7 @@ func (s *suite) partitions(t *testing.T) {
 	require.NoError(t, group.Wait())
 	for _, fewer := range []int{1, 2, 3} { // a process that does not know of a raise yet
 		require.NoError(t, store.Partitions(t.Context(), fewer))
-		requirePartitions(t, 3, store)
+		requirePartitions(t, 3, 3, store)
 	}
 
 	counts := func(partitions int) {
@@ -54,10 +54,10 @@ func (s *suite) partitions(t *testing.T) {
 		group.Go(func() error { return store.Partitions(t.Context(), 5+i%2) })
 	}
 	require.NoError(t, group.Wait())
-	requirePartitions(t, 6, store)
+	requirePartitions(t, 6, 3, store)
 	counts(6)
 	require.NoError(t, store.Partitions(t.Context(), 3))
-	requirePartitions(t, 6, store)
+	requirePartitions(t, 6, 3, store)
 
 	s.lies(t)
 	if s.before != nil {
@@ -65,11 +65,14 @@ func (s *suite) partitions(t *testing.T) {
 	}
 }
 
-func requirePartitions(t *testing.T, want int, store Store) {
+func requirePartitions(t *testing.T, all, original int, store Store) {
 	t.Helper()
 	n, err := store.CountPartitions(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, want, n)
+	require.Equal(t, all, n)
+	n, err = store.OriginalPartitions(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, original, n)
 }
 
 // Before says how a presentation becomes one that a process of before partitions were stored has

@@ -26,6 +26,7 @@ type Store interface {
 	poll.Store
 	Partitions(ctx context.Context, n int) error
 	CountPartitions(ctx context.Context) (int, error)
+	OriginalPartitions(ctx context.Context) (int, error)
 	Forget(ctx context.Context, age time.Duration, limit int) (int, error)
 	Ping(ctx context.Context) error
 	Close() error

@@ -31,9 +31,9 @@ func (s *suite) shared(t *testing.T) {
 		require.Equal(t, states, gotStates)
 		require.Equal(t, answers, list(t, store, p, 0))
 		require.Equal(t, []verdicts{nil}, count(t, store, batch).Verdicts)
-		requirePartitions(t, Partitions, store)
+		requirePartitions(t, Partitions, Partitions, store)
 		require.NoError(t, store.Partitions(t.Context(), Partitions+1))
-		requirePartitions(t, Partitions+1, store)
+		requirePartitions(t, Partitions+1, Partitions, store)
 		closing, err := store.Closing(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []poll.ClosingPoll{{PresentationID: p.ID,
