@@ -195,7 +195,7 @@ func (r *reader) int() int64 {
 	return int64(n)
 }
 
-// count reads a number of things that take at least size bytes each, so that no number makes us
+// count reads a number of things that take at least size bytes each. So no number makes us
 // allocate more than a small multiple of what was sent.
 func (r *reader) count(size int) int {
 	n := r.int()
