@@ -1,6 +1,10 @@
-// Package page is Plenary's web pages. They are HTML that says what it can without a script, the
-// ES modules that bring it to life, one stylesheet, and the text of each language. Everything is
-// embedded, rendered and compressed once, when the process starts.
+// Package page is Plenary's web pages:
+//   - HTML that says what it can without a script
+//   - the ES modules that bring it to life
+//   - one stylesheet
+//   - the text of each language
+//
+// Everything is embedded, rendered and compressed once, when the process starts.
 package page
 
 import (
