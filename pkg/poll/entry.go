@@ -18,7 +18,8 @@ const Stream = "votes"
 // The encoding of a batch as an entry's body. Numbers are unsigned varints (encoding/binary).
 //
 //	type 1, votes:  n > 0 slides, each poll id (16 bytes), version
-//	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq, length, answer (UTF-8)
+//	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq,
+//	                length, answer (UTF-8)
 //	type 2, seal:   poll id (16 bytes), version
 //
 // The body of a reply is a byte per vote, its verdict.
