@@ -125,8 +125,8 @@ const twoPolls = `{"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]}
 	`"options":[{"key":"A","value":"a"}]}]}`
 
 // TestTheFullestBallotOfTheLargestPollIsTaken votes for everything in polls whose keys are as long
-// as they may be, as a client that escapes all that it can and spreads its JSON over many lines. A
-// poll of one byte more is not made.
+// as they may be. It votes as a client that escapes all that it can and spreads its JSON over many
+// lines. A poll of one byte more is not made.
 func TestTheFullestBallotOfTheLargestPollIsTaken(t *testing.T) {
 	r := launch(t, map[string]string{
 		"PLENARY_ADDR":         "127.0.0.1:0",

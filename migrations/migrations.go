@@ -132,7 +132,7 @@ func Newest(dialect Dialect) (int, error) {
 	return newest, nil
 }
 
-// checked looks at the version where the library reads it, which is under the lock: looking before
+// checked looks at the version where the library reads it, which is under the lock. To look before
 // would race with another replica's migration and find it dirty.
 type checked struct {
 	database.Driver

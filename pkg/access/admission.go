@@ -47,9 +47,11 @@ type Admission struct {
 // however it is typed.
 const maxTyped = 256
 
-// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared:
-// compatible letters (NFKC) in capitals however their case folds, plain digits, no spaces, dashes
-// and invisible signs. Of what is far too long it gives what no passcode is.
+// CleanPasscode gives a passcode that a person typed the form in which it is stored and compared.
+// Of a passcode that is far too long it gives a text that is no passcode. The form has:
+//   - compatible letters (NFKC), in capitals however their case folds
+//   - plain digits
+//   - no spaces, dashes and invisible signs
 func CleanPasscode(typed string) string {
 	if len(typed) > maxTyped { // to fold a megabyte takes half a second
 		return "\x00"
@@ -103,8 +105,8 @@ func notInPasscode(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }
 
-// Opens says whether a passcode, as it was typed, is the one that a pass takes, in a time that does
-// not depend on where they differ.
+// Opens says whether a passcode, as it was typed, is the one that a pass takes. The time that it
+// takes does not depend on where they differ.
 func (a Admission) Opens(typed string) bool {
 	return a.Passcode == "" ||
 		subtle.ConstantTimeCompare([]byte(CleanPasscode(typed)), []byte(a.Passcode)) == 1

@@ -34,10 +34,10 @@ type Command struct {
 // ErrUsage says that the arguments of a command are wrong.
 var ErrUsage = errors.New("wrong arguments")
 
-// Main is the main of a process: it reads the settings, stops on SIGINT and SIGTERM (a second one
-// ends the process at once), and runs. The argument "healthcheck" asks the process that listens on
-// addr whether it is ready instead, and the name of a command runs that. It gives the exit code: 0,
-// 1 after an error, 2 when the settings or arguments are wrong.
+// Main runs a process: it reads the settings, stops on SIGINT and SIGTERM, and runs. A second
+// signal ends the process at once. The argument "healthcheck" asks the process that listens on
+// addr whether it is ready instead. The name of a command runs that command. Main gives the exit
+// code: 0, 1 after an error, 2 when the settings or arguments are wrong.
 func Main(name string, addr func(config.Config) string,
 	run func(context.Context, config.Config, *slog.Logger) error, commands ...Command) int {
 	args := os.Args[1:]

@@ -29,10 +29,11 @@ type Bus interface {
 	// says that it was lost for sure; it is for logs.
 	Announce(ctx context.Context, changes ...Change) error
 
-	// Subscribe delivers changes that are announced from now on, in no promised order, some perhaps
-	// twice or never, until ctx ends; then the channel is closed. A subscriber that does not read
-	// loses changes and holds up nobody. After a time in which changes may have been lost (a lost
-	// connection, a full buffer) it gets a zero Change: everything it knows may be old.
+	// Subscribe delivers changes that are announced from now on, until ctx ends; then the channel
+	// is closed. The changes come in no promised order, some perhaps twice or never. A subscriber
+	// that does not read loses changes and holds up nobody. After a time in which changes may have
+	// been lost (a lost connection, a full buffer), it gets a zero Change. Then everything that it
+	// knows may be old.
 	Subscribe(ctx context.Context) <-chan Change
 
 	// Close gives back what the bus holds and closes every subscription.

@@ -182,8 +182,8 @@ func origins(v string) ([]string, error) {
 	return list, nil
 }
 
-// maxEmbed is how many characters the list may have: each page that it is about has it in a header,
-// for which proxies have 4 KiB.
+// maxEmbed is how many characters the list may have. Each page that the list is about has it in a
+// header, for which proxies have 4 KiB.
 const maxEmbed = 2000
 
 // embedOrigins takes origins that a page's policy can name (CSP 3, host-source): no address of

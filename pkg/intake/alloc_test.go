@@ -63,10 +63,11 @@ func newCountingLog() *countingLog {
 	return l
 }
 
-// The bounds are what was measured when they were written. Who votes alone pays for a whole batch:
-// the batch, its votes and channels, the publish and its deadline. In a crowd a vote costs a share
-// of that, measured as 0.3; 0.95 under -race, which throws away some of the timers that could be
-// used again. In a bubble no time passes while a slow machine votes.
+// The bounds are what was measured when they were written. A voter who votes alone pays for a
+// whole batch: the batch, its votes and channels, the publish and its deadline. In a crowd a vote
+// costs a share of that, measured as 0.3. Under -race the share is 0.95, since -race throws away
+// some of the timers that could be used again. In a bubble no time passes while a slow machine
+// votes.
 func TestAVoteAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()
@@ -123,8 +124,8 @@ func (c crowd) Heard(_ poll.Vote, _ poll.Verdict, err error) {
 	c.told <- struct{}{}
 }
 
-// Alone it pays for the timer, the waiting votes and the goroutine that tells, measured as 20; in a
-// crowd hardly for anything, measured as 0.05.
+// Alone the vote pays for the timer, the waiting votes and the goroutine that tells, measured as
+// 20. In a crowd it pays hardly for anything, measured as 0.05.
 func TestAVoteThatIsTakenAllocatesLittleAloneAndLessInACrowd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newCountingLog()

@@ -27,8 +27,8 @@ const (
 	DefaultWait = commit.DefaultWait
 )
 
-// Ballot is what a voter sends: keys, or texts where the poll takes free text, or none of either to
-// take back what they sent before.
+// Ballot is what a voter sends: keys, or texts where the poll takes free text. A ballot with
+// neither takes back what the voter sent before.
 type Ballot struct {
 	PollID  uuid.UUID
 	Keys    []string
@@ -83,12 +83,21 @@ func New(cache Display, passes *access.Passes, log queue.Publisher, partitions, 
 // Waiting gives the number of votes that wait for their answer now.
 func (in *Intake) Waiting() int { return in.group.Waiting() }
 
-// Cast takes a vote and waits for its answer. A nil error is guarantee 1: the vote is counted,
-// superseded by a later one of the same voter, or durable and sure to be one of these (Verdict 0).
-// Errors: Invalid (names the field), NotFound, NotDisplayed (the poll is not on the slide, or
-// voting for it is closed), NoPass (the presentation takes votes with a pass only), BadPass,
-// OldPass, TooLate (the vote came behind its seal), Busy, and Unavailable, after which the vote may
-// count or not and sending it again is safe.
+// Cast takes a vote and waits for its answer. A nil error is guarantee 1. Then the vote is one of
+// these:
+//   - counted
+//   - superseded by a later one of the same voter
+//   - durable and sure to be one of the two above (Verdict 0)
+//
+// The errors are:
+//   - Invalid, which names the field
+//   - NotFound
+//   - NotDisplayed: the poll is not on the slide, or voting for it is closed
+//   - NoPass: the presentation takes votes with a pass only
+//   - BadPass and OldPass
+//   - TooLate: the vote came behind its seal
+//   - Busy
+//   - Unavailable: the vote may count or not, and sending it again is safe
 func (in *Intake) Cast(ctx context.Context, presentationID uuid.UUID, ballot Ballot,
 	wait Wait) (Receipt, error) {
 	if err := in.group.Enter(); err != nil {
@@ -167,9 +176,9 @@ func (in *Intake) identify(presentationID uuid.UUID, b *Ballot, now time.Time) (
 	return err
 }
 
-// displayed gives what is displayed if the ballot can be taken for it. Only what was read after the
-// request arrived may say that it cannot: an older entry may have missed the transition, or the
-// edit, that the voter has seen.
+// displayed gives what is displayed, if the ballot can be taken for it. Only a display that was
+// read after the request arrived may say that it cannot. An older entry may have missed the
+// transition, or the edit, that the voter has seen.
 func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ballot,
 	arrived time.Time) (poll.Display, time.Time, error) {
 	if display, now, ok := in.cache.Known(presentationID); ok && b.taken(display) {

@@ -84,8 +84,8 @@ func (l *Limiter[K]) take(key K, keep bool) time.Duration {
 	return wait
 }
 
-// Address gives the key by which an address is limited: of IPv6 the first 64 bits, which is what
-// one subscriber gets (RFC 6177), of IPv4 the whole. No address is a key, too.
+// Address gives the key by which an address is limited. Of IPv6 it is the first 64 bits, which one
+// subscriber gets (RFC 6177). Of IPv4 it is the whole address. No address is a key, too.
 func Address(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := addr.BitLen()

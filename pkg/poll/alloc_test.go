@@ -60,8 +60,10 @@ func ledgers(n int) map[string]func() []*poll.Vote {
 	}
 }
 
-// The bounds are what was measured when they were written, and a few more: verdicts for each of ten
-// batches, room for the votes and for those that they replace, and what a transaction needs once.
+// The bounds are what was measured when they were written, and a few more. A ledger allocates:
+//   - verdicts for each of ten batches
+//   - room for the votes and for those that they replace
+//   - what a transaction needs once
 func TestALedgerAllocatesPerBatchAndNotPerVote(t *testing.T) {
 	for name, count := range ledgers(5000) {
 		require.Len(t, count(), 5000)

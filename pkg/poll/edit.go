@@ -35,9 +35,9 @@ type AddPoll struct {
 	Index *int
 }
 
-// EditPoll changes what is not nil. Whatever people answer to, only while nobody has seen the poll;
-// but while people vote its question and its options' values can be mended, where kind, keys and
-// their order stay: no vote is lost, and the history has it.
+// EditPoll changes what is not nil. What people answer to changes only while nobody has seen the
+// poll. But while people vote, its question and its options' values can be mended, where kind,
+// keys and their order stay. Then no vote is lost, and the history has it.
 type EditPoll struct {
 	PollID     uuid.UUID
 	Question   *string
@@ -54,9 +54,9 @@ type DeletePoll struct{ PollID uuid.UUID }
 // Reorder puts the polls, each of which it names once, into an order.
 type Reorder struct{ PollIDs []uuid.UUID }
 
-// Reset forgets the votes of a poll, as if it had never been displayed. It must be final: then
-// nothing that was acknowledged is under way to it, and since it stays sealed nothing of what was
-// can come back.
+// Reset forgets the votes of a poll, as if it had never been displayed. The poll must be final:
+// then nothing that was acknowledged is under way to it. Since it stays sealed, nothing of what
+// was can come back.
 type Reset struct{ PollID uuid.UUID }
 
 // Concerns implements Edit.
@@ -77,9 +77,9 @@ func (Reorder) Concerns() uuid.UUID { return uuid.Nil }
 // Concerns implements Edit.
 func (e Reset) Concerns() uuid.UUID { return e.PollID }
 
-// Draft is a presentation under an edit, within one transaction of a store, which locks the
-// presentation and the state that the edit concerns, calls Apply, and writes what the draft then
-// says.
+// Draft is a presentation under an edit, within one transaction of a store. The store locks the
+// presentation and the state that the edit concerns. It calls Apply, and writes what the draft
+// then says.
 type Draft struct {
 	Presentation           // as it is after the edit, polls in order with the index of each
 	State        PollState // of the poll that the edit concerns or adds; no poll: of none

@@ -18,7 +18,8 @@ const Stream = "votes"
 // The encoding of a batch as an entry's body. Numbers are unsigned varints (encoding/binary).
 //
 //	type 1, votes:  n > 0 slides, each poll id (16 bytes), version
-//	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq, length, answer (UTF-8)
+//	                n > 0 votes, each id (16 bytes), voter id (16 bytes), slide (0-based), seq,
+//	                length, answer (UTF-8)
 //	type 2, seal:   poll id (16 bytes), version
 //
 // The body of a reply is a byte per vote, its verdict.
@@ -195,7 +196,7 @@ func (r *reader) int() int64 {
 	return int64(n)
 }
 
-// count reads a number of things that take at least size bytes each, so that no number makes us
+// count reads a number of things that take at least size bytes each. So no number makes us
 // allocate more than a small multiple of what was sent.
 func (r *reader) count(size int) int {
 	n := r.int()

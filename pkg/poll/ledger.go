@@ -32,10 +32,10 @@ func (o *Outcome) AlsoChanged(changes []bus.Change) {
 // VoteKey names the one row that a voter has in a poll.
 type VoteKey struct{ PollID, VoterID uuid.UUID }
 
-// Ledger applies the rules of counting to batches, within one transaction of a store, which locks
-// and loads what the ledger asks for and writes what it says. The order of calls is: Polls; Load
-// for every poll found; Walk; Keys; Old for every vote found; Settle. A ledger is used once and by
-// one goroutine.
+// Ledger applies the rules of counting to batches, within one transaction of a store. The store
+// locks and loads what the ledger asks for, and writes what the ledger says. The order of calls
+// is: Polls; Load for every poll found; Walk; Keys; Old for every vote found; Settle. A ledger is
+// used once and by one goroutine.
 type Ledger struct {
 	batches  []Batch
 	accounts map[uuid.UUID]*account
@@ -174,9 +174,9 @@ func (l *Ledger) claim(b *Batch, v *Vote, verdict *Verdict) {
 }
 
 // replaces says whether a vote that stands later in the log takes the place of old. The versions
-// have no say: a poll that was taken off the slide and put back within a lease has voters whose
-// first answer went to a replica that knew and whose second, acknowledged as well, to one that did
-// not yet.
+// have no say. A poll may be taken off the slide and put back within a lease. Then the first
+// answer of some voters went to a replica that knew. Their second answer, acknowledged as well,
+// went to one that did not know yet.
 func (v *Vote) replaces(old *Vote) bool { return v.Seq >= old.Seq }
 
 func (l *Ledger) seal(s Seal) {
@@ -234,8 +234,11 @@ func LostWords(changes []WordChange) (polls []uuid.UUID) {
 	return polls
 }
 
-// Settle gives the votes to upsert, one per row, the states to write, sorted by id, the changes of
-// words, sorted by poll and word, and what to say once the transaction is committed.
+// Settle gives what a transaction writes, and what to say once it is committed:
+//   - the votes to upsert, one per row
+//   - the states to write, sorted by id
+//   - the changes of words, sorted by poll and word
+//   - the outcome, which is to be said after the commit
 func (l *Ledger) Settle() (votes []*Vote, states []PollState, words []WordChange, o Outcome) {
 	votes = make([]*Vote, 0, len(l.order))
 	for i := range l.order {

@@ -258,9 +258,8 @@ func TestWhatReplayedVotesDoDoesNotDependOnWhereTransactionsEnd(t *testing.T) {
 	})
 }
 
-// Whatever the order and repetition of votes, batches and transactions: the tally equals a recount
-// of the votes, and a voter's vote is the one with the highest seq, the last in the log among
-// equals.
+// Whatever the order and repetition of votes, batches and transactions, the tally equals a recount
+// of the votes. A voter's vote is the one with the highest seq, the last in the log among equals.
 func TestTheTallyEqualsARecount(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMemory()

@@ -1,5 +1,6 @@
-// Package poll is the domain of Plenary: presentations, polls, votes, tallies and results, the
-// rules of transitions and of voting, and the port of the store that keeps them. It does no I/O.
+// Package poll is the domain of Plenary. It has presentations, polls, votes, tallies and results,
+// the rules of transitions and of voting, and the port of the store that keeps them. It does no
+// I/O.
 package poll
 
 import (

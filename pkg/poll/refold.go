@@ -16,8 +16,8 @@ const refoldEvery = 2 * time.Second
 // store's own time-outs.
 const refoldTimeout = time.Minute
 
-// maxRefoldWait is the longest pause after calls that failed. A poll is locked while it is
-// counted anew: one that is too large for the store's time-outs must not keep its voters waiting
+// maxRefoldWait is the longest pause after calls that failed. A poll is locked while it is counted
+// anew. If a poll is too large for the store's time-outs, it must not keep its voters waiting
 // again and again.
 const maxRefoldWait = 10 * time.Minute
 

@@ -81,9 +81,9 @@ const MaxNewest = 1000
 // processes where the adapter says so.
 //
 // A nil error is a promise: what was written is committed and survives a crash of the process, of
-// the host and of the database; what was read is committed. An error of the kind Unavailable means
-// that the store is away or too slow and that the outcome of a write is unknown. Every method gives
-// up, with Unavailable, when ctx ends; a write may have been committed all the same.
+// the host and of the database. What was read is committed, too. An error of the kind Unavailable
+// means that the store is away or too slow, and that the outcome of a write is unknown. Every
+// method gives up, with Unavailable, when ctx ends; a write may have been committed all the same.
 type Store interface {
 	// Create writes a new presentation, with the poll that its Slide displays, if any, open.
 	// Conflict: the id or the join code is there already.
@@ -109,14 +109,14 @@ type Store interface {
 	SetJoinCode(ctx context.Context, id uuid.UUID, code string) error
 
 	// Display reads what is displayed, in one statement that sees everything committed before the
-	// call, and notes that the presentation is used, which costs a write once in UseNoted.
+	// call. It notes that the presentation is used, which costs a write once in UseNoted.
 	// NotFound.
 	Display(ctx context.Context, id uuid.UUID) (Display, error)
 
 	// Newest reads the versions of presentations and the revisions of polls, at most MaxNewest of
-	// both together (Invalid), in one statement that sees everything committed before the call.
-	// Whatever viewers of a slide or of results may see raises one or the other, so who knows both
-	// tells what to read anew. What is not there is missing.
+	// both together (Invalid). It reads them in one statement that sees everything committed
+	// before the call. Whatever viewers of a slide or of results may see raises one or the other.
+	// So a caller that knows both tells what to read anew. What is not there is missing.
 	Newest(ctx context.Context, presentations, polls []uuid.UUID) (Newest, error)
 
 	// Transit decides a move (Slide.Decide) and writes it, in one transaction that excludes other
@@ -124,9 +124,9 @@ type Store interface {
 	// is the version the presenter saw. NotFound, OutOfPolls, Stale, NotDisplayed.
 	Transit(ctx context.Context, id uuid.UUID, m Move, ifMatch *int64) (Turn, error)
 
-	// Edit makes an edit (Draft.Apply) and writes it, in one transaction that excludes other edits
-	// and transitions of the presentation and the counting of the poll concerned. NotFound,
-	// Invalid, Stale (IfSeen), HasBeenShown, NotFinal, LastPoll.
+	// Edit makes an edit (Draft.Apply) and writes it, in one transaction. The transaction excludes
+	// other edits and transitions of the presentation, and the counting of the poll concerned.
+	// NotFound, Invalid, Stale (IfSeen), HasBeenShown, NotFinal, LastPoll.
 	Edit(ctx context.Context, id uuid.UUID, e Edit) (Edited, error)
 
 	// Delete removes a presentation with everything of it, in one transaction that excludes
@@ -144,42 +144,42 @@ type Store interface {
 	Unused(ctx context.Context, age time.Duration, limit int) ([]uuid.UUID, error)
 
 	// Expire removes a presentation with everything of it but votes, words and spellings, if its
-	// use was still noted last age ago or longer, in one transaction that excludes transitions,
-	// edits, a note of its use, and the counting of its polls. What is counted for it later is
-	// rejected. Nobody sees its votes and words any more, and Erase deletes them. false: nothing
-	// was removed, since it was used, is gone, or another call is about to change it. Of many calls
-	// at once, one gives true.
+	// use was still noted last age ago or longer. It does so in one transaction that excludes
+	// transitions, edits, a note of its use, and the counting of its polls. What is counted for it
+	// later is rejected. Nobody sees its votes and words any more, and Erase deletes them. false:
+	// nothing was removed, since it was used, is gone, or another call is about to change it. Of
+	// many calls at once, one gives true.
 	Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error)
 
 	// Erase deletes what Expire left, at most limit rows in one transaction, and gives how many. 0:
 	// nothing is left that no other call is about to delete.
 	Erase(ctx context.Context, limit int) (int, error)
 
-	// Results reads a poll's state, tallies and words in one statement; its cost does not depend on
-	// the number of votes, nor on that of words that were not banned later. NotFound: no such poll
-	// in that presentation.
+	// Results reads a poll's state, tallies and words in one statement. Its cost does not depend
+	// on the number of votes, nor on that of words that were not banned later. NotFound: no such
+	// poll in that presentation.
 	Results(ctx context.Context, presentationID, pollID uuid.UUID) (Results, error)
 
 	// Votes calls yield for the counted vote of every voter of a poll whose id is above after
-	// (uuid.Nil: every voter), but of those who took theirs back, from one snapshot, in the order
-	// of voter ids, and with memory that does not depend on their number. Where it begins costs
-	// nothing. It stops at the first error of yield and returns it. NotFound comes before the first
-	// yield.
+	// (uuid.Nil: every voter). It leaves out voters who took their vote back. The votes are from
+	// one snapshot, in the order of voter ids. The memory that Votes takes does not depend on
+	// their number. Where it begins costs nothing. It stops at the first error of yield and
+	// returns it. NotFound comes before the first yield.
 	Votes(ctx context.Context, presentationID, pollID, after uuid.UUID,
 		yield func(VoterAnswer) error) error
 
-	// Answers calls yield for the words of a poll of free text, of other kinds for none, from one
-	// snapshot, in an order, and with memory that does not depend on their number. Where it begins
-	// costs nothing. Words that nobody says any more are not among them. It stops at the first
-	// error of yield and returns it. NotFound comes before the first yield.
+	// Answers calls yield for the words of a poll of free text, of other kinds for none. The words
+	// are from one snapshot, in an order. The memory that Answers takes does not depend on their
+	// number. Where it begins costs nothing. Words that nobody says any more are not among them.
+	// It stops at the first error of yield and returns it. NotFound comes before the first yield.
 	Answers(ctx context.Context, presentationID, pollID uuid.UUID, l question.Listing,
 		yield func(question.WordCount) error) error
 
-	// Hide hides a word of a poll, which is named by a text (Poll.Forms), or shows it again, in one
-	// transaction that excludes the counting of the poll; if that changes anything, it raises the
-	// poll's revision. A hidden word stays hidden, also while nobody says it, until the poll is
-	// reset. It counts as before, and only Answers gives it. NotFound: also of a word that nobody
-	// says. NotFreeText, WordBanned.
+	// Hide hides a word of a poll, which is named by a text (Poll.Forms), or shows it again. It
+	// does so in one transaction that excludes the counting of the poll. If that changes anything,
+	// it raises the poll's revision. A hidden word stays hidden, also while nobody says it, until
+	// the poll is reset. It counts as before, and only Answers gives it. NotFound: also of a word
+	// that nobody says. NotFreeText, WordBanned.
 	Hide(ctx context.Context, presentationID, pollID uuid.UUID, text string,
 		hidden bool) (question.WordCount, Edited, error)
 
@@ -192,30 +192,32 @@ type Store interface {
 	// fault, and then nothing is applied.
 	Count(ctx context.Context, batches []Batch) (Outcome, error)
 
-	// Refold counts the words of one poll anew from its votes, by the present fold, if there is one
-	// whose words another fold has counted (Folding.Due), in one transaction that excludes counting
-	// and transitions of the poll. It gives the change if results are others then. more: there may
-	// be more to do. Any number of calls may be under way at once: each takes another poll.
+	// Refold counts the words of one poll anew from its votes, by the present fold. It takes a
+	// poll whose words another fold has counted (Folding.Due), if there is one. It does so in one
+	// transaction that excludes counting and transitions of the poll. It gives the change if
+	// results are others then. more: there may be more to do. Any number of calls may be under way
+	// at once: each takes another poll.
 	Refold(ctx context.Context) (changed *bus.Change, more bool, err error)
 
 	// Secret gives the key of that name, which is fresh at the first call, and for ever after what
 	// that call wrote.
 	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
 
-	// Grant counts up to n more passes of a presentation as given: as many as its MaxVoters has
-	// room for, exactly, however many call at once. A transition does not hold it up. NotFound.
+	// Grant counts up to n more passes of a presentation as given. It grants as many as its
+	// MaxVoters has room for, exactly, however many call at once. A transition does not hold it
+	// up. NotFound.
 	Grant(ctx context.Context, id uuid.UUID, n int) (granted int, err error)
 
 	// Present says who is in each of these presentations' rooms on a replica now, in place of what
-	// that replica said of it before, and drops whatever any replica said more than age ago by the
-	// database's clock. It is the one write that a nil error does not make last: a crash may take
+	// that replica said of it before. It drops whatever any replica said more than age ago by the
+	// database's clock. It is the one write that a nil error does not make last. A crash may take
 	// it back, and a replica says it again and again.
 	Present(ctx context.Context, replica uuid.UUID, rooms map[uuid.UUID]Presence,
 		age time.Duration) error
 
 	// Audiences adds up what all replicas said of each of these presentations in the last age by
-	// the database's clock, with the passes that were given, in one statement. A presentation whose
-	// room is empty may be missing.
+	// the database's clock. It adds the passes that were given, in one statement. A presentation
+	// whose room is empty may be missing.
 	Audiences(ctx context.Context, presentations []uuid.UUID,
 		age time.Duration) (map[uuid.UUID]Audience, error)
 

@@ -30,11 +30,12 @@ func (t *transaction) Rollback() error {
 }
 
 // ExecContext runs a statement with parameters as a prepared one, which a session parses and plans
-// once: each time would make a transaction half as long again that counts one vote, and a third
-// one that counts 100 (BenchmarkRoundTrips). The features' statements are constants, so there are
-// few. It does so within transactions only: their context is watched from their beginning, while
-// the driver's own watch over a prepared statement waits for a silent server. Behind a pooler
-// there is none: the next transaction may be in a session that does not know it.
+// once. To do so each time would make a transaction that counts one vote half as long again. One
+// that counts 100 would be a third longer (BenchmarkRoundTrips). The features' statements are
+// constants, so there are few. ExecContext prepares within transactions only. Their context is
+// watched from their beginning, while the driver's own watch over a prepared statement waits for a
+// silent server. Behind a pooler no statement is prepared: the next transaction may be in a
+// session that does not know it.
 func (s *session) ExecContext(ctx context.Context, query string,
 	args []driver.NamedValue) (driver.Result, error) {
 	if !s.inTx || len(args) == 0 || s.local != "" {

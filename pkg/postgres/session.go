@@ -28,8 +28,8 @@ const (
 	// no byte from the server while we wait: longer than it may take for a statement
 	silence        = 12 * time.Second
 	connectTimeout = 4 * time.Second
-	// patience is how long a session may take to end after the context of its call: enough for the
-	// server to hear that the call is cancelled and to say so.
+	// patience is how long a session may take to end after the context of its call. It is enough
+	// for the server to hear that the call is cancelled and to say so.
 	patience = 250 * time.Millisecond
 )
 
@@ -185,7 +185,7 @@ type session struct {
 	local string // what every transaction begins with, behind a pooler
 	inTx  bool
 	// worn: a prepared statement failed. The error may have been about its plan, which a migration
-	// can make invalid, so the session ends with its transaction, and its statements with it.
+	// can make invalid. So the session ends with its transaction, and its statements with it.
 	worn  bool
 	stmts map[string]preparedStmt // by their text
 }
@@ -217,9 +217,9 @@ func (s *session) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx
 func (s *session) IsValid() bool { return !s.worn && !s.line.over() && s.pgConn.IsValid() }
 
 // line dials the connections of one session. The first ones are the session's own, until one of
-// them is good. After that the driver dials for one reason only: to cancel a call whose context has
-// ended. That is when the session must end too, for the driver itself would go on reading from it,
-// until the operating system finds out that nobody is there.
+// them is good. After that the driver dials for one reason only: to cancel a call whose context
+// has ended. That is when the session must end too. Otherwise the driver itself would go on
+// reading from it, until the operating system finds out that nobody is there.
 type line struct {
 	silence   time.Duration // 0: it may be silent for ever
 	connected atomic.Bool

@@ -212,7 +212,7 @@ func TestEveryConnectionOfThePoolWorksAgainAfterASilence(t *testing.T) {
 	require.LessOrEqual(t, s.calls.Stats().OpenConnections, 10)
 }
 
-// A call that is given up while the network is good is one that the server ends: the connection is
+// A call that is given up while the network is good is one that the server ends. The connection is
 // thrown away, and nobody else meets its end.
 func TestACallThatIsCancelledLeavesThePoolInOrder(t *testing.T) {
 	s := open(t, stack.PostgresURL(t))

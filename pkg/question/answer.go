@@ -7,8 +7,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
-// Answer is what a voter chose: the option keys in the poll's order, one per line (a key holds no
-// control character), or what they wrote: their texts, sorted, one per line. It is canonical: two
+// Answer is what a voter chose or wrote. Options are their keys in the poll's order, one per line
+// (a key holds no control character). Texts are sorted, one per line. An answer is canonical: two
 // answers that choose or say the same are equal. An empty one takes back what the voter has
 // answered: it stands like any other, and counts for nothing.
 type Answer string

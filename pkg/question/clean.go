@@ -154,8 +154,11 @@ func ignorable(r rune) bool {
 		unicode.Other_Default_Ignorable_Code_Point)
 }
 
-// blank holds what is drawn as nothing though it is no space: the empty Braille cell, the place of
-// an object that is not there, a note without a head, and two blank hieroglyphs.
+// blank holds what is drawn as nothing though it is no space:
+//   - the empty Braille cell
+//   - the place of an object that is not there
+//   - a note without a head
+//   - two blank hieroglyphs
 var blank = []rune{'\u2800', '\ufffc', '\U0001d159', '\U00013441', '\U00013442'}
 
 // seen tells a character that shows by itself. A mark shows only on another one.

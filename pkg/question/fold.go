@@ -14,7 +14,7 @@ import (
 // one version is moved by the same one, until all votes of the poll are counted anew (Refolding).
 type Fold int16
 
-// The versions. None ever changes what it gives: a change is a new version, and a migration marks
+// The versions. None ever changes what it gives. A change is a new version, and a migration marks
 // the polls to be counted by it, as 0006_texts does.
 const (
 	FirstFold Fold = 1 // knows case, compatible characters and ends of sentences
@@ -22,9 +22,12 @@ const (
 	PresentFold Fold = 2
 )
 
-// of gives the form in which texts are compared: without case, compatible characters alike (NFKC),
-// single spaces, and without characters that only direct how others are shown, but for the joiners,
-// which words and pictures are made with.
+// of gives the form in which texts are compared. It has:
+//   - no case
+//   - compatible characters alike (NFKC)
+//   - single spaces
+//   - no characters that only direct how others are shown, but for the joiners, which words and
+//     pictures are made with
 func (f Fold) of(s string) string {
 	switch {
 	case ascii(s):
@@ -121,8 +124,8 @@ func tag(r rune) bool { return r >= '\U000e0020' && r <= '\U000e007f' }
 // spelled is a word that an answer counts as, and how its voter wrote it.
 type spelled struct{ word, spelling string }
 
-// spelled gives the words that an answer to a poll of free text counts as, in order, each once,
-// with the first of the texts that are that word.
+// spelled gives the words that an answer to a poll of free text counts as, in order, each once.
+// With each word comes the first of the texts that are that word.
 func (k Kind) spelled(f Fold, a Answer) []spelled {
 	if a == "" { // the vote was taken back
 		return nil
@@ -153,15 +156,15 @@ func wordsOf(text string) []string {
 		})
 }
 
-// stored and written put the lines of an open text into the one line that an answer has for it, and
-// back. Line and paragraph separators stand for line feed and tab: no clean text holds them, and
-// processes that know nothing of lines count them like any other character.
+// stored and written put the lines of an open text into the one line that an answer has for it,
+// and back. Line and paragraph separators stand for line feed and tab. No clean text holds them,
+// and processes that know nothing of lines count them like any other character.
 var (
 	stored  = strings.NewReplacer("\n", "\u2028", "\t", "\u2029")
 	written = strings.NewReplacer("\u2028", "\n", "\u2029", "\t")
 )
 
-// Written gives a text as it was written, which stands as it is stored in an answer to an open
+// Written gives a text as it was written. The text stands as it is stored in an answer to an open
 // text, or as the word of one.
 func Written(text string) string { return written.Replace(text) }
 

@@ -57,9 +57,9 @@ type Question struct {
 	Options    []Option // none for free text
 }
 
-// Check checks a question and puts it into its usual form. Texts that old, if it is not nil, has
-// stay as they are: an edit of something else must not fail on them, nor change them. Errors are of
-// the kind Invalid and name the field below at.
+// Check checks a question and puts it into its usual form. If old is not nil, the texts that it
+// has stay as they are. An edit of something else must not fail on them, nor change them. Errors
+// are of the kind Invalid and name the field below at.
 func (q Question) Check(at string, old *Question) (_ Question, err error) {
 	known := textsOf(old)
 	if q.Text, err = known.clean(at+".question", q.Text, MaxValueLength, inLines); err != nil {

@@ -24,10 +24,10 @@ type CountedSpelling struct {
 	First    uuid.UUID
 }
 
-// Refolding counts the words of a poll anew from its votes, by the present fold, within one
-// transaction of a store, which has locked the poll's state. The order of calls is: Had and
-// HadSpelling for all that is there; Vote for every vote; Words. A word keeps its age, and is
-// hidden if what its texts counted as before is.
+// Refolding counts the words of a poll anew from its votes, by the present fold. It does so within
+// one transaction of a store, which has locked the poll's state. The order of calls is: Had and
+// HadSpelling for all that is there; Vote for every vote; Words. A word keeps its age. It is
+// hidden if what its texts counted as before is hidden.
 type Refolding struct {
 	kind       Kind
 	fold       Fold

@@ -88,9 +88,9 @@ func (k Kind) takes(a Answer) bool {
 	})
 }
 
-// Words gives what an answer to a poll of free text counts as, in order: in a word cloud its texts
-// folded, so that "Berlin", "berlin " and "BERLIN!" are one word; else its text as it is stored
-// (Written). A person counts once for each.
+// Words gives what an answer to a poll of free text counts as, in order. In a word cloud that is
+// its texts folded, so that "Berlin", "berlin " and "BERLIN!" are one word. Else it is its text as
+// it is stored (Written). A person counts once for each.
 func (k Kind) Words(a Answer) []string { return k.WordsBy(PresentFold, a) }
 
 // WordsBy is Words by a version of the fold.
@@ -147,7 +147,7 @@ func (b bans) in(text string) bool {
 		func(sign string) bool { return strings.Contains(text, sign) })
 }
 
-// lists keeps the bans of the lists in use, of which a replica sees few: to fold two hundred words
+// lists keeps the bans of the lists in use, of which a replica sees few. To fold two hundred words
 // for every vote would cost a hundred times what the vote does.
 var lists = struct {
 	sync.Mutex

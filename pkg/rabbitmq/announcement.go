@@ -8,8 +8,8 @@ import (
 )
 
 // announcement is what travels on the bus: "PLB", a version byte, the sender's id (8 bytes), its
-// number, and changes to the end, each presentation id, poll id (16 bytes each), version and
-// revision. Numbers are unsigned varints.
+// number, and changes to the end. Each change is presentation id, poll id (16 bytes each), version
+// and revision. Numbers are unsigned varints.
 type announcement struct {
 	from    [8]byte
 	number  uint64 // of the sender's announcements, from 1: a gap says that some were lost

@@ -15,14 +15,14 @@ import (
 )
 
 // Prefetch is how many unacknowledged entries of a partition a consumer may hold. It must be the
-// same in every worker and version: a quorum queue with a single active consumer reorders entries
+// same in every worker and version. A quorum queue with a single active consumer reorders entries
 // when a consumer with another prefetch takes over. The product with the largest batch bounds a
 // worker's memory.
 const Prefetch = 500
 
 // maxUnconfirmed bounds the batches of a partition that wait for their confirm. One more waits for
 // a slot. The buffers between the client library and our reader are as large, since the library
-// drops what does not fit within seconds, and a dropped return would turn a refused batch into a
+// drops what does not fit within seconds. A dropped return would turn a refused batch into a
 // confirmed one.
 const maxUnconfirmed = 1024
 
@@ -40,10 +40,10 @@ type Config struct {
 	Heartbeat    time.Duration
 	DialTimeout  time.Duration // to connect, to shake hands and to set up, each; 0: 5 s
 	WriteTimeout time.Duration // a connection that takes no byte for so long is given up; 0: 10 s
-	// ConfirmTimeout is how long the broker may owe a confirm while it takes messages; then the
-	// connection is given up, and what is unconfirmed is unknown; 0: 10 s. A healthy broker takes
-	// milliseconds. One that lost a message on its way to the queue's leader sends it again only
-	// when it hears of a new leader or a new message (rabbitmq-server 14589).
+	// ConfirmTimeout is how long the broker may owe a confirm while it takes messages; 0: 10 s.
+	// After that the connection is given up, and what is unconfirmed is unknown. A healthy broker
+	// takes milliseconds. A broker may lose a message on its way to the queue's leader. It sends
+	// it again only when it hears of a new leader or a new message (rabbitmq-server 14589).
 	ConfirmTimeout time.Duration
 	// Settle is how long a partition's queue that Open or Publish had to make is left alone;
 	// 0: 2 s.

@@ -43,9 +43,9 @@ type unsettled struct {
 	returned string // why the broker could not route it
 	early    bool   // settled before the write returned
 	// answer is the library's own record of what the broker said; set when the write has returned.
-	// The confirms in order, which only tell when to look, are not to be trusted: where the broker
-	// refuses a message at once and confirms its older and its newer neighbour later with one "up
-	// to here", they say that it was taken.
+	// The confirms in order, which only tell when to look, are not to be trusted. A broker may
+	// refuse a message at once, and confirm its older and its newer neighbour later with one "up
+	// to here". Then they say that it was taken.
 	answer *amqp.DeferredConfirmation
 }
 

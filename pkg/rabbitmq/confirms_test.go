@@ -17,9 +17,9 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// refuseSecond stands in front of a broker and tells the publisher of three messages what a broker
-// may say whose queue was full for a moment: the second is refused at once, and the others are
-// confirmed later, together, up to the third.
+// refuseSecond stands in front of a broker, before a publisher of three messages. It says what a
+// broker may say whose queue was full for a moment. The second message is refused at once. The
+// others are confirmed later, together, up to the third.
 func refuseSecond(t *testing.T, amqpURL string) string {
 	const ack, nack, upTo = 80, 120, 1
 	confirm := func(channel []byte, method byte, tag uint64, bits byte) []byte {

@@ -18,7 +18,7 @@ var errLost = errors.New("the connection was lost")
 // closeGrace is how long a clean goodbye may take before the connection is cut.
 const closeGrace = 2 * time.Second
 
-// transport gives every write a deadline: the client library writes under locks that its own
+// transport gives every write a deadline. The client library writes under locks that its own
 // shutdown needs, so a peer that takes no bytes would hold it for ever.
 type transport struct {
 	net.Conn

@@ -37,9 +37,10 @@ const (
 	replayBytes = 64 << 20
 )
 
-// letterID gives the id under which an entry is set aside. It is the same whenever the entry is
-// delivered, if its publisher gave it an id, so that one that was kept and comes again is known;
-// without, it is made for this delivery. A replay gives the entry another.
+// letterID gives the id under which an entry is set aside. If its publisher gave the entry an id,
+// this one is the same whenever the entry is delivered. So an entry that was kept and comes again
+// is known. Without the publisher's id, this one is made for this delivery. A replay gives the
+// entry another.
 func letterID(from string, d amqp.Delivery) string {
 	if d.MessageId == "" {
 		return uuid.Must(uuid.NewV7()).String()
@@ -50,7 +51,7 @@ func letterID(from string, d amqp.Delivery) string {
 }
 
 // deadLetter keeps an entry as it was found, and what is known about it. It waits for the confirm
-// as long as the connection and ctx live: under an alarm the broker takes the message later, and
+// as long as the connection and ctx live. Under an alarm the broker takes the message later, and
 // another try would only be another message.
 func (s *stream) deadLetter(ctx context.Context, from string, d unacked, reason string) error {
 	speech, k, err := s.log.speaking.get()
@@ -149,9 +150,9 @@ func (s *stream) countDead(ch *amqp.Channel) (int, error) {
 }
 
 // VisitDeadLetters is the promise of queue.DeadLetters. AMQP has no way to look at a message
-// without taking it, so all of them are taken, and what was not acknowledged is given back in order
-// by a nack: RabbitMQ 3.10 returns what a closed channel held only some time after it said that it
-// is closed, so that the next visit would miss it, and at the end of the queue.
+// without taking it, so all of them are taken. What was not acknowledged is given back in order by
+// a nack. RabbitMQ 3.10 returns what a closed channel held only some time after it said that it is
+// closed, and at the end of the queue. So the next visit would miss it.
 func (s *stream) VisitDeadLetters(
 	ctx context.Context, decide func(queue.DeadLetter) queue.Fate,
 	done func(queue.DeadLetter, error),

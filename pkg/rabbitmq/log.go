@@ -30,9 +30,10 @@ import (
 const (
 	contentType   = "application/vnd.plenary.batch"
 	repliesBuffer = 1024
-	// consumingHeartbeat bounds how long the partitions of a process that is frozen or cut off wait
-	// for another: the broker gives it up after three of them at most (measured: 9 s; with 5 s it
-	// took 15). Shorter would cost a process on a starved machine its partitions for nothing.
+	// consumingHeartbeat bounds how long the partitions of a process that is frozen or cut off
+	// wait for another. The broker gives the process up after three heartbeats at most (measured:
+	// 9 s; with 5 s it took 15). Shorter would cost a process on a starved machine its partitions
+	// for nothing.
 	consumingHeartbeat = 3 * time.Second
 )
 
@@ -55,9 +56,9 @@ type Log struct {
 var _ queue.Log = (*Log)(nil)
 
 // Open connects, makes sure that queues and exchange are there, and returns when the log works.
-// While RabbitMQ is away it tries again until ctx ends, and then says what was wrong last. It fails
-// at once where trying again would not help: a setting that cannot be, or a queue that is there
-// with other properties; that one is left as it is.
+// While RabbitMQ is away it tries again until ctx ends, and then says what was wrong last. Where
+// trying again would not help, it fails at once: at a setting that cannot be, or a queue that is
+// there with other properties. That queue is left as it is.
 //
 // ctx bounds the opening only.
 func Open(ctx context.Context, c Config) (*Log, error) {

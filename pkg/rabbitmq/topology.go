@@ -8,8 +8,8 @@ import (
 )
 
 // deliveryLimit is how often an entry may be delivered again: always. RabbitMQ 4 drops after 20
-// times unless told, 3.10 knows no "unlimited" and takes -1 for 0, so it is a number that no entry
-// reaches.
+// times unless told. RabbitMQ 3.10 knows no "unlimited" and takes -1 for 0. So it is a number that
+// no entry reaches.
 const deliveryLimit = 1_000_000_000
 
 // first is the stream that was there before there were several.

@@ -10,10 +10,10 @@ import (
 )
 
 // migrator is the library's driver for one connection. The library's own locks within one process
-// only and commits every step, so that two processes that start together trip over each other. Here
-// the lock is SQLite's own, a transaction around all steps: it holds between processes on every
-// system, leaves no file behind, and a migration that breaks off leaves no trace. The table is the
-// one that the library's command knows.
+// only and commits every step, so that two processes that start together trip over each other.
+// Here the lock is SQLite's own, a transaction around all steps. It holds between processes on
+// every system and leaves no file behind. A migration that breaks off leaves no trace. The table
+// is the one that the library's command knows.
 type migrator struct {
 	ctx    context.Context // of the start: waiting for the lock ends with it
 	conn   *sql.Conn

@@ -20,11 +20,11 @@ import (
 )
 
 // What every connection gets. A commit is on the disk when it returns: FULL syncs the log at each
-// one, and fullfsync makes macOS mean it. What one statement changes is first copied aside, so that
-// a fault undoes it alone: in memory (a page a vote at most), as writing that to a temporary file
-// was a tenth of counting. The log is taken over into the file every 16 MB: voters' ids are random,
-// so nearly every vote changes a page of its own, and the longer the log, the more often a page is
-// in it twice.
+// one, and fullfsync makes macOS mean it. What one statement changes is first copied aside, so
+// that a fault undoes it alone. The copy is in memory (a page a vote at most), as writing it to a
+// temporary file was a tenth of counting. The log is taken over into the file every 16 MB. Voters'
+// ids are random, so nearly every vote changes a page of its own. The longer the log, the more
+// often a page is in it twice.
 var (
 	writing = []string{"busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)", "fullfsync(1)",
 		"checkpoint_fullfsync(1)",

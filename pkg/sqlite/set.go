@@ -9,9 +9,9 @@ import (
 )
 
 // Set holds rows for one statement, however many. Large sets travel as bytes, which SQLite takes
-// apart with substr: with JSON a vote costs up to twice as much, with a parameter for every value
-// up to a third more (BenchmarkCount). All rows are as long as each other. Their ids are 16 bytes,
-// their numbers digits, as SQLite reads no others from bytes; their texts are in the second
+// apart with substr. With JSON a vote costs up to twice as much, with a parameter for every value
+// up to a third more (BenchmarkCount). All rows are as long as each other. Their ids are 16 bytes.
+// Their numbers are digits, as SQLite reads no others from bytes. Their texts are in the second
 // argument, and the row says where.
 type Set struct{ Rows, Texts []byte }
 

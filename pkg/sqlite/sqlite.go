@@ -42,8 +42,8 @@ const (
 )
 
 // Open opens the file, or makes one that only this user can read, and brings its schema to the
-// newest version; several processes may do so at the same time. An error is of the kind
-// Unavailable when somebody else holds the file for too long; any other is one line that says what
+// newest version. Several processes may do so at the same time. If somebody else holds the file
+// for too long, the error is of the kind Unavailable. Any other error is one line that says what
 // is wrong with the path, the file or the schema.
 func Open(ctx context.Context, c Config) (*DB, error) {
 	path, err := checkPath(c.Path)

@@ -75,9 +75,9 @@ func (c *Cache) Stop(ctx context.Context) error {
 }
 
 // Display gives what a presentation displays, as of a read that began at or after since (the zero
-// time: any) and less than a lease before the time it returns. That time is the one to date an
-// acceptance with: asking the clock again would make the lease longer. The error is the store's:
-// NotFound or Unavailable, never an old truth.
+// time: any). The read began less than a lease before the time that Display returns. That time is
+// the one to date an acceptance with: asking the clock again would make the lease longer. The
+// error is the store's: NotFound or Unavailable, never an old truth.
 func (c *Cache) Display(ctx context.Context, id uuid.UUID, since time.Time) (poll.Display,
 	time.Time, error) {
 	e := c.entry(id)
@@ -175,8 +175,8 @@ func (c *Cache) begin(id uuid.UUID, e *entry, seen *view) *read {
 	return e.read
 }
 
-// read is not bound to the request that started it: others wait for it too, and a phone that hangs
-// up must not fail them. Nor is it bound to the store: a driver may sit on a dead connection for
+// read is not bound to the request that started it. Others wait for it too, and a phone that hangs
+// up must not fail them. Nor is it bound to the store. A driver may sit on a dead connection for
 // long after its context has ended, and the next read may get a good one.
 func (c *Cache) read(ctx context.Context, id uuid.UUID, e *entry, r *read) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)

@@ -41,8 +41,8 @@ func New(store writer, b bus.Bus, log queue.Publisher, cache *Cache, logger *slo
 
 // Move does a transition and gives what is displayed after it. ifMatch, if not nil, is the version
 // that the presenter saw. After a nil error every replica that the announcement reaches refuses
-// votes for the poll that left or was closed at once, the others within a lease. Errors: as
-// poll.Store.Transit; after Unavailable the transition may have happened.
+// votes at once for the poll that left or was closed. The others refuse them within a lease.
+// Errors: as poll.Store.Transit; after Unavailable the transition may have happened.
 func (s *Stage) Move(ctx context.Context, id uuid.UUID, m poll.Move,
 	ifMatch *int64) (poll.Display, error) {
 	mark := s.cache.mark(id)

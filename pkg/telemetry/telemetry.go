@@ -1,5 +1,5 @@
-// Package telemetry is what operators see: JSON logs, and metrics taken by decorators around the
-// ports, so that neither the domain nor the adapters know of them.
+// Package telemetry is what operators see: JSON logs, and metrics. Decorators around the ports
+// take the metrics, so that neither the domain nor the adapters know of them.
 package telemetry
 
 import (

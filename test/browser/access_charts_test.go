@@ -8,7 +8,7 @@ import (
 )
 
 // TestFiftyBarsAreToldApart shows more options than there are colours. Each bar has its option's
-// text above it, on every page, so that nobody needs colours; and no two of them have the same
+// text above it, on every page, so that nobody needs colours. And no two of the bars have the same
 // colour and pattern.
 func TestFiftyBarsAreToldApart(t *testing.T) {
 	var options []string

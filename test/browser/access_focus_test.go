@@ -11,8 +11,8 @@ import (
 )
 
 // TestAVoterKeepsTheirPlace votes with the keyboard, for a question of each kind. The focus stays
-// on what was pressed, whether the vote was counted or refused, and when voting is closed; and what
-// cannot be used does nothing.
+// on what was pressed, whether the vote was counted or refused, and when voting is closed. And
+// what cannot be used does nothing.
 func TestAVoterKeepsTheirPlace(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options},
 		newPoll{question: "Two", kind: "multiple", options: plain.options, most: 2},
@@ -96,8 +96,8 @@ func TestAVoterKeepsTheirPlace(t *testing.T) {
 }
 
 // TestAnAuthorKeepsTheirPlace writes with the keyboard. The focus stays where it was when saving
-// fails and when it succeeds, and when what has the focus goes it is next to that, or on what says
-// why.
+// fails and when it succeeds. When what has the focus goes, the focus is next to that, or on what
+// says why.
 func TestAnAuthorKeepsTheirPlace(t *testing.T) {
 	v := visit(t, "author", desktop)
 	v.expect("503", "409")

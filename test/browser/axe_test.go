@@ -23,14 +23,19 @@ import (
 // here.
 const axeCore = "axe-core@4.14.1"
 
-// theirs are the rules that /docs breaks, which is the page of a library, swgui: its colours,
-// buttons within what can be clicked itself, a title that is no first heading, a list without a
-// name. It keeps every other rule.
+// theirs are the rules that /docs breaks, which is the page of a library, swgui. It breaks them
+// with:
+//   - its colours
+//   - buttons within what can be clicked itself
+//   - a title that is no first heading
+//   - a list without a name
+//
+// It keeps every other rule.
 var theirs = []string{"color-contrast", "nested-interactive", "page-has-heading-one", "select-name"}
 
-// TestNoPageKeepsAnybodyOut runs axe on every page in every state, light and dark: in English on
-// the screen that most people see it on, and in German, whose words are longer, and in Arabic,
-// which is mirrored, on the narrowest one.
+// TestNoPageKeepsAnybodyOut runs axe on every page in every state, light and dark. In English it
+// does so on the screen that most people see the page on. In German, whose words are longer, and
+// in Arabic, which is mirrored, it does so on the narrowest one.
 func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: needs servers and a browser")

@@ -30,9 +30,9 @@ const spots = `(async () => {
 	}));
 })()`
 
-// TestACloudHasItsMostNamedWordInTheMiddle shows words with many votes and with few: the first is
-// in the middle, and those with more votes are nearer to it than those with fewer, on the stage
-// and on a phone. Their list is in the order of their votes.
+// TestACloudHasItsMostNamedWordInTheMiddle shows words with many votes and with few. On the stage
+// and on a phone, the first is in the middle. There the words with more votes are nearer to it
+// than those with fewer. Their list is in the order of their votes.
 func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 	all := named(25)
 	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud", most: 3})

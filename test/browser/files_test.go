@@ -19,7 +19,7 @@ import (
 )
 
 // TestAPresentationGoesIntoAFileAndBack takes a presentation of every kind out of one browser and
-// into another one, where the copy is the presentation of whoever took it in.
+// into another one. There the copy is the presentation of the person who took it in.
 func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	r := create(t, "Städte & Züge",
 		newPoll{question: plain.question, kind: "choice", options: plain.options},
@@ -97,8 +97,8 @@ func TestAPresentationGoesIntoAFileAndBack(t *testing.T) {
 	require.Equal(t, 10, value[int](friend, `document.querySelectorAll("#polls .poll").length`))
 }
 
-// TestResultsAreTakenAwayAsFiles downloads the results in each format, as the presenter, who sees
-// what is hidden from the room, and as somebody of the room, who does not.
+// TestResultsAreTakenAwayAsFiles downloads the results in each format, as the presenter and as
+// somebody of the room. The presenter sees what is hidden from the room, and the other does not.
 func TestResultsAreTakenAwayAsFiles(t *testing.T) {
 	r := create(t, plain.title,
 		newPoll{question: plain.question, kind: "choice", options: plain.options},

@@ -19,9 +19,13 @@ import (
 )
 
 // TestThePresentersPagesFollowWithoutAStream has a stage, a remote and a phone behind proxies that
-// do with event streams what proxies do: they hold them back for ever, hold them back until a
-// buffer is full, or refuse them. All three pages see what other devices do, some seconds later,
-// and say so. When streams come through they use them, and ask no more.
+// do with event streams what proxies do:
+//   - They hold them back for ever.
+//   - They hold them back until a buffer is full.
+//   - They refuse them.
+//
+// All three pages see what other devices do, some seconds later, and say so. When streams come
+// through they use them, and ask no more.
 func TestThePresentersPagesFollowWithoutAStream(t *testing.T) {
 	for name, does := range map[string]int64{"holds streams back": holds,
 		"buffers streams": buffers, "refuses streams": refuses} {

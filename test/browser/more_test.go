@@ -7,8 +7,8 @@ import (
 )
 
 // TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt shows a question with more text than an
-// event carries, and then more answers: the stage has them all, and keeps them while others come; a
-// phone has the first ones, and all when somebody asks for them.
+// event carries, and then more answers. The stage has them all, and keeps them while others come.
+// A phone has the first ones, and all when somebody asks for them.
 func TestWhatAnEventHasNoRoomForIsReadByThePageThatNeedsIt(t *testing.T) {
 	const options, texts = 20, 40
 	long := newPoll{question: "Which?", kind: "choice"}

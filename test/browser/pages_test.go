@@ -199,7 +199,7 @@ func TestAPresentationNeedsNoMouse(t *testing.T) {
 }
 
 // moves presses a key on the stage and waits until the slide shows a text and the next key may be
-// pressed: one that comes while the presenter's move is on its way is taken for the same press.
+// pressed. A key that comes while the presenter's move is on its way is taken for the same press.
 func (v *visitor) moves(key, shows string) {
 	v.t.Helper()
 	v.press(key)
@@ -208,7 +208,7 @@ func (v *visitor) moves(key, shows string) {
 }
 
 // TestPagesThatWereLeftAreInNobodysWay goes through more pages with an event stream than a browser
-// has connections for a server, and back again: the last one is live, and so is the one that was
+// has connections for a server, and back again. The last page is live, and so is the one that was
 // left.
 func TestPagesThatWereLeftAreInNobodysWay(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "rating"},

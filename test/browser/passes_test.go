@@ -70,8 +70,8 @@ func sent(end string) string {
 }
 
 // TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage votes, loses the answer with the pass,
-// loads the page anew, and changes their mind: they are one voter, who has asked for passes by one
-// key, and nobody has seen any of it.
+// loads the page anew, and changes their mind. They are one voter, who has asked for passes by one
+// key. Nobody has seen any of it.
 func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	r := passRoom(t, nil)
 	v := visit(t, "voter", phone)
@@ -105,8 +105,8 @@ func TestAVoterWithAPassIsOneVoterWhateverHappensToTheirPage(t *testing.T) {
 	require.Empty(t, value[[]any](v, sent("/voters")), "what is kept is not asked for again")
 	require.Equal(t, 1, r.results(0).Total)
 
-	// A pass that is gone, or that the server does not take any more, is found again by its key:
-	// the voter stays who they are.
+	// A pass that is gone, or that the server does not take any more, is found again by its key.
+	// The voter stays who they are.
 	for i, lose := range []func(){
 		func() {
 			v.run(fmt.Sprintf(`localStorage["plenary.pass.%s"] = JSON.stringify({ key: %s })`,
@@ -390,8 +390,12 @@ func TestAVoteThatAnotherOneSupersedesIsNotCalledCounted(t *testing.T) {
 	require.Equal(t, 1, r.results(0).Total)
 }
 
-// TestPresentersSeeWhoCame has the stage and the remote show how many passes were given, of how
-// many, the passcode, and that one address took many; another device changes these.
+// TestPresentersSeeWhoCame has the stage and the remote show:
+//   - how many passes were given, of how many
+//   - the passcode
+//   - that one address took many
+//
+// Another device changes these.
 func TestPresentersSeeWhoCame(t *testing.T) {
 	r := passRoom(t, map[string]any{"passcode": "garden", "max_voters": 300})
 	stage, remote := visit(t, "stage", desktop).presents(r), visit(t, "remote", phone).presents(r)

@@ -16,8 +16,8 @@ import (
 )
 
 // TestWhoGetsNoStreamSeesTheResultsToo puts a phone behind a proxy that lets no event stream
-// through. Its page asks now and then, for what is new only, and shows what the others see; when
-// the stream comes through after all it asks no more.
+// through. Its page asks now and then, for what is new only, and shows what the others see. When
+// the stream comes through after all, the page asks no more.
 func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
 	r.ask(http.MethodPatch, r.path("/polls/"+r.polls[0].PollID),
@@ -61,8 +61,8 @@ func TestWhoGetsNoStreamSeesTheResultsToo(t *testing.T) {
 }
 
 // TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain resets and reopens a poll behind
-// the back of two phones, which learn from their votes only that voting was over: one votes for the
-// first time, the other one for the second.
+// the back of two phones. These learn from their votes only that voting was over. One phone votes
+// for the first time, the other one for the second.
 func TestAVoteThatCameTooLateIsNoLongerSaidToBeWhenThePollAsksAgain(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One", kind: "choice", options: plain.options})
 	r.show(0)
@@ -138,8 +138,8 @@ func (v *visitor) block(paths ...string) {
 		"block %q", paths)
 }
 
-// behindProxy lets a proxy answer every request for an event stream with a page of its own, as one
-// that is overloaded and as one that forbids it, by turns.
+// behindProxy lets a proxy answer every request for an event stream with a page of its own. By
+// turns it answers as one that is overloaded and as one that forbids it.
 func (v *visitor) behindProxy() {
 	v.t.Helper()
 	v.expect("503", "403")

@@ -8,8 +8,8 @@ import (
 )
 
 // TestThePresentersKeyInTheAddressOpensTheResults opens the results on another device than the
-// presentation was made on, with the presenter's token in the address's fragment, as the remote's
-// link has it. It is kept there, and told to nobody.
+// presentation was made on. The address's fragment has the presenter's token, as the remote's link
+// has it. The token is kept on that device, and told to nobody.
 func TestThePresentersKeyInTheAddressOpensTheResults(t *testing.T) {
 	r := create(t, plain.title,
 		newPoll{question: plain.question, kind: "choice", options: plain.options})

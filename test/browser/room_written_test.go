@@ -11,8 +11,8 @@ import (
 )
 
 // TestQuestionsAreMovedAndTakenAway puts the questions of a presentation into another order, with
-// the mouse and with the buttons, takes some away, and sends the link round: what the page shows is
-// what the room gets.
+// the mouse and with the buttons. It takes some away, and sends the link round. What the page
+// shows is what the room gets.
 func TestQuestionsAreMovedAndTakenAway(t *testing.T) {
 	var polls []newPoll
 	for _, question := range []string{"One", "Two", "Three", "Four"} {

@@ -71,8 +71,8 @@ func behind(t *testing.T, strips bool) *rooted {
 	return r
 }
 
-// TestAPresentationIsHeldUnderAPath goes through all pages by their links, as people do, and
-// nothing of it asks for anything of the host that is not below the path.
+// TestAPresentationIsHeldUnderAPath goes through all pages by their links, as people do. Nothing
+// of the presentation asks for anything of the host that is not below the path.
 func TestAPresentationIsHeldUnderAPath(t *testing.T) {
 	for how, strips := range map[string]bool{"the proxy leaves the path": false,
 		"the proxy takes the path off": true} {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote locks a phone with a vote on its way,
-// twice: one vote arrives when voting is over, of the other one only the answer is lost.
+// twice. One vote arrives when voting is over. Of the other one only the answer is lost.
 func TestAPhoneThatSleptShowsWhatIsAndSaysWhatBecameOfItsVote(t *testing.T) {
 	var polls []newPoll
 	for _, question := range []string{"One", "Two", "Three"} {

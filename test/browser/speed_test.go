@@ -14,9 +14,9 @@ import (
 
 // TestTheNextQuestionIsThereAtOnce measures from a click on "next" on the stage to the frame in
 // which an audience browser shows the new question. Both read the same machine's clock. Half a
-// dozen servers and two browsers share that machine with whatever else runs on it, so the best of
-// three rounds counts: a machine that is busy for a moment is not slow, and code that is slow is so
-// in each of them.
+// dozen servers and two browsers share that machine with whatever else runs on it. So the best of
+// three rounds counts. A machine that is busy for a moment is not slow, and code that is slow is
+// so in each of them.
 func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 	const moves, rounds, aim = 20, 3, 150 * time.Millisecond
 	polls := make([]newPoll, rounds*moves+1)
@@ -70,10 +70,10 @@ func TestTheNextQuestionIsThereAtOnce(t *testing.T) {
 	})
 }
 
-// A slow phone network, and what the first view of the audience page may cost there. How long the
-// same view takes without the network's limits on the same machine at the same time is not counted:
-// of the time that they add, the page's bytes and its round trips, one after the other, have to do
-// with the page.
+// A slow phone network, and what the first view of the audience page may cost there. The same view
+// takes some time without the network's limits, on the same machine at the same time. That time is
+// not counted. Of the time that the limits add, the page's bytes and its round trips, one after
+// the other, have to do with the page.
 const (
 	kilobit    = 1000. / 8
 	down, up   = 1600 * kilobit, 750 * kilobit // bytes a second

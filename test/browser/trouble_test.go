@@ -13,9 +13,13 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 )
 
-// trouble is what a browser complains about on the pages of one visitor: errors and warnings of
-// scripts and of the browser, what the content security policy stopped, dialogs, a crash. On a page
-// without a mistake there is none.
+// trouble is what a browser complains about on the pages of one visitor:
+//   - errors and warnings of scripts and of the browser
+//   - what the content security policy stopped
+//   - dialogs
+//   - a crash
+//
+// On a page without a mistake there is none.
 type trouble struct {
 	mu       sync.Mutex
 	said     []string

@@ -259,8 +259,8 @@ func (v *visitor) text(selector string) string {
 		js(selector)))
 }
 
-// click clicks the middle of an element, or taps on it, as soon as it is there and stands still,
-// can be used and nothing lies above it.
+// click clicks the middle of an element, or taps on it. It does so as soon as the element is there
+// and stands still, can be used and nothing lies above it.
 func (v *visitor) click(selector string) {
 	v.t.Helper()
 	at := soon[[]float64](v, fmt.Sprintf(`(() => {
@@ -276,7 +276,7 @@ func (v *visitor) click(selector string) {
 }
 
 // press presses a key and lets it go: "a", kb.Enter. It is one event with its text, as from a
-// keyboard: with one for the character besides, a page could not prevent what the key does.
+// keyboard. With one for the character besides, a page could not prevent what the key does.
 func (v *visitor) press(key string) {
 	v.t.Helper()
 	for _, r := range key {

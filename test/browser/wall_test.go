@@ -108,9 +108,12 @@ type fitted struct {
 	Sizes string
 }
 
-// lookAtTheWall gives what is wrong on a stage, after the frame in which it is drawn: what is
-// outside of the window, covered, smaller than 14 pixels, or cut although it could be smaller. A
-// word or row that is not shown must be counted in "+ n more".
+// lookAtTheWall gives what is wrong on a stage, after the frame in which it is drawn. A word or
+// row that is not shown must be counted in "+ n more". Wrong is what is:
+//   - outside of the window
+//   - covered
+//   - smaller than 14 pixels
+//   - cut although it could be smaller
 const lookAtTheWall = `(async () => {
 	await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
 	const wrong = [], stage = document.querySelector("#stage"), root = document.documentElement;
@@ -178,9 +181,9 @@ const lookAtThePhone = `(async () => {
 	return { wrong, sizes: "" };
 })()`
 
-// TestWhatIsOnTheWallFitsTheWall shows every kind of question with texts of every sort and with
-// none, one and thousands of votes, on every screen: all of it is inside, readable, and covered by
-// nothing, and it has the same sizes when its window has them again.
+// TestWhatIsOnTheWallFitsTheWall shows every kind of question on every screen. It shows texts of
+// every sort, with none, one and thousands of votes. All of it is inside, readable, and covered by
+// nothing. All of it has the same sizes when its window has them again.
 func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 	kinds := []string{"choice", "multiple", "rating", "word_cloud", "open_text"}
 	votes := map[string][]int{"choice": {0, 1, 12345}, "multiple": {12345}, "rating": {0, 1, 12345},
@@ -270,8 +273,10 @@ func TestWhatIsOnTheWallFitsTheWall(t *testing.T) {
 }
 
 // TestNoNoticePushesTheControlsOffTheWall shows a long question whose results are hidden, with all
-// that the stage may have to say besides: the passcode, that phones cannot reach it, and that many
-// passes went to one address.
+// that the stage may have to say besides:
+//   - the passcode
+//   - that phones cannot reach it
+//   - that many passes went to one address
 func TestNoNoticePushesTheControlsOffTheWall(t *testing.T) {
 	const widest = "WWWWWWWWWWWW" // passcode
 	c := contents()[1]

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestWordsOfTheRoomGrow lets two people write words and texts of their own; what both write is
-// counted as one, and what is banned is refused in words.
+// TestWordsOfTheRoomGrow lets two people write words and texts of their own. What both write is
+// counted as one. What is banned is refused in words.
 func TestWordsOfTheRoomGrow(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "One word?", kind: "word_cloud", most: 2},
 		newPoll{question: "And why?", kind: "open_text"})
@@ -56,9 +56,9 @@ func TestWordsOfTheRoomGrow(t *testing.T) {
 	require.Equal(t, 1, r.results(1).Total)
 }
 
-// TestAPresentationIsEditedAsOneWrites changes a presentation that is there; what is written is
-// saved without a button, and what has been shown cannot be changed under its voters' feet until it
-// is reset.
+// TestAPresentationIsEditedAsOneWrites changes a presentation that is there. What is written is
+// saved without a button. What has been shown cannot be changed under its voters' feet until it is
+// reset.
 func TestAPresentationIsEditedAsOneWrites(t *testing.T) {
 	r := create(t, plain.title, newPoll{question: "First?", kind: "choice", options: plain.options},
 		newPoll{question: "Second?", kind: "choice", options: plain.options})

@@ -82,9 +82,9 @@ func moduleRoot(ctx context.Context) (string, error) {
 }
 
 // buildWithWrongClock builds the API against a standard library whose wall clock steps every few
-// seconds, 30 s ahead, 30 s back, and right again, while the monotonic clock goes on as it does.
-// Nothing outside can do that to a Go program: it reads the clock without a system call and without
-// the C library.
+// seconds. It steps 30 s ahead, 30 s back, and right again, while the monotonic clock goes on as
+// it does. Nothing outside can do that to a Go program: it reads the clock without a system call
+// and without the C library.
 func buildWithWrongClock(ctx context.Context, dir string) error {
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {

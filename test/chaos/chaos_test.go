@@ -61,8 +61,8 @@ func options(seed uint64) Options {
 	return o
 }
 
-// wanted says whether a fault is part of this run: the short form has a few, and a fault that is
-// asked for by its name runs anyway.
+// wanted says whether a fault is part of this run. The short form has a few faults, and a fault
+// that is asked for by its name runs anyway.
 func (f *Fault) wanted() bool {
 	return f.Short || *votes > 0 || strings.Contains(flag.Lookup("test.run").Value.String(), "/")
 }

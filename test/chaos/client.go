@@ -1,9 +1,9 @@
-// Package chaos breaks things while people vote, and has a checker prove that nothing was lost,
-// counted twice, counted late or changed after it was final.
+// Package chaos breaks things while people vote. Its checker proves that nothing was lost, counted
+// twice, counted late or changed after it was final.
 //
-// A [Fault] strikes a stack of real processes. A [Crowd] votes, presents and reads meanwhile and
-// writes down what every client sent and was told; check.Check judges that against the store's rows
-// and the API's answers.
+// A [Fault] strikes a stack of real processes. A [Crowd] votes, presents and reads meanwhile. It
+// writes down what every client sent and was told. check.Check judges that against the store's
+// rows and the API's answers.
 package chaos
 
 import (

@@ -18,7 +18,7 @@ import (
 
 // A fault that missed proves nothing. What is here says what it did, or fails it.
 
-// awaitUnknown is evidence that voters noticed: since there were so many, at least one more vote
+// awaitUnknown is evidence that voters noticed. Since there were so many, at least one more vote
 // was left without an answer that says whether it counts.
 func (s *Scene) awaitUnknown(since int64) error {
 	for deadline := time.Now().Add(15 * time.Second); s.crowd.unknown.Load() <= since; {
@@ -53,8 +53,9 @@ var greetings = map[string]string{
 	"api": "GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 
-// greet asks whoever is at an address, and takes leave. It says how long it took until the first
-// byte of an answer came, and why none did, and how much later the other side ended the connection.
+// greet asks whatever server is at an address, and takes leave. It says how long it took until the
+// first byte of an answer came, and why none did. It says how much later the other side ended the
+// connection.
 func greet(address, kind string, patience time.Duration) (took, lingered time.Duration, err error) {
 	conn, err := net.DialTimeout("tcp", address, patience)
 	if err != nil {

@@ -36,9 +36,9 @@ type Options struct {
 	Votes int64 // at least so many requests
 	Pace  pace
 	Logf  func(format string, args ...any)
-	// Afterwards is how long after everything was final it is looked at again: longer than a worker
-	// waits before it seals what nobody sealed, and than anything that a fault may still have held
-	// back.
+	// Afterwards is how long after everything was final it is looked at again. That is longer than
+	// a worker waits before it seals what nobody sealed. It is longer, too, than anything that a
+	// fault may still have held back.
 	Afterwards time.Duration
 	// Binaries is a folder with the api and the worker to run; empty: they are built from the
 	// source as it is.

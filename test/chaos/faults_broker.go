@@ -241,9 +241,10 @@ func (s *Scene) isCut(seenBy int) error {
 	return err
 }
 
-// repeatBatches listens to the broker's own record of what is published, and publishes it again:
-// when it is surely in time still, and when its poll may have been sealed. That the copies were
-// consumed too is sure: behind them in the same logs are the seals without which no run ends.
+// repeatBatches listens to the broker's own record of what is published, and publishes it again.
+// It does so when the copy is surely in time still, and when its poll may have been sealed. That
+// the copies were consumed too is sure: behind them in the same logs are the seals without which
+// no run ends.
 func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err

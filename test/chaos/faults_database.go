@@ -125,8 +125,9 @@ func exhaust(s *Scene) error {
 	return nil
 }
 
-// Statements for lock. With the partitions' rows taken a worker waits before it writes anything,
-// with the votes in the middle of a batch: it has recorded it and counted none of it.
+// Statements for lock. With the partitions' rows taken, a worker waits before it writes anything.
+// With the votes taken, it waits in the middle of a batch: it has recorded it and counted none of
+// it.
 const (
 	lockPartitions = `SELECT 1 FROM partitions FOR UPDATE`
 	lockVotes      = `LOCK TABLE votes IN SHARE MODE`
@@ -151,8 +152,9 @@ func (s *Scene) lock(statement string) (release func(), err error) {
 	}, nil
 }
 
-// pauseInTransaction holds the partitions' rows until the worker's transactions wait for them,
-// stops the worker, and gives it what it waits for: it now holds the locks and does not know.
+// pauseInTransaction holds the partitions' rows until the worker's transactions wait for them.
+// Then it stops the worker, and gives it what it waits for. The worker now holds the locks and
+// does not know.
 func pauseInTransaction(s *Scene) error {
 	p, err := s.activeWorker()
 	if err != nil {

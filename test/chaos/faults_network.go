@@ -54,7 +54,7 @@ var troubles = []trouble{
 	twice("everything held back, and delivered late", "late", `"latency":8000`, 6*time.Second).
 		quiet(2 * time.Second),
 	// A vote comes behind the seal that another replica sent, and its confirm in time for an
-	// answer: the window is what keeps it from being acknowledged.
+	// answer. The window is what keeps it from being acknowledged.
 	trouble{
 		name: "sent 3 s late, answered 1 s late", toxic: "late", there: `"latency":3000`,
 		back: `"latency":1000`, lasts: 10 * time.Second,

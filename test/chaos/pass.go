@@ -68,9 +68,9 @@ func (t *teller) join(r *room, v *voter) bool {
 	return false
 }
 
-// identify finds out whose votes those with a pass are: their list has an id that is derived from
-// the pass, and no answer tells it. A key that got the passes of two voters is odd, and so is a
-// pass that two voters got, or one that was not counted.
+// identify finds out whose votes those with a pass are. Their list has an id that is derived from
+// the pass, and no answer tells it. A key that got the passes of two voters is odd. So is a pass
+// that two voters got, or one that was not counted.
 func (c *Crowd) identify(ctx context.Context, s *store) error {
 	c.passed = map[uuid.UUID]int32{}
 	if len(c.gate.given) == 0 {

@@ -18,7 +18,7 @@ import (
 // proxy is the network between two processes.
 type proxy struct{ *toxiproxy.Proxy }
 
-// between puts a network between two kinds of processes, whose name finds it again, and gives the
+// between puts a network between two kinds of processes, whose name finds it again. It gives the
 // address to use in place of the one behind it.
 func (s *Scene) between(name, address string) (string, error) {
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()),
@@ -79,10 +79,10 @@ func within(done <-chan struct{}, limit time.Duration) bool {
 	}
 }
 
-// late is toxiproxy's latency, of which a network can be cured whatever became of its connections:
-// the original waits, with the lock on all of them, 5 s for each chunk that it holds for a peer
-// that has gone (toxiproxy's issues 412 and 558). What is held back is delivered, late, unless
-// nobody takes it; then the connection ends.
+// late is toxiproxy's latency, of which a network can be cured whatever became of its connections.
+// The original waits 5 s for each chunk that it holds for a peer that has gone. It waits with the
+// lock on all connections (toxiproxy's issues 412 and 558). What is held back is delivered, late,
+// unless nobody takes it; then the connection ends.
 type late struct {
 	Latency int64 `json:"latency"` // milliseconds
 	Jitter  int64 `json:"jitter"`  // milliseconds, more or less

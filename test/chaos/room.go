@@ -150,7 +150,9 @@ func (r *room) present(stop <-chan struct{}, rng *rand.Rand) {
 		case n < 2+r.crowd.pace.slips: // a slip of the finger: there and back
 			if rng.IntN(2) == 0 {
 				r.move((at + 1) % roomPolls)
-			} else { // no vote for another poll has a replica look again: it goes on under the version before
+			} else {
+				// No vote for another poll has a replica look again. It goes on under the version
+				// before.
 				r.move(nothing - rng.IntN(2))
 			}
 			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)

@@ -110,7 +110,7 @@ func (t *teller) one(v *voter) {
 		return
 	}
 	at := r.shown.Load()
-	// A page that missed the change. While the slide is empty nothing else is sent: no vote for
+	// A page that missed the change. While the slide is empty nothing else is sent. So no vote for
 	// another poll has a replica look again, and what it believes is trusted for as long as it may
 	// be.
 	if at < 0 && t.rng.IntN(3) == 0 || t.rng.IntN(20) == 0 {

@@ -228,7 +228,7 @@ func TestVotesKeepTheirPaceBesideCostlyAnswers(t *testing.T) {
 	t.Logf("a vote's median: %v without, %v beside %d costly answers", quiet, busy, answered.Load())
 	require.Positive(t, answered.Load())
 	// Twice as long at most where nothing else runs. What other processes take comes on top of
-	// that, so the best of the rounds count, and 10 ms are allowed for it; without turns the best
+	// that. So the best of the rounds count, and 10 ms are allowed for it. Without turns the best
 	// round is above 28 ms.
 	require.Less(t, slices.Min(busy), 2*slices.Min(quiet)+10*time.Millisecond)
 }

@@ -50,8 +50,8 @@ func TestABodyThatComesByteByByteIsCutAfter15SecondsInAll(t *testing.T) {
 				clients.Go(func() {
 					took, err := dripping(strings.TrimPrefix(base, "http://"), head, pause)
 					assert.NoError(t, err, "%s, a byte every %s, at %s", name, pause, base)
-					// The API takes up to 10 s to give up; NGINX then drops what comes for 5 s,
-					// looks once a second, and machines are busy.
+					// The API takes up to 10 s to give up. NGINX then drops what comes for 5 s and
+					// looks once a second. And machines are busy.
 					assert.Less(t, took, 18*time.Second, "%s, a byte every %s, at %s",
 						name, pause, base)
 				})

@@ -56,8 +56,8 @@ func TestEveryAcknowledgedVoteIsThereAfterTheEmbeddedServerWasEndedWhileTheRoomV
 	}
 }
 
-// voteUntil has 16 people vote as fast as they can, calls end after n acknowledged votes, and gives
-// the voters of all acknowledged ones once every connection is gone.
+// voteUntil has 16 people vote as fast as they can, and calls end after n acknowledged votes. It
+// gives the voters of all acknowledged ones once every connection is gone.
 func voteUntil(t *testing.T, r *Room, n int, end func()) (acknowledged []string) {
 	t.Helper()
 	var mu sync.Mutex

@@ -223,9 +223,9 @@ func TestMedianOfAVoteAtTwoHundredASecond(t *testing.T) {
 	t.Logf("\n%8s %8s %8s %10s %10s\n%8d %8d %8d %10v %10v", "sent", "204", "202", "median", "99 %",
 		len(latencies), answers[204].Load(), answers[202].Load(), p50.Round(10*time.Microsecond),
 		p99.Round(10*time.Microsecond))
-	// The aim is 15 ms on a quiet machine of two cores, and an answer for each; a noisy one, where
-	// a disk may take a second, and the race detector, must not fail the build. What is measured is
-	// in docs/benchmarks.md.
+	// The aim is 15 ms on a quiet machine of two cores, and an answer for each. A noisy machine,
+	// where a disk may take a second, and the race detector must not fail the build. What is
+	// measured is in docs/benchmarks.md.
 	require.Greater(t, answers[204].Load()+answers[202].Load(), int64(len(latencies)*9/10))
 	require.Less(t, p50, time.Second)
 }

@@ -187,7 +187,9 @@ func (s *stream) decode(e *event, name, data string) error {
 			return nil
 		}
 		into = e.tallies
-	case "audience": // for presenters, when it pleases, and no part of what is resumed: it has no id
+	case "audience":
+		// This event is for presenters, and comes when it pleases. It is no part of what is
+		// resumed: it has no id.
 		schema, into = "AudienceEvent", &AudienceEvent{}
 	default:
 		return fmt.Errorf("there is no such event")

@@ -78,9 +78,9 @@ func misframed(path, body string) map[string]string {
 	return all
 }
 
-// looselyFramed are requests that the API refuses, and that NGINX reads in the one way there is and
-// puts right for it: there is no setting to refuse them. (A bare line feed behind the request line
-// alone is a line's end to both, as RFC 9112, section 2.2, allows.)
+// looselyFramed are requests that the API refuses. NGINX reads them in the one way there is and
+// puts them right for it: there is no setting to refuse them. (A bare line feed behind the request
+// line alone is a line's end to both, as RFC 9112, section 2.2, allows.)
 func looselyFramed(path, body string) map[string]string {
 	post := "POST " + path + " HTTP/1.1\r\nContent-Type: application/json\r\n"
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(body))

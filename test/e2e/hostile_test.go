@@ -39,10 +39,14 @@ const (
 	cutAfter = 20 * time.Second
 )
 
-// TestNoRequestMakesTheServerFailOrLeak sends what no honest client would: wrong methods, paths,
-// headers, sizes, encodings, framings, bytes that are no HTTP, several requests at once, and
-// clients that are slow or leave in the middle. No answer is a 5xx, every refusal is a problem, the
-// process lives, and afterwards it has no more goroutines or descriptors than before.
+// TestNoRequestMakesTheServerFailOrLeak sends what no honest client would:
+//   - wrong methods, paths, headers, sizes, encodings and framings
+//   - bytes that are no HTTP
+//   - several requests at once
+//   - requests of clients that are slow or leave in the middle
+//
+// No answer is a 5xx, every refusal is a problem, and the process lives. Afterwards the process
+// has no more goroutines or descriptors than before.
 func TestNoRequestMakesTheServerFailOrLeak(t *testing.T) {
 	s, st := own(t, stack.Config{Parts: stack.API, APIs: 1,
 		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
@@ -606,9 +610,9 @@ func slowClients(addr string) {
 	})
 }
 
-// slowloris opens connections that send a byte now and then, half of them of a head that never ends
-// and half of a body, so that they are never silent for long. The API ends them when their time is
-// over.
+// slowloris opens connections that send a byte now and then, so that they are never silent for
+// long. Half of them send a head that never ends, and half a body. The API ends them when their
+// time is over.
 func slowloris(t *testing.T, addr string) {
 	const head = "POST " + Base + "/presentations HTTP/1.1\r\nHost: x\r\n"
 	concurrently(100, func(i int) {

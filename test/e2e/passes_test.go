@@ -543,7 +543,7 @@ func (c *stuffing) vote(key, pass string) {
 }
 
 // TestThirtyThousandPeopleJoinInSeconds has a crowd ask for passes at once, over three replicas
-// behind NGINX, and shows that each is a voter, also after every process was started anew.
+// behind NGINX. It shows that each is a voter, also after every process was started anew.
 func TestThirtyThousandPeopleJoinInSeconds(t *testing.T) {
 	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false",
 		"PLENARY_PASS_LIMIT=0"}})

@@ -145,7 +145,7 @@ func resultsReads(t *testing.T, s site) (n int) {
 	return n
 }
 
-// Every reader has a connection and asks again as soon as there is an answer, so that all their
+// Every reader has a connection and asks again as soon as there is an answer. So all their
 // requests are under way at a time.
 func TestTenThousandReadersCostTheDatabaseAHandfulOfReadsASecond(t *testing.T) {
 	everywhereAlone(t, func(t *testing.T, s site) {

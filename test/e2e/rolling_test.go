@@ -278,16 +278,16 @@ func (x *audience) look(path string) (*Answer, bool) {
 }
 
 // announced is how long, at least, a client that uses its connection has to hear that it will be
-// closed: half of what a stopping API keeps its connections for, the other half being for a busy
-// machine.
+// closed. It is half of what a stopping API keeps its connections for. The other half is for a
+// busy machine.
 const announced = 500 * time.Millisecond
 
-// dial makes people who talk to one API without a proxy, each over a connection that they keep, and
-// each vote is another voter's. What the API reads it answers, and it says so before it closes a
-// connection. HTTP/1.1 leaves one race: a request that is sent on an idle connection, or on one
-// that the kernel took and the API did not, while the API closes it. Such a request finds not one
-// byte of an answer, and it must not have been handled either: the book does not have it, so its
-// vote must not be counted.
+// dial makes people who talk to one API without a proxy, each over a connection that they keep.
+// Each vote is another voter's. What the API reads it answers, and it says so before it closes a
+// connection. HTTP/1.1 leaves one race: a request is sent on a connection while the API closes it.
+// That connection is idle, or it is one that the kernel took and the API did not. Such a request
+// finds not one byte of an answer. It must not have been handled either: the book does not have
+// it, so its vote must not be counted.
 func (x *audience) dial(addr string, clients int) {
 	for range clients {
 		x.done.Go(func() {
@@ -378,9 +378,9 @@ func (d *direct) close() {
 	}
 }
 
-// pauseBetween is what a rolling restart leaves between two processes: NGINX takes a replica that
-// refused a hundred connections up again after two seconds (fail_timeout), and if all were
-// restarted within that time it would know none.
+// pauseBetween is what a rolling restart leaves between two processes. NGINX takes a replica that
+// refused a hundred connections up again after two seconds (fail_timeout). If all were restarted
+// within that time, it would know none.
 const pauseBetween = 3 * time.Second
 
 // TestARollingRestartUnderLoadIsHardlyNoticed restarts every API and worker, one after the other,

@@ -253,8 +253,8 @@ func (r *Room) ballot(b Ballot) Request {
 	}
 }
 
-// Vote casts a vote for one option until it is counted: on a busy machine an answer may be 202 or
-// 503, after both of which a client may send it again.
+// Vote casts a vote for one option until it is counted. On a busy machine an answer may be 202 or
+// 503. After both of these a client may send it again.
 func (r *Room) Vote(pollID, voter, key string) {
 	r.tb.Helper()
 	r.Count(Ballot{PollID: pollID, ClientID: voter, Key: key})
@@ -306,7 +306,7 @@ func (r *Room) VotesWithTimes(pollID string) (votes []CountedVote) {
 	return votes
 }
 
-// Recount reads the results and the votes list and reports when the tallies are not what the list
+// Recount reads the results and the votes list. It reports when the tallies are not what the list
 // adds up to, or when a voter is in it twice. Nobody may vote meanwhile.
 func (r *Room) Recount(pollID string) Results {
 	r.tb.Helper()

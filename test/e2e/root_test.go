@@ -41,8 +41,8 @@ func atRoot(t *testing.T, test func(t *testing.T, s site)) {
 	}
 }
 
-// TestEverythingWorksUnderAPath goes through what leads somewhere: what an answer names is below
-// the path, whether the proxy in front leaves that on a request or not, for clients ask that proxy.
+// TestEverythingWorksUnderAPath goes through what leads somewhere. What an answer names is below
+// the path, whether the proxy in front leaves that on a request or not. Clients ask that proxy.
 func TestEverythingWorksUnderAPath(t *testing.T) {
 	t.Parallel()
 	atRoot(t, func(t *testing.T, s site) {

@@ -1,4 +1,4 @@
-// Package model has spin check docs/protocol/plenary.pml: the protocol keeps its guarantees in
+// Package model has spin check docs/protocol/plenary.pml. The protocol keeps its guarantees in
 // every run of the model, and without one of its rules it does not.
 package model
 

@@ -375,8 +375,8 @@ func nginxValues(t *testing.T, nginx types.ServiceConfig) map[string]string {
 }
 
 // TestNGINXTakesTheConfigurationThatComposeMakes lets NGINX check the file with Compose's values.
-// Only the list of replicas is another: "resolve" needs a newer NGINX than a distribution may have,
-// and the name is known in Compose's network only.
+// Only the list of replicas is another. Its "resolve" needs a newer NGINX than a distribution may
+// have, and the name is known in Compose's network only.
 func TestNGINXTakesTheConfigurationThatComposeMakes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs NGINX")
@@ -426,7 +426,8 @@ func TestTheComposeSettingsAreOnesThatTheProcessesKnow(t *testing.T) {
 }
 
 // There is no container engine where the tests run, so they do what the Dockerfile's build stage
-// would: run its build commands on what .dockerignore lets through, and look at what comes of it.
+// would. They run its build commands on what .dockerignore lets through, and look at what comes of
+// it.
 func TestTheDockerfileBuildsStaticBinaries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the API and the worker")

@@ -9,9 +9,10 @@ import (
 )
 
 // guard ends the servers and removes the folder when the process that started them dies without
-// Close: a panic in a test, the test binary's time limit, SIGKILL. It is a shell that reads on a
-// pipe which servers run, and acts when the pipe ends. (The kernel's parent-death signal would not
-// do: it follows the thread that forked, reaches no grandchildren, and removes no folder.)
+// Close. A process dies so of a panic in a test, the test binary's time limit or SIGKILL. The
+// guard is a shell that reads on a pipe which servers run, and acts when the pipe ends. (The
+// kernel's parent-death signal would not do. It follows the thread that forked, reaches no
+// grandchildren, and removes no folder.)
 type guard struct {
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -42,8 +43,8 @@ for p in $procs; do kill -s KILL -- "-${p%%:*}"; done
 [ -z "$dir" ] || rm -rf -- "$dir"
 `
 
-// newGuard starts the shell in a session of its own, so that Ctrl-C does not reach it, and with no
-// standard output, so that "go test" does not wait for it.
+// newGuard starts the shell in a session of its own, so that Ctrl-C does not reach it. The shell
+// has no standard output, so that "go test" does not wait for it.
 func newGuard(dir string) (*guard, error) {
 	cmd := exec.Command("/bin/sh", "-c", guardScript)
 	cmd.Dir = "/"

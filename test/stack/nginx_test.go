@@ -247,8 +247,8 @@ func TestNGINXPassesWhatMayBeSentOnlyOnceToAnotherAPIIfItWasNotSent(t *testing.T
 	assert.EqualValues(t, 10+40, up.requests.Load(), "each once")
 }
 
-// A move whose body comes after its head, and whose first replica is dead: it is done once or not
-// at all, and the client knows.
+// A move has a body that comes after its head, and its first replica is dead. The move is done
+// once or not at all, and the client knows.
 func TestNGINXDoesNotTakeAPartOfABodyForTheWhole(t *testing.T) {
 	var whole atomic.Int64
 	up := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {

@@ -18,9 +18,9 @@ var (
 	handed = map[int]bool{}
 )
 
-// freePort picks a port of 127.0.0.1 that nobody listens on. It stays below the range from which
-// the kernel serves outgoing connections: a port from that range ("listen on 0") may be taken by
-// any client on the machine while its server is being restarted.
+// freePort picks a port of 127.0.0.1 that nobody listens on. The port stays below the range from
+// which the kernel serves outgoing connections. A port from that range ("listen on 0") may be
+// taken by any client on the machine while its server is being restarted.
 func freePort() (int, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

@@ -178,7 +178,7 @@ func (n rabbit) environment() []string {
 		"RUNNING_UNDER_SYSTEMD=true",
 		fmt.Sprintf("ERL_EPMD_PORT=%d", n.epmd),
 		"ERL_EPMD_ADDRESS=127.0.0.1",
-		// The distribution port listens on every address unless told; schedulers that spin while
+		// The distribution port listens on every address unless told. Schedulers that spin while
 		// they wait would take a small machine's time from the rest of the stack.
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-start_epmd false -kernel inet_dist_use_interface "+
 			"{127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",

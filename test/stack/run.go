@@ -14,9 +14,9 @@ func (s *Stack) TestEnv() []string {
 		envRabbitAPI + "=" + s.RabbitAPIs[0]}
 }
 
-// Run runs a command in a process group of its own until it ends, and passes on to the whole group
+// Run runs a command in a process group of its own until it ends. It passes on to the whole group
 // what comes from signals. When the command has ended, nothing that it started in its group is
-// left; a group that does not end within 20 s of a signal is killed.
+// left. A group that does not end within 20 s of a signal is killed.
 func (s *Stack) Run(cmd *exec.Cmd, signals <-chan os.Signal) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

@@ -1,12 +1,15 @@
 // Package stack runs the production shape of Plenary as plain processes on this machine:
-// PostgreSQL, RabbitMQ (one node or three), API replicas, workers, and NGINX with the repository's
-// own configuration.
+//   - PostgreSQL
+//   - RabbitMQ (one node or three)
+//   - API replicas
+//   - workers
+//   - NGINX with the repository's own configuration
 //
-// The servers are real and private: they listen on free ports of 127.0.0.1 only, keep everything in
-// a folder of their own, run under an unprivileged user, and have nothing to do with the system's
-// services. They are started and stopped by readiness, never by waiting a fixed time, and Close
-// leaves neither a process nor a temporary folder behind. Should the program die without Close, a
-// guard does that.
+// The servers are real and private. They listen on free ports of 127.0.0.1 only. They keep
+// everything in a folder of their own, run under an unprivileged user, and have nothing to do with
+// the system's services. They are started and stopped by readiness, never by waiting a fixed time.
+// Close leaves neither a process nor a temporary folder behind. If the program dies without Close,
+// a guard does that.
 //
 // A test that needs only a database or a broker asks for [PostgresURL] or [RabbitMQURL].
 package stack
@@ -170,7 +173,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-// prepare makes the folder. Everybody may enter it, so that the servers' user can; what is secret
+// prepare makes the folder. Everybody may enter it, so that the servers' user can. What is secret
 // in it is in folders and files that only that user can read.
 func (s *Stack) prepare() (err error) {
 	if s.as, err = unprivileged(); err != nil {

@@ -29,7 +29,7 @@ import (
 	"github.com/plenary-live/plenary/test/stack"
 )
 
-// The test binary plays the API, the worker, and a program that starts a stack and is killed: the
+// The test binary plays the API, the worker, and a program that starts a stack and is killed. The
 // stack's own machinery is under test here, whatever it runs.
 func TestMain(m *testing.M) {
 	switch os.Getenv("STACK_TEST_ROLE") {

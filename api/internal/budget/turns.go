@@ -1,5 +1,6 @@
-// Package budget shares what answers take of a process, so that whoever asks for much leaves enough
-// to others: turns at what is costly, and memory for what was answered and is not sent yet.
+// Package budget shares what answers take of a process, so that a client that asks for much leaves
+// enough to others. It shares turns at what is costly, and memory for what was answered and is not
+// sent yet.
 package budget
 
 import (

@@ -1,10 +1,10 @@
 // Package eventloop answers on many connections without a goroutine for each. It stands between a
-// listener and a server: the requests that a function takes are answered by it; every other goes to
-// the server with its connection, byte for byte as it came, and the connection comes back when the
+// listener and a server, and answers the requests that a function takes. Every other request goes
+// to the server with its connection, byte for byte as it came. The connection comes back when the
 // server has answered.
 //
 // A goroutine that waits for an answer has its stack, its buffers and its request grow cold until
-// it wakes up, and each must be fetched once more. Here what waits is what the Answerer keeps
+// it wakes up. Then each must be fetched once more. Here what waits is what the Answerer keeps
 // (docs/benchmarks.md tells what that is worth).
 package eventloop
 

@@ -75,10 +75,13 @@ type candidate struct {
 	since int64
 }
 
-// MakeRoom closes the connection that can be spared most: on which a request has begun to come and
-// does not go on, else the one that has asked nothing for the longest time, else one whose client
-// does not read its answer, else one whose handler does not come to an end. False: there is a
-// request under way on all of them.
+// MakeRoom closes the connection that can be spared most, the first that there is of these:
+//   - one on which a request has begun to come and does not go on
+//   - the one that has asked nothing for the longest time
+//   - one whose client does not read its answer
+//   - one whose handler does not come to an end
+//
+// False: there is a request under way on all of them.
 func (l *Listener) MakeRoom() bool {
 	l.room.mu.Lock()
 	defer l.room.mu.Unlock()
@@ -98,8 +101,8 @@ func (l *Listener) MakeRoom() bool {
 	}
 }
 
-// candidates looks at all connections and gives the first sixteenth of those that can give way: who
-// comes in crowds must not cost a look at all of them each.
+// candidates looks at all connections and gives the first sixteenth of those that can give way.
+// Clients that come in crowds must not cost a look at all of them each.
 func (l *Listener) candidates() (found []candidate) {
 	all, now := l.all(), time.Now().UnixNano()
 	for _, c := range all {

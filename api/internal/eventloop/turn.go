@@ -49,9 +49,9 @@ func State(conn net.Conn, state fasthttp.ConnState) {
 }
 
 // Watch is for a handler that has taken the connection for good (fasthttp's Hijack, which ends its
-// deadlines) and reads nothing from it. The loop closes it when its client goes, or says something;
-// and when it is closed, by whomever, ended is called, once, in a goroutine of its own. False:
-// there is no loop, and nothing of this is done.
+// deadlines) and reads nothing from it. The loop closes the connection when its client goes, or
+// says something. When the connection is closed, by anybody, ended is called, once, in a goroutine
+// of its own. False: there is no loop, and nothing of this is done.
 func (t *Turn) Watch(ended func()) bool {
 	if t.loop == nil {
 		return false

@@ -10,7 +10,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
-// guests are the streams that are open, by their clients' addresses: where there is no room for
+// guests are the streams that are open, by their clients' addresses. Where there is no room for
 // another, one gives way of the address that has the most.
 type guests struct {
 	mu   sync.Mutex

@@ -70,7 +70,7 @@ func (h *Hub) leave(t *viewed) {
 	}
 }
 
-// forget takes a topic out if nobody has viewed it for a while, or for good if it ends; else it
+// forget takes a topic out if nobody has viewed it for a while, or for good if it ends. Else it
 // says when to ask again.
 func (h *Hub) forget(t *viewed, ends bool) (forgotten bool, again time.Time) {
 	h.mu.Lock()

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// The bus is lossy, so a hub looks whether its topics have missed something: soon where there was
-// news lately, ever more rarely where there was none. A lost announcement is so made good after
-// quietMost and lookEvery at the latest.
+// The bus is lossy, so a hub looks whether its topics have missed something. It looks soon where
+// there was news lately, ever more rarely where there was none. A lost announcement is so made
+// good after quietMost and lookEvery at the latest.
 const (
 	// lookEvery is how often the hub looks for all topics that are due.
 	lookEvery = 250 * time.Millisecond

@@ -1,6 +1,6 @@
-// Command noop is the limit that benchmarks compare Plenary with: the API's own server settings,
-// listener, route and parse of a vote, and its 204, with nothing between. No middleware, no
-// metrics, no log. It belongs to no product: make bench builds it.
+// Command noop is the limit that benchmarks compare Plenary with. It has the API's own server
+// settings, listener, route and parse of a vote, and its 204, with nothing between. No middleware,
+// no metrics, no log. It belongs to no product: make bench builds it.
 package main
 
 import (

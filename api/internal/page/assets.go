@@ -20,7 +20,7 @@ var media = map[string]string{
 }
 
 // assets are the modules, stylesheets and images. All are below one folder that is named after all
-// of their contents, so modules import each other by their plain names, and nothing that was
+// of their contents. So modules import each other by their plain names, and nothing that was
 // fetched once is asked for again.
 type assets struct {
 	build    string
@@ -98,7 +98,7 @@ func (a *assets) url(name string) (string, error) {
 var build = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // get answers with an asset. While replicas of two builds run side by side, a browser may ask one
-// of them for what a page of the other named: it gets what is there, and does not keep it.
+// of them for what a page of the other named. It gets what is there, and does not keep it.
 func (a *assets) get(c *fiber.Ctx) error {
 	asset, ok := a.byName[c.Params("+")]
 	if !ok || !build.MatchString(c.Params("build")) {

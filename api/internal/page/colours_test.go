@@ -111,8 +111,8 @@ func TestEveryWordOfACloudStandsOut(t *testing.T) {
 }
 
 // TestColourBlindPeopleTellTheBarsApart looks at the colours of the charts as people do who see
-// them all, or who lack one of the three receptors: protanopia, deuteranopia and tritanopia, after
-// Machado, Oliveira and Fernandes (2009).
+// them all, or who lack one of the three receptors. These are protanopia, deuteranopia and
+// tritanopia, after Machado, Oliveira and Fernandes (2009).
 func TestColourBlindPeopleTellTheBarsApart(t *testing.T) {
 	for scheme, of := range palettes(t) {
 		for eyes, seen := range map[string][3][3]float64{

@@ -1,6 +1,10 @@
-// Package page is Plenary's web pages: HTML that says what it can without a script, the ES modules
-// that bring it to life, one stylesheet, and the text of each language. Everything is embedded,
-// rendered and compressed once, when the process starts.
+// Package page is Plenary's web pages:
+//   - HTML that says what it can without a script
+//   - the ES modules that bring it to life
+//   - one stylesheet
+//   - the text of each language
+//
+// Everything is embedded, rendered and compressed once, when the process starts.
 package page
 
 import (
@@ -147,8 +151,8 @@ func (p *Pages) asset(name string) (string, error) {
 	return p.root + path, err
 }
 
-// Routes mounts everything. It comes after all other routes: what they do not know gets the page
-// for it, if it is asked for by somebody who reads HTML.
+// Routes mounts everything. It comes after all other routes. A request that they do not know gets
+// the page for it, if somebody asks who reads HTML.
 func (p *Pages) Routes(r fiber.Router) {
 	for _, page := range pages {
 		for _, path := range page.paths {

@@ -130,8 +130,11 @@ func votingBooth(tb testing.TB, way string) (connect func() (send, receive func(
 var ways = []string{"event loop", "Fiber", "event loop, passes", "Fiber, passes"}
 
 // The bound is what was measured when it was written, and some more for -race, which throws away
-// pooled things: reading the request and checking the vote, taking it, a batch of its own (most of
-// all, which voters in a crowd share), the answer.
+// pooled things. What allocates is:
+//   - reading the request and checking the vote
+//   - taking it
+//   - a batch of its own (most of all, which voters in a crowd share)
+//   - the answer
 func TestAWholeRequestForAVoteAllocatesLittle(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
@@ -143,9 +146,9 @@ func TestAWholeRequestForAVoteAllocatesLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkVote is a vote from its request to its answer, without a log or a store, of one voter
-// after the other and of a crowd that votes at once and waits. It holds the voters' work, too,
-// which is the same on both ways.
+// BenchmarkVote is a vote from its request to its answer, without a log or a store. The votes are
+// of one voter after the other, and of a crowd that votes at once and waits. The benchmark holds
+// the voters' work, too, which is the same on both ways.
 func BenchmarkVote(b *testing.B) {
 	for _, voters := range []int{1, 1000} {
 		for _, way := range ways {

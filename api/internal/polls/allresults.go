@@ -76,9 +76,9 @@ func newCoalescedAll(store poll.Store, costly *budget.Turns) *live.Reads[uuid.UU
 	})
 }
 
-// readAll puts together what may be seen. The words of free text are read with their poll's state
-// once more, in one statement: each poll's results are of one moment, though not all of the same
-// one. It is to be encoded.
+// readAll puts together what may be seen, to be encoded. The words of free text are read with
+// their poll's state once more, in one statement. So each poll's results are of one moment, though
+// not all of the same one.
 func readAll(ctx context.Context, store poll.Store, id uuid.UUID) (*encodedAll, error) {
 	p, states, err := store.Presentation(ctx, id)
 	if err != nil {

@@ -19,12 +19,11 @@ import (
 const (
 	// wrongKeys is how many wrong keys for creating an address may try in a minute.
 	wrongKeys = 10
-	// strict says how bounds tighten while a process sees too many wrong codes: that is so when it
-	// sees strict times as many as one address may try, and an address then may try that part of
-	// it.
+	// strict says how bounds tighten while a process sees too many wrong codes. That is so when it
+	// sees strict times as many as one address may try. An address then may try that part of it.
 	strict = 10
-	// passcodeRoom is how many times as many passcodes may be wrong, at one presentation's, as join
-	// codes: a hall of thousands types it, and a guesser wins one room's by it.
+	// passcodeRoom is how many times as many passcodes as join codes may be wrong, at one
+	// presentation's. A hall of thousands types its passcode, and a guesser wins one room's by it.
 	passcodeRoom = 10
 )
 

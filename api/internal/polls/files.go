@@ -104,9 +104,9 @@ func readWords(ctx context.Context, store poll.Store, k wordsKey) (*wordsPage, e
 	return page, err
 }
 
-// all calls yield for each word of a poll, in a turn. Where they do not stand in one page and may
-// still change, they come by their age, which does not: no word is left out or comes twice since
-// its votes moved in between.
+// all calls yield for each word of a poll, in a turn. Words that do not stand in one page and may
+// still change come by their age, which does not change. So no word is left out or comes twice
+// since its votes moved in between.
 func (pages wordPages) all(
 	ctx context.Context, presentationID uuid.UUID, p *wirePollResults, hidden bool,
 	turn *web.Turn, yield func(*pageWord) error,

@@ -20,9 +20,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// What a page of answers holds: maxPageBytes ends it early. And how many are read at once: whoever
-// asks for one page after the other, of a poll with many banned words, leaves connections to lists
-// and files.
+// These bounds are for a page of answers, which maxPageBytes ends early, and for how many pages
+// are read at once. A client may ask for one page after the other, of a poll with many banned
+// words. It leaves connections to lists and files.
 const (
 	maxAnswers     = 1000
 	defaultAnswers = 100

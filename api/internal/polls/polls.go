@@ -86,7 +86,7 @@ func (s *Polls) call(c *fiber.Ctx) *call {
 	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s}
 }
 
-// load takes a turn at reading a whole presentation and writing it down, and gives the context of
+// load takes a turn at reading a whole presentation and writing it down. It gives the context of
 // what the request asks of the services meanwhile.
 func (c *call) load() (ctx context.Context, done func(), err error) { return c.Turn(c.Site.Costly) }
 

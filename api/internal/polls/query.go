@@ -16,7 +16,7 @@ type part struct {
 	limit int       // lines at most; 0: all there are
 }
 
-// What a page holds: maxPageBytes ends it early, since a line has as many keys as its voter chose,
+// What a page holds. maxPageBytes ends it early, since a line has as many keys as its voter chose,
 // or as long a text as they wrote.
 const (
 	maxPage      = 10_000

@@ -10,9 +10,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// standTag is the entity tag of a version of a presentation with its edits: a transition's If-Match
-// goes by the one, that of an edit by the other. The edits, where there are any, are written in
-// letters for digits. Replicas of before take nothing else there.
+// standTag is the entity tag of a version of a presentation with its edits. A transition's
+// If-Match goes by the version, that of an edit by the edits. The edits, where there are any, are
+// written in letters for digits. Replicas of before take nothing else there.
 func standTag(version, edits int64) string {
 	if edits == 0 {
 		return web.ETag(version)
@@ -25,9 +25,11 @@ func standTag(version, edits int64) string {
 // versionTag is an entity tag of ours, strong or weak, or the bare number.
 var versionTag = regexp.MustCompile(`^(?:(W/)?"(\d+)(?:-([a-z]+))?"|(\d+))$`)
 
-// versions reads the versions from a header: "*", or a list (RFC 9110, section 5.6.1) of entity
-// tags, of which the weak ones match nothing, or of bare numbers. nil: the header is missing or
-// "*", which matches any.
+// versions reads the versions from a header. nil: the header is missing or "*", which matches any.
+// The header is one of:
+//   - "*"
+//   - a list (RFC 9110, section 5.6.1) of entity tags, of which the weak ones match nothing
+//   - a list of bare numbers
 func versions(header, value string) ([]int64, error) {
 	return seenIn(value, fault.Field(header, `must be *, or one or more versions, as in "3"`),
 		func(tag []string) (int64, bool) {

@@ -21,10 +21,10 @@ import (
 // screen.
 const maxText = 1 << 10
 
-// Mount gives what serves the codes. Join links lead to the public address, which is such as config
-// gives it; where it is empty, to the host that was asked, and where believe says so of the peer,
-// to the one that it says was. Errors are fiber's and the domain's, for the app to answer. A code
-// that is not known yet is drawn in a turn of turns.
+// Mount gives what serves the codes. Join links lead to the public address, which is such as
+// config gives it. Where that is empty, they lead to the host that was asked. Where believe says
+// so of the peer, they lead to the host that the peer says was asked. Errors are fiber's and the
+// domain's, for the app to answer. A code that is not known yet is drawn in a turn of turns.
 func Mount(public string, believe func(peer net.Addr) bool,
 	turns *budget.Turns) func(fiber.Router) {
 	drawn := newCache(turns)

@@ -14,11 +14,11 @@ import (
 
 // Text gives a cell of what people wrote that is no formula, in whatever way a table is taken
 // apart. An Excel that speaks German splits a CSV at every ";", also within quotes that do not
-// stand at a cell's begin, and other programs split at tabs, bars and lines. So not only a text
-// that begins as a formula does gets an apostrophe before it, which a spreadsheet takes for the
-// sign of a text, but each part of it that stands behind a separator: "x;=1+1" becomes "x;'=1+1".
-// Spaces, quotes and what nobody sees do not count as a beginning, since some programs drop them.
-// Every text of every export goes through here; a number is none.
+// stand at a cell's begin. Other programs split at tabs, bars and lines. So a text that begins as
+// a formula does gets an apostrophe before it. So does each part of it that stands behind a
+// separator. A spreadsheet takes the apostrophe for the sign of a text: "x;=1+1" becomes
+// "x;'=1+1". Spaces, quotes and what nobody sees do not count as a beginning, since some programs
+// drop them. Every text of every export goes through here; a number is none.
 func Text(text string) string {
 	if strings.IndexFunc(text, sign) < 0 { // as nearly always
 		return text

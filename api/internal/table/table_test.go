@@ -53,9 +53,9 @@ func TestNumbersStayNumbersAndTimesAreOfISO8601InUTC(t *testing.T) {
 	}
 }
 
-// split takes a file apart as Excel does with one separator: a cell whose first sign is a quote
-// goes on until the quote is closed, and what follows that up to the separator is part of it; any
-// other quote is a sign like others.
+// split takes a file apart as Excel does with one separator. A cell whose first sign is a quote
+// goes on until the quote is closed. What follows that up to the separator is part of the cell.
+// Any other quote is a sign like others.
 func split(file string, at rune) (cells []string) {
 	var cell strings.Builder
 	begin, quoted := true, false

@@ -26,8 +26,8 @@ func (p Proxies) Have(addr netip.Addr) bool {
 }
 
 // Behind gives the address of the client behind a peer. Each proxy adds to forwarded, at its end,
-// where the request came to it from: so it is read from there, as long as the one that wrote it is
-// believed. If a part of it that is read is no address, the peer is the client.
+// where the request came to it from. So forwarded is read from its end, as long as the proxy that
+// wrote it is believed. If a part of it that is read is no address, the peer is the client.
 func (p Proxies) Behind(forwarded string, peer net.Addr) netip.Addr {
 	own := AddressOf(peer)
 	for client := own; ; {

@@ -48,7 +48,7 @@ func Unmarshal(c *fiber.Ctx, v any) error {
 }
 
 // fieldAt names the value that has the wrong type, as polls[1].question. The error itself knows
-// the names, but of lists it knows only where in the body it was; so the body is read once more,
+// the names, but of lists it knows only where in the body it was. So the body is read once more,
 // up to there.
 func fieldAt(body []byte, e *json.UnmarshalTypeError) string {
 	names := strings.Split(e.Field, ".")
@@ -79,8 +79,8 @@ func fieldAt(body []byte, e *json.UnmarshalTypeError) string {
 // member is a step into an object; one into a list is an index.
 const member = -2
 
-// stepsTo gives the way from the whole of a JSON text to the value that ends at offset, or that
-// begins there if it is a list or an object.
+// stepsTo gives the way from the whole of a JSON text to the value that ends at offset. If the
+// value is a list or an object, it begins there.
 func stepsTo(text []byte, offset int64) (steps []int) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber() // no number is too large for that

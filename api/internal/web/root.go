@@ -10,8 +10,8 @@ import (
 )
 
 // below has a server live under the path root of its public address. A proxy in front may have
-// taken that path off a request or not, so both forms are answered alike, and no route knows of
-// it. What an answer leads to is below the path again: the client has it from the proxy.
+// taken that path off a request or not. So both forms are answered alike, and no route knows of
+// the path. What an answer leads to is below the path again: the client has it from the proxy.
 func below(root string, next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	if root == "" {
 		return next

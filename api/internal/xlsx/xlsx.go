@@ -64,8 +64,8 @@ const timeFormat = "yyyy-mm-dd hh:mm:ss"
 // columnWidths are in characters. The second column holds what people wrote, the fourth times.
 var columnWidths = []int{12, 60, 12, 20}
 
-// Sheet begins a sheet. Of its name there stays what may stand in one; a name that is equal then to
-// another one, or empty, is an error, so begin each with something of its own.
+// Sheet begins a sheet. Of its name there stays what may stand in one. A name that is equal then
+// to another one, or empty, is an error. So begin each with something of its own.
 func (b *Book) Sheet(name string) error {
 	b.name, b.part, b.head = Name(name), 1, nil
 	return b.begin(b.name)
@@ -120,10 +120,10 @@ func (b *Book) Head(cells ...any) error {
 	return b.row(bold, cells)
 }
 
-// Row writes a row of texts, whole numbers, float64s, truths, times, and nils, which are empty
-// cells, as is the zero time. Each text is a cell of the type text, as package table gives it: it
-// is no formula here, nor in what the workbook is saved as or copied to. One that is longer than a
-// cell may be ends with an ellipsis.
+// Row writes a row of texts, whole numbers, float64s, truths, times, and nils. A nil is an empty
+// cell, as is the zero time. Each text is a cell of the type text, as package table gives it. It
+// is no formula here, nor in what the workbook is saved as or copied to. A text that is longer
+// than a cell may be ends with an ellipsis.
 func (b *Book) Row(cells ...any) error {
 	if b.rows == b.maxRows {
 		if err := b.more(); err != nil {
@@ -204,8 +204,8 @@ func serial(t time.Time) float64 {
 		Milliseconds()) / (24 * 60 * 60 * 1000)
 }
 
-// written is a text as it stands in a cell: where it has what a spreadsheet reads as the number of
-// a character, it keeps that.
+// written is a text as it stands in a cell. Where the text has what a spreadsheet reads as the
+// number of a character, the cell keeps that.
 func written(text string) string {
 	text = table.Text(text)
 	if cutTo(text, maxCell) != text {

@@ -29,8 +29,8 @@ type wordRow struct {
 	Hidden bool      `db:"hidden"`
 }
 
-// words has the words w that somebody says, of polls that are named by then, in an order, which
-// the index named has from its first row on.
+// words has the words w that somebody says, of polls that are named by then, in an order. The
+// index named has that order from its first row on.
 type words struct{ from, order string }
 
 var inOrder = map[question.Order]words{
@@ -41,8 +41,8 @@ var inOrder = map[question.Order]words{
 }
 
 // listing reads words of the poll ?1, hidden ones if ?2. Behind a word it reads two stretches,
-// each of which one look into an index finds: words that are named as often as that one, or are as
-// new, and then the others.
+// each of which one look into an index finds. The first one has the words that are named as often
+// as that one, or are as new. The second one has the others.
 func listing(l question.Listing) (query string, args []any) {
 	in := inOrder[l.Order]
 	all := `SELECT ` + wordColumns + ` FROM ` + in.from +

@@ -146,8 +146,8 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID, seen poll.Seen) error 
 	})
 }
 
-// What deletes the words of a poll, all votes for it with what was mended of it, the poll itself,
-// and what a presentation has beside its polls.
+// These statements delete the words of a poll, all votes for it with what was mended of it, and
+// the poll itself. One deletes what a presentation has beside its polls.
 var (
 	wordsOf = []string{`DELETE FROM words WHERE poll_id = ?`,
 		`DELETE FROM spellings WHERE poll_id = ?`}

@@ -30,8 +30,11 @@ func recorded(t *testing.T) (*testStore, *polltest.Recorder, poll.Presentation) 
 	return &testStore{New(db), db, path}, r, p
 }
 
-// scanned is what may be read from end to end: the rows that were given (places is how a set is
-// walked), or found by another step, or all that an index holds, or what is still to be done.
+// scanned is what may be read from end to end:
+//   - the rows that were given (places is how a set is walked)
+//   - the rows that another step found
+//   - all that an index holds
+//   - what is still to be done
 const scanned = `VIRTUAL TABLE|CONSTANT ROW|SCAN erasures|SCAN places\n|\(subquery|INDEX ` +
 	`poll_states_closing|INDEX poll_states_stale`
 

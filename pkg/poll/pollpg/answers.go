@@ -28,8 +28,8 @@ type wordRow struct {
 }
 
 // inOrder says of words that somebody says how an index has them, from its first row on. The other
-// index knows their counts, too, and where there are few rows the planner would take that one and
-// sort, for as long as a session lasts: so it is not told.
+// index knows their counts, too. Where there are few rows, the planner would take that one and
+// sort, for as long as a session lasts. So the planner is not told.
 var inOrder = map[question.Order]string{
 	question.MostFirst:   `AND w.count > 0 ORDER BY w.count DESC, w.first, w.word`,
 	question.NewestFirst: `AND w.count + 0 > 0 ORDER BY w.first DESC, w.word`,
@@ -42,8 +42,8 @@ type stretch struct {
 	args  []any
 }
 
-// stretches gives the parts of a listing, one behind the other: words that are named as often as
-// the one that it begins behind, or as new, then the others.
+// stretches gives the parts of a listing, one behind the other. The first part has the words that
+// are named as often as the one that it begins behind, or as new. Then come the others.
 func stretches(l question.Listing) []stretch {
 	switch a := l.After; {
 	case a == nil:
@@ -95,8 +95,7 @@ func (s *Store) Answers(
 }
 
 // Hide implements poll.Store. It locks the state of the poll, as counting does. What it joins to
-// that may be of before an edit for which it had to wait, and then its words are gone with the
-// votes.
+// that may be of before an edit for which it had to wait. Then its words are gone with the votes.
 func (s *Store) Hide(
 	ctx context.Context, presentationID, pollID uuid.UUID, text string, hidden bool,
 ) (word question.WordCount, edited poll.Edited, err error) {

@@ -83,7 +83,8 @@ func copyVotes(ctx context.Context, tx *sqlx.Tx, votes []*poll.Vote) error {
 	if _, err := stmt.ExecContext(ctx); err != nil {
 		return err
 	}
-	if err := stmt.Close(); err != nil { //nolint:sqlclosecheck // before the rows are moved, not at the end
+	// It is closed before the rows are moved, not at the end.
+	if err := stmt.Close(); err != nil { //nolint:sqlclosecheck // before the rows are moved
 		return err
 	}
 	result, err := tx.ExecContext(ctx, `

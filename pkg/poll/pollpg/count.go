@@ -16,8 +16,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Count implements poll.Store. The order of statements is part of its correctness: each of them
-// sees what was committed before it began, so nothing is read in the statement that waits for a
+// Count implements poll.Store. The order of statements is part of its correctness. Each statement
+// sees what was committed before it began. So nothing is read in the statement that waits for a
 // lock but the locked rows.
 func (s *Store) Count(ctx context.Context, batches []poll.Batch) (outcome poll.Outcome, err error) {
 	if len(batches) == 0 {

@@ -61,7 +61,7 @@ func TestCountingThatWaitsForAnEditCountsNothingByTheOptionsOfBefore(t *testing.
 	}
 }
 
-// A replica of the version before, which does not know closed slides, sees an empty one: it takes
+// A replica of the version before, which does not know closed slides, sees an empty one. It takes
 // no votes, and whatever it displays next is open.
 func TestASlideThatIsClosedIsEmptyToAProgramOfBefore(t *testing.T) {
 	url := stack.PostgresURL(t)

@@ -38,8 +38,9 @@ func (s *Store) Unused(ctx context.Context, age time.Duration,
 	return ids, err
 }
 
-// Expire implements poll.Store. The locks are those of Delete. Whoever waits for the presentation's
-// lock is about to use it, so its lock is not waited for, and its use is read again under it.
+// Expire implements poll.Store. The locks are those of Delete. A call that waits for the
+// presentation's lock is about to use it. So its lock is not waited for, and its use is read again
+// under it.
 func (s *Store) Expire(ctx context.Context, id uuid.UUID, age time.Duration) (bool, error) {
 	expired := false
 	err := s.db.Write(ctx, "expire", func(tx *sqlx.Tx) error {

@@ -108,9 +108,9 @@ func voters(n int) []uuid.UUID {
 	return ids
 }
 
-// Tables as the planner may find them: never analyzed, analyzed when there were few votes, and
-// large: 4,000 polls, 20,000 votes and 20,000 words, of which one poll has half, and 20,000
-// batches.
+// fillings are tables as the planner may find them: never analyzed, analyzed when there were few
+// votes, and large. Large tables have 4,000 polls, 20,000 votes and 20,000 words, of which one
+// poll has half, and 20,000 batches.
 var fillings = map[string]string{
 	"new": "",
 	"small": `
@@ -256,8 +256,8 @@ func TestNoStatementReadsATableFromEndToEnd(t *testing.T) {
 	}
 }
 
-// ordered requires that words come in the order of the index, from the first one on, and how each
-// is spelled as its index has it first.
+// ordered requires that words come in the order of the index, from the first one on. It requires
+// that the spelling of each comes as its index has it first.
 func ordered(t *testing.T, index, plan string) {
 	t.Helper()
 	require.Contains(t, plan, "using "+index)
@@ -367,9 +367,9 @@ func pass(from, to net.Conn, some func()) {
 	}
 }
 
-// However many votes are counted in how many batches, whether they are new or replace others, be
-// they of words or not: the same two calls, each parsed and planned once in a session, and four
-// round trips with BEGIN and COMMIT.
+// However many votes are counted in how many batches, counting takes the same two calls. That is
+// so for new votes and for those that replace others, be they of words or not. Each call is parsed
+// and planned once in a session. With BEGIN and COMMIT there are four round trips.
 func TestCountingTakesTheSameRoundTripsForAnyNumberOfVotes(t *testing.T) {
 	through, trips := counted(t, stack.PostgresURL(t))
 	s, r := recorded(t, through)

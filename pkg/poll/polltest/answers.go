@@ -15,8 +15,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Dating says that the suite may say of a word of a poll that is there which vote named it first,
-// and how many people wrote it how.
+// Dating says that the suite may say two things of a word of a poll that is there. They are which
+// vote named it first, and how many people wrote it how.
 func Dating(date func(t *testing.T, s Store, pollID uuid.UUID, word string, first uuid.UUID,
 	spellings map[string]int64)) Capability {
 	return func(s *suite) { s.date = date }

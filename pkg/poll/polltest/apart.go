@@ -10,17 +10,17 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 )
 
-// Apart says that a writer keeps out only those who write the same: counting waits for its own
+// Apart says that a writer keeps out only those who write the same. Counting waits for its own
 // partition and for the polls that it is for. A store with one writer at a time, as SQLite's is,
-// cannot say so. hold locks a poll's state as another writer would, until release or the end of the
-// test; waiting returns when so many calls of the store wait for locks.
+// cannot say so. hold locks a poll's state as another writer would, until release or the end of
+// the test. waiting returns when so many calls of the store wait for locks.
 func Apart(hold func(t *testing.T, s Store, p poll.Poll) (waiting func(calls int),
 	release func())) Capability {
 	return func(s *suite) { s.hold = hold }
 }
 
 // apart stops a counting transaction in its middle, where it has its partition and one of its two
-// polls and waits for the other, and then sees who gets on and who does not.
+// polls and waits for the other. Then it sees which calls get on and which do not.
 func (s *suite) apart(t *testing.T) {
 	store := s.store(t)
 	shows := make([]poll.Presentation, 6)

@@ -13,9 +13,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Benchmark measures how many votes a second one worker counts, in batches of 1, 100 and 5000, from
-// new voters and from voters who change their minds; and from voters who write words, some of them
-// new ones, and change their minds.
+// Benchmark measures how many votes a second one worker counts, in batches of 1, 100 and 5000. The
+// votes are from new voters and from voters who change their minds. Others are from voters who
+// write words, some of them new ones, and change their minds.
 func Benchmark(b *testing.B, open func(b *testing.B) Store) {
 	for _, size := range []struct {
 		name  string

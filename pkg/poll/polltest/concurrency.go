@@ -13,9 +13,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// concurrency lets workers count the same and different partitions, even the same presentation from
-// two partitions, as two workers do that both believe to be active, while presenters go to and fro
-// and hide words, and seals come in.
+// concurrency lets workers count the same and different partitions. Even the same presentation is
+// counted from two partitions, as by two workers that both believe to be active. Meanwhile
+// presenters go to and fro and hide words, and seals come in.
 func (s *suite) concurrency(t *testing.T) {
 	crowd(t, s.store(t))
 }

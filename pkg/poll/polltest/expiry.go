@@ -14,8 +14,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
-// Ageing gives the suite what no call of a store does: age has the use of a presentation noted so
-// long ago, and rows counts the rows of a table that are of a presentation or a poll.
+// Ageing gives the suite what no call of a store does. age has the use of a presentation noted so
+// long ago. rows counts the rows of a table that are of a presentation or a poll.
 func Ageing(age func(t *testing.T, s Store, id uuid.UUID, age time.Duration),
 	rows func(t *testing.T, s Store, table string, id uuid.UUID) int,
 ) Capability {

@@ -12,8 +12,8 @@ import (
 )
 
 // model is what a store must look like, told as simply as possible and without a word of
-// poll.Ledger: it keeps votes, goes through everything one by one, and counts from the votes
-// whenever somebody asks.
+// poll.Ledger. It keeps votes and goes through everything one by one. Whenever somebody asks, it
+// counts from the votes.
 type model struct {
 	polls map[uuid.UUID]*modelPoll
 	seen  map[uuid.UUID]bool // batches

@@ -97,8 +97,8 @@ func (r *Recorder) Take() []Statement {
 	return said
 }
 
-// CallTheRest makes those calls of a store that no test of its statements looks at in another way,
-// and gives each to ended with its error. It deletes p, whose first poll was displayed under
+// CallTheRest makes those calls of a store that no test of its statements looks at in another way.
+// It gives each to ended with its error. It deletes p, whose first poll was displayed under
 // version 1, and which is in partition.
 func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int,
 	ended func(call string, err error)) {

@@ -307,9 +307,9 @@ func inOrder(order question.Order) func(a, b question.WordCount) int {
 	}
 }
 
-// requireWords compares all words of a poll with what they must be, and its results with all words.
-// The suite does not know how old a word is, and which are hidden: that is told by the listing, in
-// which they must stand in order.
+// requireWords compares all words of a poll with what they must be, and its results with all
+// words. The suite does not know how old a word is, and which words are hidden. The listing tells
+// that, and in it the words must stand in order.
 func requireWords(t require.TestingT, s Store, r poll.Results, want map[string]int64) {
 	for _, order := range []question.Order{question.MostFirst, question.NewestFirst} {
 		var all, shown []question.WordCount

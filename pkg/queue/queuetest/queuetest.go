@@ -23,9 +23,9 @@ var Streams = []string{"votes", "others"}
 // Capabilities are the ways in which adapters differ. The suite tests both what one says and
 // what it denies.
 type Capabilities struct {
-	// Durable: entries are kept by something that outlives a Log, and every Log of an Env writes
-	// and reads the same ones, as the processes of a deployment do. An entry is confirmed when
-	// it is kept. Without it a Log is alone, and an entry is confirmed when it was acknowledged,
+	// Durable: entries are kept by something that outlives a Log. Every Log of an Env writes and
+	// reads the same ones, as the processes of a deployment do. An entry is confirmed when it is
+	// kept. Without Durable a Log is alone, and an entry is confirmed when it was acknowledged,
 	// since nothing else would survive. One that was set aside is refused to its publisher then.
 	Durable bool
 
@@ -52,8 +52,10 @@ type Env struct {
 	Inject      func(tb testing.TB, partition int, messageID string, raw []byte)
 	DeadLetters func(testing.TB) []DeadLetter
 
-	// Remote: Stall holds back everything that comes from the log; Cut breaks every connection,
-	// also stalled ones, and lets new ones be made; Delete deletes a partition's log.
+	// Remote has three functions:
+	//   - Stall holds back everything that comes from the log.
+	//   - Cut breaks every connection, also stalled ones, and lets new ones be made.
+	//   - Delete deletes a partition's log.
 	Stall  func()
 	Cut    func()
 	Delete func(tb testing.TB, partition int)

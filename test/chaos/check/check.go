@@ -41,9 +41,9 @@ type Report struct {
 	Sent, Acknowledged, Refused, Unknown int
 	Counted                              int // rows
 	// Overtaken rows hold a vote whose voter was never told that it counts, though another of its
-	// votes was acknowledged: it was sent later and its answer was lost, or it was sent before and
-	// was still on its way when the other was counted. Behind are those of the second kind. Only a
-	// voter's own seq rules them out.
+	// votes was acknowledged. Either it was sent later and its answer was lost. Or it was sent
+	// before and was still on its way when the other was counted. Behind are those of the second
+	// kind. Only a voter's own seq rules them out.
 	Overtaken, Behind int
 	Registers         int // voters and polls whose history was checked for linearizability
 	// of these, with two acknowledged votes or more: in the others there is nothing to order

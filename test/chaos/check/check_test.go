@@ -70,8 +70,8 @@ func answered(t *testing.T, h *History, status uint16) *Cast {
 	return nil
 }
 
-// remake makes tallies, totals and lists fit the rows again, and what was read later, so that only
-// the planted fault is there to be found.
+// remake makes tallies, totals and lists fit the rows again, and what was read later. So only the
+// planted fault is there to be found.
 func remake(h *History) {
 	h.Later = slices.Clone(h.Rows)
 	for i := range h.Ends {

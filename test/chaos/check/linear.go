@@ -37,7 +37,7 @@ var model = porcupine.Model{
 	},
 }
 
-// linearizable asks another judge, which does not know the rules above: is there an order of the
+// linearizable asks another judge, which does not know the rules above. Is there an order of the
 // votes, none of them before it was sent or after it was acknowledged, that leaves what stands?
 func (r *Report) linearizable(g *register) {
 	acknowledged, verdict := g.acknowledged(), porcupine.Illegal

@@ -16,12 +16,12 @@ func (r *Report) votes(h *History) {
 	}
 }
 
-// overtakes is how long after its answer a vote that may count can still be on its way: longer than
-// any network or process of the faults holds something back.
+// overtakes is how long after its answer a vote that may count can still be on its way. That is
+// longer than any network or process of the faults holds something back.
 const overtakes = 30 * time.Second
 
-// explanations gives the votes that the row may be: the one that was acknowledged under its id,
-// else those that may count and whose voter was told no id.
+// explanations gives the votes that the row may be. It gives the one that was acknowledged under
+// its id. Else it gives those that may count and whose voter was told no id.
 func (g *register) explanations() (all []*Cast) {
 	for _, c := range g.casts {
 		same := c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq
@@ -92,8 +92,8 @@ func (g *register) acknowledged() (n int) {
 	return n
 }
 
-// standsOver says whether every acknowledged vote may be before c, by seq or else in the log, and
-// whether c was sent and answered before one of them was sent.
+// standsOver says whether every acknowledged vote may be before c, by seq or else in the log. It
+// says whether c was sent and answered before one of them was sent.
 func (g *register) standsOver(c *Cast) (over, behind bool) {
 	for _, d := range g.casts {
 		if d == c || d.Outcome() != Acknowledged || c.Seq > d.Seq {
@@ -111,9 +111,9 @@ func (g *register) standsOver(c *Cast) (over, behind bool) {
 	return true, behind
 }
 
-// window is a time in which a vote for a poll may be sent and count: from the first request that
-// may have displayed it until a lease after the presenter was told that it left. Between shown and
-// left it is sure to be on the slide.
+// window is a time in which a vote for a poll may be sent and count. It lasts from the first
+// request that may have displayed the poll until a lease after the presenter was told that it
+// left. Between shown and left the poll is sure to be on the slide.
 type window struct{ from, shown, left, to time.Duration }
 
 // windows gives the windows of every poll.

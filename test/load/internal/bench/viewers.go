@@ -113,8 +113,9 @@ func (b *Bench) steady(ctx context.Context, p *plenary, t talk, a *audience) (
 	return values, voted, errors.Join(err, lastErr)
 }
 
-// moveOn displays the other polls one after the other while votes come in, each for the poll of
-// which the presenter was told that it is displayed. The first poll has so many votes already.
+// moveOn displays the other polls one after the other while votes come in. Each vote is for the
+// poll of which the presenter was told that it is displayed. The first poll has so many votes
+// already.
 func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64,
 	values map[string]float64) error {
 	votes := make([]func([]byte, int) []byte, len(t.polls))

@@ -4,7 +4,8 @@
 //	stack up                   start everything, NGINX on 127.0.0.1:8080, and leave it running
 //	stack down                 stop it and remove its folder, data included
 //	stack status               show it
-//	stack with -- command …    run a command with a PostgreSQL and a RabbitMQ for tests, and stop both after it
+//	stack with -- command …    run a command with a PostgreSQL and a RabbitMQ for tests, and stop
+//	                           both after it
 package main
 
 import (
@@ -107,8 +108,8 @@ func up(signals <-chan os.Signal) error {
 	return show(d)
 }
 
-// serversFolder is .stack, or a folder in the system's temporary one where the servers' user cannot
-// enter .stack: below a home that is closed to others.
+// serversFolder is .stack. Where the servers' user cannot enter .stack, below a home that is
+// closed to others, it is a folder in the system's temporary one.
 func serversFolder() (string, error) {
 	dir, err := filepath.Abs(folder)
 	if err != nil || stack.Reachable(dir) {
