@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,19 +29,26 @@ func TestTasksLive(t *testing.T) {
 func TestTasksThatBeginWhileTheyAreStoppedAreWaitedFor(t *testing.T) {
 	tasks := life.NewTasks()
 	var beginning sync.WaitGroup
-	ended := make(chan struct{}, 99_999)
-	begun := 0
+	var ended atomic.Int64
+	first := make(chan struct{}, 1)
+	task := func(context.Context) {
+		ended.Add(1)
+		select {
+		case first <- struct{}{}:
+		default:
+		}
+	}
 	for range 4 {
 		beginning.Go(func() {
-			for tasks.Go(func(context.Context) { ended <- struct{}{} }) {
+			for tasks.Go(task) {
 			}
 		})
 	}
-	<-ended
+	<-first
 	require.NoError(t, tasks.Stop(t.Context()))
-	begun = len(ended)
+	begun := ended.Load()
 	beginning.Wait()
-	require.Len(t, ended, begun, "nothing begins after the stop")
+	require.Equal(t, begun, ended.Load(), "nothing begins after the stop")
 	require.False(t, tasks.Go(untilTheEnd))
 }
 

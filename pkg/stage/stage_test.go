@@ -243,7 +243,7 @@ func vote(t *testing.T, store *polllite.Store, revision int64) {
 	for {
 		r, err := store.Results(t.Context(), talk, pollID)
 		require.NoError(t, err)
-		if r.State.Revision == revision {
+		if r.Revision == revision {
 			return
 		}
 		v := poll.Vote{ID: uuid.New(), PollID: pollID, VoterID: uuid.New(), Version: 3,
