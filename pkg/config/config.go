@@ -14,7 +14,9 @@ import (
 // Config is every setting of both processes, checked.
 type Config struct {
 	HTTP
+	Limits
 	Polls
+	Accounts
 	Database
 	Queue
 	Process
@@ -41,7 +43,9 @@ type Group struct {
 // Groups are all settings, in the order of the docs.
 var Groups = []Group{
 	{"HTTP", "Where the API listens, and who may use it.", httpSettings},
+	{"Limits", "How often an address may ask for anything.", limitsSettings},
 	{"Polls", "Who may create and vote, and how long presentations stay.", pollsSettings},
+	{"Accounts", "How people register and log in.", accountsSettings},
 	{"Database", "The store of everything that is kept.", databaseSettings},
 	{"Queue", "The ordered log between the API and the workers.", queueSettings},
 	{"Process", "What operators see of a process, and how it stops.", processSettings},

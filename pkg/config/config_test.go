@@ -51,6 +51,18 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 	require.Equal(t, c, same, "a variable that is set and empty is not set")
 }
 
+func TestAnAddressMayAsk100TimesAMinuteAnd200TimesASecondUnlessSomebodySaysOtherwise(t *testing.T) {
+	c, err := Load(lookup(nil))
+	require.NoError(t, err)
+	require.Equal(t, Limits{RateLimit: 100, BurstLimit: 200}, c.Limits)
+	c, err = Load(lookup(map[string]string{
+		"PLENARY_RATE_LIMIT": "0", "PLENARY_BURST_LIMIT": "1000000",
+		"PLENARY_REDIS_URL": " rediss://u:p@[::1]:6379/3 ",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, Limits{BurstLimit: 1_000_000, RedisURL: "rediss://u:p@[::1]:6379/3"}, c.Limits)
+}
+
 func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 	for name, values := range map[string][]string{
 		"ADDR":         {"8080", "localhost", ":eighty", ":70000"},
@@ -116,9 +128,24 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},
 		"CREATE_KEY": {"secret7", "a secret key", "secret\x00key", "secret🗝keys",
 			"secret,key", "sécretkey", strings.Repeat("secret", 34)},
-		"WRONG_CODES":  {"-1", "1000001", "many", "0x10"},
-		"KEEP_DAYS":    {"-1", "36501", "30d", "1.5", "NaN"},
-		"STOP_TIMEOUT": {"20", "0s", "1h"},
+		"RATE_LIMIT":  {"-1", "1000001", "100/m", "many", "1e2", "100.0", "∞", "NaN"},
+		"BURST_LIMIT": {"-1", "1000001", "200/s", "0x10", "two hundred"},
+		"REDIS_URL": {
+			"localhost:6379", "redis://", "redis://:6379", "http://:secret@h", "unix:///secret",
+			"redis://:change-me@redis:6379", "rediss://u:change%2Dme@h",
+			"redis://%zz", "redis:h", "//:secret@h",
+		},
+		"WRONG_CODES": {"-1", "1000001", "many", "0x10"},
+		"KEEP_DAYS":   {"-1", "36501", "30d", "1.5", "NaN"},
+		"TOKEN_TTL":   {"24", "0s", "721h", "1d", "-1h", "for ever"},
+		"SECRET": {
+			"secret7", strings.Repeat("secret", 5), strings.Repeat("secret", 34),
+			strings.Repeat("secret ", 5), strings.Repeat("secr🗝t", 6),
+			"eyJsecretsecretsecretsecret.secret.secret",
+		},
+		"REGISTER_LIMIT":  {"-1", "1000001", "10/m", "1e3"},
+		"WRONG_PASSWORDS": {"-1", "100001", "ten", "0x10"},
+		"STOP_TIMEOUT":    {"20", "0s", "1h"},
 	} {
 		for _, value := range values {
 			_, err := Load(lookup(map[string]string{Prefix + name: value}))

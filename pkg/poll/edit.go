@@ -90,7 +90,8 @@ type Draft struct {
 	Added     bool // the poll of State is new, and so is its state
 	Rewritten bool // the poll of State is to be written anew
 	Stated    bool // State is to be written
-	Weakened  bool // the poll on the slide is to have the identity ByClient
+	// Weakened, if not empty, is what the identity of the poll on the slide is to be.
+	Weakened access.Identity
 	// of the poll of State, to be added to the history, with the next numbers and the present time
 	Mends   []Mend
 	Erased  uuid.UUID // the poll whose votes and mends go; Nil: none
@@ -165,8 +166,8 @@ func (e EditPresentation) apply(d *Draft) error {
 		}
 	}
 	if e.Voters != nil {
-		if *e.Voters == "" { // which is said, and is neither
-			return fault.Field("voters", `must be "anyone" or "pass"`)
+		if *e.Voters == "" { // which is said, and is none
+			return fault.Field("voters", access.OneOf)
 		}
 		if admission.Voters = *e.Voters; admission.Voters != access.ByPass {
 			admission.MaxVoters, admission.Passcode = 0, ""
@@ -184,8 +185,11 @@ func (e EditPresentation) apply(d *Draft) error {
 	}
 	d.Changed = title != d.Title || admission != d.Admission
 	d.Title, d.Admission = title, admission
-	if d.Slide.Displayed && !d.Slide.Closed && admission.Voters == access.Anyone {
-		d.Weakened = d.Polls[d.Slide.Index].Identity != access.ByClient
+	if d.Slide.Displayed && !d.Slide.Closed {
+		before := d.Polls[d.Slide.Index].Identity
+		if now := before.Least(admission.Voters.Identity()); now != before {
+			d.Weakened = now
+		}
 	}
 	return nil
 }

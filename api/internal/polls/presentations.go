@@ -27,8 +27,8 @@ type newPresentation struct {
 
 func (n *newPresentation) admission() (a access.Admission, err error) {
 	if n.Voters != nil {
-		if *n.Voters == "" { // which is said, and is neither
-			return a, fault.Field("voters", `must be "anyone" or "pass"`)
+		if *n.Voters == "" { // which is said, and is none
+			return a, fault.Field("voters", access.OneOf)
 		}
 		a.Voters = *n.Voters
 	}
@@ -89,7 +89,7 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 }
 
 func create(c *call) error {
-	if err := c.mayCreate(); err != nil {
+	if err := c.polls.Door.Enter("a presentation", c.createKey(), c.Address()); err != nil {
 		return err
 	}
 	// a look: what is no presentation costs nothing
@@ -113,7 +113,7 @@ func create(c *call) error {
 		return err
 	}
 	token, hash := access.NewToken()
-	p.TokenHash = hash
+	p.TokenHash, p.Account = hash, c.account
 	p.Partition = queue.Partition(p.ID, max(c.Spread, 1))
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code

@@ -62,16 +62,16 @@ func readDraft(ctx context.Context, tx *sqlx.Tx, id,
 	return d, err
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// weaken has a poll's identity be a weaker one, and raises the revision of its results, which say
 // so.
-func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll, to access.Identity) error {
 	state, err := readState(ctx, tx, q.ID)
 	states := []poll.PollState{state}
 	if err != nil {
 		return err
 	}
 	states[0].Revision++
-	q.Identity = access.ByClient
+	q.Identity = to
 	if err := updateIdentity(ctx, tx, &q); err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
 		return err
 	}
-	if d.Weakened {
-		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
+	if d.Weakened != "" {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index], d.Weakened); err != nil {
 			return err
 		}
 	}

@@ -53,11 +53,11 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO presentations (
 				id, title, join_code, token_hash, remote_hash, version, slide_index,
-				displayed, voters, max_voters, passcode, partition, used_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
+				displayed, voters, max_voters, passcode, partition, account_id, used_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, `+now+`)`,
 			p.ID[:], p.Title, p.JoinCode, p.TokenHash[:], remoteHash(
 				p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
-			p.Voters, p.MaxVoters, p.Passcode, p.Partition)
+			p.Voters, p.MaxVoters, p.Passcode, p.Partition, accountID(p.Tokens))
 		if err != nil {
 			return err
 		}

@@ -66,15 +66,15 @@ func lockDraft(ctx context.Context, tx *sqlx.Tx, id,
 	return d, nil
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// weaken has a poll's identity be a weaker one, and raises the revision of its results, which say
 // so.
-func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll, to access.Identity) error {
 	states, err := lockStates(ctx, tx, []uuid.UUID{q.ID})
 	if err != nil {
 		return err
 	}
 	states[0].Revision++
-	q.Identity = access.ByClient
+	q.Identity = to
 	if err := updateIdentity(ctx, tx, &q); err != nil {
 		return err
 	}
@@ -106,8 +106,8 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
 		return err
 	}
-	if d.Weakened {
-		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
+	if d.Weakened != "" {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index], d.Weakened); err != nil {
 			return err
 		}
 	}

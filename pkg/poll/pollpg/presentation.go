@@ -52,11 +52,11 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO presentations (
 				id, title, join_code, token_hash, remote_hash, version, slide_index,
-				displayed, voters, max_voters, passcode, partition)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+				displayed, voters, max_voters, passcode, partition, account_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 			p.ID, p.Title, p.JoinCode, p.TokenHash[:], remoteHash(
 				p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
-			p.Voters, p.MaxVoters, p.Passcode, p.Partition)
+			p.Voters, p.MaxVoters, p.Passcode, p.Partition, accountID(p.Tokens))
 		if err != nil {
 			return err
 		}

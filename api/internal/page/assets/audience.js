@@ -200,6 +200,7 @@ function canTakeBack(vote) {
 
 function refused(vote) {
   if (vote.code === "room_full") return t("vote.refused_full");
+  if (vote.code === "login_required") return t("vote.refused_login");
   if (/pass/.test(vote.code)) return t("vote.refused_pass");
   if (vote.answer.text !== undefined || vote.answer.texts) return t("vote.refused_text");
   if (vote.code === "invalid" || vote.code === "rejected") return t("vote.refused_choice");

@@ -597,7 +597,7 @@ function takePolls(taken) {
 
 /** Takes from a file who may vote, where it says so as it should; into a new presentation only, like its title. */
 function chooseVoters({ voters: who, max_voters: most }) {
-  if (who === "anyone") voters.fill({ voters: who });
+  if (who === "anyone" || who === "account") voters.fill({ voters: who });
   else if (who === "pass" && Number.isInteger(most ?? 0)) voters.fill({ ...voters.chosen(), voters: who, max_voters: most });
 }
 

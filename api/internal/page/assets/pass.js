@@ -16,13 +16,14 @@ const aPass = /^[\w-]{48}$/;
  *
  *   asks     it takes a passcode, which somebody has to type
  *   full     no pass is left
+ *   login    voters log in, which this page does not offer yet
  *   state    "" there is nothing else to say, "wrong" the passcode is not the right one, "checking" the server is being asked,
  *            "busy" (429) or "retrying" it gives no pass now and is asked again in `seconds`
  */
 export function door(presentation, changed) {
   const name = `pass.${presentation}`;
   const path = at(presentation, "voters");
-  let needs = null; // "anyone" or "pass", as the server said last; null: it has said nothing yet
+  let needs = null; // "anyone", "pass" or "account", as the server said last; null: it has said nothing yet
   let locked = false; // it said that a pass takes a passcode
   let passcode = ""; // what was typed, until it is refused
   let asking = null; // the promise of a pass
@@ -30,11 +31,12 @@ export function door(presentation, changed) {
   let wake = () => {}; // ends a rest, or the wait for a passcode
   let know;
   const known = new Promise((resolve) => { know = resolve; });
-  const self = { asks: false, full: false, state: "", seconds: 0, told, identity, refused, type, again: () => enter().catch(report) };
+  const self = { asks: false, full: false, login: false, state: "", seconds: 0, told, identity, refused, type, again: () => enter().catch(report) };
 
-  function say(state, { asks = self.asks, full = self.full, seconds = 0 } = {}) {
-    if (state === self.state && asks === self.asks && full === self.full && seconds === self.seconds) return;
-    Object.assign(self, { state, asks, full, seconds });
+  function say(state, { asks = self.asks, full = self.full, login = self.login, seconds = 0 } = {}) {
+    const now = { state, asks, full, login, seconds };
+    if (Object.keys(now).every((name) => now[name] === self[name])) return;
+    Object.assign(self, now);
     changed();
   }
 
@@ -63,7 +65,7 @@ export function door(presentation, changed) {
     needs = voters;
     locked = passcode_required;
     know();
-    if (needs !== "pass") return;
+    if (needs === "anyone") return;
     if (hasPass()) renew(kept());
     else self.again();
   }
@@ -77,14 +79,14 @@ export function door(presentation, changed) {
   async function ask() {
     for (let attempt = 1; ; attempt++) {
       const { key, pass, passcode: typed = "" } = begun();
-      if (pass || needs === "anyone") return say("", { asks: false, full: false });
+      if (pass || needs === "anyone") return say("", { asks: false, full: false, login: false });
       passcode = passcode || typed;
       if (locked && !passcode) {
         await typing("");
         attempt = 0;
         continue;
       }
-      if (self.asks || self.full) say("checking");
+      if (self.asks || self.full || self.login) say("checking");
       try {
         const { data } = await call("POST", path, { body: { passcode }, headers: { "Idempotency-Key": key }, timeout: 8 });
         got(key, data);
@@ -106,7 +108,7 @@ export function door(presentation, changed) {
           say(problem.status === 429 ? "busy" : "retrying", { seconds });
           await rest(seconds, (end) => { wake = end; });
         } else {
-          say("", { asks: false, full: problem.code === "room_full" });
+          say("", { asks: false, full: problem.code === "room_full", login: problem.code === "login_required" });
           throw problem;
         }
       }
@@ -117,7 +119,7 @@ export function door(presentation, changed) {
   function typing(state) {
     return new Promise((resolve) => {
       wake = resolve;
-      say(state, { asks: true, full: false });
+      say(state, { asks: true, full: false, login: false });
     });
   }
 
@@ -175,7 +177,7 @@ function report(problem) {
   if (!(problem instanceof Problem)) throw problem;
 }
 
-// --- what the audience's page asks or says before somebody may vote: the passcode, and that the room is full -------------------
+// --- what the audience's page asks or says before somebody may vote: the passcode, that the room is full or takes an account -----------------
 
 const card = find("#entry");
 const form = find("#entry-form");
@@ -197,21 +199,24 @@ function noteOf({ state, seconds }) {
 /** Shows what there is to say of a door. */
 function update(door) {
   shown = door;
-  const { asks, full, state } = door;
-  const comes = card.hidden && (asks || full);
+  const { asks, full, login, state } = door;
+  const shut = full || login;
+  const comes = card.hidden && (asks || shut);
   const before = said;
-  said = full ? "full" : state;
-  show(card, asks || full);
+  said = shut ? "shut" : state;
+  show(card, asks || shut);
   if (card.hidden) {
     field.value = "";
     return;
   }
-  const lost = full && form.contains(document.activeElement); // what has the focus goes
-  const name = full ? t("entry.full") : t("entry.name");
+  const lost = shut && form.contains(document.activeElement); // what has the focus goes
+  let [name, text] = [t("entry.name"), t("entry.text")];
+  if (full) [name, text] = [t("entry.full"), t("entry.full_text")];
+  if (login) [name, text] = [t("entry.login"), t("entry.login_text")];
   write(find("#entry-title"), name);
-  write(find("#entry-text"), full ? t("entry.full_text") : t("entry.text"));
-  show(form, !full);
-  show(find("#again"), full);
+  write(find("#entry-text"), text);
+  show(form, !shut);
+  show(find("#again"), shut);
   field.setAttribute("aria-invalid", String(state === "wrong"));
   note.classList.toggle("wrong", state === "wrong");
   write(note, noteOf(door));
@@ -221,7 +226,7 @@ function update(door) {
     field.select();
   } else if (lost) find("#entry-title").focus();
   else if (comes && asks && !document.activeElement.matches("input, textarea")) field.focus(); // nobody is torn from what they write
-  if (comes || lost || (full && state === "" && before === "full")) announce(name);
+  if (comes || lost || (shut && state === "" && before === "shut")) announce(name);
 }
 
 form.addEventListener("submit", (event) => {

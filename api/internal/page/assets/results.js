@@ -23,6 +23,9 @@ const kinds = () => ({
   word_cloud: t("kind.word_cloud"), open_text: t("kind.open_text"),
 });
 const statuses = () => ({ open: t("status.open"), closing: t("status.closing"), final: t("status.final") });
+const identities = () => ({
+  client: t("results.by_client"), pass: t("results.by_pass"), account: t("results.by_account"),
+});
 
 function card(poll) {
   const bars = chart(poll);
@@ -43,7 +46,7 @@ function card(poll) {
       status.className = `badge badge-${results.status}`;
       write(total, voters(results));
       show(hidden, Boolean(results.hidden));
-      write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
+      write(identity, identities()[results.identity] ?? results.identity);
       mends.update(results);
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);
