@@ -143,8 +143,9 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 }
 
 // item makes an item of a vote. It was accepted when the lease of what is displayed was looked at.
-func (in *Intake) item(partition int, v poll.Vote, arrived,
-	accepted time.Time) commit.Item[poll.Vote] {
+func (in *Intake) item(
+	partition int, v poll.Vote, arrived, accepted time.Time,
+) commit.Item[poll.Vote] {
 	return commit.Item[poll.Vote]{
 		Value: v, Partition: partition, Sender: v.VoterID,
 		Bytes: len(v.Answer), Arrived: arrived, Accepted: accepted,

@@ -31,8 +31,9 @@ func (b building) Results(ctx context.Context, id, pollID uuid.UUID) (poll.Resul
 	return b.rooms[id].Results(ctx, id, pollID)
 }
 
-func (b building) Newest(ctx context.Context, presentations,
-	polls []uuid.UUID) (poll.Newest, error) {
+func (b building) Newest(
+	ctx context.Context, presentations, polls []uuid.UUID,
+) (poll.Newest, error) {
 	all, err := poll.NewNewest(presentations, polls)
 	for _, r := range b.rooms {
 		n, roomErr := r.Newest(ctx, presentations, polls)

@@ -65,8 +65,9 @@ func newCoalescedResults(store resultsReader) coalescedResults {
 }
 
 // Results gives results that are not encoded: event streams so share the reads of everybody else.
-func (c coalescedResults) Results(ctx context.Context, presentationID,
-	pollID uuid.UUID) (poll.Results, error) {
+func (c coalescedResults) Results(
+	ctx context.Context, presentationID, pollID uuid.UUID,
+) (poll.Results, error) {
 	r, err := c.Read(ctx, pollKey{presentationID, pollID})
 	if err != nil {
 		return poll.Results{}, err

@@ -33,8 +33,9 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID,
 }
 
 // readDraft reads a presentation and the state of the poll concerned, if it is one of its polls.
-func readDraft(ctx context.Context, tx *sqlx.Tx, id,
-	concerned uuid.UUID) (d poll.Draft, err error) {
+func readDraft(
+	ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID,
+) (d poll.Draft, err error) {
 	var row struct {
 		Title string `db:"title"`
 		slideRow

@@ -14,7 +14,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who, 
+const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who,
 	p.max_voters, p.passcode, p.edits, ` + partitionColumns
 
 // slideRow is a slide, and who may vote there. poll.KeptSlide says what displayed and closed mean.

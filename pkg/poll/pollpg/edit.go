@@ -34,8 +34,9 @@ func (s *Store) Edit(ctx context.Context, id uuid.UUID,
 
 // lockDraft locks a presentation and the state of the poll concerned, if it is one of its polls.
 // The polls themselves change under the presentation's lock only.
-func lockDraft(ctx context.Context, tx *sqlx.Tx, id,
-	concerned uuid.UUID) (d poll.Draft, err error) {
+func lockDraft(
+	ctx context.Context, tx *sqlx.Tx, id, concerned uuid.UUID,
+) (d poll.Draft, err error) {
 	var row struct {
 		Title string `db:"title"`
 		slideRow
