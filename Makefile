@@ -6,7 +6,7 @@ GO ?= go
 # Further flags for the Go tests, as in: make test GOTESTFLAGS='-count=3 -run Vote'
 GOTESTFLAGS ?=
 # Two test packages at a time: they start servers, and two processors have to do.
-GOTEST := $(GO) test -race -shuffle=on -p 2 -timeout 25m
+GOTEST := $(GO) test -shuffle=on -p 2 -timeout 25m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -27,16 +27,25 @@ test: deps check .build/stack ## everything that must pass: installs what is mis
 # The parts of "make test", within the stack that it starts. Go tests packages in the order in which
 # they are named. Those that take longest come first, so that no processor waits for the last one.
 # Benchmarks come last: Go runs them one package after the other, with nothing beside them.
-LONG = ./test/e2e ./test/browser ./test/load ./test/stack ./pkg/rabbitmq ./pkg/poll/pollpg \
-	./api/internal/polls ./test/chaos ./test/model
-PACKAGES = $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(LONG))")
+#
+# The packages in OUTSIDE have no product in their own process: they talk to programs. The race
+# detector sees nothing of those there, and more than doubles what the tests cost. "make race" has it
+# in the tests and in the programs.
+OUTSIDE = ./test/e2e ./test/browser ./test/load ./test/stack
+LONG = ./pkg/poll/pollpg ./pkg/rabbitmq ./api/internal/polls ./test/chaos ./test/model
+INSIDE = $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(OUTSIDE) $(LONG))")
 BENCHED = $$(git grep --untracked -l '^func Benchmark' -- '*_test.go' | sed 's,^,./,; s,/[^/]*$$,,' | sort -u)
 
 .PHONY: test-once bench-once
 test-once:
-	@rm -f .build/room.txt; $(GOTEST) $(GOTESTFLAGS) $(PACKAGES); status=$$?; cat .build/room.txt 2>/dev/null; exit $$status
+	@rm -f .build/room.txt; status=0; $(GOTEST) $(GOTESTFLAGS) $(OUTSIDE) || status=1; \
+	  $(GOTEST) -race $(GOTESTFLAGS) $(INSIDE) || status=1; cat .build/room.txt 2>/dev/null; exit $$status
 bench-once:
-	@$(GOTEST) -run '^$$' -bench . -benchtime 1x $(BENCHED)
+	@$(GOTEST) -race -run '^$$' -bench . -benchtime 1x $(BENCHED)
+
+.PHONY: race
+race: deps .build/stack ## the tests that talk to programs, with the race detector in both; an hour
+	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 2h $(GOTESTFLAGS) $(OUTSIDE)
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go

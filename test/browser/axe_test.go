@@ -43,6 +43,7 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 	axe := axeSource(t)
 	all, presents := scenes(t, plain)
 	v := visit(t, "presenter", desktop)
+	v.prepares(axe)
 	presents(v)
 	for _, lang := range []string{"en", "de", "ar"} {
 		v.speaks(lang)
@@ -63,7 +64,6 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 			}
 			rules, err := json.Marshal(options)
 			require.NoError(t, err)
-			v.run(axe)
 			for _, colours := range []string{"light", "dark"} {
 				v.scheme(colours)
 				result := value[struct {

@@ -33,7 +33,8 @@ const (
 )
 
 // earlier gives the folder of the api and worker of a commit. They are built the first time, and
-// are in .build after that.
+// are in .build after that. Without their folder's path in them, Go's cache has their parts in
+// another clone, too.
 func earlier(t *testing.T, commit string) string {
 	t.Helper()
 	if *beforeFolder != "" {
@@ -57,7 +58,7 @@ func earlier(t *testing.T, commit string) string {
 	source := t.TempDir()
 	for _, line := range []string{
 		fmt.Sprintf("git -C '%s' archive %s | tar -x -C '%s'", root, commit, source),
-		fmt.Sprintf("cd '%s' && go build -o '%s/' ./api ./worker", source, built),
+		fmt.Sprintf("cd '%s' && go build -trimpath -o '%s/' ./api ./worker", source, built),
 	} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", line).CombinedOutput()
 		require.NoError(t, err, "%s\n%s", line, out)
