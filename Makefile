@@ -5,8 +5,9 @@ SHELL := /bin/bash
 GO ?= go
 # Further flags for the Go tests, as in: make test GOTESTFLAGS='-count=3 -run Vote'
 GOTESTFLAGS ?=
-# Two test packages at a time: they start servers, and two processors have to do.
-GOTEST := $(GO) test -shuffle=on -p 2 -timeout 25m
+# Two test packages at a time: they start servers, and two processors have to do. On two such
+# processors all of them take some 25 minutes, and on ones of half the speed none is to be cut off.
+GOTEST := $(GO) test -shuffle=on -p 2 -timeout 60m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

@@ -25,7 +25,7 @@ var write = flag.Bool("write", false,
 
 const (
 	// with one thing that a browser should do: a busy machine is slow, and nothing waits for ever
-	patience = 40 * time.Second
+	patience = 100 * time.Second
 	// between two looks where no event says that something is there
 	tick = 20 * time.Millisecond
 )
@@ -123,7 +123,8 @@ func (c *chromium) start() {
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.*"),
 		chromedp.Flag("hide-scrollbars", true), chromedp.Flag("mute-audio", true),
 		chromedp.Flag("no-pings", true),
-		chromedp.Flag("font-render-hinting", "none"))
+		chromedp.Flag("font-render-hinting", "none"),
+		chromedp.Flag("site-per-process", true)) // so that another site's frame is a target
 	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stop := chromedp.NewContext(allocator)
 	c.ctx, c.stop = ctx, []func(){stop, stopAllocator}
