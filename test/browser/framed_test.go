@@ -98,7 +98,7 @@ func TestANamedSiteShowsTheVotingPageInAFrameAndAnotherDoesNot(t *testing.T) {
 		if !keeps {
 			f.prepares(`Object.defineProperty(window, "localStorage", { get() { throw new ` +
 				`DOMException("blocked", "SecurityError"); } });`)
-			f.run(`location.reload()`)
+			f.leaves(`location.reload()`)
 			f.until(`(() => { try { return localStorage && false; } catch { return ` +
 				`document.querySelector("#question")?.textContent; } })()`)
 		}
@@ -110,7 +110,7 @@ func TestANamedSiteShowsTheVotingPageInAFrameAndAnotherDoesNot(t *testing.T) {
 		require.Equal(t, "_blank", value[string](f, `document.querySelector("a.brand").target`),
 			"the start page may be in no frame")
 		if keeps {
-			f.run(`location.reload()`)
+			f.leaves(`location.reload()`)
 			f.until(`document.querySelector("#ballot .option:nth-child(2)")?.ariaPressed === "true"`)
 			f.choose(1)
 			f.counted()

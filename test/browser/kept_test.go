@@ -133,7 +133,7 @@ func TestWhereStorageIsBlockedAReloadMakesNoSecondVoter(t *testing.T) {
 		}
 		v.open("/results/" + r.ID)
 		v.sees("#polls .poll")
-		v.run(`history.back()`)
+		v.leaves(`history.back()`)
 		v.counted()
 		v.choose(4)
 		v.counted()

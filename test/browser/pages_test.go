@@ -225,7 +225,7 @@ func TestPagesThatWereLeftAreInNobodysWay(t *testing.T) {
 	v.shows("#question", "Two")
 	v.open("/")
 	r.show(2)
-	v.run(`history.back()`)
+	v.leaves(`history.back()`)
 	v.until(`location.pathname.startsWith("/p/")`)
 	v.shows("#question", "Three")
 }

@@ -194,6 +194,13 @@ func (v *visitor) run(expression string) {
 	value[chromedp.Void](v, expression)
 }
 
+// leaves has the page do what ends it, once it has answered, and waits for the next page.
+func (v *visitor) leaves(how string) {
+	v.t.Helper()
+	v.run(`window.left = true, void setTimeout(() => ` + how + `)`)
+	v.until(`!window.left`)
+}
+
 // soon evaluates an expression again and again until it is truthy, and gives it. That survives a
 // change of the page.
 func soon[T any](v *visitor, expression string) T {
