@@ -45,8 +45,8 @@ bench-once:
 	@$(GOTEST) -race -run '^$$' -bench . -benchtime 1x $(BENCHED)
 
 .PHONY: race
-race: deps .build/stack ## the tests that talk to programs, with the race detector in both; an hour
-	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 2h $(GOTESTFLAGS) $(OUTSIDE)
+race: deps .build/stack ## the tests that talk to programs, with the race detector in both; two hours
+	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go

@@ -101,7 +101,8 @@ func chrome(t *testing.T) context.Context {
 
 func (c *chromium) start() {
 	path := ""
-	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"} {
+	for _, name := range []string{"chromium-headless-shell", "chromium", "chromium-browser",
+		"google-chrome"} {
 		if found, err := exec.LookPath(name); err == nil {
 			path = found
 			break

@@ -89,9 +89,10 @@ func (b *Bench) pgbench(ctx context.Context, script string, clients, votes int) 
 	if err != nil {
 		return nil, err
 	}
+	program := filepath.Join(strings.TrimSpace(string(bin)), "pgbench")
 	out, done := []byte(nil), 0.0
 	for seconds := b.Seconds; done == 0; seconds *= 2 { // none in the time: nothing was measured
-		out, err = exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(bin)), "pgbench"),
+		out, err = exec.CommandContext(ctx, program,
 			"--no-vacuum", "--protocol=prepared",
 			fmt.Sprint("--client=", clients), fmt.Sprint("--time=", seconds),
 			fmt.Sprint("--random-seed=", rand.IntN(1<<30)), "--file="+path,
