@@ -5,7 +5,7 @@
 import { root } from "./address.js";
 
 const memory = new Map(inEntry());
-const ofVoter = /^(seq|lasts|drafts)$|^(voter|pass|votes)\./;
+const ofVoter = /^(seq|lasts|drafts)$|^(voter|pass|votes|rating)\./;
 
 /** Gives what the entry holds of a page that was here before. */
 function inEntry() {
@@ -76,17 +76,31 @@ export function drop(name) {
   }
 }
 
-/** Gives the presentations that were created or opened here: [{id, title, join_code, token}], the newest first. */
+/** Gives the names of kept values that begin so. */
+export function keptNames(begin) {
+  let names = [];
+  try {
+    names = Object.keys(localStorage).filter((name) => name.startsWith(nameOf(begin))).map((name) => name.slice(nameOf("").length));
+  } catch {
+    // nothing is kept but for this page
+  }
+  return [...names, ...[...memory.keys()].filter((name) => name.startsWith(begin))];
+}
+
+/**
+ * Gives the presentations that were created or opened here: [{id, title, join_code, token, account}], the newest first. account is
+ * the id of the account that has it, too, as far as this browser knows.
+ */
 export function presentations() {
   const all = read("presentations", []);
   return Array.isArray(all) ? all.filter((p) => p && p.id && p.token) : [];
 }
 
-/** Keeps a presentation, or what is new of it, as the newest. */
+/** Keeps a presentation, or what is new of one whose token is kept, as the newest. */
 export function keepPresentation(presentation) {
   const known = presentations();
-  const old = known.find((p) => p.id === presentation.id);
-  keep("presentations", [{ ...old, ...presentation }, ...known.filter((p) => p.id !== presentation.id)]);
+  const now = { ...known.find((p) => p.id === presentation.id), ...presentation };
+  if (now.token) keep("presentations", [now, ...known.filter((p) => p.id !== presentation.id)]);
 }
 
 /** Keeps a presentation no longer. */

@@ -91,6 +91,8 @@ export function votes(presentation, door, changed) {
         if (problem.status === 401 && !refused) {
           refused = true;
           door.refused(who);
+          const vote = of(poll);
+          if (!isOver() && !vote.tied && !vote.unsure) put(poll, { ...vote, as: "" }); // nobody's yet: a page that is closed now may send it as another's
           continue;
         }
         if ((problem.status === 409 && problem.code !== "room_full") || problem.status === 404) {

@@ -1,0 +1,36 @@
+// Sheets to print, one for each talk: what it is called, and the QR code by which people rate it. ?talk= names a single one.
+
+import { publicHost, unreachable } from "./address.js";
+import { get, Problem } from "./api.js";
+import { enable, find, make, show, usable, write } from "./dom.js";
+import { qr } from "./qr.js";
+import { atTalk, heading, rateLink } from "./talks.js";
+import { programme } from "./programmelist.js";
+import { t } from "./text.js";
+
+const list = find("#sheets");
+
+/** Makes a talk's sheet, once its code is drawn. */
+async function sheet(talk) {
+  const source = await qr(rateLink(talk.code));
+  return make("li", { class: "card talk-sheet" }, heading(talk), make("p", {}, t("wall.rate")),
+    source && make("img", { class: "qr", src: source, alt: t("wall.qr"), width: "280", height: "280" }),
+    make("p", {}, make("strong", { class: "code" }, `${publicHost}/t/${talk.code}`)));
+}
+
+async function load() {
+  const only = new URLSearchParams(location.search).get("talk");
+  try {
+    const talks = only ? [await get(atTalk(only))] : await programme();
+    for (const talk of talks) list.append(await sheet(talk));
+    write(find("#summary"), t("sheet.count", { n: talks.length }));
+    enable(find("#print"), talks.length > 0);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    write(find("#summary"), problem.status === 404 ? t("rate.unknown") : t("control.away"));
+  }
+}
+
+find("#print").addEventListener("click", (event) => usable(event.currentTarget) && print());
+show(find("#unreachable"), unreachable);
+load();
