@@ -15,13 +15,16 @@ import (
 const machine = `
 	. /etc/os-release
 	version() { "$@" 2>&1 | grep -o '[0-9][0-9]*[.][0-9.]*[0-9]' | head -n 1; }
+	# The folder has it. "rabbitmqctl version" starts epmd, which stays.
+	rabbitmq=$(ls -d /usr/lib/rabbitmq/lib/rabbitmq_server-* /opt/rabbitmq/plugins/rabbit-[0-9]* \
+		2>/dev/null | head -n 1)
 	kernel=$(version uname -r)
 	# With autogroups each server, which has a session of its own, is scheduled as a group.
 	grep -q 1 /proc/sys/kernel/sched_autogroup_enabled && kernel="$kernel with autogroups"
 	echo "$(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1))," \
 		"$(($(sed -n 's/^MemTotal: *\([0-9]*\).*/\1/p' /proc/meminfo) / 1048576 + 1)) GB," \
 		"$PRETTY_NAME, Linux $kernel; Go $(version go version)," \
-		"PostgreSQL $(version pg_config --version), RabbitMQ $(version rabbitmqctl version)," \
+		"PostgreSQL $(version pg_config --version), RabbitMQ $(version echo $rabbitmq)," \
 		"NGINX $(version nginx -v), wrk $(version wrk -v)"`
 
 // describe describes a part that begins now.
