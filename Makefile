@@ -29,9 +29,9 @@ test: deps check .build/stack ## everything that must pass: installs what is mis
 # they are named. Those that take longest come first, so that no processor waits for the last one.
 # Benchmarks come last: Go runs them one package after the other, with nothing beside them.
 #
-# The packages in OUTSIDE have no product in their own process: they talk to programs. The race
-# detector sees nothing of those there, and more than doubles what the tests cost. "make race" has it
-# in the tests and in the programs.
+# The packages in OUTSIDE test programs. The race detector sees nothing of those there, and doubles
+# what the tests cost. What they call of the product themselves writes rooms, messages and settings,
+# and is under it in packages of its own. "make race" has it in the tests and in the programs.
 OUTSIDE = ./test/e2e ./test/browser ./test/load ./test/stack
 LONG = ./pkg/poll/pollpg ./pkg/rabbitmq ./api/internal/polls ./test/chaos ./test/model
 INSIDE = $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(OUTSIDE) $(LONG))")
@@ -45,7 +45,7 @@ bench-once:
 	@$(GOTEST) -race -run '^$$' -bench . -benchtime 1x $(BENCHED)
 
 .PHONY: race
-race: deps .build/stack ## the tests that talk to programs, with the race detector in both; two hours
+race: deps .build/stack ## the tests that talk to programs, with the race detector in both; takes long
 	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
 
 .PHONY: unit

@@ -90,7 +90,8 @@ func (b *Bench) pgbench(ctx context.Context, script string, clients, votes int) 
 		return nil, err
 	}
 	program := filepath.Join(strings.TrimSpace(string(bin)), "pgbench")
-	out, done := []byte(nil), 0.0
+	var out []byte
+	var done float64
 	for seconds := b.Seconds; done == 0; seconds *= 2 { // none in the time: nothing was measured
 		out, err = exec.CommandContext(ctx, program,
 			"--no-vacuum", "--protocol=prepared",
