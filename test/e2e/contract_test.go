@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 )
 
@@ -58,4 +60,34 @@ func TestContractNoticesAnAnswerThatIsNotInIt(t *testing.T) {
 		require.NoError(t, err)
 		require.Error(t, contract.Answer(req, &c.a), name)
 	}
+}
+
+// TestWhatTheTestsReadHasEveryProperty that the contract knows. A property that comes only at times
+// would else fail a test that meets it by chance.
+func TestWhatTheTestsReadHasEveryProperty(t *testing.T) {
+	contract, err := TheContract()
+	require.NoError(t, err)
+	for schema, into := range map[string]any{
+		"DisplayedEvent": &ShownEvent{}, "ResultsEvent": &TalliesEvent{},
+		"AudienceEvent": &AudienceEvent{}, "Results": &Results{},
+	} {
+		body, err := json.Marshal(whole(contract.Doc.Components.Schemas[schema].Value))
+		require.NoError(t, err)
+		require.NoError(t, (&Answer{Body: body}).Decode(into), "%s %s", schema, body)
+	}
+}
+
+// whole is an object with every property of a schema.
+func whole(s *openapi3.Schema) any {
+	if s.Items != nil {
+		return []any{whole(s.Items.Value)}
+	}
+	if len(s.Properties) == 0 {
+		return nil
+	}
+	all := map[string]any{}
+	for name, property := range s.Properties {
+		all[name] = whole(property.Value)
+	}
+	return all
 }

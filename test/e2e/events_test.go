@@ -49,6 +49,7 @@ type (
 		Words  []Word   `json:"words"`
 		Mean   *float64 `json:"mean"`
 		Median *float64 `json:"median"`
+		Mended int      `json:"mended"`
 		Hidden bool     `json:"hidden"`
 		More   bool     `json:"more"`
 
