@@ -69,7 +69,7 @@ func TestNoPageKeepsAnybodyOut(t *testing.T) {
 				result := value[struct {
 					Found  []string
 					Passed int
-				}](v, `axe.run({ rules: `+string(rules)+
+				}](v, `axe.run({ resultTypes: ["violations"], rules: `+string(rules)+
 					` }).then(({ violations, passes }) => ({ passed: passes.length,
 					found: violations.flatMap((v) =>
 					v.nodes.map((n) => v.id + " (" + v.impact + "): " + n.target + " " + n.failureSummary.replace(/\s+/g, " "))) }))`)

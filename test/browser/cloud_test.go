@@ -44,6 +44,7 @@ func TestACloudHasItsMostNamedWordInTheMiddle(t *testing.T) {
 	for _, v := range []*visitor{stage, phone} {
 		v.until(`document.querySelectorAll("#chart .word").length === 25 && ` +
 			`document.querySelector("#chart .word").style.transform !== ""`)
+		v.until(`document.getAnimations().length === 0`)
 		at := value[map[string][]float64](v, spots)
 		middle := value[[]float64](v,
 			`(({ left, top, width, height }) =>

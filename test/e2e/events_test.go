@@ -418,7 +418,7 @@ func (f *faithful) read(t *testing.T, s *stream) {
 func TestWhoLosesTheReplicaComesBackToAnotherAndSeesThePresent(t *testing.T) {
 	t.Parallel()
 	const people = 30
-	s, st := own(t, stack.Config{})
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t)})
 	r := show(s.Client, slides(3)...)
 	presenter := r.Through(s.replicas[2]) // NGINX does not send a transition twice
 	var viewers []*faithful

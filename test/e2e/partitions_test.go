@@ -50,7 +50,7 @@ func partitionOf(r *Room, partitions int) int {
 // a partition that half of the processes were not told of.
 func TestTheNumberOfPartitionsIsRaisedByARollingRestart(t *testing.T) {
 	two, eight := "PLENARY_PARTITIONS=2", "PLENARY_PARTITIONS=8"
-	s, st := own(t, stack.Config{
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t),
 		APIEnv: []string{"PLENARY_ACCESS_LOG=false", two}, WorkerEnv: []string{two},
 	})
 	db := tableOf(t, st)

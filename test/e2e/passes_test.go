@@ -545,8 +545,8 @@ func (c *stuffing) vote(key, pass string) {
 // TestThirtyThousandPeopleJoinInSeconds has a crowd ask for passes at once, over three replicas
 // behind NGINX. It shows that each is a voter, also after every process was started anew.
 func TestThirtyThousandPeopleJoinInSeconds(t *testing.T) {
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false",
-		"PLENARY_PASS_LIMIT=0"}})
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t),
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false", "PLENARY_PASS_LIMIT=0"}})
 	const room = people - 1000
 	r := byPass(s.Client, room, "", choice("Who wins?"))
 	pollID := r.Polls[0].PollID

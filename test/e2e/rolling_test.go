@@ -159,6 +159,10 @@ func (x *audience) hear(index int32, voter, key string, status int) (done bool) 
 	return true
 }
 
+// thought is how long a voter's mind stays the same. Some hundred votes a second are under way at
+// any time, and the processors have time for what starts and stops.
+const thought = 50 * time.Millisecond
+
 // vote makes people who change their mind with every vote, and send each one until it is
 // acknowledged or the poll has left.
 func (x *audience) vote(client *fast, voters int) {
@@ -178,6 +182,7 @@ func (x *audience) vote(client *fast, voters int) {
 						time.Sleep(20 * time.Millisecond)
 					}
 				}
+				x.pause(thought)
 			}
 		})
 	}
@@ -386,7 +391,8 @@ const pauseBetween = 3 * time.Second
 // TestARollingRestartUnderLoadIsHardlyNoticed restarts every API and worker, one after the other,
 // while people vote, read and move through the slides.
 func TestARollingRestartUnderLoadIsHardlyNoticed(t *testing.T) {
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t),
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, slides(200)...)
 	client := newFast(s.base, 64)
 	defer client.close()
@@ -472,7 +478,8 @@ func TestAnAPIThatStopsAnswersWhatItRead(t *testing.T) {
 // TestAWorkerThatStopsHandsOverAtOnce measures how long counting pauses when the worker that counts
 // is asked to stop.
 func TestAWorkerThatStopsHandsOverAtOnce(t *testing.T) {
-	s, st := own(t, stack.Config{APIs: 1, APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t), APIs: 1,
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	r := show(s.Client, choice("Who wins?"))
 	client := newFast(s.base, 64)
 	defer client.close()

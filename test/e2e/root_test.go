@@ -28,6 +28,9 @@ func atRoot(t *testing.T, test func(t *testing.T, s site)) {
 		"production shape": {APIs: 2, Workers: 1, APIEnv: rooted},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if cfg.Workers > 0 {
+				cfg.AMQPURL = stack.RabbitMQURL(t)
+			}
 			s, _ := own(t, cfg)
 			for how, root := range map[string]string{"the proxy leaves the path": someRoot,
 				"the proxy takes the path off": ""} {

@@ -148,7 +148,8 @@ func upgraded(t *testing.T, from string, check func(fresh, old *Room)) {
 	}
 	u := newUpgrade(t, from)
 	theirs := "PLENARY_PARTITIONS=" // each program's default
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false", theirs},
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t),
+		APIEnv:    []string{"PLENARY_ACCESS_LOG=false", theirs},
 		WorkerEnv: []string{theirs}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before

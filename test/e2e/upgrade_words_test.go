@@ -28,7 +28,8 @@ func TestAnUpgradeCountsWordsByOneFold(t *testing.T) {
 	t.Parallel()
 	u := newUpgrade(t, beforePasses)
 	theirs := "PLENARY_PARTITIONS=" // each program's default
-	s, st := own(t, stack.Config{APIEnv: []string{"PLENARY_ACCESS_LOG=false", theirs},
+	s, st := own(t, stack.Config{AMQPURL: stack.RabbitMQURL(t),
+		APIEnv:    []string{"PLENARY_ACCESS_LOG=false", theirs},
 		WorkerEnv: []string{theirs}, Each: u.link})
 	mixed := *s.Client
 	mixed.contract = nil // who answers may be of before

@@ -63,7 +63,11 @@ func TestTheRolesOfTheProcessesHaveNoRightThatTheyDoNotNeed(t *testing.T) {
 			ch, err := conn.Channel()
 			require.NoError(t, err)
 			defer ch.Close()
-			return call(ch)
+			closed := ch.NotifyClose(make(chan *amqp.Error, 1))
+			if err = call(ch); errors.Is(err, amqp.ErrClosed) { // before the call: for a reason
+				return <-closed
+			}
+			return err
 		}
 		declare := func(name string) func(*amqp.Channel) error {
 			return func(ch *amqp.Channel) error {

@@ -100,8 +100,12 @@ function drawJoin() {
   if (find("#code").textContent === code) return;
   write(find("#code"), code);
   const picture = find("#qr");
-  picture.addEventListener("load", () => show(picture), { once: true });
-  picture.addEventListener("error", () => show(picture, false), { once: true });
+  const loaded = (there) => () => {
+    show(picture, there);
+    changed();
+  };
+  picture.addEventListener("load", loaded(true), { once: true });
+  picture.addEventListener("error", loaded(false), { once: true });
   picture.src = `${root}/qr.svg?code=${encodeURIComponent(control.code)}`;
 }
 
