@@ -38,6 +38,11 @@ func (b *trouble) all() (all []string) {
 	defer b.mu.Unlock()
 said:
 	for _, s := range b.said {
+		// On a busy machine a page looks before its stream is there, and an empty slide is a 409.
+		if strings.HasPrefix(s, "network: ") && strings.Contains(s, " 409 ") &&
+			strings.HasSuffix(s, "/polls/current") {
+			continue
+		}
 		for _, part := range b.expected {
 			if (strings.HasPrefix(s, "network: ") || strings.HasPrefix(s, "intervention: ")) &&
 				strings.Contains(s, part) {
