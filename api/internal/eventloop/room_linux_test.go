@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -101,7 +102,14 @@ func TestARequestThatDoesNotGoOnGivesWayBeforeWhoIsIdle(t *testing.T) {
 }
 
 func TestAnAnswerThatNobodyReadsGivesWay(t *testing.T) {
-	h := (&house{limit: time.Hour}).openTCP(t, quiet)
+	little := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		return errors.Join(c.Control(func(fd uintptr) { // else the kernel may hold all of it
+			err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 64<<10)
+		}), err)
+	}}
+	ln, err := little.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	h := (&house{limit: time.Hour}).open(t, ln, quiet)
 	c := h.dial()
 	c.send(slow(strings.Repeat("x", 4<<20-1)))
 	conn := h.connOf(c)
