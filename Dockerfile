@@ -12,8 +12,10 @@ RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 # No cgo: SQLite is pure Go, so the binaries need no C library. Migrations, pages and API description are
 # embedded in them.
+# The commit that is built: the context has no repository to ask.
+ARG COMMIT=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
-    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/api ./api
+    CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.commit=$COMMIT" -o /out/api ./api
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/cache \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/worker ./worker
 RUN mkdir /out/data

@@ -74,7 +74,7 @@ BENCHFLAGS ?=
 
 .PHONY: bench
 bench: ## measures, and writes docs/benchmarks.md; needs a quiet machine, and an hour
-	@scripts/install-deps postgresql rabbitmq nginx wrk
+	@scripts/install-deps postgresql rabbitmq redis nginx wrk
 	@$(GO) build -o .build/bench ./test/load/cmd/bench
 	@exec .build/bench -bench $(BENCH) -rounds $(ROUNDS) -seconds $(SECONDS) $(BENCHFLAGS)
 
@@ -101,7 +101,7 @@ down: .build/stack ## ends it and removes its data
 
 .PHONY: deps
 deps: ## installs what the tests need and is missing (Debian, Ubuntu)
-	@scripts/install-deps cc postgresql pgbouncer rabbitmq nginx node spin chromium wrk
+	@scripts/install-deps cc postgresql pgbouncer rabbitmq redis nginx node spin chromium wrk
 
 # Built, not "go run": a program between make and the stack would not pass signals on, and servers would
 # be left behind. Always built: Go knows better than make what has changed.

@@ -11,24 +11,31 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
+	"strings" // feature: account
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/plenary-live/plenary/api/internal/accounts"
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/docs"
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/page"
 	"github.com/plenary-live/plenary/api/internal/polls"
 	"github.com/plenary-live/plenary/api/internal/qr"
 	httpserver "github.com/plenary-live/plenary/api/internal/server"
+	"github.com/plenary-live/plenary/api/internal/talks"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/account"
 	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/intake"
 	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/stage"
+	"github.com/plenary-live/plenary/pkg/talk"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -37,7 +44,17 @@ func main() {
 	os.Exit(backend.Main("api", addr,
 		func(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 			return run(ctx, cfg, logger, os.Stdout)
-		}))
+		}, backend.Recount(os.Stdout),
+		backend.Command{ // feature: account
+			Name: "account", Usage: account.Usage, // feature: account
+			Run: onDatabase(func( // feature: account
+				ctx context.Context, b *backend.Backend, site string, // feature: account
+				args []string, // feature: account
+			) (bool, error) { // feature: account
+				return account.Command(ctx, b.Accounts, site, args, os.Stdout) // feature: account
+			}), // feature: account
+		}, // feature: account
+	))
 }
 
 // run serves until ctx ends.
@@ -59,6 +76,9 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("pages: %w", err)
 	}
+	if err := pages.Offer(cfg.OIDC.Issuer); err != nil { // feature: account
+		return nil, nil, nil, fmt.Errorf("PLENARY_OIDC_ISSUER: %w", err) // feature: account
+	} // feature: account
 	ln, err := net.Listen("tcp", cfg.Addr)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("PLENARY_ADDR: %w", err)
@@ -70,18 +90,41 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	}
 	metrics := telemetry.NewMetrics()
 	adapters = backend.New(cfg, metrics, logger)
+	limits, err := adapters.Limits()
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, ln.Close())
+	}
 	costly := budget.Costly()
 	proxies := web.Proxies(cfg.TrustedProxies)
+	bodies := slices.Clone(polls.BodyLimits)
+	bodies = append(bodies, talks.BodyLimits...)    // feature: talk
+	bodies = append(bodies, accounts.BodyLimits...) // feature: account
 	site := web.New(web.Config{
 		Record: web.Record{AccessLog: cfg.AccessLog, Logger: logger, Observe: metrics.Request},
 		Root:   cfg.Root(), Origins: cfg.CORSOrigins, TrustedProxies: proxies, Costly: costly,
-		Limits: polls.BodyLimits,
+		Limits: bodies, Counter: limits,
 	})
+	door := web.NewDoor(cfg.CreateKey)
 	feature := polls.New(site, polls.Config{
-		Open: cfg.Open, CreateLimit: cfg.CreateLimit, CreateKey: cfg.CreateKey,
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, Door: door,
 		WrongCodes: cfg.WrongCodes, PassLimit: cfg.PassLimit,
 	})
-	serving := httpserver.Config{Away: adapters.Away}
+	features := []httpserver.Feature{feature}
+	rated := talks.New(site, talks.Config{ // feature: talk
+		Open: cfg.Open, CreateLimit: cfg.CreateLimit, // feature: talk
+		PassLimit: cfg.PassLimit, Door: door, // feature: talk
+	}) // feature: talk
+	features = append(features, rated)            // feature: talk
+	people := accounts.New(site, accounts.Config{ // feature: account
+		TokenTTL:       cfg.TokenTTL,       // feature: account
+		RegisterLimit:  cfg.RegisterLimit,  // feature: account
+		WrongPasswords: cfg.WrongPasswords, // feature: account
+		MailLimit:      cfg.Mail.Limit,     // feature: account
+
+		Secure: strings.HasPrefix(cfg.PublicURL, "https://"), // feature: account
+	}) // feature: account
+	features = append(features, people) // feature: account
+	serving := httpserver.Config{Away: adapters.Away, About: about(adapters)}
 	if cfg.FastVotes {
 		serving.Fast = feature.Votes.Take
 	} else {
@@ -89,7 +132,7 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	}
 	listener := httpserver.NewListener(ln, cfg.MaxConnections, cfg.DatabaseConns, logger)
 	listener.Share(cfg.AddressConns, proxies)
-	server := httpserver.New(site, serving, feature).On(listener)
+	server := httpserver.New(site, serving, features...).On(listener)
 	for _, mount := range []func(fiber.Router){docs.Mount(cfg.Root()),
 		qr.Mount(cfg.PublicURL, proxies.Believe, costly), pages.Routes} {
 		mount(site.App)
@@ -102,7 +145,32 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 		if err != nil {
 			return nil, err
 		}
-		all := life.InOrder(parts(cfg, adapters, passes, feature, metrics, logger), site)
+		key, err := adapters.SessionKey(ctx) // feature: account
+		letters := adapters.Letters()        // feature: account
+		if err == nil {                      // feature: account
+			err = people.With(accounts.Services{ // feature: account
+				Store: adapters.Accounts, Key: key, Letters: letters, // feature: account
+				Provider: adapters.Provider(), // feature: account
+			}) // feature: account
+		} // feature: account
+		if err != nil { // feature: account
+			return nil, err // feature: account
+		} // feature: account
+		hub := live.New(site.Streaming, live.Config{Bus: adapters.Bus, Logger: logger})
+		services := []life.Service{parts(cfg, adapters, passes, feature, hub, metrics, logger)}
+		spine := adapters.Spine(talk.Stream)                            // feature: talk
+		rating := talk.NewService(adapters.Talks, passes, spine)        // feature: talk
+		routes := rated.With(talks.Services{Service: rating, Hub: hub}) // feature: talk
+		services = append(services, rating, routes)                     // feature: talk
+		if letters != nil {                                             // feature: account
+			late := func(err error) { // feature: account
+				logger.Warn("not every letter was sent", "error", err) // feature: account
+			} // feature: account
+			// they stop when the votes have what they need of the time // feature: account
+			services = slices.Insert(services, 0, // feature: account
+				life.Within(0.5, letters, late)) // feature: account
+		} // feature: account
+		all := life.InOrder(append(services, hub, site)...)
 		if err := all.Start(); err != nil {
 			return nil, err
 		}
@@ -117,6 +185,7 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 	return adapters, life.InOrder(
 		// who answer during the stop
 		adapters.Operators("PLENARY_METRICS_ADDR", cfg.MetricsAddr, server.Ready),
+		limits,
 		adapters.Under(open),
 		life.Within(0.75, server, late),
 	), server.Failed(), nil
@@ -125,7 +194,7 @@ func newProcess(cfg config.Config, logger *slog.Logger, out io.Writer) (
 // parts is what runs between the site and the adapters.
 func parts(
 	cfg config.Config, adapters *backend.Backend, passes *access.Passes, feature *polls.Polls,
-	metrics *telemetry.Metrics, logger *slog.Logger,
+	hub *live.Hub, metrics *telemetry.Metrics, logger *slog.Logger,
 ) life.Service {
 	cache := stage.NewCache(adapters.Store, time.Now)
 	s := polls.Services{
@@ -136,6 +205,7 @@ func parts(
 			cache, passes, adapters.Votes, adapters.Partitions, cfg.MaxWaiting, time.Now),
 		Bus:    adapters.Bus,
 		Passes: passes,
+		Hub:    hub,
 		Spread: adapters.Spread,
 	}
 	metrics.Gauge("plenary_waiting_votes", "Votes that wait for their answer.",
@@ -143,9 +213,10 @@ func parts(
 	counting := life.InOrder()
 	if adapters.Embedded() {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-		counting = poll.NewCounting(
+		votes := poll.NewCounting(
 			adapters.Store, adapters.Engine, adapters.Votes, adapters.Partitions, adapters.Bus,
 			keep, logger)
+		counting = life.InOrder(votes, adapters.Workers())
 	}
 	late := func(err error) { logger.Warn("not everything is sealed", "error", err) }
 	return life.InOrder(cache, counting, s.Intake, life.Within(0.5, s.Stage, late),

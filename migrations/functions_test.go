@@ -15,10 +15,12 @@ import (
 // functions are those of the schema, each with the SHA-256 of its text. Processes of before call
 // what is here: a line is added for a new version of a function, and no line changes.
 var functions = map[string]string{
-	"count_claim_1":   "3c2abb0f28e40b05a2cc294e9aff451e4d9933724ff6b2548ea4aed03f4e29f3",
-	"count_claim_2":   "3ca00dc6c2298b7bd30ea294d0f6046fe838ffca44a7c2fcb45a4a3ef6ba286c",
-	"entries_claim_1": "d9628853b1cf395e7798c3d26a73ceac58a22e01d3a9800bc842de52e52832e4",
-	"count_settle_1":  "2504f9ff5ab01a4af9cb244ba6d605b307d1d2e8e98f0652f0812520280a9d5a",
+	"count_claim_1":    "3c2abb0f28e40b05a2cc294e9aff451e4d9933724ff6b2548ea4aed03f4e29f3",
+	"count_claim_2":    "3ca00dc6c2298b7bd30ea294d0f6046fe838ffca44a7c2fcb45a4a3ef6ba286c",
+	"entries_claim_1":  "d9628853b1cf395e7798c3d26a73ceac58a22e01d3a9800bc842de52e52832e4",
+	"count_settle_1":   "2504f9ff5ab01a4af9cb244ba6d605b307d1d2e8e98f0652f0812520280a9d5a",
+	"ratings_claim_1":  "bcce73520e0ef1ac14d6a68587d23b5f905c902b20ebe2b65c80d6ec2167c619",
+	"ratings_settle_1": "e73bb8595fe5fd928783f97eeb1053768427f6ea5790a3be8931d5548fb21c4c",
 }
 
 var (

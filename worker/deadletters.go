@@ -17,6 +17,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
+	"github.com/plenary-live/plenary/pkg/work"
 )
 
 const (
@@ -37,6 +38,7 @@ func deadLetters(out io.Writer) backend.Command {
 			{"replay ID...|--all", "puts them back into the log; a vote in them counts if its " +
 				"poll is not sealed and its voter has none"},
 			{"drop ID...|--all", "forgets them for ever, and the votes in them"},
+			{"… --stream=NAME", "does so with another stream's than the votes': talks"},
 		},
 		Run: func(ctx context.Context, cfg config.Config, args []string,
 			logger *slog.Logger) (err error) {
@@ -55,17 +57,31 @@ func deadLetters(out io.Writer) backend.Command {
 			if err := adapters.OpenQueue(opening); err != nil {
 				return err
 			}
-			return o.carryOut(ctx, adapters.Votes, out)
+			stream := queue.Stream(adapters.Votes)
+			for _, a := range adapters.Applied() {
+				if o.stream == a.Name {
+					stream, o.applier = a.Stream, a.Applier
+				}
+			}
+			if o.applier == nil && o.stream != "" && o.stream != poll.Stream {
+				return fmt.Errorf("dead-letters: %w: there is no stream %q", backend.ErrUsage,
+					o.stream)
+			}
+			return o.carryOut(ctx, stream, out)
 		},
 	}
 }
 
 // order is what an operator asked for.
 type order struct {
-	do   string // list, show, replay or drop
-	ids  []string
-	all  bool
-	json bool
+	do string // list, show, replay or drop
+	// stream is a feature's; empty: that of the votes. applier knows its entries; nil: they are
+	// votes and seals.
+	stream  string
+	applier work.Applier
+	ids     []string
+	all     bool
+	json    bool
 }
 
 // parseOrder reads the arguments, whose order does not matter. Errors are ErrUsage.
@@ -75,7 +91,10 @@ func parseOrder(args []string) (o order, err error) {
 			fmt.Sprintf(format, a...))
 	}
 	for _, arg := range args {
+		name, named := strings.CutPrefix(arg, "--stream=")
 		switch {
+		case named:
+			o.stream = name
 		case arg == "--all":
 			o.all = true
 		case arg == "--json":
@@ -118,10 +137,11 @@ func (o order) carryOut(ctx context.Context, log queue.Stream, out io.Writer) er
 	}
 }
 
-// readable says why an entry is no batch. What is no entry the log knows itself.
-func readable(d queue.DeadLetter) error {
+// readable says why an entry is no batch. What is no entry the log knows itself, and of streams
+// beside the votes' nothing else is known.
+func (o order) readable(d queue.DeadLetter) error {
 	e, err := queue.Decode(d.Raw)
-	if err != nil {
+	if err != nil || o.applier != nil {
 		return nil
 	}
 	_, err = poll.DecodeBatch(e)
@@ -154,7 +174,7 @@ func (o order) look(ctx context.Context, log queue.Stream, out io.Writer) error 
 	found := map[string]bool{}
 	err := log.VisitDeadLetters(ctx, func(d queue.DeadLetter) queue.Fate {
 		if o.means(d.ID, found) {
-			views = append(views, viewOf(d, o.do == "show"))
+			views = append(views, viewOf(d, o.do == "show", o.applier))
 		}
 		return queue.Keep
 	}, func(queue.DeadLetter, error) {})
@@ -191,7 +211,7 @@ func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate
 			if !o.means(d.ID, found) {
 				return queue.Keep
 			}
-			if err := readable(d); err != nil && fate == queue.Replay { // it would only come back
+			if err := o.readable(d); err != nil && fate == queue.Replay { // it would only come back
 				outcomes <- outcome{d, err}
 				return queue.Keep
 			}
@@ -199,7 +219,7 @@ func (o order) decide(ctx context.Context, log queue.Stream, out io.Writer, fate
 		}, func(d queue.DeadLetter, err error) { outcomes <- outcome{d, err} })
 		close(outcomes)
 	}()
-	r := report{out: out, fate: fate, waiting: map[uuid.UUID]string{},
+	r := report{out: out, fate: fate, applier: o.applier, waiting: map[uuid.UUID]string{},
 		early: map[uuid.UUID]queue.Reply{}}
 	replies, stopped := log.Replies(), ctx.Done()
 	var timeout <-chan time.Time

@@ -8,6 +8,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/life/lifetest"
 	"github.com/plenary-live/plenary/pkg/poll"
+	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -18,6 +19,7 @@ func TestWhatRunsBesideTheCountingLives(t *testing.T) {
 	votes, err := log.Stream(poll.Stream)
 	require.NoError(t, err)
 	lifetest.Run(t, func(*testing.T) lifetest.Made {
-		return lifetest.Made{Service: beside(votes, newWatch(telemetry.NewMetrics()), quiet)}
+		watch := newWatch(telemetry.NewMetrics())
+		return lifetest.Made{Service: beside([]queue.Stream{votes}, watch, quiet)}
 	})
 }

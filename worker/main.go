@@ -22,7 +22,7 @@ import (
 
 func main() {
 	addr := func(c config.Config) string { return c.WorkerAddr }
-	os.Exit(backend.Main("worker", addr, run, deadLetters(os.Stdout)))
+	os.Exit(backend.Main("worker", addr, run, deadLetters(os.Stdout), backend.Recount(os.Stdout)))
 }
 
 // check says which of the settings that a worker cannot do without are missing.
@@ -49,26 +49,45 @@ func run(ctx context.Context, cfg config.Config, logger *slog.Logger) error {
 	}
 	metrics := telemetry.NewMetrics()
 	adapters, watch := backend.New(cfg, metrics, logger), newWatch(metrics)
-	var votes atomic.Pointer[poll.Counting]
+	var working atomic.Pointer[workers]
 	operators := adapters.Operators("PLENARY_WORKER_ADDR", cfg.WorkerAddr,
-		func() error { return reads(votes.Load()) })
+		func() error { return reads(working.Load()) })
 	counting := adapters.Under(func(context.Context) (life.Service, error) {
 		keep := time.Duration(cfg.KeepDays) * 24 * time.Hour
-		votes.Store(poll.NewCounting(adapters.Store, adapters.Engine, adapters.Votes,
-			adapters.Partitions, adapters.Bus, keep, logger))
-		all := life.InOrder(beside(adapters.Votes, watch, logger), votes.Load())
+		w := &workers{
+			votes: poll.NewCounting(adapters.Store, adapters.Engine, adapters.Votes,
+				adapters.Partitions, adapters.Bus, keep, logger),
+			others: adapters.Workers(),
+		}
+		working.Store(w)
+		streams := []queue.Stream{adapters.Votes}
+		for _, a := range adapters.Applied() {
+			streams = append(streams, a.Stream)
+		}
+		all := life.InOrder(beside(streams, watch, logger), w.votes, w.others)
 		logger.Info("counting", "partitions", adapters.Partitions)
 		return all, all.Start()
 	})
 	return adapters.Run(ctx, life.InOrder(operators, counting), nil)
 }
 
-// beside gives what runs beside the counting of a stream.
-func beside(log queue.Stream, watch *watch, logger *slog.Logger) life.Service {
-	return life.InOrder(
-		life.Loop(func(ctx context.Context) { ignore(ctx, log.Replies()) }),
-		life.Loop(func(ctx context.Context) { watch.run(ctx, log, logger) }),
-	)
+// workers are what follows the streams: the votes, and all others.
+type workers struct {
+	votes  *poll.Counting
+	others *backend.Workers
+}
+
+// beside gives what runs beside the work on streams.
+func beside(streams []queue.Stream, watch *watch, logger *slog.Logger) life.Service {
+	var letters all
+	var running []life.Service
+	for _, s := range streams {
+		letters = append(letters, s)
+		running = append(running,
+			life.Loop(func(ctx context.Context) { ignore(ctx, s.Replies()) }))
+	}
+	return life.InOrder(append(running,
+		life.Loop(func(ctx context.Context) { watch.run(ctx, letters, logger) }))...)
 }
 
 // ignore reads replies until ctx ends: nobody waits for the verdicts of seals, but the log asks for
@@ -88,9 +107,9 @@ func ignore(ctx context.Context, replies <-chan queue.Reply) {
 
 var errNotReading = errors.New("not reading every partition")
 
-// reads says whether the votes, which may not be counted yet, are read from every partition.
-func reads(votes *poll.Counting) error {
-	if votes == nil || votes.Ready() != nil {
+// reads says whether every stream, which may not be followed yet, is read from every partition.
+func reads(w *workers) error {
+	if w == nil || w.votes.Ready() != nil || w.others.Ready() != nil {
 		return errNotReading
 	}
 	return nil

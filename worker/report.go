@@ -10,12 +10,14 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/work"
 )
 
 // report tells an operator what became of each letter, a line at a time.
 type report struct {
 	out          io.Writer
 	fate         queue.Fate
+	applier      work.Applier // nil: the letters are of the votes
 	stayed, went int
 	waiting      map[uuid.UUID]string      // ids of letters that have no verdicts yet, by batch
 	early        map[uuid.UUID]queue.Reply // of batches whose letter has no outcome yet
@@ -37,10 +39,10 @@ func (r *report) outcome(o outcome) {
 		r.say(o.letter.ID, "dropped")
 		return
 	}
-	v := viewOf(o.letter, false)
+	v := viewOf(o.letter, false, r.applier)
 	r.say(o.letter.ID, "is back in partition %d: %s", o.letter.Partition, v.Contents)
 	batch, err := batchOf(o.letter)
-	if err != nil || len(batch.Votes) == 0 { // a seal has no verdicts
+	if r.applier != nil || err != nil || len(batch.Votes) == 0 { // a seal has no verdicts
 		return
 	}
 	r.waiting[batch.ID] = o.letter.ID

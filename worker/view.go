@@ -14,6 +14,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
+	"github.com/plenary-live/plenary/pkg/work"
 )
 
 // view is a dead letter as an operator sees it.
@@ -40,7 +41,7 @@ type pollView struct {
 	Votes   int       `json:"votes"` // 0: a seal
 }
 
-func viewOf(d queue.DeadLetter, whole bool) view {
+func viewOf(d queue.DeadLetter, whole bool, applier work.Applier) view {
 	v := view{
 		ID: d.ID, Reason: d.Reason, Time: known(d.Time), FirstTime: known(d.FirstTime),
 		Origin: d.Origin, Partition: d.Partition,
@@ -48,6 +49,13 @@ func viewOf(d queue.DeadLetter, whole bool) view {
 	}
 	if whole {
 		v.Raw = d.Raw
+	}
+	if applier != nil {
+		e, err := queue.Decode(d.Raw)
+		if v.Contents = "unreadable"; err == nil {
+			v.Contents, v.BatchID = applier.Describe(e), e.ID.String()
+		}
+		return v
 	}
 	b, err := batchOf(d)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
@@ -33,9 +32,29 @@ func newWatch(metrics *telemetry.Metrics) *watch {
 func (w *watch) set(n float64) { w.bits.Store(math.Float64bits(n)) }
 func (w *watch) get() float64  { return math.Float64frombits(w.bits.Load()) }
 
+// counter is the part of queue.DeadLetters that a watch needs.
+type counter interface {
+	CountDeadLetters(ctx context.Context) (int, error)
+}
+
+// all counts the dead letters of several streams.
+type all []counter
+
+// CountDeadLetters gives their number. The error is that of a stream that cannot tell.
+func (a all) CountDeadLetters(ctx context.Context) (sum int, err error) {
+	for _, one := range a {
+		n, err := one.CountDeadLetters(ctx)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
 // run counts every few seconds until ctx ends. It says so when there are dead letters, and again
 // when they become more.
-func (w *watch) run(ctx context.Context, letters queue.DeadLetters, logger *slog.Logger) {
+func (w *watch) run(ctx context.Context, letters counter, logger *slog.Logger) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
 	said := 0

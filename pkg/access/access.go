@@ -1,5 +1,5 @@
-// Package access says who may do what: a thing's owner by its token, a voter by a pass, anybody. It
-// does no I/O.
+// Package access says who may do what: a thing's owner by its token or account, a voter by a pass,
+// anybody. It does no I/O.
 package access
 
 import (
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/google/uuid"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -71,10 +72,12 @@ const (
 
 func (r Role) String() string { return [...]string{"anybody", "remote", "owner"}[r] }
 
-// Tokens is what the tokens of a thing hash to, with SHA-256. The zero hash is no token's.
+// Tokens is what the tokens of a thing hash to, with SHA-256, and whose it is. The zero hash is no
+// token's.
 type Tokens struct {
-	TokenHash  [32]byte // of the presenter's token
-	RemoteHash [32]byte // of the remote's; zero: there is none
+	TokenHash  [32]byte  // of the presenter's token
+	RemoteHash [32]byte  // of the remote's; zero: there is none
+	Account    uuid.UUID // the thing's owner, as well; Nil: none
 }
 
 // RoleOf says what the holder of a token may do, in a time that does not depend on where it differs
@@ -83,13 +86,15 @@ func (a *Tokens) RoleOf(token string) Role {
 	return a.Holds(sha256.Sum256([]byte(token)))
 }
 
-// Holds is RoleOf for a token's hash.
+// Holds is RoleOf for a token's hash, or for what OfAccount gives.
 func (a *Tokens) Holds(hash [32]byte) Role {
 	owner := subtle.ConstantTimeCompare(hash[:], a.TokenHash[:])
 	remote := subtle.ConstantTimeCompare(hash[:], a.RemoteHash[:])
 	switch {
 	case hash == [32]byte{}:
 		return Anybody
+	case a.Account != uuid.Nil && hash == OfAccount(a.Account):
+		return Owner
 	case owner == 1:
 		return Owner
 	case remote == 1:

@@ -23,8 +23,9 @@ type Voters string
 
 // The kinds of voters.
 const (
-	Anyone Voters = "anyone" // a voter is whatever id a client makes up
-	ByPass Voters = "pass"   // a voter is a pass that the server has given
+	Anyone    Voters = "anyone"  // a voter is whatever id a client makes up
+	ByPass    Voters = "pass"    // a voter is a pass that the server has given
+	ByAccount Voters = "account" // a voter is an account, which has a pass that follows from it
 )
 
 // Identity says how strongly the voters are told apart: as the weakest of its votes.
@@ -32,9 +33,36 @@ type Identity string
 
 // The identities, the weaker first.
 const (
-	ByClient Identity = "client" // by an id of the client's own
-	Passed   Identity = "pass"   // by a pass of the server's
+	ByClient Identity = "client"  // by an id of the client's own
+	Passed   Identity = "pass"    // by a pass of the server's
+	LoggedIn Identity = "account" // by an account
 )
+
+// identities are those by which voters are told apart.
+var identities = map[Voters]Identity{Anyone: ByClient, ByPass: Passed, ByAccount: LoggedIn}
+
+// Identity gives how strongly such voters are told apart.
+func (v Voters) Identity() Identity { return identities[v] }
+
+// strength orders identities.
+var strength = map[Identity]int{ByClient: 0, Passed: 1, LoggedIn: 2}
+
+// Least gives the weaker of two identities.
+func (i Identity) Least(other Identity) Identity {
+	if strength[other] < strength[i] {
+		return other
+	}
+	return i
+}
+
+// OfServer says whether voters were told apart by ids of the server's making.
+func (i Identity) OfServer() bool { return strength[i] > 0 }
+
+// Admits says whether a voter of such an identity may vote.
+func (v Voters) Admits(i Identity) bool { return strength[i] >= strength[v.Identity()] }
+
+// OneOf is what an error says that voters must be.
+const OneOf = `must be "anyone", "pass" or "account"`
 
 // Admission says who may vote, and what a pass takes.
 type Admission struct {
@@ -82,8 +110,8 @@ func (a Admission) Check() (Admission, error) {
 	switch {
 	case a.Voters == "":
 		a.Voters = Anyone
-	case a.Voters != Anyone && a.Voters != ByPass:
-		return a, fault.Field("voters", `must be "anyone" or "pass"`)
+	case identities[a.Voters] == "":
+		return a, fault.Field("voters", OneOf)
 	}
 	switch length := len([]rune(a.Passcode)); {
 	case a.MaxVoters < 0 || a.MaxVoters > MaxVotersLimit:

@@ -18,6 +18,8 @@ import (
 const (
 	// PassLife is how long a pass is good for.
 	PassLife = 30 * 24 * time.Hour
+	// AccountPassLife is how long an account's pass is good for. A log-out does not end it.
+	AccountPassLife = 24 * time.Hour
 	// PassLength is how many characters a pass has.
 	PassLength = 48
 	// PassKeyLength is how many bytes the key of Passes has.
@@ -62,17 +64,32 @@ func (p *Passes) Draw(presentation, seed uuid.UUID, now time.Time) Pass {
 	} else {
 		copy(id[:], s.sum('s', presentation, seed[:]))
 	}
-	return s.pass(presentation, id, now)
+	return s.pass(byPass, presentation, id, now.Add(PassLife))
 }
 
-// Renew gives the voter of a pass a new one, which is good for PassLife again. Errors: as Check.
+// OfAccount gives an account its pass for a presentation. Its voter is the same one for every call,
+// and says nothing of the account. The pass is good for AccountPassLife.
+func (p *Passes) OfAccount(presentation, account uuid.UUID, now time.Time) Pass {
+	s := p.macs.Get().(*signer)
+	defer p.macs.Put(s)
+	var id [16]byte
+	copy(id[:], s.sum('a', presentation, account[:]))
+	return s.pass(byAccount, presentation, id, now.Add(AccountPassLife))
+}
+
+// Renew gives the voter of a pass a new one, which is good for PassLife again. An account asks for
+// its pass again instead, so that it is BadPass here. Errors: as Check.
 func (p *Passes) Renew(presentation uuid.UUID, pass []byte, now time.Time) (Pass, error) {
 	s := p.macs.Get().(*signer)
 	defer p.macs.Put(s)
-	if err := s.verify(presentation, pass, now); err != nil {
+	by, err := s.verify(presentation, pass, now)
+	if err == nil && by == LoggedIn {
+		err = fault.Errorf(BadPass, "an account's pass is not renewed: ask for it again")
+	}
+	if err != nil {
 		return Pass{}, err
 	}
-	return s.pass(presentation, [16]byte(s.raw[:16]), now), nil
+	return s.pass(byPass, presentation, [16]byte(s.raw[:16]), now.Add(PassLife)), nil
 }
 
 // Check gives the voter of a pass. That id is derived from the pass, and is no credential: a pass
@@ -80,12 +97,20 @@ func (p *Passes) Renew(presentation uuid.UUID, pass []byte, now time.Time) (Pass
 // OldPass.
 func (p *Passes) Check(presentation uuid.UUID, pass []byte,
 	now time.Time) (voter uuid.UUID, err error) {
+	voter, _, err = p.Identify(presentation, pass, now)
+	return voter, err
+}
+
+// Identify is Check, and says whether the pass is an account's: Passed or LoggedIn.
+func (p *Passes) Identify(presentation uuid.UUID, pass []byte, now time.Time) (
+	voter uuid.UUID, by Identity, err error,
+) {
 	s := p.macs.Get().(*signer)
 	defer p.macs.Put(s)
-	if err := s.verify(presentation, pass, now); err != nil {
-		return uuid.Nil, err
+	if by, err = s.verify(presentation, pass, now); err != nil {
+		return uuid.Nil, "", err
 	}
-	return s.voter(presentation, s.raw[:16]), nil
+	return s.voter(presentation, s.raw[:16]), by, nil
 }
 
 // Hash gives a number for a text that nobody can turn back, or make again without the key.
@@ -121,29 +146,45 @@ func (s *signer) voter(presentation uuid.UUID, id []byte) (voter uuid.UUID) {
 	return voter
 }
 
-func (s *signer) pass(presentation uuid.UUID, id [16]byte, now time.Time) Pass {
-	expires := now.Add(PassLife).Truncate(time.Second)
+// What signs a pass of one kind or the other.
+const (
+	byPass    = 'p'
+	byAccount = 'l'
+)
+
+func (s *signer) pass(by byte, presentation uuid.UUID, id [16]byte, expires time.Time) Pass {
+	expires = expires.Truncate(time.Second)
 	copy(s.raw[:], id[:])
 	binary.BigEndian.PutUint32(s.raw[16:], uint32(expires.Unix())) //nolint:gosec // until 2106
-	copy(s.raw[20:], s.sum('p', presentation, s.raw[:20])[:passMAC])
+	copy(s.raw[20:], s.sum(by, presentation, s.raw[:20])[:passMAC])
 	return Pass{Text: passText.EncodeToString(s.raw[:]), Voter: s.voter(presentation, id[:]),
 		Expires: expires}
 }
 
-// verify takes a pass apart into raw.
-func (s *signer) verify(presentation uuid.UUID, pass []byte, now time.Time) error {
+// signed says whether the pass in raw has a signature of a kind.
+func (s *signer) signed(by byte, presentation uuid.UUID) bool {
+	return hmac.Equal(s.raw[20:], s.sum(by, presentation, s.raw[:20])[:passMAC])
+}
+
+// verify takes a pass apart into raw, and says which kind it is.
+func (s *signer) verify(presentation uuid.UUID, pass []byte, now time.Time) (Identity, error) {
 	if len(pass) != PassLength {
-		return fault.Errorf(BadPass, "this is no voter's pass")
+		return "", fault.Errorf(BadPass, "this is no voter's pass")
 	}
 	// The decoder skips line breaks: what is left of raw then is another's.
 	if n, err := passText.Decode(s.raw[:], pass); err != nil || n != passBytes {
-		return fault.Errorf(BadPass, "this is no voter's pass")
+		return "", fault.Errorf(BadPass, "this is no voter's pass")
 	}
-	if !hmac.Equal(s.raw[20:], s.sum('p', presentation, s.raw[:20])[:passMAC]) {
-		return fault.Errorf(BadPass, "this is no pass of this presentation")
+	by := Passed
+	switch {
+	case s.signed(byPass, presentation):
+	case s.signed(byAccount, presentation):
+		by = LoggedIn
+	default:
+		return "", fault.Errorf(BadPass, "this is no pass of this presentation")
 	}
 	if now.Unix() >= int64(binary.BigEndian.Uint32(s.raw[16:])) {
-		return fault.Errorf(OldPass, "the pass is too old: ask for a new one")
+		return "", fault.Errorf(OldPass, "the pass is too old: ask for a new one")
 	}
-	return nil
+	return by, nil
 }

@@ -250,3 +250,29 @@ func BenchmarkPass(b *testing.B) {
 		}
 	}
 }
+
+func TestAnAccountsPassIsTheSameVotersForEverAndSaysSo(t *testing.T) {
+	passes, room, account := NewPasses(NewPassKey()), uuid.New(), uuid.New()
+	given := passes.OfAccount(room, account, passNow)
+	require.Equal(t, passNow.Add(AccountPassLife), given.Expires)
+	voter, by, err := passes.Identify(room, []byte(given.Text), passNow)
+	require.NoError(t, err)
+	require.Equal(t, LoggedIn, by)
+	require.Equal(t, given.Voter, voter)
+	again := passes.OfAccount(room, account, passNow.Add(time.Hour))
+	require.Equal(t, voter, again.Voter, "and after another log-in")
+	require.NotEqual(t, account, voter)
+	elsewhere := passes.OfAccount(uuid.New(), account, passNow)
+	require.NotEqual(t, voter, elsewhere.Voter, "nobody links rooms")
+	require.NotEqual(t, voter, passes.OfAccount(room, uuid.New(), passNow).Voter)
+	_, err = passes.Renew(room, []byte(given.Text), passNow)
+	require.Equal(t, BadPass, fault.CodeOf(err), "it would outlive the log-in")
+	_, _, err = passes.Identify(room, []byte(given.Text), passNow.Add(AccountPassLife))
+	require.Equal(t, OldPass, fault.CodeOf(err))
+
+	anybodys := passes.Draw(room, account, passNow) // whose key is the account's id
+	voter, by, err = passes.Identify(room, []byte(anybodys.Text), passNow)
+	require.NoError(t, err)
+	require.Equal(t, Passed, by)
+	require.NotEqual(t, given.Voter, voter)
+}

@@ -4,6 +4,7 @@ package backend
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/account"
+	"github.com/plenary-live/plenary/pkg/account/accountlite"
+	"github.com/plenary-live/plenary/pkg/account/accountpg"
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -24,11 +28,17 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/rabbitmq"
 	"github.com/plenary-live/plenary/pkg/sqlite"
+	"github.com/plenary-live/plenary/pkg/talk"
+	"github.com/plenary-live/plenary/pkg/talk/talklite"
+	"github.com/plenary-live/plenary/pkg/talk/talkpg"
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
 // streams are the features' logs.
-var streams = []string{poll.Stream}
+var streams = []string{
+	poll.Stream,
+	talk.Stream, // feature: talk
+}
 
 // retryEvery is about how long passes between two attempts to open what is away.
 const retryEvery = 500 * time.Millisecond
@@ -63,16 +73,22 @@ type Backend struct {
 	Partitions int // how many there are: as many as the settings say, or more
 	// Spread is over how many of them new things lie: as many as the settings say, and no fewer
 	// than there were at first. A process of before spreads them over those.
-	Spread int
-	Store  poll.Store
-	Log    queue.Log
-	Votes  queue.Stream // of the Log
-	Bus    bus.Bus
+	Spread   int
+	Store    poll.Store
+	Talks    talk.Store    // feature: talk
+	Accounts account.Store // feature: account
+	Log      queue.Log
+	Votes    queue.Stream // of the Log
+	Bus      bus.Bus
+
+	polls   poll.RecountStore // as Store, for recounts
+	streams map[string]queue.Stream
 
 	cfg     config.Config
 	metrics *telemetry.Metrics
 	logger  *slog.Logger
 
+	limits *Limits    // nil: the process does not limit
 	failed chan error // holds why what is under the process could not begin
 	close  func() error
 
@@ -100,21 +116,7 @@ func (b *Backend) Embedded() bool { return len(b.cfg.AMQPURLs) == 0 }
 // The database comes first since it knows how many partitions there are. It is told of more only
 // when their queues stand and have settled: workers follow what it knows.
 func (b *Backend) Open(ctx context.Context) error {
-	err := b.await(ctx, "database", func() error {
-		engine, store, err := b.openEngine(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := engine.CountPartitions(ctx)
-		if err != nil {
-			_ = engine.Close() // nothing was written
-			return err
-		}
-		b.Engine, b.Store = engine, b.metrics.Store(store)
-		b.Partitions = max(found, b.cfg.Partitions)
-		return nil
-	})
-	if err != nil {
+	if err := b.OpenDatabase(ctx); err != nil {
 		return err
 	}
 	if err := b.OpenQueue(ctx); err != nil {
@@ -128,6 +130,30 @@ func (b *Backend) Open(ctx context.Context) error {
 		b.Spread = max(b.cfg.Partitions, original)
 		return err
 	})
+}
+
+// OpenDatabase opens the database only, in the same way: Log, Votes and Bus stay nil.
+func (b *Backend) OpenDatabase(ctx context.Context) error {
+	return b.await(ctx, "database", func() error {
+		engine, store, err := b.openEngine(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := engine.CountPartitions(ctx)
+		if err != nil {
+			_ = engine.Close() // nothing was written
+			return err
+		}
+		b.Engine, b.Store, b.polls = engine, b.metrics.Store(store), store
+		b.Partitions = max(found, b.cfg.Partitions)
+		return nil
+	})
+}
+
+// pollStore is what keeps polls.
+type pollStore interface {
+	poll.Store
+	poll.RecountStore
 }
 
 // passSecret is the name under which the store keeps the key of voters' passes.
@@ -146,6 +172,23 @@ func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error)
 	return passes, err
 }
 
+// sessionSecret is the name under which the store keeps the key of accounts' sessions.
+const sessionSecret = "accounts' sessions"
+
+// SessionKey gives the key of accounts' sessions, which every replica shares, after Open. It waits
+// as Open does.
+func (b *Backend) SessionKey(ctx context.Context) (key []byte, err error) {
+	if b.cfg.Secret != "" {
+		sum := sha256.Sum256([]byte(sessionSecret + "\x00" + b.cfg.Secret))
+		return sum[:], nil
+	}
+	err = b.await(ctx, "database", func() error {
+		key, err = b.Store.Secret(ctx, sessionSecret, access.NewPassKey())
+		return err
+	})
+	return key, err
+}
+
 // OpenQueue opens the queue only, in the same way: Engine and Store stay nil.
 func (b *Backend) OpenQueue(ctx context.Context) error {
 	partitions := max(b.Partitions, b.cfg.Partitions)
@@ -155,8 +198,14 @@ func (b *Backend) OpenQueue(ctx context.Context) error {
 			return err
 		}
 		b.Log, b.Bus = b.metrics.Log(log), bus
-		b.Votes, err = b.Log.Stream(poll.Stream)
-		return err
+		b.streams = map[string]queue.Stream{}
+		for _, name := range streams {
+			if b.streams[name], err = b.Log.Stream(name); err != nil {
+				return err
+			}
+		}
+		b.Votes = b.streams[poll.Stream]
+		return nil
 	})
 }
 
@@ -187,7 +236,7 @@ func (b *Backend) await(ctx context.Context, name string, open func() error) err
 }
 
 // openEngine opens the engine that the settings ask for, with the stores that it keeps.
-func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
+func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 	if path, ok := b.cfg.SQLitePath(); ok {
 		db, err := sqlite.Open(ctx, sqlite.Config{Path: path, Observe: b.metrics.StoreCall})
 		if err != nil {
@@ -199,6 +248,8 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 				"every user of this machine can open the database file: chmod o= takes that away",
 				"path", path, "mode", info.Mode().String())
 		}
+		b.Talks = talklite.New(db)       // feature: talk
+		b.Accounts = accountlite.New(db) // feature: account
 		return db, polllite.New(db), nil
 	}
 	db, err := postgres.Open(ctx, postgres.Config{
@@ -208,6 +259,8 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, poll.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	b.Talks = talkpg.New(db)       // feature: talk
+	b.Accounts = accountpg.New(db) // feature: account
 	return db, pollpg.New(db), nil
 }
 

@@ -2,7 +2,9 @@ package backend_test
 
 import (
 	"log/slog"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -76,4 +78,28 @@ func TestNewThingsLieOverNoFewerPartitionsThanThereWereAtFirst(t *testing.T) {
 		require.Equal(t, c.spread, strconv.Itoa(b.Spread), "%+v", c)
 		require.NoError(t, b.Close())
 	}
+}
+
+func TestSessionsHaveTheKeyOfTheDatabaseOrOfTheSecret(t *testing.T) {
+	url := "sqlite:" + filepath.Join(t.TempDir(), "plenary.db")
+	key := func(secret string) []byte {
+		settings := map[string]string{"PLENARY_DATABASE_URL": url, "PLENARY_SECRET": secret}
+		cfg, err := config.Load(func(name string) (string, bool) {
+			value, ok := settings[name]
+			return value, ok
+		})
+		require.NoError(t, err)
+		b := backend.New(cfg, telemetry.NewMetrics(), slog.New(slog.DiscardHandler))
+		defer func() { require.NoError(t, b.Close()) }()
+		require.NoError(t, b.OpenDatabase(t.Context()))
+		key, err := b.SessionKey(t.Context())
+		require.NoError(t, err)
+		require.Len(t, key, 32)
+		return key
+	}
+	drawn, said := key(""), key(strings.Repeat("a", 32))
+	require.Equal(t, drawn, key(""), "a restart ends no session")
+	require.Equal(t, said, key(strings.Repeat("a", 32)))
+	require.NotEqual(t, drawn, said)
+	require.NotEqual(t, said, key(strings.Repeat("b", 32)))
 }

@@ -45,17 +45,18 @@ func (b *Backend) Operators(setting, addr string, ready func() error) *Operators
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz",
-		func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok", nil) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		say(w, http.StatusOK, told{Status: "ok"})
+	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
 		defer cancel()
 		if away := b.Away(ctx); len(away) > 0 {
-			say(w, http.StatusServiceUnavailable, "away", away)
+			say(w, http.StatusServiceUnavailable, told{"away", away, b.Degraded()})
 		} else if err := ready(); err != nil {
-			say(w, http.StatusServiceUnavailable, err.Error(), nil)
+			say(w, http.StatusServiceUnavailable, told{err.Error(), nil, b.Degraded()})
 		} else {
-			say(w, http.StatusOK, "ready", nil)
+			say(w, http.StatusOK, told{"ready", nil, b.Degraded()})
 		}
 	})
 	mux.Handle("GET /metrics", b.metrics.Handler())
@@ -122,11 +123,15 @@ func (o *Operators) Stop(ctx context.Context) error {
 	return o.err
 }
 
-func say(w http.ResponseWriter, code int, status string, away []string) {
+// told is what operators are told of a process.
+type told struct {
+	Status   string   `json:"status"`
+	Away     []string `json:"away,omitempty"`     // what it cannot work without
+	Degraded []string `json:"degraded,omitempty"` // what it does without
+}
+
+func say(w http.ResponseWriter, code int, t told) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(struct { // the client may be gone; nobody else cares
-		Status string   `json:"status"`
-		Away   []string `json:"away,omitempty"`
-	}{status, away})
+	_ = json.NewEncoder(w).Encode(t) // the client may be gone; nobody else cares
 }

@@ -14,7 +14,11 @@ import (
 // Config is every setting of both processes, checked.
 type Config struct {
 	HTTP
+	Limits
 	Polls
+	Accounts
+	Mail Mail
+	OIDC OIDC
 	Database
 	Queue
 	Process
@@ -41,7 +45,11 @@ type Group struct {
 // Groups are all settings, in the order of the docs.
 var Groups = []Group{
 	{"HTTP", "Where the API listens, and who may use it.", httpSettings},
+	{"Limits", "How often an address may ask for anything.", limitsSettings},
 	{"Polls", "Who may create and vote, and how long presentations stay.", pollsSettings},
+	{"Accounts", "How people register and log in.", accountsSettings},
+	{"Mail", "How letters are sent.", mailSettings},
+	{"OpenID Connect", "Who else says who people are.", oidcSettings},
 	{"Database", "The store of everything that is kept.", databaseSettings},
 	{"Queue", "The ordered log between the API and the workers.", queueSettings},
 	{"Process", "What operators see of a process, and how it stops.", processSettings},
@@ -70,6 +78,9 @@ func Load(lookup func(string) (string, bool)) (Config, error) {
 		if err := s.set(&c, value); err != nil {
 			return Config{}, fmt.Errorf("%s%s takes %s: %w", Prefix, s.Name, s.Takes, err)
 		}
+	}
+	if err := c.complete(); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"flag"
 	"fmt"
+	"net/mail"
 	"os"
 	"strings"
 	"testing"
@@ -49,6 +50,18 @@ func TestWithoutSettingsEverythingHasItsDefault(t *testing.T) {
 	same, err := Load(lookup(map[string]string{"PLENARY_ADDR": "", "PLENARY_PARTITIONS": "  "}))
 	require.NoError(t, err)
 	require.Equal(t, c, same, "a variable that is set and empty is not set")
+}
+
+func TestAnAddressMayAsk100TimesAMinuteAnd200TimesASecondUnlessSomebodySaysOtherwise(t *testing.T) {
+	c, err := Load(lookup(nil))
+	require.NoError(t, err)
+	require.Equal(t, Limits{RateLimit: 100, BurstLimit: 200}, c.Limits)
+	c, err = Load(lookup(map[string]string{
+		"PLENARY_RATE_LIMIT": "0", "PLENARY_BURST_LIMIT": "1000000",
+		"PLENARY_REDIS_URL": " rediss://u:p@[::1]:6379/3 ",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, Limits{BurstLimit: 1_000_000, RedisURL: "rediss://u:p@[::1]:6379/3"}, c.Limits)
 }
 
 func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
@@ -116,9 +129,46 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"CREATE_LIMIT":         {"-1", "1000001", "60/m", "1e3", "∞"},
 		"CREATE_KEY": {"secret7", "a secret key", "secret\x00key", "secret🗝keys",
 			"secret,key", "sécretkey", strings.Repeat("secret", 34)},
-		"WRONG_CODES":  {"-1", "1000001", "many", "0x10"},
-		"KEEP_DAYS":    {"-1", "36501", "30d", "1.5", "NaN"},
-		"STOP_TIMEOUT": {"20", "0s", "1h"},
+		"RATE_LIMIT":  {"-1", "1000001", "100/m", "many", "1e2", "100.0", "∞", "NaN"},
+		"BURST_LIMIT": {"-1", "1000001", "200/s", "0x10", "two hundred"},
+		"REDIS_URL": {
+			"localhost:6379", "redis://", "redis://:6379", "http://:secret@h", "unix:///secret",
+			"redis://:change-me@redis:6379", "rediss://u:change%2Dme@h",
+			"redis://%zz", "redis:h", "//:secret@h",
+		},
+		"WRONG_CODES": {"-1", "1000001", "many", "0x10"},
+		"KEEP_DAYS":   {"-1", "36501", "30d", "1.5", "NaN"},
+		"TOKEN_TTL":   {"24", "0s", "721h", "1d", "-1h", "for ever"},
+		"SECRET": {
+			"secret7", strings.Repeat("secret", 5), strings.Repeat("secret", 34),
+			strings.Repeat("secret ", 5), strings.Repeat("secr🗝t", 6),
+			"eyJsecretsecretsecretsecret.secret.secret",
+		},
+		"SMTP_URL": {
+			"localhost:25", "smtp://", "smtp://:25", "http://:secret@h", "mailto:a@b", "smtp:h",
+			"//u:secret@h", "smtp://%zz", "smtp://u:change-me@h", "smtp://u@h", "smtp://:secret@h",
+			"smtp://u:secret@h/path", "smtp://u:secret@h#x", "smtp://u:secret@h?tls=none",
+			"smtp://h?tls=maybe", "smtp://h?tls=none&tls=none", "smtp://h?x=1",
+			"smtps://h?tls=none",
+			"smtp://h?tls=none&x=1", "smtp://h:0", "smtp://h:99999", "smtp://h:smtp", "smtp://h:",
+			"smtp://a b", "smtp://-h", "smtp://999.1.1.1", "smtp://u:secret%0d%0aQUIT@h",
+			"smtp://u%00:secret@h", "smtp://u:secret@a,smtp://u:secret@b", "smtp://h?tls=%zz",
+		},
+		"MAIL_FROM": {
+			"plenary", "@", "a@", "<>", "a@b.example, c@d.example", "a@b.example c@d.example",
+			"Plenary <a@b.example", "Plenary a@b.example", "a@b.example\r\nBcc: c@d.example",
+			"\"a\x00\" <a@b.example>", strings.Repeat("a", 320) + "@b.example",
+		},
+		"MAIL_LIMIT": {"-1", "1001", "5/h", "1e2", "five"},
+		"OIDC_ISSUER": {
+			"id.example", "//id.example", "ftp://h", "https://", "https://me:secret@h",
+			"https://h?x=1", "https://h#x", "https://a b", "https://h:0", "javascript://h", "https://é.example",
+		},
+		"OIDC_CLIENT_ID":     {"a b", "é", "a\x00", strings.Repeat("a", 201), "a\tb"},
+		"OIDC_CLIENT_SECRET": {"secret word", "sécret", "secret\x00", strings.Repeat("secret", 34)},
+		"REGISTER_LIMIT":     {"-1", "1000001", "10/m", "1e3"},
+		"WRONG_PASSWORDS":    {"-1", "100001", "ten", "0x10"},
+		"STOP_TIMEOUT":       {"20", "0s", "1h"},
 	} {
 		for _, value := range values {
 			_, err := Load(lookup(map[string]string{Prefix + name: value}))
@@ -127,6 +177,59 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			require.NotContains(t, err.Error(), "\n")
 		}
 	}
+}
+
+func TestAMailServerIsNamedByItsURL(t *testing.T) {
+	beside := map[string]string{
+		"PLENARY_MAIL_FROM":  "Plenary Ünal <vote@example.org>",
+		"PLENARY_PUBLIC_URL": "https://v.example",
+	}
+	for value, want := range map[string]Mail{
+		"": {}, "smtp://mail.example": {Host: "mail.example", Port: 587, Security: StartTLS},
+		" smtps://mail.example/ ": {Host: "mail.example", Port: 465, Security: TLS},
+		"smtp://u%40h:p%2Fw@h:25": {
+			Host: "h", Port: 25, User: "u@h", Password: "p/w", Security: StartTLS,
+		},
+		"SMTPS://u:p@[2001:db8::1]:2465": {
+			Host: "2001:db8::1", Port: 2465, User: "u", Password: "p", Security: TLS,
+		},
+		"smtp://127.0.0.1:1025?tls=none": {Host: "127.0.0.1", Port: 1025, Security: Plaintext},
+	} {
+		beside["PLENARY_SMTP_URL"] = value
+		c, err := Load(lookup(beside))
+		require.NoError(t, err, value)
+		want.From, want.Limit = mail.Address{Name: "Plenary Ünal", Address: "vote@example.org"}, 5
+		require.Equal(t, want, c.Mail, value)
+		require.Equal(t, value != "", c.Mail.Sends())
+	}
+}
+
+func TestASettingThatNeedsAnotherSaysWhich(t *testing.T) {
+	public := "https://v.example"
+	for _, c := range []struct{ lacks, of string }{
+		{"MAIL_FROM", "SMTP_URL"}, {"PUBLIC_URL", "SMTP_URL"},
+		{"OIDC_CLIENT_ID", "OIDC_ISSUER"}, {"PUBLIC_URL", "OIDC_ISSUER"},
+	} {
+		env := map[string]string{
+			"PLENARY_MAIL_FROM": "vote@example.org", "PLENARY_PUBLIC_URL": public,
+			"PLENARY_OIDC_CLIENT_ID": "plenary",
+			Prefix + c.of: map[string]string{
+				"SMTP_URL": "smtp://u:secret@h", "OIDC_ISSUER": "https://id.example/realms/a",
+			}[c.of],
+		}
+		_, err := Load(lookup(env))
+		require.NoError(t, err)
+		delete(env, Prefix+c.lacks)
+		_, err = Load(lookup(env))
+		require.EqualError(t, err,
+			Prefix+c.of+" takes "+Prefix+c.lacks+" beside it: that is empty")
+	}
+	c, err := Load(lookup(map[string]string{
+		"PLENARY_OIDC_ISSUER": "https://id.example/realms/a", "PLENARY_PUBLIC_URL": public,
+		"PLENARY_OIDC_CLIENT_ID": "plenary", "PLENARY_OIDC_CLIENT_SECRET": "a/b+c",
+	}))
+	require.NoError(t, err)
+	require.Equal(t, OIDC{"https://id.example/realms/a", "plenary", "a/b+c"}, c.OIDC)
 }
 
 func TestOnlyTheExamplesOwnPasswordIsRefused(t *testing.T) {

@@ -37,8 +37,8 @@ var httpSettings = []Setting{
 		func(c *Config, v string) (err error) { c.TrustedProxies, err = networks(v); return err }},
 	{"CORS_ORIGINS", "*", "*, none, or http://host or https://host, several with commas between",
 		"The origins of pages that may use the API from a browser, beside the pages that it " +
-			"serves itself. `*`: all. There are no cookies, so such a page can do no more than " +
-			"any other client.",
+			"serves itself. `*`: all. No call of the API looks at a cookie, but the return from " +
+			"a provider of log-ins. So such a page can do no more than any other client.",
 		func(c *Config, v string) (err error) { c.CORSOrigins, err = origins(v); return err }},
 	{"EMBED_ORIGINS", "none", "none, or http://host or https://host, several with commas between",
 		"The origins of pages that may show the audience's and the results pages in a frame. " +

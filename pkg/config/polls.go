@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"regexp"
+
+	"github.com/plenary-live/plenary/pkg/access"
 )
 
 // Polls has the settings of the polls feature.
@@ -82,6 +84,8 @@ func checkKey(v string) error {
 		return fmt.Errorf("it has %d", len(v))
 	case !bearer.MatchString(v):
 		return fmt.Errorf("it holds others")
+	case access.IsSession(v):
+		return fmt.Errorf("it has the form of a token that log-in gives")
 	}
 	return nil
 }

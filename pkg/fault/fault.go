@@ -55,6 +55,7 @@ type Error struct {
 	Code   Code
 	Field  string        // as named on the wire; only for the kind Invalid
 	Detail string        // for people, without internals
+	Wrongs Wrongs        // all that are wrong, this one first; nil: it is the only one
 	Cause  error         // for logs, never for people outside
 	Wait   time.Duration // after that, trying again may help; 0: nobody knows
 }
@@ -66,6 +67,9 @@ func (e *Error) Error() string {
 	}
 	if e.Detail != "" {
 		s += ": " + e.Detail
+	}
+	if more := len(e.Wrongs) - 1; more > 0 {
+		s += fmt.Sprintf(" (and %d fields more)", more)
 	}
 	if e.Cause != nil {
 		s += ": " + e.Cause.Error()

@@ -36,6 +36,8 @@ type Ballot struct {
 	VoterID uuid.UUID // the client's own; not with a pass, whose voter it is then
 	Pass    []byte    // nil: none
 	Seq     int64     // 0: none
+
+	by access.Identity // of the voter, from identify on
 }
 
 // Wait says what a voter waits for: its result is the verdict.
@@ -130,8 +132,9 @@ func (in *Intake) Take(ctx context.Context, presentationID uuid.UUID, ballot Bal
 		return false
 	}
 	arrived := in.now()
-	if display, accepted, ok := in.cache.Known(presentationID); ok && ballot.taken(display) &&
-		in.identify(presentationID, &ballot, arrived) == nil {
+	display, accepted, ok := in.cache.Known(presentationID)
+	ok = ok && in.identify(presentationID, &ballot, arrived) == nil
+	if ok && ballot.taken(display) {
 		vote, err := ballot.vote(display)
 		if err == nil && in.group.Submit(ctx, in.item(display.Partition, vote, arrived, accepted),
 			async, hearer) == nil {
@@ -171,8 +174,9 @@ func (b *Ballot) answer(p *poll.Poll) (question.Answer, error) {
 
 // identify puts a pass's voter into the ballot. It keeps nothing of the pass.
 func (in *Intake) identify(presentationID uuid.UUID, b *Ballot, now time.Time) (err error) {
+	b.by = access.ByClient
 	if b.Pass != nil {
-		b.VoterID, err = in.passes.Check(presentationID, b.Pass, now)
+		b.VoterID, b.by, err = in.passes.Identify(presentationID, b.Pass, now)
 	}
 	return err
 }
@@ -199,8 +203,7 @@ func (in *Intake) displayed(ctx context.Context, presentationID uuid.UUID, b *Ba
 
 // taken says whether a ballot is taken for what is displayed.
 func (b *Ballot) taken(d poll.Display) bool {
-	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed &&
-		(b.Pass != nil || d.Voters != access.ByPass)
+	return d.Poll != nil && d.Poll.ID == b.PollID && !d.Closed && d.Voters.Admits(b.by)
 }
 
 // refusal says why it is not.
@@ -212,6 +215,10 @@ func (b *Ballot) refusal(d poll.Display) error {
 		return fault.Errorf(poll.NotDisplayed, "the poll is not on the slide")
 	case d.Closed:
 		return fault.Errorf(poll.NotDisplayed, "voting for the poll is closed")
+	}
+	if d.Voters == access.ByAccount {
+		return fault.Errorf(access.NoPass,
+			"voters of this presentation log in, and get a pass then")
 	}
 	return fault.Errorf(access.NoPass, "voters of this presentation need a pass")
 }

@@ -43,6 +43,7 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 	passes := access.NewPasses(access.NewPassKey())
 	now := time.Now()
 	given := passes.Draw(talk, uuid.Nil, now)
+	account := passes.OfAccount(talk, other, now)
 	for name, c := range map[string]struct {
 		voters access.Voters
 		ballot Ballot
@@ -65,6 +66,16 @@ func TestAVoteWithAPassIsItsVoters(t *testing.T) {
 			access.OldPass, uuid.Nil},
 		"an empty one": {access.ByPass, Ballot{Pass: []byte{}},
 			access.BadPass, uuid.Nil},
+		"an account's, where one is needed": {access.ByAccount, Ballot{Pass: []byte(account.Text)},
+			fault.Code{}, account.Voter},
+		"an account's, where a pass will do": {access.ByPass, Ballot{Pass: []byte(account.Text)},
+			fault.Code{}, account.Voter},
+		"anybody's pass for an account's": {access.ByAccount, Ballot{Pass: []byte(given.Text)},
+			access.NoPass, uuid.Nil},
+		"an id for an account's": {access.ByAccount, Ballot{VoterID: account.Voter},
+			access.NoPass, uuid.Nil},
+		"an account's old one": {access.ByAccount, Ballot{Pass: []byte(passes.OfAccount(talk, other,
+			now.Add(-access.AccountPassLife)).Text)}, access.OldPass, uuid.Nil},
 		"a forged one, where none is": {access.Anyone, Ballot{Pass: []byte(forged(given.Text))},
 			access.BadPass, uuid.Nil},
 	} {

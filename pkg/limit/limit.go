@@ -10,11 +10,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rate is how often something may be done: so many times at once, and so many more in each minute.
-// The zero Rate sets no bound.
+// Rate is how often something may be done: so many times at once, and so many more in each minute
+// and hour. The zero Rate sets no bound.
 type Rate struct {
 	PerMinute int
+	PerHour   int // beside those of a minute
 	Burst     int
+}
+
+// perSecond gives how many come back in a second.
+func (r Rate) perSecond() rate.Limit {
+	return rate.Limit(float64(r.PerMinute)/60 + float64(r.PerHour)/3600)
 }
 
 // maxKeys bounds what a limiter remembers. The key that was used longest ago is forgotten first:
@@ -70,7 +76,7 @@ func (l *Limiter[K]) take(key K, keep bool) time.Duration {
 	defer l.mu.Unlock()
 	bucket, ok := l.buckets.Get(key)
 	if !ok {
-		bucket = rate.NewLimiter(rate.Limit(float64(l.rate.PerMinute)/60), l.rate.Burst)
+		bucket = rate.NewLimiter(l.rate.perSecond(), l.rate.Burst)
 		l.buckets.Add(key, bucket)
 	}
 	taken := bucket.ReserveN(now, 1)

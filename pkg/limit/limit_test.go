@@ -29,6 +29,23 @@ func TestAKeyMayDoABurstAndThenItsShareOfEachMinute(t *testing.T) {
 	require.Equal(t, time.Second, l.Take("a"))
 }
 
+func TestAKeyMayDoABurstAndThenItsShareOfEachHour(t *testing.T) {
+	var c clock
+	l := New[string](Rate{PerHour: 2, Burst: 2}, c.now)
+	for range 2 {
+		require.Zero(t, l.Take("a"))
+	}
+	require.InDelta(t, 30*time.Minute, l.Take("a"), float64(time.Millisecond))
+	c.advance(31 * time.Minute)
+	require.Zero(t, l.Take("a"))
+	require.NotZero(t, l.Take("a"))
+	c.advance(10 * time.Hour)
+	for range 2 {
+		require.Zero(t, l.Take("a"))
+	}
+	require.NotZero(t, l.Take("a"))
+}
+
 func TestWhoOnlyAsksTakesNothing(t *testing.T) {
 	var c clock
 	l := New[string](Rate{PerMinute: 6, Burst: 1}, c.now)

@@ -16,11 +16,8 @@ func (p *Presentation) Admit(a access.Admission) (err error) {
 // were, so it only rises where there are none.
 func (q *Poll) Identify(status Status, voters access.Voters) (changed bool) {
 	before := q.Identity
-	switch {
-	case voters == access.Anyone:
-		q.Identity = access.ByClient
-	case status == Pending:
-		q.Identity = access.Passed
+	if q.Identity = before.Least(voters.Identity()); status == Pending {
+		q.Identity = voters.Identity()
 	}
 	return q.Identity != before
 }

@@ -27,6 +27,7 @@ type EditPresentation struct {
 	Voters    *access.Voters
 	MaxVoters *int
 	Passcode  *string
+	TalkID    *uuid.UUID // Nil: it names no talk any more
 }
 
 // AddPoll adds a poll, at an index or, where that is nil, behind the last one.
@@ -84,13 +85,15 @@ type Draft struct {
 	Presentation           // as it is after the edit, polls in order with the index of each
 	State        PollState // of the poll that the edit concerns or adds; no poll: of none
 
-	// anything at all is to be written; what follows says what, beside title, admission and slide
+	// anything at all is to be written; what follows says what, beside title, admission, talk and
+	// slide
 	Changed   bool
 	Moved     bool // polls that were there have another index
 	Added     bool // the poll of State is new, and so is its state
 	Rewritten bool // the poll of State is to be written anew
 	Stated    bool // State is to be written
-	Weakened  bool // the poll on the slide is to have the identity ByClient
+	// Weakened, if not empty, is what the identity of the poll on the slide is to be.
+	Weakened access.Identity
 	// of the poll of State, to be added to the history, with the next numbers and the present time
 	Mends   []Mend
 	Erased  uuid.UUID // the poll whose votes and mends go; Nil: none
@@ -165,8 +168,8 @@ func (e EditPresentation) apply(d *Draft) error {
 		}
 	}
 	if e.Voters != nil {
-		if *e.Voters == "" { // which is said, and is neither
-			return fault.Field("voters", `must be "anyone" or "pass"`)
+		if *e.Voters == "" { // which is said, and is none
+			return fault.Field("voters", access.OneOf)
 		}
 		if admission.Voters = *e.Voters; admission.Voters != access.ByPass {
 			admission.MaxVoters, admission.Passcode = 0, ""
@@ -182,10 +185,17 @@ func (e EditPresentation) apply(d *Draft) error {
 	if err != nil {
 		return err
 	}
-	d.Changed = title != d.Title || admission != d.Admission
-	d.Title, d.Admission = title, admission
-	if d.Slide.Displayed && !d.Slide.Closed && admission.Voters == access.Anyone {
-		d.Weakened = d.Polls[d.Slide.Index].Identity != access.ByClient
+	talkID := d.TalkID
+	if e.TalkID != nil {
+		talkID = *e.TalkID
+	}
+	d.Changed = title != d.Title || admission != d.Admission || talkID != d.TalkID
+	d.Title, d.Admission, d.TalkID = title, admission, talkID
+	if d.Slide.Displayed && !d.Slide.Closed {
+		before := d.Polls[d.Slide.Index].Identity
+		if now := before.Least(admission.Voters.Identity()); now != before {
+			d.Weakened = now
+		}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package poll
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -97,21 +96,18 @@ func slidesOf(votes []Vote) (slides []slide, refs map[slide]int) {
 // DecodeBatch reads the batch of an entry. It keeps nothing of the body. Errors are
 // queue.ErrMalformed.
 func DecodeBatch(e queue.Entry) (Batch, error) {
-	r := reader{data: e.Body}
+	r := queue.NewReader(e.Body)
 	b := Batch{ID: e.ID, Replayed: e.Replayed}
 	switch e.Type {
 	case typeVotes:
-		b.Votes = r.votes()
+		b.Votes = readVotes(&r)
 	case typeSeal:
-		b.Seal = &Seal{PollID: r.uuid(), Version: r.int()}
+		b.Seal = &Seal{PollID: r.UUID(), Version: r.Int()}
 	default:
-		r.fail("type %d", e.Type)
+		r.Fail("type %d", e.Type)
 	}
-	if r.err == nil && len(r.data) > 0 {
-		r.fail("%d bytes too many", len(r.data))
-	}
-	if r.err != nil {
-		return Batch{}, r.err
+	if err := r.End(); err != nil {
+		return Batch{}, err
 	}
 	return b, nil
 }
@@ -121,12 +117,12 @@ func VotesIn(e queue.Entry) int {
 	if e.Type != typeVotes {
 		return 0
 	}
-	r := reader{data: e.Body}
-	for range r.count(leastSlide) {
-		r.uuid()
-		r.int()
+	r := queue.NewReader(e.Body)
+	for range r.Count(leastSlide) {
+		r.UUID()
+		r.Int()
 	}
-	return r.count(leastVote)
+	return r.Count(leastVote)
 }
 
 // Verdicts is the body of a reply: a verdict per vote of a batch, in order.
@@ -153,80 +149,26 @@ func DecodeVerdicts(body Verdicts) []Verdict {
 	return verdicts
 }
 
-// reader takes values off data; the first error stays and everything after it is zero.
-type reader struct {
-	data []byte
-	err  error
-}
-
-func (r *reader) fail(format string, args ...any) {
-	if r.err == nil {
-		r.err = queue.Malformedf(format, args...)
-	}
-	r.data = nil
-}
-
-func (r *reader) take(n int) []byte {
-	if n > len(r.data) {
-		r.fail("cut off")
-		return nil
-	}
-	b := r.data[:n]
-	r.data = r.data[n:]
-	return b
-}
-
-func (r *reader) uuid() (id uuid.UUID) {
-	copy(id[:], r.take(len(id)))
-	return id
-}
-
-func (r *reader) int() int64 {
-	if len(r.data) > 0 && r.data[0] < 0x80 { // as most
-		n := r.data[0]
-		r.data = r.data[1:]
-		return int64(n)
-	}
-	n, size := binary.Uvarint(r.data)
-	if size <= 0 || n > math.MaxInt64 {
-		r.fail("bad number")
-		return 0
-	}
-	r.data = r.data[size:]
-	return int64(n)
-}
-
-// count reads a number of things that take at least size bytes each. So no number makes us
-// allocate more than a small multiple of what was sent.
-func (r *reader) count(size int) int {
-	n := r.int()
-	if n == 0 || n > int64(len(r.data)/size) {
-		r.fail("bad count %d", n)
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) votes() []Vote {
-	slides := make([]slide, r.count(leastSlide))
+func readVotes(r *queue.Reader) []Vote {
+	slides := make([]slide, r.Count(leastSlide))
 	for i := range slides {
-		slides[i] = slide{r.uuid(), r.int()}
+		slides[i] = slide{r.UUID(), r.Int()}
 	}
-	votes := make([]Vote, r.count(leastVote))
+	votes := make([]Vote, r.Count(leastVote))
 	if len(votes) > MaxVotes {
-		r.fail("%d votes", len(votes))
+		r.Fail("%d votes", len(votes))
 		return nil
 	}
 	for i := range votes {
 		v := &votes[i]
-		ids := r.take(2 * len(v.ID))
-		ref := r.int()
-		v.Seq = r.int()
-		answer := r.take(int(min(r.int(), int64(len(r.data)+1))))
-		if r.err == nil && ref >= int64(len(slides)) {
-			r.fail("slide %d of %d", ref, len(slides))
+		ids := r.Take(2 * len(v.ID))
+		ref := r.Int()
+		v.Seq = r.Int()
+		answer := r.Bytes()
+		if r.Err() == nil && ref >= int64(len(slides)) {
+			r.Fail("slide %d of %d", ref, len(slides))
 		}
-		if r.err != nil {
+		if r.Err() != nil {
 			return nil
 		}
 		v.ID, v.VoterID = uuid.UUID(ids[:16]), uuid.UUID(ids[16:])

@@ -86,6 +86,9 @@ type Presentation struct {
 	Partition int // of the log, where its votes and seals go; the same for ever
 	Slide     Slide
 	Polls     []Poll
+	// TalkID names the talk that the audience rates at the end; Nil: none. Nobody checks that there
+	// is such a talk.
+	TalkID uuid.UUID
 }
 
 // Slide says what a presentation displays.

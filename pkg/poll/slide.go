@@ -15,3 +15,9 @@ func KeptSlide(version int64, index int, open bool, closed int64) Slide {
 	isClosed := !open && closed > 0 && closed == version
 	return Slide{Version: version, Index: index, Displayed: open || isClosed, Closed: isClosed}
 }
+
+// Over says whether the last of a presentation's polls is over: it was displayed last, and nobody
+// may vote.
+func (s Slide) Over(polls int) bool {
+	return s.Index >= 0 && s.Index == polls-1 && (!s.Displayed || s.Closed)
+}

@@ -22,6 +22,10 @@ type Display struct {
 
 	Poll *Poll // nil when nothing is displayed, not when it is closed; shared: nobody changes it
 
+	// TalkID names the talk that the audience is to rate now; Nil: there is none, or the last poll
+	// is not over.
+	TalkID uuid.UUID
+
 	// Of the store's Display only.
 	Tokens   *access.Tokens // shared, too
 	JoinCode string
@@ -74,6 +78,13 @@ func NewNewest(presentations, polls []uuid.UUID) (Newest, error) {
 		make(map[uuid.UUID]int64, len(polls))}, nil
 }
 
+// Owned is a presentation in the list of its owner's.
+type Owned struct {
+	ID       uuid.UUID `db:"id"`
+	Title    string    `db:"title"`
+	JoinCode string    `db:"join_code"`
+}
+
 // MaxNewest is how many ids one call of Newest takes.
 const MaxNewest = 1000
 
@@ -96,7 +107,11 @@ type Store interface {
 	// Join finds a presentation's id and title by its join code, as Create got it. NotFound.
 	Join(ctx context.Context, code string) (id uuid.UUID, title string, err error)
 
-	// Access reads what a presentation's tokens hash to. NotFound.
+	// Owned lists an account's own presentations, the newest first, at most limit of them, older
+	// than the one with the id before (Nil: all).
+	Owned(ctx context.Context, account, before uuid.UUID, limit int) ([]Owned, error)
+
+	// Access reads what a presentation's tokens hash to, and whose it is. NotFound.
 	Access(ctx context.Context, id uuid.UUID) (access.Tokens, error)
 
 	// SetAccess puts other tokens in the place of a presentation's, if its presenter's is still the

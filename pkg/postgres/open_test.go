@@ -211,5 +211,8 @@ func TestFunctionsOfTheSchemaHaveTheRightsOfTheirCaller(t *testing.T) {
 	}
 	require.NoError(t, rows.Err())
 	require.Equal(t,
-		[]string{"count_claim_1", "count_claim_2", "count_settle_1", "entries_claim_1"}, names)
+		[]string{
+			"count_claim_1", "count_claim_2", "count_settle_1", "entries_claim_1",
+			"ratings_claim_1", "ratings_settle_1",
+		}, names)
 }

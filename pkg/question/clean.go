@@ -67,6 +67,11 @@ func CleanLine(field, text string, most int) (string, error) {
 	return clean(field, text, most, oneLine)
 }
 
+// CleanText is CleanLine for a text that keeps its lines and its indentation.
+func CleanText(field, text string, most int) (string, error) {
+	return clean(field, text, most, inLines)
+}
+
 // breaks makes line feeds of all that breaks lines. Presentation programs paste the vertical tab.
 var breaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n",
 	"\u2028", "\n", "\u2029", "\n")

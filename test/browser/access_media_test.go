@@ -28,6 +28,7 @@ const movable = `[...document.querySelectorAll("*")].flatMap((e) => [null, "::be
 func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
 	r := create(t, plain.title,
 		newPoll{question: plain.question, kind: "choice", options: plain.options})
+	l := lectureOf(t, plain.title, nil)
 	v := visit(t, "presenter", desktop).presents(r)
 	still := func() { v.medium("", "prefers-reduced-motion", "reduce") }
 	lively := func() { v.medium("", "prefers-reduced-motion", "no-preference") }
@@ -35,7 +36,7 @@ func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
 		"/": "#mine", "/edit/" + r.ID: "#polls .poll", "/stage/" + r.ID: "#next",
 		"/remote/" + r.ID: "#next",
 		"/p/" + r.ID:      "#waiting-text", "/results/" + r.ID: "#actions",
-		"/nothing/is/here": "h1",
+		"/nothing/is/here": "h1", "/t/" + l.Code: "#rating", "/login": "#login",
 	} {
 		v.expect("/nothing/is/here")
 		v.open(path)

@@ -345,10 +345,15 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 			show(1, then(onStage(text), click("#answers"), ".answers-list li")), true},
 		scene{"remote-answers", phone, show(0, then(remote(text, "#chart .word"),
 			click("#answers", ".answers-list li:not(.is-hidden) button"), "#notice button")), true})
+	ofTalks, over, talks := talkScenes(t, w)
+	all, rooms = append(all, ofTalks...), append(rooms, over)
+	all = append(all, accountScenes(t, w)...)
 	return all, func(v *visitor) {
+		v.owns(talks...)
 		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404
 		v.expect(foreign.ID, "422")
 		v.expect(passes.ID+"/voters", full.ID+"/voters") // a wrong passcode, no pass left
+		v.expect("/auth/")                               // a wrong password, and no mail
 		v.presents(rooms...)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/plenary-live/plenary/test/chaos/check"
 	"github.com/plenary-live/plenary/test/stack"
 )
 
@@ -139,16 +140,21 @@ func try(t *testing.T, f *Fault, seed uint64) *Row {
 	}
 	t.Logf("%s\n%s%s%d moves, %d edits, %d views, %d overtaken (%d from behind), answers %v, "+
 		"took %v\n"+
-		"%d registers checked, %d with two acknowledged votes or more, the biggest with %d, "+
-		"undecided %d", f.What, Head, row,
+		"%s%s", f.What, Head, row,
 		row.Moves, row.Edits, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses,
-		row.Took.Round(time.Second),
-		row.Report.Registers, row.Report.Rewritten, row.Report.Biggest, row.Report.Undecided)
+		row.Took.Round(time.Second), registers("votes", row.Report),
+		registers("ratings", row.Ratings.Report))
 	for _, failure := range row.Failures() {
 		t.Errorf("seed %d: %s", seed, failure)
 	}
 	require.NoError(t, addRow(row))
 	return row
+}
+
+// registers says how much of the history was checked for its order.
+func registers(of string, r *check.Report) string {
+	return fmt.Sprintf("%d registers of %s checked, %d with two acknowledged or more, the biggest "+
+		"with %d, undecided %d\n", r.Registers, of, r.Rewritten, r.Biggest, r.Undecided)
 }
 
 // addRow adds a row to the file of -table.

@@ -23,12 +23,14 @@ type pace struct {
 	slips int           // of ten moves: there and back within a lease
 }
 
-// Crowd is everybody who uses a stack: voters, presenters and those who look at results.
+// Crowd is everybody who uses a stack: voters, who rate talks as well, presenters and those who
+// look at results.
 type Crowd struct {
 	pace     pace
 	door     *client   // where everybody goes in
 	replicas []*client // each API by itself
 	rooms    []*room   // while readers read, ask with open
+	talks    []talk    // as many as there are rooms at first
 	people   int       // voters have the numbers below
 	tellers  []*teller
 	readers  []*reader
@@ -42,7 +44,12 @@ type Crowd struct {
 	unknown atomic.Int64 // of these, without an answer that says whether the vote counts
 	moved   atomic.Int64 // transitions
 	edited  atomic.Int64 // polls
-	service service
+	ratings atomic.Int32 // the number of the last one, and of its comment and key
+	service service      // of votes, by room
+	rating  service      // of ratings, by talk
+	// what those wrote down who rated at each replica, when nobody else did any more
+	lastRated []check.Rating
+
 	voting  chan struct{} // closed: nobody votes any more
 	voted   sync.WaitGroup
 	looking chan struct{} // closed: nobody presents or reads any more
@@ -67,8 +74,13 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 			return nil, err
 		}
 		c.rooms = append(c.rooms, r)
+		t, err := newTalk(c.door, int32(i))
+		if err != nil {
+			return nil, err
+		}
+		c.talks = append(c.talks, t)
 	}
-	c.service.last = make([]success, p.rooms)
+	c.service.last, c.rating.last = make([]success, p.rooms), make([]success, p.rooms)
 	for i := range p.tellers {
 		t := &teller{crowd: c, door: c.door, every: p.every()}
 		t.rng = rand.New(rand.NewPCG(seed, uint64(i+1)))
@@ -99,6 +111,10 @@ func (c *Crowd) now() time.Duration { return time.Since(c.began) }
 // begin has everybody do what they do.
 func (c *Crowd) begin(seed uint64) {
 	c.service.begin(c.now())
+	c.rating.begin(c.now())
+	for _, t := range c.talks { // which is never over
+		c.rating.slide(t.number, false, c.now())
+	}
 	for i, r := range c.rooms {
 		c.all.Go(func() { r.present(c.looking, rand.New(rand.NewPCG(seed, uint64(i)<<40))) })
 	}
@@ -116,6 +132,7 @@ func (c *Crowd) end() {
 	close(c.voting)
 	c.voted.Wait()
 	c.service.end(c.now())
+	c.rating.end(c.now())
 	close(c.looking)
 	c.all.Wait()
 }
@@ -131,6 +148,18 @@ func (c *Crowd) history() *check.History {
 	}
 	for _, r := range c.readers {
 		h.Views = append(h.Views, r.views...)
+	}
+	return h
+}
+
+// ratingHistory puts together what everybody wrote down of ratings.
+func (c *Crowd) ratingHistory() *check.RatingHistory {
+	h := &check.RatingHistory{Sent: c.lastRated}
+	for _, t := range c.tellers {
+		h.Sent = append(h.Sent, t.rated...)
+	}
+	for _, r := range c.readers {
+		h.Views = append(h.Views, r.ratingViews...)
 	}
 	return h
 }

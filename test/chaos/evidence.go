@@ -170,19 +170,19 @@ func (s *Scene) activeWorker() (*stack.Process, error) {
 	return nil, errors.New("no worker counts")
 }
 
-// counting gives the partitions of which batches are counted within a time.
+// counting gives the partitions of which votes are counted within a time.
 func (s *Scene) counting(d time.Duration) (map[int]bool, error) {
-	before, err := s.batches()
+	before, err := s.newest()
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Wait(d); err != nil {
 		return nil, err
 	}
-	after, err := s.batches()
+	after, err := s.newest()
 	counting := map[int]bool{}
-	for partition, n := range after {
-		if n > before[partition] {
+	for partition, id := range after {
+		if id != before[partition] {
 			counting[partition] = true
 		}
 	}
@@ -199,25 +199,28 @@ func (s *Scene) ask(query string, args ...any) (n int, err error) {
 	return n, db.QueryRowContext(s, query, args...).Scan(&n)
 }
 
-// batches gives how many batches were counted, by partition.
-func (s *Scene) batches() (map[int]int, error) {
+// newest gives the newest vote that stands, by partition. Ids of votes begin with their time.
+func (s *Scene) newest() (map[int]string, error) {
 	db, err := sql.Open("postgres", s.DatabaseURL)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.QueryContext(s, `SELECT partition, count(*) FROM batches GROUP BY partition`)
+	rows, err := db.QueryContext(s, `
+		SELECT p.partition, max(v.vote_id::text) FROM votes v JOIN polls q ON q.id = v.poll_id
+		JOIN presentations p ON p.id = q.presentation_id GROUP BY p.partition`)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	all := map[int]int{}
+	all := map[int]string{}
 	for rows.Next() {
-		var partition, n int
-		if err := rows.Scan(&partition, &n); err != nil {
+		var partition int
+		var id string
+		if err := rows.Scan(&partition, &id); err != nil {
 			return nil, err
 		}
-		all[partition] = n
+		all[partition] = id
 	}
 	return all, rows.Err()
 }

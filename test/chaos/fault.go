@@ -61,18 +61,30 @@ type Scene struct {
 	points  string // folder that arms fault points
 	proxies map[string][]*proxy
 	mark    *mark
-	// How long it took at most until every room's votes were accepted and counted again.
-	accepted, counted time.Duration
+	rating  *mark // likewise, of every talk's ratings
+	// How long it took at most until every room's votes, and every talk's ratings, were accepted
+	// and counted again.
+	again, ratingAgain recovery
 
 	disk    string // where a small disk is mounted
 	broken  error  // why the fault cannot be made here
 	cleanup []func()
 }
 
-// Measure begins to measure how long it takes until every room's votes are accepted and counted
-// again. A fault that strikes several times measures each time; the row shows the longest that was
-// waited for with Resumed.
-func (s *Scene) Measure() { s.mark = s.crowd.service.mark(s.crowd.now()) }
+// recovery is how long it took until all is accepted, and counted, again.
+type recovery struct{ Accepting, Counting time.Duration }
+
+func (r *recovery) note(of *service, m *mark) {
+	accepted, counted := of.times(m)
+	r.Accepting, r.Counting = max(r.Accepting, accepted), max(r.Counting, counted)
+}
+
+// Measure begins to measure how long it takes until every room's votes and every talk's ratings are
+// accepted and counted again. A fault that strikes several times measures each time; the row shows
+// the longest that was waited for with Resumed.
+func (s *Scene) Measure() {
+	s.mark, s.rating = s.crowd.service.mark(s.crowd.now()), s.crowd.rating.mark(s.crowd.now())
+}
 
 // Wait waits for a fault to have lasted. Only a broken network or process may be waited for like
 // that.
@@ -85,32 +97,41 @@ func (s *Scene) Wait(d time.Duration) error {
 	}
 }
 
-// Resumed waits until the votes of every room are counted again since the last Measure.
+// Resumed waits until the votes of every room, and the ratings of every talk, are counted again
+// since the last Measure.
 func (s *Scene) Resumed() error {
-	select {
-	case <-s.mark.resumed:
-		accepted, counted := s.crowd.service.times(s.mark)
-		s.accepted, s.counted = max(s.accepted, accepted), max(s.counted, counted)
-		return nil
-	case <-time.After(patience):
-		return errors.New("not every room's votes are counted again")
-	case <-s.Done():
-		return s.Err()
+	late := time.After(patience)
+	for _, m := range []*mark{s.mark, s.rating} {
+		select {
+		case <-m.resumed:
+		case <-late:
+			return errors.New("not every room's votes and every talk's ratings are counted again")
+		case <-s.Done():
+			return s.Err()
+		}
 	}
+	s.again.note(&s.crowd.service, s.mark)
+	s.ratingAgain.note(&s.crowd.rating, s.rating)
+	return nil
 }
 
 // patience is how long a stack may take to come back before that is a failure of its own.
 const patience = 90 * time.Second
 
-// Row is a line of the table.
+// Line is what came of the votes of a run, or of its ratings.
+type Line struct {
+	Report *check.Report
+	Gap    time.Duration // longest time in which a room or a talk had none accepted
+	recovery
+}
+
+// Row is two lines of the table.
 type Row struct {
 	Fault        *Fault
 	Seed         uint64
-	Report       *check.Report
-	Gap          time.Duration  // longest time in which a room had no vote accepted
-	Accepting    time.Duration  // until every room's votes were accepted again
-	Counting     time.Duration  // until every room's votes were counted again
-	Odd          []string       // answers that no client should ever have got
+	Line         // of votes
+	Ratings      Line
+	Odd          []string       // answers that nobody should ever have got, and wrong tallies
 	Statuses     map[uint16]int // of the answers to votes; 0: none came
 	Moves, Views int
 	Edits        int64
@@ -184,10 +205,12 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 		return nil, endureErr
 	}
 	defer s.crowd.close()
-	row := &Row{Fault: f, Seed: o.Seed, Gap: s.crowd.service.gap, Accepting: s.accepted,
-		Counting: s.counted}
+	row := &Row{
+		Fault: f, Seed: o.Seed, Line: Line{Gap: s.crowd.service.gap, recovery: s.again},
+		Ratings: Line{Gap: s.crowd.rating.gap, recovery: s.ratingAgain},
+	}
 	err := errors.Join(endureErr, s.judge(row, o.Afterwards))
-	row.Odd = s.crowd.odd() // of what was read at the end, too
+	row.Odd = append(row.Odd, s.crowd.odd()...) // of what was read at the end, too
 	return row, err
 }
 
@@ -212,7 +235,7 @@ func (s *Scene) endure(f *Fault, o Options) error {
 	if strikeErr == nil {
 		strikeErr = s.Wait(2 * time.Second)
 	}
-	s.accepted, s.counted = 0, 0 // of the start
+	s.again, s.ratingAgain = recovery{}, recovery{} // of the start
 	if strikeErr == nil && f.Strike != nil {
 		s.Measure()
 		strikeErr = f.Strike(s)
@@ -242,12 +265,16 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	defer cancel()
 	h := s.crowd.history()
 	// of half a history nothing can be said
-	if err := s.crowd.settle(ctx, db, h, afterwards); err != nil {
+	ratings, err := s.crowd.settle(ctx, db, h, afterwards)
+	if err != nil {
+		return err
+	}
+	if row.Odd, err = s.recount(db, url); err != nil {
 		return err
 	}
 	s.Logf("all is final and read after %v; %d voters have passes",
 		s.crowd.now().Round(time.Second), len(s.crowd.passed))
-	row.Report = check.Check(h)
+	row.Report, row.Ratings.Report = check.Check(h), check.Ratings(ratings)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
 	row.Edits = s.crowd.edited.Load()
 	row.Moves, row.Views, row.Statuses = len(h.Moves), len(h.Views), map[uint16]int{}

@@ -243,8 +243,8 @@ func (s *Scene) isCut(seenBy int) error {
 
 // repeatBatches listens to the broker's own record of what is published, and publishes it again.
 // It does so when the copy is surely in time still, and when its poll may have been sealed. That
-// the copies were consumed too is sure: behind them in the same logs are the seals without which
-// no run ends.
+// the copies were consumed too is sure. Behind them in the same logs are the seals and the last
+// ratings, and no run ends without those.
 func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err
@@ -286,18 +286,18 @@ func repeatBatches(s *Scene) error {
 				amqp.Publishing{Headers: amqp.Table{"again": true},
 					DeliveryMode: amqp.Persistent, Body: d.Body}))
 	}
-	repeated, over := 0, time.After(15*time.Second)
+	repeated, over := map[string]int{}, time.After(15*time.Second)
 	for {
 		select {
 		case d, ok := <-published:
 			if !ok {
-				return fmt.Errorf("the broker's record ended after %d messages", repeated)
+				return fmt.Errorf("the broker's record ended after %v messages", repeated)
 			}
-			to := votesQueueOf(d)
+			to, stream := queueOf(d)
 			if to == "" {
 				continue
 			}
-			repeated++
+			repeated[stream]++
 			again(to, d)
 			later.Go(func() {
 				for _, wait := range []time.Duration{time.Second, 3 * time.Second} {
@@ -307,9 +307,11 @@ func repeatBatches(s *Scene) error {
 				}
 			})
 		case <-over:
-			s.Logf("%d messages were repeated", repeated)
-			if repeated == 0 {
-				return fmt.Errorf("nothing was published")
+			s.Logf("%v messages were repeated", repeated)
+			for _, stream := range streams {
+				if repeated[stream] == 0 {
+					return fmt.Errorf("nothing of the stream %s was published", stream)
+				}
 			}
 			later.Wait()
 			_, err := s.Rabbitmqctl(s, 0, "trace_off")
@@ -318,22 +320,28 @@ func repeatBatches(s *Scene) error {
 	}
 }
 
-// votesQueueOf gives the queue to which a recorded message went if it is a partition's, and it is
-// no copy of ours.
-func votesQueueOf(d amqp.Delivery) string {
+// streams are those of the log.
+var streams = []string{"votes", "talks"}
+
+// queueOf gives the queue to which a recorded message went, with its stream, if it is a
+// partition's, and it is no copy of ours.
+func queueOf(d amqp.Delivery) (to, stream string) {
 	keys, _ := d.Headers["routing_keys"].([]any)
 	if len(keys) != 1 {
-		return ""
+		return "", ""
 	}
 	if properties, ok := d.Headers["properties"].(amqp.Table); ok {
 		if headers, ok := properties["headers"].(amqp.Table); ok && headers["again"] != nil {
-			return ""
+			return "", ""
 		}
 	}
-	if name, _ := keys[0].(string); strings.HasPrefix(name, "plenary.votes.") {
-		return name
+	name, _ := keys[0].(string)
+	for _, stream := range streams {
+		if strings.HasPrefix(name, "plenary."+stream+".") {
+			return name, stream
+		}
 	}
-	return ""
+	return "", ""
 }
 
 // fullPrefetch waits until in some partition everything that a worker may hold is held.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/pkg/backend"
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
@@ -102,6 +104,31 @@ var mutants = map[string]mutant{
 	},
 }
 
+// ratingMutants lack a rule of ratings. Of a tally that is wrong a recount tells, too.
+var ratingMutants = map[string]mutant{
+	"a tally of ratings that is written and not moved": {
+		[]change{{"pkg/talk/ledger.go", "			account.add(before.Value, -1)\n", ""}},
+		"calm", []check.Kind{check.Tally}, true,
+	},
+	"a retry of a rating that counts again": {
+		[]change{{"pkg/talk/ledger.go", "if !l.isNew[r.Key] {", "if false {"}},
+		"calm", []check.Kind{check.Lost}, false,
+	},
+	"batches of ratings that nobody remembers": {
+		[]change{
+			{
+				"pkg/talk/ledger.go", "if l.isNew != nil && !l.isNew[l.batches[i].ID] {",
+				"if false {",
+			},
+			{
+				"pkg/talk/ledger.go", "if !l.isNew[b.ID] || len(b.Ratings) == 0 {",
+				"if len(b.Ratings) == 0 {",
+			},
+		},
+		"repeat-batches", []check.Kind{check.Lost}, false,
+	},
+}
+
 // The request is answered when its vote was handed over, whatever becomes of that.
 const (
 	awaits = "return b.await(ctx, w, place, item.Arrived, item.Accepted, wait)"
@@ -118,9 +145,9 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 	if *votes == 0 {
 		t.Parallel()
 	}
-	for name, m := range mutants {
+	find := func(name string, m mutant, found func(*testing.T, *Row) *check.Report) {
 		if *votes == 0 && !m.quick {
-			continue
+			return
 		}
 		t.Run(name, func(t *testing.T) {
 			i := slices.IndexFunc(Faults(), func(f *Fault) bool { return f.Name == m.fault })
@@ -138,9 +165,21 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 			o.Logf, o.Binaries, o.Afterwards = t.Logf, buildChanged(t, m.changes, targets), 0
 			row, err := Run(t.Context(), &f, o)
 			require.NoError(t, err)
-			require.Positive(t, row.Report.Of(m.kinds...), "%v is not found: %s", m.kinds, row)
-			t.Logf("found %d violations in %v, such as %v", len(row.Report.Violations), row.Took,
-				row.Report.Violations[0])
+			r := found(t, row)
+			require.Positive(t, r.Of(m.kinds...), "%v is not found: %s", m.kinds, row)
+			t.Logf("found %d violations in %v, such as %v", len(r.Violations), row.Took,
+				r.Violations[0])
+		})
+	}
+	for name, m := range mutants {
+		find(name, m, func(_ *testing.T, row *Row) *check.Report { return row.Report })
+	}
+	for name, m := range ratingMutants {
+		find(name, m, func(t *testing.T, row *Row) *check.Report {
+			if slices.Contains(m.kinds, check.Tally) {
+				require.Contains(t, fmt.Sprint(row.Odd), backend.ErrDiffers.Error())
+			}
+			return row.Ratings.Report
 		})
 	}
 }
@@ -150,8 +189,10 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 func TestEveryRuleThatIsTakenOutIsThere(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	require.NoError(t, err)
-	for name, m := range mutants {
-		t.Run(name, func(t *testing.T) { changed(t, root, m.changes) })
+	for _, some := range []map[string]mutant{mutants, ratingMutants} {
+		for name, m := range some {
+			t.Run(name, func(t *testing.T) { changed(t, root, m.changes) })
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
-// reader looks at the results of one replica, poll after poll.
+// reader looks at the results and the ratings of one replica, poll after poll.
 type reader struct {
 	crowd  *Crowd
 	api    *client
@@ -23,6 +23,8 @@ type reader struct {
 	rng    *rand.Rand
 	views  []check.View
 	odd    []string
+
+	ratingViews []check.RatingView
 }
 
 type results struct {
@@ -81,6 +83,9 @@ func (r *reader) read(stop <-chan struct{}) {
 		}
 		rooms := r.crowd.open()
 		r.look(rooms[r.rng.IntN(len(rooms))], r.rng.IntN(roomPolls), r.rng.IntN(5) == 0)
+		if r.rng.IntN(2) == 0 {
+			r.ratings(r.crowd.talks[r.rng.IntN(len(r.crowd.talks))])
+		}
 	}
 }
 

@@ -15,19 +15,25 @@ const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted
 	"again (s) |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
+// String is the line of the votes, and that of the ratings. What is odd stands with the votes.
 func (r *Row) String() string {
-	c := r.Report
+	return r.line(r.Fault.Name, len(r.Odd), r.Seed) +
+		r.Ratings.line(r.Fault.Name+", ratings", 0, r.Seed)
+}
+
+func (l *Line) line(name string, odd int, seed uint64) string {
+	c := l.Report
 	return fmt.Sprintf(
 		"| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %s | %s | %s |\n",
-		r.Fault.Name, r.Seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted, c.Overtaken,
-		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed), r.other(),
-		seconds(r.Gap), seconds(r.Accepting), seconds(r.Counting))
+		name, seed, c.Sent, c.Acknowledged, c.Refused, c.Unknown, c.Counted, c.Overtaken,
+		c.Of(check.Lost), c.Of(check.Double), c.Of(check.Late), c.Of(check.Changed),
+		l.other()+odd, seconds(l.Gap), seconds(l.Accepting), seconds(l.Counting))
 }
 
 // other counts the violations that have no column of their own.
-func (r *Row) other() int {
-	return r.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Order,
-		check.Odd) + len(r.Odd)
+func (l *Line) other() int {
+	return l.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Stale,
+		check.Order, check.Odd)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
@@ -37,25 +43,29 @@ func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 const undecided = 2
 
 // Failures says what is wrong with a row; empty: nothing.
-func (r *Row) Failures() (all []string) {
-	for i, v := range r.Report.Violations {
+func (r *Row) Failures() []string {
+	return slices.Concat(r.failures(), r.Ratings.failures(), r.Odd)
+}
+
+func (l *Line) failures() (all []string) {
+	for i, v := range l.Report.Violations {
 		if i == 20 {
-			all = append(all, fmt.Sprintf("… and %d more", len(r.Report.Violations)-i))
+			all = append(all, fmt.Sprintf("… and %d more", len(l.Report.Violations)-i))
 			break
 		}
 		all = append(all, v.String())
 	}
-	if c := r.Report; c.Behind > 5+c.Unknown/500 {
+	if c := l.Report; c.Behind > 5+c.Unknown/500 {
 		all = append(
 			all, fmt.Sprintf(
-				"%d votes overtook what came later: more than %d without an answer explain",
+				"%d overtook what came later: more than %d without an answer explain",
 				c.Behind, c.Unknown))
 	}
-	if n := r.Report.Undecided; n > undecided {
+	if n := l.Report.Undecided; n > undecided {
 		all = append(all, fmt.Sprintf("porcupine gave up on %d registers, more than %d",
 			n, undecided))
 	}
-	return append(all, r.Odd...)
+	return all
 }
 
 // Missed says which targets of recovery the median of a fault's runs misses; empty: none.
@@ -95,11 +105,12 @@ func Recovery(rows []*Row) string {
 	return line
 }
 
-// medians of how long it took until votes were counted and accepted again.
+// medians of how long it took until votes and ratings were counted and accepted again.
 func medians(rows []*Row) (counting, accepting time.Duration) {
 	var c, a []time.Duration
 	for _, r := range rows {
-		c, a = append(c, r.Counting), append(a, r.Accepting)
+		c = append(c, max(r.Counting, r.Ratings.Counting))
+		a = append(a, max(r.Accepting, r.Ratings.Accepting))
 	}
 	slices.Sort(c)
 	slices.Sort(a)
@@ -111,14 +122,18 @@ func Sum(rows []*Row) string {
 	var sent, acknowledged, refused, unknown, counted, overtaken, lost, double, late,
 		changed, other int
 	var gap time.Duration
+	var lines []*Line
 	for _, r := range rows {
-		c := r.Report
+		lines, other = append(lines, &r.Line, &r.Ratings), other+len(r.Odd)
+	}
+	for _, l := range lines {
+		c := l.Report
 		sent, acknowledged, refused, unknown, counted = sent+c.Sent, acknowledged+c.Acknowledged,
 			refused+c.Refused, unknown+c.Unknown, counted+c.Counted
 		overtaken += c.Overtaken
 		lost, double, late, changed = lost+c.Of(check.Lost), double+c.Of(check.Double),
 			late+c.Of(check.Late), changed+c.Of(check.Changed)
-		other, gap = other+r.other(), max(gap, r.Gap)
+		other, gap = other+l.other(), max(gap, l.Gap)
 	}
 	return fmt.Sprintf(
 		"| **%d runs** | | %d | %d | %d | %d | %d | %d | **%d** | **%d** | **%d** | **%d** | "+

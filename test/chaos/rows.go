@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -178,12 +179,39 @@ func (j *jsonCounts) Scan(v any) error {
 }
 
 // settle waits until all is final and completes the history with what is there, and with what is
-// there much later.
-func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much time.Duration) error {
-	if err := s.awaitFinal(ctx); err != nil {
-		return err
+// there much later. It gives the history of ratings, which is complete likewise.
+func (c *Crowd) settle(
+	ctx context.Context, s *store, h *check.History, much time.Duration,
+) (*check.RatingHistory, error) {
+	if err := errors.Join(s.awaitFinal(ctx), c.lastRatings(ctx)); err != nil {
+		return nil, err
 	}
 	final := time.Now()
+	if err := c.finish(ctx, s, h); err != nil {
+		return nil, err
+	}
+	end, err := c.tellProgramme(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	// Nothing may change any more. If something does, it may be in time for nobody to see it: so
+	// look again.
+	select {
+	case <-time.After(time.Until(final.Add(much))):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := c.later(ctx, s, h); err != nil {
+		return nil, err
+	}
+	later, err := c.tellProgramme(ctx, s)
+	ratings := c.ratingHistory() // of what was read just now, too
+	ratings.End, ratings.Later = end, later
+	return ratings, err
+}
+
+// finish reads what is there when all is final.
+func (c *Crowd) finish(ctx context.Context, s *store, h *check.History) error {
 	err := c.identify(ctx, s)
 	if err != nil {
 		return err
@@ -197,16 +225,11 @@ func (c *Crowd) settle(ctx context.Context, s *store, h *check.History, much tim
 	if len(h.Ends) != len(c.rooms)*roomPolls {
 		return fmt.Errorf("%d polls were made, %d are there", len(c.rooms)*roomPolls, len(h.Ends))
 	}
-	if err := c.tell(h.Ends); err != nil {
-		return err
-	}
-	// Nothing may change any more. If something does, it may be in time for nobody to see it: so
-	// look again.
-	select {
-	case <-time.After(time.Until(final.Add(much))):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return c.tell(h.Ends)
+}
+
+// later reads again what is there much later.
+func (c *Crowd) later(ctx context.Context, s *store, h *check.History) (err error) {
 	if h.Later, err = s.rows(ctx, c); err != nil {
 		return err
 	}

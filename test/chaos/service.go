@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"net/http"
 	"sync"
 	"time"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // service measures how long rooms were without success. Each room is looked at by itself: a
-// partition that stands still must not hide behind three that go on.
+// partition that stands still must not hide behind three that go on. Of ratings, a talk is a room.
 type service struct {
 	mu    sync.Mutex
 	ended bool
@@ -93,7 +94,7 @@ func (c *Crowd) note(r *room, cast *check.Cast) {
 	}
 	c.service.answered(cast)
 	if cast.Outcome() == check.Acknowledged { // every other answer is no success
-		c.service.success(r.number, cast)
+		c.service.success(r.number, cast.Sent, cast.Done, cast.Status == http.StatusNoContent)
 	}
 }
 
@@ -107,18 +108,19 @@ func (s *service) answered(cast *check.Cast) {
 	}
 }
 
-func (s *service) success(room int32, cast *check.Cast) {
+// success takes down that what was sent for a room was acknowledged, and whether it counts.
+func (s *service) success(room int32, sent, done time.Duration, counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return
 	}
 	last := &s.last[room]
-	s.longest(last, cast.Done)
-	now := last.at(cast.Done)
+	s.longest(last, done)
+	now := last.at(done)
 	last.accepted = max(last.accepted, now)
 	for _, m := range s.marks {
-		m.note(room, cast, now)
+		m.note(room, sent, now, counts)
 	}
 }
 
@@ -146,12 +148,12 @@ func (s *service) slide(room int32, empty bool, now time.Duration) {
 }
 
 // note takes down that a room had success, and how long it waited for it.
-func (m *mark) note(room int32, cast *check.Cast, now time.Duration) {
-	if cast.Sent < m.at || int(room) >= len(m.rooms) { // it was opened later
+func (m *mark) note(room int32, sent, now time.Duration, counts bool) {
+	if sent < m.at || int(room) >= len(m.rooms) { // it was opened later
 		return
 	}
 	waited := now - m.rooms[room]
-	if first(m.accepted, room, waited); cast.Status == 204 && first(m.counted, room, waited) &&
+	if first(m.accepted, room, waited); counts && first(m.counted, room, waited) &&
 		len(m.counted) == len(m.rooms) {
 		close(m.resumed)
 	}

@@ -79,6 +79,7 @@ type teller struct {
 	every  time.Duration // a logical vote, on average
 	voters []voter
 	casts  []check.Cast
+	rated  []check.Rating
 }
 
 // vote has people vote until stop is closed. A logical vote that has begun is ended.
@@ -99,6 +100,7 @@ func (t *teller) vote(stop <-chan struct{}) {
 		if t.rng.IntN(4) == 0 { // changes its mind at once
 			t.one(voter)
 		}
+		t.ratings(voter)
 	}
 }
 

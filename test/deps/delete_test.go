@@ -77,14 +77,30 @@ func (r *tree) files(folder, suffix string, deep bool) (names []string) {
 	return names
 }
 
-// removeFolders is rm -r.
+// removeFolders is rm -r, also of what the feature has in folders that are no feature's.
 func (r *tree) removeFolders(f feature) {
 	for _, folder := range f.folders() {
 		for _, name := range r.files(folder, "", true) {
 			r.changes[name] = ""
 		}
 	}
+	for _, name := range r.tests(f) {
+		r.changes[name] = ""
+	}
 }
+
+// tests are those of a feature for the whole system, with what they need.
+func (r *tree) tests(f feature) (names []string) {
+	for _, name := range r.files("test/e2e", ".go", false) {
+		if strings.HasPrefix(filepath.Base(name), f.many) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// built says whether a feature is there.
+func (r *tree) built(f feature) bool { return len(r.files("pkg/"+f.one, ".go", true)) > 0 }
 
 // removeLines takes out the lines that have the feature's mark, and the imports that served them.
 func (r *tree) removeLines(f feature) {
@@ -117,6 +133,14 @@ func (f feature) isImported(line string) bool {
 
 // compile compiles the product, without its tests.
 func (r *tree) compile() error {
+	return r.list("./pkg/...", "./api/...", "./worker/...", "./test/...")
+}
+
+// compileTests compiles the tests of the whole system.
+func (r *tree) compileTests() error { return r.list("-test", "./test/e2e") }
+
+// list has the go command compile packages.
+func (r *tree) list(args ...string) error {
 	replace, dir := map[string]string{}, r.t.TempDir()
 	for name, text := range r.changes {
 		to := ""
@@ -130,8 +154,8 @@ func (r *tree) compile() error {
 	require.NoError(r.t, err)
 	file := filepath.Join(dir, "overlay.json")
 	require.NoError(r.t, os.WriteFile(file, overlay, 0o600))
-	cmd := exec.Command("go", "list", "-export", "-overlay", file, "-f", "{{.ImportPath}}",
-		"./pkg/...", "./api/...", "./worker/...")
+	cmd := exec.Command("go", append([]string{"list", "-export", "-overlay", file, "-f",
+		"{{.ImportPath}}"}, args...)...)
 	cmd.Dir = r.root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -144,13 +168,50 @@ func (r *tree) compile() error {
 func TestAFeatureCanBeDeleted(t *testing.T) {
 	for _, f := range features {
 		r := newTree(t)
-		if f.one == "poll" || len(r.files("pkg/"+f.one, ".go", true)) == 0 {
+		if f.one == "poll" || !r.built(f) {
 			continue
 		}
 		r.removeFolders(f)
 		r.removeLines(f)
 		require.NoError(t, r.compile(), f.many)
+		require.NoError(t, r.compileTests(), f.many)
 	}
+}
+
+// Whoever looks for a part of a feature finds it under the feature's name. The tests of polls have
+// the names of what they test.
+func TestAFeatureHasAllItsParts(t *testing.T) {
+	for _, f := range features {
+		r := newTree(t)
+		if !r.built(f) {
+			continue
+		}
+		for _, name := range []string{
+			"pkg/" + f.one + "/store.go", "pkg/" + f.one + "/" + f.one + "test",
+			"pkg/" + f.one + "/" + f.one + "pg", "pkg/" + f.one + "/" + f.one + "lite",
+			"api/internal/" + f.many + "/routes.go", "api/internal/" + f.many + "/openapi.yaml",
+			"postman/" + f.many + ".postman_collection.json", "docs/features/" + f.many + ".md",
+		} {
+			require.True(t, there(filepath.Join(r.root, name)), "%s has no %s", f.many, name)
+		}
+		if f.one == "poll" {
+			continue
+		}
+		require.Contains(t, r.tests(f), "test/e2e/"+f.many+"_test.go")
+		for _, engine := range []string{"postgres", "sqlite"} {
+			for _, way := range []string{"up", "down"} {
+				found, err := filepath.Glob(filepath.Join(r.root, "migrations", engine,
+					"*_"+f.many+"."+way+".sql"))
+				require.NoError(t, err)
+				require.NotEmpty(t, found, "%s of %s, %s", engine, f.many, way)
+			}
+		}
+	}
+}
+
+func there(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
 }
 
 // usesToy is a file of a package that has a variable of the toy's type.
@@ -198,4 +259,12 @@ func TestTheDeleteTestFindsWhatIsLeft(t *testing.T) {
 	r.removeFolders(toy)
 	r.removeLines(toy)
 	require.ErrorContains(t, r.compile(), "pkg/limit", "somebody else uses it")
+
+	r, toy = withToy(t)
+	r.changes["test/e2e/toys_test.go"] = usesToy("e2e", "toysOwn")
+	r.removeFolders(toy)
+	r.removeLines(toy)
+	require.NoError(t, r.compileTests(), "its own tests are gone, too")
+	r.changes["test/e2e/planted_test.go"] = usesToy("e2e", "plantedToy")
+	require.ErrorContains(t, r.compileTests(), "pkg/toy", "another feature's tests use it")
 }

@@ -25,9 +25,10 @@ import (
 // api/internal/eventloop a connection, its turn and its loop are one machine, in files by its
 // parts.
 var layered = []string{
-	"api/internal/budget", "api/internal/docs", "api/internal/live", "api/internal/page",
+	"api/internal/accounts", "api/internal/budget", "api/internal/docs", "api/internal/live",
+	"api/internal/page",
 	"api/internal/polls", "api/internal/polls/fast", "api/internal/polls/fast/fasttest",
-	"api/internal/qr", "api/internal/server",
+	"api/internal/qr", "api/internal/server", "api/internal/talks",
 	"api/internal/table", "api/internal/web", "api/internal/xlsx",
 }
 

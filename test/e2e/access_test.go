@@ -68,6 +68,7 @@ func accessCalls(r *Room) []accessCall {
 		call("hideAnswer", forRemote, "PATCH", "/polls/"+first+"/answers",
 			map[string]any{"text": "A", "hidden": true}),
 		call("listVotes", forOwner, "GET", "/polls/"+first+"/votes", nil),
+		call("claimPresentation", forOwner, "POST", "/claim", object{"account_token": r.someone()}),
 		call("renewJoinCode", forOwner, "POST", "/join_code", nil),
 		call("renewRemote", forOwner, "POST", "/remote", nil),
 		call("renewToken", forOwner, "POST", "/token", nil),

@@ -47,6 +47,7 @@ type Request struct {
 	Body   string
 	JSON   any  // instead of Body; sets the content type
 	Wrong  bool // deliberately not as the OpenAPI file wants it
+	Stays  bool // an answer that leads elsewhere is the answer
 }
 
 // Do sends a request and reads the answer.
@@ -95,6 +96,9 @@ func (c *Client) send(r Request) (*Answer, error) {
 		return nil, err
 	}
 	client := http.Client{Transport: transport, Timeout: 30 * time.Second}
+	if r.Stays {
+		client.CheckRedirect = stay
+	}
 	res, err := client.Do(sent)
 	if err != nil {
 		return nil, err
@@ -112,6 +116,8 @@ func (c *Client) send(r Request) (*Answer, error) {
 	}
 	return a, nil
 }
+
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (c *Client) request(r Request) (*http.Request, error) {
 	body := []byte(r.Body)
@@ -162,6 +168,10 @@ type Problem struct {
 	Detail    string `json:"detail"`
 	Field     string `json:"field"`
 	RequestID string `json:"request_id"`
+	Errors    []struct {
+		Field  string `json:"field"`
+		Detail string `json:"detail"`
+	} `json:"errors"`
 }
 
 // Problem reads the body as a problem; the zero value if it is none.

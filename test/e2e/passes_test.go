@@ -293,9 +293,8 @@ func TestWhoMayVoteTakesNoGarbage(t *testing.T) {
 		const polls = `"polls":[{"question":"Q","options":[{"key":"A","value":"a"}]}]`
 		long := `"` + strings.Repeat("A", 13) + `"`
 		for field, bodies := range map[string][]string{
-			"voters": garbage("voters",
-				append(noStrings, `""`, `"account"`, `"PASS"`, `" pass"`,
-					`"pass\u0000"`, `"🗳️"`)...),
+			"voters": garbage("voters", append(noStrings, `""`, `"accounts"`,
+				`"PASS"`, `" pass"`, `"pass\u0000"`, `"🗳️"`)...),
 			"max_voters": append(garbage("max_voters",
 				append(noNumbers, `-1`, `1000001`, `9223372036854775807`)...),
 				`"voters":"anyone","max_voters":1`),

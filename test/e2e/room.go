@@ -80,6 +80,9 @@ type (
 		Voters    string  `json:"voters"`
 		MaxVoters *int    `json:"max_voters"` // nil: not said, as for Passcode
 		Passcode  *string `json:"passcode"`
+
+		TalkID *string `json:"talk_id"` // nil: none, or not said, as for Over
+		Over   bool    `json:"over"`
 	}
 	// Displayed is the poll on the slide.
 	Displayed struct {

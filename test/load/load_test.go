@@ -69,12 +69,15 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		assert.Equal(t, 1, measured[name], name)
 	}
 	assert.Len(t, r["bulk"].Loads, 1)
+	stampeded := map[string]int{}
 	for _, l := range r["stampede"].Loads {
 		if l.At == 100 {
+			stampeded[l.Of]++
 			assert.Equal(t, 300., l.Values["acknowledged"], l.Of)
 			assert.Equal(t, 300., l.Values["counted"], l.Of)
 		}
 	}
+	assert.Equal(t, map[string]int{report.NoOp: 1, report.Plenary: 1, report.Ratings: 1}, stampeded)
 	assert.Len(t, r["viewers"].Loads, 2*3)
 	for _, l := range r["viewers"].Loads {
 		assert.Equal(t, 0., l.Values["wrong"], "%s, %.0f viewers", l.Of, l.At)

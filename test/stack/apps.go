@@ -83,10 +83,13 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if err := s.as.mkdir(home); err != nil {
 		return nil, err
 	}
-	// Whoever starts a stack creates and guesses as much as they like, from one address. A test
-	// that limits says so.
-	settings, operators := []string{addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0",
-		"PLENARY_WRONG_CODES=0"}, port
+	// A test asks, creates and guesses as much as it likes, from one address. One that limits says
+	// so.
+	settings, operators := []string{
+		addrVar + "=" + loopback(port), "PLENARY_CREATE_LIMIT=0", "PLENARY_WRONG_CODES=0",
+		"PLENARY_RATE_LIMIT=0", "PLENARY_BURST_LIMIT=0",
+		"PLENARY_REGISTER_LIMIT=0", "PLENARY_WRONG_PASSWORDS=0",
+	}, port
 	if kind == "api" {
 		if operators, err = freePort(); err != nil {
 			return nil, err
@@ -103,6 +106,9 @@ func (s *Stack) app(kind string, i int, addrVar, binary string, env []string) (*
 	if n := len(s.AMQPURLs); n > 0 {
 		all := append(s.AMQPURLs[i%n:n:n], s.AMQPURLs[:i%n]...)
 		settings = append(settings, "PLENARY_AMQP_URL="+strings.Join(all, ","))
+	}
+	if s.RedisURL != "" {
+		settings = append(settings, "PLENARY_REDIS_URL="+s.RedisURL)
 	}
 	app := App{kind, i, binary, append(settings, env...)}
 	if s.cfg.Each != nil {

@@ -47,17 +47,19 @@ func compose(t *testing.T, env []string, profiles ...string) (*types.Project, er
 	return options.LoadProject(t.Context())
 }
 
-var composeEnv = []string{"POSTGRES_PASSWORD=pg-word", "RABBITMQ_PASSWORD=rabbit-word",
-	"POSTGRES_ADMIN_PASSWORD=admin-word"}
+var composeEnv = []string{
+	"POSTGRES_PASSWORD=pg-word", "RABBITMQ_PASSWORD=rabbit-word",
+	"POSTGRES_ADMIN_PASSWORD=admin-word", "REDIS_PASSWORD=redis-word",
+}
 
 func TestComposeStartsTheProductionShapeInTheOrderOfHealth(t *testing.T) {
 	project, err := compose(t, composeEnv)
 	require.NoError(t, err)
-	assert.ElementsMatch(t, []string{"postgres", "rabbitmq", "api", "worker", "nginx"},
-		project.ServiceNames())
+	names := []string{"postgres", "rabbitmq", "redis", "api", "worker", "nginx"}
+	assert.ElementsMatch(t, names, project.ServiceNames())
 	for name, waitsFor := range map[string][]string{
 		"api": {"postgres", "rabbitmq"}, "worker": {"postgres", "rabbitmq"}, "nginx": {"api"},
-		"postgres": nil, "rabbitmq": nil,
+		"postgres": nil, "rabbitmq": nil, "redis": nil,
 	} {
 		service := project.Services[name]
 		assert.Len(t, service.DependsOn, len(waitsFor), name)
@@ -71,7 +73,7 @@ func TestComposeStartsTheProductionShapeInTheOrderOfHealth(t *testing.T) {
 func TestEveryComposeServiceHasAnImageAHealthCheckAndBoundedLogs(t *testing.T) {
 	project, err := compose(t, composeEnv, "debug")
 	require.NoError(t, err)
-	assert.Len(t, project.Services, 6)
+	assert.Len(t, project.Services, 7)
 	for name, service := range project.Services {
 		assert.NotEmpty(t, service.Image, name)
 		if service.Build == nil {
@@ -147,6 +149,9 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 		assert.Contains(t, *env["PLENARY_DATABASE_URL"], ":pg-word@postgres:5432/")
 		assert.Contains(t, *env["PLENARY_AMQP_URL"], ":rabbit-word@rabbitmq:5672/")
 	}
+	api := project.Services["api"].Environment
+	assert.Equal(t, "redis://:redis-word@redis:6379", *api["PLENARY_REDIS_URL"])
+	assert.Equal(t, "redis-word", *project.Services["redis"].Environment["REDIS_PASSWORD"])
 	assert.Equal(t, "admin-word", *project.Services["postgres"].Environment["POSTGRES_PASSWORD"],
 		"the superuser's is another")
 	assert.Equal(t, "pg-word",
@@ -163,12 +168,17 @@ func TestComposeTakesPasswordsFromTheEnvironmentOnly(t *testing.T) {
 }
 
 func TestComposeStartsNoServerWithTheExamplesPassword(t *testing.T) {
-	project, err := compose(t,
-		[]string{"POSTGRES_PASSWORD=change-me", "RABBITMQ_PASSWORD=change-me",
-			"POSTGRES_ADMIN_PASSWORD=change-me"})
+	project, err := compose(t, []string{
+		"POSTGRES_PASSWORD=change-me", "RABBITMQ_PASSWORD=change-me",
+		"POSTGRES_ADMIN_PASSWORD=change-me", "REDIS_PASSWORD=change-me",
+	})
 	require.NoError(t, err)
 	for _, name := range []string{"api", "worker"} {
-		for _, key := range []string{"PLENARY_DATABASE_URL", "PLENARY_AMQP_URL"} {
+		keys := []string{"PLENARY_DATABASE_URL", "PLENARY_AMQP_URL"}
+		if name == "api" {
+			keys = append(keys, "PLENARY_REDIS_URL")
+		}
+		for _, key := range keys {
 			_, err := config.Load(func(asked string) (string,
 				bool) {
 				return *project.Services[name].Environment[key], asked == key
@@ -229,7 +239,7 @@ func TestNGINXDoesNotReachTheServersInCompose(t *testing.T) {
 	require.NoError(t, err)
 	for name, networks := range map[string][]string{
 		"nginx": {"front", "outer"}, "api": {"front", "inner"}, "worker": {"inner"},
-		"postgres": {"inner"}, "rabbitmq": {"inner"},
+		"postgres": {"inner"}, "rabbitmq": {"inner"}, "redis": {"inner"},
 	} {
 		assert.ElementsMatch(t, networks,
 			slices.Collect(maps.Keys(project.Services[name].Networks)), name)
@@ -257,6 +267,7 @@ func TestComposeGivesTheProcessesTheRolesThatTheTestsHave(t *testing.T) {
 		"postgres": {"/docker-entrypoint-initdb.d/plenary.sql": "postgres/init.sql"},
 		"rabbitmq": {"/etc/rabbitmq/conf.d/20-role.conf": "rabbitmq/role.conf",
 			"/etc/rabbitmq/conf.d/20-plenary.conf": "rabbitmq/plenary.conf"},
+		"redis": {"/etc/valkey/plenary.conf": "redis/plenary.conf"},
 	} {
 		for target, file := range files {
 			assert.True(t, slices.ContainsFunc(project.Services[name].Volumes,

@@ -21,6 +21,7 @@ type Detached struct {
 	BootID       string             `json:"boot_id"` // start times count from the machine's boot
 	DatabaseURL  string             `json:"database_url"`
 	AMQPURLs     []string           `json:"amqp_urls"`
+	RedisURL     string             `json:"redis_url,omitempty"`
 	Processes    []*DetachedProcess `json:"processes"`
 	postgresData string
 }
@@ -46,7 +47,8 @@ func (s *Stack) Detach(path string) (*Detached, error) {
 	d := &Detached{
 		URL: s.URL, Folder: s.Dir, Started: time.Now().UTC().Truncate(time.Second),
 		BootID:      bootID(),
-		DatabaseURL: s.DatabaseURL, AMQPURLs: s.AMQPURLs, postgresData: s.path("postgres", "data"),
+		DatabaseURL: s.DatabaseURL, AMQPURLs: s.AMQPURLs, RedisURL: s.RedisURL,
+		postgresData: s.path("postgres", "data"),
 	}
 	for _, p := range s.Processes() {
 		d.Processes = append(d.Processes, &DetachedProcess{

@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// TestEnv is the environment with which [PostgresURL] and [RabbitMQURL] use this stack's servers
-// instead of starting some. It needs Config.Management.
+// TestEnv is the environment with which [PostgresURL], [RabbitMQURL] and [RedisURL] use this
+// stack's servers instead of starting some. It needs Config.Management.
 func (s *Stack) TestEnv() []string {
-	return []string{envPostgres + "=" + s.DatabaseAdminURL, envAMQP + "=" + s.AMQPURLs[0],
-		envRabbitAPI + "=" + s.RabbitAPIs[0]}
+	return []string{
+		envPostgres + "=" + s.DatabaseAdminURL, envAMQP + "=" + s.AMQPURLs[0],
+		envRabbitAPI + "=" + s.RabbitAPIs[0], envRedis + "=" + s.RedisURL,
+	}
 }
 
 // Run runs a command in a process group of its own until it ends. It passes on to the whole group

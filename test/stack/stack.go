@@ -32,7 +32,8 @@ import (
 type Part uint
 
 // The parts of a stack. API and Worker need PostgreSQL and RabbitMQ; NGINX needs API. With
-// PgBouncer, which needs PostgreSQL, they reach the database through it.
+// PgBouncer, which needs PostgreSQL, they reach the database through it. With Redis the APIs limit
+// together, if they limit at all: a test says so.
 const (
 	PostgreSQL Part = 1 << iota
 	RabbitMQ
@@ -40,15 +41,16 @@ const (
 	Worker
 	NGINX
 	PgBouncer
+	Redis
 
 	// Servers is what the adapters' tests need.
-	Servers = PostgreSQL | RabbitMQ
+	Servers = PostgreSQL | RabbitMQ | Redis
 	// Everything is the production shape.
 	Everything = Servers | API | Worker | NGINX
 )
 
-// Config says what to start. The zero value is the production shape: one PostgreSQL, one RabbitMQ
-// node, three APIs, two workers and NGINX, in a temporary folder, on free ports.
+// Config says what to start. The zero value is the production shape, in a temporary folder and on
+// free ports. It has a PostgreSQL, a RabbitMQ node, a Redis, three APIs, two workers and NGINX.
 type Config struct {
 	Parts   Part // zero: Everything
 	APIs    int  // zero: 3
@@ -110,10 +112,12 @@ type Stack struct {
 	DatabaseAdminURL string   // of the database "postgres", as superuser
 	AMQPURLs         []string // one per RabbitMQ node
 	RabbitAPIs       []string // the nodes' HTTP APIs, with Config.Management
+	RedisURL         string   // empty: there is none
 
 	Postgres  *Process
 	PgBouncer *Process
 	Rabbits   []*Process
+	Redis     *Process
 	APIs      []*Process
 	Workers   []*Process
 	NGINX     *Process
@@ -227,6 +231,7 @@ func (s *Stack) start(ctx context.Context) error {
 		{PostgreSQL, s.startPostgres},
 		{PgBouncer, s.startPgBouncer},
 		{RabbitMQ, s.startRabbits},
+		{Redis, s.startRedis},
 		{API, s.startAPIs},
 		{Worker, s.startWorkers},
 		{NGINX, s.startNGINX},
@@ -256,6 +261,9 @@ func (s *Stack) Processes() []*Process {
 		all = append(all, s.epmd)
 	}
 	all = append(all, s.Rabbits...)
+	if s.Redis != nil {
+		all = append(all, s.Redis)
+	}
 	all = append(all, s.Workers...)
 	all = append(all, s.APIs...)
 	if s.NGINX != nil {
@@ -288,6 +296,9 @@ func (s *Stack) close() error {
 	errs = append(errs, stopAll(s.Rabbits))
 	if s.epmd != nil {
 		errs = append(errs, s.epmd.Stop())
+	}
+	if s.Redis != nil {
+		errs = append(errs, s.Redis.Stop())
 	}
 	if s.PgBouncer != nil {
 		errs = append(errs, s.PgBouncer.Stop())

@@ -19,6 +19,7 @@ const (
 	envPostgres  = "PLENARY_TEST_POSTGRES_URL" // postgres://… of a superuser
 	envAMQP      = "PLENARY_TEST_AMQP_URL"     // amqp://… of an administrator
 	envRabbitAPI = "PLENARY_TEST_RABBITMQ_API" // http://… of the same broker's management plugin
+	envRedis     = "PLENARY_TEST_REDIS_URL"    // redis://…
 )
 
 // private are the servers of this test process.
@@ -89,6 +90,17 @@ func RabbitMQURL(tb testing.TB) string {
 	return u.String()
 }
 
+// RedisURL returns the URL of a real Redis that all tests share. So a test uses keys that no other
+// has. With -short the test is skipped.
+func RedisURL(tb testing.TB) string {
+	tb.Helper()
+	skipShort(tb)
+	if given := os.Getenv(envRedis); given != "" {
+		return given
+	}
+	return privateServer(tb, Redis).RedisURL
+}
+
 // skipShort keeps "go test -short" to what runs on a machine that has only Go.
 func skipShort(tb testing.TB) {
 	tb.Helper()
@@ -123,8 +135,8 @@ func privateServer(tb testing.TB, part Part) *Stack {
 	return nil
 }
 
-// Main wraps a package's tests so that the servers that [PostgresURL] and [RabbitMQURL] started for
-// it are stopped in order when the tests are over:
+// Main wraps a package's tests. The servers that [PostgresURL], [RabbitMQURL] and [RedisURL]
+// started for it are stopped in order when the tests are over:
 //
 //	func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m)) }
 //

@@ -82,9 +82,10 @@ func (t *Turn) Read(b []byte) (int, error) {
 	return t.Conn.Read(b)
 }
 
-// What a client may send, and how long, after an answer that it did not wait for.
+// What a client may send, and how long, after an answer that it did not wait for: four times the
+// largest body that there is.
 const (
-	lingerBytes = 4 << 20
+	lingerBytes = 16 << 20
 	lingerTime  = 2 * time.Second
 )
 

@@ -18,13 +18,20 @@ type Hub struct {
 	*replica
 	features  []Feature
 	bus       bus.Bus
-	first     func(bus.Change)   // is told of a change before any topic is
+	first     []func(bus.Change) // are told of a change before any topic is
 	following *life.Tasks        // the bus, and what it may have lost
 	end       context.CancelFunc // of the streams
 
 	mu     sync.Mutex
 	closed bool
 	topics map[Name]*viewed
+}
+
+// Add has a hub serve the topics of more features, before its Start. first is told of every change
+// before any topic is: what a topic then reads is not older.
+func (h *Hub) Add(first func(bus.Change), features ...Feature) {
+	h.first = append(h.first, first)
+	h.features = append(h.features, features...)
 }
 
 // viewed is a topic with its viewers. All of that is under Hub.mu.

@@ -19,18 +19,20 @@ import (
 
 // Config is what a hub is made of.
 type Config struct {
-	Features []Feature
+	Features []Feature // the first ones; Add adds more
 	Bus      bus.Bus
-	// First is told of every change before any topic is: what a topic then reads is not older.
-	First  func(bus.Change)
-	Logger *slog.Logger
+	First    func(bus.Change) // as of Add; nil: none
+	Logger   *slog.Logger
 }
 
 // New makes a hub whose streams end with ctx.
 func New(ctx context.Context, c Config) *Hub {
 	h := &Hub{
-		features: c.Features, bus: c.Bus, first: c.First,
+		features: c.Features, bus: c.Bus,
 		following: life.NewTasks(), topics: map[Name]*viewed{},
+	}
+	if c.First != nil {
+		h.first = append(h.first, c.First)
 	}
 	streams, end := context.WithCancel(ctx)
 	h.replica = &replica{ctx: streams, logger: c.Logger, slowest: slowest}
@@ -60,7 +62,9 @@ func (h *Hub) Start() error {
 // follow hears changes until ctx ends, and closes heard when it does.
 func (h *Hub) follow(ctx context.Context, heard chan<- struct{}) {
 	hear := func(change bus.Change) {
-		h.first(change)
+		for _, first := range h.first {
+			first(change)
+		}
 		h.heard(change)
 	}
 	changes := h.bus.Subscribe(ctx) // a broker may leave that waiting

@@ -63,6 +63,27 @@ func valid(t *testing.T, text string) {
 	require.NoError(t, doc.Validate(t.Context()))
 }
 
+func TestAnswersOfWhatIsLimitedTellOfTheLimit(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(File(""))
+	require.NoError(t, err)
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			limited := op.Extensions["x-limited"] == true
+			if limited {
+				require.NotNil(t, op.Responses.Value("429"), op.OperationID)
+			}
+			for code, response := range op.Responses.Map() {
+				for _, name := range []string{"Limit", "Remaining", "Reset"} {
+					if code[0] == '2' {
+						_, tells := response.Value.Headers["X-RateLimit-"+name]
+						require.Equal(t, limited, tells, "%s %s %s", op.OperationID, code, name)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestEveryFeatureOfTheContractHasACollectionAndAPage(t *testing.T) {
 	for _, f := range features(t) {
 		name := filepath.Base(filepath.Dir(f.name))

@@ -39,10 +39,23 @@ var pages = []struct {
 	{"stage", []string{"/stage/:id"}, false},
 	{"remote", []string{"/remote/:id"}, false},
 	{"results", []string{"/results/:id"}, true},
+	{"rate", []string{"/t/:code"}, false},
+	{"programme", []string{"/programme"}, false},
+	{"talksheets", []string{"/programme/print"}, false},
+	{"talkwall", []string{"/wall/:id"}, false},
+	{logIn, []string{"/login"}, false},
+	{"register", []string{"/register"}, false},
+	{"forgot", []string{"/forgot"}, false},
+	{"account", []string{"/account"}, false},
+	{"mine", []string{"/mine"}, false},
 }
 
-// missing is the page of paths that name nothing.
-const missing = "missing"
+const (
+	// missing is the page of paths that name nothing.
+	missing = "missing"
+	// logIn is the page to log in on.
+	logIn = "login"
+)
 
 // policy lets a page use what this server sends and nothing else: no inline script or style, no
 // other host, no frame.
@@ -60,6 +73,7 @@ type Pages struct {
 	public    string // the address that others reach; empty: the one by which a page was opened
 	root      string // path of that; empty: it has none
 	framed    string // policy of the pages that others may have in a frame
+	provider  string // by which people may log in, as its host; empty: there is none
 	languages *languages
 	assets    *assets
 	rendered  map[string]map[string]content // by name and language
@@ -94,6 +108,17 @@ func New(public string, createKey bool, embed ...string) (*Pages, error) {
 	return p, p.render(missing)
 }
 
+// Offer has the pages offer log-in by an OpenID Connect provider, whose issuer is a URL. Empty:
+// there is none. It is called before Routes.
+func (p *Pages) Offer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return err
+	}
+	p.provider = u.Host
+	return p.render(logIn)
+}
+
 // view is what a template sees.
 type view struct {
 	Page   string
@@ -103,6 +128,7 @@ type view struct {
 	Root   string
 
 	CreateKey bool
+	Provider  string
 	Modules   []string           // that the page's own module imports, directly or not
 	Messages  map[string]message // that these modules use
 }
@@ -117,7 +143,7 @@ func (p *Pages) render(name string) error {
 	for _, l := range p.languages.all {
 		v := view{
 			Page: name, Lang: l.tag.String(), RTL: l.rightToLeft(), Public: p.public, Root: p.root,
-			CreateKey: p.createKey, Messages: map[string]message{},
+			CreateKey: p.createKey, Provider: p.provider, Messages: map[string]message{},
 		}
 		for _, m := range modules {
 			if m != name+".js" {
@@ -129,7 +155,7 @@ func (p *Pages) render(name string) error {
 		}
 		funcs := template.FuncMap{"asset": p.asset, "t": l.text}
 		t, err := template.New("layout.html").Funcs(funcs).
-			ParseFS(files, "pages/layout.html", "pages/"+name+".html")
+			ParseFS(files, "pages/layout.html", "pages/entry.html", "pages/"+name+".html")
 		if err != nil {
 			return err
 		}

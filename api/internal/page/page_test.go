@@ -160,7 +160,8 @@ func TestCompressedAndPlainAreTheSame(t *testing.T) {
 func TestPathsThatNameNothing(t *testing.T) {
 	app, p := newSite(t)
 	for _, path := range []string{
-		"/x", "/p/", "/p/x", "/p/" + someID + "/x", "/join/BCD234/x", "/edit/old", "/edit",
+		"/x", "/p/", "/p/x", "/p/" + someID + "/x", "/wall/x", "/t/",
+		"/programme/x", "/join/BCD234/x", "/edit/old", "/edit",
 		"/stage/new", "/results/%00", "/index.html",
 		"/assets/", "/assets/x/api.js", "/assets/" + p.assets.build + "/",
 		"/assets/" + p.assets.build + "/x.js",
@@ -332,20 +333,22 @@ const firstView = 60_000
 
 func TestTheFirstViewOfTheAudienceIsSmall(t *testing.T) {
 	app, _ := newSite(t)
-	for _, lang := range []string{"en", "de", "ar"} {
-		page := ask(t, app, "/p/"+someID, "Accept-Language", lang)
-		named := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).
-			FindAllStringSubmatch(body(t, page), -1)
-		urls := map[string]bool{"/p/" + someID: true}
-		for _, m := range named {
-			urls[m[1]] = true
+	for _, path := range []string{"/p/" + someID, "/t/BCD234"} {
+		for _, lang := range []string{"en", "de", "ar"} {
+			page := ask(t, app, path, "Accept-Language", lang)
+			named := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).
+				FindAllStringSubmatch(body(t, page), -1)
+			urls := map[string]bool{path: true}
+			for _, m := range named {
+				urls[m[1]] = true
+			}
+			sum := 0
+			for url := range urls {
+				sum += len(body(t, ask(t, app, url, "Accept-Language", lang,
+					"Accept-Encoding", "gzip")))
+			}
+			t.Logf("%s in %s: %d bytes in %d requests", path, lang, sum, len(urls))
+			require.Less(t, sum, firstView)
 		}
-		sum := 0
-		for url := range urls {
-			sum += len(body(t, ask(t, app, url, "Accept-Language", lang,
-				"Accept-Encoding", "gzip")))
-		}
-		t.Logf("%s: %d bytes in %d requests", lang, sum, len(urls))
-		require.Less(t, sum, firstView)
 	}
 }

@@ -55,13 +55,15 @@ func newer(module string) string {
 
 func TestABrowserOf2019UnderstandsAllThatTheAudienceLoads(t *testing.T) {
 	_, p := newSite(t)
-	modules, err := p.assets.modules("audience.js")
-	require.NoError(t, err)
-	require.Greater(t, len(modules), 5)
-	for _, name := range modules {
-		text, err := files.ReadFile("assets/" + name)
+	for _, page := range []string{"audience.js", "rate.js"} {
+		modules, err := p.assets.modules(page)
 		require.NoError(t, err)
-		assert.Empty(t, newer(string(text)), name)
+		require.Greater(t, len(modules), 5)
+		for _, name := range modules {
+			text, err := files.ReadFile("assets/" + name)
+			require.NoError(t, err)
+			assert.Empty(t, newer(string(text)), name)
+		}
 	}
 }
 

@@ -18,7 +18,16 @@ func (c *call) roleOf(a *access.Tokens) access.Role {
 	if c.polls.Open {
 		return access.Owner
 	}
-	return a.RoleOf(c.Token())
+	return a.Holds(c.holder())
+}
+
+// holder gives what the request's Authorization is known by: a token's hash, or what stands for an
+// account.
+func (c *call) holder() [32]byte {
+	if c.account != uuid.Nil {
+		return access.OfAccount(c.account)
+	}
+	return sha256.Sum256([]byte(c.Token()))
 }
 
 // role is roleOf where everybody may make the request. What is no token of the presentation's is as
@@ -52,6 +61,9 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 	case role == access.Remote:
 		return fault.Errorf(fault.Forbidden,
 			"a remote's token may only move slides, open or close voting, and hide answers")
+	}
+	if c.account != uuid.Nil {
+		return fault.Errorf(fault.Forbidden, "this presentation is not of this account")
 	}
 	return fault.Errorf(fault.Forbidden,
 		"this is not a token of this presentation, or not any more")
@@ -101,7 +113,10 @@ func postToken(c *call) error {
 		}
 		token, hash = body.Token, sha256.Sum256([]byte(body.Token))
 	}
-	if err := c.grant(func(a *access.Tokens) { *a = access.Tokens{TokenHash: hash} }); err != nil {
+	err := c.grant(func(a *access.Tokens) {
+		*a = access.Tokens{TokenHash: hash, Account: a.Account}
+	})
+	if err != nil {
 		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -154,27 +169,11 @@ func freeCode(take func(code string) error) (code string, err error) {
 	return code, err
 }
 
-// mayCreate checks the key that creating a presentation takes. Who tries wrong ones is bounded.
-func (c *call) mayCreate() error {
-	key := c.polls.CreateKey
-	if key == "" {
-		return nil
+// createKey is the key that a request to create a presentation brings. Where Authorization says
+// whose the presentation will be, a header of its own has it.
+func (c *call) createKey() string {
+	if c.account != uuid.Nil {
+		return c.Get("X-Create-Key")
 	}
-	given := c.Token()
-	if given == "" {
-		return fault.Errorf(web.CreateKeyMissing,
-			"creating a presentation takes the key of this server")
-	}
-	addr := c.Address()
-	if wait := c.polls.bounds.keys.Take(addr); wait > 0 {
-		return fault.BusyFor(wait, "too many wrong keys came from this address")
-	}
-	if sameSecret(given, key) {
-		c.polls.bounds.keys.Give(addr)
-		return nil
-	}
-	return fault.Errorf(web.CreateKeyWrong, "this is not the key of this server")
+	return c.Token()
 }
-
-// streamKey is by what a stream of a presenter's is known to be one: a token's hash.
-func (c *call) streamKey() [32]byte { return sha256.Sum256([]byte(c.Token())) }

@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -323,22 +322,6 @@ func TestAWorkbookHasASheetForEachPoll(t *testing.T) {
 		{"key", "value", "count"}, {"1", "1", "0"}, {"2", "2", "0"}, {"3", "3", "0"},
 		{"4", "4", "1"}, {"5", "5", "1"},
 	}, rows)
-}
-
-func TestFilesAreNamedAfterThePresentation(t *testing.T) {
-	for title, want := range map[string]string{
-		"": "results.csv", "Plenary, live": "Plenary-live.csv",
-		"../../etc/passwd": "etc-passwd.csv", "\"\r\nX: y": "X-y.csv", "🗳️!": "results.csv",
-		"Été": "Été.csv", "日本語": "日本語.csv", "العربية": "العربية.csv",
-		strings.Repeat("é", 1000): strings.Repeat("é", maxFileName) + ".csv",
-	} {
-		header := attachment(title, "csv")
-		require.NotContains(t, header, "\n")
-		kind, params, err := mime.ParseMediaType(header)
-		require.NoError(t, err, title)
-		require.Equal(t, "attachment", kind)
-		require.Equal(t, map[string]string{"filename": want}, params, title)
-	}
 }
 
 func TestTheFormatIsWhatTheQuerySaysElseWhatIsAccepted(t *testing.T) {

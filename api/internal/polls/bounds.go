@@ -1,8 +1,6 @@
 package polls
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"net/netip"
 	"time"
 
@@ -17,8 +15,6 @@ import (
 )
 
 const (
-	// wrongKeys is how many wrong keys for creating an address may try in a minute.
-	wrongKeys = 10
 	// strict says how bounds tighten while a process sees too many wrong codes. That is so when it
 	// sees strict times as many as one address may try. An address then may try that part of it.
 	strict = 10
@@ -34,7 +30,6 @@ var edits = limit.Rate{PerMinute: 600, Burst: 2 * poll.MaxPolls}
 // bounds are how often an address, or a presentation, may do what must not be done without end.
 type bounds struct {
 	creation *limit.Limiter[netip.Prefix]
-	keys     *limit.Limiter[netip.Prefix] // wrong ones
 	edits    *limit.Limiter[uuid.UUID]
 	codes    *guesses // join codes
 	passcode *guesses
@@ -43,7 +38,6 @@ type bounds struct {
 func newBounds(creations, wrongCodes int, now func() time.Time) *bounds {
 	return &bounds{
 		creation: limit.New[netip.Prefix](perMinute(creations), now),
-		keys:     limit.New[netip.Prefix](perMinute(wrongKeys), now),
 		edits:    limit.New[uuid.UUID](edits, now),
 		codes:    newGuesses(wrongCodes, now),
 		passcode: newGuesses(passcodeRoom*wrongCodes, now),
@@ -58,12 +52,6 @@ func (b *bounds) edit(id uuid.UUID) error {
 		return fault.BusyFor(wait, "too many edits of this presentation at once")
 	}
 	return nil
-}
-
-// sameSecret compares in a time that depends on neither.
-func sameSecret(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
 // joined is what a join code names.

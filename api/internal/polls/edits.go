@@ -64,15 +64,24 @@ func presentationEdit(c *call) (poll.Edit, error) {
 		Voters    *access.Voters `json:"voters"`
 		MaxVoters *int           `json:"max_voters"`
 		Passcode  *string        `json:"passcode"`
+		TalkID    link           `json:"talk_id"`
 	}
 	if err := c.Decode(&body); err != nil {
 		return nil, err
 	}
-	e := poll.EditPresentation(body)
+	e := poll.EditPresentation{Title: body.Title, Voters: body.Voters, MaxVoters: body.MaxVoters,
+		Passcode: body.Passcode}
+	talkID, said, err := body.TalkID.read("talk_id")
+	if err != nil {
+		return nil, err
+	}
+	if said {
+		e.TalkID = &talkID
+	}
 	if e == (poll.EditPresentation{}) {
 		return nil, fault.Field("title",
 			"is missing, and so is everything else that can be changed: voters, max_voters, "+
-				"passcode")
+				"passcode, talk_id")
 	}
 	return e, nil
 }
@@ -232,7 +241,7 @@ func exportPresentation(c *call) error {
 	}
 	c.use(id)
 	export := newPresentation{Title: p.Title, Polls: make([]newPoll, len(p.Polls))}
-	if p.Voters != access.Anyone { // a passcode is of one evening
+	if p.Voters != access.Anyone { // a passcode and a talk are of one evening
 		export.Voters, export.MaxVoters = &p.Voters, &p.MaxVoters
 	}
 	for i := range p.Polls {

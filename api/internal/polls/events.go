@@ -1,6 +1,11 @@
 package polls
 
 import (
+	"net"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 )
 
@@ -19,9 +24,22 @@ func getEvents(c *call) error {
 	onStage := c.isOnStage(presenter)
 	var key *[32]byte
 	if onStage && !c.polls.Open {
-		hash := c.streamKey()
+		hash := c.holder()
 		key = &hash
 	}
 	viewer := c.polls.topics.viewer(id, c.Client(), presenter, onStage, key)
+	if key != nil && c.account != uuid.Nil {
+		c.endWithSession(&viewer)
+	}
 	return c.polls.hub.Answer(ctx, c.Ctx, viewer)
+}
+
+// endWithSession has a viewer's stream end when the session of the request does.
+func (c *call) endWithSession(v *live.Viewer) {
+	join, watch := v.Join, c.WatchSession(nil)
+	v.Join = func(stream net.Conn) (news <-chan []byte, leave func()) {
+		news, leaveTopic := join(stream)
+		stop := watch(stream)
+		return news, func() { stop(); leaveTopic() }
+	}
 }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/table"
 	"github.com/plenary-live/plenary/api/internal/web"
-	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -29,7 +28,7 @@ func getVotes(c *call) error {
 	if err != nil {
 		return err
 	}
-	separator, err := separatorOf(c.Context().QueryArgs())
+	separator, err := web.Separator(c.Ctx)
 	if err != nil {
 		return err
 	}
@@ -143,7 +142,7 @@ type voteLine struct {
 
 func toLine(q *poll.Poll, v poll.VoterAnswer) voteLine {
 	l := voteLine{CastAt: v.CastAt()}
-	if q.Identity == access.Passed {
+	if q.Identity.OfServer() {
 		l.VoterID = &v.VoterID
 	} else {
 		l.ClientID = &v.VoterID
@@ -203,7 +202,7 @@ func listCSV(q *poll.Poll, separator rune) func(*bufio.Writer, votes) error {
 // in one each.
 func columns(q *poll.Poll) []any {
 	names := []any{"client_id"}
-	if q.Identity == access.Passed {
+	if q.Identity.OfServer() {
 		names[0] = "voter_id"
 	}
 	switch q.Kind {

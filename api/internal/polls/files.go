@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -362,23 +359,4 @@ func optional(f *float64) any {
 		return nil
 	}
 	return *f
-}
-
-// maxFileName is how many characters of a title the name of a file takes.
-const maxFileName = 60
-
-// attachment is a Content-Disposition that names a file after a presentation (RFC 6266).
-func attachment(title, end string) string {
-	words := strings.FieldsFunc(title,
-		func(r rune) bool {
-			return !unicode.IsLetter(r) && !unicode.IsMark(r) &&
-				!unicode.IsDigit(r)
-		})
-	name := []rune(strings.TrimLeftFunc(strings.Join(words, "-"), unicode.IsMark))
-	name = name[:min(len(name), maxFileName)]
-	if len(name) == 0 {
-		name = []rune("results")
-	}
-	return mime.FormatMediaType("attachment",
-		map[string]string{"filename": string(name) + "." + end})
 }

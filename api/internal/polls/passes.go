@@ -113,7 +113,8 @@ func newEntrance(passes *access.Passes, store granter, most int, wrong *guesses)
 type shown func(since time.Time) (poll.Display, error)
 
 // enter gives somebody at an address a pass. key is their idempotency key; Nil: none. fresh: it was
-// not counted before. Errors: NoPasses, BadPasscode, RoomFull, Busy, and the store's.
+// not counted before. Errors: NoPasses, NoSession (an account has a pass without a place),
+// BadPasscode, RoomFull, Busy, and the store's.
 func (e *entrance) enter(ctx context.Context, look shown, passcode string, key uuid.UUID,
 	from netip.Addr) (pass access.Pass, fresh bool, err error) {
 	address := limit.Address(from)
@@ -124,6 +125,9 @@ func (e *entrance) enter(ctx context.Context, look shown, passcode string, key u
 	switch {
 	case err != nil:
 		return pass, false, err
+	case d.Voters == access.ByAccount:
+		return pass, false, fault.Errorf(access.NoSession,
+			"voters of this presentation log in first")
 	case d.Voters != access.ByPass:
 		return pass, false, fault.Errorf(access.NoPasses,
 			"anyone may vote in this presentation, without a pass")

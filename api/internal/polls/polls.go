@@ -34,10 +34,10 @@ var BodyLimits = web.BodyLimits{
 type Config struct {
 	Open bool // everybody is every presentation's presenter
 
-	CreateLimit int    // presentations that one address may create in a minute; 0: any number
-	CreateKey   string // that creating one takes; empty: nothing
-	WrongCodes  int    // wrong join codes that one address may try in a minute; 0: any number
-	PassLimit   int    // passes of one presentation that an address gets in a minute; 0: any number
+	CreateLimit int       // presentations that one address may create in a minute; 0: any number
+	Door        *web.Door // to creating one
+	WrongCodes  int       // wrong join codes that one address may try in a minute; 0: any number
+	PassLimit   int       // passes of one presentation for an address in a minute; 0: any number
 }
 
 // Services is what the routes work with.
@@ -48,7 +48,8 @@ type Services struct {
 	Intake *intake.Intake
 	Bus    bus.Bus
 	Passes *access.Passes
-	Spread int // over how many partitions new presentations lie; 0: 1
+	Hub    *live.Hub // that other features have, too, and that runs; nil: one of its own
+	Spread int       // over how many partitions new presentations lie; 0: 1
 }
 
 // Polls is the feature. Its routes say that they are starting until its site is open.
@@ -79,11 +80,20 @@ type Polls struct {
 type call struct {
 	web.Call
 	*Services
-	polls *Polls
+	polls   *Polls
+	account uuid.UUID // whose session the request has; Nil: none's
 }
 
 func (s *Polls) call(c *fiber.Ctx) *call {
-	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s}
+	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s, uuid.Nil}
+}
+
+// identify takes note of the account that makes the request.
+func (c *call) identify() (err error) {
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	c.account, err = c.Account(ctx)
+	return err
 }
 
 // load takes a turn at reading a whole presentation and writing it down. It gives the context of

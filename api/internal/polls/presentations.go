@@ -1,8 +1,10 @@
 package polls
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -23,12 +25,13 @@ type newPresentation struct {
 	Voters           *access.Voters `json:"voters,omitempty"`
 	MaxVoters        *int           `json:"max_voters,omitempty"`
 	Passcode         *string        `json:"passcode,omitempty"`
+	TalkID           link           `json:"talk_id,omitempty"`
 }
 
 func (n *newPresentation) admission() (a access.Admission, err error) {
 	if n.Voters != nil {
-		if *n.Voters == "" { // which is said, and is neither
-			return a, fault.Field("voters", `must be "anyone" or "pass"`)
+		if *n.Voters == "" { // which is said, and is none
+			return a, fault.Field("voters", access.OneOf)
 		}
 		a.Voters = *n.Voters
 	}
@@ -39,6 +42,32 @@ func (n *newPresentation) admission() (a access.Admission, err error) {
 		a.Passcode = *n.Passcode
 	}
 	return a, nil
+}
+
+// link names something that another feature has by its id, as it was sent: empty where it was left
+// out.
+type link json.RawMessage
+
+// UnmarshalJSON implements json.Unmarshaler. Whether it names anything is for read to say.
+func (l *link) UnmarshalJSON(value []byte) error {
+	*l = slices.Clone(value)
+	return nil
+}
+
+// read gives the id, and whether anything was said. null is said, and names nothing. Errors:
+// Invalid.
+func (l link) read(field string) (id uuid.UUID, said bool, err error) {
+	if len(l) == 0 || string(l) == "null" {
+		return uuid.Nil, len(l) > 0, nil
+	}
+	var text string
+	if err = json.Unmarshal(l, &text); err == nil {
+		id, err = web.ParseID(field, text)
+	}
+	if err != nil { // here it is a mistake, whatever is wrong with it
+		return uuid.Nil, true, fault.Field(field, "must be a UUID and not the nil UUID, or null")
+	}
+	return id, true, nil
 }
 
 // newPoll is a poll as a presenter writes it.
@@ -85,11 +114,14 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 	if err == nil {
 		err = p.Admit(a)
 	}
+	if talkID, said, wrong := n.TalkID.read("talk_id"); err == nil && said {
+		p.TalkID, err = talkID, wrong
+	}
 	return p, err
 }
 
 func create(c *call) error {
-	if err := c.mayCreate(); err != nil {
+	if err := c.polls.Door.Enter("a presentation", c.createKey(), c.Address()); err != nil {
 		return err
 	}
 	// a look: what is no presentation costs nothing
@@ -113,7 +145,7 @@ func create(c *call) error {
 		return err
 	}
 	token, hash := access.NewToken()
-	p.TokenHash = hash
+	p.TokenHash, p.Account = hash, c.account
 	p.Partition = queue.Partition(p.ID, max(c.Spread, 1))
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code
@@ -201,6 +233,7 @@ func (c *call) presentation(p poll.Presentation, states []poll.State, role acces
 		"version":            p.Slide.Version,
 		"current_poll_index": current, "polls": polls, "role": role.String(), "voters": p.Voters,
 		"passcode_required": p.Passcode != "",
+		"talk_id":           toLink(p.TalkID), "over": p.Slide.Over(len(p.Polls)),
 	}
 	if role >= toSee {
 		all["max_voters"], all["passcode"] = p.MaxVoters, p.Passcode

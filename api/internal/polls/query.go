@@ -45,22 +45,6 @@ func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
 	return limit, nil
 }
 
-// separatorOf gives what is to part the cells of a table.
-func separatorOf(query *fasthttp.Args) (rune, error) {
-	if !query.Has("separator") {
-		return ',', nil
-	}
-	switch string(query.Peek("separator")) {
-	case ",":
-		return ',', nil
-	case ";":
-		return ';', nil
-	case "tab", "\t":
-		return '\t', nil
-	}
-	return 0, fault.Field("separator", `must be ",", ";" or "tab"`)
-}
-
 // cursors are opaque to clients: what they hold may change.
 var cursors = base64.RawURLEncoding.Strict()
 

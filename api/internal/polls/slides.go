@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/sync/singleflight"
 
@@ -46,9 +47,10 @@ func (s *encodedSlides) encode(d *poll.Display) ([]byte, error) {
 		}
 		body, err := json.Marshal(struct {
 			wirePoll
-			Version int64  `json:"version"`
-			Voting  string `json:"voting"`
-		}{toWire(d.Poll), d.Version, votingOf(*d)})
+			Version int64      `json:"version"`
+			Voting  string     `json:"voting"`
+			Talk    *uuid.UUID `json:"talk_id,omitempty"`
+		}{toWire(d.Poll), d.Version, votingOf(*d), toLink(d.TalkID)})
 		if err == nil {
 			s.keep(slide, body)
 		}

@@ -45,6 +45,14 @@ func votingOf(d poll.Display) string {
 	return "open"
 }
 
+// toLink gives the id of something that another feature has; Nil: null.
+func toLink(id uuid.UUID) *uuid.UUID {
+	if id == uuid.Nil {
+		return nil
+	}
+	return &id
+}
+
 type wireShown struct {
 	Version int64     `json:"version"`
 	Poll    *wirePoll `json:"poll"` // null: nothing is displayed
@@ -52,10 +60,12 @@ type wireShown struct {
 	Code    string    `json:"join_code,omitempty"`
 	// the poll has options, and there was no room for them
 	More bool `json:"more,omitempty"`
+	// the talk that the audience is to rate: the last poll is over
+	Talk *uuid.UUID `json:"talk_id,omitempty"`
 }
 
 func toShown(d poll.Display) wireShown {
-	w := wireShown{Version: d.Version, Code: d.JoinCode}
+	w := wireShown{Version: d.Version, Code: d.JoinCode, Talk: toLink(d.TalkID)}
 	if d.Poll != nil {
 		p := toWire(d.Poll)
 		w.Poll, w.Voting = &p, votingOf(d)

@@ -23,6 +23,8 @@ import (
 
 // Feature is a part of the site. It adds its routes before the server is made.
 type Feature interface {
+	// Name is the feature's, as in its paths: "polls".
+	Name() string
 	// Spare ends what can be spared most on some connection, and says whether there was something.
 	Spare() bool
 }
@@ -31,7 +33,8 @@ type Feature interface {
 type Config struct {
 	// Away names what the process waits for or has lost: "database", "queue". It must answer
 	// quickly.
-	Away func(ctx context.Context) []string
+	Away  func(ctx context.Context) []string
+	About About
 	// Fast answers requests without Fiber, where it takes them. nil: none.
 	Fast eventloop.Answerer
 }
@@ -52,7 +55,8 @@ type Server struct {
 	front *eventloop.Listener // nil before Start
 }
 
-// New makes a server of a site that has the features' routes, and adds those of its health.
+// New makes a server of a site that has the features' routes. It adds those of its health and of
+// what it is.
 func New(site *web.Site, cfg Config, features ...Feature) *Server {
 	s := &Server{
 		Config: cfg, site: site, features: features, stopping: make(chan struct{}, 1),
@@ -61,6 +65,11 @@ func New(site *web.Site, cfg Config, features ...Feature) *Server {
 	ok := func(c *fiber.Ctx) error { return c.JSON(fiber.Map{"status": "ok"}) }
 	site.App.Get("/healthz", ok)
 	site.App.Get("/readyz", s.ready)
+	names := make([]string, len(features))
+	for i, f := range features {
+		names[i] = f.Name()
+	}
+	site.App.Get(web.Base+"/", site.Limited(newAbout(cfg.About, names).answer))
 	site.App.Get(web.Base+"/ping", ok)
 	contract := openapi.File(site.Root)
 	site.App.Get(web.Base+"/openapi.yaml", func(c *fiber.Ctx) error {

@@ -5,8 +5,11 @@ import (
 	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/budget"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/limit"
 )
 
@@ -61,6 +64,19 @@ func (c *Call) Unchanged(tag string) bool { return Unchanged(c.Ctx, tag) }
 
 // Token gives the token of the request's Authorization; empty: there is none.
 func (c *Call) Token() string { return Bearer(c.Ctx) }
+
+// Account gives the account whose session the request's Authorization has; Nil: it has none.
+// Errors: as access.Sessions. A token of another form is told apart without a look-up.
+func (c *Call) Account(ctx context.Context) (uuid.UUID, error) {
+	token := c.Token()
+	if !access.IsSession(token) {
+		return uuid.Nil, nil
+	}
+	if c.Site.Sessions == nil {
+		return uuid.Nil, fault.Errorf(access.BadSession, "this server has no accounts")
+	}
+	return c.Site.Sessions.Account(ctx, token)
+}
 
 // Client gives the address of the client.
 func (c *Call) Client() netip.Addr { return c.Site.TrustedProxies.Client(c.Ctx) }

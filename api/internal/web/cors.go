@@ -14,10 +14,10 @@ import (
 const (
 	allowedHeaders = "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, " +
 		"If-Match, If-None-Match, Last-Event-ID, " +
-		"Prefer, X-Request-Id"
+		"Prefer, X-Create-Key, X-Request-Id"
 	exposedHeaders = "Allow, Content-Disposition, ETag, Link, Location, Preference-Applied, " +
 		"Retry-After, Vote-Superseded, WWW-Authenticate, " +
-		"X-Request-Id, X-Vote-Id"
+		"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id, X-Vote-Id"
 	preflightAge = "86400" // seconds: a day
 )
 

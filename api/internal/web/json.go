@@ -34,9 +34,14 @@ func IsJSON(c *fiber.Ctx) error {
 // Unmarshal reads the body. Everything in v is a copy: Fiber uses its buffers again. The body is
 // taken as it came: Fiber's own Body would unpack a compressed one without a bound.
 func Unmarshal(c *fiber.Ctx, v any) error {
-	err := json.Unmarshal(c.Request().Body(), v)
+	body := c.Request().Body()
+	return unmarshalError(body, json.Unmarshal(body, v))
+}
+
+// unmarshalError says of an error of reading a body what its client may know.
+func unmarshalError(body []byte, err error) error {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fault.Field(fieldAt(c.Request().Body(), e), "must not be a JSON %s", e.Value)
+		return fault.Field(fieldAt(body, e), "must not be a JSON %s", e.Value)
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fault.Field("body", "is no JSON: byte %d is wrong, or the end is missing", e.Offset)

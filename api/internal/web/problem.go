@@ -62,15 +62,22 @@ var fiberCodes = map[int]struct {
 
 // problem is an answer after RFC 9457.
 type problem struct {
-	Type      string `json:"type"`
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Code      string `json:"code"`
-	Detail    string `json:"detail"`
-	Field     string `json:"field,omitempty"`
-	RequestID string `json:"request_id"`
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Code      string  `json:"code"`
+	Detail    string  `json:"detail"`
+	Field     string  `json:"field,omitempty"`
+	Errors    []wrong `json:"errors,omitempty"` // all fields, where several are wrong
+	RequestID string  `json:"request_id"`
 
 	wait time.Duration // after which trying again may help; 0: nobody knows
+}
+
+// wrong is one of several fields that are wrong.
+type wrong struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
 }
 
 // problemOf says of an error what people outside may know.
@@ -88,6 +95,9 @@ func problemOf(err error) problem {
 		if status, ok := statuses[e.Code.Kind]; ok {
 			p.Status, p.Code, p.Detail = status, e.Code.Name, e.Detail
 			p.Field, p.wait = e.Field, e.Wait
+			for _, w := range e.Wrongs {
+				p.Errors = append(p.Errors, wrong(w))
+			}
 		}
 	}
 	p.Title = http.StatusText(p.Status)

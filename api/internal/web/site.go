@@ -16,8 +16,10 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/eventloop"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/life"
+	"github.com/plenary-live/plenary/pkg/limit"
 )
 
 // Config is what a site is made of.
@@ -30,6 +32,8 @@ type Config struct {
 	// Costly gives turns at what keeps a processor busy. nil: turns of the site's own.
 	Costly *budget.Turns
 	Limits BodyLimits
+	// Counter is asked whether a request is one too many. nil: none is.
+	Counter limit.Counter
 }
 
 // Site is an application whose requests and answers all have the same manners. Routes are added to
@@ -42,6 +46,8 @@ type Site struct {
 	Bodies  *semaphore.Weighted // bytes of larger ones that are being read
 	// what works with the services after its request: streams, and votes that wait
 	Sending sync.WaitGroup
+	// Sessions tells accounts, from Start on. nil: there are none.
+	Sessions access.Sessions
 
 	stop, cut context.CancelFunc
 	close     func() // the end of Stop
@@ -152,9 +158,10 @@ func (s *Site) TryEnter() bool {
 // Leave ends what TryEnter began.
 func (s *Site) Leave() { s.mu.RUnlock() }
 
-// Serving makes a handler of a route that works with the services. It keeps them open until the
-// route has returned. Where they are not there yet or any more, it says so.
-func (s *Site) Serving(route fiber.Handler) fiber.Handler {
+// Unlimited makes a handler of a route that works with the services. It keeps them open until the
+// route has returned. Where they are not there yet or any more, it says so. It is for a route of
+// which a hall asks behind one address, or that has a limit of its own.
+func (s *Site) Unlimited(route fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		if done, err := s.serve(c, route); done {
 			return err

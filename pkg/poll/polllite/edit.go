@@ -46,7 +46,7 @@ func readDraft(
 		return d, noPresentation(err)
 	}
 	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(),
-		Edits: row.Edits, Slide: row.slide()}
+		Edits: row.Edits, Slide: row.slide(), TalkID: row.Talk.UUID}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls,
 		`SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = ? ORDER BY q.position`,
@@ -63,16 +63,16 @@ func readDraft(
 	return d, err
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// weaken has a poll's identity be a weaker one, and raises the revision of its results, which say
 // so.
-func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll, to access.Identity) error {
 	state, err := readState(ctx, tx, q.ID)
 	states := []poll.PollState{state}
 	if err != nil {
 		return err
 	}
 	states[0].Revision++
-	q.Identity = access.ByClient
+	q.Identity = to
 	if err := updateIdentity(ctx, tx, &q); err != nil {
 		return err
 	}
@@ -104,8 +104,8 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
 		return err
 	}
-	if d.Weakened {
-		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
+	if d.Weakened != "" {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index], d.Weakened); err != nil {
 			return err
 		}
 	}
@@ -123,8 +123,10 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations AS p SET title = ?, slide_index = ?, voters = ?, max_voters = ?, passcode = ?, edits = edits + 1, `+noteUse+` WHERE id = ?`,
-		d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, d.ID[:])
+		UPDATE presentations AS p SET title = ?, slide_index = ?, voters = ?, max_voters = ?,
+			passcode = ?, talk_id = ?,
+			edits = edits + 1, `+noteUse+` WHERE id = ?`,
+		d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, linked(d.TalkID), d.ID[:])
 	return err
 }
 

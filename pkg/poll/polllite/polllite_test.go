@@ -67,6 +67,9 @@ func TestStore(t *testing.T) {
 			s.(*testStore).exec(t, `UPDATE presentations SET partition = NULL WHERE id = ?`, id[:])
 		}),
 		polltest.Folds(inside()),
+		polltest.Recounts(func(t *testing.T, s polltest.Store, statement string, id uuid.UUID) {
+			s.(*testStore).exec(t, statement+"?", id[:])
+		}),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
 				s.(*testStore).exec(t, `UPDATE presentations
@@ -159,8 +162,9 @@ func inside() polltest.Inside {
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
 			for _, name := range []string{
-				"0011_counting", "0010_partitions", "0009_counting", "0008_spellings",
-				"0007_mends", "0006_texts",
+				"0014_presentation_talk", "0013_accounts", "0012_talks", "0011_counting",
+				"0010_partitions", "0009_counting",
+				"0008_spellings", "0007_mends", "0006_texts",
 			} {
 				down, err := os.ReadFile("../../../migrations/sqlite/" + name + ".down.sql")
 				require.NoError(t, err)

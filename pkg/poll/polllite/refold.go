@@ -95,7 +95,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
 	}
-	if err := readVotes(ctx, tx, a.PollID, r); err != nil {
+	if err := readVotes(ctx, tx, a.PollID, r.Vote); err != nil {
 		return nil, err
 	}
 	words, isNew := r.Words()
@@ -146,7 +146,10 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 	return err
 }
 
-func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
+// readVotes tells vote of every vote of a poll.
+func readVotes(
+	ctx context.Context, tx *sqlx.Tx, id uuid.UUID, vote func(uuid.UUID, question.Answer),
+) error {
 	answers, err := tx.QueryContext(ctx,
 		`SELECT voter_id, answer, vote_id FROM votes WHERE poll_id = ?`, id[:])
 	if err != nil {
@@ -158,7 +161,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 		if err := answers.Scan(&a.VoterID, &a.Answer, &a.VoteID); err != nil {
 			return err
 		}
-		r.Vote(a.VoteID, a.Answer)
+		vote(a.VoteID, a.Answer)
 	}
 	return answers.Err()
 }

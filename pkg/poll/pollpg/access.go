@@ -8,20 +8,24 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-const accessColumns = `p.token_hash, p.remote_hash`
+const accessColumns = `p.token_hash, p.remote_hash, p.account_id`
 
 // accessRow is what a presentation's tokens hash to.
 type accessRow struct {
 	TokenHash  []byte `db:"token_hash"`
 	RemoteHash []byte `db:"remote_hash"` // nil: there is no such token
+
+	Account uuid.NullUUID `db:"account_id"`
 }
 
 func (r accessRow) access() (a access.Tokens) {
 	copy(a.TokenHash[:], r.TokenHash)
 	copy(a.RemoteHash[:], r.RemoteHash)
+	a.Account = r.Account.UUID
 	return a
 }
 
@@ -31,6 +35,29 @@ func remoteHash(a access.Tokens) []byte {
 		return nil
 	}
 	return a.RemoteHash[:]
+}
+
+// accountID gives what is written of a thing's account.
+func accountID(a access.Tokens) uuid.NullUUID { return linked(a.Account) }
+
+// linked gives what is written of the id of something that another feature has; Nil: none.
+func linked(id uuid.UUID) uuid.NullUUID {
+	return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil}
+}
+
+// Owned implements poll.Store.
+func (s *Store) Owned(ctx context.Context, account, before uuid.UUID, limit int) (
+	owned []poll.Owned, err error,
+) {
+	if before == uuid.Nil {
+		before = uuid.Max
+	}
+	err = s.db.Read(ctx, "owned", func(q postgres.Queryer) error {
+		return q.SelectContext(ctx, &owned, `
+			SELECT id, title, join_code FROM presentations
+			WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`, account, before, limit)
+	})
+	return owned, err
 }
 
 // Access implements poll.Store.
@@ -59,9 +86,10 @@ func (s *Store) SetAccess(ctx context.Context, id uuid.UUID, presenter [32]byte,
 		if row.access().TokenHash != presenter {
 			return fault.Errorf(fault.Stale, "the presentation has another token meanwhile")
 		}
-		_, err = tx.ExecContext(ctx,
-			`UPDATE presentations SET token_hash = $2, remote_hash = $3, edits = edits + 1 WHERE `+
-				`id = $1`, id, a.TokenHash[:], remoteHash(a))
+		_, err = tx.ExecContext(ctx, `
+			UPDATE presentations
+			SET token_hash = $2, remote_hash = $3, account_id = $4, edits = edits + 1
+			WHERE id = $1`, id, a.TokenHash[:], remoteHash(a), accountID(a))
 		return err
 	})
 }

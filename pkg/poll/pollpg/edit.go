@@ -47,7 +47,7 @@ func lockDraft(
 		return d, noPresentation(err)
 	}
 	d.Presentation = poll.Presentation{ID: id, Title: row.Title, Admission: row.admission(),
-		Edits: row.Edits, Slide: row.slide()}
+		Edits: row.Edits, Slide: row.slide(), TalkID: row.Talk.UUID}
 	var polls []pollRow
 	err = tx.SelectContext(ctx, &polls,
 		`SELECT `+pollColumns+` FROM polls q WHERE q.presentation_id = $1 ORDER BY q.position`, id)
@@ -67,15 +67,15 @@ func lockDraft(
 	return d, nil
 }
 
-// weaken has a poll's identity be the weakest, and raises the revision of its results, which say
+// weaken has a poll's identity be a weaker one, and raises the revision of its results, which say
 // so.
-func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll) error {
+func weaken(ctx context.Context, tx *sqlx.Tx, q poll.Poll, to access.Identity) error {
 	states, err := lockStates(ctx, tx, []uuid.UUID{q.ID})
 	if err != nil {
 		return err
 	}
 	states[0].Revision++
-	q.Identity = access.ByClient
+	q.Identity = to
 	if err := updateIdentity(ctx, tx, &q); err != nil {
 		return err
 	}
@@ -107,8 +107,8 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 	if err := insertMends(ctx, tx, d.ID, d.Mends); err != nil {
 		return err
 	}
-	if d.Weakened {
-		if err := weaken(ctx, tx, d.Polls[d.Slide.Index]); err != nil {
+	if d.Weakened != "" {
+		if err := weaken(ctx, tx, d.Polls[d.Slide.Index], d.Weakened); err != nil {
 			return err
 		}
 	}
@@ -126,8 +126,10 @@ func writeDraft(ctx context.Context, tx *sqlx.Tx, d poll.Draft) error {
 		}
 	}
 	_, err := tx.ExecContext(ctx, `
-		UPDATE presentations p SET title = $2, slide_index = $3, voters = $4, max_voters = $5, passcode = $6, edits = edits + 1, `+noteUse+` WHERE id = $1`,
-		d.ID, d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode)
+		UPDATE presentations p SET title = $2, slide_index = $3, voters = $4, max_voters = $5,
+			passcode = $6, talk_id = $7,
+			edits = edits + 1, `+noteUse+` WHERE id = $1`,
+		d.ID, d.Title, d.Slide.Index, d.Voters, d.MaxVoters, d.Passcode, linked(d.TalkID))
 	return err
 }
 

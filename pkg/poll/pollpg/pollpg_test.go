@@ -72,6 +72,10 @@ func run(t *testing.T, url func(t *testing.T) string, pooler bool) {
 			require.NoError(t, err)
 		}),
 		polltest.Folds(inside()),
+		polltest.Recounts(func(t *testing.T, s polltest.Store, statement string, id uuid.UUID) {
+			_, err := s.(*testStore).raw.Exec(statement+"$1", id)
+			require.NoError(t, err)
+		}),
 		polltest.Ageing(
 			func(t *testing.T, s polltest.Store, id uuid.UUID, age time.Duration) {
 				_, err := s.(*testStore).raw.Exec(`UPDATE presentations
@@ -168,8 +172,9 @@ func inside() polltest.Inside {
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
 			for _, name := range []string{
-				"0011_counting", "0010_partitions", "0009_counting", "0008_spellings",
-				"0007_mends", "0006_texts",
+				"0014_presentation_talk", "0013_accounts", "0012_talks", "0011_counting",
+				"0010_partitions", "0009_counting",
+				"0008_spellings", "0007_mends", "0006_texts",
 			} {
 				down, err := os.ReadFile("../../../migrations/postgres/" + name + ".down.sql")
 				require.NoError(t, err)

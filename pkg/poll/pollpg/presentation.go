@@ -14,7 +14,7 @@ import (
 )
 
 const slideColumns = `p.version, p.slide_index, p.displayed, p.closed, p.voters AS who,
-	p.max_voters, p.passcode, p.edits, ` + partitionColumns
+	p.max_voters, p.passcode, p.edits, p.talk_id, ` + partitionColumns
 
 // slideRow is a slide, and who may vote there. poll.KeptSlide says what displayed and closed mean.
 type slideRow struct {
@@ -27,6 +27,7 @@ type slideRow struct {
 	MaxVoters int           `db:"max_voters"`
 	Passcode  string        `db:"passcode"`
 	Edits     int64         `db:"edits"`
+	Talk      uuid.NullUUID `db:"talk_id"`
 
 	partitionRow
 }
@@ -37,6 +38,14 @@ func (r slideRow) admission() access.Admission {
 
 func (r slideRow) slide() poll.Slide {
 	return poll.KeptSlide(r.Version, r.Index, r.Displayed, r.Closed)
+}
+
+// toRate gives the talk that the audience rates on a slide of so many polls; Nil: none yet.
+func (r slideRow) toRate(s poll.Slide, polls int) uuid.UUID {
+	if !s.Over(polls) {
+		return uuid.Nil
+	}
+	return r.Talk.UUID
 }
 
 func noPresentation(err error) error {
@@ -52,11 +61,12 @@ func (s *Store) Create(ctx context.Context, p poll.Presentation) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO presentations (
 				id, title, join_code, token_hash, remote_hash, version, slide_index,
-				displayed, voters, max_voters, passcode, partition)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+				displayed, voters, max_voters, passcode, partition, account_id, talk_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			p.ID, p.Title, p.JoinCode, p.TokenHash[:], remoteHash(
 				p.Tokens), p.Slide.Version, p.Slide.Index, p.Slide.Displayed,
-			p.Voters, p.MaxVoters, p.Passcode, p.Partition)
+			p.Voters, p.MaxVoters, p.Passcode, p.Partition, accountID(p.Tokens),
+			linked(p.TalkID))
 		if err != nil {
 			return err
 		}
@@ -102,6 +112,7 @@ func (s *Store) Presentation(ctx context.Context, id uuid.UUID) (poll.Presentati
 		ID: id, Title: rows[0].Title, JoinCode: rows[0].JoinCode, Tokens: rows[0].access(),
 		Admission: rows[0].admission(),
 		Edits:     rows[0].Edits, Slide: rows[0].slide(), Partition: rows[0].partitionOf(id),
+		TalkID: rows[0].Talk.UUID,
 	}
 	states := make([]poll.State, len(rows))
 	for i := range rows {
@@ -133,12 +144,16 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 		accessRow
 		JoinCode string `db:"join_code"`
 		Unnoted  bool   `db:"unnoted"`
+		Polls    int    `db:"polls"` // of a presentation that names a talk
 		slideRow
 		pollRow
 	}
 	err := s.db.Read(ctx, "display", func(q postgres.Queryer) error {
 		return noPresentation(q.GetContext(ctx, &row, `
-			SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted, `+slideColumns+`, `+pollColumns+`
+			SELECT `+accessColumns+`, p.join_code, `+unnoted+` AS unnoted,
+				CASE WHEN p.talk_id IS NULL THEN 0 ELSE (
+					SELECT count(*) FROM polls o WHERE o.presentation_id = p.id) END AS polls,
+				`+slideColumns+`, `+pollColumns+`
 			FROM presentations p
 			LEFT JOIN polls q ON q.presentation_id = p.id AND q.position = p.slide_index
 				AND (p.displayed OR p.closed > 0 AND p.closed = p.version)
@@ -155,7 +170,7 @@ func (s *Store) Display(ctx context.Context, id uuid.UUID) (poll.Display, error)
 	access := row.access()
 	d := poll.Display{PresentationID: id, Admission: row.admission(), Edits: row.Edits,
 		Slide: row.slide(), Partition: row.partitionOf(id), Tokens: &access,
-		JoinCode: row.JoinCode}
+		JoinCode: row.JoinCode, TalkID: row.toRate(row.slide(), row.Polls)}
 	if d.Displayed {
 		q := row.poll()
 		d.Poll = &q

@@ -98,7 +98,7 @@ func refold(ctx context.Context, tx *sqlx.Tx, a *account) (changed *bus.Change, 
 	if err := readWords(ctx, tx, a.PollID, r); err != nil {
 		return nil, err
 	}
-	if err := readVotes(ctx, tx, a.PollID, r); err != nil {
+	if err := readVotes(ctx, tx, a.PollID, r.Vote); err != nil {
 		return nil, err
 	}
 	words, isNew := r.Words()
@@ -146,7 +146,10 @@ func readWords(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 	return err
 }
 
-func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refolding) error {
+// readVotes tells vote of every vote of a poll.
+func readVotes(
+	ctx context.Context, tx *sqlx.Tx, id uuid.UUID, vote func(uuid.UUID, question.Answer),
+) error {
 	page := make([]voterAnswerRow, 0, refoldPage)
 	after := uuid.Nil
 	for {
@@ -157,7 +160,7 @@ func readVotes(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, r *question.Refol
 			return err
 		}
 		for _, v := range page {
-			r.Vote(v.VoteID, v.Answer)
+			vote(v.VoteID, v.Answer)
 		}
 		if len(page) < refoldPage {
 			return nil

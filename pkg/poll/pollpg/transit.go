@@ -43,7 +43,7 @@ func transit(ctx context.Context, tx *sqlx.Tx, id uuid.UUID, m poll.Move,
 	}
 	turn = poll.Turn{Display: poll.Display{
 		PresentationID: id, Admission: row.admission(), Edits: row.Edits, Slide: t.Slide,
-		Partition: row.partitionOf(id),
+		Partition: row.partitionOf(id), TalkID: row.toRate(t.Slide, len(ids)),
 	}, Changed: t.Changed}
 	if t.Shown >= 0 {
 		if turn.Poll, err = readPoll(ctx, tx, ids[t.Shown]); err != nil {

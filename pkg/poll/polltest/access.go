@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/poll"
 )
 
 // newHash gives a hash that is no other one's.
@@ -54,6 +55,51 @@ func (s *suite) access(t *testing.T) {
 		requireKind(t, fault.Stale, store.SetAccess(t.Context(), p.ID, p.TokenHash, first))
 		requireAccess(t, second, p.ID)
 		requireAccess(t, other.Tokens, other.ID)
+	})
+
+	t.Run("an account lists its own, the newest first, page by page", func(t *testing.T) {
+		mine, others := uuid.New(), uuid.New()
+		var want []poll.Owned
+		for i := range 5 {
+			p := newPresentation(t)
+			p.Account = mine
+			require.NoError(t, store.Create(t.Context(), p))
+			requireAccess(t, p.Tokens, p.ID)
+			want = append([]poll.Owned{{ID: p.ID, Title: p.Title, JoinCode: p.JoinCode}}, want...)
+			q := newPresentation(t)
+			if q.Account = others; i == 0 {
+				q.Account = uuid.Nil
+			}
+			require.NoError(t, store.Create(t.Context(), q))
+		}
+		var got []poll.Owned
+		for before := uuid.Nil; ; before = got[len(got)-1].ID {
+			page, err := store.Owned(t.Context(), mine, before, 2)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(page), 2)
+			if len(page) == 0 {
+				break
+			}
+			got = append(got, page...)
+		}
+		require.Equal(t, want, got)
+		none, err := store.Owned(t.Context(), uuid.New(), uuid.Nil, 2)
+		require.NoError(t, err)
+		require.Empty(t, none)
+		nobodys, err := store.Owned(t.Context(), uuid.Nil, uuid.Nil, 2)
+		require.NoError(t, err)
+		require.Empty(t, nobodys, "what has no account is nobody's")
+	})
+
+	t.Run("an account takes over with the tokens", func(t *testing.T) {
+		p := created(t, store)
+		taken := p.Tokens
+		taken.Account = uuid.New()
+		require.NoError(t, store.SetAccess(t.Context(), p.ID, p.TokenHash, taken))
+		requireAccess(t, taken, p.ID)
+		owned, err := store.Owned(t.Context(), taken.Account, uuid.Nil, 10)
+		require.NoError(t, err)
+		require.Len(t, owned, 1)
 	})
 
 	t.Run("of many who replace the same token one does", func(t *testing.T) {

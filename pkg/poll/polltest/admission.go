@@ -122,6 +122,22 @@ func (s *suite) admission(t *testing.T) {
 				"it was opened for anyone")
 		})
 
+	t.Run("voters who log in make a poll strong, until weaker ones may vote", func(t *testing.T) {
+		p := made(t, access.Admission{Voters: access.ByAccount})
+		require.Equal(t, access.LoggedIn, move(t, p, poll.Move{}).Poll.Identity)
+		d, err := store.Display(t.Context(), p.ID)
+		require.NoError(t, err)
+		require.Equal(t, access.ByAccount, d.Voters)
+		before := results(t, store, p, 0)
+		admit(t, p, access.ByPass)
+		require.Equal(t, access.Passed, identity(t, p, 0))
+		require.Equal(t, before.Revision+1, results(t, store, p, 0).Revision)
+		admit(t, p, access.ByAccount)
+		require.Equal(t, access.Passed, identity(t, p, 0), "passes may have voted")
+		admit(t, p, access.Anyone)
+		require.Equal(t, access.ByClient, identity(t, p, 0))
+	})
+
 	t.Run("as many passes are granted as there is room for", func(t *testing.T) {
 		p := made(t, byPass)
 		for _, c := range []struct{ want, granted int }{{2, 2}, {2, 1}, {5, 0}} {

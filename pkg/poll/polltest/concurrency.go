@@ -123,4 +123,9 @@ func requireRecount(t *testing.T, s Store, p poll.Presentation, index int) {
 	require.Equal(t, counts, r.Counts)
 	requireWords(t, s, r, words)
 	require.EqualValues(t, len(answers), r.Voters)
+	if store, ok := s.(poll.RecountStore); ok {
+		differing, err := store.Recount(t.Context(), p.Polls[index].ID, false)
+		require.NoError(t, err)
+		require.Empty(t, differing)
+	}
 }

@@ -57,6 +57,7 @@ type suite struct {
 	before func(t *testing.T, s Store, id uuid.UUID)
 
 	inside *Inside
+	spoil  func(t *testing.T, s Store, statement string, pollID uuid.UUID)
 }
 
 // Run proves the port's promises on stores that open gives, each of them empty. The suite closes
@@ -70,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store, capabilities ...Capability
 	t.Run("access", s.access)
 	t.Run("transitions", s.transitions)
 	t.Run("edits", s.edits)
+	t.Run("the talk of a presentation", s.talks)
 	t.Run("revisions", s.revisions)
 	t.Run("mends", s.mends)
 	t.Run("what is new", s.newest)
@@ -95,6 +97,9 @@ func Run(t *testing.T, open func(t *testing.T) Store, capabilities ...Capability
 	}
 	if s.inside != nil {
 		t.Run("words are counted by one fold", s.folds)
+	}
+	if s.spoil != nil {
+		t.Run("a recount finds what differs", s.recounts)
 	}
 	if s.hold != nil {
 		t.Run("counting stands in nobody's way but in its partition and its polls", s.apart)

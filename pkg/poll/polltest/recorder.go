@@ -108,6 +108,8 @@ func CallTheRest(t *testing.T, s Store, p poll.Presentation, partition int,
 	ended("Presentation", err)
 	_, _, err = s.Join(ctx, p.JoinCode)
 	ended("Join", err)
+	_, err = s.Owned(ctx, uuid.New(), p.ID, 100)
+	ended("Owned", err)
 	access, err := s.Access(ctx, p.ID)
 	ended("Access", err)
 	ended("SetAccess", s.SetAccess(ctx, p.ID, access.TokenHash, access))

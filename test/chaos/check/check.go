@@ -20,6 +20,7 @@ const (
 	Revived  Kind = "revived"  // it stands, and its voter was told that it does not
 	Tally    Kind = "tally"    // a tally or a total is no recount
 	Backward Kind = "backward" // a replica's results went back
+	Stale    Kind = "stale"    // a reading lacks what was counted before it was asked for
 	Order    Kind = "order"    // the register of a voter and poll is not linearizable
 	Odd      Kind = "odd"      // an answer that the contract does not have, or not then
 )
@@ -27,17 +28,20 @@ const (
 // Violation is a broken promise.
 type Violation struct {
 	Kind  Kind
-	Poll  int32
-	Voter int32 // -1: of no voter in particular
+	Of    string // "poll" or "talk"
+	Poll  int32  // its number
+	Voter int32  // -1: of no voter in particular
 	Text  string
 }
 
 func (v Violation) String() string {
-	return fmt.Sprintf("%s: poll %d, voter %d: %s", v.Kind, v.Poll, v.Voter, v.Text)
+	return fmt.Sprintf("%s: %s %d, voter %d: %s", v.Kind, v.Of, v.Poll, v.Voter, v.Text)
 }
 
-// Report is what the checker found.
+// Report is what the checker found about polls, or about talks.
 type Report struct {
+	of string
+
 	Sent, Acknowledged, Refused, Unknown int
 	Counted                              int // rows
 	// Overtaken rows hold a vote whose voter was never told that it counts, though another of its
@@ -64,21 +68,27 @@ func (r *Report) Of(kinds ...Kind) (n int) {
 }
 
 func (r *Report) add(kind Kind, poll, voter int32, format string, args ...any) {
-	r.Violations = append(r.Violations, Violation{kind, poll, voter, fmt.Sprintf(format, args...)})
+	r.Violations = append(r.Violations,
+		Violation{kind, r.of, poll, voter, fmt.Sprintf(format, args...)})
 }
 
-// Check looks for every broken promise.
+// tell counts an outcome.
+func (r *Report) tell(o Outcome) {
+	switch o {
+	case Acknowledged:
+		r.Acknowledged++
+	case Refused:
+		r.Refused++
+	default:
+		r.Unknown++
+	}
+}
+
+// Check looks for every broken promise about votes.
 func Check(h *History) *Report {
-	r := &Report{Sent: len(h.Casts), Counted: len(h.Rows)}
+	r := &Report{of: "poll", Sent: len(h.Casts), Counted: len(h.Rows)}
 	for i := range h.Casts {
-		switch h.Casts[i].Outcome() {
-		case Acknowledged:
-			r.Acknowledged++
-		case Refused:
-			r.Refused++
-		default:
-			r.Unknown++
-		}
+		r.tell(h.Casts[i].Outcome())
 	}
 	r.votes(h)
 	r.answers(h)

@@ -39,12 +39,12 @@ var model = porcupine.Model{
 
 // linearizable asks another judge, which does not know the rules above. Is there an order of the
 // votes, none of them before it was sent or after it was acknowledged, that leaves what stands?
-func (r *Report) linearizable(g *register) {
+// All are the votes that this may be.
+func (r *Report) linearizable(g *register, all []*Cast) {
 	acknowledged, verdict := g.acknowledged(), porcupine.Illegal
 	if g.row == nil {
 		verdict = g.leaves(nil)
 	} else {
-		all := g.explanations()
 		if len(all) == 0 {
 			return // no register holds what was never written, and that was said already
 		}

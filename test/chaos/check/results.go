@@ -59,7 +59,7 @@ func (r *Report) views(h *History) {
 }
 
 // remember keeps the first view of several, and gives it.
-func remember[K comparable](all map[K]View, k K, v View) View {
+func remember[K comparable, V any](all map[K]V, k K, v V) V {
 	if first, ok := all[k]; ok {
 		return first
 	}

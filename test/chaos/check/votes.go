@@ -10,9 +10,14 @@ import (
 func (r *Report) votes(h *History) {
 	open := windows(h.Moves)
 	for _, g := range r.registers(h) {
-		r.standing(g)
+		all := g.explanations()
+		if g.row != nil && len(all) == 0 {
+			r.unexplained(g)
+		} else {
+			r.standing(g, all)
+		}
 		r.late(g, open[g.poll])
-		r.linearizable(g)
+		r.linearizable(g, all)
 	}
 }
 
@@ -23,6 +28,9 @@ const overtakes = 30 * time.Second
 // explanations gives the votes that the row may be. It gives the one that was acknowledged under
 // its id. Else it gives those that may count and whose voter was told no id.
 func (g *register) explanations() (all []*Cast) {
+	if g.row == nil {
+		return nil
+	}
 	for _, c := range g.casts {
 		same := c.Answer == g.row.Answer && int64(c.Seq) == g.row.Seq
 		switch {
@@ -38,9 +46,9 @@ func (g *register) explanations() (all []*Cast) {
 	return all
 }
 
-// standing: the row is an acknowledged vote, by its id, or one that may count, and every other
-// acknowledged vote may have been before it.
-func (r *Report) standing(g *register) {
+// standing: the row is an acknowledged vote, or one that may count, and every other acknowledged
+// vote may have been before it. All are the votes that the row may be.
+func (r *Report) standing(g *register, all []*Cast) {
 	if g.row == nil {
 		for _, c := range g.casts {
 			if c.Outcome() == Acknowledged {
@@ -50,21 +58,17 @@ func (r *Report) standing(g *register) {
 		}
 		return
 	}
-	all := g.explanations()
-	if len(all) == 0 {
-		r.unexplained(g)
-		return
-	}
-	stands, behind := false, true
+	stands, behind, told := false, true, false
 	for _, c := range all {
 		if over, late := g.standsOver(c); over {
 			stands, behind = true, behind && late
+			told = told || c.Outcome() == Acknowledged
 		}
 	}
 	switch acknowledged := g.acknowledged(); {
 	case !stands:
 		r.add(Lost, g.poll, g.voter, "%v", g)
-	case acknowledged > 0 && all[0].Outcome() == Unknown:
+	case acknowledged > 0 && !told:
 		r.Overtaken++
 		if behind {
 			r.Behind++

@@ -15,10 +15,19 @@ export function here() {
   return own.slice(1).split("/");
 }
 
-/** Where this page is in a frame, has the way to the start page, which may be in none, open a tab of its own. */
+/** Gives what a part of the address stands for, be it one that no link of ours holds. */
+export function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Where this page is in a frame, has the ways to pages that may be in none open a tab of their own. */
 export function leaveFrames() {
   if (window === window.top) return;
-  Object.assign(document.querySelector("a.brand"), { target: "_blank", rel: "noopener" });
+  for (const link of document.querySelectorAll("a.brand, #log-in, #rate-link")) Object.assign(link, { target: "_blank", rel: "noopener" });
 }
 
 /** The same as people type it, without "http". */

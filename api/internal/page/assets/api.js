@@ -44,17 +44,20 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 const pause = (seconds) => new Promise((resolve) => { setTimeout(resolve, seconds * 1000); });
 
 /**
- * Calls the API and gives {status, data, etag, superseded}; data is null where the answer has no body. Throws a Problem.
+ * Calls the API and gives {status, data, etag, superseded, clock}; data is null where the answer has no body, and clock is the server's
+ * at that moment, in ms. Throws a Problem.
  * path is below the base path. Options: token (the presenter's), body (sent as JSON), headers, timeout in seconds, and tries: how
- * often it is sent at most while it may pass. By default GET is tried four times and anything else once; what can be sent
- * again safely (with If-Match, say) may be given more.
+ * often it is sent at most while it may pass, or while again says so of the problem. By default GET is tried four times and anything
+ * else once; what can be sent again safely (with If-Match, say) may be given more.
  */
-export async function call(method, path, { token, body, headers = {}, timeout = 10, tries = method === "GET" ? 4 : 1 } = {}) {
+export async function call(method, path, {
+  token, body, headers = {}, timeout = 10, tries = method === "GET" ? 4 : 1, again = (problem) => problem.passes,
+} = {}) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await send(method, path, token, body, headers, timeout);
     } catch (problem) {
-      if (!(problem instanceof Problem) || !problem.passes || problem.retryAfter > longest || attempt >= tries) throw problem;
+      if (!(problem instanceof Problem) || !again(problem) || problem.retryAfter > longest || attempt >= tries) throw problem;
       await pause(Math.max(problem.retryAfter, 0.5 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2));
     }
   }
@@ -62,6 +65,11 @@ export async function call(method, path, { token, body, headers = {}, timeout = 
 
 /** Gives only the data of a GET. */
 export const get = async (path, options) => (await call("GET", path, options)).data;
+
+/** Tells the page where the API has refused (401) a session that is over: session.js says what becomes of it. */
+export function refusedSession(data, token) {
+  if (data && /session/.test(data.code)) dispatchEvent(new CustomEvent("sessionover", { detail: token }));
+}
 
 async function send(method, path, token, body, headers, timeout) {
   const given = { Accept: "application/json", ...headers };
@@ -87,12 +95,14 @@ async function send(method, path, token, body, headers, timeout) {
     if (answer.ok) throw new Problem({ status: 502, code: "unreadable" });
   }
   if (!answer.ok) {
+    if (answer.status === 401) refusedSession(data, token);
     const seconds = Number.parseFloat(answer.headers.get("Retry-After"));
     const etag = answer.headers.get("ETag");
     throw new Problem({ code: "unknown", ...data, status: answer.status, etag }, Number.isFinite(seconds) ? seconds : 1);
   }
   const superseded = answer.headers.get("Vote-Superseded") === "true"; // another vote of the same voter stands
-  return { status: answer.status, data, etag: answer.headers.get("ETag"), superseded };
+  const clock = Date.parse(answer.headers.get("Date")) || Date.now();
+  return { status: answer.status, data, etag: answer.headers.get("ETag"), superseded, clock };
 }
 
 /** Where a presentation is, and what belongs to it: at(id, "polls", pollID, "results"). */

@@ -1,7 +1,7 @@
 // The audience's page: the question and its options, large; one tap votes; what became of the vote; the results, when the
 // presenter shows them. The next question comes by itself.
 
-import { here, leaveFrames, root } from "./address.js";
+import { here, leaveFrames, plain, root } from "./address.js";
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
@@ -16,7 +16,7 @@ import { isEmpty, isGood, settled, votes } from "./votes.js";
 const part = Object.fromEntries([
   "connection", "title", "waiting", "waiting-title", "waiting-text", "poll", "question", "hint", "ballot", "vote", "results",
   "results-title", "voters", "chart", "more", "before", "so-far", "unknown", "unknown-title", "unknown-text", "code", "entry", "entry-title",
-  "take-back", "forgets",
+  "take-back", "forgets", "rate", "rate-link",
 ].map((id) => [id, document.getElementById(id)]));
 
 let id; // the presentation
@@ -66,6 +66,26 @@ function displayed({ version, poll, voting }) {
     return voteChanged(poll.poll_id);
   }
   build(poll, first, focused);
+}
+
+/** Offers to rate a talk, if there is one: the last poll is over. */
+function toRate(talk) {
+  if (talk) part["rate-link"].href = `${root}/t/${talk}`;
+  const comes = Boolean(talk) && part.rate.hidden;
+  const lost = !talk && part.rate.contains(document.activeElement);
+  show(part.rate, Boolean(talk));
+  if (comes) announce(t("audience.rate"));
+  if (lost) (slide.poll ? part.question : part["waiting-title"]).focus();
+}
+
+/** Reads whether there is a talk to rate, on a page that follows by looking and sees an empty slide. */
+async function readTalk(version) {
+  try {
+    const { talk_id: talk, over } = await get(at(id));
+    if (slide.version === version && !slide.poll) toRate(over && talk);
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem; // the next slide tells
+  }
 }
 
 /** Gives what the answers to a poll are. Its texts may be mended while people answer. */
@@ -164,6 +184,7 @@ const stateOf = (vote) => (vote.state === "sending" && ["busy", "retrying"].incl
 function say(vote) {
   if (isEmpty(vote.answer)) return sayOfNone(vote);
   if (!settled(vote) && gate.asks) return t("vote.passcode");
+  if (!settled(vote) && gate.login) return t("vote.login");
   switch (stateOf(vote)) {
     case "sending": return t("vote.sending");
     case "retrying":
@@ -296,12 +317,16 @@ function connection(state) {
 /** Takes in what is displayed. */
 function told(event, streamed) {
   followed = followed && streamed;
+  const before = slide.version;
   displayed(event);
   followed = streamed;
+  if (event.version < slide.version) return;
+  if (event.poll || streamed) toRate(event.talk_id);
+  else if (event.version > before) readTalk(event.version);
 }
 
 function gone(title, text) {
-  for (const name of ["waiting", "entry", "poll", "results", "before", "so-far"]) show(part[name], false);
+  for (const name of ["waiting", "entry", "poll", "results", "before", "so-far", "rate"]) show(part[name], false);
   show(part.connection, false);
   show(part.unknown);
   write(part["unknown-title"], title);
@@ -310,15 +335,6 @@ function gone(title, text) {
 }
 
 // --- the start --------------------------------------------------------------------------------------------------------------
-
-/** Gives what a part of the address stands for, be it one that no link of ours holds. */
-function plain(part) {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
 
 /** Finds the presentation that the address names: by its id, or by the code that people type. */
 async function arrive() {

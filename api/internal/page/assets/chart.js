@@ -6,7 +6,8 @@ import { make, write } from "./dom.js";
 import { number, percent, t } from "./text.js";
 
 /**
- * Makes the chart of a poll: {element, update(results)}. poll is as the API gives it (kind, options with values); results may be
+ * Makes the chart of a poll: {element, update(results)}. poll is as the API gives it (kind, options with values), and may say how a
+ * count is written: counted(n). results may be
  * those of the API or of the event stream, which have no values. Elements stay while their numbers change, so that bars move.
  *
  * A wall has so much room and no more. It makes a bounded chart and fits it (fit.js):
@@ -43,6 +44,7 @@ function rest(list) {
 }
 
 function bars(poll) {
+  const counted = poll.counted || ((n) => t("chart.votes", { n }));
   const rows = new Map(); // by key, in the order of the options
   const element = make("ul", { class: "bars" });
   poll.options.forEach((option, i) => {
@@ -86,7 +88,7 @@ function bars(poll) {
         row.fill.classList.toggle("some", option.count > 0);
         row.row.classList.toggle("leads", highest > 0 && option.count === highest);
         write(row.part, percent(option.count, results.total));
-        write(row.count, t("chart.votes", { n: option.count }));
+        write(row.count, counted(option.count));
       }
       choose();
     },
@@ -96,7 +98,7 @@ function bars(poll) {
 function rating(poll) {
   const mean = make("strong", { class: "mean" });
   const median = make("span", { class: "median" });
-  const histogram = bars({ options: poll.options });
+  const histogram = bars(poll);
   histogram.element.classList.add("histogram");
   const element = make("div", { class: "rating" },
     make("p", { class: "average" }, make("span", { class: "average-of" }, t("chart.average")), mean, median), histogram.element);

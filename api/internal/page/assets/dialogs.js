@@ -1,9 +1,11 @@
 // The dialogs of the presenter's pages: a question before something is gone, and the way to the remote.
 
-import { here, publicBase, root, unreachable } from "./address.js";
+import { here, publicBase, unreachable } from "./address.js";
 import { at, call, get } from "./api.js";
 import { find, front, leave, make, notify, show } from "./dom.js";
+import { qr } from "./qr.js";
 import { refusal } from "./refusal.js";
+import { account, session } from "./session.js";
 import { keepPresentation, keepRemote, remoteOf } from "./store.js";
 import { t } from "./text.js";
 import { presenterPage } from "./token.js";
@@ -148,27 +150,16 @@ export async function renewLinks(id, token) {
     const seen = await get(at(id), { token: fresh }).catch(() => null);
     if (seen?.role !== "owner") return notify(refusal(problem), "error");
   }
-  keepPresentation({ id, token: fresh });
+  keepPresentation({ id, token: fresh, ...token === session() && { account: account() } });
   location.replace(presenterPage(`/${here().join("/")}`, fresh));
   location.reload(); // where the address differs in its fragment only
 }
 
 /** Draws a token of 256 bits. */
-function drawToken() {
+export function drawToken() {
   const bytes = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)));
   return btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replace("=", "");
 }
 
 /** Asks before a presentation gets another join code. */
 export const askForCode = () => ask(t("renew.code"), t("renew.code_ask"), t("renew.code_yes"));
-
-/** Gives the source of a picture with a text's QR code, or null where the server has none. */
-async function qr(text) {
-  try {
-    const headers = { "Content-Type": "text/plain" };
-    const answer = await fetch(`${root}/qr.svg`, { method: "POST", headers, body: text, credentials: "omit" });
-    return answer.ok ? `data:image/svg+xml,${encodeURIComponent(await answer.text())}` : null;
-  } catch {
-    return null;
-  }
-}

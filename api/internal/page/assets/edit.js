@@ -13,6 +13,7 @@ import { chooseImport, importFile } from "./importer.js";
 import { insertNew, mergeOrder, same } from "./merge.js";
 import { PollForm } from "./pollform.js";
 import { refusal, wrong } from "./refusal.js";
+import { account, working } from "./session.js";
 import { drop, dropPresentation, keep, keepPresentation, read } from "./store.js";
 import { t } from "./text.js";
 import { keepToken, presenterPage, presenterToken } from "./token.js";
@@ -464,7 +465,7 @@ async function create() {
     const data = await createWithKey(body);
     if (!data) return false;
     ({ presentation_id: id, presenter_token: token } = data);
-    keepPresentation({ id, title: body.title, join_code: data.join_code, token });
+    keepPresentation({ id, title: body.title, join_code: data.join_code, token, account: account() });
     clearTimeout(drafting);
     drop("draft");
     return true;
@@ -485,11 +486,17 @@ async function create() {
   }
 }
 
-/** Creates it with the key of the server, if it has one, and asks for that. null: nobody knew it. */
+/**
+ * Creates it with the key of the server, if it has one, and asks for that. null: nobody knew it. It is the own of who is logged in:
+ * then another header has the key.
+ */
 async function createWithKey(body) {
+  const session = working();
   for (;;) {
+    const key = createKey();
+    const headers = session && key ? { "X-Create-Key": key } : {};
     try {
-      return (await call("POST", "/presentations", { body, token: createKey() })).data;
+      return (await call("POST", "/presentations", { body, token: session ?? key, headers })).data;
     } catch (problem) {
       const wrong = problem.code === "create_key_wrong";
       if (!wrong && problem.code !== "create_key_missing") throw problem;
@@ -597,7 +604,7 @@ function takePolls(taken) {
 
 /** Takes from a file who may vote, where it says so as it should; into a new presentation only, like its title. */
 function chooseVoters({ voters: who, max_voters: most }) {
-  if (who === "anyone") voters.fill({ voters: who });
+  if (who === "anyone" || who === "account") voters.fill({ voters: who });
   else if (who === "pass" && Number.isInteger(most ?? 0)) voters.fill({ ...voters.chosen(), voters: who, max_voters: most });
 }
 

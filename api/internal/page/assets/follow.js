@@ -82,7 +82,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
     away = navigator.onLine === false;
     lost();
     try {
-      const gone = await stream(id, { token, from: lastID, signal: mine.signal }, {
+      const gone = await stream(at(id, "events"), { token, from: lastID, signal: mine.signal }, {
         field(name, value) {
           if (name === "id") lastID = value;
           else if (name === "retry" && /^\d+$/.test(value)) wait = Number(value);
@@ -185,8 +185,8 @@ export function follow(id, on, { token, presents = false, always = false } = {})
 
   async function current() {
     try {
-      const { version, voting, ...poll } = await get(at(id, "polls", "current"), { tries: 1 });
-      return { version, voting, poll };
+      const { version, voting, talk_id, ...poll } = await get(at(id, "polls", "current"), { tries: 1 });
+      return { version, voting, poll, talk_id };
     } catch (problem) {
       if (problem.status !== 409) throw problem;
       const tag = /\d+/.exec(problem.etag); // nothing is displayed

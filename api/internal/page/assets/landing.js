@@ -3,6 +3,7 @@
 import { root } from "./address.js";
 import { createKey, keepCreateKey } from "./createkey.js";
 import { find, make, notify, show } from "./dom.js";
+import { session } from "./session.js";
 import { dropPresentation, presentations } from "./store.js";
 import { t } from "./text.js";
 
@@ -11,6 +12,8 @@ const list = find("#list");
 function render() {
   const mine = presentations();
   show(find("#mine"), mine.length > 0);
+  show(find("#log-in"), !session());
+  show(find("#things"), Boolean(session()));
   list.replaceChildren(...mine.map(line));
 }
 

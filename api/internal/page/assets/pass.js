@@ -1,8 +1,10 @@
 // How this browser's votes say whose they are. Where anyone may vote that is an id of the browser's own. Where voters have passes the
-// server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode.
+// server gives one: the page gets, keeps and renews it by itself, and nobody sees it, unless it takes a passcode. Where voters log in
+// the pass is that of the account (session.js).
 
 import { at, call, Problem, rest } from "./api.js";
-import { announce, enable, find, show, write } from "./dom.js";
+import { announce, enable, find, make, show, write } from "./dom.js";
+import { account, ended, loginPage, session } from "./session.js";
 import { keep, nameOf, read, uuid, voter } from "./store.js";
 import { t } from "./text.js";
 
@@ -12,37 +14,44 @@ const aUUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const aPass = /^[\w-]{48}$/;
 
 /**
- * Gives the door to a presentation. changed is called whenever there is something else to say of it:
+ * Gives the door to a presentation, or to a talk, whose voters get their passes at path. changed is called whenever there is
+ * something else to say of it:
  *
  *   asks     it takes a passcode, which somebody has to type
  *   full     no pass is left
+ *   login    voters log in, and nobody is logged in here
  *   state    "" there is nothing else to say, "wrong" the passcode is not the right one, "checking" the server is being asked,
  *            "busy" (429) or "retrying" it gives no pass now and is asked again in `seconds`
  */
-export function door(presentation, changed) {
+export function door(presentation, changed, path = at(presentation, "voters")) {
   const name = `pass.${presentation}`;
-  const path = at(presentation, "voters");
-  let needs = null; // "anyone" or "pass", as the server said last; null: it has said nothing yet
+  let needs = null; // "anyone", "pass" or "account", as the server said last; null: it has said nothing yet
   let locked = false; // it said that a pass takes a passcode
   let passcode = ""; // what was typed, until it is refused
   let asking = null; // the promise of a pass
   let renewing = false;
-  let wake = () => {}; // ends a rest, or the wait for a passcode
+  let wake = () => {}; // ends a rest, or the wait for a passcode or a log-in
   let know;
   const known = new Promise((resolve) => { know = resolve; });
-  const self = { asks: false, full: false, state: "", seconds: 0, told, identity, refused, type, again: () => enter().catch(report) };
+  const self = { asks: false, full: false, login: false, state: "", seconds: 0, told, identity, refused, type, again };
 
-  function say(state, { asks = self.asks, full = self.full, seconds = 0 } = {}) {
-    if (state === self.state && asks === self.asks && full === self.full && seconds === self.seconds) return;
-    Object.assign(self, { state, asks, full, seconds });
+  function say(state, { asks = self.asks, full = self.full, login = self.login, seconds = 0 } = {}) {
+    const now = { state, asks, full, login, seconds };
+    if (Object.keys(now).every((name) => now[name] === self[name])) return;
+    Object.assign(self, now);
     changed();
   }
 
-  /** What is kept: {key} and, once there is a pass, {key, pass, got, expires}. With its key, a lost pass is found again. Or null. */
+  /**
+   * What is kept: {key} and, once there is a pass, {key, pass, got, expires, of}, where of is the account that it is of, if there is
+   * one. With its key, a lost pass is found again. Or null.
+   */
   function kept() {
     const mine = read(name);
     if (!mine || !aUUID.test(mine.key)) return null;
-    return mine.pass === undefined || aPass.test(mine.pass) ? mine : { key: mine.key };
+    if (mine.pass === undefined) return mine;
+    const whose = mine.of ? mine.of === account() : needs !== "account";
+    return whose && aPass.test(mine.pass) ? mine : { key: mine.key };
   }
 
   const hasPass = () => Boolean((kept() || {}).pass);
@@ -55,7 +64,8 @@ export function door(presentation, changed) {
 
   function got(key, data) {
     if (!data || !aPass.test(data.pass)) throw new Problem({ status: 502, code: "unreadable" });
-    keep(name, { key, pass: data.pass, got: Date.now(), expires: Date.parse(data.expires_at) });
+    const of = needs === "account" ? { of: account() } : {};
+    keep(name, { key, pass: data.pass, got: Date.now(), expires: Date.parse(data.expires_at), ...of });
   }
 
   /** Takes in what the server says of a presentation: who may vote, and whether that takes a passcode. */
@@ -63,9 +73,14 @@ export function door(presentation, changed) {
     needs = voters;
     locked = passcode_required;
     know();
-    if (needs !== "pass") return;
+    if (needs === "anyone") return;
     if (hasPass()) renew(kept());
-    else self.again();
+    else again();
+  }
+
+  function again() {
+    if (self.login && self.state === "") wake();
+    enter().catch(report);
   }
 
   /** Gets a pass, if there is none, and says meanwhile what there is to say. Throws a Problem that trying again does not solve. */
@@ -75,18 +90,27 @@ export function door(presentation, changed) {
   }
 
   async function ask() {
+    let anyway = false; // somebody wants to know whether it takes an account still
     for (let attempt = 1; ; attempt++) {
       const { key, pass, passcode: typed = "" } = begun();
-      if (pass || needs === "anyone") return say("", { asks: false, full: false });
+      if (pass || needs === "anyone") return say("", { asks: false, full: false, login: false });
       passcode = passcode || typed;
-      if (locked && !passcode) {
-        await typing("");
+      const token = needs === "account" ? session() : null;
+      if (needs === "account" && !token && !anyway) {
+        await waiting("", { login: true });
+        anyway = true;
         attempt = 0;
         continue;
       }
-      if (self.asks || self.full) say("checking");
+      anyway = false;
+      if (locked && !passcode && needs !== "account") {
+        await waiting("", { asks: true });
+        attempt = 0;
+        continue;
+      }
+      if (self.asks || self.full || self.login) say("checking");
       try {
-        const { data } = await call("POST", path, { body: { passcode }, headers: { "Idempotency-Key": key }, timeout: 8 });
+        const { data } = await call("POST", path, { token, body: { passcode }, headers: { "Idempotency-Key": key }, timeout: 8 });
         got(key, data);
         passcode = "";
       } catch (problem) {
@@ -98,26 +122,30 @@ export function door(presentation, changed) {
           locked = true;
           passcode = "";
           if (typed) keep(name, { key });
-          await typing(wrong);
+          await waiting(wrong, { asks: true });
           attempt = 0;
+        } else if (problem.code === "login_required") {
+          needs = "account";
+        } else if (token && problem.status === 401) {
+          ended(token);
         } else if (problem.passes) {
           const least = Math.max(problem.retryAfter, Math.min(2 ** (attempt - 1), longest));
           const seconds = Math.ceil(least * (1 + Math.random())); // a room that is refused as one does not come back as one
           say(problem.status === 429 ? "busy" : "retrying", { seconds });
           await rest(seconds, (end) => { wake = end; });
         } else {
-          say("", { asks: false, full: problem.code === "room_full" });
+          say("", { asks: false, full: problem.code === "room_full", login: false });
           throw problem;
         }
       }
     }
   }
 
-  /** Waits until somebody has typed the passcode, or needs to no more. */
-  function typing(state) {
+  /** Waits until somebody has typed the passcode (asks) or logged in, or needs to no more. */
+  function waiting(state, { asks = false, login = false }) {
     return new Promise((resolve) => {
       wake = resolve;
-      say(state, { asks: true, full: false });
+      say(state, { asks, full: false, login });
     });
   }
 
@@ -128,9 +156,12 @@ export function door(presentation, changed) {
     wake();
   }
 
-  /** Has the pass renewed when more than half of its life is over. By a clock that is wrong that is once a day at most. */
-  function renew({ key, pass, got: since, expires }) {
-    if (renewing || Date.now() < since + Math.max(expires - since, day) / 2) return;
+  /**
+   * Has the pass renewed when more than half of its life is over. By a clock that is wrong that is once a day at most. One of an
+   * account is asked for again instead, when it is over.
+   */
+  function renew({ key, pass, got: since, expires, of }) {
+    if (of || renewing || Date.now() < since + Math.max(expires - since, day) / 2) return;
     renewing = true;
     call("POST", path, { body: { pass }, timeout: 8 }).then(({ data }) => got(key, data)).catch((problem) => {
       if (problem.status === 401) forget(pass);
@@ -144,7 +175,7 @@ export function door(presentation, changed) {
   }
 
   /**
-   * Gives whose a vote is, as soon as that is known: {as: "client", client_id} or {as: "pass", pass}. With isClient it is the browser's
+   * Gives whose a vote is, as soon as that is known: {as: "client", client_id} or {as: "pass" or "account", pass}. With isClient it is the browser's
    * own id, whatever is known of passes. One who has a pass shows it also where anyone may vote, as long as it is taken: with two ids
    * a voter would be two. Throws as enter does.
    */
@@ -153,7 +184,7 @@ export function door(presentation, changed) {
       const mine = kept();
       if (mine && mine.pass && !isClient) {
         renew(mine);
-        return { as: "pass", pass: mine.pass };
+        return { as: mine.of ? "account" : "pass", pass: mine.pass };
       }
       if (isClient || needs === "anyone") return { as: "client", client_id: voter(presentation) };
       await (needs ? enter() : known);
@@ -166,7 +197,10 @@ export function door(presentation, changed) {
     if (pass) forget(pass);
   }
 
-  addEventListener("storage", (event) => event.key === nameOf(name) && hasPass() && wake()); // another tab has got in
+  addEventListener("storage", (event) => { // another tab has got in
+    const here = (event.key === nameOf(name) && hasPass()) || (event.key === nameOf("session") && self.login && session());
+    if (here) wake();
+  });
   return self;
 }
 
@@ -175,12 +209,13 @@ function report(problem) {
   if (!(problem instanceof Problem)) throw problem;
 }
 
-// --- what the audience's page asks or says before somebody may vote: the passcode, and that the room is full -------------------
+// --- what the audience's page asks or says before somebody may vote: the passcode, a log-in, that the room is full --------------
 
 const card = find("#entry");
 const form = find("#entry-form");
 const field = find("#passcode");
 const note = find("#entry-note");
+const logIn = make("a", { class: "button primary large wide", id: "log-in", href: loginPage(), hidden: true }, t("login.name"));
 let shown = null; // the door
 let said = "";
 
@@ -194,24 +229,28 @@ function noteOf({ state, seconds }) {
   }
 }
 
-/** Shows what there is to say of a door. */
-function update(door) {
+/** Shows what there is to say of a door. words may have others for [title, text] where people log in. */
+function update(door, words = {}) {
   shown = door;
-  const { asks, full, state } = door;
-  const comes = card.hidden && (asks || full);
+  const { asks, full, login, state } = door;
+  const shut = full || login;
+  const comes = card.hidden && (asks || shut);
   const before = said;
-  said = full ? "full" : state;
-  show(card, asks || full);
+  said = shut ? "shut" : state;
+  show(card, asks || shut);
   if (card.hidden) {
     field.value = "";
     return;
   }
-  const lost = full && form.contains(document.activeElement); // what has the focus goes
-  const name = full ? t("entry.full") : t("entry.name");
+  const lost = shut && form.contains(document.activeElement); // what has the focus goes
+  let [name, text] = [t("entry.name"), t("entry.text")];
+  if (full) [name, text] = [t("entry.full"), t("entry.full_text")];
+  if (login) [name, text] = words.login || [t("entry.login"), t("entry.login_text")];
   write(find("#entry-title"), name);
-  write(find("#entry-text"), full ? t("entry.full_text") : t("entry.text"));
-  show(form, !full);
-  show(find("#again"), full);
+  write(find("#entry-text"), text);
+  show(form, !shut);
+  show(logIn, login);
+  show(find("#again"), shut);
   field.setAttribute("aria-invalid", String(state === "wrong"));
   note.classList.toggle("wrong", state === "wrong");
   write(note, noteOf(door));
@@ -221,9 +260,10 @@ function update(door) {
     field.select();
   } else if (lost) find("#entry-title").focus();
   else if (comes && asks && !document.activeElement.matches("input, textarea")) field.focus(); // nobody is torn from what they write
-  if (comes || lost || (full && state === "" && before === "full")) announce(name);
+  if (comes || lost || (shut && state === "" && before === "shut")) announce(name);
 }
 
+find("#again").before(logIn);
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (field.value.trim() === "") return field.focus();

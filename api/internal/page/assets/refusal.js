@@ -20,6 +20,9 @@ export function refusal(problem) {
     case "last_poll": return t("control.last_poll");
     case "word_banned": return t("answers.banned");
     case "payload_too_large": return t("control.too_large");
+    case "invalid_session":
+    case "session_expired":
+    case "session_ended": return t("control.session_over");
     case "unauthorized":
     case "forbidden": return t("control.no_token");
     case "create_key_missing":

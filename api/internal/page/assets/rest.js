@@ -24,9 +24,9 @@ export function whole(id, tell) {
       await pause(Math.random() * wait);
       if (!wanted()) return;
       try {
-        const { version, voting, ...poll } = await get(at(id, "polls", "current"));
+        const { version, voting, talk_id, ...poll } = await get(at(id, "polls", "current"));
         if (!wanted()) return;
-        if (version >= event.version) return tell({ version, poll, voting, join_code: event.join_code }); // else that replica has not heard of it
+        if (version >= event.version) return tell({ version, poll, voting, talk_id, join_code: event.join_code }); // else that replica has not heard of it
       } catch (problem) {
         if (!(problem instanceof Problem)) throw problem;
         if (problem.status === 404) return; // nor is there a stream

@@ -7,11 +7,11 @@ import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
 import { mended } from "./mended.js";
 import { t } from "./text.js";
-import { keepToken, presenterToken } from "./token.js";
+import { keepToken, readerToken } from "./token.js";
 import { written } from "./written.js";
 
 const id = decodeURIComponent(here()[1]);
-const token = presenterToken(id); // who has it sees what is hidden from others
+const token = readerToken(id); // who has it sees what is hidden from others
 const cards = new Map(); // by what is drawn once of a poll
 const again = 3000; // while a poll closes
 const later = 15_000; // while voting for one is open: this page is for afterwards, and each reader asks for all polls
@@ -23,6 +23,9 @@ const kinds = () => ({
   word_cloud: t("kind.word_cloud"), open_text: t("kind.open_text"),
 });
 const statuses = () => ({ open: t("status.open"), closing: t("status.closing"), final: t("status.final") });
+const identities = () => ({
+  client: t("results.by_client"), pass: t("results.by_pass"), account: t("results.by_account"),
+});
 
 function card(poll) {
   const bars = chart(poll);
@@ -43,7 +46,7 @@ function card(poll) {
       status.className = `badge badge-${results.status}`;
       write(total, voters(results));
       show(hidden, Boolean(results.hidden));
-      write(identity, results.identity === "pass" ? t("results.by_pass") : t("results.by_client"));
+      write(identity, identities()[results.identity] ?? results.identity);
       mends.update(results);
       show(bars.element, !results.hidden);
       if (!results.hidden) bars.update(results);

@@ -5,7 +5,7 @@
 import { root } from "./address.js";
 
 const memory = new Map(inEntry());
-const ofVoter = /^(seq|lasts|drafts)$|^(voter|pass|votes)\./;
+const ofVoter = /^(seq|moment|lasts|drafts)$|^(voter|pass|votes|rating)\./;
 
 /** Gives what the entry holds of a page that was here before. */
 function inEntry() {
@@ -57,11 +57,14 @@ export function keep(name, value) {
 
 addEventListener("pagehide", () => due && enter());
 
-/** Whether a reload finds again what makes this browser one voter. */
-export function lasts() {
+/** Whether this browser keeps anything for longer than a page. */
+export function keeps() {
   keep("lasts", true);
-  return !passing("lasts") || inEntry().some(([name]) => name === "lasts");
+  return !passing("lasts");
 }
+
+/** Whether a reload finds again what makes this browser one voter. */
+export const lasts = () => keeps() || inEntry().some(([name]) => name === "lasts");
 
 /** Whether a value is kept for as long as this page only. */
 export const passing = (name) => memory.has(name);
@@ -76,17 +79,31 @@ export function drop(name) {
   }
 }
 
-/** Gives the presentations that were created or opened here: [{id, title, join_code, token}], the newest first. */
+/** Gives the names of kept values that begin so. */
+export function keptNames(begin) {
+  let names = [];
+  try {
+    names = Object.keys(localStorage).filter((name) => name.startsWith(nameOf(begin))).map((name) => name.slice(nameOf("").length));
+  } catch {
+    // nothing is kept but for this page
+  }
+  return [...names, ...[...memory.keys()].filter((name) => name.startsWith(begin))];
+}
+
+/**
+ * Gives the presentations that were created or opened here: [{id, title, join_code, token, account}], the newest first. account is
+ * the id of the account that has it, too, as far as this browser knows.
+ */
 export function presentations() {
   const all = read("presentations", []);
   return Array.isArray(all) ? all.filter((p) => p && p.id && p.token) : [];
 }
 
-/** Keeps a presentation, or what is new of it, as the newest. */
+/** Keeps a presentation, or what is new of one whose token is kept, as the newest. */
 export function keepPresentation(presentation) {
   const known = presentations();
-  const old = known.find((p) => p.id === presentation.id);
-  keep("presentations", [{ ...old, ...presentation }, ...known.filter((p) => p.id !== presentation.id)]);
+  const now = { ...known.find((p) => p.id === presentation.id), ...presentation };
+  if (now.token) keep("presentations", [now, ...known.filter((p) => p.id !== presentation.id)]);
 }
 
 /** Keeps a presentation no longer. */
@@ -125,6 +142,13 @@ export function nextSeq() {
   const seq = read("seq", 0) + 1;
   keep("seq", seq);
   return seq;
+}
+
+/** Gives the moment of a vote in ms, later than that of the vote before. By it the votes of several devices have an order. */
+export function nextMoment() {
+  const at = Math.max(Date.now(), read("moment", 0) + 1);
+  keep("moment", at);
+  return at;
 }
 
 const mostDrafts = 5; // presentations, of which each has one question on the slide

@@ -24,6 +24,12 @@ export function t(key, values = {}) {
   });
 }
 
+/** Writes a moment as people here do, as far as the hall needs it. */
+export function moment(at) {
+  const parts = { weekday: "short", day: "numeric", month: "short", hour: "numeric", minute: "2-digit" };
+  return new Intl.DateTimeFormat(lang, parts).format(at);
+}
+
 /** Writes a number as people here do. */
 export function number(n, digits) {
   if (digits === undefined) return numbers.format(n);

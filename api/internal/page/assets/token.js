@@ -1,13 +1,28 @@
-// The presenter's token of a presentation: kept in this browser, or given in the address's fragment, which no server sees.
+// The presenter's token of a presentation: kept in this browser, or given in the address's fragment, which no server sees. An
+// account's session does for what is its own.
 
 import { root } from "./address.js";
 import { keepPresentation, keepRemote, passing, remoteOf, tokenOf } from "./store.js";
+import { ended, session, working } from "./session.js";
 
-/** Gives the token, or null. */
-export const presenterToken = (id) => new URLSearchParams(location.hash.slice(1)).get("token") || tokenOf(id);
+const own = (id) => new URLSearchParams(location.hash.slice(1)).get("token") || tokenOf(id);
 
-/** Gives what a remote goes by: the presenter's token, or else one that is good for a remote only; or null. */
-export const remoteToken = (id) => presenterToken(id) ?? remoteOf(id);
+/** Gives what a presenter goes by: the token, or the session of who is logged in; or null. */
+export const presenterToken = (id) => own(id) ?? working();
+
+/** Gives what a remote goes by: the presenter's token, or one that is good for a remote only, or the session; or null. */
+export const remoteToken = (id) => own(id) ?? remoteOf(id) ?? working();
+
+/** Gives what a reader of the results goes by, as a presenter does. Who is logged in no more reads as everybody does. */
+export function readerToken(id) {
+  const token = own(id);
+  if (token) return token;
+  addEventListener("sessionover", ({ detail }) => {
+    ended(detail);
+    location.reload();
+  }, { once: true });
+  return session();
+}
 
 /**
  * Keeps a presentation whose token the API has taken: a wrong one must not replace the one that is kept. Then the token need not
@@ -16,7 +31,7 @@ export const remoteToken = (id) => presenterToken(id) ?? remoteOf(id);
  */
 export function keepToken(presentation, role = "owner") {
   const { id, token } = presentation;
-  if (!token) return;
+  if (!token || token === session()) return;
   if (role === "remote") keepRemote(id, token);
   else keepPresentation(presentation);
   const name = role === "remote" ? `remote.${id}` : "presentations";
@@ -24,4 +39,4 @@ export function keepToken(presentation, role = "owner") {
 }
 
 /** Gives the address of one of the presenter's pages, with the token where nothing can be kept for it. path is below the root. */
-export const presenterPage = (path, token) => `${root}${path}${token && passing("presentations") ? `#token=${token}` : ""}`;
+export const presenterPage = (path, token) => `${root}${path}${token && token !== session() && passing("presentations") ? `#token=${token}` : ""}`;

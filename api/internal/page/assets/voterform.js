@@ -28,7 +28,8 @@ export function listen(edited) {
 
 /** Gives what is chosen, as the API takes it. Who may vote without a pass needs none of the rest. */
 export function chosen() {
-  if (radios.find((radio) => radio.checked)?.value === "anyone") return { voters: "anyone" };
+  const who = radios.find((radio) => radio.checked)?.value ?? "pass";
+  if (who !== "pass") return { voters: who };
   return { voters: "pass", max_voters: room.value.trim() === "" ? 0 : Number(room.value), passcode: passcode.value.trim() };
 }
 
@@ -76,7 +77,8 @@ export function meet(now, waits, decided) {
 
 /** Says in words who may vote. */
 function say({ voters, max_voters: most, passcode: word }) {
-  return [voters === "pass" ? t("edit.pass") : t("edit.anyone"), most || "", word].filter(Boolean).join(" · ");
+  const who = { pass: t("edit.pass"), account: t("edit.account"), anyone: t("edit.anyone") };
+  return [who[voters], most || "", word].filter(Boolean).join(" · ");
 }
 
 /** Shows what is saved. */

@@ -2,7 +2,7 @@
 // phone that sleeps changes nothing: what was not answered is sent again under the same number, which is always safe.
 
 import { at, call, Problem, rest } from "./api.js";
-import { keep, nameOf, nextSeq, read } from "./store.js";
+import { keep, nameOf, nextMoment, nextSeq, read } from "./store.js";
 
 /**
  * The states of a vote:
@@ -17,9 +17,10 @@ import { keep, nameOf, nextSeq, read } from "./store.js";
  *   superseded 204, but another vote of the same voter stands, and not this one
  *   refused    the answer is not one that the poll takes; `code` and `detail` say why
  *
- * A vote is {question, version, answer, seq, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}, where empty
- * keys or texts take back the answer before; as is how it says whose it is (pass.js), "" before it is sent. One that stands, or may
- * stand, is not sent again as somebody else's, which would count it twice: it is late or unknown then, with the code "voters".
+ * A vote is {question, version, answer, seq, moment, state, as}. answer is what is sent: {key}, {keys}, {text} or {texts}, where
+ * empty keys or texts take back the answer before; as is how it says whose it is (pass.js), "" before it is sent. One that stands, or
+ * may stand, is not sent again as somebody else's, which would count it twice: it is late or unknown then, with the code "voters".
+ * Of an account's votes, which may come from several devices, the one of the last moment stands.
  */
 export const settled = (vote) => !vote || (vote.state !== "sending" && vote.state !== "retrying");
 
@@ -52,7 +53,7 @@ export function votes(presentation, door, changed) {
     if (before && isGood(before)) stands = isEmpty(before.answer) ? undefined : before.answer;
     const unsure = Boolean(before && (before.unsure || (!settled(before) && before.as)));
     const vote = {
-      question: poll.question, version, answer, seq: nextSeq(), state: "sending", stands, unsure,
+      question: poll.question, version, answer, seq: nextSeq(), moment: nextMoment(), state: "sending", stands, unsure,
       as: stands || unsure ? before.as : "",
       tied: Boolean(stands && (before.version >= since || isEmpty(answer))), // nobody takes back what another said
     };
@@ -81,7 +82,8 @@ export function votes(presentation, door, changed) {
         }
         const { as, ...voter } = who;
         if (vote.as !== as) put(poll, { ...vote, as });
-        const body = { poll_id: poll, ...voter, seq, ...vote.answer };
+        const order = (as === "account" && vote.moment) || seq;
+        const body = { poll_id: poll, ...voter, seq: order, ...vote.answer };
         const { status, superseded } = await call("POST", at(presentation, "polls", "current", "votes"), { body, timeout: 8 });
         const state = superseded ? "superseded" : status === 202 ? "accepted" : "counted";
         return settle(state, { unsure: false, stands: undefined });
@@ -91,6 +93,8 @@ export function votes(presentation, door, changed) {
         if (problem.status === 401 && !refused) {
           refused = true;
           door.refused(who);
+          const vote = of(poll);
+          if (!isOver() && !vote.tied && !vote.unsure) put(poll, { ...vote, as: "" }); // nobody's yet: a page that is closed now may send it as another's
           continue;
         }
         if ((problem.status === 409 && problem.code !== "room_full") || problem.status === 404) {

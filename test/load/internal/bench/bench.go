@@ -84,11 +84,8 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	var env []string
-	if b.Partitions > 0 {
-		env = append(env, "PLENARY_PARTITIONS="+strconv.Itoa(b.Partitions))
-	}
-	if b.now, err = b.startPlenary(ctx, report.Plenary, "api", "worker", env...); err != nil {
+	b.now, err = b.startPlenary(ctx, report.Plenary, "api", "worker", b.settings()...)
+	if err != nil {
 		return err
 	}
 	if b.Before != "" { // a copy: the servers' user may not enter the folder
@@ -103,6 +100,14 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	noop := stack.Config{Parts: stack.API | stack.NGINX, APIBinary: b.binary("noop")}
 	b.noop, err = stack.Start(ctx, noop)
 	return err
+}
+
+// settings are those of the present commit.
+func (b *Bench) settings() []string {
+	if b.Partitions > 0 {
+		return []string{"PLENARY_PARTITIONS=" + strconv.Itoa(b.Partitions)}
+	}
+	return nil
 }
 
 func (b *Bench) startPlenary(
@@ -136,7 +141,7 @@ func (b *Bench) Close() error {
 	var errs []error
 	for _, p := range []*plenary{b.now, b.before} {
 		if p != nil {
-			errs = append(errs, p.database.Close(), p.Close())
+			errs = append(errs, p.end())
 		}
 	}
 	if b.noop != nil {
@@ -189,9 +194,21 @@ func (b *Bench) nextSalt() uint64 { b.salt++; return b.salt }
 
 func (b *Bench) duration() time.Duration { return time.Duration(b.Seconds) * time.Second }
 
+// end ends the servers.
+func (p *plenary) end() error { return errors.Join(p.database.Close(), p.Close()) }
+
 // quiet gives every load the same start: empty tables of votes, nothing left to write back.
 func (p *plenary) quiet(ctx context.Context) error {
-	_, err := p.database.ExecContext(ctx, "TRUNCATE votes, batches")
+	return p.empty(ctx, "TRUNCATE votes, batches")
+}
+
+// quietRatings is quiet for ratings. An earlier Plenary knows none.
+func (p *plenary) quietRatings(ctx context.Context) error {
+	return p.empty(ctx, "TRUNCATE votes, ratings, batches")
+}
+
+func (p *plenary) empty(ctx context.Context, truncate string) error {
+	_, err := p.database.ExecContext(ctx, truncate)
 	if err == nil {
 		_, err = p.database.ExecContext(ctx, "CHECKPOINT")
 	}
@@ -211,6 +228,18 @@ func (p *plenary) counted(ctx context.Context, rooms []room) (n int64, empty int
 		SELECT coalesce(sum(voters), 0), count(*) FILTER (WHERE voters = 0)
 		FROM poll_states WHERE poll_id = ANY($1::uuid[])`, pq.Array(polls)).Scan(&n, &empty)
 	return n, empty, err
+}
+
+// countedRatings is counted for ratings, of talks.
+func (p *plenary) countedRatings(ctx context.Context, rooms []room) (n int64, _ int, err error) {
+	talks := make([]string, len(rooms))
+	for i, r := range rooms {
+		talks[i] = r.Talk
+	}
+	err = p.database.QueryRowContext(ctx, `
+		SELECT coalesce(sum(ones + twos + threes + fours + fives), 0)
+		FROM talks WHERE id = ANY($1::uuid[])`, pq.Array(talks)).Scan(&n)
+	return n, 0, err
 }
 
 // withDatabase names another database of the same server.

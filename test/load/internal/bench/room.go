@@ -21,10 +21,11 @@ import (
 	"github.com/plenary-live/plenary/pkg/queue"
 )
 
-// room is a poll that is displayed, as seen through one address.
+// room is a poll that is displayed, as seen through one address, or a talk that is rated.
 type room struct {
 	URL                string // "http://127.0.0.1:port"
 	Presentation, Poll string
+	Talk               string // empty: it is a poll
 }
 
 func (r room) path(rest string) string {
@@ -35,12 +36,25 @@ func (r room) addr() netip.AddrPort {
 	return netip.MustParseAddrPort(strings.TrimPrefix(r.URL, "http://"))
 }
 
-// votes gives requests with a vote of a new voter each, as crowd sends them.
+// form is a request of somebody who votes or rates: a choice stands between before and after, and
+// then the id of whose it is.
+type form struct{ Path, Before, Choices, After string }
+
+func (r room) form() form {
+	if r.Talk != "" {
+		return form{"/api/v1/ratings", `{"talk_id":"` + r.Talk + `","value":`, "12345",
+			`,"client_id":"`}
+	}
+	return form{r.path("/polls/current/votes"), `{"poll_id":"` + r.Poll + `","key":"`, "ABC",
+		`","client_id":"`}
+}
+
+// votes gives requests with a vote, or a rating, of somebody new each, as crowd sends them.
 func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
-	before := `{"poll_id":"` + r.Poll + `","key":"`
-	after := `","client_id":"`
+	f := r.form()
+	before, after := f.Before, f.After
 	length := len(before) + 1 + len(after) + 36 + 2
-	head := "POST " + r.path("/polls/current/votes") +
+	head := "POST " + f.Path +
 		" HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\nContent-Length: " +
 		strconv.Itoa(length) + "\r\n\r\n" + before
 	var id uuid.UUID
@@ -52,7 +66,7 @@ func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
 			id[8+i] = byte(salt >> (8 * i))
 		}
 		buf = append(buf, head...)
-		buf = append(buf, "ABC"[n%3])
+		buf = append(buf, f.Choices[n%len(f.Choices)])
 		buf = append(buf, after...)
 		var text [36]byte
 		copy(text[:], id.String())
@@ -62,7 +76,19 @@ func (r room) votes(salt uint64) func(buf []byte, n int) []byte {
 }
 
 // noRoom is what the no-op and the rivals take votes for: they look nothing up.
-func noRoom(url string) room { return room{url, uuid.NewString(), uuid.NewString()} }
+func noRoom(url string) room {
+	return room{URL: url, Presentation: uuid.NewString(), Poll: uuid.NewString()}
+}
+
+// newRated makes a talk, which is rated from now on.
+func newRated(ctx context.Context, url string) (room, error) {
+	var created struct {
+		TalkID string `json:"talk_id"`
+	}
+	body := json.RawMessage(`{"title":"Load"}`)
+	_, err := call(ctx, "", http.MethodPost, url+"/api/v1/talks", body, &created)
+	return room{URL: url, Talk: created.TalkID}, err
+}
 
 // talk is a presentation whose first poll is displayed, with what its presenter needs to go on.
 type talk struct {

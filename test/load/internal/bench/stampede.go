@@ -16,14 +16,28 @@ import (
 // connectPatience bounds connecting, and answers: NGINX forgets an idle connection after 75 s.
 const connectPatience = 40 * time.Second
 
-// stampede has clients that are connected vote at one signal, through NGINX.
+// target is what clients vote or rate at.
+type target struct {
+	of      string
+	url     string
+	quiet   func(context.Context) error
+	open    func(context.Context, string) (room, error)
+	counted func(context.Context, []room) (n int64, empty int, err error) // nil: nothing is
+}
+
+// stampede has clients that are connected vote, or rate a talk, at one signal, through NGINX.
 func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
-	return b.turns(ctx, 2, func(round, i int) error {
-		of, url, p := report.NoOp, b.noop.NGINX.URL, (*plenary)(nil)
-		if i == 1 {
-			of, url, p = report.Plenary, b.now.NGINX.URL, b.now
-		}
-		latencies, last, err := b.burst(ctx, url, p)
+	idle := func(context.Context) error { return nil }
+	none := func(_ context.Context, url string) (room, error) { return noRoom(url), nil }
+	at := b.now.NGINX.URL
+	targets := []target{
+		{report.NoOp, b.noop.NGINX.URL, idle, none, nil},
+		{report.Plenary, at, b.now.quiet, newRoom, b.now.counted},
+		{report.Ratings, at, b.now.quietRatings, newRated, b.now.countedRatings},
+	}
+	return b.turns(ctx, len(targets), func(round, i int) error {
+		of := targets[i].of
+		latencies, last, err := b.burst(ctx, targets[i])
 		if err != nil {
 			return fmt.Errorf("%s: %w", of, err)
 		}
@@ -36,18 +50,15 @@ func (b *Bench) stampede(ctx context.Context, part *report.Part) error {
 	})
 }
 
-// burst has all clients vote, and gives the sorted latencies, and values of the last. Without a
-// Plenary nothing is counted.
-func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
+// burst has all clients vote, and gives the sorted latencies, and values of the last.
+func (b *Bench) burst(ctx context.Context, t target) (
 	latencies []int64, last map[string]float64, err error) {
-	at := noRoom(url)
-	if p != nil {
-		if err := p.quiet(ctx); err != nil {
-			return nil, nil, err
-		}
-		if at, err = newRoom(ctx, url); err != nil {
-			return nil, nil, err
-		}
+	if err := t.quiet(ctx); err != nil {
+		return nil, nil, err
+	}
+	at, err := t.open(ctx, t.url)
+	if err != nil {
+		return nil, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*connectPatience+drainTimeout)
 	defer cancel()
@@ -64,9 +75,9 @@ func (b *Bench) burst(ctx context.Context, url string, p *plenary) (
 	slices.Sort(o.Latencies)
 	slowest := crowd.Percentile(o.Latencies, 100)
 	counted, after := int64(b.Clients-o.Broken), time.Duration(0)
-	if p != nil {
+	if t.counted != nil {
 		err = wait(ctx, 10*time.Millisecond, func() (bool, error) {
-			n, _, err := p.counted(ctx, []room{at})
+			n, _, err := t.counted(ctx, []room{at})
 			after = max(time.Duration(crowd.Now()-signal)-slowest, 0)
 			done := n >= counted
 			counted = max(n, counted)

@@ -19,6 +19,7 @@ type contestant struct {
 	name   string
 	url    string
 	rooms  int  // presentations of Plenary; 0: it is none, and looks nothing up
+	rates  bool // a talk is rated
 	passes bool // its voters have passes
 	quiet  func(context.Context) error
 	// counted reads how many votes are counted, and how many rooms have none; nil: none are.
@@ -31,11 +32,11 @@ type contestant struct {
 
 // contestants gives those that are wanted, in the report's order, and what ends them.
 func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() error, err error) {
-	var started []*stack.Stack
+	var started []func() error
 	end = func() error {
 		var errs []error
-		for _, s := range started {
-			errs = append(errs, s.Close())
+		for _, end := range started {
+			errs = append(errs, end())
 		}
 		return errors.Join(errs...)
 	}
@@ -72,15 +73,34 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 			if err != nil {
 				return nil, end, fmt.Errorf("%s: %w", name, err)
 			}
-			started = append(started, s)
+			started = append(started, s.Close)
 			add(contestant{name: name, url: s.URL, rooms: 1, embedded: true, quiet: nothing,
 				counted: total, cpu: groups{"api": s.APIs}})
 		}
+	}
+	if slices.ContainsFunc(b.Contestants, isByFiber) {
+		p, err := b.startPlenary(ctx, report.VotesByFiber, "api", "worker",
+			append(b.settings(), "PLENARY_FAST_VOTES=false")...)
+		if err != nil {
+			return nil, end, fmt.Errorf("%s: %w", report.VotesByFiber, err)
+		}
+		started = append(started, p.end)
+		c := contestant{name: report.VotesByFiber + report.NGINX, url: p.NGINX.URL, rooms: 1,
+			quiet: p.quiet, of: p, cpu: p.groups(true), counted: p.counted}
+		add(c)
+		c.name, c.rates = report.Ratings+report.NGINX, true
+		c.quiet, c.counted = p.quietRatings, p.countedRatings
+		add(c)
 	}
 	add(contestant{name: report.Transaction, run: b.perVote})
 	place := func(c contestant) int { return slices.Index(report.Contestants, c.name) }
 	slices.SortFunc(all, func(a, b contestant) int { return place(a) - place(b) })
 	return all, end, nil
+}
+
+// isByFiber says whether a contestant is one of the two that go the way of all requests.
+func isByFiber(name string) bool {
+	return name == report.VotesByFiber+report.NGINX || name == report.Ratings+report.NGINX
 }
 
 // throughput sets wrk on all contestants by turns, over every number of connections.
@@ -191,6 +211,10 @@ func (c contestant) open(ctx context.Context) (rooms []room, err error) {
 	}
 	if c.rooms > 1 {
 		return c.of.spread(ctx, c.url, c.rooms)
+	}
+	if c.rates {
+		rated, err := newRated(ctx, c.url)
+		return []room{rated}, err
 	}
 	t, err := newTalk(ctx, c.url, 1)
 	if err == nil && c.passes {

@@ -120,7 +120,7 @@ func (b *Bench) moveOn(ctx context.Context, t talk, a *audience, voted int64,
 	values map[string]float64) error {
 	votes := make([]func([]byte, int) []byte, len(t.polls))
 	for i, poll := range t.polls {
-		votes[i] = room{t.URL, t.Presentation, poll}.votes(b.nextSalt())
+		votes[i] = room{URL: t.URL, Presentation: t.Presentation, Poll: poll}.votes(b.nextSalt())
 	}
 	var displayed atomic.Int64
 	var voting sync.WaitGroup

@@ -1,8 +1,8 @@
--- wrk: one vote of a new voter per request. What differs comes from the environment, see internal/bench/wrk.go.
+-- wrk: one vote or rating of somebody new per request. What differs comes from the environment, see internal/bench/wrk.go.
 --
 -- No response(): with it wrk would parse every answer's headers for Lua. It counts answers above 399 by itself.
 
-local rooms = os.getenv("VOTE_ROOMS") -- "path=poll path=poll"
+local forms = os.getenv("VOTE_FORMS") -- "path=before=choices=after path=…": a choice stands between
 local salt = tonumber(os.getenv("VOTE_SALT"))
 local file = os.getenv("VOTE_PASSES") -- of voters' passes, one behind the other; empty: voters have ids
 local length = 36
@@ -25,12 +25,11 @@ function init()
   if passes ~= "" then
     length, request = tonumber(os.getenv("VOTE_PASS_LENGTH")), passed
   end
-  for path, poll in rooms:gmatch("(%S+)=(%S+)") do
-    local before, after = '{"poll_id":"' .. poll .. '","key":"', passes ~= "" and '","pass":"' or '","client_id":"'
+  for path, before, among, after in forms:gmatch("([^= ]+)=([^= ]+)=([^= ]+)=([^= ]+)") do
     local length = #before + 1 + #after + length + 2
     local head = "POST " .. path .. " HTTP/1.1\r\nHost: plenary\r\nContent-Type: application/json\r\n" ..
       "Content-Length: " .. length .. "\r\n\r\n"
-    for key in ("ABC"):gmatch(".") do
+    for key in among:gmatch(".") do
       keys[choices] = head .. before .. key .. after
       choices = choices + 1
     end

@@ -29,9 +29,9 @@ type loaded struct {
 	cpu                       time.Duration
 }
 
-// wrk casts votes for one poll of each room, in turn and from a voter of its own each. Their passes
-// stand one behind the other; without passes they have ids. It runs with one thread: a second one
-// would only take from the servers, on few processors.
+// wrk casts votes for one poll of each room, or rates its talk, in turn and from somebody new each.
+// Their passes stand one behind the other; without passes they have ids. It runs with one thread: a
+// second one would only take from the servers, on few processors.
 func (b *Bench) wrk(ctx context.Context, rooms []room, connections int, passes []byte) (r loaded,
 	err error) {
 	script, file := filepath.Join(b.dir, "vote.lua"), filepath.Join(b.dir, "passes")
@@ -39,16 +39,20 @@ func (b *Bench) wrk(ctx context.Context, rooms []room, connections int, passes [
 		os.WriteFile(file, passes, 0o644)); err != nil {
 		return r, err
 	}
-	var polls []string
+	var forms []string
 	for _, room := range rooms {
-		polls = append(polls, room.path("/polls/current/votes")+"="+room.Poll)
+		f := room.form()
+		if passes != nil {
+			f.After = `","pass":"`
+		}
+		forms = append(forms, f.Path+"="+f.Before+"="+f.Choices+"="+f.After)
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.duration()+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", connections),
 		fmt.Sprintf("-d%ds", b.Seconds),
 		"--timeout", "10s", "-s", script, rooms[0].URL)
-	cmd.Env = append(os.Environ(), "VOTE_ROOMS="+strings.Join(polls, " "),
+	cmd.Env = append(os.Environ(), "VOTE_FORMS="+strings.Join(forms, " "),
 		fmt.Sprint("VOTE_SALT=", b.nextSalt()),
 		"VOTE_PASSES="+file, fmt.Sprint("VOTE_PASS_LENGTH=", access.PassLength))
 	out, err := cmd.CombinedOutput()

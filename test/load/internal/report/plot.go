@@ -19,7 +19,8 @@ type picture struct {
 var plots = []picture{
 	{"throughput", "How many votes are counted?", "connections", Rate, Contestants, Rate, math.Log},
 	{"stampede", "How long do clients wait that vote at once?", "% of the clients",
-		"ms from the signal", []string{NoOp, Plenary}, "ms", func(v float64) float64 { return v }},
+		"ms from the signal", []string{NoOp, Plenary, Ratings}, "ms",
+		func(v float64) float64 { return v }},
 }
 
 // colours that people with any eyes can tell apart (Okabe and Ito).

@@ -22,6 +22,10 @@ const (
 	Transaction = "transaction per vote"
 	Bulk        = "bulk insert" // of the part bulk
 
+	// Two that go the same way: every request is Fiber's (PLENARY_FAST_VOTES=false).
+	VotesByFiber = "votes by Fiber"
+	Ratings      = "ratings"
+
 	NGINX    = ", NGINX"    // what follows is behind the name of one of them
 	Embedded = ", embedded" // one process, SQLite, no broker
 )
@@ -29,7 +33,8 @@ const (
 // Contestants lists those of the closed loop, in the order of tables.
 var Contestants = []string{
 	NoOp, Plenary, Passes, Several, Many, Before, NoOp + NGINX, Plenary + NGINX, Passes + NGINX,
-	Before + NGINX, Plenary + Embedded, Before + Embedded, Transaction,
+	Before + NGINX, VotesByFiber + NGINX, Ratings + NGINX, Plenary + Embedded, Before + Embedded,
+	Transaction,
 }
 
 // OnlyBefore are those that run only beside an earlier Plenary.
@@ -135,7 +140,10 @@ func (r Results) tables() map[string]string {
 			column{name: count(n), key: key{at: n, value: Rate}, spread: true})
 	}
 	cpu := table{part: "throughput", corner: "µs per counted vote | connections"}
-	for _, name := range []string{NoOp, Plenary, Several, Many, NoOp + NGINX, Plenary + NGINX} {
+	for _, name := range []string{
+		NoOp, Plenary, Several, Many, NoOp + NGINX, Plenary + NGINX, VotesByFiber + NGINX,
+		Ratings + NGINX,
+	} {
 		for _, n := range []float64{64, 2000} {
 			cpu.rows = append(cpu.rows, row{name + " | " + count(n), key{of: name, at: n}})
 		}

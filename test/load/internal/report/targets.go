@@ -38,6 +38,7 @@ func targets() []target {
 		rate("Plenary ÷ no-op", Plenary, NoOp, all, .55, .65, .75),
 		rate("the same, NGINX", Plenary+NGINX, NoOp+NGINX, all, .65, .75, .80),
 		rate("embedded ÷ no-op", Plenary+Embedded, NoOp, all, .5),
+		rate("ratings ÷ votes by Fiber, NGINX", Ratings+NGINX, VotesByFiber+NGINX, all, .9),
 		rate("Plenary ÷ a transaction per vote, 256 connections", Plenary, Transaction, rival, 25),
 	}
 	for _, t := range []struct {
@@ -63,6 +64,10 @@ func targets() []target {
 			one.to = &key{t.to.of, t.to.at, t.value}
 		}
 		list = append(list, one)
+		if t.part == "stampede" && t.to == nil { // of votes, and of ratings
+			one.what, one.of.of = strings.Replace(t.what, ":", " of ratings:", 1), Ratings
+			list = append(list, one)
+		}
 	}
 	return list
 }

@@ -4,8 +4,7 @@
 //	stack up                   start everything, NGINX on 127.0.0.1:8080, and leave it running
 //	stack down                 stop it and remove its folder, data included
 //	stack status               show it
-//	stack with -- command …    run a command with a PostgreSQL and a RabbitMQ for tests, and stop
-//	                           both after it
+//	stack with -- command …    run a command with servers for tests, and stop them after it
 package main
 
 import (
@@ -96,8 +95,10 @@ func up(signals <-chan os.Signal) error {
 	}
 	ctx, cancel := until(signals)
 	defer cancel()
-	s, err := stack.Start(ctx,
-		stack.Config{Dir: dir, NGINXPort: nginxPort, Trusted: "127.0.0.0/8", Output: os.Stdout})
+	s, err := stack.Start(ctx, stack.Config{
+		Dir: dir, NGINXPort: nginxPort, Trusted: "127.0.0.0/8", Output: os.Stdout,
+		APIEnv: []string{"PLENARY_RATE_LIMIT=100", "PLENARY_BURST_LIMIT=200"}, // as delivered
+	})
 	if err != nil {
 		return err
 	}

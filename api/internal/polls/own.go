@@ -1,0 +1,73 @@
+package polls
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/question"
+)
+
+// ownPresentation is a line of an account's own presentations.
+type ownPresentation struct {
+	PresentationID uuid.UUID `json:"presentation_id"`
+	Title          string    `json:"title"`
+	JoinCode       string    `json:"join_code"`
+	CreatedAt      time.Time `json:"created_at"` // informs; nothing is ordered by it
+}
+
+// getOwn lists the presentations that are the account's own, the newest first.
+func getOwn(c *call) error {
+	if c.account == uuid.Nil {
+		return fault.Errorf(access.NoSession, "this needs the token that log-in gives")
+	}
+	after, limit, err := c.Page()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	owned, err := c.Store.Owned(ctx, c.account, after, limit+1)
+	if err != nil {
+		return err
+	}
+	lines := make([]ownPresentation, len(owned))
+	for i, p := range owned {
+		lines[i] = ownPresentation{p.ID, p.Title, p.JoinCode, question.CastAt(p.ID)}
+	}
+	c.Set("Cache-Control", "no-store")
+	return c.JSON(
+		web.PageOf(lines, limit, func(p ownPresentation) uuid.UUID { return p.PresentationID }),
+	)
+}
+
+// postClaim makes a presentation an account's own, for its owner. The account shows the token that
+// its log-in gave.
+func postClaim(c *call) error {
+	var body struct {
+		Token string `json:"account_token"`
+	}
+	if err := c.Decode(&body); err != nil {
+		return err
+	}
+	if !access.IsSession(body.Token) {
+		return fault.Field("account_token", "must be a token that log-in gives")
+	}
+	if c.Site.Sessions == nil {
+		return fault.Errorf(access.BadSession, "this server has no accounts")
+	}
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	account, err := c.Site.Sessions.Account(ctx, body.Token)
+	if err != nil {
+		return err
+	}
+	if err := c.grant(func(a *access.Tokens) { a.Account = account }); err != nil {
+		return err
+	}
+	return c.SendStatus(http.StatusNoContent)
+}

@@ -1,0 +1,3 @@
+DROP INDEX presentations_account;
+ALTER TABLE presentations DROP COLUMN account_id;
+DROP TABLE account_resets, accounts;

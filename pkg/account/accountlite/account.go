@@ -1,0 +1,181 @@
+package accountlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/account"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/sqlite"
+)
+
+const columns = `id, email, username, password, epoch, verified, issuer, subject`
+
+type row struct {
+	ID       uuid.UUID      `db:"id"`
+	Email    string         `db:"email"`
+	Username string         `db:"username"`
+	Password string         `db:"password"`
+	Epoch    int64          `db:"epoch"`
+	Verified bool           `db:"verified"`
+	Issuer   sql.NullString `db:"issuer"`
+	Subject  sql.NullString `db:"subject"`
+}
+
+func (r row) account() account.Account {
+	return account.Account{
+		ID: r.ID, Email: r.Email, Username: r.Username, Password: r.Password, Epoch: r.Epoch,
+		Verified: r.Verified,
+		Identity: account.Identity{Issuer: r.Issuer.String, Subject: r.Subject.String},
+	}
+}
+
+func orNull(s string) sql.NullString { return sql.NullString{String: s, Valid: s != ""} }
+
+func noAccount(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Errorf(fault.NotFound, "there is no such account")
+	}
+	return err
+}
+
+// taken gives a conflict its name: emails are one's own, as identities are.
+func (s *Store) taken(ctx context.Context, err error, id uuid.UUID, email string) error {
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	other, readErr := s.ByEmail(ctx, email)
+	if readErr == nil && other.ID != id {
+		return fault.Errorf(account.EmailTaken, "another account has this e-mail address")
+	}
+	return err
+}
+
+// Create implements account.Store.
+func (s *Store) Create(ctx context.Context, a account.Account) error {
+	err := s.atOne(ctx, "create_account", `
+		INSERT INTO accounts (`+columns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID[:], a.Email, a.Username, a.Password, a.Epoch, a.Verified,
+		orNull(a.Issuer), orNull(a.Subject))
+	return s.taken(ctx, err, a.ID, a.Email)
+}
+
+// Account implements account.Store.
+func (s *Store) Account(ctx context.Context, id uuid.UUID) (account.Account, error) {
+	return s.one(ctx, "account", `id = ?`, id[:])
+}
+
+// ByEmail implements account.Store.
+func (s *Store) ByEmail(ctx context.Context, email string) (account.Account, error) {
+	return s.one(ctx, "account_by_email", `email = ?`, email)
+}
+
+// ByIdentity implements account.Store.
+func (s *Store) ByIdentity(ctx context.Context, i account.Identity) (account.Account, error) {
+	return s.one(ctx, "account_by_identity", `issuer = ? AND subject = ?`, i.Issuer, i.Subject)
+}
+
+func (s *Store) one(ctx context.Context, call, where string, args ...any) (account.Account, error) {
+	var r row
+	err := s.db.Read(ctx, call, func(q sqlite.Queryer) error {
+		return noAccount(
+			q.GetContext(ctx, &r, `SELECT `+columns+` FROM accounts WHERE `+where, args...),
+		)
+	})
+	if err != nil {
+		return account.Account{}, err
+	}
+	return r.account(), nil
+}
+
+// Epoch implements account.Store.
+func (s *Store) Epoch(ctx context.Context, id uuid.UUID) (epoch int64, err error) {
+	err = s.db.Read(ctx, "account_epoch", func(q sqlite.Queryer) error {
+		return noAccount(
+			q.GetContext(ctx, &epoch, `SELECT epoch FROM accounts WHERE id = ?`, id[:]),
+		)
+	})
+	return epoch, err
+}
+
+// Rename implements account.Store.
+func (s *Store) Rename(ctx context.Context, id uuid.UUID, username, email string) error {
+	err := s.db.Write(ctx, "rename_account", func(tx *sqlx.Tx) error {
+		before, err := lock(ctx, tx, id)
+		if err == nil && before.Email != email {
+			err = endReset(ctx, tx, id)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			UPDATE accounts SET verified = verified AND email = ?2, username = ?1, email = ?2
+			WHERE id = ?3`, username, email, id[:])
+		return err
+	})
+	return s.taken(ctx, err, id, email)
+}
+
+// lock reads an account in a transaction, which excludes every other writer.
+func lock(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (r row, err error) {
+	err = tx.GetContext(ctx, &r, `SELECT `+columns+` FROM accounts WHERE id = ?`, id[:])
+	return r, noAccount(err)
+}
+
+func endReset(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM account_resets WHERE account_id = ?`, id[:])
+	return err
+}
+
+// SetPassword implements account.Store.
+func (s *Store) SetPassword(
+	ctx context.Context,
+	id uuid.UUID,
+	old, hash string,
+) (epoch int64, err error) {
+	err = s.db.Write(ctx, "set_password", func(tx *sqlx.Tx) error {
+		present, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if present.Password != old {
+			return fault.Errorf(fault.Stale, "the account has another password meanwhile")
+		}
+		if err := endReset(ctx, tx, id); err != nil {
+			return err
+		}
+		return tx.GetContext(ctx, &epoch, `
+			UPDATE accounts SET password = ?, epoch = epoch + 1 WHERE id = ?
+			RETURNING epoch`, hash, id[:])
+	})
+	return epoch, err
+}
+
+// Raise implements account.Store.
+func (s *Store) Raise(ctx context.Context, id uuid.UUID) error {
+	return s.atOne(ctx, "end_sessions", `UPDATE accounts SET epoch = epoch + 1 WHERE id = ?`, id[:])
+}
+
+// Delete implements account.Store. A reset goes with its account.
+func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
+	return s.atOne(ctx, "delete_account", `DELETE FROM accounts WHERE id = ?`, id[:])
+}
+
+// atOne runs a statement that writes an account.
+func (s *Store) atOne(ctx context.Context, call, statement string, args ...any) error {
+	return s.db.Write(ctx, call, func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			return noAccount(sql.ErrNoRows)
+		}
+		return err
+	})
+}

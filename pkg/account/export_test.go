@@ -1,0 +1,11 @@
+package account
+
+import "context"
+
+// HoldHashes takes n turns at hashing until release is called.
+func (s *Service) HoldHashes(n int) (release func()) {
+	if err := s.hasher.turns.Acquire(context.Background(), int64(n)); err != nil {
+		panic(err)
+	}
+	return func() { s.hasher.turns.Release(int64(n)) }
+}

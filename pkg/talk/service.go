@@ -1,0 +1,304 @@
+package talk
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/pkg/access"
+	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/commit"
+	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/life"
+	"github.com/plenary-live/plenary/pkg/queue"
+)
+
+// Service is what the API calls. It is safe for use by many goroutines. It is a life.Service, whose
+// Stop sends what waits still and returns when the log has taken or refused it. Rate is called
+// while it runs.
+type Service struct {
+	life.Service
+	Store  Store
+	Passes *access.Passes
+	spine  commit.Spine
+	cache  *cache
+	group  *commit.Group[Rating, Verdict]
+}
+
+// words name ratings in errors.
+var words = commit.Words{Item: "rating", Items: "ratings", Sender: "person"}
+
+// NewService makes a service, whose log is Stream.
+func NewService(store Store, passes *access.Passes, spine commit.Spine) *Service {
+	group := commit.New(spine.Log, commit.Config[Rating, Verdict]{
+		Encode: EncodeRatings, Decode: decodeVerdicts, Judge: judge, Words: words,
+		Partitions: spine.Partitions, MaxWaiting: spine.MaxWaiting, Now: time.Now,
+	})
+	return &Service{
+		Service: group, Store: store, Passes: passes, spine: spine,
+		cache: newCache(store.Talk, time.Now), group: group,
+	}
+}
+
+// Ballot is what somebody sends who rates a talk.
+type Ballot struct {
+	TalkID  uuid.UUID
+	Value   int
+	Comment string    // as it was written; empty: none
+	Client  uuid.UUID // an id of the client's own; Nil: none
+	Pass    []byte    // nil: none
+	Key     uuid.UUID // of the request, the same for a retry; Nil: none
+}
+
+// check checks all that needs no look-up, and cleans the comment.
+func (b *Ballot) check() (err error) {
+	var wrongs fault.Wrongs
+	if b.Value < Least || b.Value > Most {
+		wrongs.Add("value", "must be %d to %d", Least, Most)
+	}
+	if b.Comment, err = CleanComment(b.Comment); err != nil {
+		_ = wrongs.Note(err) // it names its field
+	}
+	if b.Pass != nil && b.Client != uuid.Nil {
+		wrongs.Add("pass", "must be left out where client_id is given")
+	}
+	return wrongs.Err()
+}
+
+// Rate takes a rating and waits for its answer. After a nil error the rating is counted (applied),
+// or durable and sure to be. Of several ratings of a person the last one in the log stands. A
+// rating of a person and a key that came before has no effect. Errors:
+//   - Invalid, which names the field.
+//   - NotFound: there is no such talk, or it was deleted.
+//   - NotOpen, Closed: by what this replica read at most a Lease ago, when the rating arrived.
+//   - access.NoPass, BadPass, OldPass.
+//   - Busy, Unavailable: as commit.Group.Commit.
+func (s *Service) Rate(ctx context.Context, b Ballot, wait commit.Wait) (applied bool, err error) {
+	if err := b.check(); err != nil {
+		return false, err
+	}
+	if err := s.group.Enter(); err != nil {
+		return false, err
+	}
+	defer s.group.Leave()
+	arrived := time.Now()
+	t, err := s.known(ctx, b.TalkID)
+	if err != nil {
+		return false, err
+	}
+	r, err := s.rating(&t, b, arrived)
+	if err != nil {
+		return false, err
+	}
+	if refusal := t.Takes(arrived); refusal != nil {
+		return s.again(ctx, r.Key, refusal)
+	}
+	verdict, err := s.group.Commit(ctx, commit.Item[Rating]{
+		Value: r, Partition: t.Partition, Sender: r.Person, Bytes: len(r.Comment), Arrived: arrived,
+	}, wait)
+	return verdict == Counted, err
+}
+
+// known gives a talk as it was at most a Lease ago. Nearly every rating finds it in the cache, and
+// pays for no timer.
+func (s *Service) known(ctx context.Context, id uuid.UUID) (Talk, error) {
+	if t, ok := s.cache.fresh(id); ok {
+		return t, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, commit.Deadline)
+	defer cancel()
+	return s.cache.talk(ctx, id)
+}
+
+// rating makes a rating of a ballot that a talk may take.
+func (s *Service) rating(t *Talk, b Ballot, now time.Time) (r Rating, err error) {
+	r = Rating{ID: commit.NewID(), TalkID: t.ID, Value: b.Value, Comment: b.Comment}
+	switch {
+	case b.Pass != nil:
+		var by access.Identity
+		if r.Person, by, err = s.Passes.Identify(t.ID, b.Pass, now); err != nil {
+			return r, err
+		}
+		if !t.Voters.Admits(by) {
+			return r, fault.Errorf(access.NoPass, "people who rate this talk log in first")
+		}
+		r.Passed, r.LoggedIn = true, by == access.LoggedIn
+	case !t.Voters.Admits(access.ByClient):
+		return r, fault.Errorf(access.NoPass, "people who rate this talk need a pass")
+	case b.Client != uuid.Nil:
+		r.Person = b.Client
+	case b.Key != uuid.Nil: // a retry is by the same person
+		r.Person = uuid.NewSHA1(b.Key, t.ID[:])
+	default:
+		r.Person = commit.NewID()
+	}
+	if b.Key != uuid.Nil { // others may use that key, too
+		r.Key = uuid.NewSHA1(uuid.NewSHA1(t.ID, r.Person[:]), b.Key[:])
+	}
+	if t.Comments == Refused && r.Comment != "" {
+		return r, fault.Field("comment", "this talk takes no comments")
+	}
+	return r, nil
+}
+
+// again answers a retry whose rating was counted before, also when the talk takes none any more.
+func (s *Service) again(ctx context.Context, key uuid.UUID, refusal error) (bool, error) {
+	if key == uuid.Nil {
+		return false, refusal
+	}
+	ctx, cancel := context.WithTimeout(ctx, commit.Deadline)
+	defer cancel()
+	counted, err := s.Store.HasCounted(ctx, key)
+	switch {
+	case err != nil:
+		return false, err
+	case counted:
+		return true, nil
+	}
+	return false, refusal
+}
+
+// judge says what a verdict means for the person who rated.
+func judge(_ Rating, v Verdict) (Verdict, error) {
+	switch v {
+	case Counted:
+		return v, nil
+	case Gone:
+		return v, fault.Errorf(fault.NotFound, "there is no such talk any more")
+	}
+	return v, words.Unknown(nil)
+}
+
+// Waiting gives the number of ratings that wait for their answer.
+func (s *Service) Waiting() int { return s.group.Waiting() }
+
+// Pass gives a person a pass for a talk. With a seed it is the same person's for every call.
+// Errors: NotFound, access.NoPasses where anyone may rate, and access.NoSession where accounts do:
+// AccountPass gives their passes.
+func (s *Service) Pass(ctx context.Context, id, seed uuid.UUID) (access.Pass, error) {
+	t, err := s.cache.talk(ctx, id)
+	switch {
+	case err != nil:
+		return access.Pass{}, err
+	case t.Voters == access.ByAccount:
+		return access.Pass{}, fault.Errorf(access.NoSession,
+			"people who rate this talk log in first")
+	case t.Voters != access.ByPass:
+		return access.Pass{}, fault.Errorf(
+			access.NoPasses,
+			"anyone may rate this talk, without a pass",
+		)
+	}
+	return s.Passes.Draw(id, seed, time.Now()), nil
+}
+
+// AccountPass gives an account its pass for a talk, which is the same person's for every call.
+func (s *Service) AccountPass(id, account uuid.UUID) access.Pass {
+	return s.Passes.OfAccount(id, account, time.Now())
+}
+
+// codeTries is how many codes are tried. With a million talks stored one in 400 codes is taken.
+const codeTries = 10
+
+// Create checks a talk, and writes it under an id, a code and a token of its own. Invalid.
+func (s *Service) Create(ctx context.Context, t Talk) (created Talk, token string, err error) {
+	if err := t.Check(); err != nil {
+		return Talk{}, "", err
+	}
+	s.place(&t)
+	token, t.TokenHash = access.NewToken()
+	for range codeTries {
+		t.Code = access.NewCode()
+		if err = s.Store.Create(ctx, t); !fault.Is(err, fault.Conflict) {
+			break
+		}
+	}
+	if err != nil {
+		return Talk{}, "", err
+	}
+	s.announce(ctx, t.ID, 0)
+	return t, token, nil
+}
+
+// place gives a new talk its id, and where its ratings travel.
+func (s *Service) place(t *Talk) {
+	t.ID = commit.NewID()
+	t.Partition = queue.Partition(t.ID, s.spine.Spread)
+}
+
+// Edit has change change a talk, if it is one of the edits that its owner saw, and tells everybody.
+// None of them says that any will do. Stale, NotFound, Invalid.
+func (s *Service) Edit(
+	ctx context.Context, id uuid.UUID, seen []int64, change func(*Talk) error,
+) (Talk, error) {
+	t, err := s.Store.Edit(ctx, id, func(t *Talk) error {
+		if err := isSeen(t.Edits, seen); err != nil {
+			return err
+		}
+		if err := change(t); err != nil {
+			return err
+		}
+		return t.Check()
+	})
+	if err != nil {
+		return Talk{}, err
+	}
+	s.announce(ctx, id, 0)
+	return t, nil
+}
+
+func isSeen(edits int64, seen []int64) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	for _, e := range seen {
+		if e == edits {
+			return nil
+		}
+	}
+	return fault.Errorf(fault.Stale, "the talk was edited meanwhile")
+}
+
+// Delete deletes a talk with its ratings, and tells everybody. NotFound.
+func (s *Service) Delete(ctx context.Context, id uuid.UUID) error {
+	err := s.Store.Delete(ctx, id)
+	if err == nil {
+		s.announce(ctx, id, 0)
+	}
+	return err
+}
+
+// Hide hides a comment or shows it again, and tells those who watch. NotFound.
+func (s *Service) Hide(
+	ctx context.Context, id, commentID uuid.UUID, hidden bool,
+) (Comment, error) {
+	c, revision, err := s.Store.Hide(ctx, id, commentID, hidden)
+	if err == nil {
+		s.announce(ctx, id, revision)
+	}
+	return c, err
+}
+
+// announceTimeout bounds an announcement, which may be lost.
+const announceTimeout = time.Second
+
+// announce drops what this replica knows, and tells the others.
+func (s *Service) announce(ctx context.Context, id uuid.UUID, revision int64) {
+	s.tell(ctx, Changes(id, revision))
+}
+
+func (s *Service) tell(ctx context.Context, changes []bus.Change) {
+	for _, c := range changes {
+		s.cache.heard(c)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), announceTimeout)
+	defer cancel()
+	if err := s.spine.Bus.Announce(ctx, changes...); err != nil {
+		s.spine.Logger.Warn("a change of a talk was not announced; replicas learn of it later",
+			"talk_id", changes[0].Thing, "error", err)
+	}
+}
+
+// Heard takes note of what others have announced.
+func (s *Service) Heard(change bus.Change) { s.cache.heard(change) }

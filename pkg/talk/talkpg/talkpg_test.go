@@ -1,0 +1,36 @@
+package talkpg
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/pkg/talk"
+	"github.com/plenary-live/plenary/pkg/talk/talktest"
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m)) }
+
+func TestStore(t *testing.T) {
+	talktest.Run(t, talktest.Suite{
+		Open: func(t *testing.T) talk.Store {
+			db, err := postgres.Open(t.Context(), postgres.Config{URL: stack.PostgresURL(t)})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			require.NoError(t, db.Partitions(t.Context(), 4))
+			return New(db)
+		},
+		Exec: func(t *testing.T, s talk.Store, statement string, id uuid.UUID) {
+			err := s.(*Store).db.Write(t.Context(), "test", func(tx *sqlx.Tx) error {
+				_, err := tx.Exec(statement+"$1", id)
+				return err
+			})
+			require.NoError(t, err)
+		},
+	})
+}
