@@ -168,12 +168,3 @@ func freeCode(take func(code string) error) (code string, err error) {
 	}
 	return code, err
 }
-
-// createKey is the key that a request to create a presentation brings. Where Authorization says
-// whose the presentation will be, a header of its own has it.
-func (c *call) createKey() string {
-	if c.account != uuid.Nil {
-		return c.Get("X-Create-Key")
-	}
-	return c.Token()
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
@@ -35,34 +36,18 @@ func getOwn(c *call) error {
 	if err != nil {
 		return err
 	}
-	lines := make([]ownPresentation, len(owned))
-	for i, p := range owned {
-		lines[i] = ownPresentation{p.ID, p.Title, p.JoinCode, question.CastAt(p.ID)}
-	}
 	c.Set("Cache-Control", "no-store")
-	return c.JSON(
-		web.PageOf(lines, limit, func(p ownPresentation) uuid.UUID { return p.PresentationID }),
-	)
+	return c.JSON(web.PageOf(owned, limit, func(p *poll.Owned) []byte { return p.ID[:] },
+		func(p *poll.Owned) ownPresentation {
+			return ownPresentation{p.ID, p.Title, p.JoinCode, question.CastAt(p.ID)}
+		}))
 }
 
-// postClaim makes a presentation an account's own, for its owner. The account shows the token that
-// its log-in gave.
+// postClaim makes a presentation an account's own, for its owner.
 func postClaim(c *call) error {
-	var body struct {
-		Token string `json:"account_token"`
-	}
-	if err := c.Decode(&body); err != nil {
-		return err
-	}
-	if !access.IsSession(body.Token) {
-		return fault.Field("account_token", "must be a token that log-in gives")
-	}
-	if c.Site.Sessions == nil {
-		return fault.Errorf(access.BadSession, "this server has no accounts")
-	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	account, err := c.Site.Sessions.Account(ctx, body.Token)
+	account, err := c.Claimant(ctx)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (n newPresentation) presentation() (poll.Presentation, error) {
 }
 
 func create(c *call) error {
-	if err := c.polls.Door.Enter("a presentation", c.createKey(), c.Address()); err != nil {
+	if err := c.polls.Door.Enter("a presentation", c.CreateKey(), c.Address()); err != nil {
 		return err
 	}
 	// a look: what is no presentation costs nothing

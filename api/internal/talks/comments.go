@@ -2,43 +2,35 @@ package talks
 
 import (
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/talk"
 )
 
+// getComments lists what people wrote, in a turn at what is costly: a page may have 600 KB.
 func getComments(c *call) error {
-	limit, err := c.limit()
+	before, limit, err := c.Page()
 	if err != nil {
 		return err
 	}
-	cursor, err := c.cursor(len(uuid.UUID{}))
+	ctx, done, err := c.Turn(c.Site.Costly)
 	if err != nil {
 		return err
 	}
-	before := uuid.Nil
-	copy(before[:], cursor)
-	ctx, cancel := c.Timeout()
-	defer cancel()
+	defer done()
 	t, err := c.owned(ctx)
 	if err != nil {
 		return err
 	}
-	comments, err := c.Store.Comments(ctx, t.ID, before, limit)
+	comments, err := c.Store.Comments(ctx, t.ID, before, limit+1)
 	if err != nil {
 		return err
 	}
-	all := page[wireComment]{Items: make([]wireComment, 0, len(comments))}
-	for _, comment := range comments {
-		all.Items = append(all.Items, toComment(comment))
-	}
-	if len(comments) == limit {
-		last := comments[limit-1].ID
-		all.Next = cursors.EncodeToString(last[:])
-	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(all)
+	return c.JSON(web.PageOf(comments, limit,
+		func(c *talk.Comment) []byte { return c.ID[:] },
+		func(c *talk.Comment) wireComment { return toComment(*c) }))
 }
 
 func patchComment(c *call) error {

@@ -37,7 +37,7 @@ type importedAll struct {
 // postImport imports a programme's file, for an account or the holder of a token. Who has neither
 // gets a token.
 func postImport(c *call) error {
-	if err := c.talks.Door.Enter("talks", c.createKey(), c.Address()); err != nil {
+	if err := c.talks.Door.Enter("talks", c.CreateKey(), c.Address()); err != nil {
 		return err
 	}
 	by, err := c.importer()
@@ -89,7 +89,7 @@ func (c *call) importer() (by talk.Importer, err error) {
 	switch {
 	case c.account != uuid.Nil:
 		by.Account = c.account
-	case token == "" || c.talks.Door != nil && c.Get(headerCreateKey) == "":
+	case token == "" || c.talks.Door != nil && token == c.CreateKey():
 		by.Token, _ = access.NewToken()
 	case !aToken.MatchString(token):
 		return by, fault.Errorf(fault.Forbidden,

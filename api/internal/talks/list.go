@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/talk"
@@ -29,13 +30,17 @@ func (c *call) find(ctx context.Context, typed string) ([]talk.Talk, error) {
 	return []talk.Talk{t}, nil
 }
 
-func placeText(t *talk.Talk) string {
-	b := make([]byte, 8, 24)
+// placeIn gives where a talk stands in the programme, as placeOf reads it.
+func placeIn(t *talk.Talk) []byte {
+	place := make([]byte, placeSize-len(t.ID), placeSize)
 	if !t.StartsAt.IsZero() {
-		binary.BigEndian.PutUint64(b, uint64(t.StartsAt.UnixMilli()))
+		binary.BigEndian.PutUint64(place, uint64(t.StartsAt.UnixMilli()))
 	}
-	return cursors.EncodeToString(append(b, t.ID[:]...))
+	return append(place, t.ID[:]...)
 }
+
+// placeSize is how many bytes a place has: milliseconds, and an id.
+const placeSize = 8 + 16
 
 func placeOf(b []byte) *talk.Place {
 	if b == nil {
@@ -48,35 +53,47 @@ func placeOf(b []byte) *talk.Place {
 	return p
 }
 
-// list answers with the programme, or with the talk of a code.
+// Sizes of a page of the programme.
+const (
+	usualPage = 100
+	maxPage   = 1000
+)
+
+// list answers with the programme, in a turn at what is costly, or with the talk of a code. A hall
+// asks for that one, so it waits for nobody.
 func list(c *call) error {
-	limit, err := c.limit()
+	limit, err := c.Limit(usualPage, maxPage)
 	if err != nil {
 		return err
 	}
-	place, err := c.cursor(8 + 16)
+	place, err := c.Cursor(placeSize)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	var talks []talk.Talk
-	if query := c.Request().URI().QueryArgs(); query.Has("code") {
-		if talks, err = c.find(ctx, string(query.Peek("code"))); err != nil {
-			return err
-		}
-		limit++ // there is no next one
-	} else if talks, err = c.Store.List(ctx, placeOf(place), limit); err != nil {
+	query := c.Context().QueryArgs()
+	if query.Has("code") {
+		ctx, cancel := c.Timeout()
+		defer cancel()
+		found, err := c.find(ctx, string(query.Peek("code")))
+		return c.programme(found, limit, err)
+	}
+	ctx, done, err := c.Turn(c.Site.Costly)
+	if err != nil {
 		return err
 	}
-	all := page[wireTalk]{Items: make([]wireTalk, 0, len(talks))}
-	for i := range talks {
-		all.Items = append(all.Items, toWire(&talks[i], c.owns(&talks[i])))
-	}
-	if len(talks) == limit {
-		all.Next = placeText(&talks[limit-1])
+	defer done()
+	talks, err := c.Store.List(ctx, placeOf(place), limit+1)
+	return c.programme(talks, limit, err)
+}
+
+// programme answers with a page of the talks that were read.
+func (c *call) programme(talks []talk.Talk, limit int, err error) error {
+	if err != nil {
+		return err
 	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
 	c.Vary(fiber.HeaderAuthorization)
-	return c.JSON(all)
+	return c.JSON(web.PageOf(talks, limit, placeIn, func(t *talk.Talk) wireTalk {
+		return toWire(t, c.owns(t))
+	}))
 }

@@ -38,33 +38,18 @@ func getOwn(c *call) error {
 	if err != nil {
 		return err
 	}
-	lines := make([]ownTalk, len(owned))
-	for i := range owned {
-		t := &owned[i]
-		lines[i] = ownTalk{t.ID, t.Title, t.Code, timeText(t.StartsAt), question.CastAt(t.ID)}
-	}
 	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.JSON(web.PageOf(lines, limit, func(t ownTalk) uuid.UUID { return t.ID }))
+	return c.JSON(web.PageOf(owned, limit, func(t *talk.Talk) []byte { return t.ID[:] },
+		func(t *talk.Talk) ownTalk {
+			return ownTalk{t.ID, t.Title, t.Code, timeText(t.StartsAt), question.CastAt(t.ID)}
+		}))
 }
 
-// postClaim makes a talk an account's own, for its owner. The account shows the token that its
-// log-in gave.
+// postClaim makes a talk an account's own, for its owner.
 func postClaim(c *call) error {
-	var body struct {
-		Token string `json:"account_token"`
-	}
-	if err := c.decode(&body); err != nil {
-		return err
-	}
-	if !access.IsSession(body.Token) {
-		return fault.Field("account_token", "must be a token that log-in gives")
-	}
-	if c.Site.Sessions == nil {
-		return fault.Errorf(access.BadSession, "this server has no accounts")
-	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	account, err := c.Site.Sessions.Account(ctx, body.Token)
+	account, err := c.Claimant(ctx)
 	if err != nil {
 		return err
 	}

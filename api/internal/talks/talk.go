@@ -15,7 +15,7 @@ import (
 )
 
 func create(c *call) error {
-	if err := c.talks.Door.Enter("a talk", c.createKey(), c.Address()); err != nil {
+	if err := c.talks.Door.Enter("a talk", c.CreateKey(), c.Address()); err != nil {
 		return err
 	}
 	var wrongs fault.Wrongs

@@ -23,7 +23,7 @@ const (
 	// maxFile is how many bytes an imported file may have. Most of it is descriptions, which are
 	// not kept.
 	maxFile = 4 << 20
-	// maxExports is how many exports are sent at once. Each has its talks in memory.
+	// maxExports is how many exports are sent at once. The talks of each take room besides.
 	maxExports = 32
 )
 
@@ -117,14 +117,3 @@ func (c *call) owned(ctx context.Context) (t talk.Talk, err error) {
 	}
 	return t, err
 }
-
-// createKey is the key that a request to create a talk brings. Where Authorization says whose the
-// talk will be, a header of its own has it.
-func (c *call) createKey() string {
-	if key := c.Get(headerCreateKey); key != "" || c.account != uuid.Nil {
-		return key
-	}
-	return c.Token()
-}
-
-const headerCreateKey = "X-Create-Key"

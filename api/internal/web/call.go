@@ -72,10 +72,29 @@ func (c *Call) Account(ctx context.Context) (uuid.UUID, error) {
 	if !access.IsSession(token) {
 		return uuid.Nil, nil
 	}
+	return c.accountOf(ctx, token)
+}
+
+func (c *Call) accountOf(ctx context.Context, token string) (uuid.UUID, error) {
 	if c.Site.Sessions == nil {
 		return uuid.Nil, fault.Errorf(access.BadSession, "this server has no accounts")
 	}
 	return c.Site.Sessions.Account(ctx, token)
+}
+
+// Claimant gives the account that takes something over: the body shows the token that its log-in
+// gave, since Authorization has what owns the thing. Errors: Invalid, and as access.Sessions.
+func (c *Call) Claimant(ctx context.Context) (uuid.UUID, error) {
+	var body struct {
+		Token string `json:"account_token"`
+	}
+	if err := c.Decode(&body); err != nil {
+		return uuid.Nil, err
+	}
+	if !access.IsSession(body.Token) {
+		return uuid.Nil, fault.Field("account_token", "must be a token that log-in gives")
+	}
+	return c.accountOf(ctx, body.Token)
 }
 
 // Client gives the address of the client.

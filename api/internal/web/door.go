@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/limit"
 )
@@ -27,6 +28,15 @@ func NewDoor(key string) *Door {
 	}
 	rate := limit.Rate{PerMinute: wrongKeys, Burst: wrongKeys}
 	return &Door{key, limit.New[netip.Prefix](rate, time.Now)}
+}
+
+// CreateKey gives the key that a request to create something brings. Where Authorization says whose
+// that will be, X-Create-Key has the key.
+func (c *Call) CreateKey() string {
+	if key := c.Get("X-Create-Key"); key != "" || access.IsSession(c.Token()) {
+		return key
+	}
+	return c.Token()
 }
 
 // Enter checks the key of a request that is to create what is named, as "a presentation". Errors:

@@ -24,34 +24,64 @@ type ListOf[T any] struct {
 // cursors are opaque to clients: what they hold may change.
 var cursors = base64.RawURLEncoding.Strict()
 
+// Limit gives how many items a client wants of a list, at most so many: usual where it does not
+// say. Errors: Invalid.
+func (c *Call) Limit(usual, most int) (int, error) {
+	query := c.Context().QueryArgs()
+	if !query.Has("limit") {
+		return usual, nil
+	}
+	limit, err := strconv.Atoi(string(query.Peek("limit")))
+	if err != nil || limit < 1 || limit > most {
+		return 0, fault.Field("limit", "must be a number from 1 to %d", most)
+	}
+	return limit, nil
+}
+
+// Cursor gives the place behind which a client wants a list to go on, as PageOf was told it. A
+// place has so many bytes. nil: from the beginning. Errors: Invalid.
+func (c *Call) Cursor(size int) ([]byte, error) {
+	query := c.Context().QueryArgs()
+	if !query.Has("cursor") {
+		return nil, nil
+	}
+	said := string(query.Peek("cursor"))
+	place, _ := cursors.DecodeString(said) // of what is wrong, the length or the way back tells
+	if len(place) != size || cursors.EncodeToString(place) != said {
+		return nil, fault.Field("cursor", "must be what next of another page was")
+	}
+	return place, nil
+}
+
 // Page reads what a client asks for of a list that is ordered by ids. These are at most limit items
 // behind the one with the id after. Nil: from the beginning.
 func (c *Call) Page() (after uuid.UUID, limit int, err error) {
-	limit = UsualPage
-	if c.Context().QueryArgs().Has("limit") {
-		limit, err = strconv.Atoi(c.Query("limit"))
-		if err != nil || limit < 1 || limit > MaxPage {
-			return uuid.Nil, 0, fault.Field("limit", "must be a number from 1 to %d", MaxPage)
-		}
+	if limit, err = c.Limit(UsualPage, MaxPage); err != nil {
+		return uuid.Nil, 0, err
 	}
-	if !c.Context().QueryArgs().Has("cursor") {
-		return uuid.Nil, limit, nil
+	place, err := c.Cursor(len(after))
+	if err != nil || place == nil {
+		return uuid.Nil, limit, err
 	}
-	said := c.Query("cursor")
-	b, _ := cursors.DecodeString(said) // of what is wrong, the length or the way back tells
-	after, err = uuid.FromBytes(b)
-	if err != nil || after == uuid.Nil || cursors.EncodeToString(after[:]) != said {
+	if after = uuid.UUID(place); after == uuid.Nil {
 		return uuid.Nil, 0, fault.Field("cursor", "must be what next of another page was")
 	}
 	return after, limit, nil
 }
 
-// PageOf makes a page of items of which one more than limit was read, if there are so many.
-func PageOf[T any](items []T, limit int, id func(T) uuid.UUID) ListOf[T] {
-	if len(items) <= limit {
-		return ListOf[T]{Items: append([]T{}, items...)}
+// PageOf makes a page of what was read, of which one item more than limit is there if there are so
+// many. place gives where an item stands, as Cursor gives it back. An id does for that as well.
+// show gives an item as it is answered.
+func PageOf[T, W any](
+	read []T, limit int, place func(*T) []byte, show func(*T) W,
+) ListOf[W] {
+	page := ListOf[W]{Items: make([]W, min(len(read), limit))}
+	for i := range page.Items {
+		page.Items[i] = show(&read[i])
 	}
-	last := id(items[limit-1])
-	next := cursors.EncodeToString(last[:])
-	return ListOf[T]{Items: items[:limit], Next: &next}
+	if len(read) > limit {
+		next := cursors.EncodeToString(place(&read[limit-1]))
+		page.Next = &next
+	}
+	return page
 }
