@@ -190,3 +190,19 @@ func TestWhoWantsAShortTurnWaitsBehindOneLongOneAtMost(t *testing.T) {
 		require.True(t, turns.Free())
 	})
 }
+
+func TestWhatAnAnswerIsMadeOfTakesRoomOfItsOwn(t *testing.T) {
+	b := NewBytes(100, 10)
+	first, err := b.Room(over(), 60)
+	require.NoError(t, err)
+	_, err = b.Room(over(), 60)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "nothing is shared")
+	first()
+	first() // counts once
+	all, err := b.Room(over(), 1000)
+	require.NoError(t, err, "what is larger takes all of it")
+	_, err = b.Hold(over(), make([]byte, 1))
+	require.Error(t, err)
+	all()
+	require.True(t, b.sending.TryAcquire(100))
+}

@@ -45,11 +45,20 @@ func (b *Bytes) Hold(ctx context.Context, answer []byte) (release func(), err er
 	if !b.join(at) {
 		size := min(int64(cap(answer)), b.most)
 		if err := b.acquire(ctx, size); err != nil {
-			return nil, fault.Unavailablef(err, "too many large answers are being sent")
+			return nil, err
 		}
 		b.begin(at, size)
 	}
 	return sync.OnceFunc(func() { b.leave(at) }), nil
+}
+
+// Room is Hold for what an answer is made of while it is sent: so many bytes, which no other shares.
+func (b *Bytes) Room(ctx context.Context, size int) (release func(), err error) {
+	takes := min(int64(size), b.most)
+	if err := b.acquire(ctx, takes); err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() { b.sending.Release(takes) }), nil
 }
 
 func (b *Bytes) acquire(ctx context.Context, size int64) error {
@@ -57,11 +66,15 @@ func (b *Bytes) acquire(ctx context.Context, size int64) error {
 		return nil
 	}
 	waits := min(size, b.mostWaiting)
-	if !b.waiting.TryAcquire(waits) {
-		return errors.New("as much waits already as may")
+	err := errors.New("as much waits already as may")
+	if b.waiting.TryAcquire(waits) {
+		defer b.waiting.Release(waits)
+		err = b.sending.Acquire(ctx, size)
 	}
-	defer b.waiting.Release(waits)
-	return b.sending.Acquire(ctx, size)
+	if err != nil {
+		return fault.Unavailablef(err, "too many large answers are being sent")
+	}
+	return nil
 }
 
 // join adds a client to those who are sent the same bytes, if there are any.

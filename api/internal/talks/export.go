@@ -23,9 +23,7 @@ const (
 
 // exportTalk answers its owner with a talk, its ratings and its comments.
 func exportTalk(c *call) error {
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	return c.export(ctx, func() (name string, all []talk.Talk, err error) {
+	return c.export(func(ctx context.Context) (name string, all []talk.Talk, err error) {
 		t, err := c.owned(ctx)
 		return t.Title, []talk.Talk{t}, err
 	})
@@ -33,9 +31,7 @@ func exportTalk(c *call) error {
 
 // exportProgramme answers with all talks of an account, or of a token that imported them.
 func exportProgramme(c *call) error {
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	return c.export(ctx, func() (name string, all []talk.Talk, err error) {
+	return c.export(func(ctx context.Context) (name string, all []talk.Talk, err error) {
 		all, err = c.mine(ctx)
 		return "", all, err
 	})
@@ -90,9 +86,9 @@ func (c *call) page(
 }
 
 // export answers with a file of talks. It is streamed: its memory does not depend on the number of
-// comments.
+// comments. The talks take room until it is sent.
 func (c *call) export(
-	ctx context.Context, read func() (name string, all []talk.Talk, err error),
+	read func(ctx context.Context) (name string, all []talk.Talk, err error),
 ) error {
 	format, _, err := web.FormatOf(c.Ctx)
 	if err != nil {
@@ -102,13 +98,8 @@ func (c *call) export(
 	if err != nil {
 		return err
 	}
-	left, err := c.talks.exports.Take(ctx)
+	name, all, left, err := c.toExport(read)
 	if err != nil {
-		return err
-	}
-	name, all, err := read()
-	if err != nil {
-		left()
 		return err
 	}
 	c.Vary(fiber.HeaderAccept, fiber.HeaderAuthorization)
@@ -119,6 +110,9 @@ func (c *call) export(
 	store, now := c.Store, time.Now()
 	body, err := c.Site.NewStream(c.Ctx,
 		func(ctx context.Context, w *bufio.Writer, turn *web.Turn) error {
+			if err := turn.Take(); err != nil {
+				return err
+			}
 			out, err := beginners[format](w, all, now, separator)
 			if err != nil {
 				return err
@@ -134,6 +128,43 @@ func (c *call) export(
 		return err
 	}
 	return c.SendStream(body)
+}
+
+// toExport reads the talks of an export, in a turn at what is costly, and takes room for them. left
+// gives that back.
+func (c *call) toExport(
+	read func(ctx context.Context) (name string, all []talk.Talk, err error),
+) (name string, all []talk.Talk, left func(), err error) {
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	end, err := c.talks.exports.Take(ctx)
+	if err != nil {
+		return "", nil, nil, err
+	}
+	done, err := c.Site.Costly.TakeLong(ctx)
+	if err == nil {
+		name, all, err = read(ctx)
+		done() // nobody waits for a turn because this waits for room
+	}
+	var room func()
+	if err == nil {
+		room, err = c.Site.Answers.Room(sizeOf(all))
+	}
+	if err != nil {
+		end()
+		return "", nil, nil, err
+	}
+	return name, all, func() { room(); end() }, nil
+}
+
+// sizeOf gives about how many bytes talks take in memory.
+func sizeOf(all []talk.Talk) (size int) {
+	const besideTexts = 512
+	for i := range all {
+		t := &all[i]
+		size += besideTexts + len(t.Title) + len(t.Speaker) + len(t.Source)
+	}
+	return size
 }
 
 // exportOne writes a talk and its comments, page by page. Between two pages there is no connection

@@ -111,6 +111,17 @@ func (a *Answers) Hold(c *fiber.Ctx, body []byte) (release func(), err error) {
 	return nil, err
 }
 
+// Room takes room for so many bytes of which a list is made while it is sent, for a request that
+// only reads. Few bytes take none. Unavailable: there is no room for a second.
+func (a *Answers) Room(size int) (release func(), err error) {
+	if size <= SmallAnswer {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(a.life.Requests, unsentPatience)
+	defer cancel()
+	return a.Unsent.Room(ctx, size)
+}
+
 // sending is a large answer on its way.
 type sending struct {
 	*bytes.Reader
