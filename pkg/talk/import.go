@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -148,9 +147,16 @@ func (s *Service) importOnce(
 	}
 	err = s.Store.Import(ctx, by, sources, func(found []Talk) (made, edited []Talk, err error) {
 		all = make([]Imported, len(items))
+		first := make(map[string]*Talk, len(found)) // of a source
+		for i := range found {
+			if _, ok := first[found[i].Source]; !ok {
+				first[found[i].Source] = &found[i]
+			}
+		}
 		var wrongs fault.Wrongs
 		for i := range items {
-			if err := wrongs.Note(s.merge(&all[i], by, &items[i], found)); err != nil {
+			was := first[items[i].Source]
+			if err := wrongs.Note(s.merge(&all[i], by, &items[i], was)); err != nil {
 				return nil, nil, err
 			}
 			switch all[i].Outcome {
@@ -165,11 +171,10 @@ func (s *Service) importOnce(
 	return all, err
 }
 
-// merge makes of an item a new talk, or another state of the one that was found.
-func (s *Service) merge(into *Imported, by Importer, item *Item, found []Talk) error {
+// merge makes of an item a new talk, or another state of the one that was found; nil: none was.
+func (s *Service) merge(into *Imported, by Importer, item *Item, was *Talk) error {
 	token, hash := by.talkToken(item.Source)
-	at := slices.IndexFunc(found, func(t Talk) bool { return t.Source == item.Source })
-	if at < 0 {
+	if was == nil {
 		t := Talk{
 			Code: access.NewCode(), TokenHash: hash, Account: by.Account,
 			Origin: Origin{by.Hash(), item.Source},
@@ -178,12 +183,12 @@ func (s *Service) merge(into *Imported, by Importer, item *Item, found []Talk) e
 		*into = Imported{t, token, Created}
 		return item.into(&into.Talk)
 	}
-	*into = Imported{found[at], "", Unchanged}
+	*into = Imported{*was, "", Unchanged}
 	if into.TokenHash == hash {
 		into.Token = token
 	}
 	err := item.into(&into.Talk)
-	if into.Talk != found[at] {
+	if into.Talk != *was {
 		into.Outcome = Updated
 	}
 	return err

@@ -169,6 +169,26 @@ func TestAFileHasAtMostSoManyTalks(t *testing.T) {
 	require.Len(t, fields(err), fault.MaxWrongs)
 }
 
+func TestAFileHasAtMostSoManyMembersWhateverTheyAre(t *testing.T) {
+	speakers := func(n int) []byte {
+		return []byte(`{"speakers":[` + strings.Repeat(`{"id":1},`, n-1) + `{"id":1}],` +
+			`"sessions":[{"id":1,"title":"A"}]}`)
+	}
+	all, _, err := readFile(speakers(maxMembers-1), nil)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	breaks := strings.Repeat(`{"id":1,"isServiceSession":true},`, maxMembers)
+	for at, file := range map[string][]byte{
+		"sessions[0]":                           speakers(maxMembers),
+		fmt.Sprintf("speakers[%d]", maxMembers): speakers(maxMembers + 5),
+		fmt.Sprintf("sessions[%d]", maxMembers): []byte(`{"sessions":[` + breaks +
+			`{"id":1,"title":"A"}]}`),
+	} {
+		_, _, err = readFile(file, nil)
+		require.Equal(t, []string{at}, fields(err))
+	}
+}
+
 func TestOfManySpeakersThereAreAsManyAsThereIsRoomFor(t *testing.T) {
 	require.Equal(t, "", joined(nil))
 	require.Equal(t, "A, B", joined([]string{"A", "B"}))

@@ -15,18 +15,31 @@ import (
 	"github.com/plenary-live/plenary/pkg/talk"
 )
 
+// maxMembers is how many talks, speakers and breaks are read of a file. A file of the largest size
+// could have half a million, which say nothing and take a processor for seconds.
+const maxMembers = 20_000
+
 // reading is a file that is being read. It is for one goroutine.
 type reading struct {
-	zone   *time.Location
-	wrongs fault.Wrongs
-	items  []talk.Item
+	zone    *time.Location
+	wrongs  fault.Wrongs
+	items   []talk.Item
+	members int // that were read
 }
 
 // full says whether there is no use in going on.
-func (r *reading) full() bool { return r.wrongs.Full() || len(r.items) > talk.MaxImport }
+func (r *reading) full() bool {
+	return r.wrongs.Full() || len(r.items) > talk.MaxImport || r.members > maxMembers
+}
 
-// member reads a member of the file, which stands at a place. False: it is no object.
+// member reads a member of the file, which stands at a place. False: it is no object, or one too
+// many.
 func (r *reading) member(text json.RawMessage, v any, at string) bool {
+	if r.members++; r.members > maxMembers {
+		r.wrongs.Add(at, "is one too many: a file has at most %d talks, speakers and breaks",
+			maxMembers)
+		return false
+	}
 	var wrongs fault.Wrongs
 	name := func(field string) string {
 		if field == "body" {
