@@ -9,3 +9,8 @@ func (s *Service) HoldHashes(n int) (release func()) {
 	}
 	return func() { s.hasher.turns.Release(int64(n)) }
 }
+
+// NewReset is NewReset for an account of the service's store.
+func (s *Service) NewReset(ctx context.Context, email string) (token string, err error) {
+	return NewReset(ctx, s.store, email)
+}

@@ -201,12 +201,7 @@ func (s *Service) Delete(ctx context.Context, id uuid.UUID) error {
 }
 
 // NewReset gives a token with which the password of an account can be set anew, once, within
-// ResetLife. NotFound.
-func (s *Service) NewReset(ctx context.Context, email string) (token string, err error) {
-	return NewReset(ctx, s.store, email)
-}
-
-// NewReset is Service.NewReset where there is a store alone.
+// ResetLife. Errors: Invalid, NotFound, and the store's.
 func NewReset(ctx context.Context, store Store, email string) (token string, err error) {
 	email, err = CleanEmail(email)
 	if err != nil {
