@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk reads the programme through pages of two talks, each at the next replica, until it has seen
-// as many of some talks as there are. It gives those that it saw.
+// walk reads the programme through pages of two talks, each at the next replica. It ends when it
+// has seen as many of some talks as there are, and gives those that it saw.
 func (s site) walk(t *testing.T, some []string, many int) (seen []string) {
 	t.Helper()
 	for page, cursor := 0, ""; len(seen) < many; page++ {
