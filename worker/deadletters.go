@@ -57,7 +57,7 @@ func deadLetters(out io.Writer) backend.Command {
 			if err := adapters.OpenQueue(opening); err != nil {
 				return err
 			}
-			stream := queue.Stream(adapters.Votes)
+			stream := adapters.Votes
 			for _, a := range adapters.Applied() {
 				if o.stream == a.Name {
 					stream, o.applier = a.Stream, a.Applier

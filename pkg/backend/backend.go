@@ -4,7 +4,6 @@ package backend
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,23 +169,6 @@ func (b *Backend) Passes(ctx context.Context) (passes *access.Passes, err error)
 		return err
 	})
 	return passes, err
-}
-
-// sessionSecret is the name under which the store keeps the key of accounts' sessions.
-const sessionSecret = "accounts' sessions"
-
-// SessionKey gives the key of accounts' sessions, which every replica shares, after Open. It waits
-// as Open does.
-func (b *Backend) SessionKey(ctx context.Context) (key []byte, err error) {
-	if b.cfg.Secret != "" {
-		sum := sha256.Sum256([]byte(sessionSecret + "\x00" + b.cfg.Secret))
-		return sum[:], nil
-	}
-	err = b.await(ctx, "database", func() error {
-		key, err = b.Store.Secret(ctx, sessionSecret, access.NewPassKey())
-		return err
-	})
-	return key, err
 }
 
 // OpenQueue opens the queue only, in the same way: Engine and Store stay nil.

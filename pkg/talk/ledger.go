@@ -194,9 +194,9 @@ func (l *Ledger) stand(r *Rating, now map[Key]Standing, moderated bool) Standing
 		before = l.old[r.key()]
 	}
 	s := Standing{Key: r.key(), Value: r.Value}
-	switch {
-	case r.Comment == "":
-	case r.Comment == before.Comment.Text:
+	switch r.Comment {
+	case "":
+	case before.Comment.Text:
 		s.Comment = before.Comment
 	default:
 		s.Comment = Comment{ID: r.ID, Text: r.Comment, Hidden: moderated}

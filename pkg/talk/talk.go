@@ -108,7 +108,7 @@ func (t *Talk) Check() error {
 	if !t.EndsAt.IsZero() && t.EndsAt.Before(t.StartsAt) {
 		wrongs.Add("ends_at", "must not be before starts_at")
 	}
-	t.Settings.check(&wrongs, t.opens())
+	t.check(&wrongs, t.opens())
 	return wrongs.Err()
 }
 

@@ -66,6 +66,7 @@ func TestVotersLogInAndVote(t *testing.T) {
 	second.sees("#log-in")
 
 	// That has ended the session of the other browser, too, which is said as soon as it is needed.
+	m.isLoggedOut()
 	v.run(fmt.Sprintf(`localStorage.removeItem("plenary.pass.%s")`, r.ID))
 	v.reload()
 	v.sees("#log-in")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/uuid"
@@ -51,6 +52,19 @@ func (m *member) owns(title string) *room {
 		map[string]any{"question": "One", "kind": "rating"},
 	}}, r)
 	return r
+}
+
+// isLoggedOut waits until no replica takes the session any more: others than the one that ended it
+// hear of that within a lease.
+func (m *member) isLoggedOut() {
+	m.t.Helper()
+	for _, replica := range site(m.t).APIs {
+		there := room{t: m.t, base: replica.URL + "/api/v1", Token: m.Token}
+		require.Eventually(m.t, func() bool {
+			status, _ := there.send(http.MethodGet, "/users/me", nil)
+			return status == http.StatusUnauthorized
+		}, 10*time.Second, 50*time.Millisecond)
+	}
 }
 
 // isLoggedIn gives a visitor's browser an account's session.

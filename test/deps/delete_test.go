@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wired are the folders where a feature has a line, which ends with the mark of the feature.
+// wired are the folders where a feature has lines, which end with the mark of the feature, and
+// files with its name.
 var wired = []string{"pkg/backend", "api", "worker"}
 
 // mark ends a feature's line where it is wired.
@@ -77,21 +78,24 @@ func (r *tree) files(folder, suffix string, deep bool) (names []string) {
 	return names
 }
 
-// removeFolders is rm -r, also of what the feature has in folders that are no feature's.
+// removeFolders is rm -r, also of the feature's files in folders that are no feature's: of those
+// where it is wired, and of its tests.
 func (r *tree) removeFolders(f feature) {
 	for _, folder := range f.folders() {
 		for _, name := range r.files(folder, "", true) {
 			r.changes[name] = ""
 		}
 	}
-	for _, name := range r.tests(f) {
-		r.changes[name] = ""
+	for _, folder := range append([]string{"test/e2e"}, wired...) {
+		for _, name := range r.named(f, folder) {
+			r.changes[name] = ""
+		}
 	}
 }
 
-// tests are those of a feature for the whole system, with what they need.
-func (r *tree) tests(f feature) (names []string) {
-	for _, name := range r.files("test/e2e", ".go", false) {
+// named are the files of a folder that have the feature's name: "talks.go", "talks_test.go".
+func (r *tree) named(f feature, folder string) (names []string) {
+	for _, name := range r.files(folder, ".go", false) {
 		if strings.HasPrefix(filepath.Base(name), f.many) {
 			names = append(names, name)
 		}
@@ -163,7 +167,7 @@ func (r *tree) list(args ...string) error {
 	return nil
 }
 
-// TestAFeatureCanBeDeleted with rm -r of its folders, and of its lines where it is wired.
+// TestAFeatureCanBeDeleted with rm -r of its folders and files, and of its lines where it is wired.
 // Polls are not tried: the protocol's parts are theirs.
 func TestAFeatureCanBeDeleted(t *testing.T) {
 	for _, f := range features {
@@ -197,7 +201,7 @@ func TestAFeatureHasAllItsParts(t *testing.T) {
 		if f.one == "poll" {
 			continue
 		}
-		require.Contains(t, r.tests(f), "test/e2e/"+f.many+"_test.go")
+		require.Contains(t, r.named(f, "test/e2e"), "test/e2e/"+f.many+"_test.go")
 		for _, engine := range []string{"postgres", "sqlite"} {
 			for _, way := range []string{"up", "down"} {
 				found, err := filepath.Glob(filepath.Join(r.root, "migrations", engine,

@@ -21,6 +21,7 @@ func cellsWith(t *testing.T, driver, url, tables, text string) (found []string) 
 	names := []string{}
 	rows, err := db.QueryContext(t.Context(), tables)
 	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {
 		var name string
 		require.NoError(t, rows.Scan(&name))

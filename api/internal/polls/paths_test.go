@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -116,6 +117,8 @@ func TestARefusedMethodNamesThoseThatThePathTakes(t *testing.T) {
 	}
 	require.Equal(t, 400, request(t, s, "BREW", "/healthz").StatusCode)
 }
+
+var parameter = regexp.MustCompile(`:(\w+)`)
 
 // TestEveryRouteOfTheServerIsAPathOfIts: what the site makes of the patterns is what Fiber makes of
 // them.

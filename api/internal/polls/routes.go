@@ -115,12 +115,3 @@ func (s *Polls) With(services Services) life.Service {
 
 // Spare ends a stream for somebody who came, and says whether there was one.
 func (s *Polls) Spare() bool { return s.served.Load() && s.hub.MakeRoom() }
-
-// Streams tells of event streams: how many are open, and how many events were sent on them since
-// the start. It tells how many were cut off since then because their client was too slow.
-func (s *Polls) Streams() (open, sent, cut int64) {
-	if !s.served.Load() {
-		return 0, 0, 0
-	}
-	return s.hub.Streams()
-}

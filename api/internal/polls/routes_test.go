@@ -4,21 +4,15 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/http/httptest"
-	"os"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/gofiber/fiber/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/plenary-live/plenary/api/internal/accounts"
-	"github.com/plenary-live/plenary/api/internal/openapi"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/intake"
@@ -39,51 +33,6 @@ func newTestServer(away ...string) *whole {
 		Observe: func(string, string, int, time.Duration) {},
 		Away:    func(context.Context) []string { return away },
 	})
-}
-
-var parameter = regexp.MustCompile(`:(\w+)`)
-
-func TestEveryRouteIsInTheOpenAPIFileAndBack(t *testing.T) {
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.File(""))
-	require.NoError(t, err)
-	require.NoError(t, doc.Validate(t.Context()))
-	documented := map[string]bool{}
-	for path, item := range doc.Paths.Map() {
-		if !isOurs(t, path) {
-			continue
-		}
-		for method := range item.Operations() {
-			documented[method+" "+anonymous(path)] = true
-		}
-	}
-	served := map[string]bool{}
-	all := newTestServer()
-	accounts.New(all.Site, accounts.Config{}) // whose routes the file has, too
-	for _, r := range all.app.GetRoutes(true) {
-		if r.Method != http.MethodHead { // comes with every GET
-			served[r.Method+" "+anonymous(parameter.ReplaceAllString(r.Path, "{$1}"))] = true
-		}
-	}
-	require.Equal(t, documented, served)
-}
-
-// isOurs says whether a path of the contract is the feature's, or the server's own. Those of other
-// features are in parts of the contract that are theirs.
-func isOurs(t *testing.T, path string) bool {
-	for _, part := range []string{"openapi.yaml", "../openapi/base.yaml"} {
-		text, err := os.ReadFile(part)
-		require.NoError(t, err)
-		if strings.Contains(string(text), "\n  "+path+":\n") {
-			return true
-		}
-	}
-	return false
-}
-
-// anonymous takes the base path and the parameters' names off a path: the file's may be more
-// telling.
-func anonymous(path string) string {
-	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(strings.TrimPrefix(path, web.Base), "{}")
 }
 
 func answer(t *testing.T, s *whole, method, path string) (int, string) {

@@ -104,3 +104,12 @@ type problem struct {
 	Field     string `json:"field"`
 	RequestID string `json:"request_id"`
 }
+
+// Streams tells of event streams: how many are open, and how many events were sent on them since
+// the start. It tells how many were cut off since then because their client was too slow.
+func (s *Polls) Streams() (open, sent, cut int64) {
+	if !s.served.Load() {
+		return 0, 0, 0
+	}
+	return s.hub.Streams()
+}
