@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/plenary-live/plenary/api/internal/accounts"
 	"github.com/plenary-live/plenary/api/internal/live"
@@ -18,12 +19,13 @@ import (
 	"github.com/plenary-live/plenary/pkg/telemetry"
 )
 
-// wirings are those of the product's features. Each feature has a file of its own here. Services
-// start in this order, and stop in reverse.
+// wirings are those of the product's features, in the order in which operators are told of them.
+// Each feature has a file of its own here. Services start in this order, those that are early before
+// all others, and stop in reverse.
 var wirings = []wiring{
-	{accounts.BodyLimits, wireAccounts}, // feature: account
-	{polls.BodyLimits, wirePolls},
-	{talks.BodyLimits, wireTalks}, // feature: talk
+	{bodies: polls.BodyLimits, wire: wirePolls},
+	{bodies: talks.BodyLimits, wire: wireTalks},                    // feature: talk
+	{bodies: accounts.BodyLimits, wire: wireAccounts, early: true}, // feature: account
 }
 
 // wiring is how a feature becomes a part of the process.
@@ -31,6 +33,8 @@ type wiring struct {
 	bodies web.BodyLimits // of what its requests may send
 	// wire adds the feature's routes. They answer when what it gives besides is open.
 	wire func(*ground) (httpserver.Feature, opening, error)
+	// early has its services stop when votes have what they need of the time.
+	early bool
 }
 
 // opening gives what a feature runs, once the adapters are open.
@@ -64,16 +68,21 @@ func bodyLimits() (all web.BodyLimits) {
 
 // wire adds the routes of all features, and gives what opens them.
 func (g *ground) wire() (opening, error) {
-	openings := make([]opening, len(wirings))
-	for i, w := range wirings {
+	var early, others []opening
+	for _, w := range wirings {
 		feature, open, err := w.wire(g)
 		if err != nil {
 			return nil, err
 		}
-		g.features, openings[i] = append(g.features, feature), open
+		g.features = append(g.features, feature)
+		if w.early {
+			early = append(early, open)
+		} else {
+			others = append(others, open)
+		}
 	}
 	return func(ctx context.Context) (all []life.Service, err error) {
-		for _, open := range openings {
+		for _, open := range slices.Concat(early, others) {
 			services, err := open(ctx)
 			if err != nil {
 				return nil, err

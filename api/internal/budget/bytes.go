@@ -52,7 +52,7 @@ func (b *Bytes) Hold(ctx context.Context, answer []byte) (release func(), err er
 	return sync.OnceFunc(func() { b.leave(at) }), nil
 }
 
-// Room is Hold for what an answer is made of while it is sent: so many bytes, which no other shares.
+// Room is Hold for what an answer is made of while it is sent: so many bytes that no other shares.
 func (b *Bytes) Room(ctx context.Context, size int) (release func(), err error) {
 	takes := min(int64(size), b.most)
 	if err := b.acquire(ctx, takes); err != nil {
