@@ -463,15 +463,27 @@ func (v *visitor) release(meanwhile func()) {
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 }
 
-// shoot keeps a picture of what is seen.
+// shoot keeps a picture of what is seen. It is packed fast, as there are hundreds of them.
 func (v *visitor) shoot(name string) []byte {
+	v.t.Helper()
+	return v.picture(name, true)
+}
+
+// shootSmall keeps a picture that is packed as small as the browser can.
+func (v *visitor) shootSmall(name string) []byte {
+	v.t.Helper()
+	return v.picture(name, false)
+}
+
+func (v *visitor) picture(name string, fast bool) []byte {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	taken, err := chromedp.Call(ctx, page.CaptureScreenshot,
+		page.CaptureScreenshotParams{OptimizeForSpeed: &fast})
 	v.ok(err, "take a picture")
-	require.NoError(v.t, keep(name, picture))
-	return picture
+	require.NoError(v.t, keep(name, taken.Data))
+	return taken.Data
 }
 
 // keep writes a picture to .build/screenshots, which Git ignores.
