@@ -50,7 +50,8 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 	require.NoError(t, there.SetDeadline(time.Now().Add(10*time.Second)))
 	require.Equal(t, `head "a title"`, there.next())
 	require.Equal(t, `body "a body"`, there.next())
-	here := h.view(hub, false, false)
+	come := make(chan *viewer, 1)
+	go func() { come <- h.view(hub, false, false) }() // a viewer may be who encodes
 	<-begun
 	h.say(uuid.New(), func() {})
 	h.say(uuid.Nil, func() {})
@@ -58,6 +59,7 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 	require.Equal(t, `head "another"`, there.next(), "other topics are awakened")
 	require.EqualValues(t, 3, dropped.Load())
 	end()
+	here := <-come
 	require.Equal(t, `head "a title"`, here.next())
 	require.Equal(t, `body "a body"`, here.next())
 }
