@@ -20,8 +20,8 @@ import (
 )
 
 // wirings are those of the product's features, in the order in which operators are told of them.
-// Each feature has a file of its own here. Services start in this order, and stop in reverse. Those
-// that are early start before all others.
+// Each feature has a file of its own here. Services start in this order, those that are early before
+// all others, and stop in reverse.
 var wirings = []wiring{
 	{bodies: polls.BodyLimits, wire: wirePolls},
 	{bodies: talks.BodyLimits, wire: wireTalks},                    // feature: talk

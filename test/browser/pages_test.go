@@ -93,7 +93,7 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 	shoot := func(name string) (picture []byte) {
 		for range 10 { // it may draw both again
 			stage.run(elsewhere)
-			picture = stage.shootSmall(name)
+			picture = stage.shoot(name)
 			if stage.text("#host") == "plenary.example" {
 				break
 			}
@@ -101,7 +101,7 @@ func TestTheREADMEShowsWhatThereIs(t *testing.T) {
 		return picture
 	}
 	pictures := map[string][]byte{"stage": shoot("readme-stage"),
-		"phone": voter.shootSmall("readme-phone")}
+		"phone": voter.shoot("readme-phone")}
 	r.show(1)
 	stage.until(`document.querySelectorAll("#chart .word").length === 20`)
 	stage.run(spots)

@@ -463,27 +463,15 @@ func (v *visitor) release(meanwhile func()) {
 	v.ok(call(v, fetch.Disable, cdp.Empty{}), "hold nothing any more")
 }
 
-// shoot keeps a picture of what is seen. It is packed fast, as there are hundreds of them.
+// shoot keeps a picture of what is seen.
 func (v *visitor) shoot(name string) []byte {
-	v.t.Helper()
-	return v.picture(name, true)
-}
-
-// shootSmall keeps a picture that is packed as small as the browser can.
-func (v *visitor) shootSmall(name string) []byte {
-	v.t.Helper()
-	return v.picture(name, false)
-}
-
-func (v *visitor) picture(name string, fast bool) []byte {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
 	defer cancel()
-	taken, err := chromedp.Call(ctx, page.CaptureScreenshot,
-		page.CaptureScreenshotParams{OptimizeForSpeed: &fast})
+	picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	v.ok(err, "take a picture")
-	require.NoError(v.t, keep(name, taken.Data))
-	return taken.Data
+	require.NoError(v.t, keep(name, picture))
+	return picture
 }
 
 // keep writes a picture to .build/screenshots, which Git ignores.

@@ -35,7 +35,7 @@ func (a serving) answering() map[string]bool {
 func TestOperatorsAreToldWhatServesAndWhatIsAway(t *testing.T) {
 	t.Parallel()
 	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1,
-		Workers: 1, AMQPURL: stack.RabbitMQURL(t)})
+		Workers: 1})
 	asks := func() (now serving) {
 		t.Helper()
 		a := s.read(Request{Method: http.MethodGet, Path: Base + "/"}, &now)

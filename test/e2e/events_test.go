@@ -35,7 +35,6 @@ type (
 		Voting   string `json:"voting"`
 		More     bool   `json:"more"`
 		JoinCode string `json:"join_code"`
-		TalkID   string `json:"talk_id"`
 	}
 	TalliesEvent struct {
 		PollID   string `json:"poll_id"`

@@ -148,7 +148,6 @@ func TestWhatIsSentForATokenOpensNoShareOfItsOwn(t *testing.T) {
 func TestAnAccountHasOneShareWhereverItIsAndItsAddressKeepsAnother(t *testing.T) {
 	s, st := own(t, stack.Config{
 		Parts: stack.Servers | stack.API | stack.Worker, APIs: 2, Workers: 1, APIEnv: asDelivered,
-		AMQPURL: stack.RabbitMQURL(t),
 	})
 	together(t, s, st, func(address string) string {
 		p := s.Register() // which the address of the test pays for

@@ -17,7 +17,7 @@ import (
 func TestEverythingGoesThroughPgBouncerInTransactionModeAndItsDeathLosesNothing(t *testing.T) {
 	const texts = 1100 // more than the store reads at once
 	s, st := own(t, stack.Config{Parts: stack.Everything | stack.PgBouncer, APIs: 2, Workers: 2,
-		AMQPURL: stack.RabbitMQURL(t), APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
+		APIEnv: []string{"PLENARY_ACCESS_LOG=false"}})
 	client := newFast(s.base, 64)
 	defer client.close()
 	x := newAudience(t, show(s.Client, slides(200)...))

@@ -69,7 +69,7 @@ func TestAnAPIThatIsCutOffFromTheDatabaseSaysSoInTimeAndIsBackWithTheNetwork(t *
 	t.Parallel()
 	network := &cutOff{t: t}
 	s, _ := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1,
-		Workers: 1, AMQPURL: stack.RabbitMQURL(t), Each: network.through})
+		Workers: 1, Each: network.through})
 	defer network.Stop()
 	r := show(s.Client, choice("Who wins?"), choice("And then?"))
 	pollID := r.Polls[0].PollID

@@ -13,7 +13,7 @@ import (
 func TestATalksTallyIsARecountAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	s, st := own(t, stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1,
-		Workers: 1, AMQPURL: stack.RabbitMQURL(t)})
+		Workers: 1})
 	db, err := sql.Open("postgres", st.DatabaseURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

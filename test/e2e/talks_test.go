@@ -342,8 +342,7 @@ func TestWithoutItsDatabaseATalkIsUnknownToNobodyAndComesBack(t *testing.T) {
 	t.Parallel()
 	s, st := own(
 		t,
-		stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1,
-			AMQPURL: stack.RabbitMQURL(t)},
+		stack.Config{Parts: stack.Servers | stack.API | stack.Worker, APIs: 1, Workers: 1},
 	)
 	talk := s.AddTalk(nil)
 	talk.Rated(aVoter, 4)

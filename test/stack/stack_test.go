@@ -231,8 +231,7 @@ func TestADetachedStackOutlivesItsOwnerAndEndsByItsDescription(t *testing.T) {
 
 	d, err := stack.LoadDetached(filepath.Join(folder, "stack.json"))
 	require.NoError(t, err)
-	require.Len(t, d.Processes, 10,
-		"PostgreSQL, epmd, RabbitMQ, Redis, 2 workers, 3 APIs, NGINX")
+	require.Len(t, d.Processes, 9, "PostgreSQL, epmd, RabbitMQ, 2 workers, 3 APIs, NGINX")
 	for _, p := range d.Processes {
 		assert.True(t, p.Running(), p.Name)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
@@ -80,6 +81,7 @@ type call struct {
 	web.Call
 	*account.Service
 	accounts *Accounts
+	id       uuid.UUID // of the account that makes the request
 }
 
 // secret says that nothing may keep the answer.
@@ -94,4 +96,4 @@ func (c *call) guarded(at target) (*account.Service, error) {
 
 // own is guarded for the account that makes the request: who has found its token must not try out
 // many passwords.
-func (c *call) own() (*account.Service, error) { return c.guarded(access.OfAccount(c.By)) }
+func (c *call) own() (*account.Service, error) { return c.guarded(access.OfAccount(c.id)) }

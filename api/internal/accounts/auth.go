@@ -59,7 +59,7 @@ func logIn(c *call, ctx context.Context) error {
 }
 
 func logOut(c *call, ctx context.Context) error {
-	if err := c.LogOut(ctx, c.By); err != nil {
+	if err := c.LogOut(ctx, c.id); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)

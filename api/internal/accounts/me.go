@@ -8,7 +8,7 @@ import (
 )
 
 func getMe(c *call, ctx context.Context) error {
-	a, err := c.Service.Account(ctx, c.By)
+	a, err := c.Service.Account(ctx, c.id)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func patchMe(c *call, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := service.Change(ctx, c.By, account.Change{
+	a, err := service.Change(ctx, c.id, account.Change{
 		Username: body.Username, Email: body.Email, Password: body.Password,
 	})
 	if err != nil {
@@ -36,7 +36,7 @@ func patchMe(c *call, ctx context.Context) error {
 }
 
 func deleteMe(c *call, ctx context.Context) error {
-	if err := c.Delete(ctx, c.By); err != nil {
+	if err := c.Delete(ctx, c.id); err != nil {
 		return err
 	}
 	return c.SendStatus(http.StatusNoContent)
@@ -51,7 +51,7 @@ func postPassword(c *call, ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := service.SetPassword(ctx, c.By, body.Password, body.Next)
+	session, err := service.SetPassword(ctx, c.id, body.Password, body.Next)
 	if err != nil {
 		return err
 	}

@@ -61,7 +61,8 @@ func (s *Accounts) free(route func(*call, context.Context) error) fiber.Handler 
 // own gives a route the services and the account that makes the request, or refuses it.
 func (s *Accounts) own(route func(*call, context.Context) error) fiber.Handler {
 	return s.with(func(c *call, ctx context.Context) (err error) {
-		if err = c.Identify(); err == nil && c.By == uuid.Nil {
+		c.id, err = c.Call.Account(ctx)
+		if err == nil && c.id == uuid.Nil {
 			err = fault.Errorf(access.NoSession, "this needs the token that log-in gives")
 		}
 		if err != nil {

@@ -50,8 +50,7 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 	require.NoError(t, there.SetDeadline(time.Now().Add(10*time.Second)))
 	require.Equal(t, `head "a title"`, there.next())
 	require.Equal(t, `body "a body"`, there.next())
-	come := make(chan *viewer, 1)
-	go func() { come <- h.view(hub, false, false) }() // a viewer may be who encodes
+	here := h.view(hub, false, false)
 	<-begun
 	h.say(uuid.New(), func() {})
 	h.say(uuid.Nil, func() {})
@@ -59,7 +58,6 @@ func TestAnEncodingHoldsUpNeitherLeasesNorOtherTopics(t *testing.T) {
 	require.Equal(t, `head "another"`, there.next(), "other topics are awakened")
 	require.EqualValues(t, 3, dropped.Load())
 	end()
-	here := <-come
 	require.Equal(t, `head "a title"`, here.next())
 	require.Equal(t, `body "a body"`, here.next())
 }

@@ -18,7 +18,16 @@ func (c *call) roleOf(a *access.Tokens) access.Role {
 	if c.polls.Open {
 		return access.Owner
 	}
-	return a.Holds(c.Holder())
+	return a.Holds(c.holder())
+}
+
+// holder gives what the request's Authorization is known by: a token's hash, or what stands for an
+// account.
+func (c *call) holder() [32]byte {
+	if c.account != uuid.Nil {
+		return access.OfAccount(c.account)
+	}
+	return sha256.Sum256([]byte(c.Token()))
 }
 
 // role is roleOf where everybody may make the request. What is no token of the presentation's is as
@@ -53,7 +62,7 @@ func (c *call) allow(a *access.Tokens, least access.Role) error {
 		return fault.Errorf(fault.Forbidden,
 			"a remote's token may only move slides, open or close voting, and hide answers")
 	}
-	if c.By != uuid.Nil {
+	if c.account != uuid.Nil {
 		return fault.Errorf(fault.Forbidden, "this presentation is not of this account")
 	}
 	return fault.Errorf(fault.Forbidden,

@@ -24,11 +24,11 @@ func getEvents(c *call) error {
 	onStage := c.isOnStage(presenter)
 	var key *[32]byte
 	if onStage && !c.polls.Open {
-		hash := c.Holder()
+		hash := c.holder()
 		key = &hash
 	}
 	viewer := c.polls.topics.viewer(id, c.Client(), presenter, onStage, key)
-	if key != nil && c.By != uuid.Nil {
+	if key != nil && c.account != uuid.Nil {
 		c.endWithSession(&viewer)
 	}
 	return c.polls.hub.Answer(ctx, c.Ctx, viewer)

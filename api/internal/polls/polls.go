@@ -80,11 +80,20 @@ type Polls struct {
 type call struct {
 	web.Call
 	*Services
-	polls *Polls
+	polls   *Polls
+	account uuid.UUID // whose session the request has; Nil: none's
 }
 
 func (s *Polls) call(c *fiber.Ctx) *call {
-	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s}
+	return &call{web.Call{Ctx: c, Site: s.Site}, s.services, s, uuid.Nil}
+}
+
+// identify takes note of the account that makes the request.
+func (c *call) identify() (err error) {
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	c.account, err = c.Account(ctx)
+	return err
 }
 
 // load takes a turn at reading a whole presentation and writing it down. It gives the context of

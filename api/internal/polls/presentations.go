@@ -145,7 +145,7 @@ func create(c *call) error {
 		return err
 	}
 	token, hash := access.NewToken()
-	p.TokenHash, p.Account = hash, c.By
+	p.TokenHash, p.Account = hash, c.account
 	p.Partition = queue.Partition(p.ID, max(c.Spread, 1))
 	_, err = freeCode(func(code string) error {
 		p.JoinCode = code

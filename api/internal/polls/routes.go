@@ -71,7 +71,7 @@ func (s *Polls) with(route func(*call) error) fiber.Handler {
 func (s *Polls) identified(route func(*call) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		call := s.call(c)
-		if err := call.Identify(); err != nil {
+		if err := call.identify(); err != nil {
 			return err
 		}
 		return route(call)

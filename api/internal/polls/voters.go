@@ -57,8 +57,8 @@ func postVoter(c *call) error {
 	}
 	address := c.Client()
 	pass, fresh, err := c.polls.entrance.enter(ctx, look, body.Passcode, key, address)
-	if fault.Is(err, access.NoSession) && c.By != uuid.Nil {
-		pass := c.polls.entrance.passes.OfAccount(id, c.By, time.Now())
+	if fault.Is(err, access.NoSession) && c.account != uuid.Nil {
+		pass := c.polls.entrance.passes.OfAccount(id, c.account, time.Now())
 		return c.pass(http.StatusCreated, pass)
 	}
 	if err != nil {

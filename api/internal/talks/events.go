@@ -31,7 +31,7 @@ func getEvents(c *call) error {
 		Topic: live.Name{Feature: c.talks.topics, Key: id}, Client: c.Client(), SeesAll: owner,
 		Fresh: owner,
 	}
-	if owner && c.By != uuid.Nil {
+	if owner && c.account != uuid.Nil {
 		viewer.Join = c.whileOwned(id)
 	}
 	return c.Hub.Answer(ctx, c.Ctx, viewer)
@@ -39,7 +39,7 @@ func getEvents(c *call) error {
 
 // whileOwned has an account's stream end with its session, or when the talk is another account's.
 func (c *call) whileOwned(id uuid.UUID) func(net.Conn) (news <-chan []byte, leave func()) {
-	reads, hash, open := c.talks.reads, c.Holder(), c.talks.Open
+	reads, hash, open := c.talks.reads, c.holder(), c.talks.Open
 	watch := c.WatchSession(func(ctx context.Context) error {
 		e, err := reads.Read(ctx, id)
 		if err == nil && !open && !e.Owns(hash) {

@@ -39,7 +39,7 @@ func exportProgramme(c *call) error {
 
 // mine gives the talks of who asks, in the programme's order.
 func (c *call) mine(ctx context.Context) (all []talk.Talk, err error) {
-	by := talk.Importer{Account: c.By, Token: c.Token()}
+	by := talk.Importer{Account: c.account, Token: c.Token()}
 	if c.Token() == "" && !c.talks.Open {
 		return nil, fault.Errorf(fault.Unauthenticated,
 			"this needs the token of an account, or of a programme that was imported")
@@ -55,7 +55,7 @@ func (c *call) mine(ctx context.Context) (all []talk.Talk, err error) {
 			break
 		}
 	}
-	if len(all) == 0 && c.By == uuid.Nil && !c.talks.Open {
+	if len(all) == 0 && c.account == uuid.Nil && !c.talks.Open {
 		return nil, fault.Errorf(fault.Forbidden, "this is not the token of a programme")
 	}
 	slices.SortStableFunc(all, func(a, b talk.Talk) int {

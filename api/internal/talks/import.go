@@ -87,8 +87,8 @@ var aToken = regexp.MustCompile(`^[A-Za-z0-9_-]{43,128}$`)
 func (c *call) importer() (by talk.Importer, err error) {
 	token := c.Token()
 	switch {
-	case c.By != uuid.Nil:
-		by.Account = c.By
+	case c.account != uuid.Nil:
+		by.Account = c.account
 	case token == "" || c.talks.Door != nil && token == c.CreateKey():
 		by.Token, _ = access.NewToken()
 	case !aToken.MatchString(token):

@@ -25,7 +25,7 @@ type ownTalk struct {
 
 // getOwn lists the talks that are the account's own, the newest first.
 func getOwn(c *call) error {
-	if c.By == uuid.Nil {
+	if c.account == uuid.Nil {
 		return fault.Errorf(access.NoSession, "this needs the token that log-in gives")
 	}
 	after, limit, err := c.Page()
@@ -34,7 +34,7 @@ func getOwn(c *call) error {
 	}
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	owned, err := c.Store.Owned(ctx, talk.Importer{Account: c.By}, after, limit+1)
+	owned, err := c.Store.Owned(ctx, talk.Importer{Account: c.account}, after, limit+1)
 	if err != nil {
 		return err
 	}

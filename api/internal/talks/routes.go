@@ -58,7 +58,7 @@ func (s *Talks) withoutAccount(route func(*call) error) fiber.Handler {
 func (s *Talks) identified(route func(*call) error) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		call := s.call(c)
-		if err := call.Identify(); err != nil {
+		if err := call.identify(); err != nil {
 			return err
 		}
 		return route(call)

@@ -19,7 +19,7 @@ func create(c *call) error {
 		return err
 	}
 	var wrongs fault.Wrongs
-	w, t := empty(), talk.Talk{Account: c.By}
+	w, t := empty(), talk.Talk{Account: c.account}
 	if err := c.note(&w, &wrongs); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package talks
 
 import (
 	"context"
+	"crypto/sha256"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 	"github.com/plenary-live/plenary/api/internal/budget"
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
+	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/talk"
 )
@@ -65,13 +67,31 @@ type Talks struct {
 type call struct {
 	web.Call
 	*Services
-	talks *Talks
+	talks   *Talks
+	account uuid.UUID // whose session the request has; Nil: none's
+}
+
+// identify takes note of the account that makes the request.
+func (c *call) identify() (err error) {
+	ctx, cancel := c.Timeout()
+	defer cancel()
+	c.account, err = c.Account(ctx)
+	return err
 }
 
 func (c *call) talkID() (uuid.UUID, error) { return web.ParseID("talk_id", c.Params("id")) }
 
+// holder gives what the request's Authorization is known by: a token's hash, or what stands for an
+// account.
+func (c *call) holder() [32]byte {
+	if c.account != uuid.Nil {
+		return access.OfAccount(c.account)
+	}
+	return sha256.Sum256([]byte(c.Token()))
+}
+
 // owns says whether the request is of a talk's owner.
-func (c *call) owns(t *talk.Talk) bool { return c.talks.Open || t.Owns(c.Holder()) }
+func (c *call) owns(t *talk.Talk) bool { return c.talks.Open || t.Owns(c.holder()) }
 
 // allow refuses a request that is not of a talk's owner.
 func (c *call) allow(t *talk.Talk) error {
@@ -80,7 +100,7 @@ func (c *call) allow(t *talk.Talk) error {
 		return nil
 	case c.Token() == "":
 		return fault.Errorf(fault.Unauthenticated, "this needs the talk's token")
-	case c.By != uuid.Nil:
+	case c.account != uuid.Nil:
 		return fault.Errorf(fault.Forbidden, "this talk is not of this account")
 	}
 	return fault.Errorf(fault.Forbidden, "this is not the token of this talk")

@@ -37,8 +37,8 @@ func postVoter(c *call) error {
 		return c.pass(http.StatusOK, pass, err)
 	}
 	pass, err := c.Pass(ctx, id, key)
-	if fault.Is(err, access.NoSession) && c.By != uuid.Nil {
-		return c.pass(http.StatusCreated, c.AccountPass(id, c.By), nil)
+	if fault.Is(err, access.NoSession) && c.account != uuid.Nil {
+		return c.pass(http.StatusCreated, c.AccountPass(id, c.account), nil)
 	}
 	if err == nil {
 		err = c.talks.bounds.pass(id, c.Address())

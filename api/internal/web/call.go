@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
@@ -18,7 +17,6 @@ import (
 type Call struct {
 	*fiber.Ctx
 	Site *Site
-	By   uuid.UUID // the account whose session the request has, from Identify on; Nil: none's
 }
 
 // Timeout gives the context of a request's calls. It is not the request's own: Fiber ends that one
@@ -75,23 +73,6 @@ func (c *Call) Account(ctx context.Context) (uuid.UUID, error) {
 		return uuid.Nil, nil
 	}
 	return c.accountOf(ctx, token)
-}
-
-// Identify takes note of the account that makes the request. Errors: as Account.
-func (c *Call) Identify() (err error) {
-	ctx, cancel := c.Timeout()
-	defer cancel()
-	c.By, err = c.Account(ctx)
-	return err
-}
-
-// Holder gives what the request's Authorization is known by, from Identify on: a token's hash, or
-// what stands for an account.
-func (c *Call) Holder() [32]byte {
-	if c.By != uuid.Nil {
-		return access.OfAccount(c.By)
-	}
-	return sha256.Sum256([]byte(c.Token()))
 }
 
 func (c *Call) accountOf(ctx context.Context, token string) (uuid.UUID, error) {
