@@ -47,24 +47,12 @@ func (db *DB) OriginalPartitions(ctx context.Context) (n int, err error) {
 // Forget drops the ids of entries that were applied more than age ago by the database's clock. It
 // drops at most limit of them and gives how many. Such an entry would have its effect again if it
 // came again: age must be far longer than anybody can hold one.
-func (db *DB) Forget(ctx context.Context, age time.Duration, limit int) (n int, err error) {
-	err = db.Write(ctx, "forget", func(tx *sqlx.Tx) error {
-		result, err := tx.ExecContext(ctx, `
-			DELETE FROM batches WHERE id IN (
-				SELECT id FROM batches
-				WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`,
-			Ago(age), limit)
-		if err != nil {
-			return err
-		}
-		rows, err := result.RowsAffected()
-		n = int(rows)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
+func (db *DB) Forget(ctx context.Context, age time.Duration, limit int) (int, error) {
+	return db.Exec(ctx, "forget", `
+		DELETE FROM batches WHERE id IN (
+			SELECT id FROM batches
+			WHERE recorded_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?) LIMIT ?)`,
+		Ago(age), limit)
 }
 
 // Ago is a modifier of SQLite's times.

@@ -122,6 +122,24 @@ func (db *DB) Write(ctx context.Context, call string, f func(*sqlx.Tx) error) er
 	})
 }
 
+// Exec runs one statement that writes, and gives how many rows it wrote. It promises what Write
+// does.
+func (db *DB) Exec(ctx context.Context, call, query string, args ...any) (n int, err error) {
+	err = db.Write(ctx, call, func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		rows, err := result.RowsAffected()
+		n = int(rows)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
 // yieldError is what a reader of a list said. It is no error of the database.
 type yieldError struct{ error }
 

@@ -54,8 +54,7 @@ func getAnswers(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body) // shared, not copied: nobody writes to it
+	return c.Shared(body)
 }
 
 // mayRead refuses who may not see a poll's results, and gives the role of who may.

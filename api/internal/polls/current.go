@@ -146,6 +146,5 @@ func (c *call) current(d poll.Display) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body) // shared, not copied: nobody writes to it
+	return c.Shared(body)
 }

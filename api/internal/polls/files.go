@@ -303,16 +303,7 @@ func beginJSON(w io.Writer, all *wireAllResults, at time.Time, _ rune,
 		ExportedAt time.Time `json:"exported_at"`
 		Polls      []string  `json:"polls,omitempty"` // in place of those of all
 	}{wireAllResults: *all, ExportedAt: at.UTC().Truncate(time.Millisecond)}
-	return f, f.open(head, `,"polls":[`)
-}
-
-// open writes an object, but in place of its end what goes on.
-func (f *jsonFile) open(v any, on string) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return f.write(append(data[:len(data)-1], on...))
+	return f, web.BeginJSON(f, head, `,"polls":[`)
 }
 
 func (f *jsonFile) write(data []byte) error {
@@ -335,10 +326,10 @@ func (f *jsonFile) poll(p *wirePollResults) error {
 	one.Words = nil
 	if p.Words == nil {
 		f.after = "}"
-		return f.open(one, "")
+		return web.BeginJSON(f, one, "")
 	}
 	f.before, f.after = "", "]}"
-	return f.open(one, `,"words":[`)
+	return web.BeginJSON(f, one, `,"words":[`)
 }
 
 func (f *jsonFile) word(w *pageWord) error {

@@ -65,7 +65,7 @@ func getHistory(c *call) error {
 // historyPart reads which part of a history a client asks for.
 func (c *call) historyPart() (limit int, after int64, err error) {
 	query := c.Context().QueryArgs()
-	if limit, err = limitOf(query, maxHistory, maxHistory); err != nil {
+	if limit, err = web.LimitOf(query, maxHistory, maxHistory); err != nil {
 		return 0, 0, err
 	}
 	if query.Has("cursor") {

@@ -61,7 +61,7 @@ func answersPageOf(query *fasthttp.Args) (p answersPage, err error) {
 			return p, fault.Field("order", `must be "newest" or "most"`)
 		}
 	}
-	if p.limit, err = limitOf(query, defaultAnswers, maxAnswers); err != nil {
+	if p.limit, err = web.LimitOf(query, defaultAnswers, maxAnswers); err != nil {
 		return p, err
 	}
 	if query.Has("cursor") {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/question"
 )
@@ -23,8 +22,8 @@ type ownPresentation struct {
 
 // getOwn lists the presentations that are the account's own, the newest first.
 func getOwn(c *call) error {
-	if c.By == uuid.Nil {
-		return fault.Errorf(access.NoSession, "this needs the token that log-in gives")
+	if err := c.LoggedIn(); err != nil {
+		return err
 	}
 	after, limit, err := c.Page()
 	if err != nil {

@@ -2,11 +2,11 @@ package polls
 
 import (
 	"encoding/base64"
-	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/fault"
 )
 
@@ -24,25 +24,13 @@ const (
 )
 
 func partOf(query *fasthttp.Args) (p part, err error) {
-	if p.limit, err = limitOf(query, 0, maxPage); err != nil {
+	if p.limit, err = web.LimitOf(query, 0, maxPage); err != nil {
 		return part{}, err
 	}
 	if query.Has("after") {
 		p.after, err = parseCursor(string(query.Peek("after")))
 	}
 	return p, err
-}
-
-// limitOf gives how many items a client asks for, at most so many, or usual where it does not say.
-func limitOf(query *fasthttp.Args, usual, most int) (int, error) {
-	if !query.Has("limit") {
-		return usual, nil
-	}
-	limit, err := strconv.Atoi(string(query.Peek("limit")))
-	if err != nil || limit < 1 || limit > most {
-		return 0, fault.Field("limit", "must be a number from 1 to %d", most)
-	}
-	return limit, nil
 }
 
 // cursors are opaque to clients: what they hold may change.

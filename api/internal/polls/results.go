@@ -46,8 +46,7 @@ func getResults(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body) // shared, not copied: nobody writes to it
+	return c.Shared(body)
 }
 
 // pendingResults hides a poll that nobody has seen, which is the presenter's secret. One that was

@@ -53,13 +53,13 @@ func postVoter(c *call) error {
 		if err != nil {
 			return err
 		}
-		return c.pass(http.StatusOK, pass)
+		return c.GivePass(http.StatusOK, pass)
 	}
 	address := c.Client()
 	pass, fresh, err := c.polls.entrance.enter(ctx, look, body.Passcode, key, address)
 	if fault.Is(err, access.NoSession) && c.By != uuid.Nil {
 		pass := c.polls.entrance.passes.OfAccount(id, c.By, time.Now())
-		return c.pass(http.StatusCreated, pass)
+		return c.GivePass(http.StatusCreated, pass)
 	}
 	if err != nil {
 		return err
@@ -67,14 +67,5 @@ func postVoter(c *call) error {
 	if fresh {
 		c.polls.topics.present.gave(id, c.polls.entrance.passes.Hash(c.Address().String()))
 	}
-	return c.pass(http.StatusCreated, pass)
-}
-
-// pass answers with a pass, which is its voter's secret.
-func (c *call) pass(status int, pass access.Pass) error {
-	c.Set("Cache-Control", "no-store")
-	return c.Status(status).JSON(struct {
-		Pass    string    `json:"pass"`
-		Expires time.Time `json:"expires_at"`
-	}{pass.Text, pass.Expires.UTC()})
+	return c.GivePass(http.StatusCreated, pass)
 }

@@ -134,16 +134,7 @@ func beginJSON(w io.Writer, _ []talk.Talk, at time.Time, _ rune) (file, error) {
 	head := struct {
 		At time.Time `json:"exported_at"`
 	}{at.UTC().Truncate(time.Millisecond)}
-	return f, f.open(head, `,"items":[`)
-}
-
-// open writes an object, but in place of its end what goes on.
-func (f *jsonFile) open(v any, on string) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return f.write(append(data[:len(data)-1], on...))
+	return f, web.BeginJSON(f, head, `,"items":[`)
 }
 
 func (f *jsonFile) write(data []byte) error {
@@ -159,7 +150,7 @@ func (f *jsonFile) talk(t *talk.Talk) error {
 	}
 	f.after, f.more = "]}", ""
 	one := exportedTalk{shown{t.ID, t.Code, toWritten(t)}, toRatings(t, true)}
-	return f.open(one, `,"comments":[`)
+	return web.BeginJSON(f, one, `,"comments":[`)
 }
 
 func (f *jsonFile) comment(_ *talk.Talk, c wireComment) error {

@@ -62,7 +62,8 @@ const (
 // list answers with the programme, in a turn at what is costly, or with the talk of a code. A hall
 // asks for that one, so it waits for nobody.
 func list(c *call) error {
-	limit, err := c.Limit(usualPage, maxPage)
+	query := c.Context().QueryArgs()
+	limit, err := web.LimitOf(query, usualPage, maxPage)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,6 @@ func list(c *call) error {
 	if err != nil {
 		return err
 	}
-	query := c.Context().QueryArgs()
 	if query.Has("code") {
 		ctx, cancel := c.Timeout()
 		defer cancel()

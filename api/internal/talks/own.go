@@ -8,8 +8,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/web"
-	"github.com/plenary-live/plenary/pkg/access"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/question"
 	"github.com/plenary-live/plenary/pkg/talk"
 )
@@ -25,8 +23,8 @@ type ownTalk struct {
 
 // getOwn lists the talks that are the account's own, the newest first.
 func getOwn(c *call) error {
-	if c.By == uuid.Nil {
-		return fault.Errorf(access.NoSession, "this needs the token that log-in gives")
+	if err := c.LoggedIn(); err != nil {
+		return err
 	}
 	after, limit, err := c.Page()
 	if err != nil {

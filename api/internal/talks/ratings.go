@@ -107,6 +107,5 @@ func getRatings(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
-	return c.Send(body) // shared, not copied: nobody writes to it
+	return c.Shared(body)
 }

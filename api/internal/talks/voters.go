@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/web"
@@ -34,26 +33,20 @@ func postVoter(c *call) error {
 	defer cancel()
 	if body.Pass != nil {
 		pass, err := c.Passes.Renew(id, []byte(*body.Pass), time.Now())
-		return c.pass(http.StatusOK, pass, err)
+		if err != nil {
+			return err
+		}
+		return c.GivePass(http.StatusOK, pass)
 	}
 	pass, err := c.Pass(ctx, id, key)
 	if fault.Is(err, access.NoSession) && c.By != uuid.Nil {
-		return c.pass(http.StatusCreated, c.AccountPass(id, c.By), nil)
+		return c.GivePass(http.StatusCreated, c.AccountPass(id, c.By))
 	}
 	if err == nil {
 		err = c.talks.bounds.pass(id, c.Address())
 	}
-	return c.pass(http.StatusCreated, pass, err)
-}
-
-// pass answers with a pass, which is a person's secret.
-func (c *call) pass(status int, pass access.Pass, err error) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
-	return c.Status(status).JSON(struct {
-		Pass    string    `json:"pass"`
-		Expires time.Time `json:"expires_at"`
-	}{pass.Text, pass.Expires.UTC()})
+	return c.GivePass(http.StatusCreated, pass)
 }

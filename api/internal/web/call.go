@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/netip"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -64,6 +65,21 @@ func (c *Call) Unmarshal(v any) error {
 // Unchanged is Unchanged of the package.
 func (c *Call) Unchanged(tag string) bool { return Unchanged(c.Ctx, tag) }
 
+// Shared answers with JSON that is sent to others, too. It is not copied, so nobody writes to it.
+func (c *Call) Shared(body []byte) error {
+	c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	return c.Send(body)
+}
+
+// GivePass answers with a pass, which is a person's secret.
+func (c *Call) GivePass(status int, pass access.Pass) error {
+	c.Set(fiber.HeaderCacheControl, "no-store")
+	return c.Status(status).JSON(struct {
+		Pass    string    `json:"pass"`
+		Expires time.Time `json:"expires_at"`
+	}{pass.Text, pass.Expires.UTC()})
+}
+
 // Token gives the token of the request's Authorization; empty: there is none.
 func (c *Call) Token() string { return Bearer(c.Ctx) }
 
@@ -83,6 +99,14 @@ func (c *Call) Identify() (err error) {
 	defer cancel()
 	c.By, err = c.Account(ctx)
 	return err
+}
+
+// LoggedIn refuses a request that no account makes, from Identify on. Errors: NoSession.
+func (c *Call) LoggedIn() error {
+	if c.By == uuid.Nil {
+		return fault.Errorf(access.NoSession, "this needs the token that log-in gives")
+	}
+	return nil
 }
 
 // Holder gives what the request's Authorization is known by, from Identify on: a token's hash, or

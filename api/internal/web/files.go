@@ -1,6 +1,8 @@
 package web
 
 import (
+	"encoding/json"
+	"io"
 	"mime"
 	"strings"
 	"unicode"
@@ -22,6 +24,16 @@ var (
 	CSV  = Format{"csv", "text/csv"}
 	XLSX = Format{"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 )
+
+// BeginJSON writes an object, but in place of its end what goes on: a file is not made as a whole.
+func BeginJSON(w io.Writer, v any, on string) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(data[:len(data)-1], on...))
+	return err
+}
 
 // ContentType is a format's media type, with the charset where it has one.
 func (f Format) ContentType() string {

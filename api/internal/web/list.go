@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 
 	"github.com/plenary-live/plenary/pkg/fault"
 )
@@ -24,10 +25,9 @@ type ListOf[T any] struct {
 // cursors are opaque to clients: what they hold may change.
 var cursors = base64.RawURLEncoding.Strict()
 
-// Limit gives how many items a client wants of a list, at most so many: usual where it does not
-// say. Errors: Invalid.
-func (c *Call) Limit(usual, most int) (int, error) {
-	query := c.Context().QueryArgs()
+// LimitOf gives how many items a client wants of a list, at most so many: usual where its query
+// does not say. Errors: Invalid.
+func LimitOf(query *fasthttp.Args, usual, most int) (int, error) {
 	if !query.Has("limit") {
 		return usual, nil
 	}
@@ -56,7 +56,7 @@ func (c *Call) Cursor(size int) ([]byte, error) {
 // Page reads what a client asks for of a list that is ordered by ids. These are at most limit items
 // behind the one with the id after. Nil: from the beginning.
 func (c *Call) Page() (after uuid.UUID, limit int, err error) {
-	if limit, err = c.Limit(UsualPage, MaxPage); err != nil {
+	if limit, err = LimitOf(c.Context().QueryArgs(), UsualPage, MaxPage); err != nil {
 		return uuid.Nil, 0, err
 	}
 	place, err := c.Cursor(len(after))

@@ -167,15 +167,9 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 
 // atOne runs a statement that writes an account.
 func (s *Store) atOne(ctx context.Context, call, statement string, args ...any) error {
-	return s.db.Write(ctx, call, func(tx *sqlx.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, args...)
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		if err == nil && n == 0 {
-			return noAccount(sql.ErrNoRows)
-		}
-		return err
-	})
+	n, err := s.db.Exec(ctx, call, statement, args...)
+	if err == nil && n == 0 {
+		return noAccount(sql.ErrNoRows)
+	}
+	return err
 }

@@ -105,15 +105,9 @@ func (s *Store) SetJoinCode(ctx context.Context, id uuid.UUID, code string) erro
 
 // updateOne changes a presentation in one statement.
 func (s *Store) updateOne(ctx context.Context, call, statement string, args ...any) error {
-	return s.db.Write(ctx, call, func(tx *sqlx.Tx) error {
-		result, err := tx.ExecContext(ctx, statement, args...)
-		if err != nil {
-			return err
-		}
-		n, err := result.RowsAffected()
-		if err == nil && n == 0 {
-			return fault.Errorf(fault.NotFound, "there is no such presentation")
-		}
-		return err
-	})
+	n, err := s.db.Exec(ctx, call, statement, args...)
+	if err == nil && n == 0 {
+		return fault.Errorf(fault.NotFound, "there is no such presentation")
+	}
+	return err
 }
