@@ -1,10 +1,12 @@
 package accountoidc
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -201,11 +203,22 @@ func TestACodeIsGoodOnceForWhoBeganTheAttempt(t *testing.T) {
 	}
 }
 
+// requireNothingIsRead waits until the library has stored the keys that it has answered with. A
+// log-in before that is answered from the same reading, which does not have newer keys.
+func requireNothingIsRead(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	require.Eventually(t, func() bool {
+		return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("keysFromRemote.func1"))
+	}, 10*time.Second, time.Millisecond)
+}
+
 func TestWhenTheProviderHasNewKeysTheyAreRead(t *testing.T) {
 	there, p := start(t)
 	_, err := logIn(t, p)
 	require.NoError(t, err)
 	for _, keep := range []bool{true, false} {
+		requireNothingIsRead(t)
 		there.Rotate(keep)
 		_, err := logIn(t, p)
 		require.NoError(t, err)

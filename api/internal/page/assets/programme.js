@@ -93,6 +93,7 @@ async function attempt(act) {
     await act();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
+    if (/session/.test(problem.code)) return; // it is said where the session is given up
     if (problem.code === "invalid") notify(t("control.refused", { detail: `${problem.field}: ${problem.detail}` }), "error");
     else notify(refused(problem), "error");
   }
@@ -264,7 +265,8 @@ find("#file").addEventListener("change", async ({ target }) => {
   target.value = ""; // the same file again is news
 });
 
-addEventListener("sessionover", ({ detail }) => { // the board goes on as anybody's
+addEventListener("sessionover", ({ detail }) => { // the board goes on as anybody's, and says why, whatever asked
+  if (session() === detail) notify(t("control.session_over"), "error");
   ended(detail);
   attempt(load);
 });
