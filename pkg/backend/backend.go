@@ -19,6 +19,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/feed"
+	"github.com/plenary-live/plenary/pkg/feed/feedlite"
+	"github.com/plenary-live/plenary/pkg/feed/feedpg"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
@@ -37,6 +40,7 @@ import (
 var streams = []string{
 	poll.Stream,
 	talk.Stream, // feature: talk
+	feed.Stream, // feature: feed
 }
 
 // retryEvery is about how long passes between two attempts to open what is away.
@@ -75,6 +79,7 @@ type Backend struct {
 	Spread   int
 	Store    poll.Store
 	Talks    talk.Store    // feature: talk
+	Feed     feed.Store    // feature: feed
 	Accounts account.Store // feature: account
 	Log      queue.Log
 	Votes    queue.Stream // of the Log
@@ -231,6 +236,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 				"path", path, "mode", info.Mode().String())
 		}
 		b.Talks = talklite.New(db)       // feature: talk
+		b.Feed = feedlite.New(db)        // feature: feed
 		b.Accounts = accountlite.New(db) // feature: account
 		return db, polllite.New(db), nil
 	}
@@ -242,6 +248,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 		return nil, nil, err
 	}
 	b.Talks = talkpg.New(db)       // feature: talk
+	b.Feed = feedpg.New(db)        // feature: feed
 	b.Accounts = accountpg.New(db) // feature: account
 	return db, pollpg.New(db), nil
 }

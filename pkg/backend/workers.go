@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/plenary-live/plenary/pkg/commit"
+	"github.com/plenary-live/plenary/pkg/feed"
 	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -24,6 +25,7 @@ type Applied struct {
 func (b *Backend) Applied() []Applied {
 	all := []Applied{
 		{Name: talk.Stream, Applier: talk.NewApplier(b.Talks, b.logger)}, // feature: talk
+		{Name: feed.Stream, Applier: b.feedApplier()},                    // feature: feed
 	}
 	for i := range all {
 		all[i].Stream = b.streams[all[i].Name]
@@ -39,7 +41,7 @@ func (b *Backend) Spine(stream string) commit.Spine {
 	}
 }
 
-// Workers apply the entries of every stream but the votes. They are a life.Service: Stop finishes
+// Workers apply the entries of every stream but the votes, and do the chores of features. They are a life.Service: Stop finishes
 // the transactions under way and hands the partitions over.
 type Workers struct {
 	life.Service
@@ -58,6 +60,7 @@ func (b *Backend) Workers() *Workers {
 		w.all = append(w.all, one)
 		running = append(running, life.Loop(func(ctx context.Context) { one.Run(ctx) }))
 	}
+	running = append(running, life.Loop(b.feedUpkeep().Run)) // feature: feed
 	w.Service = life.InOrder(running...)
 	return w
 }
@@ -82,5 +85,6 @@ func (b *Backend) recounters() []recounter {
 	return []recounter{
 		{"polls", poll.NewRecounter(b.polls)},
 		{"talks", talk.NewRecounter(b.Talks)}, // feature: talk
+		{"feed", feed.NewRecounter(b.Feed)},   // feature: feed
 	}
 }

@@ -16,6 +16,7 @@ type Config struct {
 	HTTP
 	Limits
 	Polls
+	Feed
 	Accounts
 	Mail Mail
 	OIDC OIDC
@@ -47,6 +48,7 @@ var Groups = []Group{
 	{"HTTP", "Where the API listens, and who may use it.", httpSettings},
 	{"Limits", "How often an address may ask for anything.", limitsSettings},
 	{"Polls", "Who may create and vote, and how long presentations stay.", pollsSettings},
+	{"Feed", "How many votes an account has, and how long they stay.", feedSettings},
 	{"Accounts", "How people register and log in.", accountsSettings},
 	{"Mail", "How letters are sent.", mailSettings},
 	{"OpenID Connect", "Who else says who people are.", oidcSettings},

@@ -138,7 +138,12 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		},
 		"WRONG_CODES": {"-1", "1000001", "many", "0x10"},
 		"KEEP_DAYS":   {"-1", "36501", "30d", "1.5", "NaN"},
-		"TOKEN_TTL":   {"24", "0s", "721h", "1d", "-1h", "for ever"},
+		"DAILY_VOTES": {"-1", "1000001", "100/d", "many", "1e2"},
+		"FEED_UNDO":   {"-1s", "721h", "1d", "10", "for ever"},
+		"FEED_KEEP_DAYS": {
+			"-1", "36501", "30d", "1.5", "NaN",
+		},
+		"TOKEN_TTL": {"24", "0s", "721h", "1d", "-1h", "for ever"},
 		"SECRET": {
 			"secret7", strings.Repeat("secret", 5), strings.Repeat("secret", 34),
 			strings.Repeat("secret ", 5), strings.Repeat("secr🗝t", 6),

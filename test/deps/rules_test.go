@@ -17,7 +17,7 @@ var features = []feature{
 	{"poll", "polls", []string{"pkg/stage", "pkg/intake"}},
 	{"account", "accounts", []string{"pkg/account/accountoidc"}},
 	{"talk", "talks", nil},
-	{"feed", "feed", nil},
+	{"feed", "feeds", nil},
 	{"form", "forms", nil},
 	{"chat", "chats", nil},
 }
@@ -142,7 +142,7 @@ var owners = map[string][]string{
 // its line.
 var planned = []string{
 	"pkg/outbox",
-	"pkg/feed", "api/internal/feed",
+	"api/internal/feeds",
 	"pkg/form", "api/internal/forms",
 	"pkg/chat", "api/internal/chats",
 }

@@ -1,0 +1,241 @@
+package feedlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"github.com/plenary-live/plenary/pkg/feed"
+	"github.com/plenary-live/plenary/pkg/sqlite"
+)
+
+// Count implements feed.Store. It is the only writer while it runs, so there is nothing to lock.
+func (s *Store) Count(
+	ctx context.Context, rules feed.Rules, partitions []int, batches []feed.Batch,
+) (o feed.Outcome, err error) {
+	ledger := feed.NewLedger(rules, batches)
+	count := func(tx *sqlx.Tx, isNew map[uuid.UUID]bool) error {
+		var kept uuid.UUID
+		if err := tx.GetContext(ctx, &kept, `SELECT from_id FROM feed_kept`); err != nil {
+			return err
+		}
+		ledger.Walk(isNew, kept)
+		if err := load(ctx, tx, ledger); err != nil {
+			return err
+		}
+		var settled feed.Settled
+		settled, o = ledger.Settle()
+		return settle(ctx, tx, &settled, partitions[0])
+	}
+	err = s.db.Once(ctx, "count_answers", feed.Stream, partitions, ledger.IDs(), count)
+	if err != nil {
+		return feed.Outcome{}, err
+	}
+	return o, nil
+}
+
+// load brings the ledger what it asks for.
+func load(ctx context.Context, tx *sqlx.Tx, ledger *feed.Ledger) error {
+	var known []uuid.UUID
+	err := selectEach(ctx, tx, &known, ledger.Keyed(), `SELECT b.id
+		FROM json_each(?1) u CROSS JOIN batches b ON b.id = unhex(u.value->>0)`)
+	if err != nil {
+		return err
+	}
+	for _, id := range known {
+		ledger.Know(id)
+	}
+	var members []memberRow
+	err = selectEach(ctx, tx, &members, ledger.Members(), `
+		SELECT m.account_id, m.partition, m.day, m.used
+		FROM json_each(?1) u CROSS JOIN feed_accounts m ON m.account_id = unhex(u.value->>0)`)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		ledger.Member(feed.Member(m))
+	}
+	var polls []countedRow
+	err = selectEach(ctx, tx, &polls, ledger.Polls(), `
+		SELECT p.id, p.closed, coalesce(p.closes_at, 0) AS closes_at, p.votes, p.skips, p.revision
+		FROM json_each(?1) u CROSS JOIN feed_polls p ON p.id = unhex(u.value->>0)`)
+	if err != nil {
+		return err
+	}
+	for i := range polls {
+		r := &polls[i]
+		ledger.Poll(feed.Counted{
+			PollID: r.ID, Options: len(r.Votes), Closed: r.Closed, ClosesAt: r.ClosesAt,
+			Tally: feed.Tally{Votes: r.Votes, Skips: r.Skips}, Revision: r.Revision,
+		})
+	}
+	return loadAnswers(ctx, tx, ledger)
+}
+
+type memberRow struct {
+	Account   uuid.UUID `db:"account_id"`
+	Partition int       `db:"partition"`
+	Day       int64     `db:"day"`
+	Used      int       `db:"used"`
+}
+
+type countedRow struct {
+	ID       uuid.UUID          `db:"id"`
+	Closed   bool               `db:"closed"`
+	ClosesAt int64              `db:"closes_at"`
+	Votes    sqlite.List[int64] `db:"votes"`
+	Skips    int64              `db:"skips"`
+	Revision int64              `db:"revision"`
+}
+
+// selectEach reads rows by ids, if there are any.
+func selectEach(
+	ctx context.Context, tx *sqlx.Tx, into any, ids []uuid.UUID, query string,
+) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	arg, err := hexed(ids)
+	if err != nil {
+		return err
+	}
+	return tx.SelectContext(ctx, into, query, arg)
+}
+
+var givenKeys, keyWidth = sqlite.Given("account_id id", "poll_id id")
+
+// CROSS JOIN says which table leads: the short one.
+var selectOld = givenKeys + `
+	SELECT given.row AS place, a.option, a.at FROM given CROSS JOIN feed_answers a
+		ON a.account_id = given.account_id AND a.poll_id = given.poll_id`
+
+var deleteGone = givenKeys + `
+	DELETE FROM feed_answers WHERE (account_id, poll_id) IN (SELECT account_id, poll_id FROM given)`
+
+func keySet(keys []feed.Key) *sqlite.Set {
+	given := sqlite.NewSet(len(keys), keyWidth)
+	for i := range keys {
+		given.ID(keys[i].Account)
+		given.ID(keys[i].PollID)
+	}
+	return given
+}
+
+// loadAnswers brings the ledger the answers that stand.
+func loadAnswers(ctx context.Context, tx *sqlx.Tx, ledger *feed.Ledger) error {
+	keys := ledger.Keys()
+	if len(keys) == 0 {
+		return nil
+	}
+	var rows []struct {
+		Place  int   `db:"place"`
+		Option int   `db:"option"`
+		At     int64 `db:"at"`
+	}
+	err := tx.SelectContext(ctx, &rows, selectOld, keySet(keys).Rows)
+	for _, r := range rows {
+		ledger.Old(feed.Answer{Key: keys[r.Place], Option: r.Option, At: r.At})
+	}
+	return err
+}
+
+var givenAnswers, answerWidth = sqlite.Given("account_id id", "poll_id id", "option number",
+	"at number")
+
+var upsertAnswers = givenAnswers + `
+	INSERT INTO feed_answers (account_id, poll_id, option, at)
+	SELECT account_id, poll_id, option, at FROM given WHERE true
+	ON CONFLICT (account_id, poll_id) DO UPDATE SET option = excluded.option, at = excluded.at`
+
+// settle writes what counting changes.
+func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) error {
+	if n := len(s.Answers); n > 0 {
+		given := sqlite.NewSet(n, answerWidth)
+		for _, a := range s.Answers {
+			given.ID(a.Account)
+			given.ID(a.PollID)
+			given.Number(int64(a.Option))
+			given.Number(a.At)
+		}
+		result, err := tx.ExecContext(ctx, upsertAnswers, given.Rows)
+		if err := sqlite.Exactly(n, "answers", result, err); err != nil {
+			return err
+		}
+	}
+	if n := len(s.Gone); n > 0 {
+		result, err := tx.ExecContext(ctx, deleteGone, keySet(s.Gone).Rows)
+		if err := sqlite.Exactly(n, "answers that go", result, err); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.Members {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO feed_accounts (account_id, partition, day, used) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT (account_id) DO UPDATE SET day = excluded.day, used = excluded.used`,
+			m.Account[:], m.Partition, m.Day, m.Used)
+		if err != nil {
+			return err
+		}
+	}
+	for i := range s.Polls {
+		p := &s.Polls[i]
+		if err := write(ctx, tx, p.PollID, p.Tally, p.Revision); err != nil {
+			return err
+		}
+	}
+	for _, id := range s.IDs {
+		_, err := tx.ExecContext(ctx, `INSERT INTO batches (id, partition) VALUES (?1, ?2)`,
+			id[:], partition)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes a poll's tally.
+func write(
+	ctx context.Context, tx *sqlx.Tx, id uuid.UUID, tally feed.Tally, revision int64,
+) error {
+	result, err := tx.ExecContext(ctx,
+		`UPDATE feed_polls SET votes = ?2, skips = ?3, revision = ?4 WHERE id = ?1`,
+		id[:], list(tally.Votes), tally.Skips, revision)
+	return sqlite.Exactly(1, "polls", result, err)
+}
+
+const selectMember = `
+	SELECT account_id, partition, day, used FROM feed_accounts WHERE account_id = ?1`
+
+// Join implements feed.Store.
+func (s *Store) Join(
+	ctx context.Context, account uuid.UUID, partition int,
+) (m feed.Member, err error) {
+	err = s.db.Write(ctx, "join_feed", func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO feed_accounts (account_id, partition)
+			VALUES (?1, ?2) ON CONFLICT DO NOTHING`, account[:], partition)
+		if err != nil {
+			return err
+		}
+		var row memberRow
+		err = tx.GetContext(ctx, &row, selectMember, account[:])
+		m = feed.Member(row)
+		return err
+	})
+	return m, err
+}
+
+// Member implements feed.Store.
+func (s *Store) Member(ctx context.Context, account uuid.UUID) (feed.Member, error) {
+	row := memberRow{Account: account}
+	err := s.db.Read(ctx, "member", func(q sqlite.Queryer) error {
+		err := q.GetContext(ctx, &row, selectMember, account[:])
+		if errors.Is(err, sql.ErrNoRows) { // it has not acted yet
+			return nil
+		}
+		return err
+	})
+	return feed.Member(row), err
+}
