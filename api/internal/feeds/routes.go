@@ -33,6 +33,7 @@ func (s *Feeds) routes(v1 fiber.Router) {
 	v1.Post("/polls/:id/skip", s.voter(act(feed.Skip)))
 	v1.Delete("/polls/:id/skip", s.voter(act(feed.Unskip)))
 	v1.Get("/polls/:id/stats", s.free(getStats))
+	v1.Get("/polls/:id/history", s.with(getHistory))
 	v1.Get("/polls/:id/events", s.free(getEvents))
 	v1.Get("/tags", s.free(getTags))
 	v1.Get("/users/me/polls", s.own(getOwn))
