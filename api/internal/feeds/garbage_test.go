@@ -23,6 +23,54 @@ func TestAnOptionIsAWholeNumberOfTheOnesThatThereAre(t *testing.T) {
 		a := s.vote(uuid.New(), p, option)
 		require.Equal(t, "Bad Request invalid option_index", a.code(), option)
 	}
+	for body, want := range map[string]string{
+		`{}`: "option_index", `{"option_index":null}`: "option_index", `null`: "body", ``: "body",
+		`[]`: "body", `0`: "body", `"`: "body", `{"option_index":0`: "body",
+		`{"option_index":0}{}`: "body", "{\"option_index\":\xff}": "body",
+		`{"option_index":00}`: "body", `{"option_index":NaN}`: "body", `{"option_index":+1}`: "body",
+	} {
+		a := s.ask("POST", "/polls/"+p.String()+"/vote", session(uuid.New()), body,
+			"Content-Type", "application/json")
+		require.Equal(t, "Bad Request invalid "+want, a.code(), "%q", body)
+	}
+	a := s.ask("POST", "/polls/"+p.String()+"/vote", session(uuid.New()),
+		`{"option_index":0,"x":"`+strings.Repeat("x", maxVote)+`"}`)
+	require.Equal(t, 413, a.status)
+	a = s.ask("POST", "/polls/"+p.String()+"/vote", session(uuid.New()), `{"option_index":0}`,
+		"Content-Type", "text/plain")
+	require.Equal(t, 415, a.status)
+	a = s.vote(uuid.New(), p, "0", "Idempotency-Key", "x")
+	require.Equal(t, "Bad Request invalid Idempotency-Key", a.code())
+	require.Zero(t, s.read(uuid.Nil, p).Stats.Total, "nothing of it counts")
+	for _, option := range []string{"0", "1", "1.0", "1e0", "-0"} {
+		s.voted(uuid.New(), p, option)
+	}
+	require.Equal(t, []wireCount{{"A", 2}, {"B", 3}}, s.read(uuid.Nil, p).Stats.Votes)
+}
+
+func TestAnIDThatNamesNothingIsNotFoundAndTheNilOneIsAMistake(t *testing.T) {
+	s := newScene(t, usual, Config{})
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "", ""}, {"DELETE", "", ""}, {"POST", "/close", ""}, {"GET", "/stats", ""},
+		{"POST", "/vote", `{"option_index":0}`}, {"PATCH", "/vote", `{"option_index":0}`},
+		{"DELETE", "/vote", ""}, {"POST", "/skip", ""}, {"DELETE", "/skip", ""},
+		{"GET", "/history", ""}, {"GET", "/events", ""},
+	} {
+		for id, want := range map[string]string{
+			uuid.NewString(): "Not Found not_found", "x": "Not Found not_found",
+			"%00": "Not Found not_found", "%FF": "Not Found not_found",
+			"{" + uuid.NewString() + "}": "Not Found not_found",
+			strings.Repeat("a", 3000):    "Not Found not_found",
+			uuid.Nil.String():            "Bad Request invalid poll_id",
+		} {
+			a := s.ask(c.method, "/polls/"+id+c.path, session(s.ann), c.body)
+			require.Equal(t, want, a.code(), "%s %q%s", c.method, id, c.path)
+		}
+	}
+}
+
+func TestWhatIsNoPollIsRefusedWithAllThatIsWrong(t *testing.T) {
+	s := newScene(t, usual, Config{CreateLimit: 1})
 	const rest = `"options":["A","B"],"tags":["a"]`
 	for body, want := range map[string]string{
 		`{}`: "title options tags", `[]`: "body", `null`: "body",
