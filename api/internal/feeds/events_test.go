@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/feed"
 )
@@ -191,6 +192,33 @@ func TestAStreamTakesOneToFiftyIDs(t *testing.T) {
 			require.Equal(t, 200, s.ask("HEAD", "/polls/events?ids="+many(n), token, "").status)
 		}
 	}
+}
+
+func TestACrowdThatWatchesAPollCostsTheStoreFewReads(t *testing.T) {
+	s := newScene(t, usual, Config{})
+	base, p := s.listen(), s.published(feed.Always, "")
+	const crowd, votes = 30, 40
+	var streams []func() event
+	for range crowd { // each has another set of polls on its screen
+		ids := p.String() + "," + uuid.NewString()
+		next := s.stream(base, "/polls/events?ids="+ids, uuid.Nil)
+		until(next, func(e event) bool { return e.name == "stats" })
+		streams = append(streams, next)
+	}
+	before, begun := s.store.reads.Load(), time.Now()
+	for range votes {
+		s.voted(uuid.New(), p, "0")
+	}
+	for _, next := range streams {
+		until(next, func(e event) bool {
+			return e.name == "stats" && strings.Contains(e.data, `"total":40`)
+		})
+	}
+	took := time.Since(begun)
+	looks := int64(took/(250*time.Millisecond)) + 1 // what was missed is asked for all at once
+	most := int64(live.Burst+took/live.Pace+2) + looks
+	require.Less(t, most, int64(crowd*votes), "this took too long to tell anything")
+	require.LessOrEqual(t, s.store.reads.Load()-before, most)
 }
 
 func TestAnEventHasRoomForTheLargestPoll(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -68,11 +69,24 @@ func (p people) Holder(token string) uuid.UUID {
 	return id
 }
 
+// counted is a store that counts its reads of polls.
+type counted struct {
+	feed.Store
+	reads atomic.Int64
+}
+
+func (s *counted) Polls(
+	ctx context.Context, ids []uuid.UUID,
+) (map[uuid.UUID]feed.Poll, error) {
+	s.reads.Add(1)
+	return s.Store.Polls(ctx, ids)
+}
+
 // scene is a site with the feature, over a file and a log in memory, with a worker.
 type scene struct {
 	t     *testing.T
 	site  *web.Site
-	store feed.Store
+	store *counted
 	ann   uuid.UUID // an account
 }
 
@@ -87,7 +101,7 @@ func newScene(t *testing.T, rules feed.Rules, cfg Config) *scene {
 	stream, err := log.Stream(feed.Stream)
 	require.NoError(t, err)
 	announced, quiet := inproc.NewBus(), slog.New(slog.DiscardHandler)
-	store := feedlite.New(db)
+	store := &counted{Store: feedlite.New(db)}
 	service := feed.NewService(store, rules, commit.Spine{
 		Log: stream, Bus: announced, Logger: quiet, Partitions: 1, Spread: 1, MaxWaiting: 1000,
 	})
@@ -137,7 +151,7 @@ type answer struct {
 func (a *answer) code() string {
 	var p struct{ Code, Field string }
 	_ = json.Unmarshal(a.body, &p) // of another body there is none
-	return strings.TrimSpace(strings.Join([]string{http.StatusText(a.status), p.Code, p.Field}, " "))
+	return strings.TrimSpace(http.StatusText(a.status) + " " + p.Code + " " + p.Field)
 }
 
 // ask sends a request with a token; empty: none. Of header fields there are names and values.
