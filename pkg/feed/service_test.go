@@ -261,7 +261,6 @@ func TestAnAccountsItemsTravelInOnePartitionForEver(t *testing.T) {
 func TestWhatAnAuthorDoesIsSeenAtOnceAndAnnounced(t *testing.T) {
 	s := open(t, feed.Rules{})
 	heard := s.spine.Bus.Subscribe(t.Context())
-	require.Equal(t, bus.Change{}, <-heard, "a subscriber begins with nothing known")
 	p := s.made(t)
 	require.Equal(t, bus.Change{Thing: feed.Feed, Part: p.ID}, <-heard)
 	for _, c := range []struct {
