@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,14 +19,25 @@ type ground struct {
 	from     []Month
 	left     int
 	calls    int
-	err      error
 	took     time.Duration
+
+	mu  sync.Mutex
+	err error
+}
+
+// fails has calls give an error; nil: none.
+func (g *ground) fails(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = err
 }
 
 func (g *ground) call(ctx context.Context) error {
 	g.calls++
 	select {
 	case <-time.After(g.took):
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		return g.err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -93,7 +105,7 @@ func TestAnUpkeepThatFailsIsTriedAgainAndSaysSo(t *testing.T) {
 		synctest.Wait()
 		require.Contains(t, said.String(), "error=away")
 		require.Len(t, g.prepared, 2)
-		g.err = nil
+		g.fails(nil)
 		time.Sleep(2 * upkeepEvery)
 		synctest.Wait()
 		require.NotEmpty(t, g.from, "it looks again")
