@@ -4,6 +4,7 @@
 import { root } from "./address.js";
 import { call, get, Problem } from "./api.js";
 import { comments } from "./commentlist.js";
+import { connected } from "./connected.js";
 import { askForKey, createKey } from "./createkey.js";
 import { ask, drawToken } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
@@ -166,12 +167,6 @@ async function look() {
   }
 }
 
-function connection(state) {
-  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] ?? t("audience.connecting");
-  find("#connection").dataset.state = state;
-  write(find("#connection"), text);
-}
-
 // --- what may be done ---------------------------------------------------------------------------------------------------------
 
 /**
@@ -275,5 +270,5 @@ addEventListener("storage", ({ key }) => ours.includes(key) && attempt(load)); /
 
 show(find("#forgets"), !keeps());
 watch("/talks/events", {
-  event: (name, data) => (name === "programme" ? attempt(load) : name === "ratings" && rated(data)), look, state: connection,
+  event: (name, data) => (name === "programme" ? attempt(load) : name === "ratings" && rated(data)), look, state: connected,
 });
