@@ -103,7 +103,10 @@ function query(values) {
 
 /** Reads some more polls. Who asks meanwhile waits for the same. */
 function readMore() {
-  if (!reading) reading = readPage(turn).finally(() => { reading = null; });
+  if (!reading) {
+    const page = readPage(turn).finally(() => { if (reading === page) reading = null; });
+    reading = page;
+  }
   return reading;
 }
 

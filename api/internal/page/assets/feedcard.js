@@ -17,7 +17,7 @@ export const spent = (at) => t("feed.spent", { time: moment(at) });
 /** Says what became of a vote. */
 function say({ state, seconds, problem }) {
   switch (state) {
-    case "sending": return t("vote.sending");
+    case "sending": return navigator.onLine === false ? t("vote.offline") : t("vote.sending");
     case "retrying":
       if (navigator.onLine === false) return t("vote.offline");
       return seconds ? t("vote.retrying", { n: seconds }) : t("vote.again");
