@@ -193,7 +193,7 @@ export function card(first, { vote, tag, state, changed = () => {}, heading = "h
     if (closed) return;
     if (live) live.close();
     const said = (now) => (now === "gone" ? gone() : state(now));
-    live = watch(`/polls/events?ids=${encodeURIComponent(poll.poll_id)}`, { event, look, state: said }, { token: session() });
+    live = watch(atPoll(poll.poll_id, "events"), { event, look, state: said }, { token: session() });
   }
 
   draw();

@@ -1,6 +1,7 @@
 // The page on which somebody asks everybody: a question, options and tags. What is wrong is said at its field.
 
-import { call, Problem } from "./api.js";
+import { Problem } from "./api.js";
+import { withKey } from "./createkey.js";
 import { announce, enable, find, show, usable, write } from "./dom.js";
 import { most, pageOf } from "./feedpolls.js";
 import { refusal } from "./refusal.js";
@@ -78,8 +79,9 @@ form.addEventListener("submit", async (event) => {
   if (wrong(missing(body))) return;
   enable(button, false);
   try {
-    const { data } = await call("POST", "/polls", { token: session(), body });
-    location.assign(pageOf(data));
+    const made = await withKey("/polls", session(), { body });
+    if (made) location.assign(pageOf(made));
+    else enable(button, true);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     enable(button, true);

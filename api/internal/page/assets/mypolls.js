@@ -8,6 +8,32 @@ import { overTime } from "./overtime.js";
 import { refusal } from "./refusal.js";
 import { session } from "./session.js";
 import { t } from "./text.js";
+import { watch } from "./watch.js";
+
+const most = 50; // polls that one stream tells of
+
+const lines = new Map(); // by the poll's id, as they were listed
+let live = null; // watches the first of them
+let watched = ""; // their ids
+
+/** Watches the numbers of as many polls as one stream tells of. */
+function follow() {
+  const ids = [...lines.keys()].slice(0, most).join(",");
+  if (ids === watched) return;
+  watched = ids;
+  live?.close();
+  live = watch(`/polls/events?ids=${ids}`, {
+    event: (name, data) => lines.get(data.poll_id)?.(name, data), look, state() {},
+  }, { token: session() });
+}
+
+async function look() {
+  const { items } = await get(`/users/me/polls?limit=${most}`, { token: session() });
+  for (const { poll_id: id, closed, stats } of items) {
+    lines.get(id)?.("stats", stats);
+    if (closed) lines.get(id)?.("poll", {});
+  }
+}
 
 /** Draws a poll as a line of a list. */
 function line(poll) {
@@ -68,6 +94,7 @@ function line(poll) {
     }
     const list = element.parentElement;
     element.remove();
+    lines.delete(poll.poll_id);
     document.getElementById("polls-name").focus();
     show(document.getElementById("polls-none"), list.children.length === 0);
     notify(t("polls.deleted"));
@@ -82,6 +109,12 @@ function line(poll) {
     }
   }
 
+  lines.set(poll.poll_id, (name, data) => {
+    if (name === "poll") now = { ...now, closed: true };
+    else if (data.votes && data.revision >= now.stats.revision) now = { ...now, stats: data };
+    draw();
+  });
+  setTimeout(follow);
   draw();
   return element;
 }

@@ -5,7 +5,7 @@ import { root } from "./address.js";
 import { call, get, Problem } from "./api.js";
 import { comments } from "./commentlist.js";
 import { connected } from "./connected.js";
-import { askForKey, createKey } from "./createkey.js";
+import { withKey } from "./createkey.js";
 import { ask, drawToken } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
 import { dropTalk, keepTalks, talkToken } from "./mytalks.js";
@@ -168,23 +168,6 @@ async function look() {
 }
 
 // --- what may be done ---------------------------------------------------------------------------------------------------------
-
-/**
- * Adds something, as its owner if there is one, with the key of the server, if it has one, and asks for that. null: nobody knew it.
- */
-async function withKey(path, owner, options) {
-  for (;;) {
-    const key = createKey();
-    const headers = owner && key ? { "X-Create-Key": key } : {};
-    try {
-      return (await call("POST", path, { token: owner ?? key, headers, ...options })).data;
-    } catch (problem) {
-      const wrong = problem.code === "create_key_wrong";
-      if (!wrong && problem.code !== "create_key_missing") throw problem;
-      if (!await askForKey(wrong)) return null;
-    }
-  }
-}
 
 async function add() {
   await talkForm(null, async (body) => {
