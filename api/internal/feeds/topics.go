@@ -13,7 +13,6 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/feed"
 )
 
@@ -175,6 +174,3 @@ func (v view) Soon() bool {
 	}
 	return false
 }
-
-// notFound says whether a poll is gone.
-func notFound(err error) bool { return fault.Is(err, fault.NotFound) }
