@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/plenary-live/plenary/pkg/feed"
@@ -40,16 +39,7 @@ func TestThePagesKnowWhatTheAPITakesOfAPoll(t *testing.T) {
 
 // TestABrowserOf2019UnderstandsTheFeed holds the pages on which people vote.
 func TestABrowserOf2019UnderstandsTheFeed(t *testing.T) {
-	_, p := newSite(t)
-	for _, name := range []string{"feed", "feedpoll"} {
-		modules, err := p.assets.modules(name + ".js")
-		require.NoError(t, err)
-		for _, module := range modules {
-			text, err := files.ReadFile("assets/" + module)
-			require.NoError(t, err)
-			assert.Empty(t, newer(string(text)), module)
-		}
-	}
+	areUnderstoodIn2019(t, "feed", "feedpoll")
 }
 
 // TestTheFeedHasAPageForEachPoll and none for what is no poll's id.

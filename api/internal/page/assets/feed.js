@@ -151,6 +151,7 @@ function put(poll) {
   show(part.empty, false);
   show(part.waiting, !poll);
   show(part.undo, skipped.length > 0);
+  show(part.connection, Boolean(poll)); // it tells of the poll's numbers
   if (!poll) return;
   const button = make("button", { type: "button", id: "skip", "data-next": true, "aria-keyshortcuts": "S", click: leave });
   const label = () => write(button, shown && shown.done ? t("feed.next") : t("feed.skip"));
@@ -168,7 +169,6 @@ function put(poll) {
 function nothing() {
   show(part.waiting, false);
   show(part.empty);
-  connected("open");
   write(part["empty-title"], filter.tag || filter.search ? t("feed.none_found") : t("feed.all_seen"));
   part["empty-title"].focus();
 }
@@ -238,7 +238,7 @@ part.feed.addEventListener("keydown", (event) => {
 });
 
 show(part.waiting, false);
-show(part.connection, Boolean(token));
+show(part.connection, false);
 show(part.feed, Boolean(token));
 show(part.enter, !token);
 part["log-in"].href = loginPage();
