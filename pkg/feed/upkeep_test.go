@@ -15,14 +15,21 @@ import (
 
 // ground is what an Upkeep tidies up: so many rows are to be erased.
 type ground struct {
+	left  int
+	calls int
+	took  time.Duration
+
+	mu       sync.Mutex
 	prepared []Month
 	from     []Month
-	left     int
-	calls    int
-	took     time.Duration
+	err      error
+}
 
-	mu  sync.Mutex
-	err error
+// looked says how many months were prepared, and how often it was said what to keep.
+func (g *ground) looked() (prepared, from int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.prepared), len(g.from)
 }
 
 // fails has calls give an error; nil: none.
@@ -45,12 +52,16 @@ func (g *ground) call(ctx context.Context) error {
 }
 
 func (g *ground) Prepare(ctx context.Context, m Month) error {
+	g.mu.Lock()
 	g.prepared = append(g.prepared, m)
+	g.mu.Unlock()
 	return g.call(ctx)
 }
 
 func (g *ground) KeepFrom(ctx context.Context, m Month) error {
+	g.mu.Lock()
 	g.from = append(g.from, m)
+	g.mu.Unlock()
 	return g.call(ctx)
 }
 
@@ -104,11 +115,13 @@ func TestAnUpkeepThatFailsIsTriedAgainAndSaysSo(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Contains(t, said.String(), "error=away")
-		require.Len(t, g.prepared, 2)
+		prepared, _ := g.looked()
+		require.Equal(t, 2, prepared)
 		g.fails(nil)
 		time.Sleep(2 * upkeepEvery)
 		synctest.Wait()
-		require.NotEmpty(t, g.from, "it looks again")
+		_, from := g.looked()
+		require.Positive(t, from, "it looks again")
 		cancel()
 		<-ended
 	})

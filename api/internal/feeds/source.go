@@ -100,7 +100,7 @@ type endOf struct{ id uuid.UUID }
 // tell tells what is new of a poll; nil: it is gone.
 func (s *source) tell(news *live.News, w watched, p *feed.Poll, now time.Time) {
 	before, known := s.told[w.id]
-	if before.gone || known && p != nil && p.Revision < before.revision { // an older read
+	if before.gone || p != nil && before.newer(p, now) {
 		return
 	}
 	after := told{gone: true, over: true}

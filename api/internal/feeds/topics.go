@@ -135,6 +135,11 @@ func (t told) behind(p *feed.Poll, there bool, now time.Time) bool {
 	return p.Over(now) != t.over || t.shown && p.Revision > t.revision
 }
 
+// newer says whether a read is older than what was told. A poll that is over stays over.
+func (t told) newer(p *feed.Poll, now time.Time) bool {
+	return p.Revision < t.revision || t.over && !p.Over(now)
+}
+
 // view is what viewers of a topic have been told.
 type view struct {
 	told map[uuid.UUID]told
