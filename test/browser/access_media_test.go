@@ -37,6 +37,7 @@ func TestNothingMovesForThoseWhoAskForThat(t *testing.T) {
 		"/remote/" + r.ID: "#next",
 		"/p/" + r.ID:      "#waiting-text", "/results/" + r.ID: "#actions",
 		"/nothing/is/here": "h1", "/t/" + l.Code: "#rating", "/login": "#login",
+		"/feed": "#enter",
 	} {
 		v.expect("/nothing/is/here")
 		v.open(path)

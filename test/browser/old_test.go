@@ -33,6 +33,7 @@ func TestABrowserThatIsTooOldForAPageIsToldSo(t *testing.T) {
 		{"/remote/" + r.ID, "remote", "a b", "en"},
 		{"/edit/" + r.ID, "edit", "a b", "en"},
 		{"/results/" + r.ID, "results", "a b", "en"},
+		{"/feed", "feed", "a b", "en"},
 	} {
 		v.speaks(tried.lang)
 		v.do("leave", chromedp.Navigate("about:blank"))

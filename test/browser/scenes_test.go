@@ -348,6 +348,7 @@ func scenes(t *testing.T, w words) (all []scene, presents func(*visitor)) {
 	ofTalks, over, talks := talkScenes(t, w)
 	all, rooms = append(all, ofTalks...), append(rooms, over)
 	all = append(all, accountScenes(t, w)...)
+	all = append(all, feedScenes(t, w)...)
 	return all, func(v *visitor) {
 		v.owns(talks...)
 		v.expect("ZZZZZZ", "/nothing/is/here", nowhere) // they are answered 404

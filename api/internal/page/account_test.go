@@ -46,8 +46,14 @@ func TestAProviderOfLogInsIsOfferedWhereThereIsOne(t *testing.T) {
 
 // TestABrowserOf2019CanLogIn holds the pages that an audience needs where voters log in.
 func TestABrowserOf2019CanLogIn(t *testing.T) {
+	areUnderstoodIn2019(t, "login", "register", "forgot", "account")
+}
+
+// areUnderstoodIn2019 looks at all modules of pages.
+func areUnderstoodIn2019(t *testing.T, pages ...string) {
+	t.Helper()
 	_, p := newSite(t)
-	for _, name := range []string{"login", "register", "forgot", "account"} {
+	for _, name := range pages {
 		modules, err := p.assets.modules(name + ".js")
 		require.NoError(t, err)
 		for _, module := range modules {

@@ -48,6 +48,9 @@ var pages = []struct {
 	{"forgot", []string{"/forgot"}, false},
 	{"account", []string{"/account"}, false},
 	{"mine", []string{"/mine"}, false},
+	{"feed", []string{"/feed"}, false},
+	{"feednew", []string{"/feed/new"}, false},
+	{"feedpoll", []string{"/feed/:id"}, false},
 }
 
 const (

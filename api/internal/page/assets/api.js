@@ -6,9 +6,14 @@ export const base = `${root}/api/v1`;
 
 /** What the API refused (RFC 9457), or that it could not be reached: its status is then 0 and its code "unreachable". */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail = "", field, etag = null }, retryAfter = 1) {
+  constructor({ status = 0, code = "unreachable", detail = "", field, errors, etag = null }, retryAfter = 1) {
     super(detail || code);
-    Object.assign(this, { status, code, detail, field, etag, retryAfter });
+    Object.assign(this, { status, code, detail, field, errors, etag, retryAfter });
+  }
+
+  /** Names all fields that are wrong. */
+  get fields() {
+    return this.errors ? this.errors.map(({ field }) => field) : this.field ? [this.field] : [];
   }
 
   /** Whether the same call may be answered otherwise soon. */
@@ -59,6 +64,18 @@ export async function call(method, path, {
     } catch (problem) {
       if (!(problem instanceof Problem) || !again(problem) || problem.retryAfter > longest || attempt >= tries) throw problem;
       await pause(Math.max(problem.retryAfter, 0.5 * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2));
+    }
+  }
+}
+
+/** Reads something, however long it takes. A Problem that trying again does not solve is thrown. */
+export async function patiently(path, options) {
+  for (;;) {
+    try {
+      return await call("GET", path, options);
+    } catch (problem) {
+      if (!(problem instanceof Problem) || !problem.passes) throw problem;
+      await rest(Math.min(problem.retryAfter, 60) * (1 + Math.random()));
     }
   }
 }

@@ -5,6 +5,7 @@ import { here, leaveFrames, plain, root } from "./address.js";
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
+import { connected } from "./connected.js";
 import { announce, make, show, write } from "./dom.js";
 import { follow } from "./follow.js";
 import { door, entry } from "./pass.js";
@@ -305,11 +306,9 @@ part.more.addEventListener("click", () => {
 /** Shows how the page follows: by a stream ("open"), by looking now and then ("slow"), or not at all. */
 function connection(state) {
   const was = part.connection.dataset.state;
-  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] || t("audience.connecting");
-  part.connection.dataset.state = state;
-  write(part.connection, text);
+  connected(state);
   if (state === "gone") return gone(t("audience.gone"), t("audience.gone_text"));
-  if (state === "offline" || (was === "offline" && state !== "connecting")) announce(text);
+  if (state === "offline" || (was === "offline" && state !== "connecting")) announce(part.connection.textContent);
   if (state !== "open") followed = false;
   if (slide.poll) voteChanged(slide.poll.poll_id);
 }

@@ -1,5 +1,6 @@
 // The key of a server on which not everybody may create presentations. This browser keeps it.
 
+import { call } from "./api.js";
 import { open } from "./dialogs.js";
 import { make } from "./dom.js";
 import { keep, read } from "./store.js";
@@ -27,4 +28,21 @@ export function askForKey(wrong) {
     if (given) keepCreateKey(input.value);
     resolve(given);
   }));
+}
+
+/**
+ * Adds something, as its owner if there is one, with the key of the server, if it has one, and asks for that. null: nobody knew it.
+ */
+export async function withKey(path, owner, options) {
+  for (;;) {
+    const key = createKey();
+    const headers = owner && key ? { "X-Create-Key": key } : {};
+    try {
+      return (await call("POST", path, { token: owner ?? key, headers, ...options })).data;
+    } catch (problem) {
+      const wrong = problem.code === "create_key_wrong";
+      if (!wrong && problem.code !== "create_key_missing") throw problem;
+      if (!await askForKey(wrong)) return null;
+    }
+  }
 }

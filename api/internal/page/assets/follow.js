@@ -2,12 +2,10 @@
 // a stream back or refuse it, and something in the browser may block it, where what a page asks for is answered still.
 
 import { at, get, Problem } from "./api.js";
-import { stream } from "./events.js";
+import { connection } from "./connection.js";
 import { whole } from "./rest.js";
 
-const silence = 40000; // ms; the server says something every 15 s
 const late = 22000; // ms; a stream that says nothing for so long is held back
-const unseen = 5000; // ms without anybody looking, until a page gives its connection back
 const longest = 60; // seconds that the server may have a page wait before it asks again
 
 // How long a page waits between two looks: least and up to so many seconds more, so that a room does not ask in the same instant.
@@ -23,15 +21,11 @@ const presenters = { first: 1.5, least: 1.5, more: 0.5 };
  *   state(now)                  "connecting"; "open": by the stream; "slow": by looking, some seconds behind; "offline"; or
  *                               "gone": there is no such presentation, or the token is not its presenter's
  *
- * A page that nobody sees gives its connection back after a while and takes another one when it is seen: a browser has six for a
- * server, so the seventh tab would wait for ever, and a phone in a pocket has a battery. With always it keeps it.
+ * A page that nobody sees gives its connection back after a while and takes another one when it is seen. With always it keeps it.
  */
 export function follow(id, on, { token, presents = false, always = false } = {}) {
   const pace = presents ? presenters : crowd;
-  let lastID = "";
-  let failures = 0;
-  let wait = 1500; // what the server asks for
-  let heard = Date.now(); // wall clock: it goes on while a phone sleeps
+  let begun = 0; // how many streams were asked for
   let live = false; // the stream tells us what happens
   let asked = false; // since the stream was asked for, a look was answered sooner
   let seeing = false; // by looking we see what happens
@@ -40,11 +34,7 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   let read = {}; // what was read last, by the name of the event
   let said = "";
   let closed = false;
-  let stop = null; // ends the present connection
-  let timer = 0; // of the next one
   let looking = 0; // the timer of the next look
-  let hidden = Date.now(); // when the page was seen last
-  let leaving = 0; // the timer of one that is not seen
 
   /** Says how the page follows now. */
   function state(now = live ? "open" : seeing ? "slow" : away ? "offline" : "connecting") {
@@ -71,42 +61,18 @@ export function follow(id, on, { token, presents = false, always = false } = {})
 
   const toldWhole = whole(id, (shown) => displayed(shown, true));
 
-  async function connect() {
-    clearTimeout(timer);
-    if (closed) return;
-    if (stop) stop.abort();
-    const mine = new AbortController();
-    stop = mine;
-    heard = Date.now();
+  function begins() {
+    begun++;
     asked = false;
-    away = navigator.onLine === false;
-    lost();
-    try {
-      const gone = await stream(at(id, "events"), { token, from: lastID, signal: mine.signal }, {
-        field(name, value) {
-          if (name === "id") lastID = value;
-          else if (name === "retry" && /^\d+$/.test(value)) wait = Number(value);
-        },
-        event: (name, data) => (name === "displayed" ? toldWhole(data) : tell(name, data)),
-        heard: arrived,
-      });
-      if (gone && mine === stop) return end();
-    } catch (error) {
-      // the connection ended, or there was none
-    }
-    if (mine !== stop || closed) return;
-    stop = null;
-    again();
+    missed(false);
   }
 
   /**
    * Takes note of a piece of the stream. One that began after a look was answered may be held back somewhere, until a buffer is
    * full: it is trusted when a small piece comes by itself.
    */
-  function arrived({ size, whole: complete }) {
-    const alone = size < 1024 && Date.now() - heard > 1000;
-    heard = Date.now();
-    failures = 0;
+  function arrived({ size, whole: complete }, pause) {
+    const alone = size < 1024 && pause > 1000;
     if (!complete || asked && !alone) return;
     live = true;
     asked = seeing = false;
@@ -122,19 +88,12 @@ export function follow(id, on, { token, presents = false, always = false } = {})
     state();
   }
 
-  /** Comes back after a while, longer each time, and not at the same moment as everybody else. */
-  function again() {
-    away = navigator.onLine === false;
+  /** Takes note that there is no stream, and whether there is a connection. */
+  function missed(offline) {
+    away = offline || navigator.onLine === false;
+    if (offline) seeing = false;
     lost();
-    const most = Math.min(wait * 2 ** failures++, 15000);
-    timer = setTimeout(connect, most / 2 + Math.random() * most / 2);
   }
-
-  const watchdog = setInterval(() => {
-    if (!stop) return;
-    if (Date.now() - heard > silence) connect();
-    else if (Date.now() - heard > late) lost();
-  }, 5000);
 
   // --- looking --------------------------------------------------------------------------------------------------------------
 
@@ -150,12 +109,12 @@ export function follow(id, on, { token, presents = false, always = false } = {})
   /** Reads what a stream would have told, while somebody sees the page. */
   async function look() {
     let retryAfter = 0;
-    const connection = stop;
+    const before = begun;
     if (always || document.visibilityState === "visible") {
       try {
         await readAll();
         seeing = blind();
-        asked = asked || connection === stop;
+        asked = asked || before === begun;
       } catch (problem) {
         if (!(problem instanceof Problem)) setTimeout(() => { throw problem; }); // a fault of the page's is no reason to stop
         if (problem.code === "not_found" && blind()) return end();
@@ -205,39 +164,6 @@ export function follow(id, on, { token, presents = false, always = false } = {})
 
   // --- the page -------------------------------------------------------------------------------------------------------------
 
-  // A phone that wakes has timers that are late and connections that are dead without knowing it.
-  const looked = () => {
-    clearTimeout(leaving);
-    if (document.visibilityState !== "visible") {
-      hidden = Date.now();
-      if (!always) leaving = setTimeout(left, unseen);
-      return;
-    }
-    const stale = always ? Date.now() - heard > silence / 2 : Date.now() - hidden > unseen;
-    if (!stop || stale) soon();
-  };
-  const resumed = () => (always || document.visibilityState === "visible") && soon();
-  const offline = () => {
-    away = true;
-    seeing = false;
-    lost();
-  };
-  function soon() {
-    failures = 0;
-    clearTimeout(timer);
-    timer = setTimeout(connect, Math.random() * 300);
-  }
-
-  // A page that was left may be kept for the way back. Its stream would hold one of the browser's connections: after a few pages
-  // none would be left. One that the browser freezes hears nothing, and not always again what its stream says after that.
-  function left() {
-    clearTimeout(timer);
-    const old = stop;
-    stop = null;
-    if (old) old.abort();
-  }
-  const back = (event) => event.persisted && soon();
-
   /** Ends where there is nothing to follow. */
   function end() {
     state("gone");
@@ -246,19 +172,18 @@ export function follow(id, on, { token, presents = false, always = false } = {})
 
   function close() {
     closed = true;
-    for (const one of [timer, looking, leaving]) clearTimeout(one);
-    clearInterval(watchdog);
-    if (stop) stop.abort();
-    for (const [target, name, act] of listeners) target.removeEventListener(name, act);
+    clearTimeout(looking);
+    kept.close();
   }
 
-  const listeners = [
-    [document, "visibilitychange", looked], [document, "freeze", left], [document, "resume", resumed],
-    [window, "online", resumed], [window, "offline", offline], [window, "pagehide", left], [window, "pageshow", back],
-  ];
-  for (const [target, name, act] of listeners) target.addEventListener(name, act);
-  connect();
+  const kept = connection(at(id, "events"), {
+    begins,
+    event: (name, data) => (name === "displayed" ? toldWhole(data) : tell(name, data)),
+    arrived,
+    quiet: (pause) => pause > late && lost(),
+    lost: missed,
+    gone: end,
+  }, { token, always });
   lookSoon();
-  looked(); // it may have been opened in the background
   return { close };
 }

@@ -4,13 +4,14 @@
 import { root } from "./address.js";
 import { at, call, get, Problem } from "./api.js";
 import { find, make, notify, show, write } from "./dom.js";
+import { polls } from "./mypolls.js";
 import { keepTalks, talks } from "./mytalks.js";
 import { refusal } from "./refusal.js";
 import { account, ended, loginPage, session, working } from "./session.js";
 import { keepPresentation, nameOf, presentations } from "./store.js";
 import { t } from "./text.js";
 
-/** The kinds of things: where the account's are listed, what this browser holds, and how one is drawn. */
+/** The kinds of things: where the account's are listed, what this browser holds, and how one is drawn: by line, or with its links. */
 const kinds = [{
   name: "presentations",
   held: presentations,
@@ -28,7 +29,7 @@ const kinds = [{
   read: ({ talk_id: id, title, code }) => ({ id, title, code }),
   code: (talk) => talk.code,
   links: (talk) => [[`t/${encodeURIComponent(talk.code)}`, t("mine.rate"), ""], [`wall/${encodeURIComponent(talk.id)}`, t("mine.wall"), ""]],
-}];
+}, polls];
 
 const title = (thing) => thing.title || t("landing.untitled");
 const of = (thing) => make("span", { class: "unseen" }, `: ${title(thing)}`);
@@ -66,7 +67,7 @@ async function more(kind, cursor) {
   const things = items.map(kind.read).filter(({ id }) => !seen.has(id)); // else it was just taken over
   for (const { id } of things) seen.add(id);
   const place = find(`#${kind.name}`);
-  const lines = things.map((thing) => line(kind, thing));
+  const lines = things.map((thing) => (kind.line ? kind.line(thing) : line(kind, thing)));
   place.append(...lines);
   show(button, Boolean(next));
   button.onclick = () => more(kind, next).then(drawHeld).catch(trouble);

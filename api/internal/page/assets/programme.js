@@ -4,7 +4,8 @@
 import { root } from "./address.js";
 import { call, get, Problem } from "./api.js";
 import { comments } from "./commentlist.js";
-import { askForKey, createKey } from "./createkey.js";
+import { connected } from "./connected.js";
+import { withKey } from "./createkey.js";
 import { ask, drawToken } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";
 import { dropTalk, keepTalks, talkToken } from "./mytalks.js";
@@ -166,30 +167,7 @@ async function look() {
   }
 }
 
-function connection(state) {
-  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] ?? t("audience.connecting");
-  find("#connection").dataset.state = state;
-  write(find("#connection"), text);
-}
-
 // --- what may be done ---------------------------------------------------------------------------------------------------------
-
-/**
- * Adds something, as its owner if there is one, with the key of the server, if it has one, and asks for that. null: nobody knew it.
- */
-async function withKey(path, owner, options) {
-  for (;;) {
-    const key = createKey();
-    const headers = owner && key ? { "X-Create-Key": key } : {};
-    try {
-      return (await call("POST", path, { token: owner ?? key, headers, ...options })).data;
-    } catch (problem) {
-      const wrong = problem.code === "create_key_wrong";
-      if (!wrong && problem.code !== "create_key_missing") throw problem;
-      if (!await askForKey(wrong)) return null;
-    }
-  }
-}
 
 async function add() {
   await talkForm(null, async (body) => {
@@ -275,5 +253,5 @@ addEventListener("storage", ({ key }) => ours.includes(key) && attempt(load)); /
 
 show(find("#forgets"), !keeps());
 watch("/talks/events", {
-  event: (name, data) => (name === "programme" ? attempt(load) : name === "ratings" && rated(data)), look, state: connection,
+  event: (name, data) => (name === "programme" ? attempt(load) : name === "ratings" && rated(data)), look, state: connected,
 });

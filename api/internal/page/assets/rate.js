@@ -2,7 +2,8 @@
 // when ratings open and close, what became of the rating, and the numbers of all, when those are shown.
 
 import { here, plain } from "./address.js";
-import { call, get, Problem, rest } from "./api.js";
+import { get, patiently, Problem } from "./api.js";
+import { connected } from "./connected.js";
 import { announce, enable, make, show, usable, write } from "./dom.js";
 import { door, entry } from "./pass.js";
 import { isGood, ratings, settled } from "./ratings.js";
@@ -166,9 +167,7 @@ function draw(numbers) {
 
 /** Shows how the page follows. */
 function connection(state) {
-  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] || t("audience.connecting");
-  part.connection.dataset.state = state;
-  write(part.connection, text);
+  connected(state);
   if (state === "gone") gone();
 }
 
@@ -176,18 +175,6 @@ function gone() {
   for (const name of ["waiting", "entry", "talk", "results", "forgets", "connection"]) show(part[name], false);
   show(part.unknown);
   part["unknown-title"].focus();
-}
-
-/** Reads something of the server's, however long it takes. A Problem that trying again does not solve is thrown. */
-async function patiently(path) {
-  for (;;) {
-    try {
-      return await call("GET", path);
-    } catch (problem) {
-      if (!(problem instanceof Problem) || !problem.passes) throw problem;
-      await rest(Math.min(problem.retryAfter, 60) * (1 + Math.random()));
-    }
-  }
 }
 
 const anID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

@@ -6,6 +6,7 @@ import { at, base, get, Problem } from "./api.js";
 import { chart, voters } from "./chart.js";
 import { find, make, notify, show, write } from "./dom.js";
 import { mended } from "./mended.js";
+import { shares } from "./share.js";
 import { t } from "./text.js";
 import { keepToken, readerToken } from "./token.js";
 import { written } from "./written.js";
@@ -112,31 +113,7 @@ function whenSeen() {
 
 // --- to share, print and take away -------------------------------------------------------------------------------------------
 
-find("#share").addEventListener("click", async () => {
-  const link = { title: document.title, url: `${publicBase}/${here().join("/")}` };
-  try {
-    if (navigator.share && matchMedia("(pointer: coarse)").matches) await navigator.share(link);
-    else if (window !== window.top) throw new Error("a frame has no clipboard");
-    else {
-      await navigator.clipboard.writeText(link.url);
-      notify(t("results.copied"));
-    }
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    if (copied(link.url)) notify(t("results.copied"));
-    else prompt(t("results.copy"), link.url);
-  }
-});
-/** Copies a text in the old way, and gives whether that worked: without https, or in a frame, there is no other. */
-function copied(text) {
-  const field = make("textarea", { readonly: true, class: "unseen" }, text);
-  document.body.append(field);
-  field.select();
-  const yes = document.execCommand("copy");
-  field.remove();
-  find("#share").focus();
-  return yes;
-}
+shares(find("#share"), () => ({ title: document.title, url: `${publicBase}/${here().join("/")}` }));
 find("#print").addEventListener("click", () => print());
 
 // Where a number's fraction stands behind a comma, a spreadsheet expects a table's cells between semicolons.

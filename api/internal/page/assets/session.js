@@ -50,11 +50,12 @@ export function forget(deleted = false) {
     drop(`rating.${presentation}`); // of a talk
     dropDraft(presentation);
   }
+  keptNames("feed.").forEach(drop);
   drop("session");
 }
 
 /** Gives the address of the page to log in on, which leads back to this one. */
-export const loginPage = () => `${root}/login?next=${encodeURIComponent(`${root}/${here().join("/")}`)}`;
+export const loginPage = () => `${root}/login?next=${encodeURIComponent(`${root}/${here().join("/")}${location.search}`)}`;
 
 /** Gives where log-in leads: to the page that a query names, if it is one of this server's, else to what the account has. */
 export function next(query = location.search) {
