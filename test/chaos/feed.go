@@ -1,0 +1,307 @@
+package chaos
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plenary-live/plenary/test/chaos/check"
+)
+
+const (
+	feedPath    = "/api/v1/polls"
+	feedOptions = 3
+	// feedQuota is small enough to be met in every run, and large enough to last into the fault.
+	feedQuota = 20
+)
+
+// feedEnv are the settings of every process.
+var feedEnv = []string{"PLENARY_DAILY_VOTES=" + strconv.Itoa(feedQuota), "PLENARY_FEED_UNDO=1h"}
+
+// feed is what accounts look at, and who they are.
+type feed struct {
+	polls   []string // ids; nobody answers the last one, see lastActs
+	members []*member
+	devices []*device
+	keys    atomic.Int32 // the last number given
+	began   time.Time
+
+	mu   sync.Mutex
+	last []check.Act // see lastActs
+}
+
+// member is an account.
+type member struct {
+	number    int32
+	id, token string
+}
+
+// device is one of several that an account uses at once.
+type device struct {
+	*member
+	crowd *Crowd
+	rng   *rand.Rand
+	next  []int32 // what it has seen last of the feed
+	acts  []check.Act
+	pages []check.Page
+	odd   []string // answers that no account should ever get
+}
+
+// devicesEach is how many devices an account has.
+const devicesEach = 2
+
+// newFeed registers accounts at a door, where nothing is wrong. The first one publishes polls.
+func (c *Crowd) newFeed(seed uint64) error {
+	f := &c.feed
+	f.members, f.began = make([]*member, c.pace.accounts), time.Now()
+	errs := make(chan error, len(f.members))
+	for i := range f.members {
+		go func() {
+			m, err := newMember(c.door, int32(i))
+			f.members[i] = m
+			errs <- err
+		}()
+	}
+	var failed error
+	for range f.members {
+		if err := <-errs; err != nil {
+			failed = err
+		}
+	}
+	if failed != nil {
+		return failed
+	}
+	for range c.pace.polls + 1 {
+		id, err := newFeedPoll(c.door, f.members[0].token)
+		if err != nil {
+			return err
+		}
+		f.polls = append(f.polls, id)
+	}
+	for _, m := range f.members {
+		for i := range uint64(devicesEach) {
+			rng := rand.New(rand.NewPCG(seed, uint64(m.number)<<8|i|1<<48))
+			f.devices = append(f.devices, &device{member: m, crowd: c, rng: rng})
+		}
+	}
+	c.acting.last = make([]success, len(f.members))
+	return nil
+}
+
+// newMember registers somebody and logs in. Passwords are checked few at a time.
+func newMember(door *client, number int32) (*member, error) {
+	email, password := uuid.NewString()+"@example.org", uuid.NewString()
+	post := func(path string, want int, body map[string]string, into any) error {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		var a answer
+		for range 60 {
+			a = door.send(request{method: http.MethodPost, path: path, body: raw},
+				10*time.Second)
+			if a.status != http.StatusServiceUnavailable {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err := json.Unmarshal(a.body, into); err != nil || a.status != want {
+			return fmt.Errorf("%s: %v", path, a)
+		}
+		return nil
+	}
+	var created struct {
+		ID string `json:"user_id"`
+	}
+	err := post("/api/v1/auth/register", http.StatusCreated, map[string]string{
+		"username": fmt.Sprintf("Member %d", number), "email": email, "password": password,
+	}, &created)
+	if err != nil {
+		return nil, err
+	}
+	var session struct {
+		Token string `json:"token"`
+	}
+	err = post("/api/v1/auth/login", http.StatusOK,
+		map[string]string{"email": email, "password": password}, &session)
+	return &member{number, created.ID, session.Token}, err
+}
+
+// newFeedPoll publishes a poll, whose numbers everybody sees.
+func newFeedPoll(door *client, token string) (id string, err error) {
+	a := door.send(request{method: http.MethodPost, path: feedPath, token: token,
+		body: []byte(`{"title":"Chaos","options":["A","B","C"],"tags":["chaos"],` +
+			`"results":"always"}`)}, 10*time.Second)
+	var created struct {
+		ID string `json:"poll_id"`
+	}
+	if err := json.Unmarshal(a.body, &created); err != nil || a.status != http.StatusCreated {
+		return "", fmt.Errorf("publish a poll: %v", a)
+	}
+	return created.ID, nil
+}
+
+// use has an account use a device until stop is closed. What has begun is ended.
+func (d *device) use(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(between(d.rng, d.crowd.pace.act)):
+		}
+		d.once()
+	}
+}
+
+// once does one thing, mostly with one of the first polls in the feed, as the other device does.
+func (d *device) once() {
+	a := d.newAct()
+	told := d.wish(&a)
+	if told == check.Acknowledged && a.Key != 0 && d.rng.IntN(5) == 0 {
+		d.wish(&a) // a page that is loaded again: it must have no effect again
+	}
+	if told == check.Acknowledged && d.rng.IntN(2) == 0 || d.rng.IntN(3) == 0 {
+		d.read()
+	}
+}
+
+// newAct makes an act. Half of the votes and skips have a key.
+func (d *device) newAct() check.Act {
+	a := check.Act{Account: d.number, Poll: int32(d.rng.IntN(d.crowd.pace.polls))}
+	if len(d.next) > 0 && d.rng.IntN(2) == 0 {
+		a.Poll = d.next[d.rng.IntN(min(3, len(d.next)))]
+	}
+	switch n := d.rng.IntN(20); {
+	case n < 10:
+		a.Action = check.Vote
+	case n < 14:
+		a.Action = check.Skip
+	case n < 17:
+		a.Action = check.Unskip
+	case n < 19:
+		a.Action = check.Change
+	default:
+		a.Action = check.Withdraw
+	}
+	if a.Action == check.Vote || a.Action == check.Change {
+		a.Option = int8(d.rng.IntN(feedOptions))
+		if d.rng.IntN(100) == 0 {
+			a.Option, a.Wrong = feedOptions, true
+		}
+	}
+	if a.Action == check.Vote && d.rng.IntN(2) == 0 {
+		a.Key = d.crowd.feed.keys.Add(1)
+	}
+	return a
+}
+
+// wish sends an act, and again until it is known what came of it. Without a key that is another
+// act, as of somebody who taps again, and is not always done.
+func (d *device) wish(a *check.Act) (last check.Outcome) {
+	for try := range 8 {
+		last = d.crowd.act(d.crowd.door, d.member, a)
+		d.acts = append(d.acts, *a)
+		if last != check.Unknown || a.Key == 0 && d.rng.IntN(2) == 0 {
+			return last
+		}
+		time.Sleep(time.Duration(50+d.rng.IntN(100<<min(try, 3))) * time.Millisecond)
+	}
+	return last
+}
+
+// act sends an act once, and writes down what came of it.
+func (c *Crowd) act(door *client, m *member, a *check.Act) check.Outcome {
+	path := feedPath + "/" + c.feed.polls[a.Poll] + "/vote"
+	r := request{method: http.MethodPost, token: m.token}
+	switch a.Action {
+	case check.Skip:
+		path = feedPath + "/" + c.feed.polls[a.Poll] + "/skip"
+	case check.Unskip:
+		r.method, path = http.MethodDelete, feedPath+"/"+c.feed.polls[a.Poll]+"/skip"
+	case check.Change:
+		r.method = http.MethodPatch
+	case check.Withdraw:
+		r.method = http.MethodDelete
+	}
+	if r.path = path; a.Action == check.Vote || a.Action == check.Change {
+		r.body = fmt.Appendf(nil, `{"option_index":%d}`, a.Option)
+	}
+	patience := 7 * time.Second
+	switch m.number % 10 {
+	case 0:
+		r.prefer = "respond-async"
+	case 1:
+		r.prefer = "wait=3"
+	case 2:
+		patience = 1500 * time.Millisecond // hangs up before the server gives up
+	}
+	if a.Key != 0 {
+		r.key = c.wishKey(a.Key).String()
+	}
+	a.Sent = c.now()
+	got := door.send(r, patience)
+	a.Done, a.Status, a.RetryAfter = c.now(), uint16(got.status), got.retryAfter
+	var problem struct {
+		Code string `json:"code"`
+	}
+	_ = json.Unmarshal(got.body, &problem) // what has no code has none
+	a.Code = problem.Code
+	if a.Outcome() == check.Acknowledged {
+		c.acting.success(m.number, a.Sent, a.Done, a.Status == http.StatusNoContent)
+	}
+	return a.Outcome()
+}
+
+// wishKey gives the key of an act, whose number is in its last bytes.
+func (c *Crowd) wishKey(number int32) uuid.UUID {
+	id := c.prefix
+	id[0] ^= 0x55 // no voter's, and no rating's
+	binary.BigEndian.PutUint32(id[12:], uint32(number))
+	return id
+}
+
+// read reads the whole feed.
+func (d *device) read() {
+	p := check.Page{Sent: d.crowd.now(), Account: d.number}
+	a := d.crowd.door.send(request{method: http.MethodGet, path: feedPath + "?limit=100",
+		token: d.token}, 10*time.Second)
+	p.Done = d.crowd.now()
+	if a.status == 0 || a.status == http.StatusServiceUnavailable && a.retryAfter {
+		return
+	}
+	var page struct {
+		Items []struct {
+			ID     string `json:"poll_id"`
+			Answer any    `json:"answer"`
+		} `json:"items"`
+		Next  any `json:"next"`
+		Quota struct{ Limit, Remaining int }
+	}
+	err := json.Unmarshal(a.body, &page)
+	d.next = d.next[:0]
+	for _, item := range page.Items {
+		poll := int32(slices.Index(d.crowd.feed.polls, item.ID))
+		if poll < 0 || item.Answer != nil {
+			err = fmt.Errorf("%s has the answer %v", item.ID, item.Answer)
+		}
+		p.Polls = append(p.Polls, poll)
+		if int(poll) < d.crowd.pace.polls {
+			d.next = append(d.next, poll)
+		}
+	}
+	if err != nil || a.status != http.StatusOK || page.Next != nil {
+		d.odd = append(d.odd, fmt.Sprintf("the feed of account %d: %v (%v)", d.number, a, err))
+		return
+	}
+	p.Limit, p.Remaining = page.Quota.Limit, page.Quota.Remaining
+	d.pages = append(d.pages, p)
+}
