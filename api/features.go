@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/plenary-live/plenary/api/internal/accounts"
+	"github.com/plenary-live/plenary/api/internal/feeds"
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/api/internal/page"
 	"github.com/plenary-live/plenary/api/internal/polls"
@@ -25,6 +26,7 @@ import (
 var wirings = []wiring{
 	{bodies: polls.BodyLimits, wire: wirePolls},
 	{bodies: talks.BodyLimits, wire: wireTalks},                    // feature: talk
+	{bodies: feeds.BodyLimits, wire: wireFeeds},                    // feature: feed
 	{bodies: accounts.BodyLimits, wire: wireAccounts, early: true}, // feature: account
 }
 

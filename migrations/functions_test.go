@@ -28,7 +28,7 @@ var functions = map[string]string{
 	"feeds_keep_1":     "b2515fc1bf980ef5e7291fb3273b17ea7fb9417e57c6abb5524d0db319b2237b",
 	"feeds_month_1":    "b9fcb18b8ed89dcfdd64774b88aabaebad8f9b79980a1c0e32bb1c8800c7c137",
 	"feeds_seen_1":     "46156d92d1b25d3c89a60b3bbb12b299997279cf7368593f9eb95f61d3e94b09",
-	"feeds_settle_1":   "b401805e061a1eba285502916fdf558ec5a397bd967ae7620a5c3a2d73ceddd2",
+	"feeds_settle_1":   "11a5e24072deefc4c411110dd4ccecf0897a5d8d8264b21e179d15357533caf3",
 	"feeds_unseen_1":   "5d2d1b2449b22c180b3f1bb7c2631e4fa7419cba2b2dad6b99c96ec56ec0603c",
 }
 

@@ -57,6 +57,14 @@ CREATE INDEX feed_answers_poll ON feed_answers (poll_id);
 
 CREATE TABLE feed_answers_rest PARTITION OF feed_answers DEFAULT;
 
+-- How many votes of a poll stand by the hour in which they were given. It stays when answers go.
+CREATE TABLE feed_hours (
+    poll_id uuid   NOT NULL,
+    at      bigint NOT NULL, -- when the hour begins
+    votes   bigint NOT NULL,
+    PRIMARY KEY (poll_id, at)
+) WITH (fillfactor = 70);
+
 -- The polls that were deleted while there were answers to them.
 CREATE TABLE feed_gone (poll_id uuid PRIMARY KEY);
 
@@ -164,10 +172,12 @@ BEGIN
 END $function$;
 
 -- feeds_settle_1 writes: $1 to $4 the answers that stand now, $5 and $6 those that stand no more, $7 to $10 the accounts' days,
--- $11 to $14 what counting changes of polls, $15 the ids of items with a key, $16 their partition. It fails where a statement
--- wrote fewer or more rows than it was given: the tallies would be wrong.
+-- $11 to $14 what counting changes of polls, $15 to $17 by how much votes of hours move, $18 the ids of items with a key, $19 their
+-- partition. It fails where a statement wrote fewer or more rows than it was given: the numbers would be wrong. Whoever writes hours
+-- of a poll has locked the poll.
 CREATE FUNCTION feeds_settle_1(uuid[], uuid[], bigint[], bigint[], uuid[], uuid[],
-    uuid[], bigint[], bigint[], bigint[], uuid[], text[], bigint[], bigint[], uuid[], bigint, OUT wrote bigint)
+    uuid[], bigint[], bigint[], bigint[], uuid[], text[], bigint[], bigint[], uuid[], bigint[], bigint[],
+    uuid[], bigint, OUT wrote bigint)
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER AS $function$
 BEGIN
     INSERT INTO feed_answers (account_id, poll_id, option, at) SELECT * FROM unnest($1, $2, $3, $4)
@@ -197,8 +207,14 @@ BEGIN
     IF wrote <> cardinality($11) THEN
         RAISE 'wrote % polls, not %', wrote, cardinality($11);
     END IF;
-    IF cardinality($15) > 0 THEN
-        INSERT INTO batches (id, partition) SELECT id, $16 FROM unnest($15) AS u (id);
+    INSERT INTO feed_hours AS h (poll_id, at, votes) SELECT * FROM unnest($15, $16, $17)
+    ON CONFLICT (poll_id, at) DO UPDATE SET votes = h.votes + excluded.votes;
+    GET DIAGNOSTICS wrote = ROW_COUNT;
+    IF wrote <> cardinality($15) THEN
+        RAISE 'wrote % hours, not %', wrote, cardinality($15);
+    END IF;
+    IF cardinality($18) > 0 THEN
+        INSERT INTO batches (id, partition) SELECT id, $19 FROM unnest($18) AS u (id);
     END IF;
 END $function$;
 

@@ -1,5 +1,6 @@
 DROP TABLE feed_kept;
 DROP TABLE feed_gone;
+DROP TABLE feed_hours;
 DROP TABLE feed_answers;
 DROP TABLE feed_accounts;
 DROP TABLE feed_tags;

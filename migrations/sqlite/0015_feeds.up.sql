@@ -46,6 +46,13 @@ CREATE TABLE feed_answers (
 
 CREATE INDEX feed_answers_poll ON feed_answers (poll_id);
 
+CREATE TABLE feed_hours (
+    poll_id BLOB    NOT NULL,
+    at      INTEGER NOT NULL,
+    votes   INTEGER NOT NULL,
+    PRIMARY KEY (poll_id, at)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE feed_gone (poll_id BLOB NOT NULL PRIMARY KEY) STRICT, WITHOUT ROWID;
 
 CREATE TABLE feed_kept (from_id BLOB NOT NULL) STRICT;

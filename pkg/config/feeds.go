@@ -1,12 +1,20 @@
 package config
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Feed has the settings of the feed.
 type Feed struct {
 	DailyVotes   int           // of one account in a UTC day; 0: any number
 	FeedUndo     time.Duration // how long a vote may be changed or withdrawn; 0: never
 	FeedKeepDays int           // how long the answers to a poll are kept; 0: for ever
+	// FeedOperators are accounts that may close and delete any poll.
+	FeedOperators []uuid.UUID
 }
 
 var feedSettings = []Setting{
@@ -31,4 +39,24 @@ var feedSettings = []Setting{
 			c.FeedKeepDays, err = number(v, 0, 36_500)
 			return err
 		}},
+	{"FEED_OPERATORS", "none", "user ids with commas between, or none",
+		"The accounts that may close and delete any poll of the feed. `GET /api/v1/users/me` " +
+			"tells an account its `user_id`.",
+		func(c *Config, v string) (err error) { c.FeedOperators, err = accounts(v); return err }},
+}
+
+// accounts takes a list of ids; "none" is the empty one.
+func accounts(v string) (ids []uuid.UUID, err error) {
+	if v == "none" {
+		return nil, nil
+	}
+	for entry := range strings.SplitSeq(v, ",") {
+		entry = strings.TrimSpace(entry)
+		id, err := uuid.Parse(entry)
+		if err != nil || id == uuid.Nil || id.String() != strings.ToLower(entry) {
+			return nil, fmt.Errorf("%q is no user id", entry)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
 }

@@ -70,3 +70,11 @@ func (s *Service) announce(ctx context.Context, changes ...bus.Change) {
 
 // Heard takes note of what others have announced.
 func (s *Service) Heard(c bus.Change) { s.polls.heard(c) }
+
+// change tells of a poll. A revision of 0 says that anything of it may be another.
+func change(id uuid.UUID, revision int64) bus.Change {
+	if revision == 0 {
+		return bus.Change{Thing: id}
+	}
+	return bus.Change{Thing: id, Part: id, Revision: revision}
+}

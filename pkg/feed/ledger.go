@@ -30,6 +30,7 @@ type Settled struct {
 	Gone    []Key    // answers that stand no more
 	Members []Member
 	Polls   []Counted
+	Hours   []PollHour  // their Votes are by how much they move
 	IDs     []uuid.UUID // of keyed items that had their effect
 }
 
@@ -51,6 +52,7 @@ type Ledger struct {
 	order   []Key
 	used    map[uuid.UUID]bool // members that have voted
 	touched map[uuid.UUID]bool // polls
+	hours   hours
 }
 
 // NewLedger begins with batches. Those of one partition are in the order of its log.
@@ -59,7 +61,7 @@ func NewLedger(rules Rules, batches []Batch) *Ledger {
 		rules: rules, batches: batches, known: map[uuid.UUID]bool{},
 		members: map[uuid.UUID]*Member{}, polls: map[uuid.UUID]*Counted{},
 		old: map[Key]Answer{}, now: map[Key]Answer{}, used: map[uuid.UUID]bool{},
-		touched: map[uuid.UUID]bool{},
+		touched: map[uuid.UUID]bool{}, hours: hours{},
 	}
 }
 
@@ -170,6 +172,7 @@ func (l *Ledger) Settle() (s Settled, o Outcome) {
 		l.settled.Polls = append(l.settled.Polls, *poll)
 		o.Changed = append(o.Changed, change(id, poll.Revision))
 	}
+	l.settled.Hours = l.hours.moved()
 	return l.settled, o
 }
 
@@ -245,6 +248,7 @@ func (l *Ledger) vote(b *Batch, i *Item, poll *Counted) Result {
 	m.Used++
 	l.used[i.Account] = true
 	poll.Votes[i.Option]++
+	l.hours.add(i.PollID, i.At, 1)
 	l.stand(Answer{Key: i.key(), Option: i.Option, At: i.At})
 	return Result{Verdict: Done}
 }
@@ -266,6 +270,7 @@ func (l *Ledger) undo(b *Batch, i *Item, poll *Counted, old Answer, answered boo
 	}
 	poll.Votes[old.Option]--
 	if i.Action == Withdraw {
+		l.hours.add(i.PollID, old.At, -1)
 		l.fall(i.key())
 		return Done
 	}
@@ -292,12 +297,4 @@ func (l *Ledger) put(k Key, a Answer) {
 	}
 	l.now[k] = a
 	l.touched[k.PollID] = true
-}
-
-// change tells of a poll. A revision of 0 says that anything of it may be another.
-func change(id uuid.UUID, revision int64) bus.Change {
-	if revision == 0 {
-		return bus.Change{Thing: id}
-	}
-	return bus.Change{Thing: id, Part: id, Revision: revision}
 }

@@ -81,30 +81,34 @@ type Store interface {
 		ctx context.Context, account, before uuid.UUID, limit int,
 	) (votes []Answer, rest uuid.UUID, err error)
 
+	// History reads the hours of a poll that have votes, at most the limit newest ones: the oldest
+	// first. Its cost does not depend on the number of answers. A poll that is not there has none.
+	History(ctx context.Context, id uuid.UUID, limit int) ([]Hour, error)
+
 	// Count applies batches of partitions in one transaction, by the rules of Ledger. Each batch
 	// has its effect exactly once however often it is given. Those of one partition are the next
 	// ones of its log, in its order. Of two calls that share a partition one waits. Two that share
 	// polls alone never wait for each other in a circle.
 	Count(ctx context.Context, rules Rules, partitions []int, batches []Batch) (Outcome, error)
 
-	// Differing compares the tallies of polls whose ids are above after with their answers, at most
+	// Differing compares the numbers of polls whose ids are above after with their answers, at most
 	// limit of them in the order of their ids, as they are at one moment. It gives how many, the
 	// last of them, and those that differ. Polls whose answers are not kept are left out.
 	Differing(
 		ctx context.Context, after uuid.UUID, limit int,
 	) (n int, last uuid.UUID, differing []uuid.UUID, err error)
 
-	// Recount compares the tally of one poll with its answers, under the lock by which both move,
+	// Recount compares the numbers of one poll with its answers, under the lock by which both move,
 	// and gives both. With repair it writes what the answers say, with one revision more, where
 	// that differs. NotFound, also where the answers are not kept.
-	Recount(ctx context.Context, id uuid.UUID, repair bool) (tally, answers Tally, err error)
+	Recount(ctx context.Context, id uuid.UUID, repair bool) (kept, answers Numbers, err error)
 
 	// Prepare makes a place of their own for the answers to a month's polls, so that KeepFrom can
 	// drop them at once. Where there is none, they have a place with others.
 	Prepare(ctx context.Context, m Month) error
 
 	// KeepFrom closes all polls that were made before a month, and drops the answers to them, at
-	// once or with Erase. Their tallies stay. A later call with an earlier month changes nothing.
+	// once or with Erase. Their numbers stay. A later call with an earlier month changes nothing.
 	KeepFrom(ctx context.Context, m Month) error
 
 	// Erase deletes at most limit rows of each kind that nobody needs any more, and gives how many.

@@ -169,7 +169,7 @@ func TestOperatorsAreToldWhatServesWithoutSecretsAndHosts(t *testing.T) {
 		require.Equal(t, "plenary", body.Name)
 		require.NotEmpty(t, body.Version)
 		require.Regexp(t, `^([0-9a-f]{40}|unknown)$`, body.Commit)
-		require.Equal(t, []string{"polls", "talks", "accounts"}, body.Features)
+		require.Equal(t, []string{"polls", "talks", "feed", "accounts"}, body.Features)
 		kinds := ""
 		for _, b := range body.Backends {
 			require.True(t, b.Answers, b.Name)

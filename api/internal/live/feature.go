@@ -39,6 +39,13 @@ type Source interface {
 	View() View
 }
 
+// Follower is a Source that reads several things.
+type Follower interface {
+	// Follows gives what the topic is told changes of, as Feature.Topic gives it. It is always the
+	// same. A source that is no Follower follows its own key alone.
+	Follows() []any
+}
+
 // News is what a read has brought.
 type News struct {
 	Changed bool    // View is another one

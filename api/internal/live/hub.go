@@ -25,6 +25,8 @@ type Hub struct {
 	mu     sync.Mutex
 	closed bool
 	topics map[Name]*viewed
+	// followers are told of changes of what is named
+	followers map[Name]map[*viewed]struct{}
 }
 
 // Add has a hub serve the topics of more features, before its Start. first is told of every change
@@ -54,6 +56,7 @@ func (h *Hub) join(name Name) *viewed {
 	if t == nil {
 		t = &viewed{topic: newTopic(h.replica, name), used: time.Now()}
 		h.topics[name] = t
+		h.follow(t)
 		ctx, cancel := context.WithCancel(h.ctx)
 		h.running.Go(func() {
 			defer cancel()
@@ -91,7 +94,29 @@ func (h *Hub) forget(t *viewed, ends bool) (forgotten bool, again time.Time) {
 	if h.topics[t.name] == t {
 		delete(h.topics, t.name)
 	}
+	h.unfollow(t)
 	return true, never
+}
+
+// follow has a topic told of changes of what it follows. h.mu is held.
+func (h *Hub) follow(t *viewed) {
+	for _, key := range t.follows {
+		name := Name{t.name.Feature, key}
+		if h.followers[name] == nil {
+			h.followers[name] = map[*viewed]struct{}{}
+		}
+		h.followers[name][t] = struct{}{}
+	}
+}
+
+// unfollow may be called again. h.mu is held.
+func (h *Hub) unfollow(t *viewed) {
+	for _, key := range t.follows {
+		name := Name{t.name.Feature, key}
+		if delete(h.followers[name], t); len(h.followers[name]) == 0 {
+			delete(h.followers, name)
+		}
+	}
 }
 
 // heard wakes the topics that a change concerns. Where the bus may have said too little the hub
@@ -111,7 +136,7 @@ func (h *Hub) heard(change bus.Change) {
 		if key == nil {
 			continue
 		}
-		if t := h.topics[Name{f, key}]; t != nil {
+		for t := range h.followers[Name{f, key}] {
 			t.quiet.heard(now)
 			t.order(t.state.Load().view.Heard(change))
 		}

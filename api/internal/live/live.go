@@ -30,6 +30,7 @@ func New(ctx context.Context, c Config) *Hub {
 	h := &Hub{
 		features: c.Features, bus: c.Bus,
 		following: life.NewTasks(), topics: map[Name]*viewed{},
+		followers: map[Name]map[*viewed]struct{}{},
 	}
 	if c.First != nil {
 		h.first = append(h.first, c.First)
@@ -48,7 +49,7 @@ func (h *Hub) Start() error {
 		return err
 	}
 	heard := make(chan struct{})
-	if !h.following.Go(func(ctx context.Context) { h.follow(ctx, heard) }) ||
+	if !h.following.Go(func(ctx context.Context) { h.listen(ctx, heard) }) ||
 		!h.following.Go(func(context.Context) { h.lookout(h.ctx) }) {
 		return life.ErrStopped
 	}
@@ -59,8 +60,8 @@ func (h *Hub) Start() error {
 	return nil
 }
 
-// follow hears changes until ctx ends, and closes heard when it does.
-func (h *Hub) follow(ctx context.Context, heard chan<- struct{}) {
+// listen hears changes until ctx ends, and closes heard when it does.
+func (h *Hub) listen(ctx context.Context, heard chan<- struct{}) {
 	hear := func(change bus.Change) {
 		for _, first := range h.first {
 			first(change)

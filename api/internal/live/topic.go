@@ -20,9 +20,11 @@ type topic struct {
 	*replica
 	logger *slog.Logger // names the topic
 	name   Name
-	state  atomic.Pointer[state]
-	wake   chan struct{} // holds a token when there is more to read, or the last viewer has left
-	begun  time.Time
+	// follows is what it is told changes of
+	follows []any
+	state   atomic.Pointer[state]
+	wake    chan struct{} // holds a token when there is more to read, or the last viewer has left
+	begun   time.Time
 
 	crowd, onStage atomic.Int64  // streams; see admit
 	unveiled       atomic.Int64  // those of the crowd from whom nothing is hidden
@@ -74,6 +76,10 @@ func newTopic(r *replica, name Name) *topic {
 		replica: r, logger: r.logger.With("topic", name.Key), name: name,
 		source: name.Feature.Open(name.Key), asked: 1, begun: time.Now(),
 		wake: make(chan struct{}, 1), owed: make(chan struct{}, 1),
+	}
+	t.follows = []any{name.Key}
+	if f, ok := t.source.(Follower); ok {
+		t.follows = f.Follows()
 	}
 	t.state.Store(&state{view: t.source.View(), next: make(chan struct{})})
 	return t

@@ -37,7 +37,7 @@ func patchComment(c *call) error {
 	var body struct {
 		Hidden *bool `json:"hidden"`
 	}
-	if err := c.decode(&body); err != nil {
+	if err := c.DecodePlain(&body); err != nil {
 		return err
 	}
 	if body.Hidden == nil {

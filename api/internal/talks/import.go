@@ -106,7 +106,7 @@ func (c *call) file(ctx context.Context) (items []talk.Item, zone *time.Location
 	if err := web.IsJSON(c.Ctx); err != nil {
 		return nil, nil, err
 	}
-	if err := c.plain(); err != nil {
+	if err := c.Plain(); err != nil {
 		return nil, nil, err
 	}
 	if query := c.Context().QueryArgs(); query.Has("time_zone") {

@@ -44,7 +44,7 @@ func postRating(c *call) error {
 func (c *call) ballot() (b talk.Ballot, err error) {
 	var wrongs fault.Wrongs
 	var body newRating
-	if err = c.note(&body, &wrongs); err != nil {
+	if err = c.DecodeNotingPlain(&body, &wrongs); err != nil {
 		return b, err
 	}
 	var unknown error

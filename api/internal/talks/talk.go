@@ -1,11 +1,9 @@
 package talks
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -20,7 +18,7 @@ func create(c *call) error {
 	}
 	var wrongs fault.Wrongs
 	w, t := empty(), talk.Talk{Account: c.By}
-	if err := c.note(&w, &wrongs); err != nil {
+	if err := c.DecodeNotingPlain(&w, &wrongs); err != nil {
 		return err
 	}
 	w.into(&t, &wrongs)
@@ -44,34 +42,6 @@ func create(c *call) error {
 	return c.Status(http.StatusCreated).JSON(fiber.Map{
 		"talk_id": t.ID, "code": t.Code, "token": token,
 	})
-}
-
-// decode reads a JSON body of valid UTF-8.
-func (c *call) decode(v any) error {
-	if err := c.plain(); err != nil {
-		return err
-	}
-	return c.Decode(v)
-}
-
-// note is decode that takes note of members of a wrong type, and goes on.
-func (c *call) note(v any, wrongs *fault.Wrongs) error {
-	if err := c.plain(); err != nil {
-		return err
-	}
-	return c.DecodeNoting(v, wrongs)
-}
-
-// plain refuses what encoding/json would put something else in the place of, or take for nothing.
-func (c *call) plain() error {
-	body := c.Request().Body()
-	switch {
-	case !utf8.Valid(body):
-		return fault.Field("body", "is no JSON: it is not UTF-8")
-	case string(bytes.TrimSpace(body)) == "null":
-		return fault.Field("body", "must not be a JSON null")
-	}
-	return nil
 }
 
 func getTalk(c *call) error {
@@ -99,7 +69,7 @@ func (c *call) talk(t *talk.Talk) error {
 func patchTalk(c *call) error {
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	if err := c.note(&written{}, &fault.Wrongs{}); err != nil { // a look: is it an edit at all?
+	if err := c.DecodeNotingPlain(&written{}, &fault.Wrongs{}); err != nil { // a look: is it an edit at all?
 		return err
 	}
 	seen, err := revisions(web.Lines(c.Ctx, fiber.HeaderIfMatch))

@@ -17,7 +17,7 @@ func postVoter(c *call) error {
 		Pass *string `json:"pass"`
 	}
 	if len(c.Request().Body()) > 0 {
-		if err := c.decode(&body); err != nil {
+		if err := c.DecodePlain(&body); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/api/internal/web"
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/talk"
@@ -59,7 +60,7 @@ func (w *written) into(t *talk.Talk, wrongs *fault.Wrongs) {
 		{"settings.opens_at", w.Settings.OpensAt, &t.OpensAt},
 		{"settings.closes_at", w.Settings.ClosesAt, &t.ClosesAt},
 	} {
-		*at.into = parseTime(at.field, at.text, wrongs)
+		*at.into = web.ParseTime(at.field, at.text, wrongs)
 	}
 	if w.Settings.Comments == "" {
 		wrongs.Add("settings.comments", talk.OneOfComments)
@@ -69,18 +70,6 @@ func (w *written) into(t *talk.Talk, wrongs *fault.Wrongs) {
 	}
 	t.MinRatings, t.Comments, t.Voters = w.Settings.MinRatings, w.Settings.Comments,
 		w.Settings.Voters
-}
-
-func parseTime(field string, text *string, wrongs *fault.Wrongs) (at time.Time) {
-	if text == nil {
-		return at
-	}
-	at, err := time.Parse(time.RFC3339, *text)
-	if err != nil || at.IsZero() {
-		wrongs.Add(field, `must be a time of RFC 3339, such as "2027-05-04T09:30:00Z"`)
-		return time.Time{}
-	}
-	return at
 }
 
 func timeText(t time.Time) *string {

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"net/netip"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -45,6 +47,27 @@ func (c *Call) Decode(v any) error {
 		return err
 	}
 	return c.Unmarshal(v)
+}
+
+// DecodePlain is Decode that also refuses what encoding/json would put something else in the place
+// of, or take for nothing.
+func (c *Call) DecodePlain(v any) error {
+	if err := c.Plain(); err != nil {
+		return err
+	}
+	return c.Decode(v)
+}
+
+// Plain refuses a body that is not UTF-8, or a JSON null.
+func (c *Call) Plain() error {
+	body := c.Request().Body()
+	switch {
+	case !utf8.Valid(body):
+		return fault.Field("body", "is no JSON: it is not UTF-8")
+	case string(bytes.TrimSpace(body)) == "null":
+		return fault.Field("body", "must not be a JSON null")
+	}
+	return nil
 }
 
 // Unmarshal reads the body into v. A large one takes a turn at what is costly: to decode a

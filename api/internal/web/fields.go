@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -61,4 +62,17 @@ func IdempotencyKey(c *fiber.Ctx) (uuid.UUID, error) {
 // EqualFold says whether the name of a field, or a value, is one that is given in lower case.
 func EqualFold(text []byte, lower string) bool {
 	return len(text) == len(lower) && strings.EqualFold(string(text), lower)
+}
+
+// ParseTime reads a time of a body, and takes note of what is none. nil is the zero time.
+func ParseTime(field string, text *string, wrongs *fault.Wrongs) (at time.Time) {
+	if text == nil {
+		return at
+	}
+	at, err := time.Parse(time.RFC3339, *text)
+	if err != nil || at.IsZero() {
+		wrongs.Add(field, `must be a time of RFC 3339, such as "2027-05-04T09:30:00Z"`)
+		return time.Time{}
+	}
+	return at
 }

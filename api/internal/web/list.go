@@ -53,6 +53,9 @@ func (c *Call) Cursor(size int) ([]byte, error) {
 	return place, nil
 }
 
+// CursorOf gives the cursor that Cursor reads as a place.
+func CursorOf(place []byte) *string { return new(cursors.EncodeToString(place)) }
+
 // Page reads what a client asks for of a list that is ordered by ids. These are at most limit items
 // behind the one with the id after. Nil: from the beginning.
 func (c *Call) Page() (after uuid.UUID, limit int, err error) {
@@ -80,8 +83,7 @@ func PageOf[T, W any](
 		page.Items[i] = show(&read[i])
 	}
 	if len(read) > limit {
-		next := cursors.EncodeToString(place(&read[limit-1]))
-		page.Next = &next
+		page.Next = CursorOf(place(&read[limit-1]))
 	}
 	return page
 }

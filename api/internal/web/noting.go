@@ -27,6 +27,14 @@ func (c *Call) DecodeNoting(v any, wrongs *fault.Wrongs) error {
 	return UnmarshalNoting(c.Request().Body(), v, wrongs)
 }
 
+// DecodeNotingPlain is DecodeNoting of what DecodePlain takes.
+func (c *Call) DecodeNotingPlain(v any, wrongs *fault.Wrongs) error {
+	if err := c.Plain(); err != nil {
+		return err
+	}
+	return c.DecodeNoting(v, wrongs)
+}
+
 // UnmarshalNoting is DecodeNoting of a JSON text. Everything in v is a copy.
 func UnmarshalNoting(text []byte, v any, wrongs *fault.Wrongs) error {
 	small := len(text) <= SmallBody

@@ -186,6 +186,11 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) er
 			return err
 		}
 	}
+	for _, h := range s.Hours {
+		if err := writeHours(ctx, tx, h.PollID, h.Hour); err != nil {
+			return err
+		}
+	}
 	for _, id := range s.IDs {
 		_, err := tx.ExecContext(ctx, `INSERT INTO batches (id, partition) VALUES (?1, ?2)`,
 			id[:], partition)
@@ -204,6 +209,20 @@ func write(
 		`UPDATE feed_polls SET votes = ?2, skips = ?3, revision = ?4 WHERE id = ?1`,
 		id[:], list(tally.Votes), tally.Skips, revision)
 	return sqlite.Exactly(1, "polls", result, err)
+}
+
+// writeHours moves the votes of hours of a poll by what they say.
+func writeHours(ctx context.Context, tx *sqlx.Tx, poll uuid.UUID, hours ...feed.Hour) error {
+	for _, h := range hours {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO feed_hours (poll_id, at, votes) VALUES (?1, ?2, ?3)
+			ON CONFLICT (poll_id, at) DO UPDATE SET votes = votes + excluded.votes`,
+			poll[:], h.At, h.Votes)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const selectMember = `

@@ -125,6 +125,10 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 		if err := leave(ctx, tx, id, tags); err != nil {
 			return err
 		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM feed_hours WHERE poll_id = ?1`, id[:])
+		if err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO feed_gone (poll_id) VALUES (?1)`, id[:])
 		return err
 	})

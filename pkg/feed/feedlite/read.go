@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -161,4 +162,14 @@ func (s *Store) Voted(
 		rest = rows[limit-1].PollID
 	}
 	return votes, rest, err
+}
+
+// History implements feed.Store.
+func (s *Store) History(ctx context.Context, id uuid.UUID, limit int) (all []feed.Hour, err error) {
+	err = s.db.Read(ctx, "poll_history", func(q sqlite.Queryer) error {
+		return q.SelectContext(ctx, &all, `SELECT at, votes FROM feed_hours
+			WHERE poll_id = ?1 AND votes <> 0 ORDER BY at DESC LIMIT ?2`, id[:], limit)
+	})
+	slices.Reverse(all)
+	return all, err
 }

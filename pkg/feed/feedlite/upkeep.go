@@ -11,65 +11,6 @@ import (
 	"github.com/plenary-live/plenary/pkg/sqlite"
 )
 
-// tallied gives the votes and skips of polls by their answers, of a table p of polls.
-const tallied = `
-	(SELECT json_group_array(n) FROM (
-		SELECT (SELECT count(*) FROM feed_answers a WHERE a.poll_id = p.id AND a.option = o.key) AS n
-		FROM json_each(p.votes) o ORDER BY o.key)) AS counted,
-	(SELECT count(*) FROM feed_answers a WHERE a.poll_id = p.id AND a.option = -1) AS skipped`
-
-type talliedRow struct {
-	ID      uuid.UUID          `db:"id"`
-	Votes   sqlite.List[int64] `db:"votes"`
-	Skips   int64              `db:"skips"`
-	Counted sqlite.List[int64] `db:"counted"`
-	Skipped int64              `db:"skipped"`
-}
-
-func (r *talliedRow) tally() feed.Tally { return feed.Tally{Votes: r.Votes, Skips: r.Skips} }
-func (r *talliedRow) rows() feed.Tally  { return feed.Tally{Votes: r.Counted, Skips: r.Skipped} }
-
-// Differing implements feed.Store. One statement sees the tallies and the answers of one moment.
-func (s *Store) Differing(
-	ctx context.Context, after uuid.UUID, limit int,
-) (n int, last uuid.UUID, differing []uuid.UUID, err error) {
-	var rows []talliedRow
-	err = s.db.Read(ctx, "differing_polls", func(q sqlite.Queryer) error {
-		return q.SelectContext(ctx, &rows, `
-			SELECT p.id, p.votes, p.skips, `+tallied+` FROM feed_polls p
-			WHERE p.id > ?1 AND p.id >= (SELECT from_id FROM feed_kept)
-			ORDER BY p.id LIMIT ?2`, after[:], limit)
-	})
-	for i := range rows {
-		r := &rows[i]
-		if last = r.ID; !r.tally().Equal(r.rows()) {
-			differing = append(differing, r.ID)
-		}
-	}
-	return len(rows), last, differing, err
-}
-
-// Recount implements feed.Store.
-func (s *Store) Recount(
-	ctx context.Context, id uuid.UUID, repair bool,
-) (tally, answers feed.Tally, err error) {
-	err = s.db.Write(ctx, "recount_poll", func(tx *sqlx.Tx) error {
-		p, err := find(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		var row talliedRow
-		err = tx.GetContext(ctx, &row,
-			`SELECT p.id, p.votes, p.skips, `+tallied+` FROM feed_polls p WHERE p.id = ?1`, id[:])
-		tally, answers = row.tally(), row.rows()
-		if err != nil || tally.Equal(answers) || !repair {
-			return err
-		}
-		return write(ctx, tx, id, answers, p.Revision+1)
-	})
-	return tally, answers, err
-}
-
 // Prepare implements feed.Store. A file has one place for all answers.
 func (s *Store) Prepare(ctx context.Context, _ feed.Month) error {
 	return s.db.Read(ctx, "prepare_month", func(q sqlite.Queryer) error {

@@ -34,7 +34,7 @@ func (s *Store) Count(
 const (
 	claimCall  = `SELECT * FROM feeds_claim_1($1, $2, $3, $4, $5, $6, $7)`
 	settleCall = `SELECT * FROM feeds_settle_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-		$13, $14, $15, $16)`
+		$13, $14, $15, $16, $17, $18, $19)`
 )
 
 type memberRow struct {
@@ -113,7 +113,7 @@ func (r *countedRow) counted() feed.Counted {
 
 // settle writes what counting changes.
 func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) (err error) {
-	answers, gone, members, polls := s.Answers, s.Gone, s.Members, s.Polls
+	answers, gone, members, polls, hours := s.Answers, s.Gone, s.Members, s.Polls, s.Hours
 	if len(answers)+len(gone)+len(members)+len(polls)+len(s.IDs) == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) (e
 			return err
 		}
 	}
-	n, m, k := len(answers), len(members), len(polls)
+	n, m, k, h := len(answers), len(members), len(polls), len(hours)
 	_, err = tx.ExecContext(ctx, settleCall,
 		postgres.UUIDArray(n, func(i int) uuid.UUID { return answers[i].Account }),
 		postgres.UUIDArray(n, func(i int) uuid.UUID { return answers[i].PollID }),
@@ -139,6 +139,9 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) (e
 		texts(votes),
 		postgres.Int64Array(k, func(i int) int64 { return polls[i].Skips }),
 		postgres.Int64Array(k, func(i int) int64 { return polls[i].Revision }),
+		postgres.UUIDArray(h, func(i int) uuid.UUID { return hours[i].PollID }),
+		postgres.Int64Array(h, func(i int) int64 { return hours[i].At }),
+		postgres.Int64Array(h, func(i int) int64 { return hours[i].Votes }),
 		idArray(s.IDs), partition)
 	return err
 }

@@ -104,7 +104,8 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 		if err := leave(ctx, tx, id, tags); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO feed_gone (poll_id) VALUES ($1)`, id)
+		_, err = tx.ExecContext(ctx, `WITH hours AS (DELETE FROM feed_hours WHERE poll_id = $1)
+			INSERT INTO feed_gone (poll_id) VALUES ($1)`, id)
 		return err
 	})
 }

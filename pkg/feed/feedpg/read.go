@@ -2,6 +2,7 @@ package feedpg
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -140,4 +141,23 @@ func (s *Store) Voted(
 		rest = rows[limit-1].PollID
 	}
 	return votes, rest, err
+}
+
+// History implements feed.Store.
+func (s *Store) History(ctx context.Context, id uuid.UUID, limit int) (all []feed.Hour, err error) {
+	err = s.db.Read(ctx, "poll_history", func(q postgres.Queryer) error {
+		all, err = hours(ctx, q, id, limit)
+		return err
+	})
+	return all, err
+}
+
+// hours reads the newest hours of a poll that have votes, in order.
+func hours(
+	ctx context.Context, q postgres.Queryer, id uuid.UUID, limit int,
+) (all []feed.Hour, err error) {
+	err = q.SelectContext(ctx, &all, `SELECT at, votes FROM feed_hours
+		WHERE poll_id = $1 AND votes <> 0 ORDER BY at DESC LIMIT $2`, id, limit)
+	slices.Reverse(all)
+	return all, err
 }

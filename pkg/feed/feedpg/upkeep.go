@@ -4,74 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"github.com/plenary-live/plenary/pkg/feed"
-	"github.com/plenary-live/plenary/pkg/postgres"
 )
-
-// tallied gives the votes and skips of polls by their answers, of a table p of polls. The answers
-// are found by the index of polls, not by a join that would read all of them.
-const tallied = `
-	CROSS JOIN LATERAL (
-		SELECT ARRAY(
-				SELECT count(a.option) FROM generate_series(0, cardinality(p.votes) - 1) AS o (option)
-				LEFT JOIN (SELECT option FROM feed_answers WHERE poll_id = p.id OFFSET 0) a
-					ON a.option = o.option
-				GROUP BY o.option ORDER BY o.option) AS votes,
-			(SELECT count(*) FROM feed_answers WHERE poll_id = p.id AND option = -1) AS skips) c`
-
-// Differing implements feed.Store. One statement sees the tallies and the answers of one moment.
-func (s *Store) Differing(
-	ctx context.Context, after uuid.UUID, limit int,
-) (n int, last uuid.UUID, differing []uuid.UUID, err error) {
-	var rows []struct {
-		ID      uuid.UUID `db:"id"`
-		Differs bool      `db:"differs"`
-	}
-	err = s.db.Read(ctx, "differing_polls", func(q postgres.Queryer) error {
-		return q.SelectContext(ctx, &rows, `
-			SELECT p.id, p.votes <> c.votes OR p.skips <> c.skips AS differs FROM (
-				SELECT id, votes, skips FROM feed_polls
-				WHERE id > $1 AND id >= (SELECT from_id FROM feed_kept) ORDER BY id LIMIT $2) p
-			`+tallied+` ORDER BY p.id`, after, limit)
-	})
-	for _, r := range rows {
-		if last = r.ID; r.Differs {
-			differing = append(differing, r.ID)
-		}
-	}
-	return len(rows), last, differing, err
-}
-
-// Recount implements feed.Store.
-func (s *Store) Recount(
-	ctx context.Context, id uuid.UUID, repair bool,
-) (tally, answers feed.Tally, err error) {
-	err = s.db.Write(ctx, "recount_poll", func(tx *sqlx.Tx) error {
-		p, err := lock(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		var row struct {
-			Votes postgres.Int64s `db:"votes"`
-			Skips int64           `db:"skips"`
-		}
-		err = tx.GetContext(ctx, &row, `SELECT c.votes, c.skips FROM feed_polls p `+tallied+`
-			WHERE p.id = $1`, id)
-		tally, answers = p.Tally, feed.Tally{Votes: row.Votes, Skips: row.Skips}
-		if err != nil || tally.Equal(answers) || !repair {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE feed_polls
-			SET votes = $2::bigint[], skips = $3, revision = revision + 1 WHERE id = $1`, id,
-			postgres.Int64Array(len(row.Votes), func(i int) int64 { return row.Votes[i] }),
-			row.Skips)
-		return err
-	})
-	return tally, answers, err
-}
 
 // Prepare implements feed.Store.
 func (s *Store) Prepare(ctx context.Context, m feed.Month) error {

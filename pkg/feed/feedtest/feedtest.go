@@ -40,6 +40,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("tags", s.tags)
 	t.Run("search", s.search)
 	t.Run("votes of an account", s.voted)
+	t.Run("votes by hour", s.history)
 	t.Run("keeping", s.keeping)
 	t.Run("a call whose context has ended is unavailable", s.contexts)
 }
@@ -219,6 +220,7 @@ func (s Suite) contexts(t *testing.T) {
 			_, _, err := store.Voted(ctx, account(1), uuid.Nil, 1)
 			return err
 		},
+		"History": func() error { _, err := store.History(ctx, p.ID, 1); return err },
 		"Count": func() error {
 			_, err := store.Count(ctx, rules, []int{3}, []feed.Batch{batch(vote(p, account(1), 0))})
 			return err
