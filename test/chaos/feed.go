@@ -174,7 +174,7 @@ func (d *device) once() {
 	}
 }
 
-// newAct makes an act. Half of the votes and skips have a key.
+// newAct makes an act. Half of them have a key.
 func (d *device) newAct() check.Act {
 	a := check.Act{Account: d.number, Poll: int32(d.rng.IntN(d.crowd.pace.polls))}
 	if len(d.next) > 0 && d.rng.IntN(2) == 0 {
@@ -198,7 +198,7 @@ func (d *device) newAct() check.Act {
 			a.Option, a.Wrong = feedOptions, true
 		}
 	}
-	if a.Action == check.Vote && d.rng.IntN(2) == 0 {
+	if d.rng.IntN(2) == 0 {
 		a.Key = d.crowd.feed.keys.Add(1)
 	}
 	return a

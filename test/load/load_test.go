@@ -46,7 +46,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	out := run(t, 8*time.Minute, nil, filepath.Join(dir, "bench"), "-docs", dir, "-before", dir,
 		"-rounds", "1", "-seconds", "1",
 		"-connections", "8", "-clients", "300", "-processes", "2", "-viewers", "60",
-		"-transitions", "2")
+		"-transitions", "2", "-feed-polls", "20000", "-feed-answers", "20000")
 
 	_, table, found := strings.Cut(out, "|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	require.True(t, found, out)
@@ -86,6 +86,13 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 		assert.Equal(t, l.At > 0, l.Values["events a second"] > 0)
 		if l.At == 60 {
 			assert.Equal(t, 2., l.Values["transitions"])
+		}
+	}
+	assert.Len(t, r["feed"].Loads, 2*len(report.FeedLoads))
+	for _, l := range r["feed"].Loads {
+		assert.NotEmpty(t, l.Values, l.Of)
+		for name, v := range l.Values {
+			assert.True(t, v > 0 || name == "not 2xx", "%s: %s is %v", l.Of, name, v)
 		}
 	}
 	page, err = os.ReadFile(filepath.Join(dir, "benchmarks.md"))

@@ -25,7 +25,8 @@ import (
 type room struct {
 	URL                string // "http://127.0.0.1:port"
 	Presentation, Poll string
-	Talk               string // empty: it is a poll
+	Talk               string    // empty: it is a poll
+	Feed               *feedLoad `json:"-"` // nil: it is no feed
 }
 
 func (r room) path(rest string) string {

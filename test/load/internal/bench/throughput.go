@@ -23,7 +23,11 @@ type contestant struct {
 	passes bool // its voters have passes
 	quiet  func(context.Context) error
 	// counted reads how many votes are counted, and how many rooms have none; nil: none are.
-	counted  func(context.Context, []room) (n int64, empty int, err error)
+	counted func(context.Context, []room) (n int64, empty int, err error)
+	// feed makes polls, and accounts that vote on them in the feed; nil: votes are others.
+	feed func(context.Context) (*feedLoad, error)
+	// recount is an error if what is counted is not what a recount gives; nil: others look.
+	recount  func(context.Context, []room) error
 	of       *plenary // whose database has the rooms; nil: it is none of ours
 	embedded bool     // an answer means counted: nothing is waited for
 	cpu      groups
@@ -66,6 +70,8 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 			proxied.name, proxied.passes = report.Passes+report.NGINX, true
 			add(c)
 			add(proxied)
+			add(p.inFeed(report.Feed, p.APIs[0].URL, false))
+			add(p.inFeed(report.FeedHot, p.APIs[0].URL, true))
 		}
 		if name := p.name + report.Embedded; slices.Contains(b.Contestants, name) {
 			one := stack.Config{Parts: stack.API, APIs: 1, APIBinary: p.api, APIEnv: quietLog}
@@ -91,6 +97,17 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 		c.name, c.rates = report.Ratings+report.NGINX, true
 		c.quiet, c.counted = p.quietRatings, p.countedRatings
 		add(c)
+		c = p.inFeed(report.Feed+report.NGINX, p.NGINX.URL, false)
+		c.cpu = p.groups(true)
+		add(c)
+	}
+	if slices.Contains(b.Contestants, report.Usual) {
+		c, stop, err := b.usual(ctx)
+		if err != nil {
+			return nil, end, fmt.Errorf("%s: %w", report.Usual, err)
+		}
+		started = append(started, stop)
+		add(c)
 	}
 	add(contestant{name: report.Transaction, run: b.perVote})
 	place := func(c contestant) int { return slices.Index(report.Contestants, c.name) }
@@ -98,9 +115,10 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 	return all, end, nil
 }
 
-// isByFiber says whether a contestant is one of the two that go the way of all requests.
+// isByFiber says whether a contestant is one of the three that go the way of all requests.
 func isByFiber(name string) bool {
-	return name == report.VotesByFiber+report.NGINX || name == report.Ratings+report.NGINX
+	return name == report.VotesByFiber+report.NGINX || name == report.Ratings+report.NGINX ||
+		name == report.Feed+report.NGINX
 }
 
 // throughput sets wrk on all contestants by turns, over every number of connections.
@@ -154,7 +172,12 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 	if err != nil {
 		return nil, err
 	}
-	seen, err := b.wrk(ctx, rooms, connections, passes)
+	var seen loaded
+	if f := rooms[0].Feed; f != nil {
+		seen, err = b.sendFeed(ctx, c.url, connections, f)
+	} else {
+		seen, err = b.wrk(ctx, rooms, connections, passes)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +189,11 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.recount != nil {
+		if err := c.recount(ctx, rooms); err != nil {
+			return nil, err
+		}
 	}
 	// wrk hangs up on what is under way when its time is over, up to a request per connection.
 	if most := seen.Requests + seen.Broken + int64(connections); d.counted > most {
@@ -206,6 +234,10 @@ func (c contestant) sizes(ctx context.Context) (map[string]float64, error) {
 
 // open makes the presentations that are voted in.
 func (c contestant) open(ctx context.Context) (rooms []room, err error) {
+	if c.feed != nil {
+		f, err := c.feed(ctx)
+		return []room{{URL: c.url, Feed: f}}, err
+	}
 	if c.rooms == 0 {
 		return []room{noRoom(c.url)}, nil
 	}
