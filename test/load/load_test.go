@@ -114,11 +114,11 @@ func TestTheK6ScriptsRun(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	env := []string{"API=" + s.URL + "/api/v1", "DURATION=2s", "RATE=20", "VOTERS=5", "SLIDE=0.4",
-		"P99=20000", "K6_NO_USAGE_REPORT=true"}
+		"POLLS=10", "P99=20000", "K6_NO_USAGE_REPORT=true"}
 	began := time.Now()
 	run(t, 10*time.Minute, nil, "go", "run", k6, "version")
 	t.Logf("k6 is built after %v", time.Since(began).Round(time.Second))
-	for _, script := range []string{"vote", "room"} {
+	for _, script := range []string{"vote", "room", "feed", "scroll"} {
 		t.Run(script, func(t *testing.T) {
 			run(t, 2*time.Minute, env, "go", "run", k6, "run", "--quiet", "--no-color",
 				"k6/"+script+".js")
