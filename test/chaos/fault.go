@@ -61,8 +61,7 @@ type Scene struct {
 	points  string // folder that arms fault points
 	proxies map[string][]*proxy
 	marks   []*mark // of each of the crowd's services
-	// How long it took at most until every room's votes, every talk's ratings, and what every
-	// account does in the feed, were accepted and counted again.
+	// How long it took at most until all that the services are of was accepted and counted again.
 	again [3]recovery
 
 	disk    string // where a small disk is mounted
@@ -78,9 +77,9 @@ func (r *recovery) note(of *service, m *mark) {
 	r.Accepting, r.Counting = max(r.Accepting, accepted), max(r.Counting, counted)
 }
 
-// Measure begins to measure how long it takes until every room's votes, every talk's ratings and
-// what every account does in the feed are accepted and counted again. A fault that strikes several
-// times measures each time; the row shows the longest that was waited for with Resumed.
+// Measure begins to measure how long it takes until all is accepted and counted again: every room's
+// votes, every talk's ratings, and what every account does in the feed. A fault that strikes
+// several times measures each time; the row shows the longest that was waited for with Resumed.
 func (s *Scene) Measure() {
 	s.marks = nil
 	for _, service := range s.crowd.services() {
@@ -99,8 +98,8 @@ func (s *Scene) Wait(d time.Duration) error {
 	}
 }
 
-// Resumed waits until the votes of every room, the ratings of every talk, and what every account
-// does in the feed, are counted again since the last Measure.
+// Resumed waits until all is counted again since the last Measure: the votes of every room, the
+// ratings of every talk, and what every account does in the feed.
 func (s *Scene) Resumed() error {
 	late := time.After(patience)
 	for _, m := range s.marks {
@@ -121,27 +120,6 @@ func (s *Scene) Resumed() error {
 
 // patience is how long a stack may take to come back before that is a failure of its own.
 const patience = 90 * time.Second
-
-// Line is what came of the votes of a run, of its ratings, or of what accounts did in the feed.
-type Line struct {
-	Report *check.Report
-	Gap    time.Duration // longest time in which a room, a talk or an account had none accepted
-	recovery
-}
-
-// Row is three lines of the table.
-type Row struct {
-	Fault        *Fault
-	Seed         uint64
-	Line         // of votes
-	Ratings      Line
-	Feed         Line
-	Odd          []string       // answers that nobody should ever have got, and wrong tallies
-	Statuses     map[uint16]int // of the answers to votes; 0: none came
-	Moves, Views int
-	Edits        int64
-	Took         time.Duration
-}
 
 // Run starts a stack, has the fault strike it while a crowd votes, and judges what came of it.
 func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
@@ -188,12 +166,12 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 }
 
 func (s *Scene) config(f *Fault) stack.Config {
+	settings := append([]string{partitionsSetting(usualPartitions)}, feedSettings...)
 	cfg := stack.Config{
 		APIBinary: filepath.Join(s.binary, "api"), WorkerBinary: filepath.Join(s.binary, "worker"),
-		APIEnv:    []string{"PLENARY_ACCESS_LOG=false", partitionsSetting(usualPartitions)},
-		WorkerEnv: []string{"FAULTPOINTS=" + s.points, partitionsSetting(usualPartitions)},
+		APIEnv:    append([]string{"PLENARY_ACCESS_LOG=false"}, settings...),
+		WorkerEnv: append([]string{"FAULTPOINTS=" + s.points}, settings...),
 	}
-	cfg.APIEnv, cfg.WorkerEnv = append(cfg.APIEnv, feedEnv...), append(cfg.WorkerEnv, feedEnv...)
 	if f.Embedded {
 		cfg.Parts, cfg.APIs = stack.API, 1
 	}

@@ -24,8 +24,10 @@ const (
 	feedQuota = 20
 )
 
-// feedEnv are the settings of every process.
-var feedEnv = []string{"PLENARY_DAILY_VOTES=" + strconv.Itoa(feedQuota), "PLENARY_FEED_UNDO=1h"}
+// feedSettings are those of every process.
+var feedSettings = []string{
+	"PLENARY_DAILY_VOTES=" + strconv.Itoa(feedQuota), "PLENARY_FEED_UNDO=1h",
+}
 
 // feed is what accounts look at, and who they are.
 type feed struct {
@@ -58,97 +60,6 @@ type device struct {
 
 // devicesEach is how many devices an account has.
 const devicesEach = 2
-
-// newFeed registers accounts at a door, where nothing is wrong. The first one publishes polls.
-func (c *Crowd) newFeed(seed uint64) error {
-	f := &c.feed
-	f.members, f.began = make([]*member, c.pace.accounts), time.Now()
-	errs := make(chan error, len(f.members))
-	for i := range f.members {
-		go func() {
-			m, err := newMember(c.door, int32(i))
-			f.members[i] = m
-			errs <- err
-		}()
-	}
-	var failed error
-	for range f.members {
-		if err := <-errs; err != nil {
-			failed = err
-		}
-	}
-	if failed != nil {
-		return failed
-	}
-	for range c.pace.polls + 1 {
-		id, err := newFeedPoll(c.door, f.members[0].token)
-		if err != nil {
-			return err
-		}
-		f.polls = append(f.polls, id)
-	}
-	for _, m := range f.members {
-		for i := range uint64(devicesEach) {
-			rng := rand.New(rand.NewPCG(seed, uint64(m.number)<<8|i|1<<48))
-			f.devices = append(f.devices, &device{member: m, crowd: c, rng: rng})
-		}
-	}
-	c.acting.last = make([]success, len(f.members))
-	return nil
-}
-
-// newMember registers somebody and logs in. Passwords are checked few at a time.
-func newMember(door *client, number int32) (*member, error) {
-	email, password := uuid.NewString()+"@example.org", uuid.NewString()
-	post := func(path string, want int, body map[string]string, into any) error {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		var a answer
-		for range 60 {
-			a = door.send(request{method: http.MethodPost, path: path, body: raw},
-				10*time.Second)
-			if a.status != http.StatusServiceUnavailable {
-				break
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		if err := json.Unmarshal(a.body, into); err != nil || a.status != want {
-			return fmt.Errorf("%s: %v", path, a)
-		}
-		return nil
-	}
-	var created struct {
-		ID string `json:"user_id"`
-	}
-	err := post("/api/v1/auth/register", http.StatusCreated, map[string]string{
-		"username": fmt.Sprintf("Member %d", number), "email": email, "password": password,
-	}, &created)
-	if err != nil {
-		return nil, err
-	}
-	var session struct {
-		Token string `json:"token"`
-	}
-	err = post("/api/v1/auth/login", http.StatusOK,
-		map[string]string{"email": email, "password": password}, &session)
-	return &member{number, created.ID, session.Token}, err
-}
-
-// newFeedPoll publishes a poll, whose numbers everybody sees.
-func newFeedPoll(door *client, token string) (id string, err error) {
-	a := door.send(request{method: http.MethodPost, path: feedPath, token: token,
-		body: []byte(`{"title":"Chaos","options":["A","B","C"],"tags":["chaos"],` +
-			`"results":"always"}`)}, 10*time.Second)
-	var created struct {
-		ID string `json:"poll_id"`
-	}
-	if err := json.Unmarshal(a.body, &created); err != nil || a.status != http.StatusCreated {
-		return "", fmt.Errorf("publish a poll: %v", a)
-	}
-	return created.ID, nil
-}
 
 // use has an account use a device until stop is closed. What has begun is ended.
 func (d *device) use(stop <-chan struct{}) {
@@ -208,7 +119,7 @@ func (d *device) newAct() check.Act {
 // act, as of somebody who taps again, and is not always done.
 func (d *device) wish(a *check.Act) (last check.Outcome) {
 	for try := range 8 {
-		last = d.crowd.act(d.crowd.door, d.member, a)
+		last = d.crowd.act(d.crowd.door, d.member, d.manner(), a)
 		d.acts = append(d.acts, *a)
 		if last != check.Unknown || a.Key == 0 && d.rng.IntN(2) == 0 {
 			return last
@@ -218,10 +129,25 @@ func (d *device) wish(a *check.Act) (last check.Outcome) {
 	return last
 }
 
-// act sends an act once, and writes down what came of it.
-func (c *Crowd) act(door *client, m *member, a *check.Act) check.Outcome {
+// manner is how a device asks this time.
+func (d *device) manner() manner {
+	m := manner{patience: 7 * time.Second}
+	switch d.rng.IntN(12) {
+	case 0:
+		m.prefer = "respond-async"
+	case 1:
+		m.prefer = "wait=3"
+	case 2:
+		m.patience = 1500 * time.Millisecond // hangs up before the server gives up
+	}
+	return m
+}
+
+// act sends an act once, and writes down what came of it. A refusal is a decision of a worker's,
+// too.
+func (c *Crowd) act(door *client, m *member, how manner, a *check.Act) check.Outcome {
 	path := feedPath + "/" + c.feed.polls[a.Poll] + "/vote"
-	r := request{method: http.MethodPost, token: m.token}
+	r := request{method: http.MethodPost, token: m.token, prefer: how.prefer}
 	switch a.Action {
 	case check.Skip:
 		path = feedPath + "/" + c.feed.polls[a.Poll] + "/skip"
@@ -235,28 +161,19 @@ func (c *Crowd) act(door *client, m *member, a *check.Act) check.Outcome {
 	if r.path = path; a.Action == check.Vote || a.Action == check.Change {
 		r.body = fmt.Appendf(nil, `{"option_index":%d}`, a.Option)
 	}
-	patience := 7 * time.Second
-	switch m.number % 10 {
-	case 0:
-		r.prefer = "respond-async"
-	case 1:
-		r.prefer = "wait=3"
-	case 2:
-		patience = 1500 * time.Millisecond // hangs up before the server gives up
-	}
 	if a.Key != 0 {
 		r.key = c.wishKey(a.Key).String()
 	}
 	a.Sent = c.now()
-	got := door.send(r, patience)
+	got := door.send(r, how.patience)
 	a.Done, a.Status, a.RetryAfter = c.now(), uint16(got.status), got.retryAfter
 	var problem struct {
 		Code string `json:"code"`
 	}
 	_ = json.Unmarshal(got.body, &problem) // what has no code has none
 	a.Code = problem.Code
-	if a.Outcome() == check.Acknowledged {
-		c.acting.success(m.number, a.Sent, a.Done, a.Status == http.StatusNoContent)
+	if a.Outcome() != check.Unknown && !a.Wrong {
+		c.acting.success(m.number, a.Sent, a.Done, a.Status != http.StatusAccepted)
 	}
 	return a.Outcome()
 }

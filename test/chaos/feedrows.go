@@ -48,8 +48,7 @@ func (c *Crowd) lastActs(ctx context.Context) error {
 }
 
 func (c *Crowd) lastActsOf(ctx context.Context, m *member) error {
-	patient := *m
-	patient.number = -1 // it waits, whatever its manner is
+	patient := manner{patience: 10 * time.Second}
 	for i, replica := range c.replicas {
 		a := check.Act{Account: m.number, Poll: int32(c.pace.polls), Action: check.Unskip}
 		for a.Status != http.StatusNoContent {
@@ -57,7 +56,7 @@ func (c *Crowd) lastActsOf(ctx context.Context, m *member) error {
 				return fmt.Errorf("replica %d decides nothing of account %d: %w", i, m.number,
 					ctx.Err())
 			}
-			c.act(replica, &patient, &a)
+			c.act(replica, m, patient, &a)
 			c.feed.mu.Lock()
 			c.feed.last = append(c.feed.last, a)
 			c.feed.mu.Unlock()

@@ -140,10 +140,9 @@ var feedMutants = map[string]mutant{
 		"kill-rabbitmq", []check.Kind{check.Lost}, false,
 	},
 	"a second vote on a poll that counts": {
-		[]change{{"pkg/feed/ledger.go",
-			"		case voted:\n			return Result{Verdict: VotedBefore}\n		case skipped:\n" +
-				"			return Result{Verdict: SkippedBefore}\n",
-			""}},
+		[]change{{"pkg/feed/ledger.go", "		case voted:\n" +
+			"			return Result{Verdict: VotedBefore}\n		case skipped:\n" +
+			"			return Result{Verdict: SkippedBefore}\n", ""}},
 		"calm", []check.Kind{check.Double}, false,
 	},
 	"a retry in the feed that is another vote": {

@@ -9,6 +9,27 @@ import (
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
+// Line is what came of the votes of a run, of its ratings, or of what accounts did in the feed.
+type Line struct {
+	Report *check.Report
+	Gap    time.Duration // longest time in which a room, a talk or an account had none accepted
+	recovery
+}
+
+// Row is three lines of the table.
+type Row struct {
+	Fault        *Fault
+	Seed         uint64
+	Line         // of votes
+	Ratings      Line
+	Feed         Line
+	Odd          []string       // answers that nobody should ever have got, and wrong tallies
+	Statuses     map[uint16]int // of the answers to votes; 0: none came
+	Moves, Views int
+	Edits        int64
+	Took         time.Duration
+}
+
 // Head is the head of the table.
 const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | overtaken | " +
 	"lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting " +

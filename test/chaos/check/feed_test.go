@@ -274,19 +274,24 @@ func TestAnActWithoutAnAnswerMayHaveItsEffectOrNot(t *testing.T) {
 		a.Code = code
 		return a
 	}
+	lost, again := act(1, Vote, 0, 0), refused(3, Vote, "already_voted")
 	for name, c := range map[string]struct {
 		acts          []Act
 		stands, later int8
 		violations    int
 	}{
-		"it came":               {[]Act{act(1, Vote, 0, 503)}, 0, 0, 0},
-		"it did not":            {[]Act{act(1, Vote, 0, 503)}, Nothing, Nothing, 0},
-		"it comes long after":   {[]Act{act(1, Vote, 0, 0)}, Nothing, 0, 0},
-		"the retry found it":    {[]Act{act(1, Vote, 0, 0), refused(3, Vote, "already_voted")}, 0, 0, 0},
-		"the retry lost it":     {[]Act{act(1, Vote, 0, 0), refused(3, Vote, "already_voted")}, Nothing, Nothing, 1},
-		"the retry counted":     {[]Act{act(1, Vote, 7, 0), act(3, Vote, 7, 204)}, 0, 0, 0},
-		"an undo may be late":   {[]Act{act(1, Unskip, 0, 0), act(3, Skip, 0, 204)}, Nothing, Nothing, 0},
-		"an undo was in time":   {[]Act{act(1, Unskip, 0, 204), act(3, Skip, 0, 204)}, Nothing, Nothing, 2},
+		"it came":             {[]Act{act(1, Vote, 0, 503)}, 0, 0, 0},
+		"it did not":          {[]Act{act(1, Vote, 0, 503)}, Nothing, Nothing, 0},
+		"it comes long after": {[]Act{lost}, Nothing, 0, 0},
+		"the retry found it":  {[]Act{lost, again}, 0, 0, 0},
+		"the retry lost it":   {[]Act{lost, again}, Nothing, Nothing, 1},
+		"the retry counted":   {[]Act{act(1, Vote, 7, 0), act(3, Vote, 7, 204)}, 0, 0, 0},
+		"an undo may be late": {
+			[]Act{act(1, Unskip, 0, 0), act(3, Skip, 0, 204)}, Nothing, Nothing, 0,
+		},
+		"an undo was in time": {
+			[]Act{act(1, Unskip, 0, 204), act(3, Skip, 0, 204)}, Nothing, Nothing, 2,
+		},
 		"a durable one is late": {[]Act{act(1, Skip, 0, 202)}, Nothing, Skipped, 2},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -64,9 +64,9 @@ func (s answerState) take(in turn) (next answerState, verdict string) {
 	return next, done
 }
 
-// linear asks another judge, which does not know the rules above. Is there an order of an account's
-// acts on a poll, none of them before it was sent or after it was told, that explains all that was
-// told and leaves what stands?
+// linear asks another judge, which does not know the other rules. Is there an order of an account's
+// acts on a poll that explains all that was told, and leaves what stands? None of them comes before
+// it was sent, or after it was told.
 func (f *feed) linear(g *feedRegister) {
 	var ops []porcupine.Operation
 	var end int64

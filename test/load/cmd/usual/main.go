@@ -23,7 +23,8 @@ import (
 const tables = `
 	DROP SCHEMA IF EXISTS usual CASCADE;
 	CREATE SCHEMA usual;
-	CREATE TABLE usual.polls (id uuid PRIMARY KEY, options integer NOT NULL, closed boolean NOT NULL);
+	CREATE TABLE usual.polls (
+		id uuid PRIMARY KEY, options integer NOT NULL, closed boolean NOT NULL);
 	CREATE TABLE usual.votes (
 		account_id uuid, poll_id uuid REFERENCES usual.polls, option integer NOT NULL,
 		at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (account_id, poll_id));

@@ -82,8 +82,9 @@ func (p *plenary) members(ctx context.Context, letter byte, n int) (
 func (p *plenary) newPolls(ctx context.Context) (ids []string, err error) {
 	rows, err := p.database.QueryContext(ctx, `
 		INSERT INTO feed_polls (id, author, title, options, tags, words, results, votes)
-		SELECT bench_id((extract(epoch FROM now()) * 1000)::bigint, (random() * 1e9)::bigint),
-			gen_random_uuid(), 'Which?', '{A,B,C}', '{load}', E'which?\na\nb\nc', 'always', '{0,0,0}'
+		SELECT bench_id((extract(epoch FROM now()) * 1000)::bigint, (random() * 1e15)::bigint),
+			gen_random_uuid(), 'Which?', '{A,B,C}', '{load}', E'which?\na\nb\nc', 'always',
+			'{0,0,0}'
 		FROM generate_series(1, $1) RETURNING id`, feedPolls)
 	if err != nil {
 		return nil, err

@@ -10,13 +10,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// feedFunctions give ids: of time and a number that no other has, as UUIDv7, of the i-th poll, and
-// of the i-th account of a letter.
+// feedFunctions give ids. One is of a time and of a number that no other has, as UUIDv7. One is of
+// the i-th account of a letter.
 const feedFunctions = `
-	CREATE OR REPLACE FUNCTION bench_id(millis bigint, i bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+	CREATE OR REPLACE FUNCTION bench_id(millis bigint, i bigint) RETURNS uuid
+	LANGUAGE sql IMMUTABLE AS
 	$$ SELECT (lpad(to_hex(millis), 12, '0') || '7' || lpad(to_hex(i & 4095), 3, '0') || '8' ||
 		lpad(to_hex(i), 15, '0'))::uuid $$;
-	CREATE OR REPLACE FUNCTION bench_account(letter text, i bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+	CREATE OR REPLACE FUNCTION bench_account(letter text, i bigint) RETURNS uuid
+	LANGUAGE sql IMMUTABLE AS
 	$$ SELECT (letter || '0000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid $$`
 
 // feedReaders read the feed. Each has answered the newest polls.
@@ -70,7 +72,8 @@ const feedFill = `
 	SELECT bench_account('a', r), bench_poll($POLLS - k), k % 4 - 1, 1700000000000
 	FROM generate_series(1, $READERS) AS r, generate_series(0, $SEEN - 1) AS k;--
 	INSERT INTO feed_answers (account_id, poll_id, option, at)
-	SELECT bench_account('c', o), bench_poll(1 + (o * 7919 + k * 997) % $POLLS), k % 4 - 1, 1700000000000
+	SELECT bench_account('c', o), bench_poll(1 + (o * 7919 + k * 997) % $POLLS), k % 4 - 1,
+		1700000000000
 	FROM generate_series(1, $OTHERS) AS o, generate_series(1, $EACH) AS k;--
 	CREATE INDEX feed_answers_poll ON feed_answers (poll_id);--
 	INSERT INTO feed_polls (id, author, title, options, tags, words, results, votes, skips)

@@ -117,8 +117,8 @@ func (p *plenary) inFeed(name, url string, hot bool) contestant {
 	}
 }
 
-// readFeed reads a path at a fixed rate, whatever becomes of it, and then looks whether the feed
-// begins with the newest poll that a reader has not answered.
+// readFeed reads a path at a fixed rate, whatever becomes of it. Then it looks whether what each
+// reader sees is what it has not answered.
 func (b *Bench) readFeed(ctx context.Context, s *feedSize, path string) (
 	map[string]float64, error,
 ) {

@@ -38,7 +38,8 @@ const (
 // Contestants lists those of the closed loop, in the order of tables.
 var Contestants = []string{
 	NoOp, Plenary, Passes, Several, Many, Before, NoOp + NGINX, Plenary + NGINX, Passes + NGINX,
-	Before + NGINX, VotesByFiber + NGINX, Ratings + NGINX, Feed + NGINX, Plenary + Embedded, Before + Embedded,
+	Before + NGINX, VotesByFiber + NGINX, Ratings + NGINX, Feed + NGINX, Plenary + Embedded,
+	Before + Embedded,
 	Transaction, Feed, FeedHot, Usual,
 }
 
