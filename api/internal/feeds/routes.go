@@ -23,7 +23,7 @@ func New(site *web.Site, cfg Config) *Feeds {
 func (s *Feeds) routes(v1 fiber.Router) {
 	v1.Post("/polls", s.own(create))
 	v1.Get("/polls", s.own(list))
-	v1.Get("/polls/events", s.free(getSeveralEvents))
+	v1.Get("/polls/events", s.with(getSeveralEvents))
 	v1.Get("/polls/:id", s.free(getPoll))
 	v1.Delete("/polls/:id", s.with(deletePoll))
 	v1.Post("/polls/:id/close", s.with(closePoll))
