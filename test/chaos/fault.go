@@ -77,8 +77,8 @@ func (r *recovery) note(of *service, m *mark) {
 	r.Accepting, r.Counting = max(r.Accepting, accepted), max(r.Counting, counted)
 }
 
-// Measure begins to measure how long it takes until all is accepted and counted again: every room's
-// votes, every talk's ratings, and what every account does in the feed. A fault that strikes
+// Measure begins to measure how long it takes until all is accepted and counted again. All is every
+// room's votes, every talk's ratings, and what every account does in the feed. A fault that strikes
 // several times measures each time; the row shows the longest that was waited for with Resumed.
 func (s *Scene) Measure() {
 	s.marks = nil
@@ -98,8 +98,7 @@ func (s *Scene) Wait(d time.Duration) error {
 	}
 }
 
-// Resumed waits until all is counted again since the last Measure: the votes of every room, the
-// ratings of every talk, and what every account does in the feed.
+// Resumed waits until all that Measure speaks of is counted again since the last of its calls.
 func (s *Scene) Resumed() error {
 	late := time.After(patience)
 	for _, m := range s.marks {
