@@ -49,6 +49,9 @@ func (p *plenary) members(ctx context.Context, letter byte, n int) (
 	if err := p.database.QueryRowContext(ctx, secret).Scan(&key); err != nil {
 		return nil, nil, fmt.Errorf("the key of sessions: %w", err)
 	}
+	if _, err := p.database.ExecContext(ctx, feedFunctions); err != nil {
+		return nil, nil, err
+	}
 	_, err = p.database.ExecContext(ctx, `
 		INSERT INTO accounts (id, email, username, password, epoch, verified)
 		SELECT bench_account($1, i), $1 || i || '@example.org', $1 || i, '', 1, false
@@ -102,9 +105,6 @@ func (p *plenary) newPolls(ctx context.Context) (ids []string, err error) {
 
 // quietFeed is quiet for the feed, whose accounts stay.
 func (p *plenary) quietFeed(ctx context.Context) error {
-	if _, err := p.database.ExecContext(ctx, feedFunctions); err != nil {
-		return err
-	}
 	return p.empty(ctx, `TRUNCATE votes, ratings, batches, feed_polls, feed_tags, feed_answers,
 		feed_hours`)
 }
