@@ -18,6 +18,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/plenary-live/plenary/pkg/account"
+	"github.com/plenary-live/plenary/pkg/queue"
 )
 
 //go:embed feed.lua
@@ -39,8 +40,8 @@ type feedLoad struct {
 	read          string // a path that is read in place of votes
 }
 
-// members makes so many accounts, unless they are there, and gives sessions of theirs. Their ids
-// begin with a letter.
+// members makes so many accounts, unless they are there, and gives sessions of theirs. They have
+// acted in the feed before. Their ids begin with a letter.
 func (p *plenary) members(ctx context.Context, letter byte, n int) (
 	ids []uuid.UUID, tokens []string, err error,
 ) {
@@ -78,7 +79,27 @@ func (p *plenary) members(ctx context.Context, letter byte, n int) (
 		}
 		ids, tokens = append(ids, a.ID), append(tokens, s.Token)
 	}
-	return ids, tokens, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, nil, err
+	}
+	return ids, tokens, p.join(ctx, ids)
+}
+
+// join has accounts be ones that have acted, each in a partition for ever.
+func (p *plenary) join(ctx context.Context, ids []uuid.UUID) error {
+	partitions, err := p.partitions(ctx)
+	if err != nil {
+		return err
+	}
+	accounts, places := make([]string, len(ids)), make([]int64, len(ids))
+	for i, id := range ids {
+		accounts[i], places[i] = id.String(), int64(queue.Partition(id, partitions))
+	}
+	_, err = p.database.ExecContext(ctx, `
+		INSERT INTO feed_accounts (account_id, partition)
+		SELECT * FROM unnest($1::uuid[], $2::bigint[]) ON CONFLICT DO NOTHING`,
+		pq.Array(accounts), pq.Array(places))
+	return err
 }
 
 // newPolls publishes polls that nobody has voted on. None is in the feed.
