@@ -53,12 +53,12 @@ func (t tests) Run() int {
 func options(seed uint64) Options {
 	o := Options{Seed: seed, Votes: *votes, Afterwards: 15 * time.Second, Turn: &turn}
 	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12,
-		slide: 3 * time.Second, slips: 2, accounts: 24, polls: 60, act: 300 * time.Millisecond}
+		slide: 3 * time.Second, slips: 2, accounts: 16, polls: 60, act: 250 * time.Millisecond}
 	if *votes == 0 {
 		o.Turn, o.Votes = nil, 2000
 		o.Pace = pace{rooms: 4, voters: 400, tellers: 48, rate: 500, hot: 6, slips: 2}
 		o.Pace.slide = 1500 * time.Millisecond
-		o.Pace.accounts, o.Pace.polls, o.Pace.act = 10, 40, 200*time.Millisecond
+		o.Pace.accounts, o.Pace.polls, o.Pace.act = 8, 40, 200*time.Millisecond
 	}
 	return o
 }

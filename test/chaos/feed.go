@@ -20,8 +20,8 @@ import (
 const (
 	feedPath    = "/api/v1/polls"
 	feedOptions = 3
-	// feedQuota is small enough to be met in every run, and large enough to last into the fault.
-	feedQuota = 20
+	// feedQuota is met soon by accounts that are keen, and lasts others into the fault.
+	feedQuota = 12
 )
 
 // feedSettings are those of every process.
@@ -85,14 +85,18 @@ func (d *device) once() {
 	}
 }
 
-// newAct makes an act. Half of them have a key.
+// newAct makes an act. Half of them have a key. Every other account is keen to vote.
 func (d *device) newAct() check.Act {
 	a := check.Act{Account: d.number, Poll: int32(d.rng.IntN(d.crowd.pace.polls))}
 	if len(d.next) > 0 && d.rng.IntN(2) == 0 {
 		a.Poll = d.next[d.rng.IntN(min(3, len(d.next)))]
 	}
+	keen := 4
+	if d.number%2 == 0 {
+		keen = 10
+	}
 	switch n := d.rng.IntN(20); {
-	case n < 10:
+	case n < keen:
 		a.Action = check.Vote
 	case n < 14:
 		a.Action = check.Skip

@@ -194,6 +194,7 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 				targets = targets[:1]
 			}
 			o.Pace.slide = time.Second // transitions are what most of these need
+			o.Pace.accounts, o.Pace.act = 6, 100*time.Millisecond // each of them does much
 			// what a replica believes is wrong, and soon right again
 			if m.fault == "lose-announcements" {
 				o.Pace.slips = 6
