@@ -193,7 +193,7 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 			if f.Embedded {
 				targets = targets[:1]
 			}
-			o.Pace.slide = time.Second // transitions are what most of these need
+			o.Pace.slide = time.Second                            // transitions are what most of these need
 			o.Pace.accounts, o.Pace.act = 6, 100*time.Millisecond // each of them does much
 			// what a replica believes is wrong, and soon right again
 			if m.fault == "lose-announcements" {
