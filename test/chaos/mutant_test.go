@@ -193,8 +193,9 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 			if f.Embedded {
 				targets = targets[:1]
 			}
-			o.Pace.slide = time.Second                            // transitions are what most of these need
-			o.Pace.accounts, o.Pace.act = 6, 100*time.Millisecond // each of them does much
+			o.Pace.slide = time.Second // transitions are what most of these need
+			// each of them does much
+			o.Pace.accounts, o.Pace.act = 6, 100*time.Millisecond
 			// what a replica believes is wrong, and soon right again
 			if m.fault == "lose-announcements" {
 				o.Pace.slips = 6

@@ -69,10 +69,10 @@ func (l *ledger) act() {
 		a.Status = 400
 	default:
 		a.Status, a.Code = l.decide(&a)
-		switch {
-		case lost == 1:
+		switch lost {
+		case 1:
 			a.Status, a.Code = 503, ""
-		case lost == 2:
+		case 2:
 			a.Status, a.Code = 202, ""
 		}
 	}
