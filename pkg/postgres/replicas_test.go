@@ -166,7 +166,9 @@ func TestWhatAReplicaDoesNotHaveThePrimaryMayHave(t *testing.T) {
 }
 
 func TestReplicasThatNobodyCanOpenAreRefusedWithoutTheirPassword(t *testing.T) {
-	for _, url := range []string{"", "mysql://u:secret@h/db", "postgres://u:secret@h:port/db", "%zz"} {
+	for _, url := range []string{
+		"", "mysql://u:secret@h/db", "postgres://u:secret@h:port/db", "%zz",
+	} {
 		_, err := OpenReplicas(t.Context(), nil, []Config{
 			{URL: "postgres://u:secret@127.0.0.1:1/db"}, {URL: url},
 		}, slog.New(slog.DiscardHandler))
