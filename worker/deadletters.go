@@ -38,7 +38,7 @@ func deadLetters(out io.Writer) backend.Command {
 			{"replay ID...|--all", "puts them back into the log; a vote in them counts if its " +
 				"poll is not sealed and its voter has none"},
 			{"drop ID...|--all", "forgets them for ever, and the votes in them"},
-			{"… --stream=NAME", "does so with another stream's than the votes': talks"},
+			{"… --stream=NAME", "does so with another stream's than the votes': talks, feed"},
 		},
 		Run: func(ctx context.Context, cfg config.Config, args []string,
 			logger *slog.Logger) (err error) {

@@ -142,7 +142,6 @@ var owners = map[string][]string{
 // its line.
 var planned = []string{
 	"pkg/outbox",
-	"api/internal/feeds",
 	"pkg/form", "api/internal/forms",
 	"pkg/chat", "api/internal/chats",
 }

@@ -27,7 +27,8 @@ func TestAnOptionIsAWholeNumberOfTheOnesThatThereAre(t *testing.T) {
 		`{}`: "option_index", `{"option_index":null}`: "option_index", `null`: "body", ``: "body",
 		`[]`: "body", `0`: "body", `"`: "body", `{"option_index":0`: "body",
 		`{"option_index":0}{}`: "body", "{\"option_index\":\xff}": "body",
-		`{"option_index":00}`: "body", `{"option_index":NaN}`: "body", `{"option_index":+1}`: "body",
+		`{"option_index":00}`: "body", `{"option_index":NaN}`: "body",
+		`{"option_index":+1}`: "body",
 	} {
 		a := s.ask("POST", "/polls/"+p.String()+"/vote", session(uuid.New()), body,
 			"Content-Type", "application/json")
@@ -166,7 +167,8 @@ func TestASearchTakesSignsForWhatTheyAre(t *testing.T) {
 		"%": {titles[0]}, "_": {titles[1]}, `\`: {titles[2]}, "0 %": {titles[0]},
 		"e_c": {titles[1]}, `k\s`: {titles[2]}, "'te\"": {titles[4]}, "القهوة": {titles[5]},
 		"STRASSE": {}, "straße": {titles[6]}, "*": {titles[7]}, "a and b": {titles[8]},
-		"ain": {titles[3]}, "PLAIN": {titles[3]}, "%%": {}, "nothing": {}, "drop table": {titles[4]},
+		"ain": {titles[3]}, "PLAIN": {titles[3]}, "%%": {}, "nothing": {},
+		"drop table": {titles[4]},
 	} {
 		found := decoded[page](t,
 			s.by(s.ann, "GET", "/polls?search="+url.QueryEscape(search)), 200)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"maps"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/api/internal/live"
+	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/feed"
 )
 
@@ -67,23 +67,15 @@ func (s *source) read(
 	if len(s.told) == 0 && len(ids) > 1 {
 		return s.several(ctx, ids)
 	}
-	var mu sync.Mutex
 	var failed error
 	found := make(map[uuid.UUID]*feed.Poll, len(ids))
-	var reading sync.WaitGroup
-	for _, id := range ids {
-		reading.Go(func() {
-			p, err := s.reads.Read(ctx, id)
-			mu.Lock()
-			defer mu.Unlock()
-			if err == nil || notFound(err) {
-				found[id] = p
-			} else {
-				failed = err
-			}
-		})
-	}
-	reading.Wait()
+	s.reads.ReadEach(ctx, ids, func(id uuid.UUID, p *feed.Poll, err error) {
+		if err == nil || fault.Is(err, fault.NotFound) {
+			found[id] = p
+		} else {
+			failed = err
+		}
+	})
 	return found, failed
 }
 
@@ -108,7 +100,7 @@ type endOf struct{ id uuid.UUID }
 // tell tells what is new of a poll; nil: it is gone.
 func (s *source) tell(news *live.News, w watched, p *feed.Poll, now time.Time) {
 	before, known := s.told[w.id]
-	if before.gone || known && p != nil && p.Revision < before.revision { // an older read
+	if before.gone || p != nil && before.newer(p, now) {
 		return
 	}
 	after := told{gone: true, over: true}

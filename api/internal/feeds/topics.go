@@ -13,7 +13,6 @@ import (
 
 	"github.com/plenary-live/plenary/api/internal/live"
 	"github.com/plenary-live/plenary/pkg/bus"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/feed"
 )
 
@@ -136,6 +135,11 @@ func (t told) behind(p *feed.Poll, there bool, now time.Time) bool {
 	return p.Over(now) != t.over || t.shown && p.Revision > t.revision
 }
 
+// newer says whether a read is older than what was told. A poll that is over stays over.
+func (t told) newer(p *feed.Poll, now time.Time) bool {
+	return p.Revision < t.revision || t.over && !p.Over(now)
+}
+
 // view is what viewers of a topic have been told.
 type view struct {
 	told map[uuid.UUID]told
@@ -175,6 +179,3 @@ func (v view) Soon() bool {
 	}
 	return false
 }
-
-// notFound says whether a poll is gone.
-func notFound(err error) bool { return fault.Is(err, fault.NotFound) }

@@ -51,7 +51,23 @@ func NewReads[K comparable, V any](look func(ctx context.Context, k K) (V, error
 // Read gives what a read brought that began after the call. It must not be changed, for others have
 // it, too. The error is look's, or Unavailable when ctx ends or the reads are stopped.
 func (c *Reads[K, V]) Read(ctx context.Context, k K) (value V, err error) {
-	r := c.join(k)
+	return c.await(ctx, c.join(k))
+}
+
+// ReadEach is Read of several things at once. Each is told of in the order of the keys.
+func (c *Reads[K, V]) ReadEach(ctx context.Context, keys []K, each func(k K, value V, err error)) {
+	all := make([]*reading[V], len(keys))
+	for i, k := range keys {
+		all[i] = c.join(k)
+	}
+	for i, k := range keys {
+		value, err := c.await(ctx, all[i])
+		each(k, value, err)
+	}
+}
+
+// await gives what a read brings.
+func (c *Reads[K, V]) await(ctx context.Context, r *reading[V]) (value V, err error) {
 	select {
 	case <-r.done:
 		return r.value, r.err

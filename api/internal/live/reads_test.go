@@ -110,6 +110,22 @@ func TestTwoPollsDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
+func TestSeveralThingsAreReadAtOnceAndEachFailsForItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewReads(func(_ context.Context, k string) (int, error) {
+			time.Sleep(time.Second)
+			return strconv.Atoi(k)
+		})
+		begun, told := time.Now(), []string{}
+		c.ReadEach(t.Context(), []string{"3", "x", "1"}, func(k string, v int, err error) {
+			told = append(told, k+" "+strconv.Itoa(v)+" "+strconv.FormatBool(err == nil))
+		})
+		require.Equal(t, []string{"3 3 true", "x 0 false", "1 1 true"}, told)
+		require.Equal(t, time.Second, time.Since(begun))
+		lifetest.Stop(t, c)
+	})
+}
+
 func TestAReadThatFailsFailsForAllWhoWaitForItAndIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, c := newSlowReader(time.Millisecond)

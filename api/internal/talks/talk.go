@@ -69,7 +69,8 @@ func (c *call) talk(t *talk.Talk) error {
 func patchTalk(c *call) error {
 	ctx, cancel := c.Timeout()
 	defer cancel()
-	if err := c.DecodeNotingPlain(&written{}, &fault.Wrongs{}); err != nil { // a look: is it an edit at all?
+	// a look: is it an edit at all?
+	if err := c.DecodeNotingPlain(&written{}, &fault.Wrongs{}); err != nil {
 		return err
 	}
 	seen, err := revisions(web.Lines(c.Ctx, fiber.HeaderIfMatch))
