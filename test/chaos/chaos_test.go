@@ -53,11 +53,12 @@ func (t tests) Run() int {
 func options(seed uint64) Options {
 	o := Options{Seed: seed, Votes: *votes, Afterwards: 15 * time.Second, Turn: &turn}
 	o.Pace = pace{rooms: 8, voters: 4000, tellers: 128, rate: *rate, hot: 12,
-		slide: 3 * time.Second, slips: 2}
+		slide: 3 * time.Second, slips: 2, accounts: 16, polls: 60, act: 250 * time.Millisecond}
 	if *votes == 0 {
 		o.Turn, o.Votes = nil, 2000
 		o.Pace = pace{rooms: 4, voters: 400, tellers: 48, rate: 500, hot: 6, slips: 2}
 		o.Pace.slide = 1500 * time.Millisecond
+		o.Pace.accounts, o.Pace.polls, o.Pace.act = 8, 40, 200*time.Millisecond
 	}
 	return o
 }
@@ -140,10 +141,10 @@ func try(t *testing.T, f *Fault, seed uint64) *Row {
 	}
 	t.Logf("%s\n%s%s%d moves, %d edits, %d views, %d overtaken (%d from behind), answers %v, "+
 		"took %v\n"+
-		"%s%s", f.What, Head, row,
+		"%s%s%s", f.What, Head, row,
 		row.Moves, row.Edits, row.Views, row.Report.Overtaken, row.Report.Behind, row.Statuses,
 		row.Took.Round(time.Second), registers("votes", row.Report),
-		registers("ratings", row.Ratings.Report))
+		registers("ratings", row.Ratings.Report), registers("the feed", row.Feed.Report))
 	for _, failure := range row.Failures() {
 		t.Errorf("seed %d: %s", seed, failure)
 	}

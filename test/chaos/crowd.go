@@ -21,10 +21,13 @@ type pace struct {
 	hot   int
 	slide time.Duration // about how long a poll is displayed
 	slips int           // of ten moves: there and back within a lease
+
+	accounts, polls int           // of the feed
+	act             time.Duration // about how long a device waits between two acts
 }
 
-// Crowd is everybody who uses a stack: voters, who rate talks as well, presenters and those who
-// look at results.
+// Crowd is everybody who uses a stack: voters, who rate talks as well, presenters, accounts in the
+// feed, and those who look at results.
 type Crowd struct {
 	pace     pace
 	door     *client   // where everybody goes in
@@ -36,6 +39,7 @@ type Crowd struct {
 	readers  []*reader
 	prefix   uuid.UUID
 	gate     gate
+	feed     feed
 	// the voters with a pass, once they are known, by the ids that the product derives
 	passed map[uuid.UUID]int32
 	began  time.Time
@@ -47,6 +51,7 @@ type Crowd struct {
 	ratings atomic.Int32 // the number of the last one, and of its comment and key
 	service service      // of votes, by room
 	rating  service      // of ratings, by talk
+	acting  service      // of what is done in the feed, by account
 	// what those wrote down who rated at each replica, when nobody else did any more
 	lastRated []check.Rating
 
@@ -81,6 +86,9 @@ func newCrowd(url string, replicas []string, p pace, seed uint64) (*Crowd, error
 		c.talks = append(c.talks, t)
 	}
 	c.service.last, c.rating.last = make([]success, p.rooms), make([]success, p.rooms)
+	if err := c.newFeed(seed); err != nil {
+		return nil, err
+	}
 	for i := range p.tellers {
 		t := &teller{crowd: c, door: c.door, every: p.every()}
 		t.rng = rand.New(rand.NewPCG(seed, uint64(i+1)))
@@ -110,10 +118,17 @@ func (c *Crowd) now() time.Duration { return time.Since(c.began) }
 
 // begin has everybody do what they do.
 func (c *Crowd) begin(seed uint64) {
-	c.service.begin(c.now())
-	c.rating.begin(c.now())
+	for _, s := range c.services() {
+		s.begin(c.now())
+	}
 	for _, t := range c.talks { // which is never over
 		c.rating.slide(t.number, false, c.now())
+	}
+	for _, m := range c.feed.members { // who always may act
+		c.acting.slide(m.number, false, c.now())
+	}
+	for _, d := range c.feed.devices {
+		c.voted.Go(func() { d.use(c.voting) })
 	}
 	for i, r := range c.rooms {
 		c.all.Go(func() { r.present(c.looking, rand.New(rand.NewPCG(seed, uint64(i)<<40))) })
@@ -131,11 +146,15 @@ func (c *Crowd) begin(seed uint64) {
 func (c *Crowd) end() {
 	close(c.voting)
 	c.voted.Wait()
-	c.service.end(c.now())
-	c.rating.end(c.now())
+	for _, s := range c.services() {
+		s.end(c.now())
+	}
 	close(c.looking)
 	c.all.Wait()
 }
+
+// services are of votes, of ratings and of the feed.
+func (c *Crowd) services() []*service { return []*service{&c.service, &c.rating, &c.acting} }
 
 // history puts together what everybody wrote down.
 func (c *Crowd) history() *check.History {
@@ -171,6 +190,9 @@ func (c *Crowd) odd() (all []string) {
 	}
 	for _, r := range c.readers {
 		all = append(all, r.odd...)
+	}
+	for _, d := range c.feed.devices {
+		all = append(all, d.odd...)
 	}
 	all = append(all, c.gate.odd...)
 	slices.Sort(all)

@@ -60,11 +60,9 @@ type Scene struct {
 	binary  string // folder of the binaries
 	points  string // folder that arms fault points
 	proxies map[string][]*proxy
-	mark    *mark
-	rating  *mark // likewise, of every talk's ratings
-	// How long it took at most until every room's votes, and every talk's ratings, were accepted
-	// and counted again.
-	again, ratingAgain recovery
+	marks   []*mark // of each of the crowd's services
+	// How long it took at most until all that the services are of was accepted and counted again.
+	again [3]recovery
 
 	disk    string // where a small disk is mounted
 	broken  error  // why the fault cannot be made here
@@ -79,11 +77,14 @@ func (r *recovery) note(of *service, m *mark) {
 	r.Accepting, r.Counting = max(r.Accepting, accepted), max(r.Counting, counted)
 }
 
-// Measure begins to measure how long it takes until every room's votes and every talk's ratings are
-// accepted and counted again. A fault that strikes several times measures each time; the row shows
-// the longest that was waited for with Resumed.
+// Measure begins to measure how long it takes until all is accepted and counted again. All is every
+// room's votes, every talk's ratings, and what every account does in the feed. A fault that strikes
+// several times measures each time; the row shows the longest that was waited for with Resumed.
 func (s *Scene) Measure() {
-	s.mark, s.rating = s.crowd.service.mark(s.crowd.now()), s.crowd.rating.mark(s.crowd.now())
+	s.marks = nil
+	for _, service := range s.crowd.services() {
+		s.marks = append(s.marks, service.mark(s.crowd.now()))
+	}
 }
 
 // Wait waits for a fault to have lasted. Only a broken network or process may be waited for like
@@ -97,46 +98,27 @@ func (s *Scene) Wait(d time.Duration) error {
 	}
 }
 
-// Resumed waits until the votes of every room, and the ratings of every talk, are counted again
-// since the last Measure.
+// Resumed waits until all that Measure speaks of is counted again since the last of its calls.
 func (s *Scene) Resumed() error {
 	late := time.After(patience)
-	for _, m := range []*mark{s.mark, s.rating} {
+	for _, m := range s.marks {
 		select {
 		case <-m.resumed:
 		case <-late:
-			return errors.New("not every room's votes and every talk's ratings are counted again")
+			return errors.New("not every room's votes, every talk's ratings and every account's " +
+				"answers are counted again")
 		case <-s.Done():
 			return s.Err()
 		}
 	}
-	s.again.note(&s.crowd.service, s.mark)
-	s.ratingAgain.note(&s.crowd.rating, s.rating)
+	for i, service := range s.crowd.services() {
+		s.again[i].note(service, s.marks[i])
+	}
 	return nil
 }
 
 // patience is how long a stack may take to come back before that is a failure of its own.
 const patience = 90 * time.Second
-
-// Line is what came of the votes of a run, or of its ratings.
-type Line struct {
-	Report *check.Report
-	Gap    time.Duration // longest time in which a room or a talk had none accepted
-	recovery
-}
-
-// Row is two lines of the table.
-type Row struct {
-	Fault        *Fault
-	Seed         uint64
-	Line         // of votes
-	Ratings      Line
-	Odd          []string       // answers that nobody should ever have got, and wrong tallies
-	Statuses     map[uint16]int // of the answers to votes; 0: none came
-	Moves, Views int
-	Edits        int64
-	Took         time.Duration
-}
 
 // Run starts a stack, has the fault strike it while a crowd votes, and judges what came of it.
 func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
@@ -183,10 +165,11 @@ func Run(ctx context.Context, f *Fault, o Options) (*Row, error) {
 }
 
 func (s *Scene) config(f *Fault) stack.Config {
+	settings := append([]string{partitionsSetting(usualPartitions)}, feedSettings...)
 	cfg := stack.Config{
 		APIBinary: filepath.Join(s.binary, "api"), WorkerBinary: filepath.Join(s.binary, "worker"),
-		APIEnv:    []string{"PLENARY_ACCESS_LOG=false", partitionsSetting(usualPartitions)},
-		WorkerEnv: []string{"FAULTPOINTS=" + s.points, partitionsSetting(usualPartitions)},
+		APIEnv:    append([]string{"PLENARY_ACCESS_LOG=false"}, settings...),
+		WorkerEnv: append([]string{"FAULTPOINTS=" + s.points}, settings...),
 	}
 	if f.Embedded {
 		cfg.Parts, cfg.APIs = stack.API, 1
@@ -205,9 +188,9 @@ func (s *Scene) play(f *Fault, o Options) (*Row, error) {
 		return nil, endureErr
 	}
 	defer s.crowd.close()
-	row := &Row{
-		Fault: f, Seed: o.Seed, Line: Line{Gap: s.crowd.service.gap, recovery: s.again},
-		Ratings: Line{Gap: s.crowd.rating.gap, recovery: s.ratingAgain},
+	row := &Row{Fault: f, Seed: o.Seed}
+	for i, service := range s.crowd.services() {
+		*row.lines()[i] = Line{Gap: service.gap, recovery: s.again[i]}
 	}
 	err := errors.Join(endureErr, s.judge(row, o.Afterwards))
 	row.Odd = append(row.Odd, s.crowd.odd()...) // of what was read at the end, too
@@ -235,7 +218,7 @@ func (s *Scene) endure(f *Fault, o Options) error {
 	if strikeErr == nil {
 		strikeErr = s.Wait(2 * time.Second)
 	}
-	s.again, s.ratingAgain = recovery{}, recovery{} // of the start
+	s.again = [3]recovery{} // of the start
 	if strikeErr == nil && f.Strike != nil {
 		s.Measure()
 		strikeErr = f.Strike(s)
@@ -265,7 +248,7 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	defer cancel()
 	h := s.crowd.history()
 	// of half a history nothing can be said
-	ratings, err := s.crowd.settle(ctx, db, h, afterwards)
+	ratings, feed, err := s.crowd.settle(ctx, db, h, afterwards)
 	if err != nil {
 		return err
 	}
@@ -275,6 +258,7 @@ func (s *Scene) judge(row *Row, afterwards time.Duration) error {
 	s.Logf("all is final and read after %v; %d voters have passes",
 		s.crowd.now().Round(time.Second), len(s.crowd.passed))
 	row.Report, row.Ratings.Report = check.Check(h), check.Ratings(ratings)
+	row.Feed.Report = check.Feed(feed)
 	s.Logf("checked after %v", s.crowd.now().Round(time.Second))
 	row.Edits = s.crowd.edited.Load()
 	row.Moves, row.Views, row.Statuses = len(h.Moves), len(h.Views), map[uint16]int{}

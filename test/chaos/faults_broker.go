@@ -243,8 +243,8 @@ func (s *Scene) isCut(seenBy int) error {
 
 // repeatBatches listens to the broker's own record of what is published, and publishes it again.
 // It does so when the copy is surely in time still, and when its poll may have been sealed. That
-// the copies were consumed too is sure. Behind them in the same logs are the seals and the last
-// ratings, and no run ends without those.
+// the copies were consumed too is sure. Behind them in the same logs are the seals, the last
+// ratings and the accounts' last acts, and no run ends without those.
 func repeatBatches(s *Scene) error {
 	if _, err := s.Rabbitmqctl(s, 0, "trace_on"); err != nil {
 		return err
@@ -321,7 +321,7 @@ func repeatBatches(s *Scene) error {
 }
 
 // streams are those of the log.
-var streams = []string{"votes", "talks"}
+var streams = []string{"votes", "talks", "feed"}
 
 // queueOf gives the queue to which a recorded message went, with its stream, if it is a
 // partition's, and it is no copy of ours.

@@ -129,6 +129,42 @@ var ratingMutants = map[string]mutant{
 	},
 }
 
+// feedMutants lack a rule of the feed. Of a tally that is wrong a recount tells, too.
+var feedMutants = map[string]mutant{
+	"a tally of the feed that is written and not moved": {
+		[]change{{"pkg/feed/ledger.go", "	poll.Votes[i.Option]++\n	l.hours", "	l.hours"}},
+		"calm", []check.Kind{check.Tally}, false,
+	},
+	"an answer in the feed before the confirm": {
+		[]change{{"pkg/commit/commit.go", awaits, awaitsNot}},
+		"kill-rabbitmq", []check.Kind{check.Lost}, false,
+	},
+	"a second vote on a poll that counts": {
+		[]change{{"pkg/feed/ledger.go", "		case voted:\n" +
+			"			return Result{Verdict: VotedBefore}\n		case skipped:\n" +
+			"			return Result{Verdict: SkippedBefore}\n", ""}},
+		"calm", []check.Kind{check.Double}, false,
+	},
+	"a retry in the feed that is another vote": {
+		[]change{{"pkg/feed/ledger.go", "if i.Keyed && l.known[i.ID] {", "if false {"}},
+		"calm", []check.Kind{check.Order}, false,
+	},
+	"batches of the feed that nobody remembers": {
+		[]change{{"pkg/feed/ledger.go", "if !l.isNew[b.ID] || len(b.Items) == 0 {",
+			"if len(b.Items) == 0 {"}},
+		"repeat-batches", []check.Kind{check.Lost, check.Order}, false,
+	},
+	"a quota that nobody heeds": {
+		[]change{{"pkg/feed/ledger.go", "m.Used >= l.rules.DailyVotes", "m.Used < 0"}},
+		"calm", []check.Kind{check.Quota}, false,
+	},
+	"a feed with what was answered": {
+		[]change{{"migrations/postgres/0015_feeds.up.sql",
+			"AND t.poll_id NOT IN (SELECT unnest(seen))", ""}},
+		"calm", []check.Kind{check.Shown}, false,
+	},
+}
+
 // The request is answered when its vote was handed over, whatever becomes of that.
 const (
 	awaits = "return b.await(ctx, w, place, item.Arrived, item.Accepted, wait)"
@@ -158,6 +194,8 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 				targets = targets[:1]
 			}
 			o.Pace.slide = time.Second // transitions are what most of these need
+			// each of them does much
+			o.Pace.accounts, o.Pace.act = 6, 100*time.Millisecond
 			// what a replica believes is wrong, and soon right again
 			if m.fault == "lose-announcements" {
 				o.Pace.slips = 6
@@ -174,14 +212,18 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 	for name, m := range mutants {
 		find(name, m, func(_ *testing.T, row *Row) *check.Report { return row.Report })
 	}
-	for name, m := range ratingMutants {
-		find(name, m, func(t *testing.T, row *Row) *check.Report {
-			if slices.Contains(m.kinds, check.Tally) {
-				require.Contains(t, fmt.Sprint(row.Odd), backend.ErrDiffers.Error())
-			}
-			return row.Ratings.Report
-		})
+	recounted := func(mutants map[string]mutant, of func(*Row) *check.Report) {
+		for name, m := range mutants {
+			find(name, m, func(t *testing.T, row *Row) *check.Report {
+				if slices.Contains(m.kinds, check.Tally) {
+					require.Contains(t, fmt.Sprint(row.Odd), backend.ErrDiffers.Error())
+				}
+				return of(row)
+			})
+		}
 	}
+	recounted(ratingMutants, func(row *Row) *check.Report { return row.Ratings.Report })
+	recounted(feedMutants, func(row *Row) *check.Report { return row.Feed.Report })
 }
 
 // The rules that are taken out are where the table says, also of those that only "make chaos"
@@ -189,7 +231,7 @@ func TestChaosFindsAProductThatLacksARule(t *testing.T) {
 func TestEveryRuleThatIsTakenOutIsThere(t *testing.T) {
 	root, err := moduleRoot(t.Context())
 	require.NoError(t, err)
-	for _, some := range []map[string]mutant{mutants, ratingMutants} {
+	for _, some := range []map[string]mutant{mutants, ratingMutants, feedMutants} {
 		for name, m := range some {
 			t.Run(name, func(t *testing.T) { changed(t, root, m.changes) })
 		}

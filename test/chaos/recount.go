@@ -9,7 +9,7 @@ import (
 
 // recounted is what a recount must compare, by feature, and how many there are.
 var recounted = []struct{ feature, table string }{
-	{"polls", "poll_states"}, {"talks", "talks"},
+	{"polls", "poll_states"}, {"talks", "talks"}, {"feed", "feed_polls"},
 }
 
 // recount has a process of the product recount everything, and says what is wrong with what it

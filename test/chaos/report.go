@@ -9,16 +9,42 @@ import (
 	"github.com/plenary-live/plenary/test/chaos/check"
 )
 
+// Line is what came of the votes of a run, of its ratings, or of what accounts did in the feed.
+type Line struct {
+	Report *check.Report
+	Gap    time.Duration // longest time in which a room, a talk or an account had none accepted
+	recovery
+}
+
+// Row is three lines of the table.
+type Row struct {
+	Fault        *Fault
+	Seed         uint64
+	Line         // of votes
+	Ratings      Line
+	Feed         Line
+	Odd          []string       // answers that nobody should ever have got, and wrong tallies
+	Statuses     map[uint16]int // of the answers to votes; 0: none came
+	Moves, Views int
+	Edits        int64
+	Took         time.Duration
+}
+
 // Head is the head of the table.
 const Head = "| fault | seed | sent | acknowledged | refused | unknown | counted | overtaken | " +
 	"lost | double | late | changed | other | longest gap (s) | accepting again (s) | counting " +
 	"again (s) |\n" +
 	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
-// String is the line of the votes, and that of the ratings. What is odd stands with the votes.
+// lines are of the votes, of the ratings and of the feed.
+func (r *Row) lines() []*Line { return []*Line{&r.Line, &r.Ratings, &r.Feed} }
+
+// String is the line of the votes, that of the ratings, and that of the feed. What is odd stands
+// with the votes.
 func (r *Row) String() string {
 	return r.line(r.Fault.Name, len(r.Odd), r.Seed) +
-		r.Ratings.line(r.Fault.Name+", ratings", 0, r.Seed)
+		r.Ratings.line(r.Fault.Name+", ratings", 0, r.Seed) +
+		r.Feed.line(r.Fault.Name+", feed", 0, r.Seed)
 }
 
 func (l *Line) line(name string, odd int, seed uint64) string {
@@ -33,7 +59,7 @@ func (l *Line) line(name string, odd int, seed uint64) string {
 // other counts the violations that have no column of their own.
 func (l *Line) other() int {
 	return l.Report.Of(check.Ghost, check.Revived, check.Tally, check.Backward, check.Stale,
-		check.Order, check.Odd)
+		check.Order, check.Odd, check.Quota, check.Shown)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
@@ -44,7 +70,7 @@ const undecided = 2
 
 // Failures says what is wrong with a row; empty: nothing.
 func (r *Row) Failures() []string {
-	return slices.Concat(r.failures(), r.Ratings.failures(), r.Odd)
+	return slices.Concat(r.failures(), r.Ratings.failures(), r.Feed.failures(), r.Odd)
 }
 
 func (l *Line) failures() (all []string) {
@@ -105,12 +131,13 @@ func Recovery(rows []*Row) string {
 	return line
 }
 
-// medians of how long it took until votes and ratings were counted and accepted again.
+// medians of how long it took until votes, ratings and answers in the feed were counted and
+// accepted again.
 func medians(rows []*Row) (counting, accepting time.Duration) {
 	var c, a []time.Duration
 	for _, r := range rows {
-		c = append(c, max(r.Counting, r.Ratings.Counting))
-		a = append(a, max(r.Accepting, r.Ratings.Accepting))
+		c = append(c, max(r.Counting, r.Ratings.Counting, r.Feed.Counting))
+		a = append(a, max(r.Accepting, r.Ratings.Accepting, r.Feed.Accepting))
 	}
 	slices.Sort(c)
 	slices.Sort(a)
@@ -124,7 +151,7 @@ func Sum(rows []*Row) string {
 	var gap time.Duration
 	var lines []*Line
 	for _, r := range rows {
-		lines, other = append(lines, &r.Line, &r.Ratings), other+len(r.Odd)
+		lines, other = append(lines, r.lines()...), other+len(r.Odd)
 	}
 	for _, l := range lines {
 		c := l.Report

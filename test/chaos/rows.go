@@ -179,35 +179,41 @@ func (j *jsonCounts) Scan(v any) error {
 }
 
 // settle waits until all is final and completes the history with what is there, and with what is
-// there much later. It gives the history of ratings, which is complete likewise.
+// there much later. It gives the histories of ratings and of the feed, which are complete likewise.
 func (c *Crowd) settle(
 	ctx context.Context, s *store, h *check.History, much time.Duration,
-) (*check.RatingHistory, error) {
-	if err := errors.Join(s.awaitFinal(ctx), c.lastRatings(ctx)); err != nil {
-		return nil, err
+) (*check.RatingHistory, *check.FeedHistory, error) {
+	if err := errors.Join(s.awaitFinal(ctx), c.lastRatings(ctx), c.lastActs(ctx)); err != nil {
+		return nil, nil, err
 	}
-	final := time.Now()
+	final, feed := time.Now(), c.feedHistory()
 	if err := c.finish(ctx, s, h); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end, err := c.tellProgramme(ctx, s)
+	if err == nil {
+		feed.End, err = c.tellFeed(ctx, s)
+	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// Nothing may change any more. If something does, it may be in time for nobody to see it: so
 	// look again.
 	select {
 	case <-time.After(time.Until(final.Add(much))):
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	if err := c.later(ctx, s, h); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	later, err := c.tellProgramme(ctx, s)
+	if err == nil {
+		feed.Later, err = c.tellFeed(ctx, s)
+	}
 	ratings := c.ratingHistory() // of what was read just now, too
 	ratings.End, ratings.Later = end, later
-	return ratings, err
+	return ratings, feed, err
 }
 
 // finish reads what is there when all is final.

@@ -46,7 +46,7 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 	out := run(t, 8*time.Minute, nil, filepath.Join(dir, "bench"), "-docs", dir, "-before", dir,
 		"-rounds", "1", "-seconds", "1",
 		"-connections", "8", "-clients", "300", "-processes", "2", "-viewers", "60",
-		"-transitions", "2")
+		"-transitions", "2", "-feed-polls", "20000", "-feed-answers", "20000")
 
 	_, table, found := strings.Cut(out, "|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	require.True(t, found, out)
@@ -88,6 +88,13 @@ func TestEveryBenchmarkRuns(t *testing.T) {
 			assert.Equal(t, 2., l.Values["transitions"])
 		}
 	}
+	assert.Len(t, r["feed"].Loads, 2*len(report.FeedLoads))
+	for _, l := range r["feed"].Loads {
+		assert.NotEmpty(t, l.Values, l.Of)
+		for name, v := range l.Values {
+			assert.True(t, v > 0 || name == "not 2xx", "%s: %s is %v", l.Of, name, v)
+		}
+	}
 	page, err = os.ReadFile(filepath.Join(dir, "benchmarks.md"))
 	require.NoError(t, err)
 	assert.NotContains(t, string(page), "Not measured yet")
@@ -107,11 +114,11 @@ func TestTheK6ScriptsRun(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	env := []string{"API=" + s.URL + "/api/v1", "DURATION=2s", "RATE=20", "VOTERS=5", "SLIDE=0.4",
-		"P99=20000", "K6_NO_USAGE_REPORT=true"}
+		"POLLS=10", "P99=20000", "K6_NO_USAGE_REPORT=true"}
 	began := time.Now()
 	run(t, 10*time.Minute, nil, "go", "run", k6, "version")
 	t.Logf("k6 is built after %v", time.Since(began).Round(time.Second))
-	for _, script := range []string{"vote", "room"} {
+	for _, script := range []string{"vote", "room", "feed", "scroll"} {
 		t.Run(script, func(t *testing.T) {
 			run(t, 2*time.Minute, env, "go", "run", k6, "run", "--quiet", "--no-color",
 				"k6/"+script+".js")

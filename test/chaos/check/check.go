@@ -23,12 +23,14 @@ const (
 	Stale    Kind = "stale"    // a reading lacks what was counted before it was asked for
 	Order    Kind = "order"    // the register of a voter and poll is not linearizable
 	Odd      Kind = "odd"      // an answer that the contract does not have, or not then
+	Quota    Kind = "quota"    // more votes of an account than a day has
+	Shown    Kind = "shown"    // a poll in the feed of an account that has answered it
 )
 
 // Violation is a broken promise.
 type Violation struct {
 	Kind  Kind
-	Of    string // "poll" or "talk"
+	Of    string // "poll", "talk" or "poll of the feed"
 	Poll  int32  // its number
 	Voter int32  // -1: of no voter in particular
 	Text  string
@@ -38,7 +40,7 @@ func (v Violation) String() string {
 	return fmt.Sprintf("%s: %s %d, voter %d: %s", v.Kind, v.Of, v.Poll, v.Voter, v.Text)
 }
 
-// Report is what the checker found about polls, or about talks.
+// Report is what the checker found about polls, about talks, or about the feed.
 type Report struct {
 	of string
 

@@ -28,3 +28,30 @@ export function vote(talk, pollID, voter, key, expected) {
 export function voter() {
   return 'xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx'.replace(/x/g, () => Math.floor(Math.random() * 16).toString(16));
 }
+
+// bearer gives the parameters of an account's requests.
+export const bearer = (token) => ({ headers: { ...json, Authorization: `Bearer ${token}` } });
+
+// member registers an account and logs in. It gives the session's token.
+export function member() {
+  const me = { username: 'k6', email: `${voter()}@example.org`, password: voter() };
+  const post = (path) => http.post(`${api}/auth/${path}`, JSON.stringify(me), { headers: json });
+  const registered = post('register');
+  if (!check(registered, { 'an account is there': (r) => r.status === 201 })) fail(`${registered.status} ${registered.body}`);
+  delete me.username;
+  const session = post('login');
+  if (!check(session, { 'it has a session': (r) => r.status === 200 })) fail(`${session.status} ${session.body}`);
+  return session.json('token');
+}
+
+// publish publishes polls of three options in the feed, with a tag, and gives their ids.
+export function publish(token, tag, polls) {
+  const ids = [];
+  for (let i = 0; i < polls; i++) {
+    const body = { title: `Question ${i + 1}?`, options: ['Argentina', 'Brazil', 'Chile'], tags: [tag], results: 'always' };
+    const answer = http.post(`${api}/polls`, JSON.stringify(body), bearer(token));
+    if (!check(answer, { 'the poll is published': (r) => r.status === 201 })) fail(`${answer.status} ${answer.body}`);
+    ids.push(answer.json('poll_id'));
+  }
+  return ids;
+}

@@ -47,6 +47,9 @@ func run() (err error) {
 	flag.IntVar(&o.Processes, "processes", 3, "of them; one has 20,000 descriptors at most")
 	flag.IntVar(&o.Viewers, "viewers", report.Viewers, "of the event streams, at least 2")
 	flag.IntVar(&o.Transitions, "transitions", 5, "that the viewers see in each round")
+	flag.IntVar(&o.FeedPolls, "feed-polls", 1_000_000,
+		"of the full feed, at least 200; the small one has a hundredth")
+	flag.IntVar(&o.FeedAnswers, "feed-answers", 10_000_000, "of the full feed, about")
 	flag.StringVar(&o.Before, "before", "",
 		"a folder with an earlier commit's api and worker, measured by turns, with voters' passes")
 	flag.IntVar(&o.Partitions, "partitions", 0, "of the log, of the present commit; 0: its default")
@@ -70,6 +73,9 @@ func run() (err error) {
 			return fmt.Errorf("-connections: %w", err)
 		}
 		o.Connections = append(o.Connections, n)
+	}
+	if o.FeedPolls < 200 {
+		return errors.New("-feed-polls takes at least 200")
 	}
 	if o.Viewers < 2 || o.Processes < 1 || o.Transitions < 1 {
 		return errors.New("-viewers takes at least 2, -processes and -transitions at least 1")

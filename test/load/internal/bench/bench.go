@@ -34,6 +34,8 @@ type Options struct {
 	Processes   int      // that they are spread over
 	Viewers     int      // of the event streams, at most
 	Transitions int      // that they see in each round
+	FeedPolls   int      // of the full feed, at least 200; the small one has a hundredth
+	FeedAnswers int      // of the full feed
 	Before      string   // a folder with an earlier commit's api and worker; empty: there is none
 	Partitions  int      // of the log, for the present commit; 0: its default
 	Output      io.Writer
@@ -79,7 +81,8 @@ func (b *Bench) start(ctx context.Context) (err error) {
 		return err
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", b.dir+string(filepath.Separator),
-		"./api", "./worker", "./api/internal/noop", "./test/load/cmd/bench")
+		"./api", "./worker", "./api/internal/noop", "./test/load/cmd/bench",
+		"./test/load/cmd/usual")
 	build.Dir = b.root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
@@ -105,9 +108,9 @@ func (b *Bench) start(ctx context.Context) (err error) {
 // settings are those of the present commit.
 func (b *Bench) settings() []string {
 	if b.Partitions > 0 {
-		return []string{"PLENARY_PARTITIONS=" + strconv.Itoa(b.Partitions)}
+		return []string{anyNumber, "PLENARY_PARTITIONS=" + strconv.Itoa(b.Partitions)}
 	}
-	return nil
+	return []string{anyNumber}
 }
 
 func (b *Bench) startPlenary(
@@ -154,7 +157,8 @@ func (b *Bench) Close() error {
 func (b *Bench) Measure(ctx context.Context, part string, r report.Results) error {
 	p := &report.Part{Run: b.describe()}
 	parts := map[string]func(context.Context, *report.Part) error{
-		"throughput": b.throughput, "bulk": b.bulk, "stampede": b.stampede, "viewers": b.viewers}
+		"throughput": b.throughput, "bulk": b.bulk, "stampede": b.stampede, "viewers": b.viewers,
+		"feed": b.feed}
 	if err := parts[part](ctx, p); err != nil {
 		return fmt.Errorf("%s: %w", part, err)
 	}

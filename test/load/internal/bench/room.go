@@ -25,7 +25,8 @@ import (
 type room struct {
 	URL                string // "http://127.0.0.1:port"
 	Presentation, Poll string
-	Talk               string // empty: it is a poll
+	Talk               string    // empty: it is a poll
+	Feed               *feedLoad `json:"-"` // nil: it is no feed
 }
 
 func (r room) path(rest string) string {
@@ -134,9 +135,8 @@ func (p *plenary) passes(ctx context.Context, r room, seconds int) ([]byte, erro
 
 // spread makes n rooms, so that each partition has as many as any other.
 func (p *plenary) spread(ctx context.Context, url string, n int) (rooms []room, err error) {
-	var partitions int
-	row := p.database.QueryRowContext(ctx, "SELECT count(*) FROM partitions")
-	if err := row.Scan(&partitions); err != nil {
+	partitions, err := p.partitions(ctx)
+	if err != nil {
 		return nil, err
 	}
 	in := make([]int, partitions)
@@ -155,6 +155,11 @@ func (p *plenary) spread(ctx context.Context, url string, n int) (rooms []room, 
 		}
 	}
 	return rooms, nil
+}
+
+// partitions gives how many the log has.
+func (p *plenary) partitions(ctx context.Context) (n int, err error) {
+	return n, p.database.QueryRowContext(ctx, "SELECT count(*) FROM partitions").Scan(&n)
 }
 
 // newTalk makes a presentation of n polls, the first of which is displayed.

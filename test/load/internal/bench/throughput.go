@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
-	"time"
 
 	"github.com/plenary-live/plenary/test/load/internal/report"
 	"github.com/plenary-live/plenary/test/stack"
@@ -23,7 +21,11 @@ type contestant struct {
 	passes bool // its voters have passes
 	quiet  func(context.Context) error
 	// counted reads how many votes are counted, and how many rooms have none; nil: none are.
-	counted  func(context.Context, []room) (n int64, empty int, err error)
+	counted func(context.Context, []room) (n int64, empty int, err error)
+	// feed makes polls, and accounts that vote on them in the feed; nil: votes are others.
+	feed func(context.Context) (*feedLoad, error)
+	// recount is an error if what is counted is not what a recount gives; nil: others look.
+	recount  func(context.Context, []room) error
 	of       *plenary // whose database has the rooms; nil: it is none of ours
 	embedded bool     // an answer means counted: nothing is waited for
 	cpu      groups
@@ -66,6 +68,8 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 			proxied.name, proxied.passes = report.Passes+report.NGINX, true
 			add(c)
 			add(proxied)
+			add(p.inFeed(report.Feed, p.APIs[0].URL, false))
+			add(p.inFeed(report.FeedHot, p.APIs[0].URL, true))
 		}
 		if name := p.name + report.Embedded; slices.Contains(b.Contestants, name) {
 			one := stack.Config{Parts: stack.API, APIs: 1, APIBinary: p.api, APIEnv: quietLog}
@@ -91,6 +95,17 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 		c.name, c.rates = report.Ratings+report.NGINX, true
 		c.quiet, c.counted = p.quietRatings, p.countedRatings
 		add(c)
+		c = p.inFeed(report.Feed+report.NGINX, p.NGINX.URL, false)
+		c.cpu = p.groups(true)
+		add(c)
+	}
+	if slices.Contains(b.Contestants, report.Usual) {
+		c, stop, err := b.usual(ctx)
+		if err != nil {
+			return nil, end, fmt.Errorf("%s: %w", report.Usual, err)
+		}
+		started = append(started, stop)
+		add(c)
 	}
 	add(contestant{name: report.Transaction, run: b.perVote})
 	place := func(c contestant) int { return slices.Index(report.Contestants, c.name) }
@@ -98,9 +113,10 @@ func (b *Bench) contestants(ctx context.Context) (all []contestant, end func() e
 	return all, end, nil
 }
 
-// isByFiber says whether a contestant is one of the two that go the way of all requests.
+// isByFiber says whether a contestant is one of the three that go the way of all requests.
 func isByFiber(name string) bool {
-	return name == report.VotesByFiber+report.NGINX || name == report.Ratings+report.NGINX
+	return name == report.VotesByFiber+report.NGINX || name == report.Ratings+report.NGINX ||
+		name == report.Feed+report.NGINX
 }
 
 // throughput sets wrk on all contestants by turns, over every number of connections.
@@ -154,7 +170,12 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 	if err != nil {
 		return nil, err
 	}
-	seen, err := b.wrk(ctx, rooms, connections, passes)
+	var seen loaded
+	if f := rooms[0].Feed; f != nil {
+		seen, err = b.sendFeed(ctx, c.url, connections, f)
+	} else {
+		seen, err = b.wrk(ctx, rooms, connections, passes)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -166,6 +187,11 @@ func (b *Bench) closed(ctx context.Context, c contestant, connections int) (
 	}
 	if err != nil {
 		return nil, err
+	}
+	if c.recount != nil {
+		if err := c.recount(ctx, rooms); err != nil {
+			return nil, err
+		}
 	}
 	// wrk hangs up on what is under way when its time is over, up to a request per connection.
 	if most := seen.Requests + seen.Broken + int64(connections); d.counted > most {
@@ -206,6 +232,10 @@ func (c contestant) sizes(ctx context.Context) (map[string]float64, error) {
 
 // open makes the presentations that are voted in.
 func (c contestant) open(ctx context.Context) (rooms []room, err error) {
+	if c.feed != nil {
+		f, err := c.feed(ctx)
+		return []room{{URL: c.url, Feed: f}}, err
+	}
 	if c.rooms == 0 {
 		return []room{noRoom(c.url)}, nil
 	}
@@ -221,56 +251,4 @@ func (c contestant) open(ctx context.Context) (rooms []room, err error) {
 		err = t.askForPasses(ctx)
 	}
 	return []room{t.room}, err
-}
-
-// drained is what became of a load after wrk stopped.
-type drained struct {
-	counted int64
-	empty   int                // rooms without a counted vote
-	seconds float64            // that acknowledged votes were waited for
-	cpu     map[string]float64 // used until the last vote was counted, without the idling after it
-}
-
-// wait waits until all is counted, and for settle: what wrk hung up on is counted, too.
-func (d *drained) wait(ctx context.Context, c contestant, rooms []room, seen loaded) error {
-	const settle = 300 * time.Millisecond
-	ended := time.Now()
-	moved, late := ended, false
-	d.counted = -1
-	return wait(ctx, 20*time.Millisecond, func() (done bool, err error) {
-		n, empty, err := c.counted(ctx, rooms)
-		if err != nil {
-			return false, err
-		}
-		now := time.Now()
-		d.empty = empty
-		switch {
-		case n < seen.acknowledged && now.Sub(ended) > drainTimeout:
-			return false, fmt.Errorf("%d votes were acknowledged and %d are counted %v later",
-				seen.acknowledged, n, drainTimeout)
-		case n < seen.acknowledged:
-			late = !c.embedded
-		case late:
-			d.seconds, late = now.Sub(ended).Seconds(), false
-		}
-		if n != d.counted {
-			if d.counted >= 0 {
-				moved = now
-			}
-			d.counted = n
-			if d.cpu, err = c.cpu.cpu(); err != nil {
-				return false, err
-			}
-		}
-		return n >= seen.acknowledged && now.Sub(moved) > settle, nil
-	})
-}
-
-// total reads through the API how many votes of the only room are counted.
-func total(ctx context.Context, rooms []room) (int64, int, error) {
-	r := rooms[0]
-	var results struct{ Total int64 }
-	_, err := call(ctx, "", http.MethodGet, r.URL+r.path("/polls/"+r.Poll+"/results"), nil,
-		&results)
-	return results.Total, 0, err
 }

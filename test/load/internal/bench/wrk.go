@@ -34,9 +34,8 @@ type loaded struct {
 // second one would only take from the servers, on few processors.
 func (b *Bench) wrk(ctx context.Context, rooms []room, connections int, passes []byte) (r loaded,
 	err error) {
-	script, file := filepath.Join(b.dir, "vote.lua"), filepath.Join(b.dir, "passes")
-	if err := errors.Join(os.WriteFile(script, voteScript, 0o644),
-		os.WriteFile(file, passes, 0o644)); err != nil {
+	file := filepath.Join(b.dir, "passes")
+	if err := os.WriteFile(file, passes, 0o644); err != nil {
 		return r, err
 	}
 	var forms []string
@@ -47,14 +46,25 @@ func (b *Bench) wrk(ctx context.Context, rooms []room, connections int, passes [
 		}
 		forms = append(forms, f.Path+"="+f.Before+"="+f.Choices+"="+f.After)
 	}
+	return b.script(ctx, rooms[0].URL, connections, "vote.lua", voteScript,
+		"VOTE_FORMS="+strings.Join(forms, " "), fmt.Sprint("VOTE_SALT=", b.nextSalt()),
+		"VOTE_PASSES="+file, fmt.Sprint("VOTE_PASS_LENGTH=", access.PassLength))
+}
+
+// script has wrk send what a script makes, with what the environment says.
+func (b *Bench) script(
+	ctx context.Context, url string, connections int, name string, text []byte, env ...string,
+) (r loaded, err error) {
+	script := filepath.Join(b.dir, name)
+	if err := os.WriteFile(script, text, 0o644); err != nil {
+		return r, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, b.duration()+time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", fmt.Sprint("-c", connections),
 		fmt.Sprintf("-d%ds", b.Seconds),
-		"--timeout", "10s", "-s", script, rooms[0].URL)
-	cmd.Env = append(os.Environ(), "VOTE_FORMS="+strings.Join(forms, " "),
-		fmt.Sprint("VOTE_SALT=", b.nextSalt()),
-		"VOTE_PASSES="+file, fmt.Sprint("VOTE_PASS_LENGTH=", access.PassLength))
+		"--timeout", "10s", "-s", script, url)
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	line := submatch(`(?m)^JSON (.*)$`, string(out))
 	if err = errors.Join(err, json.Unmarshal([]byte(line), &r)); err != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Parts are what can be measured alone, in their order.
-var Parts = []string{"throughput", "bulk", "stampede", "viewers"}
+var Parts = []string{"throughput", "bulk", "stampede", "viewers", "feed"}
 
 // The contestants.
 const (
@@ -26,6 +26,11 @@ const (
 	VotesByFiber = "votes by Fiber"
 	Ratings      = "ratings"
 
+	// Votes in the feed. All of them are on one poll at a time, or on a thousand.
+	Feed    = "feed votes"
+	FeedHot = "feed votes, one poll"
+	Usual   = "feed votes, a transaction each" // by a server that is none of ours
+
 	NGINX    = ", NGINX"    // what follows is behind the name of one of them
 	Embedded = ", embedded" // one process, SQLite, no broker
 )
@@ -33,12 +38,27 @@ const (
 // Contestants lists those of the closed loop, in the order of tables.
 var Contestants = []string{
 	NoOp, Plenary, Passes, Several, Many, Before, NoOp + NGINX, Plenary + NGINX, Passes + NGINX,
-	Before + NGINX, VotesByFiber + NGINX, Ratings + NGINX, Plenary + Embedded, Before + Embedded,
-	Transaction,
+	Before + NGINX, VotesByFiber + NGINX, Ratings + NGINX, Feed + NGINX, Plenary + Embedded,
+	Before + Embedded,
+	Transaction, Feed, FeedHot, Usual,
 }
 
 // OnlyBefore are those that run only beside an earlier Plenary.
 var OnlyBefore = []string{Before, Before + NGINX, Before + Embedded, Passes, Passes + NGINX}
+
+// The loads of the part feed, on a small feed and on a full one.
+const (
+	FeedCounting = "counting"
+	FeedReading  = "reading"
+	FeedNewest   = "the feed"
+	FeedByTag    = "by tag"
+	FeedByWord   = "by part of a word"
+
+	FeedSmall, FeedFull = 0, 1
+)
+
+// FeedLoads lists them.
+var FeedLoads = []string{FeedCounting, FeedReading, FeedNewest, FeedByTag, FeedByWord}
 
 // The values that several contestants have.
 const (
@@ -46,6 +66,8 @@ const (
 	Rate = "votes a second"
 	// CPU is processor time per counted vote; with a process's name behind it, its.
 	CPU = "µs"
+	// Readings is how often the feed is read in a second.
+	Readings = "readings a second"
 )
 
 // The numbers of viewers that the page speaks of.
@@ -169,7 +191,27 @@ func (r Results) tables() map[string]string {
 		{name: "÷ 100", key: many, by: &few, format: "%.2f"}}
 	return map[string]string{"targets": r.Targets(), "runs": r.runs(),
 		"throughput": throughput.String(r), "cpu": cpu.String(r),
-		"viewers": viewers.String(r)}
+		"viewers": viewers.String(r), "feed": feedTable().String(r)}
+}
+
+// feedTable is of the part feed.
+func feedTable() table {
+	t := table{part: "feed", corner: "200 readings a second"}
+	for _, l := range []struct{ name, of, value string }{
+		{"votes counted a second, 64 connections", FeedCounting, Rate},
+		{"readings a second, 64 connections", FeedReading, Readings},
+		{"the feed of 20: 50 %, ms", FeedNewest, "50 %"}, {"99 %, ms", FeedNewest, "99 %"},
+		{"by tag: 50 %, ms", FeedByTag, "50 %"}, {"99 %, ms", FeedByTag, "99 %"},
+		{"by part of a word: 50 %, ms", FeedByWord, "50 %"}, {"99 %, ms", FeedByWord, "99 %"},
+	} {
+		t.rows = append(t.rows, row{l.name, key{l.of, every, l.value}})
+	}
+	small, full := key{at: FeedSmall}, key{at: FeedFull}
+	t.cols = []column{
+		{name: "small", key: small}, {name: "full", key: full},
+		{name: "full ÷ small", key: full, by: &small, format: "%.2f"},
+	}
+	return t
 }
 
 // Compared writes the closed loop beside an earlier Plenary.

@@ -40,6 +40,29 @@ func targets() []target {
 		rate("embedded ÷ no-op", Plenary+Embedded, NoOp, all, .5),
 		rate("ratings ÷ votes by Fiber, NGINX", Ratings+NGINX, VotesByFiber+NGINX, all, .9),
 		rate("Plenary ÷ a transaction per vote, 256 connections", Plenary, Transaction, rival, 25),
+		rate("feed votes ÷ votes by Fiber, NGINX, 64 / 512 connections", Feed+NGINX,
+			VotesByFiber+NGINX, all[:2], .7, .8),
+		rate("feed votes ÷ a transaction each, 256 connections", Feed, Usual, rival, 10),
+		rate("feed votes on one poll ÷ on a thousand, 64 / 512", FeedHot, Feed, all[:2], .7),
+	}
+	for _, t := range []struct {
+		what, of, value string
+		ratio, most     bool
+		limit           float64
+	}{
+		{"feed: counting, full ÷ small", FeedCounting, Rate, true, false, .8},
+		{"feed: reading, full ÷ small", FeedReading, Readings, true, false, .8},
+		{"the full feed at 200 a second: 99 % within, ms", FeedNewest, "99 %", false, true, 15},
+		{"the same ÷ the small feed", FeedNewest, "99 %", true, true, 1.3},
+		{"the same by tag, ms", FeedByTag, "99 %", false, true, 15},
+		{"the same by part of a word, ms", FeedByWord, "99 %", false, true, 30},
+	} {
+		one := target{what: t.what, part: "feed", of: key{t.of, FeedFull, t.value},
+			least: []float64{t.limit}, most: t.most}
+		if t.ratio {
+			one.to = &key{t.of, FeedSmall, t.value}
+		}
+		list = append(list, one)
 	}
 	for _, t := range []struct {
 		what, part, value string
