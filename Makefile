@@ -46,7 +46,7 @@ bench-once:
 
 .PHONY: race
 race: deps .build/stack ## the tests that talk to programs, with the race detector in both; takes long
-	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
+	@PLENARY_STACK_RACE=1 exec .build/stack with -- $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go
