@@ -23,11 +23,12 @@ run: ## the whole product on :8080, embedded: SQLite, no broker
 
 .PHONY: test
 test: deps check .build/stack ## everything that must pass: installs what is missing, then formatting, vet, all tests, each benchmark once
-	@exec .build/stack with -- $(MAKE) --no-print-directory -k test-once bench-once
+	@exec .build/stack with -- $(MAKE) --no-print-directory test-once
 
 # The parts of "make test", within the stack that it starts. Go tests packages in the order in which
 # they are named. Those that take longest come first, so that no processor waits for the last one.
-# Benchmarks come last: Go runs them one package after the other, with nothing beside them.
+# A package's benchmarks follow its tests in the same program. As flags of that program, and not of
+# "go test", they have no package wait for another.
 #
 # The packages in OUTSIDE test programs. The race detector sees nothing of those there, and doubles
 # what the tests cost. What they call of the product themselves writes rooms, messages and settings,
@@ -35,18 +36,16 @@ test: deps check .build/stack ## everything that must pass: installs what is mis
 OUTSIDE = ./test/e2e ./test/browser ./test/load ./test/stack
 LONG = ./pkg/poll/pollpg ./pkg/rabbitmq ./api/internal/polls ./test/chaos ./test/model
 INSIDE = $(LONG) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(OUTSIDE) $(LONG))")
-BENCHED = $$(git grep --untracked -l '^func Benchmark' -- '*_test.go' | sed 's,^,./,; s,/[^/]*$$,,' | sort -u)
+BENCHES = -test.bench=. -test.benchtime=1x
 
-.PHONY: test-once bench-once
+.PHONY: test-once
 test-once:
 	@rm -f .build/room.txt; status=0; $(GOTEST) $(GOTESTFLAGS) $(OUTSIDE) || status=1; \
-	  $(GOTEST) -race $(GOTESTFLAGS) $(INSIDE) || status=1; cat .build/room.txt 2>/dev/null; exit $$status
-bench-once:
-	@$(GOTEST) -race -run '^$$' -bench . -benchtime 1x $(BENCHED)
+	  $(GOTEST) -race $(GOTESTFLAGS) $(INSIDE) -args $(BENCHES) || status=1; cat .build/room.txt 2>/dev/null; exit $$status
 
 .PHONY: race
 race: deps .build/stack ## the tests that talk to programs, with the race detector in both; takes long
-	@exec .build/stack with -- env PLENARY_STACK_RACE=1 $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
+	@PLENARY_STACK_RACE=1 exec .build/stack with -- $(GOTEST) -race -timeout 3h $(GOTESTFLAGS) $(OUTSIDE)
 
 .PHONY: unit
 unit: check ## the tests that need nothing but Go

@@ -12,20 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryPageHasItsPicture(t *testing.T) {
-	all, presents := scenes(t, plain)
-	v := visit(t, "presenter", desktop)
-	presents(v)
-	for _, s := range all {
-		v.resize(s.on)
-		s.show(v)
-		v.shoot(s.name)
-		v.scheme("dark")
-		v.shoot(s.name + "-dark")
-		v.scheme("light")
-	}
-}
-
 // TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone opens every page with text that is meant to
 // break it, 320 pixels wide.
 func TestWhatPeopleWriteIsShownAsSuchOnTheSmallestPhone(t *testing.T) {

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,21 +66,39 @@ func runNewman(t *testing.T, base string) {
 	}
 }
 
+// newmanProgram has npm install newman, and gives where it is. npm takes as long to find that out
+// as newman takes to start, so it is asked once.
+var newmanProgram = sync.OnceValues(func() (string, error) {
+	npx, err := exec.LookPath("npx")
+	if err != nil {
+		return "", fmt.Errorf(
+			`npx is not installed: "make deps" installs Node.js, which brings it: %w`, err)
+	}
+	cmd := exec.Command(npx, "--yes", "--package", newman, "-c", "command -v newman")
+	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false", "npm_config_loglevel=error")
+	var failed bytes.Buffer
+	cmd.Stderr = &failed
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("npx: %w\n%s", err, &failed)
+	}
+	return strings.TrimSpace(string(out)), nil
+})
+
 func runCollection(t *testing.T, file, base string) {
 	t.Helper()
 	root, err := moduleRoot()
 	require.NoError(t, err)
-	npx, err := exec.LookPath("npx")
-	require.NoError(t, err, `npx is not installed: "make deps" installs Node.js, which brings it`)
+	program, err := newmanProgram()
+	require.NoError(t, err)
 	report := filepath.Join(t.TempDir(), "report.json")
-	cmd := exec.CommandContext(t.Context(), npx, "--yes", newman, "run", file,
+	cmd := exec.CommandContext(t.Context(), program, "run", file,
 		"--environment", environmentFile,
 		"--env-var", "base_url="+base, "--iteration-count", "2", "--color", "off",
 		"--timeout-request", "20000",
 		"--reporters", "cli,json", "--reporter-json-export", report,
 		"--reporter-cli-no-success-assertions")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "npm_config_update_notifier=false", "npm_config_loglevel=error")
 	out, failed := cmd.CombinedOutput()
 	if failed != nil {
 		t.Fatalf("newman: %v\n%s", failed, out)

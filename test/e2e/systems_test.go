@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -202,8 +201,8 @@ func own(t *testing.T, cfg stack.Config) (site, *stack.Stack) {
 
 var binaries builder
 
-// builder compiles the API and the worker once. PLENARY_STACK_RACE=1, which makes package stack
-// look for reports of races, compiles them with the race detector.
+// builder gives the API and the worker in a folder of this package's, once. PLENARY_STACK_RACE=1,
+// which makes package stack look for reports of races, gives them the race detector.
 type builder struct {
 	once sync.Once
 	dir  string
@@ -222,10 +221,6 @@ func (b *builder) remove() {
 }
 
 func compile() (string, error) {
-	root, err := moduleRoot()
-	if err != nil {
-		return "", err
-	}
 	dir, err := os.MkdirTemp("", "plenary-e2e-")
 	if err != nil {
 		return "", err
@@ -233,14 +228,5 @@ func compile() (string, error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // the servers run as another user
 		return dir, err
 	}
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if os.Getenv("PLENARY_STACK_RACE") == "1" {
-		args = append(args, "-race")
-	}
-	cmd := exec.Command("go", append(args, "./api", "./worker")...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return dir, fmt.Errorf("go build ./api ./worker: %w\n%s", err, out)
-	}
-	return dir, nil
+	return dir, stack.Build(context.Background(), dir)
 }

@@ -13,37 +13,73 @@ import (
 	"time"
 )
 
-// build compiles the API and the worker into the stack's folder, unless the Config names binaries.
+// envBuilt names the folder of an API and a worker of this module that are built already. The
+// command "stack with" builds them once for all test packages. Those with the race detector have a
+// name of their own, so that nobody takes the others for them.
+func envBuilt(race bool) string {
+	if race {
+		return "PLENARY_TEST_RACE_BINARIES"
+	}
+	return "PLENARY_TEST_BINARIES"
+}
+
+// withRace says whether programs are built with the race detector unless a Config says so.
+func withRace() bool { return os.Getenv("PLENARY_STACK_RACE") == "1" }
+
+// Build puts this module's API and worker into a folder: those that "stack with" has built, or new
+// ones. PLENARY_STACK_RACE=1 gives them the race detector.
+func Build(ctx context.Context, dir string) error {
+	return build(ctx, dir, withRace(), "api", "worker")
+}
+
+func build(ctx context.Context, dir string, race bool, names ...string) error {
+	if built := os.Getenv(envBuilt(race)); built != "" {
+		var errs []error
+		for _, name := range names {
+			errs = append(errs, os.Symlink(filepath.Join(built, name), filepath.Join(dir, name)))
+		}
+		return errors.Join(errs...)
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	if race {
+		args = append(args, "-race")
+	}
+	for _, name := range names {
+		args = append(args, "./"+name)
+	}
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build %s: %w\n%s", strings.Join(names, " "), err, out)
+	}
+	return nil
+}
+
+// build puts the API and the worker into the stack's folder, unless the Config names binaries.
 func (s *Stack) build(ctx context.Context) error {
 	began := time.Now()
-	var targets []string
+	var names []string
 	for _, app := range []struct {
 		part   Part
 		name   string
 		binary *string
 	}{{API, "api", &s.cfg.APIBinary}, {Worker, "worker", &s.cfg.WorkerBinary}} {
 		if s.cfg.Parts&app.part != 0 && *app.binary == "" {
-			targets = append(targets, "./"+app.name)
+			names = append(names, app.name)
 			*app.binary = s.path("bin", app.name)
 		}
 	}
-	if len(targets) == 0 {
+	if len(names) == 0 {
 		return nil
 	}
-	root, err := moduleRoot()
-	if err != nil {
+	if err := build(ctx, s.path("bin"), s.cfg.Race, names...); err != nil {
 		return err
 	}
-	args := []string{"build", "-o", s.path("bin") + string(filepath.Separator)}
-	if s.cfg.Race {
-		args = append(args, "-race")
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, targets...)...)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", strings.Join(targets, " "), err, out)
-	}
-	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s built after %4.1f s\n", strings.Join(targets, " "),
+	_, _ = fmt.Fprintf(s.cfg.Output, "%-22s built after %4.1f s\n", strings.Join(names, " "),
 		time.Since(began).Seconds())
 	return nil
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"syscall"
@@ -8,12 +9,14 @@ import (
 )
 
 // TestEnv is the environment with which [PostgresURL], [RabbitMQURL] and [RedisURL] use this
-// stack's servers instead of starting some. It needs Config.Management.
-func (s *Stack) TestEnv() []string {
+// stack's servers instead of starting some. It needs Config.Management. [Build], and stacks that
+// are started there, use an API and a worker that it builds.
+func (s *Stack) TestEnv(ctx context.Context) ([]string, error) {
 	return []string{
 		envPostgres + "=" + s.DatabaseAdminURL, envAMQP + "=" + s.AMQPURLs[0],
 		envRabbitAPI + "=" + s.RabbitAPIs[0], envRedis + "=" + s.RedisURL,
-	}
+		envBuilt(s.cfg.Race) + "=" + s.path("bin"),
+	}, build(ctx, s.path("bin"), s.cfg.Race, "api", "worker")
 }
 
 // Run runs a command in a process group of its own until it ends. It passes on to the whole group

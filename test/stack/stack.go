@@ -64,7 +64,7 @@ type Config struct {
 	Dir       string
 	NGINXPort int // zero: a free port
 
-	// Binaries of the API and the worker; empty: they are built from this module, once per stack.
+	// Binaries of the API and the worker; empty: those of this module, as Build gives them.
 	APIBinary, WorkerBinary string
 	// Race builds the binaries with the race detector; Close then fails when one of them reported a
 	// race. PLENARY_STACK_RACE=1 sets it too.
@@ -177,9 +177,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		return cfg, fmt.Errorf(
 			"a stack has 1 or 3 RabbitMQ nodes, not %d: quorum needs an odd number", cfg.Rabbits)
 	}
-	if os.Getenv("PLENARY_STACK_RACE") == "1" {
-		cfg.Race = true
-	}
+	cfg.Race = cfg.Race || withRace()
 	if cfg.Output == nil {
 		cfg.Output = io.Discard
 	}

@@ -49,9 +49,7 @@ func readAssets(files fs.FS) (*assets, error) {
 		if !ok {
 			return nil, fmt.Errorf("assets/%s: no type is known for it", name)
 		}
-		if a.byName[name], err = newContent(kind, all[name]); err != nil {
-			return nil, err
-		}
+		a.byName[name] = newContent(kind, all[name])
 		parts = append(parts, []byte(name), all[name])
 		if path.Ext(name) == ".js" {
 			a.imports[name] = found(importOf, all[name])

@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -16,24 +18,25 @@ import (
 
 // content is something to send, as it is and compressed.
 type content struct {
-	media       string
-	plain, gzip []byte
-	tag         string
+	media string
+	plain []byte
+	gzip  func() []byte // made when somebody asks for it first
+	tag   string
 }
 
-func newContent(media string, plain []byte) (content, error) {
+func newContent(media string, plain []byte) content {
+	return content{media, plain, sync.OnceValue(func() []byte { return compress(plain) }),
+		hash(plain)}
+}
+
+func compress(plain []byte) []byte {
 	var b bytes.Buffer
-	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if err != nil {
-		return content{}, err
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // there is such a level
+	_, err := w.Write(plain)
+	if err = errors.Join(err, w.Close()); err != nil {
+		panic(err) // memory takes everything
 	}
-	if _, err := w.Write(plain); err != nil {
-		return content{}, err
-	}
-	if err := w.Close(); err != nil {
-		return content{}, err
-	}
-	return content{media, plain, b.Bytes(), hash(plain)}, nil
+	return b.Bytes()
 }
 
 // send answers with the content, which is shared: nobody writes to it.
@@ -44,7 +47,7 @@ func (b content) send(c *fiber.Ctx) error {
 	body, tag := b.plain, `"`+b.tag+`"`
 	// Fiber takes none for any
 	if c.Get(fiber.HeaderAcceptEncoding) != "" && c.AcceptsEncodings("gzip") == "gzip" {
-		body, tag = b.gzip, `"`+b.tag+`.gz"`
+		body, tag = b.gzip(), `"`+b.tag+`.gz"`
 		c.Set(fiber.HeaderContentEncoding, "gzip")
 	}
 	c.Set(fiber.HeaderETag, tag)

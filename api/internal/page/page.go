@@ -4,7 +4,8 @@
 //   - one stylesheet
 //   - the text of each language
 //
-// Everything is embedded, rendered and compressed once, when the process starts.
+// Everything is embedded and rendered once, when the process starts. It is compressed once, when
+// somebody asks for it first.
 package page
 
 import (
@@ -143,7 +144,14 @@ func (p *Pages) render(name string) error {
 	if err != nil {
 		return err
 	}
-	for _, l := range p.languages.all {
+	var l spoken // the template is parsed and escaped once, and executed for each
+	t, err := template.New("layout.html").Funcs(template.FuncMap{"asset": p.asset,
+		"t": func(key string) (string, error) { return l.text(key) }}).
+		ParseFS(files, "pages/layout.html", "pages/entry.html", "pages/"+name+".html")
+	if err != nil {
+		return err
+	}
+	for _, l = range p.languages.all {
 		v := view{
 			Page: name, Lang: l.tag.String(), RTL: l.rightToLeft(), Public: p.public, Root: p.root,
 			CreateKey: p.createKey, Provider: p.provider, Messages: map[string]message{},
@@ -156,20 +164,11 @@ func (p *Pages) render(name string) error {
 				v.Messages[key] = l.messages[key]
 			}
 		}
-		funcs := template.FuncMap{"asset": p.asset, "t": l.text}
-		t, err := template.New("layout.html").Funcs(funcs).
-			ParseFS(files, "pages/layout.html", "pages/entry.html", "pages/"+name+".html")
-		if err != nil {
-			return err
-		}
 		var b bytes.Buffer
 		if err := t.Execute(&b, v); err != nil {
 			return fmt.Errorf("page %s in %s: %w", name, v.Lang, err)
 		}
-		if p.rendered[name][v.Lang], err = newContent("text/html; charset=utf-8",
-			b.Bytes()); err != nil {
-			return err
-		}
+		p.rendered[name][v.Lang] = newContent("text/html; charset=utf-8", b.Bytes())
 	}
 	return nil
 }

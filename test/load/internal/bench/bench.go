@@ -80,9 +80,11 @@ func (b *Bench) start(ctx context.Context) (err error) {
 	if err := os.Chmod(b.dir, 0o755); err != nil { // the servers' user is another one
 		return err
 	}
+	if err := stack.Build(ctx, b.dir); err != nil {
+		return err
+	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", b.dir+string(filepath.Separator),
-		"./api", "./worker", "./api/internal/noop", "./test/load/cmd/bench",
-		"./test/load/cmd/usual")
+		"./api/internal/noop", "./test/load/cmd/bench", "./test/load/cmd/usual")
 	build.Dir = b.root
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)

@@ -208,15 +208,19 @@ func with(command []string, signals <-chan os.Signal) error {
 	ctx, cancel := until(signals)
 	s, err := stack.Start(ctx,
 		stack.Config{Parts: stack.Servers, Management: true, Output: os.Stderr})
-	interrupted := ctx.Err()
-	cancel()
+	defer cancel()
 	if err != nil {
 		return err
 	}
-	if interrupted != nil {
+	env, err := s.TestEnv(ctx)
+	if ctx.Err() != nil {
 		return errors.Join(errors.New("interrupted"), s.Close())
 	}
-	cmd.Env = append(os.Environ(), s.TestEnv()...)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	cancel()
+	cmd.Env = append(os.Environ(), env...)
 	return errors.Join(s.Run(cmd, signals), s.Close())
 }
 
