@@ -93,7 +93,7 @@ func touching(t testing.TB, s *Store, l feed.Look) (rows, whole int64, found int
 }
 
 func TestWhatALookReadsDoesNotGrowWithThePollsAndAnswers(t *testing.T) {
-	few, many := filled(t, 2_000), filled(t, 10_000)
+	few, many := filled(t, 2_000), filled(t, 6_000)
 	for _, c := range looks {
 		if c.name == "rare" || c.name == "nothing" {
 			continue // the index of trigrams finds them
