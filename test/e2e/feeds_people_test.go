@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"time"
 )
@@ -66,10 +67,13 @@ func (p *Person) At(c *Client) *Person {
 	return &other
 }
 
+// toTheEnd has a request wait for what is decided as long as may be.
+var toTheEnd = map[string]string{"Prefer": "wait=5"}
+
 // Vote votes, and waits for the outcome as long as may be. key is empty, or that of a retry.
 func (p *Person) Vote(poll string, option int, key string) *Answer {
 	p.tb.Helper()
-	header := map[string]string{"Prefer": "wait=5"}
+	header := maps.Clone(toTheEnd)
 	if key != "" {
 		header["Idempotency-Key"] = key
 	}

@@ -29,7 +29,7 @@ func TestWhatIsAcknowledgedIsNotShownAgainByAnyReplica(t *testing.T) {
 				require.Equal(t, "204", at.Vote(poll, i%3%2, "").Code())
 			} else {
 				a := at.Do(Request{Method: "POST", Path: Base + "/polls/" + poll + "/skip",
-					Token: at.Token, Header: patient})
+					Token: at.Token, Header: toTheEnd})
 				require.Equal(t, "204", a.Code())
 			}
 			for _, replica := range s.replicas {
@@ -37,7 +37,7 @@ func TestWhatIsAcknowledgedIsNotShownAgainByAnyReplica(t *testing.T) {
 			}
 		}
 		back := Request{Method: "DELETE", Path: Base + "/polls/" + all[3] + "/skip",
-			Token: voter.Token, Header: patient}
+			Token: voter.Token, Header: toTheEnd}
 		require.Equal(t, "204", s.Do(back).Code())
 		for _, replica := range s.replicas {
 			require.Equal(t, all[3:4], voter.At(replica).Feed(tag), "the skip was taken back")

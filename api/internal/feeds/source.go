@@ -123,7 +123,7 @@ func (s *source) tell(news *live.News, w watched, p *feed.Poll, now time.Time) {
 	case after.gone:
 		news.Gone = append(news.Gone, w.id)
 		return
-	case after.shown && !(before.shown && after.revision == before.revision):
+	case after.shown && (!before.shown || after.revision != before.revision):
 		event.Data = toStats(p)
 		if len(s.all) == 1 {
 			event.ID = strconv.FormatInt(p.Revision, 10)
