@@ -61,6 +61,9 @@ func run() error {
 		return err
 	}
 	defer pool.Close()
+	if err := warm(ctx, pool); err != nil {
+		return err
+	}
 	if _, err := pool.Exec(ctx, tables); err != nil {
 		return err
 	}
@@ -92,6 +95,18 @@ func run() error {
 	shut, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	return errors.Join(server.Shutdown(shut), <-served)
+}
+
+// warm opens all connections, which nobody is to wait for later.
+func warm(ctx context.Context, pool *pgxpool.Pool) error {
+	for range connections {
+		conn, err := pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release() // when all of them are there
+	}
+	return nil
 }
 
 // refusal is a status of a vote that does not count.
