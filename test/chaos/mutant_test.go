@@ -146,7 +146,10 @@ var feedMutants = map[string]mutant{
 		"calm", []check.Kind{check.Double}, false,
 	},
 	"a retry in the feed that is another vote": {
-		[]change{{"pkg/feed/ledger.go", "if i.Keyed && l.known[i.ID] {", "if false {"}},
+		[]change{
+			{"pkg/feed/ledger.go", "if i.Keyed && l.known[i.ID] {", "if false {"},
+			{"pkg/feed/ledger.go", "if i.Keyed && r.Verdict == Done {", "if false {"},
+		},
 		"calm", []check.Kind{check.Order}, false,
 	},
 	"batches of the feed that nobody remembers": {
