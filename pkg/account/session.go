@@ -9,10 +9,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/plenary-live/plenary/pkg/access"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/gather"
 )
 
 const (
@@ -21,6 +21,9 @@ const (
 	Lease = time.Second
 	// maxLeases bounds the accounts whose epochs are known. Another one is read again.
 	maxLeases = 10_000
+	// readAtOnce is of how many sessions one read is, and readTimeout bounds it.
+	readAtOnce  = 1000
+	readTimeout = 2 * time.Second
 	// maxToken is how many bytes of a token are looked at.
 	maxToken = 1 << 10
 	// issuer is what a token's issuer and audience are: no other token with this key is a session.
@@ -43,20 +46,26 @@ type Sessions struct {
 	now    func() time.Time
 
 	leases  *lru.Cache[uuid.UUID, leased]
-	reading singleflight.Group
+	reading *gather.Reader[asked, leased]
 }
 
 var _ access.Sessions = (*Sessions)(nil)
 
 // epochs is the part of Store that is needed here.
 type epochs interface {
-	Epoch(ctx context.Context, id uuid.UUID) (int64, error)
+	Epochs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]int64, error)
 }
 
 // leased is an epoch as of a read that began at since.
 type leased struct {
 	epoch int64
 	since time.Time
+}
+
+// asked is a session of an account, whose epoch is to be known.
+type asked struct {
+	id    uuid.UUID
+	epoch int64 // of the session
 }
 
 // forgotten stands for an epoch that is to be read anew. Every session's is higher.
@@ -75,7 +84,7 @@ func NewSessions(store epochs, key []byte, life time.Duration, now func() time.T
 	if err != nil { // the size is positive
 		panic(err)
 	}
-	return &Sessions{
+	s := &Sessions{
 		key: key, life: life, epochs: store, now: now, leases: leases,
 		parser: jwt.NewParser(
 			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}), jwt.WithIssuer(issuer),
@@ -83,6 +92,8 @@ func NewSessions(store epochs, key []byte, life time.Duration, now func() time.T
 			jwt.WithStrictDecoding(),
 		),
 	}
+	s.reading = gather.New(readAtOnce, readTimeout, s.read)
+	return s
 }
 
 // Give gives an account a session of its present epoch.
@@ -102,16 +113,17 @@ func (s *Sessions) Account(ctx context.Context, token string) (uuid.UUID, error)
 	if err != nil {
 		return uuid.Nil, err
 	}
-	now := s.now()
-	known, ok := s.leases.Get(id)
-	// A session may be newer than what is known, and than a read that was under way.
-	for try := 0; try < 2 && (!ok || now.Sub(known.since) >= Lease || known.epoch < epoch); try++ {
-		if known, err = s.read(ctx, id, now); err != nil {
+	ask := asked{id, epoch}
+	known, ok := s.known(ask, s.now())
+	if !ok {
+		if known, ok, err = s.reading.Read(ctx, ask); err != nil {
 			return uuid.Nil, err
 		}
-		ok = true
 	}
-	if known.epoch != epoch {
+	switch {
+	case !ok:
+		return uuid.Nil, fault.Errorf(access.EndedSession, "the account of this session is gone")
+	case known.epoch != epoch:
 		return uuid.Nil, fault.Errorf(access.EndedSession, "this session was ended: log in again")
 	}
 	return id, nil
@@ -130,30 +142,50 @@ func (s *Sessions) Holder(token string) uuid.UUID {
 	return id
 }
 
-// read reads an account's epoch. Those who ask at once share a read.
-func (s *Sessions) read(ctx context.Context, id uuid.UUID, now time.Time) (leased, error) {
-	read, err, _ := s.reading.Do(id.String(), func() (any, error) {
-		epoch, err := s.epochs.Epoch(ctx, id)
-		if fault.Is(err, fault.NotFound) {
-			err = fault.Errorf(access.EndedSession, "the account of this session is gone")
+// known gives what is known of an account's epoch, if that is not too old. A session may be newer
+// than what is known.
+func (s *Sessions) known(ask asked, now time.Time) (l leased, ok bool) {
+	l, ok = s.leases.Get(ask.id)
+	return l, ok && now.Sub(l.since) < Lease && l.epoch >= ask.epoch
+}
+
+// read reads the epochs of accounts that no read before it has brought. An account that is gone is
+// missing.
+func (s *Sessions) read(ctx context.Context, asks []asked) (map[asked]leased, error) {
+	now, found := s.now(), make(map[asked]leased, len(asks))
+	var ids []uuid.UUID
+	for _, ask := range asks {
+		if l, ok := s.known(ask, now); ok {
+			found[ask] = l
+		} else {
+			ids = append(ids, ask.id)
 		}
-		if err != nil {
-			return leased{}, err
+	}
+	if len(ids) == 0 {
+		return found, nil
+	}
+	epochs, err := s.epochs.Epochs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, ask := range asks {
+		epoch, ok := epochs[ask.id]
+		if !ok {
+			continue
 		}
 		l := leased{epoch, now}
-		if known, ok := s.leases.Peek(id); !ok || !known.since.After(now) {
-			s.leases.Add(id, l)
+		found[ask] = l
+		if known, ok := s.leases.Peek(ask.id); !ok || !known.since.After(now) {
+			s.leases.Add(ask.id, l)
 		}
-		return l, nil
-	})
-	return read.(leased), err
+	}
+	return found, nil
 }
 
 // Forget has the next request of an account's read its epoch anew: it was raised here. A read that
-// is under way may have the one of before. So nobody joins it, and what it gives is not kept.
+// is under way may have the one of before, and what it gives is not kept.
 func (s *Sessions) Forget(id uuid.UUID) {
 	s.leases.Add(id, leased{forgotten, s.now()})
-	s.reading.Forget(id.String())
 }
 
 // parse gives whose a token is, and of which epoch. Errors: BadSession, OldSession.

@@ -3,6 +3,7 @@ package account
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,19 +29,19 @@ type oneAccount struct {
 	late  func() // runs between a read and its answer; nil: nothing does
 }
 
-func (o *oneAccount) Epoch(_ context.Context, id uuid.UUID) (int64, error) {
+func (o *oneAccount) Epochs(_ context.Context, ids []uuid.UUID) (map[uuid.UUID]int64, error) {
 	o.reads.Add(1)
 	switch {
 	case o.away.Load():
-		return 0, fault.Unavailablef(nil, "the database is away")
-	case id != o.id:
-		return 0, fault.Errorf(fault.NotFound, "there is no such account")
+		return nil, fault.Unavailablef(nil, "the database is away")
+	case !slices.Contains(ids, o.id):
+		return nil, nil
 	}
 	epoch := o.epoch.Load()
 	if o.late != nil {
 		o.late()
 	}
-	return epoch, nil
+	return map[uuid.UUID]int64{o.id: epoch}, nil
 }
 
 // clock is a time that a test moves.

@@ -26,8 +26,9 @@ type Store interface {
 	// ByIdentity finds an account by who its person is at a provider. NotFound.
 	ByIdentity(ctx context.Context, i Identity) (Account, error)
 
-	// Epoch reads an account's epoch alone. NotFound.
-	Epoch(ctx context.Context, id uuid.UUID) (int64, error)
+	// Epochs reads the epochs of accounts alone, in one statement. An account that is not there is
+	// missing.
+	Epochs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]int64, error)
 
 	// Rename gives an account another name and e-mail address. An e-mail address that is another
 	// one ends its reset, since the link went to the old one, and nobody has proven it yet.

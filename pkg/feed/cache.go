@@ -10,6 +10,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/bus"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/gather"
 )
 
 // Lease is how long a replica trusts what it has read of a poll, from before the read began.
@@ -27,7 +28,8 @@ type cache struct {
 	read  func(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]Poll, error)
 	now   func() time.Time
 	known *lru.Cache[uuid.UUID, leased]
-	under singleflight.Group
+	under singleflight.Group // who asks for the same poll
+	fills *gather.Reader[uuid.UUID, Poll]
 }
 
 type leased struct {
@@ -42,7 +44,9 @@ func newCache(
 	if err != nil { // the size is positive
 		panic(err)
 	}
-	return &cache{read: read, now: now, known: known}
+	c := &cache{read: read, now: now, known: known}
+	c.fills = gather.New(MaxAtOnce, readTimeout, c.fill)
+	return c
 }
 
 // ever gives a poll as it was at any time. Its text and options are the same for ever.
@@ -57,22 +61,19 @@ func (c *cache) fresh(id uuid.UUID) (p Poll, ok bool) {
 	return l.poll, ok && c.now().Before(l.until)
 }
 
-// poll gives a poll as it was at most a Lease ago. Requests that come at once share a read.
+// poll gives a poll as it was at most a Lease ago. Requests for one poll that come at once share a
+// read, and those for others one statement.
 // NotFound.
 func (c *cache) poll(ctx context.Context, id uuid.UUID) (Poll, error) {
 	if p, ok := c.fresh(id); ok {
 		return p, nil
 	}
 	return shared(ctx, &c.under, id.String(), func(ctx context.Context) (Poll, error) {
-		found, err := c.fill(ctx, []uuid.UUID{id})
-		if err != nil {
-			return Poll{}, err
+		p, ok, err := c.fills.Read(ctx, id)
+		if err == nil && !ok {
+			err = fault.Errorf(fault.NotFound, "there is no such poll")
 		}
-		p, ok := found[id]
-		if !ok {
-			return Poll{}, fault.Errorf(fault.NotFound, "there is no such poll")
-		}
-		return p, nil
+		return p, err
 	})
 }
 

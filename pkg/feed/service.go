@@ -10,6 +10,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit"
 	"github.com/plenary-live/plenary/pkg/fault"
+	"github.com/plenary-live/plenary/pkg/gather"
 	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/queue"
 )
@@ -28,6 +29,7 @@ type Service struct {
 	polls   *cache
 	popular *popular
 	members *lru.Cache[uuid.UUID, int] // the partition of each, which never changes
+	joining *gather.Reader[uuid.UUID, Member]
 	group   *commit.Group[Item, Result]
 }
 
@@ -44,11 +46,13 @@ func NewService(store Store, rules Rules, spine commit.Spine) *Service {
 	if err != nil { // the size is positive
 		panic(err)
 	}
-	return &Service{
+	s := &Service{
 		Service: group, Store: store, rules: rules, spine: spine,
 		polls: newCache(store.Polls, time.Now), popular: newPopular(store, time.Now),
 		members: known, group: group,
 	}
+	s.joining = gather.New(MaxAtOnce, readTimeout, s.join)
+	return s
 }
 
 // Ballot is what an account sends about a poll.
@@ -98,9 +102,11 @@ func (s *Service) admit(ctx context.Context, b *Ballot) (partition int, err erro
 			}
 		}
 		if !joined {
-			if partition, err = s.join(ctx, b.Account); err != nil {
+			m, _, err := s.joining.Read(ctx, b.Account)
+			if err != nil {
 				return 0, err
 			}
+			partition = m.Partition
 		}
 	}
 	switch {
@@ -112,13 +118,19 @@ func (s *Service) admit(ctx context.Context, b *Ballot) (partition int, err erro
 	return partition, nil
 }
 
-func (s *Service) join(ctx context.Context, account uuid.UUID) (int, error) {
-	m, err := s.Store.Join(ctx, account, queue.Partition(account, s.spine.Spread))
-	if err != nil {
-		return 0, err
+// join makes accounts members, if they are none yet.
+func (s *Service) join(
+	ctx context.Context, accounts []uuid.UUID,
+) (map[uuid.UUID]Member, error) {
+	partitions := make([]int, len(accounts))
+	for i, id := range accounts {
+		partitions[i] = queue.Partition(id, s.spine.Spread)
 	}
-	s.members.Add(account, m.Partition)
-	return m.Partition, nil
+	members, err := s.Store.Join(ctx, accounts, partitions)
+	for id, m := range members {
+		s.members.Add(id, m.Partition)
+	}
+	return members, err
 }
 
 // item makes an item of a ballot. The id of one with a key is the same for the same request of the

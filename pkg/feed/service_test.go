@@ -246,7 +246,7 @@ func TestAnAccountsItemsTravelInOnePartitionForEver(t *testing.T) {
 	who := account(1)
 	for _, at := range []int{0, 1, 2} { // the one of queue.Partition, and others
 		if at != queue.Partition(who, partitions) {
-			_, err := s.Store.Join(t.Context(), who, at)
+			_, err := s.Store.Join(t.Context(), []uuid.UUID{who}, []int{at})
 			require.NoError(t, err)
 			break
 		}

@@ -61,9 +61,9 @@ type Store interface {
 	// Popular counts the tags of so many of the newest open polls: the most frequent first.
 	Popular(ctx context.Context, newest, limit int) ([]TagCount, error)
 
-	// Join makes an account a member whose items travel in a partition. Of a member it gives what
-	// is there, and changes nothing.
-	Join(ctx context.Context, account uuid.UUID, partition int) (Member, error)
+	// Join makes accounts members, at most MaxAtOnce, whose items travel in the partitions beside
+	// them. Of a member it gives what is there, and changes nothing.
+	Join(ctx context.Context, accounts []uuid.UUID, partitions []int) (map[uuid.UUID]Member, error)
 
 	// Member reads a member. One that is not there has not acted: it has the account alone.
 	Member(ctx context.Context, account uuid.UUID) (Member, error)

@@ -64,7 +64,7 @@ var kinds = map[string][]string{
 	},
 	carrier:   {"pkg/queue", "pkg/bus"},
 	spine:     {"pkg/commit", "pkg/work", "pkg/outbox"},
-	word:      {"pkg/access", "pkg/question", "pkg/life"},
+	word:      {"pkg/access", "pkg/question", "pkg/life", "pkg/gather"},
 	fault:     {"pkg/fault"},
 	ground:    {"pkg/limit"},
 	process:   {"pkg/config", "pkg/telemetry"},

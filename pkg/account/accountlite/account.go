@@ -92,14 +92,26 @@ func (s *Store) one(ctx context.Context, call, where string, args ...any) (accou
 	return r.account(), nil
 }
 
-// Epoch implements account.Store.
-func (s *Store) Epoch(ctx context.Context, id uuid.UUID) (epoch int64, err error) {
-	err = s.db.Read(ctx, "account_epoch", func(q sqlite.Queryer) error {
-		return noAccount(
-			q.GetContext(ctx, &epoch, `SELECT epoch FROM accounts WHERE id = ?`, id[:]),
-		)
+// Epochs implements account.Store.
+func (s *Store) Epochs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]int64, error) {
+	arg, err := sqlite.Rows(len(ids), func(i int) []any { return []any{sqlite.Hex(ids[i])} })
+	if err != nil {
+		return nil, err
+	}
+	var rows []struct {
+		ID    uuid.UUID
+		Epoch int64
+	}
+	err = s.db.Read(ctx, "account_epochs", func(q sqlite.Queryer) error {
+		return q.SelectContext(ctx, &rows, `
+			SELECT a.id, a.epoch FROM json_each(?1) u JOIN accounts a ON a.id = unhex(u.value->>0)`,
+			arg)
 	})
-	return epoch, err
+	epochs := make(map[uuid.UUID]int64, len(rows))
+	for _, r := range rows {
+		epochs[r.ID] = r.Epoch
+	}
+	return epochs, err
 }
 
 // Rename implements account.Store.

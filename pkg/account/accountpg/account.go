@@ -91,12 +91,22 @@ func (s *Store) one(ctx context.Context, call, where string, args ...any) (accou
 	return r.account(), nil
 }
 
-// Epoch implements account.Store.
-func (s *Store) Epoch(ctx context.Context, id uuid.UUID) (epoch int64, err error) {
-	err = s.db.Read(ctx, "account_epoch", func(q postgres.Queryer) error {
-		return noAccount(q.GetContext(ctx, &epoch, `SELECT epoch FROM accounts WHERE id = $1`, id))
+// Epochs implements account.Store.
+func (s *Store) Epochs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]int64, error) {
+	var rows []struct {
+		ID    uuid.UUID
+		Epoch int64
+	}
+	err := s.db.Read(ctx, "account_epochs", func(q postgres.Queryer) error {
+		return q.SelectContext(ctx, &rows,
+			`SELECT id, epoch FROM accounts WHERE id = ANY($1::uuid[])`,
+			postgres.UUIDArray(len(ids), func(i int) uuid.UUID { return ids[i] }))
 	})
-	return epoch, err
+	epochs := make(map[uuid.UUID]int64, len(rows))
+	for _, r := range rows {
+		epochs[r.ID] = r.Epoch
+	}
+	return epochs, err
 }
 
 // Rename implements account.Store.

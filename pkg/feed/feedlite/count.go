@@ -2,8 +2,6 @@ package feedlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -48,15 +46,12 @@ func load(ctx context.Context, tx *sqlx.Tx, ledger *feed.Ledger) error {
 	for _, id := range known {
 		ledger.Know(id)
 	}
-	var members []memberRow
-	err = selectEach(ctx, tx, &members, ledger.Members(), `
-		SELECT m.account_id, m.partition, m.day, m.used
-		FROM json_each(?1) u CROSS JOIN feed_accounts m ON m.account_id = unhex(u.value->>0)`)
+	members, err := joined(ctx, tx, ledger.Members())
 	if err != nil {
 		return err
 	}
 	for _, m := range members {
-		ledger.Member(feed.Member(m))
+		ledger.Member(m)
 	}
 	var polls []countedRow
 	err = selectEach(ctx, tx, &polls, ledger.Polls(), `
@@ -93,7 +88,7 @@ type countedRow struct {
 
 // selectEach reads rows by ids, if there are any.
 func selectEach(
-	ctx context.Context, tx *sqlx.Tx, into any, ids []uuid.UUID, query string,
+	ctx context.Context, q sqlite.Queryer, into any, ids []uuid.UUID, query string,
 ) error {
 	if len(ids) == 0 {
 		return nil
@@ -102,7 +97,7 @@ func selectEach(
 	if err != nil {
 		return err
 	}
-	return tx.SelectContext(ctx, into, query, arg)
+	return q.SelectContext(ctx, into, query, arg)
 }
 
 var givenKeys, keyWidth = sqlite.Given("account_id id", "poll_id id")
@@ -225,36 +220,46 @@ func writeHours(ctx context.Context, tx *sqlx.Tx, poll uuid.UUID, hours ...feed.
 	return nil
 }
 
-const selectMember = `
-	SELECT account_id, partition, day, used FROM feed_accounts WHERE account_id = ?1`
-
 // Join implements feed.Store.
 func (s *Store) Join(
-	ctx context.Context, account uuid.UUID, partition int,
-) (m feed.Member, err error) {
+	ctx context.Context, accounts []uuid.UUID, partitions []int,
+) (members map[uuid.UUID]feed.Member, err error) {
 	err = s.db.Write(ctx, "join_feed", func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO feed_accounts (account_id, partition)
-			VALUES (?1, ?2) ON CONFLICT DO NOTHING`, account[:], partition)
-		if err != nil {
-			return err
+		for i, id := range accounts {
+			_, err := tx.ExecContext(ctx, `INSERT INTO feed_accounts (account_id, partition)
+				VALUES (?1, ?2) ON CONFLICT DO NOTHING`, id[:], partitions[i])
+			if err != nil {
+				return err
+			}
 		}
-		var row memberRow
-		err = tx.GetContext(ctx, &row, selectMember, account[:])
-		m = feed.Member(row)
+		members, err = joined(ctx, tx, accounts)
 		return err
 	})
-	return m, err
+	return members, err
+}
+
+// joined reads those accounts that are members.
+func joined(
+	ctx context.Context, q sqlite.Queryer, accounts []uuid.UUID,
+) (map[uuid.UUID]feed.Member, error) {
+	var rows []memberRow
+	err := selectEach(ctx, q, &rows, accounts, `
+		SELECT m.account_id, m.partition, m.day, m.used
+		FROM json_each(?1) u CROSS JOIN feed_accounts m ON m.account_id = unhex(u.value->>0)`)
+	members := make(map[uuid.UUID]feed.Member, len(rows))
+	for _, r := range rows {
+		members[r.Account] = feed.Member(r)
+	}
+	return members, err
 }
 
 // Member implements feed.Store.
-func (s *Store) Member(ctx context.Context, account uuid.UUID) (feed.Member, error) {
-	row := memberRow{Account: account}
-	err := s.db.Read(ctx, "member", func(q sqlite.Queryer) error {
-		err := q.GetContext(ctx, &row, selectMember, account[:])
-		if errors.Is(err, sql.ErrNoRows) { // it has not acted yet
-			return nil
-		}
+func (s *Store) Member(ctx context.Context, account uuid.UUID) (m feed.Member, err error) {
+	err = s.db.Read(ctx, "member", func(q sqlite.Queryer) error {
+		members, err := joined(ctx, q, []uuid.UUID{account})
+		m = members[account]
 		return err
 	})
-	return feed.Member(row), err
+	m.Account = account // also of one that has not acted yet
+	return m, err
 }

@@ -147,35 +147,52 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) (e
 }
 
 // Join implements feed.Store.
+//
+// Most accounts that a replica does not know are members. So it looks first, and writes the others
+// in the order in which counting locks them.
 func (s *Store) Join(
-	ctx context.Context, account uuid.UUID, partition int,
-) (m feed.Member, err error) {
+	ctx context.Context, accounts []uuid.UUID, partitions []int,
+) (map[uuid.UUID]feed.Member, error) {
+	members, err := s.joined(ctx, accounts)
+	if err != nil || len(members) == len(accounts) {
+		return members, err
+	}
 	err = s.db.Write(ctx, "join_feed", func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO feed_accounts (account_id, partition)
-			VALUES ($1, $2) ON CONFLICT DO NOTHING`, account, partition)
-		if err != nil {
-			return err
-		}
-		var row memberRow
-		err = tx.GetContext(ctx, &row, selectMember, account)
-		m = feed.Member(row)
+			SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS u (account_id, partition)
+			ORDER BY account_id ON CONFLICT DO NOTHING`,
+			idArray(accounts), postgres.Int64Array(len(partitions),
+				func(i int) int64 { return int64(partitions[i]) }))
 		return err
 	})
-	return m, err
+	if err != nil {
+		return nil, err
+	}
+	return s.joined(ctx, accounts)
 }
 
-const selectMember = `
-	SELECT account_id, partition, day, used FROM feed_accounts WHERE account_id = $1`
+// joined reads those accounts that are members.
+func (s *Store) joined(
+	ctx context.Context, accounts []uuid.UUID,
+) (map[uuid.UUID]feed.Member, error) {
+	var rows []memberRow
+	err := s.db.Read(ctx, "members", func(q postgres.Queryer) error {
+		return q.SelectContext(ctx, &rows, selectMembers, idArray(accounts))
+	})
+	members := make(map[uuid.UUID]feed.Member, len(rows))
+	for _, r := range rows {
+		members[r.Account] = feed.Member(r)
+	}
+	return members, err
+}
+
+const selectMembers = `
+	SELECT account_id, partition, day, used FROM feed_accounts WHERE account_id = ANY($1::uuid[])`
 
 // Member implements feed.Store.
 func (s *Store) Member(ctx context.Context, account uuid.UUID) (feed.Member, error) {
-	row := memberRow{Account: account}
-	err := s.db.Read(ctx, "member", func(q postgres.Queryer) error {
-		err := q.GetContext(ctx, &row, selectMember, account)
-		if postgres.Missing(err) { // it has not acted yet
-			return nil
-		}
-		return err
-	})
-	return feed.Member(row), err
+	members, err := s.joined(ctx, []uuid.UUID{account})
+	m := members[account]
+	m.Account = account // also of one that has not acted yet
+	return m, err
 }

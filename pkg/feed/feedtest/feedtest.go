@@ -181,10 +181,18 @@ func (s Suite) members(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, feed.Member{Account: who}, m)
 	for partition := 3; partition > 0; partition-- { // the first one stays
-		m, err = store.Join(t.Context(), who, partition)
+		joined, err := store.Join(t.Context(), []uuid.UUID{who}, []int{partition})
 		require.NoError(t, err)
-		require.Equal(t, feed.Member{Account: who, Partition: 3}, m)
+		require.Equal(t, map[uuid.UUID]feed.Member{who: {Account: who, Partition: 3}}, joined)
 	}
+	several, err := store.Join(
+		t.Context(), []uuid.UUID{account(3), who, account(2)}, []int{7, 8, 9})
+	require.NoError(t, err)
+	require.Equal(t, map[uuid.UUID]feed.Member{
+		who:        {Account: who, Partition: 3},
+		account(2): {Account: account(2), Partition: 9},
+		account(3): {Account: account(3), Partition: 7},
+	}, several)
 	m, err = store.Member(t.Context(), who)
 	require.NoError(t, err)
 	require.Equal(t, feed.Member{Account: who, Partition: 3}, m)
@@ -213,7 +221,10 @@ func (s Suite) contexts(t *testing.T) {
 			return err
 		},
 		"Popular": func() error { _, err := store.Popular(ctx, 1, 1); return err },
-		"Join":    func() error { _, err := store.Join(ctx, account(1), 1); return err },
+		"Join": func() error {
+			_, err := store.Join(ctx, []uuid.UUID{account(1)}, []int{1})
+			return err
+		},
 		"Member":  func() error { _, err := store.Member(ctx, account(1)); return err },
 		"Answers": func() error { _, err := store.Answers(ctx, account(1), ids); return err },
 		"Voted": func() error {
