@@ -38,7 +38,8 @@ CREATE TABLE feed_accounts (
     account_id uuid    PRIMARY KEY,
     partition  integer NOT NULL, -- of the log, for ever
     day        bigint  NOT NULL DEFAULT 0, -- days since 1970, in UTC
-    used       integer NOT NULL DEFAULT 0
+    used       integer NOT NULL DEFAULT 0,
+    undone     bigint  NOT NULL DEFAULT 0  -- how many answers it has taken back
 ) WITH (fillfactor = 70);
 
 -- One row for an account and a poll that it voted on or skipped (-1). The month in which a poll was made says where all answers
@@ -157,7 +158,7 @@ BEGIN
         SELECT array_agg(id) FROM batches WHERE id = ANY($3) INTO known;
     END IF;
     SELECT coalesce(json_agg(m), '[]') FROM (
-        SELECT a.account_id, a.partition, a.day, a.used
+        SELECT a.account_id, a.partition, a.day, a.used, a.undone
         FROM feed_accounts a WHERE a.account_id = ANY($4) ORDER BY a.account_id FOR UPDATE) m INTO members;
     SELECT coalesce(json_agg(q), '[]') FROM (
         SELECT p.id, p.closed, p.closes_at, p.votes, p.skips, p.revision
@@ -171,12 +172,12 @@ BEGIN
     SELECT from_id FROM feed_kept INTO kept;
 END $function$;
 
--- feeds_settle_1 writes: $1 to $4 the answers that stand now, $5 and $6 those that stand no more, $7 to $10 the accounts' days,
--- $11 to $14 what counting changes of polls, $15 to $17 by how much votes of hours move, $18 the ids of items with a key, $19 their
+-- feeds_settle_1 writes: $1 to $4 the answers that stand now, $5 and $6 those that stand no more, $7 to $11 the accounts,
+-- $12 to $15 what counting changes of polls, $16 to $18 by how much votes of hours move, $19 the ids of items with a key, $20 their
 -- partition. It fails where a statement wrote fewer or more rows than it was given: the numbers would be wrong. Whoever writes hours
 -- of a poll has locked the poll.
 CREATE FUNCTION feeds_settle_1(uuid[], uuid[], bigint[], bigint[], uuid[], uuid[],
-    uuid[], bigint[], bigint[], bigint[], uuid[], text[], bigint[], bigint[], uuid[], bigint[], bigint[],
+    uuid[], bigint[], bigint[], bigint[], bigint[], uuid[], text[], bigint[], bigint[], uuid[], bigint[], bigint[],
     uuid[], bigint, OUT wrote bigint)
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER AS $function$
 BEGIN
@@ -194,58 +195,59 @@ BEGIN
             RAISE 'deleted % answers, not %', wrote, cardinality($5);
         END IF;
     END IF;
-    INSERT INTO feed_accounts (account_id, partition, day, used) SELECT * FROM unnest($7, $8, $9, $10)
-    ON CONFLICT (account_id) DO UPDATE SET day = excluded.day, used = excluded.used;
+    INSERT INTO feed_accounts (account_id, partition, day, used, undone) SELECT * FROM unnest($7, $8, $9, $10, $11)
+    ON CONFLICT (account_id) DO UPDATE SET day = excluded.day, used = excluded.used, undone = excluded.undone;
     GET DIAGNOSTICS wrote = ROW_COUNT;
     IF wrote <> cardinality($7) THEN
         RAISE 'wrote % accounts, not %', wrote, cardinality($7);
     END IF;
     UPDATE feed_polls p SET votes = u.votes::bigint[], skips = u.skips, revision = u.revision
-    FROM unnest($11, $12, $13, $14) AS u (id, votes, skips, revision)
+    FROM unnest($12, $13, $14, $15) AS u (id, votes, skips, revision)
     WHERE p.id = u.id;
     GET DIAGNOSTICS wrote = ROW_COUNT;
-    IF wrote <> cardinality($11) THEN
-        RAISE 'wrote % polls, not %', wrote, cardinality($11);
+    IF wrote <> cardinality($12) THEN
+        RAISE 'wrote % polls, not %', wrote, cardinality($12);
     END IF;
-    INSERT INTO feed_hours AS h (poll_id, at, votes) SELECT * FROM unnest($15, $16, $17)
+    INSERT INTO feed_hours AS h (poll_id, at, votes) SELECT * FROM unnest($16, $17, $18)
     ON CONFLICT (poll_id, at) DO UPDATE SET votes = h.votes + excluded.votes;
     GET DIAGNOSTICS wrote = ROW_COUNT;
-    IF wrote <> cardinality($15) THEN
-        RAISE 'wrote % hours, not %', wrote, cardinality($15);
+    IF wrote <> cardinality($16) THEN
+        RAISE 'wrote % hours, not %', wrote, cardinality($16);
     END IF;
-    IF cardinality($18) > 0 THEN
-        INSERT INTO batches (id, partition) SELECT id, $19 FROM unnest($18) AS u (id);
+    IF cardinality($19) > 0 THEN
+        INSERT INTO batches (id, partition) SELECT id, $20 FROM unnest($19) AS u (id);
     END IF;
 END $function$;
 
--- feeds_seen_1 gives the newest polls, older than $2, that an account has answered: 10,000 at most, the newest first. All are of
--- one range of ids, in the order of the key.
-CREATE FUNCTION feeds_seen_1(uuid, uuid) RETURNS uuid[]
+-- feeds_seen_1 gives the newest polls, older than $2 and newer than $3, that an account has answered: 10,000 at most, the newest
+-- first. All are of one range of ids, in the order of the key.
+CREATE FUNCTION feeds_seen_1(uuid, uuid, uuid) RETURNS uuid[]
 LANGUAGE plpgsql STABLE SECURITY INVOKER SET enable_sort = off SET enable_bitmapscan = off AS $function$
 BEGIN
     RETURN ARRAY(
-        SELECT poll_id FROM feed_answers WHERE account_id = $1 AND poll_id < $2 ORDER BY poll_id DESC LIMIT 10000);
+        SELECT poll_id FROM feed_answers WHERE account_id = $1 AND poll_id < $2 AND poll_id > $3
+        ORDER BY poll_id DESC LIMIT 10000);
 END $function$;
 
--- feeds_unseen_1 finds polls of a tag ($2) that an account ($1) has not answered: those that are older than $3 and open at $4, the
--- newest first, at most $5. $6 is a pattern for their words; empty: any will do. rest is before which it goes on, or NULL if there
+-- feeds_unseen_1 finds polls of a tag ($2) that an account ($1) has not answered: those that are older than $3, newer than $7 and
+-- open at $4, the newest first, at most $5. $6 is a pattern for their words; empty: any will do. rest is before which it goes on, or NULL if there
 -- are no more.
 --
 -- It reads the account's answers and the places of the tag, both in descending order of ids, and takes out one from the other by
 -- a hash. So it costs as much as the account has seen of what it looks at, however many polls there are. With a pattern it looks
 -- at 2,000 polls that the account has not answered: where a part of a word is frequent, that is enough for a page.
-CREATE FUNCTION feeds_unseen_1(uuid, text, uuid, bigint, bigint, text, OUT ids uuid[], OUT rest uuid)
+CREATE FUNCTION feeds_unseen_1(uuid, text, uuid, bigint, bigint, text, uuid, OUT ids uuid[], OUT rest uuid)
 LANGUAGE plpgsql STABLE SECURITY INVOKER
 SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $function$
 DECLARE
-    seen uuid[] := feeds_seen_1($1, $3);
+    seen uuid[] := feeds_seen_1($1, $3, $7);
     lowest uuid := greatest(seen[10000], (SELECT from_id FROM feed_kept));
     looked uuid[];
     most bigint := CASE WHEN $6 = '' THEN $5 ELSE 2000 END;
 BEGIN
     looked := ARRAY(
         SELECT t.poll_id FROM feed_tags t
-        WHERE t.tag = $2 AND t.poll_id < $3 AND t.poll_id >= lowest AND t.until > $4
+        WHERE t.tag = $2 AND t.poll_id < $3 AND t.poll_id > $7 AND t.poll_id >= lowest AND t.until > $4
             AND t.poll_id NOT IN (SELECT unnest(seen))
         ORDER BY t.poll_id DESC LIMIT most);
     rest := coalesce(looked[most], seen[10000]);
@@ -261,16 +263,16 @@ END $function$;
 -- feeds_found_1 goes on where feeds_unseen_1 has found too few, for a pattern that has trigrams: it looks them up, and puts what
 -- it finds in order. What was frequent would have been found before. OFFSET 0 keeps the planner from reading the ids of all polls
 -- beside that.
-CREATE FUNCTION feeds_found_1(uuid, text, uuid, bigint, bigint, text, OUT ids uuid[], OUT rest uuid)
+CREATE FUNCTION feeds_found_1(uuid, text, uuid, bigint, bigint, text, uuid, OUT ids uuid[], OUT rest uuid)
 LANGUAGE plpgsql STABLE SECURITY INVOKER SET enable_indexscan = off SET enable_indexonlyscan = off AS $function$
 DECLARE
-    seen uuid[] := feeds_seen_1($1, $3);
+    seen uuid[] := feeds_seen_1($1, $3, $7);
     lowest uuid := greatest(seen[10000], (SELECT from_id FROM feed_kept));
 BEGIN
     ids := ARRAY(
         SELECT p.id FROM (
             SELECT id, closed, closes_at, tags FROM feed_polls WHERE words LIKE $6 OFFSET 0) p
-        WHERE p.id < $3 AND p.id >= lowest AND NOT p.closed
+        WHERE p.id < $3 AND p.id > $7 AND p.id >= lowest AND NOT p.closed
             AND (p.closes_at IS NULL OR p.closes_at > $4) AND ($2 = '' OR $2 = ANY (p.tags))
             AND p.id NOT IN (SELECT unnest(seen))
         ORDER BY p.id DESC LIMIT $5);

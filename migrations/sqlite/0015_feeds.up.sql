@@ -33,7 +33,8 @@ CREATE TABLE feed_accounts (
     account_id BLOB    NOT NULL PRIMARY KEY,
     partition  INTEGER NOT NULL,
     day        INTEGER NOT NULL DEFAULT 0,
-    used       INTEGER NOT NULL DEFAULT 0
+    used       INTEGER NOT NULL DEFAULT 0,
+    undone     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE feed_answers (

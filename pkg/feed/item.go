@@ -69,6 +69,7 @@ type Member struct {
 	Partition int   // of the log, for ever
 	Day       int64 // days since 1970, in UTC, of its last vote
 	Used      int   // votes of that day
+	Undone    int64 // how many answers it has taken back
 }
 
 const (

@@ -50,7 +50,7 @@ type Ledger struct {
 
 	settled Settled
 	order   []Key
-	used    map[uuid.UUID]bool // members that have voted
+	acted   map[uuid.UUID]bool // members that have voted, or taken an answer back
 	touched map[uuid.UUID]bool // polls
 	hours   hours
 }
@@ -60,7 +60,7 @@ func NewLedger(rules Rules, batches []Batch) *Ledger {
 	return &Ledger{
 		rules: rules, batches: batches, known: map[uuid.UUID]bool{},
 		members: map[uuid.UUID]*Member{}, polls: map[uuid.UUID]*Counted{},
-		old: map[Key]Answer{}, now: map[Key]Answer{}, used: map[uuid.UUID]bool{},
+		old: map[Key]Answer{}, now: map[Key]Answer{}, acted: map[uuid.UUID]bool{},
 		touched: map[uuid.UUID]bool{}, hours: hours{},
 	}
 }
@@ -159,7 +159,7 @@ func (l *Ledger) Settle() (s Settled, o Outcome) {
 		}
 	}
 	for _, id := range l.Members() {
-		if l.used[id] {
+		if l.acted[id] {
 			l.settled.Members = append(l.settled.Members, *l.members[id])
 		}
 	}
@@ -218,7 +218,7 @@ func (l *Ledger) decide(b *Batch, i *Item) Result {
 			return Result{Verdict: VotedBefore}
 		case skipped && !b.Replayed: // a later skip may stand
 			poll.Skips--
-			l.fall(i.key())
+			l.fall(b, i)
 		}
 	default:
 		return Result{Verdict: l.undo(b, i, poll, old, answered)}
@@ -234,11 +234,7 @@ func (l *Ledger) vote(b *Batch, i *Item, poll *Counted) Result {
 	if i.Option >= poll.Options {
 		return Result{Verdict: NoOption}
 	}
-	m := l.members[i.Account]
-	if m == nil {
-		m = &Member{Account: i.Account, Partition: b.Partition}
-		l.members[i.Account] = m
-	}
+	m := l.member(b, i)
 	if today := dayOf(i.At); today > m.Day {
 		m.Day, m.Used = today, 0
 	}
@@ -246,7 +242,7 @@ func (l *Ledger) vote(b *Batch, i *Item, poll *Counted) Result {
 		return Result{QuotaSpent, m.Day}
 	}
 	m.Used++
-	l.used[i.Account] = true
+	l.acted[i.Account] = true
 	poll.Votes[i.Option]++
 	l.hours.add(i.PollID, i.At, 1)
 	l.stand(Answer{Key: i.key(), Option: i.Option, At: i.At})
@@ -271,7 +267,7 @@ func (l *Ledger) undo(b *Batch, i *Item, poll *Counted, old Answer, answered boo
 	poll.Votes[old.Option]--
 	if i.Action == Withdraw {
 		l.hours.add(i.PollID, old.At, -1)
-		l.fall(i.key())
+		l.fall(b, i)
 		return Done
 	}
 	poll.Votes[i.Option]++
@@ -289,7 +285,23 @@ func (l *Ledger) standing(k Key) (a Answer, ok bool) {
 }
 
 func (l *Ledger) stand(a Answer) { l.put(a.Key, a) }
-func (l *Ledger) fall(k Key)     { l.put(k, Answer{}) }
+
+// fall has an answer stand no more. Its account is known to have taken one back.
+func (l *Ledger) fall(b *Batch, i *Item) {
+	l.put(i.key(), Answer{})
+	l.member(b, i).Undone++
+	l.acted[i.Account] = true
+}
+
+// member gives the account of an item.
+func (l *Ledger) member(b *Batch, i *Item) *Member {
+	m := l.members[i.Account]
+	if m == nil {
+		m = &Member{Account: i.Account, Partition: b.Partition}
+		l.members[i.Account] = m
+	}
+	return m
+}
 
 func (l *Ledger) put(k Key, a Answer) {
 	if _, ok := l.now[k]; !ok {

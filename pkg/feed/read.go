@@ -33,7 +33,11 @@ func (s *Service) Page(ctx context.Context, l Look) (p Page, err error) {
 	if l.Now.IsZero() {
 		l.Now = time.Now()
 	}
-	ids, rest, err := s.Store.Unseen(ctx, l)
+	m, err := s.Store.Member(ctx, l.Account)
+	if err != nil {
+		return Page{}, err
+	}
+	ids, rest, err := s.unseen(ctx, l, m)
 	if err != nil {
 		return Page{}, err
 	}
@@ -47,8 +51,8 @@ func (s *Service) Page(ctx context.Context, l Look) (p Page, err error) {
 			p.Polls = append(p.Polls, poll)
 		}
 	}
-	p.Quota, err = s.Quota(ctx, l.Account)
-	return p, err
+	p.Quota = s.rules.Quota(m, l.Now)
+	return p, nil
 }
 
 // Quota gives how many votes an account has left.

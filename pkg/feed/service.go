@@ -30,6 +30,7 @@ type Service struct {
 	popular *popular
 	members *lru.Cache[uuid.UUID, int] // the partition of each, which never changes
 	joining *gather.Reader[uuid.UUID, Member]
+	seen    seen
 	group   *commit.Group[Item, Result]
 }
 
@@ -49,7 +50,7 @@ func NewService(store Store, rules Rules, spine commit.Spine) *Service {
 	s := &Service{
 		Service: group, Store: store, rules: rules, spine: spine,
 		polls: newCache(store.Polls, time.Now), popular: newPopular(store, time.Now),
-		members: known, group: group,
+		members: known, seen: newSeen(), group: group,
 	}
 	s.joining = gather.New(MaxAtOnce, readTimeout, s.join)
 	return s

@@ -16,6 +16,7 @@ type Look struct {
 	Tag     string    // folded; empty: any
 	Search  string    // a part of Poll.Words; empty: any
 	Before  uuid.UUID // polls that are older than this one; Nil: from the newest on
+	After   uuid.UUID // and newer than this one; Nil: all of them
 	Now     time.Time
 	Limit   int // at least 1
 }

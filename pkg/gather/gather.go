@@ -37,15 +37,16 @@ type round[K comparable, V any] struct {
 	err   error
 }
 
-// New makes a Reader. A read is of at most so many keys, each once, and has so much time. It goes on
-// when the call ends that it began with. What is not there is missing in what it finds.
+// New makes a Reader. A read is of at most so many keys, each once, and has so much time. It goes
+// on when the call ends that it began with. What is not there is missing in what it finds.
 func New[K comparable, V any](
 	most int, timeout time.Duration, read func(ctx context.Context, keys []K) (map[K]V, error),
 ) *Reader[K, V] {
 	return &Reader[K, V]{read: read, most: most, timeout: timeout}
 }
 
-// Read reads one thing. ok: it is there. The error is that of the read, or Unavailable when ctx ends.
+// Read reads one thing. ok: it is there. The error is that of the read, or Unavailable when ctx
+// ends.
 func (r *Reader[K, V]) Read(ctx context.Context, k K) (v V, ok bool, err error) {
 	one := r.join(k)
 	select {

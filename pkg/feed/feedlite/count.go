@@ -75,6 +75,7 @@ type memberRow struct {
 	Partition int       `db:"partition"`
 	Day       int64     `db:"day"`
 	Used      int       `db:"used"`
+	Undone    int64     `db:"undone"`
 }
 
 type countedRow struct {
@@ -168,9 +169,11 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) er
 	}
 	for _, m := range s.Members {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO feed_accounts (account_id, partition, day, used) VALUES (?1, ?2, ?3, ?4)
-			ON CONFLICT (account_id) DO UPDATE SET day = excluded.day, used = excluded.used`,
-			m.Account[:], m.Partition, m.Day, m.Used)
+			INSERT INTO feed_accounts (account_id, partition, day, used, undone)
+			VALUES (?1, ?2, ?3, ?4, ?5)
+			ON CONFLICT (account_id) DO UPDATE SET
+				day = excluded.day, used = excluded.used, undone = excluded.undone`,
+			m.Account[:], m.Partition, m.Day, m.Used, m.Undone)
 		if err != nil {
 			return err
 		}
@@ -244,7 +247,7 @@ func joined(
 ) (map[uuid.UUID]feed.Member, error) {
 	var rows []memberRow
 	err := selectEach(ctx, q, &rows, accounts, `
-		SELECT m.account_id, m.partition, m.day, m.used
+		SELECT m.account_id, m.partition, m.day, m.used, m.undone
 		FROM json_each(?1) u CROSS JOIN feed_accounts m ON m.account_id = unhex(u.value->>0)`)
 	members := make(map[uuid.UUID]feed.Member, len(rows))
 	for _, r := range rows {

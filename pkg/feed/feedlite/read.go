@@ -26,19 +26,19 @@ const unseen = `t.poll_id >= (SELECT from_id FROM feed_kept) AND NOT EXISTS (
 const (
 	placed = `SELECT t.poll_id FROM (
 			SELECT poll_id, until FROM feed_tags
-			WHERE tag = ?2 AND poll_id < ?3 ORDER BY poll_id DESC LIMIT ?6) t`
+			WHERE tag = ?2 AND poll_id < ?3 AND poll_id > ?7 ORDER BY poll_id DESC LIMIT ?6) t`
 	selectPlaced = placed + `
 		WHERE t.until > ?4 AND ` + unseen + ` ORDER BY t.poll_id DESC LIMIT ?5`
 	selectShort = placed + ` CROSS JOIN feed_polls p ON p.id = t.poll_id
-		WHERE t.until > ?4 AND instr(p.words, ?7) > 0 AND ` + unseen + `
+		WHERE t.until > ?4 AND instr(p.words, ?8) > 0 AND ` + unseen + `
 		ORDER BY t.poll_id DESC LIMIT ?5`
 	selectFound = `SELECT t.poll_id FROM feed_words f CROSS JOIN feed_polls p ON p.place = f.rowid
 		CROSS JOIN feed_tags t ON t.tag = ?2 AND t.poll_id = p.id
-		WHERE f.feed_words MATCH ?6 AND instr(p.words, ?7) > 0 AND t.poll_id < ?3
-			AND t.until > ?4 AND ` + unseen + `
+		WHERE f.feed_words MATCH ?6 AND instr(p.words, ?8) > 0 AND t.poll_id < ?3
+			AND t.poll_id > ?7 AND t.until > ?4 AND ` + unseen + `
 		ORDER BY t.poll_id DESC LIMIT ?5`
 	selectPlace = `SELECT poll_id FROM feed_tags
-		WHERE tag = ?1 AND poll_id < ?2 ORDER BY poll_id DESC LIMIT 1 OFFSET ?3`
+		WHERE tag = ?1 AND poll_id < ?2 AND poll_id > ?4 ORDER BY poll_id DESC LIMIT 1 OFFSET ?3`
 )
 
 // Unseen implements feed.Store. What the index finds is looked at as a whole.
@@ -46,7 +46,9 @@ func (s *Store) Unseen(
 	ctx context.Context, l feed.Look,
 ) (ids []uuid.UUID, rest uuid.UUID, err error) {
 	before := fromNewest(l.Before)
-	args := []any{l.Account[:], l.Tag, before[:], l.Now.UnixMilli(), l.Limit, looked}
+	args := []any{
+		l.Account[:], l.Tag, before[:], l.Now.UnixMilli(), l.Limit, looked, l.After[:],
+	}
 	query, whole := selectPlaced, false
 	switch {
 	case l.Search == "":
@@ -62,7 +64,7 @@ func (s *Store) Unseen(
 		if err != nil || whole || len(ids) == l.Limit {
 			return err
 		}
-		rest, err = following(ctx, q, selectPlace, l.Tag, before[:], looked-1)
+		rest, err = following(ctx, q, selectPlace, l.Tag, before[:], looked-1, l.After[:])
 		return err
 	})
 	if len(ids) == l.Limit {

@@ -34,7 +34,7 @@ func (s *Store) Count(
 const (
 	claimCall  = `SELECT * FROM feeds_claim_1($1, $2, $3, $4, $5, $6, $7)`
 	settleCall = `SELECT * FROM feeds_settle_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-		$13, $14, $15, $16, $17, $18, $19)`
+		$13, $14, $15, $16, $17, $18, $19, $20)`
 )
 
 type memberRow struct {
@@ -42,6 +42,7 @@ type memberRow struct {
 	Partition int
 	Day       int64
 	Used      int
+	Undone    int64
 }
 
 type countedRow struct {
@@ -135,6 +136,7 @@ func settle(ctx context.Context, tx *sqlx.Tx, s *feed.Settled, partition int) (e
 		postgres.Int64Array(m, func(i int) int64 { return int64(members[i].Partition) }),
 		postgres.Int64Array(m, func(i int) int64 { return members[i].Day }),
 		postgres.Int64Array(m, func(i int) int64 { return int64(members[i].Used) }),
+		postgres.Int64Array(m, func(i int) int64 { return members[i].Undone }),
 		postgres.UUIDArray(k, func(i int) uuid.UUID { return polls[i].PollID }),
 		texts(votes),
 		postgres.Int64Array(k, func(i int) int64 { return polls[i].Skips }),
@@ -187,7 +189,8 @@ func (s *Store) joined(
 }
 
 const selectMembers = `
-	SELECT account_id, partition, day, used FROM feed_accounts WHERE account_id = ANY($1::uuid[])`
+	SELECT account_id, partition, day, used, undone FROM feed_accounts
+	WHERE account_id = ANY($1::uuid[])`
 
 // Member implements feed.Store.
 func (s *Store) Member(ctx context.Context, account uuid.UUID) (feed.Member, error) {

@@ -31,18 +31,18 @@ func (s *Store) Unseen(
 		var f found
 		err := s.reads.Read(ctx, call, func(q postgres.Queryer) error {
 			return q.GetContext(ctx, &f, query,
-				l.Account, l.Tag, before, l.Now.UnixMilli(), limit, pattern)
+				l.Account, l.Tag, before, l.Now.UnixMilli(), limit, pattern, l.After)
 		})
 		ids, rest = append(ids, f.IDs...), f.Rest.UUID
 		return err
 	}
-	err = look("unseen", `SELECT * FROM feeds_unseen_1($1, $2, $3, $4, $5, $6)`, l.Limit)
+	err = look("unseen", `SELECT * FROM feeds_unseen_1($1, $2, $3, $4, $5, $6, $7)`, l.Limit)
 	missing := l.Limit - len(ids)
 	if err != nil || missing == 0 || rest == uuid.Nil || pattern == "" || !hasTrigram(l.Search) {
 		return ids, rest, err
 	}
 	before = rest
-	return ids, rest, look("found", `SELECT * FROM feeds_found_1($1, $2, $3, $4, $5, $6)`, missing)
+	return ids, rest, look("found", `SELECT * FROM feeds_found_1($1, $2, $3, $4, $5, $6, $7)`, missing)
 }
 
 // escaped takes a text for what it is in a pattern.
