@@ -21,15 +21,15 @@ var functions = map[string]string{
 	"count_settle_1":   "2504f9ff5ab01a4af9cb244ba6d605b307d1d2e8e98f0652f0812520280a9d5a",
 	"ratings_claim_1":  "bcce73520e0ef1ac14d6a68587d23b5f905c902b20ebe2b65c80d6ec2167c619",
 	"ratings_settle_1": "e73bb8595fe5fd928783f97eeb1053768427f6ea5790a3be8931d5548fb21c4c",
-	"feeds_claim_1":    "936248e6054c74bdb569ddf4b81d52c0ecbdf69f5b297843e99549558321dcb3",
+	"feeds_claim_1":    "b6c156a811ec0a761ad1f653b88e07cb55b4ea75c67cfbd25eae99205060a1b0",
 	"feeds_drop_1":     "f451b34afd43456ecf26ac4938ba1f0bf7dea1c234c078337d07b9188792b541",
 	"feeds_first_1":    "8053af4bfd79bb975753daa51e5f5e797df8fa81351230c4c6e3d5ab2c440df5",
-	"feeds_found_1":    "eaa3be994b1e0c0c585c9c5472b3ac8d8b3e009a2270e55df9ec640ef377fe08",
+	"feeds_found_1":    "5ba857c0ed0e618ba409d77c0225d148b8c33f10a055122b36fd53329f586fde",
 	"feeds_keep_1":     "b2515fc1bf980ef5e7291fb3273b17ea7fb9417e57c6abb5524d0db319b2237b",
 	"feeds_month_1":    "b9fcb18b8ed89dcfdd64774b88aabaebad8f9b79980a1c0e32bb1c8800c7c137",
-	"feeds_seen_1":     "46156d92d1b25d3c89a60b3bbb12b299997279cf7368593f9eb95f61d3e94b09",
-	"feeds_settle_1":   "11a5e24072deefc4c411110dd4ccecf0897a5d8d8264b21e179d15357533caf3",
-	"feeds_unseen_1":   "5d2d1b2449b22c180b3f1bb7c2631e4fa7419cba2b2dad6b99c96ec56ec0603c",
+	"feeds_seen_1":     "e59325b5e54ff48c48255960ca457f58cccb5081a58888bac309d58666b02227",
+	"feeds_settle_1":   "477a690747b2765f5b0ea2fc58bba8e960d56131d574c9bfe258d19190a562fa",
+	"feeds_unseen_1":   "a17f8477732c45cc1d8b949fa3c335bb6c83e199aea342345996ac56c8a71374",
 }
 
 var (

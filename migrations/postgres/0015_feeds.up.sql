@@ -235,15 +235,15 @@ END $function$;
 --
 -- It reads the account's answers and the places of the tag, both in descending order of ids, and takes out one from the other by
 -- a hash. So it costs as much as the account has seen of what it looks at, however many polls there are. With a pattern it looks
--- at 2,000 polls that the account has not answered: where a part of a word is frequent, that is enough for a page.
-CREATE FUNCTION feeds_unseen_1(uuid, text, uuid, bigint, bigint, text, uuid, OUT ids uuid[], OUT rest uuid)
+-- at $8 polls that the account has not answered.
+CREATE FUNCTION feeds_unseen_1(uuid, text, uuid, bigint, bigint, text, uuid, bigint, OUT ids uuid[], OUT rest uuid)
 LANGUAGE plpgsql STABLE SECURITY INVOKER
 SET enable_sort = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $function$
 DECLARE
     seen uuid[] := feeds_seen_1($1, $3, $7);
     lowest uuid := greatest(seen[10000], (SELECT from_id FROM feed_kept));
     looked uuid[];
-    most bigint := CASE WHEN $6 = '' THEN $5 ELSE 2000 END;
+    most bigint := CASE WHEN $6 = '' THEN $5 ELSE $8 END;
 BEGIN
     looked := ARRAY(
         SELECT t.poll_id FROM feed_tags t

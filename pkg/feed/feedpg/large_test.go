@@ -72,8 +72,8 @@ func touching(t testing.TB, s *Store, l feed.Look) (rows, whole int64, found int
 			IDs  postgres.UUIDs `db:"ids"`
 			Rest uuid.NullUUID  `db:"rest"`
 		}
-		err := tx.Get(&f, `SELECT * FROM feeds_unseen_1($1, $2, $3, $4, $5, $6, $7)`,
-			l.Account, l.Tag, uuid.Max, time.Now().UnixMilli(), l.Limit, pattern, uuid.Nil)
+		err := tx.Get(&f, unseenCall,
+			l.Account, l.Tag, uuid.Max, time.Now().UnixMilli(), l.Limit, pattern, uuid.Nil, stare)
 		if err != nil {
 			return err
 		}

@@ -27,23 +27,35 @@ func (s *Store) Unseen(
 	if l.Search != "" {
 		pattern = "%" + escaped.Replace(l.Search) + "%"
 	}
-	look := func(call, query string, limit int) error {
+	look := func(call, query string, more ...any) error {
 		var f found
 		err := s.reads.Read(ctx, call, func(q postgres.Queryer) error {
-			return q.GetContext(ctx, &f, query,
-				l.Account, l.Tag, before, l.Now.UnixMilli(), limit, pattern, l.After)
+			return q.GetContext(ctx, &f, query, append([]any{
+				l.Account, l.Tag, before, l.Now.UnixMilli(), l.Limit - len(ids), pattern, l.After,
+			}, more...)...)
 		})
 		ids, rest = append(ids, f.IDs...), f.Rest.UUID
 		return err
 	}
-	err = look("unseen", `SELECT * FROM feeds_unseen_1($1, $2, $3, $4, $5, $6, $7)`, l.Limit)
-	missing := l.Limit - len(ids)
-	if err != nil || missing == 0 || rest == uuid.Nil || pattern == "" || !hasTrigram(l.Search) {
+	err = look("unseen", unseenCall, glance)
+	if err != nil || len(ids) == l.Limit || rest == uuid.Nil || pattern == "" {
 		return ids, rest, err
 	}
 	before = rest
-	return ids, rest, look("found", `SELECT * FROM feeds_found_1($1, $2, $3, $4, $5, $6, $7)`, missing)
+	if hasTrigram(l.Search) && len(ids) < glance/100 {
+		return ids, rest, look("found", foundCall)
+	}
+	return ids, rest, look("unseen", unseenCall, stare)
 }
+
+const (
+	unseenCall = `SELECT * FROM feeds_unseen_1($1, $2, $3, $4, $5, $6, $7, $8)`
+	foundCall  = `SELECT * FROM feeds_found_1($1, $2, $3, $4, $5, $6, $7)`
+	// glance is how many of the newest polls say whether a part of a word is rare. One of which
+	// less than a hundredth has it is looked up. Else stare of them are enough for most of a page.
+	glance = 400
+	stare  = 2000
+)
 
 // escaped takes a text for what it is in a pattern.
 var escaped = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
