@@ -13,8 +13,8 @@ const (
 	// seenOf is of how many accounts a replica remembers what they have seen, and seenFor how long.
 	seenOf  = 100_000
 	seenFor = time.Minute
-	// settled is how old a poll is that none comes before any more: an id is drawn before its poll
-	// is committed, by a clock that may be behind.
+	// settled is how old a poll is that none comes before any more. An id is drawn before its poll
+	// is committed. The clock that it is drawn from may be behind.
 	settled = time.Minute
 )
 

@@ -70,7 +70,8 @@ func TestAReplicaThatRemembersShowsWhatTheStoreHas(t *testing.T) {
 			require.NoError(t, other.Close(t.Context(), all[draw.IntN(len(all))].ID))
 		default:
 			s.does(t, feed.Ballot{
-				Account: who, PollID: all[draw.IntN(len(all))].ID, Action: acts[draw.IntN(len(acts))],
+				Account: who, PollID: all[draw.IntN(len(all))].ID,
+				Action: acts[draw.IntN(len(acts))],
 			})
 		}
 		l := feed.Look{Account: who, Tag: tags[draw.IntN(3)], Limit: 1000, Now: time.Now()}
@@ -101,7 +102,8 @@ func TestWhatAnAccountHasSeenIsNotReadAgain(t *testing.T) {
 		all = append(all, s.aged(t, time.Duration(i+2)*time.Minute, "a"))
 	}
 	for _, p := range all[:3] {
-		require.Equal(t, done, s.does(t, feed.Ballot{Account: who, PollID: p.ID, Action: feed.Skip}))
+		skip := feed.Ballot{Account: who, PollID: p.ID, Action: feed.Skip}
+		require.Equal(t, done, s.does(t, skip))
 	}
 	store := &looks{Store: s.Store}
 	other := feed.NewService(store, feed.Rules{}, s.spine)

@@ -5,7 +5,7 @@ import { here, leaveFrames, plain, root } from "./address.js";
 import { at, get, Problem, rest } from "./api.js";
 import { ballot } from "./ballot.js";
 import { chart, voters } from "./chart.js";
-import { connected } from "./connected.js";
+import { connected } from "./connection.js";
 import { announce, make, show, write } from "./dom.js";
 import { follow } from "./follow.js";
 import { door, entry } from "./pass.js";

@@ -2,7 +2,9 @@
 // else's. A page that nobody sees gives its connection back: a browser has six for a server, so the seventh tab would wait for ever,
 // and a phone in a pocket has a battery.
 
-import { stream } from "./events.js";
+import { base, refusedSession } from "./api.js";
+import { write } from "./dom.js";
+import { t } from "./text.js";
 
 const silence = 40000; // ms; the server says something every 15 s
 const unseen = 5000; // ms without anybody looking, until a page gives its connection back
@@ -12,7 +14,7 @@ const longest = 15000; // ms between two tries
  * Keeps the stream at a path below the base path until close() is called. on has these functions:
  *   begins()                 a stream is asked for
  *   event(name, data)        what the stream tells
- *   arrived(piece, pause)    a piece of it has come (events.js), so many ms after the one before
+ *   arrived(piece, pause)    a piece of it has come (stream), so many ms after the one before
  *   quiet(pause)             no piece has come for so many ms; called every few seconds
  *   lost(offline)            the stream ended, or says nothing more; offline: the browser says that it has no connection
  *   gone()                   there is nothing to follow, and close() was called
@@ -123,4 +125,66 @@ export function connection(path, on, { token, always = false }) {
   connect();
   looked(); // it may have been opened in the background
   return { close };
+}
+
+// --- the stream ---------------------------------------------------------------------------------------------------------------
+//
+// It is read with fetch, not EventSource: that sends no token, gives up after a 503 and does not notice a connection that died in
+// silence. A stream begins with the present state, so nothing is missed by coming back.
+
+const ours = /^application\/problem\+json/; // a proxy may refuse streams, too
+
+/**
+ * Reads the stream at a path below the base path once, until it ends or signal ends it, and gives whether it is gone for good: there
+ * is nothing to follow, or the token is not its presenter's. Throws where there is no stream. from is the id of the last event that was
+ * heard. on has two functions: field(name, value) is called with "retry" and "id", event(name, data) with an event.
+ * After each piece that arrives heard({ size, whole }) is called; a piece that is not whole ends within an event.
+ */
+async function stream(path, { token, from, signal }, on) {
+  const headers = { Accept: "text/event-stream" };
+  if (from) headers["Last-Event-ID"] = from;
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const answer = await fetch(base + path, { headers, signal, cache: "no-store", credentials: "omit" });
+  if ([400, 401, 403, 404].includes(answer.status) && ours.test(answer.headers.get("Content-Type"))) {
+    if (answer.status === 401) refusedSession(await answer.json(), token);
+    return true;
+  }
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || signal.aborted) return false;
+    text += decoder.decode(value, { stream: true });
+    const blocks = text.split("\n\n");
+    text = blocks.pop();
+    blocks.forEach((block) => dispatch(block, on));
+    on.heard({ size: value.length, whole: text === "" });
+  }
+}
+
+function dispatch(block, on) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(":");
+    if (colon === 0) continue; // a comment
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
+    if (field === "event") name = value;
+    else if (field === "data") data.push(value);
+    else on.field(field, value);
+  }
+  if (data.length > 0) on.event(name, JSON.parse(data.join("\n")));
+}
+
+// --- what a page says of it ---------------------------------------------------------------------------------------------------
+
+/** Shows how the page watches (watch.js). */
+export function connected(state) {
+  const place = document.getElementById("connection");
+  const text = { open: t("audience.live"), offline: t("audience.offline"), slow: t("audience.slow") }[state] || t("audience.connecting");
+  place.dataset.state = state;
+  write(place, text);
 }

@@ -2,7 +2,7 @@
 // that nobody waits for them.
 
 import { patiently, Problem } from "./api.js";
-import { connected } from "./connected.js";
+import { connected } from "./connection.js";
 import { make, notify, show, write } from "./dom.js";
 import { box } from "./feedbox.js";
 import { card, refused, spent } from "./feedcard.js";
@@ -74,7 +74,7 @@ const pause = () => shown.pause(quota && quota.remaining === 0 ? spent(Date.pars
 function leave() {
   if (!shown) return;
   const { poll, done } = shown;
-  if (!done && !mine.holds(poll.poll_id)) {
+  if (!done && !mine.leaves(poll.poll_id)) {
     mine.put(poll, "skip");
     left.add(poll.poll_id);
     skipped.push(poll);
@@ -88,7 +88,7 @@ function undo() {
   if (!poll) return;
   mine.put(poll, "undo");
   left.delete(poll.poll_id);
-  if (shown && !shown.done && !mine.holds(shown.poll.poll_id)) queue.unshift(shown.poll);
+  if (shown && !shown.done && !mine.leaves(shown.poll.poll_id)) queue.unshift(shown.poll);
   put(poll);
 }
 
@@ -116,7 +116,7 @@ async function readPage(now) {
   cursor = data.next;
   more = Boolean(data.next);
   setQuota(data.quota);
-  const fresh = data.items.filter(({ poll_id: id }) => !known.has(id) && !left.has(id) && !mine.holds(id));
+  const fresh = data.items.filter(({ poll_id: id }) => !known.has(id) && !left.has(id) && !mine.leaves(id));
   for (const poll of fresh) known.add(poll.poll_id);
   queue.push(...fresh);
 }

@@ -9,8 +9,8 @@ import { keep, read, uuid } from "./store.js";
 const ways = { vote: ["POST", "vote"], skip: ["POST", "skip"], undo: ["DELETE", "skip"] };
 
 /**
- * Gives the box of what the account does: {put(poll, act, option), holds(poll), resume()}. An act is "vote", "skip" or "undo", which
- * takes a skip back. They are sent in their order, one after the other. told is called with each, {poll, act, option, key, title}, and
+ * Gives the box of what the account does: {put(poll, act, option), leaves(poll), resume()}. An act is "vote", "skip" or "undo", which
+ * takes a skip back. A poll leaves the feed if what waits last of it is a vote or a skip. They are sent in their order, one after the other. told is called with each, {poll, act, option, key, title}, and
  * with what becomes of it:
  *
  *   {state: "sending"}             on its way for the first time
@@ -80,7 +80,10 @@ export function box(told) {
 
   return {
     put,
-    holds: (id) => waiting().some(({ poll }) => poll === id),
+    leaves: (id) => {
+      const last = waiting().filter(({ poll }) => poll === id).pop();
+      return Boolean(last) && last.act !== "undo";
+    },
     resume: send,
   };
 }

@@ -2,7 +2,7 @@
 
 import { here } from "./address.js";
 import { patiently, Problem } from "./api.js";
-import { connected } from "./connected.js";
+import { connected } from "./connection.js";
 import { find, show } from "./dom.js";
 import { box } from "./feedbox.js";
 import { card } from "./feedcard.js";

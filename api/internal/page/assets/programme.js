@@ -4,7 +4,7 @@
 import { root } from "./address.js";
 import { call, get, Problem } from "./api.js";
 import { comments } from "./commentlist.js";
-import { connected } from "./connected.js";
+import { connected } from "./connection.js";
 import { withKey } from "./createkey.js";
 import { ask, drawToken } from "./dialogs.js";
 import { announce, find, make, notify, show, write } from "./dom.js";

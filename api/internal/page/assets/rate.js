@@ -3,7 +3,7 @@
 
 import { here, plain } from "./address.js";
 import { get, patiently, Problem } from "./api.js";
-import { connected } from "./connected.js";
+import { connected } from "./connection.js";
 import { announce, enable, make, show, usable, write } from "./dom.js";
 import { door, entry } from "./pass.js";
 import { isGood, ratings, settled } from "./ratings.js";
