@@ -3,15 +3,10 @@
 package account
 
 import (
-	"net/mail"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/plenary-live/plenary/pkg/fault"
@@ -20,10 +15,10 @@ import (
 
 // Bounds of what a person writes.
 const (
-	MaxUsername = 50  // characters
-	MaxEmail    = 254 // bytes, after RFC 5321
-	MinPassword = 8   // characters
-	MaxPassword = 128 // characters
+	MaxUsername = 50                // characters
+	MaxEmail    = question.MaxEmail // bytes
+	MinPassword = 8                 // characters
+	MaxPassword = 128               // characters
 )
 
 // Account is a person who registered.
@@ -90,32 +85,9 @@ func (a Account) Linked(i Identity) Account {
 	return a
 }
 
-// CleanEmail gives an e-mail address the form in which it is stored and compared: in lower case,
-// and composed (NFC). Letters go to that form. So it differs in nothing else from what was typed:
-// "straße" and "strasse" are two people's. Errors are of the kind Invalid.
-func CleanEmail(typed string) (string, error) {
-	typed = strings.TrimSpace(typed)
-	switch {
-	case typed == "":
-		return "", fault.Field("email", "must not be empty")
-	case len(typed) > MaxEmail:
-		return "", fault.Field("email", "must have at most %d bytes", MaxEmail)
-	case !utf8.ValidString(typed) || strings.ContainsFunc(typed, notInEmail):
-		return "", fault.Field("email", "must be an e-mail address")
-	}
-	email := norm.NFC.String(cases.Lower(language.Und).String(typed))
-	parsed, err := mail.ParseAddress(email)
-	if err != nil || parsed.Address != email || len(email) > MaxEmail {
-		return "", fault.Field("email", "must be an e-mail address")
-	}
-	return email, nil
-}
-
-// notInEmail are signs that nobody sees, and such as a quoted name would have.
-func notInEmail(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
-		r == utf8.RuneError || strings.ContainsRune(`"<>(),;:\`, r)
-}
+// CleanEmail gives an e-mail address the form in which it is stored and compared, as
+// question.CleanEmail does. Errors are of the kind Invalid.
+func CleanEmail(typed string) (string, error) { return question.CleanEmail("email", typed) }
 
 // CleanPassword gives a password the form in which it is hashed (NFC), so that two keyboards write
 // the same one. Errors are of the kind Invalid, and name the field.

@@ -40,29 +40,32 @@ func (a Answer) Texts() []string {
 // Answer checks the keys that a voter chose against the question, and makes an answer of them. Of
 // none it makes the empty one, for questions of any kind. Errors are of the kind Invalid and name
 // the field: "key" where the poll takes one key, "keys" where it takes several.
-func (q *Question) Answer(keys []string) (Answer, error) {
+func (q *Question) Answer(keys []string) (Answer, error) { return q.Choose("poll", keys) }
+
+// Choose is Answer, whose errors call what takes the answer so.
+func (q *Question) Choose(taker string, keys []string) (Answer, error) {
 	if len(keys) == 0 {
 		return "", nil
 	}
 	if q.Kind.FreeText() {
-		return "", fault.Field(q.keyField(), "this poll takes text, not a key")
+		return "", fault.Field(q.keyField(), "this %s takes text, not a key", taker)
 	}
 	if len(keys) == 1 { // the usual case, without a copy
 		if q.option(keys[0]) < 0 {
-			return "", fault.Field(q.keyField(), "%q is not an option of this poll", keys[0])
+			return "", fault.Field(q.keyField(), "%q is not an option of this %s", keys[0], taker)
 		}
 		return Answer(keys[0]), nil
 	}
 	switch {
 	case q.Kind != Multiple:
-		return "", fault.Field("keys", "this poll takes one key")
+		return "", fault.Field("keys", "this %s takes one key", taker)
 	case len(keys) > q.MaxChoices:
-		return "", fault.Field("keys", "this poll takes at most %d keys", q.MaxChoices)
+		return "", fault.Field("keys", "this %s takes at most %d keys", taker, q.MaxChoices)
 	}
 	places := make([]int, len(keys))
 	for i, k := range keys {
 		if places[i] = q.option(k); places[i] < 0 {
-			return "", fault.Field("keys", "%q is not an option of this poll", k)
+			return "", fault.Field("keys", "%q is not an option of this %s", k, taker)
 		}
 	}
 	slices.Sort(places)

@@ -41,6 +41,9 @@ func (f Fold) of(s string) string {
 	return firstFold(s) // of nothing to see, which older doors let through
 }
 
+// Folded gives the form in which texts are compared, by the present fold.
+func Folded(text string) string { return PresentFold.of(text) }
+
 // word is of, without what ends a sentence. It is never empty, unless the text is.
 func (f Fold) word(entry string) string {
 	word := f.of(entry)
@@ -120,6 +123,20 @@ func joiner(r rune) bool { return r == '\u200c' || r == '\u200d' }
 const flag = '\U0001f3f4'
 
 func tag(r rune) bool { return r >= '\U000e0020' && r <= '\U000e007f' }
+
+// Spelling is a word that an answer counts as, and how it was written.
+type Spelling struct{ Word, Text string }
+
+// Spellings gives the words that an answer to a question of free text counts as, each once, as
+// Words does, with how each was written.
+func (k Kind) Spellings(a Answer) []Spelling {
+	all := k.spelled(PresentFold, a)
+	spellings := make([]Spelling, len(all))
+	for i, s := range all {
+		spellings[i] = Spelling{s.word, s.spelling}
+	}
+	return spellings
+}
 
 // spelled is a word that an answer counts as, and how its voter wrote it.
 type spelled struct{ word, spelling string }

@@ -39,7 +39,10 @@ func (k Kind) maxLength() int {
 // TextAnswer checks the texts that a voter wrote against the poll and makes an answer of them.
 // Errors are of the kind Invalid and name the field: "text" where the poll takes one, "texts" where
 // it takes several.
-func (q *Question) TextAnswer(texts []string) (Answer, error) {
+func (q *Question) TextAnswer(texts []string) (Answer, error) { return q.Write("poll", texts) }
+
+// Write is TextAnswer, whose errors call what takes the answer so.
+func (q *Question) Write(taker string, texts []string) (Answer, error) {
 	field := "text"
 	if q.MaxChoices > 1 && q.Kind.FreeText() {
 		field = "texts"
@@ -48,9 +51,9 @@ func (q *Question) TextAnswer(texts []string) (Answer, error) {
 	case len(texts) == 0:
 		return "", nil // as of no keys
 	case !q.Kind.FreeText():
-		return "", fault.Field(field, "this poll takes a key, not text")
+		return "", fault.Field(field, "this %s takes a key, not text", taker)
 	case len(texts) > q.MaxChoices:
-		return "", fault.Field("texts", "this poll takes at most %d", q.MaxChoices)
+		return "", fault.Field("texts", "this %s takes at most %d", taker, q.MaxChoices)
 	}
 	entries, said := make([]string, len(texts)), make(map[string]bool, len(texts))
 	banned := bansOf(q.Banned)
