@@ -22,6 +22,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/feed"
 	"github.com/plenary-live/plenary/pkg/feed/feedlite"
 	"github.com/plenary-live/plenary/pkg/feed/feedpg"
+	"github.com/plenary-live/plenary/pkg/form"
+	"github.com/plenary-live/plenary/pkg/form/formlite"
+	"github.com/plenary-live/plenary/pkg/form/formpg"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
@@ -41,6 +44,7 @@ var streams = []string{
 	poll.Stream,
 	talk.Stream, // feature: talk
 	feed.Stream, // feature: feed
+	form.Stream, // feature: form
 }
 
 // retryEvery is about how long passes between two attempts to open what is away.
@@ -80,6 +84,7 @@ type Backend struct {
 	Store    poll.Store
 	Talks    talk.Store    // feature: talk
 	Feed     feed.Store    // feature: feed
+	Forms    form.Store    // feature: form
 	Accounts account.Store // feature: account
 	Log      queue.Log
 	Votes    queue.Stream // of the Log
@@ -237,6 +242,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 		}
 		b.Talks = talklite.New(db)       // feature: talk
 		b.Feed = feedlite.New(db)        // feature: feed
+		b.Forms = formlite.New(db)       // feature: form
 		b.Accounts = accountlite.New(db) // feature: account
 		return db, polllite.New(db), nil
 	}
@@ -249,6 +255,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 	}
 	b.Talks = talkpg.New(db)       // feature: talk
 	b.Feed = feedpg.New(db)        // feature: feed
+	b.Forms = formpg.New(db)       // feature: form
 	b.Accounts = accountpg.New(db) // feature: account
 	return db, pollpg.New(db), nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/commit"
 	"github.com/plenary-live/plenary/pkg/feed"
+	"github.com/plenary-live/plenary/pkg/form"
 	"github.com/plenary-live/plenary/pkg/life"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/queue"
@@ -26,6 +27,7 @@ func (b *Backend) Applied() []Applied {
 	all := []Applied{
 		{Name: talk.Stream, Applier: talk.NewApplier(b.Talks, b.logger)}, // feature: talk
 		{Name: feed.Stream, Applier: b.feedApplier()},                    // feature: feed
+		{Name: form.Stream, Applier: form.NewApplier(b.Forms, b.logger)}, // feature: form
 	}
 	for i := range all {
 		all[i].Stream = b.streams[all[i].Name]
@@ -60,7 +62,8 @@ func (b *Backend) Workers() *Workers {
 		w.all = append(w.all, one)
 		running = append(running, life.Loop(func(ctx context.Context) { one.Run(ctx) }))
 	}
-	running = append(running, life.Loop(b.feedUpkeep().Run)) // feature: feed
+	running = append(running, life.Loop(b.feedUpkeep().Run))                    // feature: feed
+	running = append(running, life.Loop(form.NewUpkeep(b.Forms, b.logger).Run)) // feature: form
 	w.Service = life.InOrder(running...)
 	return w
 }
@@ -86,5 +89,6 @@ func (b *Backend) recounters() []recounter {
 		{"polls", poll.NewRecounter(b.polls)},
 		{"talks", talk.NewRecounter(b.Talks)}, // feature: talk
 		{"feed", feed.NewRecounter(b.Feed)},   // feature: feed
+		{"forms", form.NewRecounter(b.Forms)}, // feature: form
 	}
 }

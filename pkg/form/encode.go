@@ -72,25 +72,23 @@ func DecodeDefinition(text string) (d Definition, err error) {
 	if err := json.Unmarshal([]byte(text), &kept); err != nil {
 		return Definition{}, err
 	}
-	d.Questions = make([]Question, len(kept.Questions))
 	for i := range kept.Questions {
 		k := &kept.Questions[i]
 		options := make([]question.Option, len(k.Options))
 		for j, o := range k.Options {
 			options[j] = question.Option(o)
 		}
-		d.Questions[i] = Question{
+		d.Questions = append(d.Questions, Question{
 			ID: k.ID, Help: k.Help, Mandatory: k.Mandatory, ShowIf: (*Condition)(k.ShowIf),
 			Closed: k.Closed,
 			Question: question.Question{
 				Text: k.Text, Kind: k.Kind, MaxChoices: k.MaxChoices, Banned: k.Banned,
 				Options: options,
 			},
-		}
+		})
 	}
-	d.Rules = make([]Rule, len(kept.Rules))
-	for i, r := range kept.Rules {
-		d.Rules[i] = Rule(r)
+	for _, r := range kept.Rules {
+		d.Rules = append(d.Rules, Rule(r))
 	}
 	return d, nil
 }

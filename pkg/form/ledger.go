@@ -5,47 +5,7 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-
-	"github.com/plenary-live/plenary/pkg/bus"
 )
-
-// Counted is a form as counting knows it. Its row is locked.
-type Counted struct {
-	FormID       uuid.UUID
-	Definition   *Definition
-	Edits        int64
-	Closed       bool
-	ClosesAt     int64 // in milliseconds since 1970; 0: never
-	MaxResponses int64 // 0: any number
-	OnePerPerson bool
-	Responses    int64
-	Numbered     int64
-	Revision     int64
-}
-
-// Outcome is what a transaction did.
-type Outcome struct {
-	Verdicts [][]Verdict // per batch; nil: it was decided before, or holds nothing
-	Changed  []bus.Change
-}
-
-// Settled is what a transaction writes.
-type Settled struct {
-	Stand  []Response // that are new or other than before
-	Gone   []uuid.UUID
-	Counts []Move // of what is not a word
-	Words  []Move
-	Forms  []Counted
-	IDs    []uuid.UUID // of keyed items that had their effect
-}
-
-// None says whether there is nothing to write.
-func (s *Settled) None() bool {
-	return len(s.Stand)+len(s.Gone)+len(s.Forms)+len(s.IDs) == 0
-}
-
-// Key names a person who responds to a form.
-type Key struct{ FormID, Person uuid.UUID }
 
 // Ledger decides what items do, in the log's order. A store walks through it within one
 // transaction: IDs, Keyed, Forms, Responses, Persons, and what it has of each of these, then
@@ -237,9 +197,6 @@ func (l *Ledger) decide(i *Item) Verdict {
 	return Done
 }
 
-// over says whether a form takes no responses at the time of an item.
-func (f *Counted) over(i *Item) bool { return f.Closed || f.ClosesAt != 0 && f.ClosesAt <= i.At }
-
 func (l *Ledger) submit(f *Counted, i *Item) Verdict {
 	person := Key{i.FormID, i.Person}
 	switch {
@@ -286,15 +243,6 @@ func (l *Ledger) replace(f *Counted, i *Item, was *Response) Verdict {
 	after.Edits++
 	l.put(i.ID, f, &after)
 	return Done
-}
-
-// answers gives those of an item. They are checked again if the form was edited since they were.
-func (f *Counted) answers(i *Item, old Answers) (Answers, bool) {
-	if i.Edits == f.Edits {
-		return i.Answers, true
-	}
-	answers, err := f.Definition.Answer(f.Definition.GivenOf(i.Answers), old)
-	return answers, err == nil
 }
 
 // standing gives a response as it stands now; nil: it does not.

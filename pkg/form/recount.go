@@ -64,7 +64,7 @@ func difference(id uuid.UUID, kept, rows, by Numbers, mended bool) work.Differen
 		Tally: []int64{kept.Responses}, Rows: []int64{rows.Responses},
 	}
 	if n := len(by.Counts); n > 0 {
-		d.What = fmt.Sprintf("responses, and %d counts of their answers that differ", n)
+		d.What = fmt.Sprintf("responses, and counts of answers that differ (%d)", n)
 	}
 	places := slices.SortedFunc(maps.Keys(by.Counts), func(a, b Place) int {
 		return inOrder(Move{Place: a}, Move{Place: b})
@@ -73,7 +73,7 @@ func difference(id uuid.UUID, kept, rows, by Numbers, mended bool) work.Differen
 		d.Tally, d.Rows = append(d.Tally, kept.Counts[at]), append(d.Rows, rows.Counts[at])
 	}
 	if len(places) > shown {
-		d.What += fmt.Sprintf(" (%d of them)", shown)
+		d.What += fmt.Sprintf(", the first %d of them", shown)
 	}
 	return d
 }

@@ -71,12 +71,17 @@ func (d *Definition) checkRules(wrongs *fault.Wrongs) {
 		default:
 			wrongs.Add(at+".is", `must be "<", "<=", "=", "!=", ">=" or ">"`)
 		}
-		if r.Message != "" {
-			var err error
-			if r.Message, err = question.CleanLine(at+".message", r.Message, MaxMessage); err != nil {
-				_ = wrongs.Note(err)
-			}
-		}
+		r.checkMessage(wrongs, at+".message")
+	}
+}
+
+func (r *Rule) checkMessage(wrongs *fault.Wrongs, at string) {
+	if r.Message == "" {
+		return
+	}
+	var err error
+	if r.Message, err = question.CleanLine(at, r.Message, MaxMessage); err != nil {
+		_ = wrongs.Note(err) // it names its field
 	}
 }
 

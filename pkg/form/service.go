@@ -68,15 +68,37 @@ type Receipt struct {
 func (s *Service) Submit(
 	ctx context.Context, sub Submission, wait commit.Wait,
 ) (receipt Receipt, err error) {
+	var id uuid.UUID
 	err = s.act(ctx, sub.FormID, wait, &receipt, func(f *Form, now time.Time) (Item, error) {
 		i, err := s.submitted(f, sub, now)
 		if err != nil {
 			return Item{}, err
 		}
+		id = i.ID
 		i.Answers, err = f.Answer(sub.Given, nil)
 		return i, err
 	})
+	if sub.Key != uuid.Nil && id != uuid.Nil && fault.Is(err, fault.Invalid) {
+		return s.again(ctx, id, err)
+	}
 	return receipt, err
+}
+
+// again answers a retry whose response was kept before the form asked for something else.
+func (s *Service) again(ctx context.Context, id uuid.UUID, refusal error) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, commit.Deadline)
+	defer cancel()
+	r, err := s.Store.Response(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		return Receipt{}, refusal
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	f, err := s.forms.form(ctx, r.FormID)
+	return Receipt{
+		ResponseID: id, EditToken: s.Passes.EditToken(id), Broken: f.RulesOf(r.Flags), Applied: true,
+	}, err
 }
 
 // act has prepare make an item by a form, and commits it. If the form was edited meanwhile, it does

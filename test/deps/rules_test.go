@@ -143,7 +143,7 @@ var owners = map[string][]string{
 var planned = []string{
 	"pkg/outbox",
 	"api/internal/feeds",
-	"pkg/form", "api/internal/forms",
+	"api/internal/forms",
 	"pkg/chat", "api/internal/chats",
 }
 
