@@ -103,6 +103,8 @@ type Backend struct {
 
 	mu   sync.Mutex
 	away map[string]bool // not opened yet
+	// replicas of the database; nil: they are not opened
+	replicas *postgres.Replicas
 }
 
 // New makes a backend that is not opened yet.
@@ -254,10 +256,14 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 		return nil, nil, err
 	}
 	b.Talks = talkpg.New(db)       // feature: talk
-	b.Feed = feedpg.New(db)        // feature: feed
 	b.Forms = formpg.New(db)       // feature: form
 	b.Accounts = accountpg.New(db) // feature: account
-	return db, pollpg.New(db), nil
+	engine, err := b.follow(ctx, db)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	b.Feed = feedpg.New(db, engine.reads) // feature: feed
+	return engine, pollpg.New(db), nil
 }
 
 func (b *Backend) openQueue(ctx context.Context, partitions int) (queue.Log, bus.Bus, error) {

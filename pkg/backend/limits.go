@@ -42,7 +42,7 @@ func (b *Backend) Limits() (*Limits, error) {
 	b.metrics.Gauge("plenary_limits_alone",
 		"1 while this replica counts requests for itself, since what replicas share is away.",
 		func() float64 {
-			if len(b.Degraded()) > 0 {
+			if b.limits.away() {
 				return 1
 			}
 			return 0
@@ -50,13 +50,19 @@ func (b *Backend) Limits() (*Limits, error) {
 	return b.limits, nil
 }
 
-// Degraded names what the process does without, and still does its work: "limits".
-func (b *Backend) Degraded() []string {
-	if b.limits != nil && b.limits.shared != nil && b.limits.shared.Away() {
-		return []string{"limits"}
+// Degraded names what the process does without, and still does its work: "limits", "replicas".
+func (b *Backend) Degraded() (names []string) {
+	if b.limits.away() {
+		names = append(names, "limits")
 	}
-	return nil
+	if b.replicasAway() {
+		names = append(names, "replicas")
+	}
+	return names
 }
+
+// away says whether what replicas share is away.
+func (l *Limits) away() bool { return l != nil && l.shared != nil && l.shared.Away() }
 
 // Stop is the promise of life.Service.
 func (l *Limits) Stop(ctx context.Context) error {
@@ -89,6 +95,9 @@ func (b *Backend) Parts(ctx context.Context) []Part {
 			kind = "redis"
 		}
 		parts = append(parts, Part{Name: "limits", Kind: kind})
+	}
+	if len(b.cfg.ReadURLs) > 0 {
+		parts = append(parts, Part{Name: "replicas", Kind: "postgresql"})
 	}
 	missing := map[string]bool{}
 	for _, name := range append(b.Away(ctx), b.Degraded()...) {

@@ -157,6 +157,21 @@ func checkURL(v string, schemes ...string) error {
 	return fmt.Errorf("it begins with neither")
 }
 
+// urls reads a list of URLs, which may be empty.
+func urls(v string, schemes ...string) ([]string, error) {
+	if v == "" {
+		return nil, nil
+	}
+	all := strings.Split(v, ",")
+	for i, u := range all {
+		all[i] = strings.TrimSpace(u)
+		if err := checkURL(all[i], schemes...); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 func number(v string, low, high int) (int, error) {
 	n, err := strconv.Atoi(v)
 	if err != nil {

@@ -112,6 +112,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 		"DATABASE_URL": {"plenary.db", "mysql://u:secret@h/db", "sqlite:", "postgres://",
 			"postgres://%zz", "postgres://plenary:change-me@h/db", "postgresql://u:change%2Dme@h",
 			"postgres://h/db?user=u&password=change-me", "sqlite:a\x00b"},
+		"DATABASE_READ_URLS": {"plenary.db", "sqlite:plenary.db", "mysql://u:secret@h/db",
+			"postgres://", "postgres://a,", ",", "postgres://a,http://u:secret@b",
+			"postgres://a,,postgres://b", "postgres://u:change-me@h/db",
+			"postgres://u:secret@a,postgres://u:change-me@b", "postgres://h/a"},
 		"AMQP_URL": {"http://h", "amqp://", "rabbit:secret", "amqp://a,",
 			"amqp://a,http://b", "amqp://plenary:change-me@h/",
 			"amqp://u:secret@a,amqps://u:change-me@b"},
@@ -235,6 +239,23 @@ func TestASettingThatNeedsAnotherSaysWhich(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	require.Equal(t, OIDC{"https://id.example/realms/a", "plenary", "a/b+c"}, c.OIDC)
+}
+
+func TestReplicasAreOfPostgreSQL(t *testing.T) {
+	env := map[string]string{
+		"PLENARY_DATABASE_URL": "postgres://u:secret@h/db",
+		"PLENARY_DATABASE_READ_URLS": " postgres://u:p%2Cw@a/db?sslmode=disable ," +
+			"postgresql://b:54/db",
+	}
+	c, err := Load(lookup(env))
+	require.NoError(t, err)
+	require.Equal(t, []string{
+		"postgres://u:p%2Cw@a/db?sslmode=disable", "postgresql://b:54/db",
+	}, c.ReadURLs)
+	env["PLENARY_DATABASE_URL"] = "sqlite:plenary.db"
+	_, err = Load(lookup(env))
+	require.EqualError(t, err,
+		"PLENARY_DATABASE_READ_URLS takes PLENARY_DATABASE_URL beside it: that is no PostgreSQL")
 }
 
 func TestOnlyTheExamplesOwnPasswordIsRefused(t *testing.T) {

@@ -161,7 +161,11 @@ func (c *Config) complete() error {
 	needs := func(name, other string) error {
 		return fmt.Errorf("%s%s takes %s%s beside it: that is empty", Prefix, name, Prefix, other)
 	}
+	_, lite := c.SQLitePath()
 	switch {
+	case len(c.ReadURLs) > 0 && lite:
+		return fmt.Errorf("%[1]sDATABASE_READ_URLS takes %[1]sDATABASE_URL beside it: that is "+
+			"no PostgreSQL", Prefix)
 	case c.Mail.Sends() && c.Mail.From.Address == "":
 		return needs("SMTP_URL", "MAIL_FROM")
 	case c.Mail.Sends() && c.PublicURL == "":

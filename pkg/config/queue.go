@@ -1,10 +1,6 @@
 package config
 
-import (
-	"strings"
-
-	"github.com/plenary-live/plenary/pkg/queue"
-)
+import "github.com/plenary-live/plenary/pkg/queue"
 
 // Queue has the settings of the ordered log.
 type Queue struct {
@@ -17,7 +13,10 @@ var queueSettings = []Setting{
 	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between",
 		"The RabbitMQ that carries votes from the API to the workers, or the nodes of its " +
 			"cluster. Empty: the API counts votes itself.",
-		func(c *Config, v string) (err error) { c.AMQPURLs, err = amqpURLs(v); return err }},
+		func(c *Config, v string) (err error) {
+			c.AMQPURLs, err = urls(v, "amqp", "amqps")
+			return err
+		}},
 	{"PARTITIONS", "1", "1 to 256",
 		"The number of ordered queues over which new presentations spread. A rolling restart " +
 			"raises it. A lower number leaves queues unused, and takes none away.",
@@ -33,18 +32,4 @@ var queueSettings = []Setting{
 			c.QueueBytes = int64(n)
 			return err
 		}},
-}
-
-func amqpURLs(v string) ([]string, error) {
-	if v == "" {
-		return nil, nil
-	}
-	urls := strings.Split(v, ",")
-	for i, u := range urls {
-		urls[i] = strings.TrimSpace(u)
-		if err := checkURL(urls[i], "amqp", "amqps"); err != nil {
-			return nil, err
-		}
-	}
-	return urls, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 )
 
 // Config says which database and how much of it to use.
@@ -56,6 +57,15 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err := migrate(ctx, c.migrating(cfg)); err != nil {
 		return nil, translate(err)
 	}
+	db := c.open(cfg)
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// open makes pools, which connect when they are used.
+func (c Config) open(cfg pq.Config) *DB {
 	db := &DB{
 		calls: pool(c.working(cfg), c.MaxConns), lists: pool(c.working(cfg), listConns),
 		pooler: c.Pooler, observe: c.Observe,
@@ -63,10 +73,7 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if db.observe == nil {
 		db.observe = func(string, time.Duration, error) {}
 	}
-	if err := db.Ping(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
+	return db
 }
 
 func pool(c driver.Connector, conns int) *sqlx.DB {

@@ -12,12 +12,16 @@ import (
 )
 
 // Store implements feed.Store.
-type Store struct{ db *postgres.DB }
+type Store struct {
+	db    *postgres.DB
+	reads postgres.Reader
+}
 
 var _ feed.Store = (*Store)(nil)
 
-// New makes the store that is kept by an engine.
-func New(db *postgres.DB) *Store { return &Store{db} }
+// New makes the store that is kept by an engine. Unseen reads from reads, which may be some time
+// behind: it then finds a poll again, or does not find it yet.
+func New(db *postgres.DB, reads postgres.Reader) *Store { return &Store{db, reads} }
 
 func noPoll(err error) error {
 	if postgres.Missing(err) {

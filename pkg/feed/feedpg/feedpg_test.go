@@ -24,7 +24,7 @@ func TestStore(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
 			require.NoError(t, db.Partitions(t.Context(), 8))
-			return New(db)
+			return New(db, db)
 		},
 		Exec: func(t *testing.T, s feed.Store, statement string, id uuid.UUID) {
 			err := s.(*Store).db.Write(t.Context(), "test", func(tx *sqlx.Tx) error {

@@ -29,7 +29,7 @@ func (s *Store) Unseen(
 	}
 	look := func(call, query string, limit int) error {
 		var f found
-		err := s.db.Read(ctx, call, func(q postgres.Queryer) error {
+		err := s.reads.Read(ctx, call, func(q postgres.Queryer) error {
 			return q.GetContext(ctx, &f, query,
 				l.Account, l.Tag, before, l.Now.UnixMilli(), limit, pattern)
 		})
