@@ -18,9 +18,11 @@ type Ledger struct {
 	old     map[uuid.UUID]*Response // that stand before
 	now     map[uuid.UUID]*Response // that stand after; nil: it stands no more
 	persons map[Key]int64           // how many responses of each stand
+	wanted  map[uuid.UUID]bool      // forms of which anybody wants facts
 
 	settled Settled
-	order   []uuid.UUID // of now
+	order   []uuid.UUID         // of now
+	at      map[uuid.UUID]int64 // when each of now became so
 	touched map[uuid.UUID]bool
 }
 
@@ -29,7 +31,7 @@ func NewLedger(batches []Batch) *Ledger {
 	return &Ledger{
 		batches: batches, known: map[uuid.UUID]bool{}, forms: map[uuid.UUID]*Counted{},
 		old: map[uuid.UUID]*Response{}, now: map[uuid.UUID]*Response{},
-		persons: map[Key]int64{}, touched: map[uuid.UUID]bool{},
+		persons: map[Key]int64{}, touched: map[uuid.UUID]bool{}, at: map[uuid.UUID]int64{},
 	}
 }
 
@@ -105,6 +107,9 @@ func (l *Ledger) Old(r Response) { l.old[r.ID] = &r }
 // Person brings how many responses of a person stand before.
 func (l *Ledger) Person(k Key, responses int64) { l.persons[k] = responses }
 
+// Want is told of which forms anybody wants facts.
+func (l *Ledger) Want(forms map[uuid.UUID]bool) { l.wanted = forms }
+
 // Settle gives what to write, and what to say.
 func (l *Ledger) Settle() (s Settled, o Outcome) {
 	o.Verdicts = make([][]Verdict, len(l.batches))
@@ -156,6 +161,7 @@ func (l *Ledger) count() map[uuid.UUID]Counts {
 		case before != nil:
 			l.settled.Gone = append(l.settled.Gone, id)
 		}
+		l.tell(before, after)
 	}
 	return counts
 }
@@ -193,7 +199,7 @@ func (l *Ledger) decide(i *Item) Verdict {
 	}
 	f.Responses--
 	l.persons[Key{i.FormID, was.Person}]--
-	l.put(i.ID, f, nil)
+	l.put(i, nil)
 	return Done
 }
 
@@ -216,7 +222,7 @@ func (l *Ledger) submit(f *Counted, i *Item) Verdict {
 	f.Responses++
 	f.Numbered++
 	l.persons[person]++
-	l.put(i.ID, f, &Response{
+	l.put(i, &Response{
 		ID: i.ID, FormID: i.FormID, Number: f.Numbered, Person: i.Person, At: i.At,
 		Answers: answers, Flags: f.Definition.Flags(answers),
 	})
@@ -241,7 +247,7 @@ func (l *Ledger) replace(f *Counted, i *Item, was *Response) Verdict {
 	after.Answers, after.Flags = answers, f.Definition.Flags(answers)
 	after.Changed = i.At
 	after.Edits++
-	l.put(i.ID, f, &after)
+	l.put(i, &after)
 	return Done
 }
 
@@ -253,10 +259,10 @@ func (l *Ledger) standing(id uuid.UUID) *Response {
 	return l.old[id]
 }
 
-func (l *Ledger) put(id uuid.UUID, f *Counted, r *Response) {
-	if _, ok := l.now[id]; !ok {
-		l.order = append(l.order, id)
+func (l *Ledger) put(i *Item, r *Response) {
+	if _, ok := l.now[i.ID]; !ok {
+		l.order = append(l.order, i.ID)
 	}
-	l.now[id] = r
-	l.touched[f.FormID] = true
+	l.now[i.ID], l.at[i.ID] = r, i.At
+	l.touched[i.FormID] = true
 }

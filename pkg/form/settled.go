@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/outbox"
 )
 
 // Counted is a form as counting knows it. Its row is locked.
@@ -45,7 +46,8 @@ type Settled struct {
 	Counts []Move // of what is not a word
 	Words  []Move
 	Forms  []Counted
-	IDs    []uuid.UUID // of keyed items that had their effect
+	IDs    []uuid.UUID   // of keyed items that had their effect
+	Facts  []outbox.Fact // of forms of which anybody wants any
 }
 
 // None says whether there is nothing to write.

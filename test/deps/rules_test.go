@@ -61,6 +61,7 @@ var kinds = map[string][]string{
 	},
 	adapter: {
 		"pkg/rabbitmq", "pkg/inproc", "pkg/postgres", "pkg/sqlite", "pkg/redis", "pkg/smtp",
+		"pkg/webhook",
 	},
 	carrier:   {"pkg/queue", "pkg/bus"},
 	spine:     {"pkg/commit", "pkg/work", "pkg/outbox"},
@@ -111,6 +112,7 @@ var owners = map[string][]string{
 	"golang.org/x/oauth2":                 {"pkg/account/accountoidc"},
 	"github.com/go-jose/go-jose":          {suite},
 	"github.com/wneessen/go-mail":         {"pkg/smtp"},
+	"github.com/standard-webhooks":        {"pkg/webhook"},
 	"github.com/emersion":                 {suite},
 	"github.com/jmoiron/sqlx":             {"pkg/postgres", "pkg/sqlite", store},
 	"github.com/lib/pq":                   {"pkg/postgres", "pg"},
@@ -141,7 +143,6 @@ var owners = map[string][]string{
 // planned are the packages that the rules name and nobody has built yet. Whoever builds one deletes
 // its line.
 var planned = []string{
-	"pkg/outbox",
 	"api/internal/feeds",
 	"api/internal/forms",
 	"pkg/chat", "api/internal/chats",

@@ -20,9 +20,17 @@ func (s *Store) Count(
 		if err := s.load(ctx, tx, ledger); err != nil {
 			return err
 		}
+		wanted, err := sqlite.Wanted(ctx, tx, ledger.Forms())
+		if err != nil {
+			return err
+		}
+		ledger.Want(wanted)
 		var settled form.Settled
 		settled, o = ledger.Settle()
-		return settle(ctx, tx, &settled, partitions[0])
+		if err := settle(ctx, tx, &settled, partitions[0]); err != nil {
+			return err
+		}
+		return sqlite.Put(ctx, tx, settled.Facts)
 	}
 	err = s.db.Once(ctx, "count_responses", form.Stream, partitions, ledger.IDs(), count)
 	if err != nil {

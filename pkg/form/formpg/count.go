@@ -11,7 +11,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-// Count implements form.Store, in four round trips with BEGIN and COMMIT, however much it counts.
+// Count implements form.Store, in five round trips with BEGIN and COMMIT, however much it
+// counts, and one more where anybody wants facts.
 func (s *Store) Count(
 	ctx context.Context, partitions []int, batches []form.Batch,
 ) (o form.Outcome, err error) {
@@ -20,9 +21,17 @@ func (s *Store) Count(
 		if err := s.claim(ctx, tx, ledger, partitions); err != nil {
 			return err
 		}
+		wanted, err := postgres.Wanted(ctx, tx, ledger.Forms())
+		if err != nil {
+			return err
+		}
+		ledger.Want(wanted)
 		var settled form.Settled
 		settled, o = ledger.Settle()
-		return settle(ctx, tx, &settled, partitions[0])
+		if err := settle(ctx, tx, &settled, partitions[0]); err != nil {
+			return err
+		}
+		return postgres.Put(ctx, tx, settled.Facts)
 	})
 	if err != nil {
 		return form.Outcome{}, err

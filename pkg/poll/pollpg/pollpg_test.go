@@ -172,8 +172,8 @@ func inside() polltest.Inside {
 		},
 		Downgrade: func(t require.TestingT, s polltest.Store) {
 			for _, name := range []string{
-				"0016_forms", "0015_feeds", "0014_presentation_talk", "0013_accounts",
-				"0012_talks", "0011_counting",
+				"0017_outbox", "0016_forms", "0015_feeds", "0014_presentation_talk",
+				"0013_accounts", "0012_talks", "0011_counting",
 				"0010_partitions", "0009_counting",
 				"0008_spellings", "0007_mends", "0006_texts",
 			} {
