@@ -25,7 +25,8 @@ func Wanted(
 ) (map[uuid.UUID]bool, error) {
 	var rows []uuid.UUID
 	err := tx.SelectContext(ctx, &rows, `SELECT DISTINCT thing_id FROM integrations
-		WHERE thing_id = ANY($1::uuid[] || '{00000000-0000-0000-0000-000000000000}') AND off = ''`,
+		WHERE off = ''
+			AND thing_id = ANY($1::uuid[] || '{00000000-0000-0000-0000-000000000000}'::uuid[])`,
 		ids(things))
 	wanted := make(map[uuid.UUID]bool, len(rows))
 	for _, id := range rows {

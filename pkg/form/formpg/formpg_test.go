@@ -11,6 +11,7 @@ import (
 
 	"github.com/plenary-live/plenary/pkg/form"
 	"github.com/plenary-live/plenary/pkg/form/formtest"
+	"github.com/plenary-live/plenary/pkg/outbox"
 	"github.com/plenary-live/plenary/pkg/postgres"
 	"github.com/plenary-live/plenary/test/stack"
 )
@@ -33,5 +34,6 @@ func TestStore(t *testing.T) {
 			})
 			require.NoError(t, err)
 		},
+		Outbox: func(s form.Store) outbox.Store { return postgres.NewOutbox(s.(*Store).db) },
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/commit"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/form"
+	"github.com/plenary-live/plenary/pkg/outbox"
 	"github.com/plenary-live/plenary/pkg/question"
 )
 
@@ -25,6 +26,8 @@ type Suite struct {
 	// Exec runs a statement on what a store keeps, which no store does. Its one parameter, a
 	// question mark, is an id.
 	Exec func(t *testing.T, s form.Store, statement string, id uuid.UUID)
+	// Outbox gives what is kept beside a store.
+	Outbox func(s form.Store) outbox.Store
 }
 
 // Run proves the port's promises.
@@ -41,6 +44,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("a form that is edited meanwhile", s.outdated)
 	t.Run("retries", s.retries)
 	t.Run("words", s.words)
+	t.Run("facts", s.facts)
 	t.Run("as many responses as may stand", s.bounded)
 	t.Run("numbers equal a recount whatever happens", s.property)
 	t.Run("recounts", s.recounts)

@@ -125,7 +125,8 @@ func (s Suite) erasing(t *testing.T) {
 	old.At -= 1000
 	pending.At -= 1000
 	s.put(t, store, old, old, old, kept)
-	require.NoError(t, store.Settle(t.Context(), settled(claim(t, store, nil), outbox.Delivered, now)))
+	done := settled(claim(t, store, nil), outbox.Delivered, now)
+	require.NoError(t, store.Settle(t.Context(), done))
 	s.put(t, store, pending)
 	for _, want := range []int{2, 1, 0} {
 		n, err := store.Erase(t.Context(), now, 2)
@@ -157,9 +158,12 @@ func (s Suite) contexts(t *testing.T) {
 		"Claim":             func() error { _, err := store.Claim(ctx, outbox.Claim{}); return err },
 		"Settle":            func() error { return store.Settle(ctx, []outbox.Result{{ID: i.ID}}) },
 		"Deliveries":        func() error { _, err := store.Deliveries(ctx, i.ID, 0, 1); return err },
-		"Retry":             func() error { _, err := store.Retry(ctx, i.ID, uuid.Nil, now); return err },
-		"Backlog":           func() error { _, err := store.Backlog(ctx, "hook"); return err },
-		"Erase":             func() error { _, err := store.Erase(ctx, now, 1); return err },
+		"Retry": func() error {
+			_, err := store.Retry(ctx, i.ID, uuid.Nil, now)
+			return err
+		},
+		"Backlog": func() error { _, err := store.Backlog(ctx, "hook"); return err },
+		"Erase":   func() error { _, err := store.Erase(ctx, now, 1); return err },
 		"Put": func() error {
 			return s.Put(ctx, store, []outbox.Fact{fact(thing(1), created, "a")}, nil)
 		},
