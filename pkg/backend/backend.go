@@ -26,6 +26,7 @@ import (
 	"github.com/plenary-live/plenary/pkg/form/formlite"
 	"github.com/plenary-live/plenary/pkg/form/formpg"
 	"github.com/plenary-live/plenary/pkg/inproc"
+	"github.com/plenary-live/plenary/pkg/outbox"
 	"github.com/plenary-live/plenary/pkg/poll"
 	"github.com/plenary-live/plenary/pkg/poll/polllite"
 	"github.com/plenary-live/plenary/pkg/poll/pollpg"
@@ -82,9 +83,10 @@ type Backend struct {
 	// than there were at first. A process of before spreads them over those.
 	Spread   int
 	Store    poll.Store
-	Talks    talk.Store    // feature: talk
-	Feed     feed.Store    // feature: feed
-	Forms    form.Store    // feature: form
+	Talks    talk.Store // feature: talk
+	Feed     feed.Store // feature: feed
+	Forms    form.Store // feature: form
+	Outbox   outbox.Store
 	Accounts account.Store // feature: account
 	Log      queue.Log
 	Votes    queue.Stream // of the Log
@@ -242,9 +244,10 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 				"every user of this machine can open the database file: chmod o= takes that away",
 				"path", path, "mode", info.Mode().String())
 		}
-		b.Talks = talklite.New(db)       // feature: talk
-		b.Feed = feedlite.New(db)        // feature: feed
-		b.Forms = formlite.New(db)       // feature: form
+		b.Talks = talklite.New(db) // feature: talk
+		b.Feed = feedlite.New(db)  // feature: feed
+		b.Forms = formlite.New(db) // feature: form
+		b.Outbox = sqlite.NewOutbox(db)
 		b.Accounts = accountlite.New(db) // feature: account
 		return db, polllite.New(db), nil
 	}
@@ -255,8 +258,9 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b.Talks = talkpg.New(db)       // feature: talk
-	b.Forms = formpg.New(db)       // feature: form
+	b.Talks = talkpg.New(db) // feature: talk
+	b.Forms = formpg.New(db) // feature: form
+	b.Outbox = postgres.NewOutbox(db)
 	b.Accounts = accountpg.New(db) // feature: account
 	engine, err := b.follow(ctx, db)
 	if err != nil {

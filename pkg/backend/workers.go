@@ -64,6 +64,7 @@ func (b *Backend) Workers() *Workers {
 	}
 	running = append(running, life.Loop(b.feedUpkeep().Run))                    // feature: feed
 	running = append(running, life.Loop(form.NewUpkeep(b.Forms, b.logger).Run)) // feature: form
+	running = append(running, b.dispatchers()...)
 	w.Service = life.InOrder(running...)
 	return w
 }

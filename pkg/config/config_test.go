@@ -140,8 +140,10 @@ func TestAWrongValueIsNamedWithWhatItTakes(t *testing.T) {
 			"redis://:change-me@redis:6379", "rediss://u:change%2Dme@h",
 			"redis://%zz", "redis:h", "//:secret@h",
 		},
-		"WRONG_CODES": {"-1", "1000001", "many", "0x10"},
-		"KEEP_DAYS":   {"-1", "36501", "30d", "1.5", "NaN"},
+		"WRONG_CODES":            {"-1", "1000001", "many", "0x10"},
+		"KEEP_DAYS":              {"-1", "36501", "30d", "1.5", "NaN"},
+		"ALLOW_PRIVATE_WEBHOOKS": {"yes", "on", "2", "10.0.0.0/8"},
+
 		"DAILY_VOTES": {"-1", "1000001", "100/d", "many", "1e2"},
 		"FEED_UNDO":   {"-1s", "721h", "1d", "10", "for ever"},
 		"FEED_KEEP_DAYS": {

@@ -45,20 +45,22 @@ func (r *deliveryRow) delivery() outbox.Delivery {
 }
 
 // Claim implements outbox.Store. Rows that another call has locked are skipped.
-func (o *Outbox) Claim(ctx context.Context, c outbox.Claim) (jobs []outbox.Job, err error) {
+func (o *Outbox) Claim(ctx context.Context, c outbox.Claim) (_ []outbox.Job, err error) {
 	now := c.Now.UnixMilli()
-	err = o.db.Write(ctx, "claim_deliveries", func(tx *sqlx.Tx) error {
-		var found []integrationRow
-		err := tx.SelectContext(ctx, &found, `SELECT `+integrationColumns+` FROM integrations i
+	var found []integrationRow
+	err = o.db.Read(ctx, "due_integrations", func(q Queryer) error {
+		return q.SelectContext(ctx, &found, `SELECT `+integrationColumns+` FROM integrations i
 			WHERE sink = $1 AND off = '' AND id <> ALL($2::uuid[]) AND EXISTS (
 				SELECT FROM deliveries d
 				WHERE d.integration_id = i.id AND d.state = 0 AND d.due_at <= $3)
 			ORDER BY random() LIMIT $4`, c.Sink, ids(c.Busy), now, c.Jobs)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		var rows []deliveryRow
-		err = tx.SelectContext(ctx, &rows, `
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	var rows []deliveryRow
+	err = o.db.Write(ctx, "claim_deliveries", func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &rows, `
 			UPDATE deliveries d SET tries = d.tries + 1, due_at = $4
 			FROM (
 				SELECT l.place FROM unnest($1::uuid[], $2::bigint[]) AS u (id, ordered)
@@ -78,13 +80,11 @@ func (o *Outbox) Claim(ctx context.Context, c outbox.Claim) (jobs []outbox.Job, 
 				}
 				return 0
 			}), now, c.Now.Add(c.Lease).UnixMilli(), c.Each)
-		jobs = outbox.Jobs(integrations(found), deliveries(rows))
-		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return jobs, nil
+	return outbox.Jobs(integrations(found), deliveries(rows)), nil
 }
 
 // deliveries reads rows, and puts them into the order of their places.

@@ -55,17 +55,19 @@ func (o *Outbox) Claim(ctx context.Context, c outbox.Claim) (jobs []outbox.Job, 
 	if err != nil {
 		return nil, err
 	}
-	err = o.db.Write(ctx, "claim_deliveries", func(tx *sqlx.Tx) error {
-		var found []integrationRow
-		err := tx.SelectContext(ctx, &found, `SELECT `+integrationColumns+` FROM integrations i
+	var found []integrationRow
+	err = o.db.Read(ctx, "due_integrations", func(q Queryer) error {
+		return q.SelectContext(ctx, &found, `SELECT `+integrationColumns+` FROM integrations i
 			WHERE sink = ?1 AND off = ''
 				AND id NOT IN (SELECT unhex(value->>0) FROM json_each(?2))
 				AND EXISTS (SELECT 1 FROM deliveries d
 					WHERE d.integration_id = i.id AND d.state = 0 AND d.due_at <= ?3)
 			ORDER BY random() LIMIT ?4`, c.Sink, busy, now, c.Jobs)
-		if err != nil {
-			return err
-		}
+	})
+	if err != nil || len(found) == 0 { // who waits for nothing keeps no writer out
+		return nil, err
+	}
+	err = o.db.Write(ctx, "claim_deliveries", func(tx *sqlx.Tx) error {
 		for i := range found {
 			var rows []deliveryRow
 			err := tx.SelectContext(ctx, &rows, `
