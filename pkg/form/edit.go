@@ -54,6 +54,10 @@ func (s *Service) Edit(
 			return fault.Errorf(fault.Stale, "the form was edited meanwhile")
 		}
 		old := *f
+		var err error
+		if old.Definition, err = DecodeDefinition(f.Definition.Encode()); err != nil {
+			return err
+		}
 		if err := by(f); err != nil {
 			return err
 		}
