@@ -8,8 +8,8 @@ func (d *Dispatcher) At(now func() time.Time) *Dispatcher {
 	return d
 }
 
-// Settle waits until no job is under way.
-func (d *Dispatcher) Settle() { d.running.Wait() }
+// Idle waits until no job is under way.
+func (d *Dispatcher) Idle() { d.running.Wait() }
 
 // ResultOf is what becomes of a delivery.
 func ResultOf(d *Delivery, err error, now time.Time) Result { return d.result(err, now) }

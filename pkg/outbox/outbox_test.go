@@ -163,7 +163,7 @@ func (p *post) once(t *testing.T, want int) {
 	n, err := p.Dispatcher.Once(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, want, n)
-	p.Dispatcher.Settle()
+	p.Dispatcher.Idle()
 }
 
 func (p *post) states(t *testing.T, i outbox.Integration) (states []outbox.State) {
@@ -269,6 +269,6 @@ func TestASinkThatSaysTooLittleHasNotDelivered(t *testing.T) {
 	d := outbox.NewDispatcher(p, silent, slog.New(slog.DiscardHandler)).At(p.now)
 	_, err := d.Once(t.Context())
 	require.NoError(t, err)
-	d.Settle()
+	d.Idle()
 	require.Equal(t, []outbox.State{outbox.Pending}, p.states(t, i))
 }
