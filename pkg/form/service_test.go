@@ -271,12 +271,13 @@ func TestExactlyAsManyRespondAsMayHoweverManyTry(t *testing.T) {
 	require.Equal(t, [2]int{5, 35}, [2]int{kept, full})
 }
 
-func TestADurableResponseIsNotAppliedYet(t *testing.T) {
-	o := open(t)
+func TestAResponseOfWhichNothingIsKnownIsUnknownAndSaysSo(t *testing.T) {
+	o := open(t) // nobody applies, and what is in memory alone is not durable
 	f := o.made(t, nil)
-	r, err := o.Submit(t.Context(), to(f, yes()), commit.Wait{For: time.Millisecond})
-	require.NoError(t, err)
-	require.False(t, r.Applied)
-	require.Equal(t, o.Passes.EditToken(r.ResponseID), r.EditToken)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	r, err := o.Submit(ctx, to(f, yes()), usual)
+	is(t, fault.Unavailable, err)
+	require.Zero(t, r)
 	require.Zero(t, o.Waiting())
 }
