@@ -30,7 +30,7 @@ var functions = map[string]string{
 	"feeds_seen_1":     "46156d92d1b25d3c89a60b3bbb12b299997279cf7368593f9eb95f61d3e94b09",
 	"feeds_settle_1":   "11a5e24072deefc4c411110dd4ccecf0897a5d8d8264b21e179d15357533caf3",
 	"feeds_unseen_1":   "5d2d1b2449b22c180b3f1bb7c2631e4fa7419cba2b2dad6b99c96ec56ec0603c",
-	"forms_claim_1":    "2c1e1c43fe73eae0b5c224fc64977f062800c9c180cc8624c154b012cc851bcf",
+	"forms_claim_1":    "7f987145b81a4993be063982cd1167651560962f4c8146df031d29acffdd3c6a",
 	"forms_settle_1":   "246e0f6093e58b493ca3582b3b13b01c10d977e8a34b280af09e43577e1de532",
 }
 

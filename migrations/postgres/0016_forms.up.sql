@@ -66,7 +66,7 @@ CREATE TABLE form_gone (form_id uuid PRIMARY KEY);
 -- person of each that may have responded. It locks the partitions first, and then the forms in order. What it reads after that
 -- nobody changes. What a form asks is read where the caller knows another edit alone.
 CREATE FUNCTION forms_claim_1(bigint[], uuid[], uuid[], uuid[], bigint[], uuid[], uuid[], uuid[],
-    OUT fresh uuid[], OUT known uuid[], OUT found json, OUT stand json, OUT places bigint[], OUT given bigint[])
+    OUT fresh uuid[], OUT known uuid[], OUT asked json, OUT stand json, OUT places bigint[], OUT given bigint[])
 LANGUAGE plpgsql VOLATILE SECURITY INVOKER AS $function$
 BEGIN
     SELECT c.fresh FROM entries_claim_1('forms', $1, $2) c INTO fresh;
@@ -76,7 +76,7 @@ BEGIN
     SELECT coalesce(json_agg(o), '[]') FROM (
         SELECT f.id, f.closed, f.closes_at, f.max_responses, f.one_per_person, f.edits, f.responses, f.numbered, f.revision,
             CASE WHEN f.edits <> u.edits THEN f.definition END AS definition
-        FROM forms f JOIN unnest($4, $5) AS u (id, edits) ON u.id = f.id ORDER BY f.id FOR UPDATE OF f) o INTO found;
+        FROM forms f JOIN unnest($4, $5) AS u (id, edits) ON u.id = f.id ORDER BY f.id FOR UPDATE OF f) o INTO asked;
     stand := '[]';
     IF cardinality($6) > 0 THEN
         SELECT coalesce(json_agg(o), '[]') FROM (

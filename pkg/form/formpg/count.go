@@ -67,7 +67,7 @@ func (s *Store) claim(
 	asked := s.known.Of(ids)
 	var found struct {
 		Fresh, Known  postgres.UUIDs
-		Found, Stand  []byte
+		Asked, Stand  []byte
 		Places, Given postgres.Int64s
 	}
 	err := tx.GetContext(ctx, &found, claimCall,
@@ -106,7 +106,7 @@ func (s *Store) claim(
 	for i, id := range ids {
 		definitions[id] = asked[i].Definition
 	}
-	return s.load(ledger, found.Found, definitions)
+	return s.load(ledger, found.Asked, definitions)
 }
 
 // load brings the ledger the forms, of which some definitions are known.
