@@ -16,8 +16,14 @@ func TestAnEditTokenIsOfOneThingAndOfOneKey(t *testing.T) {
 	require.Equal(t, token, NewPasses(key).EditToken(thing), "every replica gives the same")
 	require.True(t, passes.MayEdit(thing, token))
 	for name, wrong := range map[string]string{
-		"another thing": passes.EditToken(uuid.New()), "another key": NewPasses(NewPassKey()).
-					EditToken(thing), "none": "", "cut": token[:42], "longer": token + "A", "upper": strings.ToUpper(token), "garbage": "\xff\x00", "huge": strings.Repeat(token, 1000),
+		"another thing": passes.EditToken(uuid.New()),
+		"another key":   NewPasses(NewPassKey()).EditToken(thing),
+		"none":          "",
+		"cut":           token[:42],
+		"longer":        token + "A",
+		"upper":         strings.ToUpper(token),
+		"garbage":       "\xff\x00",
+		"huge":          strings.Repeat(token, 1000),
 	} {
 		require.False(t, passes.MayEdit(thing, wrong), name)
 	}

@@ -1,6 +1,12 @@
 package account
 
-import "context"
+import (
+	"context"
+
+	"github.com/plenary-live/plenary/pkg/question"
+)
+
+var notInEmail = question.NotInEmail
 
 // HoldHashes takes n turns at hashing until release is called.
 func (s *Service) HoldHashes(n int) (release func()) {

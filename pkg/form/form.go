@@ -1,5 +1,5 @@
-// Package form is the forms feature without I/O of its own: questions that are answered together,
-// and responses that are kept as a whole or not at all.
+// Package form is the forms feature without I/O of its own. Questions are answered together, and a
+// response is kept as a whole or not at all.
 package form
 
 import (

@@ -67,7 +67,8 @@ func TestADefinitionOfGarbageIsCheckedOrRefused(t *testing.T) {
 		f := Form{Settings: Settings{Title: "A"}}
 		for range rapid.IntRange(0, 6).Draw(r, "questions") {
 			q := Question{ID: ids.Draw(r, "id"), Help: garbage(r, "help")}
-			q.Text, q.Kind = garbage(r, "text"), rapid.SampledFrom(append(kinds, "")).Draw(r, "kind")
+			q.Text = garbage(r, "text")
+			q.Kind = rapid.SampledFrom(append(kinds, "")).Draw(r, "kind")
 			for range rapid.IntRange(0, 3).Draw(r, "options") {
 				q.Options = append(q.Options,
 					question.Option{Key: garbage(r, "key"), Value: garbage(r, "value")})

@@ -25,9 +25,9 @@ const (
 	shown = 20
 )
 
-// Recount is the promise of work.Recounter, but that the numbers and the responses of a form are
-// compared as they were at one moment, without a lock. What is between them is the same at any
-// other. So it is mended when they have moved on, too.
+// Recount is the promise of work.Recounter. The numbers and the responses of a form are compared
+// as they are at one moment, without a lock. What is between them is the same at any other. So it
+// is mended when they have moved on, too.
 func (r *Recounter) Recount(
 	ctx context.Context, repair bool, found func(work.Difference),
 ) (compared int, err error) {

@@ -97,7 +97,8 @@ func (s *Service) again(ctx context.Context, id uuid.UUID, refusal error) (Recei
 	}
 	f, err := s.forms.form(ctx, r.FormID)
 	return Receipt{
-		ResponseID: id, EditToken: s.Passes.EditToken(id), Broken: f.RulesOf(r.Flags), Applied: true,
+		ResponseID: id, EditToken: s.Passes.EditToken(id), Broken: f.RulesOf(r.Flags),
+		Applied: true,
 	}, err
 }
 

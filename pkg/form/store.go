@@ -49,7 +49,7 @@ type Store interface {
 	Responses(ctx context.Context, formID uuid.UUID, before int64, limit int) ([]Response, error)
 
 	// Each calls yield with each response to a form, in the order of their numbers, as they are at
-	// one moment, until yield gives an error, which it gives as well. The memory that it takes does
+	// one moment. After an error of yield, which it gives, it ends. The memory that it takes does
 	// not depend on the number of responses. NotFound.
 	Each(ctx context.Context, formID uuid.UUID, yield func(Response) error) error
 
@@ -57,8 +57,8 @@ type Store interface {
 	// moment. Its cost does not depend on the number of responses. NotFound.
 	Counts(ctx context.Context, formID uuid.UUID) (Tally, error)
 
-	// Words reads the words of a word cloud, at most limit: those that most people wrote first, and
-	// equal ones in the order of their bytes.
+	// Words reads at most limit words of a word cloud: those that most people wrote first. Equal
+	// ones are in the order of their bytes.
 	Words(ctx context.Context, formID, question uuid.UUID, limit int) ([]Word, error)
 
 	// Count applies batches of partitions in one transaction, by the rules of Ledger. Each batch

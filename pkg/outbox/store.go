@@ -47,8 +47,8 @@ type Store interface {
 	RemoveIntegration(ctx context.Context, id uuid.UUID) error
 
 	// Claim claims deliveries that are due, of integrations that are on. Nobody else claims them
-	// before the lease is over. Each claim is a try. Of an integration that is Ordered it claims the
-	// first pending delivery of each subject alone. Two calls never wait for each other.
+	// before the lease is over. Each claim is a try. Where an integration is Ordered, the first
+	// pending delivery of each subject alone is claimed. Two calls never wait for each other.
 	Claim(ctx context.Context, c Claim) ([]Job, error)
 
 	// Settle writes results. One of a try that is not the last one has no effect.
@@ -64,8 +64,8 @@ type Store interface {
 	// all where the id is Nil. It gives how many.
 	Retry(ctx context.Context, integration, id uuid.UUID, now time.Time) (int, error)
 
-	// Backlog says of a sink how many deliveries are pending and failed, and when the oldest of the
-	// pending ones was made: the time of its fact.
+	// Backlog says of a sink how many deliveries are pending and failed. It also gives the time of
+	// the oldest pending fact.
 	Backlog(ctx context.Context, sink string) (Backlog, error)
 
 	// Erase deletes at most limit deliveries that were delivered, or failed, and whose fact is from

@@ -151,7 +151,7 @@ func CleanEmail(field, typed string) (string, error) {
 		return "", fault.Field(field, "must not be empty")
 	case len(typed) > MaxEmail:
 		return "", fault.Field(field, "must have at most %d bytes", MaxEmail)
-	case !utf8.ValidString(typed) || strings.ContainsFunc(typed, notInEmail):
+	case !utf8.ValidString(typed) || strings.ContainsFunc(typed, NotInEmail):
 		return "", fault.Field(field, "must be an e-mail address")
 	}
 	email := norm.NFC.String(cases.Lower(language.Und).String(typed))
@@ -162,8 +162,8 @@ func CleanEmail(field, typed string) (string, error) {
 	return email, nil
 }
 
-// notInEmail are signs that nobody sees, and such as a quoted name would have.
-func notInEmail(r rune) bool {
+// NotInEmail tells signs that no address holds: those that nobody sees, and those of quoted names.
+func NotInEmail(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) ||
 		r == utf8.RuneError || strings.ContainsRune(`"<>(),;:\`, r)
 }

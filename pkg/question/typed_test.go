@@ -13,7 +13,8 @@ import (
 func TestAValueHasOneFormHoweverItIsWritten(t *testing.T) {
 	for kind, values := range map[Kind]map[string]Answer{
 		Number: {
-			"0": "0", "-0": "0", "007": "7", "+7": "7", " 12 ": "12", "1.50": "1.5", "-3.500": "-3.5",
+			"0": "0", "-0": "0", "007": "7", "+7": "7", " 12 ": "12", "1.50": "1.5",
+			"-3.500":   "-3.5",
 			"0.000001": "0.000001", "-0.5": "-0.5", "1000000000000": "1000000000000",
 			"-1000000000000.000000": "-1000000000000", "5.0000000": "5",
 		},
@@ -49,10 +50,14 @@ func TestWhatIsNoValueIsRefusedUnderItsField(t *testing.T) {
 			"", "2023-02-29", "2024-13-01", "2024-1-1", "24-01-01", "2024-01-01T00:00:00Z",
 			"01.02.2024", "0000-01-01", "10000-01-01", "today", "\xff", strings.Repeat("1", 1<<16),
 		},
-		Email: {"", "anna", "Anna <a@b.example>", "a@b.example\r\nBcc: c@d.example", "\xff@b.example"},
+		Email: {
+			"", "anna", "Anna <a@b.example>", "a@b.example\r\nBcc: c@d.example", "\xff@b.example",
+		},
 		Phone: {
-			"", "079 123 45 67", "+", "+0791234567", "+123456", "+1234567890123456", "+41 79 CALL ME",
-			"tel:+41791234567", "+41+79123456", "٠٠٤١٧٩١٢٣٤٥٦٧", "\xff", strings.Repeat("+1", 1<<15),
+			"", "079 123 45 67", "+", "+0791234567", "+123456", "+1234567890123456",
+			"+41 79 CALL ME",
+			"tel:+41791234567", "+41+79123456", "٠٠٤١٧٩١٢٣٤٥٦٧", "\xff",
+			strings.Repeat("+1", 1<<15),
 		},
 		Choice: {"a"}, OpenText: {"a"},
 	} {

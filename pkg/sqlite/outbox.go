@@ -198,7 +198,8 @@ func (o *Outbox) ChangeIntegration(
 func (o *Outbox) RemoveIntegration(ctx context.Context, id uuid.UUID) error {
 	return o.db.Write(ctx, "remove_integration", func(tx *sqlx.Tx) error {
 		var gone uuid.UUID
-		err := tx.GetContext(ctx, &gone, `DELETE FROM integrations WHERE id = ?1 RETURNING id`, id[:])
+		err := tx.GetContext(ctx, &gone,
+			`DELETE FROM integrations WHERE id = ?1 RETURNING id`, id[:])
 		if err != nil {
 			return noIntegration(err)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/outbox"
 )
 
-// reserved are the addresses that are nobody's on the internet, beside those that package netip
-// tells: of one network, of documentation, of tests, and such as hide another address.
+// reserved are addresses that are nobody's on the internet, beside those that package netip tells.
+// They are those of one network, of documentation, of tests, and such as hide another address.
 var reserved = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24",
 	"192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 	"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16",

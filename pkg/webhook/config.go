@@ -1,5 +1,5 @@
-// Package webhook sends facts to a URL, as Standard Webhooks describes it: signed with a secret that
-// both sides have, each with an id by which a receiver knows one that comes again.
+// Package webhook sends facts to a URL, as Standard Webhooks describes it. Each is signed with a
+// secret that both sides have. Its id tells a receiver that it has come before.
 package webhook
 
 import (

@@ -51,7 +51,9 @@ func NewSender(private bool) *Sender {
 			TLSHandshakeTimeout: timeout, MaxIdleConnsPerHost: atOnce, MaxIdleConns: 256,
 			IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: maxAnswer,
 		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
 	}}
 }
 

@@ -22,7 +22,8 @@ func (s Suite) facts(t *testing.T) {
 	hook := outbox.Integration{ID: commit.NewID(), Thing: f.ID, Sink: "hook"}
 	require.NoError(t, post.AddIntegration(t.Context(), hook))
 	i := submit(f, form.Answers{
-		coming: "no", colours: "r\nb", income: "1", spent: "2", why: "a\u2028b", cities: "Oslo\nRome",
+		coming: "no", colours: "r\nb", income: "1", spent: "2", why: "a\u2028b",
+		cities: "Oslo\nRome",
 	})
 	o := count(t, store, batch(i, submit(other, form.Answers{coming: "yes"})))
 	require.Equal(t, [][]form.Verdict{{form.Done, form.Done}}, o.Verdicts)

@@ -155,9 +155,15 @@ func (s Suite) contexts(t *testing.T) {
 			return err
 		},
 		"RemoveIntegration": func() error { return store.RemoveIntegration(ctx, i.ID) },
-		"Claim":             func() error { _, err := store.Claim(ctx, outbox.Claim{}); return err },
-		"Settle":            func() error { return store.Settle(ctx, []outbox.Result{{ID: i.ID}}) },
-		"Deliveries":        func() error { _, err := store.Deliveries(ctx, i.ID, 0, 1); return err },
+		"Claim": func() error {
+			_, err := store.Claim(ctx, outbox.Claim{})
+			return err
+		},
+		"Settle": func() error { return store.Settle(ctx, []outbox.Result{{ID: i.ID}}) },
+		"Deliveries": func() error {
+			_, err := store.Deliveries(ctx, i.ID, 0, 1)
+			return err
+		},
 		"Retry": func() error {
 			_, err := store.Retry(ctx, i.ID, uuid.Nil, now)
 			return err
