@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/question"
@@ -155,34 +154,22 @@ func (p *Poll) checkTags(wrongs *fault.Wrongs) {
 
 // CleanTag gives a tag the form in which it is kept and compared. Errors are of the kind Invalid
 // and name the field.
-func CleanTag(field, text string) (string, error) { return cleanFolded(field, text, MaxTag) }
+func CleanTag(field, text string) (string, error) {
+	return question.CleanFolded(field, text, MaxTag)
+}
 
 // CleanSearch gives a part of a word the form in which it is looked for. Errors are of the kind
 // Invalid and name the field.
-func CleanSearch(field, text string) (string, error) { return cleanFolded(field, text, MaxSearch) }
-
-// cleanFolded also bounds the folded form: some characters stand for several.
-func cleanFolded(field, text string, most int) (string, error) {
-	line, err := question.CleanLine(field, text, most)
-	if err != nil {
-		return "", err
-	}
-	return question.CleanLine(field, folded(line), most)
-}
-
-// folded gives a line the form in which parts of words are compared: compatible characters alike
-// (NFKC), in lower case, with single spaces.
-func folded(line string) string {
-	line = norm.NFKC.String(strings.ToLower(norm.NFKC.String(line)))
-	return strings.Join(strings.Fields(line), " ")
+func CleanSearch(field, text string) (string, error) {
+	return question.CleanFolded(field, text, MaxSearch)
 }
 
 // Words gives the text of a poll in which people look for parts of words. No part reaches from one
 // line into the next.
 func (p *Poll) Words() string {
-	lines := []string{folded(p.Title)}
+	lines := []string{question.Folded(p.Title)}
 	for _, option := range p.Options {
-		lines = append(lines, folded(option))
+		lines = append(lines, question.Folded(option))
 	}
 	return strings.Join(lines, "\n")
 }
