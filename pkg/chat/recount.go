@@ -10,8 +10,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/work"
 )
 
-// recountAtOnce is how many things are compared in one statement.
-const recountAtOnce = 1000
+// recountAtOnce is how many things are compared in one statement. A chat may be large.
+const recountAtOnce = 20
 
 // What the Numbers of a thing are, in order. A chat whose numbers have no gap has as many rows as
 // its last number says. Votes that differ are those of messages that say another number of votes

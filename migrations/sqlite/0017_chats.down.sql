@@ -1,0 +1,9 @@
+DROP TABLE chat_gone;
+DROP TABLE chat_reactions;
+DROP TABLE chat_markers;
+DROP TABLE chat_votes;
+DROP TABLE chat_versions;
+DROP TABLE chat_words;
+DROP TABLE chat_messages;
+DROP TABLE chats;
+DROP TABLE chat_apps;
