@@ -17,6 +17,9 @@ import (
 	"github.com/plenary-live/plenary/pkg/account/accountlite"
 	"github.com/plenary-live/plenary/pkg/account/accountpg"
 	"github.com/plenary-live/plenary/pkg/bus"
+	"github.com/plenary-live/plenary/pkg/chat"
+	"github.com/plenary-live/plenary/pkg/chat/chatlite"
+	"github.com/plenary-live/plenary/pkg/chat/chatpg"
 	"github.com/plenary-live/plenary/pkg/config"
 	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/feed"
@@ -41,6 +44,7 @@ var streams = []string{
 	poll.Stream,
 	talk.Stream, // feature: talk
 	feed.Stream, // feature: feed
+	chat.Stream, // feature: chat
 }
 
 // retryEvery is about how long passes between two attempts to open what is away.
@@ -80,6 +84,7 @@ type Backend struct {
 	Store    poll.Store
 	Talks    talk.Store    // feature: talk
 	Feed     feed.Store    // feature: feed
+	Chats    chat.Store    // feature: chat
 	Accounts account.Store // feature: account
 	Log      queue.Log
 	Votes    queue.Stream // of the Log
@@ -239,6 +244,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 		}
 		b.Talks = talklite.New(db)       // feature: talk
 		b.Feed = feedlite.New(db)        // feature: feed
+		b.Chats = chatlite.New(db)       // feature: chat
 		b.Accounts = accountlite.New(db) // feature: account
 		return db, polllite.New(db), nil
 	}
@@ -256,6 +262,7 @@ func (b *Backend) openEngine(ctx context.Context) (Engine, pollStore, error) {
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	b.Feed = feedpg.New(db, engine.reads) // feature: feed
+	b.Chats = chatpg.New(db)              // feature: chat
 	return engine, pollpg.New(db), nil
 }
 

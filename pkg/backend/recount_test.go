@@ -52,7 +52,8 @@ func TestRecountSaysWhatDiffersAndMendsIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "polls: 0 compared, 0 differed, 0 mended\n"+
 		"talks: 1 compared, 0 differed, 0 mended\n"+
-		"feed: 0 compared, 0 differed, 0 mended\n", said)
+		"feed: 0 compared, 0 differed, 0 mended\n"+
+		"chats: 0 compared, 0 differed, 0 mended\n", said)
 
 	raw, err := sql.Open("sqlite", path)
 	require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/plenary-live/plenary/pkg/chat"
 	"github.com/plenary-live/plenary/pkg/commit"
 	"github.com/plenary-live/plenary/pkg/feed"
 	"github.com/plenary-live/plenary/pkg/life"
@@ -26,6 +27,7 @@ func (b *Backend) Applied() []Applied {
 	all := []Applied{
 		{Name: talk.Stream, Applier: talk.NewApplier(b.Talks, b.logger)}, // feature: talk
 		{Name: feed.Stream, Applier: b.feedApplier()},                    // feature: feed
+		{Name: chat.Stream, Applier: chat.NewApplier(b.Chats, b.logger)}, // feature: chat
 	}
 	for i := range all {
 		all[i].Stream = b.streams[all[i].Name]
@@ -61,6 +63,7 @@ func (b *Backend) Workers() *Workers {
 		running = append(running, life.Loop(func(ctx context.Context) { one.Run(ctx) }))
 	}
 	running = append(running, life.Loop(b.feedUpkeep().Run)) // feature: feed
+	running = append(running, life.Loop(b.chatUpkeep().Run)) // feature: chat
 	w.Service = life.InOrder(running...)
 	return w
 }
@@ -86,5 +89,6 @@ func (b *Backend) recounters() []recounter {
 		{"polls", poll.NewRecounter(b.polls)},
 		{"talks", talk.NewRecounter(b.Talks)}, // feature: talk
 		{"feed", feed.NewRecounter(b.Feed)},   // feature: feed
+		{"chats", chat.NewRecounter(b.Chats)}, // feature: chat
 	}
 }

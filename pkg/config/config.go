@@ -17,6 +17,7 @@ type Config struct {
 	Limits
 	Polls
 	Feed
+	Chats
 	Accounts
 	Mail Mail
 	OIDC OIDC
@@ -49,6 +50,7 @@ var Groups = []Group{
 	{"Limits", "How often an address may ask for anything.", limitsSettings},
 	{"Polls", "Who may create and vote, and how long presentations stay.", pollsSettings},
 	{"Feed", "How many votes an account has, and how long they stay.", feedSettings},
+	{"Chats", "How long people take part in chats.", chatSettings},
 	{"Accounts", "How people register and log in.", accountsSettings},
 	{"Mail", "How letters are sent.", mailSettings},
 	{"OpenID Connect", "Who else says who people are.", oidcSettings},
