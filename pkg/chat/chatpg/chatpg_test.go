@@ -1,0 +1,37 @@
+package chatpg
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/plenary-live/plenary/pkg/chat"
+	"github.com/plenary-live/plenary/pkg/chat/chattest"
+	"github.com/plenary-live/plenary/pkg/postgres"
+	"github.com/plenary-live/plenary/test/stack"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(stack.Main(m)) }
+
+func TestStore(t *testing.T) {
+	chattest.Run(t, chattest.Suite{
+		Open: func(t *testing.T) chat.Store {
+			db, err := postgres.Open(t.Context(), postgres.Config{URL: stack.PostgresURL(t)})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			require.NoError(t, db.Partitions(t.Context(), 8))
+			return New(db)
+		},
+		Exec: func(t *testing.T, s chat.Store, statement string, id uuid.UUID) {
+			err := s.(*Store).db.Write(t.Context(), "test", func(tx *sqlx.Tx) error {
+				_, err := tx.Exec(strings.Replace(statement, "?", "$1", 1), id)
+				return err
+			})
+			require.NoError(t, err)
+		},
+	})
+}
