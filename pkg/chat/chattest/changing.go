@@ -101,7 +101,7 @@ func (s Suite) deletions(t *testing.T) {
 	does(t, store, chat.MessageDeleted, mark(c, 2, chat.Show))
 	does(t, store, chat.Done, trusted(on(c, 3, chat.Delete, 9)))
 	requireRecounted(t, store, c, chat.Counts{Last: 3, Messages: 1, Shown: 1})
-	one(t, store, chat.Result{Verdict: chat.Numbered, Number: 4}, post(c, 1, "four"))
+	one(t, store, got(4), post(c, 1, "four"))
 	requireRecounted(t, store, c, chat.Counts{Last: 4, Messages: 2, Shown: 2})
 }
 
@@ -109,7 +109,7 @@ func (s Suite) moderation(t *testing.T) {
 	store := s.Open(t)
 	c := opened(t, store, func(i *chat.Item) { questions(i); moderated(i) })
 	one(t, store, chat.Result{Verdict: chat.Held, Number: 1}, post(c, 1, "why?"))
-	one(t, store, chat.Result{Verdict: chat.Numbered, Number: 2}, trusted(post(c, 2, "how?")))
+	one(t, store, got(2), trusted(post(c, 2, "how?")))
 	requireRecounted(t, store, c, chat.Counts{Last: 2, Messages: 2, Shown: 1})
 	does(t, store, chat.MessageGone, on(c, 1, chat.Upvote, 1))
 	does(t, store, chat.NotTheAuthor, func() chat.Item {

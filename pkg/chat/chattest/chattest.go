@@ -82,7 +82,7 @@ func opened(t testing.TB, s chat.Store, change func(*chat.Item)) chat.Chat {
 	if change != nil {
 		change(&i)
 	}
-	one(t, s, chat.Result{Verdict: chat.Numbered, Number: 1}, i)
+	one(t, s, got(1), i)
 	return read(t, s, chat.Place{App: i.App, Number: 1})
 }
 
@@ -200,7 +200,7 @@ func (s Suite) chats(t *testing.T) {
 		i := item(chat.Place{App: a.ID}, chat.Make, 0)
 		i.Kind = chat.Plain
 		change(&i)
-		one(t, store, chat.Result{Verdict: chat.Numbered, Number: n}, i)
+		one(t, store, got(n), i)
 		return i
 	}
 	first := made(1, func(i *chat.Item) {

@@ -68,6 +68,9 @@ func one(t testing.TB, store chat.Store, want chat.Result, i chat.Item) {
 	require.Equal(t, [][]chat.Result{{want}}, count(t, store, batch(i)).Results)
 }
 
+// got is the result of what made something that everybody sees.
+func got(number int64) chat.Result { return chat.Result{Verdict: chat.Numbered, Number: number} }
+
 // does is one where there is no number.
 func does(t testing.TB, store chat.Store, want chat.Verdict, i chat.Item) {
 	t.Helper()
@@ -80,7 +83,7 @@ func posted(t testing.TB, store chat.Store, c chat.Chat, texts ...string) {
 	last := read(t, store, placeOf(c)).Last
 	for _, text := range texts {
 		last++
-		one(t, store, chat.Result{Verdict: chat.Numbered, Number: last}, post(c, 1, text))
+		one(t, store, got(last), post(c, 1, text))
 	}
 }
 
@@ -117,9 +120,8 @@ func (s Suite) numbers(t *testing.T) {
 		o := count(t, store,
 			batch(post(c, 1, "2"), post(other, 2, "1"), post(c, 3, "3")),
 			batch(post(other, 2, "2"), post(c, 1, "4")))
-		number := func(n int64) chat.Result { return chat.Result{Verdict: chat.Numbered, Number: n} }
 		require.Equal(t, [][]chat.Result{
-			{number(2), number(1), number(3)}, {number(2), number(4)},
+			{got(2), got(1), got(3)}, {got(2), got(4)},
 		}, o.Results)
 		require.Len(t, o.Changed, 2, "one of each chat")
 		for n := int64(2); n <= 4; n++ {
@@ -168,7 +170,7 @@ func (s Suite) retries(t *testing.T) {
 		first := batch(post(c, 1, "1"), post(c, 1, "2"))
 		count(t, store, first)
 		o := count(t, store, first, batch(post(c, 1, "3")), first)
-		require.Equal(t, [][]chat.Result{nil, {{Verdict: chat.Numbered, Number: 3}}, nil}, o.Results)
+		require.Equal(t, [][]chat.Result{nil, {got(3)}, nil}, o.Results)
 		requireRecounted(t, store, c, chat.Counts{Last: 3, Messages: 3, Shown: 3})
 	})
 	t.Run("an item with a key gets its number again", func(t *testing.T) {
@@ -176,8 +178,7 @@ func (s Suite) retries(t *testing.T) {
 		keyed.Keyed, made.Keyed, made.Kind = true, true, chat.Plain
 		o := count(t, store, batch(keyed, keyed, made, made))
 		require.Equal(t, [][]chat.Result{{
-			{Verdict: chat.Numbered, Number: 4}, {Verdict: chat.Before, Number: 4},
-			{Verdict: chat.Numbered, Number: 2}, {Verdict: chat.Before, Number: 2},
+			got(4), {Verdict: chat.Before, Number: 4}, got(2), {Verdict: chat.Before, Number: 2},
 		}}, o.Results)
 		before := chat.Result{Verdict: chat.Before, Number: 4}
 		one(t, store, before, keyed)
@@ -230,7 +231,7 @@ func (s Suite) many(t *testing.T) {
 	c := opened(t, store, nil)
 	made := item(chat.Place{App: c.App}, chat.Make, 1)
 	made.Kind = chat.Plain
-	one(t, store, chat.Result{Verdict: chat.Numbered, Number: 2}, made)
+	one(t, store, got(2), made)
 	both := []chat.Chat{c, read(t, store, chat.Place{App: c.App, Number: 2})}
 	const partitions, calls, each = 8, 10, 5
 	var all sync.WaitGroup
