@@ -30,8 +30,8 @@ var functions = map[string]string{
 	"feeds_seen_1":     "46156d92d1b25d3c89a60b3bbb12b299997279cf7368593f9eb95f61d3e94b09",
 	"feeds_settle_1":   "11a5e24072deefc4c411110dd4ccecf0897a5d8d8264b21e179d15357533caf3",
 	"feeds_unseen_1":   "5d2d1b2449b22c180b3f1bb7c2631e4fa7419cba2b2dad6b99c96ec56ec0603c",
-	"chats_claim_1":    "bb542c4352a2a4d2be3af1964d5fe18863100265c4f0b9680ca0d23953996b55",
-	"chats_found_1":    "3e1148f7001d5eaa67a604cf7c5276ede9d74b81cf1b77912cac82a1ae503fce",
+	"chats_claim_1":    "c33bee940eaf10d4d74d769df935284059e9263ba2b61dfe2b3c6489f3c8fd89",
+	"chats_found_1":    "5c781d042a7afeb824c8b0cf7bbdb5c2f8c67f6a6bae4593e7fc15d0d8d9b97c",
 }
 
 var (

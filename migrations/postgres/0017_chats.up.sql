@@ -46,7 +46,6 @@ CREATE TABLE chat_messages (
     person    uuid     NOT NULL,
     author    text     NOT NULL,
     body      text     NOT NULL,
-    words     text     NOT NULL, -- the body, folded
     at        bigint   NOT NULL,
     edits     integer  NOT NULL,
     edited_at bigint   NOT NULL, -- 0: never
@@ -60,10 +59,21 @@ CREATE TABLE chat_messages (
 ) WITH (fillfactor = 90);
 
 CREATE UNIQUE INDEX chat_messages_id ON chat_messages (id);
-CREATE INDEX chat_messages_words ON chat_messages USING gin (chat_id, words gin_trgm_ops) WITH (gin_pending_list_limit = 1024);
 CREATE INDEX chat_messages_changed ON chat_messages (chat_id, changed, number) WHERE changed > 0;
 CREATE INDEX chat_messages_waiting ON chat_messages (chat_id, number) WHERE state = 1;
 CREATE INDEX chat_messages_ranked ON chat_messages (chat_id, answered, (NOT pinned), (-votes), number) WHERE question AND state = 2;
+
+-- The bodies of messages, folded, in which parts of words are found. They are apart from the messages, so that the index of trigrams
+-- has nothing to do where people vote.
+CREATE TABLE chat_words (
+    chat_id uuid     NOT NULL,
+    number  bigint   NOT NULL,
+    state   smallint NOT NULL, -- of the message
+    words   text     NOT NULL,
+    PRIMARY KEY (chat_id, number)
+);
+
+CREATE INDEX chat_words_parts ON chat_words USING gin (chat_id, words gin_trgm_ops) WITH (gin_pending_list_limit = 1024);
 
 -- What messages said before they were edited.
 CREATE TABLE chat_versions (
@@ -104,11 +114,12 @@ CREATE TABLE chat_gone (app_id uuid PRIMARY KEY);
 
 -- chats_claim_1 locks and reads what numbering needs: $1 the partitions, $2 the ids of entries, $3 those of items with a key, $4 the
 -- applications, $5 and $6 the application and the number of each chat, $7 to $9 the application, the chat and the number of each
--- message that is changed, $10 to $13 those of each message that is voted for, and the person. It locks the partitions first, then
--- the applications in order, then the chats in order. What it reads after that nobody changes.
+-- message that is changed, $10 whether that is edited, which takes its body, $11 to $14 the application, the chat and the number of
+-- each message that is voted for, and the person. It locks the partitions first, then the applications in order, then the chats in
+-- order. What it reads after that nobody changes.
 --
 -- OFFSET 0 keeps the planner from making a plain join of the messages, for which it would plan to read all of them.
-CREATE FUNCTION chats_claim_1(bigint[], uuid[], uuid[], uuid[], uuid[], bigint[], uuid[], bigint[], bigint[],
+CREATE FUNCTION chats_claim_1(bigint[], uuid[], uuid[], uuid[], uuid[], bigint[], uuid[], bigint[], bigint[], bigint[],
     uuid[], bigint[], bigint[], uuid[],
     OUT fresh uuid[], OUT known uuid[], OUT made_ids uuid[], OUT made_numbers bigint[],
     OUT apps json, OUT chats json, OUT messages json, OUT upvoted bigint[])
@@ -130,13 +141,14 @@ BEGIN
     END IF;
     IF cardinality($7) > 0 THEN
         SELECT json_agg(q) FROM (
-            SELECT u.place, m.* FROM unnest($7, $8, $9) WITH ORDINALITY AS u (app_id, chat, number, place)
+            SELECT u.place, m.* FROM unnest($7, $8, $9, $10) WITH ORDINALITY AS u (app_id, chat, number, edited, place)
             JOIN chats c ON c.app_id = u.app_id AND c.number = u.chat CROSS JOIN LATERAL (
-                SELECT chat_id, number, id, person, author, body, at, edits, edited_at, state, question, pinned, answered, votes, changed
+                SELECT chat_id, number, id, person, author, CASE WHEN u.edited <> 0 THEN body ELSE '' END AS body, at, edits, edited_at,
+                    state, question, pinned, answered, votes, changed
                 FROM chat_messages WHERE chat_id = c.id AND number = u.number OFFSET 0) m) q INTO messages;
     END IF;
-    IF cardinality($10) > 0 THEN
-        SELECT array_agg(u.place) FROM unnest($10, $11, $12, $13) WITH ORDINALITY AS u (app_id, chat, number, person, place)
+    IF cardinality($11) > 0 THEN
+        SELECT array_agg(u.place) FROM unnest($11, $12, $13, $14) WITH ORDINALITY AS u (app_id, chat, number, person, place)
         JOIN chats c ON c.app_id = u.app_id AND c.number = u.chat CROSS JOIN LATERAL (
             SELECT FROM chat_votes WHERE chat_id = c.id AND number = u.number AND person = u.person OFFSET 0) v INTO upvoted;
     END IF;
@@ -152,8 +164,8 @@ BEGIN
     indexed := $6 ~ '[[:alnum:]]{3}';
     IF indexed THEN
         numbers := ARRAY(
-            SELECT m.number FROM chat_messages m
-            WHERE m.chat_id = $1 AND m.words LIKE $3 AND m.number + 0 < $2 AND m.state = ANY($4)
-            ORDER BY m.number DESC LIMIT $5);
+            SELECT w.number FROM chat_words w
+            WHERE w.chat_id = $1 AND w.words LIKE $3 AND w.number + 0 < $2 AND w.state = ANY($4)
+            ORDER BY w.number DESC LIMIT $5);
     END IF;
 END $function$;

@@ -4,13 +4,17 @@ import "github.com/google/uuid"
 
 // take decides one item, and records its id if that is a client's and the item had its effect.
 func (l *Ledger) take(b *Batch, i *Item) Result {
+	app := l.apps[i.App]
+	if app == nil {
+		return Result{Verdict: AppGone}
+	}
 	if number, ok := l.numbered[i.ID]; ok && i.Keyed {
 		return Result{Before, number}
 	}
 	if l.known[i.ID] && i.Keyed {
 		return Result{Verdict: Done}
 	}
-	r := l.decide(b, i)
+	r := l.decide(b, app, i)
 	switch {
 	case !i.Keyed:
 	case r.withNumber():
@@ -22,11 +26,7 @@ func (l *Ledger) take(b *Batch, i *Item) Result {
 	return r
 }
 
-func (l *Ledger) decide(b *Batch, i *Item) Result {
-	app := l.apps[i.App]
-	if app == nil {
-		return Result{Verdict: AppGone}
-	}
+func (l *Ledger) decide(b *Batch, app *Counted, i *Item) Result {
 	switch i.Action {
 	case Make:
 		return l.open(app, i)
@@ -142,7 +142,7 @@ func (l *Ledger) edit(b *Batch, m *messageState, i *Item) Verdict {
 		old.At = m.EditedAt
 	}
 	m.versions = append(m.versions, old)
-	m.Body, m.EditedAt = i.Body, i.At
+	m.Body, m.EditedAt, m.rewritten = i.Body, i.At, true
 	m.Edits++
 	if m.chat.Moderated && !i.Trusted && m.State == Shown {
 		m.become(Waiting)
@@ -158,7 +158,7 @@ func (l *Ledger) erase(m *messageState) {
 	m.Message = Message{
 		Chat: m.Chat, Number: m.Number, ID: m.ID, At: m.At, State: Deleted, Question: m.Question,
 	}
-	m.versions = nil
+	m.versions, m.rewritten = nil, true
 	l.alter(m)
 }
 

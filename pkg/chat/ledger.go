@@ -27,9 +27,10 @@ type Settled struct {
 	Apps      []Counted // that have more chats
 	Made      []Chat    // chats that are new
 	Chats     []Chat    // that changed: counts and revision
-	Posted    []Message // messages that are new
+	Posted    []Message // messages that are new, as they stand now
 	Changed   []Message
-	Versions  []Edited // earlier ones of messages
+	Rewritten []Message // those of Changed that say something else
+	Versions  []Edited  // earlier ones of messages
 	Erased    []Message
 	Upvotes   []Counting
 	Unvotes   []Counting
@@ -86,9 +87,10 @@ type (
 	}
 	messageState struct {
 		Message
-		chat           *chatState
-		versions       []Version
-		isNew, changed bool
+		chat     *chatState
+		versions []Version
+		// rewritten says that the message says something else.
+		isNew, changed, rewritten bool
 	}
 	voteState struct {
 		Counting
@@ -137,6 +139,19 @@ func (l *Ledger) Targets() []Target {
 	return distinct(l, compareTargets, func(i *Item) (Target, bool) {
 		return i.target(), i.Action.ofMessage()
 	})
+}
+
+// Edits says which of Targets are edited. The bodies of others may be left out by Old.
+func (l *Ledger) Edits() map[Target]bool {
+	edits := map[Target]bool{}
+	for i := range l.batches {
+		for j := range l.batches[i].Items {
+			if it := &l.batches[i].Items[j]; it.Action == Edit {
+				edits[it.target()] = true
+			}
+		}
+	}
+	return edits
 }
 
 // Upvoters gives the votes that are to be brought by Upvoted, if they are there.

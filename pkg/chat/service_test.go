@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -199,15 +200,18 @@ func TestTheApplierTakesApartWhatItIsGiven(t *testing.T) {
 	h := open(t)
 	a := chat.NewApplier(h.store, slog.New(slog.DiscardHandler))
 	var items []chat.Item
+	app := uuid.New()
 	for range 5 {
 		items = append(items, chat.Item{
-			ID: commit.NewID(), App: uuid.New(), Action: chat.Post, Chat: 1, Body: "x",
+			ID: commit.NewID(), App: app, Action: chat.Post, Chat: 1, Body: "x",
 		})
 	}
 	kind, body, err := chat.EncodeItems(nil, items)
 	require.NoError(t, err)
 	e := queue.Entry{ID: commit.NewID(), Type: kind, Body: body, Replayed: true}
 	require.Equal(t, 5, a.Size(e))
+	long := queue.Entry{Type: e.Type, Body: append(slices.Clone(e.Body), make([]byte, 2560)...)}
+	require.Equal(t, 15, a.Size(long), "long texts count as more")
 	require.Equal(t, make([]byte, 5), a.Unknown(e))
 	require.Equal(t, "messages, and what is done with them: 5", a.Describe(e))
 	first, second, ok := a.Halve(e)

@@ -61,6 +61,9 @@ func (l *Ledger) settleMessages() {
 		} else {
 			m.Changed = m.chat.Revision
 			l.settled.Changed = append(l.settled.Changed, m.Message)
+			if m.rewritten {
+				l.settled.Rewritten = append(l.settled.Rewritten, m.Message)
+			}
 			if m.State == Deleted {
 				l.settled.Erased = append(l.settled.Erased, m.Message)
 			}

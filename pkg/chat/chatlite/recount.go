@@ -100,7 +100,7 @@ const left = `SELECT c.id FROM chat_gone g CROSS JOIN chats c ON c.app_id = g.ap
 // Erase implements chat.Store. What it finds it takes out of the index first.
 func (s *Store) Erase(ctx context.Context, limit int) (n int, err error) {
 	places := `SELECT place FROM chat_messages WHERE chat_id IN (` + left + `)
-		ORDER BY place LIMIT ?1`
+		ORDER BY chat_id, number LIMIT ?1`
 	for _, queries := range [][]string{
 		{
 			`INSERT INTO chat_words (chat_words, rowid, words)

@@ -2,8 +2,6 @@ package chatlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 
 	"github.com/jmoiron/sqlx"
 
@@ -20,7 +18,8 @@ func write(ctx context.Context, tx *sqlx.Tx, what, query string, args ...any) er
 // settle writes what numbering changes.
 func settle(ctx context.Context, tx *sqlx.Tx, s *chat.Settled, partition int) error {
 	for _, f := range []func(context.Context, *sqlx.Tx, *chat.Settled) error{
-		writeChats, writePosted, writeChanged, writeVersions, writeVotes, writeReactions,
+		writeChats, writePosted, writeChanged, writeRewritten, writeVersions, writeVotes,
+		writeReactions,
 	} {
 		if err := f(ctx, tx, s); err != nil {
 			return err
@@ -103,33 +102,40 @@ func unindex(ctx context.Context, tx *sqlx.Tx, place int64, words string) error 
 	return err
 }
 
+// writeChanged writes all but texts.
 func writeChanged(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
 	for _, m := range s.Changed {
+		err := write(ctx, tx, "changed messages", `UPDATE chat_messages
+			SET state = ?2, pinned = ?3, answered = ?4, votes = ?5, changed = ?6 WHERE id = ?1`,
+			m.ID[:], m.State, m.Pinned, m.Answered, m.Votes, m.Changed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeRewritten writes texts.
+func writeRewritten(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
+	for _, m := range s.Rewritten {
 		var old struct {
 			Place int64  `db:"place"`
 			Words string `db:"words"`
 		}
 		err := tx.GetContext(ctx, &old,
 			`SELECT place, words FROM chat_messages WHERE id = ?1`, m.ID[:])
-		if errors.Is(err, sql.ErrNoRows) {
-			return errors.New("a message that is changed is not there")
-		}
 		if err != nil {
+			return err
+		}
+		if err := unindex(ctx, tx, old.Place, old.Words); err != nil {
 			return err
 		}
 		words := m.Words()
-		err = write(ctx, tx, "changed messages", `UPDATE chat_messages
-			SET person = ?2, author = ?3, body = ?4, words = ?5, edits = ?6, edited_at = ?7,
-				state = ?8, pinned = ?9, answered = ?10, votes = ?11, changed = ?12
+		err = write(ctx, tx, "rewritten messages", `UPDATE chat_messages
+			SET person = ?2, author = ?3, body = ?4, words = ?5, edits = ?6, edited_at = ?7
 			WHERE place = ?1`, old.Place, m.Person[:], m.Author, m.Body, words, m.Edits,
-			m.EditedAt, m.State, m.Pinned, m.Answered, m.Votes, m.Changed)
+			m.EditedAt)
 		if err != nil {
-			return err
-		}
-		if words == old.Words {
-			continue
-		}
-		if err := unindex(ctx, tx, old.Place, old.Words); err != nil {
 			return err
 		}
 		if err := index(ctx, tx, old.Place, words); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/plenary-live/plenary/pkg/postgres"
 )
 
-// Count implements chat.Store. It locks and reads in one round trip, however much it numbers, and
-// writes messages in a second one, and their chats in a third.
+// Count implements chat.Store. It locks and reads in one round trip, however much it numbers. It
+// writes messages in two more, and their chats in a fourth one.
 func (s *Store) Count(
 	ctx context.Context, partitions []int, batches []chat.Batch,
 ) (o chat.Outcome, err error) {
@@ -33,11 +33,12 @@ func (s *Store) Count(
 
 // claimCall calls a function of the schema (0017_chats.up.sql of migrations/postgres).
 const claimCall = `SELECT * FROM chats_claim_1(
-	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 // claim locks and reads what numbering needs, and has the ledger walk through it.
 func claim(ctx context.Context, tx *sqlx.Tx, ledger *chat.Ledger, partitions []int) error {
 	chats, targets, upvoters := ledger.Chats(), ledger.Targets(), ledger.Upvoters()
+	edits := ledger.Edits()
 	var found struct {
 		Fresh, Known          postgres.UUIDs
 		MadeIDs               postgres.UUIDs  `db:"made_ids"`
@@ -53,6 +54,7 @@ func claim(ctx context.Context, tx *sqlx.Tx, ledger *chat.Ledger, partitions []i
 		idsOf(targets, func(t chat.Target) uuid.UUID { return t.App }),
 		numbersOf(targets, func(t chat.Target) int64 { return t.Number }),
 		numbersOf(targets, func(t chat.Target) int64 { return t.Message }),
+		numbersOf(targets, func(t chat.Target) int64 { return flag(edits[t]) }),
 		idsOf(upvoters, func(u chat.Upvoter) uuid.UUID { return u.App }),
 		numbersOf(upvoters, func(u chat.Upvoter) int64 { return u.Number }),
 		numbersOf(upvoters, func(u chat.Upvoter) int64 { return u.Message }),
@@ -125,8 +127,8 @@ func write(ctx context.Context, tx *sqlx.Tx, n int, what, query string, args ...
 // settle writes what numbering changes.
 func settle(ctx context.Context, tx *sqlx.Tx, s *chat.Settled, partition int) error {
 	for _, f := range []func(context.Context, *sqlx.Tx, *chat.Settled) error{
-		writeApps, writeMade, writePosted, writeChats, writeChanged, writeVersions, writeVotes,
-		writeReactions,
+		writeApps, writeMade, writePosted, writeChats, writeChanged, writeRewritten,
+		writeVersions, writeVotes, writeReactions,
 	} {
 		if err := f(ctx, tx, s); err != nil {
 			return err

@@ -113,11 +113,12 @@ const left = `chat_gone g JOIN chats c ON c.app_id = g.app_id`
 
 // erasures delete what deleted applications have left, in an order in which each finds its chat.
 var erasures = []string{
-	erasure("chat_messages"), erasure("chat_versions"), erasure("chat_votes"),
-	erasure("chat_markers"),
+	erasure("chat_messages"), erasure("chat_words"), erasure("chat_versions"),
+	erasure("chat_votes"), erasure("chat_markers"),
 	`DELETE FROM chats WHERE id IN (
 		SELECT c.id FROM ` + left + `
 		WHERE NOT EXISTS (SELECT FROM chat_messages WHERE chat_id = c.id)
+			AND NOT EXISTS (SELECT FROM chat_words WHERE chat_id = c.id)
 			AND NOT EXISTS (SELECT FROM chat_versions WHERE chat_id = c.id)
 			AND NOT EXISTS (SELECT FROM chat_votes WHERE chat_id = c.id)
 			AND NOT EXISTS (SELECT FROM chat_markers WHERE chat_id = c.id) LIMIT $1)`,

@@ -64,8 +64,11 @@ func (s *search) scan(ctx context.Context, most int64) (done bool, err error) {
 	low := max(1, s.Before-most)
 	var rows []messageRow
 	err = s.q.SelectContext(ctx, &rows, `SELECT `+messageColumns+` FROM chat_messages
-		WHERE chat_id = $1 AND number >= $2 AND number < $3 AND strpos(words, $4) > 0
-			AND state = ANY($5::bigint[]) ORDER BY number DESC LIMIT $6`,
+		WHERE chat_id = $1 AND number = ANY(ARRAY(
+			SELECT number FROM chat_words
+			WHERE chat_id = $1 AND number >= $2 AND number < $3 AND strpos(words, $4) > 0
+				AND state = ANY($5::bigint[]) ORDER BY number DESC LIMIT $6))
+		ORDER BY number DESC`,
 		s.Chat, low, s.Before, s.Search, numbersOf(s.states, same), s.Limit-len(s.found)+1)
 	if err != nil || s.add(rows) {
 		return true, err

@@ -53,60 +53,6 @@ func writeChats(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
 		numbersOf(s.Chats, func(c chat.Chat) int64 { return c.Revision }))
 }
 
-// The parameters of a message, which follow those that name it.
-const messageGiven = `unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
-	$6::text[], $7::text[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-	$13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[])
-	AS u (chat_id, number, id, person, author, body, words, at, edits, edited_at, state, question,
-		pinned, answered, votes, changed)`
-
-func messageArgs(all []chat.Message) []any {
-	type msg = chat.Message
-	return []any{
-		idsOf(all, func(m msg) uuid.UUID { return m.Chat }),
-		numbersOf(all, func(m msg) int64 { return m.Number }),
-		idsOf(all, func(m msg) uuid.UUID { return m.ID }),
-		idsOf(all, func(m msg) uuid.UUID { return m.Person }),
-		textsOf(all, func(m msg) string { return m.Author }),
-		textsOf(all, func(m msg) string { return m.Body }),
-		textsOf(all, func(m msg) string { return m.Words() }),
-		numbersOf(all, func(m msg) int64 { return m.At }),
-		numbersOf(all, func(m msg) int64 { return int64(m.Edits) }),
-		numbersOf(all, func(m msg) int64 { return m.EditedAt }),
-		numbersOf(all, func(m msg) int64 { return int64(m.State) }),
-		numbersOf(all, func(m msg) int64 { return flag(m.Question) }),
-		numbersOf(all, func(m msg) int64 { return flag(m.Pinned) }),
-		numbersOf(all, func(m msg) int64 { return flag(m.Answered) }),
-		numbersOf(all, func(m msg) int64 { return m.Votes }),
-		numbersOf(all, func(m msg) int64 { return m.Changed }),
-	}
-}
-
-func writePosted(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
-	if len(s.Posted) == 0 {
-		return nil
-	}
-	return write(ctx, tx, len(s.Posted), "new messages", `
-		INSERT INTO chat_messages (chat_id, number, id, person, author, body, words, at, edits,
-			edited_at, state, question, pinned, answered, votes, changed)
-		SELECT chat_id, number, id, person, author, body, words, at, edits, edited_at, state,
-			question <> 0, pinned <> 0, answered <> 0, votes, changed
-		FROM `+messageGiven, messageArgs(s.Posted)...)
-}
-
-func writeChanged(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
-	if len(s.Changed) == 0 {
-		return nil
-	}
-	return write(ctx, tx, len(s.Changed), "changed messages", `
-		UPDATE chat_messages m
-		SET person = u.person, author = u.author, body = u.body, words = u.words, edits = u.edits,
-			edited_at = u.edited_at, state = u.state, pinned = u.pinned <> 0,
-			answered = u.answered <> 0, votes = u.votes, changed = u.changed
-		FROM `+messageGiven+`
-		WHERE m.chat_id = u.chat_id AND m.number = u.number`, messageArgs(s.Changed)...)
-}
-
 // writeVersions also deletes what there was of messages that go.
 func writeVersions(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
 	err := write(ctx, tx, len(s.Versions), "versions", `
@@ -123,9 +69,7 @@ func writeVersions(ctx context.Context, tx *sqlx.Tx, s *chat.Settled) error {
 	for _, table := range []string{"chat_versions", "chat_votes"} {
 		_, err := tx.ExecContext(ctx, `DELETE FROM `+table+` t
 			USING unnest($1::uuid[], $2::bigint[]) AS u (chat_id, number)
-			WHERE t.chat_id = u.chat_id AND t.number = u.number`,
-			idsOf(s.Erased, func(m chat.Message) uuid.UUID { return m.Chat }),
-			numbersOf(s.Erased, func(m chat.Message) int64 { return m.Number }))
+			WHERE t.chat_id = u.chat_id AND t.number = u.number`, numbered(s.Erased)...)
 		if err != nil {
 			return err
 		}
