@@ -24,7 +24,7 @@ var functions = map[string]string{
 	"feeds_claim_1":    "936248e6054c74bdb569ddf4b81d52c0ecbdf69f5b297843e99549558321dcb3",
 	"feeds_drop_1":     "f451b34afd43456ecf26ac4938ba1f0bf7dea1c234c078337d07b9188792b541",
 	"feeds_first_1":    "8053af4bfd79bb975753daa51e5f5e797df8fa81351230c4c6e3d5ab2c440df5",
-	"feeds_found_1":    "26d0a428544a37abf4e14f54cd71944152e6409b729343ab8b6150d003975c5d",
+	"feeds_found_1":    "eaa3be994b1e0c0c585c9c5472b3ac8d8b3e009a2270e55df9ec640ef377fe08",
 	"feeds_keep_1":     "b2515fc1bf980ef5e7291fb3273b17ea7fb9417e57c6abb5524d0db319b2237b",
 	"feeds_month_1":    "b9fcb18b8ed89dcfdd64774b88aabaebad8f9b79980a1c0e32bb1c8800c7c137",
 	"feeds_seen_1":     "46156d92d1b25d3c89a60b3bbb12b299997279cf7368593f9eb95f61d3e94b09",

@@ -259,7 +259,8 @@ BEGIN
 END $function$;
 
 -- feeds_found_1 goes on where feeds_unseen_1 has found too few, for a pattern that has trigrams: it looks them up, and puts what
--- it finds in order. What was frequent would have been found before.
+-- it finds in order. What was frequent would have been found before. OFFSET 0 keeps the planner from reading the ids of all polls
+-- beside that.
 CREATE FUNCTION feeds_found_1(uuid, text, uuid, bigint, bigint, text, OUT ids uuid[], OUT rest uuid)
 LANGUAGE plpgsql STABLE SECURITY INVOKER SET enable_indexscan = off SET enable_indexonlyscan = off AS $function$
 DECLARE
@@ -267,8 +268,9 @@ DECLARE
     lowest uuid := greatest(seen[10000], (SELECT from_id FROM feed_kept));
 BEGIN
     ids := ARRAY(
-        SELECT p.id FROM feed_polls p
-        WHERE p.words LIKE $6 AND p.id < $3 AND p.id >= lowest AND NOT p.closed
+        SELECT p.id FROM (
+            SELECT id, closed, closes_at, tags FROM feed_polls WHERE words LIKE $6 OFFSET 0) p
+        WHERE p.id < $3 AND p.id >= lowest AND NOT p.closed
             AND (p.closes_at IS NULL OR p.closes_at > $4) AND ($2 = '' OR $2 = ANY (p.tags))
             AND p.id NOT IN (SELECT unnest(seen))
         ORDER BY p.id DESC LIMIT $5);

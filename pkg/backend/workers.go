@@ -43,8 +43,8 @@ func (b *Backend) Spine(stream string) commit.Spine {
 	}
 }
 
-// Workers apply the entries of every stream but the votes, and do the chores of features. They are a life.Service: Stop finishes
-// the transactions under way and hands the partitions over.
+// Workers apply the entries of every stream but the votes, and do the chores of features. They are
+// a life.Service: Stop finishes the transactions under way and hands the partitions over.
 type Workers struct {
 	life.Service
 	all []*work.Worker

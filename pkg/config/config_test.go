@@ -243,8 +243,9 @@ func TestASettingThatNeedsAnotherSaysWhich(t *testing.T) {
 
 func TestReplicasAreOfPostgreSQL(t *testing.T) {
 	env := map[string]string{
-		"PLENARY_DATABASE_URL":       "postgres://u:secret@h/db",
-		"PLENARY_DATABASE_READ_URLS": " postgres://u:p%2Cw@a/db?sslmode=disable ,postgresql://b:54/db",
+		"PLENARY_DATABASE_URL": "postgres://u:secret@h/db",
+		"PLENARY_DATABASE_READ_URLS": " postgres://u:p%2Cw@a/db?sslmode=disable ," +
+			"postgresql://b:54/db",
 	}
 	c, err := Load(lookup(env))
 	require.NoError(t, err)

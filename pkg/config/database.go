@@ -25,7 +25,8 @@ var databaseSettings = []Setting{
 			return err
 		}},
 	{"DATABASE_CONNECTIONS", "16", "2 to 1000",
-		"PostgreSQL connections of one process to one server, at most. Votes lists take up to 4 more.",
+		"PostgreSQL connections of one process to one server, at most. Votes lists take up to 4 " +
+			"more.",
 		func(c *Config, v string) (err error) {
 			c.DatabaseConns, err = number(v, 2, 1000)
 			return err

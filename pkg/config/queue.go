@@ -13,7 +13,10 @@ var queueSettings = []Setting{
 	{"AMQP_URL", "", "amqp://… or amqps://…, several with commas between",
 		"The RabbitMQ that carries votes from the API to the workers, or the nodes of its " +
 			"cluster. Empty: the API counts votes itself.",
-		func(c *Config, v string) (err error) { c.AMQPURLs, err = urls(v, "amqp", "amqps"); return err }},
+		func(c *Config, v string) (err error) {
+			c.AMQPURLs, err = urls(v, "amqp", "amqps")
+			return err
+		}},
 	{"PARTITIONS", "1", "1 to 256",
 		"The number of ordered queues over which new presentations spread. A rolling restart " +
 			"raises it. A lower number leaves queues unused, and takes none away.",

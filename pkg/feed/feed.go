@@ -1,5 +1,5 @@
-// Package feed is the feed feature without I/O of its own: polls that accounts publish, and that
-// find everybody who has neither answered nor skipped them.
+// Package feed is the feed feature without I/O of its own. Accounts publish polls, which find
+// everybody else until they are answered or skipped.
 package feed
 
 import (

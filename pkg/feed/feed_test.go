@@ -32,11 +32,13 @@ func TestWhatAnAuthorWroteIsCheckedAndNamed(t *testing.T) {
 		"no UTF-8":           {func(p *Poll) { p.Title = "\xff" }, "title"},
 		"a NUL":              {func(p *Poll) { p.Title = "a\x00" }, "title"},
 		"the longest title":  {func(p *Poll) { p.Title = strings.Repeat("é", MaxTitle) }, ""},
-		"a longer title":     {func(p *Poll) { p.Title = strings.Repeat("é", MaxTitle+1) }, "title"},
-		"one option":         {func(p *Poll) { p.Options = p.Options[:1] }, "options"},
-		"no options":         {func(p *Poll) { p.Options = nil }, "options"},
-		"most options":       {func(p *Poll) { p.Options = numbered(MaxOptions, option) }, ""},
-		"more options":       {func(p *Poll) { p.Options = numbered(MaxOptions+1, option) }, "options"},
+		"a longer title": {func(p *Poll) { p.Title = strings.Repeat("é", MaxTitle+1) },
+			"title"},
+		"one option":   {func(p *Poll) { p.Options = p.Options[:1] }, "options"},
+		"no options":   {func(p *Poll) { p.Options = nil }, "options"},
+		"most options": {func(p *Poll) { p.Options = numbered(MaxOptions, option) }, ""},
+		"more options": {func(p *Poll) { p.Options = numbered(MaxOptions+1, option) },
+			"options"},
 		"an empty option":    {func(p *Poll) { p.Options[1] = "\n" }, "options[1]"},
 		"the longest option": {func(p *Poll) { p.Options[0] = strings.Repeat("é", MaxOption) }, ""},
 		"a longer option": {func(p *Poll) { p.Options[0] = strings.Repeat("é", MaxOption+1) },
@@ -48,7 +50,7 @@ func TestWhatAnAuthorWroteIsCheckedAndNamed(t *testing.T) {
 		"an empty tag":    {func(p *Poll) { p.Tags = []string{"a", " "} }, "tags[1]"},
 		"the longest tag": {func(p *Poll) { p.Tags[0] = strings.Repeat("é", MaxTag) }, ""},
 		"a longer tag":    {func(p *Poll) { p.Tags[0] = strings.Repeat("é", MaxTag+1) }, "tags[0]"},
-		"a tag that folding makes longer": {func(p *Poll) { p.Tags[0] = strings.Repeat("ﷺ", MaxTag) },
+		"a tag that folds longer": {func(p *Poll) { p.Tags[0] = strings.Repeat("ﷺ", MaxTag) },
 			"tags[0]"},
 		"an end in the past": {func(p *Poll) { p.ClosesAt = now }, "closes_at"},
 		"an end soon":        {func(p *Poll) { p.ClosesAt = now.Add(time.Millisecond) }, ""},
@@ -133,7 +135,8 @@ func TestNumbersAreShownToThoseWhomTheAuthorWants(t *testing.T) {
 		results               Results
 		open, voted, whenOver bool
 	}{
-		{Always, true, true, true}, {AfterVote, false, true, true}, {AfterClose, false, false, true},
+		{Always, true, true, true}, {AfterVote, false, true, true},
+		{AfterClose, false, false, true},
 	} {
 		for who, want := range map[uuid.UUID]bool{author: true, other: c.open, uuid.Nil: c.open} {
 			p := Poll{Author: author, Results: c.results}

@@ -59,7 +59,8 @@ func TestALedgerWritesWhatChangesAndNothingElse(t *testing.T) {
 	first, again := voteOn(1, 5, 1), voteOn(1, 5, 0)
 	gone := voteOn(9, 5, 0)
 	l := ledgerOf(Rules{DailyVotes: 9}, Batch{ID: id(1), Partition: 3, Items: []Item{
-		first, again, gone, voteOn(2, 6, 7), {ID: id(8), PollID: id(2), Account: id(6), Action: Unskip},
+		first, again, gone, voteOn(2, 6, 7),
+		{ID: id(8), PollID: id(2), Account: id(6), Action: Unskip},
 	}})
 	settled, outcome := l.Settle()
 	require.Equal(t, [][]Result{{
@@ -117,7 +118,8 @@ func TestABatchThatIsKnownOrEmptyHasNoEffect(t *testing.T) {
 
 func TestPollsWhoseAnswersAreNotKeptAreClosed(t *testing.T) {
 	l := ledgerOf(Rules{}, Batch{ID: id(1), Items: []Item{
-		voteOn(1, 5, 0), {ID: id(8), PollID: id(1), Account: id(6), Action: Unskip}, voteOn(2, 5, 0),
+		voteOn(1, 5, 0), {ID: id(8), PollID: id(1), Account: id(6), Action: Unskip},
+		voteOn(2, 5, 0),
 	}})
 	l.Walk(map[uuid.UUID]bool{id(1): true}, id(2))
 	settled, outcome := l.Settle()

@@ -198,42 +198,45 @@ func TestARetryWithAKeyGetsTheFirstAnswerAgain(t *testing.T) {
 	require.Equal(t, feed.Tally{Votes: []int64{0, 2}}, s.tally(t, p.ID))
 }
 
-func TestOf153VotesAtOnceWithOneBehindThem99AreCounted(t *testing.T) {
-	s := open(t, feed.Rules{DailyVotes: 100})
+func TestVotesOfOneAccountAtOnceAreCountedUpToItsQuota(t *testing.T) {
+	s := open(t, feed.Rules{DailyVotes: 10})
 	s.work()
-	vote := func(id uuid.UUID) fault.Code {
-		_, err := s.Act(t.Context(),
-			feed.Ballot{Account: account(1), PollID: id, Action: feed.Vote}, usual)
-		return fault.CodeOf(err)
+	vote := func(id uuid.UUID) (code fault.Code) {
+		b := feed.Ballot{Account: account(1), PollID: id, Action: feed.Vote, Key: uuid.New()}
+		for code = fault.Unavailable; code == fault.Unavailable; { // a slow machine's
+			_, err := s.Act(t.Context(), b, usual)
+			code = fault.CodeOf(err)
+		}
+		return code
 	}
 	require.Equal(t, done, vote(s.made(t).ID))
 	got := make(chan fault.Code)
-	for range 153 {
+	for range 25 {
 		id := s.made(t).ID
 		go func() { got <- vote(id) }()
 	}
 	counts := map[fault.Code]int{}
-	for range 153 {
+	for range 25 {
 		counts[<-got]++
 	}
-	require.Equal(t, map[fault.Code]int{done: 99, feed.Spent: 54}, counts)
+	require.Equal(t, map[fault.Code]int{done: 9, feed.Spent: 16}, counts)
 	q, err := s.Quota(t.Context(), account(1))
 	require.NoError(t, err)
 	require.Zero(t, q.Remaining)
 }
 
-func TestADurableAnswerIsAcceptedWhileNobodyCounts(t *testing.T) {
+func TestAnAnswerWaitsForWhoCounts(t *testing.T) {
 	s := open(t, feed.Rules{})
 	p := s.made(t)
-	applied, err := s.Act(t.Context(),
-		feed.Ballot{Account: account(1), PollID: p.ID, Action: feed.Vote}, commit.Wait{})
-	require.NoError(t, err)
-	require.False(t, applied)
+	b := feed.Ballot{Account: account(1), PollID: p.ID, Action: feed.Vote}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := s.Act(t.Context(), b, usual)
+		answered <- err
+	}()
 	require.Zero(t, s.tally(t, p.ID).Total())
 	s.work()
-	require.Equal(t, feed.Voted, s.does(t, feed.Ballot{
-		Account: account(1), PollID: p.ID, Action: feed.Vote, Option: 1,
-	}), "the first one of the log counts")
+	require.NoError(t, <-answered)
 	require.Equal(t, []int64{1, 0}, s.tally(t, p.ID).Votes)
 }
 

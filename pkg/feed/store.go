@@ -74,9 +74,9 @@ type Store interface {
 		ctx context.Context, account uuid.UUID, polls []uuid.UUID,
 	) (map[uuid.UUID]Answer, error)
 
-	// Voted reads at most limit votes of an account on polls that are older than one, or on the
-	// newest where that is Nil: the newest poll first. It looks at a bounded number of answers, and
-	// may hence give fewer. rest is before which it goes on; Nil: there are no more.
+	// Voted reads at most limit votes of an account on polls that are older than one: the newest
+	// poll first. Nil: from the newest on. It looks at a bounded number of answers, and may hence
+	// give fewer. rest is before which it goes on; Nil: there are no more.
 	Voted(
 		ctx context.Context, account, before uuid.UUID, limit int,
 	) (votes []Answer, rest uuid.UUID, err error)
@@ -91,8 +91,8 @@ type Store interface {
 	// polls alone never wait for each other in a circle.
 	Count(ctx context.Context, rules Rules, partitions []int, batches []Batch) (Outcome, error)
 
-	// Differing compares the numbers of polls whose ids are above after with their answers, at most
-	// limit of them in the order of their ids, as they are at one moment. It gives how many, the
+	// Differing compares the numbers of polls with their answers, as both are at one moment. It
+	// takes at most limit polls above after, in the order of their ids. It gives how many, the
 	// last of them, and those that differ. Polls whose answers are not kept are left out.
 	Differing(
 		ctx context.Context, after uuid.UUID, limit int,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,18 +15,36 @@ import (
 
 // ground is what an Upkeep tidies up: so many rows are to be erased.
 type ground struct {
+	left  int
+	calls int
+	took  time.Duration
+
+	mu       sync.Mutex
 	prepared []Month
 	from     []Month
-	left     int
-	calls    int
 	err      error
-	took     time.Duration
+}
+
+// looked says how many months were prepared, and how often it was said what to keep.
+func (g *ground) looked() (prepared, from int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.prepared), len(g.from)
+}
+
+// fails has calls give an error; nil: none.
+func (g *ground) fails(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err = err
 }
 
 func (g *ground) call(ctx context.Context) error {
 	g.calls++
 	select {
 	case <-time.After(g.took):
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		return g.err
 	case <-ctx.Done():
 		return ctx.Err()
@@ -33,12 +52,16 @@ func (g *ground) call(ctx context.Context) error {
 }
 
 func (g *ground) Prepare(ctx context.Context, m Month) error {
+	g.mu.Lock()
 	g.prepared = append(g.prepared, m)
+	g.mu.Unlock()
 	return g.call(ctx)
 }
 
 func (g *ground) KeepFrom(ctx context.Context, m Month) error {
+	g.mu.Lock()
 	g.from = append(g.from, m)
+	g.mu.Unlock()
 	return g.call(ctx)
 }
 
@@ -92,11 +115,13 @@ func TestAnUpkeepThatFailsIsTriedAgainAndSaysSo(t *testing.T) {
 		}()
 		synctest.Wait()
 		require.Contains(t, said.String(), "error=away")
-		require.Len(t, g.prepared, 2)
-		g.err = nil
+		prepared, _ := g.looked()
+		require.Equal(t, 2, prepared)
+		g.fails(nil)
 		time.Sleep(2 * upkeepEvery)
 		synctest.Wait()
-		require.NotEmpty(t, g.from, "it looks again")
+		_, from := g.looked()
+		require.Positive(t, from, "it looks again")
 		cancel()
 		<-ended
 	})

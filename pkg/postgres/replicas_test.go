@@ -81,7 +81,7 @@ func TestOthersReadWhatAReplicaThatIsAwayWouldAndItIsSaidOnce(t *testing.T) {
 	url := stack.PostgresURL(t)
 	primary := open(t, url)
 	between, remote := through(t, named(url, "far"))
-	require.NoError(t, between.Disable())
+	between.Stop()
 	near := named(url, "near")
 	r, said := follow(t, primary, remote, near)
 	require.True(t, r.Away())
@@ -93,7 +93,7 @@ func TestOthersReadWhatAReplicaThatIsAwayWouldAndItIsSaidOnce(t *testing.T) {
 		require.Equal(t, "plenary", whom(t, alone))
 	}
 	require.Equal(t, 1, said.count(saidAway))
-	require.NoError(t, between.Enable())
+	require.NoError(t, between.Start())
 	require.Eventually(t, func() bool { return !alone.Away() && !r.Away() },
 		time.Minute, 10*time.Millisecond)
 	require.Equal(t, "far", whom(t, alone))
@@ -166,7 +166,9 @@ func TestWhatAReplicaDoesNotHaveThePrimaryMayHave(t *testing.T) {
 }
 
 func TestReplicasThatNobodyCanOpenAreRefusedWithoutTheirPassword(t *testing.T) {
-	for _, url := range []string{"", "mysql://u:secret@h/db", "postgres://u:secret@h:port/db", "%zz"} {
+	for _, url := range []string{
+		"", "mysql://u:secret@h/db", "postgres://u:secret@h:port/db", "%zz",
+	} {
 		_, err := OpenReplicas(t.Context(), nil, []Config{
 			{URL: "postgres://u:secret@127.0.0.1:1/db"}, {URL: url},
 		}, slog.New(slog.DiscardHandler))

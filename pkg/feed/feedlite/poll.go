@@ -118,7 +118,8 @@ func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
 			return err
 		}
 		var tags sqlite.List[string]
-		err = tx.GetContext(ctx, &tags, `DELETE FROM feed_polls WHERE id = ?1 RETURNING tags`, id[:])
+		err = tx.GetContext(ctx, &tags,
+			`DELETE FROM feed_polls WHERE id = ?1 RETURNING tags`, id[:])
 		if err != nil {
 			return noPoll(err)
 		}

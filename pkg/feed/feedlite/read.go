@@ -21,8 +21,8 @@ const looked = 10_000
 const unseen = `t.poll_id >= (SELECT from_id FROM feed_kept) AND NOT EXISTS (
 	SELECT 1 FROM feed_answers a WHERE a.account_id = ?1 AND a.poll_id = t.poll_id)`
 
-// The three ways to find polls: the places of a tag, those whose words hold a text too short for
-// the index, and what the index finds. CROSS JOIN says which table leads.
+// The ways to find polls are the places of a tag, those with a text that is too short for the
+// index, and the index. CROSS JOIN says which table leads.
 const (
 	placed = `SELECT t.poll_id FROM (
 			SELECT poll_id, until FROM feed_tags

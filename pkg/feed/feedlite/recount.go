@@ -16,7 +16,8 @@ const numbers = `p.id, p.votes, p.skips,
 	(SELECT json_group_array(json_array(at, votes)) FROM (
 		SELECT at, votes FROM feed_hours WHERE poll_id = p.id AND votes <> 0 ORDER BY at)) AS hours,
 	(SELECT json_group_array(n) FROM (
-		SELECT (SELECT count(*) FROM feed_answers a WHERE a.poll_id = p.id AND a.option = o.key) AS n
+		SELECT (SELECT count(*) FROM feed_answers a
+			WHERE a.poll_id = p.id AND a.option = o.key) AS n
 		FROM json_each(p.votes) o ORDER BY o.key)) AS counted,
 	(SELECT count(*) FROM feed_answers a WHERE a.poll_id = p.id AND a.option = -1) AS skipped,
 	(SELECT json_group_array(json_array(at, n)) FROM (

@@ -20,7 +20,8 @@ func (s *Store) Create(ctx context.Context, p feed.Poll) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO feed_polls
 				(id, author, title, options, tags, words, closes_at, closed, results, votes)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, array_fill(0::bigint, ARRAY[$10::integer]))`,
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+				array_fill(0::bigint, ARRAY[$10::integer]))`,
 			p.ID, p.Author, p.Title, texts(p.Options), texts(p.Tags), p.Words(),
 			millis(p.ClosesAt), p.Closed, p.Results, len(p.Options))
 		if err != nil || p.Closed {

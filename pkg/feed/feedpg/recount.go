@@ -18,7 +18,8 @@ const tallied = `
 	CROSS JOIN LATERAL (
 		WITH a AS MATERIALIZED (SELECT option, at FROM feed_answers WHERE poll_id = p.id)
 		SELECT ARRAY(
-				SELECT count(a.option) FROM generate_series(0, cardinality(p.votes) - 1) AS o (option)
+				SELECT count(a.option)
+				FROM generate_series(0, cardinality(p.votes) - 1) AS o (option)
 				LEFT JOIN a ON a.option = o.option
 				GROUP BY o.option ORDER BY o.option) AS votes,
 			(SELECT count(*) FROM a WHERE option = -1) AS skips,
@@ -84,8 +85,8 @@ func recounted(ctx context.Context, tx *sqlx.Tx, id uuid.UUID) (n feed.Numbers, 
 		Hours postgres.Int64s `db:"hours"`
 	}
 	err = tx.GetContext(ctx, &row, `
-		SELECT c.votes, c.skips, ARRAY(SELECT unnest(c.hours)) AS hours FROM feed_polls p `+tallied+`
-		WHERE p.id = $1`, id)
+		SELECT c.votes, c.skips, ARRAY(SELECT unnest(c.hours)) AS hours
+		FROM feed_polls p `+tallied+` WHERE p.id = $1`, id)
 	n.Tally = feed.Tally{Votes: row.Votes, Skips: row.Skips}
 	for pair := range slices.Chunk(row.Hours, 2) {
 		n.Hours = append(n.Hours, feed.Hour{At: pair[0], Votes: pair[1]})

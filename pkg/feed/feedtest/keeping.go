@@ -56,7 +56,8 @@ func (s Suite) history(t *testing.T) {
 	p, other := created(t, store, nil), created(t, store, nil)
 	require.Empty(t, history(t, store, p.ID, 9))
 	for i, at := range []time.Duration{
-		0, time.Hour - time.Millisecond, time.Hour, -time.Millisecond, 50 * time.Hour, 50 * time.Hour,
+		0, time.Hour - time.Millisecond, time.Hour, -time.Millisecond,
+		50 * time.Hour, 50 * time.Hour,
 	} {
 		oneBy(t, store, by, feed.Done, after(at, vote(p, account(byte(i)), 1)))
 		oneBy(t, store, by, feed.Done, after(at, item(p, account(byte(10+i)), feed.Skip)))

@@ -80,7 +80,8 @@ func (s Suite) unseen(t *testing.T) {
 	}
 	left := func(i int) bool { return i%5 != 1 && i%5 != 2 }
 	for limit := 1; limit <= 16; limit++ {
-		require.Equal(t, newest(polls, left), pages(t, store, feed.Look{Account: who, Limit: limit}))
+		require.Equal(t, newest(polls, left),
+			pages(t, store, feed.Look{Account: who, Limit: limit}))
 	}
 	require.Equal(t, all, pages(t, store, feed.Look{Account: account(2), Limit: 9}),
 		"what one has seen is new to another")
