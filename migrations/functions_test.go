@@ -31,7 +31,7 @@ var functions = map[string]string{
 	"feeds_settle_1":   "11a5e24072deefc4c411110dd4ccecf0897a5d8d8264b21e179d15357533caf3",
 	"feeds_unseen_1":   "5d2d1b2449b22c180b3f1bb7c2631e4fa7419cba2b2dad6b99c96ec56ec0603c",
 	"chats_claim_1":    "c33bee940eaf10d4d74d769df935284059e9263ba2b61dfe2b3c6489f3c8fd89",
-	"chats_found_1":    "5c781d042a7afeb824c8b0cf7bbdb5c2f8c67f6a6bae4593e7fc15d0d8d9b97c",
+	"chats_found_1":    "9a12db1eaa2b2e983599492fa74a8dd0018ac6c325790b8757e917c177c2f11e",
 }
 
 var (

@@ -31,7 +31,7 @@ func (s *Store) Count(
 	return o, nil
 }
 
-// claimCall calls a function of the schema (0017_chats.up.sql of migrations/postgres).
+// claimCall calls a function of the schema (chats.up.sql of migrations/postgres).
 const claimCall = `SELECT * FROM chats_claim_1(
 	$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
