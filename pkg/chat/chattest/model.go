@@ -77,8 +77,15 @@ func (w *written) mark(m chat.Marks) {
 func (m *model) require(t testing.TB, store chat.Store) {
 	t.Helper()
 	want := chat.Counts{Last: int64(len(m.messages))}
+	all, rest, err := store.Messages(t.Context(), chat.Range{
+		Chat: m.chat.ID, Sees: chat.Everything, Limit: 1000,
+	})
+	require.NoError(t, err)
+	require.Zero(t, rest)
+	require.Len(t, all, len(m.messages))
 	for n, w := range m.messages {
-		got := message(t, store, m.chat, int64(n+1))
+		got := all[n]
+		require.EqualValues(t, n+1, got.Number)
 		require.Equal(t, w.state, got.State)
 		require.Equal(t, [2]bool{w.pinned, w.answer}, [2]bool{got.Pinned, got.Answered})
 		require.EqualValues(t, len(w.votes), got.Votes)
@@ -88,16 +95,25 @@ func (m *model) require(t testing.TB, store chat.Store) {
 		if w.state == chat.Shown {
 			want.Shown++
 		}
-		versions, err := store.Versions(t.Context(), m.chat.ID, int64(n+1))
-		require.NoError(t, err)
-		var said []string
-		for _, v := range versions {
-			said = append(said, v.Body)
+		if w.state == chat.Deleted {
+			require.Empty(t, got.Body)
+			continue
 		}
-		if w.state != chat.Deleted {
-			said = append(said, got.Body)
-		}
-		require.Equal(t, w.said, said)
+		require.Equal(t, len(w.said)-1, got.Edits)
+		require.Equal(t, w.said, said(t, store, got))
 	}
 	requireRecounted(t, store, m.chat, want)
+}
+
+// said gives all that a message has said.
+func said(t testing.TB, store chat.Store, m chat.Message) (all []string) {
+	t.Helper()
+	if m.Edits > 0 {
+		versions, err := store.Versions(t.Context(), m.Chat, m.Number)
+		require.NoError(t, err)
+		for _, v := range versions {
+			all = append(all, v.Body)
+		}
+	}
+	return append(all, m.Body)
 }
