@@ -17,7 +17,6 @@ import (
 	"github.com/plenary-live/plenary/pkg/chat"
 	"github.com/plenary-live/plenary/pkg/chat/chatlite"
 	"github.com/plenary-live/plenary/pkg/commit"
-	"github.com/plenary-live/plenary/pkg/fault"
 	"github.com/plenary-live/plenary/pkg/inproc"
 	"github.com/plenary-live/plenary/pkg/queue"
 	"github.com/plenary-live/plenary/pkg/sqlite"
@@ -179,21 +178,17 @@ func TestARetryWithAKeyGetsTheSameNumber(t *testing.T) {
 	}
 }
 
-func TestWhatIsDurableAndNotNumberedYetIsFoundByItsID(t *testing.T) {
+func TestWhatIsDurableAndNotWaitedForIsFoundByItsID(t *testing.T) {
 	h := open(t)
-	a, _ := h.made(t)
-	made := chat.Act{App: a.ID, Action: chat.Make}
-	told, err := h.Do(t.Context(), made, commit.Wait{Async: true})
-	require.NoError(t, err)
-	require.False(t, told.Applied)
-	_, _, err = h.store.Numbered(t.Context(), a.ID, told.ID)
-	require.Equal(t, fault.NotFound, fault.CodeOf(err))
 	h.work()
-	_, err = h.Do(t.Context(), post(chat.Place{App: a.ID, Number: 1}, "behind it"), usual)
+	p := h.chat(t, "")
+	told, err := h.Do(t.Context(), post(p, "on its way"), commit.Wait{Async: true})
 	require.NoError(t, err)
-	number, message, err := h.store.Numbered(t.Context(), a.ID, told.ID)
+	_, err = h.Do(t.Context(), post(p, "behind it"), usual)
 	require.NoError(t, err)
-	require.Equal(t, [2]int64{1, 0}, [2]int64{number, message})
+	number, message, err := h.store.Numbered(t.Context(), p.App, told.ID)
+	require.NoError(t, err)
+	require.Equal(t, [2]int64{1, 1}, [2]int64{number, message})
 }
 
 func TestTheApplierTakesApartWhatItIsGiven(t *testing.T) {
