@@ -112,11 +112,13 @@ CREATE TABLE chat_reactions (
 -- The applications that were deleted while there was something of theirs.
 CREATE TABLE chat_gone (app_id uuid PRIMARY KEY);
 
--- chats_claim_1 locks and reads what numbering needs: $1 the partitions, $2 the ids of entries, $3 those of items with a key, $4 the
--- applications, $5 and $6 the application and the number of each chat, $7 to $9 the application, the chat and the number of each
--- message that is changed, $10 whether that is edited, which takes its body, $11 to $14 the application, the chat and the number of
--- each message that is voted for, and the person. It locks the partitions first, then the applications in order, then the chats in
--- order. What it reads after that nobody changes.
+-- chats_claim_1 locks and reads what numbering needs. It locks the partitions first, then the applications in order, then the chats
+-- in order. What it reads after that nobody changes. It takes:
+--
+--   $1 to $4    the partitions, the ids of entries, those of items with a key, the applications
+--   $5, $6      the application and the number of each chat
+--   $7 to $10   the application, the chat and the number of each message that is changed; whether it is edited, which takes its body
+--   $11 to $14  the application, the chat and the number of each message that is voted for, and the person
 --
 -- OFFSET 0 keeps the planner from making a plain join of the messages, for which it would plan to read all of them.
 CREATE FUNCTION chats_claim_1(bigint[], uuid[], uuid[], uuid[], uuid[], bigint[], uuid[], bigint[], bigint[], bigint[],

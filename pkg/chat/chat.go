@@ -1,5 +1,5 @@
-// Package chat is the chats feature without I/O of its own: applications that own chats, and
-// messages that are numbered 1, 2, 3 … without a gap, whatever comes at once.
+// Package chat is the chats feature without I/O of its own: applications that own chats, and their
+// messages. These are numbered 1, 2, 3 … without a gap, whatever comes at once.
 package chat
 
 import (

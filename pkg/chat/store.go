@@ -163,9 +163,9 @@ type Store interface {
 	// chats' rows. Of two calls that share one of these, one waits, and never in a circle.
 	Count(ctx context.Context, partitions []int, batches []Batch) (Outcome, error)
 
-	// Differing compares the numbers of things whose ids are above after with their rows, at most
-	// limit of them in the order of their ids, as they are at one moment. It gives how many, the
-	// last of them, and those that differ.
+	// Differing compares the numbers of things with their rows, as they are at one moment. These
+	// are at most limit things whose ids are above after, in the order of their ids. It gives how
+	// many, the last of them, and those that differ.
 	Differing(
 		ctx context.Context, of Thing, after uuid.UUID, limit int,
 	) (n int, last uuid.UUID, differing []uuid.UUID, err error)
