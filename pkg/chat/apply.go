@@ -67,8 +67,8 @@ func (a *Applier) blame(batches []Batch, err error) {
 // bytesAsItem is of how much text the index costs about as much as an item without.
 const bytesAsItem = 256
 
-// Size is the promise of work.Applier: the items are messages and what is done with them. Long texts
-// count as more, so that a transaction of them takes no longer than another one.
+// Size is the promise of work.Applier: the items are messages and what is done with them. Long
+// texts count as more, so that a transaction of them takes no longer than another one.
 func (a *Applier) Size(e queue.Entry) int { return ItemsIn(e) + len(e.Body)/bytesAsItem }
 
 // Halve is the promise of work.Applier.

@@ -55,7 +55,8 @@ func TestAChatHasAKindAndAllThatIsWrongIsNamed(t *testing.T) {
 func TestMarksSayAChangeAndNotItsContrary(t *testing.T) {
 	for marks, want := range map[Marks]bool{
 		0: false, Show: true, Hide | Pin | Answer: true, Show | Unpin | Reopen: true,
-		Show | Hide: false, Pin | Unpin: false, Answer | Reopen: false, 64: false, Show | 128: false,
+		Show | Hide: false, Pin | Unpin: false, Answer | Reopen: false, 64: false,
+		Show | 128: false,
 	} {
 		require.Equal(t, want, marks.whole(), "%b", marks)
 	}
