@@ -66,9 +66,12 @@ export async function call(method, path, {
 /** Gives only the data of a GET. */
 export const get = async (path, options) => (await call("GET", path, options)).data;
 
+/** Says whether a problem is that a session is over, or is none. */
+export const isOfSession = ({ code }) => /session/.test(code);
+
 /** Tells the page where the API has refused (401) a session that is over: session.js says what becomes of it. */
 export function refusedSession(data, token) {
-  if (data && /session/.test(data.code)) dispatchEvent(new CustomEvent("sessionover", { detail: token }));
+  if (data && isOfSession(data)) dispatchEvent(new CustomEvent("sessionover", { detail: token }));
 }
 
 async function send(method, path, token, body, headers, timeout) {

@@ -2,7 +2,7 @@
 // device.
 
 import { root } from "./address.js";
-import { at, call, get, Problem } from "./api.js";
+import { at, call, get, isOfSession, Problem } from "./api.js";
 import { find, make, notify, show, write } from "./dom.js";
 import { keepTalks, talks } from "./mytalks.js";
 import { refusal } from "./refusal.js";
@@ -81,7 +81,7 @@ async function take(all) {
     try {
       await call("POST", kind.claim(thing), { token: thing.token, body: { account_token: session() }, tries: 3 });
     } catch (problem) {
-      if (problem.status === 401 && /session/.test(problem.code)) {
+      if (isOfSession(problem)) {
         ended(session());
         return location.replace(loginPage());
       }

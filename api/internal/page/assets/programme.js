@@ -2,7 +2,7 @@
 // reads what people wrote, and deletes it. So does the account whose talk it is.
 
 import { root } from "./address.js";
-import { call, get, Problem } from "./api.js";
+import { call, get, isOfSession, Problem } from "./api.js";
 import { comments } from "./commentlist.js";
 import { askForKey, createKey } from "./createkey.js";
 import { ask, drawToken } from "./dialogs.js";
@@ -93,7 +93,7 @@ async function attempt(act) {
     await act();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (/session/.test(problem.code)) return; // it is said where the session is given up
+    if (isOfSession(problem)) return; // it is said where the session is given up
     if (problem.code === "invalid") notify(t("control.refused", { detail: `${problem.field}: ${problem.detail}` }), "error");
     else notify(refused(problem), "error");
   }
